@@ -1,0 +1,1 @@
+"""`detgate.toml` as typed, frozen values, and the wording of every configuration error."""

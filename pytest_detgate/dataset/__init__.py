@@ -1,0 +1,1 @@
+"""Annotation files and picture folders as read-only column tables."""

@@ -1,0 +1,1 @@
+"""Detectors: loading, running and training them, and keeping what they said."""

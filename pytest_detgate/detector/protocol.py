@@ -1,0 +1,62 @@
+"""What the gate expects of any detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a model once it has been loaded; kept, so that it need not be loaded again.
+
+    `key` identifies everything that decides its detections apart from the image: checkpoint
+    bytes, resolved configuration and the versions of the packages that run it.
+    `score_floor` is the lowest score the model's own test settings let through: a box count at
+    an operating point below it would be wrong.
+    """
+
+    key: str
+    checkpoint: str
+    sha256: str
+    classes: tuple[str, ...]
+    score_floor: float
+    epoch: int | None = None
+    config: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageDetections:
+    """The detections on one image, best score first.
+
+    `xyxy` is (n, 4) float32 corners in pixels of the original image, `score` (n,) float32,
+    `label` (n,) int32 indices into the model's classes.
+    """
+
+    xyxy: NDArray[np.float32]
+    score: NDArray[np.float32]
+    label: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableImage:
+    """An image that could not be decoded, and why."""
+
+    reason: str
+
+
+class Detector(Protocol):
+    """A loaded model: images in, detections out."""
+
+    info: ModelInfo
+    device: str
+
+    def detect(
+        self, images: Iterable[Path]
+    ) -> Iterator[tuple[Path, ImageDetections | UnreadableImage]]:
+        """Yield each image's detections as soon as they are known, in any order."""

@@ -1,0 +1,31 @@
+"""Errors whose text is meant for the person at the terminal."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DetgateError(Exception):
+    """Something a user can mend; its text says where, what was found and what is allowed.
+
+    Raised while a rule runs, it makes that rule *not evaluated* with this text as its reason.
+    """
+
+
+class ConfigError(DetgateError):
+    """`detgate.toml` or a command-line option is wrong: nothing runs, exit code 4."""
+
+
+class DataError(DetgateError):
+    """An annotation file, result file or picture cannot be read as what it should be."""
+
+
+class DetectorError(DetgateError):
+    """A model cannot be loaded, trained or run."""
+
+
+def nearest(name: str, allowed: Iterable[str]) -> str:
+    """Say which allowed name was probably meant: `; did you mean 'x'?`, or nothing."""
+    matches = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
+    return f"; did you mean {matches[0]!r}?" if matches else ""

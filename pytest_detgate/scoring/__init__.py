@@ -1,0 +1,1 @@
+"""Scores: tables in, numbers out."""

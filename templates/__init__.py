@@ -1,0 +1,1 @@
+"""Jinja2 templates, style sheet and script of the audit page."""
