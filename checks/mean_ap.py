@@ -1,0 +1,63 @@
+"""The rule `mean-ap`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Share
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.rule import Inputs, Outcome, ScoreRule, Target
+from pytest_detgate.scoring.score_card import PROTOCOL, Metric
+
+
+class MeanAp(ScoreRule, frozen=True, kw_only=True):
+    """AP or AR over all classes of the evaluated split must reach a floor.
+
+    ## What it checks
+
+    The figure that `metric` names, by the COCO protocol of pycocotools, unrounded.
+
+    ## Why it matters
+
+    It is the one number that everybody compares. It hides single classes (see `class-ap`) and
+    every false box that scores below the last true one (see `probe-fp`).
+
+    ## How to mend
+
+    Look at the classes of `class-ap` first: one weak class pulls the mean.
+    """
+
+    code: ClassVar[str] = "mean-ap"
+
+    min: Annotated[Share, Meta(description="Least value.")]
+    metric: Metric = "AP"
+    bound: Annotated[
+        Literal["point"], Meta(description="What is held against min: the measured value.")
+    ] = "point"
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split = target.datasets[0]
+        scores = inputs.scores(split)
+        value = scores.figure(self.metric)
+        if value is None:
+            raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
+        name = "ap" if self.metric.startswith("AP") else "ar"
+        return Outcome(
+            message=f"{self.metric} {value:.3f} on {split} ({PROTOCOL})",
+            measurements=[Measurement.at_least(name, value, self.min)],
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.mean-ap]\nmin = 0.9",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.mean-ap]\nmin = 0.9",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 60, 60, 30, 30)]}},
+    )

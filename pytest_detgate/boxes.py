@@ -1,0 +1,38 @@
+"""Box geometry on arrays. Boxes are `[x, y, width, height]` in pixels, y downwards."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Boxes = NDArray[np.float64]
+
+
+def area(xywh: Boxes) -> NDArray[np.float64]:
+    """(n,) width × height."""
+    product: NDArray[np.float64] = xywh[:, 2] * xywh[:, 3]
+    return product
+
+
+def intersection(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """(n, m) area that each of n boxes shares with each of m boxes."""
+    top_left = np.maximum(first[:, None, :2], second[None, :, :2])
+    bottom_right = np.minimum(
+        first[:, None, :2] + first[:, None, 2:], second[None, :, :2] + second[None, :, 2:]
+    )
+    shared: NDArray[np.float64] = np.clip(bottom_right - top_left, 0, None).prod(axis=2)
+    return shared
+
+
+def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """(n, m) intersection over union; 0 where both boxes are empty."""
+    shared = intersection(first, second)
+    union = area(first)[:, None] + area(second)[None, :] - shared
+    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+
+
+def covered(first: Boxes, regions: Boxes) -> NDArray[np.float64]:
+    """(n, m) share of each of n boxes that lies in each of m regions; COCO's measure for crowds."""
+    shared = intersection(first, regions)
+    own = np.broadcast_to(area(first)[:, None], shared.shape)
+    return np.divide(shared, own, out=np.zeros_like(shared), where=own > 0)

@@ -1,0 +1,105 @@
+"""The tables of `detgate.toml`, except those of the rules, which each rule declares itself."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from pytest_detgate.config.numbers import Count, Share
+
+
+class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """One split of the data set."""
+
+    annotations: Annotated[str, Meta(description="COCO JSON file.")]
+    images: Annotated[str, Meta(description="Folder that each file_name is relative to.")]
+
+
+class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """The data set that is gated."""
+
+    splits: dict[str, SplitTable] = {}
+    frame_pattern: (
+        Annotated[
+            str,
+            Meta(
+                description="Regular expression with a group 'clip' and, for frame rules, a group "
+                "'frame'; it is searched for in each file_name."
+            ),
+        ]
+        | None
+    ) = None
+
+
+class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """The detector that is gated, and how."""
+
+    checkpoint: Annotated[str, Meta(description="--detgate-ckpt wins.")] | None = None
+    config: (
+        Annotated[
+            str, Meta(description="Omitted: the configuration stored in the checkpoint is used.")
+        ]
+        | None
+    ) = None
+    score_threshold: Annotated[
+        Share, Meta(description="The operating point: a box counts when score > threshold.")
+    ] = 0.3
+    evaluate_on: Annotated[str, Meta(description="Split that AP is measured on.")] = "val"
+    batch_size: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                description="Images in one forward pass. Omitted: that of the configuration's "
+                "test_dataloader.",
+            ),
+        ]
+        | None
+    ) = None
+
+
+class TrainTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """What --detgate-train trains."""
+
+    config: str
+    work_dir: str
+    seed: Count = 0
+
+
+class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """Frames checked by hand: nothing to detect in them but the boxes of `annotations`."""
+
+    images: str
+    annotations: str | None = None
+
+
+class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """Who computes AP. With "both", any difference fails the run."""
+
+    engine: Literal["hotcoco", "pycocotools", "both"] = "hotcoco"
+
+
+class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """A failure that somebody accepts until a day; what could not be evaluated stays a failure."""
+
+    item: Annotated[str, Meta(description="The item as it is listed, e.g. probe-fp[youtube].")]
+    reason: Annotated[str, Meta(min_length=1)]
+    owner: Annotated[str, Meta(min_length=1)]
+    until: Annotated[datetime.date, Meta(description="Last day on which the waiver holds.")]
+
+
+class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """The whole of `detgate.toml`. The tables under `rules` belong to the rule classes."""
+
+    plugins: Annotated[
+        tuple[str, ...], Meta(description="Modules with rules of the project's own.")
+    ] = ()
+    dataset: DatasetTable = DatasetTable()
+    model: ModelTable = ModelTable()
+    train: TrainTable | None = None
+    probes: dict[str, ProbeTable] = {}
+    scoring: ScoringTable = ScoringTable()
+    rules: dict[str, Any] = {}
+    waivers: tuple[WaiverTable, ...] = ()

@@ -1,0 +1,56 @@
+"""Which clip a frame belongs to, and where in it the frame stands."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.tables import ImageTable
+from pytest_detgate.errors import DataError
+
+
+@dataclass(frozen=True, slots=True)
+class ClipKey:
+    """How to tell the clip of an image: by a pattern on its file name, or by one of its fields."""
+
+    pattern: re.Pattern[str] | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Clips:
+    """The clip of each image of a table: (n,) object, None where it cannot be told."""
+
+    clip: NDArray[np.object_]
+
+    @property
+    def unparsed(self) -> NDArray[np.int64]:
+        """Rows of the images whose clip cannot be told."""
+        return np.flatnonzero([clip is None for clip in self.clip.tolist()])
+
+
+def clips_of(images: ImageTable, key: ClipKey) -> Clips:
+    """Tell the clip of every image; a field that no image has raises `DataError`."""
+    if key.field is not None:
+        return Clips(_clips_from_field(images, key.field))
+    assert key.pattern is not None
+    search = key.pattern.search
+    matches = map(search, images.file_name.tolist())
+    return Clips(_column([match["clip"] if match else None for match in matches]))
+
+
+def _clips_from_field(images: ImageTable, field: str) -> NDArray[np.object_]:
+    values = images.fields[field].tolist()
+    if values and all(value is None for value in values):
+        raise DataError(f"no image has the field {field!r} that clip-field names")
+    return _column([None if value is None else str(value) for value in values])
+
+
+def _column(values: list[Any]) -> NDArray[np.object_]:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

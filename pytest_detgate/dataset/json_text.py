@@ -1,0 +1,81 @@
+"""JSON text to typed values, with an error that says where.
+
+Real COCO files hold the literals NaN and Infinity, which JSON does not know; they are read as
+the numbers they mean.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from pytest_detgate.errors import DataError
+
+T = TypeVar("T")
+
+Number = float | Literal["NaN", "Infinity", "-Infinity"]
+"""A number field that may hold one of the literals; `number` makes a float of it."""
+
+_STRING_OR_LITERAL = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
+_BYTE = re.compile(r"\(byte (\d+)\)")
+
+
+def decode_json(content: bytes, kind: type[T], path: Path) -> T:
+    """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place.
+    """
+    content = content.removeprefix(b"\xef\xbb\xbf")
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: {error}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text: {error.reason}") from None
+    except msgspec.DecodeError as error:
+        first = error
+    quoted = _quote_literals(content)
+    if quoted is not None:
+        try:
+            return msgspec.json.decode(quoted, type=kind)
+        except msgspec.ValidationError as error:
+            raise DataError(f"{path}: {error}") from None
+        except msgspec.DecodeError:
+            pass
+    raise DataError(f"{path}: {_malformed(first, content)}") from None
+
+
+def number(value: Number) -> float:
+    """A number that may have been one of the literals NaN, Infinity and -Infinity."""
+    return float(value)
+
+
+def _quote_literals(content: bytes) -> bytes | None:
+    """The text with bare NaN and Infinity put in quotes; None where there is none."""
+    found = False
+
+    def quote(match: re.Match[bytes]) -> bytes:
+        nonlocal found
+        token = match[0]
+        if token.startswith(b'"'):
+            return token
+        found = True
+        return b'"' + token + b'"'
+
+    quoted = _STRING_OR_LITERAL.sub(quote, content)
+    return quoted if found else None
+
+
+def _malformed(error: msgspec.DecodeError, content: bytes) -> str:
+    if not content.strip():
+        return "the file is empty"
+    text = str(error)
+    match = _BYTE.search(text)
+    position = int(match[1]) if match else len(content)
+    line = content.count(b"\n", 0, position) + 1
+    column = position - (content.rfind(b"\n", 0, position) + 1) + 1
+    place = f"line {line}, column {column} (byte {position} of {len(content)})"
+    if "truncated" in text:
+        return f"cut off at {place}: the JSON does not end"
+    return f"not valid JSON at {place}: {text}"

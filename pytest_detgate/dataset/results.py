@@ -1,0 +1,172 @@
+"""COCO result files to detection tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.coco import CocoCategory, read_bytes
+from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of
+from pytest_detgate.dataset.json_text import Number, decode_json, number
+from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
+from pytest_detgate.errors import DataError, nearest
+
+
+class _Result(msgspec.Struct, gc=False):
+    image_id: Id
+    category_id: Id
+    bbox: tuple[Number, Number, Number, Number]
+    score: Number
+
+
+class _ResultImage(msgspec.Struct, gc=False):
+    id: Id
+    file_name: str
+
+
+class _NamedResults(msgspec.Struct):
+    """A result file wrapped in a COCO dictionary: it says what its ids mean."""
+
+    annotations: list[_Result]
+    images: list[_ResultImage] | None = None
+    categories: list[CocoCategory] | None = None
+
+
+def read_results(path: Path, dataset: Dataset) -> DetectionTable:
+    """Read the detections of a split or probe from a COCO result file.
+
+    Where the file carries its own images and categories they are matched by file name and class
+    name; else its ids are those of the split's annotation file. An image, a class, a box or a
+    score that does not fit raises `DataError` and is named.
+    """
+    content = read_bytes(path)
+    if content.lstrip()[:1] == b"[":
+        file = _NamedResults(annotations=decode_json(content, list[_Result], path))
+    else:
+        file = decode_json(content, _NamedResults, path)
+    rows = file.annotations
+    image = _image_rows(path, id_column([row.image_id for row in rows]), file.images, dataset)
+    category_id = id_column([row.category_id for row in rows])
+    classes, category = _classes(path, category_id, file.categories, dataset)
+    xywh = np.array([[number(side) for side in row.bbox] for row in rows]).reshape(-1, 4)
+    score = np.array([number(row.score) for row in rows], dtype=np.float64)
+    _refuse_first(
+        path, ~np.isfinite(xywh).all(axis=1), lambda at: f"bbox {xywh[at].tolist()} is not finite"
+    )
+    _refuse_first(path, ~np.isfinite(score), lambda at: f"score {score[at]} is not finite")
+    return DetectionTable(
+        classes=classes, image=image, category=category, xywh=xywh, score=score
+    )
+
+
+def _image_rows(
+    path: Path, wanted: NDArray[Any], listed: list[_ResultImage] | None, dataset: Dataset
+) -> NDArray[np.int64]:
+    if listed is not None:
+        return _rows_by_file_name(path, wanted, listed, dataset)
+    twice = repeated(dataset.images.id)
+    if twice:
+        raise DataError(
+            f"{path}: image id {twice[0]!r} stands for several images of {dataset.name}; "
+            "add an `images` list with file names to the result file"
+        )
+    rows = rows_of(wanted, dataset.images.id)
+    if dataset.annotations is None and len(rows) and (rows == UNLISTED).all():
+        raise DataError(
+            f"{path}: {dataset.name} is a folder, so its images have no ids; add an `images` list "
+            "with file names, or use the file name as image_id"
+        )
+    _refuse_first(
+        path,
+        rows == UNLISTED,
+        lambda at: f"image_id {wanted[at]!r} is not an image of {dataset.name}",
+    )
+    return rows
+
+
+def _rows_by_file_name(
+    path: Path, wanted: NDArray[Any], listed: list[_ResultImage], dataset: Dataset
+) -> NDArray[np.int64]:
+    names = dataset.images.file_name
+    if repeated(names):
+        raise DataError(
+            f"{path}: cannot be matched by file name: {dataset.name} lists "
+            f"{repeated(names)[0]!r} more than once"
+        )
+    listed_id = id_column([image.id for image in listed])
+    if repeated(listed_id):
+        raise DataError(f"{path}: image id {repeated(listed_id)[0]!r} is used twice")
+    listed_name = id_column([image.file_name for image in listed])
+    row_of_listed = rows_of(listed_name, names)
+    place = rows_of(wanted, listed_id)
+    _refuse_first(
+        path, place == UNLISTED, lambda at: f"image_id {wanted[at]!r} is not among its images"
+    )
+    rows = row_of_listed[place]
+    _refuse_first(
+        path,
+        rows == UNLISTED,
+        lambda at: f"{listed[place[at]].file_name!r} is not an image of {dataset.name}"
+        + nearest(listed[place[at]].file_name, names.tolist()),
+    )
+    return rows
+
+
+def _classes(
+    path: Path,
+    wanted: NDArray[Any],
+    listed: list[CocoCategory] | None,
+    dataset: Dataset,
+) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Class names and, for each detection, the index of its class in them."""
+    if listed is None and not dataset.category_id:
+        raise DataError(
+            f"{path}: {dataset.name} has no annotation file, so a category_id has no meaning; "
+            "add a `categories` list with names to the result file"
+        )
+    if listed is None:
+        ids, names = id_column(dataset.category_id), dataset.classes
+    else:
+        ids = id_column([category.id for category in listed])
+        names = tuple(category.name for category in listed)
+        _refuse_unknown_classes(path, names, dataset)
+    if repeated(ids):
+        raise DataError(f"{path}: category id {repeated(ids)[0]!r} is used twice")
+    if len(set(names)) < len(names):
+        raise DataError(f"{path}: {_first_repeated(names)!r} names more than one category")
+    category = rows_of(wanted, ids)
+    _refuse_first(
+        path,
+        category == UNLISTED,
+        lambda at: f"category_id {wanted[at]!r} is not a category of "
+        + (dataset.name if listed is None else "the file"),
+    )
+    return names, category
+
+
+def _refuse_unknown_classes(path: Path, names: Sequence[str], dataset: Dataset) -> None:
+    if not dataset.classes:
+        return
+    for name in names:
+        if name not in dataset.classes:
+            raise DataError(
+                f"{path}: class {name!r} is not a class of {dataset.name}"
+                f"{nearest(name, dataset.classes)} (its classes: {', '.join(dataset.classes)})"
+            )
+
+
+def _first_repeated(names: Sequence[str]) -> str:
+    return next(name for at, name in enumerate(names) if name in names[:at])
+
+
+def _refuse_first(path: Path, wrong: NDArray[np.bool_], say: Any) -> None:
+    if wrong.any():
+        at = int(np.flatnonzero(wrong)[0])
+        more = int(np.count_nonzero(wrong)) - 1
+        others = f" (and {more} more)" if more else ""
+        raise DataError(f"{path}: detection {at}: {say(at)}{others}")

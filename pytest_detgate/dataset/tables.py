@@ -1,0 +1,135 @@
+"""Read-only column tables: one row an image, one row a box, one row a detection.
+
+Arrays are frozen, so that a rule that changes its input fails at once instead of changing its
+neighbour's answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.errors import DataError
+
+UNLISTED = -1
+"""Row number that stands for an image or class that the file refers to but does not list."""
+
+
+class _Frozen:
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for column in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, column.name)
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+            elif isinstance(value, Mapping):
+                for array in value.values():
+                    array.flags.writeable = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ImageTable(_Frozen):
+    """One row an image.
+
+    `id` as in the file (int64, or object where ids are text), `file_name` (n,) object,
+    `width` and `height` (n,) float64 pixels, NaN where the file does not say,
+    `fields` further columns that were asked for, None where an image lacks the field.
+    """
+
+    id: NDArray[Any]
+    file_name: NDArray[np.object_]
+    width: NDArray[np.float64]
+    height: NDArray[np.float64]
+    fields: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.file_name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BoxTable(_Frozen):
+    """One row a ground-truth box.
+
+    `image` and `category` (n,) int64 are row numbers into the images and the classes, `UNLISTED`
+    where the file refers to one it does not list; `xywh` (n, 4) float64 in pixels; `area` (n,)
+    float64, NaN where the file does not say; `crowd` (n,) bool. `id`, `image_id`, `category_id`
+    as in the file; `id` is None where an annotation has none.
+    """
+
+    id: NDArray[Any]
+    image_id: NDArray[Any]
+    category_id: NDArray[Any]
+    image: NDArray[np.int64]
+    category: NDArray[np.int64]
+    xywh: NDArray[np.float64]
+    area: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DetectionTable(_Frozen):
+    """One row a detection.
+
+    `image` (n,) int64 row numbers into the images of its split or probe, `category` (n,) int64
+    indices into `classes`, `xywh` (n, 4) float64 in pixels, `score` (n,) float64.
+    `score_floor` is the score below which its maker kept nothing, where that is known.
+    """
+
+    classes: tuple[str, ...]
+    image: NDArray[np.int64]
+    category: NDArray[np.int64]
+    xywh: NDArray[np.float64]
+    score: NDArray[np.float64]
+    score_floor: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Dataset:
+    """One split or probe: its images, its ground-truth boxes and its class names.
+
+    `category_id` are the file's own ids of the classes. `notes` are facts about the file that a
+    reader of the report must know.
+    """
+
+    name: str
+    images_dir: Path
+    images: ImageTable
+    boxes: BoxTable
+    classes: tuple[str, ...]
+    category_id: tuple[int | str, ...] = ()
+    annotations: Path | None = None
+    sha256: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def image_path(self, row: int) -> Path:
+        """The picture of an image row."""
+        return self.images_dir / str(self.images.file_name[row])
+
+    def boxes_by_image(self) -> NDArray[np.int64]:
+        """(images,) number of annotations of each image, of any kind."""
+        listed = self.boxes.image[self.boxes.image != UNLISTED]
+        return np.bincount(listed, minlength=len(self.images))
+
+
+def refuse_escaping(file_names: NDArray[np.object_], name: str) -> None:
+    """Raise `DataError` for the first file name that would leave its images folder."""
+    for row, file_name in enumerate(file_names.tolist()):
+        if file_name.startswith(("/", "\\")) or ".." in file_name or ":" in file_name[:3]:
+            parts = file_name.replace("\\", "/").split("/")
+            if parts[0] == "" or ".." in parts or parts[0].endswith(":"):
+                raise DataError(
+                    f"{name}: images[{row}].file_name {file_name!r} leaves the images folder; "
+                    "a file_name must be relative to it and stay inside"
+                )

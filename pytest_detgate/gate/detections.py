@@ -1,0 +1,76 @@
+"""Where a rule's detections come from: result files, or a model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.errors import DataError
+
+if TYPE_CHECKING:
+    from pytest_detgate.gate.project import Project
+
+
+class DetectionSource(Protocol):
+    """Answers with the detections of a split or probe, and says what it is for the report."""
+
+    def detections(self, dataset: Dataset) -> DetectionTable:
+        """Detections of every image; a `DetgateError` says why they cannot be had."""
+
+    def model_record(self) -> ModelRecord | None:
+        """The model behind the detections given so far."""
+
+    def predictions_records(self) -> dict[str, PredictionsRecord]:
+        """The result files behind the detections given so far, by split or probe."""
+
+
+class ResultFiles:
+    """Detections from COCO result files, one for each split or probe."""
+
+    def __init__(self, files: Mapping[str, Path], project: Project) -> None:
+        self._files = files
+        self._project = project
+        self._records: dict[str, PredictionsRecord] = {}
+
+    def detections(self, dataset: Dataset) -> DetectionTable:
+        from pytest_detgate.dataset.results import read_results
+
+        path = self._files.get(dataset.name)
+        if path is None:
+            raise DataError(
+                f"there is no result file of {dataset.name}; add "
+                f"--detgate-predictions {dataset.name}=FILE"
+            )
+        table = read_results(path, dataset)
+        self._records[dataset.name] = PredictionsRecord(
+            path=self._project.relative(path),
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            detections=len(table),
+        )
+        return table
+
+    def model_record(self) -> ModelRecord | None:
+        return None
+
+    def predictions_records(self) -> dict[str, PredictionsRecord]:
+        return dict(self._records)
+
+
+class NoDetections:
+    """Neither a model nor a result file was named."""
+
+    def detections(self, dataset: Dataset) -> DetectionTable:
+        raise DataError(
+            f"there are no detections of {dataset.name}: name a checkpoint (--detgate-ckpt, or "
+            f"[model] checkpoint) or a result file (--detgate-predictions {dataset.name}=FILE)"
+        )
+
+    def model_record(self) -> ModelRecord | None:
+        return None
+
+    def predictions_records(self) -> dict[str, PredictionsRecord]:
+        return {}

@@ -1,0 +1,29 @@
+"""A few frames, small enough to be read, on which a rule passes or fails.
+
+Every rule carries one of each; the tests run them, and they show how the rule is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+Box = tuple[str, float, float, float, float]
+"""A ground-truth box: class, x, y, width, height."""
+Detection = tuple[str, float, float, float, float, float]
+"""A detection: class, score, x, y, width, height."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Example:
+    """A `detgate.toml` in small: `config` holds the rule's table and whatever else it needs.
+
+    `splits` and `probes` map names to images, images to boxes; `detections` likewise. `classes`
+    are the categories of every file. All pictures are 100 × 100 pixels.
+    """
+
+    config: str
+    classes: Sequence[str] = ("helmet_off",)
+    splits: Mapping[str, Mapping[str, Sequence[Box]]] = field(default_factory=dict)
+    probes: Mapping[str, Mapping[str, Sequence[Box]]] = field(default_factory=dict)
+    detections: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)

@@ -1,0 +1,145 @@
+"""Makes what rules ask for, once in a process, and says why it cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import TypeVar, cast
+
+import numpy as np
+
+from pytest_detgate.audit.record import (
+    ClassScoreRecord,
+    DatasetRecord,
+    ProbeRecord,
+    ScoreRecord,
+    SplitRecord,
+)
+from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.errors import DataError, DetgateError
+from pytest_detgate.gate.detections import DetectionSource
+from pytest_detgate.gate.project import Project
+from pytest_detgate.scoring.coco_evaluation import evaluate
+from pytest_detgate.scoring.score_card import PROTOCOL, ScoreCard
+
+T = TypeVar("T")
+
+
+class GateInputs:
+    """The inputs of one gate. Answers and refusals are remembered: a file that cannot be read
+    refuses every rule that needs it, with one reason."""
+
+    def __init__(self, project: Project, source: DetectionSource) -> None:
+        self.project = project
+        self.source = source
+        self._made: dict[Hashable, object] = {}
+
+    def dataset(self, name: str) -> Dataset:
+        dataset = self._once(("dataset", name), lambda: self.project.read(name))
+        if not len(dataset.images):
+            where = dataset.annotations or dataset.images_dir
+            raise DataError(f"{name} has no images ({self.project.relative(where)})")
+        return dataset
+
+    def clips(self, name: str, key: ClipKey) -> Clips:
+        if key.field is None:
+            return self._once(("clips", name, key), lambda: clips_of(self.dataset(name).images, key))
+        field = key.field
+        self.dataset(name)
+        return self._once(
+            ("clips", name, key),
+            lambda: clips_of(self.project.read(name, (field,)).images, key),
+        )
+
+    def detections(self, name: str) -> DetectionTable:
+        return self._once(
+            ("detections", name), lambda: self.source.detections(self.dataset(name))
+        )
+
+    def scores(self, split: str) -> ScoreCard:
+        return self._once(
+            ("scores", split),
+            lambda: evaluate(
+                self.dataset(split), self.detections(split), self.project.tables.scoring.engine
+            ),
+        )
+
+    def dataset_record(self) -> DatasetRecord:
+        """What was read so far, for the report."""
+        record = DatasetRecord(splits={}, probes={})
+        for name in (*self.project.splits, *self.project.probes):
+            dataset = self._made.get(("dataset", name))
+            if not isinstance(dataset, Dataset):
+                continue
+            if name in self.project.splits:
+                record.splits[name] = self._split_record(dataset)
+            else:
+                record.probes[name] = self._probe_record(dataset)
+        return record
+
+    def score_records(self) -> dict[str, ScoreRecord]:
+        """The figures computed so far, for the report."""
+        cards = {name: self._made.get(("scores", name)) for name in self.project.splits}
+        return {
+            name: _score_record(card) for name, card in cards.items() if isinstance(card, ScoreCard)
+        }
+
+    def _once(self, key: Hashable, make: Callable[[], T]) -> T:
+        if key not in self._made:
+            try:
+                self._made[key] = make()
+            except DetgateError as error:
+                self._made[key] = error
+        made = self._made[key]
+        if isinstance(made, DetgateError):
+            # A fresh object: an exception that is raised again collects tracebacks.
+            raise type(made)(str(made))
+        return cast(T, made)
+
+    def _split_record(self, dataset: Dataset) -> SplitRecord:
+        assert dataset.annotations is not None
+        return SplitRecord(
+            annotations=self.project.relative(dataset.annotations),
+            images_dir=self.project.relative(dataset.images_dir),
+            sha256=dataset.sha256 or "",
+            images=len(dataset.images),
+            boxes=len(dataset.boxes),
+            empty=int(np.count_nonzero(dataset.boxes_by_image() == 0)),
+            notes=list(dataset.notes),
+        )
+
+    def _probe_record(self, dataset: Dataset) -> ProbeRecord:
+        path = dataset.annotations
+        return ProbeRecord(
+            images_dir=self.project.relative(dataset.images_dir),
+            images=len(dataset.images),
+            boxes=len(dataset.boxes),
+            annotations=None if path is None else self.project.relative(path),
+            sha256=dataset.sha256,
+            notes=list(dataset.notes),
+        )
+
+
+def _score_record(card: ScoreCard) -> ScoreRecord:
+    return ScoreRecord(
+        protocol=PROTOCOL,
+        engine=card.engine,
+        AP=card.average_precision(),
+        AP50=card.average_precision(0.5),
+        AP75=card.average_precision(0.75),
+        AP_small=card.average_precision(area="small"),
+        AP_medium=card.average_precision(area="medium"),
+        AP_large=card.average_precision(area="large"),
+        AR1=card.average_recall(1),
+        AR10=card.average_recall(10),
+        AR100=card.average_recall(100),
+        AR_small=card.average_recall(area="small"),
+        AR_medium=card.average_recall(area="medium"),
+        AR_large=card.average_recall(area="large"),
+        classes={
+            name: ClassScoreRecord(
+                AP=score.AP, AP50=score.AP50, AP75=score.AP75, boxes=score.boxes
+            )
+            for name, score in card.classes.items()
+        },
+    )

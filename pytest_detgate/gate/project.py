@@ -1,0 +1,111 @@
+"""A project as its `detgate.toml` describes it: what rules may ask for while they are bound."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_detgate.config.load import Configuration
+from pytest_detgate.config.schema import ConfigTable
+from pytest_detgate.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pytest_detgate.dataset.tables import Dataset
+
+
+class Project:
+    """Names and paths of a project; class names are read from its annotation files when asked.
+
+    `root` is pytest's root directory: the report shows paths relative to it.
+    """
+
+    def __init__(self, configuration: Configuration, root: Path) -> None:
+        self.configuration = configuration
+        self.root = root
+        self._classes: dict[str, tuple[str, ...]] = {}
+        self._check_frame_pattern()
+
+    @property
+    def tables(self) -> ConfigTable:
+        return self.configuration.tables
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits, in the order of the file."""
+        return tuple(self.tables.dataset.splits)
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """Names of the probes, in the order of the file."""
+        return tuple(self.tables.probes)
+
+    @property
+    def evaluate_on(self) -> str:
+        """The split that AP is measured on."""
+        return self.tables.model.evaluate_on
+
+    @property
+    def score_threshold(self) -> float:
+        """The operating point: a box counts when score > threshold."""
+        return self.tables.model.score_threshold
+
+    @cached_property
+    def frame_pattern(self) -> re.Pattern[str] | None:
+        """The pattern that tells clip and frame from a file name."""
+        pattern = self.tables.dataset.frame_pattern
+        return None if pattern is None else re.compile(pattern)
+
+    def classes(self, split: str) -> tuple[str, ...]:
+        """Class names of a split, in the order of its file; `DataError` if it cannot be read."""
+        if split not in self._classes:
+            from pytest_detgate.dataset.coco import read_class_names
+
+            table = self.tables.dataset.splits[split]
+            path = self.configuration.locate(table.annotations)
+            self._classes[split] = read_class_names(path)
+        return self._classes[split]
+
+    @cached_property
+    def known_classes(self) -> tuple[str, ...] | None:
+        """Class names of all splits together; None where no annotation file can be read."""
+        known: dict[str, None] = {}
+        for split in self.splits:
+            with contextlib.suppress(DataError):
+                known.update(dict.fromkeys(self.classes(split)))
+        return tuple(known) or None
+
+    def read(self, name: str, image_fields: tuple[str, ...] = ()) -> Dataset:
+        """Read a split or probe into tables; `DataError` if it cannot be read."""
+        from pytest_detgate.dataset.coco import read_coco
+        from pytest_detgate.dataset.folder import read_folder
+
+        table = self.tables.dataset.splits.get(name) or self.tables.probes[name]
+        images = self.configuration.locate(table.images)
+        if table.annotations is None:
+            return read_folder(images, name)
+        return read_coco(self.configuration.locate(table.annotations), images, name, image_fields)
+
+    def relative(self, path: Path) -> str:
+        """A path as the report shows it: relative to the root directory."""
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+    def _check_frame_pattern(self) -> None:
+        place = self.configuration.place.table("dataset")
+        try:
+            pattern = self.frame_pattern
+        except re.error as error:
+            raise place.error(f"not a regular expression: {error}", "frame-pattern") from None
+        if pattern is not None and "clip" not in pattern.groupindex:
+            raise place.error(
+                "the pattern has no group named clip; write (?P<clip>...)", "frame-pattern"
+            )
+        both = set(self.splits) & set(self.probes)
+        if both:
+            raise ConfigError(
+                f"{self.configuration.path.name}: {min(both)!r} names a split and a probe; "
+                "--detgate-predictions could mean either"
+            )

@@ -1,0 +1,202 @@
+"""What a rule is.
+
+A rule is one frozen class in a file of its own. Its fields are its options, its docstring is its
+page. It says which items it makes (`targets`) and what it measures on each (`check`); verdicts,
+pytest and reports are not its business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
+
+from msgspec import Meta, Struct
+
+from pytest_detgate.config.wording import unknown
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.project import Project
+
+if TYPE_CHECKING:
+    from pytest_detgate.dataset.clips import ClipKey, Clips
+    from pytest_detgate.dataset.tables import Dataset, DetectionTable
+    from pytest_detgate.scoring.score_card import ScoreCard
+
+Family = Literal["data", "training", "model"]
+
+
+class OptionError(Exception):
+    """An option whose value is of the right type and yet makes no sense here."""
+
+    def __init__(self, what: str, key: str | None = None, table: Sequence[str] = ()) -> None:
+        super().__init__(what)
+        self.key = key
+        self.table = tuple(table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """One item of a rule: its label in square brackets, and what it needs to be evaluated.
+
+    `datasets` are the splits and probes the rule looks at; `detections` those of them that it
+    needs detections of.
+    """
+
+    label: str | None = None
+    datasets: tuple[str, ...] = ()
+    detections: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a rule found on one target: a sentence, values held against limits, and places.
+
+    `findings` come the most telling first; `findings_total` is theirs unless it is given.
+    """
+
+    message: str
+    measurements: Sequence[Measurement]
+    findings: Iterable[Finding] = ()
+    findings_total: int | None = None
+
+
+class Inputs(Protocol):
+    """What a rule may ask for. Whatever cannot be had raises a `DetgateError` with the reason,
+    which makes the item *not evaluated*."""
+
+    project: Project
+
+    def dataset(self, name: str) -> Dataset:
+        """The tables of a split or probe that has at least one image."""
+
+    def clips(self, name: str, key: ClipKey) -> Clips:
+        """The clip of each image of a split or probe."""
+
+    def detections(self, name: str) -> DetectionTable:
+        """What the detector, or the result file in its place, found on a split or probe."""
+
+    def scores(self, split: str) -> ScoreCard:
+        """COCO figures of a split."""
+
+
+class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """Base class of all rules. A subclass in a module that is searched is a rule."""
+
+    code: ClassVar[str]
+    family: ClassVar[Family] = "data"
+    passing: ClassVar[Example]
+    failing: ClassVar[Example]
+
+    name: Annotated[str, Meta(min_length=1, description="Tells several tables apart.")] | None = (
+        None
+    )
+    severity: Annotated[
+        Literal["error", "warning"], Meta(description="A warning is shown and does not fail.")
+    ] = "error"
+
+    def validate(self, project: Project) -> None:
+        """Raise `OptionError` for options that make no sense in this project."""
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        """The items this table makes, in a stable order."""
+        raise NotImplementedError
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        """Measure one target."""
+        raise NotImplementedError
+
+
+class SplitRule(Rule, frozen=True, kw_only=True):
+    """A rule that looks at splits, one item for each."""
+
+    splits: Annotated[tuple[str, ...], Meta(description="Omitted: every split.")] | None = None
+
+    def validate(self, project: Project) -> None:
+        require_names("split", self.splits or (), project.splits, "splits")
+        if not (project.splits if self.splits is None else self.splits):
+            raise OptionError("there is no split to look at", "splits" if self.splits else None)
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for split in project.splits if self.splits is None else self.splits:
+            yield Target(label=split, datasets=(split,))
+
+
+class SplitPairRule(Rule, frozen=True, kw_only=True):
+    """A rule that compares a tested split with a reference."""
+
+    between: Annotated[
+        tuple[str, str], Meta(description="The reference split and the tested split.")
+    ]
+
+    def validate(self, project: Project) -> None:
+        require_names("split", self.between, project.splits, "between")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target(label="-".join(self.between), datasets=self.between)
+
+
+class ProbeRule(Rule, frozen=True, kw_only=True):
+    """A rule that looks at what the detector says on probes, one item for each probe."""
+
+    family: ClassVar[Family] = "model"
+
+    def validate(self, project: Project) -> None:
+        if not project.probes:
+            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for probe in project.probes:
+            yield Target(label=probe, datasets=(probe,), detections=(probe,))
+
+
+class ScoreRule(Rule, frozen=True, kw_only=True):
+    """A rule on the COCO figures of the split that `[model] evaluate-on` names."""
+
+    family: ClassVar[Family] = "model"
+
+    def validate(self, project: Project) -> None:
+        if project.evaluate_on not in project.splits:
+            raise OptionError(
+                f"[model] evaluate-on: {unknown('split', project.evaluate_on, project.splits)}"
+            )
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield self.target(project)
+
+    def target(self, project: Project, label: str | None = None) -> Target:
+        """An item that needs the figures of the evaluated split."""
+        split = project.evaluate_on
+        return Target(label=label, datasets=(split,), detections=(split,))
+
+
+def require_names(
+    kind: str,
+    names: Iterable[str],
+    allowed: Sequence[str] | None,
+    key: str | None = None,
+    table: Sequence[str] = (),
+) -> None:
+    """Raise `OptionError` for the first name that is not allowed or is given twice.
+
+    Without a `key` the names are keys of the `table`. Where it is not known what is allowed
+    (None), anything is.
+    """
+    listed = tuple(names)
+    for at, name in enumerate(listed):
+        if allowed is not None and name not in allowed:
+            raise OptionError(unknown(kind, name, allowed), key or name, table)
+        if name in listed[:at]:
+            raise OptionError(f"{kind} {name!r} is named twice", key, table)
+
+
+def require_limit(rule: Rule, *keys: str) -> None:
+    """Raise `OptionError` unless one of the options that set a limit is given."""
+    if all(getattr(rule, key.replace("-", "_")) is None for key in keys):
+        raise OptionError(f"sets no limit, so it could never fail; give {' or '.join(keys)}")
+
+
+def require_order(low: float | None, high: float | None) -> None:
+    """Raise `OptionError` where `min` is above `max`: nothing could pass."""
+    if low is not None and high is not None and low > high:
+        raise OptionError(f"min = {low:g} is above max = {high:g}: no value could pass", "min")
