@@ -5,8 +5,13 @@ Format 1. A later format raises `FORMAT`; format 1 stays readable.
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
 import msgspec
 
+from pytest_detgate.audit.files import write_whole
+from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement, Verdict
 
 FORMAT = 1
@@ -17,6 +22,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `findings` is capped, `findings_total` is not.
     `waiver` says who accepted the failure, why and until when.
+    `about` is the rule in one line, for a reader who meets it here for the first time.
     """
 
     id: str
@@ -28,6 +34,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     findings_total: int = 0
     duration_s: float = 0.0
     waiver: str | None = None
+    about: str = ""
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,3 +138,80 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, ScoreRecord] = {}
     score_threshold: float | None = None
     format: int = FORMAT
+
+
+class _Head(msgspec.Struct):
+    """What tells a report from any other JSON file, whatever its format."""
+
+    format: int
+    verdict: str
+    rules: list[msgspec.Raw]
+
+
+def read_report(path: Path) -> Report:
+    """Read the `report.json` of an earlier run."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: not a report of pytest-detgate: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not JSON, or cut off: {error}") from error
+    if head.format > FORMAT:
+        raise DataError(
+            f"{path}: a report of format {head.format}, written by a later pytest-detgate; "
+            f"this one reads format {FORMAT}"
+        )
+    if head.format < 1:
+        raise DataError(f"{path}: there is no report format {head.format}")
+    try:
+        return msgspec.json.decode(data, type=Report)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: damaged report of format {head.format}: {error}") from error
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write `report.json`: indented, and whole or not at all."""
+    write_whole(path, msgspec.json.format(_encoded(report), indent=2) + b"\n")
+
+
+def _encoded(report: Report) -> bytes:
+    """Encode a report so that `read_report` can read it back.
+
+    JSON has no NaN and no infinity (msgspec writes null for them), and a file name that is not
+    valid UTF-8 reaches Python as lone surrogates, which cannot be encoded.
+    """
+    rules = [
+        msgspec.structs.replace(rule, findings=[_finite(finding) for finding in rule.findings])
+        for rule in report.rules
+    ]
+    report = msgspec.structs.replace(report, rules=rules)
+    try:
+        return msgspec.json.encode(report)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_encodable(msgspec.to_builtins(report)))
+
+
+def _finite(finding: Finding) -> Finding:
+    """Leave out a box or score that is not a number; the finding's text still tells of it."""
+    box, score = finding.box, finding.score
+    keep_box = box is None or all(map(math.isfinite, box))
+    keep_score = score is None or math.isfinite(score)
+    if keep_box and keep_score:
+        return finding
+    return msgspec.structs.replace(
+        finding, box=box if keep_box else None, score=score if keep_score else None
+    )
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_encodable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(entry) for key, entry in value.items()}
+    return value

@@ -1,0 +1,77 @@
+"""The verdict of a whole run in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_detgate.audit.record import Report, RuleResult
+from pytest_detgate.audit.words import counted
+from pytest_detgate.findings import Verdict
+
+ORDER: tuple[Verdict, ...] = ("failed", "not-evaluated", "warned", "waived", "passed")
+BLOCKING: tuple[Verdict, ...] = ("failed", "not-evaluated")
+VERDICT_WORDS: dict[Verdict, str] = {
+    "failed": "Failed",
+    "not-evaluated": "Not evaluated",
+    "warned": "Warned",
+    "waived": "Waived",
+    "passed": "Passed",
+}
+_COUNTED: dict[Verdict, str] = {
+    "failed": "failed",
+    "not-evaluated": "could not be evaluated",
+    "warned": "warned",
+    "waived": "waived",
+    "passed": "passed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The first words of the page; `verdict` picks their mark and colour."""
+
+    verdict: Verdict
+    word: str
+    sentence: str
+
+
+def in_order(rules: list[RuleResult]) -> list[RuleResult]:
+    """Sort by urgency; rules of one verdict stay in the order of the configuration."""
+    return sorted(rules, key=lambda rule: ORDER.index(rule.verdict))
+
+
+def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
+    """Count rules by verdict, in page order, leaving out what did not occur."""
+    found = {verdict: sum(rule.verdict == verdict for rule in rules) for verdict in ORDER}
+    return {verdict: count for verdict, count in found.items() if count}
+
+
+def headline_of(report: Report) -> Headline:
+    """Say whether the merge is blocked and why.
+
+    It is blocked when the record says so or when any rule does: the page never reads better than
+    the rules below it.
+    """
+    rules = report.rules
+    found = counts(rules)
+    blocking = [verdict for verdict in BLOCKING if verdict in found]
+    if blocking:
+        why = {verdict: found[verdict] for verdict in blocking}
+        return Headline(verdict=blocking[0], word="Blocked", sentence=_sentence(why, len(rules)))
+    if report.verdict in BLOCKING or not rules:
+        reason = "No rule failed, yet the run did not pass" if rules else "No rule was evaluated"
+        sentence = f"{reason}. The terminal output says more."
+        return Headline(verdict="not-evaluated", word="Blocked", sentence=sentence)
+    worst = next(verdict for verdict in ORDER if verdict in found)
+    return Headline(verdict=worst, word="Clear to merge", sentence=_sentence(found, len(rules)))
+
+
+def _sentence(found: dict[Verdict, int], total: int) -> str:
+    if found.get("passed") == total:
+        return "The only rule passed." if total == 1 else f"All {total:,} rules passed."
+    said: list[str] = []
+    for verdict, count in found.items():
+        of = "" if said else f" of {counted(total, 'rule')}"
+        was = "" if verdict != "waived" else " is" if count == 1 else " are"
+        said.append(f"{count:,}{of}{was} {_COUNTED[verdict]}")
+    return f"{said[0]}." if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}."

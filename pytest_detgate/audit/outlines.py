@@ -1,0 +1,152 @@
+"""Boxes over a picture: where each outline goes, and its tag where there is room for one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_detgate.findings import Finding
+
+Box = tuple[float, float, float, float]
+TONES = 6
+# Of the shown width: tags are set in a monospaced face, so that their width can be computed.
+_FONT_SHARE = 1 / 30
+_CHARACTER = 0.61
+_PADDING = 0.3
+_LINE = 1.35
+# Boxes that stick out of the picture are shown on a margin of at most this share of its size.
+_MARGIN = 0.35
+_NOTICEABLE = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tag:
+    """A box's class and score, set in a small field beside the outline."""
+
+    field: Box
+    text: str
+    text_x: float
+    text_y: float
+    text_width: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outline:
+    """One box in pixels of the picture; `tone` is its class's colour."""
+
+    box: Box
+    tone: int
+    tag: Tag | None
+
+
+def extent(boxes: Sequence[Box]) -> tuple[float, float]:
+    """Guess the size of a picture that is not known from the boxes on it."""
+    right = max((x + max(width, 0) for x, _, width, _ in boxes), default=0.0)
+    bottom = max((y + max(height, 0) for _, y, _, height in boxes), default=0.0)
+    width, height = max(right * 1.05, 64.0), max(bottom * 1.05, 64.0)
+    return max(width, height / 3), max(height, width / 3)
+
+
+def view_of(size: tuple[float, float], boxes: Sequence[Box]) -> Box:
+    """Choose what to show: the picture, and a margin where a box clearly sticks out of it."""
+    width, height = size
+    left = min((x for x, _, _, _ in boxes), default=0.0)
+    top = min((y for _, y, _, _ in boxes), default=0.0)
+    right = max((x + w for x, _, w, _ in boxes), default=0.0)
+    bottom = max((y + h for _, y, _, h in boxes), default=0.0)
+    before_x, after_x = _margin(-left, width), _margin(right - width, width)
+    before_y, after_y = _margin(-top, height), _margin(bottom - height, height)
+    return (-before_x, -before_y, width + before_x + after_x, height + before_y + after_y)
+
+
+def _margin(beyond: float, side: float) -> float:
+    return min(beyond * 1.1, side * _MARGIN) if beyond > side * _NOTICEABLE else 0.0
+
+
+def font_size(view: Box) -> float:
+    """Give the size of a tag's text in pixels of the picture, about the same on every figure."""
+    return max(view[2], view[3] * 0.75) * _FONT_SHARE
+
+
+def outlines_of(findings: Sequence[Finding], tones: dict[str, int], view: Box) -> list[Outline]:
+    """Lay out all boxes of one picture, tags first come first served."""
+    size = font_size(view)
+    taken: list[Box] = []
+    outlines = []
+    for finding in findings:
+        if not drawable(finding):
+            continue
+        assert finding.box is not None
+        tag = _tag(finding, finding.box, size, view, taken)
+        if tag is not None:
+            taken.append(tag.field)
+        tone = tones.get(finding.label or "", 0)
+        outlines.append(Outline(box=_normal(finding.box), tone=tone, tag=tag))
+    return outlines
+
+
+def drawable(finding: Finding) -> bool:
+    """Tell whether a finding has a box that can be drawn at all."""
+    return finding.box is not None and all(map(math.isfinite, finding.box))
+
+
+def _normal(box: Box) -> Box:
+    """Turn a box of negative size around: SVG draws nothing for one."""
+    x, y, width, height = box
+    return (min(x, x + width), min(y, y + height), abs(width), abs(height))
+
+
+def _tag(finding: Finding, box: Box, size: float, view: Box, taken: list[Box]) -> Tag | None:
+    for text in _texts(finding):
+        text_width = len(text) * size * _CHARACTER
+        width, height = text_width + 2 * _PADDING * size, _LINE * size
+        for x, y in _places(_normal(box), width, height, view):
+            field = (x, y, width, height)
+            if _within(field, view) and not any(_overlap(field, other) for other in taken):
+                return Tag(
+                    field=field,
+                    text=text,
+                    text_x=x + _PADDING * size,
+                    text_y=y + size,
+                    text_width=text_width,
+                )
+    return None
+
+
+def _texts(finding: Finding) -> Iterator[str]:
+    """Give what a tag may say, longest first: the caption names every box anyway."""
+    score = "" if finding.score is None else f"{finding.score:.2f}"
+    if finding.label:
+        yield f"{finding.label} {score}".rstrip()
+    if score:
+        yield score
+
+
+def _places(box: Box, width: float, height: float, view: Box) -> Iterator[tuple[float, float]]:
+    """Give where a tag may go: above, below, then inside its box, shifted into view."""
+    x, y, box_width, box_height = box
+    furthest = view[0] + view[2] - width
+    left = max(view[0], min(x, furthest))
+    right = max(view[0], min(x + box_width - width, furthest))
+    for edge in (y - height, y + box_height, y, y + box_height - height):
+        yield left, edge
+        yield right, edge
+
+
+def _within(field: Box, view: Box) -> bool:
+    return (
+        field[0] >= view[0]
+        and field[1] >= view[1]
+        and field[0] + field[2] <= view[0] + view[2]
+        and field[1] + field[3] <= view[1] + view[3]
+    )
+
+
+def _overlap(one: Box, other: Box) -> bool:
+    return (
+        one[0] < other[0] + other[2]
+        and other[0] < one[0] + one[2]
+        and one[1] < other[1] + other[3]
+        and other[1] < one[1] + one[3]
+    )

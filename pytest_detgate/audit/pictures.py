@@ -1,0 +1,124 @@
+"""Pictures for the page: found through the record, read with care, made small.
+
+A `file_name` comes from somebody's annotation file, so it may not lead out of its images folder,
+and what it names may be anything. What cannot be shown is said in words in its place.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+
+from PIL import Image
+
+from pytest_detgate.audit.record import DatasetRecord
+
+WIDTH = 480
+HEIGHT = 960
+QUALITY = 75
+MOST_PIXELS = 120_000_000
+# Only formats that Pillow decodes by itself: EPS, for one, would start another program.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture to show, or why there is none.
+
+    `size` is width and height of the stored picture in pixels, where its header could be read.
+    `source` is a data URI.
+    """
+
+    source: str | None = None
+    size: tuple[int, int] | None = None
+    problem: str = ""
+
+
+class PictureFolders:
+    """Finds and reads the pictures of a record's splits and probes."""
+
+    def __init__(self, dataset: DatasetRecord, root: Path) -> None:
+        places: Mapping[str, str] = {
+            **{name: split.images_dir for name, split in dataset.splits.items()},
+            **{name: probe.images_dir for name, probe in dataset.probes.items()},
+        }
+        self._folders = {name: root / place for name, place in places.items()}
+
+    def picture(self, dataset: str, file_name: str) -> Picture:
+        """Read one picture as a thumbnail."""
+        if dataset not in self._folders:
+            return Picture(problem="The record names no images folder for this picture.")
+        path = inside(self._folders[dataset], file_name)
+        if path is None:
+            return Picture(problem="Refused: this file name leads out of its images folder.")
+        if not path.is_file():
+            return Picture(problem="The picture is not there.")
+        return thumbnail(path)
+
+
+def inside(folder: Path, file_name: str) -> Path | None:
+    """Resolve a file name in its folder; None where it leads out, by `..`, a root or a link."""
+    if Path(file_name).is_absolute() or PureWindowsPath(file_name).anchor:
+        return None
+    try:
+        folder = folder.resolve()
+        path = (folder / file_name).resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
+        return None
+    return path if path.is_relative_to(folder) else None
+
+
+def thumbnail(path: Path) -> Picture:
+    """Decode a picture and make a small JPEG of it, without metadata.
+
+    EXIF rotation is left alone on purpose: boxes refer to the pixels as they are stored.
+    """
+    size: tuple[int, int] | None = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the limit is checked here, before decoding
+            with Image.open(path, formats=FORMATS) as picture:
+                size = picture.size
+                if size[0] * size[1] > MOST_PIXELS:
+                    return Picture(size=size, problem="The picture is too large to show.")
+                picture.draft("RGB", (2 * WIDTH, 2 * HEIGHT))
+                small = _flat(picture)
+    except Image.DecompressionBombError:
+        return Picture(size=size, problem="The picture is too large to show.")
+    except Exception as error:  # a damaged file makes a decoder raise nearly anything
+        reason = str(error).replace(str(path), path.name) or type(error).__name__
+        return Picture(size=size, problem=f"The picture cannot be read: {reason}")
+    return Picture(source=_data_uri(small), size=size)
+
+
+def _flat(picture: Image.Image) -> Image.Image:
+    """Reduce to eight-bit RGB on grey, at thumbnail size."""
+    picture.thumbnail((WIDTH, HEIGHT), reducing_gap=2.0)
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        return _stretched(picture).convert("RGB")
+    if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        layers = picture.convert("RGBA")
+        ground = Image.new("RGBA", layers.size, (128, 128, 128, 255))
+        return Image.alpha_composite(ground, layers).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _stretched(picture: Image.Image) -> Image.Image:
+    """Map 16-bit and floating point greys, as of thermal cameras, to what can be seen."""
+    greys = picture.convert("F")
+    low, high = greys.getextrema()
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    factor = 255 / (high - low) if high > low else 0.0
+    return greys.point(lambda grey: grey * factor - low * factor).convert("L")
+
+
+def _data_uri(picture: Image.Image) -> str:
+    picture.info.clear()  # Pillow would carry a JPEG comment over
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")

@@ -1,0 +1,172 @@
+"""One row of the page for each rule, and the evidence behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pytest_detgate.audit.gallery import Budget, Gallery, gallery_of
+from pytest_detgate.audit.headline import VERDICT_WORDS
+from pytest_detgate.audit.pictures import PictureFolders
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.audit.scale import Scale, scale_of
+from pytest_detgate.audit.words import counted, limit_words, margin, number, value_and_limit
+from pytest_detgate.findings import Finding, Measurement, Verdict
+
+FINDINGS = 100
+# A longer table of findings starts closed.
+OPEN_FINDINGS = 12
+# Values without a limit beyond these start closed: some rules measure every class.
+OPEN_VALUES = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A measurement held against its limit, in words and as a scale."""
+
+    name: str
+    value: str
+    exact: str
+    limit: str
+    margin: str
+    passed: bool
+    scale: Scale | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One rule in the table of rules.
+
+    `name` is its id as a fragment name; `evidence` is empty where there is none to show.
+    """
+
+    id: str
+    name: str
+    about: str
+    verdict: Verdict
+    word: str
+    message: str
+    waiver: str
+    judged: list[Judged]
+    values: list[tuple[str, str]]
+    more_values: list[tuple[str, str]]
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingRow:
+    """One finding in words; a column is empty where the finding says nothing."""
+
+    text: str
+    dataset: str
+    image: str
+    label: str
+    score: str
+    box: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What a rule found: pictures, and a table whose caption states its caps."""
+
+    row: Row
+    gallery: Gallery | None
+    findings: list[FindingRow]
+    columns: frozenset[str]
+    caption: str
+    open: bool
+
+
+def row_of(rule: RuleResult, name: str) -> Row:
+    """Say one rule's outcome."""
+    values = [(m.name, number(m.value)) for m in rule.measurements if m.limit is None]
+    total = max(rule.findings_total, len(rule.findings))
+    return Row(
+        id=rule.id,
+        name=name,
+        about=rule.about,
+        verdict=rule.verdict,
+        word=VERDICT_WORDS[rule.verdict],
+        message=rule.message,
+        waiver=rule.waiver or "",
+        judged=[judged for m in rule.measurements if (judged := _judged(m)) is not None],
+        values=values[:OPEN_VALUES],
+        more_values=values[OPEN_VALUES:],
+        evidence=counted(total, "finding") if total else "",
+    )
+
+
+def evidence_of(rule: RuleResult, row: Row, folders: PictureFolders, budget: Budget) -> Evidence:
+    """Gather what one rule found; spends the page's room for pictures."""
+    findings = rule.findings[:FINDINGS]
+    return Evidence(
+        row=row,
+        gallery=gallery_of(rule.findings, folders, budget),
+        findings=[_finding_row(finding) for finding in findings],
+        columns=_columns(findings),
+        caption=_caption(len(findings), len(rule.findings), rule.findings_total),
+        open=len(findings) <= OPEN_FINDINGS,
+    )
+
+
+def fragment_names(ids: Iterable[str]) -> list[str]:
+    """Make a fragment name for each id: readable, lasting between runs, and never twice."""
+    names: dict[str, None] = {}
+    for rule_id in ids:
+        name = base = re.sub(r"[^a-z0-9]+", "-", rule_id.lower()).strip("-") or "rule"
+        copy = 1
+        while name in names:
+            copy += 1
+            name = f"{base}--{copy}"
+        names[name] = None
+    return list(names)
+
+
+def _judged(measurement: Measurement) -> Judged | None:
+    if measurement.limit is None:
+        return None
+    value, limit = value_and_limit(measurement.value, measurement.limit)
+    return Judged(
+        name=measurement.name,
+        value=value,
+        exact=repr(measurement.value),
+        limit=limit_words(measurement, limit),
+        margin=margin(measurement),
+        passed=bool(measurement.passed),
+        scale=scale_of(measurement),
+    )
+
+
+def _finding_row(finding: Finding) -> FindingRow:
+    return FindingRow(
+        text=finding.text,
+        dataset=finding.dataset or "",
+        image=finding.image or "",
+        label=finding.label or "",
+        score="" if finding.score is None else f"{finding.score:.3f}",
+        box="" if finding.box is None else " ".join(f"{side:.1f}" for side in finding.box),
+    )
+
+
+def _columns(findings: list[Finding]) -> frozenset[str]:
+    """Choose the columns that tell something the text does not."""
+    columns = set()
+    for finding in findings:
+        if finding.dataset or finding.image:
+            columns.add("image")
+        if finding.label and finding.label not in finding.text:
+            columns.add("label")
+        if finding.score is not None and f"{finding.score:.2f}" not in finding.text:
+            columns.add("score")
+        if finding.box is not None:
+            columns.add("box")
+    return frozenset(columns)
+
+
+def _caption(shown: int, recorded: int, total: int) -> str:
+    total = max(total, recorded)
+    if shown == total:
+        return f"All {total:,} findings" if total > 1 else "The only finding"
+    kept = f" (the record keeps {recorded:,})" if shown < recorded < total else ""
+    return f"Showing {shown:,} of {total:,} findings{kept}"

@@ -1,0 +1,41 @@
+"""The small scale that shows how near a value is to its limit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_detgate.findings import Measurement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scale:
+    """Positions on a scale, in percent of its width: two spans `(start, width)` and the limit."""
+
+    value: tuple[float, float]
+    forbidden: tuple[float, float]
+    limit: float
+
+
+def scale_of(measurement: Measurement) -> Scale | None:
+    """Lay out one judged measurement; None where there is nothing to compare.
+
+    The scale starts at zero, or below it where a number is negative, so that lengths compare.
+    A floor between 0 and 1 (AP, recall, a share) is drawn on the whole range from 0 to 1.
+    """
+    value, limit = measurement.value, measurement.limit
+    if limit is None:
+        return None
+    low, high = min(0.0, value, limit), max(0.0, value, limit)
+    if measurement.relation == ">=" and low == 0 and high <= 1:
+        high = 1.0
+    else:
+        room = (high - low) * 0.15 or 1.0
+        high += room if high > 0 or low == 0 else 0.0
+        low -= room if low < 0 else 0.0
+
+    def place(number: float) -> float:
+        return round((number - low) / (high - low) * 100, 2)
+
+    zero, at, mark = place(0), place(value), place(limit)
+    forbidden = (mark, round(100 - mark, 2)) if measurement.relation == "<=" else (0.0, mark)
+    return Scale(value=(min(zero, at), round(abs(at - zero), 2)), forbidden=forbidden, limit=mark)

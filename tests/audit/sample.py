@@ -1,0 +1,350 @@
+"""A realistic run for the tests of the page: all five verdicts, pictures, gaps in the scores."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from PIL import Image, ImageDraw
+
+from pytest_detgate.audit.record import (
+    ClassScoreRecord,
+    ConfigRecord,
+    DatasetRecord,
+    ModelRecord,
+    ProbeRecord,
+    Report,
+    RuleResult,
+    ScoreRecord,
+    SplitRecord,
+)
+from pytest_detgate.findings import Finding, Measurement, Verdict
+
+CLASSES = ["helmet_on_head", "helmet_off_head", "helmet_off_person", "person"]
+SIZE = (1280, 720)
+PROBE_IMAGES = [f"yt_8dK2_{frame:04d}.jpg" for frame in (118, 240, 365, 490, 611, 733)]
+
+
+def draw_pictures(root: Path) -> None:
+    """Draw six frames of a building site into the folder of the probe `youtube`."""
+    folder = root / "probes" / "youtube"
+    folder.mkdir(parents=True)
+    for number, name in enumerate(PROBE_IMAGES):
+        draw_picture(folder / name, seed=number)
+
+
+def draw_picture(path: Path, *, seed: int, size: tuple[int, int] = SIZE) -> None:
+    chance = random.Random(seed)
+    width, height = size
+    picture = Image.new("RGB", size, (176, 196, 214))
+    pen = ImageDraw.Draw(picture)
+    pen.rectangle((0, height * 0.62, width, height), fill=(148, 132, 112))
+    for column in range(7):
+        x = width * column / 7 + chance.randint(-10, 10)
+        top = height * chance.uniform(0.1, 0.45)
+        pen.rectangle((x, top, x + width / 11, height * 0.64), fill=(120, 118, 122))
+        for floor in range(int(top) + 20, int(height * 0.6), 46):
+            pen.rectangle((x + 14, floor, x + width / 11 - 14, floor + 18), fill=(92, 96, 110))
+    for x, y, w, h in worker_boxes(seed):
+        pen.rectangle((x + w * 0.2, y + h * 0.2, x + w * 0.8, y + h * 0.62), fill=(226, 122, 38))
+        pen.rectangle((x + w * 0.28, y + h * 0.62, x + w * 0.72, y + h), fill=(52, 60, 84))
+        pen.ellipse((x + w * 0.3, y, x + w * 0.7, y + h * 0.24), fill=(240, 208, 70))
+    picture.save(path, quality=85)
+
+
+def worker_boxes(seed: int) -> list[tuple[float, float, float, float]]:
+    chance = random.Random(1000 + seed)
+    boxes = []
+    for place in range(10 + seed % 2):
+        height = chance.uniform(130, 250)
+        x = SIZE[0] * place / 11 + chance.uniform(0, 40)
+        boxes.append(
+            (round(x, 1), round(680 - height, 1), round(height * 0.4, 1), round(height, 1))
+        )
+    return boxes
+
+
+def false_boxes() -> list[Finding]:
+    findings = []
+    for number, image in enumerate(PROBE_IMAGES):
+        chance = random.Random(number)
+        for box in worker_boxes(number):
+            label, score = chance.choice(CLASSES[1:3]), round(chance.uniform(0.31, 0.94), 3)
+            findings.append(
+                Finding(
+                    text=f"{label} {score:.2f}",
+                    dataset="youtube",
+                    image=image,
+                    box=box,
+                    label=label,
+                    score=score,
+                )
+            )
+    return sorted(findings, key=lambda finding: -(finding.score or 0))
+
+
+def shared_clips() -> list[Finding]:
+    return [
+        Finding(
+            text=f"clip site3_cam{camera} is in train too: 412 frames there, {30 + camera} here",
+            dataset="val",
+            image=f"site3_cam{camera}_{frame:06d}.jpg",
+        )
+        for camera in (2, 5, 7)
+        for frame in range(120, 1800, 30)
+    ][:150]
+
+
+def rule(
+    rule_id: str,
+    verdict: Verdict,
+    message: str,
+    *measurements: Measurement,
+    about: str = "",
+    waiver: str | None = None,
+    findings: list[Finding] | None = None,
+    total: int | None = None,
+) -> RuleResult:
+    found = findings or []
+    return RuleResult(
+        id=rule_id,
+        code=rule_id.partition("[")[0],
+        verdict=verdict,
+        message=message,
+        measurements=list(measurements),
+        findings=found,
+        findings_total=len(found) if total is None else total,
+        duration_s=0.012,
+        waiver=waiver,
+        about=about,
+    )
+
+
+def rules() -> list[RuleResult]:
+    most, least, shown = Measurement.at_most, Measurement.at_least, Measurement.shown
+    false = false_boxes()
+    about_ap = "AP of this class by the COCO protocol must reach its floor."
+    return [
+        rule(
+            "empty-gt-share[train]",
+            "passed",
+            "26,855 of 83,005 images have no annotation",
+            least("share", 0.3235347268236853, 0.25),
+            shown("images", 83005),
+            shown("empty", 26855),
+            shown("crowd_only", 0),
+            about="Enough images must have nothing to detect.",
+        ),
+        rule(
+            "clip-overlap[train-val]",
+            "failed",
+            "1,204 of 12,660 images of val come from 3 clips that train has too",
+            most("share", 0.09510268562401264, 0.0),
+            shown("clips_shared", 3),
+            shown("clips", 41),
+            shown("unparsed", 0),
+            about="A clip may be in one split only.",
+            findings=shared_clips(),
+            total=1204,
+        ),
+        rule(
+            "frame-distance[train-val]",
+            "not-evaluated",
+            "frame numbers cannot be told: 12 file names of val do not match frame-pattern, "
+            "the first is 'IMG 0044 (2).jpg'",
+            about="Tested frames may not be neighbours of training frames.",
+        ),
+        rule(
+            "box-bounds[train]",
+            "warned",
+            "4 boxes reach out of their image by more than 0.5 px",
+            most("count", 4, 0),
+            shown("wholly", 1),
+            about="Boxes must lie inside their image.",
+            findings=[
+                Finding(
+                    text=f"reaches {beyond:.1f} px past the right edge",
+                    dataset="train",
+                    image=f"site1_cam1_{index:06d}.jpg",
+                    box=(1180.0, 300.0 + 40 * index, 100.0 + beyond, 190.0),
+                    label=CLASSES[index],
+                )
+                for index, beyond in enumerate((12.0, 96.4, 3.2, 31.0))
+            ],
+        ),
+        rule(
+            "duplicate-boxes[train]",
+            "waived",
+            "310 boxes are drawn twice",
+            most("count", 310, 0),
+            shown("two_classes", 12),
+            about="One object has one box.",
+            waiver="A. Moreau until 2026-12-31: relabelling is under way (issue 218)",
+        ),
+        rule(
+            "probe-fp[youtube]",
+            "failed",
+            f"{len(false)} boxes on 6 of 6 frames, budget 21",
+            most("boxes", len(false), 21),
+            most("images", 6, 6),
+            shown("images_total", 6),
+            shown("max_score", max(finding.score or 0 for finding in false)),
+            *(
+                shown(f"boxes[{name}]", sum(finding.label == name for finding in false))
+                for name in CLASSES
+            ),
+            shown("boxes_lower", 47.1),
+            about="Frames with nothing to detect: each box over the threshold is a false alarm.",
+            findings=false,
+        ),
+        rule(
+            "probe-fp[new-sample]",
+            "passed",
+            "9 boxes on 5 of 40 frames, budget 25",
+            most("boxes", 9, 25),
+            shown("images", 5),
+            shown("images_total", 40),
+        ),
+        rule(
+            "mean-ap",
+            "passed",
+            "AP 0.911, floor 0.85",
+            least("ap", 0.9108731, 0.85),
+            about="AP over all classes must reach its floor.",
+        ),
+        rule(
+            "class-ap[helmet_on_head]",
+            "passed",
+            "AP 0.934, floor 0.85",
+            least("ap", 0.9341, 0.85),
+            shown("boxes", 8112),
+            about=about_ap,
+        ),
+        rule(
+            "class-ap[helmet_off_head]",
+            "failed",
+            "AP 0.86998 is under its floor of 0.87",
+            least("ap", 0.86998211, 0.87),
+            shown("boxes", 3920),
+            about=about_ap,
+        ),
+        rule(
+            "class-ap[helmet_off_person]",
+            "passed",
+            "AP 0.852, floor 0.85",
+            least("ap", 0.8520094, 0.85),
+            shown("boxes", 3871),
+            about=about_ap,
+        ),
+        rule(
+            "class-ap[person]",
+            "passed",
+            "AP 0.986, floor 0.85",
+            least("ap", 0.9862, 0.85),
+            shown("boxes", 12094),
+            about=about_ap,
+        ),
+        rule("class-names", "passed", "the model's 4 classes are the data's", most("count", 0, 0)),
+        rule(
+            "latency",
+            "passed",
+            "median 18.4 ms an image, limit 25 ms",
+            most("median_ms", 18.38, 25.0),
+            most("p95_ms", 24.99, 30.0),
+            shown("peak_mb", 1322.5),
+        ),
+    ]
+
+
+def scores() -> dict[str, ScoreRecord]:
+    return {
+        "val": ScoreRecord(
+            protocol="COCO bbox, maxDets 1/10/100",
+            engine="hotcoco 1.3.2",
+            AP=0.9108731,
+            AP50=0.9948,
+            AP75=0.9611,
+            AP_small=None,
+            AP_medium=0.8702,
+            AP_large=0.9377,
+            AR1=0.4129,
+            AR10=0.9288,
+            AR100=0.9361,
+            AR_small=None,
+            AR_medium=0.901,
+            AR_large=0.9583,
+            classes={
+                "helmet_on_head": ClassScoreRecord(AP=0.9341, AP50=0.9951, AP75=0.98, boxes=8112),
+                "helmet_off_head": ClassScoreRecord(
+                    AP=0.86998211, AP50=0.9902, AP75=0.951, boxes=3920
+                ),
+                "helmet_off_person": ClassScoreRecord(
+                    AP=0.8520094, AP50=0.989, AP75=0.932, boxes=3871
+                ),
+                "person": ClassScoreRecord(AP=0.9862, AP50=0.9992, AP75=0.994, boxes=12094),
+                "helmet_in_hand": ClassScoreRecord(AP=None, AP50=None, AP75=None, boxes=0),
+            },
+        )
+    }
+
+
+def sample_report() -> Report:
+    digest = "9f2c1d07b4e85a36" * 4
+    return Report(
+        verdict="failed",
+        started="2026-11-20T10:00:00Z",
+        duration_s=754.2,
+        command=["pytest", "--detgate-ckpt=work_dirs/site/epoch_10.pth", "-k", "not slow rules"],
+        versions={
+            "pytest-detgate": "0.1.0",
+            "python": "3.11.7",
+            "pytest": "9.2.0",
+            "hotcoco": "1.3.2",
+            "torch": "2.9.1+cu126",
+            "mmdet": "3.5.2",
+        },
+        config=ConfigRecord(path="detgate.toml", sha256=digest),
+        dataset=DatasetRecord(
+            splits={
+                "train": SplitRecord(
+                    annotations="data/train.json",
+                    images_dir="data/images",
+                    sha256=digest,
+                    images=83005,
+                    boxes=90211,
+                    empty=26855,
+                ),
+                "val": SplitRecord(
+                    annotations="data/val.json",
+                    images_dir="data/images",
+                    sha256=digest[::-1],
+                    images=12660,
+                    boxes=27997,
+                    empty=0,
+                    notes=["No image is without boxes: false alarms cannot show in its AP."],
+                ),
+            },
+            probes={
+                "youtube": ProbeRecord(images_dir="probes/youtube", images=6, boxes=0),
+                "new-sample": ProbeRecord(
+                    images_dir="probes/new_sample",
+                    images=40,
+                    boxes=18,
+                    annotations="probes/new_sample.json",
+                    sha256=digest,
+                ),
+            },
+        ),
+        rules=rules(),
+        model=ModelRecord(
+            checkpoint="work_dirs/site/epoch_10.pth",
+            sha256=digest,
+            classes=CLASSES,
+            device="cuda:0 (NVIDIA H100)",
+            epoch=10,
+            images=12706,
+            kept=12660,
+        ),
+        scores=scores(),
+        score_threshold=0.3,
+    )
