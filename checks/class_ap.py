@@ -45,9 +45,9 @@ class ClassAp(ScoreRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "class-ap"
 
     min: Annotated[Share, Meta(description="Floor of every class.")] | None = None
-    classes: (
-        Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None
-    ) = None
+    classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
+        None
+    )
     metric: ApMetric = "AP"
     bound: Annotated[
         Literal["point"], Meta(description="What is held against the floor: the measured value.")
@@ -56,9 +56,7 @@ class ClassAp(ScoreRule, frozen=True, kw_only=True):
     def validate(self, project: Project) -> None:
         super().validate(project)
         require_limit(self, "min", "classes")
-        require_names(
-            "class", self.classes or (), self._classes(project), table=["classes"]
-        )
+        require_names("class", self.classes or (), self._classes(project), table=["classes"])
 
     def targets(self, project: Project) -> Iterator[Target]:
         known = self._classes(project) if self.min is not None else None

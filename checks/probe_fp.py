@@ -26,9 +26,7 @@ from pytest_detgate.scoring.false_boxes import false_boxes
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
 MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
 MaxOnImage = Annotated[Count, Meta(description="Largest number of false boxes on one frame.")]
-ByClass = Annotated[
-    dict[str, Count], Meta(description="Largest number of false boxes by class.")
-]
+ByClass = Annotated[dict[str, Count], Meta(description="Largest number of false boxes by class.")]
 Threshold = Annotated[Share, Meta(description="Operating point; omitted: that of [model].")]
 Bound = Annotated[
     Literal["point"], Meta(description="What is held against the budget: the count itself.")

@@ -60,8 +60,7 @@ def _convert_leaf(value: Any, annotation: Any, place: Place, key: str) -> Any:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:
         raise place.error(
-            f"expected {expected(annotation)}, found {found(value)}"
-            f"{suggestion(value, annotation)}",
+            f"expected {expected(annotation)}, found {found(value)}{suggestion(value, annotation)}",
             key,
         ) from None
 

@@ -36,9 +36,7 @@ class _Categories(msgspec.Struct):
     categories: list[CocoCategory]
 
 
-def read_coco(
-    path: Path, images_dir: Path, name: str, image_fields: Iterable[str] = ()
-) -> Dataset:
+def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[str] = ()) -> Dataset:
     """Read a COCO file as the split or probe `name`.
 
     Nothing is dropped: an annotation of an image or category that is not listed keeps its row,

@@ -48,9 +48,7 @@ def repeated(ids: NDArray[Any]) -> list[Any]:
     return [value for value, count in Counter(ids.tolist()).items() if count > 1]
 
 
-def _rows_of_integers(
-    wanted: NDArray[np.int64], listed: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _rows_of_integers(wanted: NDArray[np.int64], listed: NDArray[np.int64]) -> NDArray[np.int64]:
     if len(listed) == 0:
         return np.full(len(wanted), UNLISTED, dtype=np.int64)
     order = np.argsort(listed, kind="stable")

@@ -24,8 +24,7 @@ _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
 def decode_json(content: bytes, kind: type[T], path: Path) -> T:
-    """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place.
-    """
+    """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place."""
     content = content.removeprefix(b"\xef\xbb\xbf")
     try:
         return msgspec.json.decode(content, type=kind)

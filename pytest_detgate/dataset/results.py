@@ -59,9 +59,7 @@ def read_results(path: Path, dataset: Dataset) -> DetectionTable:
         path, ~np.isfinite(xywh).all(axis=1), lambda at: f"bbox {xywh[at].tolist()} is not finite"
     )
     _refuse_first(path, ~np.isfinite(score), lambda at: f"score {score[at]} is not finite")
-    return DetectionTable(
-        classes=classes, image=image, category=category, xywh=xywh, score=score
-    )
+    return DetectionTable(classes=classes, image=image, category=category, xywh=xywh, score=score)
 
 
 def _image_rows(
@@ -111,8 +109,10 @@ def _rows_by_file_name(
     _refuse_first(
         path,
         rows == UNLISTED,
-        lambda at: f"{listed[place[at]].file_name!r} is not an image of {dataset.name}"
-        + nearest(listed[place[at]].file_name, names.tolist()),
+        lambda at: (
+            f"{listed[place[at]].file_name!r} is not an image of {dataset.name}"
+            + nearest(listed[place[at]].file_name, names.tolist())
+        ),
     )
     return rows
 
@@ -143,8 +143,10 @@ def _classes(
     _refuse_first(
         path,
         category == UNLISTED,
-        lambda at: f"category_id {wanted[at]!r} is not a category of "
-        + (dataset.name if listed is None else "the file"),
+        lambda at: (
+            f"category_id {wanted[at]!r} is not a category of "
+            + (dataset.name if listed is None else "the file")
+        ),
     )
     return names, category
 

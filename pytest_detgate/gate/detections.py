@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 class DetectionSource(Protocol):
     """Answers with the detections of a split or probe, and says what it is for the report."""
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        """Hear which splits and probes will be asked for, before the first is."""
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         """Detections of every image; a `DetgateError` says why they cannot be had."""
@@ -35,6 +38,9 @@ class ResultFiles:
         self._files = files
         self._project = project
         self._records: dict[str, PredictionsRecord] = {}
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        pass
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         from pytest_detgate.dataset.results import read_results
@@ -62,6 +68,9 @@ class ResultFiles:
 
 class NoDetections:
     """Neither a model nor a result file was named."""
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        pass
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         raise DataError(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+import contextlib
+from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar, cast
 
 import numpy as np
@@ -15,6 +16,7 @@ from pytest_detgate.audit.record import (
     SplitRecord,
 )
 from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
+from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gate.detections import DetectionSource
@@ -29,9 +31,14 @@ class GateInputs:
     """The inputs of one gate. Answers and refusals are remembered: a file that cannot be read
     refuses every rule that needs it, with one reason."""
 
-    def __init__(self, project: Project, source: DetectionSource) -> None:
+    def __init__(
+        self, project: Project, source: DetectionSource, wanted: Sequence[str] = ()
+    ) -> None:
+        """`wanted` are the splits and probes that detections will be asked of in this run, so
+        that a model can answer them all in one go."""
         self.project = project
         self.source = source
+        self._wanted = tuple(wanted)
         self._made: dict[Hashable, object] = {}
 
     def dataset(self, name: str) -> Dataset:
@@ -39,22 +46,29 @@ class GateInputs:
         if not len(dataset.images):
             where = dataset.annotations or dataset.images_dir
             raise DataError(f"{name} has no images ({self.project.relative(where)})")
+        twice = self._once(("repeated ids", name), lambda: repeated(dataset.images.id))
+        if twice:
+            raise DataError(
+                f"{name}: image id {twice[0]!r} stands for several images, so it cannot be said "
+                "which of them an annotation belongs to"
+            )
         return dataset
 
     def clips(self, name: str, key: ClipKey) -> Clips:
-        if key.field is None:
-            return self._once(("clips", name, key), lambda: clips_of(self.dataset(name).images, key))
-        field = key.field
-        self.dataset(name)
-        return self._once(
-            ("clips", name, key),
-            lambda: clips_of(self.project.read(name, (field,)).images, key),
-        )
+        def make() -> Clips:
+            images = self.dataset(name).images
+            if key.field is not None:
+                images = self.project.read(name, (key.field,)).images
+            return clips_of(images, key)
+
+        return self._once(("clips", name, key), make)
 
     def detections(self, name: str) -> DetectionTable:
-        return self._once(
-            ("detections", name), lambda: self.source.detections(self.dataset(name))
-        )
+        def make() -> DetectionTable:
+            self._once("prepared", lambda: self.source.prepare(self._readable(self._wanted)))
+            return self.source.detections(self.dataset(name))
+
+        return self._once(("detections", name), make)
 
     def scores(self, split: str) -> ScoreCard:
         return self._once(
@@ -83,6 +97,13 @@ class GateInputs:
         return {
             name: _score_record(card) for name, card in cards.items() if isinstance(card, ScoreCard)
         }
+
+    def _readable(self, names: Sequence[str]) -> list[Dataset]:
+        readable = []
+        for name in names:
+            with contextlib.suppress(DetgateError):
+                readable.append(self.dataset(name))
+        return readable
 
     def _once(self, key: Hashable, make: Callable[[], T]) -> T:
         if key not in self._made:
@@ -137,9 +158,7 @@ def _score_record(card: ScoreCard) -> ScoreRecord:
         AR_medium=card.average_recall(area="medium"),
         AR_large=card.average_recall(area="large"),
         classes={
-            name: ClassScoreRecord(
-                AP=score.AP, AP50=score.AP50, AP75=score.AP75, boxes=score.boxes
-            )
+            name: ClassScoreRecord(AP=score.AP, AP50=score.AP50, AP75=score.AP75, boxes=score.boxes)
             for name, score in card.classes.items()
         },
     )

@@ -36,7 +36,9 @@ class BoundRule:
         return code if target.label is None else f"{code}[{target.label}]"
 
 
-def rule_classes(plugins: tuple[str, ...] = (), folder: Path | None = None) -> dict[str, type[Rule]]:
+def rule_classes(
+    plugins: tuple[str, ...] = (), folder: Path | None = None
+) -> dict[str, type[Rule]]:
     """Every rule by its code, sorted: the built-in ones and those of the modules in `plugins`.
 
     `folder` is where a plugin module may lie beside `detgate.toml`. Two rules with one code, or

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
-from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.scoring.score_card import ScoreCard, class_scores
@@ -39,15 +38,13 @@ class _Columns:
     """(n, 7) image, x, y, width, height, score, category."""
 
 
-def evaluate(
-    dataset: Dataset, detections: DetectionTable, engine: Engine = "hotcoco"
-) -> ScoreCard:
+def evaluate(dataset: Dataset, detections: DetectionTable, engine: Engine = "hotcoco") -> ScoreCard:
     """Score the detections of a split by the COCO protocol for boxes.
 
     Classes are matched by name; detections of a class that the split does not know are left out.
     Raises `DataError` where a figure would mean nothing: no ground truth, no detections at all,
-    a class that the detector does not know, boxes that are not finite, ambiguous ids; and, for
-    "both", any difference between the engines.
+    a class that the detector does not know, boxes that are not finite; and, for "both",
+    any difference between the engines.
     """
     columns = _columns(dataset, detections)
     arrays = [_ENGINES[name](columns) for name in _ENGINES if engine in (name, "both")]
@@ -109,9 +106,6 @@ def _refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
     if len(set(dataset.classes)) < len(dataset.classes):
         twice = [c for at, c in enumerate(dataset.classes) if c in dataset.classes[:at]]
         raise DataError(f"{name} has two categories named {twice[0]!r}; AP by class is ambiguous")
-    ambiguous = repeated(dataset.images.id)
-    if ambiguous:
-        raise DataError(f"{name} has two images with the id {ambiguous[0]!r}")
     if not np.isfinite(dataset.boxes.xywh).all():
         bad = int(np.flatnonzero(~np.isfinite(dataset.boxes.xywh).all(axis=1))[0])
         raise DataError(

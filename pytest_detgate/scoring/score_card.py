@@ -56,9 +56,7 @@ class ScoreCard:
 
     def average_recall(self, detections: int = 100, area: str = "all") -> float | None:
         """AR over 0.50:0.95 with at most 1, 10 or 100 detections an image."""
-        return _mean(
-            self.recall[:, :, AREA_RANGES.index(area), MAX_DETECTIONS.index(detections)]
-        )
+        return _mean(self.recall[:, :, AREA_RANGES.index(area), MAX_DETECTIONS.index(detections)])
 
     def figure(self, metric: Metric) -> float | None:
         """One of the figures by its usual name."""

@@ -1,0 +1,85 @@
+"""From a rule's outcome to a verdict. The gate fails closed: whatever could not be computed is
+*not evaluated*, and that is never a pass."""
+
+from __future__ import annotations
+
+import datetime
+import itertools
+import time
+import traceback
+from collections.abc import Sequence
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.config.schema import WaiverTable
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.findings import Verdict
+from pytest_detgate.gate.registry import BoundRule
+from pytest_detgate.gate.rule import Inputs, Outcome, Target
+
+FINDINGS_CAP = 200
+
+
+def judge(
+    bound: BoundRule, target: Target, inputs: Inputs, waivers: Sequence[WaiverTable] = ()
+) -> RuleResult:
+    """Evaluate one item; never raises for anything the rule, its data or its model did."""
+    started = time.perf_counter()
+    item = bound.item_name(target)
+    try:
+        outcome = bound.rule.check(target, inputs)
+        findings = list(itertools.islice(outcome.findings, FINDINGS_CAP))
+        failed = _failed(outcome)
+    except DetgateError as error:
+        return _not_evaluated(item, bound, str(error), started)
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        reason = (
+            f"the rule crashed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
+        )
+        return _not_evaluated(item, bound, reason, started)
+    verdict: Verdict = "passed"
+    message = outcome.message
+    waiver = None
+    if failed:
+        verdict = "warned" if bound.rule.severity == "warning" else "failed"
+        given = next((entry for entry in waivers if entry.item == item), None)
+        if given is not None and verdict == "failed":
+            waiver = f"{given.reason} ({given.owner}, until {given.until.isoformat()})"
+            if given.until >= _today():
+                verdict = "waived"
+            else:
+                message += f"; its waiver ended on {given.until.isoformat()}"
+    return RuleResult(
+        id=item,
+        code=bound.rule.code,
+        verdict=verdict,
+        message=message,
+        measurements=list(outcome.measurements),
+        findings=findings,
+        findings_total=(
+            len(findings) if outcome.findings_total is None else outcome.findings_total
+        ),
+        duration_s=time.perf_counter() - started,
+        waiver=waiver,
+    )
+
+
+def _failed(outcome: Outcome) -> bool:
+    held = [measured.passed for measured in outcome.measurements if measured.passed is not None]
+    if not held:
+        raise DetgateError("the rule held no value against a limit, so it says nothing")
+    return not all(held)
+
+
+def _not_evaluated(item: str, bound: BoundRule, reason: str, started: float) -> RuleResult:
+    return RuleResult(
+        id=item,
+        code=bound.rule.code,
+        verdict="not-evaluated",
+        message=reason,
+        duration_s=time.perf_counter() - started,
+    )
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.timezone.utc).date()

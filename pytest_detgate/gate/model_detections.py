@@ -1,0 +1,129 @@
+"""Detections from a model, kept by content between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.detector.kept import KeptDetector, ModelSource
+from pytest_detgate.detector.protocol import ImageDetections, ModelInfo, UnreadableImage
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.progress import Progress
+
+if TYPE_CHECKING:
+    from pytest_detgate.gate.project import Project
+
+
+class ModelDetections:
+    """Asks the model once for every image that any selected item needs.
+
+    `checkpoint` may be a function: the checkpoint of a training run is known only after it.
+    """
+
+    def __init__(
+        self,
+        *,
+        checkpoint: Path | Callable[[], Path],
+        config: Path | None,
+        trust: bool,
+        device: str,
+        batch_size: int | None,
+        store: Path,
+        progress: Progress,
+        project: Project,
+    ) -> None:
+        self._project = project
+        self._checkpoint = checkpoint
+        self._config = config
+        self._trust = trust
+        self._device = device
+        self._batch_size = batch_size
+        self._store = store
+        self._progress = progress
+        self._detector: KeptDetector | None = None
+        self._found: dict[Path, ImageDetections | UnreadableImage] = {}
+        self._kept = 0
+        self._devices: set[str] = set()
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        paths = [
+            dataset.image_path(row) for dataset in datasets for row in range(len(dataset.images))
+        ]
+        missing = [path for path in dict.fromkeys(paths) if path not in self._found]
+        if missing:
+            run = self._loaded().detect(missing)
+            self._found.update(run)
+            self._kept += run.kept
+            self._devices |= run.devices
+
+    def detections(self, dataset: Dataset) -> DetectionTable:
+        self.prepare([dataset])
+        info = self._info()
+        found = self._of(dataset)
+        counts = [len(image.score) for image in found]
+        xyxy = np.concatenate([image.xyxy for image in found]).astype(np.float64)
+        return DetectionTable(
+            classes=info.classes,
+            image=np.repeat(np.arange(len(found), dtype=np.int64), counts),
+            category=np.concatenate([image.label for image in found]).astype(np.int64),
+            xywh=np.column_stack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]),
+            score=np.concatenate([image.score for image in found]).astype(np.float64),
+            score_floor=info.score_floor,
+        )
+
+    def model_record(self) -> ModelRecord | None:
+        if not self._found:
+            return None
+        info = self._info()
+        config = None if self._config is None else self._project.relative(self._config)
+        return ModelRecord(
+            checkpoint=self._project.relative(self._checkpoint_path()),
+            sha256=info.sha256,
+            classes=list(info.classes),
+            device=", ".join(sorted(self._devices)),
+            epoch=info.epoch,
+            config=config,
+            images=len(self._found),
+            kept=self._kept,
+        )
+
+    def predictions_records(self) -> dict[str, PredictionsRecord]:
+        return {}
+
+    def _of(self, dataset: Dataset) -> list[ImageDetections]:
+        found = []
+        unreadable = []
+        for row in range(len(dataset.images)):
+            answer = self._found[dataset.image_path(row)]
+            if isinstance(answer, UnreadableImage):
+                unreadable.append(f"{dataset.images.file_name[row]}: {answer.reason}")
+            else:
+                found.append(answer)
+        if unreadable:
+            raise DetectorError(
+                f"{len(unreadable)} of {len(dataset.images)} images of {dataset.name} cannot be "
+                f"read, first {unreadable[0]}"
+            )
+        return found
+
+    def _loaded(self) -> KeptDetector:
+        if self._detector is None:
+            self._detector = KeptDetector(
+                ModelSource(self._checkpoint_path(), self._config, self._trust),
+                store=self._store,
+                device=self._device,
+                progress=self._progress,
+                batch_size=self._batch_size,
+            )
+        return self._detector
+
+    def _info(self) -> ModelInfo:
+        return self._loaded().info()
+
+    def _checkpoint_path(self) -> Path:
+        return self._checkpoint() if callable(self._checkpoint) else self._checkpoint

@@ -1,0 +1,91 @@
+"""`detgate.toml` as a collector, each target of each rule as an item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_detgate.plugin.state import SESSION, GateSession
+
+if TYPE_CHECKING:
+    from _pytest._code.code import ExceptionInfo, TerminalRepr
+
+    from pytest_detgate.audit.record import RuleResult
+    from pytest_detgate.gate.registry import BoundRule
+    from pytest_detgate.gate.rule import Target
+
+MARKERS = {
+    "detgate": "an item of detgate.toml",
+    "detgate_data": "a rule on the data set: needs no detections and no torch",
+    "detgate_training": "a rule on the training run",
+    "detgate_model": "a rule that needs detections",
+}
+
+
+class GateFailedError(Exception):
+    """An item failed or could not be evaluated; `result` says how."""
+
+    def __init__(self, result: RuleResult) -> None:
+        super().__init__(result.message)
+        self.result = result
+
+
+class DetgateFile(pytest.File):
+    """The gate's configuration file."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        session = self.config.stash[SESSION]
+        for bound in session.rules:
+            for target in bound.targets:
+                yield RuleItem.from_parent(
+                    self, name=bound.item_name(target), bound=bound, target=target
+                )
+
+
+class RuleItem(pytest.Item):
+    """One target of one rule."""
+
+    def __init__(self, *, bound: BoundRule, target: Target, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.bound = bound
+        self.target = target
+        self.result: RuleResult | None = None
+        self.add_marker("detgate")
+        family = "model" if target.detections else bound.rule.family
+        self.add_marker(f"detgate_{family}")
+
+    @property
+    def gate(self) -> GateSession:
+        return self.config.stash[SESSION]
+
+    def runtest(self) -> None:
+        from pytest_detgate.gate.judge import judge
+
+        gate = self.gate
+        self.result = judge(self.bound, self.target, gate.inputs, gate.project.tables.waivers)
+        if self.result.verdict in ("failed", "not-evaluated"):
+            raise GateFailedError(self.result)
+
+    def repr_failure(
+        self, excinfo: ExceptionInfo[BaseException], *args: Any, **kwargs: Any
+    ) -> str | TerminalRepr:
+        if isinstance(excinfo.value, GateFailedError):
+            from pytest_detgate.plugin.wording import failure_text
+
+            return failure_text(excinfo.value.result, type(self.bound.rule))
+        return super().repr_failure(excinfo, *args, **kwargs)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        line = self.bound.place.line()
+        return self.path, None if line is None else line - 1, self.name
+
+
+def wanted_detections(items: list[pytest.Item]) -> tuple[str, ...]:
+    """The splits and probes that the selected items need detections of, each once."""
+    names = [
+        name for item in items if isinstance(item, RuleItem) for name in item.target.detections
+    ]
+    return tuple(dict.fromkeys(names))

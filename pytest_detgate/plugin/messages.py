@@ -1,0 +1,42 @@
+"""What an item tells the reporter. It rides on the test report as one piece of text, which
+pytest-xdist carries from worker to controller unchanged."""
+
+from __future__ import annotations
+
+import msgspec
+
+from pytest_detgate.audit.record import (
+    DatasetRecord,
+    ModelRecord,
+    PredictionsRecord,
+    RuleResult,
+    ScoreRecord,
+)
+
+ATTRIBUTE = "detgate"
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process has read and computed so far."""
+
+    dataset: DatasetRecord
+    model: ModelRecord | None
+    predictions: dict[str, PredictionsRecord]
+    scores: dict[str, ScoreRecord]
+
+
+class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One item's result, and the facts where they have changed since the last message."""
+
+    result: RuleResult
+    facts: Facts | None = None
+
+
+def encode_message(message: ItemMessage) -> str:
+    """A message as text."""
+    return msgspec.json.encode(message).decode()
+
+
+def decode_message(text: str) -> ItemMessage:
+    """A message from text."""
+    return msgspec.json.decode(text, type=ItemMessage)

@@ -1,0 +1,179 @@
+"""Command-line options and ini values: declared, converted and resolved once.
+
+They stay text on `config.option`, because pytest-xdist has to carry them to its workers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+CONFIG_NAME = "detgate.toml"
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateOptions:
+    """What the command line asks of the gate. Paths are absolute."""
+
+    config: Path
+    asked: bool
+    report: Path
+    device: str
+    checkpoint: Path | None
+    predictions: Mapping[str, Path]
+    train: bool
+    retrain: bool
+    trust_checkpoint: bool
+    cache: bool
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare every option and ini value."""
+    group = parser.getgroup("detgate", "detgate: gate an object-detection data set and model")
+    group.addoption(
+        "--detgate-ckpt",
+        metavar="PATH",
+        help="gate this checkpoint; wins over [model] checkpoint",
+    )
+    group.addoption(
+        "--detgate-predictions",
+        metavar="NAME=FILE",
+        action="append",
+        default=[],
+        help="gate a COCO result file of a split or probe in place of a model; may be repeated",
+    )
+    group.addoption(
+        "--detgate-train",
+        action="store_true",
+        help="train as [train] says, then gate what came out",
+    )
+    group.addoption(
+        "--detgate-retrain",
+        action="store_true",
+        help="with --detgate-train: train even if a finished run has the same inputs",
+    )
+    group.addoption(
+        "--detgate-config",
+        metavar="PATH",
+        help=f"the gate's configuration (default: {CONFIG_NAME} in pytest's root directory)",
+    )
+    group.addoption(
+        "--detgate-report",
+        metavar="DIR",
+        default="detgate-report",
+        help="folder for report.json and index.html (default: %(default)s)",
+    )
+    group.addoption(
+        "--detgate-device",
+        metavar="auto|cpu|cuda|cuda:N",
+        type=_device,
+        default="auto",
+        help="where the model runs (default: %(default)s, a GPU where there is one)",
+    )
+    group.addoption(
+        "--detgate-trust-checkpoint",
+        action="store_true",
+        help="load a checkpoint that holds more than weights; it may run code",
+    )
+    group.addoption(
+        "--detgate-no-cache",
+        action="store_true",
+        help="neither use nor keep detections of other runs",
+    )
+    group.addoption(
+        "--detgate-rules",
+        action="store_true",
+        help="list every rule with its options and exit",
+    )
+    parser.addini(
+        "detgate", "run the gate in every pytest run of this project", type="bool", default=False
+    )
+
+
+def resolve_options(config: pytest.Config) -> GateOptions:
+    """Convert the options of a run; what makes no sense raises `pytest.UsageError`."""
+    option = config.option
+    start = config.invocation_params.dir
+    named = _config_argument(config)
+    if option.detgate_config is not None:
+        path = start / option.detgate_config
+        if named not in (None, path.resolve()):
+            raise pytest.UsageError(
+                f"--detgate-config names {option.detgate_config} and the arguments name {named}; "
+                "one gate a run"
+            )
+    else:
+        path = named or config.rootpath / CONFIG_NAME
+    predictions = _predictions(option.detgate_predictions, start)
+    _refuse_together(
+        {
+            "--detgate-ckpt": option.detgate_ckpt is not None,
+            "--detgate-predictions": bool(predictions),
+            "--detgate-train": option.detgate_train,
+        }
+    )
+    if option.detgate_retrain and not option.detgate_train:
+        raise pytest.UsageError("--detgate-retrain goes with --detgate-train")
+    return GateOptions(
+        config=path.resolve(),
+        asked=(
+            named is not None
+            or option.detgate_config is not None
+            or option.detgate_ckpt is not None
+            or bool(predictions)
+            or option.detgate_train
+            or bool(config.getini("detgate"))
+        ),
+        report=start / option.detgate_report,
+        device=option.detgate_device,
+        checkpoint=None if option.detgate_ckpt is None else start / option.detgate_ckpt,
+        predictions=predictions,
+        train=option.detgate_train,
+        retrain=option.detgate_retrain,
+        trust_checkpoint=option.detgate_trust_checkpoint,
+        cache=not option.detgate_no_cache,
+    )
+
+
+def _device(text: str) -> str:
+    if not _DEVICE.fullmatch(text):
+        raise pytest.UsageError(
+            f"--detgate-device: expected auto, cpu, cuda or cuda:N, found {text!r}"
+        )
+    return text
+
+
+def _config_argument(config: pytest.Config) -> Path | None:
+    """The gate's file where the arguments name one: `pytest detgate.toml::probe-fp[x]`."""
+    found = {
+        (config.invocation_params.dir / name).resolve()
+        for name in (str(argument).split("::")[0] for argument in config.args)
+        if Path(name).name == CONFIG_NAME
+    }
+    if len(found) > 1:
+        names = ", ".join(sorted(str(path) for path in found))
+        raise pytest.UsageError(f"one gate a run; the arguments name {names}")
+    return found.pop() if found else None
+
+
+def _predictions(texts: list[str], start: Path) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for text in texts:
+        name, equals, file = text.partition("=")
+        if not (name and equals and file):
+            raise pytest.UsageError(f"--detgate-predictions: expected NAME=FILE, found {text!r}")
+        if name in files:
+            raise pytest.UsageError(f"--detgate-predictions: {name!r} is given twice")
+        files[name] = start / file
+    return files
+
+
+def _refuse_together(given: dict[str, bool]) -> None:
+    names = [name for name, is_given in given.items() if is_given]
+    if len(names) > 1:
+        raise pytest.UsageError(f"{' and '.join(names)} each name what is gated; give one of them")

@@ -1,0 +1,166 @@
+"""Gathers the verdicts of a run and writes them down, in the one process that may write."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.findings import Verdict
+from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, decode_message
+
+if TYPE_CHECKING:
+    from pytest_detgate.audit.record import ModelRecord, Report, RuleResult
+    from pytest_detgate.plugin.state import GateSession
+
+REPORTED_PACKAGES = (
+    "pytest-detgate",
+    "pytest",
+    "numpy",
+    "hotcoco",
+    "pycocotools",
+    "torch",
+    "mmdet",
+    "onedl-mmdetection",
+    "mmcv",
+    "onedl-mmcv",
+    "mmengine",
+    "onedl-mmengine",
+)
+
+
+class Reporter:
+    """Receives each item's report, also from xdist workers; writes the record and the page when
+    the session ends. Items that were promised and sent nothing are *not evaluated*."""
+
+    def __init__(self, session: GateSession) -> None:
+        self._session = session
+        self._started = datetime.datetime.now(datetime.timezone.utc)
+        self._clock = time.perf_counter()
+        self._promised: dict[str, None] = {}
+        self._results: dict[str, RuleResult] = {}
+        self._lost: dict[str, str] = {}
+        self._facts: list[Facts] = []
+        self._report: Report | None = None
+        self._problem: str | None = None
+
+    def promise(self, node_ids: Iterable[str]) -> None:
+        """Expect a verdict for these items."""
+        file = os.path.relpath(self._session.options.config, self._session.project.root)
+        prefix = file.replace(os.sep, "/") + "::"
+        self._promised.update(
+            dict.fromkeys(node_id for node_id in node_ids if node_id.startswith(prefix))
+        )
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.promise(item.nodeid for item in session.items)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        text = getattr(report, ATTRIBUTE, None)
+        if text is not None:
+            message = decode_message(text)
+            self._results[report.nodeid] = message.result
+            if message.facts is not None:
+                self._facts.append(message.facts)
+        elif report.failed and report.nodeid in self._promised:
+            self._lost[report.nodeid] = report.longreprtext.strip().splitlines()[-1]
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        if session.config.option.collectonly or not self._promised:
+            return
+        from pytest_detgate.audit.page import write_page
+        from pytest_detgate.audit.record import write_report
+
+        folder = self._session.options.report
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._report = self._build_report(session.config)
+            write_report(self._report, folder / "report.json")
+            write_page(self._report, self._session.project.root, folder / "index.html")
+        except (DetgateError, OSError) as error:
+            self._problem = f"the report could not be written to {folder}: {error}"
+            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._report is not None:
+            from pytest_detgate.plugin.summary import write_summary
+
+            page = self._session.options.report / "index.html"
+            write_summary(terminalreporter, self._report, page)
+        if self._problem is not None:
+            terminalreporter.write_line(f"detgate: {self._problem}", red=True, bold=True)
+
+    def _build_report(self, config: pytest.Config) -> Report:
+        from pytest_detgate.audit.record import ConfigRecord, DatasetRecord, Report
+
+        project = self._session.project
+        rules = [self._result(node_id) for node_id in self._promised]
+        dataset = DatasetRecord(splits={}, probes={})
+        predictions, scores = {}, {}
+        for facts in self._facts:
+            dataset.splits.update(facts.dataset.splits)
+            dataset.probes.update(facts.dataset.probes)
+            predictions.update(facts.predictions)
+            scores.update(facts.scores)
+        return Report(
+            verdict=run_verdict(rule.verdict for rule in rules),
+            started=self._started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            duration_s=round(time.perf_counter() - self._clock, 3),
+            command=["pytest", *map(str, config.invocation_params.args)],
+            versions=_versions(),
+            config=ConfigRecord(
+                path=project.relative(project.configuration.path),
+                sha256=project.configuration.sha256,
+            ),
+            dataset=dataset,
+            rules=rules,
+            model=_model_of(self._facts),
+            predictions=predictions,
+            scores=scores,
+            score_threshold=project.score_threshold,
+        )
+
+    def _result(self, node_id: str) -> RuleResult:
+        from pytest_detgate.audit.record import RuleResult
+
+        if node_id in self._results:
+            return self._results[node_id]
+        item = node_id.split("::", 1)[1]
+        reason = self._lost.get(node_id, "the run ended before this item was reached")
+        return RuleResult(
+            id=item,
+            code=item.split("[")[0].split(".")[0],
+            verdict="not-evaluated",
+            message=reason,
+        )
+
+
+def run_verdict(verdicts: Iterable[Verdict]) -> Verdict:
+    """The verdict of a run: failed if an item failed or was not evaluated."""
+    found = set(verdicts)
+    if found & {"failed", "not-evaluated"}:
+        return "failed"
+    return "passed"
+
+
+def _model_of(facts: list[Facts]) -> ModelRecord | None:
+    models = [fact.model for fact in facts if fact.model is not None]
+    return max(models, key=lambda model: model.images, default=None)
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for name in REPORTED_PACKAGES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,82 @@
+"""Starting a gate in one process: read its file, bind its rules, register its roles."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.config.wording import unknown
+from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.plugin.options import GateOptions, resolve_options
+from pytest_detgate.plugin.progress import TerminalProgress
+from pytest_detgate.plugin.state import SESSION, GateSession, shared_folders
+from pytest_detgate.progress import NoProgress, Progress
+
+
+def start_gate(config: pytest.Config, options: GateOptions) -> None:
+    """Make the gate of this process and add its file to what is collected; a wrong configuration
+    raises `ConfigError`."""
+    session = config.stash[SESSION] = _make_session(config, options)
+    start = config.invocation_params.dir
+    named = [(start / argument.split("::")[0]).resolve() for argument in config.args]
+    if options.config not in named:
+        config.args.append(str(options.config))
+    if not hasattr(config, "workerinput"):
+        _register_roles(config, session)
+
+
+def gate_of(config: pytest.Config) -> GateSession:
+    """The gate of this process; made for hand-written tests where the run does not gate."""
+    if SESSION not in config.stash:
+        try:
+            config.stash[SESSION] = _make_session(config, resolve_options(config))
+        except ConfigError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[SESSION]
+
+
+def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
+    project = Project(load_configuration(options.config), config.rootpath)
+    rules = bind_rules(project)
+    _check_options(options, project)
+    return GateSession(
+        options=options,
+        project=project,
+        rules=rules,
+        folders=shared_folders(config, cache=options.cache),
+        progress=_progress(config),
+    )
+
+
+def _check_options(options: GateOptions, project: Project) -> None:
+    known = (*project.splits, *project.probes)
+    for name in options.predictions:
+        if name not in known:
+            raise ConfigError(f"--detgate-predictions: {unknown('split or probe', name, known)}")
+    if options.train and project.tables.train is None:
+        place = project.configuration.place
+        raise place.error("--detgate-train needs a table [train] with config and work-dir")
+
+
+def _register_roles(config: pytest.Config, session: GateSession) -> None:
+    from pytest_detgate.plugin.reporter import Reporter
+    from pytest_detgate.plugin.training import TrainFirst
+    from pytest_detgate.plugin.xdist import XdistController
+
+    reporter = Reporter(session)
+    config.pluginmanager.register(reporter, "detgate-reporter")
+    if session.options.train:
+        config.pluginmanager.register(TrainFirst(session), "detgate-training")
+    if config.pluginmanager.hasplugin("xdist"):
+        controller = XdistController(session.folders, reporter)
+        config.pluginmanager.register(controller, "detgate-xdist")
+
+
+def _progress(config: pytest.Config) -> Progress:
+    if hasattr(config, "workerinput") or not sys.stderr.isatty():
+        return NoProgress()
+    return TerminalProgress(config)

@@ -1,0 +1,99 @@
+"""The one object a process keeps for its gate, and the key it is stashed under."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_detgate.plugin.options import GateOptions
+
+if TYPE_CHECKING:
+    from pytest_detgate.gate.detections import DetectionSource
+    from pytest_detgate.gate.inputs import GateInputs
+    from pytest_detgate.gate.project import Project
+    from pytest_detgate.gate.registry import BoundRule
+    from pytest_detgate.progress import Progress
+
+SESSION = pytest.StashKey["GateSession"]()
+WORKER_INPUT = "detgate"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFolders:
+    """Folders that all processes of a run share: kept between runs, and of this run alone."""
+
+    store: Path
+    run: Path
+
+
+@dataclass(eq=False)
+class GateSession:
+    """The gate in one process: what was asked, what the file says, and what was made so far."""
+
+    options: GateOptions
+    project: Project
+    rules: tuple[BoundRule, ...]
+    folders: SharedFolders
+    progress: Progress
+    wanted: tuple[str, ...] = ()
+    """Splits and probes that the selected items need detections of."""
+    sent: str = field(default="", repr=False)
+    """The facts last sent to the reporter."""
+
+    @cached_property
+    def inputs(self) -> GateInputs:
+        from pytest_detgate.gate.inputs import GateInputs
+
+        return GateInputs(self.project, self._source(), self.wanted)
+
+    def _source(self) -> DetectionSource:
+        from pytest_detgate.gate.detections import NoDetections, ResultFiles
+
+        if self.options.predictions:
+            return ResultFiles(self.options.predictions, self.project)
+        from pytest_detgate.gate.model_detections import ModelDetections
+
+        config = self.project.configuration
+        model = config.tables.model
+        train = self.options.train
+        if not (train or self.options.checkpoint or model.checkpoint):
+            return NoDetections()
+        return ModelDetections(
+            checkpoint=(
+                self.trained
+                if train
+                else self.options.checkpoint or config.locate(model.checkpoint or "")
+            ),
+            config=None if model.config is None else config.locate(model.config),
+            trust=self.options.trust_checkpoint,
+            device=self.options.device,
+            batch_size=model.batch_size,
+            store=self.folders.store,
+            progress=self.progress,
+            project=self.project,
+        )
+
+    def trained(self) -> Path:
+        """The checkpoint that this run's training ended with."""
+        from pytest_detgate.plugin.training import trained_checkpoint
+
+        return trained_checkpoint(self.folders.run)
+
+
+def shared_folders(config: pytest.Config, *, cache: bool) -> SharedFolders:
+    """The folders of a run: made by the controller, handed to its xdist workers."""
+    handed = getattr(config, "workerinput", {}).get(WORKER_INPUT)
+    if handed is not None:
+        return SharedFolders(store=Path(handed["store"]), run=Path(handed["run"]))
+    run = Path(tempfile.mkdtemp(prefix="detgate-"))
+    config.add_cleanup(lambda: shutil.rmtree(run, ignore_errors=True))
+    kept = getattr(config, "cache", None)
+    if not cache or kept is None:
+        return SharedFolders(store=run, run=run)
+    return SharedFolders(store=kept.mkdir("detgate"), run=run)

@@ -1,0 +1,51 @@
+"""The section at the end of the terminal's output: one line a rule, and where the page lies."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_detgate.findings import Verdict
+from pytest_detgate.plugin.wording import summary_text
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_detgate.audit.record import Report
+
+_ORDER: tuple[Verdict, ...] = ("failed", "not-evaluated", "warned", "waived", "passed")
+_MARKUP: dict[Verdict, dict[str, bool]] = {
+    "passed": {"green": True},
+    "failed": {"red": True, "bold": True},
+    "not-evaluated": {"red": True, "bold": True},
+    "warned": {"yellow": True},
+    "waived": {"yellow": True},
+}
+
+
+def write_summary(terminal: pytest.TerminalReporter, report: Report, page: Path) -> None:
+    """Write the section."""
+    blocked = report.verdict == "failed"
+    word = "BLOCKED" if blocked else "PASSED"
+    terminal.write_sep("=", f"detgate: {word}", red=blocked, green=not blocked, bold=True)
+    name_width = max(len(rule.id) for rule in report.rules)
+    width = terminal._tw.fullwidth
+    for rule in sorted(report.rules, key=lambda rule: _ORDER.index(rule.verdict)):
+        terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
+        room = max(width - 14 - name_width - 2, 24)
+        terminal.write_line(f"{rule.id:<{name_width}}  {_cut(summary_text(rule), room)}".rstrip())
+    counts = Counter(rule.verdict for rule in report.rules)
+    counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict])
+    terminal.write_line(f"{counted}; page: {_short(page)}")
+
+
+def _cut(text: str, width: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def _short(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

@@ -1,0 +1,83 @@
+"""What the terminal says of an item: in pytest's failure section and in the summary."""
+
+from __future__ import annotations
+
+import textwrap
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.rule import Rule
+from pytest_detgate.gate.rule_page import how_to_mend
+
+EXAMPLES = 3
+WIDTH = 79
+
+
+def failure_text(result: RuleResult, rule: type[Rule]) -> str:
+    """What was measured, the limit, the worst examples and what to try: no traceback."""
+    lines = [f"{result.id}: {result.message}"]
+    if result.verdict == "not-evaluated":
+        lines.append("This could not be evaluated, and what was not looked at does not pass.")
+        return "\n".join(_wrap(line) for line in lines)
+    lines += [
+        f"  {held_against_limit(measured)}{_mark(measured)}"
+        for measured in result.measurements
+        if measured.limit is not None
+    ]
+    for finding in result.findings[:EXAMPLES]:
+        lines.append(f"  - {finding_text(finding)}")
+    more = result.findings_total - EXAMPLES
+    if more > 0:
+        lines.append(f"  - and {more} more, on the page and in report.json")
+    lines.append(f"What to try: {how_to_mend(rule)}")
+    return "\n".join(_wrap(line) for line in lines)
+
+
+def finding_text(finding: Finding) -> str:
+    """One finding on one line."""
+    where = "/".join(part for part in (finding.dataset, finding.image) if part)
+    return f"{where}: {finding.text}" if where else finding.text
+
+
+def summary_text(result: RuleResult) -> str:
+    """The value and the limit that decided, or the reason why there is none."""
+    if result.verdict == "not-evaluated":
+        return result.message
+    held = [measured for measured in result.measurements if measured.limit is not None]
+    if result.verdict != "passed":
+        held = [measured for measured in held if not measured.passed]
+    return ", ".join(held_against_limit(measured) for measured in held)
+
+
+def held_against_limit(measured: Measurement) -> str:
+    """A value and its limit, e.g. `boxes 61, at most 21`."""
+    assert measured.limit is not None
+    words = "at most" if measured.relation == "<=" else "at least"
+    value, limit = _distinguishable(measured.value, measured.limit)
+    return f"{measured.name} {value}, {words} {limit}"
+
+
+def _mark(measured: Measurement) -> str:
+    if measured.passed:
+        return ""
+    return "   <- over the limit" if measured.relation == "<=" else "   <- below the limit"
+
+
+def _distinguishable(value: float | int, limit: float | int) -> tuple[str, str]:
+    """Both numbers short, and yet different in print where they are different."""
+    for digits in range(3, 17):
+        texts = _short(value, digits), _short(limit, digits)
+        if texts[0] != texts[1] or value == limit:
+            return texts
+    return repr(value), repr(limit)
+
+
+def _short(number: float | int, digits: int) -> str:
+    return str(number) if isinstance(number, int) else f"{number:.{digits}g}"
+
+
+def _wrap(line: str) -> str:
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.fill(
+        line, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )

@@ -1,0 +1,32 @@
+"""Registered only where pytest-xdist is: hands the run's folders to workers, hears what they
+collected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_detgate.plugin.state import WORKER_INPUT, SharedFolders
+
+if TYPE_CHECKING:
+    from pytest_detgate.plugin.reporter import Reporter
+
+
+class XdistController:
+    """The controller's side of a distributed run."""
+
+    def __init__(self, folders: SharedFolders, reporter: Reporter) -> None:
+        self._folders = folders
+        self._reporter = reporter
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        node.workerinput[WORKER_INPUT] = {
+            "store": str(self._folders.store),
+            "run": str(self._folders.run),
+        }
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        self._reporter.promise(ids)
