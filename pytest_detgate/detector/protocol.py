@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -16,7 +16,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a model once it has been loaded; kept, so that it need not be loaded again.
 
     `key` identifies everything that decides its detections apart from the image: checkpoint
-    bytes, resolved configuration and the versions of the packages that run it.
+    bytes, resolved configuration, the project's own code it is built from, and the versions of
+    the packages that run it.
     `score_floor` is the lowest score the model's own test settings let through: a box count at
     an operating point below it would be wrong.
     """
@@ -50,13 +51,36 @@ class UnreadableImage:
     reason: str
 
 
+class Detected(NamedTuple):
+    """What a detector says of one image.
+
+    `sha256` is that of the very bytes that were decoded, which need not be those that the file
+    held when it was asked for; None where they could not be read.
+    """
+
+    image: Path
+    sha256: str | None
+    result: ImageDetections | UnreadableImage
+
+
 class Detector(Protocol):
     """A loaded model: images in, detections out."""
 
     info: ModelInfo
     device: str
 
-    def detect(
-        self, images: Iterable[Path]
-    ) -> Iterator[tuple[Path, ImageDetections | UnreadableImage]]:
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield each image's detections as soon as they are known, in any order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSource:
+    """A model as the user names it.
+
+    Without `config` the configuration stored in the checkpoint is used. `trust` allows the
+    checkpoint to be unpickled without restriction, which may run code.
+    """
+
+    checkpoint: Path
+    config: Path | None = None
+    trust: bool = False

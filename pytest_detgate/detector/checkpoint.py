@@ -1,0 +1,158 @@
+"""Checkpoints read as data: nothing that is stored in one is run."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_detgate.errors import DetectorError
+
+# What MMEngine stores beside weights (histories of logged values, NumPy scalars). The gate uses
+# none of it, so each name is given an inert stand-in instead of the real thing: to let
+# `builtins.getattr` through, as the histories ask for, would be to let almost anything through.
+_NOT_NEEDED = (
+    "mmengine.logging.history_buffer.HistoryBuffer",
+    "builtins.getattr",
+    "builtins.slice",
+    "numpy.ndarray",
+    "numpy.dtype",
+    "numpy.core.multiarray._reconstruct",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray._reconstruct",
+    "numpy._core.multiarray.scalar",
+)
+
+
+class _StandIn:
+    """Takes the place of an object that is not needed, whatever it is made from."""
+
+    def __new__(cls, *args: object) -> _StandIn:
+        return super().__new__(cls)
+
+    def __init__(self, *args: object) -> None:
+        pass
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Weights and what is known about them."""
+
+    path: Path
+    state_dict: Mapping[str, Any]
+    meta: Mapping[str, Any]
+
+    @property
+    def config_text(self) -> str | None:
+        """The configuration the model was trained with, as MMEngine writes it."""
+        text = self.meta.get("cfg")
+        return text if isinstance(text, str) and text.strip() else None
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The names of the classes, where the checkpoint has them."""
+        dataset = self.meta.get("dataset_meta")
+        dataset = dataset if isinstance(dataset, Mapping) else {}
+        # MMDetection 2 and early 3 wrote the upper-case name, the former outside of dataset_meta.
+        for holder, name in ((dataset, "classes"), (dataset, "CLASSES"), (self.meta, "CLASSES")):
+            if (names := class_names(holder.get(name))) is not None:
+                return names
+        return None
+
+    @property
+    def epoch(self) -> int | None:
+        """How many epochs the model was trained for."""
+        epoch = self.meta.get("epoch")
+        return epoch if type(epoch) is int else None
+
+
+def class_names(value: object) -> tuple[str, ...] | None:
+    """Class names as configurations and checkpoints write them; None where there are none."""
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, (list, tuple)) and value and all(isinstance(name, str) for name in value):
+        return tuple(value)
+    return None
+
+
+def read_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
+    """Read a checkpoint; one that would need to run code is refused unless it is trusted."""
+    if not path.exists():
+        raise DetectorError(f"{path}: there is no such checkpoint")
+    if not path.is_file():
+        raise DetectorError(f"{path}: a checkpoint is a file, this is a folder")
+    if path.stat().st_size == 0:
+        raise DetectorError(f"{path}: the checkpoint is empty (0 bytes)")
+    content = _load(path, trust=trust)
+    if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
+        found = (
+            f"it holds {_listed(content)}"
+            if isinstance(content, Mapping)
+            else f"it holds a {type(content).__name__}"
+        )
+        raise DetectorError(f"{path}: not a checkpoint of MMEngine: no state_dict; {found}")
+    meta = content.get("meta")
+    return Checkpoint(path, content["state_dict"], meta if isinstance(meta, Mapping) else {})
+
+
+def _load(path: Path, *, trust: bool) -> object:
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            if trust:
+                return torch.load(path, map_location="cpu", weights_only=False)
+            if _release(torch.__version__) < (2, 6):
+                # Before 2.6 a crafted file could run code in spite of weights_only
+                # (CVE-2025-32434).
+                raise DetectorError(
+                    f"{path}: torch {torch.__version__} cannot read checkpoints safely; install "
+                    "torch 2.6 or newer, or allow this file with --detgate-trust-checkpoint"
+                )
+            with torch.serialization.safe_globals([(_StandIn, name) for name in _NOT_NEEDED]):
+                try:
+                    return torch.load(path, map_location="cpu", weights_only=True)
+                except pickle.UnpicklingError as error:
+                    wanted = _wanted(path, error)
+                    if not wanted:
+                        raise
+                    raise DetectorError(
+                        f"{path}: refused, because reading it could run code: it asks for "
+                        f"{', '.join(wanted)}. If you know where it comes from, "
+                        "--detgate-trust-checkpoint allows it"
+                    ) from error
+        except DetectorError:
+            raise
+        except Exception as error:  # torch raises whatever the broken bytes happen to trigger
+            detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise DetectorError(
+                f"{path}: damaged, or not a checkpoint written by torch.save: {detail[:300]}"
+            ) from error
+
+
+def _wanted(path: Path, error: pickle.UnpicklingError) -> list[str]:
+    """Name what a refused file asked for; nothing where it is no checkpoint at all."""
+    import torch
+
+    try:
+        return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+    except Exception:  # files in torch's older format cannot be listed without being loaded
+        return re.findall(r"GLOBAL (\S+)", str(error))[:1]
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
+
+def _listed(content: Mapping[Any, Any]) -> str:
+    names = [str(name) for name in list(content)[:5]]
+    more = f" and {len(content) - 5} more" if len(content) > 5 else ""
+    return f"{', '.join(names)}{more}" if names else "nothing"

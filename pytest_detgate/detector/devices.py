@@ -1,0 +1,106 @@
+"""Where a model runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_detgate.errors import DetectorError
+
+_DEVICE = re.compile(r"auto|cpu|cuda(?::\d+)?")
+
+
+def check_device(device: str) -> str:
+    """Return a device as the user typed it, or say what may be asked for."""
+    if not _DEVICE.fullmatch(device):
+        raise DetectorError(f"device {device!r}: allowed are auto, cpu, cuda and cuda:N")
+    return device
+
+
+def accepts(requested: str, made_on: str) -> bool:
+    """Tell whether detections made on one device answer a request for another.
+
+    `auto` takes them as they are; CPU and GPU differ in the last digits, so who asks for one of
+    them gets what that one says.
+    """
+    return requested == "auto" or device_type(requested) == device_type(made_on)
+
+
+def device_type(device: str) -> str:
+    """`cpu` or `cuda`."""
+    return device.partition(":")[0]
+
+
+def resolve_device(requested: str) -> str:
+    """Name the device to use, or say why there is none; imports torch."""
+    import torch
+
+    if requested == "cpu" or (requested == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        built = "" if torch.version.cuda else f"; torch {torch.__version__} is built without CUDA"
+        raise DetectorError(f"device {requested!r}: there is no CUDA device here{built}")
+    number = int(requested.partition(":")[2] or 0)
+    if number >= torch.cuda.device_count():
+        raise DetectorError(
+            f"device {requested!r}: there are {torch.cuda.device_count()} CUDA devices here, "
+            f"cuda:0 to cuda:{torch.cuda.device_count() - 1}"
+        )
+    _check_operators(f"cuda:{number}", torch.cuda.get_device_name(number))
+    return f"cuda:{number}"
+
+
+def _check_operators(device: str, name: str) -> None:
+    import torch
+    from mmcv.ops import nms
+
+    box = torch.tensor([[0.0, 0.0, 1.0, 1.0]], device=device)
+    try:
+        nms(box, torch.ones(1, device=device), 0.5)
+    except RuntimeError as error:
+        raise DetectorError(
+            f"mmcv's operators cannot run on {device} ({name}): "
+            f"{str(error).strip().splitlines()[0]}. Install mmcv built with CUDA for it, "
+            "or ask for --detgate-device=cpu"
+        ) from error
+
+
+@contextlib.contextmanager
+def exclusive(device: str) -> Iterator[None]:
+    """Hold a GPU for this process among all gates of this user on this machine.
+
+    Two models at once would share its memory and gain no time. A CPU is not held.
+    """
+    if device_type(device) != "cuda":
+        yield
+        return
+    from filelock import FileLock
+
+    lock = FileLock(Path(tempfile.gettempdir()) / f"pytest-detgate-{_user()}-{_identity(device)}")
+    try:
+        lock.acquire()
+    except OSError:
+        yield  # no place for a lock: sharing the GPU is slower, not wrong
+        return
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _user() -> str:
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "user")
+
+
+def _identity(device: str) -> str:
+    """Name the GPU itself: `cuda:0` is another one under another CUDA_VISIBLE_DEVICES."""
+    import torch
+
+    number = int(device.partition(":")[2] or 0)
+    properties = torch.cuda.get_device_properties(number)
+    unique = getattr(properties, "uuid", None)
+    return re.sub(r"\W+", "-", str(unique or f"{properties.name}-{number}")) + ".lock"

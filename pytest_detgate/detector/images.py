@@ -1,0 +1,211 @@
+"""Test images read, checked and prepared in worker processes ahead of the model."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmcv.transforms import LoadImageFromFile
+from mmengine.fileio import register_backend
+from mmengine.fileio.backends import BaseStorageBackend
+from torch.utils.data import DataLoader, Dataset
+
+from pytest_detgate.errors import DetectorError
+
+_BACKEND = "detgate"
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One image, ready for the model; `problem` says why it is not, `broken` whose fault that is.
+
+    `sha256` is that of the bytes that were decoded.
+    """
+
+    image: Path
+    sha256: str | None = None
+    inputs: torch.Tensor | None = None
+    data_sample: Any = None
+    problem: str | None = None
+    broken: bool = False
+
+
+class _BytesInHand(BaseStorageBackend):  # type: ignore[misc]
+    """Gives MMEngine the bytes that were read and hashed, so that they are what is decoded."""
+
+    current: bytes = b""
+
+    def get(self, filepath: str) -> bytes:
+        return type(self).current
+
+    def get_text(self, filepath: str, encoding: str = "utf-8") -> str:
+        return type(self).current.decode(encoding)
+
+
+class _TestImages(Dataset[Prepared]):
+    def __init__(self, images: Sequence[Path], transforms: Sequence[Callable[[Any], Any]]) -> None:
+        self._images = images
+        self._load, *self._transforms = transforms
+        # A subclass may read the file in a way of its own.
+        self._from_hand = getattr(type(self._load), "transform", None) is LoadImageFromFile.transform
+        if self._from_hand:
+            self._load.backend_args = {"backend": _BACKEND}
+            self._load.file_client_args = None
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, index: int) -> Prepared:
+        image = self._images[index]
+        try:
+            sha256, results = self._read(image, index)
+        except Exception as error:  # every decoder has errors of its own
+            return Prepared(image, problem=_reason(error))
+        try:
+            for transform in self._transforms:
+                results = transform(results)
+            return Prepared(image, sha256, results["inputs"], results["data_samples"])
+        except Exception as error:  # the project's own transforms may raise anything
+            return Prepared(image, problem=_reason(error), broken=True)
+
+    def _read(self, image: Path, index: int) -> tuple[str, dict[str, Any]]:
+        for _ in range(_ATTEMPTS):
+            content = image.read_bytes()
+            if (flaw := cut_short(content)) is not None:
+                raise ValueError(flaw)
+            if self._from_hand:
+                register_backend(_BACKEND, _BytesInHand, force=True)
+                _BytesInHand.current = content
+            results = self._load({"img_path": str(image), "img_id": index})
+            _BytesInHand.current = b""
+            if results is None:
+                raise ValueError("it cannot be decoded")
+            # Another loader opens the file again: what it read is known only if that is the same.
+            if self._from_hand or image.read_bytes() == content:
+                return hashlib.sha256(content).hexdigest(), results
+        raise ValueError("it changes while it is being read")
+
+
+def cut_short(content: bytes) -> str | None:
+    """Say why a picture is incomplete: OpenCV fills what is missing with grey and says nothing.
+
+    Complete files are recognised by their end marks; only a doubtful one is decoded for it.
+    """
+    if not content:
+        return "the file is empty"
+    if content.startswith(b"\xff\xd8"):
+        complete = content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")
+    elif content.startswith(b"\x89PNG"):
+        complete = b"IEND" in content[-64:]
+    else:
+        return None
+    if complete:
+        return None
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as picture:
+            warnings.simplefilter("ignore")
+            picture.load()
+    except Exception as error:  # Pillow's decoders raise many kinds
+        return _reason(error)
+    return None
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    text = (str(error).strip().splitlines() or [""])[0]
+    return text[:300] or type(error).__name__
+
+
+def prepared_images(
+    images: Sequence[Path],
+    transforms: Sequence[Callable[[Any], Any]],
+    *,
+    batch_size: int,
+    n_workers: int,
+) -> Iterator[Prepared]:
+    """Yield every image, prepared by worker processes, in the given order."""
+    finished = 0
+    if n_workers:
+        try:
+            for batch in _loader(images, transforms, batch_size, n_workers):
+                finished += len(batch)
+                yield from batch
+            return
+        except RuntimeError as error:
+            # Workers hand images over in shared memory, which containers often keep very small.
+            if "DataLoader worker" not in str(error):
+                raise
+    for batch in _loader(images[finished:], transforms, batch_size, 0):
+        yield from batch
+
+
+def _loader(
+    images: Sequence[Path],
+    transforms: Sequence[Callable[[Any], Any]],
+    batch_size: int,
+    n_workers: int,
+) -> DataLoader[Prepared]:
+    return DataLoader(
+        _TestImages(images, transforms),
+        batch_size=batch_size,
+        shuffle=False,
+        num_workers=n_workers,
+        collate_fn=list,
+        prefetch_factor=2 if n_workers else None,
+        worker_init_fn=_quiet_worker,
+        # Forking is what makes a worker cheap: it need not import MMDetection again.
+        multiprocessing_context="fork" if n_workers and sys.platform == "linux" else None,
+    )
+
+
+def _quiet_worker(worker: int) -> None:
+    import cv2
+
+    warnings.simplefilter("ignore")
+    cv2.setNumThreads(0)
+
+
+def worker_count(n_images: int, batch_size: int, device_type: str) -> int:
+    """How many processes should prepare images: none where starting them costs more."""
+    if n_images <= 2 * batch_size:
+        return 0
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    wanted = min(8, cpus) if device_type == "cuda" else max(1, min(2, cpus // 2))
+    return min(wanted, -(-n_images // batch_size))
+
+
+def by_shape(
+    images: Iterator[Prepared], *, batch_size: int
+) -> Iterator[list[Prepared]]:
+    """Group images of one tensor shape: padding them to each other would change what is found."""
+    waiting: dict[tuple[int, ...], list[Prepared]] = {}
+    for image in images:
+        if image.inputs is None:
+            if image.broken:
+                raise DetectorError(
+                    f"the test pipeline of the configuration fails on {image.image}: "
+                    f"{image.problem}"
+                )
+            yield [image]
+            continue
+        shape = tuple(image.inputs.shape)
+        group = waiting.setdefault(shape, [])
+        group.append(image)
+        if len(group) == batch_size:
+            yield waiting.pop(shape)
+        elif sum(map(len, waiting.values())) >= 8 * batch_size:
+            # Bounds the memory where every image has a shape of its own.
+            yield waiting.pop(max(waiting, key=lambda key: len(waiting[key])))
+    yield from waiting.values()

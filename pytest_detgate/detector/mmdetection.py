@@ -1,0 +1,220 @@
+"""Models that MMDetection builds and runs. Importing this module imports torch and mmdet."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.model import revert_sync_batchnorm
+from mmengine.registry import DATASETS, MODELS, TRANSFORMS, DefaultScope
+from mmengine.utils import import_modules_from_strings
+
+from pytest_detgate.detector import model_config
+from pytest_detgate.detector.checkpoint import Checkpoint, class_names, read_checkpoint
+from pytest_detgate.detector.config_sources import LoadedConfig, load_config, project_files
+from pytest_detgate.detector.devices import resolve_device
+from pytest_detgate.detector.inference import MMDetector
+from pytest_detgate.detector.packages import package_versions, quiet
+from pytest_detgate.detector.protocol import ModelInfo, ModelSource
+from pytest_detgate.detector.registered import refuse_unregistered
+from pytest_detgate.detector.stored_config import parse_stored_config
+from pytest_detgate.errors import DetectorError
+
+# Raised when the way in which detections are made changes, so that kept ones are not used.
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A detector, and the project's files and environment variables it was built from."""
+
+    detector: MMDetector
+    files: tuple[Path, ...]
+    environment: dict[str, str | None]
+
+
+def load_model(
+    source: ModelSource, *, sha256: str, device: str, batch_size: int | None = None
+) -> LoadedModel:
+    """Build a model, give it the weights of its checkpoint and put it on its device.
+
+    `sha256` is that of the checkpoint.
+    """
+    with quiet():
+        place = resolve_device(device)
+        checkpoint = read_checkpoint(source.checkpoint, trust=source.trust)
+        loaded = _configuration(source, checkpoint)
+        origin = str(source.config or source.checkpoint)
+        model_section = model_config.model_section(loaded.config, origin)
+        pipeline = model_config.test_pipeline(loaded.config, origin)
+        scope = loaded.config.get("default_scope") or "mmdet"
+        if source.config is None and not source.trust:
+            parts = {"_scope_": scope, "model": model_section, "test_pipeline": pipeline}
+            refuse_unregistered(parts, origin)
+        with DefaultScope.overwrite_default_scope(scope):
+            try:
+                model = revert_sync_batchnorm(MODELS.build(Config(model_section)._cfg_dict))
+                transforms = [TRANSFORMS.build(Config(step)._cfg_dict) for step in pipeline]
+            except Exception as error:  # a wrong section may raise anything while it is built
+                raise DetectorError(
+                    f"{origin}: the model cannot be built: {type(error).__name__}: {error}"
+                ) from error
+            classes = _classes(checkpoint, loaded.config, origin)
+        _check_heads(model, classes, origin)
+        _load_weights(model, checkpoint, origin)
+        code = project_files(
+            [
+                *{type(part).__module__ for part in [*model.modules(), *transforms]},
+                *_custom_imports(loaded.config),
+                *("mmdet", "mmcv", "mmengine"),  # installed in place, they may be edited in place
+            ]
+        )
+        key = model_config.canonical(
+            {
+                "format": _FORMAT,
+                "checkpoint": sha256,
+                "model": model_section,
+                "pipeline": pipeline,
+                "scope": scope,
+                "packages": package_versions(),
+                "code": sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in code),
+            }
+        )
+        info = ModelInfo(
+            key=hashlib.sha256(key.encode()).hexdigest(),
+            checkpoint=str(source.checkpoint),
+            sha256=sha256,
+            classes=classes,
+            score_floor=model_config.score_floor(model_section),
+            epoch=checkpoint.epoch,
+            config=str(source.config) if source.config else None,
+        )
+        detector = MMDetector(
+            model,
+            transforms,
+            info=info,
+            device=place,
+            batch_size=batch_size or model_config.batch_size(loaded.config),
+        )
+    return LoadedModel(detector, tuple(sorted({*loaded.files, *code})), loaded.environment)
+
+
+def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:
+    if source.config is not None:
+        return load_config(source.config)
+    text = checkpoint.config_text
+    if text is None:
+        raise DetectorError(
+            f"{source.checkpoint}: holds no configuration of MMEngine; name the configuration "
+            "file (config under [model])"
+        )
+    config = parse_stored_config(text, str(source.checkpoint))
+    if names := _custom_imports(config):
+        if not source.trust:
+            raise DetectorError(
+                f"{source.checkpoint}: the stored configuration asks to import "
+                f"{', '.join(names)}. Name the project's own configuration file (config under "
+                "[model]), or allow this checkpoint with --detgate-trust-checkpoint"
+            )
+        try:
+            import_modules_from_strings(names)
+        except Exception as error:  # the modules' own code runs
+            raise DetectorError(
+                f"{source.checkpoint}: the stored configuration asks to import "
+                f"{', '.join(names)}, which fails: {type(error).__name__}: {error}"
+            ) from error
+    return LoadedConfig(config, (), {})
+
+
+def _custom_imports(config: Mapping[str, Any]) -> list[str]:
+    section = config.get("custom_imports")
+    names = section.get("imports", []) if isinstance(section, Mapping) else []
+    return [names] if isinstance(names, str) else list(names)
+
+
+def _classes(checkpoint: Checkpoint, config: Mapping[str, Any], origin: str) -> tuple[str, ...]:
+    named = {} if checkpoint.classes is None else {"the checkpoint": checkpoint.classes}
+    named |= model_config.stated_classes(config)
+    if not named:
+        for kind in model_config.dataset_types(config):
+            kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+            names = class_names(getattr(kind, "METAINFO", {}).get("classes"))
+            if names is not None:
+                return names
+        raise DetectorError(
+            f"{origin}: no class names, neither in the checkpoint (meta.dataset_meta) nor in "
+            "the configuration (metainfo of a data set)"
+        )
+    (first, classes), *others = named.items()
+    for place, names in others:
+        if names != classes:
+            raise DetectorError(
+                f"{origin}: class names of {place} and of {first} differ: "
+                f"{_difference(names, classes)}"
+            )
+    return classes
+
+
+def _difference(names: Sequence[str], expected: Sequence[str]) -> str:
+    missing = [name for name in expected if name not in names]
+    extra = [name for name in names if name not in expected]
+    if not missing and not extra:
+        return f"another order, {', '.join(names)} instead of {', '.join(expected)}"
+    parts = [f"lacks {_some(missing)}"] if missing else []
+    parts += [f"has {_some(extra)} in addition"] if extra else []
+    return f"{len(names)} against {len(expected)} names: it {' and '.join(parts)}"
+
+
+def _check_heads(model: torch.nn.Module, classes: Sequence[str], origin: str) -> None:
+    for name in ("bbox_head", "roi_head.bbox_head"):
+        head: Any = model
+        for part in name.split("."):
+            head = getattr(head, part, None)
+        for one in head if isinstance(head, torch.nn.ModuleList) else [head]:
+            count = getattr(one, "num_classes", None)
+            if isinstance(count, int) and count != len(classes):
+                raise DetectorError(
+                    f"{origin}: {name}.num_classes is {count}, but there are "
+                    f"{len(classes)} class names: {_some(classes)}"
+                )
+
+
+def _load_weights(model: torch.nn.Module, checkpoint: Checkpoint, origin: str) -> None:
+    state = dict(checkpoint.state_dict)
+    if state and all(isinstance(name, str) and name.startswith("module.") for name in state):
+        state = {name.removeprefix("module."): value for name, value in state.items()}
+    try:
+        missing, unexpected = model.load_state_dict(state, strict=False)
+    except Exception as error:  # shapes that differ, or values that are no tensors
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        raise DetectorError(
+            f"{checkpoint.path}: the weights do not fit the model of {origin}: "
+            f"{' '.join(lines[1:4] or lines)}"
+        ) from error
+    if missing or unexpected:
+        parts = [f"{len(missing)} missing ({_some(missing)})"] if missing else []
+        parts += [f"{len(unexpected)} unexpected ({_some(unexpected)})"] if unexpected else []
+        raise DetectorError(
+            f"{checkpoint.path}: the weights do not fit the model of {origin}: {', '.join(parts)}"
+        )
+    bad = [
+        name
+        for name, value in model.state_dict().items()
+        if value.is_floating_point() and not torch.isfinite(value).all()
+    ]
+    if bad:
+        # Such a model finds nothing anywhere, which a budget of false boxes would call good.
+        raise DetectorError(
+            f"{checkpoint.path}: {len(bad)} weights are not finite (NaN or infinite): {_some(bad)}"
+        )
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,97 @@
+"""The packages that run a model: their versions, and what to do where they are missing."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.metadata
+import io
+import logging
+import warnings
+from collections.abc import Iterator
+
+from pytest_detgate.errors import DetectorError
+
+# The distributions that may provide each import name: OpenMMLab's own and its continuation.
+_DISTRIBUTIONS = {
+    "torch": ("torch",),
+    "mmdet": ("onedl-mmdetection", "mmdet"),
+    "mmcv": ("onedl-mmcv", "mmcv"),
+    "mmengine": ("onedl-mmengine", "mmengine"),
+    "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
+}
+
+_INSTALL = (
+    "pip install 'pytest-detgate[mmdet]'; its onedl-mmcv has to be built where torch can be "
+    'imported: pip install torch ninja psutil wheel "setuptools<81", '
+    "then pip install --no-build-isolation onedl-mmcv"
+)
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that decide detections; empty for one that is missing.
+
+    Without the local part (`+cu126`, `+cpu`): the same release on another device is the same.
+    """
+    return {name: _version(distributions) for name, distributions in _DISTRIBUTIONS.items()}
+
+
+def _version(distributions: tuple[str, ...]) -> str:
+    for distribution in distributions:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            return importlib.metadata.version(distribution).partition("+")[0]
+    return ""
+
+
+def require_mmdetection() -> None:
+    """Import what runs a model, or say how to install it."""
+    with quiet():
+        for name in ("torch", "mmengine", "mmcv", "mmdet"):
+            try:
+                importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                if error.name == name:
+                    raise DetectorError(
+                        f"{name} is not installed, and running a model needs it: {_INSTALL}"
+                    ) from error
+                raise _broken(name, error) from error
+            except Exception as error:
+                raise _broken(name, error) from error
+        try:
+            importlib.import_module("mmcv.ops")
+        except Exception as error:
+            raise DetectorError(
+                "mmcv is installed without its compiled operators "
+                f"({type(error).__name__}: {error}). They are left out when it is built where "
+                "torch cannot be imported. Remove it (pip uninstall onedl-mmcv mmcv), then: "
+                f'pip install torch ninja psutil wheel "setuptools<81" and '
+                "pip install --no-build-isolation --no-cache-dir onedl-mmcv"
+            ) from error
+
+
+def _broken(name: str, error: Exception) -> DetectorError:
+    return DetectorError(
+        f"{name} is installed but cannot be imported ({type(error).__name__}: {error}). "
+        f"A set that works together: {_INSTALL}"
+    )
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep the chatter of third-party packages off the terminal; errors are raised as ever.
+
+    Their warnings must not become failures where pytest turns warnings into errors.
+    """
+    logger = logging.getLogger("mmengine")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

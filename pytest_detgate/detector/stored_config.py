@@ -1,0 +1,105 @@
+"""The configuration text that MMEngine stores in a checkpoint, read as data and never run."""
+
+from __future__ import annotations
+
+import ast
+import math
+from typing import Any
+
+from pytest_detgate.errors import DetectorError
+
+_NUMBERS = {"inf": math.inf, "nan": math.nan}
+
+
+def parse_stored_config(text: str, source: str) -> dict[str, Any]:
+    """Turn a stored configuration into plain values.
+
+    Understands what MMEngine writes: assignments of literals and `dict(...)` calls. Anything
+    else is refused, naming `source`, the line and its text.
+    """
+    try:
+        module = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None)
+        where = f", line {line}" if line else ""
+        raise DetectorError(
+            f"{source}: the stored configuration{where} cannot be read: "
+            f"{getattr(error, 'msg', None) or type(error).__name__}"
+        ) from error
+    reader = _Reader(text.splitlines(), source)
+    try:
+        return dict(reader.assignment(statement) for statement in module.body)
+    except RecursionError as error:
+        raise DetectorError(f"{source}: the stored configuration is nested too deeply") from error
+
+
+class _Reader:
+    def __init__(self, lines: list[str], source: str) -> None:
+        self._lines = lines
+        self._source = source
+
+    def assignment(self, node: ast.stmt) -> tuple[str, Any]:
+        if (
+            isinstance(node, ast.Assign)
+            and len(node.targets) == 1
+            and isinstance(target := node.targets[0], ast.Name)
+        ):
+            return target.id, self.value(node.value)
+        raise self._refused(node)
+
+    def value(self, node: ast.expr) -> Any:
+        match node:
+            case ast.Constant(value=None | bool() | int() | float() | str() as value):
+                return value
+            case ast.List(elts=items):
+                return [self.value(item) for item in items]
+            case ast.Tuple(elts=items):
+                return tuple(self.value(item) for item in items)
+            case ast.Set(elts=items):
+                return {self._key(item) for item in items}
+            case ast.Dict(keys=keys, values=values):
+                return {
+                    self._key(key): self.value(value)
+                    for key, value in zip(keys, values, strict=True)
+                }
+            case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
+                return dict(self._keyword(node, keyword) for keyword in keywords)
+            case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+                number = self.value(operand)
+                if type(number) in (int, float):
+                    return -number if isinstance(sign, ast.USub) else number
+            case ast.Name(id=name) if name in _NUMBERS:
+                return _NUMBERS[name]
+            case ast.Attribute() if path := _dotted(node):
+                # A class that the configuration named as an object: MMEngine writes its path
+                # without quotes and takes a quoted one for the same.
+                return path
+        raise self._refused(node)
+
+    def _key(self, node: ast.expr | None) -> Any:
+        if isinstance(node, (ast.Constant, ast.UnaryOp)):
+            return self.value(node)
+        raise self._refused(node)
+
+    def _keyword(self, call: ast.expr, keyword: ast.keyword) -> tuple[str, Any]:
+        if keyword.arg is None:
+            raise self._refused(call)
+        return keyword.arg, self.value(keyword.value)
+
+    def _refused(self, node: ast.AST | None) -> DetectorError:
+        line = getattr(node, "lineno", 1)
+        text = self._lines[line - 1].strip() if line <= len(self._lines) else ""
+        return DetectorError(
+            f"{self._source}: the stored configuration holds more than plain values, "
+            f"line {line}: {text[:120]}"
+        )
+
+
+def _dotted(node: ast.expr) -> str | None:
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name):
+        return None
+    return ".".join(reversed([*names, node.id]))
