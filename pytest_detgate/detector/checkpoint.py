@@ -82,14 +82,19 @@ def class_names(value: object) -> tuple[str, ...] | None:
     return None
 
 
-def read_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
-    """Read a checkpoint; one that would need to run code is refused unless it is trusted."""
+def require_checkpoint(path: Path) -> None:
+    """Raise where there is no file that could be a checkpoint."""
     if not path.exists():
         raise DetectorError(f"{path}: there is no such checkpoint")
     if not path.is_file():
         raise DetectorError(f"{path}: a checkpoint is a file, this is a folder")
     if path.stat().st_size == 0:
         raise DetectorError(f"{path}: the checkpoint is empty (0 bytes)")
+
+
+def read_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
+    """Read a checkpoint; one that would need to run code is refused unless it is trusted."""
+    require_checkpoint(path)
     content = _load(path, trust=trust)
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
         found = (

@@ -54,9 +54,7 @@ def load_config(path: Path) -> LoadedConfig:
 def project_files(modules: Iterable[str]) -> set[Path]:
     """The project's own files among the packages that the given modules belong to."""
     packages = {name.partition(".")[0] for name in modules}
-    return _module_files(
-        name for name in list(sys.modules) if name.partition(".")[0] in packages
-    )
+    return _module_files(name for name in list(sys.modules) if name.partition(".")[0] in packages)
 
 
 def _module_files(names: Iterable[str]) -> set[Path]:
@@ -74,7 +72,7 @@ def _module_files(names: Iterable[str]) -> set[Path]:
 
 
 def _not_of_project() -> tuple[str, ...]:
-    """Where files lie that are not the project's: Python, installed packages, devices, ourselves."""
+    """Where files lie that are not the project's: Python, packages, devices, ourselves."""
     paths = sysconfig.get_paths()
     places = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     places |= {entry for entry in sys.path if "site-packages" in entry or "dist-packages" in entry}

@@ -16,7 +16,7 @@ import torch
 from mmcv.transforms import LoadImageFromFile
 from mmengine.fileio import register_backend
 from mmengine.fileio.backends import BaseStorageBackend
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from pytest_detgate.errors import DetectorError
 
@@ -32,7 +32,7 @@ class Prepared:
     """
 
     image: Path
-    sha256: str | None = None
+    sha256: str = ""
     inputs: torch.Tensor | None = None
     data_sample: Any = None
     problem: str | None = None
@@ -51,12 +51,14 @@ class _BytesInHand(BaseStorageBackend):  # type: ignore[misc]
         return type(self).current.decode(encoding)
 
 
-class _TestImages(Dataset[Prepared]):
-    def __init__(self, images: Sequence[Path], transforms: Sequence[Callable[[Any], Any]]) -> None:
+class _TestImages:
+    def __init__(self, images: Sequence[Path], transforms: Sequence[Any]) -> None:
         self._images = images
-        self._load, *self._transforms = transforms
+        self._load = transforms[0]
+        self._transforms = transforms[1:]
         # A subclass may read the file in a way of its own.
-        self._from_hand = getattr(type(self._load), "transform", None) is LoadImageFromFile.transform
+        transform = getattr(type(self._load), "transform", None)
+        self._from_hand = transform is LoadImageFromFile.transform
         if self._from_hand:
             self._load.backend_args = {"backend": _BACKEND}
             self._load.file_client_args = None
@@ -157,8 +159,9 @@ def _loader(
     batch_size: int,
     n_workers: int,
 ) -> DataLoader[Prepared]:
+    dataset: Any = _TestImages(images, transforms)
     return DataLoader(
-        _TestImages(images, transforms),
+        dataset,
         batch_size=batch_size,
         shuffle=False,
         num_workers=n_workers,
@@ -186,9 +189,7 @@ def worker_count(n_images: int, batch_size: int, device_type: str) -> int:
     return min(wanted, -(-n_images // batch_size))
 
 
-def by_shape(
-    images: Iterator[Prepared], *, batch_size: int
-) -> Iterator[list[Prepared]]:
+def by_shape(images: Iterator[Prepared], *, batch_size: int) -> Iterator[list[Prepared]]:
     """Group images of one tensor shape: padding them to each other would change what is found."""
     waiting: dict[tuple[int, ...], list[Prepared]] = {}
     for image in images:

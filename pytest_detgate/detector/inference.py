@@ -35,7 +35,7 @@ class MMDetector:
     ) -> None:
         self.info = info
         self.device = device
-        self.model = model.to(device).eval()
+        self.model: Any = model.to(device).eval()
         self._transforms = transforms
         self._batch_size = batch_size
 
@@ -46,19 +46,23 @@ class MMDetector:
             images, self._transforms, batch_size=self._batch_size, n_workers=n_workers
         )
         groups = by_shape(prepared, batch_size=self._batch_size)
-        while True:
-            # Entered anew for each group: a filter held across `yield` would be the caller's too.
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                group = next(groups, None)
-                if group is None:
-                    return
-                detected = self._detected(group)
-            yield from detected
+        try:
+            while True:
+                # Entered anew for each group: held across `yield`, it would filter the caller's.
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    group = next(groups, None)
+                    if group is None:
+                        return
+                    detected = self._detected(group)
+                yield from detected
+        finally:
+            if device_type(self.device) == "cuda":
+                torch.cuda.empty_cache()  # other processes use the GPU between our calls
 
     def _detected(self, group: list[Prepared]) -> list[Detected]:
         if (problem := group[0].problem) is not None:
-            return [Detected(group[0].image, None, UnreadableImage(problem))]
+            return [Detected(group[0].image, "", UnreadableImage(problem))]
         results = self._predict(group)
         return [
             Detected(prepared.image, prepared.sha256, result)

@@ -110,7 +110,9 @@ def stated_classes(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
 
 def dataset_types(config: Mapping[str, Any]) -> list[Any]:
     """The types of the test data set and of those it wraps."""
-    return [part["type"] for part in _wrapped(_dataset(config, "test_dataloader")) if "type" in part]
+    return [
+        part["type"] for part in _wrapped(_dataset(config, "test_dataloader")) if "type" in part
+    ]
 
 
 def batch_size(config: Mapping[str, Any]) -> int:

@@ -55,11 +55,11 @@ class Detected(NamedTuple):
     """What a detector says of one image.
 
     `sha256` is that of the very bytes that were decoded, which need not be those that the file
-    held when it was asked for; None where they could not be read.
+    held when it was asked for; empty where they could not be decoded.
     """
 
     image: Path
-    sha256: str | None
+    sha256: str
     result: ImageDetections | UnreadableImage
 
 

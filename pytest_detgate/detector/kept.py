@@ -1,0 +1,263 @@
+"""A detector that never looks at the same image twice.
+
+Imports neither torch nor MMDetection unless something has to be inferred.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_detgate.detector.checkpoint import require_checkpoint
+from pytest_detgate.detector.devices import accepts, check_device, exclusive
+from pytest_detgate.detector.digests import file_digest, file_digests, signature
+from pytest_detgate.detector.model_facts import keep_info, kept_info
+from pytest_detgate.detector.packages import quiet, require_mmdetection
+from pytest_detgate.detector.protocol import (
+    Detector,
+    ImageDetections,
+    ModelInfo,
+    ModelSource,
+    UnreadableImage,
+)
+from pytest_detgate.detector.store import Store
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.progress import Progress
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
+# So often results are written down: what a kill costs at most.
+_KEEP_EVERY = 64
+_KEEP_SECONDS = 5.0
+_LOOK_EVERY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionRun(Mapping[Path, ImageDetections | UnreadableImage]):
+    """The detections on each image that was asked for.
+
+    `devices` names where they were computed, `kept` and `inferred` count the images whose
+    detections came from the store and from this run. `notes` are things a reader must know.
+    """
+
+    results: dict[Path, ImageDetections | UnreadableImage]
+    devices: frozenset[str]
+    kept: int
+    inferred: int
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, image: Path) -> ImageDetections | UnreadableImage:
+        return self.results[image]
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """Images by the digest of their content, and what has been found so far."""
+
+    digest: dict[Path, str] = field(default_factory=dict)
+    found: dict[str, ImageDetections] = field(default_factory=dict)
+    unreadable: dict[Path, UnreadableImage] = field(default_factory=dict)
+    devices: set[str] = field(default_factory=set)
+    inferred: set[str] = field(default_factory=set)
+
+    def missing(self) -> dict[str, Path]:
+        """One image for each content that nothing is known of yet."""
+        missing: dict[str, Path] = {}
+        for path, sha256 in self.digest.items():
+            if sha256 not in self.found and path not in self.unreadable:
+                missing.setdefault(sha256, path)
+        return missing
+
+    def take(self, image: Path, sha256: str, found: ImageDetections, device: str) -> None:
+        """Note what was just inferred, by the content that the image had by then."""
+        self.digest[image] = sha256
+        self.found[sha256] = found
+        self.inferred.add(sha256)
+        self.devices.add(device)
+
+
+class KeptDetector:
+    """The detector named by `source`, answering from `store` whatever it can.
+
+    `store` is the file of the store; `device` is `auto`, `cpu`, `cuda` or `cuda:N`. Without
+    `batch_size` the configuration's own is used.
+    """
+
+    def __init__(
+        self,
+        source: ModelSource,
+        *,
+        store: Path,
+        device: str,
+        progress: Progress,
+        batch_size: int | None = None,
+    ) -> None:
+        self._source = source
+        self._store = Store(store)
+        self._device = check_device(device)
+        self._progress = progress
+        self._batch_size = batch_size
+        self._info: ModelInfo | None = None
+        self._detector: Detector | None = None
+
+    def info(self) -> ModelInfo:
+        """Describe the model: from what is kept, else by loading it."""
+        if self._info is None:
+            kept = kept_info(self._store, self._source, self._checkpoint_digest())
+            self._info = kept or self.detector().info
+        return self._info
+
+    def detector(self) -> Detector:
+        """Load the model, once."""
+        if self._detector is None:
+            self._detector = self._load()
+            self._info = self._detector.info
+        return self._detector
+
+    def detect(self, images: Sequence[Path]) -> DetectionRun:
+        """Return the detections on every image, inferring only what is not kept."""
+        digests = file_digests(images, self._store, self._progress)
+        key = ""
+        while key != self.info().key:  # loading may find that the project's code has changed
+            key = self.info().key
+            wanted = _Wanted()
+            for path, answer in digests.items():
+                if isinstance(answer, UnreadableImage):
+                    wanted.unreadable[path] = answer
+                else:
+                    wanted.digest[path] = answer
+            self._look_up(key, wanted)
+            self._store.mark_used(key, wanted.found)
+            if wanted.missing():
+                with self._alone(key, wanted):
+                    self._look_up(key, wanted)
+                    if wanted.missing() and self.detector().info.key == key:
+                        self._infer(self.detector(), wanted)
+        return self._run(images, wanted)
+
+    def _look_up(self, key: str, wanted: _Wanted) -> None:
+        for sha256, device, found in self._store.detections(key, wanted.missing()):
+            if accepts(self._device, device):
+                wanted.found[sha256] = found
+                wanted.devices.add(device)
+
+    def _infer(self, detector: Detector, wanted: _Wanted) -> None:
+        pending: list[tuple[str, ImageDetections]] = []
+        written = time.monotonic()
+
+        def keep() -> None:
+            nonlocal written
+            self._store.keep(detector.info.key, detector.device, pending)
+            pending.clear()
+            written = time.monotonic()
+
+        n_missing = len(wanted.missing())
+        with (
+            contextlib.ExitStack() as at_end,
+            exclusive(detector.device),
+            self._progress.task("detecting", n_missing, "images") as advance,
+        ):
+            at_end.callback(keep)
+            # Repeats only for images that shared their content with one that has just changed or
+            # could not be read.
+            while missing := wanted.missing():
+                for image, sha256, result in detector.detect(list(missing.values())):
+                    advance(1)
+                    if isinstance(result, UnreadableImage):
+                        wanted.unreadable[image] = result
+                        continue
+                    wanted.take(image, sha256, result, detector.device)
+                    pending.append((sha256, result))
+                    if len(pending) >= _KEEP_EVERY or time.monotonic() - written > _KEEP_SECONDS:
+                        keep()
+
+    def _run(self, images: Sequence[Path], wanted: _Wanted) -> DetectionRun:
+        results: dict[Path, ImageDetections | UnreadableImage] = {}
+        n_inferred = 0
+        for path in images:
+            if path in wanted.unreadable:
+                results[path] = wanted.unreadable[path]
+                continue
+            sha256 = wanted.digest[path]
+            results[path] = wanted.found[sha256]
+            n_inferred += sha256 in wanted.inferred
+        n_answered = sum(isinstance(result, ImageDetections) for result in results.values())
+        return DetectionRun(
+            results,
+            frozenset(wanted.devices),
+            kept=n_answered - n_inferred,
+            inferred=n_inferred,
+            notes=tuple(self._store.notes),
+        )
+
+    @contextlib.contextmanager
+    def _alone(self, key: str, wanted: _Wanted) -> Iterator[None]:
+        """Keep other processes from inferring the same; while they do, take what they find."""
+        from filelock import FileLock, Timeout
+
+        lock = FileLock(self._store.path.with_name(f"{self._store.path.name}.{key[:16]}.lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self._wait(lock, key, wanted)
+        except (OSError, NotImplementedError):
+            pass  # nowhere to put a lock, so nowhere to keep anything either: the store says so
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _wait(self, lock: BaseFileLock, key: str, wanted: _Wanted) -> None:
+        from filelock import Timeout
+
+        n_missing = len(wanted.missing())
+        with self._progress.task("another gate is detecting", n_missing, "images") as advance:
+            while n_missing:
+                with contextlib.suppress(Timeout):
+                    lock.acquire(timeout=_LOOK_EVERY_SECONDS)
+                    return
+                self._look_up(key, wanted)
+                advance(n_missing - len(wanted.missing()))
+                n_missing = len(wanted.missing())
+
+    def _load(self) -> Detector:
+        sha256 = self._checkpoint_digest()
+        before = signature(self._source.checkpoint)
+        started = time.time_ns()
+        with self._progress.task("loading the model", 1, "models") as advance:
+            require_mmdetection()
+            with quiet():
+                from pytest_detgate.detector.mmdetection import load_model
+            loaded = load_model(
+                self._source, sha256=sha256, device=self._device, batch_size=self._batch_size
+            )
+            advance(1)
+        if signature(self._source.checkpoint) != before:
+            raise DetectorError(f"{self._source.checkpoint}: changed while it was being read")
+        keep_info(
+            self._store,
+            self._source,
+            loaded.detector.info,
+            files=loaded.files,
+            environment=loaded.environment,
+            loaded_after_ns=started,
+        )
+        return loaded.detector
+
+    def _checkpoint_digest(self) -> str:
+        require_checkpoint(self._source.checkpoint)
+        try:
+            return file_digest(self._source.checkpoint, self._store)
+        except OSError as error:
+            raise DetectorError(f"{self._source.checkpoint}: cannot be read: {error}") from error
