@@ -89,6 +89,8 @@ def found(value: Any) -> str:
 def suggestion(value: Any, annotation: Any) -> str:
     """The nearest allowed word, where a closed set of words is allowed."""
     kind = inspect.type_info(annotation)
+    if isinstance(kind, inspect.Metadata):
+        kind = kind.type
     if isinstance(kind, inspect.LiteralType) and isinstance(value, str):
         return nearest(value, [str(allowed) for allowed in kind.values])
     return ""

@@ -82,7 +82,7 @@ def _image_rows(
     _refuse_first(
         path,
         rows == UNLISTED,
-        lambda at: f"image_id {wanted[at]!r} is not an image of {dataset.name}",
+        lambda at: f"image_id {wanted.tolist()[at]!r} is not an image of {dataset.name}",
     )
     return rows
 
@@ -103,7 +103,9 @@ def _rows_by_file_name(
     row_of_listed = rows_of(listed_name, names)
     place = rows_of(wanted, listed_id)
     _refuse_first(
-        path, place == UNLISTED, lambda at: f"image_id {wanted[at]!r} is not among its images"
+        path,
+        place == UNLISTED,
+        lambda at: f"image_id {wanted.tolist()[at]!r} is not among its images",
     )
     rows = row_of_listed[place]
     _refuse_first(
@@ -144,7 +146,7 @@ def _classes(
         path,
         category == UNLISTED,
         lambda at: (
-            f"category_id {wanted[at]!r} is not a category of "
+            f"category_id {wanted.tolist()[at]!r} is not a category of "
             + (dataset.name if listed is None else "the file")
         ),
     )

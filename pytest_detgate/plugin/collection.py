@@ -40,8 +40,11 @@ class DetgateFile(pytest.File):
         session = self.config.stash[SESSION]
         for bound in session.rules:
             for target in bound.targets:
+                name = bound.item_name(target)
+                # Without the explicit id, pytest 9.2 takes the brackets for part of the name,
+                # and --lf, which compares parsed ids, finds none of these items again.
                 yield RuleItem.from_parent(
-                    self, name=bound.item_name(target), bound=bound, target=target
+                    self, name=name, nodeid=f"{self.nodeid}::{name}", bound=bound, target=target
                 )
 
 

@@ -109,7 +109,7 @@ def _refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
     if not np.isfinite(dataset.boxes.xywh).all():
         bad = int(np.flatnonzero(~np.isfinite(dataset.boxes.xywh).all(axis=1))[0])
         raise DataError(
-            f"{name}: annotation {dataset.boxes.id[bad]!r} has a box that is not finite: "
+            f"{name}: annotation {dataset.boxes.id.tolist()[bad]!r} has a box that is not finite: "
             f"{dataset.boxes.xywh[bad].tolist()}"
         )
     for wanted in dataset.classes:

@@ -1,0 +1,235 @@
+"""The gate never says yes without having looked."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+from tests.plugin.conftest import CONFIG, GateProject
+
+
+def not_evaluated(project: GateProject) -> dict[str, str]:
+    """Reasons of the items that could not be evaluated, by item."""
+    return {
+        rule["id"]: rule["message"]
+        for rule in project.report["rules"]
+        if rule["verdict"] == "not-evaluated"
+    }
+
+
+def test_no_model_and_no_result_file(project: GateProject) -> None:
+    result = project.gate("detgate.toml", with_predictions=False)
+
+    assert result.ret == 1
+    reasons = not_evaluated(project)
+    assert set(reasons) == {"probe-fp[youtube]", "mean-ap", "class-ap[helmet_off]"}
+    assert "--detgate-ckpt" in reasons["mean-ap"]
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_missing_checkpoint(project: GateProject) -> None:
+    result = project.gate("--detgate-ckpt=gone.pth", with_predictions=False)
+
+    assert result.ret == 1
+    assert "gone.pth" in not_evaluated(project)["mean-ap"]
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_result_file_of_one_data_set_only(project: GateProject) -> None:
+    project.arguments = project.arguments[:1]  # type: ignore[misc]
+
+    assert project.gate().ret == 1
+    assert not_evaluated(project) == {
+        "probe-fp[youtube]": "there is no result file of youtube; "
+        "add --detgate-predictions youtube=FILE"
+    }
+
+
+def test_empty_split(project: GateProject, coco_content: Any) -> None:
+    project.write("data/train.json", coco_content({}))
+
+    assert project.gate().ret == 1
+    reason = "train has no images (data/train.json)"
+    assert not_evaluated(project) == {
+        "empty-gt-share[train]": reason,
+        "clip-overlap[train-val]": reason,
+    }
+
+
+def test_missing_annotation_file(project: GateProject) -> None:
+    (project.pytester.path / "data/val.json").unlink()
+
+    result = project.gate()
+
+    assert result.ret == 1
+    reasons = not_evaluated(project)
+    assert set(reasons) == {"clip-overlap[train-val]", "mean-ap", "class-ap"}
+    assert all("val.json: no such file" in reason for reason in reasons.values())
+
+
+def test_annotation_file_that_was_cut_off(project: GateProject) -> None:
+    path = project.pytester.path / "data/train.json"
+    path.write_bytes(path.read_bytes()[:60])
+
+    assert project.gate().ret == 1
+    assert "cut off at line 1, column 61" in not_evaluated(project)["empty-gt-share[train]"]
+
+
+def test_probe_without_images(project: GateProject) -> None:
+    (project.pytester.path / "probes/youtube").mkdir(parents=True)
+    project.write("detgate.toml", CONFIG.replace('annotations = "data/youtube.json"\n', ""))
+
+    assert project.gate().ret == 1
+    assert not_evaluated(project) == {"probe-fp[youtube]": "youtube has no images (probes/youtube)"}
+
+
+def test_class_without_ground_truth(project: GateProject, coco_content: Any) -> None:
+    box = ("helmet_off", 10, 10, 40, 40)
+    images = {"roof_1.jpg": [box], "roof_2.jpg": [box], "roof_3.jpg": []}
+    project.write("data/val.json", coco_content(images, ["helmet_off", "no_vest"]))
+
+    assert project.gate().ret == 1
+    assert not_evaluated(project) == {
+        "class-ap[no_vest]": "class 'no_vest' has no ground truth in val, so its AP is not defined"
+    }
+
+
+def test_no_detections_at_all(project: GateProject) -> None:
+    project.write("found/val.json", [])
+
+    assert project.gate().ret == 1
+    reasons = not_evaluated(project)
+    assert reasons == dict.fromkeys(
+        ("mean-ap", "class-ap[helmet_off]"), "no detections at all on val (3 images)"
+    )
+
+
+def test_no_ground_truth_at_all(project: GateProject, coco_content: Any) -> None:
+    project.write("data/val.json", coco_content({"roof_1.jpg": [], "roof_2.jpg": []}))
+    project.write("found/val.json", [])
+
+    assert project.gate().ret == 1
+    assert "AP is not defined" in not_evaluated(project)["mean-ap"]
+
+
+def test_image_id_of_two_images(project: GateProject, coco_content: Any) -> None:
+    content = coco_content({"yard_1.jpg": [], "yard_2.jpg": []})
+    content["images"][1]["id"] = 1
+    project.write("data/train.json", content)
+
+    assert project.gate().ret == 1
+    assert "stands for several images" in not_evaluated(project)["empty-gt-share[train]"]
+
+
+def test_boxes_that_are_not_finite(project: GateProject) -> None:
+    path = project.pytester.path / "data/val.json"
+    path.write_text(path.read_text().replace('"bbox": [10', '"bbox": [Infinity', 1))
+
+    assert project.gate().ret == 1
+    assert "is not finite" in not_evaluated(project)["mean-ap"]
+
+
+def test_rule_that_crashes(project: GateProject) -> None:
+    project.write(
+        "own_rules.py",
+        "from pytest_detgate.gate.rule import SplitRule\n"
+        "class Crash(SplitRule, frozen=True, kw_only=True):\n"
+        "    code = 'crash'\n"
+        "    def check(self, target, inputs):\n"
+        "        return 1 / 0\n",
+    )
+    project.write("detgate.toml", 'plugins = ["own_rules"]\n' + CONFIG + "[rules.crash]\n")
+
+    result = project.gate()
+
+    assert result.ret == 1
+    reason = not_evaluated(project)["crash[train]"]
+    assert "the rule crashed: ZeroDivisionError" in reason
+    assert "own_rules.py:5" in reason
+
+
+@pytest.mark.parametrize("value", ["float('nan')", "float('inf')", "np.float64('nan')"])
+def test_rule_that_measures_no_number(project: GateProject, value: str) -> None:
+    project.write(
+        "own_rules.py",
+        "import numpy as np\n"
+        "from pytest_detgate.findings import Measurement\n"
+        "from pytest_detgate.gate.rule import Outcome, SplitRule\n"
+        "class Odd(SplitRule, frozen=True, kw_only=True):\n"
+        "    code = 'odd'\n"
+        "    def check(self, target, inputs):\n"
+        f"        held = Measurement.at_most('oddness', {value}, 3)\n"
+        "        return Outcome(message='', measurements=[held])\n",
+    )
+    project.write("detgate.toml", 'plugins = ["own_rules"]\n' + CONFIG + "[rules.odd]\n")
+
+    assert project.gate().ret == 1
+    assert "oddness could not be computed" in not_evaluated(project)["odd[train]"]
+
+
+def test_rule_that_holds_nothing_against_a_limit(project: GateProject) -> None:
+    project.write(
+        "own_rules.py",
+        "from pytest_detgate.gate.rule import Outcome, SplitRule\n"
+        "class Idle(SplitRule, frozen=True, kw_only=True):\n"
+        "    code = 'idle'\n"
+        "    def check(self, target, inputs):\n"
+        "        return Outcome(message='fine', measurements=[])\n",
+    )
+    project.write("detgate.toml", 'plugins = ["own_rules"]\n' + CONFIG + "[rules.idle]\n")
+
+    assert project.gate().ret == 1
+    assert "held no value against a limit" in not_evaluated(project)["idle[train]"]
+
+
+def test_worker_that_dies(project: GateProject) -> None:
+    project.write(
+        "own_rules.py",
+        "import os\n"
+        "from pytest_detgate.gate.rule import SplitRule\n"
+        "class Deadly(SplitRule, frozen=True, kw_only=True):\n"
+        "    code = 'deadly'\n"
+        "    def check(self, target, inputs):\n"
+        "        os._exit(9)\n",
+    )
+    project.write(
+        "detgate.toml",
+        'plugins = ["own_rules"]\n' + CONFIG + '[rules.deadly]\nsplits = ["train"]\n',
+    )
+
+    result = project.gate("-n", "2")
+
+    assert result.ret == 1
+    verdicts = project.verdicts()
+    assert len(verdicts) == 6
+    assert verdicts["deadly[train]"] == "not-evaluated"
+    assert "crashed" in not_evaluated(project)["deadly[train]"]
+    assert verdicts["mean-ap"] == "passed"
+
+
+def test_warning_that_cannot_be_evaluated_still_fails(
+    project: GateProject, coco_content: Any
+) -> None:
+    project.write("data/train.json", coco_content({}))
+    project.write("detgate.toml", CONFIG.replace("min = 0.25", 'min = 0.25\nseverity = "warning"'))
+
+    assert project.gate("-k", "empty").ret == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_report_folder_that_cannot_be_written(project: GateProject) -> None:
+    folder = project.pytester.path / "locked"
+    folder.mkdir(mode=0o500)
+
+    assert project.gate("--detgate-report=locked/report").ret == 3
+
+
+def test_report_path_that_is_a_file(project: GateProject) -> None:
+    project.write("taken", "x")
+
+    result = project.gate("--detgate-report=taken")
+
+    assert result.ret == 3
+    result.stdout.fnmatch_lines(["detgate: the report could not be written to *taken*"])

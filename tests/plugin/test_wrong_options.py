@@ -1,0 +1,67 @@
+"""Wrong options and configuration: one message, exit code 4, nothing runs."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.plugin.conftest import CONFIG, GateProject
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("[rules.mean-ap]", "[rules.mean-app]"), "no rule 'mean-app'; did you mean 'mean-ap'?"),
+        (("max-boxes = 1", "max-boxs = 1"), "max-boxs: no such key; did you mean 'max-boxes'?"),
+        (("min = 0.85", "min = 8.5"), "expected a number between 0 and 1, found 8.5"),
+        (("[rules.", "[other."), "no such table"),
+        ((CONFIG, "x ="), "not valid TOML"),
+    ],
+)
+def test_configuration(
+    project: GateProject, change: tuple[str, str], expected: str, workers: tuple[str, ...]
+) -> None:
+    project.write("detgate.toml", CONFIG.replace(*change))
+
+    result = project.gate(*workers)
+
+    assert result.ret == 4
+    lines = [line for line in result.errlines if line.startswith("ERROR")]
+    assert len(lines) == 1
+    assert expected in lines[0]
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert not (project.pytester.path / "detgate-report").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--detgate-predictions=vall=x.json",), "no split or probe 'vall'; did you mean 'val'?"),
+        (("--detgate-predictions=x.json",), "expected NAME=FILE, found 'x.json'"),
+        (
+            ("--detgate-predictions=val=a", "--detgate-predictions=val=b"),
+            "'val' is given twice",
+        ),
+        (
+            ("--detgate-ckpt=a.pth", "--detgate-predictions=val=a"),
+            "--detgate-ckpt and --detgate-predictions each name what is gated",
+        ),
+        (("--detgate-train",), "--detgate-train needs a table [train]"),
+        (("--detgate-ckpt=a.pth", "--detgate-retrain"), "--detgate-retrain goes with"),
+        (("--detgate-ckpt=a.pth", "--detgate-device=gpu"), "expected auto, cpu, cuda or cuda:N"),
+        (("--detgate-config=gone.toml",), "gone.toml: no such file"),
+    ],
+)
+def test_options(project: GateProject, arguments: tuple[str, ...], expected: str) -> None:
+    result = project.gate(*arguments, with_predictions=False)
+
+    assert result.ret == 4
+    assert expected in result.stderr.str()
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_missing_configuration(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest_subprocess("--detgate-ckpt=a.pth")
+
+    assert result.ret == 4
+    assert "detgate.toml: no such file" in result.stderr.str()

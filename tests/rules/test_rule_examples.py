@@ -1,0 +1,81 @@
+"""Every rule carries an example that passes and one that fails; all of them are run."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.gate.detections import ResultFiles
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.inputs import GateInputs
+from pytest_detgate.gate.judge import judge
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import bind_rules, rule_classes
+from pytest_detgate.gate.rule_page import HEADINGS, rule_page
+
+RULES = rule_classes()
+
+
+def verdicts(
+    example: Example, folder: Path, coco_content: Any, result_content: Any, write_json: Any
+) -> set[str]:
+    """Write an example's files and evaluate its items."""
+    config = textwrap.dedent(example.config)
+    files = {}
+    datasets = {"dataset.splits": example.splits, "probes": example.probes}
+    for table, named in datasets.items():
+        for name, images in named.items():
+            write_json(folder / f"{name}.json", coco_content(images, example.classes))
+            config += f'\n[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
+            if name in example.detections:
+                found = result_content(images, example.detections[name], example.classes)
+                files[name] = write_json(folder / f"{name}-found.json", found)
+    path = folder / "detgate.toml"
+    path.write_text(config, encoding="utf-8")
+    project = Project(load_configuration(path), folder)
+    inputs = GateInputs(project, ResultFiles(files, project))
+    return {
+        judge(bound, target, inputs).verdict
+        for bound in bind_rules(project)
+        for target in bound.targets
+    }
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_passing_example_passes(
+    code: str, tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any
+) -> None:
+    found = verdicts(RULES[code].passing, tmp_path, coco_content, result_content, write_json)
+
+    assert found == {"passed"}
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_failing_example_fails(
+    code: str, tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any
+) -> None:
+    found = verdicts(RULES[code].failing, tmp_path, coco_content, result_content, write_json)
+
+    assert "failed" in found
+    assert "not-evaluated" not in found
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_page_has_every_heading(code: str) -> None:
+    page = rule_page(RULES[code])
+
+    assert tuple(page.sections) == HEADINGS
+    assert all(page.sections.values())
+    assert page.summary.endswith(".")
+
+
+@pytest.mark.parametrize("code", RULES)
+def test_module_and_class_are_named_after_the_code(code: str) -> None:
+    kind = RULES[code]
+
+    assert kind.__module__ == f"pytest_detgate.checks.{code.replace('-', '_')}"
+    assert kind.__name__ == code.replace("-", " ").title().replace(" ", "")

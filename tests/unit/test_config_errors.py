@@ -1,0 +1,212 @@
+"""Every configuration error is one message: place as typed, what was found, what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import bind_rules
+
+SPLITS = """
+[dataset.splits.train]
+annotations = "train.json"
+images = "images"
+[dataset.splits.val]
+annotations = "val.json"
+images = "images"
+"""
+RULE = "[rules.empty-gt-share]\nmin = 0.25\n"
+
+
+def message(folder: Path, text: str) -> str:
+    """The error that a `detgate.toml` of this text gives."""
+    path = folder / "detgate.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        bind_rules(Project(load_configuration(path), folder))
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("", "detgate.toml: no rules;", id="empty"),
+        pytest.param(SPLITS, "no rules; a gate without rules says yes", id="no rules"),
+        pytest.param("a = [", "detgate.toml: not valid TOML", id="toml"),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-shares]\nmin = 0.25",
+            "detgate.toml:8: [rules.empty-gt-shares]: no rule 'empty-gt-shares'; "
+            "did you mean 'empty-gt-share'? (there is: class-ap, ",
+            id="unknown rule",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]\nmim = 0.25",
+            "detgate.toml:9: [rules.empty-gt-share] mim: no such key; did you mean 'min'? "
+            "(allowed here: name, severity, splits, min, max)",
+            id="misspelt option",
+        ),
+        pytest.param(
+            "[datset.splits.train]\n" + RULE,
+            "[datset]: no such table; did you mean 'dataset'?",
+            id="unknown table",
+        ),
+        pytest.param(
+            "[dataset.splits.train]\nanotations = 'a'\nimages = 'b'\n" + RULE,
+            "detgate.toml:2: [dataset.splits.train] anotations: no such key; "
+            "did you mean 'annotations'? (allowed here: annotations, images)",
+            id="misspelt key",
+        ),
+        pytest.param(
+            "[dataset.splits.train]\nannotations = 'a'\n" + RULE,
+            "detgate.toml:1: [dataset.splits.train]: the key 'images' is missing; it takes text",
+            id="missing key",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]\nmin = '25%'",
+            "[rules.empty-gt-share] min: expected a number between 0 and 1, found '25%'",
+            id="wrong type",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]\nmin = 25",
+            "[rules.empty-gt-share] min: expected a number between 0 and 1, found 25",
+            id="out of range",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]\nmin = nan",
+            "expected a number between 0 and 1, found nan",
+            id="not a number",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]\nmin = 0.5\nmax = 0.2",
+            "detgate.toml:9: [rules.empty-gt-share] min: min = 0.5 is above max = 0.2: "
+            "no value could pass",
+            id="contradiction",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]",
+            "[rules.empty-gt-share]: sets no limit, so it could never fail; give min or max",
+            id="no limit",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]\nmin = 0.2\nsplits = ['trian']",
+            "[rules.empty-gt-share] splits: no split 'trian'; did you mean 'train'? "
+            "(there is: train, val)",
+            id="unknown split",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]\nmin = 0.2\nsplits = ['val', 'val']",
+            "splits: split 'val' is named twice",
+            id="split twice",
+        ),
+        pytest.param(
+            SPLITS + "[rules.empty-gt-share]\nmin = 0.2\nseverity = 'warn'",
+            'severity: expected one of "error", "warning", found \'warn\'; '
+            "did you mean 'warning'?",
+            id="severity",
+        ),
+        pytest.param(
+            SPLITS + "[rules.clip-overlap]\nbetween = ['train', 'val']",
+            "[rules.clip-overlap]: cannot tell clips: give [dataset] frame-pattern, or clip-field",
+            id="no pattern",
+        ),
+        pytest.param(
+            "[dataset]\nframe-pattern = '(?P<clip>['\n" + SPLITS + RULE,
+            "detgate.toml:2: [dataset] frame-pattern: not a regular expression",
+            id="bad pattern",
+        ),
+        pytest.param(
+            "[dataset]\nframe-pattern = '(.*)_1'\n" + SPLITS + RULE,
+            "the pattern has no group named clip",
+            id="pattern without clip",
+        ),
+        pytest.param(
+            SPLITS + "[rules.clip-overlap]\nbetween = ['train']\nclip-field = 'video_id'",
+            "[rules.clip-overlap] between: expected a list of 2, found ['train']",
+            id="one split",
+        ),
+        pytest.param(
+            SPLITS + "[rules.probe-fp]\nmax-boxes = 1",
+            "[rules.probe-fp]: there is no probe; add a table such as [probes.compliant]",
+            id="no probe",
+        ),
+        pytest.param(
+            "[probes.a]\nimages = 'p'\n[rules.probe-fp]\nmax-boxes = -1",
+            "[rules.probe-fp] max-boxes: expected a whole number ≥ 0, found -1",
+            id="negative budget",
+        ),
+        pytest.param(
+            "[probes.a]\nimages = 'p'\n[rules.probe-fp.probes.b]\nmax-boxes = 1",
+            "detgate.toml:3: [rules.probe-fp.probes] b: no probe 'b' (there is: a)",
+            id="unknown probe",
+        ),
+        pytest.param(
+            "[probes.a]\nimages = 'p'\n[probes.b]\nimages = 'p'\n"
+            "[rules.probe-fp.probes.b]\nmax-boxes = 1",
+            "probe 'a' has no budget, so it could never fail",
+            id="probe without budget",
+        ),
+        pytest.param(
+            "[probes.val]\nimages = 'p'\n" + SPLITS + RULE,
+            "'val' names a split and a probe",
+            id="split and probe",
+        ),
+        pytest.param(
+            SPLITS + "[model]\nevaluate-on = 'test'\n[rules.mean-ap]\nmin = 0.5",
+            "[rules.mean-ap]: [model] evaluate-on: no split 'test'",
+            id="evaluate-on",
+        ),
+        pytest.param(
+            SPLITS + "[[rules.empty-gt-share]]\nmin = 0.1\n[[rules.empty-gt-share]]\nmin = 0.2",
+            "[rules.empty-gt-share]: entry 1 of 2 has no name",
+            id="unnamed entries",
+        ),
+        pytest.param(
+            SPLITS
+            + RULE
+            + "[[waivers]]\nitem = 'empty-gt-share[vall]'\nreason = 'r'\nowner = 'o'\n"
+            + "until = 2026-01-01",
+            "[waivers]: no item 'empty-gt-share[vall]'; did you mean 'empty-gt-share[val]'?",
+            id="waiver",
+        ),
+        pytest.param(
+            "plugins = ['no_such_module_of_ours']\n" + SPLITS + RULE,
+            "plugins: the module 'no_such_module_of_ours' cannot be imported",
+            id="plugin",
+        ),
+    ],
+)
+def test_message(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in message(tmp_path, text)
+
+
+def test_unknown_class_is_named(tmp_path: Path, coco_content, write_json) -> None:
+    write_json(tmp_path / "val.json", coco_content({"a.jpg": []}, ["helmet_off_head", "person"]))
+
+    found = message(
+        tmp_path,
+        SPLITS + "[rules.class-ap]\nmin = 0.5\n[rules.class-ap.classes]\nhelmet_of_head = 0.9",
+    )
+
+    assert found == (
+        "detgate.toml:11: [rules.class-ap.classes] helmet_of_head: no class 'helmet_of_head'; "
+        "did you mean 'helmet_off_head'? (there is: helmet_off_head, person)"
+    )
+
+
+def test_second_rule_with_one_code_names_both(tmp_path: Path) -> None:
+    (tmp_path / "twice.py").write_text(
+        "from pytest_detgate.gate.rule import SplitRule\n"
+        "class Mine(SplitRule, frozen=True, kw_only=True):\n"
+        "    code = 'empty-gt-share'\n"
+    )
+
+    found = message(tmp_path, "plugins = ['twice']\n" + SPLITS + RULE)
+
+    assert "two rules have the code 'empty-gt-share'" in found
+    assert "pytest_detgate.checks.empty_gt_share.EmptyGtShare" in found
+    assert "twice.Mine" in found
