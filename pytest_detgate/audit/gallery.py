@@ -25,6 +25,27 @@ FIGURES = 24
 FIGURES_WITHOUT_BOXES = 6
 BOXES = 200
 NAMED = 6
+SCORES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closeup:
+    """One small box enlarged: the square of the picture that `source` shows, and its box."""
+
+    source: str
+    view: Box
+    box: Box
+    tone: int
+    alt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A class on a picture and the scores of its boxes, highest first, cut off with a count."""
+
+    label: str
+    tone: int | None
+    scores: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +63,8 @@ class Figure:
     outlines: list[Outline]
     alt: str
     count: str
-    names: list[str]
-    more: str
+    closeups: list[Closeup]
+    names: list[Named]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +91,12 @@ class Budget:
 
 
 def gallery_of(
-    findings: Sequence[Finding], folders: PictureFolders, budget: Budget
+    findings: Sequence[Finding], folders: PictureFolders, budget: Budget, *, capped: bool
 ) -> Gallery | None:
-    """Make the figures of one rule, the most telling first; None where no finding has an image."""
+    """Make the figures of one rule, the most telling first; None where no finding has an image.
+
+    `capped` says that the rule found more than these findings.
+    """
     images = _by_image(findings)
     if not images:
         return None
@@ -83,18 +107,20 @@ def gallery_of(
     figures: list[Figure] = []
     unseen, full = 0, False
     for (dataset, image), group in list(images.items())[:most]:
-        picture = folders.picture(dataset, image)
-        if picture.source is not None and not budget.spend(len(picture.source)):
+        boxes = [finding.box for finding in group if finding.box is not None]
+        picture = folders.picture(dataset, image, boxes)
+        if not budget.spend(picture.weight):
             full = True
             break
         if picture.source is None and not boxed:
             unseen += 1  # neither a picture nor a box
             continue
         figures.append(_figure(dataset, image, group, picture, tones))
-    reason = f" {unseen:,} cannot be shown." if unseen else ""
+    total = counted(len(images), "image") + (" that the record names" if capped else "")
+    left_out = "" if len(figures) == len(images) else _left_out(total, len(figures), unseen)
     if full:
-        reason += f" The page's {number(budget.megabytes)} MB for pictures are used up."
-    return Gallery(figures=figures, left_out=_left_out(len(images), len(figures), reason))
+        left_out += f" The page's {number(budget.megabytes)} MB for pictures are used up."
+    return Gallery(figures=figures, left_out=left_out)
 
 
 def _by_image(findings: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
@@ -114,16 +140,15 @@ def _score(finding: Finding) -> float:
 def _figure(
     dataset: str, image: str, group: list[Finding], picture: Picture, tones: dict[str, int]
 ) -> Figure:
-    drawn = [finding for finding in group if drawable(finding)]
+    boxed = [finding for finding in group if finding.box is not None]
+    drawn = [finding for finding in boxed if drawable(finding)]
     shown = drawn[:BOXES]
     boxes = [finding.box for finding in shown if finding.box is not None]
     width, height = picture.size or extent(boxes)
     view = view_of((width, height), boxes)
-    names = [_name(finding) for finding in group]
     count = counted(len(drawn), "box") if drawn else counted(len(group), "finding")
     if len(shown) < len(drawn):
         count += f", the first {len(shown)} drawn"
-    said = ", ".join(names[:NAMED])
     return Figure(
         dataset=dataset,
         image=image,
@@ -134,10 +159,24 @@ def _figure(
         view=view,
         font_size=font_size(view),
         outlines=outlines_of(shown, tones, view),
-        alt=f"{dataset}: {image}, {count}: {said}{' and more' if len(names) > NAMED else ''}",
+        alt=_alt(dataset, image, count, group),
         count=count,
-        names=names[:NAMED],
-        more=f"and {len(names) - NAMED:,} more" if len(names) > NAMED else "",
+        closeups=[
+            _closeup(boxed[index], square, source, tones)
+            for index, square, source in picture.closeups
+        ],
+        names=_names(group, tones),
+    )
+
+
+def _closeup(finding: Finding, square: Box, source: str, tones: dict[str, int]) -> Closeup:
+    assert finding.box is not None
+    return Closeup(
+        source=source,
+        view=square,
+        box=finding.box,
+        tone=tones.get(finding.label or "", 0),
+        alt=f"Enlarged: {_name(finding)}",
     )
 
 
@@ -148,15 +187,37 @@ def _problem(picture: Picture, drawn: list[Finding]) -> str:
     return f"{picture.problem} The boxes stand on a blank frame{size}."
 
 
+def _alt(dataset: str, image: str, count: str, group: list[Finding]) -> str:
+    names = ", ".join(_name(finding) for finding in group[:NAMED])
+    more = f" and {len(group) - NAMED:,} more" if len(group) > NAMED else ""
+    return f"{dataset}: {image}, {count}: {names}{more}"
+
+
 def _name(finding: Finding) -> str:
     if not finding.label:
         return finding.text
     return finding.label if finding.score is None else f"{finding.label} {finding.score:.2f}"
 
 
-def _left_out(images: int, shown: int, reason: str) -> str:
-    if shown == images:
-        return ""
-    if shown == 0:
-        return f"No picture of {counted(images, 'image')} is shown.{reason}"
-    return f"Showing {shown:,} of {images:,} images.{reason}"
+def _names(group: list[Finding], tones: dict[str, int]) -> list[Named]:
+    """Say what is on a picture, by class; a finding without a class speaks for itself."""
+    scores: dict[str, list[str]] = {}
+    for finding in group:
+        said = scores.setdefault(finding.label or finding.text, [])
+        if finding.score is not None:
+            said.append(f"{finding.score:.2f}")
+    names = []
+    for label, said in list(scores.items())[:NAMED]:
+        more = f" and {len(said) - SCORES:,} more" if len(said) > SCORES else ""
+        names.append(
+            Named(label=label, tone=tones.get(label), scores=" ".join(said[:SCORES]) + more)
+        )
+    return names
+
+
+def _left_out(total: str, shown: int, unseen: int) -> str:
+    if shown:
+        missing = f" {unseen:,} more cannot be shown." if unseen else ""
+        return f"Showing {shown:,} of {total}.{missing}"
+    tried = f": {unseen:,} tried, none can be shown" if unseen else ""
+    return f"Pictures of {total} are not shown{tried}."

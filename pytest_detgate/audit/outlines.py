@@ -15,6 +15,8 @@ _FONT_SHARE = 1 / 30
 _CHARACTER = 0.61
 _PADDING = 0.3
 _LINE = 1.35
+# With more boxes than this on a picture its tags give the score only: the caption has the rest.
+_WORDY = 5
 # Boxes that stick out of the picture are shown on a margin of at most this share of its size.
 _MARGIN = 0.35
 _NOTICEABLE = 0.02
@@ -71,14 +73,14 @@ def font_size(view: Box) -> float:
 
 def outlines_of(findings: Sequence[Finding], tones: dict[str, int], view: Box) -> list[Outline]:
     """Lay out all boxes of one picture, tags first come first served."""
-    size = font_size(view)
+    size, wordy = font_size(view), len(findings) <= _WORDY
     taken: list[Box] = []
     outlines = []
     for finding in findings:
         if not drawable(finding):
             continue
         assert finding.box is not None
-        tag = _tag(finding, finding.box, size, view, taken)
+        tag = _tag(_texts(finding, wordy), finding.box, size, view, taken)
         if tag is not None:
             taken.append(tag.field)
         tone = tones.get(finding.label or "", 0)
@@ -97,8 +99,8 @@ def _normal(box: Box) -> Box:
     return (min(x, x + width), min(y, y + height), abs(width), abs(height))
 
 
-def _tag(finding: Finding, box: Box, size: float, view: Box, taken: list[Box]) -> Tag | None:
-    for text in _texts(finding):
+def _tag(texts: list[str], box: Box, size: float, view: Box, taken: list[Box]) -> Tag | None:
+    for text in texts:
         text_width = len(text) * size * _CHARACTER
         width, height = text_width + 2 * _PADDING * size, _LINE * size
         for x, y in _places(_normal(box), width, height, view):
@@ -114,13 +116,12 @@ def _tag(finding: Finding, box: Box, size: float, view: Box, taken: list[Box]) -
     return None
 
 
-def _texts(finding: Finding) -> Iterator[str]:
-    """Give what a tag may say, longest first: the caption names every box anyway."""
+def _texts(finding: Finding, wordy: bool) -> list[str]:
+    """Give what a tag may say, longest first."""
     score = "" if finding.score is None else f"{finding.score:.2f}"
-    if finding.label:
-        yield f"{finding.label} {score}".rstrip()
-    if score:
-        yield score
+    label = finding.label or ""
+    named = f"{label} {score}".strip()
+    return [text for text in (named if wordy or not score else "", score) if text]
 
 
 def _places(box: Box, width: float, height: float, view: Box) -> Iterator[tuple[float, float]]:

@@ -32,7 +32,8 @@ from pytest_detgate.audit.scoreboard import scoreboard_of
 # The folder templates/ is mapped to this package by the build: it is reached by name only.
 TEMPLATES = "pytest_detgate.templates"
 MEGABYTES = 8.0
-NAMED_BLOCKERS = 4
+# Rules that the verdict names one by one: those that block or, where none does, the unclean ones.
+TOLD = 4
 
 
 def render_page(report: Report, root: Path, *, megabytes: float = MEGABYTES) -> str:
@@ -51,7 +52,8 @@ def render_page(report: Report, root: Path, *, megabytes: float = MEGABYTES) -> 
         for rule, row in zip(rules, rows, strict=True)
         if row.evidence
     ]
-    blockers = [row for row in rows if row.verdict in BLOCKING]
+    told = [row for row in rows if row.verdict in BLOCKING]
+    told = told or [row for row in rows if row.verdict != "passed"]
     template = _environment().get_template("report.html.j2")
     return template.render(
         report=report,
@@ -60,8 +62,8 @@ def render_page(report: Report, root: Path, *, megabytes: float = MEGABYTES) -> 
         headline=headline_of(report),
         counts=counts(report.rules),
         verdict_words=VERDICT_WORDS,
-        blockers=blockers[:NAMED_BLOCKERS],
-        more_blockers=len(blockers) - NAMED_BLOCKERS,
+        told=told[:TOLD],
+        more_told=len(told) - TOLD,
         rows=rows,
         evidence=evidence,
         scores=scoreboard_of(report.scores),
@@ -96,6 +98,7 @@ def _environment() -> Environment:
         counted=words.counted,
         duration=words.duration,
         moment=words.moment,
+        pixels=words.pixels,
     )
     return environment
 

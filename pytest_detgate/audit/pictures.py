@@ -9,20 +9,22 @@ from __future__ import annotations
 import base64
 import io
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from PIL import Image
 
+from pytest_detgate.audit.closeups import Box, closeups_of
 from pytest_detgate.audit.record import DatasetRecord
 
 WIDTH = 480
 HEIGHT = 960
+CLOSEUP = 160
 QUALITY = 75
 MOST_PIXELS = 120_000_000
 # Only formats that Pillow decodes by itself: EPS, for one, would start another program.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +32,18 @@ class Picture:
     """A picture to show, or why there is none.
 
     `size` is width and height of the stored picture in pixels, where its header could be read.
-    `source` is a data URI.
+    `source` is a data URI; `closeups` are `(index of the box, square, data URI)`.
     """
 
     source: str | None = None
     size: tuple[int, int] | None = None
     problem: str = ""
+    closeups: tuple[tuple[int, Box, str], ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """Count the bytes that showing the picture adds to the page."""
+        return len(self.source or "") + sum(len(source) for _, _, source in self.closeups)
 
 
 class PictureFolders:
@@ -48,8 +56,8 @@ class PictureFolders:
         }
         self._folders = {name: root / place for name, place in places.items()}
 
-    def picture(self, dataset: str, file_name: str) -> Picture:
-        """Read one picture as a thumbnail."""
+    def picture(self, dataset: str, file_name: str, boxes: Sequence[Box] = ()) -> Picture:
+        """Read one picture as a thumbnail, with close-ups of the first small boxes on it."""
         if dataset not in self._folders:
             return Picture(problem="The record names no images folder for this picture.")
         path = inside(self._folders[dataset], file_name)
@@ -57,7 +65,7 @@ class PictureFolders:
             return Picture(problem="Refused: this file name leads out of its images folder.")
         if not path.is_file():
             return Picture(problem="The picture is not there.")
-        return thumbnail(path)
+        return thumbnail(path, boxes)
 
 
 def inside(folder: Path, file_name: str) -> Path | None:
@@ -72,7 +80,7 @@ def inside(folder: Path, file_name: str) -> Path | None:
     return path if path.is_relative_to(folder) else None
 
 
-def thumbnail(path: Path) -> Picture:
+def thumbnail(path: Path, boxes: Sequence[Box] = ()) -> Picture:
     """Decode a picture and make a small JPEG of it, without metadata.
 
     EXIF rotation is left alone on purpose: boxes refer to the pixels as they are stored.
@@ -85,19 +93,30 @@ def thumbnail(path: Path) -> Picture:
                 size = picture.size
                 if size[0] * size[1] > MOST_PIXELS:
                     return Picture(size=size, problem="The picture is too large to show.")
-                picture.draft("RGB", (2 * WIDTH, 2 * HEIGHT))
-                small = _flat(picture)
+                squares = closeups_of(boxes, size)
+                if not squares:
+                    picture.draft("RGB", (2 * WIDTH, 2 * HEIGHT))
+                closeups = tuple(
+                    (index, square, _data_uri(_flat(_cut(picture, square), CLOSEUP, CLOSEUP)))
+                    for index, square in squares
+                )
+                small = _flat(picture, WIDTH, HEIGHT)
     except Image.DecompressionBombError:
         return Picture(size=size, problem="The picture is too large to show.")
     except Exception as error:  # a damaged file makes a decoder raise nearly anything
         reason = str(error).replace(str(path), path.name) or type(error).__name__
         return Picture(size=size, problem=f"The picture cannot be read: {reason}")
-    return Picture(source=_data_uri(small), size=size)
+    return Picture(source=_data_uri(small), size=size, closeups=closeups)
 
 
-def _flat(picture: Image.Image) -> Image.Image:
-    """Reduce to eight-bit RGB on grey, at thumbnail size."""
-    picture.thumbnail((WIDTH, HEIGHT), reducing_gap=2.0)
+def _cut(picture: Image.Image, square: Box) -> Image.Image:
+    x, y, width, height = map(round, square)
+    return picture.crop((x, y, x + width, y + height))
+
+
+def _flat(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Reduce to eight-bit RGB on grey, at most so wide and high."""
+    picture.thumbnail((width, height), reducing_gap=2.0)
     if picture.mode == "F" or picture.mode.startswith("I"):
         return _stretched(picture).convert("RGB")
     if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "La", "RGBa"):

@@ -81,6 +81,7 @@ class Evidence:
 def row_of(rule: RuleResult, name: str) -> Row:
     """Say one rule's outcome."""
     values = [(m.name, number(m.value)) for m in rule.measurements if m.limit is None]
+    first = len(values) if len(values) <= OPEN_VALUES + 1 else OPEN_VALUES
     total = max(rule.findings_total, len(rule.findings))
     return Row(
         id=rule.id,
@@ -91,8 +92,8 @@ def row_of(rule: RuleResult, name: str) -> Row:
         message=rule.message,
         waiver=rule.waiver or "",
         judged=[judged for m in rule.measurements if (judged := _judged(m)) is not None],
-        values=values[:OPEN_VALUES],
-        more_values=values[OPEN_VALUES:],
+        values=values[:first],
+        more_values=values[first:],
         evidence=counted(total, "finding") if total else "",
     )
 
@@ -100,9 +101,10 @@ def row_of(rule: RuleResult, name: str) -> Row:
 def evidence_of(rule: RuleResult, row: Row, folders: PictureFolders, budget: Budget) -> Evidence:
     """Gather what one rule found; spends the page's room for pictures."""
     findings = rule.findings[:FINDINGS]
+    capped = rule.findings_total > len(rule.findings)
     return Evidence(
         row=row,
-        gallery=gallery_of(rule.findings, folders, budget),
+        gallery=gallery_of(rule.findings, folders, budget, capped=capped),
         findings=[_finding_row(finding) for finding in findings],
         columns=_columns(findings),
         caption=_caption(len(findings), len(rule.findings), rule.findings_total),

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 from pytest_detgate.findings import Measurement
 
 DECIMALS = 4
+NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
 _RELATION_WORDS = {"<=": "at most", ">=": "at least"}
 
 
@@ -26,6 +27,11 @@ def number(value: float | int, decimals: int = DECIMALS) -> str:
 def share(value: float | None, decimals: int = 3) -> str:
     """Say a score with a fixed number of decimals, so that a column lines up."""
     return "not defined" if value is None else f"{value:.{decimals}f}"
+
+
+def pixels(value: float) -> str:
+    """Say a coordinate for SVG: two decimals at most, and no negative zero."""
+    return f"{round(value, 2) + 0.0:.2f}".rstrip("0").rstrip(".")
 
 
 def value_and_limit(value: float | int, limit: float | int) -> tuple[str, str]:
@@ -53,23 +59,29 @@ def margin(measurement: Measurement) -> str:
     if value == limit:
         return "exactly at the limit"
     gap = abs(value - limit)
-    said = number(gap) if isinstance(gap, int) else f"{gap:.3g}"
+    said = number(gap) if isinstance(gap, int) else _three_digits(gap)
     if measurement.passed:
         return f"{said} to spare"
     return f"{said} {'over' if value > limit else 'short'}"
 
 
+def _three_digits(gap: float) -> str:
+    """Say a distance with three digits that count: `0.0000179`, `1,235`."""
+    decimals = max(0, 2 - math.floor(math.log10(gap)))
+    return f"{gap:.3g}" if decimals > 12 else number(round(gap, decimals), max(decimals, 1))
+
+
 def duration(seconds: float) -> str:
     """Say a duration: `0.01 s`, `12.3 s`, `12 min 34 s`, `3 h 5 min`."""
     if seconds < 10:
-        return f"{seconds:.2f} s"
+        return f"{seconds:.2f}{NARROW}s"
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}{NARROW}s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes}{NARROW}min {rest}{NARROW}s"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
+    return f"{hours}{NARROW}h {minutes}{NARROW}min"
 
 
 def moment(stamp: str) -> str:
