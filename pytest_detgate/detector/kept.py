@@ -24,7 +24,7 @@ from pytest_detgate.detector.protocol import (
     ModelSource,
     UnreadableImage,
 )
-from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
 
@@ -90,7 +90,7 @@ class _Wanted:
 class KeptDetector:
     """The detector named by `source`, answering from `store` whatever it can.
 
-    `store` is the file of the store; `device` is `auto`, `cpu`, `cuda` or `cuda:N`. Without
+    `store` is the folder of the store; `device` is `auto`, `cpu`, `cuda` or `cuda:N`. Without
     `batch_size` the configuration's own is used.
     """
 
@@ -104,7 +104,7 @@ class KeptDetector:
         batch_size: int | None = None,
     ) -> None:
         self._source = source
-        self._store = Store(store)
+        self._store = Store(store / STORE_FILE)
         self._device = check_device(device)
         self._progress = progress
         self._batch_size = batch_size
@@ -206,7 +206,7 @@ class KeptDetector:
         """Keep other processes from inferring the same; while they do, take what they find."""
         from filelock import FileLock, Timeout
 
-        lock = FileLock(self._store.path.with_name(f"{self._store.path.name}.{key[:16]}.lock"))
+        lock = FileLock(self._store.path.with_name(f"{key[:16]}.lock"))
         try:
             lock.acquire(timeout=0)
         except Timeout:

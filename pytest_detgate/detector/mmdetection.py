@@ -70,7 +70,7 @@ def load_model(
         code = project_files(
             [
                 *{type(part).__module__ for part in [*model.modules(), *transforms]},
-                *_custom_imports(loaded.config),
+                *model_config.custom_imports(loaded.config),
                 *("mmdet", "mmcv", "mmengine"),  # installed in place, they may be edited in place
             ]
         )
@@ -114,7 +114,7 @@ def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:
             "file (config under [model])"
         )
     config = parse_stored_config(text, str(source.checkpoint))
-    if names := _custom_imports(config):
+    if names := model_config.custom_imports(config):
         if not source.trust:
             raise DetectorError(
                 f"{source.checkpoint}: the stored configuration asks to import "
@@ -129,12 +129,6 @@ def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:
                 f"{', '.join(names)}, which fails: {type(error).__name__}: {error}"
             ) from error
     return LoadedConfig(config, (), {})
-
-
-def _custom_imports(config: Mapping[str, Any]) -> list[str]:
-    section = config.get("custom_imports")
-    names = section.get("imports", []) if isinstance(section, Mapping) else []
-    return [names] if isinstance(names, str) else list(names)
 
 
 def _classes(checkpoint: Checkpoint, config: Mapping[str, Any], origin: str) -> tuple[str, ...]:

@@ -108,6 +108,13 @@ def stated_classes(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     return stated
 
 
+def custom_imports(config: Mapping[str, Any]) -> list[str]:
+    """The modules of the project that the configuration asks to import."""
+    section = config.get("custom_imports")
+    names = section.get("imports") or [] if isinstance(section, Mapping) else []
+    return [names] if isinstance(names, str) else list(names)
+
+
 def dataset_types(config: Mapping[str, Any]) -> list[Any]:
     """The types of the test data set and of those it wraps."""
     return [

@@ -22,6 +22,8 @@ from pytest_detgate.detector.protocol import ImageDetections
 Result = TypeVar("Result")
 Item = TypeVar("Item")
 
+STORE_FILE = "detections.sqlite"
+
 # Tables carry the number of their layout, so that two versions of the gate can share a file.
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files_1 (

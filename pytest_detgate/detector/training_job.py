@@ -1,0 +1,139 @@
+"""The process that trains.
+
+Run as `python -m pytest_detgate.detector.training_job CONFIG WORK_DIR SEED DEVICE`; tells the
+process that started it how it goes, in lines of JSON on the standard output. All that MMEngine
+prints goes to the standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from pytest_detgate.detector.config_sources import load_config, project_files
+from pytest_detgate.detector.devices import exclusive, resolve_device
+from pytest_detgate.detector.model_config import custom_imports
+from pytest_detgate.detector.packages import require_mmdetection
+from pytest_detgate.detector.training import Message, Outcome
+from pytest_detgate.errors import DetectorError
+
+_EVERY_SECONDS = 0.2
+
+
+class _Report:
+    """Sends messages to the parent; if that is gone, training ends with a broken pipe."""
+
+    def __init__(self, channel: IO[bytes]) -> None:
+        self._channel = channel
+
+    def send(self, message: Message) -> None:
+        self._channel.write(msgspec.json.encode(message) + b"\n")
+        self._channel.flush()
+
+
+def main(arguments: list[str]) -> int:
+    """Train; returns the exit code."""
+    report = _Report(os.fdopen(os.dup(1), "wb"))
+    os.dup2(2, 1)
+    config, work_dir, seed, device = arguments
+    try:
+        outcome = _train(Path(config), Path(work_dir), int(seed), device, report)
+    except BrokenPipeError:
+        return 1
+    except DetectorError as error:
+        report.send(Message(error=str(error)))
+        return 1
+    except Exception as error:  # the project's configuration may raise anything
+        traceback.print_exc()
+        report.send(Message(error=f"{type(error).__name__}: {error}"))
+        return 1
+    report.send(Message(outcome=outcome))
+    return 0
+
+
+def _train(config_path: Path, work_dir: Path, seed: int, device: str, report: _Report) -> Outcome:
+    require_mmdetection()
+    from mmengine.hooks import Hook
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
+
+    place = resolve_device(device)
+    if place != "cpu":
+        import torch
+
+        torch.cuda.set_device(place)
+    loaded = load_config(config_path)
+    config = loaded.config
+    config.work_dir = str(work_dir)
+    config.launcher = "none"
+    config.randomness = {**config.get("randomness", {}), "seed": seed}
+    if config.get("resume") and not config.get("load_from"):
+        config.resume = False  # what an earlier run left in the folder is not among the inputs
+    latest = work_dir / "last_checkpoint"
+    latest.unlink(missing_ok=True)
+
+    class Watch(Hook):  # type: ignore[misc]
+        """Tells the parent how far training is, and sees which files it uses."""
+
+        def __init__(self) -> None:
+            self.files: set[Path] = set()
+            self._told = 0.0
+
+        def before_train(self, runner: Any) -> None:
+            self.files |= set(_data_files(runner.train_dataloader.dataset))
+            report.send(Message(total=runner.max_iters))
+
+        def after_train_iter(self, runner: Any, batch_idx: int, *_: object, **__: object) -> None:
+            if time.monotonic() - self._told > _EVERY_SECONDS:
+                report.send(Message(iteration=runner.iter + 1, total=runner.max_iters))
+                self._told = time.monotonic()
+
+    watch = Watch()
+    with exclusive(place):
+        runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
+        runner.register_hook(watch, priority="LOWEST")
+        runner.train()
+        report.send(Message(iteration=runner.max_iters, total=runner.max_iters))
+    if not latest.is_file():
+        raise DetectorError(
+            f"{config_path}: training wrote no checkpoint; default_hooks.checkpoint decides when"
+        )
+    scalars = Path(runner.log_dir) / "vis_data" / "scalars.json"
+    started_from = [Path(start)] if (start := config.get("load_from")) else []
+    code = project_files([*custom_imports(config), "mmdet", "mmcv", "mmengine"])
+    files = {*loaded.files, *code, *watch.files, *started_from}
+    return Outcome(
+        checkpoint=latest.read_text(encoding="utf-8").strip(),
+        device=place,
+        randomness=dict(config.randomness),
+        files=sorted(str(file.absolute()) for file in files if file.is_file()),
+        environment=loaded.environment,
+        scalars=str(scalars) if scalars.is_file() else None,
+    )
+
+
+def _data_files(dataset: Any) -> Iterator[Path]:
+    """The annotation files and pictures of a data set and of those it wraps."""
+    inner = [*getattr(dataset, "datasets", []), getattr(dataset, "dataset", None)]
+    for part in inner:
+        if part is not None:
+            yield from _data_files(part)
+    if isinstance(annotations := getattr(dataset, "ann_file", None), str):
+        yield Path(annotations)
+    if any(part is not None for part in inner) or not hasattr(dataset, "get_data_info"):
+        return
+    for index in range(len(dataset)):
+        for name, value in dataset.get_data_info(index).items():
+            if isinstance(value, str) and name.endswith("path"):
+                yield Path(value)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
