@@ -107,7 +107,8 @@ def counted(count: int, noun: str) -> str:
 def visible(text: str) -> str:
     """Make text safe to show: control characters as their pictures, lone surrogates replaced.
 
-    A NUL or an escape in a file name would be invalid in HTML and invisible to the reader.
+    A NUL or an escape in a file name would be invalid in HTML and invisible to the reader, and
+    a character that turns the writing direction would let `gnp.exe` read as `exe.png`.
     """
     return text.translate(_CONTROL_PICTURES).encode("utf-8", "replace").decode()
 
@@ -115,5 +116,5 @@ def visible(text: str) -> str:
 _CONTROL_PICTURES = {
     **{code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"},
     0x7F: 0x2421,
-    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
 }

@@ -30,7 +30,7 @@ from .sample import PROBE_IMAGES, rule, sample_report, scores
 HOSTILE = (
     "\"><script>alert(1)</script><img src=http://evil.example/x>'{{ 7*7 }}&amp;\u202egnp.exe\x00"
 )
-SHOWN = HOSTILE.replace("\x00", "␀")
+SHOWN = HOSTILE.replace("\x00", "␀").replace("\u202e", "\ufffd")
 
 
 def rendered(report: Report, root: Path = Path("/nowhere")) -> Element:

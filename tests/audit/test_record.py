@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -113,3 +115,14 @@ def test_fields_of_a_later_format_1_do_not_disturb(tmp_path: Path) -> None:
     path.write_text(json.dumps(record))
 
     assert read_report(path) == sample_report()
+
+
+def test_reading_a_report_needs_neither_templates_nor_pictures() -> None:
+    """The record is loaded in every gated run; Jinja2 and Pillow wait until a page is written."""
+    script = (
+        "import sys, pytest_detgate.audit.record as _;"
+        "print({'jinja2', 'PIL', 'numpy'} & set(sys.modules))"
+    )
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+
+    assert said.stdout.split() == [b"set()"]
