@@ -16,6 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     schema = commands.add_parser("schema", help="print the JSON Schema of detgate.toml")
     schema.set_defaults(run=_schema)
+    rules = commands.add_parser("rules", help="print the reference of all rules as Markdown")
+    rules.set_defaults(run=_rules)
     report = commands.add_parser("report", help="render the page of an earlier report.json")
     report.add_argument("record", type=Path, metavar="REPORT.json")
     report.add_argument("-o", "--output", type=Path, metavar="PAGE.html")
@@ -41,6 +43,13 @@ def _schema(chosen: argparse.Namespace) -> None:
     from pytest_detgate.gate.registry import rule_classes
 
     print(json.dumps(config_schema(rule_classes()), indent=2))
+
+
+def _rules(chosen: argparse.Namespace) -> None:
+    from pytest_detgate.gate.registry import rule_classes
+    from pytest_detgate.gate.rule_reference import rules_reference
+
+    print(rules_reference(rule_classes()), end="")
 
 
 def _report(chosen: argparse.Namespace) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.config.wording import Place
 from pytest_detgate.errors import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +40,12 @@ def load_configuration(path: Path) -> Configuration:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     try:
         text = content.decode()
-        document = tomllib.loads(text)
+        document = msgspec.toml.decode(text)
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{path.name}: not UTF-8 text, which TOML must be (byte {error.start})"
         ) from None
-    except tomllib.TOMLDecodeError as error:
+    except msgspec.DecodeError as error:
         raise ConfigError(f"{path.name}: not valid TOML: {error}") from None
     place = Place(path, text)
     tables = convert_table(document, ConfigTable, place)

@@ -15,6 +15,7 @@ from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Verdict
 from pytest_detgate.gate.registry import BoundRule
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
+from pytest_detgate.gate.rule_page import rule_page
 
 FINDINGS_CAP = 200
 
@@ -30,13 +31,13 @@ def judge(
         findings = list(itertools.islice(outcome.findings, FINDINGS_CAP))
         failed = _failed(outcome)
     except DetgateError as error:
-        return _not_evaluated(item, bound, str(error), started)
+        return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started)
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         reason = (
             f"the rule crashed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
         )
-        return _not_evaluated(item, bound, reason, started)
+        return _not_evaluated(item, bound, inputs.project.shorten(reason), started)
     verdict: Verdict = "passed"
     message = outcome.message
     waiver = None
@@ -61,6 +62,7 @@ def judge(
         ),
         duration_s=time.perf_counter() - started,
         waiver=waiver,
+        about=rule_page(type(bound.rule)).summary,
     )
 
 
@@ -78,6 +80,7 @@ def _not_evaluated(item: str, bound: BoundRule, reason: str, started: float) -> 
         verdict="not-evaluated",
         message=reason,
         duration_s=time.perf_counter() - started,
+        about=rule_page(type(bound.rule)).summary,
     )
 
 

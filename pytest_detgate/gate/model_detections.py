@@ -10,8 +10,13 @@ import numpy as np
 
 from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.detector.kept import KeptDetector, ModelSource
-from pytest_detgate.detector.protocol import ImageDetections, ModelInfo, UnreadableImage
+from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.protocol import (
+    ImageDetections,
+    ModelInfo,
+    ModelSource,
+    UnreadableImage,
+)
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
 
@@ -49,6 +54,7 @@ class ModelDetections:
         self._found: dict[Path, ImageDetections | UnreadableImage] = {}
         self._kept = 0
         self._devices: set[str] = set()
+        self._notes: dict[str, None] = {}
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
         paths = [
@@ -60,6 +66,7 @@ class ModelDetections:
             self._found.update(run)
             self._kept += run.kept
             self._devices |= run.devices
+            self._notes.update(dict.fromkeys(run.notes))
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         self.prepare([dataset])
@@ -90,6 +97,7 @@ class ModelDetections:
             config=config,
             images=len(self._found),
             kept=self._kept,
+            notes=list(self._notes),
         )
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:

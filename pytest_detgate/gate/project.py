@@ -93,6 +93,10 @@ class Project:
         """A path as the report shows it: relative to the root directory."""
         return Path(os.path.relpath(path, self.root)).as_posix()
 
+    def shorten(self, text: str) -> str:
+        """A message with the paths in it relative to the root directory."""
+        return text.replace(f"{self.root}{os.sep}", "")
+
     def _check_frame_pattern(self) -> None:
         place = self.configuration.place.table("dataset")
         try:

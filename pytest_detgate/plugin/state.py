@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey["GateSession"]()
 WORKER_INPUT = "detgate"
+STORE_NAME = "detections.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ class GateSession:
             trust=self.options.trust_checkpoint,
             device=self.options.device,
             batch_size=model.batch_size,
-            store=self.folders.store,
+            store=self.folders.store / STORE_NAME,
             progress=self.progress,
             project=self.project,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.audit.words import limit_words, value_and_limit
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.rule import Rule
 from pytest_detgate.gate.rule_page import how_to_mend
@@ -52,28 +53,14 @@ def summary_text(result: RuleResult) -> str:
 def held_against_limit(measured: Measurement) -> str:
     """A value and its limit, e.g. `boxes 61, at most 21`."""
     assert measured.limit is not None
-    words = "at most" if measured.relation == "<=" else "at least"
-    value, limit = _distinguishable(measured.value, measured.limit)
-    return f"{measured.name} {value}, {words} {limit}"
+    value, limit = value_and_limit(measured.value, measured.limit)
+    return f"{measured.name} {value}, {limit_words(measured, limit)}"
 
 
 def _mark(measured: Measurement) -> str:
     if measured.passed:
         return ""
     return "   <- over the limit" if measured.relation == "<=" else "   <- below the limit"
-
-
-def _distinguishable(value: float | int, limit: float | int) -> tuple[str, str]:
-    """Both numbers short, and yet different in print where they are different."""
-    for digits in range(3, 17):
-        texts = _short(value, digits), _short(limit, digits)
-        if texts[0] != texts[1] or value == limit:
-            return texts
-    return repr(value), repr(limit)
-
-
-def _short(number: float | int, digits: int) -> str:
-    return str(number) if isinstance(number, int) else f"{number:.{digits}g}"
 
 
 def _wrap(line: str) -> str:

@@ -38,9 +38,9 @@ def test_missing_checkpoint(project: GateProject) -> None:
 
 
 def test_result_file_of_one_data_set_only(project: GateProject) -> None:
-    project.arguments = project.arguments[:1]  # type: ignore[misc]
+    result = project.gate("--detgate-predictions=val=found/val.json", with_predictions=False)
 
-    assert project.gate().ret == 1
+    assert result.ret == 1
     assert not_evaluated(project) == {
         "probe-fp[youtube]": "there is no result file of youtube; "
         "add --detgate-predictions youtube=FILE"

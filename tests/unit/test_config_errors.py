@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -184,7 +185,7 @@ def test_message(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in message(tmp_path, text)
 
 
-def test_unknown_class_is_named(tmp_path: Path, coco_content, write_json) -> None:
+def test_unknown_class_is_named(tmp_path: Path, coco_content: Any, write_json: Any) -> None:
     write_json(tmp_path / "val.json", coco_content({"a.jpg": []}, ["helmet_off_head", "person"]))
 
     found = message(

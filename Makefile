@@ -1,0 +1,37 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(abspath $(VENV))/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+READY := $(VENV)/.ready
+
+.PHONY: setup demo test check bench clean
+
+setup: $(READY)
+
+# onedl-mmcv compiles its operators against the torch it finds, so torch comes first and the build
+# is not isolated; without this the wheel is silently made without operators.
+$(READY): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --upgrade "pip>=25.1"
+	$(PIP) install --quiet -c constraints.txt torch setuptools wheel ninja psutil
+	@echo "Building onedl-mmcv where there is no wheel of it yet: about 12 minutes, once."
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation onedl-mmcv
+	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e ".[mmdet]" --group dev
+	touch $@
+
+demo: $(READY)
+	$(BIN)/python examples/site/demo.py
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+check: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+bench: $(READY)
+	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info examples/site/data examples/site/work_dirs
