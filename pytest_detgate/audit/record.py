@@ -125,6 +125,7 @@ class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """A whole run. Paths are relative to the root directory pytest ran with."""
 
+    format: int = FORMAT
     verdict: Verdict
     started: str
     duration_s: float
@@ -137,7 +138,6 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     predictions: dict[str, PredictionsRecord] = {}
     scores: dict[str, ScoreRecord] = {}
     score_threshold: float | None = None
-    format: int = FORMAT
 
 
 class _Head(msgspec.Struct):
@@ -175,28 +175,32 @@ def read_report(path: Path) -> Report:
 
 def write_report(report: Report, path: Path) -> None:
     """Write `report.json`: indented, and whole or not at all."""
-    write_whole(path, msgspec.json.format(_encoded(report), indent=2) + b"\n")
+    rules = [sendable(rule) for rule in report.rules]
+    content = encode(msgspec.structs.replace(report, rules=rules))
+    write_whole(path, msgspec.json.format(content, indent=2) + b"\n")
 
 
-def _encoded(report: Report) -> bytes:
-    """Encode a report so that `read_report` can read it back.
+def sendable(result: RuleResult) -> RuleResult:
+    """A result that can be sent and read back, whatever a rule put into it.
 
-    JSON has no NaN and no infinity (msgspec writes null for them), and a file name that is not
-    valid UTF-8 reaches Python as lone surrogates, which cannot be encoded.
+    JSON has no NaN and no infinity, and msgspec writes null for them, which is no number; the
+    finding's text still tells of them. A file name that is not valid UTF-8 reaches Python as lone
+    surrogates, which no terminal, no worker and no file can take.
     """
-    rules = [
-        msgspec.structs.replace(rule, findings=[_finite(finding) for finding in rule.findings])
-        for rule in report.rules
-    ]
-    report = msgspec.structs.replace(report, rules=rules)
+    findings = [_finite(finding) for finding in result.findings]
+    result = msgspec.structs.replace(result, findings=findings)
+    return msgspec.json.decode(encode(result), type=RuleResult)
+
+
+def encode(value: msgspec.Struct) -> bytes:
+    """Encode a part of a record as JSON; what cannot be encoded in its texts becomes `?`."""
     try:
-        return msgspec.json.encode(report)
+        return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_encodable(msgspec.to_builtins(report)))
+        return msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
 
 
 def _finite(finding: Finding) -> Finding:
-    """Leave out a box or score that is not a number; the finding's text still tells of it."""
     box, score = finding.box, finding.score
     keep_box = box is None or all(map(math.isfinite, box))
     keep_score = score is None or math.isfinite(score)

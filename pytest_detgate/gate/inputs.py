@@ -41,8 +41,11 @@ class GateInputs:
         self._wanted = tuple(wanted)
         self._made: dict[Hashable, object] = {}
 
+    def tables(self, name: str) -> Dataset:
+        return self._once(("dataset", name), lambda: self.project.read(name))
+
     def dataset(self, name: str) -> Dataset:
-        dataset = self._once(("dataset", name), lambda: self.project.read(name))
+        dataset = self.tables(name)
         if not len(dataset.images):
             where = dataset.annotations or dataset.images_dir
             raise DataError(f"{name} has no images ({self.project.relative(where)})")

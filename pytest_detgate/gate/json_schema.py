@@ -15,7 +15,7 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:
     """The schema of a `detgate.toml` that may use these rules, by code."""
-    (config, *tables), definitions = msgspec.json.schema_components(
+    (_, *tables), definitions = msgspec.json.schema_components(
         [ConfigTable, *rules.values()], ref_template="#/$defs/{name}"
     )
     root = definitions.pop("ConfigTable")

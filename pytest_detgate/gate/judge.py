@@ -9,7 +9,7 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.audit.record import RuleResult, sendable
 from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Verdict
@@ -50,7 +50,7 @@ def judge(
                 verdict = "waived"
             else:
                 message += f"; its waiver ended on {given.until.isoformat()}"
-    return RuleResult(
+    result = RuleResult(
         id=item,
         code=bound.rule.code,
         verdict=verdict,
@@ -64,6 +64,7 @@ def judge(
         waiver=waiver,
         about=rule_page(type(bound.rule)).summary,
     )
+    return sendable(result)
 
 
 def _failed(outcome: Outcome) -> bool:
@@ -74,7 +75,7 @@ def _failed(outcome: Outcome) -> bool:
 
 
 def _not_evaluated(item: str, bound: BoundRule, reason: str, started: float) -> RuleResult:
-    return RuleResult(
+    result = RuleResult(
         id=item,
         code=bound.rule.code,
         verdict="not-evaluated",
@@ -82,6 +83,7 @@ def _not_evaluated(item: str, bound: BoundRule, reason: str, started: float) -> 
         duration_s=time.perf_counter() - started,
         about=rule_page(type(bound.rule)).summary,
     )
+    return sendable(result)
 
 
 def _today() -> datetime.date:

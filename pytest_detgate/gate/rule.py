@@ -67,8 +67,12 @@ class Inputs(Protocol):
 
     project: Project
 
+    def tables(self, name: str) -> Dataset:
+        """The tables of a split or probe just as its file has them, for rules on integrity."""
+
     def dataset(self, name: str) -> Dataset:
-        """The tables of a split or probe that has at least one image."""
+        """The tables of a split or probe that has images, each with an id of its own, so that it
+        is certain which image an annotation belongs to."""
 
     def clips(self, name: str, key: ClipKey) -> Clips:
         """The clip of each image of a split or probe."""

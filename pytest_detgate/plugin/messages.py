@@ -11,6 +11,7 @@ from pytest_detgate.audit.record import (
     PredictionsRecord,
     RuleResult,
     ScoreRecord,
+    encode,
 )
 
 ATTRIBUTE = "detgate"
@@ -34,7 +35,7 @@ class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode_message(message: ItemMessage) -> str:
     """A message as text."""
-    return msgspec.json.encode(message).decode()
+    return encode(message).decode()
 
 
 def decode_message(text: str) -> ItemMessage:

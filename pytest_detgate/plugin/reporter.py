@@ -81,9 +81,14 @@ class Reporter:
         folder = self._session.options.report
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            # A page of an earlier run must not stand beside a record that could not be written.
+            (folder / "index.html").unlink(missing_ok=True)
             self._report = self._build_report(session.config)
             write_report(self._report, folder / "report.json")
             write_page(self._report, self._session.project.root, folder / "index.html")
+            if self._report.verdict == "failed" and session.exitstatus == pytest.ExitCode.OK:
+                # pytest-xdist ends with OK although a worker had an internal error.
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
         except (DetgateError, OSError) as error:
             self._problem = f"the report could not be written to {folder}: {error}"
             if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.audit.record import RuleResult, encode
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 
 if TYPE_CHECKING:
@@ -24,7 +22,7 @@ def attach_result(report: pytest.TestReport, result: RuleResult, gate: GateSessi
         predictions=inputs.source.predictions_records(),
         scores=inputs.score_records(),
     )
-    encoded = msgspec.json.encode(facts).decode()
+    encoded = encode(facts)
     is_new = encoded != gate.sent
     gate.sent = encoded
     message = ItemMessage(result=result, facts=facts if is_new else None)

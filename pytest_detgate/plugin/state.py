@@ -44,7 +44,7 @@ class GateSession:
     progress: Progress
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
-    sent: str = field(default="", repr=False)
+    sent: bytes = field(default=b"", repr=False)
     """The facts last sent to the reporter."""
 
     @cached_property

@@ -12,6 +12,7 @@ from pytest_detgate.gate.rule_page import how_to_mend
 
 EXAMPLES = 3
 WIDTH = 79
+_BROKEN = {"<=": ">", ">=": "<"}
 
 
 def failure_text(result: RuleResult, rule: type[Rule]) -> str:
@@ -47,7 +48,15 @@ def summary_text(result: RuleResult) -> str:
     held = [measured for measured in result.measurements if measured.limit is not None]
     if result.verdict != "passed":
         held = [measured for measured in held if not measured.passed]
-    return ", ".join(held_against_limit(measured) for measured in held)
+    return ", ".join(compared(measured) for measured in held)
+
+
+def compared(measured: Measurement) -> str:
+    """A value and its limit as the comparison that came true, e.g. `boxes 61 > 21`."""
+    assert measured.limit is not None
+    value, limit = value_and_limit(measured.value, measured.limit)
+    sign = measured.relation if measured.passed else _BROKEN[measured.relation or "<="]
+    return f"{measured.name} {value} {sign} {limit}"
 
 
 def held_against_limit(measured: Measurement) -> str:

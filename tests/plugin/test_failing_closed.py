@@ -233,3 +233,22 @@ def test_report_path_that_is_a_file(project: GateProject) -> None:
 
     assert result.ret == 3
     result.stdout.fnmatch_lines(["detgate: the report could not be written to *taken*"])
+
+
+def test_internal_error_in_a_worker_is_no_pass(project: GateProject) -> None:
+    """pytest-xdist reports it, and ends with OK."""
+    project.pytester.makeconftest(
+        """
+        import pytest
+
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_runtest_makereport(item, call):
+            if item.name == "mean-ap" and call.when == "call":
+                raise RuntimeError("a plugin of the project broke")
+        """
+    )
+
+    result = project.gate("-n", "2")
+
+    assert result.ret != 0
+    assert project.verdicts()["mean-ap"] == "not-evaluated"

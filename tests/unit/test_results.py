@@ -1,4 +1,4 @@
-"""Result files: matched by name where they carry names, and refused by name where they do not fit."""
+"""Result files: matched by name where they carry names, refused by name where they do not fit."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_score_that_is_no_number(val: Dataset, tmp_path: Path, literal: str) -> 
     text = json.dumps([detection()]).replace("0.5", literal)
     (tmp_path / "r.json").write_text(text)
 
-    with pytest.raises(DataError, match="detection 0: score .* is not finite"):
+    with pytest.raises(DataError, match=r"detection 0: score .* is not finite"):
         read_results(tmp_path / "r.json", val)
 
 
