@@ -59,7 +59,12 @@ def project_files(modules: Iterable[str]) -> set[Path]:
 
 def _module_files(names: Iterable[str]) -> set[Path]:
     places = _not_of_project()
-    files = (getattr(sys.modules.get(name), "__file__", None) for name in names)
+    ours = pytest_detgate.__name__
+    files = (
+        getattr(sys.modules.get(name), "__file__", None)
+        for name in names
+        if name.partition(".")[0] != ours
+    )
     return {
         Path(file)
         for file in files

@@ -22,6 +22,7 @@ from pytest_detgate.errors import DetectorError
 
 _BACKEND = "detgate"
 _ATTEMPTS = 3
+_WAITING_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,7 @@ def worker_count(n_images: int, batch_size: int, device_type: str) -> int:
 def by_shape(images: Iterator[Prepared], *, batch_size: int) -> Iterator[list[Prepared]]:
     """Group images of one tensor shape: padding them to each other would change what is found."""
     waiting: dict[tuple[int, ...], list[Prepared]] = {}
+    n_bytes = 0
     for image in images:
         if image.inputs is None:
             if image.broken:
@@ -201,12 +203,19 @@ def by_shape(images: Iterator[Prepared], *, batch_size: int) -> Iterator[list[Pr
                 )
             yield [image]
             continue
-        shape = tuple(image.inputs.shape)
-        group = waiting.setdefault(shape, [])
+        group = waiting.setdefault(tuple(image.inputs.shape), [])
         group.append(image)
-        if len(group) == batch_size:
-            yield waiting.pop(shape)
-        elif sum(map(len, waiting.values())) >= 8 * batch_size:
-            # Bounds the memory where every image has a shape of its own.
-            yield waiting.pop(max(waiting, key=lambda key: len(waiting[key])))
+        n_bytes += image.inputs.nbytes
+        if n_bytes > _WAITING_BYTES:  # where nearly every image has a shape of its own
+            group = max(waiting.values(), key=len)
+        elif len(group) < batch_size:
+            continue
+        n_bytes -= sum(one.inputs.nbytes for one in group if one.inputs is not None)
+        yield waiting.pop(_shape(group))
     yield from waiting.values()
+
+
+def _shape(group: list[Prepared]) -> tuple[int, ...]:
+    inputs = group[0].inputs
+    assert inputs is not None
+    return tuple(inputs.shape)

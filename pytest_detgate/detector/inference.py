@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.images import Prepared, by_shape, prepared_images, worker_count
@@ -22,7 +23,12 @@ from pytest_detgate.errors import DetectorError
 
 
 class MMDetector:
-    """Runs a model over images, `batch_size` of one shape at a time."""
+    """Runs a model over images, `batch_size` of one shape at a time.
+
+    What is found on an image does not depend on its company: only images of one shape go
+    together, and every batch is filled up, because kernels for another number of images round
+    differently.
+    """
 
     def __init__(
         self,
@@ -63,34 +69,37 @@ class MMDetector:
     def _detected(self, group: list[Prepared]) -> list[Detected]:
         if (problem := group[0].problem) is not None:
             return [Detected(group[0].image, "", UnreadableImage(problem))]
-        results = self._predict(group)
+        inputs = [prepared.inputs for prepared in group]
+        samples = [prepared.data_sample for prepared in group]
+        n_fill = self._batch_size - len(group)
+        inputs += inputs[-1:] * n_fill
+        samples += [samples[-1].clone() for _ in range(n_fill)]
+        answers = self._predict(inputs, samples)
         return [
-            Detected(prepared.image, prepared.sha256, result)
-            for prepared, result in zip(group, results, strict=True)
+            Detected(prepared.image, prepared.sha256, _checked(table, prepared.image))
+            for prepared, table in zip(group, answers, strict=False)
         ]
 
-    def _predict(self, group: list[Prepared]) -> list[ImageDetections]:
+    def _predict(self, inputs: list[Any], samples: list[Any]) -> list[NDArray[np.float32]]:
         try:
             with torch.inference_mode():
-                samples = self.model.test_step(
-                    {
-                        "inputs": [prepared.inputs for prepared in group],
-                        "data_samples": [prepared.data_sample for prepared in group],
-                    }
-                )
-                return _to_arrays(samples, group)
+                return _tables(self.model.test_step({"inputs": inputs, "data_samples": samples}))
         except torch.cuda.OutOfMemoryError as error:
-            if len(group) == 1:
+            if len(inputs) == 1:
                 raise DetectorError(
-                    f"{self.device} has too little memory for {group[0].image}: {error}"
+                    f"{self.device} has too little memory for one image: {error}"
                 ) from error
         # Outside of the handler, so that the failed attempt's tensors are no longer held.
         torch.cuda.empty_cache()
-        middle = len(group) // 2
-        return self._predict(group[:middle]) + self._predict(group[middle:])
+        middle = len(inputs) // 2
+        return [
+            *self._predict(inputs[:middle], samples[:middle]),
+            *self._predict(inputs[middle:], samples[middle:]),
+        ]
 
 
-def _to_arrays(samples: Sequence[Any], group: Sequence[Prepared]) -> list[ImageDetections]:
+def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:
+    """Corners, score and label of every box, one (n, 6) array for each image."""
     found = [sample.pred_instances for sample in samples]
     # One transfer for the whole batch; labels are exact in float32 up to 2**24.
     rows = torch.cat(
@@ -106,23 +115,19 @@ def _to_arrays(samples: Sequence[Any], group: Sequence[Prepared]) -> list[ImageD
             for one in found
         ]
     )
-    table = rows.cpu().numpy()
     ends = np.cumsum([len(one.scores) for one in found])[:-1]
-    results = []
-    for part, prepared in zip(np.split(table, ends), group, strict=True):
-        if not np.isfinite(part).all():
-            raise DetectorError(
-                f"the model's answer to {prepared.image} is not finite (NaN or infinite)"
-            )
-        best_first = part[np.argsort(-part[:, 4], kind="stable")]
-        results.append(
-            ImageDetections(
-                xyxy=np.ascontiguousarray(best_first[:, :4]),
-                score=np.ascontiguousarray(best_first[:, 4]),
-                label=best_first[:, 5].astype(np.int32),
-            )
-        )
-    return results
+    return np.split(rows.cpu().numpy(), ends)
+
+
+def _checked(table: NDArray[np.float32], image: Path) -> ImageDetections:
+    if not np.isfinite(table).all():
+        raise DetectorError(f"the model's answer to {image} is not finite (NaN or infinite)")
+    best_first = table[np.argsort(-table[:, 4], kind="stable")]
+    return ImageDetections(
+        xyxy=np.ascontiguousarray(best_first[:, :4]),
+        score=np.ascontiguousarray(best_first[:, 4]),
+        label=best_first[:, 5].astype(np.int32),
+    )
 
 
 def _corners(boxes: Any) -> torch.Tensor:

@@ -110,13 +110,16 @@ class KeptDetector:
         self._batch_size = batch_size
         self._info: ModelInfo | None = None
         self._detector: Detector | None = None
+        self._file_lock: BaseFileLock | None = None
 
     def info(self) -> ModelInfo:
         """Describe the model: from what is kept, else by loading it."""
         if self._info is None:
-            kept = kept_info(self._store, self._source, self._checkpoint_digest())
-            self._info = kept or self.detector().info
+            self._info = self._kept_info() or self.detector().info
         return self._info
+
+    def _kept_info(self) -> ModelInfo | None:
+        return kept_info(self._store, self._source, self._checkpoint_digest())
 
     def detector(self) -> Detector:
         """Load the model, once."""
@@ -127,6 +130,13 @@ class KeptDetector:
 
     def detect(self, images: Sequence[Path]) -> DetectionRun:
         """Return the detections on every image, inferring only what is not kept."""
+        with contextlib.ExitStack() as held:
+            if self._info is None and self._kept_info() is None:
+                # Whoever loads the model first also infers first; the others need not load it.
+                held.enter_context(self._alone(_Wanted()))
+            return self._detect(images)
+
+    def _detect(self, images: Sequence[Path]) -> DetectionRun:
         digests = file_digests(images, self._store, self._progress)
         key = ""
         while key != self.info().key:  # loading may find that the project's code has changed
@@ -140,7 +150,7 @@ class KeptDetector:
             self._look_up(key, wanted)
             self._store.mark_used(key, wanted.found)
             if wanted.missing():
-                with self._alone(key, wanted):
+                with self._alone(wanted):
                     self._look_up(key, wanted)
                     if wanted.missing() and self.detector().info.key == key:
                         self._infer(self.detector(), wanted)
@@ -202,15 +212,16 @@ class KeptDetector:
         )
 
     @contextlib.contextmanager
-    def _alone(self, key: str, wanted: _Wanted) -> Iterator[None]:
-        """Keep other processes from inferring the same; while they do, take what they find."""
-        from filelock import FileLock, Timeout
+    def _alone(self, wanted: _Wanted) -> Iterator[None]:
+        """Keep other processes from inferring with this checkpoint; while they do, take what they
+        find. May be entered again by the process that holds it."""
+        from filelock import Timeout
 
-        lock = FileLock(self._store.path.with_name(f"{key[:16]}.lock"))
+        lock = self._lock()
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            self._wait(lock, key, wanted)
+            self._wait(lock, wanted)
         except (OSError, NotImplementedError):
             pass  # nowhere to put a lock, so nowhere to keep anything either: the store says so
         try:
@@ -218,18 +229,30 @@ class KeptDetector:
         finally:
             lock.release()
 
-    def _wait(self, lock: BaseFileLock, key: str, wanted: _Wanted) -> None:
+    def _lock(self) -> BaseFileLock:
+        from filelock import FileLock
+
+        if self._file_lock is None:
+            name = f"{self._checkpoint_digest()[:16]}.lock"
+            self._file_lock = FileLock(self._store.path.with_name(name))
+        return self._file_lock
+
+    def _wait(self, lock: BaseFileLock, wanted: _Wanted) -> None:
         from filelock import Timeout
 
         n_missing = len(wanted.missing())
         with self._progress.task("another gate is detecting", n_missing, "images") as advance:
-            while n_missing:
+            while True:
                 with contextlib.suppress(Timeout):
                     lock.acquire(timeout=_LOOK_EVERY_SECONDS)
                     return
-                self._look_up(key, wanted)
+                if self._info is None or not n_missing:
+                    continue
+                self._look_up(self._info.key, wanted)
                 advance(n_missing - len(wanted.missing()))
                 n_missing = len(wanted.missing())
+                if not n_missing:
+                    return
 
     def _load(self) -> Detector:
         sha256 = self._checkpoint_digest()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config
+from mmdet.registry import DATASETS
+from mmengine.config import ConfigDict
 from mmengine.model import revert_sync_batchnorm
-from mmengine.registry import DATASETS, MODELS, TRANSFORMS, DefaultScope
+from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 from mmengine.utils import import_modules_from_strings
 
 from pytest_detgate.detector import model_config
@@ -58,8 +61,11 @@ def load_model(
             refuse_unregistered(parts, origin)
         with DefaultScope.overwrite_default_scope(scope):
             try:
-                model = revert_sync_batchnorm(MODELS.build(Config(model_section)._cfg_dict))
-                transforms = [TRANSFORMS.build(Config(step)._cfg_dict) for step in pipeline]
+                # Building changes what it is given.
+                model = MODELS.build(ConfigDict(copy.deepcopy(model_section)))
+                model = revert_sync_batchnorm(model)
+                steps = copy.deepcopy(pipeline)
+                transforms = [TRANSFORMS.build(ConfigDict(step)) for step in steps]
             except Exception as error:  # a wrong section may raise anything while it is built
                 raise DetectorError(
                     f"{origin}: the model cannot be built: {type(error).__name__}: {error}"
@@ -99,7 +105,9 @@ def load_model(
             transforms,
             info=info,
             device=place,
-            batch_size=batch_size or model_config.batch_size(loaded.config),
+            # A CPU gains nothing from batches, and one by one the answers are exactly repeatable.
+            batch_size=batch_size
+            or (1 if place == "cpu" else model_config.batch_size(loaded.config)),
         )
     return LoadedModel(detector, tuple(sorted({*loaded.files, *code})), loaded.environment)
 
@@ -136,7 +144,9 @@ def _classes(checkpoint: Checkpoint, config: Mapping[str, Any], origin: str) -> 
     named |= model_config.stated_classes(config)
     if not named:
         for kind in model_config.dataset_types(config):
-            kind = DATASETS.get(kind) if isinstance(kind, str) else kind
+            if isinstance(kind, str):
+                with contextlib.suppress(Exception):  # unknown: an error or None, by version
+                    kind = DATASETS.get(kind)
             names = class_names(getattr(kind, "METAINFO", {}).get("classes"))
             if names is not None:
                 return names

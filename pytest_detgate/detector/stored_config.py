@@ -56,10 +56,10 @@ class _Reader:
             case ast.Tuple(elts=items):
                 return tuple(self.value(item) for item in items)
             case ast.Set(elts=items):
-                return {self._key(item) for item in items}
+                return {self._key(item, node) for item in items}
             case ast.Dict(keys=keys, values=values):
                 return {
-                    self._key(key): self.value(value)
+                    self._key(key, node): self.value(value)
                     for key, value in zip(keys, values, strict=True)
                 }
             case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
@@ -76,19 +76,19 @@ class _Reader:
                 return path
         raise self._refused(node)
 
-    def _key(self, node: ast.expr | None) -> Any:
-        if isinstance(node, (ast.Constant, ast.UnaryOp)):
-            return self.value(node)
-        raise self._refused(node)
+    def _key(self, key: ast.expr | None, holder: ast.expr) -> Any:
+        if isinstance(key, (ast.Constant, ast.UnaryOp)):
+            return self.value(key)
+        raise self._refused(holder)
 
     def _keyword(self, call: ast.expr, keyword: ast.keyword) -> tuple[str, Any]:
         if keyword.arg is None:
             raise self._refused(call)
         return keyword.arg, self.value(keyword.value)
 
-    def _refused(self, node: ast.AST | None) -> DetectorError:
-        line = getattr(node, "lineno", 1)
-        text = self._lines[line - 1].strip() if line <= len(self._lines) else ""
+    def _refused(self, node: ast.expr | ast.stmt) -> DetectorError:
+        line = node.lineno
+        text = self._lines[line - 1].strip()
         return DetectorError(
             f"{self._source}: the stored configuration holds more than plain values, "
             f"line {line}: {text[:120]}"

@@ -1,0 +1,262 @@
+"""Real models, loaded and run."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_detgate.detector.packages import quiet, require_mmdetection
+from pytest_detgate.detector.protocol import ImageDetections, ModelSource, UnreadableImage
+from pytest_detgate.errors import DetectorError
+from tests.detector import worksite
+
+pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
+
+
+def load(checkpoint: Path, config: Path | None = None, **options: Any) -> Any:
+    with quiet():
+        from pytest_detgate.detector.mmdetection import load_model
+    sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    options = {"device": "cpu", "trust": False, **options}
+    source = ModelSource(checkpoint, config, options.pop("trust"))
+    return load_model(source, sha256=sha256, **options).detector
+
+
+def detect(detector: Any, images: list[Path]) -> dict[Path, ImageDetections]:
+    found = {detected.image: detected.result for detected in detector.detect(images)}
+    assert list(map(type, found.values())) == [ImageDetections] * len(images)
+    return found
+
+
+def assert_equal(first: dict[Path, Any], second: dict[Path, Any], tolerance: float = 0.0) -> None:
+    assert set(first) == set(second)
+    for image, one in first.items():
+        other = second[image]
+        assert len(one.score) > 0
+        np.testing.assert_allclose(one.score, other.score, rtol=0, atol=tolerance)
+        np.testing.assert_array_equal(one.label, other.label)
+        # Boxes are hundreds of pixels where scores are below one.
+        np.testing.assert_allclose(one.xyxy, other.xyxy, rtol=1e-6, atol=1e3 * tolerance)
+
+
+def test_agrees_with_mmdetection(site: Any) -> None:
+    with quiet():
+        from mmdet.apis import inference_detector, init_detector
+
+        reference = init_detector(str(site.config), str(site.checkpoint), device="cpu")
+        expected = {
+            image: inference_detector(reference, str(image)).pred_instances for image in site.images
+        }
+    found = detect(load(site.checkpoint, site.config), site.images)
+    for image, instances in expected.items():
+        order = np.argsort(-instances.scores.numpy(), kind="stable")
+        assert len(order) > 0
+        np.testing.assert_allclose(found[image].score, instances.scores.numpy()[order], atol=1e-6)
+        np.testing.assert_array_equal(found[image].label, instances.labels.numpy()[order])
+        np.testing.assert_allclose(
+            found[image].xyxy, instances.bboxes.numpy()[order], rtol=1e-6, atol=1e-4
+        )
+
+
+def test_detections_are_what_the_protocol_says(site: Any) -> None:
+    detector = load(site.checkpoint)
+    found = list(detector.detect(site.images))
+    assert sorted(detected.image for detected in found) == site.images
+    for image, sha256, result in found:
+        assert sha256 == hashlib.sha256(image.read_bytes()).hexdigest()
+        assert (result.xyxy.dtype, result.score.dtype) == (np.float32, np.float32)
+        assert result.label.dtype == np.int32
+        assert result.xyxy.shape == (len(result.score), 4)
+        assert (np.diff(result.score) <= 0).all()
+        assert result.score.min() > detector.info.score_floor
+        assert set(result.label) <= {0, 1}
+
+
+def test_the_checkpoint_alone_and_with_its_configuration(site: Any) -> None:
+    alone, together = load(site.checkpoint), load(site.checkpoint, site.config)
+    assert alone.info.key == together.info.key
+    assert alone.info.classes == together.info.classes == ("person", "helmet")
+    assert (alone.info.score_floor, alone.info.epoch) == (0.05, 7)
+    assert (alone.info.config, together.info.config) == (None, str(site.config))
+    assert_equal(detect(alone, site.images), detect(together, site.images))
+
+
+def test_the_company_of_an_image_does_not_matter(site: Any) -> None:
+    detector = load(site.checkpoint, batch_size=4)
+    together = detect(detector, site.images)
+    assert_equal(together, detect(detector, site.images[::-1]))
+    for image in site.images[:4]:
+        assert_equal({image: together[image]}, detect(detector, [image]))
+
+
+def test_the_batch_size_does_not_matter(site: Any) -> None:
+    one_by_one = detect(load(site.checkpoint, batch_size=1), site.images)
+    for batch_size in (2, 5):
+        # Kernels for other batch sizes round differently, and random weights amplify that.
+        found = detect(load(site.checkpoint, batch_size=batch_size), site.images)
+        assert_equal(one_by_one, found, tolerance=1e-4)
+
+
+def test_more_images_than_one_process_prepares(site: Any) -> None:
+    """Worker processes read ahead; what they read is the same."""
+    detector = load(site.checkpoint, batch_size=1)
+    alone = {image: detect(detector, [image])[image] for image in site.images}
+    assert_equal(alone, detect(detector, site.images))
+
+
+def test_pictures_that_cannot_be_read_do_not_stop_the_others(site: Any, tmp_path: Path) -> None:
+    content = site.images[0].read_bytes()
+    empty, text, cut = tmp_path / "empty.jpg", tmp_path / "text.jpg", tmp_path / "cut.jpg"
+    empty.write_bytes(b"")
+    text.write_text("<html>404</html>", encoding="utf-8")
+    cut.write_bytes(content[: len(content) // 2])
+    missing = tmp_path / "missing.jpg"
+    images = [empty, site.images[0], text, cut, missing, site.images[1]]
+    found = {image: result for image, _, result in load(site.checkpoint).detect(images)}
+    assert set(found) == set(images)
+    reasons = {image: r.reason for image, r in found.items() if isinstance(r, UnreadableImage)}
+    assert set(reasons) == {empty, text, cut, missing}
+    assert reasons[empty] == "the file is empty"
+    assert "truncated" in reasons[cut]
+    assert reasons[missing] == "No such file or directory"
+    assert all(reasons.values())
+
+
+def test_weights_have_to_fit(checkpoint_with: Callable[..., Path]) -> None:
+    def missing(content: dict[str, Any]) -> None:
+        for name in [name for name in content["state_dict"] if "rtm_cls" in name]:
+            del content["state_dict"][name]
+
+    def unexpected(content: dict[str, Any]) -> None:
+        state = content["state_dict"]
+        state["mask_head.weight"] = state["bbox_head.rtm_cls.0.bias"]
+
+    def shape(content: dict[str, Any]) -> None:
+        state = content["state_dict"]
+        state["bbox_head.rtm_cls.0.bias"] = state["bbox_head.rtm_cls.0.bias"].repeat(2)
+
+    def diverged(content: dict[str, Any]) -> None:
+        content["state_dict"]["bbox_head.rtm_cls.1.bias"][0] = float("nan")
+
+    with pytest.raises(DetectorError, match=r"6 missing \(bbox_head\.rtm_cls\.0\.weight.*3 more"):
+        load(checkpoint_with(missing))
+    with pytest.raises(DetectorError, match=r"1 unexpected \(mask_head\.weight\)"):
+        load(checkpoint_with(unexpected))
+    with pytest.raises(DetectorError, match=r"do not fit .*size mismatch for bbox_head\.rtm_cls"):
+        load(checkpoint_with(shape))
+    with pytest.raises(DetectorError, match=r"not finite.*bbox_head\.rtm_cls\.1\.bias"):
+        load(checkpoint_with(diverged))
+
+
+def test_weights_saved_from_a_wrapped_model(
+    site: Any, checkpoint_with: Callable[..., Path]
+) -> None:
+    def wrap(content: dict[str, Any]) -> None:
+        state = content["state_dict"]
+        content["state_dict"] = {f"module.{name}": value for name, value in state.items()}
+
+    images = site.images[:2]
+    assert_equal(detect(load(checkpoint_with(wrap)), images), detect(load(site.checkpoint), images))
+
+
+def test_class_names_have_to_agree(
+    site: Any, tmp_path: Path, checkpoint_with: Callable[..., Path]
+) -> None:
+    def config(*classes: str) -> Path:
+        return worksite.write_config(tmp_path, classes=classes)
+
+    with pytest.raises(DetectorError, match=r"it lacks helmet and has hat in addition"):
+        load(site.checkpoint, config("person", "hat"))
+    with pytest.raises(DetectorError, match="another order, helmet, person instead of person"):
+        load(site.checkpoint, config("helmet", "person"))
+
+    def three(content: dict[str, Any]) -> None:
+        content["meta"]["dataset_meta"]["classes"] = ("person", "helmet", "vest")
+
+    with pytest.raises(DetectorError, match=r"num_classes is 2, but there are 3 class names"):
+        load(checkpoint_with(three), config("person", "helmet", "vest"))
+
+
+def test_without_class_names_those_of_the_configuration_and_of_its_data_set(
+    site: Any, tmp_path: Path, checkpoint_with: Callable[..., Path]
+) -> None:
+    unnamed = checkpoint_with(lambda content: content["meta"].pop("dataset_meta"))
+    assert load(unnamed, site.config).info.classes == ("person", "helmet")
+    text = site.config.read_text(encoding="utf-8").replace("metainfo=dict(classes=classes), ", "")
+    config = tmp_path / "coco.py"
+    config.write_text(text, encoding="utf-8")
+    with pytest.raises(DetectorError, match="num_classes is 2, but there are 80 class names"):
+        load(unnamed, config)
+
+
+def test_a_checkpoint_without_configuration_needs_one(
+    site: Any, checkpoint_with: Callable[..., Path]
+) -> None:
+    bare = checkpoint_with(lambda content: content["meta"].pop("cfg"))
+    with pytest.raises(DetectorError, match=r"holds no configuration of MMEngine; name"):
+        load(bare)
+    assert load(bare, site.config).info.classes == ("person", "helmet")
+
+
+def test_a_stored_configuration_that_would_run_code_is_refused(
+    tmp_path: Path, checkpoint_with: Callable[..., Path]
+) -> None:
+    marker = tmp_path / "was-run"
+
+    def hostile(content: dict[str, Any]) -> None:
+        model = f"dict(type='builtins.open', file={str(marker)!r}, mode='w')"
+        content["meta"]["cfg"] += f"\nmodel = {model}"
+
+    def importing(content: dict[str, Any]) -> None:
+        content["meta"]["cfg"] += "\ncustom_imports = dict(imports=['antigravity'])"
+
+    with pytest.raises(DetectorError, match=r"names 'builtins\.open', which is not registered"):
+        load(checkpoint_with(hostile))
+    assert not marker.exists()
+    with pytest.raises(DetectorError, match="asks to import antigravity"):
+        load(checkpoint_with(importing))
+    assert "antigravity" not in sys.modules
+
+
+def test_a_model_that_cannot_be_built_is_named(site: Any, tmp_path: Path) -> None:
+    text = site.config.read_text(encoding="utf-8").replace('type="RTMDet"', 'type="NoSuchModel"')
+    config = tmp_path / "config.py"
+    config.write_text(text, encoding="utf-8")
+    with pytest.raises(DetectorError, match=r"config\.py: the model cannot be built: .*NoSuchMo"):
+        load(site.checkpoint, config)
+
+
+def test_a_pipeline_that_fails_is_not_the_picture_s_fault(site: Any, tmp_path: Path) -> None:
+    text = site.config.read_text(encoding="utf-8").replace("scale=(96, 96)", 'scale="wide"')
+    config = tmp_path / "config.py"
+    config.write_text(text, encoding="utf-8")
+    with pytest.raises(DetectorError, match=r"test pipeline of the configuration fails on .*jpg"):
+        detect(load(site.checkpoint, config), site.images)
+
+
+def test_asking_for_a_gpu_where_there_is_none(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(DetectorError, match=r"device 'cuda': there is no CUDA device here"):
+        load(site.checkpoint, device="cuda")
+    assert load(site.checkpoint, device="auto").device == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("module", "says"),
+    [
+        ("mmdet", r"mmdet is not installed.*pip install 'pytest-detgate\[mmdet\]'"),
+        ("mmcv.ops", r"without its compiled operators.*--no-build-isolation"),
+    ],
+)
+def test_missing_packages_come_with_the_way_to_install_them(
+    monkeypatch: pytest.MonkeyPatch, module: str, says: str
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(DetectorError, match=says):
+        require_mmdetection()
