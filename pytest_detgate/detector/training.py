@@ -29,7 +29,6 @@ from pytest_detgate.progress import Progress
 _RECORD = "detgate-train.json"
 _LOG = "detgate-train.log"
 _LOCK = "detgate-train.lock"
-_TAIL_LINES = 15
 _PATIENCE_SECONDS = 10
 
 
@@ -271,9 +270,9 @@ def _failure(error: str | None, code: int, log: Path) -> str:
             if code < 0
             else f"the process ended with exit code {code}"
         )
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-    tail = "".join(f"\n  {line}" for line in lines if line.strip())
-    return f"training failed: {error}\nthe last lines of {log}:{tail}"
+        lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        error += f" after {lines[-1]!r}" if lines else ""
+    return f"training failed: {error}; the whole log is {log}"
 
 
 @contextlib.contextmanager

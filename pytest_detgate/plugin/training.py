@@ -56,5 +56,5 @@ def trained_checkpoint(run: Path) -> Path:
     except FileNotFoundError:
         raise DetectorError("training did not run") from None
     if "error" in result:
-        raise DetectorError(f"training failed: {result['error']}")
+        raise DetectorError(result["error"])
     return Path(result["checkpoint"])

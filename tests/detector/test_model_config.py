@@ -98,6 +98,11 @@ def test_batch_size() -> None:
 def test_custom_imports() -> None:
     assert model_config.custom_imports({"custom_imports": {"imports": ["a", "b"]}}) == ["a", "b"]
     assert model_config.custom_imports({"custom_imports": {"imports": "a"}}) == ["a"]
+    own_and_mmdet = {"imports": ["mmdet.models", "mmdetector", "projects.head"]}
+    assert model_config.custom_imports({"custom_imports": own_and_mmdet}) == [
+        "mmdetector",
+        "projects.head",
+    ]
     assert model_config.custom_imports({}) == []
 
 

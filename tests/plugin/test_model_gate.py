@@ -1,0 +1,261 @@
+"""A whole gate on a real detector: `--detgate-ckpt` and `--detgate-train`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.detector.packages import require_mmdetection
+from pytest_detgate.errors import DetectorError
+from tests.detector import worksite
+
+pytestmark = pytest.mark.mmdet
+
+CONFIG = """
+[dataset.splits.val]
+annotations = "site.json"
+images = "images"
+[model]
+checkpoint = "epoch_7.pth"
+[train]
+config = "train.py"
+work-dir = "work"
+[probes.compliant]
+images = "probe"
+[rules.probe-fp]
+max-boxes = 100000
+score-threshold = 0.1
+[rules.mean-ap]
+min = 0.0
+"""
+# Says at the end of each process which heavy modules it came to import.
+TELL_IMPORTS = """
+import json, os, sys
+def pytest_sessionfinish(session):
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    heavy = sorted({"torch", "mmdet", "cv2", "great_expectations"} & set(sys.modules))
+    with open(f"imports-{worker}.json", "w") as file:
+        json.dump(heavy, file)
+"""
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a detector of random weights; copied before use."""
+    try:
+        require_mmdetection()
+    except DetectorError as error:
+        pytest.skip(str(error))
+    root = tmp_path_factory.mktemp("model-gate")
+    worksite.draw_site(root, 6)
+    for seed in range(3):
+        worksite.draw(root / "probe" / f"calm_{seed}.jpg", 100 + seed)
+    worksite.write_checkpoint(worksite.write_config(root), root / "epoch_7.pth")
+    return root
+
+
+@pytest.fixture
+def project(
+    site: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[pytest.Pytester]:
+    """The project in a folder of its own."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    shutil.copytree(site, pytester.path, dirs_exist_ok=True)
+    # The configuration names its folder; a copy must not read the original.
+    worksite.write_config(pytester.path)
+    worksite.write_training_config(pytester.path)
+    (pytester.path / "detgate.toml").write_text(CONFIG)
+    (pytester.path / "conftest.py").write_text(TELL_IMPORTS)
+    pytester.makeini("[pytest]\n")
+    yield pytester
+
+
+def report(project: pytest.Pytester) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(
+        (project.path / "detgate-report" / "report.json").read_text()
+    )
+    return content
+
+
+def reasons(project: pytest.Pytester) -> set[str]:
+    """Messages of the items that could not be evaluated."""
+    return {
+        rule["message"] for rule in report(project)["rules"] if rule["verdict"] == "not-evaluated"
+    }
+
+
+def imported(project: pytest.Pytester, process: str = "main") -> list[str]:
+    """Heavy modules that a process of the last run imported."""
+    names: list[str] = json.loads((project.path / f"imports-{process}.json").read_text())
+    return names
+
+
+def test_checkpoint_alone_then_again_without_torch(project: pytest.Pytester) -> None:
+    first = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+
+    assert first.ret == 0
+    model = report(project)["model"]
+    assert model["epoch"] == 7
+    assert model["classes"] == ["person", "helmet"]
+    assert (model["images"], model["kept"]) == (9, 0)
+    assert "torch" in imported(project)
+    found = report(project)["rules"][0]["measurements"]
+
+    second = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+
+    assert second.ret == 0
+    model = report(project)["model"]
+    assert (model["images"], model["kept"]) == (9, 9)
+    assert imported(project) == []
+    assert report(project)["rules"][0]["measurements"] == found
+
+
+def test_two_workers_infer_once(project: pytest.Pytester) -> None:
+    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "-n", "2")
+
+    assert result.ret == 0
+    workers = [imported(project, name) for name in ("gw0", "gw1")]
+    assert sorted("torch" in names for names in workers) == [False, True]
+    assert [rule["id"] for rule in report(project)["rules"]] == ["probe-fp[compliant]", "mean-ap"]
+
+
+def test_new_and_changed_images_alone_are_inferred(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    worksite.draw(project.path / "probe" / "calm_9.jpg", 900)
+    worksite.draw(project.path / "probe" / "calm_0.jpg", 901)
+
+    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+
+    model = report(project)["model"]
+    assert (model["images"], model["kept"]) == (10, 8)
+
+
+def test_without_the_cache_nothing_is_kept(project: pytest.Pytester) -> None:
+    for _ in range(2):
+        project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "--detgate-no-cache")
+
+        assert report(project)["model"]["kept"] == 0
+
+
+def test_checkpoint_of_the_file_with_its_configuration(project: pytest.Pytester) -> None:
+    (project.path / "detgate.toml").write_text(
+        CONFIG.replace("[model]", '[model]\nconfig = "model.py"')
+    )
+
+    assert project.runpytest_subprocess("detgate.toml").ret == 0
+    assert report(project)["model"]["config"] == "model.py"
+
+
+def test_only_what_selected_items_need_is_inferred(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "-k", "probe")
+
+    assert report(project)["model"]["images"] == 3
+
+
+def test_unreadable_image_fails_its_rule_alone(project: pytest.Pytester) -> None:
+    (project.path / "probe" / "calm_1.jpg").write_bytes(b"\xff\xd8 this is no picture")
+
+    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+
+    assert result.ret == 1
+    (reason,) = reasons(project)
+    assert "1 of 3 images of compliant cannot be read" in reason
+    assert "calm_1.jpg" in reason
+    assert report(project)["rules"][1]["verdict"] == "passed"
+
+
+def test_classes_that_differ_are_named(project: pytest.Pytester) -> None:
+    path = project.path / "site.json"
+    path.write_text(path.read_text().replace('"helmet"', '"hellmet"'))
+
+    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+
+    assert result.ret == 1
+    assert reasons(project) == {
+        "class 'hellmet' of val is not a class of the detector; did you mean 'helmet'? "
+        "(its classes: person, helmet)"
+    }
+
+
+def test_checkpoint_that_would_run_code_is_refused_and_did_not_run(
+    project: pytest.Pytester,
+) -> None:
+    script = project.path / "make_trap.py"
+    script.write_text(
+        "import pathlib, torch\n"
+        "class Trap:\n"
+        "    def __reduce__(self):\n"
+        "        return (pathlib.Path.touch, (pathlib.Path('it-ran'),))\n"
+        "torch.save({'state_dict': {}, 'meta': Trap()}, 'trap.pth')\n"
+    )
+    project.runpython(script)
+
+    result = project.runpytest_subprocess("--detgate-ckpt=trap.pth")
+
+    assert result.ret == 1
+    assert not (project.path / "it-ran").exists()
+    (reason,) = reasons(project)
+    assert "trap.pth" in reason
+    assert "--detgate-trust-checkpoint" in reason
+
+
+def test_file_that_is_no_checkpoint(project: pytest.Pytester) -> None:
+    (project.path / "notes.pth").write_text("not weights")
+
+    result = project.runpytest_subprocess("--detgate-ckpt=notes.pth")
+
+    assert result.ret == 1
+    (reason,) = reasons(project)
+    assert reason.startswith("notes.pth:")
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_missing_mmdetection_is_answered_with_how_to_install_it(project: pytest.Pytester) -> None:
+    (project.path / "conftest.py").write_text("import sys\nsys.modules['mmdet'] = None\n")
+
+    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+
+    assert result.ret == 1
+    (reason,) = reasons(project)
+    assert "pip install 'pytest-detgate[mmdet]'" in reason
+
+
+def test_training_is_gated_and_its_checkpoint_used_again(project: pytest.Pytester) -> None:
+    first = project.runpytest_subprocess("--detgate-train", "-k", "probe")
+
+    assert first.ret == 0
+    checkpoint = report(project)["model"]["sha256"]
+    assert report(project)["model"]["checkpoint"] == "work/epoch_1.pth"
+
+    again = project.runpytest_subprocess("--detgate-train", "-k", "probe", "-n", "2")
+
+    assert again.ret == 0
+    assert report(project)["model"]["sha256"] == checkpoint
+    assert imported(project) == []
+
+    written = (project.path / "work/epoch_1.pth").stat().st_mtime_ns
+    project.runpytest_subprocess("--detgate-train", "--detgate-retrain", "-k", "probe")
+    assert (project.path / "work/epoch_1.pth").stat().st_mtime_ns > written
+
+
+def test_training_that_fails_is_no_pass(project: pytest.Pytester) -> None:
+    path = project.path / "train.py"
+    path.write_text(path.read_text().replace('ann_file="site.json"', 'ann_file="gone.json"'))
+
+    result = project.runpytest_subprocess("--detgate-train", "-k", "probe")
+
+    assert result.ret == 1
+    (reason,) = reasons(project)
+    assert reason.startswith("training failed: ")
+    assert "gone.json" in reason
+    assert "work/detgate-train.log" in reason
+
+
+def test_collect_only_does_not_train(project: pytest.Pytester) -> None:
+    assert project.runpytest_subprocess("--detgate-train", "--collect-only").ret == 0
+    assert not (project.path / "work").exists()
