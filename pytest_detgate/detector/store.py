@@ -69,7 +69,7 @@ class Store:
                 [model, *chunk],
             ):
                 # A damaged entry is as good as none.
-                if check_sum == _check_sum(data, model, image, device):
+                if isinstance(data, bytes) and check_sum == _check_sum(data, model, image, device):
                     yield image, device, _unpacked(data)
 
     def keep(

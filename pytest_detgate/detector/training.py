@@ -165,8 +165,10 @@ def _trained(
     # Whatever happens from here on, the last finished run is no longer what the folder holds.
     (work_dir / _RECORD).unlink(missing_ok=True)
     started = time.time_ns()
-    with (work_dir / _LOG).open("wb") as log:
-        process = _start(config, work_dir, seed, device, log)
+    with (
+        (work_dir / _LOG).open("wb") as log,
+        _start(config, work_dir, seed, device, log) as process,
+    ):
         try:
             outcome, error = _listen(process, progress)
             with contextlib.suppress(subprocess.TimeoutExpired):

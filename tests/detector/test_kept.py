@@ -1,0 +1,354 @@
+"""The front door: nothing is inferred twice, and nothing stale is answered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_detgate.detector.kept import DetectionRun, KeptDetector
+from pytest_detgate.detector.protocol import (
+    Detected,
+    ImageDetections,
+    ModelInfo,
+    ModelSource,
+    UnreadableImage,
+)
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.progress import NoProgress
+from tests.detector import worksite
+
+MODEL = ModelInfo(key="k" * 64, checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)
+
+
+class Reader:
+    """A detector whose only box says what it read: the sum of the bytes."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        self.info = MODEL
+        self.device = device
+        self.asked: list[str] = []
+        self.before_reading: Callable[[Path], None] = lambda image: None
+
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+        for image in images:
+            self.before_reading(image)
+            self.asked.append(image.name)
+            content = image.read_bytes()
+            if content == b"broken":
+                yield Detected(image, "", UnreadableImage("broken"))
+            else:
+                yield Detected(image, hashlib.sha256(content).hexdigest(), said(sum(content)))
+
+
+def said(value: int) -> ImageDetections:
+    return ImageDetections(
+        np.zeros((1, 4), np.float32), np.array([value], np.float32), np.zeros(1, np.int32)
+    )
+
+
+@pytest.fixture
+def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """A function that runs a new gate with a `Reader` over files with the given contents."""
+    (tmp_path / "c.pth").write_bytes(b"checkpoint")
+    monkeypatch.setattr(KeptDetector, "info", lambda self: MODEL)
+
+    def run(
+        reader: Reader, contents: dict[str, bytes], device: str = "auto"
+    ) -> tuple[DetectionRun, dict[str, Any]]:
+        monkeypatch.setattr(KeptDetector, "detector", lambda self: reader)
+        for name, content in contents.items():
+            (tmp_path / name).write_bytes(content)
+        gate = KeptDetector(
+            ModelSource(tmp_path / "c.pth"),
+            store=tmp_path / "store",
+            device=device,
+            progress=NoProgress(),
+        )
+        found = gate.detect([tmp_path / name for name in contents])
+        values = {
+            path.name: int(one.score[0]) if isinstance(one, ImageDetections) else one.reason
+            for path, one in found.items()
+        }
+        return found, values
+
+    return run
+
+
+def test_only_what_is_new_is_inferred(reading: Callable[..., Any]) -> None:
+    reader = Reader()
+    run, values = reading(reader, {"a": b"\1", "b": b"\2"})
+    assert (values, run.kept, run.inferred) == ({"a": 1, "b": 2}, 0, 2)
+    run, values = reading(reader, {"a": b"\1", "b": b"\3", "c": b"\4"})
+    assert (values, run.kept, run.inferred) == ({"a": 1, "b": 3, "c": 4}, 1, 2)
+    run, values = reading(reader, {"c": b"\2"})  # content that was seen under another name
+    assert (values, run.kept, run.inferred) == ({"c": 2}, 1, 0)
+    assert sorted(reader.asked) == ["a", "b", "b", "c"]
+    assert run.notes == ()
+
+
+def test_equal_pictures_are_inferred_once(reading: Callable[..., Any]) -> None:
+    reader = Reader()
+    run, values = reading(reader, {"a": b"\1", "b": b"\1", "c": b"\1"})
+    assert values == {"a": 1, "b": 1, "c": 1}
+    assert len(reader.asked) == 1
+    assert (run.kept, run.inferred) == (0, 3)
+
+
+def test_an_explicit_device_is_not_answered_from_another(
+    reading: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_detgate.detector.kept.exclusive", nullcontext)
+    cpu, gpu = Reader("cpu"), Reader("cuda:0")
+    reading(gpu, {"a": b"\1"})
+    run, _ = reading(cpu, {"a": b"\1"}, device="auto")
+    assert (run.devices, run.kept) == ({"cuda:0"}, 1)
+    run, _ = reading(cpu, {"a": b"\1"}, device="cpu")
+    assert (run.devices, run.inferred) == ({"cpu"}, 1)
+    run, _ = reading(gpu, {"a": b"\1"}, device="cuda")  # the CPU's answer replaced the GPU's
+    assert (run.devices, run.inferred) == ({"cuda:0"}, 1)
+    run, _ = reading(cpu, {"a": b"\1"}, device="cuda:1")
+    assert (run.devices, run.kept) == ({"cuda:0"}, 1)
+
+
+def test_unknown_devices_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match="device 'gpu': allowed are auto, cpu"):
+        KeptDetector(ModelSource(tmp_path), store=tmp_path, device="gpu", progress=NoProgress())
+
+
+def test_a_picture_that_changes_between_hashing_and_reading(
+    reading: Callable[..., Any], tmp_path: Path
+) -> None:
+    reader = Reader()
+
+    def change(image: Path) -> None:
+        if image.name == "a" and not reader.asked:
+            image.write_bytes(b"\7")
+
+    reader.before_reading = change
+    _, values = reading(reader, {"a": b"\1", "same-as-a": b"\1", "b": b"\2"})
+    assert values == {"a": 7, "same-as-a": 1, "b": 2}
+    reader.before_reading = lambda image: None
+    run, values = reading(reader, {"a": b"\1", "x": b"\7"})
+    assert (values, run.inferred) == ({"a": 1, "x": 7}, 0)
+
+
+def test_pictures_that_cannot_be_read(reading: Callable[..., Any], tmp_path: Path) -> None:
+    contents = {"a": b"\1", "b": b"broken", "same-as-b": b"broken"}
+    reader = Reader()
+    for n_asked in (3, 5):  # looked at again in every run: the file may have been mended
+        run, values = reading(reader, contents)
+        assert values == {"a": 1, "b": "broken", "same-as-b": "broken"}
+        assert len(reader.asked) == n_asked
+    assert (run.kept, run.inferred) == (1, 0)
+    gate = KeptDetector(
+        ModelSource(tmp_path / "c.pth"), store=tmp_path, device="cpu", progress=NoProgress()
+    )
+    missing = gate.detect([tmp_path / "missing"])[tmp_path / "missing"]
+    assert missing == UnreadableImage("No such file or directory")
+
+
+def test_what_was_inferred_before_an_interruption_is_kept(reading: Callable[..., Any]) -> None:
+    reader = Reader()
+
+    def interrupt(image: Path) -> None:
+        if image.name == "c":
+            raise KeyboardInterrupt
+
+    reader.before_reading = interrupt
+    contents = {"a": b"\1", "b": b"\2", "c": b"\3"}
+    with pytest.raises(KeyboardInterrupt):
+        reading(reader, contents)
+    run, _ = reading(Reader(), contents)
+    assert (run.kept, run.inferred) == (2, 1)
+
+
+def test_without_a_place_to_keep_things_the_answers_are_the_same(
+    reading: Callable[..., Any], tmp_path: Path
+) -> None:
+    (tmp_path / "store").write_text("a file where the folder should be", encoding="utf-8")
+    run, values = reading(Reader(), {"a": b"\1", "b": b"\1"})
+    assert values == {"a": 1, "b": 1}
+    assert run.inferred == 2
+    assert len(run.notes) == 1
+
+
+def test_progress_counts_every_picture(reading: Callable[..., Any], tmp_path: Path) -> None:
+    counts: dict[str, list[int]] = {}
+
+    class Counting:
+        @contextmanager
+        def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+            counts[label] = [0, total]
+
+            def advance(finished: int) -> None:
+                counts[label][0] += finished
+
+            yield advance
+
+    reading(Reader(), {"a": b"\1"})
+    images = [tmp_path / name for name in ("a", "b", "c")]
+    for number, image in enumerate(images, start=1):
+        image.write_bytes(bytes([number]))
+    gate = KeptDetector(
+        ModelSource(tmp_path / "c.pth"),
+        store=tmp_path / "store",
+        device="auto",
+        progress=Counting(),
+    )
+    gate.detect(images)
+    assert counts == {"reading files": [3, 3], "detecting": [2, 2]}
+
+
+# With a real model.
+
+GATE = """
+import json, sys
+from pathlib import Path
+from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.protocol import ModelSource
+from pytest_detgate.progress import NoProgress
+
+checkpoint, config, store, *images = map(Path, sys.argv[1:])
+gate = KeptDetector(
+    ModelSource(checkpoint, None if config.name == "-" else config),
+    store=store, device="auto", progress=NoProgress())
+run = gate.detect(images)
+heavy = {"torch", "mmengine", "mmdet", "mmcv", "cv2"} & set(sys.modules)
+print(json.dumps({
+    "kept": run.kept, "inferred": run.inferred, "heavy": sorted(heavy), "notes": run.notes,
+    "classes": gate.info().classes, "epoch": gate.info().epoch,
+    "scores": [run[image].score.tolist() for image in images]}))
+"""
+
+
+@pytest.mark.mmdet
+def test_two_processes_infer_once_and_a_third_without_torch(
+    site: Any, tmp_path: Path, start_python: Callable[..., Any], run_python: Callable[..., str]
+) -> None:
+    arguments = (site.checkpoint, site.config, tmp_path / "store", *site.images)
+    processes = [start_python(GATE, *arguments) for _ in range(2)]
+    outputs = [process.communicate(timeout=90) for process in processes]
+    first, second = (json.loads(out) if out else pytest.fail(err) for out, err in outputs)
+    assert first["inferred"] + second["inferred"] == len(site.images)
+    assert sorted([first["inferred"], second["inferred"]]) == [0, len(site.images)]
+    assert first["scores"] == second["scores"]
+    assert any(first["scores"])
+
+    third = json.loads(run_python(GATE, *arguments))
+    assert third["heavy"] == []
+    assert (third["kept"], third["inferred"]) == (len(site.images), 0)
+    assert (third["classes"], third["epoch"]) == (["person", "helmet"], 7)
+    assert third["scores"] == first["scores"]
+    assert third["notes"] == []
+
+
+@pytest.fixture
+def gate(site: Any, tmp_path: Path) -> Callable[..., KeptDetector]:
+    """A function that starts a new gate on the real model, or on changed parts of it."""
+
+    def start(checkpoint: Path | None = None, config: Path | None = None) -> KeptDetector:
+        return KeptDetector(
+            ModelSource(checkpoint or site.checkpoint, config),
+            store=tmp_path / "store",
+            device="cpu",
+            progress=NoProgress(),
+        )
+
+    return start
+
+
+@pytest.mark.mmdet
+def test_what_decides_the_detections_decides_what_is_inferred(
+    site: Any,
+    tmp_path: Path,
+    gate: Callable[..., KeptDetector],
+    checkpoint_with: Callable[..., Path],
+) -> None:
+    config = worksite.write_config(tmp_path)
+    images = [Path(shutil.copy(image, tmp_path)) for image in site.images[:4]]
+
+    def counts(**parts: Path) -> tuple[int, int]:
+        run = gate(**parts).detect(images)
+        return run.kept, run.inferred
+
+    assert counts() == (0, 4)
+    assert counts(config=config) == (4, 0)  # the stored configuration is the same one
+    worksite.draw(images[1], seed=1000)
+    assert counts() == (3, 1)
+    config.write_text(
+        config.read_text(encoding="utf-8").replace("score_thr=0.05", "score_thr=0.5"),
+        encoding="utf-8",
+    )
+    assert counts(config=config) == (0, 4)
+    assert gate(config=config).info().score_floor == 0.5
+    assert counts(config=config) == (4, 0)
+
+    def retrained(content: dict[str, Any]) -> None:
+        content["state_dict"]["bbox_head.rtm_cls.0.bias"] += 0.125
+
+    assert counts(checkpoint=checkpoint_with(retrained)) == (0, 4)
+    assert counts() == (4, 0)
+
+
+@pytest.mark.mmdet
+def test_what_is_known_of_a_model_holds_while_nothing_changes(
+    site: Any,
+    tmp_path: Path,
+    gate: Callable[..., KeptDetector],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = worksite.write_config(tmp_path, "kept.py")
+    loaded = gate(config=config).info()
+    n_loaded = []
+    really = KeptDetector._load
+
+    def load(self: KeptDetector) -> Any:
+        n_loaded.append(1)
+        return really(self)
+
+    monkeypatch.setattr(KeptDetector, "_load", load)
+    assert gate(config=config).info() == loaded
+    assert n_loaded == []
+    copy = Path(shutil.copy(site.checkpoint, tmp_path / "copy.pth"))
+    assert gate(copy, config).info().checkpoint == str(copy)
+    assert n_loaded == []
+    config.write_text(config.read_text(encoding="utf-8") + "# note\n", encoding="utf-8")
+    assert gate(config=config).info().key == loaded.key  # loaded anew, and found to be the same
+    assert n_loaded == [1]
+    monkeypatch.setattr(
+        "pytest_detgate.detector.model_facts.package_versions", lambda: {"torch": "0"}
+    )
+    gate(config=config).info()
+    assert n_loaded == [1, 1]
+
+
+@pytest.mark.mmdet
+def test_a_refused_checkpoint_is_refused_whatever_is_kept(
+    site: Any, tmp_path: Path, gate: Callable[..., KeptDetector]
+) -> None:
+    gate().info()
+    with pytest.raises(DetectorError, match="no such checkpoint"):
+        gate(tmp_path / "missing.pth").detect(site.images)
+    damaged = tmp_path / "damaged.pth"
+    damaged.write_bytes(site.checkpoint.read_bytes()[:-1000])
+    with pytest.raises(DetectorError, match=r"damaged\.pth: damaged"):
+        gate(damaged).detect(site.images)
+
+
+def test_the_front_door_imports_nothing_heavy(run_python: Callable[..., str]) -> None:
+    printed = run_python(
+        "import sys, pytest_detgate.detector.kept, pytest_detgate.detector.training\n"
+        "print(sorted({'torch', 'mmengine', 'mmdet', 'mmcv', 'cv2', 'PIL', 'filelock'}"
+        " & set(sys.modules)))"
+    )
+    assert printed.strip() == "[]"
+    assert "pytest" in sys.modules  # so the absence of the others is not for want of looking

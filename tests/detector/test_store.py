@@ -1,0 +1,230 @@
+"""What is kept between runs, and what happens when it cannot be."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detector.store import Store
+
+
+def detections(seed: int, n: int = 3) -> ImageDetections:
+    pick = np.random.default_rng(seed)
+    return ImageDetections(
+        xyxy=pick.random((n, 4), np.float32),
+        score=pick.random(n, np.float32),
+        label=pick.integers(0, 80, n, np.int32),
+    )
+
+
+def assert_same(one: ImageDetections, other: ImageDetections) -> None:
+    for name in ("xyxy", "score", "label"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert getattr(one, name).dtype == getattr(other, name).dtype
+
+
+def kept(store: Store, images: list[str], model: str = "m") -> dict[str, ImageDetections]:
+    return {image: found for image, _, found in store.detections(model, images)}
+
+
+def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "deeper" / "store.sqlite"
+    Store(path).keep("m", "cuda:1", [("a", detections(1)), ("none", detections(2, 0))])
+    store = Store(path)
+    answers = {
+        image: (device, found) for image, device, found in store.detections("m", ["a", "none"])
+    }
+    assert answers["a"][0] == "cuda:1"
+    assert_same(answers["a"][1], detections(1))
+    found = kept(store, ["a", "none", "unknown"])
+    assert set(found) == {"a", "none"}
+    assert found["none"].xyxy.shape == (0, 4)
+    assert kept(store, ["a"], model="another") == {}
+    assert store.notes == []
+
+
+def test_later_detections_replace_earlier_ones(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.sqlite")
+    store.keep("m", "cpu", [("a", detections(1))])
+    store.keep("m", "cuda:0", [("a", detections(2))])
+    ((_, device, found),) = store.detections("m", ["a"])
+    assert device == "cuda:0"
+    assert_same(found, detections(2))
+
+
+def test_more_images_than_fit_into_one_statement(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s.sqlite")
+    images = [f"{number:064x}" for number in range(2500)]
+    store.keep("m", "cpu", [(image, detections(5, 1)) for image in images])
+    assert set(kept(store, images)) == set(images)
+    store.mark_used("m", images)
+    assert store.notes == []
+
+
+def test_use_is_noted_once_a_day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "s.sqlite"
+    store = Store(path)
+    now = time.time()
+    store.keep("m", "cpu", [("a", detections(1)), ("b", detections(1))])
+
+    def last_used() -> dict[str, int]:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return dict(connection.execute("SELECT image, last_used FROM detections_1"))
+
+    before = last_used()
+    store.mark_used("m", ["a"])
+    assert last_used() == before
+    monkeypatch.setattr("time.time", lambda: now + 100_000)
+    store.mark_used("m", ["a"])
+    assert last_used() == {**before, "a": int(now + 100_000)}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE detections_1 SET data = substr(data, 1, 24)",
+        "UPDATE detections_1 SET data = zeroblob(length(data))",
+        "UPDATE detections_1 SET data = 'text'",
+        "UPDATE detections_1 SET device = 'cuda:7'",
+        "UPDATE detections_1 SET image = 'b'",
+        "UPDATE detections_1 SET check_sum = 1",
+    ],
+)
+def test_a_damaged_entry_is_as_good_as_none(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "s.sqlite"
+    Store(path).keep("m", "cpu", [("a", detections(1))])
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(damage)
+    assert kept(Store(path), ["a", "b"]) == {}
+
+
+def test_damaged_facts_are_as_good_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    Store(path).keep_facts("r", b"facts")
+    assert Store(path).facts("r") == b"facts"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE models_1 SET facts = CAST('fakts' AS BLOB)")
+    assert Store(path).facts("r") is None
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"x" * 5000])
+def test_a_file_that_is_no_store(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "s.sqlite"
+    path.write_bytes(content)
+    store = Store(path)
+    store.keep("m", "cpu", [("a", detections(1))])
+    assert kept(store, ["a"]) == {}
+    assert store.facts("r") is None
+    assert len(store.notes) == 2
+    assert all(str(path) in note for note in store.notes)
+    assert path.read_bytes() == content  # whatever it is, it is not ours to delete
+
+
+def test_no_place_for_a_store(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    store = Store(tmp_path / "file" / "s.sqlite")
+    store.keep("m", "cpu", [("a", detections(1))])
+    store.keep("m", "cpu", [("b", detections(1))])
+    assert kept(store, ["a"]) == {}
+    assert len(store.notes) == 2
+
+
+def test_a_store_that_cannot_be_written_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    Store(path).keep("m", "cpu", [("a", detections(1))])
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON detections_1 "
+            "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    store = Store(path)
+    store.keep("m", "cpu", [("b", detections(1))])
+    assert set(kept(store, ["a", "b"])) == {"a"}
+    (note,) = store.notes
+    assert "not kept" in note
+    assert "disk is full" in note
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detector.store import Store
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+store = Store(Path(sys.argv[1]))
+boxes = ImageDetections(
+    np.ones((300, 4), np.float32), np.ones(300, np.float32), np.ones(300, np.int32))
+for number in range(100):
+    store.keep("m", "cpu", [(str(number), boxes)])
+print(len(store.notes), len(list(store.detections("m", map(str, range(100))))))
+"""
+
+
+def test_a_disk_that_fills_up(tmp_path: Path, run_python: Callable[..., str]) -> None:
+    notes, found = run_python(FULL_DISK, tmp_path / "s.sqlite").split()
+    assert notes == "1"
+    assert 0 < int(found) < 100
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detector.store import Store
+
+store, name = Store(Path(sys.argv[1])), sys.argv[2]
+print("ready", flush=True)
+for number in range(100_000):
+    value = np.float32(number)
+    boxes = ImageDetections(
+        np.full((200, 4), value), np.full(200, value), np.full(200, number, np.int32))
+    store.keep("m", "cpu", [(f"{name}-{number}-{part}", boxes) for part in range(8)])
+    print(number, flush=True)
+"""
+
+
+def test_a_kill_costs_at_most_the_last_batch(
+    tmp_path: Path, start_python: Callable[..., subprocess.Popen[str]]
+) -> None:
+    path = tmp_path / "s.sqlite"
+    writers = [start_python(WRITER, path, name) for name in ("x", "y")]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        assert writer.stdout.readline() == "0\n"
+    time.sleep(0.3)
+    for name, writer in zip(("x", "y"), writers, strict=True):
+        writer.kill()
+        said = [0, *map(int, writer.communicate()[0].split())]
+        store = Store(path)
+        images = [f"{name}-{number}-{part}" for number in range(len(said) + 1) for part in range(8)]
+        found = kept(store, images)
+        assert store.notes == []
+        assert set(found) >= {image for image in images if int(image.split("-")[1]) < len(said)}
+        for image, one in found.items():
+            assert (one.score == int(image.split("-")[1])).all()
+    Store(path).keep("m", "cpu", [("after", detections(1))])
+    assert_same(kept(Store(path), ["after"])["after"], detections(1))
+
+
+def test_a_store_deleted_meanwhile_is_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    store = Store(path)
+    store.keep("m", "cpu", [("a", detections(1))])
+    path.unlink()
+    assert kept(store, ["a"]) == {}
+    store.keep("m", "cpu", [("b", detections(1))])
+    assert set(kept(store, ["a", "b"])) == {"b"}
+    assert store.notes == []

@@ -1,0 +1,253 @@
+"""Training, and using again what was trained."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.detector.checkpoint import read_checkpoint
+from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.protocol import ModelSource
+from pytest_detgate.detector.training import TrainedRun, finished_run, train
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.progress import NoProgress
+from tests.detector import worksite
+
+pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
+
+
+class Counting:
+    """Progress that remembers."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, list[int]] = {}
+
+    @contextmanager
+    def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        count = self.counts.setdefault(label, [0, total])
+
+        def advance(finished: int) -> None:
+            count[0] += finished
+
+        yield advance
+
+
+@pytest.fixture(scope="module")
+def trained(mmdet: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TrainedRun, Any]:
+    """A finished run of two iterations, its folder, and the progress it showed."""
+    root = tmp_path_factory.mktemp("training")
+    worksite.draw_site(root, 6)
+    worksite.write_config(root)
+    config = worksite.write_training_config(root)
+    settle(root)
+    progress = Counting()
+    run = train(
+        config, root / "work", 5, device="cpu", retrain=False, progress=progress, store=root
+    )
+    return root, run, progress
+
+
+def settle(root: Path) -> None:
+    """Make files look as if they had not been written just now."""
+    then = time.time() - 100
+    for path in root.rglob("*.*"):
+        os.utime(path, (then, then))
+
+
+@pytest.fixture
+def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A function that asks for training once more, and fails the moment it would start."""
+    root = trained[0]
+
+    class StartedError(Exception):
+        pass
+
+    def start(*_: object) -> None:
+        raise StartedError
+
+    def ask(**changes: Any) -> bool:
+        """Tell whether the finished run was used again."""
+        record = (root / "work" / "detgate-train.json").read_bytes()
+        options: dict[str, Any] = {"device": "auto", "retrain": False, "seed": 5}
+        options |= changes
+        seed = options.pop("seed")
+        try:
+            with monkeypatch.context() as patch:
+                patch.setattr("pytest_detgate.detector.training._start", start)
+                run = train(
+                    root / "train.py",
+                    root / "work",
+                    seed,
+                    progress=NoProgress(),
+                    store=root,
+                    **options,
+                )
+        except StartedError:
+            assert finished_run(root / "work") is None  # what was interrupted is not finished
+            (root / "work" / "detgate-train.json").write_bytes(record)
+            return False
+        assert run.reused
+        assert run.checkpoint == trained[1].checkpoint
+        return True
+
+    return ask
+
+
+def test_a_run_ends_with_a_checkpoint_and_its_records(trained: Any) -> None:
+    root, run, progress = trained
+    assert run.checkpoint == root / "work" / "epoch_1.pth"
+    assert (run.seed, run.device, run.reused) == (5, "cpu", False)
+    checkpoint = read_checkpoint(run.checkpoint)  # one that MMEngine itself has written
+    assert (checkpoint.meta["seed"], checkpoint.epoch) == (5, 1)
+    assert checkpoint.classes == worksite.CLASSES
+    assert "Epoch(train)" in run.log.read_text(encoding="utf-8")
+    assert run.scalars is not None
+    losses = [json.loads(line) for line in run.scalars.read_text(encoding="utf-8").splitlines()]
+    assert [line["iter"] for line in losses] == [1, 2]
+    assert progress.counts["training"] == [2, 2]
+    assert finished_run(root / "work") == TrainedRun(
+        **{name: getattr(run, name) for name in run.__slots__ if name != "reused"}, reused=True
+    )
+    assert not (root / "somewhere-else").exists()
+
+
+def test_the_record_names_all_inputs(trained: Any) -> None:
+    root, run, _ = trained
+    record = json.loads((root / "work" / "detgate-train.json").read_text(encoding="utf-8"))
+    used = {str(Path(path).relative_to(root)) for path in record["files"]}
+    images = {f"images/cam_{index:04d}.jpg" for index in range(6)}
+    assert used == {"train.py", "model.py", "site.json", *images}
+    assert record["randomness"]["seed"] == 5
+    assert record["sha256"] == run.sha256
+    assert all(len(sha256) == 64 for sha256 in record["files"].values())
+
+
+def test_what_was_trained_can_be_gated(trained: Any, tmp_path: Path) -> None:
+    root, run, _ = trained
+    gate = KeptDetector(
+        ModelSource(run.checkpoint), store=tmp_path, device="cpu", progress=NoProgress()
+    )
+    images = sorted((root / "images").iterdir())
+    assert gate.detect(images).inferred == len(images)
+    assert gate.info().sha256 == run.sha256
+
+
+def test_a_finished_run_is_used_again_while_its_inputs_hold(trained: Any, again: Any) -> None:
+    root = trained[0]
+    assert again()
+    assert again(device="cpu")
+    assert not again(retrain=True)
+    assert not again(seed=6)
+    assert not again(device="cuda")
+    for name in ("images/cam_0003.jpg", "site.json", "model.py", "work/epoch_1.pth"):
+        content = (root / name).read_bytes()
+        (root / name).write_bytes(content + b"\n")
+        assert not again(), name
+        (root / name).write_bytes(content)
+        assert again(), name
+
+
+def test_a_run_whose_versions_are_gone_is_not_used_again(
+    again: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_detgate.detector.training.package_versions", lambda: {"torch": "0"})
+    assert not again()
+
+
+def test_a_failed_run_says_why_and_is_not_finished(trained: Any, tmp_path: Path) -> None:
+    for name in ("model.py", "site.json"):
+        shutil.copy(trained[0] / name, tmp_path)
+    config = worksite.write_training_config(tmp_path, **{'ann_file="site.json"': 'ann_file="no"'})
+    with pytest.raises(DetectorError) as caught:
+        train(
+            config,
+            tmp_path / "work",
+            0,
+            device="cpu",
+            retrain=False,
+            progress=NoProgress(),
+            store=tmp_path,
+        )
+    assert "training failed: FileNotFoundError" in str(caught.value)
+    assert str(tmp_path / "work" / "detgate-train.log") in str(caught.value)
+    assert "Traceback" not in str(caught.value).splitlines()[0]
+    assert finished_run(tmp_path / "work") is None
+
+
+def test_an_interrupted_run_takes_its_process_along(trained: Any, tmp_path: Path) -> None:
+    class Impatient(Counting):
+        @contextmanager
+        def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+            raise KeyboardInterrupt
+            yield
+
+    def children() -> set[str]:
+        found = set()
+        for process in Path("/proc").glob("[0-9]*/cmdline"):
+            try:
+                text = process.read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if "training_job" in text and str(tmp_path) in text:
+                found.add(text)
+        return found
+
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            trained[0] / "train.py",
+            tmp_path / "work",
+            0,
+            device="cpu",
+            retrain=False,
+            progress=Impatient(),
+            store=tmp_path,
+        )
+    assert children() == set()
+    assert finished_run(tmp_path / "work") is None
+
+
+def test_a_killed_run_says_so(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytest_detgate.detector import training
+
+    really = training._start
+
+    def start(*arguments: Any) -> Any:
+        process = really(*arguments)
+        os.killpg(process.pid, signal.SIGKILL)
+        return process
+
+    monkeypatch.setattr(training, "_start", start)
+    with pytest.raises(DetectorError, match="training failed: the process was ended by SIGKILL"):
+        train(
+            trained[0] / "train.py",
+            tmp_path / "work",
+            0,
+            device="cpu",
+            retrain=False,
+            progress=NoProgress(),
+            store=tmp_path,
+        )
+
+
+def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DetectorError, match=r"missing\.py: there is no such configuration"):
+        train(
+            tmp_path / "missing.py",
+            tmp_path,
+            0,
+            device="cpu",
+            retrain=False,
+            progress=NoProgress(),
+            store=tmp_path,
+        )
