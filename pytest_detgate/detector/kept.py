@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.detector.checkpoint import require_checkpoint
+from pytest_detgate.detector.detection_run import DetectionRun, Wanted
 from pytest_detgate.detector.devices import accepts, check_device, exclusive
 from pytest_detgate.detector.digests import file_digest, file_digests, signature
 from pytest_detgate.detector.model_facts import keep_info, kept_info
@@ -31,60 +31,12 @@ from pytest_detgate.progress import Progress
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
+__all__ = ["DetectionRun", "KeptDetector", "ModelSource"]
+
 # So often results are written down: what a kill costs at most.
 _KEEP_EVERY = 64
 _KEEP_SECONDS = 5.0
 _LOOK_EVERY_SECONDS = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class DetectionRun(Mapping[Path, ImageDetections | UnreadableImage]):
-    """The detections on each image that was asked for.
-
-    `devices` names where they were computed, `kept` and `inferred` count the images whose
-    detections came from the store and from this run. `notes` are things a reader must know.
-    """
-
-    results: dict[Path, ImageDetections | UnreadableImage]
-    devices: frozenset[str]
-    kept: int
-    inferred: int
-    notes: tuple[str, ...] = ()
-
-    def __getitem__(self, image: Path) -> ImageDetections | UnreadableImage:
-        return self.results[image]
-
-    def __iter__(self) -> Iterator[Path]:
-        return iter(self.results)
-
-    def __len__(self) -> int:
-        return len(self.results)
-
-
-@dataclass(slots=True)
-class _Wanted:
-    """Images by the digest of their content, and what has been found so far."""
-
-    digest: dict[Path, str] = field(default_factory=dict)
-    found: dict[str, ImageDetections] = field(default_factory=dict)
-    unreadable: dict[Path, UnreadableImage] = field(default_factory=dict)
-    devices: set[str] = field(default_factory=set)
-    inferred: set[str] = field(default_factory=set)
-
-    def missing(self) -> dict[str, Path]:
-        """One image for each content that nothing is known of yet."""
-        missing: dict[str, Path] = {}
-        for path, sha256 in self.digest.items():
-            if sha256 not in self.found and path not in self.unreadable:
-                missing.setdefault(sha256, path)
-        return missing
-
-    def take(self, image: Path, sha256: str, found: ImageDetections, device: str) -> None:
-        """Note what was just inferred, by the content that the image had by then."""
-        self.digest[image] = sha256
-        self.found[sha256] = found
-        self.inferred.add(sha256)
-        self.devices.add(device)
 
 
 class KeptDetector:
@@ -133,7 +85,7 @@ class KeptDetector:
         with contextlib.ExitStack() as held:
             if self._info is None and self._kept_info() is None:
                 # Whoever loads the model first also infers first; the others need not load it.
-                held.enter_context(self._alone(_Wanted()))
+                held.enter_context(self._alone(Wanted()))
             return self._detect(images)
 
     def _detect(self, images: Sequence[Path]) -> DetectionRun:
@@ -141,7 +93,7 @@ class KeptDetector:
         key = ""
         while key != self.info().key:  # loading may find that the project's code has changed
             key = self.info().key
-            wanted = _Wanted()
+            wanted = Wanted()
             for path, answer in digests.items():
                 if isinstance(answer, UnreadableImage):
                     wanted.unreadable[path] = answer
@@ -154,15 +106,15 @@ class KeptDetector:
                     self._look_up(key, wanted)
                     if wanted.missing() and self.detector().info.key == key:
                         self._infer(self.detector(), wanted)
-        return self._run(images, wanted)
+        return wanted.run(images, tuple(self._store.notes))
 
-    def _look_up(self, key: str, wanted: _Wanted) -> None:
+    def _look_up(self, key: str, wanted: Wanted) -> None:
         for sha256, device, found in self._store.detections(key, wanted.missing()):
             if accepts(self._device, device):
                 wanted.found[sha256] = found
                 wanted.devices.add(device)
 
-    def _infer(self, detector: Detector, wanted: _Wanted) -> None:
+    def _infer(self, detector: Detector, wanted: Wanted) -> None:
         pending: list[tuple[str, ImageDetections]] = []
         written = time.monotonic()
 
@@ -192,27 +144,8 @@ class KeptDetector:
                     if len(pending) >= _KEEP_EVERY or time.monotonic() - written > _KEEP_SECONDS:
                         keep()
 
-    def _run(self, images: Sequence[Path], wanted: _Wanted) -> DetectionRun:
-        results: dict[Path, ImageDetections | UnreadableImage] = {}
-        n_inferred = 0
-        for path in images:
-            if path in wanted.unreadable:
-                results[path] = wanted.unreadable[path]
-                continue
-            sha256 = wanted.digest[path]
-            results[path] = wanted.found[sha256]
-            n_inferred += sha256 in wanted.inferred
-        n_answered = sum(isinstance(result, ImageDetections) for result in results.values())
-        return DetectionRun(
-            results,
-            frozenset(wanted.devices),
-            kept=n_answered - n_inferred,
-            inferred=n_inferred,
-            notes=tuple(self._store.notes),
-        )
-
     @contextlib.contextmanager
-    def _alone(self, wanted: _Wanted) -> Iterator[None]:
+    def _alone(self, wanted: Wanted) -> Iterator[None]:
         """Keep other processes from inferring with this checkpoint; while they do, take what they
         find. May be entered again by the process that holds it."""
         from filelock import Timeout
@@ -237,7 +170,7 @@ class KeptDetector:
             self._file_lock = FileLock(self._store.path.with_name(name))
         return self._file_lock
 
-    def _wait(self, lock: BaseFileLock, wanted: _Wanted) -> None:
+    def _wait(self, lock: BaseFileLock, wanted: Wanted) -> None:
         from filelock import Timeout
 
         n_missing = len(wanted.missing())

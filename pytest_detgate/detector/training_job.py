@@ -21,7 +21,7 @@ from pytest_detgate.detector.config_sources import load_config, project_files
 from pytest_detgate.detector.devices import exclusive, resolve_device
 from pytest_detgate.detector.model_config import custom_imports
 from pytest_detgate.detector.packages import require_mmdetection
-from pytest_detgate.detector.training import Message, Outcome
+from pytest_detgate.detector.training_process import Message, Outcome
 from pytest_detgate.errors import DetectorError
 
 _EVERY_SECONDS = 0.2

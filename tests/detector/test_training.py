@@ -82,7 +82,7 @@ def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
         seed = options.pop("seed")
         try:
             with monkeypatch.context() as patch:
-                patch.setattr("pytest_detgate.detector.training._start", start)
+                patch.setattr("pytest_detgate.detector.training_process._start", start)
                 run = train(
                     root / "train.py",
                     root / "work",
@@ -159,7 +159,9 @@ def test_a_finished_run_is_used_again_while_its_inputs_hold(trained: Any, again:
 def test_a_run_whose_versions_are_gone_is_not_used_again(
     again: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_detgate.detector.training.package_versions", lambda: {"torch": "0"})
+    monkeypatch.setattr(
+        "pytest_detgate.detector.training_record.package_versions", lambda: {"torch": "0"}
+    )
     assert not again()
 
 
@@ -218,16 +220,16 @@ def test_an_interrupted_run_takes_its_process_along(trained: Any, tmp_path: Path
 def test_a_killed_run_says_so(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_detgate.detector import training
+    from pytest_detgate.detector import training_process
 
-    really = training._start
+    really = training_process._start
 
     def start(*arguments: Any) -> Any:
         process = really(*arguments)
         os.killpg(process.pid, signal.SIGKILL)
         return process
 
-    monkeypatch.setattr(training, "_start", start)
+    monkeypatch.setattr(training_process, "_start", start)
     with pytest.raises(DetectorError, match="training failed: the process was ended by SIGKILL"):
         train(
             trained[0] / "train.py",
