@@ -74,7 +74,14 @@ class MMDetector:
         n_fill = self._batch_size - len(group)
         inputs += inputs[-1:] * n_fill
         samples += [samples[-1].clone() for _ in range(n_fill)]
-        answers = self._predict(inputs, samples)
+        try:
+            answers = self._predict(inputs, samples)
+        except DetectorError:
+            raise
+        except Exception as error:  # the model is the project's, and may raise anything
+            raise DetectorError(
+                f"the model fails on {group[0].image}: {type(error).__name__}: {error}"
+            ) from error
         return [
             Detected(prepared.image, prepared.sha256, _checked(table, prepared.image))
             for prepared, table in zip(group, answers, strict=False)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.detector.protocol import ImageDetections, ModelSource, UnreadableImage
 from pytest_detgate.errors import DetectorError
@@ -108,6 +110,87 @@ def test_more_images_than_one_process_prepares(site: Any) -> None:
     detector = load(site.checkpoint, batch_size=1)
     alone = {image: detect(detector, [image])[image] for image in site.images}
     assert_equal(alone, detect(detector, site.images))
+
+
+def test_a_worker_process_that_dies_loses_no_image(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytest_detgate.detector import images
+
+    really = images._loader
+
+    def loader(paths: Any, transforms: Any, batch_size: int, n_workers: int) -> Iterator[Any]:
+        for number, batch in enumerate(really(paths, transforms, batch_size, 0)):
+            if n_workers and number == 2:
+                raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error.")
+            yield batch
+
+    detector = load(site.checkpoint)
+    expected = detect(detector, site.images)
+    monkeypatch.setattr(images, "_loader", loader)
+    assert_equal(expected, detect(detector, site.images))
+
+
+def test_a_gpu_with_little_memory_takes_smaller_batches(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    detector = load(site.checkpoint, batch_size=4)
+    really = detector.model.test_step
+    sizes = []
+
+    def step(data: dict[str, Any]) -> Any:
+        sizes.append(len(data["inputs"]))
+        if len(data["inputs"]) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+        return really(data)
+
+    monkeypatch.setattr(detector.model, "test_step", step)
+    assert len(detect(detector, site.images[:1])) == 1
+    assert sizes == [4, 2, 2]
+    monkeypatch.setattr(detector.model, "test_step", lambda data: data["text"])
+    with pytest.raises(DetectorError, match=r"the model fails on .*cam_0000\.jpg: KeyError: 'text"):
+        detect(detector, site.images[:1])
+
+
+def test_an_answer_that_is_not_finite_is_no_answer(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = load(site.checkpoint)
+    really = detector.model.test_step
+
+    def step(data: dict[str, Any]) -> Any:
+        samples = really(data)
+        samples[0].pred_instances.bboxes[0, 2] = float("inf")
+        return samples
+
+    monkeypatch.setattr(detector.model, "test_step", step)
+    with pytest.raises(DetectorError, match=r"answer to .*cam_0000\.jpg is not finite"):
+        detect(detector, site.images[:1])
+
+
+def test_a_configuration_of_imported_classes(site: Any, tmp_path: Path) -> None:
+    """MMEngine's newer style names classes as objects, and stores their dotted paths."""
+    imports = """
+from mmcv.transforms import LoadImageFromFile, Pad, Resize
+from mmdet.datasets import CocoDataset
+from mmdet.datasets.transforms import LoadAnnotations, PackDetInputs
+from mmdet.models import (CSPNeXt, CSPNeXtPAFPN, DetDataPreprocessor, GIoULoss, QualityFocalLoss,
+                          RTMDet, RTMDetSepBNHead)
+from mmdet.models.task_modules import (DistancePointBBoxCoder, DynamicSoftLabelAssigner,
+                                       MlvlPointGenerator)
+from torch.nn import SiLU
+"""
+    text = site.config.read_text(encoding="utf-8")
+    for name in set(re.findall(r"\b[A-Z]\w+", imports)):
+        text = text.replace(f'type="{name}"', f"type={name}")
+    config = tmp_path / "imported.py"
+    config.write_text(imports + text, encoding="utf-8")
+    checkpoint = worksite.write_checkpoint(config, tmp_path / "imported.pth")
+    expected = detect(load(site.checkpoint), site.images[:3])
+    assert_equal(expected, detect(load(checkpoint, config), site.images[:3]))
+    assert_equal(expected, detect(load(checkpoint), site.images[:3]))
 
 
 def test_pictures_that_cannot_be_read_do_not_stop_the_others(site: Any, tmp_path: Path) -> None:
@@ -245,6 +328,29 @@ def test_asking_for_a_gpu_where_there_is_none(site: Any, monkeypatch: pytest.Mon
     with pytest.raises(DetectorError, match=r"device 'cuda': there is no CUDA device here"):
         load(site.checkpoint, device="cuda")
     assert load(site.checkpoint, device="auto").device == "cpu"
+
+
+def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    with pytest.raises(DetectorError, match=r"device 'cuda:2': there are 2 CUDA devices here"):
+        resolve_device("cuda:2")
+
+
+def test_one_gate_at_a_time_uses_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from filelock import FileLock, Timeout
+
+    from pytest_detgate.detector import devices
+
+    monkeypatch.setattr(devices, "_identity", lambda device: "GPU-1.lock")
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path))
+    with devices.exclusive("cuda:0"):
+        (path,) = tmp_path.iterdir()
+        with pytest.raises(Timeout):
+            FileLock(path).acquire(timeout=0)
+    FileLock(path).acquire(timeout=0).lock.release()
+    with devices.exclusive("cpu"):
+        FileLock(path).acquire(timeout=0).lock.release()
 
 
 @pytest.mark.parametrize(
