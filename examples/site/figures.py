@@ -31,7 +31,7 @@ HAIRS: tuple[Colour, ...] = (
     (104, 66, 36),
     (176, 134, 74),
     (134, 62, 30),
-    (128, 126, 124),
+    (86, 84, 86),
 )
 TOPS: tuple[Colour, ...] = (
     (52, 74, 112),
@@ -96,7 +96,7 @@ def random_look(rng: np.random.Generator, helmets: Sequence[Colour]) -> Look:
     return Look(
         skin=SKINS[rng.integers(len(SKINS))],
         hair=HAIRS[rng.integers(len(HAIRS))],
-        hair_style=styles[rng.choice(len(styles), p=(0.46, 0.18, 0.14, 0.14, 0.08))],
+        hair_style=styles[rng.choice(len(styles), p=(0.48, 0.18, 0.14, 0.16, 0.04))],
         top=TOPS[rng.integers(len(TOPS))],
         trousers=TROUSERS[rng.integers(len(TROUSERS))],
         vest=vest,
@@ -330,7 +330,7 @@ def _helmet(pen: Pen, colour: Colour, x: float, y: float, size: float, side: int
     pen.limb(
         [(x - side * 0.125 * size, rim), (x + side * 0.175 * size, rim + 0.008 * size)],
         0.034 * size,
-        shade(colour, 0.78),
+        shade(colour, 0.62),
     )
 
 

@@ -152,11 +152,11 @@ def _new_clip(rng: np.random.Generator, name: str, site: Site, panorama: Image.I
         name=name,
         site=site,
         backdrop=backdrop,
-        things=tuple(scatter(rng, CANVAS, HORIZON, CANVAS, 0.38 * CANVAS)),
+        things=tuple(scatter(rng, CANVAS, HORIZON, CANVAS, 0.42 * CANVAS)),
         crew=_new_crew(rng, site),
         gain=float(rng.uniform(*site.gain)),
         tint=(red, green, blue),
-        noise=float(rng.uniform(1.5, 4.0)) * (1.4 if site.floodlight else 1.0),
+        noise=float(rng.uniform(1.0, 3.5)) * (1.4 if site.floodlight else 1.0),
         blur=float(rng.choice((0.0, 0.0, 0.4, 0.7))),
         sway=float(rng.uniform(2.0, 9.0)),
     )
@@ -179,8 +179,8 @@ def _new_crew(rng: np.random.Generator, site: Site) -> tuple[Worker, ...]:
                 reach=float(rng.uniform(0.1, 0.42) * width),
                 period=float(rng.uniform(140, 420)),
                 start=float(rng.uniform(0, 2 * math.pi)),
-                feet=HORIZON + (0.42 + 0.54 * depth) * (CANVAS - HORIZON),
-                height=(0.35 + 0.19 * depth) * CANVAS * float(rng.uniform(0.94, 1.06)),
+                feet=HORIZON + (0.48 + 0.48 * depth) * (CANVAS - HORIZON),
+                height=(0.4 + 0.2 * depth) * CANVAS * float(rng.uniform(0.94, 1.06)),
             )
         )
     return tuple(crew)
@@ -287,7 +287,7 @@ def coco(shots: Sequence[Shot], first_id: int, description: str) -> dict[str, ob
     }
 
 
-def make(out: Path, seed: int = 0, clips: int = 20) -> None:
+def make(out: Path, seed: int = 0, clips: int = 18) -> None:
     """Draws everything into a folder; `clips` of each site are for training."""
     images = out / "images"
     same_sites = out / "probes" / "same_sites"
@@ -343,7 +343,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draws the example data.")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "data")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--clips", type=int, default=20, help="clips of each site to train on")
+    parser.add_argument("--clips", type=int, default=18, help="clips of each site to train on")
     chosen = parser.parse_args()
     make(chosen.out, chosen.seed, chosen.clips)
 

@@ -39,7 +39,7 @@ RED: Colour = (206, 40, 36)
 BLUE: Colour = (36, 96, 190)
 GREEN: Colour = (44, 150, 80)
 TEAL: Colour = (32, 164, 164)
-PINK: Colour = (232, 92, 150)
+VIOLET: Colour = (142, 70, 196)
 LIME: Colour = (160, 214, 48)
 
 DAY_SITES: tuple[Site, ...] = (
@@ -50,7 +50,7 @@ DAY_SITES: tuple[Site, ...] = (
         walls=((178, 92, 70), (206, 190, 164)),
         backdrop=("containers", "crane", "sheds"),
         helmets=(YELLOW, WHITE, RED),
-        gain=(0.9, 1.08),
+        gain=(0.64, 1.14),
     ),
     Site(
         name="tower",
@@ -59,7 +59,7 @@ DAY_SITES: tuple[Site, ...] = (
         walls=((150, 152, 154), (172, 170, 164)),
         backdrop=("frame", "scaffold", "crane"),
         helmets=(WHITE, BLUE, YELLOW),
-        gain=(0.85, 1.05),
+        gain=(0.64, 1.1),
     ),
     Site(
         name="school",
@@ -68,7 +68,7 @@ DAY_SITES: tuple[Site, ...] = (
         walls=((222, 198, 150), (186, 106, 78)),
         backdrop=("scaffold", "trees", "sheds"),
         helmets=(ORANGE, YELLOW, WHITE),
-        gain=(0.92, 1.1),
+        gain=(0.64, 1.16),
     ),
     Site(
         name="quay",
@@ -77,7 +77,7 @@ DAY_SITES: tuple[Site, ...] = (
         walls=((70, 108, 130), (170, 76, 56)),
         backdrop=("containers", "containers", "crane"),
         helmets=(ORANGE, BLUE, WHITE),
-        gain=(0.85, 1.02),
+        gain=(0.64, 1.08),
     ),
     Site(
         name="bypass",
@@ -86,7 +86,7 @@ DAY_SITES: tuple[Site, ...] = (
         walls=((190, 186, 176), (150, 140, 126)),
         backdrop=("trees", "frame", "trees"),
         helmets=(YELLOW, ORANGE, BLUE, RED),
-        gain=(0.88, 1.08),
+        gain=(0.64, 1.12),
     ),
     Site(
         name="brewery",
@@ -94,8 +94,8 @@ DAY_SITES: tuple[Site, ...] = (
         ground=((150, 134, 120), (120, 104, 96)),
         walls=((146, 70, 56), (126, 62, 52)),
         backdrop=("sheds", "scaffold", "frame"),
-        helmets=(RED, WHITE, YELLOW, BLUE),
-        gain=(0.84, 1.0),
+        helmets=(RED, GREEN, YELLOW, BLUE),
+        gain=(0.64, 1.06),
     ),
 )
 
@@ -120,17 +120,17 @@ OTHER_SITES: tuple[Site, ...] = (
         walls=((70, 72, 92), (92, 84, 84)),
         backdrop=("frame", "crane", "scaffold"),
         helmets=(LIME, WHITE, ORANGE),
-        gain=(0.72, 0.86),
+        gain=(0.8, 0.92),
         tint=(0.86, 0.95, 1.16),
         floodlight=True,
     ),
     Site(
         name="snowfield",
         sky=((176, 184, 192), (216, 220, 224)),
-        ground=((226, 230, 234), (200, 206, 214)),
+        ground=((206, 210, 216), (180, 188, 198)),
         walls=((132, 140, 150), (160, 150, 144)),
         backdrop=("sheds", "trees", "scaffold"),
-        helmets=(GREEN, PINK, RED),
+        helmets=(TEAL, VIOLET, RED),
         gain=(0.86, 0.98),
         tint=(0.96, 1.0, 1.05),
         snow=True,

@@ -6,14 +6,13 @@ augmentation; nothing is downloaded. It is complete in itself: no file of MMDete
 """
 
 default_scope = "mmdet"
-custom_imports = dict(imports=["mmdet.models", "mmdet.datasets"], allow_failed_imports=False)
 
 data_root = "{{ fileDirname }}/../data/"
 classes = ("helmet_off_head", "helmet_off_person")
 metainfo = dict(classes=classes, palette=[(220, 20, 60), (0, 160, 220)])
 side = 192
-batch_size = 8
-iterations = 675
+batch_size = 6
+iterations = 1134
 
 norm_cfg = dict(type="BN")
 act_cfg = dict(type="SiLU", inplace=True)
@@ -38,7 +37,7 @@ model = dict(
     neck=dict(
         type="CSPNeXtPAFPN",
         in_channels=[64, 128, 256],
-        out_channels=64,
+        out_channels=48,
         num_csp_blocks=1,
         expand_ratio=0.5,
         norm_cfg=norm_cfg,
@@ -47,8 +46,8 @@ model = dict(
     bbox_head=dict(
         type="RTMDetSepBNHead",
         num_classes=len(classes),
-        in_channels=64,
-        feat_channels=64,
+        in_channels=48,
+        feat_channels=48,
         stacked_convs=2,
         share_conv=True,
         pred_kernel_size=1,
@@ -56,7 +55,7 @@ model = dict(
         exp_on_reg=False,
         anchor_generator=dict(type="MlvlPointGenerator", offset=0, strides=[8, 16, 32]),
         bbox_coder=dict(type="DistancePointBBoxCoder"),
-        loss_cls=dict(type="QualityFocalLoss", use_sigmoid=True, beta=2.0, loss_weight=1.0),
+        loss_cls=dict(type="QualityFocalLoss", use_sigmoid=True, beta=2.0, loss_weight=2.0),
         loss_bbox=dict(type="GIoULoss", loss_weight=2.0),
         norm_cfg=norm_cfg,
         act_cfg=act_cfg,
@@ -81,7 +80,7 @@ train_pipeline = [
     dict(type="LoadAnnotations", with_bbox=True),
     dict(type="Resize", scale=(side, side), keep_ratio=True),
     # Before the flip: what a flip leaves is not contiguous, and OpenCV 4.12 refuses that.
-    dict(type="YOLOXHSVRandomAug", hue_delta=10),
+    dict(type="YOLOXHSVRandomAug", hue_delta=15),
     dict(type="RandomFlip", prob=0.5),
     dict(type="PackDetInputs"),
 ]
