@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import io
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 
@@ -45,6 +46,10 @@ def _version(distributions: tuple[str, ...]) -> str:
 
 def require_mmdetection() -> None:
     """Import what runs a model, or say how to install it."""
+    # Torch's threads wait for each other by spinning. Where another process holds a core, as in
+    # CI, that makes a forward pass many times slower; sleeping costs next to nothing. OpenMP reads
+    # this once, when torch loads it.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with quiet():
         for name in ("torch", "mmengine", "mmcv", "mmdet"):
             try:
