@@ -71,7 +71,7 @@ def main() -> None:
     for name, seconds in medians.items():
         print(f"{name:<14}{seconds:8.2f} s")
     overhead = medians["first run"] - medians["forward"]
-    print(f"{'overhead':<14}{overhead:8.2f} s on {IMAGES} images, the import of MMDetection included")
+    print(f"{'overhead':<14}{overhead:8.2f} s on {IMAGES} images, importing MMDetection included")
 
 
 def prepare(project: Path, images: Path) -> None:

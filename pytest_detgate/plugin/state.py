@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SESSION = pytest.StashKey["GateSession"]()
 WORKER_INPUT = "detgate"
-STORE_NAME = "detections.sqlite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,8 @@ class GateSession:
 
         config = self.project.configuration
         model = config.tables.model
-        train = self.options.train
+        train = config.tables.train if self.options.train else None
+        model_config = model.config or (train.config if train else None)
         if not (train or self.options.checkpoint or model.checkpoint):
             return NoDetections()
         return ModelDetections(
@@ -71,11 +71,11 @@ class GateSession:
                 if train
                 else self.options.checkpoint or config.locate(model.checkpoint or "")
             ),
-            config=None if model.config is None else config.locate(model.config),
+            config=None if model_config is None else config.locate(model_config),
             trust=self.options.trust_checkpoint,
             device=self.options.device,
             batch_size=model.batch_size,
-            store=self.folders.store / STORE_NAME,
+            store=self.folders.store,
             progress=self.progress,
             project=self.project,
         )

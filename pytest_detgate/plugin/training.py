@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_detgate.errors import DetectorError, DetgateError
-from pytest_detgate.plugin.state import STORE_NAME
 
 if TYPE_CHECKING:
     from pytest_detgate.plugin.state import GateSession
@@ -41,7 +40,7 @@ class TrainFirst:
                 device=gate.options.device,
                 retrain=gate.options.retrain,
                 progress=gate.progress,
-                store=gate.folders.store / STORE_NAME,
+                store=gate.folders.store,
             )
             result = {"checkpoint": str(run.checkpoint)}
         except DetgateError as error:

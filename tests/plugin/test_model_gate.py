@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def project(
     site: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[pytest.Pytester]:
+) -> pytest.Pytester:
     """The project in a folder of its own."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     shutil.copytree(site, pytester.path, dirs_exist_ok=True)
@@ -72,7 +71,7 @@ def project(
     (pytester.path / "detgate.toml").write_text(CONFIG)
     (pytester.path / "conftest.py").write_text(TELL_IMPORTS)
     pytester.makeini("[pytest]\n")
-    yield pytester
+    return pytester
 
 
 def report(project: pytest.Pytester) -> dict[str, Any]:
