@@ -39,7 +39,6 @@ RED: Colour = (206, 40, 36)
 BLUE: Colour = (36, 96, 190)
 GREEN: Colour = (44, 150, 80)
 TEAL: Colour = (32, 164, 164)
-VIOLET: Colour = (142, 70, 196)
 LIME: Colour = (160, 214, 48)
 
 DAY_SITES: tuple[Site, ...] = (
@@ -119,9 +118,9 @@ OTHER_SITES: tuple[Site, ...] = (
         ground=((92, 88, 92), (66, 62, 70)),
         walls=((70, 72, 92), (92, 84, 84)),
         backdrop=("frame", "crane", "scaffold"),
-        helmets=(LIME, WHITE, ORANGE),
+        helmets=(YELLOW, WHITE, ORANGE),
         gain=(0.8, 0.92),
-        tint=(0.86, 0.95, 1.16),
+        tint=(0.9, 0.97, 1.12),
         floodlight=True,
     ),
     Site(
@@ -130,7 +129,7 @@ OTHER_SITES: tuple[Site, ...] = (
         ground=((206, 210, 216), (180, 188, 198)),
         walls=((132, 140, 150), (160, 150, 144)),
         backdrop=("sheds", "trees", "scaffold"),
-        helmets=(TEAL, VIOLET, RED),
+        helmets=(TEAL, RED, ORANGE),
         gain=(0.86, 0.98),
         tint=(0.96, 1.0, 1.05),
         snow=True,
