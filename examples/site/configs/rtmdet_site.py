@@ -12,7 +12,7 @@ classes = ("helmet_off_head", "helmet_off_person")
 metainfo = dict(classes=classes, palette=[(220, 20, 60), (0, 160, 220)])
 side = 192
 batch_size = 6
-iterations = 1134
+iterations = 810
 
 norm_cfg = dict(type="BN")
 act_cfg = dict(type="SiLU", inplace=True)

@@ -3,8 +3,8 @@
 
 _base_ = "./rtmdet_site.py"
 
-# 81 batches of 6 an epoch: 1134 iterations, as many as the other training has.
-max_epochs = 14
+# 81 batches of 6 an epoch: 810 iterations, as many as the other training has.
+max_epochs = 10
 train_dataloader = dict(
     dataset=dict(
         ann_file="train_neg.json",
