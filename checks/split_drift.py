@@ -224,11 +224,11 @@ def _bins_apart(feature: Feature) -> int:
 
 
 def _findings(feature: Feature, names: tuple[str, ...]) -> Iterator[Finding]:
-    """The bins that differ most, e.g. `class helmet_off: 12.0% of boxes in train, 31.0% in val`."""
+    """The bins that differ most: `helmet_off: 12.0% of boxes in train, 31.0% in val (class)`."""
     reference, tested = _differences(feature)
     widest = np.argsort(-np.abs(tested - reference), kind="stable")
     for at in widest[: min(_BINS_TOLD, _bins_apart(feature))]:
         yield Finding(
-            text=f"{feature.name} {feature.labels[at]}: {reference[at]:.1%} of {feature.of} in "
-            f"{names[0]}, {tested[at]:.1%} in {names[1]}"
+            text=f"{feature.labels[at]}: {reference[at]:.1%} of {feature.of} in {names[0]}, "
+            f"{tested[at]:.1%} in {names[1]} ({feature.name})"
         )

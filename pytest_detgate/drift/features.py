@@ -77,6 +77,15 @@ class _Split:
         """Image row of each of those boxes."""
         return self.dataset.boxes.image[self._box_rows]
 
+    @cached_property
+    def true_boxes(self) -> tuple[NDArray[np.bool_], Floats]:
+        """Which of those boxes have an area, and (4, n) x, y, width and height of these."""
+        columns = self.dataset.boxes.xywh.T[:, self._box_rows]
+        is_box = (columns[2] > 0) & (columns[3] > 0)
+        for column in columns:
+            is_box &= np.isfinite(column)
+        return is_box, columns if is_box.all() else columns[:, is_box]
+
     def size(self, name: str) -> tuple[Floats, Floats]:
         """Width and height of each image."""
         width, height = self.dataset.images.width, self.dataset.images.height
@@ -106,17 +115,16 @@ def _class(name: str, reference: _Split, tested: _Split) -> Feature:
 
 
 def _of_boxes(labels: Sequence[str], bins: Callable[[Floats, Floats, Floats], Rows]) -> _Maker:
-    """A feature of boxes; `bins` takes xywh and the images' width and height. What is no box at
-    all goes into a bin of its own: to find such boxes is another rule's business."""
+    """A feature of boxes; `bins` takes (4, n) xywh and its images' width and height. What is no
+    box at all goes into a bin of its own: to find such boxes is another rule's business."""
 
     def sample(name: str, split: _Split) -> Sample:
         width, height = split.size(name)
-        rows, image = split.box_rows(name), split.box_image
-        xywh = split.dataset.boxes.xywh[rows]
-        is_box = np.isfinite(xywh).all(axis=1) & (xywh[:, 2:] > 0).all(axis=1)
-        found = np.full(len(rows), len(labels), dtype=np.int32)
-        found[is_box] = bins(xywh[is_box], width[image[is_box]], height[image[is_box]])
-        return Sample(image, found)
+        found = np.full(len(split.box_rows(name)), len(labels), dtype=np.int32)
+        is_box, xywh = split.true_boxes
+        image = split.box_image[is_box]
+        found[is_box] = bins(xywh, width[image], height[image])
+        return Sample(split.box_image, found)
 
     def make(name: str, reference: _Split, tested: _Split) -> Feature:
         samples = sample(name, reference), sample(name, tested)
@@ -126,18 +134,21 @@ def _of_boxes(labels: Sequence[str], bins: Callable[[Floats, Floats, Floats], Ro
 
 
 def _area_bin(xywh: Floats, width: Floats, height: Floats) -> Rows:
-    return np.digitize(xywh[:, 2] * xywh[:, 3] / (width * height), _AREA_EDGES)
+    share: Floats = xywh[2] * xywh[3] / (width * height)
+    return np.digitize(share, _AREA_EDGES)
 
 
 def _aspect_bin(xywh: Floats, width: Floats, height: Floats) -> Rows:
-    return np.digitize(xywh[:, 2] / xywh[:, 3], _ASPECT_EDGES)
+    ratio: Floats = xywh[2] / xywh[3]
+    return np.digitize(ratio, _ASPECT_EDGES)
 
 
 def _position_bin(xywh: Floats, width: Floats, height: Floats) -> Rows:
-    across, down = (
-        np.clip((xywh[:, at] + xywh[:, at + 2] / 2) / side * _CELLS, 0, _CELLS - 1).astype(np.int64)
+    cells: list[Rows] = [
+        np.clip((xywh[at] + xywh[at + 2] / 2) / side * _CELLS, 0, _CELLS - 1).astype(np.int64)
         for at, side in ((0, width), (1, height))
-    )
+    ]
+    across, down = cells
     return down * _CELLS + across
 
 
