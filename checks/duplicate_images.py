@@ -38,7 +38,8 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
     ## How to mend
 
     Remove each copy from one of the two splits, the reference unless it is needed there. Where
-    the pairs are different scenes of one fixed camera, lower `distance`.
+    the pairs are different scenes of one fixed camera, lower `distance`. Pictures without any
+    structure, such as black frames, are all alike: they had better be in neither split.
     """
 
     code: ClassVar[str] = "duplicate-images"
