@@ -47,8 +47,8 @@ class GateInputs:
         progress: Progress | None = None,
     ) -> None:
         """`wanted` are the splits and probes that detections will be asked of in this run, so
-        that a model can answer them all in one go. `store` is the file that keeps what was
-        computed of pictures; without one it is computed anew."""
+        that a model can answer them all in one go. `store` is the folder of the store; without
+        one, what is computed of pictures is forgotten."""
         self.project = project
         self.source = source
         self._store = store
@@ -94,10 +94,11 @@ class GateInputs:
         def make() -> PictureKeys:
             dataset = self.dataset(name)
             with contextlib.ExitStack() as stack:
-                path = self._store or Path(
-                    stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-")), STORE_FILE
+                folder = self._store or Path(
+                    stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-"))
                 )
-                return picture_keys(dataset, Store(path), self._progress, hashed=hashed)
+                store = Store(folder / STORE_FILE)
+                return picture_keys(dataset, store, self._progress, hashed=hashed)
 
         return self._once(("pictures", name, hashed), make)
 

@@ -54,7 +54,7 @@ class GateSession:
             self.project,
             self._source(),
             self.wanted,
-            store=self.folders.store / STORE_NAME,
+            store=self.folders.store,
             progress=self.progress,
         )
 
