@@ -232,6 +232,16 @@ def test_many_units_are_put_together_without_losing_what_they_tell() -> None:
     assert found[1].p < 0.01
 
 
+def test_groups_of_units_are_few_and_of_one_size() -> None:
+    """A million clips cost no more than a thousand; unequal groups would not be exchangeable."""
+    reference, tested = permutation._groups(1_000_000, 2_500, np.random.default_rng(0))
+
+    sizes = np.bincount(tested[tested >= 0])
+    assert sizes.tolist() == [3] * 833
+    sizes = np.bincount(reference[reference >= 0])
+    assert sizes.tolist() == [3] * 20 * 833
+
+
 def population(
     rng: np.random.Generator, n_clips: int, off_share: float
 ) -> tuple[Dataset, NDArray[np.int64]]:

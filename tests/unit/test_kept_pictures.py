@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+from concurrent import futures
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from pytest_detgate.dataset.folder import read_folder
 from pytest_detgate.detector.store import Store
@@ -130,6 +132,18 @@ def test_damaged_entry_is_as_good_as_none(folder: Path, decoded: list[bytes]) ->
     assert expected is not None
     assert found is not None
     assert found.tolist() == expected.tolist()
+
+
+def test_one_process_hashes_at_a_time(folder: Path) -> None:
+    """While another gate hashes, this one waits, to find what that one kept."""
+    lock = FileLock(folder.parent / "kept" / "pictures.lock")
+    with futures.ThreadPoolExecutor(1) as pool, lock:
+        waiting = pool.submit(keys, folder)
+        with pytest.raises(futures.TimeoutError):
+            waiting.result(timeout=0.3)
+        lock.release()
+
+        assert len(waiting.result(timeout=60)) == 3
 
 
 def test_store_that_cannot_be_used_costs_only_time(folder: Path) -> None:
