@@ -20,7 +20,7 @@ from pytest_detgate.pictures.bits import Words, differing_bits, set_bits
 _BAND_BITS = 16
 _BANDS = 4
 _BUCKETS = 1 << _BAND_BITS
-# Pairs compared at once: some 60 MB of temporary arrays.
+# Pairs compared at once: some 40 MB of temporary arrays.
 _BLOCK = 1 << 20
 # Measured costs relative to one comparison in a plain pass over all pairs.
 _COST_OF_CANDIDATE = 8
