@@ -9,11 +9,10 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, SplitPairRule, Target
+from pytest_detgate.gate.rule import Inputs, Outcome, SplitPairRule, Target, clip_key
 
 
 class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
@@ -50,13 +49,10 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        if self.clip_field is None and project.frame_pattern is None:
-            raise OptionError(
-                "cannot tell clips: give [dataset] frame-pattern, or clip-field in this table"
-            )
+        clip_key(project, self.clip_field)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
-        key = ClipKey(field=self.clip_field, pattern=inputs.project.frame_pattern)
+        key = clip_key(inputs.project, self.clip_field)
         reference, tested = (inputs.clips(name, key) for name in target.datasets)
         shared = set(reference.clip) & set(tested.clip) - {None}
         leaked = np.array([clip in shared for clip in tested.clip], dtype=np.bool_)

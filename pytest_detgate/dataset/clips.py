@@ -1,4 +1,4 @@
-"""Which clip a frame belongs to, and where in it the frame stands."""
+"""Which clip a frame belongs to."""
 
 from __future__ import annotations
 
@@ -44,10 +44,17 @@ def clips_of(images: ImageTable, key: ClipKey) -> Clips:
 
 
 def _clips_from_field(images: ImageTable, field: str) -> NDArray[np.object_]:
-    values = images.fields[field].tolist()
-    if values and all(value is None for value in values):
-        raise DataError(f"no image has the field {field!r} that clip-field names")
+    values = field_values(images, field, "clip-field")
     return _column([None if value is None else str(value) for value in values])
+
+
+def field_values(images: ImageTable, field: str, option: str) -> list[Any]:
+    """One value an image, None where it lacks the field; `DataError` where no image has it."""
+    # A folder of pictures has no fields at all.
+    values: list[Any] = images.fields[field].tolist() if field in images.fields else [None]
+    if values and all(value is None for value in values):
+        raise DataError(f"no image has the field {field!r} that {option} names")
+    return values
 
 
 def _column(values: list[Any]) -> NDArray[np.object_]:

@@ -38,6 +38,10 @@ CREATE TABLE IF NOT EXISTS detections_1 (
     model TEXT NOT NULL, image TEXT NOT NULL, device TEXT NOT NULL, data BLOB NOT NULL,
     check_sum INTEGER NOT NULL, last_used INTEGER NOT NULL, PRIMARY KEY (model, image)
 );
+CREATE TABLE IF NOT EXISTS hashes_1 (
+    kind TEXT NOT NULL, image TEXT NOT NULL, hash BLOB NOT NULL,
+    check_sum INTEGER NOT NULL, last_used INTEGER NOT NULL, PRIMARY KEY (kind, image)
+) WITHOUT ROWID;
 """
 _CHUNK = 500  # SQLite of old takes no more than 999 values in a statement
 _BUSY_SECONDS = 60
@@ -46,7 +50,7 @@ _BYTES_PER_BOX = 24  # four corners, a score and a label of four bytes each
 
 
 class Store:
-    """Detections, file digests and facts about models, by content.
+    """Detections, picture hashes, file digests and facts about models, by content.
 
     Opens the file anew for each batch of work: a connection must not be carried into a forked
     process, and a file that was deleted meanwhile is simply an empty store.
@@ -124,6 +128,26 @@ class Store:
         now = int(time.time())
         rows = [(path, *signature, sha256, now) for path, signature, sha256 in digests]
         self._write("INSERT OR REPLACE INTO files_1 VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+    def picture_hashes(self, kind: str, images: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Yield image digest and 64-bit hash of those images whose hash of that kind is kept."""
+        for chunk in chunked(images, _CHUNK):
+            for image, value, check_sum in self._select(
+                "SELECT image, hash, check_sum FROM hashes_1 "
+                f"WHERE kind = ? AND image IN ({_marks(chunk)})",
+                [kind, *chunk],
+            ):
+                if isinstance(value, bytes) and check_sum == _check_sum(value, kind, image):
+                    yield image, int.from_bytes(value, "big")
+
+    def keep_picture_hashes(self, kind: str, hashes: Iterable[tuple[str, int]]) -> None:
+        """Keep 64-bit hashes of one kind by image digest."""
+        now = int(time.time())
+        rows = []
+        for image, number in hashes:
+            value = number.to_bytes(8, "big")
+            rows.append((kind, image, value, _check_sum(value, kind, image), now))
+        self._write("INSERT OR REPLACE INTO hashes_1 VALUES (?, ?, ?, ?, ?)", rows)
 
     def _select(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
         if not self._readable:

@@ -19,7 +19,8 @@ class Example:
     """A `detgate.toml` in small: `config` holds the rule's table and whatever else it needs.
 
     `splits` and `probes` map names to images, images to boxes; `detections` likewise. `classes`
-    are the categories of every file. All pictures are 100 × 100 pixels.
+    are the categories of every file. All pictures are 100 × 100 pixels; each shows something of
+    its own, but for `copies`, which maps a picture to the one it is a copy of.
     """
 
     config: str
@@ -27,3 +28,4 @@ class Example:
     splits: Mapping[str, Mapping[str, Sequence[Box]]] = field(default_factory=dict)
     probes: Mapping[str, Mapping[str, Sequence[Box]]] = field(default_factory=dict)
     detections: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Hashable, Sequence
+from pathlib import Path
 from typing import TypeVar, cast
 
 import numpy as np
@@ -16,11 +18,15 @@ from pytest_detgate.audit.record import (
     SplitRecord,
 )
 from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
+from pytest_detgate.dataset.frames import FrameKey, Frames, frames_of
 from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gate.detections import DetectionSource
 from pytest_detgate.gate.project import Project
+from pytest_detgate.pictures.kept import PictureKeys, picture_keys
+from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.scoring.coco_evaluation import evaluate
 from pytest_detgate.scoring.score_card import PROTOCOL, ScoreCard
 
@@ -32,12 +38,21 @@ class GateInputs:
     refuses every rule that needs it, with one reason."""
 
     def __init__(
-        self, project: Project, source: DetectionSource, wanted: Sequence[str] = ()
+        self,
+        project: Project,
+        source: DetectionSource,
+        wanted: Sequence[str] = (),
+        *,
+        store: Path | None = None,
+        progress: Progress | None = None,
     ) -> None:
         """`wanted` are the splits and probes that detections will be asked of in this run, so
-        that a model can answer them all in one go."""
+        that a model can answer them all in one go. `store` is the folder of the store; without
+        one, what is computed of pictures is forgotten."""
         self.project = project
         self.source = source
+        self._store = store
+        self._progress = progress or NoProgress()
         self._wanted = tuple(wanted)
         self._made: dict[Hashable, object] = {}
 
@@ -65,6 +80,27 @@ class GateInputs:
             return clips_of(images, key)
 
         return self._once(("clips", name, key), make)
+
+    def frames(self, name: str, key: FrameKey) -> Frames:
+        def make() -> Frames:
+            images = self.dataset(name).images
+            if key.field is not None:
+                images = self.project.read(name, (key.field,)).images
+            return frames_of(images, self.clips(name, key.clip), key)
+
+        return self._once(("frames", name, key), make)
+
+    def pictures(self, name: str, *, hashed: bool) -> PictureKeys:
+        def make() -> PictureKeys:
+            dataset = self.dataset(name)
+            with contextlib.ExitStack() as stack:
+                folder = self._store or Path(
+                    stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-"))
+                )
+                store = Store(folder / STORE_FILE)
+                return picture_keys(dataset, store, self._progress, hashed=hashed)
+
+        return self._once(("pictures", name, hashed), make)
 
     def detections(self, name: str) -> DetectionTable:
         def make() -> DetectionTable:

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.wording import unknown
+from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 
 if TYPE_CHECKING:
-    from pytest_detgate.dataset.clips import ClipKey, Clips
+    from pytest_detgate.dataset.clips import Clips
+    from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, DetectionTable
+    from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.score_card import ScoreCard
 
 Family = Literal["data", "training", "model"]
@@ -76,6 +79,13 @@ class Inputs(Protocol):
 
     def clips(self, name: str, key: ClipKey) -> Clips:
         """The clip of each image of a split or probe."""
+
+    def frames(self, name: str, key: FrameKey) -> Frames:
+        """The clip and frame number of each image of a split or probe."""
+
+    def pictures(self, name: str, *, hashed: bool) -> PictureKeys:
+        """What tells the pictures of a split or probe apart: the digests of their bytes and,
+        where `hashed`, their perceptual hashes."""
 
     def detections(self, name: str) -> DetectionTable:
         """What the detector, or the result file in its place, found on a split or probe."""
@@ -192,6 +202,17 @@ def require_names(
             raise OptionError(unknown(kind, name, allowed), key or name, table)
         if name in listed[:at]:
             raise OptionError(f"{kind} {name!r} is named twice", key, table)
+
+
+def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKey:
+    """How clips are told here; raises `OptionError`, which may name another way out, where they
+    cannot be."""
+    if field is None and project.frame_pattern is None:
+        raise OptionError(
+            "cannot tell clips: give [dataset] frame-pattern, or clip-field in this table"
+            + otherwise
+        )
+    return ClipKey(pattern=project.frame_pattern, field=field)
 
 
 def require_limit(rule: Rule, *keys: str) -> None:

@@ -50,7 +50,13 @@ class GateSession:
     def inputs(self) -> GateInputs:
         from pytest_detgate.gate.inputs import GateInputs
 
-        return GateInputs(self.project, self._source(), self.wanted)
+        return GateInputs(
+            self.project,
+            self._source(),
+            self.wanted,
+            store=self.folders.store,
+            progress=self.progress,
+        )
 
     def _source(self) -> DetectionSource:
         from pytest_detgate.gate.detections import NoDetections, ResultFiles

@@ -16,6 +16,7 @@ from pytest_detgate.gate.judge import judge
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import bind_rules, rule_classes
 from pytest_detgate.gate.rule_page import HEADINGS, rule_page
+from tests.drawn import draw_pictures
 
 RULES = rule_classes()
 
@@ -30,6 +31,9 @@ def verdicts(
     for table, named in datasets.items():
         for name, images in named.items():
             write_json(folder / f"{name}.json", coco_content(images, example.classes))
+            draw_pictures(
+                folder / "images", {file: example.copies.get(file, file) for file in images}
+            )
             config += f'\n[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
             if name in example.detections:
                 found = result_content(images, example.detections[name], example.classes)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("errors", "progress", "boxes", "findings"),
     ("config", "dataset"),
-    ("scoring", "detector", "audit"),
+    ("scoring", "detector", "audit", "pictures", "drift"),
     ("gate",),
     ("checks",),
     ("plugin",),
@@ -70,7 +70,9 @@ def test_rules_templates_and_fixtures_are_reached_by_name_only(path: Path) -> No
         assert module.split(".")[0] not in ("checks", "fixtures", "templates")
 
 
-@pytest.mark.parametrize("folder", ["checks", "config", "dataset", "scoring", "gate", "detector"])
+@pytest.mark.parametrize(
+    "folder", ["checks", "config", "dataset", "scoring", "gate", "detector", "pictures", "drift"]
+)
 def test_only_the_plugin_knows_pytest(folder: str) -> None:
     for path in SOURCES:
         if layer_of(module_of(path)) == folder:

@@ -1,0 +1,103 @@
+"""The rule `duplicate-images`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count, HashDistance
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.rule import Inputs, Outcome, SplitPairRule, Target
+from pytest_detgate.pictures.copies import copies_of
+
+
+class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
+    """Pictures of the tested split must not be in the reference too.
+
+    ## What it checks
+
+    `count` is the number of tested images that the reference holds, `exact` of those with the
+    very bytes of a reference image, `pairs` the number of (tested, reference) pairs. With
+    `by = "hash"` a picture is also a copy where its difference hash (dHash, 64 bits) differs from
+    that of a reference image in at most `distance` bits: the same photo compressed, scaled or
+    slightly edited, or the next frame of a still camera. No such pair is missed. Pictures are
+    compared as a viewer shows them, turned as their EXIF says.
+
+    Hashes do not see large cuts, mirror images and the mosaics that some tools write for training;
+    file names may tell of those (see `clip-overlap`).
+
+    ## Why it matters
+
+    A picture that was trained on measures memory. Data sets merged from several sources bring
+    such copies in under other names.
+
+    ## How to mend
+
+    Remove each copy from one of the two splits, the reference unless it is needed there. Where
+    the pairs are different scenes of one fixed camera, lower `distance`. Pictures without any
+    structure, such as black frames, are all alike: they had better be in neither split.
+    """
+
+    code: ClassVar[str] = "duplicate-images"
+
+    max: Annotated[Count, Meta(description="Largest number of tested images.")] = 0
+    by: Annotated[
+        Literal["hash", "bytes"],
+        Meta(
+            description='"bytes": only files with the same content, which needs no decoding; '
+            '"hash": also pictures that look the same.'
+        ),
+    ] = "hash"
+    distance: HashDistance = 4
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        hashed = self.by == "hash"
+        reference_name, tested_name = target.datasets
+        reference, tested = (inputs.pictures(name, hashed=hashed) for name in target.datasets)
+        copies = copies_of(tested, reference, self.distance if hashed else None)
+        count, exact = int(copies.found.sum()), int(copies.exact.sum())
+        listed, looked_at = (inputs.dataset(name).images.file_name for name in target.datasets)
+
+        def findings() -> Iterator[Finding]:
+            rows = np.flatnonzero(copies.found)
+            nearest_first = np.lexsort((rows, copies.distance[rows], ~copies.exact[rows]))
+            for row in rows[nearest_first]:
+                yield Finding(
+                    text=copies.words(row, reference_name, str(listed[copies.row[row]])),
+                    dataset=tested_name,
+                    image=str(looked_at[row]),
+                )
+
+        message = f"{count} of {len(tested)} {tested_name} images are in {reference_name} too"
+        if count:
+            message += f", {exact} of them byte for byte"
+        return Outcome(
+            message=message,
+            measurements=[
+                Measurement.at_most("count", count, self.max),
+                Measurement.shown("exact", exact),
+                Measurement.shown("pairs", int(copies.count.sum())),
+            ],
+            findings=findings(),
+            findings_total=count,
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="""
+            [rules.duplicate-images]
+            between = ["train", "val"]
+            """,
+        splits={"train": {"yard_1.jpg": []}, "val": {"roof_1.jpg": []}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="""
+            [rules.duplicate-images]
+            between = ["train", "val"]
+            """,
+        splits={"train": {"yard_1.jpg": []}, "val": {"roof_1.jpg": []}},
+        copies={"roof_1.jpg": "yard_1.jpg"},
+    )

@@ -1,0 +1,185 @@
+"""The rule `frame-distance`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.dataset.frames import FrameKey, nearest_frames
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import (
+    Inputs,
+    OptionError,
+    Outcome,
+    SplitPairRule,
+    Target,
+    clip_key,
+)
+
+_STEPS = (0, 1, 2, 5, 10, 30, 100)
+
+
+class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
+    """Few or no tested frames may lie close to a reference frame of the same clip.
+
+    ## What it checks
+
+    `share` is the number of tested images at most `within` frames before or after a reference
+    image of the same clip divided by the number of tested images. `within[N]` says the same for
+    other distances, `same_clip` for any distance.
+
+    Clip and frame number are the groups `clip` and `frame` of `frame-pattern` in the file name,
+    or the image fields that `clip-field` and `frame-field` name; the distance is counted in
+    whatever they count, frames or milliseconds. An image without a frame number, where that group
+    of the pattern is optional or the field is missing, is a photo: two photos of one clip are the
+    same source, distance 0. `unparsed` counts the images, of both splits, whose clip or number
+    cannot be told, and tested images whose clip the reference holds only with pictures they
+    cannot be compared with, a photo with frames. They could hide a leak, so they fail the rule
+    unless `max-unparsed` allows them.
+
+    ## Why it matters
+
+    Video cut into frames and split at random puts neighbours into both splits. The model has
+    then seen the tested picture a fraction of a second earlier, and no picture hash need notice.
+
+    ## How to mend
+
+    Split by clip. Where one long clip has to serve both sides, cut it in two and leave out the
+    frames around the cut.
+    """
+
+    code: ClassVar[str] = "frame-distance"
+
+    within: Annotated[Count, Meta(description="Frames before or after that count as close.")]
+    max: Annotated[Share, Meta(description="Largest share of tested images.")] = 0.0
+    max_unparsed: Annotated[
+        Count, Meta(description="Images whose clip or frame cannot be told that are allowed.")
+    ] = 0
+    clip_field: (
+        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
+    ) = None
+    frame_field: (
+        Annotated[str, Meta(description="Image field that holds the frame number, e.g. frame_id.")]
+        | None
+    ) = None
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        clip_key(project, self.clip_field)
+        pattern = project.frame_pattern
+        if self.frame_field is None and (pattern is None or "frame" not in pattern.groupindex):
+            raise OptionError(
+                "cannot tell frame numbers: give [dataset] frame-pattern a group "
+                r"(?P<frame>\d+), or frame-field in this table"
+            )
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        project = inputs.project
+        key = FrameKey(clip_key(project, self.clip_field), project.frame_pattern, self.frame_field)
+        reference_name, tested_name = target.datasets
+        reference, tested = (inputs.frames(name, key) for name in target.datasets)
+        nearest = nearest_frames(tested, reference)
+        distance = nearest.distance
+        told = distance >= 0
+        n = len(distance)
+        close = told & (distance <= self.within)
+        # A leak is known to be one, whatever else the reference holds of the clip.
+        unknown = nearest.unknown & ~close
+        unparsed = len(reference.unparsed) + len(tested.unparsed) + int(unknown.sum())
+        steps = sorted({*_STEPS, self.within})
+        shares = [np.count_nonzero(told & (distance <= step)) / n for step in steps]
+        share = int(close.sum()) / n
+
+        def findings() -> Iterator[Finding]:
+            names = {name: inputs.dataset(name).images.file_name for name in target.datasets}
+            for name, frames in ((reference_name, reference), (tested_name, tested)):
+                for row in frames.unparsed:
+                    yield Finding(
+                        text="its clip or frame number cannot be told",
+                        dataset=name,
+                        image=str(names[name][row]),
+                    )
+            for row in np.flatnonzero(unknown):
+                kind = "frame numbers" if not tested.numbered[row] else "a frame number"
+                has = "with" if not tested.numbered[row] else "without"
+                yield Finding(
+                    text=f"{reference_name} holds its clip {tested.clip[row]} {has} {kind}",
+                    dataset=tested_name,
+                    image=str(names[tested_name][row]),
+                )
+            for row in sorted(np.flatnonzero(close), key=lambda row: int(distance[row])):
+                yield Finding(
+                    text=f"{_frames(int(distance[row]))} {reference_name}/"
+                    f"{names[reference_name][nearest.row[row]]} (clip {tested.clip[row]})",
+                    dataset=tested_name,
+                    image=str(names[tested_name][row]),
+                )
+
+        message = (
+            f"{close.sum()} of {n} {tested_name} images ({share:.1%}) are within ±{self.within} "
+            f"frames of a {reference_name} frame of the same clip; nearest "
+            + ", ".join(_histogram(distance[told], steps))
+        )
+        if unparsed:
+            message += f"; the clip or frame of {unparsed} images cannot be told"
+        return Outcome(
+            message=message if told.any() else message.split("; nearest")[0],
+            measurements=[
+                Measurement.at_most("share", share, self.max),
+                Measurement.at_most("unparsed", unparsed, self.max_unparsed),
+                *(
+                    Measurement.shown(f"within[{step}]", value)
+                    for step, value in zip(steps, shares, strict=True)
+                ),
+                Measurement.shown("same_clip", int(nearest.same_clip.sum()) / n),
+            ],
+            findings=findings(),
+            findings_total=unparsed + int(close.sum()),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="""
+            [dataset]
+            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
+            [rules.frame-distance]
+            between = ["train", "val"]
+            within = 6
+            """,
+        splits={"train": {"yard_1.jpg": [], "yard_2.jpg": []}, "val": {"yard_9.jpg": []}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="""
+            [dataset]
+            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
+            [rules.frame-distance]
+            between = ["train", "val"]
+            within = 6
+            """,
+        splits={"train": {"yard_1.jpg": [], "yard_2.jpg": []}, "val": {"yard_8.jpg": []}},
+    )
+
+
+def _frames(distance: int) -> str:
+    if distance == 0:
+        return "the same frame as"
+    return "1 frame from" if distance == 1 else f"{distance} frames from"
+
+
+def _histogram(distance: NDArray[np.int64], steps: list[int]) -> Iterator[str]:
+    """How many distances lie in each range, e.g. `0: 12, 1: 30, 3-5: 2, over 100: 7`."""
+    below = -1
+    for step in steps:
+        count = np.count_nonzero((distance > below) & (distance <= step))
+        if count:
+            yield f"{step if step == below + 1 else f'{below + 1}-{step}'}: {count}"
+        below = step
+    beyond = np.count_nonzero(distance > below)
+    if beyond:
+        yield f"over {below}: {beyond}"

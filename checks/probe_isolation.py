@@ -1,0 +1,181 @@
+"""The rule `probe-isolation`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, Literal
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Count, HashDistance
+from pytest_detgate.dataset.clips import Clips
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import (
+    Inputs,
+    OptionError,
+    Outcome,
+    Rule,
+    Target,
+    clip_key,
+    require_names,
+)
+from pytest_detgate.pictures.copies import copies_of
+
+
+class ProbeIsolation(Rule, frozen=True, kw_only=True):
+    """Probe pictures must be none that the model was trained on, nor of the same clips.
+
+    ## What it checks
+
+    Each picture of a probe against those of the split `from`: `exact` counts probe pictures with
+    the very bytes of one of them, `near` further ones whose 64-bit difference hash differs from
+    one in at most `distance` bits, `same_clip` those of a clip that the split holds too. `count`
+    is the number of probe pictures that any of this is true of.
+
+    The clip is the group `clip` of `frame-pattern` in the file name, or the image field that
+    `clip-field` names. `unparsed` counts the pictures, of probe and split, whose clip cannot be
+    told: they could hide a leak, so they fail the rule unless `max-unparsed` allows them, or
+    `clips = false` says that names tell no clips and only pictures are to be compared.
+
+    ## Why it matters
+
+    A probe asks what the model does on frames it was never shown. If it was taught on them, a
+    clean answer is learned by heart, and the next site gets the false alarms.
+
+    ## How to mend
+
+    Take the pictures that are named out of the training split, with the rest of their clip, or
+    out of the probe.
+    """
+
+    code: ClassVar[str] = "probe-isolation"
+
+    max: Annotated[Count, Meta(description="Largest number of probe pictures.")] = 0
+    # `from` is a word of Python's own.
+    from_: Annotated[str, Meta(description="Split that the model was trained on.")] = msgspec.field(
+        default="train", name="from"
+    )
+    probes: Annotated[tuple[str, ...], Meta(description="Omitted: every probe.")] | None = None
+    by: Annotated[
+        Literal["hash", "bytes"],
+        Meta(description='"bytes": pictures are compared by content alone, nothing is near.'),
+    ] = "hash"
+    distance: HashDistance = 4
+    clips: Annotated[bool, Meta(description="Whether clips are compared too.")] = True
+    max_unparsed: Annotated[
+        Count, Meta(description="Pictures whose clip cannot be told that are allowed.")
+    ] = 0
+    clip_field: (
+        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
+    ) = None
+
+    def validate(self, project: Project) -> None:
+        require_names("split", [self.from_], project.splits, "from")
+        require_names("probe", self.probes or (), project.probes, "probes")
+        if not (project.probes if self.probes is None else self.probes):
+            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+        if self.clips:
+            clip_key(project, self.clip_field, "; or clips = false to compare pictures only")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for probe in project.probes if self.probes is None else self.probes:
+            yield Target(label=probe, datasets=(probe, self.from_))
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        probe, split = target.datasets
+        hashed = self.by == "hash"
+        copies = copies_of(
+            inputs.pictures(probe, hashed=hashed),
+            inputs.pictures(split, hashed=hashed),
+            self.distance if hashed else None,
+        )
+        n = len(copies.row)
+        clips = self._clips(target, inputs)
+        shared = _shared(*clips) if clips else np.zeros(n, dtype=np.bool_)
+        unparsed = sum(len(told.unparsed) for told in clips)
+        near = copies.found & ~copies.exact
+        leaked = copies.found | shared
+        file_name = inputs.dataset(probe).images.file_name
+        listed = inputs.dataset(split).images.file_name
+
+        def findings() -> Iterator[Finding]:
+            for name, told in zip(target.datasets, clips, strict=bool(clips)):
+                names = inputs.dataset(name).images.file_name
+                for row in told.unparsed:
+                    yield Finding(
+                        text="its clip cannot be told", dataset=name, image=str(names[row])
+                    )
+            rows = np.flatnonzero(leaked)
+            worst_first = np.lexsort((rows, ~near[rows], ~copies.exact[rows]))
+            for row in rows[worst_first]:
+                reasons = []
+                if copies.found[row]:
+                    reasons.append(copies.words(row, split, str(listed[copies.row[row]])))
+                if shared[row]:
+                    reasons.append(f"{split} holds its clip {clips[0].clip[row]}")
+                yield Finding(text="; ".join(reasons), dataset=probe, image=str(file_name[row]))
+
+        counts = {
+            "exact": int(copies.exact.sum()),
+            "near": int(near.sum()),
+            "same_clip": int(shared.sum()),
+        }
+        message = f"{leaked.sum()} of {n} pictures of {probe} are known from {split}"
+        if leaked.any():
+            words = {"exact": "byte for byte", "near": "nearly", "same_clip": "by their clip"}
+            told = [f"{counts[name]} {words[name]}" for name in counts if counts[name]]
+            message += f": {', '.join(told)}"
+        if unparsed:
+            message += f"; the clip of {unparsed} pictures cannot be told"
+        compared = ["exact", *(["near"] if hashed else []), *(["same_clip"] if self.clips else [])]
+        return Outcome(
+            message=message,
+            measurements=[
+                Measurement.at_most("count", int(leaked.sum()), self.max),
+                *(
+                    [Measurement.at_most("unparsed", unparsed, self.max_unparsed)]
+                    if self.clips
+                    else []
+                ),
+                *(Measurement.shown(name, counts[name]) for name in compared),
+            ],
+            findings=findings(),
+            findings_total=unparsed + int(leaked.sum()),
+        )
+
+    def _clips(self, target: Target, inputs: Inputs) -> tuple[Clips, ...]:
+        """The clips of probe and split; nothing where they are not to be compared."""
+        if not self.clips:
+            return ()
+        key = clip_key(inputs.project, self.clip_field)
+        return tuple(inputs.clips(name, key) for name in target.datasets)
+
+    passing: ClassVar[Example] = Example(
+        config="""
+            [dataset]
+            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
+            [rules.probe-isolation]
+            """,
+        splits={"train": {"yard_1.jpg": [], "yard_2.jpg": []}},
+        probes={"youtube": {"tube_1.jpg": []}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="""
+            [dataset]
+            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
+            [rules.probe-isolation]
+            """,
+        splits={"train": {"yard_1.jpg": [], "yard_2.jpg": []}},
+        probes={"youtube": {"tube_1.jpg": [], "yard_3.jpg": []}},
+    )
+
+
+def _shared(probe: Clips, split: Clips) -> NDArray[np.bool_]:
+    """(probe images,) whether the split holds the clip."""
+    known = set(split.clip.tolist()) - {None}
+    return np.array([clip in known for clip in probe.clip.tolist()], dtype=np.bool_)

@@ -1,0 +1,1 @@
+"""Whether two splits look like one population: features, their distance, and chance."""

@@ -1,0 +1,149 @@
+"""What tells the pictures of a split or probe apart, computed once for each content."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
+
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.detector.digests import file_digests
+from pytest_detgate.detector.protocol import UnreadableImage
+from pytest_detgate.detector.store import Store
+from pytest_detgate.errors import DataError
+from pytest_detgate.pictures.hashing import HASH_KIND, picture_hash
+from pytest_detgate.progress import Progress
+
+# Digested and then decoded: few enough to be still in the system's file cache. Also what a kill
+# costs at most.
+_AT_ONCE = 1000
+
+Key = tuple[str, int]
+"""SHA-256 of a picture's bytes, and its hash: 0 where none was asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureKeys:
+    """One row a picture, as in its image table: `digest` (n,) S32 is the SHA-256 of its bytes,
+    `hash` (n,) uint64 its perceptual hash, None where only bytes are compared."""
+
+    digest: NDArray[np.bytes_]
+    hash: NDArray[np.uint64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.digest)
+
+
+def picture_keys(
+    dataset: Dataset, store: Store, progress: Progress, *, hashed: bool
+) -> PictureKeys:
+    """Digest every picture and, where `hashed`, hash it; what the store knows is not done again.
+
+    Pictures that cannot be read raise one `DataError` with their number and the first of them.
+    """
+    n = len(dataset.images)
+    digest: NDArray[np.bytes_] = np.zeros(n, dtype="S32")
+    hashes = np.zeros(n, dtype=np.uint64)
+    unreadable: list[str] = []
+    label = f"{'hashing' if hashed else 'reading'} pictures of {dataset.name}"
+    with (
+        _one_process(store),
+        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        progress.task(label, n, "images") as advance,
+    ):
+        for start in range(0, n, _AT_ONCE):
+            rows = range(start, min(start + _AT_ONCE, n))
+            keys = _keys([dataset.image_path(row) for row in rows], store, pool, hashed=hashed)
+            for row, key in zip(rows, keys, strict=True):
+                if isinstance(key, UnreadableImage):
+                    unreadable.append(f"{dataset.images.file_name[row]}: {key.reason}")
+                else:
+                    digest[row] = bytes.fromhex(key[0])
+                    hashes[row] = key[1]
+            advance(len(rows))
+    if unreadable:
+        raise DataError(
+            f"{len(unreadable)} of {n} pictures of {dataset.name} cannot be read, first "
+            f"{unreadable[0]}"
+        )
+    return PictureKeys(digest, hashes if hashed else None)
+
+
+def _keys(
+    paths: Sequence[Path], store: Store, pool: ThreadPoolExecutor, *, hashed: bool
+) -> list[Key | UnreadableImage]:
+    digests = file_digests(paths, store)
+    if not hashed:
+        return [
+            answer if isinstance(answer, UnreadableImage) else (answer, 0)
+            for answer in map(digests.__getitem__, paths)
+        ]
+    known = dict(
+        store.picture_hashes(
+            HASH_KIND, {answer for answer in digests.values() if isinstance(answer, str)}
+        )
+    )
+    missing: dict[str, Path] = {}
+    for path, answer in digests.items():
+        if isinstance(answer, str) and answer not in known:
+            missing.setdefault(answer, path)
+    made = _hash_all(missing, pool)
+    fresh = [key for key in made.values() if not isinstance(key, UnreadableImage)]
+    store.keep_picture_hashes(HASH_KIND, fresh)
+
+    def key(path: Path) -> Key | UnreadableImage:
+        answer = digests[path]
+        if isinstance(answer, UnreadableImage):
+            return answer
+        return (answer, known[answer]) if answer in known else made[answer]
+
+    return [key(path) for path in paths]
+
+
+def _hash_all(
+    files: Mapping[str, Path], pool: ThreadPoolExecutor
+) -> dict[str, Key | UnreadableImage]:
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata and of large pictures; a project that makes errors of
+        # warnings would lose the picture over it.
+        warnings.simplefilter("ignore")
+        return dict(zip(files, pool.map(_hash_file, files.values()), strict=True))
+
+
+def _hash_file(path: Path) -> Key | UnreadableImage:
+    try:
+        content = path.read_bytes()
+        # Of the bytes that are decoded: the file may have changed since its digest was taken.
+        return hashlib.sha256(content).hexdigest(), picture_hash(content)
+    except UnidentifiedImageError:
+        return UnreadableImage("it is no picture of a format that Pillow knows")
+    except Exception as error:  # every decoder has errors of its own
+        reason = error.strerror if isinstance(error, OSError) else None
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        return UnreadableImage(reason or first_line or type(error).__name__)
+
+
+@contextlib.contextmanager
+def _one_process(store: Store) -> Iterator[None]:
+    """Let one process of those that share the store hash; the others then find its answers."""
+    from filelock import FileLock
+
+    lock = FileLock(store.path.with_name("pictures.lock"))
+    try:
+        store.path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except (OSError, NotImplementedError):
+        pass  # nowhere to put a lock, so nowhere to keep anything either
+    try:
+        yield
+    finally:
+        lock.release()

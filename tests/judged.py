@@ -1,0 +1,44 @@
+"""What a `detgate.toml` says of a project, without running pytest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.gate.detections import NoDetections
+from pytest_detgate.gate.inputs import GateInputs
+from pytest_detgate.gate.judge import judge
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import bind_rules
+
+
+def judged(folder: Path, config: str) -> dict[str, RuleResult]:
+    """Write `detgate.toml` into the folder and evaluate its items."""
+    path = folder / "detgate.toml"
+    path.write_text(config, encoding="utf-8")
+    project = Project(load_configuration(path), folder)
+    inputs = GateInputs(project, NoDetections())
+    return {
+        bound.item_name(target): judge(bound, target, inputs)
+        for bound in bind_rules(project)
+        for target in bound.targets
+    }
+
+
+def split_tables(**folders: Path | str) -> str:
+    """Tables of splits whose annotation files are NAME.json beside `detgate.toml`."""
+    return "".join(
+        f'[dataset.splits.{name}]\nannotations = "{name}.json"\nimages = "{images}"\n'
+        for name, images in folders.items()
+    )
+
+
+def measured(result: RuleResult) -> dict[str, float]:
+    """The values of a result by name."""
+    return {measurement.name: measurement.value for measurement in result.measurements}
+
+
+def told(result: RuleResult) -> list[str]:
+    """The findings of a result as lines, in their order."""
+    return [f"{finding.image}: {finding.text}" for finding in result.findings]
