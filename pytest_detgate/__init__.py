@@ -1,3 +1,90 @@
-"""pytest-detgate: a pytest gate for object-detection data sets and models."""
+"""pytest-detgate: a pytest gate for object-detection data sets and models.
+
+What a project's own rules and tests need is here, and is imported when it is first asked for:
+this package loads in every pytest run of the environment.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_detgate.dataset.tables import (
+        UNLISTED,
+        BoxTable,
+        Dataset,
+        DetectionTable,
+        ImageTable,
+    )
+    from pytest_detgate.errors import DetgateError
+    from pytest_detgate.findings import Finding, Measurement
+    from pytest_detgate.gate.rule import (
+        Inputs,
+        OptionError,
+        Outcome,
+        ProbeRule,
+        Rule,
+        ScoreRule,
+        SplitPairRule,
+        SplitRule,
+        Target,
+    )
+    from pytest_detgate.plugin.recording import Record
+    from pytest_detgate.scoring.score_card import ScoreCard
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "UNLISTED",
+    "BoxTable",
+    "Dataset",
+    "DetectionTable",
+    "DetgateError",
+    "Finding",
+    "ImageTable",
+    "Inputs",
+    "Measurement",
+    "OptionError",
+    "Outcome",
+    "ProbeRule",
+    "Record",
+    "Rule",
+    "ScoreCard",
+    "ScoreRule",
+    "SplitPairRule",
+    "SplitRule",
+    "Target",
+]
+
+_MODULES = {
+    "dataset.tables": ("UNLISTED", "BoxTable", "Dataset", "DetectionTable", "ImageTable"),
+    "errors": ("DetgateError",),
+    "findings": ("Finding", "Measurement"),
+    "gate.rule": (
+        "Inputs",
+        "OptionError",
+        "Outcome",
+        "ProbeRule",
+        "Rule",
+        "ScoreRule",
+        "SplitPairRule",
+        "SplitRule",
+        "Target",
+    ),
+    "plugin.recording": ("Record",),
+    "scoring.score_card": ("ScoreCard",),
+}
+_HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+
+
+if not TYPE_CHECKING:  # a type checker that saw it would accept every misspelt name
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

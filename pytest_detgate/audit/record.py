@@ -15,6 +15,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement, Verdict
 
 FORMAT = 1
+FINDINGS_CAP = 200
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,15 +9,13 @@ import time
 import traceback
 from collections.abc import Sequence
 
-from pytest_detgate.audit.record import RuleResult, sendable
+from pytest_detgate.audit.record import FINDINGS_CAP, RuleResult, sendable
 from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Verdict
 from pytest_detgate.gate.registry import BoundRule
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.rule_page import rule_page
-
-FINDINGS_CAP = 200
 
 
 def judge(

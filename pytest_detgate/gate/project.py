@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.schema import ConfigTable
+from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -83,7 +84,9 @@ class Project:
         from pytest_detgate.dataset.coco import read_coco
         from pytest_detgate.dataset.folder import read_folder
 
-        table = self.tables.dataset.splits.get(name) or self.tables.probes[name]
+        table = self.tables.dataset.splits.get(name) or self.tables.probes.get(name)
+        if table is None:
+            raise DataError(unknown("split or probe", name, (*self.splits, *self.probes)))
         images = self.configuration.locate(table.images)
         if table.annotations is None:
             return read_folder(images, name)

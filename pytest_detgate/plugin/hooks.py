@@ -11,6 +11,7 @@ import pytest
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.plugin.collection import MARKERS, DetgateFile, RuleItem, wanted_detections
 from pytest_detgate.plugin.options import add_options, resolve_options
+from pytest_detgate.plugin.recording import RECORD, announce, recorded_result
 from pytest_detgate.plugin.state import SESSION
 
 pytest_plugins = ["pytest_detgate.fixtures.gate"]
@@ -51,19 +52,36 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DetgateFil
     return DetgateFile.from_parent(parent, path=file_path)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     gate = session.config.stash.get(SESSION, None)
     if gate is not None:
         gate.wanted = wanted_detections(session.items)
+        announce(gate.folders.run, session.items)
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
+    result = yield
+    record = item.stash.get(RECORD, None)
+    if record is not None:
+        record.hold()
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if isinstance(item, RuleItem) and call.when == "call" and item.result is not None:
+    gate = item.config.stash.get(SESSION, None)
+    if gate is None or not gate.options.asked or call.when != "call":
+        return report
+    result = item.result if isinstance(item, RuleItem) else None
+    if RECORD in item.stash:
+        result = recorded_result(item, call, report)
+    if result is not None:
         from pytest_detgate.plugin.sending import attach_result
 
-        attach_result(report, item.result, item.gate)
+        attach_result(report, result, gate)
     return report

@@ -14,6 +14,7 @@ import pytest
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, decode_message
+from pytest_detgate.plugin.recording import announced
 
 if TYPE_CHECKING:
     from pytest_detgate.audit.record import ModelRecord, Report, RuleResult
@@ -41,6 +42,8 @@ class Reporter:
 
     def __init__(self, session: GateSession) -> None:
         self._session = session
+        file = os.path.relpath(session.options.config, session.project.root)
+        self._prefix = file.replace(os.sep, "/") + "::"
         self._started = datetime.datetime.now(datetime.timezone.utc)
         self._clock = time.perf_counter()
         self._promised: dict[str, None] = {}
@@ -51,11 +54,14 @@ class Reporter:
         self._problem: str | None = None
 
     def promise(self, node_ids: Iterable[str]) -> None:
-        """Expect a verdict for these items."""
-        file = os.path.relpath(self._session.options.config, self._session.project.root)
-        prefix = file.replace(os.sep, "/") + "::"
+        """Expect a verdict for those of these items that give one: rules, and tests that record."""
+        recording = announced(self._session.folders.run)
         self._promised.update(
-            dict.fromkeys(node_id for node_id in node_ids if node_id.startswith(prefix))
+            dict.fromkeys(
+                node_id
+                for node_id in node_ids
+                if node_id.startswith(self._prefix) or node_id in recording
+            )
         )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -65,11 +71,12 @@ class Reporter:
         text = getattr(report, ATTRIBUTE, None)
         if text is not None:
             message = decode_message(text)
+            self._promised.setdefault(report.nodeid)
             self._results[report.nodeid] = message.result
             if message.facts is not None:
                 self._facts.append(message.facts)
-        elif report.failed and report.nodeid in self._promised:
-            self._lost[report.nodeid] = report.longreprtext.strip().splitlines()[-1]
+        elif not report.passed and report.nodeid in self._promised:
+            self._lost[report.nodeid] = _reason(report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -138,11 +145,11 @@ class Reporter:
 
         if node_id in self._results:
             return self._results[node_id]
-        item = node_id.split("::", 1)[1]
+        item = node_id.removeprefix(self._prefix)
         reason = self._lost.get(node_id, "the run ended before this item was reached")
         return RuleResult(
             id=item,
-            code=item.split("[")[0].split(".")[0],
+            code=item.split("[")[0].split("::")[-1].split(".")[0],
             verdict="not-evaluated",
             message=reason,
         )
@@ -154,6 +161,13 @@ def run_verdict(verdicts: Iterable[Verdict]) -> Verdict:
     if found & {"failed", "not-evaluated"}:
         return "failed"
     return "passed"
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Why an item that failed or was skipped sent no result."""
+    if isinstance(report.longrepr, tuple):
+        return f"skipped: {report.longrepr[2].removeprefix('Skipped: ')}"
+    return (report.longreprtext.strip().splitlines() or ["no reason was given"])[-1]
 
 
 def _model_of(facts: list[Facts]) -> ModelRecord | None:

@@ -30,12 +30,13 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, page: Path)
     blocked = report.verdict == "failed"
     word = "BLOCKED" if blocked else "PASSED"
     terminal.write_sep("=", f"detgate: {word}", red=blocked, green=not blocked, bold=True)
-    name_width = max(len(rule.id) for rule in report.rules)
     width = terminal._tw.fullwidth
+    name_width = min(max(len(rule.id) for rule in report.rules), max(width // 2, 36))
     for rule in sorted(report.rules, key=lambda rule: _ORDER.index(rule.verdict)):
         terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
         room = max(width - 14 - name_width - 2, 24)
-        terminal.write_line(f"{rule.id:<{name_width}}  {_cut(summary_text(rule), room)}".rstrip())
+        name = _cut_start(rule.id, name_width)
+        terminal.write_line(f"{name:<{name_width}}  {_cut(summary_text(rule), room)}".rstrip())
     counts = Counter(rule.verdict for rule in report.rules)
     counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict])
     terminal.write_line(f"{counted}; page: {_short(page)}")
@@ -44,6 +45,11 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, page: Path)
 def _cut(text: str, width: int) -> str:
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 3] + "..."
+
+
+def _cut_start(text: str, width: int) -> str:
+    """The end of a node id is what tells it from its neighbours."""
+    return text if len(text) <= width else "..." + text[3 - width :]
 
 
 def _short(path: Path) -> str:

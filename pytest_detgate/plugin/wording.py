@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.audit.words import limit_words, value_and_limit
@@ -26,12 +27,18 @@ def failure_text(result: RuleResult, rule: type[Rule]) -> str:
         for measured in result.measurements
         if measured.limit is not None
     ]
-    for finding in result.findings[:EXAMPLES]:
-        lines.append(f"  - {finding_text(finding)}")
-    more = result.findings_total - EXAMPLES
-    if more > 0:
-        lines.append(f"  - and {more} more, on the page and in report.json")
+    lines += _examples(result.findings, result.findings_total)
     lines.append(f"What to try: {how_to_mend(rule)}")
+    return "\n".join(_wrap(line) for line in lines)
+
+
+def broken_limits_text(
+    message: str, broken: Sequence[Measurement], findings: Sequence[Finding]
+) -> str:
+    """What a test that was written by hand measured beyond its limits, and the worst examples."""
+    lines = [message] if message else []
+    lines += [f"{held_against_limit(measured)}{_mark(measured)}" for measured in broken]
+    lines += _examples(findings, len(findings))
     return "\n".join(_wrap(line) for line in lines)
 
 
@@ -70,6 +77,13 @@ def _mark(measured: Measurement) -> str:
     if measured.passed:
         return ""
     return "   <- over the limit" if measured.relation == "<=" else "   <- below the limit"
+
+
+def _examples(findings: Sequence[Finding], total: int) -> list[str]:
+    lines = [f"  - {finding_text(finding)}" for finding in findings[:EXAMPLES]]
+    if total > EXAMPLES:
+        lines.append(f"  - and {total - EXAMPLES} more, on the page and in report.json")
+    return lines
 
 
 def _wrap(line: str) -> str:
