@@ -24,6 +24,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     `findings` is capped, `findings_total` is not.
     `waiver` says who accepted the failure, why and until when.
     `about` is the rule in one line, for a reader who meets it here for the first time.
+    `findings_files` are COCO files with all findings on images, relative to the report's folder.
     """
 
     id: str
@@ -36,6 +37,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     waiver: str | None = None
     about: str = ""
+    findings_files: list[str] = []
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):

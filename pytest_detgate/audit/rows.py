@@ -17,6 +17,7 @@ from pytest_detgate.findings import Finding, Measurement, Verdict
 FINDINGS = 100
 # A longer table of findings starts closed.
 OPEN_FINDINGS = 12
+_FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
 # Values without a limit beyond these start closed: some rules measure every class.
 OPEN_VALUES = 6
 
@@ -76,6 +77,7 @@ class Evidence:
     columns: frozenset[str]
     caption: str
     open: bool
+    files: list[str]
 
 
 def row_of(rule: RuleResult, name: str) -> Row:
@@ -109,6 +111,8 @@ def evidence_of(rule: RuleResult, row: Row, folders: PictureFolders, budget: Bud
         columns=_columns(findings),
         caption=_caption(len(findings), len(rule.findings), rule.findings_total),
         open=len(findings) <= OPEN_FINDINGS,
+        # Whoever wrote the record wrote these names: nothing but a file of ours becomes a link.
+        files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
     )
 
 

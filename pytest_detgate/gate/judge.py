@@ -4,29 +4,35 @@
 from __future__ import annotations
 
 import datetime
-import itertools
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from pytest_detgate.audit.record import FINDINGS_CAP, RuleResult, sendable
 from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.findings import Verdict
+from pytest_detgate.findings import Finding, Verdict
 from pytest_detgate.gate.registry import BoundRule
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.rule_page import rule_page
 
 
 def judge(
-    bound: BoundRule, target: Target, inputs: Inputs, waivers: Sequence[WaiverTable] = ()
+    bound: BoundRule,
+    target: Target,
+    inputs: Inputs,
+    waivers: Sequence[WaiverTable] = (),
+    keep: Callable[[Finding], None] | None = None,
 ) -> RuleResult:
-    """Evaluate one item; never raises for anything the rule, its data or its model did."""
+    """Evaluate one item; never raises for anything the rule, its data or its model did.
+
+    The result has the first findings only; `keep` is called with each of them all.
+    """
     started = time.perf_counter()
     item = bound.item_name(target)
     try:
         outcome = bound.rule.check(target, inputs)
-        findings = list(itertools.islice(outcome.findings, FINDINGS_CAP))
+        findings = _first(outcome.findings, keep)
         failed = _failed(outcome)
     except DetgateError as error:
         return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started)
@@ -63,6 +69,18 @@ def judge(
         about=rule_page(type(bound.rule)).summary,
     )
     return sendable(result)
+
+
+def _first(findings: Iterable[Finding], keep: Callable[[Finding], None] | None) -> list[Finding]:
+    first: list[Finding] = []
+    for finding in findings:
+        if len(first) < FINDINGS_CAP:
+            first.append(finding)
+        elif keep is None:
+            break
+        if keep is not None:
+            keep(finding)
+    return first
 
 
 def _failed(outcome: Outcome) -> bool:

@@ -13,6 +13,7 @@ from pytest_detgate.plugin.state import SESSION, GateSession
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
 
+    from pytest_detgate.audit.mending import FindingsOnImages
     from pytest_detgate.audit.record import RuleResult
     from pytest_detgate.gate.registry import BoundRule
     from pytest_detgate.gate.rule import Target
@@ -56,6 +57,7 @@ class RuleItem(pytest.Item):
         self.bound = bound
         self.target = target
         self.result: RuleResult | None = None
+        self.findings: FindingsOnImages | None = None
         self.add_marker("detgate")
         family = "model" if target.detections else bound.rule.family
         self.add_marker(f"detgate_{family}")
@@ -65,10 +67,13 @@ class RuleItem(pytest.Item):
         return self.config.stash[SESSION]
 
     def runtest(self) -> None:
+        from pytest_detgate.audit.mending import FindingsOnImages
         from pytest_detgate.gate.judge import judge
 
         gate = self.gate
-        self.result = judge(self.bound, self.target, gate.inputs, gate.project.tables.waivers)
+        self.findings = FindingsOnImages(self.target.datasets)
+        waivers = gate.project.tables.waivers
+        self.result = judge(self.bound, self.target, gate.inputs, waivers, self.findings.add)
         if self.result.verdict in ("failed", "not-evaluated"):
             raise GateFailedError(self.result)
 

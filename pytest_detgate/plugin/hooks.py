@@ -77,11 +77,14 @@ def pytest_runtest_makereport(
     gate = item.config.stash.get(SESSION, None)
     if gate is None or not gate.options.asked or call.when != "call":
         return report
-    result = item.result if isinstance(item, RuleItem) else None
-    if RECORD in item.stash:
-        result = recorded_result(item, call, report)
-    if result is not None:
+    if isinstance(item, RuleItem):
+        result, findings = item.result, item.findings
+    elif RECORD in item.stash:
+        result, findings = recorded_result(item, call, report), item.stash[RECORD].on_images()
+    else:
+        return report
+    if result is not None and findings is not None:
         from pytest_detgate.plugin.sending import attach_result
 
-        attach_result(report, result, gate)
+        attach_result(report, result, findings, gate)
     return report

@@ -14,6 +14,7 @@ import pytest
 from pytest_detgate.errors import DetgateError
 
 if TYPE_CHECKING:
+    from pytest_detgate.audit.mending import FindingsOnImages
     from pytest_detgate.audit.record import RuleResult
     from pytest_detgate.findings import Finding, Measurement, Verdict
 
@@ -69,6 +70,15 @@ class Record:
     def say(self, message: str) -> None:
         """Set the sentence that the record has for this test."""
         self.message = message
+
+    def on_images(self) -> FindingsOnImages:
+        """The findings that lie on images."""
+        from pytest_detgate.audit.mending import FindingsOnImages
+
+        findings = FindingsOnImages()
+        for finding in self.findings:
+            findings.add(finding)
+        return findings
 
     @property
     def broken(self) -> list[Measurement]:

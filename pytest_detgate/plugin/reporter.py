@@ -82,6 +82,7 @@ class Reporter:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if session.config.option.collectonly or not self._promised:
             return
+        from pytest_detgate.audit.findings_folder import publish
         from pytest_detgate.audit.page import write_page
         from pytest_detgate.audit.record import write_report
 
@@ -90,7 +91,8 @@ class Reporter:
             folder.mkdir(parents=True, exist_ok=True)
             # A page of an earlier run must not stand beside a record that could not be written.
             (folder / "index.html").unlink(missing_ok=True)
-            self._report = self._build_report(session.config)
+            report = self._build_report(session.config)
+            self._report = publish(self._session.folders.run, folder, report)
             write_report(self._report, folder / "report.json")
             write_page(self._report, self._session.project.root, folder / "index.html")
             if self._report.verdict == "failed" and session.exitstatus == pytest.ExitCode.OK:

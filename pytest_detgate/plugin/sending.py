@@ -1,10 +1,17 @@
-"""The worker's side of the record: an item's result onto its test report."""
+"""The worker's side of the record: an item's result onto its test report, and its findings on
+images into a file, because there may be too many of them for a message."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from pytest_detgate.audit.findings_folder import put_aside
+from pytest_detgate.audit.mending import FindingsOnImages, mending_file
 from pytest_detgate.audit.record import RuleResult, encode
+from pytest_detgate.errors import DetgateError
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 
 if TYPE_CHECKING:
@@ -13,8 +20,12 @@ if TYPE_CHECKING:
     from pytest_detgate.plugin.state import GateSession
 
 
-def attach_result(report: pytest.TestReport, result: RuleResult, gate: GateSession) -> None:
-    """Put the result, and facts that are new, where the reporter finds them."""
+def attach_result(
+    report: pytest.TestReport, result: RuleResult, findings: FindingsOnImages, gate: GateSession
+) -> None:
+    """Put the result, its findings, and facts that are new, where the reporter finds them."""
+    if result.verdict != "not-evaluated":
+        result = _with_findings_aside(result, findings, gate)
     inputs = gate.inputs
     facts = Facts(
         dataset=inputs.dataset_record(),
@@ -27,3 +38,23 @@ def attach_result(report: pytest.TestReport, result: RuleResult, gate: GateSessi
     gate.sent = encoded
     message = ItemMessage(result=result, facts=facts if is_new else None)
     setattr(report, ATTRIBUTE, encode_message(message))
+
+
+def _with_findings_aside(
+    result: RuleResult, findings: FindingsOnImages, gate: GateSession
+) -> RuleResult:
+    files = {}
+    for name, found in findings.found.items():
+        # A test written by hand may name a data set that is none of the project's.
+        with contextlib.suppress(DetgateError):
+            files[name] = mending_file(gate.inputs.tables(name), found)
+    try:
+        put_aside(
+            gate.folders.run,
+            result.id,
+            {name: file for name, file in files.items() if file.images},
+        )
+    except OSError as error:
+        message = f"{result.message}; its findings could not be kept: {error}"
+        return msgspec.structs.replace(result, message=message)
+    return result

@@ -40,6 +40,11 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, page: Path)
     counts = Counter(rule.verdict for rule in report.rules)
     counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict])
     terminal.write_line(f"{counted}; page: {_short(page)}")
+    files = sum(len(rule.findings_files) for rule in report.rules)
+    if files:
+        folder = _short(page.with_name("findings"))
+        what = "1 file" if files == 1 else f"{files} files"
+        terminal.write_line(f"findings as COCO, to mend: {folder} ({what})")
 
 
 def _cut(text: str, width: int) -> str:

@@ -1,0 +1,109 @@
+"""The folder `findings` beside the record: one COCO file for each item and data set with findings
+on images.
+
+The process that evaluated an item writes its files aside, the one that writes the record puts
+them in place: only it knows the verdicts of the run, and no other may write into the report.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+from pytest_detgate.audit.files import write_whole
+from pytest_detgate.audit.mending import MendingFile
+from pytest_detgate.audit.record import Report, RuleResult, encode
+from pytest_detgate.audit.rows import fragment_names
+
+FOLDER = "findings"
+# Every file of ours begins so; a file that a person or a tool wrote there is left alone.
+_OURS = b'{"info":{"description":"pytest-detgate: findings of '
+_LONGEST = 120
+
+
+def put_aside(run: Path, item: str, files: Mapping[str, MendingFile]) -> None:
+    """Keep the files of one item, by data set, in the folder that the processes of a run share."""
+    for at, file in enumerate(files.values()):
+        write_whole(_aside(run, item) / f"{at}.json", encode(file))
+
+
+def publish(run: Path, folder: Path, report: Report) -> Report:
+    """Put the files of a run in place under the report's folder, and those of earlier runs away;
+    the report that comes back names them."""
+    target = folder / FOLDER
+    _remove_earlier(target)
+    names = fragment_names(rule.id[:_LONGEST] for rule in report.rules)
+    rules = [
+        msgspec.structs.replace(
+            rule, findings_files=list(_published(_aside(run, rule.id), target, name, rule, report))
+        )
+        for rule, name in zip(report.rules, names, strict=True)
+    ]
+    return msgspec.structs.replace(report, rules=rules)
+
+
+def _published(
+    aside: Path, target: Path, name: str, rule: RuleResult, report: Report
+) -> Iterator[str]:
+    parts = sorted(aside.glob("*.json"), key=lambda path: int(path.stem))
+    for path in parts:
+        file = msgspec.json.decode(path.read_bytes(), type=_Part)
+        dataset = file.info["dataset"]
+        suffix = "" if len(parts) == 1 else f"--{_plain(str(dataset))}"
+        info = {
+            "description": f"pytest-detgate: findings of {rule.id} on {dataset}",
+            "contributor": "pytest-detgate",
+            "version": report.versions.get("pytest-detgate", ""),
+            "date_created": report.started,
+            "rule": rule.id,
+            "verdict": rule.verdict,
+            "message": rule.message,
+            **_places(report, str(dataset)),
+            **file.info,
+        }
+        whole = MendingFile(
+            info=info,
+            images=file.images,
+            annotations=file.annotations,
+            categories=file.categories,
+        )
+        write_whole(target / f"{name}{suffix}.json", encode(whole))
+        yield f"{FOLDER}/{name}{suffix}.json"
+
+
+class _Part(msgspec.Struct):
+    """A file that was put aside; what only passes through is not decoded."""
+
+    info: dict[str, str | int]
+    images: msgspec.Raw
+    annotations: msgspec.Raw
+    categories: msgspec.Raw
+
+
+def _places(report: Report, name: str) -> dict[str, str]:
+    """Where the annotations and images of a data set lie, relative to the root directory."""
+    entry = report.dataset.splits.get(name) or report.dataset.probes.get(name)
+    if entry is None:
+        return {}
+    places = {"images_dir": entry.images_dir}
+    return places if entry.annotations is None else {"annotations": entry.annotations, **places}
+
+
+def _remove_earlier(folder: Path) -> None:
+    for path in folder.glob("*.json"):
+        with path.open("rb") as file:
+            if file.read(len(_OURS)) != _OURS:
+                continue
+        path.unlink()
+
+
+def _aside(run: Path, item: str) -> Path:
+    return run / FOLDER / hashlib.sha256(item.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-") or "other"
