@@ -20,7 +20,8 @@ class Example:
 
     `splits` and `probes` map names to images, images to boxes; `detections` likewise. `classes`
     are the categories of every file. All pictures are 100 × 100 pixels; each shows something of
-    its own, but for `copies`, which maps a picture to the one it is a copy of.
+    its own, but for `copies`, which maps a picture to the one it is a copy of. `needs` is a module
+    of an extra that the rule cannot be evaluated without.
     """
 
     config: str
@@ -29,3 +30,4 @@ class Example:
     probes: Mapping[str, Mapping[str, Sequence[Box]]] = field(default_factory=dict)
     detections: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
+    needs: str | None = None

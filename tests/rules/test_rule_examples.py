@@ -25,6 +25,8 @@ def verdicts(
     example: Example, folder: Path, coco_content: Any, result_content: Any, write_json: Any
 ) -> set[str]:
     """Write an example's files and evaluate its items."""
+    if example.needs is not None:
+        pytest.importorskip(example.needs, exc_type=ImportError)
     config = textwrap.dedent(example.config)
     files = {}
     datasets = {"dataset.splits": example.splits, "probes": example.probes}

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("errors", "progress", "boxes", "findings"),
     ("config", "dataset"),
-    ("scoring", "detector", "audit", "pictures", "drift"),
+    ("scoring", "detector", "audit", "pictures", "drift", "expectations"),
     ("gate",),
     ("checks",),
     ("plugin",),
@@ -77,3 +77,13 @@ def test_only_the_plugin_knows_pytest(folder: str) -> None:
     for path in SOURCES:
         if layer_of(module_of(path)) == folder:
             assert not {"pytest", "_pytest"} & {name.split(".")[0] for name in imports(path)}
+
+
+def test_only_one_package_knows_great_expectations() -> None:
+    users = {
+        layer_of(module_of(path))
+        for path in SOURCES
+        if {"great_expectations", "pandas"} & {name.split(".")[0] for name in imports(path)}
+    }
+
+    assert users == {"expectations"}

@@ -1,0 +1,181 @@
+"""The rule `expectations`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count
+from pytest_detgate.expectations.columns import (
+    ColumnTable,
+    TableName,
+    annotation_columns,
+    detection_columns,
+    image_columns,
+)
+from pytest_detgate.expectations.wanted import (
+    Wanted,
+    fields_to_read,
+    first_odd_number,
+    wanted_by_name,
+    wanted_in_suite,
+)
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, SplitRule, Target
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.engine import Answer
+
+ByName = Annotated[
+    dict[str, Any],
+    Meta(
+        extra_json_schema={
+            "properties": {"type": {"type": "string", "minLength": 1}},
+            "required": ["type"],
+        }
+    ),
+]
+
+
+class Expectations(SplitRule, frozen=True, kw_only=True):
+    """Expectations of Great Expectations must be met by the tables of a split.
+
+    ## What it checks
+
+    `count` is the number of expectations that are not met: those of `[[rules.expectations.expect]]`
+    and those of the saved `suite`. An entry has the `type` of any expectation
+    (`expect_column_values_to_be_between`, or `ExpectColumnValuesToBeBetween`), also of a class of
+    the project's own in a module named in `plugins`, and its arguments.
+
+    The table `images` has the columns `id`, `file_name`, `width`, `height`, `boxes`, and the
+    groups of `frame-pattern`, such as `clip` and `frame`; `annotations` has `id`, `image`,
+    `class`, `x`, `y`, `width`, `height`, `area`, `crowd`, `image_width`, `image_height`;
+    `detections` has `image`, `class`, `score`, `x`, `y`, `width`, `height`, `image_width`,
+    `image_height`. A further field of images or annotations is a column where an expectation
+    names it. An expectation that has no value to look at is not evaluated, and that fails.
+
+    It needs `pip install 'pytest-detgate[expectations]'`. Nothing is written or sent anywhere.
+
+    ## Why it matters
+
+    Some of what must hold of a data set is known to its project alone: sizes that a camera can
+    have, fields that labelling must fill in, classes that never stand on one frame.
+
+    ## How to mend
+
+    Look at the rows that are named. Mend the data, or the expectation, or allow a share of
+    exceptions with its `mostly`.
+    """
+
+    code: ClassVar[str] = "expectations"
+
+    table: Annotated[TableName, Meta(description="What the expectations are held against.")]
+    expect: Annotated[
+        tuple[ByName, ...], Meta(description="Expectations, each with a type and its arguments.")
+    ] = ()
+    suite: (
+        Annotated[str, Meta(description="JSON file of a suite that Great Expectations saved.")]
+        | None
+    ) = None
+    max: Annotated[Count, Meta(description="Expectations that need not be met.")] = 0
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        if not self.expect and self.suite is None:
+            raise OptionError(
+                "expects nothing; give a table [[rules.expectations.expect]] or suite"
+            )
+        for at, entry in enumerate(self.expect, start=1):
+            kind = entry.get("type")
+            if not isinstance(kind, str) or not kind:
+                raise OptionError(f"entry {at} needs a type, the name of an expectation", "expect")
+            odd = first_odd_number(entry)
+            if odd is not None:
+                raise OptionError(f"entry {at} ({kind}): {odd} is no limit", "expect")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for target in super().targets(project):
+            needed = target.datasets if self.table == "detections" else ()
+            yield Target(label=target.label, datasets=target.datasets, detections=needed)
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        # The module is imported here, and Great Expectations in it, because both take seconds.
+        from pytest_detgate.expectations.engine import Expectations as Engine
+        from pytest_detgate.expectations.engine import require_great_expectations
+
+        require_great_expectations()
+        wanted = self._wanted(inputs.project)
+        table = self._table(target.datasets[0], inputs, fields_to_read(wanted))
+        engine = Engine(table)
+        answers = [engine.answer(one) for one in wanted]
+        unmet = [answer for answer in answers if not answer.met]
+        return Outcome(
+            message=f"{len(unmet)} of {len(answers)} expectations on the {self.table} of "
+            f"{table.dataset} are not met",
+            measurements=[
+                Measurement.at_most("count", len(unmet), self.max),
+                Measurement.shown("expectations", len(answers)),
+                Measurement.shown("rows", len(table)),
+            ],
+            findings=chain(
+                (Finding(text=answer.sentence, dataset=table.dataset) for answer in unmet),
+                _by_row(unmet, table),
+            ),
+            findings_total=sum(1 + len(answer.rows) for answer in unmet),
+        )
+
+    def _wanted(self, project: Project) -> list[Wanted]:
+        wanted = wanted_by_name(self.expect)
+        if self.suite is not None:
+            path = project.configuration.locate(self.suite)
+            wanted += wanted_in_suite(path, self.suite)
+        return wanted
+
+    def _table(self, split: str, inputs: Inputs, fields: tuple[str, ...]) -> ColumnTable:
+        dataset = inputs.dataset(split)
+        if self.table == "images":
+            return image_columns(dataset, inputs.project.frame_pattern, fields)
+        if self.table == "annotations":
+            return annotation_columns(dataset, fields)
+        return detection_columns(dataset, inputs.detections(split))
+
+    passing: ClassVar[Example] = Example(
+        config="""
+            [rules.expectations]
+            table = "images"
+            [[rules.expectations.expect]]
+            type = "expect_column_values_to_be_between"
+            column = "width"
+            min_value = 64
+            [[rules.expectations.expect]]
+            type = "ExpectColumnValuesToMatchRegex"
+            column = "file_name"
+            regex = '^[a-z]+_\\d+\\.jpg$'
+            """,
+        splits={"train": {"yard_1.jpg": [], "yard_2.jpg": []}},
+        needs="great_expectations",
+    )
+    failing: ClassVar[Example] = Example(
+        config="""
+            [rules.expectations]
+            table = "annotations"
+            [[rules.expectations.expect]]
+            type = "expect_column_values_to_be_between"
+            column = "width"
+            min_value = 8
+            """,
+        splits={"train": {"yard_1.jpg": [("helmet_off", 10, 10, 3, 30)]}},
+        needs="great_expectations",
+    )
+
+
+def _by_row(unmet: list[Answer], table: ColumnTable) -> Iterator[Finding]:
+    for answer in unmet:
+        for row in answer.rows:
+            values = ", ".join(f"{name} {table.columns[name][row]}" for name in answer.columns)
+            yield table.finding(row, f"{values}: {answer.type}")

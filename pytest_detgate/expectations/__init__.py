@@ -1,0 +1,1 @@
+"""The one place that knows Great Expectations, which is imported only to evaluate a rule."""

@@ -1,0 +1,113 @@
+"""Which expectations a project asks for: by name in `detgate.toml`, or in a saved suite."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_detgate.dataset.coco import read_bytes
+from pytest_detgate.dataset.json_text import decode_json
+from pytest_detgate.errors import DataError
+
+COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
+# A suite that was saved carries them; they say how to run and show an expectation, not what it is.
+BOOKKEEPING = frozenset(
+    {"batch_id", "catch_exceptions", "id", "rendered_content", "result_format", "windows"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One expectation: where it was typed, its name and its arguments."""
+
+    place: str
+    type: str
+    arguments: Mapping[str, Any]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return columns_of(self.arguments, COLUMN_ARGUMENTS)
+
+
+class _SavedExpectation(msgspec.Struct):
+    # Suites saved before 1.0 say expectation_type.
+    type: str | None = None
+    expectation_type: str | None = None
+    kwargs: dict[str, Any] = {}
+    severity: str | None = None
+
+
+class _SavedSuite(msgspec.Struct):
+    expectations: list[_SavedExpectation]
+
+
+def wanted_by_name(entries: Sequence[Mapping[str, Any]]) -> list[Wanted]:
+    """The expectations that a rule's table lists; each entry has a `type`."""
+    return [
+        Wanted(
+            place=f"expect {at}",
+            type=entry["type"],
+            arguments={key: value for key, value in entry.items() if key != "type"},
+        )
+        for at, entry in enumerate(entries, start=1)
+    ]
+
+
+def wanted_in_suite(path: Path, name: str) -> list[Wanted]:
+    """The expectations of a suite that Great Expectations saved as JSON; `name` is the path as
+    it was typed. A file that is no such suite, or is empty, raises `DataError`."""
+    suite = decode_json(read_bytes(path), _SavedSuite, path)
+    if not suite.expectations:
+        raise DataError(f"{path}: a suite without expectations says yes without having looked")
+    wanted = []
+    for at, saved in enumerate(suite.expectations, start=1):
+        place = f"{name}: expectation {at}"
+        kind = saved.type or saved.expectation_type
+        if kind is None:
+            raise DataError(f"{place}: the key 'type' is missing; it takes text")
+        arguments = {key: saved.kwargs[key] for key in saved.kwargs if key not in BOOKKEEPING}
+        if saved.severity is not None:
+            arguments["severity"] = saved.severity
+        wanted.append(Wanted(place=place, type=kind, arguments=arguments))
+    return wanted
+
+
+def columns_of(arguments: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:
+    """The column names among some arguments, each once."""
+    names: dict[str, None] = {}
+    for key in keys:
+        value = arguments.get(key, ())
+        for name in (value,) if isinstance(value, str) else value:
+            names[str(name)] = None
+    return tuple(names)
+
+
+def fields_to_read(wanted: Iterable[Wanted]) -> tuple[str, ...]:
+    """Every name that may be a column: those that expectations are about, and the words of
+    their conditions on rows."""
+    names: dict[str, None] = {}
+    for one in wanted:
+        names |= dict.fromkeys(one.columns)
+        condition = one.arguments.get("row_condition")
+        if isinstance(condition, str):
+            names |= dict.fromkeys(re.findall(r"[^\W\d]\w*", condition))
+    return tuple(names)
+
+
+def first_odd_number(value: object) -> float | None:
+    """The first NaN or infinity in the arguments: neither is a limit that means something."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return value
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        found = (first_odd_number(entry) for entry in value)
+        return next((odd for odd in found if odd is not None), None)
+    return None
