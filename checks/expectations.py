@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
@@ -16,6 +16,8 @@ from pytest_detgate.expectations.columns import (
     detection_columns,
     image_columns,
 )
+from pytest_detgate.expectations.engine import Answer, answers
+from pytest_detgate.expectations.vocabulary import require_great_expectations
 from pytest_detgate.expectations.wanted import (
     Wanted,
     fields_to_read,
@@ -27,9 +29,6 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, SplitRule, Target
-
-if TYPE_CHECKING:
-    from pytest_detgate.expectations.engine import Answer
 
 ByName = Annotated[
     dict[str, Any],
@@ -104,22 +103,17 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             yield Target(label=target.label, datasets=target.datasets, detections=needed)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
-        # The module is imported here, and Great Expectations in it, because both take seconds.
-        from pytest_detgate.expectations.engine import Expectations as Engine
-        from pytest_detgate.expectations.engine import require_great_expectations
-
         require_great_expectations()
         wanted = self._wanted(inputs.project)
         table = self._table(target.datasets[0], inputs, fields_to_read(wanted))
-        engine = Engine(table)
-        answers = [engine.answer(one) for one in wanted]
-        unmet = [answer for answer in answers if not answer.met]
+        held = answers(table, wanted)
+        unmet = [answer for answer in held if not answer.met]
         return Outcome(
-            message=f"{len(unmet)} of {len(answers)} expectations on the {self.table} of "
+            message=f"{len(unmet)} of {len(held)} expectations on the {self.table} of "
             f"{table.dataset} are not met",
             measurements=[
                 Measurement.at_most("count", len(unmet), self.max),
-                Measurement.shown("expectations", len(answers)),
+                Measurement.shown("expectations", len(held)),
                 Measurement.shown("rows", len(table)),
             ],
             findings=chain(

@@ -1,29 +1,19 @@
-"""Great Expectations on a table in memory: nothing is written, shown or sent.
-
-Every expectation is validated alone, so that one that crashes is told by its own name.
-"""
+"""Great Expectations on a table in memory: nothing is written, shown or sent."""
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_detgate.config.wording import found, unknown
-from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.config.wording import unknown
+from pytest_detgate.errors import DataError
 from pytest_detgate.expectations.columns import ColumnTable
-from pytest_detgate.expectations.wanted import (
-    BOOKKEEPING,
-    COLUMN_ARGUMENTS,
-    Wanted,
-    columns_of,
-)
+from pytest_detgate.expectations.vocabulary import Asked, Vocabulary, quiet
+from pytest_detgate.expectations.wanted import Wanted
 
-# What every expectation takes beside what makes it this one.
-_COMMON = frozenset({"description", "meta", "notes", "severity"})
-INSTALL = "pip install 'pytest-detgate[expectations]'"
+_TAG = "detgate"
+_NO_NULLS = "expect_column_values_to_not_be_null"
 # Rows are told by their number; the values in them are looked up in the table itself.
 _RESULT_FORMAT = {
     "result_format": "COMPLETE",
@@ -45,100 +35,57 @@ class Answer:
     sentence: str
 
 
-class Expectations:
-    """A table that expectations can be held against."""
+def answers(table: ColumnTable, wanted: Sequence[Wanted]) -> list[Answer]:
+    """Hold expectations against a table, an answer for each.
 
-    def __init__(self, table: ColumnTable) -> None:
-        self._table = table
-        with _quiet():
-            self._kinds = _kinds()
-            self._batch = _batch(table)
+    What one of them cannot be asked raises `DataError`: an unknown name, argument or column, no
+    value to look at, or a crash inside.
+    """
+    vocabulary = Vocabulary()
+    asked = [vocabulary.asked(one) for one in wanted]
+    for one in asked:
+        _require_columns(one, table)
+    with quiet():
+        built = [one.built({_TAG: at}) for at, one in enumerate(asked)]
+        batch = _batch(table)
+        _require_values(batch, vocabulary, asked)
+        results = _validated(batch, built, [one.wanted for one in asked])
+    return [_answer(one, result) for one, result in zip(asked, results, strict=True)]
 
-    def answer(self, wanted: Wanted) -> Answer:
-        """Hold one expectation against the table. Whatever it cannot be asked raises `DataError`:
-        an unknown name, argument or column, no value to look at, or a crash inside."""
-        kind = self._kind(wanted)
-        columns = columns_of(
-            wanted.arguments, (key for key in COLUMN_ARGUMENTS if key in kind.domain_keys)
-        )
-        for column in columns:
-            self._require_column(wanted, column)
-        with _quiet():
-            expectation = _built(kind, wanted)
-            if "null" not in kind.expectation_type:
-                for column in columns:
-                    self._require_values(wanted, column)
-            result = self._validated(expectation, wanted)
-        return _answer(kind.expectation_type, columns, wanted, result)
 
-    def _kind(self, wanted: Wanted) -> Any:
-        if wanted.type not in self._kinds:
-            # The other spelling of a name is always near, and would only repeat it.
-            snake = "_" in wanted.type
-            known = [name for name in self._kinds if ("_" in name) == snake]
+def _require_columns(asked: Asked, table: ColumnTable) -> None:
+    for column in asked.columns:
+        if column not in table.columns:
+            what = f"column of {table.dataset}'s {table.name}"
             raise DataError(
-                f"{wanted.place}: there is no expectation {wanted.type!r}"
-                f"{nearest(wanted.type, known)}"
-            )
-        return self._kinds[wanted.type]
-
-    def _require_column(self, wanted: Wanted, column: str) -> None:
-        if column not in self._table.columns:
-            what = f"column of {self._table.dataset}'s {self._table.name}"
-            raise DataError(
-                f"{_said(wanted)}: {unknown(what, column, self._table.possible_columns())}"
+                f"{asked.wanted.said}: {unknown(what, column, table.possible_columns())}"
             )
 
-    def _require_values(self, wanted: Wanted, column: str) -> None:
-        """An expectation on no value at all would be met without anything having been seen."""
-        condition = {
-            key: wanted.arguments[key]
-            for key in ("row_condition", "condition_parser")
-            if key in wanted.arguments
-        }
-        kind = self._kinds["expect_column_values_to_not_be_null"]
-        result = self._validated(kind(column=column, mostly=0, **condition), wanted).result
-        if result["element_count"] == 0:
-            rows = "no row meets row_condition" if condition else "there are no rows"
-            raise DataError(f"{_said(wanted)}: {rows}, so nothing could be looked at")
-        if result["element_count"] == result["unexpected_count"]:
+
+def _require_values(batch: Any, vocabulary: Vocabulary, asked: Sequence[Asked]) -> None:
+    """An expectation on no value at all would be met without anything having been seen."""
+    looked_at: dict[tuple[str, str], tuple[Asked, str]] = {}
+    for one in asked:
+        if "null" not in one.kind.expectation_type:
+            for column in one.columns:
+                looked_at.setdefault((column, repr(one.condition)), (one, column))
+    pairs = list(looked_at.values())
+    kind = vocabulary.kinds[_NO_NULLS]
+    built = [
+        kind(column=column, mostly=0, meta={_TAG: at}, **one.condition)
+        for at, (one, column) in enumerate(pairs)
+    ]
+    results = _validated(batch, built, [one.wanted for one, _ in pairs])
+    for (one, column), result in zip(pairs, results, strict=True):
+        rows, nulls = result.result["element_count"], result.result["unexpected_count"]
+        if rows == 0:
+            none = "no row meets row_condition" if one.condition else "there are no rows"
+            raise DataError(f"{one.wanted.said}: {none}, so nothing could be looked at")
+        if rows == nulls:
             raise DataError(
-                f"{_said(wanted)}: no row has a value of {column!r}, so nothing could be looked at"
+                f"{one.wanted.said}: no row has a value of {column!r}, "
+                "so nothing could be looked at"
             )
-
-    def _validated(self, expectation: Any, wanted: Wanted) -> Any:
-        try:
-            result = self._batch.validate(expectation, result_format=_RESULT_FORMAT)
-        except Exception as error:
-            said = " ".join(str(error).split())
-            raise _crashed(wanted, f"{type(error).__name__}: {said}") from None
-        reason = _exception_in(result.exception_info)
-        if reason is not None:
-            raise _crashed(wanted, reason)
-        if result.success is None:
-            raise _crashed(wanted, "it did not say whether it is met")
-        return result
-
-
-def require_great_expectations() -> None:
-    """Raise `DataError` with what to install unless Great Expectations can be imported."""
-    try:
-        with _quiet():
-            import great_expectations
-            import pandas
-    except ImportError as error:
-        raise DataError(f"Great Expectations cannot be imported ({error}); {INSTALL}") from None
-    del great_expectations, pandas
-
-
-def _kinds() -> dict[str, Any]:
-    """Every expectation class under both spellings of its name."""
-    import great_expectations.expectations.core  # noqa: F401  importing them registers them
-    from great_expectations.expectations import registry
-
-    names = sorted(registry.list_registered_expectation_implementations())
-    kinds = {name: registry.get_expectation_impl(name) for name in names}
-    return {**kinds, **{kind.__name__: kind for kind in kinds.values()}}
 
 
 def _batch(table: ColumnTable) -> Any:
@@ -155,55 +102,51 @@ def _batch(table: ColumnTable) -> Any:
     context.variables.progress_bars = {"globally": False}
     # Frozen columns are copied: an expectation of the project's own may change what it is given.
     frame = pandas.DataFrame({name: column.copy() for name, column in table.columns.items()})
-    asset = context.data_sources.add_pandas("detgate").add_dataframe_asset(table.name)
+    asset = context.data_sources.add_pandas(_TAG).add_dataframe_asset(table.name)
     whole = asset.add_batch_definition_whole_dataframe("whole")
     return whole.get_batch({"dataframe": frame})
 
 
-def _built(kind: Any, wanted: Wanted) -> Any:
-    arguments = _arguments(kind)
-    for name in wanted.arguments:
-        if name not in arguments:
-            raise DataError(f"{_said(wanted)}: {unknown('argument', name, arguments)}")
+def _validated(batch: Any, built: Sequence[Any], wanted: Sequence[Wanted]) -> list[Any]:
+    """The result of each expectation. They are validated together, because each call makes a
+    digest of the whole table; one by one only where that fails, to tell which of them it is."""
+    from great_expectations import ExpectationSuite
+
+    if not built:
+        return []
     try:
-        return kind(**wanted.arguments)
+        suite = ExpectationSuite(name=_TAG, expectations=list(built))
+        results = batch.validate(suite, result_format=_RESULT_FORMAT).results
     except Exception as error:
-        raise DataError(f"{_said(wanted)}: {_why(error)}") from None
+        if len(built) == 1:
+            said = " ".join(str(error).split())
+            raise _crashed(wanted[0], f"{type(error).__name__}: {said}") from None
+        return [
+            result
+            for expectation, one in zip(built, wanted, strict=True)
+            for result in _validated(batch, [expectation], [one])
+        ]
+    # They come in an order of their own.
+    results = sorted(results, key=lambda result: int(result.expectation_config.meta[_TAG]))
+    for result, one in zip(results, wanted, strict=True):
+        reason = _exception_in(result.exception_info or {})
+        if reason is None and result.success is None:
+            reason = "it did not say whether it is met"
+        if reason is not None:
+            raise _crashed(one, reason)
+    return results
 
 
-def _arguments(kind: Any) -> list[str]:
-    fields = getattr(kind, "model_fields", None) or kind.__fields__
-    own = [name for name in fields if name not in BOOKKEEPING]
-    return sorted(own, key=_COMMON.__contains__)
-
-
-def _why(error: Exception) -> str:
-    """The first thing that pydantic has against the arguments, on one line."""
-    errors = getattr(error, "errors", None)
-    if not callable(errors):
-        return f"{type(error).__name__}: {error}"
-    first = errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part != "__root__")
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
-
-
-def _answer(kind: str, columns: tuple[str, ...], wanted: Wanted, result: Any) -> Answer:
+def _answer(asked: Asked, result: Any) -> Answer:
     met = bool(result.success)
     rows = result.result.get("unexpected_index_list") or ()
     return Answer(
-        type=kind,
-        columns=columns,
+        type=asked.kind.expectation_type,
+        columns=asked.columns,
         met=met,
         rows=() if met else rows,
-        sentence=f"{_called(kind, wanted.arguments)}: {_found(result.result)}",
+        sentence=f"{asked.call}: {_found(result.result)}",
     )
-
-
-def _called(kind: str, arguments: Mapping[str, Any]) -> str:
-    """The expectation as a call, after its description where it has one."""
-    own = {key: value for key, value in arguments.items() if key not in _COMMON}
-    text = f"{kind}({', '.join(f'{key}={found(value)}' for key, value in own.items())})"
-    return f"{arguments['description']}: {text}" if arguments.get("description") else text
 
 
 def _found(result: Mapping[str, Any]) -> str:
@@ -213,26 +156,13 @@ def _found(result: Mapping[str, Any]) -> str:
     return f"observed {result.get('observed_value')}"
 
 
-def _exception_in(info: Any) -> str | None:
+def _exception_in(info: Mapping[str, Any]) -> str | None:
     """The message of the first exception: one dictionary for the expectation, or one a metric."""
-    entries = [info] if "raised_exception" in (info or {}) else list((info or {}).values())
-    for entry in entries:
+    for entry in [info] if "raised_exception" in info else info.values():
         if entry.get("raised_exception"):
             return " ".join(str(entry.get("exception_message")).split())
     return None
 
 
 def _crashed(wanted: Wanted, reason: str) -> DataError:
-    return DataError(f"{_said(wanted)}: Great Expectations could not evaluate it: {reason}")
-
-
-def _said(wanted: Wanted) -> str:
-    return f"{wanted.place} ({wanted.type})"
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep warnings about its own code to Great Expectations: a project may make them errors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    return DataError(f"{wanted.said}: Great Expectations could not evaluate it: {reason}")

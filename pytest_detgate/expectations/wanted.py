@@ -31,6 +31,11 @@ class Wanted:
     arguments: Mapping[str, Any]
 
     @property
+    def said(self) -> str:
+        """How an error names it."""
+        return f"{self.place} ({self.type})"
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """The columns it is about."""
         return columns_of(self.arguments, COLUMN_ARGUMENTS)

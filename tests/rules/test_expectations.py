@@ -476,6 +476,59 @@ def test_crash_inside_an_expectation_is_told(
     assert "\n" not in result.message
 
 
+@pytest.mark.parametrize("method", ["_validate", "get_validation_dependencies"])
+def test_the_one_of_several_that_crashes_is_named(
+    evaluated: Callable[..., RuleResult], tmp_path: Path, method: str
+) -> None:
+    name = method.strip("_").title().replace("_", "")
+    (tmp_path / f"own_{method}.py").write_text(
+        "import great_expectations.expectations as gxe\n"
+        f"class ExpectNo{name}(gxe.ExpectTableRowCountToEqual):\n"
+        "    value: int = 3\n"
+        f"    def {method}(self, *arguments, **options):\n"
+        "        raise ValueError('no such camera')\n"
+    )
+    fine = "[[rules.expectations.expect]]\ntype = 'expect_column_to_exist'\ncolumn = 'id'\n"
+
+    result = evaluated(
+        f"table = 'images'\n{fine}[[rules.expectations.expect]]\ntype = 'ExpectNo{name}'\n{fine}",
+        head=f"plugins = ['own_{method}']\n{HEAD}",
+    )
+
+    assert result.verdict == "not-evaluated"
+    assert result.message.startswith(f"expect 2 (ExpectNo{name}): Great Expectations could not")
+    assert "no such camera" in result.message
+
+
+def test_several_are_answered_in_their_order(evaluated: Callable[..., RuleResult]) -> None:
+    """Great Expectations answers in an order of its own."""
+    kinds = [
+        ("expect_table_row_count_to_equal", "value = 4"),
+        ("expect_column_max_to_be_between", "column = 'width'\nmax_value = 9"),
+        ("expect_column_values_to_be_unique", "column = 'height'"),
+        ("expect_column_max_to_be_between", "column = 'id'\nmax_value = 6"),
+        ("expect_table_row_count_to_equal", "value = 3"),
+        ("expect_table_row_count_to_equal", "value = 5"),
+    ]
+
+    result = evaluated(
+        "table = 'images'\n"
+        + "".join(
+            f"[[rules.expectations.expect]]\ntype = '{kind}'\n{arguments}\n"
+            for kind, arguments in kinds
+        )
+    )
+
+    assert [text for image, text in texts(result) if image is None] == [
+        "expect_table_row_count_to_equal(value=4): observed 3",
+        "expect_column_max_to_be_between(column='width', max_value=9): observed 640.0",
+        "expect_column_values_to_be_unique(column='height'): 2 of 3 rows",
+        "expect_column_max_to_be_between(column='id', max_value=6): observed 7",
+        "expect_table_row_count_to_equal(value=5): observed 3",
+    ]
+    assert result.measurements[0].value == 5
+
+
 def test_quantiles_of_whole_numbers_can_be_judged(evaluated: Callable[..., RuleResult]) -> None:
     """Great Expectations 1.24.1 itself cannot write its answer down, and crashes over it."""
     rule = expect("images", "expect_column_quantile_values_to_be_between", column="boxes")

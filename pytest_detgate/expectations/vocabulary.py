@@ -1,0 +1,120 @@
+"""What Great Expectations knows how to expect, by name, and what it says of wrong arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_detgate.config.wording import found, unknown
+from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.expectations.wanted import (
+    BOOKKEEPING,
+    COLUMN_ARGUMENTS,
+    Wanted,
+    columns_of,
+)
+
+INSTALL = "pip install 'pytest-detgate[expectations]'"
+# What every expectation takes beside what makes it this one.
+_COMMON = frozenset({"description", "meta", "notes", "severity"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """An expectation that can be asked: its class and the columns whose values it looks at."""
+
+    wanted: Wanted
+    kind: Any
+    columns: tuple[str, ...]
+
+    @property
+    def call(self) -> str:
+        """The expectation as a call, after its description where it has one."""
+        arguments = self.wanted.arguments
+        own = {key: value for key, value in arguments.items() if key not in _COMMON}
+        typed = ", ".join(f"{key}={found(value)}" for key, value in own.items())
+        text = f"{self.kind.expectation_type}({typed})"
+        return f"{arguments['description']}: {text}" if arguments.get("description") else text
+
+    @property
+    def condition(self) -> dict[str, Any]:
+        """The arguments that choose its rows."""
+        keys = ("row_condition", "condition_parser")
+        return {key: self.wanted.arguments[key] for key in keys if key in self.wanted.arguments}
+
+    def built(self, tag: Mapping[str, Any]) -> Any:
+        """The expectation itself, with a tag that comes back with its result."""
+        allowed = _arguments(self.kind)
+        for name in self.wanted.arguments:
+            if name not in allowed:
+                raise DataError(f"{self.wanted.said}: {unknown('argument', name, allowed)}")
+        meta = {**(self.wanted.arguments.get("meta") or {}), **tag}
+        try:
+            return self.kind(**{**self.wanted.arguments, "meta": meta})
+        except Exception as error:
+            raise DataError(f"{self.wanted.said}: {_why(error)}") from None
+
+
+class Vocabulary:
+    """Every expectation class under both spellings of its name, also a project's own."""
+
+    def __init__(self) -> None:
+        with quiet():
+            import great_expectations.expectations.core  # noqa: F401  it registers them
+            from great_expectations.expectations import registry
+
+            names = sorted(registry.list_registered_expectation_implementations())
+            kinds = {name: registry.get_expectation_impl(name) for name in names}
+        self.kinds = {**kinds, **{kind.__name__: kind for kind in kinds.values()}}
+
+    def asked(self, wanted: Wanted) -> Asked:
+        """Look an expectation up; an unknown name raises `DataError` with the nearest one."""
+        if wanted.type not in self.kinds:
+            # The other spelling of a name is always near, and would only repeat it.
+            snake = "_" in wanted.type
+            known = [name for name in self.kinds if ("_" in name) == snake]
+            raise DataError(
+                f"{wanted.place}: there is no expectation {wanted.type!r}"
+                f"{nearest(wanted.type, known)}"
+            )
+        kind = self.kinds[wanted.type]
+        keys = [key for key in COLUMN_ARGUMENTS if key in kind.domain_keys]
+        return Asked(wanted=wanted, kind=kind, columns=columns_of(wanted.arguments, keys))
+
+
+def require_great_expectations() -> None:
+    """Raise `DataError` with what to install unless Great Expectations can be imported."""
+    try:
+        with quiet():
+            import great_expectations
+            import pandas
+    except ImportError as error:
+        raise DataError(f"Great Expectations cannot be imported ({error}); {INSTALL}") from None
+    del great_expectations, pandas
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep warnings about its own code to Great Expectations: a project may make them errors."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _arguments(kind: Any) -> list[str]:
+    fields = getattr(kind, "model_fields", None) or kind.__fields__
+    own = [name for name in fields if name not in BOOKKEEPING]
+    return sorted(own, key=_COMMON.__contains__)
+
+
+def _why(error: Exception) -> str:
+    """The first thing that pydantic has against the arguments, on one line."""
+    errors = getattr(error, "errors", None)
+    if not callable(errors):
+        return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    first = errors()[0]
+    where = ".".join(str(part) for part in first["loc"] if part != "__root__")
+    return f"{where}: {first['msg']}" if where else str(first["msg"])
