@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LAYERS = (
     ("errors", "progress", "boxes", "findings"),
     ("config", "dataset"),
-    ("scoring", "detector", "audit", "pictures", "drift", "expectations"),
+    ("scoring", "detector", "audit", "pictures", "drift", "expectations", "splitting"),
     ("gate",),
     ("checks",),
     ("plugin",),

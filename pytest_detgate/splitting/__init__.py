@@ -1,0 +1,1 @@
+"""`python -m pytest_detgate split`: train and validation that share no clip."""

@@ -1,0 +1,100 @@
+"""From COCO files to a train and a validation file, and the words about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.audit.files import write_whole
+from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.dataset.tables import UNLISTED
+from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.splitting.choice import ClipCounts, choose_validation
+from pytest_detgate.splitting.merged import Merged, merged
+from pytest_detgate.splitting.sources import joined, raw_of, read_source
+from pytest_detgate.splitting.summary import summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitRequest:
+    """What is split, how, and where it goes. `images` are the folders of the annotation files:
+    none, one for all, or one for each."""
+
+    annotations: Sequence[Path]
+    images: Sequence[Path]
+    train: Path
+    val: Path
+    key: ClipKey
+    val_share: float
+    seed: int
+
+
+def split(request: SplitRequest) -> str:
+    """Write both files and say what moved. A file that exists is never written over."""
+    _check(request)
+    folders = [folder.resolve() for folder in request.images or [Path()]]
+    if len(folders) == 1:
+        folders *= len(request.annotations)
+    sources = [
+        read_source(path, folder, request.key)
+        for path, folder in zip(request.annotations, folders, strict=True)
+    ]
+    whole = merged(sources)
+    clips, clip = np.unique(whole.clip.astype(str), return_inverse=True)
+    if len(clips) < 2:
+        raise DataError(f"all images are of one clip, {str(clips[0])!r}: it cannot be divided")
+    counts = clip_counts(whole, clip, len(clips))
+    in_val = choose_validation(counts, request.val_share, request.seed)[clip]
+    write_whole(request.train, _file(whole, ~in_val))
+    try:
+        write_whole(request.val, _file(whole, in_val))
+    except BaseException:
+        request.train.unlink()
+        raise
+    names = [source.path.stem for source in sources]
+    return summary(whole, in_val, names, (request.train.name, request.val.name))
+
+
+def clip_counts(whole: Merged, clip: NDArray[np.int64], clips: int) -> ClipCounts:
+    """Images, images without a box and boxes by class of each clip; `clip` (images,) its number."""
+    listed = whole.image != UNLISTED
+    on_image = np.bincount(whole.image[listed], minlength=len(whole.images))
+    strata = [np.bincount(clip[on_image == 0], minlength=clips)]
+    for name in whole.classes:
+        of_class = listed & (whole.label == name)
+        strata.append(np.bincount(clip[whole.image[of_class]], minlength=clips))
+    return ClipCounts(images=np.bincount(clip, minlength=clips), strata=np.column_stack(strata))
+
+
+def _check(request: SplitRequest) -> None:
+    if not 0 < request.val_share < 1:
+        raise ConfigError(
+            f"--val-share: expected a number between 0 and 1, found {request.val_share:g}"
+        )
+    if len(request.images) not in (0, 1, len(request.annotations)):
+        raise ConfigError(
+            f"--images: expected none, one, or one for each of the {len(request.annotations)} "
+            f"annotation files, found {len(request.images)}"
+        )
+    if request.train.resolve() == request.val.resolve():
+        raise ConfigError(f"--train and --val both name {request.train}")
+    for path in (request.train, request.val):
+        if path.exists():
+            raise ConfigError(f"{path} exists, and is not written over; name another file")
+
+
+def _file(whole: Merged, chosen: NDArray[np.bool_]) -> bytes:
+    """The COCO file of the chosen images; every entry on a line of its own."""
+    on_chosen = (whole.image != UNLISTED) & chosen[whole.image]
+    lists = {
+        "images": [whole.images[row] for row in np.flatnonzero(chosen)],
+        "annotations": [whole.annotations[row] for row in np.flatnonzero(on_chosen)],
+    }
+    values = {key: bytes(raw) for key, raw in whole.top.items()}
+    values |= {key: joined(entries) for key, entries in lists.items()}
+    lines = [bytes(raw_of(key)) + b": " + value for key, value in values.items()]
+    return b"{\n" + b",\n".join(lines) + b"\n}\n"

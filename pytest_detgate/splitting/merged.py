@@ -1,0 +1,216 @@
+"""Several COCO files as one: an id changes only where it would mean two things."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.tables import UNLISTED
+from pytest_detgate.errors import DataError
+from pytest_detgate.splitting.sources import Entry, Source, fields_of, raw_of, value_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Merged:
+    """The entries of all files, in their order.
+
+    `top` is what stands beside images and annotations; `source` and `clip` (images,) are each
+    image's file and clip; `image` (annotations,) is the row of each annotation's image, `label`
+    its class, None where its file does not list it. `folder` is what file names are relative to,
+    where the folders were given; `renumbered` tells which ids changed.
+    """
+
+    top: Entry
+    images: list[msgspec.Raw]
+    annotations: list[msgspec.Raw]
+    classes: tuple[str, ...]
+    source: NDArray[np.int64]
+    clip: NDArray[np.object_]
+    image: NDArray[np.int64]
+    label: NDArray[np.object_]
+    folder: Path | None
+    renumbered: tuple[str, ...]
+
+
+def merged(sources: Sequence[Source]) -> Merged:
+    """Put files together; classes are matched by name. What cannot be said in one file raises
+    `DataError`."""
+    tables = [source.dataset for source in sources]
+    folder = _common_folder(sources)
+    image_ids = _numbers([dataset.images.id for dataset in tables])
+    annotation_ids = _numbers([dataset.boxes.id for dataset in tables])
+    categories, category_ids = _united([source.categories for source in sources], _name)
+    licenses, license_ids = _united([source.licenses for source in sources], _content)
+    images, annotations = [], []
+    for at, source in enumerate(sources):
+        prefix = None if folder is None else source.dataset.images_dir.relative_to(folder)
+        images += _images(source, image_ids[at], license_ids[at], prefix)
+        annotations += _annotations(
+            source,
+            annotation_ids[at],
+            image_ids[at],
+            category_ids[at],
+        )
+    starts = np.cumsum([0, *map(len, (source.images for source in sources))])
+    return Merged(
+        top=_top(sources, categories, licenses),
+        images=images,
+        annotations=annotations,
+        classes=tuple(dict.fromkeys(name for dataset in tables for name in dataset.classes)),
+        source=np.repeat(np.arange(len(sources)), np.diff(starts)),
+        clip=np.concatenate([source.clip for source in sources]),
+        image=np.concatenate(
+            [
+                dataset.boxes.image + np.where(dataset.boxes.image == UNLISTED, 0, start)
+                for dataset, start in zip(tables, starts, strict=False)
+            ]
+        ),
+        label=np.concatenate([_labels(source) for source in sources]),
+        folder=folder,
+        renumbered=tuple(
+            what
+            for what, is_new in (
+                ("image", image_ids),
+                ("annotation", annotation_ids),
+                ("category", category_ids),
+                ("license", license_ids),
+            )
+            if any(is_new)
+        ),
+    )
+
+
+def _images(
+    source: Source,
+    ids: Sequence[int] | None,
+    license_ids: Mapping[Any, Any],
+    prefix: Path | None,
+) -> list[msgspec.Raw]:
+    if ids is None and not license_ids and prefix is None:
+        return source.images
+    entries = []
+    for row, entry in enumerate(source.images):
+        changes: dict[str, Any] = {} if ids is None else {"id": ids[row]}
+        fields = fields_of(entry)
+        if license_ids and "license" in fields:
+            old = value_of(fields["license"])
+            changes["license"] = license_ids.get(old, old)
+        if prefix is not None:
+            changes["file_name"] = (prefix / source.dataset.images.file_name[row]).as_posix()
+        entries.append(_changed(fields, changes))
+    return entries
+
+
+def _annotations(
+    source: Source,
+    ids: Sequence[int] | None,
+    image_ids: Sequence[int] | None,
+    category_ids: Mapping[Any, Any],
+) -> list[msgspec.Raw]:
+    if ids is None and image_ids is None and not category_ids:
+        return source.annotations
+    boxes = source.dataset.boxes
+    entries = []
+    for row, entry in enumerate(source.annotations):
+        changes: dict[str, Any] = {} if ids is None else {"id": ids[row]}
+        image, category = int(boxes.image[row]), boxes.category_id.tolist()[row]
+        if image_ids is not None and image != UNLISTED:
+            changes["image_id"] = image_ids[image]
+        if category_ids:
+            if boxes.category[row] == UNLISTED:
+                raise DataError(
+                    f"{source.path}: annotations[{row}] is of category {category!r}, which the "
+                    "file does not list, so it cannot be put together with other files"
+                )
+            changes["category_id"] = category_ids.get(category, category)
+        entries.append(_changed(fields_of(entry), changes))
+    return entries
+
+
+def _changed(fields: Entry, changes: Mapping[str, Any]) -> msgspec.Raw:
+    return raw_of({**fields, **{key: raw_of(value) for key, value in changes.items()}})
+
+
+def _numbers(columns: Sequence[NDArray[Any]]) -> list[list[int]] | list[None]:
+    """New ids from 1 for the rows of each file, or None where the old ones tell all apart."""
+    ids = [value for column in columns for value in column.tolist()]
+    if len(columns) == 1 or len(set(map(str, ids))) == len(ids):
+        return [None] * len(columns)
+    starts = np.cumsum([1, *map(len, columns)])
+    return [
+        list(range(start, start + len(column)))
+        for start, column in zip(starts.tolist(), columns, strict=False)
+    ]
+
+
+def _united(
+    lists: Sequence[Sequence[msgspec.Raw]], identity: Callable[[Entry], Hashable]
+) -> tuple[list[msgspec.Raw], list[dict[Any, Any]]]:
+    """The entries of all lists, each identity once, and for each list the ids that changed."""
+    entries: list[msgspec.Raw] = []
+    known: dict[Hashable, Any] = {}
+    maps: list[dict[Any, Any]] = []
+    for listed in lists:
+        changed = {}
+        for raw in listed:
+            fields = fields_of(raw)
+            old = value_of(fields["id"])
+            who = identity(fields) if len(lists) > 1 else len(entries)
+            if who not in known:
+                taken = old in known.values()
+                free = (new for new in range(1, len(known) + 2) if new not in known.values())
+                known[who] = next(free) if taken else old
+                entries.append(_changed(fields, {"id": known[who]}) if taken else raw)
+            if known[who] != old:
+                changed[old] = known[who]
+        maps.append(changed)
+    return entries, maps
+
+
+def _name(category: Entry) -> Hashable:
+    return str(value_of(category["name"]))
+
+
+def _content(entry: Entry) -> Hashable:
+    return tuple(sorted((key, bytes(raw)) for key, raw in entry.items() if key != "id"))
+
+
+def _top(
+    sources: Sequence[Source], categories: list[msgspec.Raw], licenses: list[msgspec.Raw]
+) -> Entry:
+    """Of each value beside the lists, that of the first file that has it."""
+    top: Entry = {}
+    for source in sources:
+        for key, raw in source.top.items():
+            top.setdefault(key, raw)
+    top["categories"] = raw_of(categories)
+    return {**top, "licenses": raw_of(licenses)} if licenses else top
+
+
+def _common_folder(sources: Sequence[Source]) -> Path | None:
+    """What file names are relative to where the files' folders differ; a name that would mean two
+    images raises `DataError`."""
+    folders = [source.dataset.images_dir for source in sources]
+    same = len(set(folders)) == 1
+    names = [name for source in sources for name in source.dataset.images.file_name.tolist()]
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if same and twice is not None and len(sources) > 1:
+        raise DataError(
+            f"{twice!r} is listed more than once in {', '.join(str(s.path) for s in sources)}; if "
+            "they are two pictures, name the folder of each file with --images"
+        )
+    return None if same else Path(os.path.commonpath(folders))
+
+
+def _labels(source: Source) -> NDArray[np.object_]:
+    names = np.array([*source.dataset.classes, None], dtype=object)
+    labels: NDArray[np.object_] = names[source.dataset.boxes.category]  # UNLISTED is -1: None
+    return labels

@@ -1,0 +1,124 @@
+"""What a split moved, before and after, in words and numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.tables import UNLISTED
+from pytest_detgate.splitting.merged import Merged
+
+_NAMED = 5
+_MOST = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One column of the table."""
+
+    name: str
+    rows: NDArray[np.bool_]
+
+
+def summary(
+    whole: Merged, in_val: NDArray[np.bool_], before: Sequence[str], after: tuple[str, str]
+) -> str:
+    """A table of the files before and after, what moved where, and what a reader must know."""
+    old = [_Part(name, whole.source == at) for at, name in enumerate(before)]
+    new = [_Part(after[0], ~in_val), _Part(after[1], in_val)]
+    lines = [*_table(whole, old, new), ""]
+    lines += _shared_before(whole, old)
+    lines += [
+        f"{part.name}: "
+        + ", ".join(f"{int((part.rows & to.rows).sum())} images to {to.name}" for to in new)
+        for part in old
+    ]
+    return "\n".join([*lines, *_notes(whole, new)])
+
+
+def _table(whole: Merged, old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[str]:
+    parts = [*old, *new]
+    rows = [("", [part.name for part in parts]), *_rows(whole, parts)]
+    first = max(len(name) for name, _ in rows)
+    widths = [max(len(cells[at]) for _, cells in rows) for at in range(len(parts))]
+    for name, cells in rows:
+        padded = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
+        left, right = "  ".join(padded[: len(old)]), "  ".join(padded[len(old) :])
+        yield f"{name:<{first}}  {left}  |  {right}"
+
+
+def _rows(whole: Merged, parts: Sequence[_Part]) -> Iterator[tuple[str, list[str]]]:
+    listed = whole.image != UNLISTED
+    on_image = np.bincount(whole.image[listed], minlength=len(whole.images))
+    boxes = [listed & part.rows[whole.image] for part in parts]
+    yield "images", [f"{part.rows.sum():,}" for part in parts]
+    yield "clips", [f"{len(_clips(whole, part)):,}" for part in parts]
+    yield "boxes", [f"{of.sum():,}" for of in boxes]
+    yield (
+        "images without a box",
+        [_share(int((part.rows & (on_image == 0)).sum()), int(part.rows.sum())) for part in parts],
+    )
+    for name in whole.classes:
+        of_class = whole.label == name
+        yield (
+            f"boxes of {name}",
+            [_share(int((of & of_class).sum()), int(of.sum())) for of in boxes],
+        )
+
+
+def _share(count: int, total: int) -> str:
+    return f"{count / total:.1%}" if total else "-"
+
+
+def _clips(whole: Merged, part: _Part) -> set[str]:
+    return set(whole.clip[part.rows].tolist())
+
+
+def _shared_before(whole: Merged, old: Sequence[_Part]) -> Iterator[str]:
+    if len(old) < 2:
+        return
+    seen: set[str] = set()
+    shared: set[str] = set()
+    for part in old:
+        clips = _clips(whole, part)
+        shared |= seen & clips
+        seen |= clips
+    yield f"clips in more than one file: {len(shared)} before{_listed(shared)}, 0 now"
+
+
+def _notes(whole: Merged, new: Sequence[_Part]) -> Iterator[str]:
+    names, counts = np.unique(whole.clip.astype(str), return_counts=True)
+    largest = int(np.argmax(counts))
+    if counts[largest] > _MOST * len(whole.images):
+        share = _share(int(counts[largest]), len(whole.images))
+        yield f"note: clip {names[largest]} holds {share} of all images; no split can be balanced"
+    listed = whole.image != UNLISTED
+    for name in whole.classes:
+        rows = np.unique(whole.image[listed & (whole.label == name)])
+        clips = set(whole.clip[rows].tolist())
+        sides = [part.name for part in new if part.rows[rows].any()]
+        if not clips:
+            yield f"note: class {name} has no box"
+        elif len(clips) == 1:
+            only = f"occurs in one clip only{_listed(clips)}"
+            yield f"note: class {name} {only}, so only in {sides[0]}"
+        elif len(sides) == 1:
+            yield f"note: class {name} occurs in {len(clips)} clips, and yet only in {sides[0]}"
+    if not listed.all():
+        count = int(np.count_nonzero(~listed))
+        yield f"note: {count} annotations of images that are not listed are left out"
+    if whole.renumbered:
+        kinds = ", ".join(whole.renumbered)
+        yield f"note: ids that stood for two things in the files are new: {kinds}"
+    if whole.folder is not None:
+        yield f"note: file names are now relative to {os.path.relpath(whole.folder)}"
+
+
+def _listed(names: set[str]) -> str:
+    some = sorted(names)[:_NAMED]
+    more = len(names) - len(some)
+    return f" ({', '.join(some)}{f' and {more} more' if more else ''})" if names else ""
