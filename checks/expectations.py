@@ -17,10 +17,9 @@ from pytest_detgate.expectations.columns import (
     image_columns,
 )
 from pytest_detgate.expectations.engine import Answer, answers
-from pytest_detgate.expectations.vocabulary import require_great_expectations
+from pytest_detgate.expectations.vocabulary import Vocabulary, require_great_expectations
 from pytest_detgate.expectations.wanted import (
     Wanted,
-    fields_to_read,
     first_odd_number,
     wanted_by_name,
     wanted_in_suite,
@@ -104,9 +103,11 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         require_great_expectations()
-        wanted = self._wanted(inputs.project)
-        table = self._table(target.datasets[0], inputs, fields_to_read(wanted))
-        held = answers(table, wanted)
+        vocabulary = Vocabulary()
+        asked = [vocabulary.asked(wanted) for wanted in self._wanted(inputs.project)]
+        fields = dict.fromkeys(name for one in asked for name in one.possible_fields)
+        table = self._table(target.datasets[0], inputs, tuple(fields))
+        held = answers(table, asked, vocabulary)
         unmet = [answer for answer in held if not answer.met]
         return Outcome(
             message=f"{len(unmet)} of {len(held)} expectations on the {self.table} of "

@@ -35,14 +35,12 @@ class Answer:
     sentence: str
 
 
-def answers(table: ColumnTable, wanted: Sequence[Wanted]) -> list[Answer]:
+def answers(table: ColumnTable, asked: Sequence[Asked], vocabulary: Vocabulary) -> list[Answer]:
     """Hold expectations against a table, an answer for each.
 
-    What one of them cannot be asked raises `DataError`: an unknown name, argument or column, no
-    value to look at, or a crash inside.
+    What one of them cannot be asked raises `DataError`: an unknown argument or column, no value
+    to look at, or a crash inside.
     """
-    vocabulary = Vocabulary()
-    asked = [vocabulary.asked(one) for one in wanted]
     for one in asked:
         _require_columns(one, table)
     with quiet():

@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_detgate.config.wording import found, unknown
 from pytest_detgate.errors import DataError, nearest
-from pytest_detgate.expectations.wanted import (
-    BOOKKEEPING,
-    COLUMN_ARGUMENTS,
-    Wanted,
-    columns_of,
-)
+from pytest_detgate.expectations.wanted import BOOKKEEPING, Wanted
 
 INSTALL = "pip install 'pytest-detgate[expectations]'"
+_COLUMNS = ("column", "column_A", "column_B", "column_list")
 # What every expectation takes beside what makes it this one.
 _COMMON = frozenset({"description", "meta", "notes", "severity"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """An expectation that can be asked: its class and the columns whose values it looks at."""
+    """An expectation that there is, and its class. An argument that is not given is the class's
+    own default: a class of the project's may fix its column."""
 
     wanted: Wanted
     kind: Any
-    columns: tuple[str, ...]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns whose values it looks at."""
+        return self._columns(key for key in _COLUMNS if key in self.kind.domain_keys)
+
+    @property
+    def possible_fields(self) -> tuple[str, ...]:
+        """Every name in it that may be a column: also the words of its condition on rows."""
+        words = re.findall(r"[^\W\d]\w*", str(self.condition.get("row_condition", "")))
+        return (*self._columns(_COLUMNS), *words)
+
+    def _columns(self, keys: Iterable[str]) -> tuple[str, ...]:
+        values = [self._argument(key) for key in keys]
+        lists = ([value] if isinstance(value, str) else value or () for value in values)
+        return tuple(dict.fromkeys(str(name) for names in lists for name in names))
+
+    def _argument(self, key: str) -> Any:
+        default = getattr(_fields(self.kind).get(key), "default", None)
+        return self.wanted.arguments.get(key, default)
 
     @property
     def call(self) -> str:
@@ -42,8 +59,8 @@ class Asked:
     @property
     def condition(self) -> dict[str, Any]:
         """The arguments that choose its rows."""
-        keys = ("row_condition", "condition_parser")
-        return {key: self.wanted.arguments[key] for key in keys if key in self.wanted.arguments}
+        values = {key: self._argument(key) for key in ("row_condition", "condition_parser")}
+        return {key: value for key, value in values.items() if value is not None}
 
     def built(self, tag: Mapping[str, Any]) -> Any:
         """The expectation itself, with a tag that comes back with its result."""
@@ -80,9 +97,7 @@ class Vocabulary:
                 f"{wanted.place}: there is no expectation {wanted.type!r}"
                 f"{nearest(wanted.type, known)}"
             )
-        kind = self.kinds[wanted.type]
-        keys = [key for key in COLUMN_ARGUMENTS if key in kind.domain_keys]
-        return Asked(wanted=wanted, kind=kind, columns=columns_of(wanted.arguments, keys))
+        return Asked(wanted=wanted, kind=self.kinds[wanted.type])
 
 
 def require_great_expectations() -> None:
@@ -104,9 +119,13 @@ def quiet() -> Iterator[None]:
         yield
 
 
+def _fields(kind: Any) -> Mapping[str, Any]:
+    fields: Mapping[str, Any] = getattr(kind, "model_fields", None) or kind.__fields__
+    return fields
+
+
 def _arguments(kind: Any) -> list[str]:
-    fields = getattr(kind, "model_fields", None) or kind.__fields__
-    own = [name for name in fields if name not in BOOKKEEPING]
+    own = [name for name in _fields(kind) if name not in BOOKKEEPING]
     return sorted(own, key=_COMMON.__contains__)
 
 

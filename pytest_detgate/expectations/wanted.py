@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,6 @@ from pytest_detgate.dataset.coco import read_bytes
 from pytest_detgate.dataset.json_text import decode_json
 from pytest_detgate.errors import DataError
 
-COLUMN_ARGUMENTS = ("column", "column_A", "column_B", "column_list")
 # A suite that was saved carries them; they say how to run and show an expectation, not what it is.
 BOOKKEEPING = frozenset(
     {"batch_id", "catch_exceptions", "id", "rendered_content", "result_format", "windows"}
@@ -34,11 +32,6 @@ class Wanted:
     def said(self) -> str:
         """How an error names it."""
         return f"{self.place} ({self.type})"
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns it is about."""
-        return columns_of(self.arguments, COLUMN_ARGUMENTS)
 
 
 class _SavedExpectation(msgspec.Struct):
@@ -82,28 +75,6 @@ def wanted_in_suite(path: Path, name: str) -> list[Wanted]:
             arguments["severity"] = saved.severity
         wanted.append(Wanted(place=place, type=kind, arguments=arguments))
     return wanted
-
-
-def columns_of(arguments: Mapping[str, Any], keys: Iterable[str]) -> tuple[str, ...]:
-    """The column names among some arguments, each once."""
-    names: dict[str, None] = {}
-    for key in keys:
-        value = arguments.get(key, ())
-        for name in (value,) if isinstance(value, str) else value:
-            names[str(name)] = None
-    return tuple(names)
-
-
-def fields_to_read(wanted: Iterable[Wanted]) -> tuple[str, ...]:
-    """Every name that may be a column: those that expectations are about, and the words of
-    their conditions on rows."""
-    names: dict[str, None] = {}
-    for one in wanted:
-        names |= dict.fromkeys(one.columns)
-        condition = one.arguments.get("row_condition")
-        if isinstance(condition, str):
-            names |= dict.fromkeys(re.findall(r"[^\W\d]\w*", condition))
-    return tuple(names)
 
 
 def first_odd_number(value: object) -> float | None:

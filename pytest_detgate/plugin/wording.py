@@ -28,7 +28,9 @@ def failure_text(result: RuleResult, rule: type[Rule]) -> str:
         if measured.limit is not None
     ]
     lines += _examples(result.findings, result.findings_total)
-    lines.append(f"What to try: {how_to_mend(rule)}")
+    advice = how_to_mend(rule)
+    if advice:
+        lines.append(f"What to try: {advice}")
     return "\n".join(_wrap(line) for line in lines)
 
 

@@ -34,7 +34,7 @@ def summary(
     lines += _shared_before(whole, old)
     lines += [
         f"{part.name}: "
-        + ", ".join(f"{int((part.rows & to.rows).sum())} images to {to.name}" for to in new)
+        + ", ".join(f"{int((part.rows & to.rows).sum()):,} images to {to.name}" for to in new)
         for part in old
     ]
     return "\n".join([*lines, *_notes(whole, new)])

@@ -49,6 +49,7 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
         "findings_total": 1,
         "waiver": None,
         "about": "No frame is older than its label.",
+        "findings_files": ["findings/test-own-py-test-stale.json"],
     }
     assert project.report["verdict"] == "failed"
     result.stdout.fnmatch_lines(
@@ -143,6 +144,21 @@ def test_marks_of_pytest(
 
     assert result.ret == code
     assert rule["verdict"] == verdict
+
+
+def test_error_of_a_fixture_points_at_the_test(project: GateProject) -> None:
+    code = """
+        def test_it(detgate_dataset):
+            detgate_dataset("vall")
+    """
+    project.pytester.makepyfile(test_own=code)
+
+    result = project.gate("test_own.py", "-k", "test_it")
+
+    text = result.stdout.str()
+    assert "no split or probe 'vall'; did you mean 'val'?" in text
+    assert "test_own.py:2: DataError" in text
+    assert "gate/" not in text
 
 
 def test_without_a_gate_only_the_limit_holds(pytester: pytest.Pytester) -> None:

@@ -446,7 +446,29 @@ def test_expectation_class_of_the_projects_own(
         head='plugins = ["own_expectations"]\n' + HEAD,
     )
 
-    assert texts(result)[0] == (None, "expect_width_of_our_cameras(): 1 of 3 rows")
+    assert texts(result) == [
+        (None, "expect_width_of_our_cameras(): 1 of 3 rows"),
+        ("roof_10.jpg", "width 100.0: expect_width_of_our_cameras"),
+    ]
+
+
+def test_column_that_an_own_class_fixes_is_read_and_looked_at(
+    evaluated: Callable[..., RuleResult], tmp_path: Path
+) -> None:
+    (tmp_path / "own_columns.py").write_text(
+        "import great_expectations.expectations as gxe\n"
+        "class ExpectKnownSite(gxe.ExpectColumnValuesToBeInSet):\n"
+        "    column: str = 'site'\n"
+        "    value_set: list[str] = ['north', 'south']\n"
+        "class ExpectKnownWeather(ExpectKnownSite):\n"
+        "    column: str = 'weather'\n"
+    )
+    head = 'plugins = ["own_columns"]\n' + HEAD
+
+    assert evaluated(expect("images", "ExpectKnownSite"), head).verdict == "passed"
+    result = evaluated(expect("images", "ExpectKnownWeather"), head)
+    assert result.verdict == "not-evaluated"
+    assert "no column of train's images 'weather'" in result.message
 
 
 @pytest.mark.parametrize(
