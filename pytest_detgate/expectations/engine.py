@@ -124,7 +124,7 @@ def _validated(batch: Any, built: Sequence[Any], wanted: Sequence[Wanted]) -> li
             for expectation, one in zip(built, wanted, strict=True)
             for result in _validated(batch, [expectation], [one])
         ]
-    # They come in an order of their own.
+    # They may come in an order of their own.
     results = sorted(results, key=lambda result: int(result.expectation_config.meta[_TAG]))
     for result, one in zip(results, wanted, strict=True):
         reason = _exception_in(result.exception_info or {})
