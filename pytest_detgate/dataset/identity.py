@@ -85,6 +85,31 @@ def repeated(ids: NDArray[Any]) -> list[Any]:
     return [value for value, count in Counter(ids.tolist()).items() if count > 1]
 
 
+def repeated_rows(ids: NDArray[Any]) -> list[NDArray[np.int64]]:
+    """The rows of each id that occurs more than once, in order of first appearance.
+
+    The same id as text and as a number occurs twice. None is no id.
+    """
+    if ids.dtype == np.int64:
+        if all_different(ids):
+            return []
+        order = np.argsort(ids, kind="stable")
+        starts = np.flatnonzero(np.r_[True, ids[order[1:]] != ids[order[:-1]]])
+        several = np.flatnonzero(np.diff(np.r_[starts, len(ids)]) > 1)
+        ends = np.r_[starts[1:], len(ids)]
+        groups = [order[starts[at] : ends[at]] for at in several]
+        return sorted(groups, key=lambda rows: int(rows[0]))
+    texts = [None if value is None else str(value) for value in ids.tolist()]
+    if len(set(texts)) == len(texts):
+        return []
+    count = Counter(texts)
+    rows_of_text: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        if text is not None and count[text] > 1:
+            rows_of_text.setdefault(text, []).append(row)
+    return [np.array(rows, dtype=np.int64) for rows in rows_of_text.values()]
+
+
 def all_different(ids: NDArray[np.int64]) -> bool:
     """Say whether no id occurs twice."""
     if len(ids) < 2 or (ids[1:] > ids[:-1]).all():
