@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Annotated, ClassVar
 
-import numpy as np
 from msgspec import Meta
 
 from pytest_detgate import boxes as geometry
+from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.doubles import double_boxes
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
@@ -20,10 +21,10 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    Two boxes of one image double each other where they have one class and an IoU of `iou` or
-    more, or are the very same box with two classes. `count` is the number of boxes that are too
-    many: where several double each other, all but one. `two_classes` counts the places with one
-    box and more than one class. Crowd regions are left out.
+    Two boxes of one class on one image double each other where their IoU is `iou` or more;
+    `count` is the number of boxes that are too many: where several double each other, all but
+    one. `two_classes` counts the places where the very same box has more than one class. Crowd
+    regions are left out.
 
     ## Why it matters
 
@@ -33,7 +34,8 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
     ## How to mend
 
     Delete the box that is too many; where it has two classes, look which of them is right.
-    Doubles come from merging two exports of one picture, and from a label file read twice.
+    Doubles come from merging two exports of one picture, and from a label file read twice. Where
+    classes may overlap (a person, and a person without a vest), allow it by `max-two-classes`.
     """
 
     code: ClassVar[str] = "duplicate-boxes"
@@ -43,36 +45,42 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
         Meta(gt=0, le=1, description="Boxes of one class double each other from this IoU on."),
     ] = 0.95
 
+    max_two_classes: Annotated[
+        Count, Meta(description="Places with one box and two classes that are allowed.")
+    ] = 0
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
         boxes = dataset.boxes
         doubles = double_boxes(boxes, self.iou)
-        # A contradiction has to be decided; a double only deleted.
-        order = np.argsort(~doubles.two_classes, kind="stable")
-        extra, other = doubles.extra[order], doubles.other[order]
-        other_of = dict(zip(extra.tolist(), other.tolist(), strict=True))
+        extra, places = doubles.extra, doubles.contradicting
+        doubled = dict(zip(extra.tolist(), doubles.other.tolist(), strict=True))
+        contradicted = dict(places[:, ::-1].tolist())
 
-        def reason(row: int) -> str:
-            twin = other_of[row]
-            whom = annotation(dataset, twin)
-            if boxes.category[row] != boxes.category[twin]:
-                names = [dataset.classes[boxes.category[at]] for at in (row, twin)]
-                return f"the same box as {whom}, but {names[0]!r} and not {names[1]!r}"
-            iou = geometry.iou(boxes.xywh[[row]], boxes.xywh[[twin]])[0, 0]
-            return f"doubles {whom} (IoU {iou:.3g})"
+        def double(row: int) -> str:
+            other = doubled[row]
+            iou = geometry.iou(boxes.xywh[[row]], boxes.xywh[[other]])[0, 0]
+            return f"doubles {annotation(dataset, other)} (IoU {iou:.3g})"
 
-        message = f"{counted(len(extra), 'box', 'boxes')} of {len(boxes)} too many"
-        if doubles.places:
-            message += f", {counted(doubles.places, 'place')} with two classes"
+        def contradiction(row: int) -> str:
+            other = contradicted[row]
+            own, its = (dataset.classes[boxes.category[at]] for at in (row, other))
+            return f"{own!r} on the very box that {annotation(dataset, other)} says is {its!r}"
+
         return Outcome(
-            message=message,
+            message=f"{counted(len(extra), 'box', 'boxes')} of {len(boxes)} too many, "
+            f"{counted(len(places), 'place')} with one box and two classes",
             measurements=[
                 Measurement.at_most("count", len(extra), self.max),
-                Measurement.shown("two_classes", doubles.places),
+                Measurement.at_most("two_classes", len(places), self.max_two_classes),
                 Measurement.shown("boxes", len(boxes)),
             ],
-            findings=box_findings(dataset, extra, reason),
-            findings_total=len(extra),
+            # A contradiction has to be decided, a double only deleted.
+            findings=chain(
+                box_findings(dataset, places[:, 1], contradiction),
+                box_findings(dataset, extra, double),
+            ),
+            findings_total=len(places) + len(extra),
         )
 
     passing: ClassVar[Example] = Example(

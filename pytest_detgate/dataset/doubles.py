@@ -15,42 +15,36 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DoubleBoxes:
-    """Boxes that stand for one thing.
+    """Boxes that stand for one thing, by row.
 
-    `extra` (n,) are the rows that are too many: all but the first of each group of boxes that
-    are joined by a pair, in order. `other` (n,) is a box of the same group that each of them
-    doubles. `two_classes` (n,) bool says that those two are the same box with another class;
-    `places` counts the places where a box has more than one class.
+    `extra` (n,) are those too many: all but the first of each group of boxes of one class that
+    pairs join, in order; `other` (n,) is a box of the group that each of them pairs with.
+    `contradicting` (m, 2) are two boxes with one place and two classes, for each such place.
     """
 
     extra: Rows
     other: Rows
-    two_classes: NDArray[np.bool_]
-    places: int
+    contradicting: Rows
 
 
 def double_boxes(boxes: BoxTable, iou: float) -> DoubleBoxes:
     """Find pairs in one image: of one class with that IoU or more, or the very same box with two
     classes. Crowd regions, boxes without area and annotations of what is not listed are left out.
     """
-    pairs = list(_pairs(boxes, iou))
-    first, second = (np.concatenate([pair[at] for pair in pairs]) for at in (0, 1))
-    first, second = np.minimum(first, second), np.maximum(first, second)
-    two_classes = boxes.category[first] != boxes.category[second]
-    nodes, group = _groups(first, second)
+    found = list(_pairs(boxes, iou))
+    pairs = np.sort(np.concatenate([np.stack(pair, axis=1) for pair in found]), axis=1)
+    pairs = pairs[np.lexsort(pairs.T[::-1])]
+    two_classes = boxes.category[pairs[:, 0]] != boxes.category[pairs[:, 1]]
+    same, contradicting = pairs[~two_classes], pairs[two_classes]
+    nodes, group, _ = _groups(same)
     extra = nodes[group != np.arange(len(nodes))]
-    # For each row that is too many, some pair that it is in: the one with the earliest partner.
-    ends = np.concatenate([second, first])
-    partners = np.concatenate([first, second])
-    order = np.lexsort((partners, ends))
-    place = order[np.searchsorted(ends[order], extra)]
-    at_places, place_group = _groups(first[two_classes], second[two_classes])
-    return DoubleBoxes(
-        extra=extra,
-        other=partners[place],
-        two_classes=boxes.category[extra] != boxes.category[partners[place]],
-        places=int(np.count_nonzero(place_group == np.arange(len(at_places)))),
-    )
+    # Of the pairs that a row too many is in, the one with the earliest partner.
+    both_ways = np.concatenate([same, same[:, ::-1]])
+    both_ways = both_ways[np.lexsort(both_ways.T)]
+    partner = both_ways[np.searchsorted(both_ways[:, 1], extra), 0]
+    _, place, ends = _groups(contradicting)
+    _, first_pair = np.unique(place[ends[:, 0]], return_index=True)
+    return DoubleBoxes(extra=extra, other=partner, contradicting=contradicting[np.sort(first_pair)])
 
 
 def _pairs(boxes: BoxTable, iou: float) -> Iterator[tuple[Rows, Rows]]:
@@ -109,14 +103,15 @@ def _iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.
     return np.asarray(shared / union)
 
 
-def _groups(first: Rows, second: Rows) -> tuple[Rows, Rows]:
-    """The rows that are in a pair, sorted, and for each the place of the first of its group."""
-    nodes, ends = np.unique(np.concatenate([first, second]), return_inverse=True)
-    a, b = ends[: len(first)], ends[len(first) :]
+def _groups(pairs: Rows) -> tuple[Rows, Rows, Rows]:
+    """The rows that are in a pair, sorted; for each the place of the first of its group; and the
+    places of the rows of each pair."""
+    nodes, ends = np.unique(pairs, return_inverse=True)
+    ends = ends.reshape(-1, 2)
     group = np.arange(len(nodes))
-    while (group[a] != group[b]).any():
-        low, high = np.minimum(group[a], group[b]), np.maximum(group[a], group[b])
-        np.minimum.at(group, high, low)
+    while (group[ends[:, 0]] != group[ends[:, 1]]).any():
+        ends_of = group[ends]
+        np.minimum.at(group, ends_of.max(axis=1), ends_of.min(axis=1))
         while (group != group[group]).any():
             group = group[group]
-    return nodes, group
+    return nodes, group, ends

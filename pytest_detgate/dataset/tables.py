@@ -41,6 +41,8 @@ class ImageTable(_Frozen):
     `id` as in the file (int64, or object where ids are text), `file_name` (n,) object,
     `width` and `height` (n,) float64 pixels, NaN where the file does not say,
     `fields` further columns that were asked for, None where an image lacks the field.
+    `unlabelled` (n,) bool, where the format can tell, says that nobody said what is on the image:
+    its label file is missing, which is not the same as an empty one.
     """
 
     id: NDArray[Any]
@@ -48,6 +50,7 @@ class ImageTable(_Frozen):
     width: NDArray[np.float64]
     height: NDArray[np.float64]
     fields: Mapping[str, NDArray[np.object_]] = field(default_factory=dict)
+    unlabelled: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.file_name)
@@ -122,6 +125,13 @@ class Dataset:
         """(images,) number of annotations of each image, of any kind."""
         listed = self.boxes.image[self.boxes.image != UNLISTED]
         return np.bincount(listed, minlength=len(self.images))
+
+    def empty_images(self) -> NDArray[np.int64]:
+        """Rows of the images of which it is said that there is nothing on them."""
+        empty = self.boxes_by_image() == 0
+        if self.images.unlabelled is not None:
+            empty &= ~self.images.unlabelled
+        return np.flatnonzero(empty)
 
 
 _SUSPICIOUS = re.compile(r"(?:\A|\0)[/\\]|\.\.|(?:\A|\0)[^\0]{1,2}:")

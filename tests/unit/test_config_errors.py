@@ -42,13 +42,13 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             SPLITS + "[rules.empty-gt-shares]\nmin = 0.25",
             "detgate.toml:8: [rules.empty-gt-shares]: no rule 'empty-gt-shares'; "
-            "did you mean 'empty-gt-share'? (there is: class-ap, ",
+            "did you mean 'empty-gt-share'? (there is: box-bounds, ",
             id="unknown rule",
         ),
         pytest.param(
             SPLITS + "[rules.empty-gt-share]\nmim = 0.25",
             "detgate.toml:9: [rules.empty-gt-share] mim: no such key; did you mean 'min'? "
-            "(allowed here: name, severity, splits, min, max)",
+            "(allowed here: name, severity, splits, min, max, max-missing)",
             id="misspelt option",
         ),
         pytest.param(
