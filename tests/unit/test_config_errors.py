@@ -59,7 +59,7 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             "[dataset.splits.train]\nanotations = 'a'\nimages = 'b'\n" + RULE,
             "detgate.toml:2: [dataset.splits.train] anotations: no such key; "
-            "did you mean 'annotations'? (allowed here: annotations, images)",
+            "did you mean 'annotations'? (allowed here: annotations, images, format, classes, list)",
             id="misspelt key",
         ),
         pytest.param(
