@@ -29,7 +29,8 @@ _SLACK_PIXELS = 1.0
 _SAME_AREA = 0.01
 _LARGER_SHARE = 1.01
 _LARGER_PIXELS = 1.0
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 14
+_SAMPLE = 1 << 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,34 +92,37 @@ class _Boxes:
     def shares(self) -> Mask:
         """Boxes of at most a pixel in the corner of a picture that is larger than that."""
         top = 1 + 1e-6
+        small = np.asarray((self.w <= top) & (self.h <= top))
+        if not small.any():
+            return small
         low = (self.x >= 0) & (self.y >= 0) & (self.x <= top) & (self.y <= top)
-        small = (self.w <= top) & (self.h <= top)
-        return np.asarray(self.usable & low & small & ~(self.width <= 2) & ~(self.height <= 2))
+        picture = ~(self.width <= 2) & ~(self.height <= 2)
+        return np.asarray(small & self.usable & low & picture)
 
 
 def form_evidence(dataset: Dataset) -> FormEvidence:
     """Weigh all boxes of a file."""
     n = len(dataset.boxes)
     shares, area_wrong, odd = (np.zeros(n, dtype=np.bool_) for _ in range(3))
-    with_area = area_fits = 0
     with np.errstate(invalid="ignore", over="ignore"):
         for rows, boxes in _parts(dataset):
             usable, area = boxes.usable, dataset.boxes.area[rows]
             shares[rows] = boxes.shares()
-            odd[rows] = usable & ~boxes.fits_coco() & (boxes.width > 0) & (boxes.height > 0)
-            product = boxes.w * boxes.h
-            too_large = area > product * _LARGER_SHARE + _LARGER_PIXELS
-            area_wrong[rows] = usable & (too_large | (area <= 0))
-            with_area += int(np.count_nonzero(area > 0))
-            area_fits += int(np.count_nonzero(_same(area, product)))
+            sized = (boxes.width > 0) & (boxes.height > 0)
+            odd[rows] = usable & sized & ~boxes.fits_coco()
+            most = boxes.w * boxes.h * _LARGER_SHARE + _LARGER_PIXELS
+            area_wrong[rows] = usable & ((area > most) | (area <= 0))
         form: Form | None = None
         misread = shares
         if np.count_nonzero(shares) > n / 2:
             form = _form_of_shares(dataset, shares)
         else:
-            misread = shares & (dataset.boxes.xywh % 1 != 0).any(axis=1)
+            # Whole numbers may be a box of one pixel, where most boxes are not like that.
+            small = np.flatnonzero(shares)
+            misread = np.zeros(n, dtype=np.bool_)
+            misread[small] = (dataset.boxes.xywh[small] % 1 != 0).any(axis=1)
             odd &= ~shares
-            if np.count_nonzero(odd) >= _ENOUGH or area_fits < with_area / 2:
+            if np.count_nonzero(odd) >= _ENOUGH or not _areas_are_of_boxes(dataset):
                 form = _form_of_pixels(dataset, shares)
             if form is not None:
                 for rows, boxes in _parts(dataset):
@@ -126,6 +130,15 @@ def form_evidence(dataset: Dataset) -> FormEvidence:
             elif misread.any():
                 form = _form_of_shares(dataset, misread)
     return FormEvidence(form=form, misread=misread, area=area_wrong & ~misread)
+
+
+def _areas_are_of_boxes(dataset: Dataset) -> bool:
+    """Whether most areas, of boxes from all over the file, are those of their boxes: then they
+    are not those of corners."""
+    some = slice(None, None, max(1, len(dataset.boxes) // _SAMPLE))
+    area, xywh = dataset.boxes.area[some], dataset.boxes.xywh[some]
+    same = np.count_nonzero(_same(area, xywh[:, 2] * xywh[:, 3]))
+    return bool(2 * same >= np.count_nonzero(area > 0))
 
 
 def _parts(dataset: Dataset) -> Iterator[tuple[slice, _Boxes]]:

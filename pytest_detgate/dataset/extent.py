@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,12 +46,13 @@ def box_extent(dataset: Dataset) -> BoxExtent:
     # In pieces that stay in the cache: this is several times faster than whole columns.
     for start in range(0, len(boxes), _AT_ONCE):
         part = slice(start, start + _AT_ONCE)
-        image, xywh = boxes.image[part], boxes.xywh[part]
-        low, high = _corners(xywh)
-        with np.errstate(invalid="ignore"):
-            most = np.maximum(high[:, 0] - width[image], high[:, 1] - height[image])
-            most = np.maximum(most, np.maximum(-low[:, 0], -low[:, 1]))
-            told = np.isfinite(xywh).all(axis=1) & (image != UNLISTED)
+        image = boxes.image[part]
+        x, y, w, h = np.ascontiguousarray(boxes.xywh[part].T)
+        with np.errstate(invalid="ignore", over="ignore"):
+            told = np.isfinite(x + y + w + h) & (image != UNLISTED)
+            most = np.maximum(np.maximum(x, x + w) - width[image], -np.minimum(x, x + w))
+            most = np.maximum(most, np.maximum(y, y + h) - height[image])
+            most = np.maximum(most, -np.minimum(y, y + h))
             over[part] = np.where(told & (most > 0), most, 0)
         unsized[part] = np.isnan(width[image])
     return BoxExtent(dataset, over, unsized)

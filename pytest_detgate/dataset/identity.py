@@ -99,7 +99,10 @@ def repeated_rows(ids: NDArray[Any]) -> list[NDArray[np.int64]]:
         ends = np.r_[starts[1:], len(ids)]
         groups = [order[starts[at] : ends[at]] for at in several]
         return sorted(groups, key=lambda rows: int(rows[0]))
-    texts = [None if value is None else str(value) for value in ids.tolist()]
+    texts: list[str | None] = ids.tolist()
+    if len(set(texts)) == len(texts) and set(map(type, texts)) == {str}:
+        return []
+    texts = [None if value is None else str(value) for value in texts]
     if len(set(texts)) == len(texts):
         return []
     count = Counter(texts)
