@@ -108,9 +108,7 @@ def _flaw(file: io.BufferedReader, stated: tuple[float, float]) -> Flaw | None:
         return Flaw("unreadable", "the file is empty")
     try:
         with Image.open(file) as picture:
-            # Before the rest of the file is read: some formats close it then.
-            wrong_size = _wrong_size(picture, stated)
-            return _cut_off(file, picture, length) or wrong_size
+            return _cut_off(file, picture, length) or _wrong_size(picture, stated)
     except UnidentifiedImageError:
         return Flaw("unreadable", "not a picture")
     except Image.DecompressionBombError as error:
@@ -140,7 +138,7 @@ def _cut_off(file: io.BufferedReader, picture: ImageFile.ImageFile, length: int)
 
 
 def _wrong_size(picture: ImageFile.ImageFile, stated: tuple[float, float]) -> Flaw | None:
-    turned = picture.getexif().get(_ORIENTATION)
+    turned = _exif(picture).get(_ORIENTATION)
     if turned not in _UPRIGHT:
         return Flaw(
             "rotated", f"EXIF orientation {turned}: viewers turn or mirror it, most loaders do not"
@@ -153,3 +151,12 @@ def _wrong_size(picture: ImageFile.ImageFile, stated: tuple[float, float]) -> Fl
                 f"{side} {own}, stated as {said:g} (the picture is {width} × {height})",
             )
     return None
+
+
+def _exif(picture: ImageFile.ImageFile) -> Image.Exif:
+    if picture.format != "PNG":
+        return picture.getexif()
+    # Pillow would decode the whole picture, as in a PNG it may stand behind the pixels.
+    exif = Image.Exif()
+    exif.load(picture.info.get("exif", b""))
+    return exif

@@ -16,7 +16,8 @@ from pytest_detgate.errors import DataError
 
 # ImageSets of Pascal VOC say behind each name whether a class is in the picture.
 _FLAGS = frozenset({"-1", "0", "1"})
-_USUAL_SUFFIX = ".jpg"
+USUAL_SUFFIX = ".jpg"
+"""What is taken for the suffix of a picture that is not there."""
 
 
 class PictureFolder:
@@ -53,14 +54,14 @@ def pictures_of_split(folder: PictureFolder, listed: Path | None) -> list[str]:
     for line in read_text(listed).splitlines():
         said = _without_flag(line.strip())
         if said:
-            names[folder.find(said) or assumed_name(said)] = None
+            names[folder.find(said) or _assumed_name(said)] = None
     return list(names)
 
 
-def assumed_name(said: str) -> str:
+def _assumed_name(said: str) -> str:
     """The file name of a picture that is not there."""
     name = PurePosixPath(said.replace("\\", "/")).name
-    return name if PurePosixPath(name).suffix else name + _USUAL_SUFFIX
+    return name if PurePosixPath(name).suffix else name + USUAL_SUFFIX
 
 
 def picture_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.float64]:

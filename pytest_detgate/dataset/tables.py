@@ -6,6 +6,7 @@ neighbour's answer.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -144,7 +145,9 @@ def refuse_escaping(file_names: NDArray[np.object_], name: str) -> None:
         return
     for row, file_name in enumerate(file_names.tolist()):
         parts = file_name.replace("\\", "/").split("/")
-        if (parts[0] == "" and len(parts) > 1) or ".." in parts or parts[0][1:2] == ":":
+        # Where there are drives, `a:b.jpg` is a file on one, elsewhere only an odd name.
+        drive = parts[0][1:2] == ":" and (len(parts[0]) == 2 or os.name == "nt")
+        if (parts[0] == "" and len(parts) > 1) or ".." in parts or drive:
             raise DataError(
                 f"{name}: images[{row}].file_name {file_name!r} leaves the images folder; "
                 "a file_name must be relative to it and stay inside"

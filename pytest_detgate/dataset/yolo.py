@@ -16,8 +16,8 @@ from pytest_detgate.dataset.class_names import class_names
 from pytest_detgate.dataset.coco import read_bytes
 from pytest_detgate.dataset.labelled import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.pictures_of_split import (
+    USUAL_SUFFIX,
     PictureFolder,
-    assumed_name,
     picture_sizes,
     pictures_of_split,
 )
@@ -52,7 +52,7 @@ def read_yolo(files: SplitFiles) -> Dataset:
     there = set(_label_files(files))
     strays = sorted(there - set(label_of)) if files.listed is None else []
     for stray in strays:
-        label_of[stray] = assumed_name(stray)
+        label_of[stray] = PurePosixPath(stray).with_suffix(USUAL_SUFFIX).as_posix()
     boxes = _Boxes()
     contents: list[tuple[str, bytes]] = []
     for row, label in enumerate(label_of):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ def values(result: RuleResult) -> dict[str, float]:
 
 
 def split_file(
-    boxes: Mapping[str, list[tuple[str, float, float, float, float]]], **changed: Any
+    boxes: Mapping[str, Sequence[tuple[str, float, float, float, float]]], **changed: Any
 ) -> dict[str, Any]:
     """A COCO file of 200 × 100 images and their boxes, by name; `changed` replaces its lists."""
     classes = sorted({name for rows in boxes.values() for name, *_ in rows} | {"cone"})

@@ -77,11 +77,12 @@ def test_bccd_has_two_boxes_without_area(tmp_path: Path, shared_data: Path) -> N
     results = integrity(tmp_path, base / "Annotations", base / "JPEGImages", 'format = "voc"')
 
     assert counts(results) == {"degenerate-boxes": 2}
+    no_size = "width 0 and height 0"
     assert [
         (found.image, found.label, found.text) for found in results["degenerate-boxes"].findings
     ] == [
-        ("BloodImage_00338.jpg", "RBC", "BloodImage_00338.jpg:13: width 0 and height 0"),
-        ("BloodImage_00343.jpg", "RBC", "BloodImage_00343.jpg:1: width 0 and height 0"),
+        ("BloodImage_00338.jpg", "RBC", f"annotation BloodImage_00338.jpg:13: {no_size}"),
+        ("BloodImage_00343.jpg", "RBC", f"annotation BloodImage_00343.jpg:4: {no_size}"),
     ]
 
 

@@ -82,7 +82,7 @@ def overlap(a: list[float], b: list[float]) -> float:
     width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
     height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     shared = max(0.0, width) * max(0.0, height)
-    return shared / (a[2] * a[3] + b[2] * b[3] - shared)
+    return float(shared / (a[2] * a[3] + b[2] * b[3] - shared))
 
 
 def slow(content: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -95,7 +95,8 @@ def slow(content: dict[str, Any]) -> dict[str, dict[str, float]]:
     def over(box: dict[str, Any]) -> float:
         x, y, w, h = box["bbox"]
         width, height = size[box["image_id"]]
-        return max(-min(x, x + w), -min(y, y + h), max(x, x + w) - width, max(y, y + h) - height)
+        right, bottom = max(x, x + w) - width, max(y, y + h) - height
+        return float(max(-min(x, x + w), -min(y, y + h), right, bottom))
 
     def away(box: dict[str, Any]) -> bool:
         x, y, w, h = box["bbox"]
