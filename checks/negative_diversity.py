@@ -9,7 +9,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.dataset.clips import field_values
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
@@ -130,7 +130,9 @@ def _values(
 ) -> list[str | None]:
     """The clip or site of some images, None where it cannot be told."""
     if field is not None:
-        return list(inputs.clips(name, ClipKey(field=field)).clip[rows].tolist())
+        images = inputs.project.read(name, (field,)).images
+        values = field_values(images, field, f"{group}-field")
+        return [None if values[row] is None else str(values[row]) for row in rows]
     pattern = inputs.project.frame_pattern
     assert pattern is not None
     matches = map(pattern.search, inputs.dataset(name).images.file_name[rows].tolist())

@@ -16,7 +16,7 @@ from pathlib import Path
 from pytest_detgate.dataset.table_file import read_classes, read_tables, write_tables
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detector.digests import file_digest, keep_digest, signature
-from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.store import STORE_FILE, Store
 
 _FOLDER = "tables"
 _SUFFIX = ".tables"
@@ -32,7 +32,7 @@ class KeptTables:
 
     def __init__(self, store: Path, *, worth_keeping: int = _WORTH_KEEPING) -> None:
         self._folder = store / _FOLDER
-        self._digests = Store(self._folder / "digests.sqlite")
+        self._digests = Store(store / STORE_FILE)
         self._worth_keeping = worth_keeping
 
     def read(

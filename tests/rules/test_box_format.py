@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tests.rules.judged import judged_split, values
+from tests.judged import measured
+from tests.rules.split_files import judged_split
 
 Boxes = NDArray[np.float64]
 WIDTH, HEIGHT = 640, 480
@@ -69,7 +70,7 @@ def test_form_of_the_whole_file(tmp_path: Path, form: Callable[[Boxes], Boxes], 
     result = judged_split(tmp_path, "[rules.box-format]", content(form(drawn())))
 
     assert result.message.startswith(words)
-    assert values(result)["count"] == 300
+    assert measured(result)["count"] == 300
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -79,7 +80,7 @@ def test_coco_boxes_are_coco_boxes(tmp_path: Path, seed: int) -> None:
 
     result = judged_split(tmp_path, "[rules.box-format]", content(boxes))
 
-    assert (result.verdict, values(result)["count"]) == ("passed", 0)
+    assert (result.verdict, measured(result)["count"]) == ("passed", 0)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_odd_files_in_cocos_form(tmp_path: Path, boxes: Boxes) -> None:
 
     result = judged_split(tmp_path, "[rules.box-format]", content(boxes))
 
-    assert values(result)["misread"] == 0
+    assert measured(result)["misread"] == 0
 
 
 def test_some_boxes_in_shares(tmp_path: Path) -> None:
@@ -106,7 +107,7 @@ def test_some_boxes_in_shares(tmp_path: Path) -> None:
 
     result = judged_split(tmp_path, "[rules.box-format]", content(boxes))
 
-    assert values(result) == {"count": 40, "misread": 40, "areas": 0, "boxes": 300}
+    assert measured(result) == {"count": 40, "misread": 40, "areas": 0, "boxes": 300}
     assert result.findings[0].image == "0.jpg"
     assert result.findings[0].text.startswith("annotation 100: [0.")
 
@@ -120,8 +121,8 @@ def test_corners_are_told_by_their_areas_where_no_size_is_known(tmp_path: Path) 
     )
     as_coco = judged_split(tmp_path, "[rules.box-format]", content(boxes, area, sized=False))
 
-    assert values(as_corners)["misread"] == 300
-    assert values(as_coco)["count"] == 0
+    assert measured(as_corners)["misread"] == 300
+    assert measured(as_coco)["count"] == 0
 
 
 def test_areas(tmp_path: Path) -> None:
@@ -134,7 +135,7 @@ def test_areas(tmp_path: Path) -> None:
 
     result = judged_split(tmp_path, "[rules.box-format]", file)
 
-    assert values(result) == {"count": 4, "misread": 0, "areas": 4, "boxes": 8}
+    assert measured(result) == {"count": 4, "misread": 0, "areas": 4, "boxes": 8}
     assert [found.text for found in result.findings] == [
         "annotation 4: area 5060, but the box has 5000",
         "annotation 5: area 9999, but the box has 5000",

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_detgate.errors import ConfigError
-from tests.rules.judged import judged_split, split_file, values
+from tests.judged import measured
+from tests.rules.split_files import judged_split, split_file
 
 BOX = (10.0, 10.0, 20.0, 20.0)
 
@@ -42,7 +43,7 @@ def test_class_support(
     result = judged_split(tmp_path, f"[rules.class-support]\n{options}", three_classes)
 
     assert [found.label for found in result.findings] == lacking
-    assert values(result) == {
+    assert measured(result) == {
         "count": len(lacking),
         "images[cone]": 2,
         "images[person]": 1,
@@ -68,7 +69,7 @@ def test_class_balance(
     result = judged_split(tmp_path, f"[rules.class-balance]\nmax-ratio = {limit}", three_classes)
 
     assert result.verdict == verdict
-    assert values(result) == {"ratio": 3, "boxes[cone]": 3, "boxes[person]": 1}
+    assert measured(result) == {"ratio": 3, "boxes[cone]": 3, "boxes[person]": 1}
 
 
 def test_a_class_without_a_box_has_no_ratio(tmp_path: Path, three_classes: dict[str, Any]) -> None:
@@ -99,7 +100,7 @@ def test_negatives_are_counted_by_clip_and_site(tmp_path: Path) -> None:
     )
 
     assert result.verdict == "failed"
-    assert values(result) == {"clips": 3, "sites": 1, "images": 5, "unparsed": 2}
+    assert measured(result) == {"clips": 3, "sites": 1, "images": 5, "unparsed": 2}
     assert [found.text for found in result.findings] == ["site n"]
 
 
@@ -115,16 +116,16 @@ def test_negatives_by_image_fields(tmp_path: Path) -> None:
     result = judged_split(tmp_path, rule, content)
 
     assert result.verdict == "passed"
-    assert values(result) == {"clips": 1, "sites": 2, "images": 3, "unparsed": 1}
+    assert measured(result) == {"clips": 1, "sites": 2, "images": 3, "unparsed": 1}
 
 
 def test_a_field_that_no_image_has(tmp_path: Path) -> None:
-    rule = '[rules.negative-diversity]\nmin-clips = 1\nclip-field = "video"'
+    rule = '[rules.negative-diversity]\nmin-sites = 1\nsite-field = "camera"'
 
     result = judged_split(tmp_path, rule, split_file({"1.jpg": []}))
 
     assert result.verdict == "not-evaluated"
-    assert "no image has the field 'video'" in result.message
+    assert "no image has the field 'camera' that site-field names" in result.message
 
 
 def test_no_negatives_at_all_fail(tmp_path: Path) -> None:
@@ -133,7 +134,7 @@ def test_no_negatives_at_all_fail(tmp_path: Path) -> None:
 
     result = judged_split(tmp_path, rule, content, dataset=PATTERN)
 
-    assert (result.verdict, values(result)["clips"]) == ("failed", 0)
+    assert (result.verdict, measured(result)["clips"]) == ("failed", 0)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from tests.rules.judged import judged_split, values
+from tests.judged import measured
+from tests.rules.split_files import judged_split
 
 
 def picture(path: Path, size: tuple[int, int] = (60, 40), **options: Any) -> Path:
@@ -109,7 +110,7 @@ def test_flaw(
     result = judged_split(tmp_path, "[rules.image-files]", content)
 
     assert result.verdict == "failed", result.message
-    found = values(result)
+    found = measured(result)
     assert {key: value for key, value in found.items() if value} == {
         "count": 1,
         kind: 1,
@@ -155,7 +156,7 @@ def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
 
     result = judged_split(tmp_path, "[rules.image-files]", {"images": images, "categories": []})
 
-    assert values(result)["count"] == len(names)
+    assert measured(result)["count"] == len(names)
     assert {found.image for found in result.findings} == set(names)
 
 

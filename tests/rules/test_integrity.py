@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.rules.judged import judged, judged_split, split_file, values
+from tests.judged import judged, measured
+from tests.rules.split_files import judged_split, split_file
 
 INTEGRITY = (
     "duplicate-ids",
@@ -64,7 +65,7 @@ def test_every_kind_of_repeated_id(tmp_path: Path) -> None:
 
     result = judged_split(tmp_path, "[rules.duplicate-ids]", content)
 
-    assert values(result) == {
+    assert measured(result) == {
         "count": 4,
         "image_ids": 1,
         "category_ids": 1,
@@ -88,7 +89,7 @@ def test_dangling_annotations_name_what_is_missing(tmp_path: Path) -> None:
 
     result = judged_split(tmp_path, "[rules.dangling-annotations]", content)
 
-    assert values(result) == {"count": 3, "of_categories": 2, "of_images": 2, "annotations": 4}
+    assert measured(result) == {"count": 3, "of_categories": 2, "of_images": 2, "annotations": 4}
     assert [(found.image, found.text) for found in result.findings] == [
         ("a.jpg", "annotation 3: category 'vest' not listed"),
         (None, "annotation 4: category 4 and image 'x' not listed"),
@@ -107,7 +108,7 @@ def test_degenerate_boxes_say_why(tmp_path: Path) -> None:
 
     result = judged_split(tmp_path, "[rules.degenerate-boxes]", text)
 
-    assert values(result) == {"count": 3, "not_finite": 2, "boxes": 5}
+    assert measured(result) == {"count": 3, "not_finite": 2, "boxes": 5}
     assert [found.text for found in result.findings] == [
         "annotation 2: [inf, 5, 1, 1] is not finite",
         "annotation number 5, which has no id: [5, nan, 1, 1] is not finite",
@@ -135,7 +136,7 @@ def test_bounds(
 ) -> None:
     result = judged_split(tmp_path, "[rules.box-bounds]", split_file({"a.jpg": [("cone", *box)]}))
 
-    assert values(result) == {"count": count, "wholly": wholly, "boxes": 1}
+    assert measured(result) == {"count": count, "wholly": wholly, "boxes": 1}
 
 
 def test_bounds_farthest_first_and_unknown_sizes_fail(tmp_path: Path) -> None:
@@ -150,7 +151,7 @@ def test_bounds_farthest_first_and_unknown_sizes_fail(tmp_path: Path) -> None:
     result = judged_split(tmp_path, "[rules.box-bounds]\nmax = 3", content)
 
     assert result.verdict == "failed"
-    assert values(result) == {"count": 3, "wholly": 1, "boxes": 4, "unsized": 1}
+    assert measured(result) == {"count": 3, "wholly": 1, "boxes": 4, "unsized": 1}
     assert [found.text for found in result.findings] == [
         "annotation 3: [300, 0, 5, 5] is wholly outside its 200 × 100 image",
         "annotation 2: [0, 0, 290, 5] is 90 px outside its 200 × 100 image",
@@ -178,7 +179,7 @@ def test_doubles(tmp_path: Path) -> None:
 
     result = judged_split(tmp_path, "[rules.duplicate-boxes]", content)
 
-    assert values(result) == {"count": 5, "two_classes": 1, "boxes": 12}
+    assert measured(result) == {"count": 5, "two_classes": 1, "boxes": 12}
     assert [found.text for found in result.findings] == [
         "annotation 7: 'vest' on the very box that annotation 6 says is 'cone'",
         "annotation 2: doubles annotation 1 (IoU 1)",
@@ -202,7 +203,7 @@ def test_many_copies_of_one_box_cost_no_more_than_many_boxes(tmp_path: Path) -> 
 
     result = judged_split(tmp_path, "[rules.duplicate-boxes]", content)
 
-    assert values(result)["count"] == 99_999
+    assert measured(result)["count"] == 99_999
     assert result.duration_s < 20
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.audit.record import RuleResult
-from tests.rules.judged import judged, values
+from tests.judged import judged, measured
 
 pytestmark = pytest.mark.shared
 
@@ -34,7 +34,7 @@ def integrity(
 def counts(results: dict[str, RuleResult]) -> dict[str, float]:
     """What was found, by rule, where something was."""
     assert all(result.verdict != "not-evaluated" for result in results.values())
-    found = {code: values(result)["count"] for code, result in results.items()}
+    found = {code: measured(result)["count"] for code, result in results.items()}
     return {code: count for code, count in found.items() if count}
 
 
@@ -46,7 +46,7 @@ def test_tiny_coco_is_clean(tmp_path: Path, shared_data: Path, split: str, n: in
     results = integrity(tmp_path, file, base / "images" / split)
 
     assert {result.verdict for result in results.values()} == {"passed"}
-    assert values(results["image-files"])["images"] == n
+    assert measured(results["image-files"])["images"] == n
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_voc100_is_clean_in_every_format(
     results = integrity(tmp_path, base / "gts" / labels, base / "images", more)
 
     assert {result.verdict for result in results.values()} == {"passed"}
-    assert values(results["degenerate-boxes"])["boxes"] == 273
+    assert measured(results["degenerate-boxes"])["boxes"] == 273
 
 
 def test_bccd_has_two_boxes_without_area(tmp_path: Path, shared_data: Path) -> None:
@@ -108,7 +108,7 @@ def test_taco_official(tmp_path: Path, shared_data: Path) -> None:
     results = integrity(tmp_path, file, file.parent)
 
     assert counts(results) == {"duplicate-ids": 2, "box-bounds": 6, "image-files": 1500}
-    assert values(results["box-bounds"])["wholly"] == 0
+    assert measured(results["box-bounds"])["wholly"] == 0
     ids = [found.text.split()[2] for found in results["duplicate-ids"].findings]
     assert ids == ["309", "4040"]
     outside = {found.text.split(":")[0] for found in results["box-bounds"].findings}
@@ -127,9 +127,9 @@ def test_taco_unofficial(tmp_path: Path, shared_data: Path) -> None:
         "duplicate-boxes": 1,
         "image-files": 3831,
     }
-    assert values(results["degenerate-boxes"])["not_finite"] == 15
-    assert values(results["box-bounds"])["wholly"] == 8
-    assert values(results["box-format"])["areas"] == 5
+    assert measured(results["degenerate-boxes"])["not_finite"] == 15
+    assert measured(results["box-bounds"])["wholly"] == 8
+    assert measured(results["box-format"])["areas"] == 5
     wholly = [found.text for found in results["box-bounds"].findings[:8]]
     assert all("is wholly outside" in text for text in wholly)
     assert any(text.startswith("annotation 1422: [8176.14") for text in wholly)
@@ -155,7 +155,7 @@ def test_css_ppe_small_boxes_are_no_error(tmp_path: Path, shared_data: Path) -> 
 
     assert small == 88
     assert found == {"train": {"duplicate-boxes": 2}, "valid": {}, "test": {}}
-    assert values(doubles)["two_classes"] == 3
+    assert measured(doubles)["two_classes"] == 3
     assert [found.image.split("_jpg.rf.")[0] for found in doubles.findings[3:] if found.image] == [
         "004720",
         "construction-813-",

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.rules.judged import judged, values
+from tests.judged import judged, measured
 
 CONFIG = """
 [dataset.splits.train]
@@ -66,15 +66,15 @@ def dirty_file(seed: int, *, repeated_images: bool = False) -> dict[str, Any]:
     return {"images": images, "categories": categories, "annotations": annotations}
 
 
-def measured(folder: Path, content: dict[str, Any]) -> dict[str, dict[str, float]]:
+def counts(folder: Path, content: dict[str, Any]) -> dict[str, dict[str, float]]:
     (folder / "train.json").write_text(json.dumps(content), encoding="utf-8")
-    return {item.split("[")[0]: values(result) for item, result in judged(folder, CONFIG).items()}
+    return {item.split("[")[0]: measured(result) for item, result in judged(folder, CONFIG).items()}
 
 
 def verdicts(folder: Path, content: dict[str, Any]) -> dict[str, tuple[str, dict[str, float]]]:
     (folder / "train.json").write_text(json.dumps(content), encoding="utf-8")
     return {
-        item: (result.verdict, values(result)) for item, result in judged(folder, CONFIG).items()
+        item: (result.verdict, measured(result)) for item, result in judged(folder, CONFIG).items()
     }
 
 
@@ -195,7 +195,7 @@ def slow(content: dict[str, Any]) -> dict[str, dict[str, float]]:
 def test_counts_are_those_of_a_slow_reference(tmp_path: Path, seed: int) -> None:
     content = dirty_file(seed)
 
-    found = measured(tmp_path, content)
+    found = counts(tmp_path, content)
 
     for code, wanted in slow(content).items():
         if code == "box-format" and found[code]["misread"]:

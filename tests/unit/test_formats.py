@@ -15,7 +15,7 @@ from pytest_detgate.dataset.formats import label_readers
 from pytest_detgate.dataset.labelled import SplitFiles
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError
-from tests.rules.judged import judged, values
+from tests.judged import judged, measured
 
 READERS = label_readers()
 
@@ -404,7 +404,13 @@ def test_a_missing_label_file_is_no_declared_negative(
 
     result = results["empty-gt-share[train]"]
     assert result.verdict == verdict
-    assert values(result) == {"share": 0.25, "missing": 1, "images": 4, "empty": 1, "crowd_only": 0}
+    assert measured(result) == {
+        "share": 0.25,
+        "missing": 1,
+        "images": 4,
+        "empty": 1,
+        "crowd_only": 0,
+    }
     assert result.message == "1 of 4 images have no annotation; 1 more have no label file"
     assert "class-ap[cone]" in results
 

@@ -1,4 +1,4 @@
-"""A rule evaluated on split files made for a test."""
+"""Split files made for a test, and one rule evaluated on one of them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.config.load import load_configuration
-from pytest_detgate.gate.detections import NoDetections
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
-
-
-def judged(folder: Path, config: str) -> dict[str, RuleResult]:
-    """Results by item of the rules in a `detgate.toml` of this text."""
-    path = folder / "detgate.toml"
-    path.write_text(config, encoding="utf-8")
-    project = Project(load_configuration(path), folder)
-    inputs = GateInputs(project, NoDetections())
-    return {
-        bound.item_name(target): judge(bound, target, inputs)
-        for bound in bind_rules(project)
-        for target in bound.targets
-    }
+from tests.judged import judged
 
 
 def judged_split(folder: Path, rule: str, content: Any, *, dataset: str = "") -> RuleResult:
@@ -36,11 +18,6 @@ def judged_split(folder: Path, rule: str, content: Any, *, dataset: str = "") ->
     splits = '[dataset.splits.train]\nannotations = "train.json"\nimages = "images"\n'
     (result,) = judged(folder, f"{dataset}\n{splits}\n{rule}").values()
     return result
-
-
-def values(result: RuleResult) -> dict[str, float]:
-    """The measured values by name."""
-    return {measured.name: measured.value for measured in result.measurements}
 
 
 def split_file(
