@@ -13,8 +13,34 @@ from pytest_detgate.config.numbers import Count, Share
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """One split of the data set."""
 
-    annotations: Annotated[str, Meta(description="COCO JSON file.")]
+    annotations: Annotated[
+        str, Meta(description="COCO JSON file; of another format the folder or file of the labels.")
+    ]
     images: Annotated[str, Meta(description="Folder that each file_name is relative to.")]
+    format: Annotated[
+        Literal["coco", "yolo", "voc", "cvat", "openimages"],
+        Meta(description="Format of the annotations."),
+    ] = "coco"
+    classes: (
+        Annotated[
+            str,
+            Meta(
+                description="File with the names of the classes: one a line, or a data.yaml, for "
+                "yolo; class-descriptions-boxable.csv for openimages."
+            ),
+        ]
+        | None
+    ) = None
+    list: (
+        Annotated[
+            str,
+            Meta(
+                description="File that names the pictures of the split, one a line, for yolo, voc "
+                "and openimages. Omitted: all pictures of the folder."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

@@ -20,7 +20,7 @@ def read_folder(folder: Path, name: str) -> Dataset:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    file_names = np.array(sorted(_pictures(folder)), dtype=object)
+    file_names = np.array(picture_names(folder), dtype=object)
     n = len(file_names)
     return Dataset(
         name=name,
@@ -45,7 +45,8 @@ def read_folder(folder: Path, name: str) -> Dataset:
     )
 
 
-def _pictures(folder: Path) -> list[str]:
+def picture_names(folder: Path) -> list[str]:
+    """Every picture in a folder and its sub-folders, relative to it, sorted."""
     found = []
     for directory, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
@@ -55,4 +56,4 @@ def _pictures(folder: Path) -> list[str]:
             for file in files
             if not file.startswith(".") and Path(file).suffix.lower() in PICTURE_SUFFIXES
         ]
-    return found
+    return sorted(found)

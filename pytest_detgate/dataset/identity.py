@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import UNLISTED
 
 Id = int | str
+Ids = NDArray[Any] | list[Any]
+"""Ids of some rows: an int64 array where all are whole numbers of 64 bits."""
+
+_DENSE = 4
+"""How many times more numbers than ids a table may span that is looked up by number."""
 
 
-def id_column(ids: Sequence[Any]) -> NDArray[Any]:
+def id_column(ids: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     """Ids as an int64 column where all are 64-bit integers, else as an object column."""
-    if all(type(value) is int for value in ids):
+    if isinstance(ids, np.ndarray):
+        return ids
+    if set(map(type, ids)) <= {int}:
         try:
             return np.array(ids, dtype=np.int64)
         except OverflowError:
@@ -24,6 +33,31 @@ def id_column(ids: Sequence[Any]) -> NDArray[Any]:
     column = np.empty(len(ids), dtype=object)
     column[:] = ids
     return column
+
+
+def joined_ids(parts: Sequence[Ids]) -> NDArray[Any]:
+    """One column of the ids of all parts."""
+    if all(isinstance(part, np.ndarray) and part.dtype == np.int64 for part in parts):
+        return np.concatenate(parts)
+    plain = (part if isinstance(part, list) else part.tolist() for part in parts)
+    return id_column(list(chain.from_iterable(plain)))
+
+
+def whole_ids(ids: list[Any], field: str) -> Ids:
+    """Ids as a decoder gave them, with 5.0, as tables write the id 5, made whole.
+
+    A fraction raises `msgspec.ValidationError` with its row, as the decoder itself would.
+    """
+    if float in set(map(type, ids)):
+        for row, value in enumerate(ids):
+            if isinstance(value, float):
+                if not value.is_integer():
+                    raise msgspec.ValidationError(
+                        f"Expected a whole number or text, got `{value}` - at `$[{row}].{field}`"
+                    )
+                ids[row] = int(value)
+    column = id_column(ids)
+    return column if column.dtype == np.int64 else ids
 
 
 def rows_of(wanted: NDArray[Any], listed: NDArray[Any]) -> NDArray[np.int64]:
@@ -43,15 +77,69 @@ def rows_of(wanted: NDArray[Any], listed: NDArray[Any]) -> NDArray[np.int64]:
 
 def repeated(ids: NDArray[Any]) -> list[Any]:
     """The ids that occur more than once, in order of first appearance."""
-    if ids.dtype == np.int64 and len(np.unique(ids)) == len(ids):
+    if ids.dtype == np.int64:
+        if all_different(ids):
+            return []
+    elif len(set(ids.tolist())) == len(ids):
         return []
     return [value for value, count in Counter(ids.tolist()).items() if count > 1]
+
+
+def repeated_rows(ids: NDArray[Any]) -> list[NDArray[np.int64]]:
+    """The rows of each id that occurs more than once, in order of first appearance.
+
+    The same id as text and as a number occurs twice. None is no id.
+    """
+    if ids.dtype == np.int64:
+        if all_different(ids):
+            return []
+        order = np.argsort(ids, kind="stable")
+        starts = np.flatnonzero(np.r_[True, ids[order[1:]] != ids[order[:-1]]])
+        several = np.flatnonzero(np.diff(np.r_[starts, len(ids)]) > 1)
+        ends = np.r_[starts[1:], len(ids)]
+        groups = [order[starts[at] : ends[at]] for at in several]
+        return sorted(groups, key=lambda rows: int(rows[0]))
+    texts: list[str | None] = ids.tolist()
+    if len(set(texts)) == len(texts) and set(map(type, texts)) == {str}:
+        return []
+    texts = [None if value is None else str(value) for value in texts]
+    if len(set(texts)) == len(texts):
+        return []
+    count = Counter(texts)
+    rows_of_text: dict[str, list[int]] = {}
+    for row, text in enumerate(texts):
+        if text is not None and count[text] > 1:
+            rows_of_text.setdefault(text, []).append(row)
+    return [np.array(rows, dtype=np.int64) for rows in rows_of_text.values()]
+
+
+def all_different(ids: NDArray[np.int64]) -> bool:
+    """Say whether no id occurs twice."""
+    if len(ids) < 2 or (ids[1:] > ids[:-1]).all():
+        return True
+    ordered = np.sort(ids)
+    return bool((ordered[1:] > ordered[:-1]).all())
 
 
 def _rows_of_integers(wanted: NDArray[np.int64], listed: NDArray[np.int64]) -> NDArray[np.int64]:
     if len(listed) == 0:
         return np.full(len(wanted), UNLISTED, dtype=np.int64)
+    least, most = int(listed.min()), int(listed.max())
+    if most - least < _DENSE * (len(listed) + len(wanted)):
+        return _rows_of_dense_integers(wanted, listed, least, most)
     order = np.argsort(listed, kind="stable")
     ordered = listed[order]
     position = np.minimum(np.searchsorted(ordered, wanted), len(ordered) - 1)
     return np.where(ordered[position] == wanted, order[position], UNLISTED)
+
+
+def _rows_of_dense_integers(
+    wanted: NDArray[np.int64], listed: NDArray[np.int64], least: int, most: int
+) -> NDArray[np.int64]:
+    """The same for ids that lie close together: a table of all of them answers at once."""
+    row = np.full(most - least + 2, UNLISTED, dtype=np.int64)
+    # The last assignment wins, so backwards the first row does.
+    row[listed[::-1] - least] = np.arange(len(listed) - 1, -1, -1)
+    outside = (wanted < least) | (wanted > most)
+    found: NDArray[np.int64] = row[np.where(outside, len(row) - 1, wanted - least)]
+    return found

@@ -7,10 +7,13 @@ the numbers they mean.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.errors import DataError
 
@@ -20,6 +23,7 @@ Number = float | Literal["NaN", "Infinity", "-Infinity"]
 """A number field that may hold one of the literals; `number` makes a float of it."""
 
 _STRING_OR_LITERAL = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
+_LITERAL_AS_VALUE = re.compile(rb"(?<=[\[,:\s])(?:NaN|-?Infinity)(?=[\s,\]}])")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
@@ -34,8 +38,12 @@ def decode_json(content: bytes, kind: type[T], path: Path) -> T:
         raise DataError(f"{path}: not UTF-8 text: {error.reason}") from None
     except msgspec.DecodeError as error:
         first = error
-    quoted = _quote_literals(content)
-    if quoted is not None:
+    # Quoting a literal that stands inside a string makes text that is no JSON, so the quick way,
+    # which does not know strings, either is right or fails.
+    for quote in (_quote_all_literals, _quote_literals):
+        quoted = quote(content)
+        if quoted is None:
+            continue
         try:
             return msgspec.json.decode(quoted, type=kind)
         except msgspec.ValidationError as error:
@@ -48,6 +56,17 @@ def decode_json(content: bytes, kind: type[T], path: Path) -> T:
 def number(value: Number) -> float:
     """A number that may have been one of the literals NaN, Infinity and -Infinity."""
     return float(value)
+
+
+def numbers(values: Sequence[Number | None]) -> NDArray[np.float64]:
+    """A column of numbers, NaN where there is none."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _quote_all_literals(content: bytes) -> bytes | None:
+    """The text with whatever looks like NaN and Infinity put in quotes; None where nothing does."""
+    quoted, count = _LITERAL_AS_VALUE.subn(rb'"\g<0>"', content)
+    return quoted if count else None
 
 
 def _quote_literals(content: bytes) -> bytes | None:

@@ -36,6 +36,12 @@ def file_digest(path: Path, store: Store) -> str:
     return answer
 
 
+def keep_digest(path: Path, seen: Signature, read_at_ns: int, sha256: str, store: Store) -> None:
+    """Keep a digest that was made otherwise, of a file read at that time with that signature."""
+    if read_at_ns - seen[1] > _SETTLED_NS:
+        store.keep_file_digests([(os.path.abspath(path), seen, sha256)])  # noqa: PTH100
+
+
 def file_digests(
     paths: Iterable[Path], store: Store, progress: Progress | None = None
 ) -> dict[Path, str | UnreadableImage]:

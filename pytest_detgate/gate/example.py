@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 Box = tuple[str, float, float, float, float]
 """A ground-truth box: class, x, y, width, height."""
@@ -20,8 +21,10 @@ class Example:
 
     `splits` and `probes` map names to images, images to boxes; `detections` likewise. `classes`
     are the categories of every file. All pictures are 100 × 100 pixels; each shows something of
-    its own, but for `copies`, which maps a picture to the one it is a copy of. `needs` is a module
-    of an extra that the rule cannot be evaluated without.
+    its own, but for `copies`, which maps a picture to the one it is a copy of.
+
+    `added` maps a split to further entries of the lists in its file, `gone` names pictures that
+    are not there, and `needs` a module of an extra that the rule cannot be evaluated without.
     """
 
     config: str
@@ -30,4 +33,6 @@ class Example:
     probes: Mapping[str, Mapping[str, Sequence[Box]]] = field(default_factory=dict)
     detections: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
     copies: Mapping[str, str] = field(default_factory=dict)
+    added: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
+    gone: Sequence[str] = ()
     needs: str | None = None

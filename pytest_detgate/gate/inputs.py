@@ -8,8 +8,6 @@ from collections.abc import Callable, Hashable, Sequence
 from pathlib import Path
 from typing import TypeVar, cast
 
-import numpy as np
-
 from pytest_detgate.audit.record import (
     ClassScoreRecord,
     DatasetRecord,
@@ -164,7 +162,7 @@ class GateInputs:
             sha256=dataset.sha256 or "",
             images=len(dataset.images),
             boxes=len(dataset.boxes),
-            empty=int(np.count_nonzero(dataset.boxes_by_image() == 0)),
+            empty=len(dataset.empty_images()),
             notes=list(dataset.notes),
         )
 

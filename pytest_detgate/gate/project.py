@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import re
 from functools import cached_property
@@ -10,12 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.schema import ConfigTable
+from pytest_detgate.config.schema import ConfigTable, SplitTable
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import Dataset
+    from pytest_detgate.gate.kept_tables import KeptTables
 
 
 class Project:
@@ -27,8 +29,11 @@ class Project:
     def __init__(self, configuration: Configuration, root: Path) -> None:
         self.configuration = configuration
         self.root = root
+        self.kept: KeptTables | None = None
+        """Where the tables of earlier runs are kept, if anywhere."""
         self._classes: dict[str, tuple[str, ...]] = {}
         self._check_frame_pattern()
+        self._check_formats()
 
     @property
     def tables(self) -> ConfigTable:
@@ -63,11 +68,7 @@ class Project:
     def classes(self, split: str) -> tuple[str, ...]:
         """Class names of a split, in the order of its file; `DataError` if it cannot be read."""
         if split not in self._classes:
-            from pytest_detgate.dataset.coco import read_class_names
-
-            table = self.tables.dataset.splits[split]
-            path = self.configuration.locate(table.annotations)
-            self._classes[split] = read_class_names(path)
+            self._classes[split] = self._read_classes(split)
         return self._classes[split]
 
     @cached_property
@@ -90,7 +91,42 @@ class Project:
         images = self.configuration.locate(table.images)
         if table.annotations is None:
             return read_folder(images, name)
-        return read_coco(self.configuration.locate(table.annotations), images, name, image_fields)
+        path = self.configuration.locate(table.annotations)
+        if isinstance(table, SplitTable) and table.format != "coco":
+            return self._read_labels(name, table, image_fields)
+
+        def read() -> Dataset:
+            return read_coco(path, images, name, image_fields)
+
+        if self.kept is None:
+            return read()
+        dataset = self.kept.read(path, image_fields, read)
+        return dataclasses.replace(dataset, name=name, images_dir=images, annotations=path)
+
+    def _read_labels(self, name: str, table: SplitTable, fields: tuple[str, ...]) -> Dataset:
+        from pytest_detgate.dataset.formats import label_readers
+        from pytest_detgate.dataset.labelled import SplitFiles
+
+        locate = self.configuration.locate
+        files = SplitFiles(
+            name=name,
+            labels=locate(table.annotations),
+            images=locate(table.images),
+            classes=None if table.classes is None else locate(table.classes),
+            listed=None if table.list is None else locate(table.list),
+            fields=fields,
+        )
+        return label_readers()[table.format](files)
+
+    def _read_classes(self, split: str) -> tuple[str, ...]:
+        from pytest_detgate.dataset.coco import read_class_names
+
+        table = self.tables.dataset.splits[split]
+        if table.format != "coco":
+            return self._read_labels(split, table, ()).classes
+        path = self.configuration.locate(table.annotations)
+        kept = None if self.kept is None else self.kept.classes(path)
+        return read_class_names(path) if kept is None else kept
 
     def relative(self, path: Path) -> str:
         """A path as the report shows it: relative to the root directory."""
@@ -116,3 +152,17 @@ class Project:
                 f"{self.configuration.path.name}: {min(both)!r} names a split and a probe; "
                 "--detgate-predictions could mean either"
             )
+
+    def _check_formats(self) -> None:
+        for name, table in self.tables.dataset.splits.items():
+            place = self.configuration.place.table("dataset").table("splits").table(name)
+            for key, given, formats in (
+                ("classes", table.classes, ("yolo", "openimages")),
+                ("list", table.list, ("yolo", "voc", "openimages")),
+            ):
+                if given is not None and table.format not in formats:
+                    raise place.error(
+                        f'means nothing with format = "{table.format}"; it goes with '
+                        + " and ".join(formats),
+                        key,
+                    )

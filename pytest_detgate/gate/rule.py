@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 from msgspec import Meta, Struct
 
+from pytest_detgate.config.numbers import Count
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
@@ -134,6 +136,20 @@ class SplitRule(Rule, frozen=True, kw_only=True):
     def targets(self, project: Project) -> Iterator[Target]:
         for split in project.splits if self.splits is None else self.splits:
             yield Target(label=split, datasets=(split,))
+
+
+class CountRule(SplitRule, frozen=True, kw_only=True):
+    """A rule that finds things in a split as its file has it, ids used twice and all."""
+
+    max: Annotated[Count, Meta(description="Largest count that is allowed.")] = 0
+
+    def split(self, target: Target, inputs: Inputs) -> Dataset:
+        """The tables of the split; `DataError` where it has no images to look at."""
+        dataset = inputs.tables(target.datasets[0])
+        if not len(dataset.images):
+            where = inputs.project.relative(dataset.annotations or dataset.images_dir)
+            raise DataError(f"{dataset.name} has no images ({where})")
+        return dataset
 
 
 class SplitPairRule(Rule, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.kept_tables import KeptTables
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import bind_rules
 from pytest_detgate.plugin.options import GateOptions, resolve_options
@@ -41,13 +42,16 @@ def gate_of(config: pytest.Config) -> GateSession:
 
 def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     project = Project(load_configuration(options.config), config.rootpath)
+    folders = shared_folders(config, cache=options.cache)
+    if folders.store != folders.run:
+        project.kept = KeptTables(folders.store)
     rules = bind_rules(project)
     _check_options(options, project)
     return GateSession(
         options=options,
         project=project,
         rules=rules,
-        folders=shared_folders(config, cache=options.cache),
+        folders=folders,
         progress=_progress(config),
     )
 

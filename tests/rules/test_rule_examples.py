@@ -32,10 +32,14 @@ def verdicts(
     datasets = {"dataset.splits": example.splits, "probes": example.probes}
     for table, named in datasets.items():
         for name, images in named.items():
-            write_json(folder / f"{name}.json", coco_content(images, example.classes))
-            draw_pictures(
-                folder / "images", {file: example.copies.get(file, file) for file in images}
-            )
+            content = coco_content(images, example.classes)
+            for key, entries in example.added.get(name, {}).items():
+                content[key] += entries
+            write_json(folder / f"{name}.json", content)
+            shown = {file: example.copies.get(file, file) for file in images}
+            for file in example.gone:
+                shown.pop(file, None)
+            draw_pictures(folder / "images", shown)
             config += f'\n[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
             if name in example.detections:
                 found = result_content(images, example.detections[name], example.classes)

@@ -42,13 +42,13 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             SPLITS + "[rules.empty-gt-shares]\nmin = 0.25",
             "detgate.toml:8: [rules.empty-gt-shares]: no rule 'empty-gt-shares'; "
-            "did you mean 'empty-gt-share'? (there is: class-ap, ",
+            "did you mean 'empty-gt-share'? (there is: box-bounds, ",
             id="unknown rule",
         ),
         pytest.param(
             SPLITS + "[rules.empty-gt-share]\nmim = 0.25",
             "detgate.toml:9: [rules.empty-gt-share] mim: no such key; did you mean 'min'? "
-            "(allowed here: name, severity, splits, min, max)",
+            "(allowed here: name, severity, splits, min, max, max-missing)",
             id="misspelt option",
         ),
         pytest.param(
@@ -59,8 +59,21 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             "[dataset.splits.train]\nanotations = 'a'\nimages = 'b'\n" + RULE,
             "detgate.toml:2: [dataset.splits.train] anotations: no such key; "
-            "did you mean 'annotations'? (allowed here: annotations, images)",
+            "did you mean 'annotations'? (allowed here: annotations, images, format, ",
             id="misspelt key",
+        ),
+        pytest.param(
+            SPLITS + "classes = 'names.txt'\n" + RULE,
+            'detgate.toml:8: [dataset.splits.val] classes: means nothing with format = "coco"; '
+            "it goes with yolo and openimages",
+            id="option of another format",
+        ),
+        pytest.param(
+            SPLITS + "format = 'yollo'\n" + RULE,
+            "[dataset.splits.val] format: expected one of "
+            '"coco", "cvat", "openimages", "voc", "yolo", '
+            "found 'yollo'; did you mean 'yolo'?",
+            id="format",
         ),
         pytest.param(
             "[dataset.splits.train]\nannotations = 'a'\n" + RULE,

@@ -1,0 +1,89 @@
+"""The rule `box-bounds`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+
+from pytest_detgate.dataset.extent import box_extent
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import box_findings, counted, numbers
+from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+
+
+class BoxBounds(CountRule, frozen=True, kw_only=True):
+    """Boxes must lie inside their image.
+
+    ## What it checks
+
+    `count` is the number of boxes that stick out of their image by more than `tolerance` pixels
+    on any side, `wholly` those of them that do not touch it at all. Boxes that are not finite are
+    left to `degenerate-boxes`. `unsized` counts the boxes on images whose width and height the
+    file does not say; they could be anywhere, so they fail the rule.
+
+    ## Why it matters
+
+    Augmentations clip such a box or fail on it, evaluation does not clip it, so no detector can
+    match it well. A box that lies wholly outside belongs to another picture, or to the same one
+    before it was resized or turned.
+
+    ## How to mend
+
+    Clip boxes that stick out a little. Boxes far outside tell of a wrong picture size: compare
+    the size that the file states with the picture's own (rule `image-files`).
+    """
+
+    code: ClassVar[str] = "box-bounds"
+
+    tolerance: Annotated[float, Meta(ge=0, description="Pixels that a box may stick out.")] = 0.5
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = self.split(target, inputs)
+        boxes = dataset.boxes
+        extent = box_extent(dataset)
+        outside = np.flatnonzero(extent.over > self.tolerance)
+        wholly = extent.wholly(outside)
+        unsized = np.flatnonzero(extent.unsized)
+        # The farthest first: they tell of something worse than a hand that slipped.
+        by_distance = np.argsort(-extent.over[outside], kind="stable")
+        rows = np.concatenate(
+            [outside[by_distance][wholly[by_distance]], outside[by_distance][~wholly[by_distance]]]
+        )
+
+        def reason(row: int) -> str:
+            image = boxes.image[row]
+            if extent.unsized[row]:
+                return "the size of its image is not stated"
+            size = f"{dataset.images.width[image]:g} × {dataset.images.height[image]:g} image"
+            how = "wholly" if extent.wholly(np.array([row]))[0] else f"{extent.over[row]:.4g} px"
+            return f"{numbers(boxes.xywh[row])} is {how} outside its {size}"
+
+        measurements = [
+            Measurement.at_most("count", len(outside), self.max),
+            Measurement.shown("wholly", int(wholly.sum())),
+            Measurement.shown("boxes", len(boxes)),
+        ]
+        message = f"{counted(len(outside), 'box', 'boxes')} of {len(boxes)} outside their image"
+        if len(outside):
+            message += f", {int(wholly.sum())} wholly"
+        if len(unsized):
+            measurements.append(Measurement.at_most("unsized", len(unsized), 0))
+            message += f"; {counted(len(unsized), 'box', 'boxes')} on images of unknown size"
+        return Outcome(
+            message=message,
+            measurements=measurements,
+            findings=box_findings(dataset, np.concatenate([rows, unsized]), reason),
+            findings_total=len(rows) + len(unsized),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.box-bounds]",
+        splits={"train": {"a_1.jpg": [("helmet_off", 70, 70, 30.4, 30)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.box-bounds]",
+        splits={"train": {"a_1.jpg": [("helmet_off", 70, 70, 31, 30)]}},
+    )

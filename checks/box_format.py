@@ -1,0 +1,99 @@
+"""The rule `box-format`."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import ClassVar
+
+import numpy as np
+
+from pytest_detgate.dataset.box_forms import Form, form_evidence
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import box_findings, counted, numbers
+from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+
+WORDS: dict[Form, str] = {
+    "corners": "corners [x1, y1, x2, y2]",
+    "centres": "centres and sizes [centre x, centre y, width, height]",
+    "shares": "shares of the image's size instead of pixels",
+    "shares, corners": "corners [x1, y1, x2, y2] in shares of the image's size",
+    "shares, centres": "centres and sizes in shares of the image's size, as YOLO writes them",
+}
+
+
+class BoxFormat(CountRule, frozen=True, kw_only=True):
+    """Boxes must be `[x, y, width, height]` in pixels, and their areas plausible.
+
+    ## What it checks
+
+    All boxes of the file together are held against other forms: corners in place of sizes,
+    centres in place of corners, shares of the image's size in place of pixels. A form is believed
+    where the boxes that fit only it outnumber those that fit only COCO's by twenty to one.
+    `count` is the number of boxes that seem to be in another form (`misread`), and of those whose
+    `area` cannot be right (`areas`): larger than the box, in which even a mask has to fit, or not
+    above zero.
+
+    ## Why it matters
+
+    Four numbers are always read without complaint. Corners read as sizes train a model on boxes
+    several times too large, and AP looks bad for no visible reason. `area` decides which
+    boxes count as small, medium and large.
+
+    ## How to mend
+
+    Convert the boxes to `[x, y, width, height]` in pixels; most exporters have an option for it.
+    Leave `area` out, or compute it anew: without it the box's own is used.
+    """
+
+    code: ClassVar[str] = "box-format"
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = self.split(target, inputs)
+        boxes = dataset.boxes
+        evidence = form_evidence(dataset)
+        misread, areas = np.flatnonzero(evidence.misread), np.flatnonzero(evidence.area)
+        count = len(misread) + len(areas)
+        told = []
+        if evidence.form is not None:
+            told.append(
+                f"{counted(len(misread), 'box', 'boxes')} of {len(boxes)} look like "
+                f"{WORDS[evidence.form]}"
+            )
+        if len(areas):
+            told.append(f"{counted(len(areas), 'area')} cannot be that of the box or of a mask")
+
+        def form(row: int) -> str:
+            return f"{numbers(boxes.xywh[row])} looks like {WORDS[evidence.form or 'shares']}"
+
+        def area(row: int) -> str:
+            own = float(boxes.xywh[row, 2] * boxes.xywh[row, 3])
+            return f"area {boxes.area[row]:.6g}, but the box has {own:.6g}"
+
+        return Outcome(
+            message="; ".join(told) or f"{counted(len(boxes), 'box', 'boxes')} in COCO's form",
+            measurements=[
+                Measurement.at_most("count", count, self.max),
+                Measurement.shown("misread", len(misread)),
+                Measurement.shown("areas", len(areas)),
+                Measurement.shown("boxes", len(boxes)),
+            ],
+            findings=chain(
+                box_findings(dataset, misread, form), box_findings(dataset, areas, area)
+            ),
+            findings_total=count,
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.box-format]",
+        splits={"train": {"a_1.jpg": [("helmet_off", 60, 50, 30, 40)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.box-format]",
+        splits={
+            "train": {
+                "a_1.jpg": [("helmet_off", 60, 50, 90, 80), ("helmet_off", 50, 60, 70, 75)],
+                "a_2.jpg": [("helmet_off", 40, 55, 80, 90)],
+            }
+        },
+    )

@@ -1,0 +1,98 @@
+"""The rule `class-balance`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+
+from pytest_detgate.dataset.class_counts import class_counts
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.rule import Inputs, Outcome, SplitRule, Target
+
+
+class ClassBalance(SplitRule, frozen=True, kw_only=True):
+    """The most frequent class may not outnumber the least frequent one too far.
+
+    ## What it checks
+
+    `ratio` is the number of boxes of the most frequent class divided by that of the least frequent
+    one. `boxes[CLASS]` is shown for each class. Crowd regions are not counted. A class without
+    any box has no ratio: then the rule cannot be evaluated.
+
+    ## Why it matters
+
+    With one class a thousand times as frequent as another, nearly all of what training corrects
+    is the frequent one. The rare class, often the violation that the detector is for, comes last.
+
+    ## How to mend
+
+    Collect more images of the rare classes, or sample their images more often in training
+    (`ClassBalancedDataset` in MMDetection) and accept here what is left.
+    """
+
+    code: ClassVar[str] = "class-balance"
+
+    max_ratio: Annotated[
+        float, Meta(ge=1, description="Most boxes of a class for one of any other.")
+    ]
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = inputs.dataset(target.datasets[0])
+        boxes = class_counts(dataset).boxes
+        if not len(boxes):
+            raise DataError(f"{dataset.name} has no classes, so there is no ratio of them")
+        most, least = int(boxes.argmax()), int(boxes.argmin())
+        if not boxes[least]:
+            raise DataError(
+                f"class {dataset.classes[least]!r} has no box in {dataset.name}, so its ratio to "
+                f"{dataset.classes[most]!r} ({boxes[most]} boxes) is not defined"
+            )
+        ratio = float(boxes[most] / boxes[least])
+        order = np.argsort(boxes, kind="stable")
+        unequal = [at for at in order.tolist() if boxes[most] / boxes[at] > self.max_ratio]
+        return Outcome(
+            message=f"{boxes[most]} boxes of {dataset.classes[most]}, {boxes[least]} of "
+            f"{dataset.classes[least]}",
+            measurements=[
+                Measurement.at_most("ratio", ratio, self.max_ratio),
+                *(
+                    Measurement.shown(f"boxes[{name}]", int(count))
+                    for name, count in zip(dataset.classes, boxes, strict=True)
+                ),
+            ],
+            findings=(
+                Finding(
+                    text=f"{dataset.classes[at]}: 1 box for {boxes[most] / boxes[at]:.4g} of "
+                    f"{dataset.classes[most]}",
+                    dataset=dataset.name,
+                    label=dataset.classes[at],
+                )
+                for at in unequal
+            ),
+            findings_total=len(unequal),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.class-balance]\nmax-ratio = 2",
+        classes=("helmet_off", "vest_off"),
+        splits={
+            "train": {
+                "a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("vest_off", 60, 10, 30, 30)],
+                "a_2.jpg": [("helmet_off", 10, 10, 30, 30)],
+            }
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.class-balance]\nmax-ratio = 2",
+        classes=("helmet_off", "vest_off"),
+        splits={
+            "train": {
+                "a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("vest_off", 60, 10, 30, 30)],
+                "a_2.jpg": [("helmet_off", 10, 10, 30, 30), ("helmet_off", 60, 10, 30, 30)],
+            }
+        },
+    )

@@ -1,0 +1,101 @@
+"""The rule `class-support`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count
+from pytest_detgate.dataset.class_counts import class_counts
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target, require_limit
+
+
+class ClassSupport(CountRule, frozen=True, kw_only=True):
+    """Every class must occur on enough images and in enough boxes.
+
+    ## What it checks
+
+    `count` is the number of classes of the split's file on fewer than `min-images` images or in
+    fewer than `min-boxes` boxes. `images[CLASS]` and `boxes[CLASS]` are shown for each class.
+    Crowd regions are not counted.
+
+    ## Why it matters
+
+    A class that training hardly shows is not learned, and mean AP over many classes hides it. AP
+    of a class with a handful of boxes jumps by whole points from one box to the next.
+
+    ## How to mend
+
+    Collect and label more images of the classes that are named, from other sites rather than more
+    frames of the same clip. Take a class that is no longer wanted out of the file.
+    """
+
+    code: ClassVar[str] = "class-support"
+
+    min_images: Annotated[Count, Meta(description="Least number of images of a class.")] | None = (
+        None
+    )
+    min_boxes: Annotated[Count, Meta(description="Least number of boxes of a class.")] | None = None
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_limit(self, "min-images", "min-boxes")
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = inputs.dataset(target.datasets[0])
+        counts = class_counts(dataset)
+        lacking = [
+            at
+            for at in range(len(dataset.classes))
+            if counts.images[at] < (self.min_images or 0)
+            or counts.boxes[at] < (self.min_boxes or 0)
+        ]
+        # The class that lacks most comes first.
+        lacking.sort(key=lambda at: (counts.images[at], counts.boxes[at]))
+        shown = [
+            Measurement.shown(f"{what}[{name}]", int(count))
+            for what, column in (("images", counts.images), ("boxes", counts.boxes))
+            for name, count in zip(dataset.classes, column, strict=True)
+        ]
+
+        def findings() -> Iterator[Finding]:
+            for at in lacking:
+                boxes, images = int(counts.boxes[at]), int(counts.images[at])
+                yield Finding(
+                    text=f"{dataset.classes[at]}: {counted(boxes, 'box', 'boxes')} on "
+                    f"{counted(images, 'image')}",
+                    dataset=dataset.name,
+                    label=dataset.classes[at],
+                )
+
+        limits = [
+            f"{least} {what}"
+            for least, what in ((self.min_images, "images"), (self.min_boxes, "boxes"))
+            if least is not None
+        ]
+        return Outcome(
+            message=f"{counted(len(lacking), 'class', 'classes')} of {len(dataset.classes)} with "
+            f"fewer than {' or '.join(limits)}",
+            measurements=[Measurement.at_most("count", len(lacking), self.max), *shown],
+            findings=findings(),
+            findings_total=len(lacking),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.class-support]\nmin-images = 1\nmin-boxes = 2",
+        splits={
+            "train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("helmet_off", 60, 10, 30, 30)]}
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.class-support]\nmin-images = 2",
+        splits={
+            "train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("helmet_off", 60, 10, 30, 30)]}
+        },
+    )

@@ -1,0 +1,84 @@
+"""The rule `dangling-annotations`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from pytest_detgate.dataset.tables import UNLISTED
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import box_findings, counted
+from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+
+
+class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
+    """Every annotation must belong to an image and a category that its file lists.
+
+    ## What it checks
+
+    `count` is the number of annotations whose `image_id` or `category_id` is not listed.
+    `of_categories` and `of_images` count them by what is missing. An id written as text in one
+    place and as a number in the other is the same id.
+
+    ## Why it matters
+
+    Nobody ever sees such a box: it is neither trained on nor evaluated. Usually images were taken
+    out of the file and their boxes left behind, or a class was renumbered; then the boxes that do
+    fit may belong to the wrong class too.
+
+    ## How to mend
+
+    Export the file again from the labelling tool, or put back the images and categories that are
+    named. Delete the annotations only if their pictures were taken out on purpose.
+    """
+
+    code: ClassVar[str] = "dangling-annotations"
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = self.split(target, inputs)
+        boxes = dataset.boxes
+        no_category = boxes.category == UNLISTED
+        no_image = boxes.image == UNLISTED
+        # A category that is missing is one thing to mend, for all its boxes at once.
+        rows = np.concatenate(
+            [np.flatnonzero(no_category), np.flatnonzero(no_image & ~no_category)]
+        )
+
+        def reason(row: int) -> str:
+            missing = []
+            if no_category[row]:
+                missing.append(f"category {boxes.category_id[row]!r}")
+            if no_image[row]:
+                missing.append(f"image {boxes.image_id[row]!r}")
+            return f"{' and '.join(missing)} not listed"
+
+        return Outcome(
+            message=f"{counted(len(rows), 'annotation')} of {len(boxes)} of an image or category "
+            "that is not listed",
+            measurements=[
+                Measurement.at_most("count", len(rows), self.max),
+                Measurement.shown("of_categories", int(no_category.sum())),
+                Measurement.shown("of_images", int(no_image.sum())),
+                Measurement.shown("annotations", len(boxes)),
+            ],
+            findings=box_findings(dataset, rows, reason),
+            findings_total=len(rows),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.dangling-annotations]",
+        splits={"train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.dangling-annotations]",
+        splits={"train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        added={
+            "train": {
+                "annotations": [
+                    {"id": 2, "image_id": 7, "category_id": 1, "bbox": [10, 10, 30, 30]}
+                ]
+            }
+        },
+    )

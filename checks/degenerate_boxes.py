@@ -1,0 +1,76 @@
+"""The rule `degenerate-boxes`."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import box_findings, counted, numbers
+from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+
+
+class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
+    """Boxes must be finite and have a width and a height.
+
+    ## What it checks
+
+    `count` is the number of boxes with a coordinate that is NaN or infinite, or with a width or
+    height of zero or less. `not_finite` are those of the first kind.
+
+    ## Why it matters
+
+    Some training pipelines drop such boxes without a word, others turn them into a loss of NaN.
+    Evaluation counts each as an object that no detector can find.
+
+    ## How to mend
+
+    Draw the box again in the labelling tool, or delete it: a click without a drag leaves one.
+    Infinite ones come from a mask without points.
+    """
+
+    code: ClassVar[str] = "degenerate-boxes"
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = self.split(target, inputs)
+        xywh = dataset.boxes.xywh
+        # One sum is finite only where all four are: far cheaper than four questions a box.
+        with np.errstate(invalid="ignore", over="ignore"):
+            finite = np.isfinite(xywh[:, 0] + xywh[:, 1] + xywh[:, 2] + xywh[:, 3])
+        doubtful = np.flatnonzero(~finite)
+        finite[doubtful] = np.isfinite(xywh[doubtful]).all(axis=1)
+        empty = finite & ((xywh[:, 2] <= 0) | (xywh[:, 3] <= 0))
+        not_finite, without_area = np.flatnonzero(~finite), np.flatnonzero(empty)
+        rows = np.concatenate([not_finite, without_area])
+
+        def reason(row: int) -> str:
+            if not finite[row]:
+                return f"{numbers(xywh[row])} is not finite"
+            lacking = [
+                f"{side} {xywh[row, at]:g}"
+                for side, at in (("width", 2), ("height", 3))
+                if xywh[row, at] <= 0
+            ]
+            return " and ".join(lacking)
+
+        return Outcome(
+            message=f"{counted(len(rows), 'box', 'boxes')} of {len(xywh)} without a finite area",
+            measurements=[
+                Measurement.at_most("count", len(rows), self.max),
+                Measurement.shown("not_finite", len(not_finite)),
+                Measurement.shown("boxes", len(xywh)),
+            ],
+            findings=box_findings(dataset, rows, reason),
+            findings_total=len(rows),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.degenerate-boxes]",
+        splits={"train": {"a_1.jpg": [("helmet_off", 10, 10, 1, 1)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.degenerate-boxes]",
+        splits={"train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 0)]}},
+    )

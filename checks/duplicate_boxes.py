@@ -1,0 +1,97 @@
+"""The rule `duplicate-boxes`."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from pytest_detgate import boxes as geometry
+from pytest_detgate.config.numbers import Count
+from pytest_detgate.dataset.doubles import double_boxes
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import annotation, box_findings, counted
+from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+
+
+class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
+    """No object may be boxed twice.
+
+    ## What it checks
+
+    Two boxes of one class on one image double each other where their IoU is `iou` or more;
+    `count` is the number of boxes that are too many: where several double each other, all but
+    one. `two_classes` counts the places where the very same box has more than one class. Crowd
+    regions are left out.
+
+    ## Why it matters
+
+    Of two boxes around one object a detector can match only one: the other counts as missed, and
+    caps recall and AP. The same box with two classes teaches the model that one of them is wrong.
+
+    ## How to mend
+
+    Delete the box that is too many; where it has two classes, look which of them is right.
+    Doubles come from merging two exports of one picture, and from a label file read twice. Where
+    classes may overlap (a person, and a person without a vest), allow it by `max-two-classes`.
+    """
+
+    code: ClassVar[str] = "duplicate-boxes"
+
+    iou: Annotated[
+        float,
+        Meta(gt=0, le=1, description="Boxes of one class double each other from this IoU on."),
+    ] = 0.95
+
+    max_two_classes: Annotated[
+        Count, Meta(description="Places with one box and two classes that are allowed.")
+    ] = 0
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = self.split(target, inputs)
+        boxes = dataset.boxes
+        doubles = double_boxes(boxes, self.iou)
+        extra, places = doubles.extra, doubles.contradicting
+        doubled = dict(zip(extra.tolist(), doubles.other.tolist(), strict=True))
+        contradicted = dict(places[:, ::-1].tolist())
+
+        def double(row: int) -> str:
+            other = doubled[row]
+            iou = geometry.iou(boxes.xywh[[row]], boxes.xywh[[other]])[0, 0]
+            return f"doubles {annotation(dataset, other)} (IoU {iou:.3g})"
+
+        def contradiction(row: int) -> str:
+            other = contradicted[row]
+            own, its = (dataset.classes[boxes.category[at]] for at in (row, other))
+            return f"{own!r} on the very box that {annotation(dataset, other)} says is {its!r}"
+
+        return Outcome(
+            message=f"{counted(len(extra), 'box', 'boxes')} of {len(boxes)} too many, "
+            f"{counted(len(places), 'place')} with one box and two classes",
+            measurements=[
+                Measurement.at_most("count", len(extra), self.max),
+                Measurement.at_most("two_classes", len(places), self.max_two_classes),
+                Measurement.shown("boxes", len(boxes)),
+            ],
+            # A contradiction has to be decided, a double only deleted.
+            findings=chain(
+                box_findings(dataset, places[:, 1], contradiction),
+                box_findings(dataset, extra, double),
+            ),
+            findings_total=len(places) + len(extra),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.duplicate-boxes]",
+        splits={
+            "train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("helmet_off", 12, 10, 30, 30)]}
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.duplicate-boxes]",
+        splits={
+            "train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("helmet_off", 10, 10, 30, 30)]}
+        },
+    )

@@ -1,0 +1,70 @@
+"""The rule `image-files`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import ClassVar
+
+from pytest_detgate.dataset.picture_files import KINDS, picture_flaws
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import counted, image_findings
+from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+
+
+class ImageFiles(CountRule, frozen=True, kw_only=True):
+    """Every listed picture must be there, whole, upright and of the size that is stated.
+
+    ## What it checks
+
+    `count` is the number of images with something wrong, by kind: `missing`; `unreadable` (empty,
+    no picture, no regular file, a link out of the images folder, or one that says it has more
+    pixels than can be meant); `truncated`; `other_size` than the annotation file states; `rotated`
+    by its EXIF orientation. An image counts once, for the first of these.
+
+    ## Why it matters
+
+    Training stops at a missing picture hours after it began, or drops it. Of a truncated one
+    loaders fill the rest with grey. Where the stated size is wrong, or a program turns the picture
+    and another does not, every box is in the wrong place.
+
+    ## How to mend
+
+    Fetch the missing and truncated pictures again. Save rotated ones upright without the EXIF tag,
+    and then look whether their boxes fit. Correct the stated size where the boxes fit the picture.
+    """
+
+    code: ClassVar[str] = "image-files"
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = self.split(target, inputs)
+        images = dataset.images
+        stated = list(zip(images.width.tolist(), images.height.tolist(), strict=True))
+        flaws = dict(picture_flaws(dataset.images_dir, images.file_name.tolist(), stated))
+        by_kind = Counter(flaw.kind for flaw in flaws.values())
+        rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))
+        told = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]
+        message = f"{counted(len(rows), 'image')} of {len(images)} with a bad file"
+        return Outcome(
+            message=f"{message}: {', '.join(told)}" if told else message,
+            measurements=[
+                Measurement.at_most("count", len(rows), self.max),
+                *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),
+                Measurement.shown("images", len(images)),
+            ],
+            findings=image_findings(
+                dataset,
+                rows,
+                lambda row: f"{flaws[row].kind.replace('_', ' ')}: {flaws[row].reason}",
+            ),
+            findings_total=len(rows),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.image-files]", splits={"train": {"a_1.jpg": [], "a_2.jpg": []}}
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.image-files]",
+        splits={"train": {"a_1.jpg": [], "a_2.jpg": []}},
+        gone=["a_2.jpg"],
+    )

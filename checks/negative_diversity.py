@@ -1,0 +1,139 @@
+"""The rule `negative-diversity`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Count
+from pytest_detgate.dataset.clips import field_values
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import (
+    Inputs,
+    OptionError,
+    Outcome,
+    SplitRule,
+    Target,
+    require_limit,
+)
+
+
+class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
+    """Images with nothing to detect must come from enough clips and sites.
+
+    ## What it checks
+
+    `clips` and `sites` count the different clips and sites of the images without any annotation
+    (`images`). The clip of an image is the group `clip` of `frame-pattern` in its file name, or
+    the image field that `clip-field` names; its site is the group `site`, or the field of
+    `site-field`. An image whose clip or site cannot be told (`unparsed`) adds nothing.
+
+    ## Why it matters
+
+    Ten thousand empty frames of one camera show one background. The model learns that background,
+    and `empty-gt-share` is content, but everywhere else the detector still fires at nothing.
+
+    ## How to mend
+
+    Add frames with nothing to detect from other clips and sites, rather than more of the same.
+    """
+
+    code: ClassVar[str] = "negative-diversity"
+
+    min_clips: Annotated[Count, Meta(description="Least number of clips.")] | None = None
+    min_sites: Annotated[Count, Meta(description="Least number of sites.")] | None = None
+    clip_field: (
+        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
+    ) = None
+    site_field: (
+        Annotated[str, Meta(description="Image field that holds the site, e.g. camera.")] | None
+    ) = None
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_limit(self, "min-clips", "min-sites")
+        pattern = project.frame_pattern
+        groups = () if pattern is None else tuple(pattern.groupindex)
+        for what, least, field in (
+            ("clip", self.min_clips, self.clip_field),
+            ("site", self.min_sites, self.site_field),
+        ):
+            if least is not None and field is None and what not in groups:
+                raise OptionError(
+                    f"cannot tell {what}s: give [dataset] frame-pattern with a group "
+                    f"(?P<{what}>...), or {what}-field in this table"
+                )
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        dataset = inputs.dataset(target.datasets[0])
+        rows = dataset.empty_images()
+        counts, told, unparsed = [], [], np.zeros(len(rows), dtype=np.bool_)
+        findings: list[Finding] = []
+        for what, least, field in (
+            ("clip", self.min_clips, self.clip_field),
+            ("site", self.min_sites, self.site_field),
+        ):
+            if least is None:
+                continue
+            values = _values(inputs, dataset.name, rows, field, what)
+            unparsed |= np.array([value is None for value in values], dtype=np.bool_)
+            several = sorted({value for value in values if value is not None})
+            counts.append(Measurement.at_least(f"{what}s", len(several), least))
+            told.append(counted(len(several), what))
+            if len(several) < least:
+                findings += [
+                    Finding(text=f"{what} {value}", dataset=dataset.name) for value in several
+                ]
+        message = f"{counted(len(rows), 'image')} without annotation, of {' and '.join(told)}"
+        n_unparsed = int(unparsed.sum())
+        if n_unparsed:
+            message += f"; where {n_unparsed} of them come from cannot be told"
+        return Outcome(
+            message=message,
+            measurements=[
+                *counts,
+                Measurement.shown("images", len(rows)),
+                Measurement.shown("unparsed", n_unparsed),
+            ],
+            findings=findings,
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="""
+            [dataset]
+            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
+            [rules.negative-diversity]
+            min-clips = 2
+            """,
+        splits={"train": {"yard_1.jpg": [], "roof_1.jpg": []}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="""
+            [dataset]
+            frame-pattern = '(?P<site>[^/]+)/(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
+            [rules.negative-diversity]
+            min-clips = 2
+            min-sites = 2
+            """,
+        splits={"train": {"north/yard_1.jpg": [], "north/roof_1.jpg": []}},
+    )
+
+
+def _values(
+    inputs: Inputs, name: str, rows: NDArray[np.int64], field: str | None, group: str
+) -> list[str | None]:
+    """The clip or site of some images, None where it cannot be told."""
+    if field is not None:
+        images = inputs.project.read(name, (field,)).images
+        values = field_values(images, field, f"{group}-field")
+        return [None if values[row] is None else str(values[row]) for row in rows]
+    pattern = inputs.project.frame_pattern
+    assert pattern is not None
+    matches = map(pattern.search, inputs.dataset(name).images.file_name[rows].tolist())
+    return [match[group] if match else None for match in matches]

@@ -1,0 +1,16 @@
+"""The label formats that a split may have besides COCO."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pytest_detgate.dataset.labelled import SplitFiles
+from pytest_detgate.dataset.tables import Dataset
+
+
+def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:
+    """The reader of each format, by the name that `detgate.toml` gives it."""
+    from pytest_detgate.dataset.by_hotcoco import read_cvat, read_openimages, read_voc
+    from pytest_detgate.dataset.yolo import read_yolo
+
+    return {"yolo": read_yolo, "voc": read_voc, "cvat": read_cvat, "openimages": read_openimages}

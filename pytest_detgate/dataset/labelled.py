@@ -1,0 +1,101 @@
+"""Tables from labels that come image by image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.identity import id_column
+from pytest_detgate.dataset.image_rows import objects
+from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable, refuse_escaping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitFiles:
+    """Where a split's labels and pictures are.
+
+    `labels` is a folder or file, `classes` what gives names to class numbers or codes, `listed`
+    a file that names the pictures of the split, for formats that need them; `fields` are the
+    image fields that are asked for, which only COCO has.
+    """
+
+    name: str
+    labels: Path
+    images: Path
+    classes: Path | None = None
+    listed: Path | None = None
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Labels:
+    """What a label format says: columns of images and of boxes, as in the tables.
+
+    `category` are indices into `classes`, `UNLISTED` for a number that no class has; `box_id`
+    say where in the labels a box stands.
+    """
+
+    file_name: Sequence[str]
+    size: NDArray[np.float64]
+    unlabelled: NDArray[np.bool_] | None
+    classes: tuple[str, ...]
+    category_id: tuple[int | str, ...]
+    box_id: Sequence[int | str]
+    box_category_id: Sequence[int | str]
+    image: NDArray[np.int64]
+    category: NDArray[np.int64]
+    xywh: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
+    """The tables of a split. Images have their file names as ids."""
+    file_name = objects(list(labels.file_name))
+    refuse_escaping(file_name, str(files.labels))
+    notes = list(labels.notes)
+    if labels.unlabelled is not None and labels.unlabelled.any():
+        count = int(labels.unlabelled.sum())
+        notes.append(f"{count} images have no label file, which is not the same as an empty one")
+    return Dataset(
+        name=files.name,
+        images_dir=files.images,
+        images=ImageTable(
+            id=file_name.copy(),
+            file_name=file_name,
+            width=labels.size[:, 0].copy(),
+            height=labels.size[:, 1].copy(),
+            fields={field: objects([None] * len(file_name)) for field in files.fields},
+            unlabelled=labels.unlabelled,
+        ),
+        boxes=BoxTable(
+            id=id_column(list(labels.box_id)),
+            image_id=file_name[labels.image],
+            category_id=id_column(list(labels.box_category_id)),
+            image=labels.image,
+            category=labels.category,
+            xywh=labels.xywh,
+            area=np.full(len(labels.xywh), np.nan),
+            crowd=labels.crowd,
+        ),
+        classes=labels.classes,
+        category_id=labels.category_id,
+        annotations=files.labels,
+        sha256=labels.sha256,
+        notes=tuple(notes),
+    )
+
+
+def digest_of(contents: Iterable[tuple[str, bytes]]) -> str:
+    """One SHA-256 of several files: of the digests of their names and contents."""
+    digest = hashlib.sha256()
+    for name, content in contents:
+        digest.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()

@@ -1,0 +1,54 @@
+"""Findings that name an image or an annotation as its file does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+
+from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.findings import Finding
+
+
+def annotation(dataset: Dataset, row: int) -> str:
+    """An annotation as a person finds it in its file."""
+    own = dataset.boxes.id[row]
+    return f"annotation number {row + 1}, which has no id" if own is None else f"annotation {own}"
+
+
+def numbers(values: Iterable[float]) -> str:
+    """Coordinates, short enough to be read: `[10, 20.5, 30, 40]`."""
+    return "[" + ", ".join(f"{float(value):.6g}" for value in values) + "]"
+
+
+def box_findings(
+    dataset: Dataset, rows: Iterable[int], reason: Callable[[int], str]
+) -> Iterator[Finding]:
+    """One finding for each box row, made when it is asked for."""
+    boxes = dataset.boxes
+    for row in map(int, rows):
+        image, category = boxes.image[row], boxes.category[row]
+        x, y, width, height = boxes.xywh[row].tolist()
+        drawable = np.isfinite(boxes.xywh[row]).all() and width >= 0 and height >= 0
+        yield Finding(
+            text=f"{annotation(dataset, row)}: {reason(row)}",
+            dataset=dataset.name,
+            image=None if image == UNLISTED else str(dataset.images.file_name[image]),
+            box=(x, y, width, height) if drawable else None,
+            label=None if category == UNLISTED else dataset.classes[category],
+        )
+
+
+def image_findings(
+    dataset: Dataset, rows: Iterable[int], reason: Callable[[int], str]
+) -> Iterator[Finding]:
+    """One finding for each image row, made when it is asked for."""
+    for row in map(int, rows):
+        yield Finding(
+            text=reason(row), dataset=dataset.name, image=str(dataset.images.file_name[row])
+        )
+
+
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """`1 box`, `2 boxes`."""
+    return f"1 {one}" if count == 1 else f"{count} {many or one + 's'}"

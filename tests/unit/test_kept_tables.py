@@ -1,0 +1,234 @@
+"""Kept tables are those of the file as it is now, or they are not used."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_detgate.dataset.coco import read_coco
+from pytest_detgate.dataset.table_file import read_tables, write_tables
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.gate.kept_tables import KeptTables
+
+FILE: dict[str, Any] = {
+    "images": [
+        {"id": 1, "file_name": "ü.jpg", "width": 5, "clip": {"a": [1, 2.5]}},
+        {"id": "b", "file_name": "line\nbreak\0.jpg", "height": 7, "clip": None},
+    ],
+    "categories": [{"id": 3, "name": "cone"}, {"id": "x", "name": "<b>"}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4], "area": 3.25},
+        {"id": 2, "image_id": "b", "category_id": 9, "bbox": [1, 2, 3, 4], "iscrowd": 1},
+    ],
+}
+
+
+class Reads:
+    """A kept-tables folder, and how often the file itself was read."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "train.json"
+        self.kept = KeptTables(folder / "store", worth_keeping=0)
+        self.count = 0
+
+    def write(self, content: Any, *, settled: bool = True) -> None:
+        self.path.write_text(json.dumps(content), encoding="utf-8")
+        if settled:
+            long_ago = self.path.stat().st_mtime - 60
+            os.utime(self.path, (long_ago, long_ago))
+
+    def read(self, fields: tuple[str, ...] = ()) -> Dataset:
+        def read() -> Dataset:
+            self.count += 1
+            return read_coco(self.path, self.path.parent, "train", fields)
+
+        return self.kept.read(self.path, fields, read)
+
+    @property
+    def entries(self) -> list[Path]:
+        return sorted((self.path.parent / "store" / "tables").glob("*.tables"))
+
+
+@pytest.fixture
+def reads(tmp_path: Path) -> Reads:
+    reads = Reads(tmp_path)
+    reads.write(FILE)
+    return reads
+
+
+def same(first: Dataset, second: Dataset) -> None:
+    for table in ("images", "boxes"):
+        for name in getattr(first, table).__slots__:
+            one, other = (getattr(getattr(dataset, table), name) for dataset in (first, second))
+            if isinstance(one, np.ndarray):
+                assert one.dtype == other.dtype
+                np.testing.assert_array_equal(one, other)
+    assert {name: column.tolist() for name, column in first.images.fields.items()} == {
+        name: column.tolist() for name, column in second.images.fields.items()
+    }
+    for name in ("classes", "category_id", "notes", "sha256"):
+        assert getattr(first, name) == getattr(second, name)
+
+
+def test_a_second_read_is_the_same_and_reads_nothing(reads: Reads) -> None:
+    first, second = reads.read(("clip",)), reads.read(("clip",))
+
+    assert reads.count == 1
+    same(first, second)
+    with pytest.raises(ValueError, match="read-only"):
+        second.boxes.xywh[0, 0] = 5
+
+
+def test_wanted_fields_are_part_of_the_key(reads: Reads) -> None:
+    reads.read()
+    assert reads.read(("clip",)).images.fields["clip"].tolist() == [{"a": [1, 2.5]}, None]
+    assert reads.count == 2
+    reads.read()
+    reads.read(("clip",))
+    assert reads.count == 2
+
+
+@pytest.mark.parametrize("settled", [True, False])
+def test_a_changed_file_is_read_again(reads: Reads, settled: bool) -> None:
+    """Also one that was changed within the resolution of its time stamp, to the same size."""
+    reads.write(FILE, settled=settled)
+    reads.read()
+    before = reads.path.stat()
+    reads.write({**FILE, "annotations": FILE["annotations"][::-1]}, settled=False)
+    if not settled:
+        os.utime(reads.path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert reads.path.stat().st_size == before.st_size
+
+    assert reads.read().boxes.id.tolist() == [2, 1]
+    assert reads.count == 2
+
+
+def test_the_same_content_elsewhere_is_not_read_again(reads: Reads, tmp_path: Path) -> None:
+    """A fresh checkout has other time stamps and inodes."""
+    digest = reads.read().sha256
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(reads.path.read_bytes())
+    reads.path = copy
+
+    assert reads.read().sha256 == digest
+    assert reads.count == 1
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def _flip(at: float) -> Callable[[Path], None]:
+    def flip(path: Path) -> None:
+        content = bytearray(path.read_bytes())
+        content[int(at * (len(content) - 1))] ^= 1
+        path.write_bytes(bytes(content))
+
+    return flip
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(lambda path: path.write_bytes(b""), id="emptied"),
+        pytest.param(lambda path: path.unlink(), id="gone"),
+        pytest.param(lambda path: path.write_text("something else"), id="other file"),
+        pytest.param(lambda path: (path.unlink(), path.mkdir()), id="a folder"),
+        pytest.param(_cut, id="cut off"),
+        *(pytest.param(_flip(at), id=f"bit flipped at {at}") for at in (0, 0.01, 0.1, 0.3)),
+    ],
+)
+def test_a_damaged_entry_is_a_miss(reads: Reads, damage: Callable[[Path], None]) -> None:
+    first = reads.read(("clip",))
+    damage(reads.entries[0])
+
+    second = reads.read(("clip",))
+
+    assert reads.count == 2
+    same(first, second)
+
+
+def test_every_flipped_bit_of_a_column_is_noticed(reads: Reads, tmp_path: Path) -> None:
+    dataset = reads.read()
+    path = tmp_path / "x.tables"
+    write_tables(dataset, path)
+    whole = path.read_bytes()
+    used = len(whole) - 64  # the last column is followed by nothing that matters
+    for at in range(0, used, 7):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        read = read_tables(path)
+        if read is not None:
+            same(read, dataset)  # it was between columns
+
+
+def test_classes_come_from_what_is_kept(reads: Reads) -> None:
+    assert reads.kept.classes(reads.path) is None
+    reads.read()
+    assert reads.kept.classes(reads.path) == ("cone", "<b>")
+    reads.write({**FILE, "categories": [{"id": 3, "name": "vest"}, {"id": "x", "name": "<b>"}]})
+    assert reads.kept.classes(reads.path) is None
+
+
+def test_a_folder_that_cannot_be_used_keeps_nothing_and_harms_nothing(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file where the folder should be")
+    reads = Reads(tmp_path)
+    reads.write(FILE)
+
+    assert len(reads.read().images) == len(reads.read().images) == 2
+    assert reads.count == 2
+
+
+def test_ids_of_any_size_survive(reads: Reads) -> None:
+    reads.write({**FILE, "images": [{"id": 2**70, "file_name": "a.jpg"}]})
+
+    assert reads.read().images.id.tolist() == reads.read().images.id.tolist() == [2**70]
+    assert reads.count == 1
+
+
+def test_many_at_once_read_the_file_once(reads: Reads) -> None:
+    found: list[Dataset] = []
+    threads = [threading.Thread(target=lambda: found.append(reads.read())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert reads.count == 1
+    assert [len(dataset.boxes) for dataset in found] == [2] * 4
+
+
+def test_old_entries_are_dropped(reads: Reads) -> None:
+    reads.read()
+    (old,) = reads.entries
+    os.utime(old, (0, 0))
+    reads.write({**FILE, "annotations": []})
+    reads.read()
+
+    assert len(reads.entries) == 1
+    assert old not in reads.entries
+
+
+def test_small_files_are_not_kept(tmp_path: Path) -> None:
+    reads = Reads(tmp_path)
+    reads.kept = KeptTables(tmp_path / "store")
+    reads.write(FILE)
+
+    reads.read()
+
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_file_that_is_wrong_is_refused_every_time(reads: Reads) -> None:
+    reads.path.write_text('{"images": [')
+
+    for _ in range(2):
+        with pytest.raises(Exception, match="cut off"):
+            reads.read()
+    assert reads.entries == []
