@@ -12,7 +12,7 @@ classes = ("helmet_off_head", "helmet_off_person")
 metainfo = dict(classes=classes, palette=[(220, 20, 60), (0, 160, 220)])
 side = 192
 batch_size = 6
-iterations = 810
+max_epochs = 14
 
 norm_cfg = dict(type="BN")
 act_cfg = dict(type="SiLU", inplace=True)
@@ -127,6 +127,7 @@ val_dataloader = dict(
 test_dataloader = val_dataloader
 val_evaluator = dict(type="CocoMetric", ann_file=data_root + "val.json", metric="bbox")
 test_evaluator = val_evaluator
+train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs, val_interval=max_epochs)
 val_cfg = dict(type="ValLoop")
 test_cfg = dict(type="TestLoop")
 
@@ -136,14 +137,14 @@ optim_wrapper = dict(
     paramwise_cfg=dict(norm_decay_mult=0, bias_decay_mult=0, bypass_duplicate=True),
 )
 param_scheduler = [
-    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=60),
+    dict(type="LinearLR", start_factor=0.01, by_epoch=False, begin=0, end=54),
     dict(
         type="CosineAnnealingLR",
         eta_min=0.00004,
-        by_epoch=False,
-        begin=60,
-        end=iterations,
-        T_max=iterations - 60,
+        begin=1,
+        end=max_epochs,
+        T_max=max_epochs - 1,
+        convert_to_iter_based=True,
     ),
 ]
 

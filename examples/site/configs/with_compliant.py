@@ -3,8 +3,6 @@
 
 _base_ = "./rtmdet_site.py"
 
-# 81 batches of 6 an epoch: 810 iterations, as many as the other training has.
-max_epochs = 10
 train_dataloader = dict(
     dataset=dict(
         ann_file="train_neg.json",
@@ -12,4 +10,3 @@ train_dataloader = dict(
         filter_cfg=dict(filter_empty_gt=False),
     )
 )
-train_cfg = dict(type="EpochBasedTrainLoop", max_epochs=max_epochs, val_interval=max_epochs)
