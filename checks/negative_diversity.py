@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -75,13 +76,18 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
         rows = dataset.empty_images()
         counts, told, unparsed = [], [], np.zeros(len(rows), dtype=np.bool_)
         findings: list[Finding] = []
+        matches: list[re.Match[str] | None] = []
         for what, least, field in (
             ("clip", self.min_clips, self.clip_field),
             ("site", self.min_sites, self.site_field),
         ):
             if least is None:
                 continue
-            values = _values(inputs, dataset.name, rows, field, what)
+            if field is not None:
+                values = _of_field(inputs, dataset.name, rows, field, f"{what}-field")
+            else:
+                matches = matches or _matches(inputs, dataset.name, rows)
+                values = [match[what] if match else None for match in matches]
             unparsed |= np.array([value is None for value in values], dtype=np.bool_)
             several = sorted({value for value in values if value is not None})
             counts.append(Measurement.at_least(f"{what}s", len(several), least))
@@ -125,15 +131,15 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
     )
 
 
-def _values(
-    inputs: Inputs, name: str, rows: NDArray[np.int64], field: str | None, group: str
+def _of_field(
+    inputs: Inputs, name: str, rows: NDArray[np.int64], field: str, option: str
 ) -> list[str | None]:
-    """The clip or site of some images, None where it cannot be told."""
-    if field is not None:
-        images = inputs.project.read(name, (field,)).images
-        values = field_values(images, field, f"{group}-field")
-        return [None if values[row] is None else str(values[row]) for row in rows]
+    """What an image field says of some images, None where it says nothing."""
+    values = field_values(inputs.project.read(name, (field,)).images, field, option)
+    return [None if values[row] is None else str(values[row]) for row in rows]
+
+
+def _matches(inputs: Inputs, name: str, rows: NDArray[np.int64]) -> list[re.Match[str] | None]:
     pattern = inputs.project.frame_pattern
     assert pattern is not None
-    matches = map(pattern.search, inputs.dataset(name).images.file_name[rows].tolist())
-    return [match[group] if match else None for match in matches]
+    return list(map(pattern.search, inputs.dataset(name).images.file_name[rows].tolist()))

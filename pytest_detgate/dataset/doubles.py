@@ -13,7 +13,9 @@ from pytest_detgate.dataset.tables import UNLISTED, BoxTable
 Rows = NDArray[np.int64]
 
 # Boxes looked at in one go: what is in the cache is several times faster to sort.
-_AT_ONCE = 1 << 14
+_AT_ONCE = 1 << 15
+# Boxes on an image up to which all of them are compared with each other.
+_FEW = 24
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,8 +60,13 @@ def _pairs(boxes: BoxTable, iou: float) -> Iterator[tuple[Rows, Rows]]:
     start = 0
     while start < len(image):
         end = _end_of_image(image, order, min(start + _AT_ONCE, len(image)))
-        rows = np.arange(start, end) if order is None else order[start:end]
-        yield from _pairs_of_images(boxes, rows, iou)
+        if order is None:
+            for one, other in _pairs_of_images(boxes, slice(start, end), iou):
+                yield one + start, other + start
+        else:
+            rows = order[start:end]
+            for one, other in _pairs_of_images(boxes, rows, iou):
+                yield rows[one], rows[other]
         start = end
 
 
@@ -79,42 +86,77 @@ def _end_of_image(image: Rows, order: Rows | None, end: int) -> int:
         step *= 2
 
 
-def _pairs_of_images(boxes: BoxTable, row: Rows, iou: float) -> Iterator[tuple[Rows, Rows]]:
-    """The pairs of some images with all their boxes.
-
-    Boxes of an image are compared in the order of their left edges, each with those that follow,
-    until one begins too far to the right: two boxes of widths w, w' and that IoU begin at most
-    (1 - IoU) / IoU × w apart.
-    """
-    xywh = boxes.xywh[row]
+def _pairs_of_images(
+    boxes: BoxTable, rows: slice | Rows, iou: float
+) -> Iterator[tuple[Rows, Rows]]:
+    """The places in `rows` of the pairs of some images, which stand there with all their boxes."""
+    image, category, xywh = boxes.image[rows], boxes.category[rows], boxes.xywh[rows]
     with np.errstate(invalid="ignore", over="ignore"):
         usable = np.isfinite(xywh[:, 0] + xywh[:, 1] + xywh[:, 2] + xywh[:, 3])
-        usable &= (xywh[:, 2] > 0) & (xywh[:, 3] > 0) & ~boxes.crowd[row]
-    usable &= (boxes.image[row] != UNLISTED) & (boxes.category[row] != UNLISTED)
+    usable &= (xywh[:, 2] > 0) & (xywh[:, 3] > 0) & ~boxes.crowd[rows]
+    usable &= (image != UNLISTED) & (category != UNLISTED)
+    place = None
     if not usable.all():
-        row, xywh = row[usable], xywh[usable]
-    if len(row) < 2:
+        place = np.flatnonzero(usable)
+        image, category, xywh = image[place], category[place], xywh[place]
+    if len(image) < 2:
         return
-    order, blur = _by_image_and_x(boxes.image[row], xywh[:, 0])
-    row, xywh = row[order], xywh[order]
-    image, category = boxes.image[row], boxes.category[row]
-    x = xywh[:, 0].copy()
-    reach = xywh[:, 2] * ((1 - iou) / iou) + blur
-    at = np.flatnonzero((image[1:] == image[:-1]) & (x[1:] - x[:-1] <= reach[:-1]))
-    step = 1
-    while len(at):
-        to = at + step
-        same_class = category[at] == category[to]
-        same_box = (xywh[at] == xywh[to]).all(axis=1)
-        double = np.where(same_class, _iou(xywh[at], xywh[to]) >= iou, same_box)
+    first = np.flatnonzero(np.r_[True, image[1:] != image[:-1]])
+    most = int(np.diff(np.r_[first, len(image)]).max())
+    search = _near_of_few if most <= _FEW else _near_of_many
+    for one, other in search(image, xywh, category, iou):
+        double = _double(xywh, category, one, other, iou)
         if double.any():
-            yield row[at[double]], row[to[double]]
+            one, other = one[double], other[double]
+            yield (one, other) if place is None else (place[one], place[other])
+
+
+def _double(
+    xywh: NDArray[np.float64], category: Rows, one: Rows, other: Rows, iou: float
+) -> NDArray[np.bool_]:
+    same_class = category[one] == category[other]
+    same_box = (xywh[one] == xywh[other]).all(axis=1)
+    return np.where(same_class, _iou(xywh[one], xywh[other]) >= iou, same_box)
+
+
+def _near_of_few(
+    image: Rows, xywh: NDArray[np.float64], category: Rows, iou: float
+) -> Iterator[tuple[Rows, Rows]]:
+    """Pairs that may double each other, where no image has many boxes: each box is compared with
+    all others. Boxes of widths w, w' with that IoU begin at most (1 - IoU) / IoU × w apart."""
+    share = (1 - iou) / iou
+    x, y = xywh[:, 0].copy(), xywh[:, 1]
+    reach_x, reach_y = xywh[:, 2] * share, xywh[:, 3] * share
+    for step in range(1, min(_FEW, len(x))):
+        same_image = image[step:] == image[:-step]
+        if not same_image.any():
+            return
+        one = np.flatnonzero(same_image & (np.abs(x[step:] - x[:-step]) <= reach_x[:-step]))
+        one = one[np.abs(y[one + step] - y[one]) <= reach_y[one]]
+        if len(one):
+            yield one, one + step
+
+
+def _near_of_many(
+    image: Rows, xywh: NDArray[np.float64], category: Rows, iou: float
+) -> Iterator[tuple[Rows, Rows]]:
+    """The same for any number of boxes: in the order of their left edges each box is compared
+    with those that follow, until one begins too far to the right."""
+    order, blur = _by_image_and_x(image, xywh[:, 0])
+    image, xywh, category = image[order], xywh[order], category[order]
+    x, reach = xywh[:, 0].copy(), xywh[:, 2] * ((1 - iou) / iou) + blur
+    at, step = np.arange(len(x)), 0
+    while True:
+        step += 1
+        at = at[at + step < len(x)]
+        at = at[(image[at + step] == image[at]) & (x[at + step] - x[at] <= reach[at])]
+        if not len(at):
+            return
+        yield order[at], order[at + step]
         # A box that comes again, class and all, has the later one look further in its place: many
         # copies of one box would else be compared each with each.
-        at = at[~(same_class & same_box)]
-        step += 1
-        at = at[at + step < len(row)]
-        at = at[(image[at + step] == image[at]) & (x[at + step] - x[at] <= reach[at])]
+        again = (category[at] == category[at + step]) & (xywh[at] == xywh[at + step]).all(axis=1)
+        at = at[~again]
 
 
 def _by_image_and_x(image: Rows, x: NDArray[np.float64]) -> tuple[Rows, float]:
@@ -132,9 +174,10 @@ def _iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.
     """(n,) IoU of n pairs of boxes that have an area."""
     low = np.maximum(first[:, :2], second[:, :2])
     high = np.minimum(first[:, :2] + first[:, 2:], second[:, :2] + second[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=1)
-    union = first[:, 2] * first[:, 3] + second[:, 2] * second[:, 3] - shared
-    return np.asarray(shared / union)
+    with np.errstate(invalid="ignore", over="ignore"):
+        shared = np.clip(high - low, 0, None).prod(axis=1)
+        union = first[:, 2] * first[:, 3] + second[:, 2] * second[:, 3] - shared
+        return np.asarray(shared / union)
 
 
 def _groups(pairs: Rows) -> tuple[Rows, Rows, Rows]:

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.formats import label_readers
 from pytest_detgate.dataset.labelled import SplitFiles
-from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
-from tests.judged import judged, measured
-
-READERS = label_readers()
-
-
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-
-
-def draw(folder: Path, *names: str, size: tuple[int, int] = (100, 50)) -> None:
-    for name in names:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("RGB", size).save(folder / name)
-
-
-def split(folder: Path, labels: str = "labels", **options: Any) -> SplitFiles:
-    return SplitFiles(name="train", labels=folder / labels, images=folder / "images", **options)
-
-
-def unlabelled(dataset: Dataset) -> list[str]:
-    assert dataset.images.unlabelled is not None
-    return list(dataset.images.file_name[dataset.images.unlabelled].tolist())
+from tests.unit.label_files import READERS, draw, split, unlabelled, write
 
 
 def rows(dataset: Dataset) -> list[tuple[Any, ...]]:
@@ -146,137 +119,6 @@ def test_yolo_equals_the_coco_files_made_of_it(
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-3)
 
 
-def test_yolo_by_hand(tmp_path: Path) -> None:
-    """0.5 ± 0.1 of 100 and 0.4 ± 0.3 of 50 pixels; a class that is not listed keeps its number."""
-    draw(tmp_path / "images", "a.jpg", "sub/b.png", "missing.jpg", "empty.jpg")
-    write(
-        tmp_path / "labels",
-        {
-            "a.txt": "1 0.5 0.4 0.2 0.6\n\n7 0.5 0.5 0.1 0.1\n",
-            "sub/b.txt": "0 .5 .5 1 1",
-            "empty.txt": "",
-            "classes.txt": "cone\nhard hat\n",
-        },
-    )
-
-    dataset = READERS["yolo"](split(tmp_path))
-
-    assert dataset.images.file_name.tolist() == ["a.jpg", "empty.jpg", "missing.jpg", "sub/b.png"]
-    assert dataset.classes == ("cone", "hard hat")
-    np.testing.assert_allclose(
-        dataset.boxes.xywh, np.array([[40, 5, 20, 30], [45, 22.5, 10, 5], [0, 0, 100, 50]])
-    )
-    assert dataset.boxes.category.tolist() == [1, UNLISTED, 0]
-    assert dataset.boxes.category_id.tolist() == [1, 7, 0]
-    assert dataset.boxes.id.tolist() == ["a.txt:1", "a.txt:3", "sub/b.txt:1"]
-    assert unlabelled(dataset) == ["missing.jpg"]
-    assert dataset.images.file_name[dataset.empty_images()].tolist() == ["empty.jpg"]
-    assert dataset.notes == ("1 images have no label file, which is not the same as an empty one",)
-
-
-def test_yolo_label_without_a_picture_is_a_picture_that_is_not_there(tmp_path: Path) -> None:
-    draw(tmp_path / "images", "a.jpg")
-    write(tmp_path / "labels", {"a.txt": "", "b.txt": "0 .5 .5 1 1", "obj.names": "cone"})
-
-    dataset = READERS["yolo"](split(tmp_path))
-
-    assert dataset.images.file_name.tolist() == ["a.jpg", "b.jpg"]
-    assert np.isnan(dataset.boxes.xywh).all()
-    assert dataset.notes == (
-        "1 label files have no picture, first b.txt",
-        "1 pictures cannot be read, so their boxes have no pixels",
-    )
-
-
-def test_a_list_says_which_pictures_the_split_has(tmp_path: Path) -> None:
-    draw(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg")
-    write(tmp_path / "labels", {"a.txt": "", "b.txt": "", "c.txt": "", "classes.txt": "cone"})
-    write(tmp_path, {"train.txt": "data/obj_train_data/c.jpg\na.jpg\n\n../../etc/passwd\nd 1\n"})
-
-    dataset = READERS["yolo"](split(tmp_path, listed=tmp_path / "train.txt"))
-
-    assert dataset.images.file_name.tolist() == ["c.jpg", "a.jpg", "passwd.jpg", "d.jpg"]
-    assert unlabelled(dataset) == ["passwd.jpg", "d.jpg"]
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("0 .5 .5 .1", "line 2: expected a class number and four numbers, found 4 words"),
-        ("0 .5 .5 .1 .1 .9", "found 6 words"),
-        ("0 .1 .1 .2 .2 .3 .3", "found 7 words"),
-        ("cone .5 .5 .1 .1", "found 'cone .5 .5 .1 .1'"),
-        ("0.5 .5 .5 .1 .1", "found '0.5 .5 .5 .1 .1'"),
-        ("0 .5 .5 .1 wide", "found '0 .5 .5 .1 wide'"),
-    ],
-)
-def test_yolo_line_that_is_no_box(tmp_path: Path, line: str, expected: str) -> None:
-    draw(tmp_path / "images", "a.jpg")
-    write(tmp_path / "labels", {"a.txt": f"0 .5 .5 .1 .1\n{line}\n", "classes.txt": "cone"})
-
-    with pytest.raises(DataError) as caught:
-        READERS["yolo"](split(tmp_path))
-
-    assert expected in str(caught.value)
-    assert str(tmp_path / "labels" / "a.txt") in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("file", "text"),
-    [
-        ("names.txt", "cone\nhard hat\n\n"),
-        ("obj.names", "cone\r\nhard hat"),
-        ("data.yaml", "nc: 2\nnames: ['cone', \"hard hat\"]  # two\npath: ..\n"),
-        ("data.yaml", "names: [cone, hard hat]\n"),
-        ("data.yaml", "names:\n- cone\n- hard hat\nnc: 2\n"),
-        ("data.yaml", "names: # by number\n  1: 'hard hat'\n  0: cone\n\ntrain: x\n"),
-        ("data.yml", "names: {0: 'cone', 1: 'hard hat'}\n"),
-    ],
-)
-def test_class_names(tmp_path: Path, file: str, text: str) -> None:
-    draw(tmp_path / "images", "a.jpg")
-    write(tmp_path, {"labels/a.txt": "1 .5 .5 1 1", file: text})
-
-    dataset = READERS["yolo"](split(tmp_path, classes=tmp_path / file))
-
-    assert dataset.classes == ("cone", "hard hat")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("train: x\n", "no `names`"),
-        ("names:\n  0: cone\n  2: vest\n", "expected classes numbered from 0 on"),
-        ("names:\n", "expected a name for each class"),
-        ("names: 5\n", "expected a list after `names:`"),
-    ],
-)
-def test_class_names_that_cannot_be_told(tmp_path: Path, text: str, expected: str) -> None:
-    draw(tmp_path / "images", "a.jpg")
-    write(tmp_path, {"labels/a.txt": "", "labels/data.yaml": text})
-
-    with pytest.raises(DataError) as caught:
-        READERS["yolo"](split(tmp_path))
-
-    assert expected in str(caught.value)
-
-
-def test_no_class_names_at_all(tmp_path: Path) -> None:
-    draw(tmp_path / "images", "a.jpg")
-    write(tmp_path, {"labels/a.txt": ""})
-
-    with pytest.raises(DataError, match=r"no names of the classes: none of data\.yaml, classes"):
-        READERS["yolo"](split(tmp_path))
-
-
-def test_two_pictures_of_one_label_file(tmp_path: Path) -> None:
-    draw(tmp_path / "images", "a.jpg", "a.png")
-    write(tmp_path, {"labels/a.txt": "", "labels/classes.txt": "cone"})
-
-    with pytest.raises(DataError, match=r"a\.txt: is the label file of both a\.jpg and a\.png"):
-        READERS["yolo"](split(tmp_path))
-
-
 def voc(*boxes: tuple[str, str], name: str = "a.jpg") -> str:
     objects = "".join(f"<object><name>{kind}</name>{rest}</object>" for kind, rest in boxes)
     size = "<size><width>100</width><height>50</height><depth>3</depth></size>"
@@ -376,54 +218,3 @@ def test_labels_that_are_not_there(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(DataError, match="no such"):
         READERS[name](split(tmp_path, "gone"))
-
-
-@pytest.mark.parametrize(
-    ("options", "verdict"),
-    [
-        ("min = 0.25", "failed"),
-        ("min = 0.25\nmax-missing = 1", "passed"),
-        ("min = 0.5\nmax-missing = 1", "failed"),
-    ],
-)
-def test_a_missing_label_file_is_no_declared_negative(
-    tmp_path: Path, options: str, verdict: str
-) -> None:
-    draw(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg", "d.jpg")
-    write(
-        tmp_path / "labels",
-        {"a.txt": "0 .5 .5 1 1", "b.txt": "0 .5 .5 1 1", "c.txt": "", "classes.txt": "cone"},
-    )
-    config = (
-        '[dataset.splits.train]\nannotations = "labels"\nimages = "images"\nformat = "yolo"\n'
-        f"[rules.empty-gt-share]\n{options}\n[rules.class-ap]\nmin = 0.5\n"
-        '[model]\nevaluate-on = "train"\n'
-    )
-
-    results = judged(tmp_path, config)
-
-    result = results["empty-gt-share[train]"]
-    assert result.verdict == verdict
-    assert measured(result) == {
-        "share": 0.25,
-        "missing": 1,
-        "images": 4,
-        "empty": 1,
-        "crowd_only": 0,
-    }
-    assert result.message == "1 of 4 images have no annotation; 1 more have no label file"
-    assert "class-ap[cone]" in results
-
-
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.mkdir()])
-def test_split_without_pictures(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    make(tmp_path / "images")
-    write(tmp_path / "labels", {"classes.txt": "cone"})
-    config = (
-        '[dataset.splits.train]\nannotations = "labels"\nimages = "images"\nformat = "yolo"\n'
-        "[rules.degenerate-boxes]\n"
-    )
-
-    (result,) = judged(tmp_path, config).values()
-
-    assert result.verdict == "not-evaluated"
