@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := $(VENV)/.ready
+BENCHMARKS := inference gate_overhead data_rules picture_hashes
 
 .PHONY: setup demo test check docs bench clean
 
@@ -35,7 +36,8 @@ docs: $(READY)
 	$(BIN)/python -m pytest_detgate schema > docs/detgate.schema.json
 
 bench: $(READY)
-	for benchmark in benchmarks/*.py; do $(BIN)/python $$benchmark || exit 1; done
+	$(PIP) install --quiet -c constraints.txt --group bench
+	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info examples/site/data examples/site/work_dirs

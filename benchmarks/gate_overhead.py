@@ -1,9 +1,10 @@
 """What a gate costs besides the model: 40 images, first run and run with everything kept.
 
-    python benchmarks/gate_overhead.py CHECKPOINT IMAGES [--rounds 3]
+    python benchmarks/gate_overhead.py [CHECKPOINT] [IMAGES] [--rounds 3]
 
-IMAGES is a folder with at least 40 pictures. The peer is a bare pytest run with one empty test,
-in the same rounds. Wall seconds of whole processes, medians.
+IMAGES is a folder with at least 40 pictures. Both default to what `make demo` leaves. The peer
+is a bare pytest run with one empty test, in the same rounds. Wall seconds of whole processes,
+medians.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import tempfile
 import time
 from pathlib import Path
 
+SITE = Path(__file__).resolve().parents[1] / "examples" / "site"
 IMAGES = 40
 CONFIG = """
 [probes.frames]
@@ -50,8 +52,9 @@ def pytest_sessionfinish():
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("checkpoint", type=Path)
-    parser.add_argument("images", type=Path)
+    checkpoint = SITE / "work_dirs" / "with_compliant" / "epoch_14.pth"
+    parser.add_argument("checkpoint", type=Path, nargs="?", default=checkpoint)
+    parser.add_argument("images", type=Path, nargs="?", default=SITE / "data" / "images")
     parser.add_argument("--rounds", type=int, default=3)
     chosen = parser.parse_args()
     times: dict[str, list[float]] = {"bare pytest": [], "first run": [], "forward": [], "kept": []}
