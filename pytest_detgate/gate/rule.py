@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.score_card import ScoreCard
 
-Family = Literal["data", "training", "model"]
+Family = Literal["data", "model"]
 
 
 class OptionError(Exception):

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 MARKERS = {
     "detgate": "an item of detgate.toml",
     "detgate_data": "a rule on the data set: needs no detections and no torch",
-    "detgate_training": "a rule on the training run",
     "detgate_model": "a rule that needs detections",
 }
 
