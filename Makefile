@@ -24,7 +24,7 @@ demo: $(READY)
 	$(BIN)/python examples/site/demo.py
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check

@@ -34,9 +34,9 @@ min = 0.0
 """
 # Says at the end of each process which heavy modules it came to import.
 TELL_IMPORTS = """
-import json, os, sys
+import json, sys
 def pytest_sessionfinish(session):
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    worker = getattr(session.config, "workerinput", {}).get("workerid", "main")
     heavy = sorted({"torch", "mmdet", "cv2", "great_expectations"} & set(sys.modules))
     with open(f"imports-{worker}.json", "w") as file:
         json.dump(heavy, file)
