@@ -145,7 +145,8 @@ def _near_of_many(
     order, blur = _by_image_and_x(image, xywh[:, 0])
     image, xywh, category = image[order], xywh[order], category[order]
     x, reach = xywh[:, 0].copy(), xywh[:, 2] * ((1 - iou) / iou) + blur
-    at, step = np.arange(len(x)), 0
+    at: NDArray[np.int64] = np.arange(len(x))
+    step = 0
     while True:
         step += 1
         at = at[at + step < len(x)]

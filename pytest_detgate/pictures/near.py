@@ -46,8 +46,8 @@ def find_within(queries: Words, reference: Words, radius: int) -> Matches:
     """Match every query with all reference hashes that differ in at most `radius` bits."""
     wanted, of_query = np.unique(queries, return_inverse=True)
     listed, first_row, times = np.unique(reference, return_index=True, return_counts=True)
-    best = np.full(len(wanted), _NONE, dtype=np.int64)
-    count = np.zeros(len(wanted), dtype=np.int64)
+    best: NDArray[np.int64] = np.full(len(wanted), _NONE, dtype=np.int64)
+    count: NDArray[np.int64] = np.zeros(len(wanted), dtype=np.int64)
     for query, found, distance in _pairs(wanted, listed, radius):
         np.add.at(count, query, times[found])
         np.minimum.at(best, query, distance.astype(np.int64) << _ROW_BITS | first_row[found])

@@ -36,7 +36,8 @@ def choose_validation(counts: ClipCounts, share: float, seed: int) -> NDArray[np
     search = _Search(counts, share)
     chance = random.Random(seed)
     clips = len(counts.images)
-    best, least = np.zeros(clips, dtype=np.bool_), np.inf
+    best: NDArray[np.bool_] = np.zeros(clips, dtype=np.bool_)
+    least = np.inf
     for start in range(max(1, min(_STARTS, _CLIPS_TRIED // clips))):
         order = list(range(clips))
         chance.shuffle(order)

@@ -17,7 +17,8 @@ def counts(images: list[int], **strata: list[int]) -> ClipCounts:
 
 def chosen(given: ClipCounts, share: float = 0.2, seed: int = 0) -> list[int]:
     """The numbers of the clips that become validation."""
-    return np.flatnonzero(choose_validation(given, share, seed)).tolist()
+    clips: list[int] = np.flatnonzero(choose_validation(given, share, seed)).tolist()
+    return clips
 
 
 def test_the_one_exact_answer_is_found() -> None:
