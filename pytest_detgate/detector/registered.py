@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pytest_detgate.detector.packages import quiet
 from pytest_detgate.errors import DetectorError
 
 _LOADED_FILES = (".py", ".pkl", ".pickle", ".pth", ".pt", ".ckpt", ".bin", ".npy", ".npz")
@@ -19,14 +20,15 @@ _LOADED_FILES = (".py", ".pkl", ".pickle", ".pth", ".pt", ".ckpt", ".bin", ".npy
 
 def refuse_unregistered(section: Any, source: str) -> None:
     """Raise where a section asks for more than MMDetection's registered parts."""
-    import mmcv.ops
-    from mmdet.registry import MODELS, TASK_UTILS, TRANSFORMS
+    with quiet():
+        import mmcv.ops
+        from mmdet.registry import MODELS, TASK_UTILS, TRANSFORMS
 
-    registries = [MODELS, TASK_UTILS, TRANSFORMS]
-    for registry in registries:
-        registry.import_from_location()
-        if registry.parent is not None and registry.parent not in registries:
-            registries.append(registry.parent)  # grows what is looped over, up to the root
+        registries = [MODELS, TASK_UTILS, TRANSFORMS]
+        for registry in registries:
+            registry.import_from_location()
+            if registry.parent is not None and registry.parent not in registries:
+                registries.append(registry.parent)  # grows what is looped over, up to the root
     scopes = {registry.scope for registry in registries}
     names = {name for registry in registries for name in registry.module_dict}
     names |= {f"{r.scope}.{name}" for r in registries for name in r.module_dict}
