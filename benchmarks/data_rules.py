@@ -152,7 +152,14 @@ def datumaro_validator(path: Path) -> int:
     from datumaro.components.dataset import Dataset
     from datumaro.plugins.validators import DetectionValidator
 
-    dataset = Dataset.import_from(str(path), "coco_instances")
+    # Datumaro takes a folder with COCO's own names.
+    folder = path.parent / "datumaro"
+    for name in ("annotations", "images/train"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    named = folder / "annotations" / "instances_train.json"
+    if not named.exists():
+        named.hardlink_to(path)
+    dataset = Dataset.import_from(str(folder), "coco_instances")
     validator = DetectionValidator(
         few_samples_thr=1,
         imbalance_ratio_thr=50,

@@ -38,6 +38,7 @@ class DetgateFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         session = self.config.stash[SESSION]
+        session.is_collected = True
         for bound in session.rules:
             for target in bound.targets:
                 name = bound.item_name(target)
@@ -96,3 +97,13 @@ def wanted_detections(items: list[pytest.Item]) -> tuple[str, ...]:
         name for item in items if isinstance(item, RuleItem) for name in item.target.detections
     ]
     return tuple(dict.fromkeys(names))
+
+
+def require_collected(session: pytest.Session, gate: GateSession) -> None:
+    """Refuse a run that was asked to gate and in which pytest passed the file over."""
+    chosen = session.config.getoption("lf", False) or session.testsfailed
+    if gate.options.asked and not gate.is_collected and not chosen:
+        raise pytest.UsageError(
+            f"{gate.options.config} was not collected, so nothing would be gated; is it ignored, "
+            "or in a folder that norecursedirs names?"
+        )

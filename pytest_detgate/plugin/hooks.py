@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.plugin.collection import MARKERS, DetgateFile, RuleItem, wanted_detections
+from pytest_detgate.plugin.collection import (
+    MARKERS,
+    DetgateFile,
+    RuleItem,
+    require_collected,
+    wanted_detections,
+)
 from pytest_detgate.plugin.options import add_options, resolve_options
 from pytest_detgate.plugin.recording import RECORD, announce, recorded_result
 from pytest_detgate.plugin.state import SESSION
@@ -57,6 +63,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gate = session.config.stash.get(SESSION, None)
     if gate is not None:
         gate.wanted = wanted_detections(session.items)
+        require_collected(session, gate)
         announce(gate.folders.run, session.items)
 
 

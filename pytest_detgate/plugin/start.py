@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,12 +23,21 @@ def start_gate(config: pytest.Config, options: GateOptions) -> None:
     """Make the gate of this process and add its file to what is collected; a wrong configuration
     raises `ConfigError`."""
     session = config.stash[SESSION] = _make_session(config, options)
-    start = config.invocation_params.dir
-    named = [(start / argument.split("::")[0]).resolve() for argument in config.args]
-    if options.config not in named:
+    if not _is_reached(config, options.config):
         config.args.append(str(options.config))
     if not hasattr(config, "workerinput"):
         _register_roles(config, session)
+
+
+def _is_reached(config: pytest.Config, file: Path) -> bool:
+    """Whether the arguments name the file already, or a folder that it is found in.
+
+    Up to pytest 8, an argument inside another one makes it forget the rest of that folder.
+    """
+    start = config.invocation_params.dir
+    named = [(start / argument.split("::")[0]).resolve() for argument in config.args]
+    walked = named if pytest.version_tuple < (9,) else []
+    return file in named or any(folder in file.parents for folder in walked)
 
 
 def gate_of(config: pytest.Config) -> GateSession:

@@ -43,6 +43,8 @@ class GateSession:
     progress: Progress
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
+    is_collected: bool = False
+    """Whether pytest came to collect the file; a gate that was not reached must not pass."""
     sent: bytes = field(default=b"", repr=False)
     """The facts last sent to the reporter."""
 

@@ -252,3 +252,10 @@ def test_internal_error_in_a_worker_is_no_pass(project: GateProject) -> None:
 
     assert result.ret != 0
     assert project.verdicts()["mean-ap"] == "not-evaluated"
+
+
+def test_gate_that_pytest_passes_over_is_no_pass(project: GateProject) -> None:
+    result = project.gate("--ignore=detgate.toml")
+
+    assert result.ret == 4
+    assert "detgate.toml was not collected, so nothing would be gated" in result.stderr.str()

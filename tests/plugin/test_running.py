@@ -189,6 +189,8 @@ def test_testpaths_of_the_project_are_kept(project: GateProject) -> None:
     project.gate().assert_outcomes(passed=6)
     project.gate("tests").assert_outcomes(passed=6)
     project.gate(".").assert_outcomes(passed=6)
+    project.pytester.makeini("[pytest]\n")
+    project.gate().assert_outcomes(passed=6)
 
 
 def test_paths_are_relative_to_where_pytest_was_started(project: GateProject) -> None:
