@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -118,13 +119,13 @@ class GateInputs:
     def dataset_record(self) -> DatasetRecord:
         """What was read so far, for the report."""
         record = DatasetRecord(splits={}, probes={})
-        for name in (*self.project.splits, *self.project.probes):
-            dataset = self._made.get(("dataset", name))
-            if not isinstance(dataset, Dataset):
-                continue
-            if name in self.project.splits:
-                record.splits[name] = self._split_record(dataset)
-            else:
+        for name in self.project.splits:
+            if isinstance(dataset := self._made.get(("dataset", name)), Dataset):
+                record.splits[name] = self._once(
+                    ("dataset record", name), partial(self._split_record, dataset)
+                )
+        for name in self.project.probes:
+            if isinstance(dataset := self._made.get(("dataset", name)), Dataset):
                 record.probes[name] = self._probe_record(dataset)
         return record
 
@@ -132,7 +133,9 @@ class GateInputs:
         """The figures computed so far, for the report."""
         cards = {name: self._made.get(("scores", name)) for name in self.project.splits}
         return {
-            name: _score_record(card) for name, card in cards.items() if isinstance(card, ScoreCard)
+            name: self._once(("score record", name), partial(_score_record, card))
+            for name, card in cards.items()
+            if isinstance(card, ScoreCard)
         }
 
     def _readable(self, names: Sequence[str]) -> list[Dataset]:

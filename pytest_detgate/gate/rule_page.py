@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -36,6 +37,7 @@ class RulePage:
     options: tuple[Option, ...]
 
 
+@cache
 def rule_page(kind: type[Rule]) -> RulePage:
     """Read a rule's page off its class."""
     summary, *parts = re.split(r"^## (.+)$", inspect.getdoc(kind) or "", flags=re.MULTILINE)
