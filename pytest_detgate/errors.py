@@ -21,6 +21,10 @@ class DataError(DetgateError):
     """An annotation file, result file or picture cannot be read as what it should be."""
 
 
+class TooLittleEvidenceError(DataError):
+    """A value could be computed, but from so little that it would prove nothing."""
+
+
 class DetectorError(DetgateError):
     """A model cannot be loaded, trained or run."""
 

@@ -11,12 +11,26 @@ from pytest_detgate.errors import DetgateError
 
 Verdict = Literal["passed", "failed", "warned", "waived", "not-evaluated"]
 Relation = Literal["<=", ">="]
+Bound = Literal["point", "lower", "upper"]
+
+
+class Interval(msgspec.Struct, frozen=True, kw_only=True):
+    """Two one-sided bounds of a value, each of which the truth keeps to with `confidence`.
+
+    `method` says how they were computed: `exact Poisson`, `bootstrap of 40 clips`.
+    """
+
+    low: float
+    high: float
+    confidence: float
+    method: str
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """One measured value and, where the rule sets one, the limit it is held against.
 
-    `passed` is None where there is no limit: the value is only shown.
+    `passed` is None where there is no limit: the value is only shown. `bound` says what was held
+    against the limit: the value itself (`point`), or one end of its `interval`.
     """
 
     name: str
@@ -24,31 +38,77 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     limit: float | int | None = None
     relation: Relation | None = None
     passed: bool | None = None
+    bound: Bound = "point"
+    interval: Interval | None = None
 
     @classmethod
-    def shown(cls, name: str, value: float | int) -> Measurement:
+    def shown(cls, name: str, value: float | int, interval: Interval | None = None) -> Measurement:
         """Report a value without judging it."""
-        return cls(name=name, value=_number(name, value))
+        return cls(name=name, value=_number(name, value), interval=_interval(name, interval))
 
     @classmethod
-    def at_most(cls, name: str, value: float | int, limit: float | int | None) -> Measurement:
-        """Hold a value against an upper limit; without a limit it is only shown."""
-        return cls._judged(name, value, limit, "<=")
+    def at_most(
+        cls,
+        name: str,
+        value: float | int,
+        limit: float | int | None,
+        *,
+        bound: Literal["point", "upper"] = "point",
+        interval: Interval | None = None,
+    ) -> Measurement:
+        """Hold a value, or the upper end of its interval, against an upper limit; without a
+        limit it is only shown."""
+        return cls._judged(name, value, limit, "<=", bound, interval)
 
     @classmethod
-    def at_least(cls, name: str, value: float | int, limit: float | int | None) -> Measurement:
-        """Hold a value against a lower limit; without a limit it is only shown."""
-        return cls._judged(name, value, limit, ">=")
+    def at_least(
+        cls,
+        name: str,
+        value: float | int,
+        limit: float | int | None,
+        *,
+        bound: Literal["point", "lower"] = "point",
+        interval: Interval | None = None,
+    ) -> Measurement:
+        """Hold a value, or the lower end of its interval, against a lower limit; without a
+        limit it is only shown."""
+        return cls._judged(name, value, limit, ">=", bound, interval)
+
+    @property
+    def held(self) -> float | int:
+        """The number that the limit was compared with."""
+        if self.bound == "point" or self.interval is None:
+            return self.value
+        return self.interval.low if self.bound == "lower" else self.interval.high
 
     @classmethod
     def _judged(
-        cls, name: str, value: float | int, limit: float | int | None, relation: Relation
+        cls,
+        name: str,
+        value: float | int,
+        limit: float | int | None,
+        relation: Relation,
+        bound: Bound,
+        interval: Interval | None,
     ) -> Measurement:
-        number = _number(name, value)
         if limit is None:
-            return cls(name=name, value=number)
-        passed = number <= limit if relation == "<=" else number >= limit
-        return cls(name=name, value=number, limit=limit, relation=relation, passed=passed)
+            return cls.shown(name, value, interval)
+        if bound != "point" and interval is None:
+            raise DetgateError(f"{name} is to be held by its {bound} bound, which it does not have")
+        number = _number(name, value)
+        measured = cls(name=name, value=number, bound=bound, interval=_interval(name, interval))
+        passed = measured.held <= limit if relation == "<=" else measured.held >= limit
+        return msgspec.structs.replace(measured, limit=limit, relation=relation, passed=passed)
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers behind a verdict, for a chart or for reading: a curve, a matrix, a trend.
+
+    A cell is None where there is no value.
+    """
+
+    columns: list[str]
+    rows: list[list[float | int | str | bool | None]]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,3 +132,10 @@ def _number(name: str, value: float | int) -> float | int:
     if not math.isfinite(number):
         raise DetgateError(f"{name} could not be computed: it came out as {number}")
     return number
+
+
+def _interval(name: str, interval: Interval | None) -> Interval | None:
+    if interval is not None:
+        _number(f"the interval of {name}", interval.low)
+        _number(f"the interval of {name}", interval.high)
+    return interval

@@ -12,7 +12,7 @@ import msgspec
 
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Finding, Measurement, Verdict
+from pytest_detgate.findings import Finding, Measurement, Table, Verdict
 
 FORMAT = 1
 FINDINGS_CAP = 200
@@ -25,6 +25,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     `waiver` says who accepted the failure, why and until when.
     `about` is the rule in one line, for a reader who meets it here for the first time.
     `findings_files` are COCO files with all findings on images, relative to the report's folder.
+    `tables` are the numbers behind the verdict, by title.
     """
 
     id: str
@@ -38,6 +39,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     waiver: str | None = None
     about: str = ""
     findings_files: list[str] = []
+    tables: dict[str, Table] = {}
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,11 @@ import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 
+import msgspec
+
 from pytest_detgate.audit.record import FINDINGS_CAP, RuleResult, sendable
 from pytest_detgate.config.schema import WaiverTable
-from pytest_detgate.errors import DetgateError
+from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Verdict
 from pytest_detgate.gate.registry import BoundRule
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
@@ -33,7 +35,13 @@ def judge(
     try:
         outcome = bound.rule.check(target, inputs)
         findings = _first(outcome.findings, keep)
-        failed = _failed(outcome)
+        failed = outcome.accepted is None and _failed(outcome)
+    except TooLittleEvidenceError as error:
+        reason = f"too little evidence: {inputs.project.shorten(str(error))}"
+        result = _not_evaluated(item, bound, reason, started)
+        if getattr(bound.rule, "too_little", "fail") == "warn":
+            return msgspec.structs.replace(result, verdict="warned")
+        return result
     except DetgateError as error:
         return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started)
     except Exception as error:
@@ -42,9 +50,9 @@ def judge(
             f"the rule crashed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
         )
         return _not_evaluated(item, bound, inputs.project.shorten(reason), started)
-    verdict: Verdict = "passed"
+    verdict: Verdict = "passed" if outcome.accepted is None else "waived"
     message = outcome.message
-    waiver = None
+    waiver = outcome.accepted
     if failed:
         verdict = "warned" if bound.rule.severity == "warning" else "failed"
         given = next((entry for entry in waivers if entry.item == item), None)
@@ -67,6 +75,7 @@ def judge(
         duration_s=time.perf_counter() - started,
         waiver=waiver,
         about=rule_page(type(bound.rule)).summary,
+        tables=dict(outcome.tables),
     )
     return sendable(result)
 

@@ -7,8 +7,8 @@ pytest and reports are not its business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
 
 from msgspec import Meta, Struct
@@ -17,7 +17,7 @@ from pytest_detgate.config.numbers import Count
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.findings import Finding, Measurement, Table
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 
@@ -58,12 +58,16 @@ class Outcome:
     """What a rule found on one target: a sentence, values held against limits, and places.
 
     `findings` come the most telling first; `findings_total` is theirs unless it is given.
+    `tables` are numbers behind the verdict, by title. `accepted` is the reason why the project
+    lets the item through although nothing could be held against a limit: it is then *waived*.
     """
 
     message: str
     measurements: Sequence[Measurement]
     findings: Iterable[Finding] = ()
     findings_total: int | None = None
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    accepted: str | None = None
 
 
 class Inputs(Protocol):
