@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 PROTOCOL = "COCO bbox"
-IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+IOU_THRESHOLDS: NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
 AREA_RANGES = ("all", "small", "medium", "large")
 MAX_DETECTIONS = (1, 10, 100)
 
