@@ -26,8 +26,12 @@ from pytest_detgate.gate.detections import DetectionSource
 from pytest_detgate.gate.project import Project
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
-from pytest_detgate.scoring.coco_evaluation import evaluate
-from pytest_detgate.scoring.score_card import PROTOCOL, ScoreCard
+from pytest_detgate.scoring.bootstrap import Replicates, bootstrap
+from pytest_detgate.scoring.coco_evaluation import evaluate, refuse_undefined
+from pytest_detgate.scoring.columns import columns_of
+from pytest_detgate.scoring.matching import Candidates, Matches, candidates_of, match
+from pytest_detgate.scoring.resampling import Resampling, Units, clip_units, image_units
+from pytest_detgate.scoring.score_card import PROTOCOL, Area, ScoreCard
 
 T = TypeVar("T")
 
@@ -115,6 +119,38 @@ class GateInputs:
                 self.dataset(split), self.detections(split), self.project.tables.scoring.engine
             ),
         )
+
+    def matches(self, split: str, area: Area = "all") -> Matches:
+        def candidates() -> Candidates:
+            dataset, detections = self.dataset(split), self.detections(split)
+            refuse_undefined(dataset, detections)
+            return candidates_of(columns_of(dataset, detections))
+
+        return self._once(
+            ("matches", split, area),
+            lambda: match(self._once(("candidates", split), candidates), area),
+        )
+
+    def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
+        return Resampling(
+            self._once(("units", split), lambda: self._units(split)), replicates, seed
+        )
+
+    def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
+        def make() -> Replicates:
+            matches = self.matches(split, area)
+            with self._progress.task("bootstrap", replicates, "replicates") as advance:
+                return bootstrap(matches, self.resampling(split, replicates, seed), advance)
+
+        return self._once(("replicates", split, area, replicates, seed), make)
+
+    def _units(self, split: str) -> Units:
+        images = self.dataset(split).images
+        key = ClipKey(self.project.frame_pattern, self.project.tables.scoring.clip_field)
+        if key.pattern is None and key.field is None:
+            return image_units(len(images))
+        clips = self.clips(split, key).clip.tolist()
+        return image_units(len(images)) if not any(clips) else clip_units(clips)
 
     def dataset_record(self) -> DatasetRecord:
         """What was read so far, for the report."""

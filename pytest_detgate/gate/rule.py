@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, DetectionTable
     from pytest_detgate.pictures.kept import PictureKeys
-    from pytest_detgate.scoring.score_card import ScoreCard
+    from pytest_detgate.scoring.bootstrap import Replicates
+    from pytest_detgate.scoring.matching import Matches
+    from pytest_detgate.scoring.resampling import Resampling
+    from pytest_detgate.scoring.score_card import Area, ScoreCard
 
 Family = Literal["data", "model"]
 
@@ -98,6 +101,16 @@ class Inputs(Protocol):
 
     def scores(self, split: str) -> ScoreCard:
         """COCO figures of a split."""
+
+    def matches(self, split: str, area: Area = "all") -> Matches:
+        """Which detections of a split match which ground truth, at every IoU threshold."""
+
+    def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
+        """The draws of a bootstrap over the clips of a split, or over its images where it has no
+        clips. The same numbers give the same draws."""
+
+    def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
+        """COCO figures of a split in every draw of such a bootstrap."""
 
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pytest_detgate.scoring.matching import UNMATCHED, Matches
 from pytest_detgate.scoring.precision_recall import RECALL_POINTS, rows_of_class
 from pytest_detgate.scoring.resampling import Resampling
-from pytest_detgate.scoring.score_card import MAX_DETECTIONS
+from pytest_detgate.scoring.score_card import MAX_DETECTIONS, Metric, threshold_number
 
 _ELEMENTS_AT_ONCE = 1 << 19
 
@@ -33,6 +33,29 @@ class Replicates:
 
     ap: NDArray[np.float64]
     recall: NDArray[np.float64]
+    resampling: Resampling
+
+    def figure(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
+        """(B,) one of COCO's figures in every replicate, of one class or of all that have ground
+        truth in it."""
+        if metric.startswith("AR"):
+            values = self.recall[..., MAX_DETECTIONS.index(int(metric[2:]))].mean(axis=2)
+        elif metric == "AP":
+            values = self.ap.mean(axis=2)
+        else:
+            values = self.ap[:, :, threshold_number(int(metric[2:]) / 100)]
+        return mean_of_defined(values) if category is None else values[:, category]
+
+
+def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(B,) mean over the classes of (B, K) that are defined; NaN where none is."""
+    defined = ~np.isnan(values)
+    count = defined.sum(axis=1)
+    total = np.where(defined, values, 0.0).sum(axis=1)
+    mean: NDArray[np.float64] = np.divide(
+        total, count, out=np.full(len(values), np.nan), where=count > 0
+    )
+    return mean
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +97,7 @@ def bootstrap(
         start += len(weights)
         if advance is not None:
             advance(len(weights))
-    return Replicates(ap, recall)
+    return Replicates(ap, recall, resampling)
 
 
 def _class(matches: Matches, category: int, unit_of_image: NDArray[np.int64]) -> _Class:

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
 from pytest_detgate.scoring.columns import Columns
-from pytest_detgate.scoring.score_card import IOU_THRESHOLDS
+from pytest_detgate.scoring.score_card import IOU_THRESHOLDS, Area
 
 UNMATCHED = -1
-AREAS = {
+AREAS: dict[Area, tuple[float, float]] = {
     "all": (0.0, 1e10),
     "small": (0.0, 32.0**2),
     "medium": (32.0**2, 96.0**2),
@@ -121,7 +121,7 @@ def candidates_of(
     )
 
 
-def match(candidates: Candidates, area: str = "all") -> Matches:
+def match(candidates: Candidates, area: Area = "all") -> Matches:
     """Match detections with ground truth in one of the `AREAS`."""
     columns = candidates.columns
     low, high = AREAS[area]

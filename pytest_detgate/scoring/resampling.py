@@ -6,7 +6,7 @@ takes a hundred copies for a hundred observations, and its intervals come out to
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -69,12 +69,14 @@ class Resampling:
         )
 
 
-def clip_units(clip: NDArray[np.int64]) -> Units:
-    """Clips as units, from the clip of each image; an image with a negative one stands alone."""
-    alone = clip < 0
-    labels = np.where(alone, -1 - np.arange(len(clip)), clip)
-    _, of_image = np.unique(labels, return_inverse=True)
-    return Units("clip", of_image.reshape(-1), int(of_image.max(initial=-1)) + 1)
+def clip_units(clips: Sequence[str | None]) -> Units:
+    """Clips as units, from the clip of each image; an image without one stands alone."""
+    number: dict[str | int, int] = {}
+    of_image = [
+        number.setdefault(at if clip is None else clip, len(number))
+        for at, clip in enumerate(clips)
+    ]
+    return Units("clip", np.array(of_image, dtype=np.int64), len(number))
 
 
 def image_units(images: int) -> Units:
