@@ -1,7 +1,8 @@
 """AP and AR of every class in every replicate of a bootstrap.
 
 Nothing is matched again: a unit that is drawn twice counts all its matches twice. That gives the
-very figures of a file in which the unit stands twice.
+very figures of a file in which the unit stands twice (but for detections of one image with one
+score, whose order is arbitrary anyway).
 
 Of a class with n detections, of which h are true at one of T thresholds, a replicate costs one
 pass over n and T passes over h.
