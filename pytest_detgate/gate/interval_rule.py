@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Annotated, Literal
 
@@ -58,8 +59,10 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         inputs: Inputs,
         split: str,
         figure: Callable[[Resampling], NDArray[np.float64]],
+        images: NDArray[np.bool_] | None = None,
     ) -> Interval | None:
-        """The bounds of a figure, which `figure` computes for every draw of a bootstrap.
+        """The bounds of a figure, which `figure` computes for every draw of a bootstrap over the
+        split, or over some of its images (images,).
 
         None without replicates. Where the evidence is too little for bounds, the value alone is
         reported if nothing but the value is asked for.
@@ -71,6 +74,8 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
             project.tables.scoring.confidence if self.confidence is None else self.confidence
         )
         resampling = inputs.resampling(split, self.draws(project), self.first_seed(project))
+        if images is not None:
+            resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
         try:
             return percentile_interval(figure(resampling), confidence, resampling)
         except TooLittleEvidenceError:
@@ -86,3 +91,10 @@ def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> Non
             raise TooLittleEvidenceError(
                 f"{what} has {count} {noun}, and min-{noun} asks for {least}"
             )
+
+
+def said(interval: Interval | None) -> str:
+    """The bounds of a score as the end of a sentence: `; 95 % bounds 0.841 and 0.905`."""
+    if interval is None:
+        return ""
+    return f"; {100 * interval.confidence:g} % bounds {interval.low:.3f} and {interval.high:.3f}"

@@ -78,7 +78,8 @@ class _Class:
 def bootstrap(
     matches: Matches, resampling: Resampling, advance: Callable[[int], None] | None = None
 ) -> Replicates:
-    """Compute the figures of every replicate; `advance` hears how many are done."""
+    """Compute the figures of every replicate, of the images that have a unit; `advance` hears how
+    many replicates are done."""
     classes = [
         _class(matches, category, resampling.units.of_image)
         for category in range(len(matches.candidates.columns.classes))
@@ -103,13 +104,14 @@ def bootstrap(
 
 def _class(matches: Matches, category: int, unit_of_image: NDArray[np.int64]) -> _Class:
     columns = matches.candidates.columns
-    rows = rows_of_class(matches, category)
+    rows = rows_of_class(matches, category, unit_of_image >= 0)
     rows = rows[~matches.ignored[:, rows].all(axis=0)]
     rank = matches.candidates.rank[rows]
     ignored = matches.ignored[:, rows]
     hit = (matches.gt[:, rows] != UNMATCHED) & ~ignored
     hits = [np.flatnonzero(row) for row in hit]
-    to_find = (columns.gt_category == category) & ~matches.gt_ignored
+    drawn = unit_of_image[columns.gt_image] >= 0
+    to_find = (columns.gt_category == category) & ~matches.gt_ignored & drawn
     return _Class(
         unit=unit_of_image[matches.candidates.image[rows]],
         gt_unit=unit_of_image[columns.gt_image[to_find]],

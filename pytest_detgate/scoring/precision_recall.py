@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,9 @@ RECALL_POINTS = np.linspace(0.0, 1.0, 101)
 
 
 def precision_and_recall(
-    matches: Matches, images: NDArray[np.bool_] | None = None
+    matches: Matches,
+    images: NDArray[np.bool_] | None = None,
+    max_detections: Sequence[int] = MAX_DETECTIONS,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Precision (T, R, K, M) at the recall points, and the highest recall (T, K, M).
 
@@ -20,7 +24,7 @@ def precision_and_recall(
     truth. `images` (images,) restricts both to some of the images, without matching again.
     """
     n_classes = len(matches.candidates.columns.classes)
-    shape = (len(matches.gt), len(RECALL_POINTS), n_classes, len(MAX_DETECTIONS))
+    shape = (len(matches.gt), len(RECALL_POINTS), n_classes, len(max_detections))
     precision = np.full(shape, -1.0)
     recall = np.full((shape[0], *shape[2:]), -1.0)
     boxes = boxes_to_find(matches, images)
@@ -29,7 +33,7 @@ def precision_and_recall(
             continue
         rows = rows_of_class(matches, category, images)
         rank = matches.candidates.rank[rows]
-        for limit, most in enumerate(MAX_DETECTIONS):
+        for limit, most in enumerate(max_detections):
             kept = rows[rank < most]
             for threshold in range(len(matches.gt)):
                 counted = kept[~matches.ignored[threshold, kept]]

@@ -19,16 +19,25 @@ from pytest_detgate.findings import Interval
 Unit = Literal["clip", "image"]
 LEAST_UNITS = 5
 LEAST_DEFINED = 0.95
-_BLOCK = 32
+_DRAWN_AT_ONCE = 1 << 22
+_MOST_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Units:
-    """The units of a split: `of_image` (images,) is the unit of each image, from 0 to `count`."""
+    """The units of a split: `of_image` (images,) is the unit of each image, from 0 to `count`;
+    negative where an image is never drawn."""
 
     kind: Unit
     of_image: NDArray[np.int64]
     count: int
+
+    def only(self, images: NDArray[np.bool_]) -> Units:
+        """The units of some of the images, (images,) bool, which alone are drawn from."""
+        several, of_image = np.unique(self.of_image[images], return_inverse=True)
+        placed = np.full(len(self.of_image), -1, dtype=np.int64)
+        placed[images] = of_image.reshape(-1)
+        return Units(self.kind, placed, len(several))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,11 +60,12 @@ class Resampling:
                 f"a bootstrap over {counted_units(self.units)} says nothing; "
                 f"at least {LEAST_UNITS} are needed"
             )
-        for number, start in enumerate(range(0, self.replicates, _BLOCK)):
-            size = min(_BLOCK, self.replicates - start)
-            # A stream of its own for each block: more replicates begin with the same ones.
+        # Of the number of units alone: more replicates begin with the same draws.
+        block = min(max(_DRAWN_AT_ONCE // count, 1), _MOST_AT_ONCE)
+        for number, start in enumerate(range(0, self.replicates, block)):
+            size = min(block, self.replicates - start)
             random = np.random.default_rng((self.seed, number))
-            drawn = random.integers(0, count, (_BLOCK, count))[:size]
+            drawn = random.integers(0, count, (size, count))
             drawn += np.arange(size)[:, None] * count
             weights = np.bincount(drawn.ravel(), minlength=size * count)
             yield weights.reshape(size, count).astype(np.int32)

@@ -65,7 +65,9 @@ def by_pycocotools(
     """pycocotools' evaluation of some of the images, or of all; a row that is given several times
     stands in the files several times."""
     rows = range(len(dataset.images)) if image_rows is None else image_rows
-    images, annotations, results = [], [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for number, row in enumerate(rows, start=1):
         images.append({"id": number})
         for at in np.flatnonzero(dataset.boxes.image == row).tolist():

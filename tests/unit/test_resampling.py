@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.scoring.resampling import (
@@ -14,7 +15,7 @@ from pytest_detgate.scoring.resampling import (
 )
 
 
-def weights(resampling: Resampling) -> np.ndarray:
+def weights(resampling: Resampling) -> NDArray[np.int32]:
     return np.concatenate(list(resampling.weights()))
 
 
@@ -57,7 +58,7 @@ def test_too_few_units_prove_nothing() -> None:
 def test_bounds_are_the_quantiles_of_the_draws() -> None:
     """Of 0, 1 … 100 the 5 % and 95 % quantiles are 5 and 95."""
     resampling = Resampling(image_units(40), 101, 3)
-    interval = percentile_interval(np.arange(101.0)[::-1].copy(), 0.95, resampling)
+    interval = percentile_interval(np.arange(101, dtype=np.float64)[::-1], 0.95, resampling)
 
     assert (interval.low, interval.high) == pytest.approx((5, 95))
     assert interval.confidence == 0.95
@@ -66,8 +67,8 @@ def test_bounds_are_the_quantiles_of_the_draws() -> None:
 
 def test_draws_without_ground_truth_are_left_out_if_they_are_few() -> None:
     resampling = Resampling(image_units(40), 100, 0)
-    few = np.r_[[np.nan] * 5, np.linspace(0, 1, 95)]
-    many = np.r_[[np.nan] * 6, np.linspace(0, 1, 94)]
+    few = np.r_[[np.nan] * 5, np.linspace(0, 1, 95, dtype=np.float64)]
+    many = np.r_[[np.nan] * 6, np.linspace(0, 1, 94, dtype=np.float64)]
 
     assert percentile_interval(few, 0.9, resampling).low == pytest.approx(0.1)
     with pytest.raises(TooLittleEvidenceError, match=r"in 6% of the bootstrap's draws"):
