@@ -12,7 +12,14 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, Outcome, SplitPairRule, Target, clip_key
+from pytest_detgate.gate.rule import (
+    ClipField,
+    Inputs,
+    Outcome,
+    SplitPairRule,
+    Target,
+    clip_key,
+)
 
 
 class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
@@ -43,9 +50,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
     max_unparsed: Annotated[
         Count, Meta(description="Images whose clip cannot be told that are allowed.")
     ] = 0
-    clip_field: (
-        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
-    ) = None
+    clip_field: ClipField | None = None
 
     def validate(self, project: Project) -> None:
         super().validate(project)

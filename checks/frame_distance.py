@@ -15,6 +15,7 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
+    ClipField,
     Inputs,
     OptionError,
     Outcome,
@@ -62,9 +63,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
     max_unparsed: Annotated[
         Count, Meta(description="Images whose clip or frame cannot be told that are allowed.")
     ] = 0
-    clip_field: (
-        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
-    ) = None
+    clip_field: ClipField | None = None
     frame_field: (
         Annotated[str, Meta(description="Image field that holds the frame number, e.g. frame_id.")]
         | None

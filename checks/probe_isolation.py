@@ -16,6 +16,7 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
+    ClipField,
     Inputs,
     OptionError,
     Outcome,
@@ -70,9 +71,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     max_unparsed: Annotated[
         Count, Meta(description="Pictures whose clip cannot be told that are allowed.")
     ] = 0
-    clip_field: (
-        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
-    ) = None
+    clip_field: ClipField | None = None
 
     def validate(self, project: Project) -> None:
         require_names("split", [self.from_], project.splits, "from")

@@ -224,6 +224,10 @@ def require_names(
             raise OptionError(f"{kind} {name!r} is named twice", key, table)
 
 
+ClipField = Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")]
+"""The option `clip-field` of every rule that tells clips."""
+
+
 def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKey:
     """How clips are told here; raises `OptionError`, which may name another way out, where they
     cannot be."""
