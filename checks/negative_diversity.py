@@ -134,7 +134,7 @@ def _of_field(
     inputs: Inputs, name: str, rows: NDArray[np.int64], field: str, option: str
 ) -> list[str | None]:
     """What an image field says of some images, None where it says nothing."""
-    values = field_values(inputs.project.read(name, (field,)).images, field, option)
+    values = field_values(inputs.images_with(name, field), field, option)
     return [None if values[row] is None else str(values[row]) for row in rows]
 
 
