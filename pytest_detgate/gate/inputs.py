@@ -19,7 +19,7 @@ from pytest_detgate.audit.record import (
 from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
 from pytest_detgate.dataset.frames import FrameKey, Frames, frames_of
 from pytest_detgate.dataset.identity import repeated
-from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gate.detections import DetectionSource
@@ -75,20 +75,22 @@ class GateInputs:
             )
         return dataset
 
+    def images_with(self, name: str, field: str) -> ImageTable:
+        def make() -> ImageTable:
+            self.dataset(name)  # refuses images that cannot be told apart
+            return self.project.read(name, (field,)).images
+
+        return self._once(("images with", name, field), make)
+
     def clips(self, name: str, key: ClipKey) -> Clips:
         def make() -> Clips:
-            images = self.dataset(name).images
-            if key.field is not None:
-                images = self.project.read(name, (key.field,)).images
-            return clips_of(images, key)
+            return clips_of(self._images(name, key.field), key)
 
         return self._once(("clips", name, key), make)
 
     def frames(self, name: str, key: FrameKey) -> Frames:
         def make() -> Frames:
-            images = self.dataset(name).images
-            if key.field is not None:
-                images = self.project.read(name, (key.field,)).images
+            images = self._images(name, key.field)
             return frames_of(images, self.clips(name, key.clip), key)
 
         return self._once(("frames", name, key), make)
@@ -173,6 +175,9 @@ class GateInputs:
             for name, card in cards.items()
             if isinstance(card, ScoreCard)
         }
+
+    def _images(self, name: str, field: str | None) -> ImageTable:
+        return self.dataset(name).images if field is None else self.images_with(name, field)
 
     def _readable(self, names: Sequence[str]) -> list[Dataset]:
         readable = []

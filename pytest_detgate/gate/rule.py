@@ -24,7 +24,7 @@ from pytest_detgate.gate.project import Project
 if TYPE_CHECKING:
     from pytest_detgate.dataset.clips import Clips
     from pytest_detgate.dataset.frames import FrameKey, Frames
-    from pytest_detgate.dataset.tables import Dataset, DetectionTable
+    from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.bootstrap import Replicates
     from pytest_detgate.scoring.matching import Matches
@@ -85,6 +85,10 @@ class Inputs(Protocol):
     def dataset(self, name: str) -> Dataset:
         """The tables of a split or probe that has images, each with an id of its own, so that it
         is certain which image an annotation belongs to."""
+
+    def images_with(self, name: str, field: str) -> ImageTable:
+        """The images of such a split or probe with one further field of their file's entries;
+        `fields` lacks it where no entry can have any, as in a folder of pictures."""
 
     def clips(self, name: str, key: ClipKey) -> Clips:
         """The clip of each image of a split or probe."""
@@ -235,6 +239,10 @@ def require_names(
             raise OptionError(unknown(kind, name, allowed), key or name, table)
         if name in listed[:at]:
             raise OptionError(f"{kind} {name!r} is named twice", key, table)
+
+
+ClipField = Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")]
+"""The option `clip-field` of every rule that tells clips."""
 
 
 def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKey:
