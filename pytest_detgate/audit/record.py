@@ -12,7 +12,7 @@ import msgspec
 
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Finding, Measurement, Table, Verdict
+from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 
 FORMAT = 1
 FINDINGS_CAP = 200
@@ -94,16 +94,21 @@ class PredictionsRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClassScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """AP of one class; None where COCO defines no value. `boxes` is its ground truth."""
+    """AP of one class; None where COCO defines no value. `boxes` is its ground truth, `intervals`
+    the bounds of those figures that have some."""
 
     AP: float | None
     AP50: float | None
     AP75: float | None
     boxes: int
+    intervals: dict[str, Interval] = {}
 
 
 class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """COCO figures of one split; None where COCO defines no value (pycocotools says −1)."""
+    """COCO figures of one split; None where COCO defines no value (pycocotools says −1).
+
+    `intervals` are the bounds of those figures that have some, by the name of the figure.
+    """
 
     protocol: str
     engine: str
@@ -120,6 +125,7 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     AR_medium: float | None
     AR_large: float | None
     classes: dict[str, ClassScoreRecord]
+    intervals: dict[str, Interval] = {}
 
 
 class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):

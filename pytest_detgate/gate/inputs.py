@@ -9,13 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from pytest_detgate.audit.record import (
-    ClassScoreRecord,
-    DatasetRecord,
-    ProbeRecord,
-    ScoreRecord,
-    SplitRecord,
-)
+from pytest_detgate.audit.record import DatasetRecord, ProbeRecord, ScoreRecord, SplitRecord
 from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
 from pytest_detgate.dataset.frames import FrameKey, Frames, frames_of
 from pytest_detgate.dataset.identity import repeated
@@ -24,6 +18,7 @@ from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gate.detections import DetectionSource
 from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.score_record import score_record
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.scoring.bootstrap import Replicates, bootstrap
@@ -31,7 +26,7 @@ from pytest_detgate.scoring.coco_evaluation import evaluate, refuse_undefined
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import Candidates, Matches, candidates_of, match
 from pytest_detgate.scoring.resampling import Resampling, Units, clip_units, image_units
-from pytest_detgate.scoring.score_card import PROTOCOL, Area, ScoreCard
+from pytest_detgate.scoring.score_card import Area, ScoreCard
 
 T = TypeVar("T")
 
@@ -171,7 +166,7 @@ class GateInputs:
         """The figures computed so far, for the report."""
         cards = {name: self._made.get(("scores", name)) for name in self.project.splits}
         return {
-            name: self._once(("score record", name), partial(_score_record, card))
+            name: self._once(("score record", name), partial(score_record, self, name, card))
             for name, card in cards.items()
             if isinstance(card, ScoreCard)
         }
@@ -220,26 +215,3 @@ class GateInputs:
             sha256=dataset.sha256,
             notes=list(dataset.notes),
         )
-
-
-def _score_record(card: ScoreCard) -> ScoreRecord:
-    return ScoreRecord(
-        protocol=PROTOCOL,
-        engine=card.engine,
-        AP=card.average_precision(),
-        AP50=card.average_precision(0.5),
-        AP75=card.average_precision(0.75),
-        AP_small=card.average_precision(area="small"),
-        AP_medium=card.average_precision(area="medium"),
-        AP_large=card.average_precision(area="large"),
-        AR1=card.average_recall(1),
-        AR10=card.average_recall(10),
-        AR100=card.average_recall(100),
-        AR_small=card.average_recall(area="small"),
-        AR_medium=card.average_recall(area="medium"),
-        AR_large=card.average_recall(area="large"),
-        classes={
-            name: ClassScoreRecord(AP=score.AP, AP50=score.AP50, AP75=score.AP75, boxes=score.boxes)
-            for name, score in card.classes.items()
-        },
-    )

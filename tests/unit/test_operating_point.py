@@ -59,7 +59,12 @@ def test_recall_of_all_classes_and_of_each(matches: Matches) -> None:
     assert together is not None
     assert helmet is not None
     assert vest is not None
-    assert [together.recall(threshold) for threshold in (0.3, 0.5, 0.7, 0.8)] == [0.75, 0.5, 0.25, 0]
+    assert [together.recall(threshold) for threshold in (0.3, 0.5, 0.7, 0.8)] == [
+        0.75,
+        0.5,
+        0.25,
+        0,
+    ]
     assert [helmet.recall(threshold) for threshold in (0.3, 0.5, 0.8)] == [2 / 3, 1 / 3, 0]
     assert [vest.found(threshold) for threshold in (0.5, 0.6)] == [1, 0]
 
