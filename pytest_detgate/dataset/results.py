@@ -52,9 +52,8 @@ def read_results(path: Path, dataset: Dataset) -> DetectionTable:
     image = _image_rows(path, rows.image_id, file.images, dataset)
     classes, category = _classes(path, rows.category_id, file.categories, dataset)
     xywh, score = rows.xywh, rows.score
-    _refuse_first(
-        path, ~np.isfinite(xywh).all(axis=1), lambda at: f"bbox {xywh[at].tolist()} is not finite"
-    )
+    wrong = np.logical_or.reduce(~np.isfinite(xywh), axis=1)
+    _refuse_first(path, wrong, lambda at: f"bbox {xywh[at].tolist()} is not finite")
     _refuse_first(path, ~np.isfinite(score), lambda at: f"score {score[at]} is not finite")
     return DetectionTable(
         classes=classes,
