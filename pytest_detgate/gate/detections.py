@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -54,7 +53,7 @@ class ResultFiles:
         table = read_results(path, dataset)
         self._records[dataset.name] = PredictionsRecord(
             path=self._project.relative(path),
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            sha256=table.sha256 or "",
             detections=len(table),
         )
         return table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 import xml.etree.ElementTree as ElementTree
 from typing import Any
@@ -18,6 +20,12 @@ def test_result_files_pass(project: GateProject) -> None:
     result.assert_outcomes(passed=5)
     assert set(project.verdicts().values()) == {"passed"}
     assert project.report["verdict"] == "passed"
+    content = (project.pytester.path / "found/val.json").read_bytes()
+    assert project.report["predictions"]["val"] == {
+        "path": "found/val.json",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "detections": len(json.loads(content)),
+    }
 
 
 def test_one_false_box_too_many_blocks(project: GateProject, result_content: Any) -> None:
