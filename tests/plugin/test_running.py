@@ -47,12 +47,16 @@ def test_one_false_box_too_many_blocks(project: GateProject, result_content: Any
     assert rule["verdict"] == "failed"
     assert rule["findings_total"] == 2
     boxes = next(entry for entry in rule["measurements"] if entry["name"] == "boxes")
+    interval = boxes.pop("interval")
+    assert (interval["low"], interval["high"]) == pytest.approx((0.3554, 6.2958), abs=5e-5)
+    assert (interval["confidence"], interval["method"]) == (0.95, "exact Poisson")
     assert boxes == {
         "name": "boxes",
         "value": 2,
         "limit": 1,
         "relation": "<=",
         "passed": False,
+        "bound": "point",
     }
     assert rule["findings"][0]["image"] == "tube_1.jpg"
     assert rule["findings"][0]["box"] == [10, 10, 40, 40]
