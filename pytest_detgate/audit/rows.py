@@ -53,13 +53,15 @@ class Value:
 class Judged:
     """A measurement held against its limit, in words and as a scale.
 
-    `limit` begins with the bound where that is what was held against it.
+    `held` is the number that was compared: the value or, where `bound` names one, that bound.
     """
 
     name: str
     value: str
-    exact: str
     ends: Ends | None
+    bound: str
+    held: str
+    exact: str
     limit: str
     margin: str
     passed: bool
@@ -184,14 +186,14 @@ def _judged(measurement: Measurement) -> Judged | None:
     if measurement.limit is None:
         return None
     held, limit = held_and_limit(measurement)
-    said = limit_words(measurement, limit)
-    bounded = measurement.bound != "point"
     return Judged(
         name=measurement.name,
-        value=number(measurement.value) if bounded else held,
-        exact=repr(measurement.value),
+        value=number(measurement.value),
         ends=_ends(measurement.interval),
-        limit=f"{measurement.bound} bound {held}, {said}" if bounded else said,
+        bound="" if measurement.bound == "point" else f"{measurement.bound} bound",
+        held=held,
+        exact=repr(measurement.held),
+        limit=limit_words(measurement, limit),
         margin=margin(measurement),
         passed=bool(measurement.passed),
         scale=scale_of(measurement),

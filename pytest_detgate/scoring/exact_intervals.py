@@ -44,7 +44,7 @@ def binomial_interval(successes: int, trials: int, confidence: float) -> Interva
         low=float(betaincinv(successes, failures + 1, 1 - confidence)) if successes else 0.0,
         high=float(betaincinv(successes + 1, failures, confidence)) if failures else 1.0,
         confidence=confidence,
-        method="exact binomial (Clopper-Pearson)",
+        method="exact binomial",
     )
 
 
@@ -76,5 +76,5 @@ def clustered_poisson_interval(
         else 0.0,
         high=scale / (total + weight) * float(gammaincinv(shape / scale, confidence)),
         confidence=confidence,
-        method="Poisson by clusters (Fay-Feuer)",
+        method="clustered Poisson",
     )

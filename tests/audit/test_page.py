@@ -93,10 +93,11 @@ def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
     )
 
     assert [judged.text for judged in row.all("div", "judged")] == [
-        "boxes 4 [1.37, 9.15], 95 % upper bound 9.15, at most 8 1.15 over",
+        "boxes 4 [1.37, 9.15], 95 % upper bound 9.15 at most 8 1.15 over",
         "boxes 4 [1.37, 9.15], 95 % at most 8 4 to spare",
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
+    assert [judged.one("b").text for judged in row.all("div", "judged")] == ["9.15", "4"]
     assert row.one("p", "values").text == "boxes[helmet_off] 4 [1.37, 9.15], 95 %"
     assert {ends.attributes["title"] for ends in row.all("span", "ends")} == {
         "exact Poisson; each end is a one-sided bound at 95 %"
