@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
+import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.config.numbers import Share
+from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.interval_rule import IntervalRule, require_support, said
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
     Outcome,
-    ScoreRule,
     Target,
     require_limit,
     require_names,
@@ -23,7 +24,7 @@ from pytest_detgate.gate.rule import (
 from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
 
 
-class ClassAp(ScoreRule, frozen=True, kw_only=True):
+class ClassAp(IntervalRule, frozen=True, kw_only=True):
     """AP of each class of the evaluated split must reach its floor.
 
     ## What it checks
@@ -31,6 +32,8 @@ class ClassAp(ScoreRule, frozen=True, kw_only=True):
     `ap` is the AP of one class by the COCO protocol of pycocotools, unrounded; `boxes` is its
     ground truth. `min` is the floor of every class, `classes` gives single classes their own.
     A class without ground truth has no AP, so it is not evaluated, and that fails.
+    Beside the value stand its bounds, from a bootstrap over clips (over images where there are
+    no clips); with `bound = "lower"` the lower one is held against the floor.
 
     ## Why it matters
 
@@ -49,9 +52,14 @@ class ClassAp(ScoreRule, frozen=True, kw_only=True):
         None
     )
     metric: ApMetric = "AP"
-    bound: Annotated[
-        Literal["point"], Meta(description="What is held against the floor: the measured value.")
-    ] = "point"
+    min_boxes: (
+        Annotated[Count, Meta(description="Least ground truth of a class that proves anything.")]
+        | None
+    ) = None
+    min_images: (
+        Annotated[Count, Meta(description="Least images with the class that prove anything.")]
+        | None
+    ) = None
 
     def validate(self, project: Project) -> None:
         super().validate(project)
@@ -77,11 +85,29 @@ class ClassAp(ScoreRule, frozen=True, kw_only=True):
             raise DataError(
                 f"class {target.label!r} has no ground truth in {split}, so its AP is not defined"
             )
+        category = list(scores.classes).index(target.label)
+        boxes = inputs.dataset(split).boxes
+        images = len(np.unique(boxes.image[(boxes.category == category) & ~boxes.crowd]))
+        require_support(
+            f"class {target.label!r} in {split}",
+            {"boxes": (score.boxes, self.min_boxes), "images": (images, self.min_images)},
+        )
+        interval = self.interval(
+            inputs,
+            split,
+            lambda draws: inputs.replicates(split, "all", draws.replicates, draws.seed).figure(
+                self.metric, category
+            ),
+        )
         return Outcome(
-            message=f"{self.metric} {value:.3f} on {split}, {score.boxes} boxes ({PROTOCOL})",
+            message=f"{self.metric} {value:.3f} on {split}, {score.boxes} boxes ({PROTOCOL})"
+            f"{said(interval)}",
             measurements=[
-                Measurement.at_least("ap", value, self._floor(target.label)),
+                Measurement.at_least(
+                    "ap", value, self._floor(target.label), bound=self.bound, interval=interval
+                ),
                 Measurement.shown("boxes", score.boxes),
+                Measurement.shown("images", images),
             ],
         )
 

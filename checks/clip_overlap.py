@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
-import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import counted, untold_findings
 from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, Outcome, SplitPairRule, Target, clip_key
+from pytest_detgate.gate.rule import (
+    ClipField,
+    Inputs,
+    Outcome,
+    SplitPairRule,
+    Target,
+    clip_key,
+)
 
 
 class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
@@ -43,9 +51,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
     max_unparsed: Annotated[
         Count, Meta(description="Images whose clip cannot be told that are allowed.")
     ] = 0
-    clip_field: (
-        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
-    ) = None
+    clip_field: ClipField | None = None
 
     def validate(self, project: Project) -> None:
         super().validate(project)
@@ -54,40 +60,34 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         key = clip_key(inputs.project, self.clip_field)
         reference, tested = (inputs.clips(name, key) for name in target.datasets)
-        shared = set(reference.clip) & set(tested.clip) - {None}
-        leaked = np.array([clip in shared for clip in tested.clip], dtype=np.bool_)
-        share = float(leaked.mean())
+        images = [Counter(clips.clip.tolist()) for clips in (reference, tested)]
+        shared = set(images[0]) & set(images[1]) - {None}
+        leaked = sum(images[1][clip] for clip in shared)
+        n = len(tested.clip)
         unparsed = len(reference.unparsed) + len(tested.unparsed)
         message = (
-            f"{leaked.sum()} of {len(leaked)} {target.datasets[1]} images share a clip with "
-            f"{target.datasets[0]} ({_clips(len(shared))})"
+            f"{leaked} of {n} {target.datasets[1]} images share a clip with "
+            f"{target.datasets[0]} ({counted(len(shared), 'clip')})"
         )
         if unparsed:
             message += f"; the clip of {unparsed} images cannot be told"
 
         def findings() -> Iterator[Finding]:
             for name, clips in zip(target.datasets, (reference, tested), strict=True):
-                images = inputs.dataset(name).images
-                for row in clips.unparsed:
-                    yield Finding(
-                        text="its clip cannot be told",
-                        dataset=name,
-                        image=str(images.file_name[row]),
-                    )
+                yield from untold_findings(inputs.dataset(name), clips.unparsed, "clip")
             for clip in sorted(shared):
-                both = [int(np.sum(clips.clip == clip)) for clips in (reference, tested)]
                 yield Finding(
-                    text=f"clip {clip}: {both[0]} images in {target.datasets[0]}, "
-                    f"{both[1]} in {target.datasets[1]}"
+                    text=f"clip {clip}: {images[0][clip]} images in {target.datasets[0]}, "
+                    f"{images[1][clip]} in {target.datasets[1]}"
                 )
 
         return Outcome(
             message=message,
             measurements=[
-                Measurement.at_most("share", share, self.max),
+                Measurement.at_most("share", leaked / n, self.max),
                 Measurement.at_most("unparsed", unparsed, self.max_unparsed),
                 Measurement.shown("clips_shared", len(shared)),
-                Measurement.shown("clips", len(set(tested.clip) - {None})),
+                Measurement.shown("clips", len(set(images[1]) - {None})),
             ],
             findings=findings(),
             findings_total=unparsed + len(shared),
@@ -111,7 +111,3 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
             """,
         splits={"train": {"yard_1.jpg": [], "roof_2.jpg": []}, "val": {"roof_1.jpg": []}},
     )
-
-
-def _clips(count: int) -> str:
-    return "1 clip" if count == 1 else f"{count} clips"

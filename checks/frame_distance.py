@@ -13,8 +13,10 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.frames import FrameKey, nearest_frames
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import image_findings, untold_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
+    ClipField,
     Inputs,
     OptionError,
     Outcome,
@@ -62,9 +64,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
     max_unparsed: Annotated[
         Count, Meta(description="Images whose clip or frame cannot be told that are allowed.")
     ] = 0
-    clip_field: (
-        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
-    ) = None
+    clip_field: ClipField | None = None
     frame_field: (
         Annotated[str, Meta(description="Image field that holds the frame number, e.g. frame_id.")]
         | None
@@ -97,30 +97,25 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         shares = [np.count_nonzero(told & (distance <= step)) / n for step in steps]
         share = int(close.sum()) / n
 
+        listed = inputs.dataset(reference_name).images.file_name
+
+        def unlike(row: int) -> str:
+            has = "without a frame number" if tested.numbered[row] else "with frame numbers"
+            return f"{reference_name} holds its clip {tested.clip[row]} {has}"
+
+        def near(row: int) -> str:
+            file = f"{reference_name}/{listed[nearest.row[row]]}"
+            return f"{_frames(int(distance[row]))} {file} (clip {tested.clip[row]})"
+
         def findings() -> Iterator[Finding]:
-            names = {name: inputs.dataset(name).images.file_name for name in target.datasets}
             for name, frames in ((reference_name, reference), (tested_name, tested)):
-                for row in frames.unparsed:
-                    yield Finding(
-                        text="its clip or frame number cannot be told",
-                        dataset=name,
-                        image=str(names[name][row]),
-                    )
-            for row in np.flatnonzero(unknown):
-                kind = "frame numbers" if not tested.numbered[row] else "a frame number"
-                has = "with" if not tested.numbered[row] else "without"
-                yield Finding(
-                    text=f"{reference_name} holds its clip {tested.clip[row]} {has} {kind}",
-                    dataset=tested_name,
-                    image=str(names[tested_name][row]),
+                yield from untold_findings(
+                    inputs.dataset(name), frames.unparsed, "clip or frame number"
                 )
-            for row in sorted(np.flatnonzero(close), key=lambda row: int(distance[row])):
-                yield Finding(
-                    text=f"{_frames(int(distance[row]))} {reference_name}/"
-                    f"{names[reference_name][nearest.row[row]]} (clip {tested.clip[row]})",
-                    dataset=tested_name,
-                    image=str(names[tested_name][row]),
-                )
+            dataset = inputs.dataset(tested_name)
+            yield from image_findings(dataset, np.flatnonzero(unknown), unlike)
+            nearest_first = sorted(np.flatnonzero(close), key=lambda row: int(distance[row]))
+            yield from image_findings(dataset, nearest_first, near)
 
         message = (
             f"{close.sum()} of {n} {tested_name} images ({share:.1%}) are within ±{self.within} "

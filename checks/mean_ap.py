@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from pytest_detgate.config.numbers import Share
+from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.rule import Inputs, Outcome, ScoreRule, Target
+from pytest_detgate.gate.interval_rule import IntervalRule, require_support, said
+from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.scoring.score_card import PROTOCOL, Metric
 
 
-class MeanAp(ScoreRule, frozen=True, kw_only=True):
+class MeanAp(IntervalRule, frozen=True, kw_only=True):
     """AP or AR over all classes of the evaluated split must reach a floor.
 
     ## What it checks
 
-    The figure that `metric` names, by the COCO protocol of pycocotools, unrounded.
+    The figure that `metric` names, by the COCO protocol of pycocotools, unrounded. Beside it stand
+    its bounds, from a bootstrap over clips (over images where there are no clips); with
+    `bound = "lower"` the lower one is held against `min`.
 
     ## Why it matters
 
@@ -35,9 +38,9 @@ class MeanAp(ScoreRule, frozen=True, kw_only=True):
 
     min: Annotated[Share, Meta(description="Least value.")]
     metric: Metric = "AP"
-    bound: Annotated[
-        Literal["point"], Meta(description="What is held against min: the measured value.")
-    ] = "point"
+    min_images: Annotated[Count, Meta(description="Least images that prove anything.")] | None = (
+        None
+    )
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
@@ -45,10 +48,21 @@ class MeanAp(ScoreRule, frozen=True, kw_only=True):
         value = scores.figure(self.metric)
         if value is None:
             raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
+        images = len(inputs.dataset(split).images)
+        require_support(split, {"images": (images, self.min_images)})
+        interval = self.interval(
+            inputs,
+            split,
+            lambda draws: inputs.replicates(split, "all", draws.replicates, draws.seed).figure(
+                self.metric
+            ),
+        )
         name = "ap" if self.metric.startswith("AP") else "ar"
         return Outcome(
-            message=f"{self.metric} {value:.3f} on {split} ({PROTOCOL})",
-            measurements=[Measurement.at_least(name, value, self.min)],
+            message=f"{self.metric} {value:.3f} on {split} ({PROTOCOL}){said(interval)}",
+            measurements=[
+                Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
+            ],
         )
 
     passing: ClassVar[Example] = Example(

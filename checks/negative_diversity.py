@@ -16,6 +16,7 @@ from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
+    ClipField,
     Inputs,
     OptionError,
     Outcome,
@@ -49,9 +50,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
 
     min_clips: Annotated[Count, Meta(description="Least number of clips.")] | None = None
     min_sites: Annotated[Count, Meta(description="Least number of sites.")] | None = None
-    clip_field: (
-        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
-    ) = None
+    clip_field: ClipField | None = None
     site_field: (
         Annotated[str, Meta(description="Image field that holds the site, e.g. camera.")] | None
     ) = None
@@ -135,7 +134,7 @@ def _of_field(
     inputs: Inputs, name: str, rows: NDArray[np.int64], field: str, option: str
 ) -> list[str | None]:
     """What an image field says of some images, None where it says nothing."""
-    values = field_values(inputs.project.read(name, (field,)).images, field, option)
+    values = field_values(inputs.images_with(name, field), field, option)
     return [None if values[row] is None else str(values[row]) for row in rows]
 
 

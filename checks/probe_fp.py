@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.wording import unknown
-from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.interval_rule import TooLittle, require_support
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
@@ -48,9 +49,10 @@ Unit = Annotated[
     Literal["image", "clip"],
     Meta(description="What stands for itself: each frame, or each clip with all its frames."),
 ]
-MinImages = Annotated[
-    int, Meta(ge=1, description="Least number of frames; from fewer nothing is concluded.")
+BoundConfidence = Annotated[
+    Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")
 ]
+MinImages = Annotated[Count, Meta(description="Least number of frames that proves anything.")]
 
 # From this many frames or clips on, the message no longer dwells on how few they are.
 MANY = 100
@@ -75,7 +77,7 @@ class ProbeBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     classes: ByClass | None = None
     score_threshold: Threshold | None = None
     bound: Bound | None = None
-    confidence: Confidence | None = None
+    confidence: BoundConfidence | None = None
     unit: Unit | None = None
     min_images: MinImages | None = None
 
@@ -96,7 +98,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     Frames of one clip are not independent: `unit = "clip"` takes each clip with a false box for
     one event that weighs its boxes or frames (Fay and Feuer 1997), which needs `frame-pattern`.
     The bound then allows for a clip that fires on all its frames; a frame whose clip cannot be
-    told is a clip of its own. A probe of fewer than `min-images` frames is not evaluated.
+    told is a clip of its own. A probe of fewer than `min-images` frames proves nothing: it is
+    not evaluated, or warns where `too-little` says so.
 
     ## Why it matters
 
@@ -123,9 +126,10 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     classes: ByClass | None = None
     score_threshold: Threshold | None = None
     bound: Bound = "point"
-    confidence: Confidence = 0.95
+    confidence: BoundConfidence | None = None
     unit: Unit = "image"
     min_images: MinImages | None = None
+    too_little: TooLittle = "fail"
     probes: (
         Annotated[dict[str, ProbeBudget], Meta(description="Budgets of single probes.")] | None
     ) = None
@@ -151,7 +155,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                     'unit = "clip" cannot tell clips: give [dataset] frame-pattern',
                     *self._place(probe, "unit"),
                 )
-            self._require_reachable(probe, budget)
+            if budget.bound == "upper":
+                self._require_reachable(probe, budget, self._confidence(project, budget))
 
     def budget(self, probe: str) -> ProbeBudget:
         """What holds for one probe: its own options, else the rule's."""
@@ -168,11 +173,14 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         given = own is not None and getattr(own, option) is not None
         return option.replace("_", "-"), ["probes", probe] if given else []
 
-    def _require_reachable(self, probe: str, budget: ProbeBudget) -> None:
+    def _confidence(self, project: Project, budget: ProbeBudget) -> float:
+        if budget.confidence is None:
+            return project.tables.scoring.confidence
+        return budget.confidence
+
+    def _require_reachable(self, probe: str, budget: ProbeBudget, confidence: float) -> None:
         """Refuse a number of boxes that is under the upper bound of no false box at all."""
-        if budget.bound != "upper" or budget.confidence is None:
-            return
-        least = -math.log(1 - budget.confidence)
+        least = -math.log(1 - confidence)
         limits = [("max_boxes", "max-boxes", budget.max_boxes)]
         limits += [("classes", name, limit) for name, limit in (budget.classes or {}).items()]
         for option, key, limit in limits:
@@ -180,7 +188,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 _, table = self._place(probe, option)
                 raise OptionError(
                     f"probe {probe!r} could never pass: the upper bound of no false box at all is "
-                    f"{least:.3g} at {_percent(budget.confidence)} confidence, whatever the number "
+                    f"{least:.3g} at {_percent(confidence)} confidence, whatever the number "
                     "of frames",
                     key,
                     [*table, "classes"] if option == "classes" else table,
@@ -191,11 +199,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         budget = self.budget(probe)
         dataset = inputs.dataset(probe)
         frames = len(dataset.images)
-        if budget.min_images is not None and frames < budget.min_images:
-            raise TooLittleEvidenceError(
-                f"{probe} has {counted(frames, 'frame')}, and min-images asks for "
-                f"{budget.min_images}"
-            )
+        require_support(probe, {"images": (frames, budget.min_images)})
         detections = inputs.detections(probe)
         for name in budget.classes or ():
             if name not in detections.classes:
@@ -293,7 +297,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             names = [row if name is None else name for row, name in enumerate(clips)]
             number = {name: at for at, name in enumerate(dict.fromkeys(names))}
             clip = np.array([number[name] for name in names], dtype=np.int64)
-        return ProbeEvidence(frames=frames, confidence=budget.confidence or 0.95, clip=clip)
+        confidence = self._confidence(inputs.project, budget)
+        return ProbeEvidence(frames=frames, confidence=confidence, clip=clip)
 
     passing: ClassVar[Example] = Example(
         config="""

@@ -14,8 +14,10 @@ from pytest_detgate.config.numbers import Count, HashDistance
 from pytest_detgate.dataset.clips import Clips
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import image_findings, untold_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
+    ClipField,
     Inputs,
     OptionError,
     Outcome,
@@ -70,9 +72,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     max_unparsed: Annotated[
         Count, Meta(description="Pictures whose clip cannot be told that are allowed.")
     ] = 0
-    clip_field: (
-        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
-    ) = None
+    clip_field: ClipField | None = None
 
     def validate(self, project: Project) -> None:
         require_names("split", [self.from_], project.splits, "from")
@@ -100,25 +100,22 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         unparsed = sum(len(told.unparsed) for told in clips)
         near = copies.found & ~copies.exact
         leaked = copies.found | shared
-        file_name = inputs.dataset(probe).images.file_name
         listed = inputs.dataset(split).images.file_name
+
+        def reason(row: int) -> str:
+            reasons = []
+            if copies.found[row]:
+                reasons.append(copies.words(row, split, str(listed[copies.row[row]])))
+            if shared[row]:
+                reasons.append(f"{split} holds its clip {clips[0].clip[row]}")
+            return "; ".join(reasons)
 
         def findings() -> Iterator[Finding]:
             for name, told in zip(target.datasets, clips, strict=bool(clips)):
-                names = inputs.dataset(name).images.file_name
-                for row in told.unparsed:
-                    yield Finding(
-                        text="its clip cannot be told", dataset=name, image=str(names[row])
-                    )
+                yield from untold_findings(inputs.dataset(name), told.unparsed, "clip")
             rows = np.flatnonzero(leaked)
             worst_first = np.lexsort((rows, ~near[rows], ~copies.exact[rows]))
-            for row in rows[worst_first]:
-                reasons = []
-                if copies.found[row]:
-                    reasons.append(copies.words(row, split, str(listed[copies.row[row]])))
-                if shared[row]:
-                    reasons.append(f"{split} holds its clip {clips[0].clip[row]}")
-                yield Finding(text="; ".join(reasons), dataset=probe, image=str(file_name[row]))
+            yield from image_findings(inputs.dataset(probe), rows[worst_first], reason)
 
         counts = {
             "exact": int(copies.exact.sum()),

@@ -18,6 +18,7 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
+    ClipField,
     Inputs,
     OptionError,
     Outcome,
@@ -79,9 +80,7 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
         ]
         | None
     ) = None
-    clip_field: (
-        Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")] | None
-    ) = None
+    clip_field: ClipField | None = None
 
     def validate(self, project: Project) -> None:
         super().validate(project)

@@ -24,15 +24,20 @@ def intersection(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     return shared
 
 
+def paired_intersection(first: Boxes, second: Boxes) -> NDArray[np.float64]:
+    """(n,) area that each of n boxes shares with the one beside it."""
+    shared = np.ones(len(first))
+    for side in (0, 1):
+        low = np.maximum(first[:, side], second[:, side])
+        high = np.minimum(
+            first[:, side] + first[:, side + 2], second[:, side] + second[:, side + 2]
+        )
+        shared *= np.clip(high - low, 0, None)
+    return shared
+
+
 def iou(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     """(n, m) intersection over union; 0 where both boxes are empty."""
     shared = intersection(first, second)
     union = area(first)[:, None] + area(second)[None, :] - shared
     return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-
-
-def covered(first: Boxes, regions: Boxes) -> NDArray[np.float64]:
-    """(n, m) share of each of n boxes that lies in each of m regions; COCO's measure for crowds."""
-    shared = intersection(first, regions)
-    own = np.broadcast_to(area(first)[:, None], shared.shape)
-    return np.divide(shared, own, out=np.zeros_like(shared), where=own > 0)

@@ -41,9 +41,14 @@ def in_order(rules: list[RuleResult]) -> list[RuleResult]:
 
 
 def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
-    """Count rules by verdict, in page order, leaving out what did not occur."""
+    """Count rules by verdict, the most urgent first, leaving out what did not occur."""
     found = {verdict: sum(rule.verdict == verdict for rule in rules) for verdict in ORDER}
     return {verdict: count for verdict, count in found.items() if count}
+
+
+def run_verdict(rules: list[RuleResult]) -> Verdict:
+    """The verdict of a run: failed if an item failed or was not evaluated."""
+    return "failed" if any(rule.verdict in BLOCKING for rule in rules) else "passed"
 
 
 def headline_of(report: Report) -> Headline:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.config.numbers import Confidence, Count, Share
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -102,9 +102,26 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
 
 
 class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """Who computes AP. With "both", any difference fails the run."""
+    """Who computes AP, and how sure it is. With "both" engines, any difference fails the run."""
 
     engine: Literal["hotcoco", "pycocotools", "both"] = "hotcoco"
+    confidence: Annotated[
+        Confidence, Meta(description="Of the one-sided bounds that stand beside a value.")
+    ] = 0.95
+    replicates: Annotated[
+        Count, Meta(description="Draws of the bootstrap; 0 leaves its intervals out.")
+    ] = 1000
+    seed: Annotated[Count, Meta(description="Of the bootstrap: one seed, one answer.")] = 0
+    clip_field: (
+        Annotated[
+            str,
+            Meta(
+                description="Image field that names the clip the bootstrap draws. Omitted: by "
+                "frame-pattern; without one, single images are drawn."
+            ),
+        ]
+        | None
+    ) = None
 
 
 class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

@@ -6,10 +6,10 @@ import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.locks import lock_if_possible
 
 _DEVICE = re.compile(r"auto|cpu|cuda(?::\d+)?")
 
@@ -69,27 +69,16 @@ def _check_operators(device: str, name: str) -> None:
         ) from error
 
 
-@contextlib.contextmanager
-def exclusive(device: str) -> Iterator[None]:
+def exclusive(device: str) -> contextlib.AbstractContextManager[None]:
     """Hold a GPU for this process among all gates of this user on this machine.
 
-    Two models at once would share its memory and gain no time. A CPU is not held.
+    Two models at once would share its memory and gain no time; that is slower, not wrong. A CPU
+    is not held.
     """
     if device_type(device) != "cuda":
-        yield
-        return
-    from filelock import FileLock
-
-    lock = FileLock(Path(tempfile.gettempdir()) / f"pytest-detgate-{_user()}-{_identity(device)}")
-    try:
-        lock.acquire()
-    except OSError:
-        yield  # no place for a lock: sharing the GPU is slower, not wrong
-        return
-    try:
-        yield
-    finally:
-        lock.release()
+        return contextlib.nullcontext()
+    name = f"pytest-detgate-{_user()}-{_identity(device)}"
+    return lock_if_possible(Path(tempfile.gettempdir()) / name)
 
 
 def _user() -> str:

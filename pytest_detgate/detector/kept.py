@@ -83,7 +83,9 @@ class KeptDetector:
     def detect(self, images: Sequence[Path]) -> DetectionRun:
         """Return the detections on every image, inferring only what is not kept."""
         with contextlib.ExitStack() as held:
-            if self._info is None and self._kept_info() is None:
+            if self._info is None:
+                self._info = self._kept_info()
+            if self._info is None:
                 # Whoever loads the model first also infers first; the others need not load it.
                 held.enter_context(self._alone(Wanted()))
             return self._detect(images)

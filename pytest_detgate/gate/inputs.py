@@ -19,15 +19,19 @@ from pytest_detgate.audit.record import (
 from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
 from pytest_detgate.dataset.frames import FrameKey, Frames, frames_of
 from pytest_detgate.dataset.identity import repeated
-from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gate.detections import DetectionSource
 from pytest_detgate.gate.project import Project
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
-from pytest_detgate.scoring.coco_evaluation import evaluate
-from pytest_detgate.scoring.score_card import PROTOCOL, ScoreCard
+from pytest_detgate.scoring.bootstrap import Replicates, bootstrap
+from pytest_detgate.scoring.coco_evaluation import evaluate, refuse_undefined
+from pytest_detgate.scoring.columns import columns_of
+from pytest_detgate.scoring.matching import Candidates, Matches, candidates_of, match
+from pytest_detgate.scoring.resampling import Resampling, Units, clip_units, image_units
+from pytest_detgate.scoring.score_card import PROTOCOL, Area, ScoreCard
 
 T = TypeVar("T")
 
@@ -71,20 +75,22 @@ class GateInputs:
             )
         return dataset
 
+    def images_with(self, name: str, field: str) -> ImageTable:
+        def make() -> ImageTable:
+            self.dataset(name)  # refuses images that cannot be told apart
+            return self.project.read(name, (field,)).images
+
+        return self._once(("images with", name, field), make)
+
     def clips(self, name: str, key: ClipKey) -> Clips:
         def make() -> Clips:
-            images = self.dataset(name).images
-            if key.field is not None:
-                images = self.project.read(name, (key.field,)).images
-            return clips_of(images, key)
+            return clips_of(self._images(name, key.field), key)
 
         return self._once(("clips", name, key), make)
 
     def frames(self, name: str, key: FrameKey) -> Frames:
         def make() -> Frames:
-            images = self.dataset(name).images
-            if key.field is not None:
-                images = self.project.read(name, (key.field,)).images
+            images = self._images(name, key.field)
             return frames_of(images, self.clips(name, key.clip), key)
 
         return self._once(("frames", name, key), make)
@@ -116,6 +122,38 @@ class GateInputs:
             ),
         )
 
+    def matches(self, split: str, area: Area = "all") -> Matches:
+        def candidates() -> Candidates:
+            dataset, detections = self.dataset(split), self.detections(split)
+            refuse_undefined(dataset, detections)
+            return candidates_of(columns_of(dataset, detections))
+
+        return self._once(
+            ("matches", split, area),
+            lambda: match(self._once(("candidates", split), candidates), area),
+        )
+
+    def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
+        return Resampling(
+            self._once(("units", split), lambda: self._units(split)), replicates, seed
+        )
+
+    def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
+        def make() -> Replicates:
+            matches = self.matches(split, area)
+            with self._progress.task("bootstrap", replicates, "replicates") as advance:
+                return bootstrap(matches, self.resampling(split, replicates, seed), advance)
+
+        return self._once(("replicates", split, area, replicates, seed), make)
+
+    def _units(self, split: str) -> Units:
+        images = self.dataset(split).images
+        key = ClipKey(self.project.frame_pattern, self.project.tables.scoring.clip_field)
+        if key.pattern is None and key.field is None:
+            return image_units(len(images))
+        clips = self.clips(split, key).clip.tolist()
+        return image_units(len(images)) if not any(clips) else clip_units(clips)
+
     def dataset_record(self) -> DatasetRecord:
         """What was read so far, for the report."""
         record = DatasetRecord(splits={}, probes={})
@@ -137,6 +175,9 @@ class GateInputs:
             for name, card in cards.items()
             if isinstance(card, ScoreCard)
         }
+
+    def _images(self, name: str, field: str | None) -> ImageTable:
+        return self.dataset(name).images if field is None else self.images_with(name, field)
 
     def _readable(self, names: Sequence[str]) -> list[Dataset]:
         readable = []

@@ -10,13 +10,14 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from pytest_detgate.dataset.table_file import read_classes, read_tables, write_tables
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detector.digests import file_digest, keep_digest, signature
 from pytest_detgate.detector.store import STORE_FILE, Store
+from pytest_detgate.locks import lock_if_possible
 
 _FOLDER = "tables"
 _SUFFIX = ".tables"
@@ -45,7 +46,8 @@ class KeptTables:
             return read()  # which says what is wrong
         if before[0] < self._worth_keeping:
             return read()
-        with self._alone(path):
+        # One process reads a file while others wait to use what it keeps.
+        with lock_if_possible(self._lock_file(path), patience_s=_PATIENCE_SECONDS):
             kept = self._kept(path, before[0], image_fields)
             if kept is not None:
                 return kept
@@ -113,17 +115,6 @@ class KeptTables:
                 with contextlib.suppress(OSError):
                     entry.unlink()
 
-    @contextlib.contextmanager
-    def _alone(self, path: Path) -> Iterator[None]:
-        """Let one process read a file while others wait to use what it keeps."""
-        from filelock import FileLock, Timeout
-
+    def _lock_file(self, path: Path) -> Path:
         name = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:16]  # noqa: PTH100
-        lock = FileLock(self._folder / f"{name}.lock")
-        with contextlib.suppress(OSError, NotImplementedError, Timeout):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            lock.acquire(timeout=_PATIENCE_SECONDS)
-        try:
-            yield
-        finally:
-            lock.release()
+        return self._folder / f"{name}.lock"

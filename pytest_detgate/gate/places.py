@@ -49,6 +49,11 @@ def image_findings(
         )
 
 
+def untold_findings(dataset: Dataset, rows: Iterable[int], what: str) -> Iterator[Finding]:
+    """One finding for each image whose clip, or `what` else, cannot be told."""
+    return image_findings(dataset, rows, lambda _: f"its {what} cannot be told")
+
+
 def counted(count: int, one: str, many: str | None = None) -> str:
     """`1 box`, `2 boxes`."""
     return f"1 {one}" if count == 1 else f"{count} {many or one + 's'}"

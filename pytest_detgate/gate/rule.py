@@ -24,9 +24,12 @@ from pytest_detgate.gate.project import Project
 if TYPE_CHECKING:
     from pytest_detgate.dataset.clips import Clips
     from pytest_detgate.dataset.frames import FrameKey, Frames
-    from pytest_detgate.dataset.tables import Dataset, DetectionTable
+    from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
     from pytest_detgate.pictures.kept import PictureKeys
-    from pytest_detgate.scoring.score_card import ScoreCard
+    from pytest_detgate.scoring.bootstrap import Replicates
+    from pytest_detgate.scoring.matching import Matches
+    from pytest_detgate.scoring.resampling import Resampling
+    from pytest_detgate.scoring.score_card import Area, ScoreCard
 
 Family = Literal["data", "model"]
 
@@ -83,6 +86,10 @@ class Inputs(Protocol):
         """The tables of a split or probe that has images, each with an id of its own, so that it
         is certain which image an annotation belongs to."""
 
+    def images_with(self, name: str, field: str) -> ImageTable:
+        """The images of such a split or probe with one further field of their file's entries;
+        `fields` lacks it where no entry can have any, as in a folder of pictures."""
+
     def clips(self, name: str, key: ClipKey) -> Clips:
         """The clip of each image of a split or probe."""
 
@@ -98,6 +105,16 @@ class Inputs(Protocol):
 
     def scores(self, split: str) -> ScoreCard:
         """COCO figures of a split."""
+
+    def matches(self, split: str, area: Area = "all") -> Matches:
+        """Which detections of a split match which ground truth, at every IoU threshold."""
+
+    def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
+        """The draws of a bootstrap over the clips of a split, or over its images where it has no
+        clips. The same numbers give the same draws."""
+
+    def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
+        """COCO figures of a split in every draw of such a bootstrap."""
 
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -222,6 +239,10 @@ def require_names(
             raise OptionError(unknown(kind, name, allowed), key or name, table)
         if name in listed[:at]:
             raise OptionError(f"{kind} {name!r} is named twice", key, table)
+
+
+ClipField = Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")]
+"""The option `clip-field` of every rule that tells clips."""
 
 
 def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKey:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from pytest_detgate.detector.digests import file_digests
 from pytest_detgate.detector.protocol import UnreadableImage
 from pytest_detgate.detector.store import Store
 from pytest_detgate.errors import DataError
+from pytest_detgate.locks import lock_if_possible
 from pytest_detgate.pictures.hashing import HASH_KIND, picture_hash
 from pytest_detgate.progress import Progress
 
@@ -56,7 +56,8 @@ def picture_keys(
     unreadable: list[str] = []
     label = f"{'hashing' if hashed else 'reading'} pictures of {dataset.name}"
     with (
-        _one_process(store),
+        # One process of those that share the store hashes; the others then find its answers.
+        lock_if_possible(store.path.with_name("pictures.lock")),
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
         progress.task(label, n, "images") as advance,
     ):
@@ -130,20 +131,3 @@ def _hash_file(path: Path) -> Key | UnreadableImage:
         reason = error.strerror if isinstance(error, OSError) else None
         first_line = (str(error).strip().splitlines() or [""])[0]
         return UnreadableImage(reason or first_line or type(error).__name__)
-
-
-@contextlib.contextmanager
-def _one_process(store: Store) -> Iterator[None]:
-    """Let one process of those that share the store hash; the others then find its answers."""
-    from filelock import FileLock
-
-    lock = FileLock(store.path.with_name("pictures.lock"))
-    try:
-        store.path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except (OSError, NotImplementedError):
-        pass  # nowhere to put a lock, so nowhere to keep anything either
-    try:
-        yield
-    finally:
-        lock.release()

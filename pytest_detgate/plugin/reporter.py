@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, decode_message
 from pytest_detgate.plugin.recording import announced
 
@@ -113,6 +112,7 @@ class Reporter:
             terminalreporter.write_line(f"detgate: {self._problem}", red=True, bold=True)
 
     def _build_report(self, config: pytest.Config) -> Report:
+        from pytest_detgate.audit.headline import run_verdict
         from pytest_detgate.audit.record import ConfigRecord, DatasetRecord, Report
 
         project = self._session.project
@@ -125,7 +125,7 @@ class Reporter:
             predictions.update(facts.predictions)
             scores.update(facts.scores)
         return Report(
-            verdict=run_verdict(rule.verdict for rule in rules),
+            verdict=run_verdict(rules),
             started=self._started.strftime("%Y-%m-%dT%H:%M:%SZ"),
             duration_s=round(time.perf_counter() - self._clock, 3),
             command=["pytest", *map(str, config.invocation_params.args)],
@@ -155,14 +155,6 @@ class Reporter:
             verdict="not-evaluated",
             message=reason,
         )
-
-
-def run_verdict(verdicts: Iterable[Verdict]) -> Verdict:
-    """The verdict of a run: failed if an item failed or was not evaluated."""
-    found = set(verdicts)
-    if found & {"failed", "not-evaluated"}:
-        return "failed"
-    return "passed"
 
 
 def _reason(report: pytest.TestReport) -> str:

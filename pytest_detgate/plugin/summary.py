@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.audit.headline import counts, in_order
 from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.wording import summary_text
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from pytest_detgate.audit.record import Report
 
-_ORDER: tuple[Verdict, ...] = ("failed", "not-evaluated", "warned", "waived", "passed")
 _MARKUP: dict[Verdict, dict[str, bool]] = {
     "passed": {"green": True},
     "failed": {"red": True, "bold": True},
@@ -32,13 +31,12 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, page: Path)
     terminal.write_sep("=", f"detgate: {word}", red=blocked, green=not blocked, bold=True)
     width = terminal._tw.fullwidth
     name_width = min(max(len(rule.id) for rule in report.rules), max(width // 2, 36))
-    for rule in sorted(report.rules, key=lambda rule: _ORDER.index(rule.verdict)):
+    for rule in in_order(report.rules):
         terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
         room = max(width - 14 - name_width - 2, 24)
         name = _cut_start(rule.id, name_width)
         terminal.write_line(f"{name:<{name_width}}  {_cut(summary_text(rule), room)}".rstrip())
-    counts = Counter(rule.verdict for rule in report.rules)
-    counted = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _ORDER if counts[verdict])
+    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts(report.rules).items())
     terminal.write_line(f"{counted}; page: {_short(page)}")
     files = sum(len(rule.findings_files) for rule in report.rules)
     if files:

@@ -9,33 +9,17 @@ from __future__ import annotations
 
 import contextlib
 import io
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate import boxes as geometry
-from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.scoring.columns import Columns, columns_of
 from pytest_detgate.scoring.score_card import ScoreCard, class_scores
 
 Engine = Literal["hotcoco", "pycocotools", "both"]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Columns:
-    """Ground truth and detections with ids of our own, in file order."""
-
-    images: int
-    classes: int
-    gt_image: NDArray[np.int64]
-    gt_category: NDArray[np.int64]
-    gt_xywh: NDArray[np.float64]
-    gt_area: NDArray[np.float64]
-    gt_crowd: NDArray[np.bool_]
-    dt: NDArray[np.float64]
-    """(n, 7) image, x, y, width, height, score, category."""
 
 
 def evaluate(dataset: Dataset, detections: DetectionTable, engine: Engine = "hotcoco") -> ScoreCard:
@@ -46,60 +30,27 @@ def evaluate(dataset: Dataset, detections: DetectionTable, engine: Engine = "hot
     a class that the detector does not know, boxes that are not finite; and, for "both",
     any difference between the engines.
     """
-    columns = _columns(dataset, detections)
+    refuse_undefined(dataset, detections)
+    columns = columns_of(dataset, detections)
     arrays = [_ENGINES[name](columns) for name in _ENGINES if engine in (name, "both")]
     if engine == "both":
         _refuse_difference(*arrays)
     precision, recall = arrays[0]
-    counted = columns.gt_category[~columns.gt_crowd]
     return ScoreCard(
         engine=engine,
         classes=class_scores(
             precision,
             dataset.classes,
-            np.bincount(counted, minlength=columns.classes + 1)[1:].tolist(),
-            np.bincount(columns.dt[:, 6].astype(int), minlength=columns.classes + 1)[1:].tolist(),
+            columns.boxes_of_classes().tolist(),
+            columns.detections_of_classes().tolist(),
         ),
         precision=precision,
         recall=recall,
     )
 
 
-def _columns(dataset: Dataset, detections: DetectionTable) -> _Columns:
-    _refuse_undefined(dataset, detections)
-    listed = (dataset.boxes.image != UNLISTED) & (dataset.boxes.category != UNLISTED)
-    xywh = dataset.boxes.xywh[listed]
-    area = dataset.boxes.area[listed]
-    image_number = _numbers_in_id_order(dataset.images.id)
-    to_split = np.array(
-        [
-            dataset.classes.index(name) + 1 if name in dataset.classes else 0
-            for name in detections.classes
-        ],
-        dtype=np.int64,
-    )
-    category = to_split[detections.category]
-    known = category > 0
-    return _Columns(
-        images=len(dataset.images),
-        classes=len(dataset.classes),
-        gt_image=image_number[dataset.boxes.image[listed]],
-        gt_category=dataset.boxes.category[listed] + 1,
-        gt_xywh=xywh,
-        gt_area=np.where(np.isnan(area), geometry.area(xywh), area),
-        gt_crowd=dataset.boxes.crowd[listed],
-        dt=np.column_stack(
-            [
-                image_number[detections.image[known]],
-                detections.xywh[known],
-                detections.score[known],
-                category[known],
-            ]
-        ).astype(np.float64),
-    )
-
-
-def _refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
+def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
+    """Raise `DataError` where no figure of COCO would mean anything."""
     name = dataset.name
     if not len(dataset.boxes):
         raise DataError(f"{name} has no ground-truth boxes, so AP is not defined on it")
@@ -123,50 +74,42 @@ def _refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
         raise DataError(f"no detections at all on {name} ({len(dataset.images)} images)")
 
 
-def _numbers_in_id_order(ids: NDArray[Any]) -> NDArray[np.int64]:
-    """(n,) the images numbered from 1 in the order of their ids."""
-    key = ids if ids.dtype == np.int64 else np.array([str(value) for value in ids.tolist()])
-    number = np.empty(len(ids), dtype=np.int64)
-    number[np.argsort(key, kind="stable")] = np.arange(1, len(ids) + 1)
-    return number
-
-
-def _hotcoco(columns: _Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _hotcoco(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     import hotcoco
 
     truth = hotcoco.COCO.from_arrays(
-        [{"id": number} for number in range(1, columns.images + 1)],
-        [{"id": number, "name": str(number)} for number in range(1, columns.classes + 1)],
-        columns.gt_image,
-        columns.gt_category,
+        [{"id": number} for number in range(1, columns.n_images + 1)],
+        [{"id": number + 1, "name": str(number)} for number in range(len(columns.classes))],
+        columns.image_order[columns.gt_image] + 1,
+        columns.gt_category + 1,
         columns.gt_xywh,
         area=columns.gt_area,
         iscrowd=columns.gt_crowd,
     )
-    evaluation: Any = hotcoco.COCOeval(truth, truth.load_res(columns.dt), "bbox")
+    evaluation: Any = hotcoco.COCOeval(truth, truth.load_res(_results(columns)), "bbox")
     evaluation.evaluate()
     evaluation.accumulate()
     return evaluation.eval["precision"], evaluation.eval["recall"]
 
 
-def _pycocotools(columns: _Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pycocotools(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     truth = COCO()
     truth.dataset = {
-        "images": [{"id": number} for number in range(1, columns.images + 1)],
-        "categories": [{"id": number} for number in range(1, columns.classes + 1)],
+        "images": [{"id": number} for number in range(1, columns.n_images + 1)],
+        "categories": [{"id": number + 1} for number in range(len(columns.classes))],
         "annotations": [
             {
                 "id": at + 1,
-                "image_id": int(columns.gt_image[at]),
-                "category_id": int(columns.gt_category[at]),
+                "image_id": int(columns.image_order[columns.gt_image[at]]) + 1,
+                "category_id": int(columns.gt_category[at]) + 1,
                 "bbox": columns.gt_xywh[at].tolist(),
                 "area": float(columns.gt_area[at]),
                 "iscrowd": int(columns.gt_crowd[at]),
             }
-            for at in range(len(columns.gt_image))
+            for at in range(len(columns.gt_row))
         ],
     }
     results = [
@@ -176,7 +119,7 @@ def _pycocotools(columns: _Columns) -> tuple[NDArray[np.float64], NDArray[np.flo
             "score": row[5],
             "category_id": int(row[6]),
         }
-        for row in columns.dt.tolist()
+        for row in _results(columns).tolist()
     ]
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         truth.createIndex()
@@ -184,6 +127,19 @@ def _pycocotools(columns: _Columns) -> tuple[NDArray[np.float64], NDArray[np.flo
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation.eval["precision"], evaluation.eval["recall"]
+
+
+def _results(columns: Columns) -> NDArray[np.float64]:
+    """(D, 7) image, x, y, width, height, score, category."""
+    results: NDArray[np.float64] = np.column_stack(
+        [
+            columns.image_order[columns.dt_image] + 1,
+            columns.dt_xywh,
+            columns.dt_score,
+            columns.dt_category + 1,
+        ]
+    )
+    return results
 
 
 _ENGINES = {"hotcoco": _hotcoco, "pycocotools": _pycocotools}

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 PROTOCOL = "COCO bbox"
-IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10)
+IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10, dtype=np.float64)
 AREA_RANGES = ("all", "small", "medium", "large")
 MAX_DETECTIONS = (1, 10, 100)
 
+Area = Literal["all", "small", "medium", "large"]
 ApMetric = Literal["AP", "AP50", "AP75"]
 Metric = Literal["AP", "AP50", "AP75", "AR1", "AR10", "AR100"]
 
@@ -51,7 +52,7 @@ class ScoreCard:
         """AP over 0.50:0.95, or at one IoU threshold, of all classes or of one."""
         values = self.precision[:, :, :, AREA_RANGES.index(area), -1]
         if iou is not None:
-            values = values[_threshold(iou)][None]
+            values = values[threshold_number(iou)][None]
         return _mean(values if category is None else values[:, :, category])
 
     def average_recall(self, detections: int = 100, area: str = "all") -> float | None:
@@ -73,8 +74,8 @@ def class_scores(
     return {
         name: ClassScore(
             AP=_mean(over_all[:, :, k]),
-            AP50=_mean(over_all[_threshold(0.5), :, k]),
-            AP75=_mean(over_all[_threshold(0.75), :, k]),
+            AP50=_mean(over_all[threshold_number(0.5), :, k]),
+            AP75=_mean(over_all[threshold_number(0.75), :, k]),
             boxes=boxes[k],
             detections=detections[k],
         )
@@ -82,7 +83,8 @@ def class_scores(
     }
 
 
-def _threshold(iou: float) -> int:
+def threshold_number(iou: float) -> int:
+    """The place of an IoU threshold among COCO's ten."""
     return int(np.flatnonzero(np.isclose(IOU_THRESHOLDS, iou))[0])
 
 

@@ -14,6 +14,7 @@ import pytest
 
 from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.errors import DetectorError
+from tests.conftest import SHARED
 
 pytestmark = [pytest.mark.shared, pytest.mark.mmdet]
 
@@ -30,8 +31,7 @@ THRESHOLD = 0.012
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example beside the data, made short: four epochs, a low threshold, both engines."""
-    shared = Path(__file__).resolve().parents[3] / "shared" / "data"
-    if not shared.is_dir():
+    if not SHARED.is_dir():
         pytest.skip("the real data sets (../shared/data) are not on this machine")
     try:
         require_mmdetection()
@@ -45,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(EXAMPLES / "css_ppe" / "detgate.toml", root / "css_ppe")
     folder = root / "css_ppe"
     edit(folder / "rtmdet_violations.py", "max_epochs = 20", "max_epochs = 4")
-    edit(folder / "detgate.toml", "../../../shared/data", shared.as_posix())
+    edit(folder / "detgate.toml", "../../../shared/data", SHARED.as_posix())
     edit(folder / "detgate.toml", "score-threshold = 0.3", f"score-threshold = {THRESHOLD}")
     with (folder / "detgate.toml").open("a") as file:
         file.write('\n[scoring]\nengine = "both"\n')
@@ -60,11 +60,10 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def gate(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    shared = Path(__file__).resolve().parents[3] / "shared" / "data"
     return subprocess.run(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=folder,
-        env={**os.environ, "CSS_PPE": str(shared / "css-ppe")},
+        env={**os.environ, "CSS_PPE": str(SHARED / "css-ppe")},
         capture_output=True,
         text=True,
         check=False,
@@ -105,7 +104,7 @@ def test_false_boxes_are_those_that_mmdetection_finds(project: Path) -> None:
         from mmdet.apis import inference_detector, init_detector
 
     checkpoint = project / "work_dirs" / "violations" / "epoch_4.pth"
-    shared = Path(__file__).resolve().parents[3] / "shared" / "data" / "css-ppe"
+    shared = SHARED / "css-ppe"
     listed = json.loads((shared / "coco" / "compliant-test.json").read_text())["images"]
     with quiet(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("CSS_PPE", str(shared))

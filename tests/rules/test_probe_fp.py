@@ -10,15 +10,9 @@ import pytest
 from scipy import stats
 
 from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.detections import ResultFiles
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
-from tests.judged import measured
+from tests.judged import judged, measured
 
 CLASSES = ["helmet_off", "no_vest"]
 SIX = [f"yard_{number}.jpg" for number in range(1, 7)]
@@ -53,16 +47,11 @@ def probe(tmp_path: Path, coco_content: Any, result_content: Any, write_json: An
         images = {name: list((allowed or {}).get(name, ())) for name in frames}
         write_json(tmp_path / "calm.json", coco_content(images, CLASSES))
         results = write_json(tmp_path / "found.json", result_content(images, found, CLASSES))
-        path = tmp_path / "detgate.toml"
-        path.write_text(
+        config = (
             f'{head}[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
-            f"[rules.probe-fp]\n{rule}",
-            encoding="utf-8",
+            f"[rules.probe-fp]\n{rule}"
         )
-        project = Project(load_configuration(path), tmp_path)
-        (bound,) = bind_rules(project)
-        (target,) = bound.targets
-        return judge(bound, target, GateInputs(project, ResultFiles({"calm": results}, project)))
+        return judged(tmp_path, config, {"calm": results})["probe-fp[calm]"]
 
     return evaluate
 
@@ -304,8 +293,20 @@ def test_too_few_frames_are_too_little_evidence(probe: Probe) -> None:
     result = probe("max-boxes = 21\nmin-images = 7")
 
     assert result.verdict == "not-evaluated"
-    assert result.message == "too little evidence: calm has 6 frames, and min-images asks for 7"
+    assert result.message == "too little evidence: calm has 6 images, and min-images asks for 7"
     assert probe("max-boxes = 21\nmin-images = 6").verdict == "passed"
+    assert probe('max-boxes = 21\nmin-images = 7\ntoo-little = "warn"').verdict == "warned"
+
+
+def test_confidence_is_that_of_scoring_unless_it_is_given(probe: Probe) -> None:
+    """P(X = 0 | 2.3026) = 0.1 and P(X = 0 | 4.6052) = 0.01."""
+    head = "[scoring]\nconfidence = 0.9\n"
+
+    assert ends(probe("max-boxes = 9", {}, head=head), "boxes")[1] == pytest.approx(
+        2.3026, abs=5e-5
+    )
+    own = probe("max-boxes = 9\nconfidence = 0.99", {}, head=head)
+    assert ends(own, "boxes")[1] == pytest.approx(4.6052, abs=5e-5)
 
 
 def test_a_probe_has_its_own_way_of_being_held(probe: Probe) -> None:
@@ -373,7 +374,7 @@ def test_budget_of_a_class_that_the_detector_does_not_have(probe: Probe) -> None
         ("max-boxes = 9\nconfidence = 95", r"confidence: .*a number > 0\.5 and < 1"),
         ('max-boxes = 9\nbound = "lower"', r'bound: .*one of "point", "upper"'),
         ('max-boxes = 9\nunit = "clips"', r"unit: .*did you mean 'clip'"),
-        ("max-boxes = 9\nmin-images = 0", r"min-images: .*a whole number ≥ 1"),
+        ("max-boxes = 9\nmin-images = -1", r"min-images: .*a whole number ≥ 0"),
         ("max-mean-boxes-per-image = -1", r"max-mean-boxes-per-image: .*a number ≥ 0"),
     ],
 )

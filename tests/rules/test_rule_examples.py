@@ -8,15 +8,11 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.config.load import load_configuration
-from pytest_detgate.gate.detections import ResultFiles
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules, rule_classes
+from pytest_detgate.gate.registry import rule_classes
 from pytest_detgate.gate.rule_page import HEADINGS, rule_page
 from tests.drawn import draw_pictures
+from tests.judged import judged
 
 RULES = rule_classes()
 
@@ -44,15 +40,7 @@ def verdicts(
             if name in example.detections:
                 found = result_content(images, example.detections[name], example.classes)
                 files[name] = write_json(folder / f"{name}-found.json", found)
-    path = folder / "detgate.toml"
-    path.write_text(config, encoding="utf-8")
-    project = Project(load_configuration(path), folder)
-    inputs = GateInputs(project, ResultFiles(files, project))
-    return {
-        judge(bound, target, inputs).verdict
-        for bound in bind_rules(project)
-        for target in bound.targets
-    }
+    return {result.verdict for result in judged(folder, config, files).values()}
 
 
 @pytest.mark.parametrize("code", RULES)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.boxes import covered, iou
+from pytest_detgate.boxes import iou
 from pytest_detgate.dataset.coco import read_coco
 from pytest_detgate.dataset.results import read_results
 from pytest_detgate.errors import DataError
@@ -121,4 +121,3 @@ def test_geometry_by_hand() -> None:
     other = np.array([[2.0, 1, 4, 2], [0, 0, 4, 2], [9, 9, 1, 1]])
 
     assert iou(one, other).tolist() == [[2 / 14, 1, 0], [0, 0, 0]]
-    assert covered(one, other).tolist() == [[2 / 8, 1, 0], [0, 0, 0]]

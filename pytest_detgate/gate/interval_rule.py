@@ -1,0 +1,103 @@
+"""What rules on bootstrapped figures have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Confidence, Count
+from pytest_detgate.errors import TooLittleEvidenceError
+from pytest_detgate.findings import Interval
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import Inputs, OptionError, ScoreRule
+from pytest_detgate.scoring.resampling import Resampling, percentile_interval
+
+TooLittle = Annotated[
+    Literal["fail", "warn"],
+    Meta(description="What too little evidence does: fail as not evaluated, or only warn."),
+]
+"""The option `too-little` of every rule that asks for enough evidence."""
+
+
+class IntervalRule(ScoreRule, frozen=True, kw_only=True):
+    """A rule that holds a figure of the evaluated split, or its bootstrapped lower bound, against
+    a floor."""
+
+    bound: Annotated[
+        Literal["point", "lower"],
+        Meta(description="What is held against the floor: the measured value, or its lower bound."),
+    ] = "point"
+    confidence: (
+        Annotated[Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")] | None
+    ) = None
+    replicates: (
+        Annotated[Count, Meta(description="Draws of the bootstrap; omitted: that of [scoring].")]
+        | None
+    ) = None
+    seed: (
+        Annotated[Count, Meta(description="Of the bootstrap; omitted: that of [scoring].")] | None
+    ) = None
+    too_little: TooLittle = "fail"
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        if self.bound != "point" and not self.draws(project):
+            raise OptionError(f'bound = "{self.bound}" needs replicates, and there are 0', "bound")
+
+    def draws(self, project: Project) -> int:
+        """How many replicates the bootstrap has."""
+        return project.tables.scoring.replicates if self.replicates is None else self.replicates
+
+    def first_seed(self, project: Project) -> int:
+        """The seed of the bootstrap."""
+        return project.tables.scoring.seed if self.seed is None else self.seed
+
+    def interval(
+        self,
+        inputs: Inputs,
+        split: str,
+        figure: Callable[[Resampling], NDArray[np.float64]],
+        images: NDArray[np.bool_] | None = None,
+    ) -> Interval | None:
+        """The bounds of a figure, which `figure` computes for every draw of a bootstrap over the
+        split, or over some of its images (images,).
+
+        None without replicates. Where the evidence is too little for bounds, the value alone is
+        reported if nothing but the value is asked for.
+        """
+        project = inputs.project
+        if not self.draws(project):
+            return None
+        confidence = (
+            project.tables.scoring.confidence if self.confidence is None else self.confidence
+        )
+        resampling = inputs.resampling(split, self.draws(project), self.first_seed(project))
+        if images is not None:
+            resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
+        try:
+            return percentile_interval(figure(resampling), confidence, resampling)
+        except TooLittleEvidenceError:
+            if self.bound != "point":
+                raise
+            return None
+
+
+def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> None:
+    """Raise `TooLittleEvidenceError` where there is less than `{noun: (count, least)}` asks for."""
+    for noun, (count, least) in counts.items():
+        if least is not None and count < least:
+            raise TooLittleEvidenceError(
+                f"{what} has {count} {noun}, and min-{noun} asks for {least}"
+            )
+
+
+def said(interval: Interval | None) -> str:
+    """The bounds of a score as the end of a sentence: `; 95 % bounds 0.841 and 0.905`."""
+    if interval is None:
+        return ""
+    return f"; {100 * interval.confidence:g} % bounds {interval.low:.3f} and {interval.high:.3f}"

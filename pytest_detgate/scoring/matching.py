@@ -1,0 +1,234 @@
+"""One-to-one matches of detections with ground truth, as arrays.
+
+The matching is pycocotools' (`COCOeval.evaluateImg`): within an image and class, detections in
+order of score each take the free ground-truth box that they overlap most, at every IoU threshold
+on its own; crowd regions and boxes outside of the area range are ignored, and with them whatever
+they match. Everything that is said of single detections (bootstrap, error kinds, false boxes,
+recall at an operating point) comes from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate import boxes as geometry
+from pytest_detgate.scoring.columns import Columns
+from pytest_detgate.scoring.score_card import IOU_THRESHOLDS, Area
+
+UNMATCHED = -1
+AREAS: dict[Area, tuple[float, float]] = {
+    "all": (0.0, 1e10),
+    "small": (0.0, 32.0**2),
+    "medium": (32.0**2, 96.0**2),
+    "large": (96.0**2, 1e10),
+}
+"""Area ranges in square pixels, both ends included, as COCO has them."""
+
+_PAIRS_AT_ONCE = 1 << 21
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidates:
+    """What can be matched at all, whatever the area range.
+
+    `detection` (N,) rows of the columns' detections, sorted by class, then by score, best first;
+    ties stand as pycocotools has them. Class k is `detection[first[k]:first[k + 1]]`.
+    `rank` (N,) is the place of a detection among those of its image and class, 0 the best.
+    Pairs of a detection (its place in `detection`) and a ground-truth box (a row of the columns)
+    are those of one image and class with an IoU of at least the least threshold.
+    """
+
+    columns: Columns
+    thresholds: NDArray[np.float64]
+    detection: NDArray[np.int64]
+    first: NDArray[np.int64]
+    rank: NDArray[np.int64]
+    pair_detection: NDArray[np.int64]
+    pair_gt: NDArray[np.int64]
+    pair_iou: NDArray[np.float64]
+
+    @property
+    def image(self) -> NDArray[np.int64]:
+        """(N,) image row of each detection."""
+        return self.columns.dt_image[self.detection]
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        """(N,) score of each detection."""
+        return self.columns.dt_score[self.detection]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """What each detection of `candidates` matched, for one area range.
+
+    `gt` (T, N) is the matched row of the columns' ground truth, `UNMATCHED` where there is none.
+    `ignored` (T, N) marks detections that count neither as true nor as false, `gt_ignored` (G,)
+    boxes that need not be found.
+    """
+
+    candidates: Candidates
+    gt: NDArray[np.int32]
+    ignored: NDArray[np.bool_]
+    gt_ignored: NDArray[np.bool_]
+
+    def hits(self, threshold: int = 0) -> NDArray[np.bool_]:
+        """(N,) true positives at one of the IoU thresholds, by its number."""
+        found: NDArray[np.bool_] = (self.gt[threshold] != UNMATCHED) & ~self.ignored[threshold]
+        return found
+
+    def false(self, threshold: int = 0) -> NDArray[np.bool_]:
+        """(N,) false positives at one of the IoU thresholds, by its number."""
+        wrong: NDArray[np.bool_] = (self.gt[threshold] == UNMATCHED) & ~self.ignored[threshold]
+        return wrong
+
+
+def candidates_of(
+    columns: Columns,
+    *,
+    thresholds: NDArray[np.float64] = IOU_THRESHOLDS,
+    max_detections: int | None = 100,
+) -> Candidates:
+    """Sort the detections and find the pairs that overlap enough to match.
+
+    Of each image and class the `max_detections` best are looked at; None looks at all.
+    """
+    order = np.lexsort((-columns.dt_score, columns.image_order[columns.dt_image]))
+    order = order[np.argsort(columns.dt_category[order], kind="stable")]
+    group = columns.dt_category[order] * columns.n_images + columns.dt_image[order]
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    if max_detections is not None:
+        kept = rank < max_detections
+        order, rank = order[kept], rank[kept]
+    by_score = np.lexsort((-columns.dt_score[order], columns.dt_category[order]))
+    detection, rank = order[by_score], rank[by_score]
+    classes = np.arange(len(columns.classes) + 1)
+    pairs = list(_overlapping(columns, detection, float(thresholds.min())))
+    return Candidates(
+        columns=columns,
+        thresholds=thresholds,
+        detection=detection,
+        first=np.searchsorted(columns.dt_category[detection], classes),
+        rank=rank,
+        pair_detection=np.concatenate([pair[0] for pair in pairs]),
+        pair_gt=np.concatenate([pair[1] for pair in pairs]),
+        pair_iou=np.concatenate([pair[2] for pair in pairs]),
+    )
+
+
+def match(candidates: Candidates, area: Area = "all") -> Matches:
+    """Match detections with ground truth in one of the `AREAS`."""
+    columns = candidates.columns
+    low, high = AREAS[area]
+    gt_ignored = columns.gt_crowd | (columns.gt_area < low) | (columns.gt_area > high)
+    gt = _greedy(candidates, gt_ignored)
+    dt_area = geometry.area(columns.dt_xywh)[candidates.detection]
+    outside = (dt_area < low) | (dt_area > high)
+    unmatched = gt == UNMATCHED
+    ignored = (
+        np.where(unmatched, outside, gt_ignored[gt]) if len(gt_ignored) else (unmatched & outside)
+    )
+    return Matches(candidates, gt, ignored, gt_ignored)
+
+
+def _overlapping(
+    columns: Columns, detection: NDArray[np.int64], least: float
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield pairs in pieces: places in `detection`, rows of the ground truth, IoU ≥ `least`."""
+    gt_key = columns.gt_category * columns.n_images + columns.gt_image
+    by_key = np.argsort(gt_key, kind="stable")
+    sorted_key = gt_key[by_key]
+    key = columns.dt_category[detection] * columns.n_images + columns.dt_image[detection]
+    first = np.searchsorted(sorted_key, key, side="left")
+    count = np.searchsorted(sorted_key, key, side="right") - first
+    total = np.cumsum(count)
+    # At least one piece, so that there is always something to concatenate.
+    start = 0
+    while True:
+        done = total[start - 1] if start else 0
+        end = max(int(np.searchsorted(total, done + _PAIRS_AT_ONCE, side="right")), start + 1)
+        place = np.repeat(np.arange(start, min(end, len(key))), count[start:end])
+        within = np.arange(len(place)) - (total - count)[place] + done
+        gt = by_key[first[place] + within]
+        overlap = _paired_iou(columns, detection[place], gt)
+        enough = overlap >= least
+        yield place[enough], gt[enough], overlap[enough]
+        start = end
+        if start >= len(key):
+            return
+
+
+def _paired_iou(
+    columns: Columns, detection: NDArray[np.int64], gt: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """(P,) IoU of each pair; of a crowd region the share of the detection that lies in it."""
+    found, truth = columns.dt_xywh[detection], columns.gt_xywh[gt]
+    shared = geometry.paired_intersection(found, truth)
+    own = geometry.area(found)
+    union = np.where(columns.gt_crowd[gt], own, own + geometry.area(truth) - shared)
+    overlap: NDArray[np.float64] = np.divide(
+        shared, union, out=np.zeros_like(shared), where=union > 0
+    )
+    return overlap
+
+
+def _greedy(candidates: Candidates, gt_ignored: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """(T, N) the ground truth that each detection takes.
+
+    Detections of different images or classes never compete, so the best candidate of every image
+    and class is matched at once, then the second best of each, and so on.
+    """
+    columns = candidates.columns
+    # pycocotools lowers the threshold by 1e-10 only where it is 1.
+    thresholds = np.minimum(candidates.thresholds, 1 - 1e-10)
+    taken = np.full((len(thresholds), len(candidates.detection)), UNMATCHED, dtype=np.int32)
+    n_round, order = _rounds(candidates, gt_ignored)
+    detection = candidates.pair_detection[order]
+    gt = candidates.pair_gt[order]
+    iou = candidates.pair_iou[order]
+    crowd = columns.gt_crowd[gt]
+    free = np.ones((len(thresholds), len(gt_ignored)), dtype=np.bool_)
+    ends = np.cumsum(n_round)
+    for start, end in zip(ends - n_round, ends, strict=True):
+        at = slice(start, end)
+        possible = (iou[at] >= thresholds[:, None]) & (free[:, gt[at]] | crowd[at])
+        starts = np.flatnonzero(np.diff(detection[at], prepend=-1))
+        # Within a detection the pairs stand from worst to best: the last possible one wins.
+        place = np.where(possible, np.arange(start, end), -1)
+        best = np.maximum.reduceat(place, starts, axis=1)
+        threshold, which = np.nonzero(best >= 0)
+        pair = best[threshold, which]
+        taken[threshold, detection[pair]] = gt[pair]
+        free[threshold, gt[pair]] = False
+    return taken
+
+
+def _rounds(
+    candidates: Candidates, gt_ignored: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Order the pairs by round, detection and preference; (rounds,) pairs of each round.
+
+    What need not be found is the last resort; among the rest the higher IoU wins, among equals
+    the later box.
+    """
+    columns = candidates.columns
+    detection = candidates.pair_detection
+    order = np.lexsort((candidates.pair_gt, candidates.pair_iou, ~gt_ignored[candidates.pair_gt]))
+    order = order[np.argsort(detection[order], kind="stable")]
+    competing = np.unique(detection)
+    row = candidates.detection[competing]
+    group = columns.dt_category[row] * columns.n_images + columns.dt_image[row]
+    by_group = np.lexsort((candidates.rank[competing], group))
+    starts = np.flatnonzero(np.diff(group[by_group], prepend=-1))
+    turn = np.empty(len(competing), dtype=np.int64)
+    turn[by_group] = np.arange(len(competing)) - np.repeat(
+        starts, np.diff(starts, append=len(competing))
+    )
+    turn_of_pair = turn[np.searchsorted(competing, detection[order])]
+    order = order[np.argsort(turn_of_pair, kind="stable")]
+    return np.bincount(turn_of_pair), order

@@ -1,0 +1,120 @@
+"""What a bootstrap draws: clips where there are clips, images where there are none.
+
+Frames of one clip show the same people in the same light, so a bootstrap that draws single frames
+takes a hundred copies for a hundred observations, and its intervals come out too narrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.errors import TooLittleEvidenceError
+from pytest_detgate.findings import Interval
+
+Unit = Literal["clip", "image"]
+LEAST_UNITS = 5
+LEAST_DEFINED = 0.95
+_DRAWN_AT_ONCE = 1 << 22
+_MOST_AT_ONCE = 256
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Units:
+    """The units of a split: `of_image` (images,) is the unit of each image, from 0 to `count`;
+    negative where an image is never drawn."""
+
+    kind: Unit
+    of_image: NDArray[np.int64]
+    count: int
+
+    def only(self, images: NDArray[np.bool_]) -> Units:
+        """The units of some of the images, (images,) bool, which alone are drawn from."""
+        several, of_image = np.unique(self.of_image[images], return_inverse=True)
+        placed = np.full(len(self.of_image), -1, dtype=np.int64)
+        placed[images] = of_image.reshape(-1)
+        return Units(self.kind, placed, len(several))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Resampling:
+    """Draws as many units as there are, with replacement, `replicates` times.
+
+    The same seed draws the same units, so that two detectors on the same images are compared on
+    the same draws.
+    """
+
+    units: Units
+    replicates: int
+    seed: int
+
+    def weights(self) -> Iterator[NDArray[np.int32]]:
+        """Yield (B, units) how often each unit was drawn, until all replicates are through."""
+        count = self.units.count
+        if count < LEAST_UNITS:
+            raise TooLittleEvidenceError(
+                f"a bootstrap over {counted_units(self.units)} says nothing; "
+                f"at least {LEAST_UNITS} are needed"
+            )
+        # Of the number of units alone: more replicates begin with the same draws.
+        block = min(max(_DRAWN_AT_ONCE // count, 1), _MOST_AT_ONCE)
+        for number, start in enumerate(range(0, self.replicates, block)):
+            size = min(block, self.replicates - start)
+            random = np.random.default_rng((self.seed, number))
+            drawn = random.integers(0, count, (size, count))
+            drawn += np.arange(size)[:, None] * count
+            weights = np.bincount(drawn.ravel(), minlength=size * count)
+            yield weights.reshape(size, count).astype(np.int32)
+
+    @property
+    def method(self) -> str:
+        """How an interval was made, in words."""
+        return (
+            f"bootstrap over {counted_units(self.units)}, {self.replicates} replicates, "
+            f"seed {self.seed}"
+        )
+
+
+def clip_units(clips: Sequence[str | None]) -> Units:
+    """Clips as units, from the clip of each image; an image without one stands alone."""
+    number: dict[str | int, int] = {}
+    of_image = [
+        number.setdefault(at if clip is None else clip, len(number))
+        for at, clip in enumerate(clips)
+    ]
+    return Units("clip", np.array(of_image, dtype=np.int64), len(number))
+
+
+def image_units(images: int) -> Units:
+    """Each image as a unit of its own."""
+    return Units("image", np.arange(images), images)
+
+
+def percentile_interval(
+    values: NDArray[np.float64], confidence: float, resampling: Resampling
+) -> Interval:
+    """Both one-sided percentile bounds of a figure, from its value in each replicate.
+
+    Replicates in which the figure is not defined (NaN: no ground truth was drawn) are left out;
+    where they are many, what there is stands on too few clips, and `TooLittleEvidenceError` says
+    so.
+    """
+    defined = values[~np.isnan(values)]
+    if len(defined) < LEAST_DEFINED * len(values):
+        raise TooLittleEvidenceError(
+            f"in {1 - len(defined) / len(values):.0%} of the bootstrap's draws there is nothing "
+            f"to measure: its ground truth stands in too few of {counted_units(resampling.units)}"
+        )
+    low, high = np.quantile(defined, [1 - confidence, confidence])
+    return Interval(
+        low=float(low), high=float(high), confidence=confidence, method=resampling.method
+    )
+
+
+def counted_units(units: Units) -> str:
+    """`40 clips`, `1 image`."""
+    return f"{units.count} {units.kind}" + ("" if units.count == 1 else "s")

@@ -1,0 +1,115 @@
+"""Our matches against those of pycocotools, and what is made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.scoring.columns import columns_of
+from pytest_detgate.scoring.matching import AREAS, UNMATCHED, candidates_of, match
+from pytest_detgate.scoring.precision_recall import precision_and_recall
+from pytest_detgate.scoring.score_card import Area
+from tests.parity.reference import by_pycocotools, random_set
+
+SETS = [*range(30), "crowded"]
+
+
+def made(seed: int | str) -> tuple[Dataset, DetectionTable]:
+    if seed == "crowded":  # more than 100 detections of one class on an image
+        return random_set(1, images=2, boxes=40, found=900)
+    return random_set(int(seed))
+
+
+@pytest.mark.parametrize("area", AREAS)
+@pytest.mark.parametrize("seed", SETS)
+def test_precision_and_recall_equal_pycocotools(seed: int | str, area: Area) -> None:
+    dataset, detections = made(seed)
+    evaluation = by_pycocotools(dataset, detections)
+
+    matches = match(candidates_of(columns_of(dataset, detections)), area)
+    precision, recall = precision_and_recall(matches)
+
+    number = list(AREAS).index(area)
+    assert np.array_equal(precision, evaluation.eval["precision"][:, :, :, number])
+    assert np.array_equal(recall, evaluation.eval["recall"][:, :, number])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_every_match_is_that_of_pycocotools(seed: int) -> None:
+    dataset, detections = random_set(seed)
+    evaluation = by_pycocotools(dataset, detections)
+    matches = match(candidates_of(columns_of(dataset, detections)))
+    # pycocotools numbers images, annotations and results from 1, image by image.
+    by_image = np.argsort(dataset.boxes.image, kind="stable")
+    gt_id = np.empty(len(by_image), dtype=int)
+    gt_id[by_image] = np.arange(1, len(by_image) + 1)
+    found_by_image = np.argsort(detections.image, kind="stable")
+    expected: dict[int, tuple[list[int], list[bool]]] = {}
+    for one in evaluation.evalImgs:
+        if one is not None and one["aRng"] == [0, 1e10]:
+            for at, number in enumerate(one["dtIds"]):
+                row = int(found_by_image[number - 1])
+                expected[row] = (
+                    one["dtMatches"][:, at].astype(int).tolist(),
+                    one["dtIgnore"][:, at].tolist(),
+                )
+
+    for at, row in enumerate(matches.candidates.detection.tolist()):
+        taken = matches.gt[:, at]
+        numbers = np.where(taken == UNMATCHED, 0, gt_id[taken]).tolist()
+        assert (numbers, matches.ignored[:, at].tolist()) == expected[row]
+    assert len(expected) == len(matches.candidates.detection)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_some_of_the_images_as_if_they_were_the_file(seed: int) -> None:
+    dataset, detections = random_set(seed)
+    chosen = np.arange(len(dataset.images)) % 3 != 1
+    evaluation = by_pycocotools(dataset, detections, np.flatnonzero(chosen).tolist())
+
+    matches = match(candidates_of(columns_of(dataset, detections)))
+    precision, recall = precision_and_recall(matches, chosen)
+
+    assert np.array_equal(precision, evaluation.eval["precision"][:, :, :, 0])
+    assert np.array_equal(recall, evaluation.eval["recall"][:, :, 0])
+
+
+def test_pairs_found_in_pieces_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset, detections = random_set(3, images=2, boxes=40, found=300)
+    whole = match(candidates_of(columns_of(dataset, detections)))
+
+    monkeypatch.setattr("pytest_detgate.scoring.matching._PAIRS_AT_ONCE", 7)
+    pieces = match(candidates_of(columns_of(dataset, detections)))
+
+    assert np.array_equal(pieces.gt, whole.gt)
+    assert np.count_nonzero(whole.gt != UNMATCHED) > 100
+
+
+def test_no_limit_on_detections_looks_at_all() -> None:
+    dataset, detections = random_set(1, images=2, boxes=40, found=900)
+    columns = columns_of(dataset, detections)
+
+    limited = candidates_of(columns)
+    every = candidates_of(columns, max_detections=None)
+
+    assert len(every.detection) == 900
+    assert limited.rank.max() == 99 < every.rank.max()
+
+
+def test_nothing_on_either_side() -> None:
+    dataset, detections = random_set(0)
+    none = type(detections)(
+        classes=detections.classes,
+        image=detections.image[:0],
+        category=detections.category[:0],
+        xywh=detections.xywh[:0],
+        score=detections.score[:0],
+    )
+    matches = match(candidates_of(columns_of(dataset, none)))
+
+    assert matches.gt.shape == (10, 0)
+    precision, recall = precision_and_recall(matches)
+    assert set(precision[:, :, :2].ravel()) == {0.0}
+    assert set(recall[:, :2].ravel()) == {0.0}
+    assert set(precision[:, :, 2].ravel()) == {-1.0}

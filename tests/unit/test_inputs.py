@@ -1,0 +1,46 @@
+"""What rules ask for is made once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.errors import DataError
+from pytest_detgate.gate.detections import NoDetections
+from pytest_detgate.gate.inputs import GateInputs
+from pytest_detgate.gate.project import Project
+from tests.judged import split_tables
+
+
+def inputs_of(folder: Path) -> GateInputs:
+    path = folder / "detgate.toml"
+    rule = "[rules.duplicate-ids]\n"
+    path.write_text(split_tables(train="images") + rule, encoding="utf-8")
+    return GateInputs(Project(load_configuration(path), folder), NoDetections())
+
+
+def test_image_field_is_read_once(tmp_path: Path, coco_content: Any, write_json: Any) -> None:
+    content = coco_content({"a.jpg": [], "b.jpg": []})
+    content["images"][1]["camera"] = "north"
+    file = write_json(tmp_path / "train.json", content)
+    inputs = inputs_of(tmp_path)
+
+    first = inputs.images_with("train", "camera").fields["camera"].tolist()
+    file.unlink()
+
+    assert first == [None, "north"]
+    assert inputs.images_with("train", "camera").fields["camera"].tolist() == first
+
+
+def test_image_field_needs_images_that_can_be_told_apart(
+    tmp_path: Path, coco_content: Any, write_json: Any
+) -> None:
+    content = coco_content({"a.jpg": [], "b.jpg": []})
+    content["images"][1]["id"] = content["images"][0]["id"]
+    write_json(tmp_path / "train.json", content)
+
+    with pytest.raises(DataError, match="image id 1 stands for several images"):
+        inputs_of(tmp_path).images_with("train", "camera")
