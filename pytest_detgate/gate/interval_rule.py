@@ -25,6 +25,12 @@ from pytest_detgate.gate.rule import (
 )
 from pytest_detgate.scoring.resampling import Resampling, percentile_interval
 
+TooLittle = Annotated[
+    Literal["fail", "warn"],
+    Meta(description="What too little evidence does: fail as not evaluated, or only warn."),
+]
+"""The option `too-little` of every rule that asks for enough evidence."""
+
 
 class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     """A rule that holds a figure of the evaluated split, or its bootstrapped lower bound, against
@@ -44,10 +50,7 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     seed: (
         Annotated[Count, Meta(description="Of the bootstrap; omitted: that of [scoring].")] | None
     ) = None
-    too_little: Annotated[
-        Literal["fail", "warn"],
-        Meta(description="What too little evidence does: fail as not evaluated, or only warn."),
-    ] = "fail"
+    too_little: TooLittle = "fail"
 
     def validate(self, project: Project) -> None:
         super().validate(project)
