@@ -7,7 +7,10 @@ import tempfile
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import (
     ClassScoreRecord,
@@ -22,12 +25,15 @@ from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
-from pytest_detgate.gate.detections import DetectionSource
+from pytest_detgate.gate.detections import DetectionSource, TwoInferences
 from pytest_detgate.gate.project import Project
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.scoring.coco_evaluation import evaluate
 from pytest_detgate.scoring.score_card import PROTOCOL, ScoreCard
+
+if TYPE_CHECKING:
+    from pytest_detgate.detector.latency import Latency
 
 T = TypeVar("T")
 
@@ -108,6 +114,21 @@ class GateInputs:
 
         return self._once(("detections", name), make)
 
+    def repeated(self, split: str, images: int) -> TwoInferences:
+        def make() -> TwoInferences:
+            dataset = self.dataset(split)
+            return self.source.repeated(dataset, _spread(len(dataset.images), images))
+
+        return self._once(("two inferences", split, images), make)
+
+    def latency(self, split: str, images: int, warm_up: int) -> Latency:
+        def make() -> Latency:
+            dataset = self.dataset(split)
+            rows = np.resize(_spread(len(dataset.images), images), images)
+            return self.source.latency(dataset, rows, warm_up)
+
+        return self._once(("latency", split, images, warm_up), make)
+
     def scores(self, split: str) -> ScoreCard:
         return self._once(
             ("scores", split),
@@ -179,6 +200,12 @@ class GateInputs:
             sha256=dataset.sha256,
             notes=list(dataset.notes),
         )
+
+
+def _spread(total: int, wanted: int) -> NDArray[np.int64]:
+    """Rows of up to `wanted` of `total` images, spread evenly over them."""
+    count = min(wanted, total)
+    return np.arange(count, dtype=np.int64) * total // count
 
 
 def _score_record(card: ScoreCard) -> ScoreRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def pairs(found: Agreement) -> set[tuple[int, int]]:
     return set(zip(found.first.tolist(), found.second.tolist(), strict=True))
 
 
-def differences(found: Agreement) -> Sequence[tuple[float, float]]:
+def differences(found: Agreement) -> list[Any]:
     """Score and box difference of each row, the largest first."""
     both = zip(found.score_difference.tolist(), found.box_difference.tolist(), strict=True)
     return [(pytest.approx(score), pytest.approx(box)) for score, box in sorted(both, reverse=True)]
