@@ -117,14 +117,14 @@ class GateInputs:
     def repeated(self, split: str, images: int) -> TwoInferences:
         def make() -> TwoInferences:
             dataset = self.dataset(split)
-            return self.source.repeated(dataset, _spread(len(dataset.images), images))
+            return self.source.repeated(dataset, spread(len(dataset.images), images))
 
         return self._once(("two inferences", split, images), make)
 
     def latency(self, split: str, images: int, warm_up: int) -> Latency:
         def make() -> Latency:
             dataset = self.dataset(split)
-            rows = np.resize(_spread(len(dataset.images), images), images)
+            rows = np.resize(spread(len(dataset.images), images), images)
             return self.source.latency(dataset, rows, warm_up)
 
         return self._once(("latency", split, images, warm_up), make)
@@ -202,7 +202,7 @@ class GateInputs:
         )
 
 
-def _spread(total: int, wanted: int) -> NDArray[np.int64]:
+def spread(total: int, wanted: int) -> NDArray[np.int64]:
     """Rows of up to `wanted` of `total` images, spread evenly over them."""
     count = min(wanted, total)
     return np.arange(count, dtype=np.int64) * total // count

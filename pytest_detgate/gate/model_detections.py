@@ -13,6 +13,7 @@ from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import (
+    Detected,
     ImageDetections,
     ModelInfo,
     ModelSource,
@@ -85,11 +86,11 @@ class ModelDetections:
                 raise DetectorError(f"{path}: changed between the two inferences")
         device = detector.detector().device
         self._devices.add(device)
-        tables = (
-            self._table(dataset, rows, {path: answer.result for path, answer in answers.items()})
-            for answers in (first, second)
-        )
-        return TwoInferences(rows, *tables, device)
+
+        def table(answers: Mapping[Path, Detected]) -> DetectionTable:
+            return self._table(dataset, rows, {path: one.result for path, one in answers.items()})
+
+        return TwoInferences(rows, table(first), table(second), device)
 
     def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
         timed = self._loaded().latency([dataset.image_path(row) for row in rows], warm_up)

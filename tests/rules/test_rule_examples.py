@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.gate.detections import ResultFiles
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.detector.latency import Latency
+from pytest_detgate.detector.protocol import ModelInfo
+from pytest_detgate.gate.detections import ResultFiles, TwoInferences
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.inputs import GateInputs
 from pytest_detgate.gate.judge import judge
@@ -19,6 +25,36 @@ from pytest_detgate.gate.rule_page import HEADINGS, rule_page
 from tests.drawn import draw_pictures
 
 RULES = rule_classes()
+
+
+class ExampleAnswers(ResultFiles):
+    """The detections of an example and, for rules that run the model, its further answers."""
+
+    def __init__(
+        self,
+        project: Project,
+        files: dict[str, Path],
+        again: dict[str, Path],
+        times_ms: Sequence[float],
+    ) -> None:
+        super().__init__(files, project)
+        self._second = ResultFiles(again, project)
+        self._times_ms = list(times_ms)
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        return TwoInferences(
+            rows, self.detections(dataset), self._second.detections(dataset), "cpu"
+        )
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        return Latency(
+            times_ms=self._times_ms,
+            model_ms=self._times_ms,
+            peak_bytes=10**9,
+            device="cpu",
+            hardware=None,
+            model=ModelInfo(key="", checkpoint="", sha256="", classes=(), score_floor=0.0),
+        )
 
 
 def verdicts(
@@ -47,7 +83,14 @@ def verdicts(
     path = folder / "detgate.toml"
     path.write_text(config, encoding="utf-8")
     project = Project(load_configuration(path), folder)
-    inputs = GateInputs(project, ResultFiles(files, project))
+    again = {
+        name: write_json(
+            folder / f"{name}-again.json",
+            result_content(example.splits[name], example.again[name], example.classes),
+        )
+        for name in example.again
+    }
+    inputs = GateInputs(project, ExampleAnswers(project, files, again, example.times_ms))
     return {
         judge(bound, target, inputs).verdict
         for bound in bind_rules(project)
