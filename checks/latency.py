@@ -30,7 +30,8 @@ class Latency(RunningRule, frozen=True, kw_only=True):
     loading of the checkpoint. The model runs in a process of its own, with nothing else loaded.
 
     Times hold for the machine and the device that the message names, and only where nothing else
-    runs there. On a CPU the number of threads (`OMP_NUM_THREADS`) decides.
+    runs there, other workers of pytest-xdist included. Gates wait for each other's GPU, not for
+    the CPU, where the number of threads (`OMP_NUM_THREADS`) decides, too.
 
     ## Why it matters
 

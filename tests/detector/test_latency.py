@@ -54,7 +54,7 @@ def timed(
         images,
         2,
         sha256=hashlib.sha256(source.checkpoint.read_bytes()).hexdigest(),
-        device="cpu",
+        device=how.get("device", "cpu"),
         progress=progress or Counting(),
     )
 
@@ -100,6 +100,25 @@ def test_memory_is_that_of_the_model_alone(plain: Any, with_code: Callable[..., 
     more = heavy.peak_bytes - plain[0].peak_bytes
     # Far from the 600 MB that the process which asked held in the first case alone.
     assert 250_000_000 < more < 450_000_000
+
+
+@pytest.mark.gpu
+def test_memory_of_a_gpu_is_what_torch_allocated_there(site: Any) -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device here")
+
+    latency = timed(site, site.images[:5], device="cuda")
+
+    assert latency.device == "cuda:0"
+    assert latency.hardware == torch.cuda.get_device_name(0)
+    # Some megabytes of weights and features; the process itself holds a gigabyte and more.
+    assert latency.peak_bytes is not None
+    assert 0 < latency.peak_bytes < 300_000_000
+    assert all(
+        0 < part < whole for part, whole in zip(latency.model_ms, latency.times_ms, strict=True)
+    )
 
 
 def test_an_image_that_cannot_be_read_is_a_reason(site: Any, tmp_path: Path) -> None:
