@@ -65,6 +65,16 @@ def read_results(path: Path, dataset: Dataset) -> DetectionTable:
     )
 
 
+def read_result_classes(path: Path) -> tuple[str, ...]:
+    """The class names that a result file carries; `DataError` where it carries none."""
+    categories = _file(read_bytes(path), msgspec.Raw, path).categories
+    if categories is None:
+        raise DataError(
+            f"{path}: carries no class names, only ids; add a `categories` list with names"
+        )
+    return tuple(category.name for category in categories)
+
+
 def _file(content: bytes, kind: type[Rows], path: Path) -> _NamedResults[Rows]:
     """The file, be it a plain list or a dictionary, with its detections as a `kind`."""
     if content.lstrip()[:1] == b"[":

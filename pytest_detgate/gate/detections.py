@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
 
 if TYPE_CHECKING:
+    from pytest_detgate.detector.latency import Latency
     from pytest_detgate.gate.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class TwoInferences:
+    """What one model said twice of the images at `rows` of a split, running on `device`."""
+
+    rows: NDArray[np.int64]
+    first: DetectionTable
+    second: DetectionTable
+    device: str
 
 
 class DetectionSource(Protocol):
@@ -22,6 +37,15 @@ class DetectionSource(Protocol):
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         """Detections of every image; a `DetgateError` says why they cannot be had."""
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        """The names of the detector's classes; a `DetgateError` says why they cannot be had."""
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        """Infer twice on some of the images, whatever is known of them already."""
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        """Time the model on some of the images, after `warm_up` others."""
 
     def model_record(self) -> ModelRecord | None:
         """The model behind the detections given so far."""
@@ -44,12 +68,7 @@ class ResultFiles:
     def detections(self, dataset: Dataset) -> DetectionTable:
         from pytest_detgate.dataset.results import read_results
 
-        path = self._files.get(dataset.name)
-        if path is None:
-            raise DataError(
-                f"there is no result file of {dataset.name}; add "
-                f"--detgate-predictions {dataset.name}=FILE"
-            )
+        path = self._file(dataset)
         table = read_results(path, dataset)
         self._records[dataset.name] = PredictionsRecord(
             path=self._project.relative(path),
@@ -58,11 +77,31 @@ class ResultFiles:
         )
         return table
 
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        from pytest_detgate.dataset.results import read_result_classes
+
+        return read_result_classes(self._file(dataset))
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        _refuse_files()
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        _refuse_files()
+
     def model_record(self) -> ModelRecord | None:
         return None
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return dict(self._records)
+
+    def _file(self, dataset: Dataset) -> Path:
+        path = self._files.get(dataset.name)
+        if path is None:
+            raise DataError(
+                f"there is no result file of {dataset.name}; add "
+                f"--detgate-predictions {dataset.name}=FILE"
+            )
+        return path
 
 
 class NoDetections:
@@ -77,8 +116,34 @@ class NoDetections:
             f"[model] checkpoint) or a result file (--detgate-predictions {dataset.name}=FILE)"
         )
 
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        raise DataError(
+            "there is no detector: name a checkpoint (--detgate-ckpt, or [model] checkpoint) or a "
+            f"result file (--detgate-predictions {dataset.name}=FILE)"
+        )
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        _refuse()
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        _refuse()
+
     def model_record(self) -> ModelRecord | None:
         return None
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return {}
+
+
+def _refuse() -> NoReturn:
+    raise DataError(
+        "this needs a model that can be run: name a checkpoint (--detgate-ckpt, or [model] "
+        "checkpoint)"
+    )
+
+
+def _refuse_files() -> NoReturn:
+    raise DataError(
+        "this needs a model that can be run, and result files only say what one has found: gate "
+        "a checkpoint (--detgate-ckpt, or [model] checkpoint) without --detgate-predictions"
+    )

@@ -7,7 +7,10 @@ import tempfile
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import DatasetRecord, ProbeRecord, ScoreRecord, SplitRecord
 from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
@@ -16,7 +19,7 @@ from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
-from pytest_detgate.gate.detections import DetectionSource
+from pytest_detgate.gate.detections import DetectionSource, TwoInferences
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.score_record import score_record
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
@@ -27,6 +30,9 @@ from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import Candidates, Matches, candidates_of, match
 from pytest_detgate.scoring.resampling import Resampling, Units, clip_units, image_units
 from pytest_detgate.scoring.score_card import Area, ScoreCard
+
+if TYPE_CHECKING:
+    from pytest_detgate.detector.latency import Latency
 
 T = TypeVar("T")
 
@@ -108,6 +114,26 @@ class GateInputs:
             return self.source.detections(self.dataset(name))
 
         return self._once(("detections", name), make)
+
+    def repeated(self, split: str, images: int) -> TwoInferences:
+        def make() -> TwoInferences:
+            dataset = self.dataset(split)
+            return self.source.repeated(dataset, spread(len(dataset.images), images))
+
+        return self._once(("two inferences", split, images), make)
+
+    def latency(self, split: str, images: int, warm_up: int) -> Latency:
+        def make() -> Latency:
+            dataset = self.dataset(split)
+            rows = np.resize(spread(len(dataset.images), images), images)
+            return self.source.latency(dataset, rows, warm_up)
+
+        return self._once(("latency", split, images, warm_up), make)
+
+    def detector_classes(self, name: str) -> tuple[str, ...]:
+        return self._once(
+            ("detector classes", name), lambda: self.source.classes(self.dataset(name))
+        )
 
     def scores(self, split: str) -> ScoreCard:
         return self._once(
@@ -215,3 +241,9 @@ class GateInputs:
             sha256=dataset.sha256,
             notes=list(dataset.notes),
         )
+
+
+def spread(total: int, wanted: int) -> NDArray[np.int64]:
+    """Rows of up to `wanted` of `total` images, spread evenly over them."""
+    count = min(wanted, total)
+    return np.arange(count, dtype=np.int64) * total // count

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.clips import Clips
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
+    from pytest_detgate.detector.latency import Latency
+    from pytest_detgate.gate.detections import TwoInferences
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.bootstrap import Replicates
     from pytest_detgate.scoring.matching import Matches
@@ -103,6 +105,9 @@ class Inputs(Protocol):
     def detections(self, name: str) -> DetectionTable:
         """What the detector, or the result file in its place, found on a split or probe."""
 
+    def detector_classes(self, name: str) -> tuple[str, ...]:
+        """The classes of the detector, or of the result file of a split or probe."""
+
     def scores(self, split: str) -> ScoreCard:
         """COCO figures of a split."""
 
@@ -115,6 +120,14 @@ class Inputs(Protocol):
 
     def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
         """COCO figures of a split in every draw of such a bootstrap."""
+
+    def repeated(self, split: str, images: int) -> TwoInferences:
+        """What the detector says twice of up to `images` images, spread evenly over a split;
+        neither answer is one that was kept."""
+
+    def latency(self, split: str, images: int, warm_up: int) -> Latency:
+        """The time of the detector on `images` images, spread evenly over a split and again from
+        the first where it has fewer, after `warm_up` of them."""
 
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -219,6 +232,14 @@ class ScoreRule(Rule, frozen=True, kw_only=True):
         """An item that needs the figures of the evaluated split."""
         split = project.evaluate_on
         return Target(label=label, datasets=(split,), detections=(split,))
+
+
+class RunningRule(ScoreRule, frozen=True, kw_only=True):
+    """A rule that runs the detector by itself on some images of that split, and so needs no
+    detections of them all."""
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target(datasets=(project.evaluate_on,))
 
 
 def require_names(

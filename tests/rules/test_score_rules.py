@@ -228,7 +228,7 @@ def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
         "south1_1.jpg": {"hour": 13},
     }
 
-    def slices(by: str) -> dict[str, tuple[float, float]]:
+    def slices(by: str) -> dict[str, tuple[object, object]]:
         answers = evaluate(
             f"{SITES}[rules.slice-ap]\nmin = 0.9\nby = {by}", images, found, fields=fields
         )
