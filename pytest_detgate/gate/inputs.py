@@ -9,9 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, cast
 
+import msgspec
+
 from pytest_detgate.audit.record import (
     ClassScoreRecord,
+    ConfusionRecord,
     DatasetRecord,
+    ErrorRecord,
     ProbeRecord,
     ScoreRecord,
     SplitRecord,
@@ -29,6 +33,8 @@ from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.scoring.bootstrap import Replicates, bootstrap
 from pytest_detgate.scoring.coco_evaluation import evaluate, refuse_undefined
 from pytest_detgate.scoring.columns import columns_of
+from pytest_detgate.scoring.confusion import Confusion, confusion
+from pytest_detgate.scoring.error_kinds import KINDS, Errors, errors_of
 from pytest_detgate.scoring.matching import Candidates, Matches, candidates_of, match
 from pytest_detgate.scoring.resampling import Resampling, Units, clip_units, image_units
 from pytest_detgate.scoring.score_card import PROTOCOL, Area, ScoreCard
@@ -131,6 +137,17 @@ class GateInputs:
             lambda: match(self._once(("candidates", split), candidates), area),
         )
 
+    def errors(self, split: str) -> Errors:
+        return self._once(("errors", split), lambda: errors_of(self.matches(split)))
+
+    def confusion(self, split: str) -> Confusion:
+        def make() -> Confusion:
+            dataset, detections = self.dataset(split), self.detections(split)
+            refuse_undefined(dataset, detections)
+            return confusion(dataset, detections, self.project.score_threshold)
+
+        return self._once(("confusion", split), make)
+
     def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
         return Resampling(
             self._once(("units", split), lambda: self._units(split)), replicates, seed
@@ -169,7 +186,7 @@ class GateInputs:
         """The figures computed so far, for the report."""
         cards = {name: self._made.get(("scores", name)) for name in self.project.splits}
         return {
-            name: self._once(("score record", name), partial(_score_record, card))
+            name: self._once(("score record", name), partial(self._score_record, name, card))
             for name, card in cards.items()
             if isinstance(card, ScoreCard)
         }
@@ -216,6 +233,16 @@ class GateInputs:
             notes=list(dataset.notes),
         )
 
+    def _score_record(self, split: str, card: ScoreCard) -> ScoreRecord:
+        """The figures of a split, with its errors and confusions where they could be computed."""
+        record = _score_record(card)
+        with contextlib.suppress(DetgateError):
+            record = msgspec.structs.replace(record, errors=_error_records(self.errors(split)))
+        with contextlib.suppress(DetgateError):
+            confused = _confusion_record(self.confusion(split))
+            record = msgspec.structs.replace(record, confusion=confused)
+        return record
+
 
 def _score_record(card: ScoreCard) -> ScoreRecord:
     return ScoreRecord(
@@ -237,4 +264,18 @@ def _score_record(card: ScoreCard) -> ScoreRecord:
             name: ClassScoreRecord(AP=score.AP, AP50=score.AP50, AP75=score.AP75, boxes=score.boxes)
             for name, score in card.classes.items()
         },
+    )
+
+
+def _error_records(errors: Errors) -> dict[str, ErrorRecord]:
+    return {kind: ErrorRecord(dap=errors.dap(kind), count=errors.total(kind)) for kind in KINDS}
+
+
+def _confusion_record(found: Confusion) -> ConfusionRecord:
+    return ConfusionRecord(
+        score_threshold=found.score_threshold,
+        classes=list(found.classes),
+        matrix=found.matrix.tolist(),
+        in_crowds=found.in_crowds.tolist(),
+        unknown=found.unknown,
     )

@@ -1,7 +1,7 @@
 """Error kinds and their cost against tidecv, and the counts against hotcoco.
 
 tidecv imports the desktop build of OpenCV, which needs libraries of the system, so it is no
-dependency of the tests: `pip install tidecv` runs them.
+dependency of the tests: where it is not installed they skip.
 """
 
 from __future__ import annotations
