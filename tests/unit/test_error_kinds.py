@@ -102,6 +102,20 @@ def test_wrong_class_costs_both_classes(sorted_errors: Any) -> None:
     assert found.columns.gt_category[found.about].tolist() == [0]
 
 
+def test_equal_scores_stand_errors_first_where_errors_are_mended(sorted_errors: Any) -> None:
+    """The true detection is on the earlier image, so AP is 1; behind the false one it is 1/2. No
+    kind costs less than nothing for that."""
+    found = sorted_errors(
+        {"a.jpg": [("helmet_off", *BOX)], "b.jpg": []},
+        {"a.jpg": [("helmet_off", 0.8, *BOX)], "b.jpg": [("helmet_off", 0.8, *BOX)]},
+    )
+
+    assert found.ap[0] == 1
+    assert found.mended[KINDS.index("both"), 0] == 0.5
+    assert found.mended[KINDS.index("background"), 0] == 1
+    assert found.dap("both") == 0
+
+
 def test_class_of_which_every_box_is_missed(sorted_errors: Any) -> None:
     """Mended it has no box left and no AP; the mean goes from 1/2 to that of the other class."""
     found = sorted_errors(
