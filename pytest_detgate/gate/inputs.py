@@ -27,6 +27,8 @@ from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.scoring.bootstrap import Replicates, bootstrap
 from pytest_detgate.scoring.coco_evaluation import evaluate, refuse_undefined
 from pytest_detgate.scoring.columns import columns_of
+from pytest_detgate.scoring.confusion import Confusion, confusion
+from pytest_detgate.scoring.error_kinds import Errors, errors_of
 from pytest_detgate.scoring.matching import Candidates, Matches, candidates_of, match
 from pytest_detgate.scoring.resampling import Resampling, Units, clip_units, image_units
 from pytest_detgate.scoring.score_card import Area, ScoreCard
@@ -153,6 +155,17 @@ class GateInputs:
             ("matches", split, area),
             lambda: match(self._once(("candidates", split), candidates), area),
         )
+
+    def errors(self, split: str) -> Errors:
+        return self._once(("errors", split), lambda: errors_of(self.matches(split)))
+
+    def confusion(self, split: str) -> Confusion:
+        def make() -> Confusion:
+            dataset, detections = self.dataset(split), self.detections(split)
+            refuse_undefined(dataset, detections)
+            return confusion(dataset, detections, self.project.score_threshold)
+
+        return self._once(("confusion", split), make)
 
     def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
         return Resampling(

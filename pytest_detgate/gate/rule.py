@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from pytest_detgate.gate.detections import TwoInferences
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.bootstrap import Replicates
+    from pytest_detgate.scoring.confusion import Confusion
+    from pytest_detgate.scoring.error_kinds import Errors
     from pytest_detgate.scoring.matching import Matches
     from pytest_detgate.scoring.resampling import Resampling
     from pytest_detgate.scoring.score_card import Area, ScoreCard
@@ -113,6 +115,12 @@ class Inputs(Protocol):
 
     def matches(self, split: str, area: Area = "all") -> Matches:
         """Which detections of a split match which ground truth, at every IoU threshold."""
+
+    def errors(self, split: str) -> Errors:
+        """The errors of a split by kind, and the AP that each kind costs."""
+
+    def confusion(self, split: str) -> Confusion:
+        """What is detected in place of what on a split, at the operating point."""
 
     def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
         """The draws of a bootstrap over the clips of a split, or over its images where it has no

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from typing import get_args
 
-from pytest_detgate.audit.record import ClassScoreRecord, ScoreRecord
-from pytest_detgate.errors import TooLittleEvidenceError
+from pytest_detgate.audit.record import (
+    ClassScoreRecord,
+    ConfusionRecord,
+    ErrorRecord,
+    ScoreRecord,
+)
+from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Interval
 from pytest_detgate.gate.rule import Inputs
+from pytest_detgate.scoring.error_kinds import KINDS
 from pytest_detgate.scoring.resampling import percentile_interval
 from pytest_detgate.scoring.score_card import (
     PROTOCOL,
@@ -19,7 +25,8 @@ from pytest_detgate.scoring.score_card import (
 
 
 def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
-    """The record of a split's figures; bounds as `[scoring]` asks for them."""
+    """The record of a split's figures; bounds as `[scoring]` asks for them, errors and confusions
+    where they could be computed."""
     bounds = _Bounds(inputs, split)
     names: tuple[ApMetric, ...] = get_args(ApMetric)
     intervals = {name: bounds.of(name) for name in get_args(Metric)}
@@ -52,7 +59,31 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
             for at, (name, score) in enumerate(card.classes.items())
         },
         intervals=_known(intervals),
+        confusion=_confusion(inputs, split),
+        errors=_errors(inputs, split),
     )
+
+
+def _confusion(inputs: Inputs, split: str) -> ConfusionRecord | None:
+    try:
+        found = inputs.confusion(split)
+    except DetgateError:
+        return None
+    return ConfusionRecord(
+        score_threshold=found.score_threshold,
+        classes=list(found.classes),
+        matrix=found.matrix.tolist(),
+        in_crowds=found.in_crowds.tolist(),
+        unknown=found.unknown,
+    )
+
+
+def _errors(inputs: Inputs, split: str) -> dict[str, ErrorRecord]:
+    try:
+        errors = inputs.errors(split)
+    except DetgateError:
+        return {}
+    return {kind: ErrorRecord(dap=errors.dap(kind), count=errors.total(kind)) for kind in KINDS}
 
 
 class _Bounds:
