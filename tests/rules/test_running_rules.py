@@ -9,7 +9,7 @@ import pytest
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.gate.detections import ResultFiles
+from pytest_detgate.gate.detections import NoDetections, ResultFiles
 from pytest_detgate.gate.inputs import GateInputs, spread
 from pytest_detgate.gate.judge import judge
 from pytest_detgate.gate.project import Project
@@ -27,7 +27,7 @@ def val(tmp_path: Path, write_json: Any, coco_content: Any) -> str:
 
 
 def test_without_a_model_there_is_nothing_to_run(val: str, tmp_path: Path) -> None:
-    results = judged(tmp_path, val + RULES)
+    results = judged(tmp_path, val + RULES, lambda project: NoDetections())
 
     assert set(results) == {"repeatability", "latency"}
     for result in results.values():
