@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_detgate.detector.protocol import UnreadableImage
 from pytest_detgate.detector.store import Store, chunked
 from pytest_detgate.progress import NoProgress, Progress
-
-Signature = tuple[int, int, int]
 
 # A file changed again within the resolution of its time stamp would look unchanged, so the
 # digest of a file that was written just now is not kept. Two seconds is FAT's resolution.
@@ -22,10 +21,28 @@ _AT_ONCE = 2000
 _BLOCK = 1 << 20
 
 
+class Signature(NamedTuple):
+    """What tells that a file has not changed. Its content's time stamp can be set back by whoever
+    writes it (`cp -p`, `rsync -t`); that of its inode (`ctime`) only the system sets."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+
+    @property
+    def changed_ns(self) -> int:
+        """When the file was last changed."""
+        return max(self.mtime_ns, self.ctime_ns)
+
+    def __str__(self) -> str:
+        return " ".join(map(str, self))  # an inode may be too large for a database's integer
+
+
 def signature(path: Path) -> Signature:
-    """What tells that a file has not changed: its size, time of change and inode."""
+    """The signature of a file as it is now."""
     status = path.stat()
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return Signature(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
 def file_digest(path: Path, store: Store) -> str:
@@ -38,8 +55,8 @@ def file_digest(path: Path, store: Store) -> str:
 
 def keep_digest(path: Path, seen: Signature, read_at_ns: int, sha256: str, store: Store) -> None:
     """Keep a digest that was made otherwise, of a file read at that time with that signature."""
-    if read_at_ns - seen[1] > _SETTLED_NS:
-        store.keep_file_digests([(os.path.abspath(path), seen, sha256)])  # noqa: PTH100
+    if read_at_ns - seen.changed_ns > _SETTLED_NS:
+        store.keep_file_digests([(os.path.abspath(path), str(seen), sha256)])  # noqa: PTH100
 
 
 def file_digests(
@@ -79,18 +96,20 @@ def _digest_chunk(
         try:
             now = time.time_ns()
             before = signature(path)
-            seen, sha256 = known.get(absolute[path], (None, ""))
-            if seen == before:
+            seen, sha256 = known.get(absolute[path], ("", ""))
+            if seen == str(before):
                 return path, None, sha256
             sha256 = _sha256(path)
-            settled = signature(path) == before and now - before[1] > _SETTLED_NS
+            settled = signature(path) == before and now - before.changed_ns > _SETTLED_NS
             return path, before if settled else None, sha256
         except OSError as error:
             return path, None, UnreadableImage(error.strerror or str(error))
+        except ValueError as error:  # a name that no file can have
+            return path, None, UnreadableImage(str(error))
 
     fresh = []
     for path, seen, answer in pool.map(digest, paths):
         answers[path] = answer
         if seen is not None and isinstance(answer, str):
-            fresh.append((absolute[path], seen, answer))
+            fresh.append((absolute[path], str(seen), answer))
     store.keep_file_digests(fresh)

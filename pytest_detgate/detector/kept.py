@@ -26,7 +26,8 @@ from pytest_detgate.detector.protocol import (
     ModelSource,
     UnreadableImage,
 )
-from pytest_detgate.detector.store import STORE_FILE, Store
+from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
 
@@ -130,7 +131,6 @@ class KeptDetector:
                 else:
                     wanted.digest[path] = answer
             self._look_up(key, wanted)
-            self._store.mark_used(key, wanted.found)
             if wanted.missing():
                 with self._alone(wanted):
                     self._look_up(key, wanted)

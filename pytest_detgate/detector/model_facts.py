@@ -40,7 +40,7 @@ def keep_info(
     """
     digests = {}
     for path, answer in file_digests(files, store).items():
-        if not isinstance(answer, str) or signature(path)[1] >= loaded_after_ns:
+        if not isinstance(answer, str) or signature(path).changed_ns >= loaded_after_ns:
             return
         digests[str(path)] = answer
     facts = _ModelFacts(

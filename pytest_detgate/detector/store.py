@@ -7,10 +7,11 @@ damage), the answer is "not kept", with a note that says so once.
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,34 +19,24 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detector.store_file import (
+    DETECTIONS,
+    FILES,
+    HASHES,
+    KEYS,
+    MODELS,
+    opened,
+)
 
-Result = TypeVar("Result")
 Item = TypeVar("Item")
 
-STORE_FILE = "detections.sqlite"
-
-# Tables carry the number of their layout, so that two versions of the gate can share a file.
-_TABLES = """
-CREATE TABLE IF NOT EXISTS files_1 (
-    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    inode INTEGER NOT NULL, sha256 TEXT NOT NULL, last_used INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS models_1 (
-    request TEXT PRIMARY KEY, facts BLOB NOT NULL, check_sum INTEGER NOT NULL,
-    last_used INTEGER NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS detections_1 (
-    model TEXT NOT NULL, image TEXT NOT NULL, device TEXT NOT NULL, data BLOB NOT NULL,
-    check_sum INTEGER NOT NULL, last_used INTEGER NOT NULL, PRIMARY KEY (model, image)
-);
-CREATE TABLE IF NOT EXISTS hashes_1 (
-    kind TEXT NOT NULL, image TEXT NOT NULL, hash BLOB NOT NULL,
-    check_sum INTEGER NOT NULL, last_used INTEGER NOT NULL, PRIMARY KEY (kind, image)
-) WITHOUT ROWID;
-"""
 _CHUNK = 500  # SQLite of old takes no more than 999 values in a statement
-_BUSY_SECONDS = 60
-_DAY = 86_400
+_TOUCHED_AT_ONCE = 20_000
+# How exactly the last use is known: one who comes back sooner need not write.
+_TOUCH_SECONDS = 3600
+# After a failure, so long nothing is tried: the disk may have room again, or the lock be free.
+_REST_SECONDS = 60.0
+_TOUCH_PATIENCE = 1.0
 _BYTES_PER_BOX = 24  # four corners, a score and a label of four bytes each
 
 
@@ -53,28 +44,24 @@ class Store:
     """Detections, picture hashes, file digests and facts about models, by content.
 
     Opens the file anew for each batch of work: a connection must not be carried into a forked
-    process, and a file that was deleted meanwhile is simply an empty store.
+    process, and a file that was deleted meanwhile is simply an empty store. What is looked up is
+    marked as used, to the hour.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.notes: list[str] = []
-        self._readable = True
-        self._writable = True
+        self._read_after = -math.inf
+        self._write_after = -math.inf
 
     def detections(
         self, model: str, images: Iterable[str]
     ) -> Iterator[tuple[str, str, ImageDetections]]:
         """Yield image digest, device and detections of those images that are kept."""
-        for chunk in chunked(images, _CHUNK):
-            for image, device, data, check_sum in self._select(
-                "SELECT image, device, data, check_sum FROM detections_1 "
-                f"WHERE model = ? AND image IN ({_marks(chunk)})",
-                [model, *chunk],
-            ):
-                # A damaged entry is as good as none.
-                if isinstance(data, bytes) and check_sum == _check_sum(data, model, image, device):
-                    yield image, device, _unpacked(data)
+        rows = self._kept(DETECTIONS, "device, data", images, model)
+        for image, check_sum, device, data in rows:
+            if _is_sound(check_sum, data, model, image, device):
+                yield image, device, _unpacked(data)
 
     def keep(
         self, model: str, device: str, detections: Iterable[tuple[str, ImageDetections]]
@@ -85,60 +72,42 @@ class Store:
         for image, found in detections:
             data = _packed(found)
             check_sum = _check_sum(data, model, image, device)
-            rows.append((model, image, device, data, check_sum, now))
-        self._write("INSERT OR REPLACE INTO detections_1 VALUES (?, ?, ?, ?, ?, ?)", rows)
-
-    def mark_used(self, model: str, images: Iterable[str]) -> None:
-        """Note that detections are still in use, at most once a day for each."""
-        now = int(time.time())
-        for chunk in chunked(images, _CHUNK):
-            where = f"model = ? AND last_used < ? AND image IN ({_marks(chunk)})"
-            values = [model, now - _DAY, *chunk]
-            if self._select(f"SELECT 1 FROM detections_1 WHERE {where} LIMIT 1", values):
-                self._write(
-                    f"UPDATE detections_1 SET last_used = ? WHERE {where}", [[now, *values]]
-                )
+            rows.append((model, image, device, check_sum, now, data))
+        self._insert(DETECTIONS, rows)
 
     def facts(self, request: str) -> bytes | None:
         """What is known of a model, as it was kept under that request."""
-        for facts, check_sum in self._select(
-            "SELECT facts, check_sum FROM models_1 WHERE request = ?", [request]
-        ):
-            if isinstance(facts, bytes) and check_sum == _check_sum(facts, request):
-                return facts
+        for _, check_sum, facts in list(self._kept(MODELS, "facts", [request])):
+            if _is_sound(check_sum, facts, request):
+                return bytes(facts)
         return None
 
     def keep_facts(self, request: str, facts: bytes) -> None:
         """Keep what is known of a model."""
         row = (request, facts, _check_sum(facts, request), int(time.time()))
-        self._write("INSERT OR REPLACE INTO models_1 VALUES (?, ?, ?, ?)", [row])
+        self._insert(MODELS, [row])
 
-    def file_digests(self, paths: Iterable[str]) -> Iterator[tuple[str, tuple[int, int, int], str]]:
-        """Yield path, signature (size, mtime_ns, inode) and SHA-256 of files hashed before."""
-        for chunk in chunked(paths, _CHUNK):
-            for path, size, mtime_ns, inode, sha256 in self._select(
-                "SELECT path, size, mtime_ns, inode, sha256 FROM files_1 "
-                f"WHERE path IN ({_marks(chunk)})",
-                chunk,
-            ):
-                yield path, (size, mtime_ns, inode), sha256
+    def file_digests(self, paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+        """Yield path, signature and SHA-256 of files hashed before."""
+        rows = self._kept(FILES, "signature, sha256", map(_path_bytes, paths))
+        for path, check_sum, signature, sha256 in rows:
+            if _is_sound(check_sum, path, signature, sha256):
+                yield path.decode("utf-8", "surrogatepass"), signature, sha256
 
-    def keep_file_digests(self, digests: Iterable[tuple[str, tuple[int, int, int], str]]) -> None:
-        """Keep the digests of files by path and signature."""
+    def keep_file_digests(self, digests: Iterable[tuple[str, str, str]]) -> None:
+        """Keep the digests of files by path, with the signature they had."""
         now = int(time.time())
-        rows = [(path, *signature, sha256, now) for path, signature, sha256 in digests]
-        self._write("INSERT OR REPLACE INTO files_1 VALUES (?, ?, ?, ?, ?, ?)", rows)
+        rows = []
+        for path, signature, sha256 in digests:
+            name = _path_bytes(path)
+            rows.append((name, signature, sha256, _check_sum(name, signature, sha256), now))
+        self._insert(FILES, rows)
 
     def picture_hashes(self, kind: str, images: Iterable[str]) -> Iterator[tuple[str, int]]:
         """Yield image digest and 64-bit hash of those images whose hash of that kind is kept."""
-        for chunk in chunked(images, _CHUNK):
-            for image, value, check_sum in self._select(
-                "SELECT image, hash, check_sum FROM hashes_1 "
-                f"WHERE kind = ? AND image IN ({_marks(chunk)})",
-                [kind, *chunk],
-            ):
-                if isinstance(value, bytes) and check_sum == _check_sum(value, kind, image):
-                    yield image, int.from_bytes(value, "big")
+        for image, check_sum, value in self._kept(HASHES, "hash", images, kind):
+            if _is_sound(check_sum, value, kind, image):
+                yield image, int.from_bytes(value, "big")
 
     def keep_picture_hashes(self, kind: str, hashes: Iterable[tuple[str, int]]) -> None:
         """Keep 64-bit hashes of one kind by image digest."""
@@ -147,51 +116,80 @@ class Store:
         for image, number in hashes:
             value = number.to_bytes(8, "big")
             rows.append((kind, image, value, _check_sum(value, kind, image), now))
-        self._write("INSERT OR REPLACE INTO hashes_1 VALUES (?, ?, ?, ?, ?)", rows)
+        self._insert(HASHES, rows)
 
-    def _select(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
-        if not self._readable:
-            return []
+    def _kept(
+        self, table: str, columns: str, keys: Iterable[object], *fixed: str
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield key, check sum and `columns` of the rows whose key is `fixed` and one of `keys`."""
+        *others, varied = KEYS[table]
+        where = " AND ".join([*(f"{name} = ?" for name in others), f"{varied} IN "])
+        stale: list[tuple[object, ...]] = []
+        now = int(time.time())
+        for chunk in chunked(keys, _CHUNK):
+            rows = self._select(
+                f"SELECT last_used, {varied}, check_sum, {columns} FROM {table} "
+                f"WHERE {where}({', '.join('?' * len(chunk))})",
+                [*fixed, *chunk],
+            )
+            for last_used, *row in rows:
+                if not (isinstance(last_used, int) and last_used >= now - _TOUCH_SECONDS):
+                    stale.append((now, *fixed, row[0]))
+                yield tuple(row)
+        self._touch(table, stale)
 
-        def select(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-            return connection.execute(statement, values).fetchall()
-
-        try:
-            return self._with(select)
-        except (sqlite3.Error, OSError) as error:
-            self._readable = self._writable = False
-            self._note(f"nothing kept can be used: {self.path}: {error}")
-            return []
-
-    def _write(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        if not self._writable or not rows:
+    def _touch(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Mark rows as used. Where that cannot be, they are forgotten sooner, and nothing more."""
+        where = " AND ".join(f"{name} = ?" for name in KEYS[table])
+        for chunk in chunked(rows, _TOUCHED_AT_ONCE):
+            with contextlib.suppress(sqlite3.Error, OSError):
+                with opened(self.path, create=False, patience_s=_TOUCH_PATIENCE) as connection:
+                    _run(connection, f"UPDATE {table} SET last_used = ? WHERE {where}", chunk)
+                continue
             return
 
-        def write(connection: sqlite3.Connection) -> None:
-            connection.execute("BEGIN IMMEDIATE")
-            with connection:
-                connection.executemany(statement, rows)
-
+    def _select(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        if time.monotonic() < self._read_after or not self.path.exists():
+            return []
         try:
-            self._with(write)
+            with opened(self.path, create=False) as connection:
+                return connection.execute(statement, values).fetchall()
         except (sqlite3.Error, OSError) as error:
-            self._writable = False
-            self._note(f"this run's detections are not kept: {self.path}: {error}")
+            if "no such table" in str(error):
+                return []  # its first writer is about to make it, or was killed before
+            self._read_after = self._failed(error, "nothing kept can be used")
+            return []
 
-    def _with(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(
-            sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
-        ) as connection:
-            # A commit then survives the death of the process, if not that of the machine; what
-            # a power cut may damage, the check sums find.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.executescript(_TABLES)
-            return work(connection)
+    def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if not rows or time.monotonic() < self._write_after:
+            return
+        marks = ", ".join("?" * len(rows[0]))
+        try:
+            with opened(self.path, create=True) as connection:
+                _run(connection, f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+        except (sqlite3.Error, OSError) as error:
+            self._write_after = self._failed(error, "not everything could be kept")
 
-    def _note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+    def _failed(self, error: Exception, what: str) -> float:
+        """Note what has failed, once, and say when it may be tried again."""
+        if type(error) is sqlite3.DatabaseError:  # damaged, or no database at all
+            what = "nothing is kept or used"
+            self._read_after = self._write_after = math.inf
+            remedy = "; `python -m pytest_detgate cache clear` starts afresh"
+        else:
+            remedy = ""
+        if not any(note.startswith(what) for note in self.notes):
+            self.notes.append(f"{what}: {self.path}: {error}{remedy}")
+        return math.inf if remedy else time.monotonic() + _REST_SECONDS
+
+
+def _run(
+    connection: sqlite3.Connection, statement: str, rows: Iterable[tuple[object, ...]]
+) -> None:
+    """Run a statement for each row, all of them or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        connection.executemany(statement, rows)
 
 
 def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -199,10 +197,6 @@ def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     iterator = iter(items)
     while chunk := list(islice(iterator, size)):
         yield chunk
-
-
-def _marks(values: Sequence[object]) -> str:
-    return ", ".join("?" * len(values))
 
 
 def _packed(found: ImageDetections) -> bytes:
@@ -221,6 +215,20 @@ def _unpacked(data: bytes) -> ImageDetections:
         xyxy=np.frombuffer(data, "<f4", 4 * n).reshape(n, 4),
         score=np.frombuffer(data, "<f4", n, offset=16 * n),
         label=np.frombuffer(data, "<i4", n, offset=20 * n),
+    )
+
+
+def _path_bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogatepass")  # a file name need not be text
+
+
+def _is_sound(check_sum: object, data: object, *key: object) -> bool:
+    """Whether a row is what was once written; a damaged one may hold anything, of any type."""
+    texts = [part for part in key if isinstance(part, str)]
+    return (
+        isinstance(data, bytes)
+        and len(texts) == len(key)
+        and check_sum == _check_sum(data, *texts)
     )
 
 

@@ -15,7 +15,8 @@ from pytest_detgate.detector.checkpoint import require_checkpoint
 from pytest_detgate.detector.devices import accepts, check_device
 from pytest_detgate.detector.digests import file_digests, signature
 from pytest_detgate.detector.packages import package_versions
-from pytest_detgate.detector.store import STORE_FILE, Store
+from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.detector.training_process import run_training
 from pytest_detgate.detector.training_record import (
     LOG,
@@ -81,7 +82,7 @@ def _trained(
     require_checkpoint(checkpoint)
     files = [Path(path) for path in outcome.files]
     answers = file_digests([checkpoint, *files], store, progress)
-    settled = all(isinstance(answers[path], str) and signature(path)[1] < started for path in files)
+    settled = all(isinstance(answers[path], str) and signature(path).changed_ns < started for path in files)
     record = TrainingRecord(
         config=str(config.absolute()),
         seed=seed,

@@ -17,7 +17,8 @@ from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
 from pytest_detgate.dataset.frames import FrameKey, Frames, frames_of
 from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
-from pytest_detgate.detector.store import STORE_FILE, Store
+from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gate.detections import DetectionSource, TwoInferences
 from pytest_detgate.gate.project import Project

@@ -16,7 +16,8 @@ from pathlib import Path
 from pytest_detgate.dataset.table_file import read_classes, read_tables, write_tables
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detector.digests import file_digest, keep_digest, signature
-from pytest_detgate.detector.store import STORE_FILE, Store
+from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.locks import lock_if_possible
 
 _FOLDER = "tables"
@@ -44,18 +45,18 @@ class KeptTables:
             before = signature(path)
         except OSError:
             return read()  # which says what is wrong
-        if before[0] < self._worth_keeping:
+        if before.size < self._worth_keeping:
             return read()
         # One process reads a file while others wait to use what it keeps.
         with lock_if_possible(self._lock_file(path), patience_s=_PATIENCE_SECONDS):
-            kept = self._kept(path, before[0], image_fields)
+            kept = self._kept(path, before.size, image_fields)
             if kept is not None:
                 return kept
             read_at = time.time_ns()
             dataset = read()
             with contextlib.suppress(OSError):
                 if dataset.sha256 and signature(path) == before:
-                    self._keep(before[0], image_fields, dataset)
+                    self._keep(before.size, image_fields, dataset)
                     keep_digest(path, before, read_at, dataset.sha256, self._digests)
         return dataset
 

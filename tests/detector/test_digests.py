@@ -29,13 +29,34 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def write(path: Path, content: bytes, *, age: float = 100.0) -> Path:
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digests' clock is ahead, so that files were not written just now."""
+    really = time.time_ns
+    monkeypatch.setattr(digests.time, "time_ns", lambda: really() + 60_000_000_000)
+
+
+def write(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
-    then = time.time() - age
-    os.utime(path, (then, then))
     return path
 
 
+def write_unnoticed(path: Path, content: bytes) -> None:
+    """Change a file's content, but neither its size nor the time it tells."""
+    before = path.stat()
+    time.sleep(0.02)  # longer than the system's clock takes to tick
+    with path.open("r+b") as file:
+        file.write(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    after = path.stat()
+    assert (after.st_size, after.st_mtime_ns, after.st_ino) == (
+        before.st_size,
+        before.st_mtime_ns,
+        before.st_ino,
+    )
+
+
+@pytest.mark.usefixtures("later")
 def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path, read: list[str]) -> None:
     store = Store(tmp_path / "s.sqlite")
     paths = [write(tmp_path / name, name.encode()) for name in ("a", "b", "c")]
@@ -43,12 +64,24 @@ def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path, read: lis
     assert file_digests(paths, store) == expected
     assert sorted(read) == ["a", "b", "c"]
     read.clear()
-    write(paths[1], b"changed", age=50)
+    write(paths[1], b"changed")
     expected[paths[1]] = hashlib.sha256(b"changed").hexdigest()
     assert file_digests(paths, Store(store.path)) == expected
     assert read == ["b"]
 
 
+@pytest.mark.usefixtures("later")
+def test_a_change_that_neither_size_nor_time_tells(tmp_path: Path, read: list[str]) -> None:
+    store = Store(tmp_path / "s.sqlite")
+    path = write(tmp_path / "a", b"one")
+    assert file_digest(path, store) == hashlib.sha256(b"one").hexdigest()
+    write_unnoticed(path, b"two")
+    assert file_digest(path, store) == hashlib.sha256(b"two").hexdigest()
+    assert file_digest(path, store) == hashlib.sha256(b"two").hexdigest()
+    assert read == ["a", "a"]
+
+
+@pytest.mark.usefixtures("later")
 def test_a_file_replaced_within_one_time_stamp(tmp_path: Path, read: list[str]) -> None:
     """Same size, same time, another file: the inode tells."""
     store = Store(tmp_path / "s.sqlite")
@@ -64,11 +97,9 @@ def test_a_file_replaced_within_one_time_stamp(tmp_path: Path, read: list[str]) 
 
 def test_a_file_written_just_now_is_read_again(tmp_path: Path, read: list[str]) -> None:
     store = Store(tmp_path / "s.sqlite")
-    path = write(tmp_path / "a", b"one", age=0)
-    before = path.stat()
+    path = write(tmp_path / "a", b"one")
     file_digest(path, store)
-    path.write_bytes(b"two")  # same size, same inode
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    path.write_bytes(b"two")  # perhaps within the same tick of the clock
     assert file_digest(path, store) == hashlib.sha256(b"two").hexdigest()
     assert read == ["a", "a"]
 
@@ -80,6 +111,8 @@ def test_what_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
     assert answers[missing] == UnreadableImage("No such file or directory")
     assert answers[tmp_path] == UnreadableImage("Is a directory")
     assert answers[there] == hashlib.sha256(b"x").hexdigest()
+    impossible = tmp_path / "a\0b"
+    assert file_digests([impossible], store)[impossible] == UnreadableImage("embedded null byte")
     with pytest.raises(OSError, match="missing: No such file"):
         file_digest(missing, store)
 
