@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     report.set_defaults(run=_report)
     _add_split(commands)
+    _add_cache(commands)
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(chosen)
@@ -83,6 +84,44 @@ def _add_split(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     split.set_defaults(run=_split)
 
 
+def _add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    where = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    where.add_argument(
+        "--store",
+        type=Path,
+        metavar="DIR",
+        help="folder of the store (default: that of the project in this folder)",
+    )
+    text = "show or clear what is kept between runs: detections, hashes, tables"
+    cache = commands.add_parser("cache", help=text, description=text, parents=[where])
+    cache.set_defaults(run=_cache_show)
+    actions = cache.add_subparsers(metavar="ACTION")
+    show = actions.add_parser("show", help="say what is kept (default)", parents=[where])
+    show.set_defaults(run=_cache_show)
+    clear = actions.add_parser("clear", help="drop all of it, or some", parents=[where])
+    which = clear.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model", metavar="SHA", help="only detections of the checkpoint that `show` lists so"
+    )
+    which.add_argument(
+        "--older-than", metavar="AGE", help="only what was not used for 12h, 30d, 2w"
+    )
+    clear.set_defaults(run=_cache_clear)
+    prune = actions.add_parser(
+        "prune", help="drop what is beyond the limits, as a gate does at its end", parents=[where]
+    )
+    limit = "(default: as [cache] in detgate.toml says)"
+    prune.add_argument("--max-megabytes", type=_positive, metavar="N", help=limit)
+    prune.add_argument("--keep-days", type=_positive, metavar="N", help=limit)
+    prune.set_defaults(run=_cache_prune)
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number ≥ 1, found {text!r}")
+    return int(text)
+
+
 def _schema(chosen: argparse.Namespace) -> None:
     from pytest_detgate.gate.json_schema import config_schema
     from pytest_detgate.gate.registry import rule_classes
@@ -119,6 +158,50 @@ def _split(chosen: argparse.Namespace) -> None:
         seed=chosen.seed,
     )
     print(split(request))
+
+
+def _cache_show(chosen: argparse.Namespace) -> None:
+    from pytest_detgate.gate.cache_command import show
+
+    print(show(_store(chosen)))
+
+
+def _cache_clear(chosen: argparse.Namespace) -> None:
+    from pytest_detgate.gate.cache_command import clear, clear_model, clear_older
+
+    if chosen.model is not None:
+        print(clear_model(_store(chosen), chosen.model))
+    elif chosen.older_than is not None:
+        print(clear_older(_store(chosen), chosen.older_than))
+    else:
+        print(clear(_store(chosen)))
+
+
+def _cache_prune(chosen: argparse.Namespace) -> None:
+    from pytest_detgate.config.load import load_configuration
+    from pytest_detgate.config.schema import CacheTable
+    from pytest_detgate.gate.cache_command import prune_now
+    from pytest_detgate.plugin.state import project_paths
+
+    limits = CacheTable()
+    if "store" not in chosen and (config := project_paths().config).exists():
+        limits = load_configuration(config).tables.cache
+    limits = CacheTable(
+        max_megabytes=chosen.max_megabytes or limits.max_megabytes,
+        keep_days=chosen.keep_days or limits.keep_days,
+    )
+    print(prune_now(_store(chosen), limits))
+
+
+def _store(chosen: argparse.Namespace) -> Path:
+    from pytest_detgate.plugin.state import project_paths
+
+    given: Path | None = getattr(chosen, "store", None)
+    if given is None:
+        return project_paths().store
+    if not given.is_dir():
+        raise ConfigError(f"--store {given}: no such folder")
+    return given
 
 
 def _clip_key(chosen: argparse.Namespace) -> ClipKey:

@@ -124,6 +124,21 @@ class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     ) = None
 
 
+class CacheTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """How much is kept for later runs, in pytest's cache folder. What was used least lately goes
+    first."""
+
+    max_megabytes: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Size of everything kept, in units of 10**6 bytes; tables of annotation "
+            "files take half of it at most.",
+        ),
+    ] = 8000
+    keep_days: Annotated[int, Meta(ge=1, description="What was not used for so long goes.")] = 30
+
+
 class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """A failure that somebody accepts until a day; what could not be evaluated stays a failure."""
 
@@ -144,5 +159,6 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     train: TrainTable | None = None
     probes: dict[str, ProbeTable] = {}
     scoring: ScoringTable = ScoringTable()
+    cache: CacheTable = CacheTable()
     rules: dict[str, Any] = {}
     waivers: tuple[WaiverTable, ...] = ()

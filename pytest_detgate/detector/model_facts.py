@@ -72,6 +72,14 @@ def kept_info(store: Store, source: ModelSource, sha256: str) -> ModelInfo | Non
     )
 
 
+def decoded_info(facts: bytes) -> ModelInfo | None:
+    """The description within what is kept of a model, whether it still holds or not."""
+    try:
+        return msgspec.json.decode(facts, type=_ModelFacts).info
+    except msgspec.MsgspecError:
+        return None
+
+
 def _request(source: ModelSource, sha256: str) -> str:
     config = str(source.config.absolute()) if source.config else ""
     return hashlib.sha256("\0".join([sha256, config, str(source.trust)]).encode()).hexdigest()

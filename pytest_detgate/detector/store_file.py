@@ -68,7 +68,8 @@ def opened(
         # power cut may damage, the check sums find.
         connection.execute("PRAGMA synchronous = NORMAL")
         if create:
-            # Of a new file: room that becomes free can be given back bit by bit.
-            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            if connection.execute("PRAGMA page_count").fetchone() == (0,):
+                # Room that becomes free can be given back bit by bit.
+                connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.executescript(_SCHEMA)
         yield connection

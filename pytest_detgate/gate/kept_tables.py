@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_detgate.dataset.table_file import read_classes, read_tables, write_tables
 from pytest_detgate.dataset.tables import Dataset
@@ -24,9 +25,9 @@ _FOLDER = "tables"
 _SUFFIX = ".tables"
 # A smaller file is read as fast as it is looked up.
 _WORTH_KEEPING = 1 << 22
-_KEPT_BYTES = 8 << 30
-_KEPT_SECONDS = 30 * 86_400
 _PATIENCE_SECONDS = 600
+# Whoever was writing has been killed.
+_ABANDONED_SECONDS = 3600
 
 
 class KeptTables:
@@ -96,26 +97,43 @@ class KeptTables:
         assert dataset.sha256 is not None
         with contextlib.suppress(ValueError, TypeError, OverflowError):
             write_tables(dataset, self._entry(size, dataset.sha256, image_fields))
-        self._drop_old()
 
     def _entry(self, size: int, digest: str, image_fields: tuple[str, ...]) -> Path:
         fields = hashlib.sha256("\0".join(sorted(image_fields)).encode()).hexdigest()[:16]
         return self._folder / f"{size}-{digest}-{fields}{_SUFFIX}"
 
-    def _drop_old(self) -> None:
-        """Drop what was not used for long, and beyond a total size what was used least lately."""
-        entries = []
-        for entry in self._folder.glob(f"*{_SUFFIX}"):
-            with contextlib.suppress(OSError):
-                status = entry.stat()
-                entries.append((status.st_mtime, status.st_size, entry))
-        total = 0
-        for used, size, entry in sorted(entries, reverse=True):
-            total += size
-            if total > _KEPT_BYTES or used < time.time() - _KEPT_SECONDS:
-                with contextlib.suppress(OSError):
-                    entry.unlink()
-
     def _lock_file(self, path: Path) -> Path:
         name = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:16]  # noqa: PTH100
         return self._folder / f"{name}.lock"
+
+
+class TablesFile(NamedTuple):
+    """A file of kept tables; `last_used` in seconds since 1970."""
+
+    last_used: float
+    size: int
+    path: Path
+
+
+def tables_files(store: Path) -> list[TablesFile]:
+    """The kept tables of a store, those used last first."""
+    files = []
+    for path in (store / _FOLDER).glob(f"*{_SUFFIX}"):
+        with contextlib.suppress(OSError):
+            status = path.stat()
+            files.append(TablesFile(status.st_mtime, status.st_size, path))
+    return sorted(files, reverse=True)
+
+
+def drop_tables(store: Path, *, max_bytes: float, unused_since: float) -> None:
+    """Drop what was not used since then, and beyond a total size what was used least lately; also
+    what a killed process left half written. Raises OSError where that cannot be done."""
+    total = 0
+    for last_used, size, path in tables_files(store):
+        total += size
+        if total > max_bytes or last_used < unused_since:
+            path.unlink(missing_ok=True)
+    for path in (store / _FOLDER).glob(f".*{_SUFFIX}.*"):
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.cache import prune_if_possible
 from pytest_detgate.gate.kept_tables import KeptTables
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import bind_rules
@@ -55,6 +57,9 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     folders = shared_folders(config, cache=options.cache)
     if folders.store != folders.run:
         project.kept = KeptTables(folders.store)
+        if not hasattr(config, "workerinput"):
+            # When all is said, so that nothing goes that this run may still ask for.
+            config.add_cleanup(partial(prune_if_possible, folders.store, project.tables.cache))
     rules = bind_rules(project)
     _check_options(options, project)
     return GateSession(
