@@ -47,6 +47,7 @@ def keep_info(
         info=info, files=digests, environment=environment, versions=package_versions()
     )
     store.keep_facts(_request(source, info.sha256), msgspec.json.encode(facts))
+    store.keep_facts(description_request(info.key), msgspec.json.encode(info))
 
 
 def kept_info(store: Store, source: ModelSource, sha256: str) -> ModelInfo | None:
@@ -65,6 +66,7 @@ def kept_info(store: Store, source: ModelSource, sha256: str) -> ModelInfo | Non
         or any(digests[Path(path)] != sha256 for path, sha256 in facts.files.items())
     ):
         return None
+    store.facts(description_request(facts.info.key))  # which marks it as used
     return msgspec.structs.replace(
         facts.info,
         checkpoint=str(source.checkpoint),
@@ -72,10 +74,16 @@ def kept_info(store: Store, source: ModelSource, sha256: str) -> ModelInfo | Non
     )
 
 
-def decoded_info(facts: bytes) -> ModelInfo | None:
-    """The description within what is kept of a model, whether it still holds or not."""
+def description_request(key: str) -> str:
+    """What a model's bare description is kept under: it tells whose detections are kept, also
+    when those of a changed configuration have taken the place of its facts."""
+    return f"model {key}"
+
+
+def described(facts: bytes) -> ModelInfo | None:
+    """The description, if these facts are one."""
     try:
-        return msgspec.json.decode(facts, type=_ModelFacts).info
+        return msgspec.json.decode(facts, type=ModelInfo)
     except msgspec.MsgspecError:
         return None
 

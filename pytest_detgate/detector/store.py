@@ -226,9 +226,7 @@ def _is_sound(check_sum: object, data: object, *key: object) -> bool:
     """Whether a row is what was once written; a damaged one may hold anything, of any type."""
     texts = [part for part in key if isinstance(part, str)]
     return (
-        isinstance(data, bytes)
-        and len(texts) == len(key)
-        and check_sum == _check_sum(data, *texts)
+        isinstance(data, bytes) and len(texts) == len(key) and check_sum == _check_sum(data, *texts)
     )
 
 

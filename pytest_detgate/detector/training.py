@@ -82,7 +82,9 @@ def _trained(
     require_checkpoint(checkpoint)
     files = [Path(path) for path in outcome.files]
     answers = file_digests([checkpoint, *files], store, progress)
-    settled = all(isinstance(answers[path], str) and signature(path).changed_ns < started for path in files)
+    settled = all(
+        isinstance(answers[path], str) and signature(path).changed_ns < started for path in files
+    )
     record = TrainingRecord(
         config=str(config.absolute()),
         seed=seed,

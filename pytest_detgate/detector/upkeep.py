@@ -168,7 +168,8 @@ def _make_shrinkable(connection: sqlite3.Connection) -> None:
 def _shrink(connection: sqlite3.Connection) -> None:
     free = _pragma(connection, "freelist_count")
     while free:
-        connection.execute(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})").fetchall()
+        # Not `execute`, which stops after the first page.
+        connection.executescript(f"PRAGMA incremental_vacuum({_PAGES_AT_ONCE})")
         before, free = free, _pragma(connection, "freelist_count")
         if free >= before:  # another gate is dropping rows too, or the file cannot shrink
             break

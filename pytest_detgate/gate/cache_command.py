@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.config.schema import CacheTable
-from pytest_detgate.detector.model_facts import decoded_info
+from pytest_detgate.detector.model_facts import described, description_request
 from pytest_detgate.detector.protocol import ModelInfo
 from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.detector.upkeep import KeptModel, drop_all, drop_models, evict
@@ -88,7 +88,8 @@ def clear_model(folder: Path, prefix: str) -> str:
         listed = ", ".join(digest[:_SHOWN] for digest in digests)
         raise ConfigError(f"--model {prefix}: several begin so, give more of it: {listed}")
     keys = [model.kept.key for model in chosen]
-    return _freed(folder, lambda: drop_models(folder / STORE_FILE, keys))
+    requests = [description_request(key) for key in keys]
+    return _freed(folder, lambda: drop_models(folder / STORE_FILE, keys, requests))
 
 
 def clear_older(folder: Path, age: str) -> str:
@@ -149,7 +150,7 @@ def _images(contents: CacheContents) -> int:
 
 
 def _models(contents: CacheContents) -> list[_Model]:
-    known = {info.key: info for info in map(decoded_info, contents.store.facts) if info}
+    known = {info.key: info for info in map(described, contents.store.facts) if info}
     return [_Model(model, known.get(model.key)) for model in contents.store.models]
 
 

@@ -86,6 +86,17 @@ def message(folder: Path, text: str) -> str:
             id="wrong type",
         ),
         pytest.param(
+            SPLITS + "[cache]\nmax-megabytes = 0\n" + RULE,
+            "detgate.toml:9: [cache] max-megabytes: expected a whole number ≥ 1, found 0",
+            id="cache of no size",
+        ),
+        pytest.param(
+            SPLITS + "[cache]\nkeep-day = 3\n" + RULE,
+            "detgate.toml:9: [cache] keep-day: no such key; did you mean 'keep-days'? "
+            "(allowed here: max-megabytes, keep-days)",
+            id="cache key",
+        ),
+        pytest.param(
             SPLITS + "[rules.empty-gt-share]\nmin = 25",
             "[rules.empty-gt-share] min: expected a number between 0 and 1, found 25",
             id="out of range",

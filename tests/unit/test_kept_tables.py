@@ -15,7 +15,7 @@ import pytest
 from pytest_detgate.dataset.coco import read_coco
 from pytest_detgate.dataset.table_file import read_tables, write_tables
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.gate.kept_tables import KeptTables
+from pytest_detgate.gate.kept_tables import KeptTables, drop_tables, tables_files
 
 FILE: dict[str, Any] = {
     "images": [
@@ -204,15 +204,23 @@ def test_many_at_once_read_the_file_once(reads: Reads) -> None:
     assert [len(dataset.boxes) for dataset in found] == [2] * 4
 
 
-def test_old_entries_are_dropped(reads: Reads) -> None:
-    reads.read()
-    (old,) = reads.entries
-    os.utime(old, (0, 0))
-    reads.write({**FILE, "annotations": []})
-    reads.read()
+def test_beyond_their_size_those_used_least_lately_go(reads: Reads, tmp_path: Path) -> None:
+    for boxes in ([], FILE["annotations"][:1], FILE["annotations"]):
+        reads.write({**FILE, "annotations": boxes})
+        reads.read()
+    store = tmp_path / "store"
+    for age, file in enumerate(tables_files(store)):
+        os.utime(file.path, (10**9 - age,) * 2)
+    first, second, last = tables_files(store)
+    two = first.size + second.size
 
-    assert len(reads.entries) == 1
-    assert old not in reads.entries
+    drop_tables(store, max_bytes=two, unused_since=0)
+    assert tables_files(store) == [first, second]
+    drop_tables(store, max_bytes=two - 1, unused_since=0)
+    assert tables_files(store) == [first]
+    drop_tables(store, max_bytes=two, unused_since=10**9 + 1)
+    assert tables_files(store) == []
+    assert last.last_used == 10**9 - 2
 
 
 def test_small_files_are_not_kept(tmp_path: Path) -> None:

@@ -1,0 +1,285 @@
+"""`python -m pytest_detgate cache`, and the limits that every gate keeps."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_detgate.__main__ import main
+from pytest_detgate.detector.model_facts import keep_info
+from pytest_detgate.detector.protocol import ImageDetections, ModelInfo, ModelSource
+from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.store_file import STORE_FILE
+from tests.plugin.conftest import GateProject
+
+FOUND = ImageDetections(
+    np.ones((100, 4), np.float32), np.ones(100, np.float32), np.ones(100, np.int32)
+)
+DAY = 86_400
+Cache = Callable[..., tuple[int, str, str]]
+TABLES = "tables/5000-abc-def.tables"
+
+
+def fill(folder: Path, *, images: int = 100, checkpoint: str = "a" * 64, key: str = "k") -> Store:
+    """Keep what one gate would: 2,400 bytes of detections for each image."""
+    store = Store(folder / STORE_FILE)
+    store.keep(key, "cpu", [(f"{key}{number}", FOUND) for number in range(images)])
+    store.keep_picture_hashes("dct", [(f"{key}{number}", 1) for number in range(7)])
+    info = ModelInfo(
+        key=key,
+        checkpoint="work_dirs/site/epoch_7.pth",
+        sha256=checkpoint,
+        classes=("person", "helmet"),
+        score_floor=0.05,
+        epoch=7,
+    )
+    source = ModelSource(Path(info.checkpoint))
+    keep_info(store, source, info, files=[], environment={}, loaded_after_ns=0)
+    assert store.notes == []
+    return store
+
+
+def fill_tables(folder: Path, size: int = 5000) -> Path:
+    path = folder / TABLES
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(size))
+    return path
+
+
+def kept(store: Store, key: str = "k") -> int:
+    return len(list(store.detections(key, [f"{key}{number}" for number in range(1000)])))
+
+
+@pytest.fixture
+def cache(capsys: pytest.CaptureFixture[str]) -> Cache:
+    """A function that runs the command in this process: exit code, standard output and error."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        code = main(["cache", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_show_lists_models_and_the_rest(tmp_path: Path, cache: Cache) -> None:
+    fill(tmp_path)
+    Store(tmp_path / STORE_FILE).keep("unknown", "cpu", [("x", FOUND)])
+    fill_tables(tmp_path)
+
+    code, out, _ = cache("show", "--store", tmp_path)
+
+    assert code == 0
+    total = (tmp_path / STORE_FILE).stat().st_size + 5000
+    assert out.startswith(f"{tmp_path}: {total / 1000:.1f} kB\n")
+    today = time.strftime("%Y-%m-%d")
+    assert re.search(
+        rf"^  aaaaaaaaaaaa +100 +240\.0 kB +{today} \d\d:\d\d +7 +epoch_7\.pth +person, helmet$",
+        out,
+        re.MULTILINE,
+    )
+    assert re.search(r"^  model unknown +1 +2\.4 kB ", out, re.MULTILINE)
+    assert "\npicture hashes       7\n" in out
+    assert re.search(rf"\ntables of files      1, 5\.0 kB, last used {today} ", out)
+    assert cache("--store", tmp_path) == (0, out, "")
+
+
+def test_clear_empties_everything(tmp_path: Path, cache: Cache) -> None:
+    store = fill(tmp_path)
+    table = fill_tables(tmp_path)
+    (tmp_path / "mine.txt").write_text("not the store's")
+
+    code, out, _ = cache("clear", "--store", tmp_path)
+
+    assert code == 0
+    assert re.fullmatch(
+        rf"{re.escape(str(tmp_path))}: freed [234]\d\d\.\d kB \(100 images' detections, "
+        r"7 picture hashes, 1 tables of files\); now empty\n",
+        out,
+    )
+    assert kept(store) == 0
+    assert not table.exists()
+    assert (tmp_path / "mine.txt").exists()
+    code, out, _ = cache("clear", "--store", tmp_path)
+    assert (code, "nothing to drop" in out) == (0, True)
+
+
+def test_clear_one_model(tmp_path: Path, cache: Cache) -> None:
+    first = "ab" + "0" * 62
+    fill(tmp_path, checkpoint=first, key="one")
+    fill(tmp_path, checkpoint=first, key="other configuration")
+    store = fill(tmp_path, checkpoint="ac" + "0" * 62, key="k")
+
+    code, _, err = cache("clear", "--model", "a", "--store", tmp_path)
+    assert code == 4
+    assert err == (
+        "error: --model a: several begin so, give more of it: ab0000000000, ac0000000000\n"
+    )
+    code, _, err = cache("clear", "--model", "b", "--store", tmp_path)
+    assert code == 4
+    assert "--model b: no kept checkpoint begins so (there is: ab0000000000, ac" in err
+    code, out, _ = cache("clear", "--model", "AB", "--store", tmp_path)
+
+    assert code == 0
+    assert "(200 images' detections)" in out
+    assert (kept(store, "one"), kept(store, "other configuration"), kept(store)) == (0, 0, 100)
+
+
+def test_clear_what_is_old(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    really = time.time
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time", lambda: really() - 3 * DAY)
+        fill(tmp_path, key="old")
+    store = fill(tmp_path, key="k")
+    table = fill_tables(tmp_path)
+    os.utime(table, (really() - 3 * DAY,) * 2)
+
+    assert cache("clear", "--older-than", "4d", "--store", tmp_path)[0] == 0
+    assert table.exists()
+    code, out, _ = cache("clear", "--older-than", "49h", "--store", tmp_path)
+
+    assert code == 0
+    assert "100 images' detections" in out
+    assert (kept(store, "old"), kept(store), table.exists()) == (0, 100, False)
+    code, _, err = cache("clear", "--older-than", "3 days", "--store", tmp_path)
+    assert code == 4
+    assert "--older-than 3 days: expected a number of hours, days or weeks such as 12h" in err
+
+
+def test_prune_brings_it_within_limits(tmp_path: Path, cache: Cache) -> None:
+    store = fill(tmp_path, images=1000)
+    fill_tables(tmp_path, 600_000)  # more than half of a megabyte
+
+    code, out, _ = cache("prune", "--max-megabytes", 1, "--store", tmp_path)
+
+    assert code == 0
+    assert out.endswith("kB kept (at most 1.0 MB, used within 30 days)\n")
+    assert not (tmp_path / TABLES).exists()
+    assert 500_000 < (tmp_path / STORE_FILE).stat().st_size < 1_000_000
+    assert 200 < kept(store) < 400  # 2.4 kB each
+    assert store.notes == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("prune", "--keep-days", "0"), "--keep-days: expected a whole number ≥ 1, found '0'"),
+        (("clear", "--model", "a", "--older-than", "1d"), "not allowed with argument --model"),
+        (("cleer",), "invalid choice: 'cleer'"),
+    ],
+)
+def test_a_wrong_command_line_is_said_to_be(
+    cache: Cache, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        cache(*arguments)
+
+    assert caught.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+def test_folders_that_are_not_there(tmp_path: Path, cache: Cache) -> None:
+    code, _, err = cache("--store", tmp_path / "nowhere")
+    assert (code, err) == (4, f"error: --store {tmp_path}/nowhere: no such folder\n")
+    assert cache("--store", tmp_path) == (0, f"{tmp_path}: nothing is kept\n", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_store_is_named_and_can_be_cleared(tmp_path: Path, cache: Cache) -> None:
+    (tmp_path / STORE_FILE).write_bytes(b"not a database" * 100)
+    for action in ("show", "prune"):
+        code, _, err = cache(action, "--store", tmp_path)
+        assert (code, err) == (4, f"error: {tmp_path}: file is not a database\n")
+
+    code, out, _ = cache("clear", "--store", tmp_path)
+
+    assert (code, out) == (0, f"{tmp_path}: was damaged and is empty now\n")
+    assert fill(tmp_path)
+
+
+# In a project.
+
+LIMITED = """
+[dataset.splits.train]
+annotations = "data/train.json"
+images = "data/images"
+[rules.empty-gt-share]
+min = 0.25
+[cache]
+max-megabytes = 1
+"""
+
+
+def run_cache(project: GateProject, *arguments: str) -> pytest.RunResult:
+    return project.pytester.run(sys.executable, "-m", "pytest_detgate", "cache", *arguments)
+
+
+@pytest.mark.parametrize("setting", ["", "cache_dir = $WHERE/kept"])
+def test_the_store_is_where_pytest_has_it(
+    project: GateProject, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    root = project.pytester.path
+    monkeypatch.setenv("WHERE", "deeper")
+    project.pytester.makeini(f"[pytest]\n{setting}\n")
+    project.write("sub/nothing.txt", "")
+    project.write("detgate.toml", LIMITED)
+    project.gate("detgate.toml", with_predictions=False)
+    folder = root / ("deeper/kept" if setting else ".pytest_cache") / "d/detgate"
+    assert folder.is_dir()
+    fill(folder)
+    monkeypatch.chdir(root / "sub")
+
+    result = run_cache(project)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines([f"{folder}: * kB", "  aaaaaaaaaaaa  100 *"])
+
+
+def test_a_project_without_a_cache_says_so(project: GateProject) -> None:
+    project.pytester.makeini("[pytest]\naddopts = -p no:cacheprovider\n")
+
+    result = run_cache(project)
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["error: pytest's cache is switched off here*"])
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_gate_leaves_its_store_within_the_limits(
+    project: GateProject, workers: tuple[str, ...]
+) -> None:
+    project.write("detgate.toml", LIMITED)
+    folder = project.pytester.path / ".pytest_cache" / "d" / "detgate"
+    store = fill(folder, images=1000)
+    half_written = folder / "tables" / ".5000-abc-def.tables.4711"
+    fill_tables(folder).rename(half_written)
+    os.utime(half_written, (0, 0))
+
+    result = project.gate("detgate.toml", *workers, with_predictions=False)
+
+    assert result.ret == 0
+    assert not half_written.exists()
+    assert (folder / STORE_FILE).stat().st_size < 1_000_000
+    assert 200 < kept(store) < 400
+    other = run_cache(project, "prune")
+    assert other.ret == 0
+    other.stdout.fnmatch_lines(["*freed 0 bytes (nothing to drop); * (at most 1.0 MB, *"])
+
+
+def test_old_tables_are_dropped(project: GateProject) -> None:
+    folder = project.pytester.path / ".pytest_cache" / "d" / "detgate"
+    old = fill_tables(folder)
+    os.utime(old, (time.time() - 31 * DAY,) * 2)
+    new = old.with_name("6000-abc-def.tables")
+    new.write_bytes(b"x")
+
+    project.gate("detgate.toml")
+
+    assert (old.exists(), new.exists()) == (False, True)
