@@ -1,0 +1,294 @@
+"""What is kept survives kills, full disks and damage: never a wrong or a partial answer."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import sqlite3
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_detgate.detector import store as store_module
+from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.store_file import STORE_FILE
+from pytest_detgate.detector.upkeep import drop_all, evict, store_contents
+from tests.detector.reader import ReadingGate, answer, is_answer
+
+# Killed while others go on.
+
+FOUR_PROCESSES = """
+import os, random, signal, sys, time, traceback
+from pathlib import Path
+from pytest_detgate.detector.store import Store
+from pytest_detgate.detector.upkeep import evict
+from tests.detector.reader import answer, is_answer
+
+path, kills = Path(sys.argv[1]), int(sys.argv[2])
+names = [f"image {number}" for number in range(300)]
+pick = random.Random(20)
+
+
+def work(seed):
+    own = random.Random(seed)
+    while True:
+        model = own.choice(["one", "other"])
+        images = own.sample(names, 16)
+        store = Store(path)
+        found = {image: one for image, _, one in store.detections(model, images)}
+        for image, one in found.items():
+            assert is_answer(one, f"{model} {image}".encode()), f"wrong: {model} {image}"
+        for image, number in store.picture_hashes("dct", images):
+            assert number == int(image.split()[1]) ** 7 % 2**64, f"wrong hash: {image}"
+        missing = [image for image in images if image not in found]
+        store.keep(model, "cpu", [(one, answer(f"{model} {one}".encode())) for one in missing])
+        store.keep_picture_hashes(
+            "dct", [(image, int(image.split()[1]) ** 7 % 2**64) for image in images])
+        assert store.notes == [], store.notes
+        if own.random() < 0.2:
+            evict(path, max_bytes=600_000, unused_since=0)
+
+
+def start(seed):
+    child = os.fork()
+    if child:
+        return child
+    try:
+        work(seed)
+    except BaseException:
+        traceback.print_exc()
+    os._exit(1)
+
+
+workers = [start(seed) for seed in range(4)]
+for number in range(kills):
+    time.sleep(pick.uniform(0.0, 0.15))
+    at = pick.randrange(4)
+    os.kill(workers[at], signal.SIGKILL)
+    ended = os.waitpid(workers[at], 0)[1]
+    assert os.WIFSIGNALED(ended), "a worker had ended by itself"
+    workers[at] = start(100 + number)
+for worker in workers:
+    os.kill(worker, signal.SIGKILL)
+    assert os.WIFSIGNALED(os.waitpid(worker, 0)[1]), "a worker had ended by itself"
+"""
+
+
+def test_fifty_kills_while_four_processes_share_a_store(
+    tmp_path: Path, run_python: Callable[..., str]
+) -> None:
+    path = tmp_path / STORE_FILE
+    run_python(FOUR_PROCESSES, path, 50)
+
+    store = Store(path)
+    names = [f"image {number}" for number in range(300)]
+    n_found = 0
+    for model in ("one", "other"):
+        for image, device, found in store.detections(model, names):
+            assert device == "cpu"
+            assert is_answer(found, f"{model} {image}".encode())
+            n_found += 1
+    assert n_found > 50
+    assert n_found == sum(model.images for model in store_contents(path).models)  # none damaged
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    store.keep("one", "cpu", [("after", answer(b"after"))])
+    ((_, _, found),) = store.detections("one", ["after"])
+    assert is_answer(found, b"after")
+    evict(path, max_bytes=600_000, unused_since=0)
+    assert path.stat().st_size <= 600_000
+    assert store.notes == []
+
+
+# A full disk.
+
+GATE = """
+import json, resource, signal, sys
+from pathlib import Path
+from tests.detector.reader import ReadingGate
+
+folder, store, count, limit = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
+images = sorted(folder.glob("*.jpg"))[:count]
+if limit:
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+run = ReadingGate(folder, store).checked(images)
+print(json.dumps([run.kept, run.inferred, run.notes]))
+"""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 1 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)]
+    with contextlib.suppress(FileNotFoundError):
+        if subprocess.run(mount, capture_output=True, check=False).returncode == 0:
+            yield disk
+            subprocess.run(["umount", str(disk)], check=True)
+            return
+    pytest.skip("this user may not mount a file system")
+
+
+def fill(disk: Path) -> Path:
+    """Leave no room at all on a disk."""
+    filler = disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+    return filler
+
+
+@pytest.fixture
+def gate(
+    tmp_path: Path, run_python: Callable[..., str]
+) -> Callable[..., tuple[int, int, list[str]]]:
+    """A function that runs a gate in a process of its own: images kept, inferred, and notes."""
+    for number in range(150):
+        (tmp_path / f"{number:04d}.jpg").write_bytes(b"%d" % number)
+
+    def run(store: Path, count: int, *, limit: int = 0) -> tuple[int, int, list[str]]:
+        kept, inferred, notes = json.loads(run_python(GATE, tmp_path, store, count, limit))
+        return kept, inferred, notes
+
+    return run
+
+
+def test_a_disk_without_room(
+    gate: Callable[..., tuple[int, int, list[str]]], small_disk: Path
+) -> None:
+    store = small_disk / "store"
+    assert gate(store, 50) == (0, 50, [])
+    filler = fill(small_disk)
+
+    kept, inferred, notes = gate(store, 150)
+
+    assert (kept, inferred) == (50, 100)
+    (note,) = notes
+    assert "not everything could be kept" in note
+    assert "full" in note
+    filler.unlink()
+    kept, inferred, notes = gate(store, 80)
+    assert kept >= 50
+    assert (kept + inferred, notes) == (80, [])
+    assert gate(store, 80) == (80, 0, [])
+
+
+def test_a_disk_without_room_from_the_start(
+    gate: Callable[..., tuple[int, int, list[str]]], small_disk: Path
+) -> None:
+    store = small_disk / "store"
+    filler = fill(small_disk)
+    for _ in range(2):
+        kept, inferred, notes = gate(store, 50)
+        assert (kept, inferred, len(notes)) == (0, 50, 1)
+    filler.unlink()
+    assert gate(store, 50) == (0, 50, [])
+    assert gate(store, 50) == (50, 0, [])
+
+
+def test_room_that_comes_back_is_used_by_the_same_run(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(small_disk / STORE_FILE)
+    store.keep("m", "cpu", [("a", answer(b"a"))])
+    filler = fill(small_disk)
+    many = [(str(number), answer(b"%d" % number)) for number in range(50)]
+    store.keep("m", "cpu", many)
+    filler.unlink()
+    store.keep("m", "cpu", many)  # too soon after the failure
+    assert [image for image, *_ in store.detections("m", ["a", *map(str, range(50))])] == ["a"]
+    now = store_module.time.monotonic()
+    monkeypatch.setattr(store_module.time, "monotonic", lambda: now + 61)
+
+    store.keep("m", "cpu", many)
+
+    assert len(list(store.detections("m", map(str, range(50))))) == 50
+    assert len(store.notes) == 1
+
+
+def test_a_file_that_may_not_grow(
+    gate: Callable[..., tuple[int, int, list[str]]], tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+    assert gate(store, 50) == (0, 50, [])
+    limit = (store / STORE_FILE).stat().st_size + 50_000
+
+    kept, inferred, notes = gate(store, 150, limit=limit)
+
+    assert (kept, inferred, len(notes)) == (50, 100, 1)
+    kept, inferred, notes = gate(store, 150)
+    assert kept >= 50
+    assert (kept + inferred, notes) == (150, [])
+    assert gate(store, 150) == (150, 0, [])
+
+
+# Damage.
+
+
+def damaged(content: bytes, places: int, pick: random.Random) -> bytes:
+    """A file's content, overwritten with random bytes at random places."""
+    changed = bytearray(content)
+    for _ in range(places):
+        length = pick.randrange(1, 9)
+        at = pick.randrange(len(changed) - length)
+        changed[at : at + length] = pick.randbytes(length)
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("places", [1, 50])
+def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
+    path = tmp_path / STORE_FILE
+    names = [f"image {number}" for number in range(200)]
+    whole = Store(path)
+    whole.keep("m", "cpu", [(name, answer(name.encode())) for name in names])
+    whole.keep_picture_hashes("dct", [(name, len(name) * 999) for name in names])
+    whole.keep_file_digests([(name, f"of {name}", name * 2) for name in names])
+    whole.keep_facts("r", b"facts" * 1000)
+    content = path.read_bytes()
+    pick = random.Random(places)
+    n_answered = n_spoilt = 0
+    for _ in range(50):
+        path.write_bytes(damaged(content, places, pick))
+        for start in range(0, 200, 10):  # ten at once: a failure then costs those alone
+            for image, device, found in Store(path).detections("m", names[start : start + 10]):
+                assert device == "cpu"
+                assert is_answer(found, image.encode())
+                n_answered += 1
+        store = Store(path)
+        for image, number in store.picture_hashes("dct", names):
+            assert number == len(image) * 999
+        for name, signature, sha256 in store.file_digests(names):
+            assert (signature, sha256) == (f"of {name}", name * 2)
+        assert store.facts("r") in (None, b"facts" * 1000)
+        store.keep("m", "cpu", [("new", answer(b"new"))])
+        for _, _, found in store.detections("m", ["new"]):
+            assert is_answer(found, b"new")
+        n_spoilt += bool(store.notes)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            evict(path, max_bytes=len(content) / 2, unused_since=0)
+        drop_all(path)
+        fresh = Store(path)
+        fresh.keep("m", "cpu", [("again", answer(b"again"))])
+        assert [image for image, *_ in fresh.detections("m", ["again"])] == ["again"]
+        assert fresh.notes == []
+    assert n_answered > 1000  # not for want of answers
+    assert n_spoilt
+
+
+def test_a_damaged_store_costs_work_and_nothing_else(tmp_path: Path) -> None:
+    images = [tmp_path / f"{number}.jpg" for number in range(40)]
+    for image in images:
+        image.write_bytes(image.name.encode())
+    ReadingGate(tmp_path).checked(images)
+    path = tmp_path / "store" / STORE_FILE
+    content = path.read_bytes()
+    pick = random.Random(0)
+    for _ in range(20):
+        path.write_bytes(damaged(content, 50, pick))
+        run = ReadingGate(tmp_path).checked(images)
+        assert len(run.notes) <= 1
