@@ -277,7 +277,7 @@ def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
         assert [image for image, *_ in fresh.detections("m", ["again"])] == ["again"]
         assert fresh.notes == []
     assert n_answered > 1000  # not for want of answers
-    assert n_spoilt
+    assert n_spoilt or places == 1
 
 
 def test_a_damaged_store_costs_work_and_nothing_else(tmp_path: Path) -> None:
