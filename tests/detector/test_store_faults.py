@@ -28,7 +28,7 @@ from pytest_detgate.detector.upkeep import evict
 from tests.detector.reader import answer, is_answer
 
 path, kills = Path(sys.argv[1]), int(sys.argv[2])
-names = [f"image {number}" for number in range(300)]
+names = [f"image {number}" for number in range(1000)]
 pick = random.Random(20)
 
 
@@ -36,7 +36,7 @@ def work(seed):
     own = random.Random(seed)
     while True:
         model = own.choice(["one", "other"])
-        images = own.sample(names, 16)
+        images = own.sample(names, 150)
         store = Store(path)
         found = {image: one for image, _, one in store.detections(model, images)}
         for image, one in found.items():
@@ -48,8 +48,8 @@ def work(seed):
         store.keep_picture_hashes(
             "dct", [(image, int(image.split()[1]) ** 7 % 2**64) for image in images])
         assert store.notes == [], store.notes
-        if own.random() < 0.2:
-            evict(path, max_bytes=600_000, unused_since=0)
+        if own.random() < 0.5:
+            evict(path, max_bytes=1_500_000, unused_since=0)
 
 
 def start(seed):
@@ -84,7 +84,7 @@ def test_fifty_kills_while_four_processes_share_a_store(
     run_python(FOUR_PROCESSES, path, 50)
 
     store = Store(path)
-    names = [f"image {number}" for number in range(300)]
+    names = [f"image {number}" for number in range(1000)]
     n_found = 0
     for model in ("one", "other"):
         for image, device, found in store.detections(model, names):
@@ -98,8 +98,8 @@ def test_fifty_kills_while_four_processes_share_a_store(
     store.keep("one", "cpu", [("after", answer(b"after"))])
     ((_, _, found),) = store.detections("one", ["after"])
     assert is_answer(found, b"after")
-    evict(path, max_bytes=600_000, unused_since=0)
-    assert path.stat().st_size <= 600_000
+    evict(path, max_bytes=1_500_000, unused_since=0)
+    assert path.stat().st_size <= 1_500_000
     assert store.notes == []
 
 
