@@ -20,7 +20,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tests.detector import worksite  # noqa: E402
+from tests.detector import worksite
 
 CONFIG = """
 [dataset.splits.val]

@@ -49,8 +49,8 @@ def show(folder: Path) -> str:
     if not contents.size:
         return f"{folder}: nothing is kept"
     lines = [f"{folder}: {_size(contents.size)}"]
-    rows = [("checkpoint", "images", "size", "last used", "epoch", "name", "classes")]
-    rows += [_row(model) for model in _models(contents)]
+    heading = ("checkpoint", "images", "size", "last used", "epoch", "name", "classes")
+    rows = [heading, *map(_row, _models(contents))]
     if len(rows) > 1:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += ["", "detections by model"]

@@ -33,7 +33,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def later(monkeypatch: pytest.MonkeyPatch) -> None:
     """The digests' clock is ahead, so that files were not written just now."""
     really = time.time_ns
-    monkeypatch.setattr(digests.time, "time_ns", lambda: really() + 60_000_000_000)
+    monkeypatch.setattr("time.time_ns", lambda: really() + 60_000_000_000)
 
 
 def write(path: Path, content: bytes) -> Path:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector import digests
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
@@ -23,7 +22,7 @@ from tests.detector.reader import ReadingGate
 def _later(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files count as settled, so that their digests are kept too."""
     really = time.time_ns
-    monkeypatch.setattr(digests.time, "time_ns", lambda: really() + 60_000_000_000)
+    monkeypatch.setattr("time.time_ns", lambda: really() + 60_000_000_000)
 
 
 def write(folder: Path, count: int) -> list[Path]:

@@ -7,12 +7,12 @@ import json
 import random
 import sqlite3
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from pytest_detgate.detector import store as store_module
 from pytest_detgate.detector.store import Store
 from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.detector.upkeep import drop_all, evict, store_contents
@@ -202,8 +202,8 @@ def test_room_that_comes_back_is_used_by_the_same_run(
     filler.unlink()
     store.keep("m", "cpu", many)  # too soon after the failure
     assert [image for image, *_ in store.detections("m", ["a", *map(str, range(50))])] == ["a"]
-    now = store_module.time.monotonic()
-    monkeypatch.setattr(store_module.time, "monotonic", lambda: now + 61)
+    now = time.monotonic()
+    monkeypatch.setattr("time.monotonic", lambda: now + 61)
 
     store.keep("m", "cpu", many)
 

@@ -134,6 +134,20 @@ def test_new_and_changed_images_alone_are_inferred(project: pytest.Pytester) -> 
     assert (model["images"], model["kept"]) == (10, 8)
 
 
+def test_another_operating_point_infers_nothing(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    before = report(project)["rules"][0]["measurements"]
+    (project.path / "detgate.toml").write_text(
+        CONFIG.replace("score-threshold = 0.1", "score-threshold = 0.3")
+    )
+
+    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+
+    model = report(project)["model"]
+    assert (model["images"], model["kept"]) == (9, 9)
+    assert report(project)["rules"][0]["measurements"] != before
+
+
 def test_without_the_cache_nothing_is_kept(project: pytest.Pytester) -> None:
     for _ in range(2):
         project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "--detgate-no-cache")

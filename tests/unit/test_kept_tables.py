@@ -205,8 +205,8 @@ def test_many_at_once_read_the_file_once(reads: Reads) -> None:
 
 
 def test_beyond_their_size_those_used_least_lately_go(reads: Reads, tmp_path: Path) -> None:
-    for boxes in ([], FILE["annotations"][:1], FILE["annotations"]):
-        reads.write({**FILE, "annotations": boxes})
+    for count in range(3):
+        reads.write({**FILE, "annotations": FILE["annotations"][:count]})
         reads.read()
     store = tmp_path / "store"
     for age, file in enumerate(tables_files(store)):
