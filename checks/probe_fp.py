@@ -11,6 +11,7 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.baseline import SCORE_THRESHOLD
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
@@ -140,6 +141,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                     if count or name in class_budget
                 ),
                 Measurement.shown("images_total", len(dataset.images)),
+                Measurement.shown(SCORE_THRESHOLD, threshold),
                 *(
                     [Measurement.shown("max_score", float(detections.score[false[0]]))]
                     if len(false)

@@ -24,6 +24,9 @@ class DetectionSource(Protocol):
     def detections(self, dataset: Dataset) -> DetectionTable:
         """Detections of every image; a `DetgateError` says why they cannot be had."""
 
+    def digest(self, name: str) -> str | None:
+        """The SHA-256 of the file that the detections of a split or probe come from."""
+
     def model_record(self) -> ModelRecord | None:
         """The model behind the detections given so far."""
 
@@ -45,25 +48,40 @@ class ResultFiles:
     def detections(self, dataset: Dataset) -> DetectionTable:
         from pytest_detgate.dataset.results import read_results
 
-        path = self._files.get(dataset.name)
-        if path is None:
-            raise DataError(
-                f"there is no result file of {dataset.name}; add "
-                f"--detgate-predictions {dataset.name}=FILE"
-            )
+        path = self._file(dataset.name)
         table = read_results(path, dataset)
         self._records[dataset.name] = PredictionsRecord(
             path=self._project.relative(path),
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            sha256=file_sha256(path),
             detections=len(table),
         )
         return table
+
+    def digest(self, name: str) -> str | None:
+        record = self._records.get(name)
+        return file_sha256(self._file(name)) if record is None else record.sha256
 
     def model_record(self) -> ModelRecord | None:
         return None
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return dict(self._records)
+
+    def _file(self, name: str) -> Path:
+        path = self._files.get(name)
+        if path is None:
+            raise DataError(
+                f"there is no result file of {name}; add --detgate-predictions {name}=FILE"
+            )
+        return path
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file; `DataError` if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 class NoDetections:
@@ -77,6 +95,9 @@ class NoDetections:
             f"there are no detections of {dataset.name}: name a checkpoint (--detgate-ckpt, or "
             f"[model] checkpoint) or a result file (--detgate-predictions {dataset.name}=FILE)"
         )
+
+    def digest(self, name: str) -> str | None:
+        return None
 
     def model_record(self) -> ModelRecord | None:
         return None

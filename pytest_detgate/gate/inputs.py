@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import tempfile
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from pytest_detgate.audit.record import (
+    BaselineRecord,
     ClassScoreRecord,
     DatasetRecord,
     ProbeRecord,
@@ -22,7 +24,9 @@ from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
-from pytest_detgate.gate.detections import DetectionSource
+from pytest_detgate.gate.baseline import Baseline, names_sha256, open_baseline
+from pytest_detgate.gate.detections import DetectionSource, NoDetections
+from pytest_detgate.gate.other_models import Epoch, OtherModels
 from pytest_detgate.gate.project import Project
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
@@ -48,14 +52,16 @@ class GateInputs:
         *,
         store: Path | None = None,
         progress: Progress | None = None,
+        others: OtherModels | None = None,
     ) -> None:
         """`wanted` are the splits and probes that detections will be asked of in this run, so
         that a model can answer them all in one go. `store` is the folder of the store; without
-        one, what is computed of pictures is forgotten."""
+        one, what is computed of pictures is forgotten. `others` are the models to compare with."""
         self.project = project
         self.source = source
         self._store = store
         self._progress = progress or NoProgress()
+        self._others = others or OtherModels(of_baseline=_nothing, of_epoch=_nothing)
         self._wanted = tuple(wanted)
         self._made: dict[Hashable, object] = {}
 
@@ -146,6 +152,49 @@ class GateInputs:
 
         return self._once(("replicates", split, area, replicates, seed), make)
 
+    def baseline(self) -> Baseline:
+        return self._once("baseline", lambda: open_baseline(self, self._others))
+
+    def sweep(
+        self, wanted: Sequence[str], checkpoints: str | None, measure: Callable[[Epoch], T]
+    ) -> list[T]:
+        found = self._others.checkpoints(checkpoints)
+        self.detections(wanted[0])  # which says why the gated model cannot be had
+        gated = self.source.digest(wanted[0])
+        measured: dict[str | None, T] = {}
+        for path in found:
+            digest = self._others.sha256(path)
+            if digest not in measured:
+                measured[digest] = self._measure_epoch(path, wanted, measure, digest == gated)
+        if gated not in measured:
+            model = self.source.model_record()
+            name = "the gated result files" if model is None else model.checkpoint
+            measured[gated] = measure(Epoch(name, True, self))
+        return list(measured.values())
+
+    def _measure_epoch(
+        self, path: Path, wanted: Sequence[str], measure: Callable[[Epoch], T], gated: bool
+    ) -> T:
+        name = self.project.relative(path)
+        if gated:
+            return measure(Epoch(name, True, self))
+        measured = measure(Epoch(name, False, self.beside(self._others.of_epoch(path), wanted)))
+        # A model refers to itself; the next one should not have to share its memory.
+        gc.collect()
+        return measured
+
+    def beside(self, source: DetectionSource, wanted: Sequence[str] = ()) -> GateInputs:
+        """The same inputs with another model in place of the gated one. What is read of the data
+        is read once for both."""
+        return _InputsBeside(self, source, wanted)
+
+    def baseline_record(self) -> BaselineRecord | None:
+        """The baseline, if it was asked for and could be read, for the report."""
+        baseline = self._made.get("baseline")
+        if baseline is None or isinstance(baseline, DetgateError):
+            return None
+        return cast(Baseline, baseline).record
+
     def _units(self, split: str) -> Units:
         images = self.dataset(split).images
         key = ClipKey(self.project.frame_pattern, self.project.tables.scoring.clip_field)
@@ -164,7 +213,9 @@ class GateInputs:
                 )
         for name in self.project.probes:
             if isinstance(dataset := self._made.get(("dataset", name)), Dataset):
-                record.probes[name] = self._probe_record(dataset)
+                record.probes[name] = self._once(
+                    ("probe record", name), partial(self._probe_record, dataset)
+                )
         return record
 
     def score_records(self) -> dict[str, ScoreRecord]:
@@ -218,8 +269,39 @@ class GateInputs:
             boxes=len(dataset.boxes),
             annotations=None if path is None else self.project.relative(path),
             sha256=dataset.sha256,
+            names_sha256=names_sha256(dataset),
             notes=list(dataset.notes),
         )
+
+
+class _InputsBeside(GateInputs):
+    """The inputs of a gate with another model in place of the gated one."""
+
+    def __init__(self, gate: GateInputs, source: DetectionSource, wanted: Sequence[str]) -> None:
+        super().__init__(gate.project, source, wanted, store=gate._store, progress=gate._progress)
+        self._gate = gate
+
+    def tables(self, name: str) -> Dataset:
+        return self._gate.tables(name)
+
+    def dataset(self, name: str) -> Dataset:
+        return self._gate.dataset(name)
+
+    def images_with(self, name: str, field: str) -> ImageTable:
+        return self._gate.images_with(name, field)
+
+    def clips(self, name: str, key: ClipKey) -> Clips:
+        return self._gate.clips(name, key)
+
+    def frames(self, name: str, key: FrameKey) -> Frames:
+        return self._gate.frames(name, key)
+
+    def pictures(self, name: str, *, hashed: bool) -> PictureKeys:
+        return self._gate.pictures(name, hashed=hashed)
+
+
+def _nothing(checkpoint: Path) -> DetectionSource:
+    return NoDetections()
 
 
 def _score_record(card: ScoreCard) -> ScoreRecord:

@@ -83,6 +83,9 @@ class ModelDetections:
             score_floor=info.score_floor,
         )
 
+    def digest(self, name: str) -> str | None:
+        return self._loaded().sha256()
+
     def model_record(self) -> ModelRecord | None:
         if not self._found:
             return None

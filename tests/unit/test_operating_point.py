@@ -59,7 +59,12 @@ def test_recall_of_all_classes_and_of_each(matches: Matches) -> None:
     assert together is not None
     assert helmet is not None
     assert vest is not None
-    assert [together.recall(threshold) for threshold in (0.3, 0.5, 0.7, 0.8)] == [0.75, 0.5, 0.25, 0]
+    assert [together.recall(threshold) for threshold in (0.3, 0.5, 0.7, 0.8)] == [
+        0.75,
+        0.5,
+        0.25,
+        0,
+    ]
     assert [helmet.recall(threshold) for threshold in (0.3, 0.5, 0.8)] == [2 / 3, 1 / 3, 0]
     assert [vest.found(threshold) for threshold in (0.5, 0.6)] == [1, 0]
 
@@ -72,6 +77,7 @@ def test_threshold_for_recall_lets_the_last_box_through_and_nothing_below_it(
 
     half = curve.threshold_for_recall(0.5)
 
+    assert half is not None
     assert half == np.nextafter(0.6, 0)
     assert curve.recall(half) == 0.5
     assert curve.threshold_for_recall(0.26) == half
@@ -83,7 +89,7 @@ def test_threshold_for_recall_lets_the_last_box_through_and_nothing_below_it(
 def test_recall_of_another_curve_over_the_same_boxes_is_met_exactly() -> None:
     """7/49 and its like have no exact float; equal counts must still be equal recalls."""
     for boxes in range(1, 60):
-        curve = RecallCurve(np.linspace(1, 0.5, boxes), boxes)
+        curve = RecallCurve(np.linspace(1, 0.5, boxes, dtype=np.float64), boxes)
         for found in range(1, boxes + 1):
             threshold = curve.threshold_for_recall(found / boxes)
             assert threshold is not None
