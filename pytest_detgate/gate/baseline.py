@@ -68,7 +68,7 @@ def open_baseline(gated: GateInputs, others: OtherModels) -> Baseline:
     if path is None:
         raise NoBaselineError("there is no baseline to compare with")
     if not path.exists():
-        raise NoBaselineError(f"the baseline {path} does not exist")
+        raise NoBaselineError(f"the baseline {gated.project.relative(path)} does not exist")
     if is_report(path):
         return BaselineReport(gated, path)
     record = BaselineRecord(

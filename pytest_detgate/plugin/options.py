@@ -5,8 +5,6 @@ They stay text on `config.option`, because pytest-xdist has to carry them to its
 
 from __future__ import annotations
 
-import glob
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -198,8 +196,10 @@ def _predictions(texts: list[str], start: Path) -> dict[str, Path]:
 
 
 def _pattern(start: Path, text: str) -> str:
-    """A pattern relative to a folder, whatever characters the folder's own name has."""
-    return os.path.join(glob.escape(str(start)), text)  # noqa: PTH118
+    # Only a run that asks for a sweep pays for this import.
+    from pytest_detgate.gate.other_models import pattern_in
+
+    return pattern_in(start, text)
 
 
 def _refuse_together(given: dict[str, bool]) -> None:

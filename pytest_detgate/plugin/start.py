@@ -93,11 +93,12 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
     for name in options.predictions:
         if name not in known:
             raise ConfigError(f"--detgate-predictions: {unknown('split or probe', name, known)}")
-    if options.baseline is not None and not any(bound.rule.compares for bound in rules):
-        raise ConfigError(
-            f"--detgate-baseline: {options.config.name} has no rule that compares with a "
-            "baseline; add [rules.ap-regression] or [rules.fp-regression]"
-        )
+    if not any(bound.rule.compares for bound in rules):
+        unused = "no rule compares with it; add [rules.ap-regression] or [rules.fp-regression]"
+        if options.baseline is not None:
+            raise ConfigError(f"--detgate-baseline: {unused}")
+        if project.tables.model.baseline is not None:
+            raise project.configuration.place.table("model").error(unused, "baseline")
     if options.train and project.tables.train is None:
         place = project.configuration.place
         raise place.error("--detgate-train needs a table [train] with config and work-dir")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_detgate.gate.detections import ResultFiles
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.other_models import OtherModels
 from pytest_detgate.gate.project import Project
@@ -17,6 +15,7 @@ from pytest_detgate.gate.registry import rule_classes
 from pytest_detgate.gate.rule_page import HEADINGS, rule_page
 from tests.drawn import draw_pictures
 from tests.judged import judged
+from tests.others import other_models, write_model
 
 RULES = rule_classes()
 
@@ -45,26 +44,16 @@ def verdicts(
                 found = result_content(images, example.detections[name], example.classes)
                 files[name] = write_json(folder / f"{name}-found.json", found)
 
-    def write_model(name: str, found: Mapping[str, Any]) -> Path:
-        """Result files that stand for a checkpoint, in a folder of that name."""
-        for dataset, images in {**example.splits, **example.probes}.items():
-            content = result_content(images, found.get(dataset, {}), example.classes)
-            write_json(folder / name / dataset, content)
-        checkpoint = folder / f"{name}.pth"
-        checkpoint.write_text(name)
-        return checkpoint
+    shown_on = {**example.splits, **example.probes}
+    baseline = None
+    if example.baseline:
+        baseline = write_model(folder, "baseline", shown_on, example.baseline, example.classes)
+    for name, found in example.epochs.items():
+        write_model(folder, name, shown_on, found, example.classes)
 
     def others(project: Project) -> OtherModels:
-        def of(checkpoint: Path) -> ResultFiles:
-            names = [*example.splits, *example.probes]
-            results = {name: checkpoint.with_suffix("") / name for name in names}
-            return ResultFiles(results, project)
+        return other_models(project, baseline=baseline)
 
-        return OtherModels(of_baseline=of, of_epoch=of, baseline=baseline)
-
-    baseline = write_model("baseline", example.baseline) if example.baseline else None
-    for name, found in example.epochs.items():
-        write_model(name, found)
     return {result.verdict for result in judged(folder, config, files, others).values()}
 
 
