@@ -66,9 +66,7 @@ def compared(site: Comparison, options: str, gated: int, baseline: int) -> RuleR
         (1, 0, "min-reduction = 0.5", "failed"),
     ],
 )
-def test_limits(
-    site: Comparison, gated: int, baseline: int, options: str, verdict: str
-) -> None:
+def test_limits(site: Comparison, gated: int, baseline: int, options: str, verdict: str) -> None:
     result = compared(site, options, gated, baseline)
 
     assert result.verdict == verdict
@@ -196,7 +194,8 @@ def test_paired_draws_are_those_of_repeated_clips(tmp_path: Path) -> None:
         interval = interval_of(result, name)
         expected = np.quantile(values, [0.1, 0.9])
         assert (interval.low, interval.high) == pytest.approx(expected)
-    assert interval_of(result, "change").method == "paired bootstrap over 8 clips, 7 replicates, seed 2"
+    method = "paired bootstrap over 8 clips, 7 replicates, seed 2"
+    assert interval_of(result, "change").method == method
 
 
 def test_paired_interval_is_much_narrower_than_that_of_one_model(tmp_path: Path) -> None:
