@@ -243,21 +243,25 @@ def _message(
         best = max(beaten_by, key=lambda epoch: (epoch.ap, -epoch.boxes))
         return (
             f"ship {best.checkpoint}, not {gated.checkpoint}: {metric} {best.ap:.3f} against "
-            f"{gated.ap:.3f}, and {best.boxes} false boxes against {gated.boxes}"
+            f"{gated.ap:.3f}, and {_boxes(best.boxes)} against {gated.boxes}"
         )
     if timid:
         best = min(timid, key=lambda epoch: (epoch.boxes_at(recall) or 0, -epoch.ap))
         own = gated.boxes_at(recall)
         has = "cannot reach" if own is None else f"has {own} at"
         return (
-            f"ship {best.checkpoint}, not {gated.checkpoint}, whose {gated.boxes} false boxes come "
-            f"from low confidence: it {has} recall {recall:.3f}, where {best.checkpoint} has "
-            f"{best.boxes_at(recall)} ({metric} {best.ap:.3f} against {gated.ap:.3f})"
+            f"ship {best.checkpoint}, not {gated.checkpoint}, whose {_boxes(gated.boxes)} at the "
+            f"operating point come from low confidence: it {has} recall {recall:.3f}, where "
+            f"{best.checkpoint} has {best.boxes_at(recall)} ({metric} {best.ap:.3f} against {gated.ap:.3f})"
         )
     return (
         f"of {counted(total, 'checkpoint')} none is better than {gated.checkpoint} in {metric} "
         f"({gated.ap:.3f}) and in false boxes ({gated.boxes})"
     )
+
+
+def _boxes(count: int) -> str:
+    return counted(count, "false box", "false boxes")
 
 
 def _by_epoch(
