@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
-from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.findings import Interval, Measurement, Table
 from pytest_detgate.gate.baseline import Baseline, BaselineAp
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import IntervalRule, said
@@ -130,6 +130,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                 Measurement.shown("ap", value),
                 Measurement.shown("baseline", before.ap),
             ],
+            tables={"classes": _table(classes, before)},
         )
 
     def _changes_of_classes(
@@ -210,6 +211,17 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 12, 10, 30, 30)]}},
         baseline={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+    )
+
+
+def _table(classes: dict[str, float | None], before: BaselineAp) -> Table:
+    return Table(
+        columns=["class", "ap", "baseline", "change"],
+        rows=[
+            [name, ap, old, None if ap is None or old is None else ap - old]
+            for name, ap in classes.items()
+            for old in (before.classes[name],)
+        ],
     )
 
 

@@ -252,7 +252,8 @@ def _message(
         return (
             f"ship {best.checkpoint}, not {gated.checkpoint}, whose {_boxes(gated.boxes)} at the "
             f"operating point come from low confidence: it {has} recall {recall:.3f}, where "
-            f"{best.checkpoint} has {best.boxes_at(recall)} ({metric} {best.ap:.3f} against {gated.ap:.3f})"
+            f"{best.checkpoint} has {best.boxes_at(recall)} ({metric} {best.ap:.3f} against "
+            f"{gated.ap:.3f})"
         )
     return (
         f"of {counted(total, 'checkpoint')} none is better than {gated.checkpoint} in {metric} "

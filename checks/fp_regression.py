@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.baseline import SCORE_THRESHOLD, boxes_on_images
+from pytest_detgate.gate.baseline import SCORE_THRESHOLD
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import (
     OwnConfidence,
@@ -23,7 +23,7 @@ from pytest_detgate.gate.interval_rule import (
     bootstrapped,
     require_draws,
 )
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.places import counted, detection_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.regression import (
     FirstRun,
@@ -39,6 +39,7 @@ from pytest_detgate.gate.rule import (
     Target,
     require_names,
 )
+from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.resampling import Resampling, resampled_sums
 
 MaxGrowth = Annotated[
@@ -77,7 +78,11 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     The intervals are a paired bootstrap over clips, or over images where there are no clips: both
     models in the same draws. `bound = "upper"` holds the end that is worse. Of a report only the
-    recorded number is known, so the interval is that of the gated model alone.
+    recorded number is known, so the interval is that of the gated model alone. Draws of a probe
+    without any false box all have none: what that proves is a question for the upper bound of
+    `probe-fp`.
+
+    The frames shown are those with more false boxes than the baseline has, or, of a report, all.
 
     A comparison is refused where the gated file and the baseline are the same, or where their
     classes, the probe or the score threshold differ. Without a baseline, or where its file does
@@ -90,8 +95,8 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     ## How to mend
 
-    Look at the frames of `probe-fp` on the page. Where boxes are new, see what the training data
-    lost; where too few are gone, add more frames of the kind on which they remain.
+    Where boxes are new, see what the training data lost; where too few are gone, look at the
+    frames of `probe-fp` and add more of the kind on which boxes remain.
     """
 
     code: ClassVar[str] = "fp-regression"
@@ -145,8 +150,11 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         threshold = (
             inputs.project.score_threshold if self.score_threshold is None else self.score_threshold
         )
-        on_image = boxes_on_images(inputs, probe, threshold)
-        boxes = int(on_image.sum())
+        dataset, detections = inputs.dataset(probe), inputs.detections(probe)
+        false = false_boxes(dataset, detections, threshold)
+        image = detections.image[false]
+        on_image = np.bincount(image, minlength=len(dataset.images))
+        boxes = len(false)
         frames = counted(len(on_image), "frame")
         message = f"{counted(boxes, 'false box', 'false boxes')} on {frames}"
         over = Measurement.shown(SCORE_THRESHOLD, threshold)
@@ -157,6 +165,8 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             return outcome_of_first_run(error, self.first_run, message, shown)
         before = baseline.false_boxes(probe, threshold)
         drawn = _Drawn(on_image, before, baseline.false_on_images(probe, threshold))
+        more = drawn.more()[image]
+        shown_first = np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
         return Outcome(
             message=f"{message}, {said_of(baseline)} {before}: {boxes - before:+d}{share}",
@@ -167,6 +177,8 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
                 Measurement.shown("baseline", before),
                 over,
             ],
+            findings=detection_findings(dataset, detections, false[shown_first]),
+            findings_total=len(shown_first),
         )
 
     def _held(
@@ -249,6 +261,11 @@ class _Drawn:
     own: NDArray[np.int64]
     before: int
     other: NDArray[np.int64] | None
+
+    def more(self) -> NDArray[np.int64]:
+        """(images,) how many more there are on each image; where the baseline's are not known by
+        image, how many there are."""
+        return self.own if self.other is None else self.own - self.other
 
     def change(self, draws: Resampling) -> NDArray[np.float64]:
         """(B,) the difference of the sums in every draw."""

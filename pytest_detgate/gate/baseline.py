@@ -236,7 +236,7 @@ def _named(record: BaselineRecord) -> Iterator[None]:
 
 
 def boxes_on_images(inputs: Inputs, probe: str, threshold: float) -> NDArray[np.int64]:
-    """(images,) false boxes on each image of a probe with score > threshold."""
+    """(images,) false boxes with score > threshold on each image of a probe."""
     dataset, detections = inputs.dataset(probe), inputs.detections(probe)
     rows = false_boxes(dataset, detections, threshold)
     return np.bincount(detections.image[rows], minlength=len(dataset.images))

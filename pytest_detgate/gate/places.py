@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 from pytest_detgate.findings import Finding
 
 
@@ -36,6 +36,22 @@ def box_findings(
             image=None if image == UNLISTED else str(dataset.images.file_name[image]),
             box=(x, y, width, height) if drawable else None,
             label=None if category == UNLISTED else dataset.classes[category],
+        )
+
+
+def detection_findings(
+    dataset: Dataset, detections: DetectionTable, rows: Iterable[int]
+) -> Iterator[Finding]:
+    """One finding for each detection row, made when it is asked for."""
+    for row in map(int, rows):
+        label, score = detections.classes[detections.category[row]], float(detections.score[row])
+        yield Finding(
+            text=f"{label} {score:.2f}",
+            dataset=dataset.name,
+            image=str(dataset.images.file_name[detections.image[row]]),
+            box=tuple(detections.xywh[row].tolist()),
+            label=label,
+            score=score,
         )
 
 

@@ -25,7 +25,7 @@ def compared(project: GateProject, result_content: Any) -> GateProject:
     path = project.pytester.path
     (path / "detgate-report" / "report.json").rename(path / "approved.json")
     project.write("detgate.toml", f"{CONFIG}{COMPARE}")
-    val = {"roof_1.jpg": [], "roof_2.jpg": [], "roof_3.jpg": []}
+    val: dict[str, Any] = {"roof_1.jpg": [], "roof_2.jpg": [], "roof_3.jpg": []}
     youtube: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
     box = ("helmet_off", 0.7, 10, 10, 40, 40)
     project.write("found/val.json", result_content(val, {"roof_1.jpg": [box], "roof_2.jpg": [box]}))
@@ -82,6 +82,17 @@ def test_first_run_that_is_let_through_says_so(project: GateProject) -> None:
     assert project.report["baseline"] is None
     (rule,) = [rule for rule in project.report["rules"] if rule["id"] == "ap-regression"]
     assert "the baseline approved.json does not exist" in rule["message"]
+
+
+def test_sweep_of_what_is_trained_first_is_not_asked_for_yet(project: GateProject) -> None:
+    train = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
+    project.write("detgate.toml", f"{CONFIG}{train}")
+    sweep = "--detgate-sweep=work/epoch_*.pth"
+
+    result = project.gate("--detgate-train", sweep, "--collect-only", "-q", with_predictions=False)
+
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["detgate.toml::checkpoint-choice"])
 
 
 @pytest.mark.parametrize(

@@ -83,6 +83,11 @@ def test_class_that_falls_while_another_rises(site: Comparison) -> None:
     result = compared(site, "max-drop = 0.05", gated, before)
 
     assert measured(result)["change"] == pytest.approx(0)
+    (table,) = result.tables.values()
+    assert table.rows == [
+        ["helmet_off", *map(pytest.approx, (0.8, 0.9, -0.1))],
+        ["no_vest", *map(pytest.approx, (0.9, 0.8, 0.1))],
+    ]
     broken = [one.name for one in result.measurements if one.passed is False]
     assert (result.verdict, broken) == ("failed", ["change[helmet_off]"])
     allowed = "max-drop = 0.05\n[rules.ap-regression.classes]\nhelmet_off = 0.1"

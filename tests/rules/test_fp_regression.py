@@ -87,6 +87,20 @@ def test_message_has_both_counts(site: Comparison) -> None:
     assert from_nothing.message == "1 false box on 10 frames, baseline old.pth 0: +1"
 
 
+def test_findings_are_on_the_frames_that_grew(site: Comparison) -> None:
+    """Two more on the third frame, one more on the second, one less on the first."""
+    gated = site.model("gated", calm=false(1, 2, 3))
+    rule = "[rules.fp-regression]\nmax-growth = 9.0"
+
+    (paired,) = site.results(rule, gated, baseline=site.model("old", calm=false(2, 1, 1))).values()
+    report = site.report("[rules.probe-fp]\nmax-boxes = 9", site.folder / "old.pth")
+    (single,) = site.results(rule, gated, baseline=report).values()
+
+    frames = [finding.image for finding in paired.findings]
+    assert frames == ["calm_2.jpg"] * 3 + ["calm_1.jpg"] * 2
+    assert (paired.findings_total, single.findings_total) == (5, 6)
+
+
 def test_each_probe_has_its_item_and_may_have_its_limits(tmp_path: Path) -> None:
     site = Comparison(tmp_path, {"calm": FRAMES, "yard": FRAMES})
     gated = site.model("gated", calm=false(3), yard=false(3))
