@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import Dataset
     from pytest_detgate.gate.inputs import GateInputs
     from pytest_detgate.gate.other_models import OtherModels
-    from pytest_detgate.gate.rule import Inputs
     from pytest_detgate.scoring.bootstrap import Replicates
 
 # What the rules that count false boxes call the threshold they counted at.
@@ -111,8 +110,10 @@ class BaselineModel:
 
     def false_on_images(self, probe: str, threshold: float) -> NDArray[np.int64]:
         self._require_comparable(probe)
+        dataset, detections = self._gated.dataset(probe), self._other.detections(probe)
         with _named(self.record):
-            return boxes_on_images(self._other, probe, threshold)
+            rows = false_boxes(dataset, detections, threshold)
+        return np.bincount(detections.image[rows], minlength=len(dataset.images))
 
     def _require_comparable(self, name: str) -> None:
         _require_other_file(self._gated.source.digest(name), [self.record.sha256], self.record)
@@ -233,13 +234,6 @@ def _named(record: BaselineRecord) -> Iterator[None]:
         yield
     except DataError as error:
         raise DataError(f"the baseline {record.path}: {error}") from error
-
-
-def boxes_on_images(inputs: Inputs, probe: str, threshold: float) -> NDArray[np.int64]:
-    """(images,) false boxes with score > threshold on each image of a probe."""
-    dataset, detections = inputs.dataset(probe), inputs.detections(probe)
-    rows = false_boxes(dataset, detections, threshold)
-    return np.bincount(detections.image[rows], minlength=len(dataset.images))
 
 
 def names_sha256(dataset: Dataset) -> str:
