@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import tempfile
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
@@ -26,7 +25,7 @@ from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gate.baseline import Baseline, names_sha256, open_baseline
 from pytest_detgate.gate.detections import DetectionSource, NoDetections
-from pytest_detgate.gate.other_models import Epoch, OtherModels
+from pytest_detgate.gate.other_models import Epoch, OtherModels, measure_sweep
 from pytest_detgate.gate.project import Project
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
@@ -158,30 +157,7 @@ class GateInputs:
     def sweep(
         self, wanted: Sequence[str], checkpoints: str | None, measure: Callable[[Epoch], T]
     ) -> list[T]:
-        found = self._others.checkpoints(checkpoints)
-        self.detections(wanted[0])  # which says why the gated model cannot be had
-        gated = self.source.digest(wanted[0])
-        measured: dict[str | None, T] = {}
-        for path in found:
-            digest = self._others.sha256(path)
-            if digest not in measured:
-                measured[digest] = self._measure_epoch(path, wanted, measure, digest == gated)
-        if gated not in measured:
-            model = self.source.model_record()
-            name = "the gated result files" if model is None else model.checkpoint
-            measured[gated] = measure(Epoch(name, True, self))
-        return list(measured.values())
-
-    def _measure_epoch(
-        self, path: Path, wanted: Sequence[str], measure: Callable[[Epoch], T], gated: bool
-    ) -> T:
-        name = self.project.relative(path)
-        if gated:
-            return measure(Epoch(name, True, self))
-        measured = measure(Epoch(name, False, self.beside(self._others.of_epoch(path), wanted)))
-        # A model refers to itself; the next one should not have to share its memory.
-        gc.collect()
-        return measured
+        return measure_sweep(self, self._others, wanted, checkpoints, measure)
 
     def beside(self, source: DetectionSource, wanted: Sequence[str] = ()) -> GateInputs:
         """The same inputs with another model in place of the gated one. What is read of the data

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import glob
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_detgate.detector.digests import file_digest
 from pytest_detgate.detector.store import STORE_FILE, Store
@@ -17,6 +18,8 @@ from pytest_detgate.gate.detections import DetectionSource, file_sha256
 
 if TYPE_CHECKING:
     from pytest_detgate.gate.inputs import GateInputs
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +76,39 @@ class Epoch:
         """How many epochs it was trained for, where that is known; ask for detections first."""
         record = self.inputs.source.model_record()
         return None if record is None else record.epoch
+
+
+def measure_sweep(
+    gated: GateInputs,
+    others: OtherModels,
+    wanted: Sequence[str],
+    pattern: str | None,
+    measure: Callable[[Epoch], T],
+) -> list[T]:
+    """What `measure` says of every checkpoint of a sweep and of the gated one; see
+    `Inputs.sweep`."""
+    found = others.checkpoints(pattern)
+    gated.detections(wanted[0])  # which says why the gated model cannot be had
+    own = gated.source.digest(wanted[0])
+    measured: dict[str | None, T] = {}
+    for path in found:
+        digest = others.sha256(path)
+        if digest in measured:
+            continue
+        name = gated.project.relative(path)
+        if digest == own:
+            measured[digest] = measure(Epoch(name, True, gated))
+        else:
+            beside = gated.beside(others.of_epoch(path), wanted)
+            measured[digest] = measure(Epoch(name, False, beside))
+            # The next model must not share its memory with one that refers to itself.
+            del beside
+            gc.collect()
+    if own not in measured:
+        model = gated.source.model_record()
+        name = "the gated result files" if model is None else model.checkpoint
+        measured[own] = measure(Epoch(name, True, gated))
+    return list(measured.values())
 
 
 def pattern_in(folder: Path, pattern: str) -> str:
