@@ -40,13 +40,14 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
     probes at the operating point. `beaten_by` counts the checkpoints with a higher AP, by more
     than `noise`, and fewer false boxes.
 
-    Few false boxes may also come from a model that is sure of nothing. So false boxes are compared
-    at equal recall, too: the highest recall at the operating point (IoU 0.5, all classes together)
-    of any checkpoint whose AP is not below that of the gated one. `boxes_at_equal_recall` are the
-    false boxes of a checkpoint at the highest score threshold at which it reaches that recall.
-    `timid` counts the checkpoints with a higher AP, by more than `noise`, and more false boxes at
-    the operating point, but fewer at equal recall, or which alone reach it. Both counts must
-    be 0. The table has all figures of each checkpoint.
+    Few false boxes may also come from a model that is sure of nothing, so they are compared at
+    equal recall, too. `timid` counts the checkpoints with a higher AP, by more than `noise`, and
+    more false boxes at the operating point, whose recall there (IoU 0.5, all classes together)
+    the gated one reaches only with still more false boxes, or not at all. Both counts must be 0.
+
+    The table has all figures of each checkpoint. `boxes_at_equal_recall` in it are its false boxes
+    at the highest score threshold at which it reaches one common recall: the highest that any
+    checkpoint whose AP is not below that of the gated one has at the operating point.
 
     ## Why it matters
 
@@ -100,11 +101,11 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
         recall = max(epoch.recall for epoch in sweep if epoch.ap >= gated.ap)
         better = [epoch for epoch in others if epoch.ap > gated.ap + self.noise]
         beaten_by = [epoch for epoch in better if epoch.boxes < gated.boxes]
-        timid = [epoch for epoch in better if _shows_timid(gated, epoch, recall)]
+        timid = [epoch for epoch in better if _shows_timid(gated, epoch)]
         names = _short_names(sweep)
         at_equal = gated.boxes_at(recall)
         return Outcome(
-            message=_message(gated, beaten_by, timid, recall, len(sweep), self.metric),
+            message=_message(gated, beaten_by, timid, len(sweep), self.metric),
             measurements=[
                 Measurement.at_most("beaten_by", len(beaten_by), 0),
                 Measurement.at_most("timid", len(timid), 0),
@@ -224,18 +225,17 @@ class _Figures:
         return None if threshold is None else self.over(threshold)
 
 
-def _shows_timid(gated: _Figures, other: _Figures, recall: float) -> bool:
-    """Whether the gated checkpoint's few false boxes are many at the recall of a better one."""
-    own, others = gated.boxes_at(recall), other.boxes_at(recall)
-    fewer = gated.boxes < other.boxes
-    return fewer and others is not None and (own is None or own > others)
+def _shows_timid(gated: _Figures, other: _Figures) -> bool:
+    """Whether the gated checkpoint has few false boxes only as long as it finds little: to find
+    as much as the other it needs more of them, or cannot do it at all."""
+    own = gated.boxes_at(other.recall)
+    return gated.boxes < other.boxes and (own is None or own > other.boxes)
 
 
 def _message(
     gated: _Figures,
     beaten_by: Sequence[_Figures],
     timid: Sequence[_Figures],
-    recall: float,
     total: int,
     metric: str,
 ) -> str:
@@ -246,14 +246,13 @@ def _message(
             f"{gated.ap:.3f}, and {_boxes(best.boxes)} against {gated.boxes}"
         )
     if timid:
-        best = min(timid, key=lambda epoch: (epoch.boxes_at(recall) or 0, -epoch.ap))
-        own = gated.boxes_at(recall)
+        best = max(timid, key=lambda epoch: (epoch.ap, -epoch.boxes))
+        own = gated.boxes_at(best.recall)
         has = "cannot reach" if own is None else f"has {own} at"
         return (
             f"ship {best.checkpoint}, not {gated.checkpoint}, whose {_boxes(gated.boxes)} at the "
-            f"operating point come from low confidence: it {has} recall {recall:.3f}, where "
-            f"{best.checkpoint} has {best.boxes_at(recall)} ({metric} {best.ap:.3f} against "
-            f"{gated.ap:.3f})"
+            f"operating point come from low confidence: it {has} recall {best.recall:.3f}, where "
+            f"{best.checkpoint} has {best.boxes} ({metric} {best.ap:.3f} against {gated.ap:.3f})"
         )
     return (
         f"of {counted(total, 'checkpoint')} none is better than {gated.checkpoint} in {metric} "

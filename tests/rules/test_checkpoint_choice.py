@@ -54,7 +54,8 @@ def gate(site: Comparison, gated: Path, rule: str = RULE, sweep: str | None = No
 
 
 def test_few_boxes_because_it_is_sure_of_nothing(site: Comparison) -> None:
-    """The gated epoch has no false box, the last one has one. At recall 0.8 it has five."""
+    """The gated epoch has no false box and recall 0.2, the last one has one and recall 0.8. To
+    find as much the gated one needs five."""
     gated = epoch(site, "early", [0.35, 0.35, *[0.1] * 6], calm=[0.25] * 3, yard=[0.25] * 2)
     epoch(site, "epoch_9", [*[0.9] * 8, 0.2, 0.2], calm=[0.5])
 
@@ -69,7 +70,7 @@ def test_few_boxes_because_it_is_sure_of_nothing(site: Comparison) -> None:
     assert (values["boxes[epoch_9]"], values["boxes_at_equal_recall[epoch_9]"]) == (1, 0)
     assert result.message == (
         "ship epoch_9.pth, not the gated result files, whose 0 false boxes at the operating point "
-        "come from low confidence: it has 5 at recall 0.800, where epoch_9.pth has 0 "
+        "come from low confidence: it has 5 at recall 0.800, where epoch_9.pth has 1 "
         "(AP 1.000 against 0.802)"
     )
 
@@ -82,7 +83,7 @@ def test_recall_that_the_gated_epoch_never_reaches(site: Comparison) -> None:
 
     assert measured(result)["timid"] == 1
     assert "boxes_at_equal_recall" not in measured(result)
-    assert "it cannot reach recall 1.000, where epoch_9.pth has 0" in result.message
+    assert "it cannot reach recall 1.000, where epoch_9.pth has 1" in result.message
     assert result.tables["sweep"].rows[-1][-2:] == [None, None]
 
 
@@ -101,6 +102,7 @@ def test_epoch_that_fires_at_everything_does_not_hide_the_trap(site: Comparison)
 
     assert measured(result)["ap[epoch_1]"] == pytest.approx(0.1)  # precision 10 / 100
     assert measured(result)["timid"] == 1
+    assert measured(result)["boxes_at_equal_recall"] == 5
     assert result.message.startswith("ship epoch_9.pth")
 
 
@@ -134,6 +136,16 @@ def test_fewer_boxes_at_equal_recall_is_a_choice(site: Comparison) -> None:
         "of 2 checkpoints none is better than the gated result files in AP (0.802) and in false "
         "boxes (0)"
     )
+
+
+def test_as_many_boxes_at_equal_recall_are_not_timid(site: Comparison) -> None:
+    """Recall 0.2 and no false box; for the other's recall of 0.8 it needs two, as the other does,
+    and a third one more would be too many."""
+    epoch(site, "epoch_9", [*[0.9] * 8, 0.2, 0.2], calm=[0.5] * 2)
+    for false, timid in ((2, 0), (3, 1)):
+        gated = epoch(site, "early", [0.35, 0.35, *[0.1] * 6], yard=[0.25] * false)
+
+        assert measured(gate(site, gated))["timid"] == timid
 
 
 def test_table_has_every_figure_in_the_order_of_the_epochs(site: Comparison) -> None:
