@@ -14,13 +14,14 @@ from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement, Table
 from pytest_detgate.gate.baseline import Baseline, BaselineAp
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import IntervalRule, said
+from pytest_detgate.gate.interval_rule import IntervalRule
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.regression import (
     FirstRun,
     compared_interval,
     outcome_of_first_run,
     said_of,
+    said_of_change,
 )
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -116,7 +117,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         undefined = sorted(name for name, ap in classes.items() if ap is None)
         return Outcome(
             message=f"{message}, {said_of(baseline)} {before.ap:.3f}: {change:+.3f}"
-            f"{said(interval)}{_left_out(undefined)}",
+            f"{said_of_change(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
+            f"{_left_out(undefined)}",
             measurements=[
                 Measurement.at_least(
                     "change",

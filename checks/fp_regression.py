@@ -30,6 +30,7 @@ from pytest_detgate.gate.regression import (
     compared_interval,
     outcome_of_first_run,
     said_of,
+    said_of_change,
 )
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -168,12 +169,15 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         more = drawn.more()[image]
         shown_first = np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
+        intervals = self._intervals(inputs, probe, drawn)
+        change, *held = self._held(boxes, before, self.limits(probe), intervals)
+        paired = drawn.other is not None
         return Outcome(
-            message=f"{message}, {said_of(baseline)} {before}: {boxes - before:+d}{share}",
+            message=f"{message}, {said_of(baseline)} {before}: {boxes - before:+d}{share}"
+            f"{said_of_change(change.interval, '+.4g', paired=paired)}",
             measurements=[
-                *self._held(
-                    boxes, before, self.limits(probe), self._intervals(inputs, probe, drawn)
-                ),
+                change,
+                *held,
                 Measurement.shown("baseline", before),
                 over,
             ],

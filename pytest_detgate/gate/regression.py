@@ -50,6 +50,16 @@ def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | 
     return msgspec.structs.replace(interval, method=method)
 
 
+def said_of_change(interval: Interval | None, form: str, *, paired: bool) -> str:
+    """The bounds of a change as the end of a sentence, in a number format: `; 95 % bounds -0.062
+    and +0.001`."""
+    if interval is None:
+        return ""
+    low, high = format(interval.low, form), format(interval.high, form)
+    alone = "" if paired else ", not paired: the baseline is a recorded number"
+    return f"; {100 * interval.confidence:g} % bounds {low} and {high}{alone}"
+
+
 def said_of(baseline: Baseline) -> str:
     """How a message names the baseline."""
     return f"baseline {baseline.record.path}"

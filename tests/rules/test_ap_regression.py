@@ -251,6 +251,8 @@ def test_paired_interval_is_much_narrower_than_that_of_one_model(tmp_path: Path)
     assert narrow.high - narrow.low < (wide.high - wide.low) / 2
     assert narrow.method == "paired bootstrap over 40 images, 400 replicates, seed 0"
     assert "of the gated model alone: the baseline is a recorded number" in wide.method
+    assert single.message.endswith(", not paired: the baseline is a recorded number")
+    assert "not paired" not in paired.message
 
 
 def test_lower_bound_is_held_if_asked(tmp_path: Path) -> None:

@@ -83,8 +83,10 @@ def test_message_has_both_counts(site: Comparison) -> None:
     grown = compared(site, "max-growth = 1.0", 5, 4)
     from_nothing = compared(site, "max-growth = 1.0", 1, 0)
 
-    assert grown.message == "5 false boxes on 10 frames, baseline old.pth 4: +1 (+25%)"
-    assert from_nothing.message == "1 false box on 10 frames, baseline old.pth 0: +1"
+    # The change is that of one frame of ten, drawn Binomial(10, 0.1) times: 5 % at 0, 95 % at 3.
+    bounds = "; 95 % bounds +0 and +3"
+    assert grown.message == f"5 false boxes on 10 frames, baseline old.pth 4: +1 (+25%){bounds}"
+    assert from_nothing.message == f"1 false box on 10 frames, baseline old.pth 0: +1{bounds}"
 
 
 def test_findings_are_on_the_frames_that_grew(site: Comparison) -> None:
@@ -224,6 +226,8 @@ def test_paired_interval_is_much_narrower_than_that_of_one_model(tmp_path: Path)
     narrow, wide = interval_of(paired, "change"), interval_of(single, "change")
     assert narrow.high - narrow.low < (wide.high - wide.low) / 2
     assert "of the gated model alone" in wide.method
+    assert single.message.endswith(", not paired: the baseline is a recorded number")
+    assert "not paired" not in paired.message
 
 
 def test_upper_bound_is_held_if_asked(tmp_path: Path) -> None:
