@@ -14,6 +14,7 @@ from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.gate.baseline import SCORE_THRESHOLD
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import TooLittle, require_support
 from pytest_detgate.gate.places import counted, detection_findings
@@ -236,6 +237,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 if count or name in class_budget
             ),
             Measurement.shown("images_total", frames),
+            Measurement.shown(SCORE_THRESHOLD, threshold),
         ]
         if evidence.clip is not None:
             clips = len(np.unique(evidence.clip[on_image > 0]))

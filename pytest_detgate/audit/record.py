@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -55,13 +56,17 @@ class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One probe: frames checked by hand, with nothing to detect but its allowed boxes."""
+    """One probe: frames checked by hand, with nothing to detect but its allowed boxes.
+
+    `names_sha256` is a digest of the file names, by which another run tells the same probe.
+    """
 
     images_dir: str
     images: int
     boxes: int
     annotations: str | None = None
     sha256: str | None = None
+    names_sha256: str | None = None
     notes: list[str] = []
 
 
@@ -91,6 +96,14 @@ class PredictionsRecord(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     sha256: str
     detections: int
+
+
+class BaselineRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gated model was compared with: a checkpoint, or the report of an earlier run."""
+
+    path: str
+    sha256: str
+    kind: Literal["checkpoint", "report"]
 
 
 class ClassScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -177,6 +190,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     predictions: dict[str, PredictionsRecord] = {}
     scores: dict[str, ScoreRecord] = {}
     score_threshold: float | None = None
+    baseline: BaselineRecord | None = None
 
 
 class _Head(msgspec.Struct):

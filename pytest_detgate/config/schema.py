@@ -63,6 +63,16 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     """The detector that is gated, and how."""
 
     checkpoint: Annotated[str, Meta(description="--detgate-ckpt wins.")] | None = None
+    baseline: (
+        Annotated[
+            str,
+            Meta(
+                description="Checkpoint, or report.json of an earlier run, to compare with; "
+                "--detgate-baseline wins."
+            ),
+        ]
+        | None
+    ) = None
     config: (
         Annotated[
             str, Meta(description="Omitted: the configuration stored in the checkpoint is used.")

@@ -66,6 +66,10 @@ class KeptDetector:
         self._detector: Detector | None = None
         self._file_lock: BaseFileLock | None = None
 
+    def sha256(self) -> str:
+        """The digest of the checkpoint; nothing is loaded for it."""
+        return self._checkpoint_digest()
+
     def info(self) -> ModelInfo:
         """Describe the model: from what is kept, else by loading it."""
         if self._info is None:

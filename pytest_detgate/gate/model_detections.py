@@ -100,6 +100,9 @@ class ModelDetections:
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         return self._info().classes
 
+    def digest(self, name: str) -> str | None:
+        return self._loaded().sha256()
+
     def model_record(self) -> ModelRecord | None:
         if not (self._found or self._devices):
             return None

@@ -7,9 +7,9 @@ pytest and reports are not its business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
     from pytest_detgate.detector.latency import Latency
+    from pytest_detgate.gate.baseline import Baseline
     from pytest_detgate.gate.detections import TwoInferences
+    from pytest_detgate.gate.other_models import Epoch
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.bootstrap import Replicates
     from pytest_detgate.scoring.confusion import Confusion
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.resampling import Resampling
     from pytest_detgate.scoring.score_card import Area, ScoreCard
 
+T = TypeVar("T")
 Family = Literal["data", "model"]
 
 
@@ -137,12 +140,27 @@ class Inputs(Protocol):
         """The time of the detector on `images` images, spread evenly over a split and again from
         the first where it has fewer, after `warm_up` of them."""
 
+    def baseline(self) -> Baseline:
+        """What the gated model is compared with; `NoBaselineError` where there is none."""
+
+    def sweep(
+        self, wanted: Sequence[str], checkpoints: str | None, measure: Callable[[Epoch], T]
+    ) -> list[T]:
+        """What `measure` says of each checkpoint of a sweep and of the gated one, each file once.
+
+        They are loaded one after another, so `measure` must keep no part of an epoch. `wanted`
+        are the splits and probes whose detections it asks for, at least one; `checkpoints` is a
+        pattern for paths that is used where the command line names no sweep.
+        """
+
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Base class of all rules. A subclass in a module that is searched is a rule."""
 
     code: ClassVar[str]
     family: ClassVar[Family] = "data"
+    compares: ClassVar[bool] = False
+    """Whether it asks for the baseline."""
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 

@@ -140,6 +140,7 @@ class Reporter:
             predictions=predictions,
             scores=scores,
             score_threshold=project.score_threshold,
+            baseline=next((facts.baseline for facts in self._facts if facts.baseline), None),
         )
 
     def _result(self, node_id: str) -> RuleResult:

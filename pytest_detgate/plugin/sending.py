@@ -32,6 +32,7 @@ def attach_result(
         model=inputs.source.model_record(),
         predictions=inputs.source.predictions_records(),
         scores=inputs.score_records(),
+        baseline=inputs.baseline_record(),
     )
     encoded = encode(facts)
     is_new = encoded != gate.sent
