@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from msgspec import Meta, Struct
+from numpy.typing import NDArray
 
-from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gate.baseline import SCORE_THRESHOLD
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.interval_rule import TooLittle, require_support
+from pytest_detgate.gate.places import counted, detection_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -20,18 +25,46 @@ from pytest_detgate.gate.rule import (
     Outcome,
     ProbeRule,
     Target,
+    clip_key,
     require_names,
 )
 from pytest_detgate.scoring.false_boxes import false_boxes
+from pytest_detgate.scoring.probe_evidence import ProbeEvidence, boxes_by_threshold, scaled
 
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
 MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
-MaxOnImage = Annotated[Count, Meta(description="Largest number of false boxes on one frame.")]
+MaxImageShare = Annotated[Share, Meta(description="Largest share of frames with a false box.")]
+MaxOnImage = Annotated[
+    Count, Meta(description="Largest number of false boxes on one frame; has no bound.")
+]
+MaxMean = Annotated[
+    float, Meta(ge=0, description="Largest number of false boxes divided by the frames.")
+]
 ByClass = Annotated[dict[str, Count], Meta(description="Largest number of false boxes by class.")]
 Threshold = Annotated[Share, Meta(description="Operating point; omitted: that of [model].")]
 Bound = Annotated[
-    Literal["point"], Meta(description="What is held against the budget: the count itself.")
+    Literal["point", "upper"],
+    Meta(description="What is held against the budget: the value, or its upper bound."),
 ]
+Unit = Annotated[
+    Literal["image", "clip"],
+    Meta(description="What stands for itself: each frame, or each clip with all its frames."),
+]
+BoundConfidence = Annotated[
+    Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")
+]
+MinImages = Annotated[Count, Meta(description="Least number of frames that proves anything.")]
+
+# From this many frames or clips on, the message no longer dwells on how few they are.
+MANY = 100
+LIMITS = (
+    "max_boxes",
+    "max_images",
+    "max_image_share",
+    "max_boxes_per_image",
+    "max_mean_boxes_per_image",
+    "classes",
+)
 
 
 class ProbeBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -39,10 +72,15 @@ class ProbeBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
 
     max_boxes: MaxBoxes | None = None
     max_images: MaxImages | None = None
+    max_image_share: MaxImageShare | None = None
     max_boxes_per_image: MaxOnImage | None = None
+    max_mean_boxes_per_image: MaxMean | None = None
     classes: ByClass | None = None
     score_threshold: Threshold | None = None
     bound: Bound | None = None
+    confidence: BoundConfidence | None = None
+    unit: Unit | None = None
+    min_images: MinImages | None = None
 
 
 class ProbeFp(ProbeRule, frozen=True, kw_only=True):
@@ -52,27 +90,47 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     `boxes` counts the detections with score > threshold on the frames of a probe that are not
     matched one to one (same class, IoU ≥ 0.5) to an allowed box; `images` the frames with at
-    least one of them; `boxes_per_image` the most on one frame; `boxes[CLASS]` those of a class.
+    least one of them, `image_share` their share; `boxes_per_image` the most on one frame,
+    `mean_boxes_per_image` those of an average frame; `boxes[CLASS]` those of a class.
+
+    With `bound = "upper"` the one-sided upper bound at `confidence` is held against each limit:
+    the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of
+    frames. Luck on a few frames then does not pass. The report shows both bounds in any case.
+    Frames of one clip are not independent: `unit = "clip"` takes each clip with a false box for
+    one event that weighs its boxes or frames (Fay and Feuer 1997), which needs `frame-pattern`.
+    The bound then allows for a clip that fires on all its frames; a frame whose clip cannot be
+    told is a clip of its own. A probe of fewer than `min-images` frames proves nothing: it is
+    not evaluated, or warns where `too-little` says so.
 
     ## Why it matters
 
     Every such box is a false alarm on a worker who did nothing wrong. AP does not count them:
-    any number of false boxes may score below the last true one for free.
+    any number of false boxes may score below the last true one for free. And a clean result on a
+    handful of frames proves little: none of 6 is what a detector that fails on every third frame
+    shows about once in eleven times.
 
     ## How to mend
 
     Look at the frames on the page. Where the model fires on what training never showed it as
-    harmless, add such frames to training and keep them there (`filter_empty_gt=False`).
+    harmless, add such frames to training and keep them there (`filter_empty_gt=False`). Where
+    only the upper bound of a share or a mean is over its limit, the probe needs more frames, from
+    other clips.
     """
 
     code: ClassVar[str] = "probe-fp"
 
     max_boxes: MaxBoxes | None = None
     max_images: MaxImages | None = None
+    max_image_share: MaxImageShare | None = None
     max_boxes_per_image: MaxOnImage | None = None
+    max_mean_boxes_per_image: MaxMean | None = None
     classes: ByClass | None = None
     score_threshold: Threshold | None = None
     bound: Bound = "point"
+    confidence: BoundConfidence | None = None
+    unit: Unit = "image"
+    min_images: MinImages | None = None
+    too_little: TooLittle = "fail"
     probes: (
         Annotated[dict[str, ProbeBudget], Meta(description="Budgets of single probes.")] | None
     ) = None
@@ -86,17 +144,17 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             require_names("class", own.classes or (), project.known_classes, table=table)
         for probe in project.probes:
             budget = self.budget(probe)
-            limits = (
-                budget.max_boxes,
-                budget.max_images,
-                budget.max_boxes_per_image,
-                budget.classes,
-            )
-            if all(limit is None for limit in limits):
+            if all(getattr(budget, limit) is None for limit in LIMITS):
+                keys = [limit.replace("_", "-") for limit in LIMITS]
                 raise OptionError(
-                    f"probe {probe!r} has no budget, so it could never fail; give max-boxes, "
-                    f"max-images, max-boxes-per-image or classes, here or in a table "
+                    f"probe {probe!r} has no budget, so it could never fail; give "
+                    f"{', '.join(keys[:-1])} or {keys[-1]}, here or in a table "
                     f"[rules.probe-fp.probes.{probe}]"
+                )
+            if budget.unit == "clip" and project.frame_pattern is None:
+                raise OptionError(
+                    'unit = "clip" cannot tell clips: give [dataset] frame-pattern',
+                    *self._place(probe, "unit"),
                 )
 
     def budget(self, probe: str) -> ProbeBudget:
@@ -108,10 +166,23 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         }
         return ProbeBudget(**merged)
 
+    def _place(self, probe: str, option: str) -> tuple[str, list[str]]:
+        """The key of an option of a probe, and the table that it stands in."""
+        own = (self.probes or {}).get(probe)
+        given = own is not None and getattr(own, option) is not None
+        return option.replace("_", "-"), ["probes", probe] if given else []
+
+    def _confidence(self, project: Project, budget: ProbeBudget) -> float:
+        if budget.confidence is None:
+            return project.tables.scoring.confidence
+        return budget.confidence
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
         budget = self.budget(probe)
         dataset = inputs.dataset(probe)
+        frames = len(dataset.images)
+        require_support(probe, {"images": (frames, budget.min_images)})
         detections = inputs.detections(probe)
         for name in budget.classes or ():
             if name not in detections.classes:
@@ -121,66 +192,159 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             if budget.score_threshold is None
             else budget.score_threshold
         )
-        false = false_boxes(dataset, detections, threshold)
-        image = detections.image[false]
-        on_image = np.bincount(image, minlength=len(dataset.images))
-        of_class = np.bincount(detections.category[false], minlength=len(detections.classes))
+        # A box is matched before those that score less, so the false boxes over a threshold are
+        # the first of those over any lower one.
+        floor = min(threshold, detections.score_floor)
+        any_score = false_boxes(dataset, detections, floor)
+        false = any_score[detections.score[any_score] > threshold]
+        image, category = detections.image[false], detections.category[false]
+        on_image = np.bincount(image, minlength=frames)
+        evidence = self._evidence(probe, budget, inputs, frames)
+        of_boxes, of_images = evidence.of_boxes(on_image), evidence.of_frames(on_image)
         images = int(np.count_nonzero(on_image))
-        class_budget = budget.classes or {}
-        return Outcome(
-            message=_message(len(false), images, len(dataset.images), budget),
-            measurements=[
-                Measurement.at_most("boxes", len(false), budget.max_boxes),
-                Measurement.at_most("images", images, budget.max_images),
-                Measurement.at_most(
-                    "boxes_per_image", int(on_image.max()), budget.max_boxes_per_image
-                ),
-                *(
-                    Measurement.at_most(f"boxes[{name}]", int(count), class_budget.get(name))
-                    for name, count in zip(detections.classes, of_class, strict=True)
-                    if count or name in class_budget
-                ),
-                Measurement.shown("images_total", len(dataset.images)),
-                Measurement.shown(SCORE_THRESHOLD, threshold),
-                *(
-                    [Measurement.shown("max_score", float(detections.score[false[0]]))]
-                    if len(false)
-                    else []
-                ),
-            ],
-            findings=(
-                Finding(
-                    text=f"{label} {detections.score[row]:.2f}",
-                    dataset=probe,
-                    image=str(dataset.images.file_name[detections.image[row]]),
-                    box=tuple(detections.xywh[row].tolist()),
-                    label=label,
-                    score=float(detections.score[row]),
-                )
-                for row in false
-                for label in (detections.classes[detections.category[row]],)
+        bound, class_budget = budget.bound or "point", budget.classes or {}
+        of_class = np.bincount(category, minlength=len(detections.classes)).tolist()
+        hold = Measurement.at_most
+        measurements = [
+            hold("boxes", len(false), budget.max_boxes, bound=bound, interval=of_boxes),
+            hold("images", images, budget.max_images, bound=bound, interval=of_images),
+            hold(
+                "image_share",
+                images / frames,
+                budget.max_image_share,
+                bound=bound,
+                interval=scaled(of_images, 1 / frames),
             ),
+            hold("boxes_per_image", int(on_image.max()), budget.max_boxes_per_image),
+            hold(
+                "mean_boxes_per_image",
+                len(false) / frames,
+                budget.max_mean_boxes_per_image,
+                bound=bound,
+                interval=scaled(of_boxes, 1 / frames),
+            ),
+            *(
+                hold(
+                    f"boxes[{name}]",
+                    count,
+                    class_budget.get(name),
+                    bound=bound,
+                    interval=evidence.of_boxes(
+                        np.bincount(image[category == at], minlength=frames)
+                    ),
+                )
+                for at, (name, count) in enumerate(zip(detections.classes, of_class, strict=True))
+                if count or name in class_budget
+            ),
+            Measurement.shown("images_total", frames),
+            Measurement.shown(SCORE_THRESHOLD, threshold),
+        ]
+        if evidence.clip is not None:
+            clips = len(np.unique(evidence.clip[on_image > 0]))
+            measurements.append(Measurement.shown("clips", clips))
+            measurements.append(Measurement.shown("clips_total", evidence.clips))
+        if len(false):
+            measurements.append(Measurement.shown("max_score", float(detections.score[false[0]])))
+        return Outcome(
+            message="; ".join(
+                [
+                    _counts(len(false), images, frames, budget),
+                    _proof(of_images, evidence),
+                    *_out_of_reach(budget, evidence.confidence),
+                ]
+            ),
+            measurements=measurements,
+            findings=detection_findings(dataset, detections, false),
             findings_total=len(false),
+            tables={
+                "false boxes by threshold": boxes_by_threshold(
+                    detections.score[any_score],
+                    detections.image[any_score],
+                    detections.score_floor,
+                    threshold,
+                )
+            },
         )
 
+    def _evidence(
+        self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int
+    ) -> ProbeEvidence:
+        clip: NDArray[np.int64] | None = None
+        if budget.unit == "clip":
+            clips = inputs.clips(probe, clip_key(inputs.project, None)).clip.tolist()
+            # A frame's own row number cannot be the name of a clip, which is text.
+            names = [row if name is None else name for row, name in enumerate(clips)]
+            number = {name: at for at, name in enumerate(dict.fromkeys(names))}
+            clip = np.array([number[name] for name in names], dtype=np.int64)
+        confidence = self._confidence(inputs.project, budget)
+        return ProbeEvidence(frames=frames, confidence=confidence, clip=clip)
+
     passing: ClassVar[Example] = Example(
-        config="[rules.probe-fp]\nmax-boxes = 0",
+        config="""
+            [rules.probe-fp]
+            max-boxes = 3
+            bound = "upper"
+            """,
         probes={"compliant": {"a_1.jpg": [], "a_2.jpg": []}},
         detections={"compliant": {"a_1.jpg": [("helmet_off", 0.2, 10, 10, 30, 30)]}},
     )
     failing: ClassVar[Example] = Example(
-        config="[rules.probe-fp]\nmax-boxes = 0",
+        config="""
+            [rules.probe-fp]
+            max-boxes = 3
+            bound = "upper"
+            """,
         probes={"compliant": {"a_1.jpg": [], "a_2.jpg": []}},
         detections={"compliant": {"a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]}},
     )
 
 
-def _message(boxes: int, images: int, total: int, budget: ProbeBudget) -> str:
-    counted = "1 false box" if boxes == 1 else f"{boxes} false boxes"
+def _counts(boxes: int, images: int, frames: int, budget: ProbeBudget) -> str:
+    found = f"{counted(boxes, 'false box', 'false boxes')} on {images} of {frames} frames"
     limits = [
         (budget.max_boxes, "budget {}"),
         (budget.max_images, "at most {} frames"),
+        (budget.max_image_share, "at most {:.4g} of the frames"),
         (budget.max_boxes_per_image, "at most {} on a frame"),
+        (budget.max_mean_boxes_per_image, "at most {:.4g} a frame"),
     ]
     allowed = [text.format(limit) for limit, text in limits if limit is not None]
-    return ", ".join([f"{counted} on {images} of {total} frames", *allowed])
+    held = " by upper bound" if budget.bound == "upper" and allowed else ""
+    return ", ".join([found, *allowed]) + held
+
+
+def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:
+    """Say where a number of boxes is under the upper bound of no false box at all."""
+    least = -math.log(1 - confidence)
+    budgets = [budget.max_boxes, *(budget.classes or {}).values()]
+    if budget.bound == "upper" and any(most is not None and most < least for most in budgets):
+        return [f"the upper bound of no box at all is {least:.3g}, so a lower budget never passes"]
+    return []
+
+
+def _proof(of_images: Interval, evidence: ProbeEvidence) -> str:
+    """What follows for frames like these, rounded so that it stays true."""
+    low, high = (end / evidence.frames * 100 for end in (of_images.low, of_images.high))
+    confidence = f"({_percent(evidence.confidence)} confidence)"
+    units = evidence.clips or evidence.frames
+    seen = counted(units, "clip" if evidence.clips else "frame")
+    if high < 100:
+        share = f"fewer than {_rounded(high, math.ceil)} %"
+    elif low > 0:
+        share = f"more than {_rounded(low, math.floor)} %"
+    else:
+        return f"from {seen} nothing follows for other such frames {confidence}"
+    said = f"{share} of such frames have one {confidence}"
+    return said if units >= MANY else f"from {seen} it only follows that {said}"
+
+
+def _rounded(percentage: float, whole: Callable[[float], int]) -> str:
+    """Two digits that count of a percentage, or of what it lacks to a hundred, rounded by `whole`
+    (`math.floor` or `math.ceil`)."""
+    telling = min(percentage, 100 - percentage)
+    decimals = max(0, 1 - math.floor(math.log10(telling))) if telling > 0 else 0
+    return f"{whole(percentage * 10**decimals) / 10**decimals:.15g}"
+
+
+def _percent(share: float) -> str:
+    return f"{round(share * 100, 8):g} %"

@@ -13,7 +13,7 @@ import msgspec
 
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Finding, Measurement, Table, Verdict
+from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 
 FORMAT = 1
 FINDINGS_CAP = 200
@@ -107,16 +107,47 @@ class BaselineRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClassScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """AP of one class; None where COCO defines no value. `boxes` is its ground truth."""
+    """AP of one class; None where COCO defines no value. `boxes` is its ground truth, `intervals`
+    the bounds of those figures that have some."""
 
     AP: float | None
     AP50: float | None
     AP75: float | None
     boxes: int
+    intervals: dict[str, Interval] = {}
+
+
+class ConfusionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was detected in place of what, for scores over a threshold.
+
+    `matrix` has a row for the ground truth of each class and a last one for detections that stand
+    for no box, a column for the detections of each class and a last one for boxes that were not
+    found. `in_crowds` are further detections of each class, which crowd regions explain,
+    `unknown` those of classes that the split does not know.
+    """
+
+    score_threshold: float
+    classes: list[str]
+    matrix: list[list[int]]
+    in_crowds: list[int] = []
+    unknown: int = 0
+
+
+class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The errors of one kind, and the AP at IoU 0.5 that they cost; None where that is not
+    defined."""
+
+    dap: float | None
+    count: int
 
 
 class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """COCO figures of one split; None where COCO defines no value (pycocotools says −1)."""
+    """COCO figures of one split; None where COCO defines no value (pycocotools says −1).
+
+    `intervals` are the bounds of those figures that have some, by the name of the figure.
+    `confusion` is at the operating point, `errors` are by kind: both are missing from reports of
+    earlier releases, and where they could not be computed.
+    """
 
     protocol: str
     engine: str
@@ -133,6 +164,9 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     AR_medium: float | None
     AR_large: float | None
     classes: dict[str, ClassScoreRecord]
+    intervals: dict[str, Interval] = {}
+    confusion: ConfusionRecord | None = None
+    errors: dict[str, ErrorRecord] = {}
 
 
 class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):

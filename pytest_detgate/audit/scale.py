@@ -9,23 +9,25 @@ from pytest_detgate.findings import Measurement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scale:
-    """Positions on a scale, in percent of its width: two spans `(start, width)` and the limit."""
+    """Positions on a scale, in percent of its width: spans `(start, width)`, and the limit."""
 
     value: tuple[float, float]
     forbidden: tuple[float, float]
     limit: float
+    interval: tuple[float, float] | None = None
 
 
 def scale_of(measurement: Measurement) -> Scale | None:
     """Lay out one judged measurement; None where there is nothing to compare.
 
     The scale starts at zero, or below it where a number is negative, so that lengths compare.
-    A floor between 0 and 1 (AP, recall, a share) is drawn on the whole range from 0 to 1.
+    A floor between 0 and 1 (AP, recall, a share) is drawn on the whole range from 0 to 1. An
+    interval of which no end is held against the limit is cut where the scale ends.
     """
-    value, limit = measurement.value, measurement.limit
+    value, limit, held = measurement.value, measurement.limit, measurement.held
     if limit is None:
         return None
-    low, high = min(0.0, value, limit), max(0.0, value, limit)
+    low, high = min(0.0, value, limit, held), max(0.0, value, limit, held)
     if measurement.relation == ">=" and low == 0 and high <= 1:
         high = 1.0
     else:
@@ -36,6 +38,18 @@ def scale_of(measurement: Measurement) -> Scale | None:
     def place(number: float) -> float:
         return round((number - low) / (high - low) * 100, 2)
 
+    def line() -> tuple[float, float] | None:
+        if measurement.interval is None:
+            return None
+        ends = measurement.interval.low, measurement.interval.high
+        start, end = (min(max(place(number), 0.0), 100.0) for number in ends)
+        return start, round(end - start, 2)
+
     zero, at, mark = place(0), place(value), place(limit)
     forbidden = (mark, round(100 - mark, 2)) if measurement.relation == "<=" else (0.0, mark)
-    return Scale(value=(min(zero, at), round(abs(at - zero), 2)), forbidden=forbidden, limit=mark)
+    return Scale(
+        value=(min(zero, at), round(abs(at - zero), 2)),
+        forbidden=forbidden,
+        limit=mark,
+        interval=line(),
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import datetime, timezone
 
-from pytest_detgate.findings import Measurement
+from pytest_detgate.findings import Interval, Measurement
 
 DECIMALS = 4
 NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
@@ -46,14 +46,55 @@ def value_and_limit(value: float | int, limit: float | int) -> tuple[str, str]:
     return repr(value), repr(limit)
 
 
+def held_and_limit(measurement: Measurement) -> tuple[str, str]:
+    """Say the number that was held against the limit, and the limit: `("9.15", "8")`.
+
+    A bound takes three digits that count, or as many more as it takes to show the side of the
+    limit that it is on.
+    """
+    assert measurement.limit is not None
+    held, limit = measurement.held, measurement.limit
+    if measurement.bound == "point":
+        return value_and_limit(held, limit)
+    exact = (number(limit, at) for at in range(DECIMALS, 18) if round(limit, at) == limit)
+    said = next(exact, repr(limit))
+    for decimals in range(_decimals(held), 18):
+        rounded = round(held, decimals)
+        if (rounded < limit, rounded > limit) == (held < limit, held > limit):
+            return number(float(rounded), max(decimals, 1)), said
+    return repr(held), repr(limit)
+
+
+def value_words(measurement: Measurement) -> str:
+    """Say what was measured and, where a bound of it is held against the limit, that the next
+    number is the bound: `4, upper bound`."""
+    value = number(measurement.value)
+    return value if measurement.bound == "point" else f"{value}, {measurement.bound} bound"
+
+
 def limit_words(measurement: Measurement, limit: str) -> str:
     """Say a limit with its relation: `at most 21`."""
     return f"{_RELATION_WORDS[measurement.relation or '<=']} {limit}"
 
 
+def ends_words(interval: Interval) -> str:
+    """Say an interval with the confidence of its ends: `[1.37, 9.15], 95 %`."""
+    return f"[{_bound(interval.low)}, {_bound(interval.high)}], {percent(interval.confidence)}"
+
+
+def method_words(interval: Interval) -> str:
+    """Say how an interval was computed and what its ends are."""
+    return f"{interval.method}; each end is a one-sided bound at {percent(interval.confidence)}"
+
+
+def percent(value: float) -> str:
+    """Say a share as a percentage: `95 %`."""
+    return f"{number(round(value * 100, 10))} %"
+
+
 def margin(measurement: Measurement) -> str:
-    """Say how far a value is from its limit, and on which side."""
-    value, limit = measurement.value, measurement.limit
+    """Say how far what was held against the limit is from it, and on which side."""
+    value, limit = measurement.held, measurement.limit
     if limit is None:
         return ""
     if value == limit:
@@ -65,9 +106,20 @@ def margin(measurement: Measurement) -> str:
     return f"{said} {'over' if value > limit else 'short'}"
 
 
+def _bound(value: float) -> str:
+    """Say an end of an interval with three digits that count, and no fewer than its whole ones."""
+    decimals = _decimals(value)
+    return number(round(float(value), decimals), max(decimals, 1))
+
+
+def _decimals(value: float) -> int:
+    """The decimals that give a number three digits that count."""
+    return max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+
+
 def _three_digits(gap: float) -> str:
     """Say a distance with three digits that count: `0.0000179`, `1,235`."""
-    decimals = max(0, 2 - math.floor(math.log10(gap)))
+    decimals = _decimals(gap)
     return f"{gap:.3g}" if decimals > 12 else number(round(gap, decimals), max(decimals, 1))
 
 

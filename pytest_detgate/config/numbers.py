@@ -8,7 +8,7 @@ from msgspec import Meta
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
-Confidence = Annotated[float, Meta(ge=0.5, lt=1)]
+Confidence = Annotated[float, Meta(gt=0.5, lt=1)]
 HashDistance = Annotated[
     int, Meta(ge=0, le=16, description="Bits of 64 in which the hashes of copies may differ.")
 ]

@@ -127,4 +127,4 @@ def _bounds(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.ge is not None and kind.le is not None:
         return f" between {kind.ge:g} and {kind.le:g}"
     bounds = (("≥", kind.ge), (">", kind.gt), ("≤", kind.le), ("<", kind.lt))
-    return "".join(f" {sign} {bound:g}" for sign, bound in bounds if bound is not None)
+    return " and".join(f" {sign} {bound:g}" for sign, bound in bounds if bound is not None)

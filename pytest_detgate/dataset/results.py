@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 import numpy as np
@@ -12,16 +13,12 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.coco import CocoCategory, read_bytes
 from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of
-from pytest_detgate.dataset.json_text import Number, decode_json, number
+from pytest_detgate.dataset.json_text import decode_json
+from pytest_detgate.dataset.result_rows import Result, read_result_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
 
-
-class _Result(msgspec.Struct, gc=False):
-    image_id: Id
-    category_id: Id
-    bbox: tuple[Number, Number, Number, Number]
-    score: Number
+Rows = TypeVar("Rows")
 
 
 class _ResultImage(msgspec.Struct, gc=False):
@@ -29,10 +26,10 @@ class _ResultImage(msgspec.Struct, gc=False):
     file_name: str
 
 
-class _NamedResults(msgspec.Struct):
+class _NamedResults(msgspec.Struct, Generic[Rows]):
     """A result file wrapped in a COCO dictionary: it says what its ids mean."""
 
-    annotations: list[_Result]
+    annotations: Rows
     images: list[_ResultImage] | None = None
     categories: list[CocoCategory] | None = None
 
@@ -45,21 +42,44 @@ def read_results(path: Path, dataset: Dataset) -> DetectionTable:
     score that does not fit raises `DataError` and is named.
     """
     content = read_bytes(path)
-    if content.lstrip()[:1] == b"[":
-        file = _NamedResults(annotations=decode_json(content, list[_Result], path))
-    else:
-        file = decode_json(content, _NamedResults, path)
-    rows = file.annotations
-    image = _image_rows(path, id_column([row.image_id for row in rows]), file.images, dataset)
-    category_id = id_column([row.category_id for row in rows])
-    classes, category = _classes(path, category_id, file.categories, dataset)
-    xywh = np.array([[number(side) for side in row.bbox] for row in rows]).reshape(-1, 4)
-    score = np.array([number(row.score) for row in rows], dtype=np.float64)
-    _refuse_first(
-        path, ~np.isfinite(xywh).all(axis=1), lambda at: f"bbox {xywh[at].tolist()} is not finite"
-    )
+    try:
+        file = _file(content, msgspec.Raw, path)
+        rows = read_result_rows(file.annotations, path)
+    except DataError:
+        # Decoding it in one go takes longer, and names the first mistake of the whole file.
+        _file(content, list[Result], path)
+        raise
+    image = _image_rows(path, rows.image_id, file.images, dataset)
+    classes, category = _classes(path, rows.category_id, file.categories, dataset)
+    xywh, score = rows.xywh, rows.score
+    wrong = np.logical_or.reduce(~np.isfinite(xywh), axis=1)
+    _refuse_first(path, wrong, lambda at: f"bbox {xywh[at].tolist()} is not finite")
     _refuse_first(path, ~np.isfinite(score), lambda at: f"score {score[at]} is not finite")
-    return DetectionTable(classes=classes, image=image, category=category, xywh=xywh, score=score)
+    return DetectionTable(
+        classes=classes,
+        image=image,
+        category=category,
+        xywh=xywh,
+        score=score,
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+
+
+def read_result_classes(path: Path) -> tuple[str, ...]:
+    """The class names that a result file carries; `DataError` where it carries none."""
+    categories = _file(read_bytes(path), msgspec.Raw, path).categories
+    if categories is None:
+        raise DataError(
+            f"{path}: carries no class names, only ids; add a `categories` list with names"
+        )
+    return tuple(category.name for category in categories)
+
+
+def _file(content: bytes, kind: type[Rows], path: Path) -> _NamedResults[Rows]:
+    """The file, be it a plain list or a dictionary, with its detections as a `kind`."""
+    if content.lstrip()[:1] == b"[":
+        return _NamedResults(annotations=decode_json(content, kind, path))
+    return decode_json(content, _NamedResults[kind], path)  # type: ignore[valid-type]
 
 
 def _image_rows(

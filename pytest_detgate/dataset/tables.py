@@ -86,7 +86,8 @@ class DetectionTable(_Frozen):
 
     `image` (n,) int64 row numbers into the images of its split or probe, `category` (n,) int64
     indices into `classes`, `xywh` (n, 4) float64 in pixels, `score` (n,) float64.
-    `score_floor` is the score below which its maker kept nothing, where that is known.
+    `score_floor` is the score below which its maker kept nothing, where that is known, and
+    `sha256` that of the result file that they were read from, if they were.
     """
 
     classes: tuple[str, ...]
@@ -95,6 +96,7 @@ class DetectionTable(_Frozen):
     xywh: NDArray[np.float64]
     score: NDArray[np.float64]
     score_floor: float = 0.0
+    sha256: str | None = None
 
     def __len__(self) -> int:
         return len(self.image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -44,10 +45,17 @@ class MMDetector:
         self.model: Any = model.to(device).eval()
         self._transforms = transforms
         self._batch_size = batch_size
+        self.model_seconds = 0.0
+        """Time spent in the model so far: from tensors in memory to boxes in memory."""
 
-    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """Yield each image's detections as soon as they are known, in any order."""
-        n_workers = worker_count(len(images), self._batch_size, device_type(self.device))
+    def detect(self, images: Sequence[Path], *, n_workers: int | None = None) -> Iterator[Detected]:
+        """Yield each image's detections as soon as they are known, in any order.
+
+        `n_workers` processes prepare images ahead of the model. With none, and batches of one,
+        an image is read no sooner than it is asked for, in the given order.
+        """
+        if n_workers is None:
+            n_workers = worker_count(len(images), self._batch_size, device_type(self.device))
         prepared = prepared_images(
             images, self._transforms, batch_size=self._batch_size, n_workers=n_workers
         )
@@ -74,6 +82,7 @@ class MMDetector:
         n_fill = self._batch_size - len(group)
         inputs += inputs[-1:] * n_fill
         samples += [samples[-1].clone() for _ in range(n_fill)]
+        started = time.perf_counter()
         try:
             answers = self._predict(inputs, samples)
         except DetectorError:
@@ -82,6 +91,7 @@ class MMDetector:
             raise DetectorError(
                 f"the model fails on {group[0].image}: {type(error).__name__}: {error}"
             ) from error
+        self.model_seconds += time.perf_counter() - started
         return [
             Detected(prepared.image, prepared.sha256, _checked(table, prepared.image))
             for prepared, table in zip(group, answers, strict=False)

@@ -15,9 +15,11 @@ from pytest_detgate.detector.checkpoint import require_checkpoint
 from pytest_detgate.detector.detection_run import DetectionRun, Wanted
 from pytest_detgate.detector.devices import accepts, check_device, exclusive
 from pytest_detgate.detector.digests import file_digest, file_digests, signature
+from pytest_detgate.detector.latency import Latency, measure_latency
 from pytest_detgate.detector.model_facts import keep_info, kept_info
 from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.detector.protocol import (
+    Detected,
     Detector,
     ImageDetections,
     ModelInfo,
@@ -93,6 +95,32 @@ class KeptDetector:
                 # Whoever loads the model first also infers first; the others need not load it.
                 held.enter_context(self._alone(Wanted()))
             return self._detect(images)
+
+    def infer(self, images: Sequence[Path]) -> dict[Path, Detected]:
+        """Infer on every image now: no answer is taken from the store, and none is put there."""
+        detector = self.detector()
+        with (
+            exclusive(detector.device),
+            self._progress.task("detecting", len(images), "images") as advance,
+        ):
+            answers = {}
+            for answer in detector.detect(images):
+                answers[answer.image] = answer
+                advance(1)
+            return answers
+
+    def latency(self, images: Sequence[Path], warm_up: int) -> Latency:
+        """Time the model on each image after `warm_up` of them, in a process of its own."""
+        timed = measure_latency(
+            self._source,
+            images,
+            warm_up,
+            sha256=self._checkpoint_digest(),
+            device=self._device,
+            progress=self._progress,
+        )
+        self._info = self._info or timed.model
+        return timed
 
     def _detect(self, images: Sequence[Path]) -> DetectionRun:
         digests = file_digests(images, self._store, self._progress)

@@ -7,18 +7,16 @@ prints goes to the standard error.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
-
-import msgspec
+from typing import Any
 
 from pytest_detgate.detector.config_sources import load_config, project_files
 from pytest_detgate.detector.devices import exclusive, resolve_device
+from pytest_detgate.detector.job import Channel
 from pytest_detgate.detector.model_config import custom_imports
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.detector.training_process import Message, Outcome
@@ -27,21 +25,9 @@ from pytest_detgate.errors import DetectorError
 _EVERY_SECONDS = 0.2
 
 
-class _Report:
-    """Sends messages to the parent; if that is gone, training ends with a broken pipe."""
-
-    def __init__(self, channel: IO[bytes]) -> None:
-        self._channel = channel
-
-    def send(self, message: Message) -> None:
-        self._channel.write(msgspec.json.encode(message) + b"\n")
-        self._channel.flush()
-
-
 def main(arguments: list[str]) -> int:
     """Train; returns the exit code."""
-    report = _Report(os.fdopen(os.dup(1), "wb"))
-    os.dup2(2, 1)
+    report = Channel()
     config, work_dir, seed, device = arguments
     try:
         outcome = _train(Path(config), Path(work_dir), int(seed), device, report)
@@ -58,7 +44,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _train(config_path: Path, work_dir: Path, seed: int, device: str, report: _Report) -> Outcome:
+def _train(config_path: Path, work_dir: Path, seed: int, device: str, report: Channel) -> Outcome:
     require_mmdetection()
     from mmengine.hooks import Hook
     from mmengine.registry import RUNNERS

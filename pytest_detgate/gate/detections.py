@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
 
 if TYPE_CHECKING:
+    from pytest_detgate.detector.latency import Latency
     from pytest_detgate.gate.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class TwoInferences:
+    """What one model said twice of the images at `rows` of a split, running on `device`."""
+
+    rows: NDArray[np.int64]
+    first: DetectionTable
+    second: DetectionTable
+    device: str
 
 
 class DetectionSource(Protocol):
@@ -23,6 +38,15 @@ class DetectionSource(Protocol):
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         """Detections of every image; a `DetgateError` says why they cannot be had."""
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        """The names of the detector's classes; a `DetgateError` says why they cannot be had."""
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        """Infer twice on some of the images, whatever is known of them already."""
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        """Time the model on some of the images, after `warm_up` others."""
 
     def digest(self, name: str) -> str | None:
         """The SHA-256 of the file that the detections of a split or probe come from."""
@@ -52,10 +76,21 @@ class ResultFiles:
         table = read_results(path, dataset)
         self._records[dataset.name] = PredictionsRecord(
             path=self._project.relative(path),
-            sha256=file_sha256(path),
+            sha256=table.sha256 or "",
             detections=len(table),
         )
         return table
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        from pytest_detgate.dataset.results import read_result_classes
+
+        return read_result_classes(self._file(dataset.name))
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        _refuse_files()
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        _refuse_files()
 
     def digest(self, name: str) -> str | None:
         record = self._records.get(name)
@@ -96,6 +131,18 @@ class NoDetections:
             f"[model] checkpoint) or a result file (--detgate-predictions {dataset.name}=FILE)"
         )
 
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        raise DataError(
+            "there is no detector: name a checkpoint (--detgate-ckpt, or [model] checkpoint) or a "
+            f"result file (--detgate-predictions {dataset.name}=FILE)"
+        )
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        _refuse()
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        _refuse()
+
     def digest(self, name: str) -> str | None:
         return None
 
@@ -104,3 +151,17 @@ class NoDetections:
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return {}
+
+
+def _refuse() -> NoReturn:
+    raise DataError(
+        "this needs a model that can be run: name a checkpoint (--detgate-ckpt, or [model] "
+        "checkpoint)"
+    )
+
+
+def _refuse_files() -> NoReturn:
+    raise DataError(
+        "this needs a model that can be run, and result files only say what one has found: gate "
+        "a checkpoint (--detgate-ckpt, or [model] checkpoint) without --detgate-predictions"
+    )

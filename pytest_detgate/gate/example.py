@@ -27,6 +27,9 @@ class Example:
 
     `added` maps a split to further entries of the lists in its file, `gone` names pictures that
     are not there, and `needs` a module of an extra that the rule cannot be evaluated without.
+
+    A model that is run again says what `again` holds; `times_ms` are the times it takes, and
+    `detector_classes` its own names of the classes, where they are not those of the files.
     """
 
     config: str
@@ -42,3 +45,6 @@ class Example:
     added: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
     gone: Sequence[str] = ()
     needs: str | None = None
+    again: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
+    times_ms: Sequence[float] = ()
+    detector_classes: Sequence[str] = ()

@@ -7,11 +7,13 @@ import tempfile
 from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import TYPE_CHECKING, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import (
     BaselineRecord,
-    ClassScoreRecord,
     DatasetRecord,
     ProbeRecord,
     ScoreRecord,
@@ -24,17 +26,23 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.store import STORE_FILE, Store
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gate.baseline import Baseline, names_sha256, open_baseline
-from pytest_detgate.gate.detections import DetectionSource, NoDetections
+from pytest_detgate.gate.detections import DetectionSource, NoDetections, TwoInferences
 from pytest_detgate.gate.other_models import Epoch, OtherModels, measure_sweep
 from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.score_record import score_record
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.scoring.bootstrap import Replicates, bootstrap
 from pytest_detgate.scoring.coco_evaluation import evaluate, refuse_undefined
 from pytest_detgate.scoring.columns import columns_of
+from pytest_detgate.scoring.confusion import Confusion, confusion
+from pytest_detgate.scoring.error_kinds import Errors, errors_of
 from pytest_detgate.scoring.matching import Candidates, Matches, candidates_of, match
 from pytest_detgate.scoring.resampling import Resampling, Units, clip_units, image_units
-from pytest_detgate.scoring.score_card import PROTOCOL, Area, ScoreCard
+from pytest_detgate.scoring.score_card import Area, ScoreCard
+
+if TYPE_CHECKING:
+    from pytest_detgate.detector.latency import Latency
 
 T = TypeVar("T")
 
@@ -119,6 +127,26 @@ class GateInputs:
 
         return self._once(("detections", name), make)
 
+    def repeated(self, split: str, images: int) -> TwoInferences:
+        def make() -> TwoInferences:
+            dataset = self.dataset(split)
+            return self.source.repeated(dataset, spread(len(dataset.images), images))
+
+        return self._once(("two inferences", split, images), make)
+
+    def latency(self, split: str, images: int, warm_up: int) -> Latency:
+        def make() -> Latency:
+            dataset = self.dataset(split)
+            rows = np.resize(spread(len(dataset.images), images), images)
+            return self.source.latency(dataset, rows, warm_up)
+
+        return self._once(("latency", split, images, warm_up), make)
+
+    def detector_classes(self, name: str) -> tuple[str, ...]:
+        return self._once(
+            ("detector classes", name), lambda: self.source.classes(self.dataset(name))
+        )
+
     def scores(self, split: str) -> ScoreCard:
         return self._once(
             ("scores", split),
@@ -137,6 +165,17 @@ class GateInputs:
             ("matches", split, area),
             lambda: match(self._once(("candidates", split), candidates), area),
         )
+
+    def errors(self, split: str) -> Errors:
+        return self._once(("errors", split), lambda: errors_of(self.matches(split)))
+
+    def confusion(self, split: str) -> Confusion:
+        def make() -> Confusion:
+            dataset, detections = self.dataset(split), self.detections(split)
+            refuse_undefined(dataset, detections)
+            return confusion(dataset, detections, self.project.score_threshold)
+
+        return self._once(("confusion", split), make)
 
     def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
         return Resampling(
@@ -198,7 +237,7 @@ class GateInputs:
         """The figures computed so far, for the report."""
         cards = {name: self._made.get(("scores", name)) for name in self.project.splits}
         return {
-            name: self._once(("score record", name), partial(_score_record, card))
+            name: self._once(("score record", name), partial(score_record, self, name, card))
             for name, card in cards.items()
             if isinstance(card, ScoreCard)
         }
@@ -250,6 +289,12 @@ class GateInputs:
         )
 
 
+def spread(total: int, wanted: int) -> NDArray[np.int64]:
+    """Rows of up to `wanted` of `total` images, spread evenly over them."""
+    count = min(wanted, total)
+    return np.arange(count, dtype=np.int64) * total // count
+
+
 class _InputsBeside(GateInputs):
     """The inputs of a gate with another model in place of the gated one."""
 
@@ -278,26 +323,3 @@ class _InputsBeside(GateInputs):
 
 def _nothing(checkpoint: Path) -> DetectionSource:
     return NoDetections()
-
-
-def _score_record(card: ScoreCard) -> ScoreRecord:
-    return ScoreRecord(
-        protocol=PROTOCOL,
-        engine=card.engine,
-        AP=card.average_precision(),
-        AP50=card.average_precision(0.5),
-        AP75=card.average_precision(0.75),
-        AP_small=card.average_precision(area="small"),
-        AP_medium=card.average_precision(area="medium"),
-        AP_large=card.average_precision(area="large"),
-        AR1=card.average_recall(1),
-        AR10=card.average_recall(10),
-        AR100=card.average_recall(100),
-        AR_small=card.average_recall(area="small"),
-        AR_medium=card.average_recall(area="medium"),
-        AR_large=card.average_recall(area="large"),
-        classes={
-            name: ClassScoreRecord(AP=score.AP, AP50=score.AP50, AP75=score.AP75, boxes=score.boxes)
-            for name, score in card.classes.items()
-        },
-    )

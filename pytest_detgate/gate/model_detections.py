@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import (
+    Detected,
     ImageDetections,
     ModelInfo,
     ModelSource,
     UnreadableImage,
 )
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.gate.detections import TwoInferences
 from pytest_detgate.progress import Progress
 
 if TYPE_CHECKING:
+    from pytest_detgate.detector.latency import Latency
     from pytest_detgate.gate.project import Project
 
 
@@ -70,24 +74,37 @@ class ModelDetections:
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         self.prepare([dataset])
-        info = self._info()
-        found = self._of(dataset)
-        counts = [len(image.score) for image in found]
-        xyxy = np.concatenate([image.xyxy for image in found]).astype(np.float64)
-        return DetectionTable(
-            classes=info.classes,
-            image=np.repeat(np.arange(len(found), dtype=np.int64), counts),
-            category=np.concatenate([image.label for image in found]).astype(np.int64),
-            xywh=np.column_stack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]),
-            score=np.concatenate([image.score for image in found]).astype(np.float64),
-            score_floor=info.score_floor,
-        )
+        rows = np.arange(len(dataset.images), dtype=np.int64)
+        return self._table(dataset, rows, self._found)
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        detector = self._loaded()
+        paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
+        first, second = detector.infer(paths), detector.infer(paths)
+        for path in paths:
+            if first[path].sha256 != second[path].sha256:
+                raise DetectorError(f"{path}: changed between the two inferences")
+        device = detector.detector().device
+        self._devices.add(device)
+
+        def table(answers: Mapping[Path, Detected]) -> DetectionTable:
+            return self._table(dataset, rows, {path: one.result for path, one in answers.items()})
+
+        return TwoInferences(rows, table(first), table(second), device)
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        timed = self._loaded().latency([dataset.image_path(row) for row in rows], warm_up)
+        self._devices.add(timed.device)
+        return timed
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        return self._info().classes
 
     def digest(self, name: str) -> str | None:
         return self._loaded().sha256()
 
     def model_record(self) -> ModelRecord | None:
-        if not self._found:
+        if not (self._found or self._devices):
             return None
         info = self._info()
         config = None if self._config is None else self._project.relative(self._config)
@@ -106,21 +123,24 @@ class ModelDetections:
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return {}
 
-    def _of(self, dataset: Dataset) -> list[ImageDetections]:
-        found = []
-        unreadable = []
-        for row in range(len(dataset.images)):
-            answer = self._found[dataset.image_path(row)]
-            if isinstance(answer, UnreadableImage):
-                unreadable.append(f"{dataset.images.file_name[row]}: {answer.reason}")
-            else:
-                found.append(answer)
-        if unreadable:
-            raise DetectorError(
-                f"{len(unreadable)} of {len(dataset.images)} images of {dataset.name} cannot be "
-                f"read, first {unreadable[0]}"
-            )
-        return found
+    def _table(
+        self,
+        dataset: Dataset,
+        rows: NDArray[np.int64],
+        answers: Mapping[Path, ImageDetections | UnreadableImage],
+    ) -> DetectionTable:
+        info = self._info()
+        found = _readable(dataset, rows, answers)
+        counts = [len(image.score) for image in found]
+        xyxy = np.concatenate([image.xyxy for image in found]).astype(np.float64)
+        return DetectionTable(
+            classes=info.classes,
+            image=np.repeat(rows, counts),
+            category=np.concatenate([image.label for image in found]).astype(np.int64),
+            xywh=np.column_stack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]),
+            score=np.concatenate([image.score for image in found]).astype(np.float64),
+            score_floor=info.score_floor,
+        )
 
     def _loaded(self) -> KeptDetector:
         if self._detector is None:
@@ -138,3 +158,24 @@ class ModelDetections:
 
     def _checkpoint_path(self) -> Path:
         return self._checkpoint() if callable(self._checkpoint) else self._checkpoint
+
+
+def _readable(
+    dataset: Dataset,
+    rows: NDArray[np.int64],
+    answers: Mapping[Path, ImageDetections | UnreadableImage],
+) -> list[ImageDetections]:
+    found = []
+    unreadable = []
+    for row in rows:
+        answer = answers[dataset.image_path(row)]
+        if isinstance(answer, UnreadableImage):
+            unreadable.append(f"{dataset.images.file_name[row]}: {answer.reason}")
+        else:
+            found.append(answer)
+    if unreadable:
+        raise DetectorError(
+            f"{len(unreadable)} of {len(rows)} images of {dataset.name} cannot be read, first "
+            f"{unreadable[0]}"
+        )
+    return found

@@ -42,16 +42,17 @@ def box_findings(
 def detection_findings(
     dataset: Dataset, detections: DetectionTable, rows: Iterable[int]
 ) -> Iterator[Finding]:
-    """One finding for each detection row, made when it is asked for."""
+    """One finding for each detection row, made when it is asked for: `helmet_off 0.87`."""
     for row in map(int, rows):
-        label, score = detections.classes[detections.category[row]], float(detections.score[row])
+        label = detections.classes[detections.category[row]]
+        x, y, width, height = detections.xywh[row].tolist()
         yield Finding(
-            text=f"{label} {score:.2f}",
+            text=f"{label} {detections.score[row]:.2f}",
             dataset=dataset.name,
             image=str(dataset.images.file_name[detections.image[row]]),
-            box=tuple(detections.xywh[row].tolist()),
+            box=(x, y, width, height),
             label=label,
-            score=score,
+            score=float(detections.score[row]),
         )
 
 

@@ -16,6 +16,7 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from pytest_detgate.dataset.slices import Slices
     from pytest_detgate.dataset.tables import Dataset
     from pytest_detgate.gate.kept_tables import KeptTables
 
@@ -32,6 +33,7 @@ class Project:
         self.kept: KeptTables | None = None
         """Where the tables of earlier runs are kept, if anywhere."""
         self._classes: dict[str, tuple[str, ...]] = {}
+        self._slices: dict[tuple[str, str], Slices] = {}
         self._check_frame_pattern()
         self._check_formats()
 
@@ -127,6 +129,17 @@ class Project:
         path = self.configuration.locate(table.annotations)
         kept = None if self.kept is None else self.kept.classes(path)
         return read_class_names(path) if kept is None else kept
+
+    def slices(self, split: str, expression: str) -> Slices:
+        """The images of a split sliced by an expression over their fields; `DataError` where that
+        cannot be told."""
+        from pytest_detgate.dataset.slices import fields_in, slices_of
+
+        key = (split, expression)
+        if key not in self._slices:
+            dataset = self.read(split, fields_in(expression, self.frame_pattern))
+            self._slices[key] = slices_of(dataset, expression, self.frame_pattern)
+        return self._slices[key]
 
     def relative(self, path: Path) -> str:
         """A path as the report shows it: relative to the root directory."""

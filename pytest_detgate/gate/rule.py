@@ -25,10 +25,14 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.clips import Clips
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
+    from pytest_detgate.detector.latency import Latency
     from pytest_detgate.gate.baseline import Baseline
+    from pytest_detgate.gate.detections import TwoInferences
     from pytest_detgate.gate.other_models import Epoch
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.bootstrap import Replicates
+    from pytest_detgate.scoring.confusion import Confusion
+    from pytest_detgate.scoring.error_kinds import Errors
     from pytest_detgate.scoring.matching import Matches
     from pytest_detgate.scoring.resampling import Resampling
     from pytest_detgate.scoring.score_card import Area, ScoreCard
@@ -106,11 +110,20 @@ class Inputs(Protocol):
     def detections(self, name: str) -> DetectionTable:
         """What the detector, or the result file in its place, found on a split or probe."""
 
+    def detector_classes(self, name: str) -> tuple[str, ...]:
+        """The classes of the detector, or of the result file of a split or probe."""
+
     def scores(self, split: str) -> ScoreCard:
         """COCO figures of a split."""
 
     def matches(self, split: str, area: Area = "all") -> Matches:
         """Which detections of a split match which ground truth, at every IoU threshold."""
+
+    def errors(self, split: str) -> Errors:
+        """The errors of a split by kind, and the AP that each kind costs."""
+
+    def confusion(self, split: str) -> Confusion:
+        """What is detected in place of what on a split, at the operating point."""
 
     def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
         """The draws of a bootstrap over the clips of a split, or over its images where it has no
@@ -118,6 +131,14 @@ class Inputs(Protocol):
 
     def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
         """COCO figures of a split in every draw of such a bootstrap."""
+
+    def repeated(self, split: str, images: int) -> TwoInferences:
+        """What the detector says twice of up to `images` images, spread evenly over a split;
+        neither answer is one that was kept."""
+
+    def latency(self, split: str, images: int, warm_up: int) -> Latency:
+        """The time of the detector on `images` images, spread evenly over a split and again from
+        the first where it has fewer, after `warm_up` of them."""
 
     def baseline(self) -> Baseline:
         """What the gated model is compared with; `NoBaselineError` where there is none."""
@@ -237,6 +258,14 @@ class ScoreRule(Rule, frozen=True, kw_only=True):
         """An item that needs the figures of the evaluated split."""
         split = project.evaluate_on
         return Target(label=label, datasets=(split,), detections=(split,))
+
+
+class RunningRule(ScoreRule, frozen=True, kw_only=True):
+    """A rule that runs the detector by itself on some images of that split, and so needs no
+    detections of them all."""
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target(datasets=(project.evaluate_on,))
 
 
 def require_names(

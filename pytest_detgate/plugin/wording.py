@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 
 from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.audit.words import limit_words, value_and_limit
+from pytest_detgate.audit.words import held_and_limit, limit_words, percent, value_words
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.rule import Rule
 from pytest_detgate.gate.rule_page import how_to_mend
@@ -22,11 +22,9 @@ def failure_text(result: RuleResult, rule: type[Rule]) -> str:
     if result.verdict == "not-evaluated":
         lines.append("This could not be evaluated, and what was not looked at does not pass.")
         return "\n".join(_wrap(line) for line in lines)
-    lines += [
-        f"  {held_against_limit(measured)}{_mark(measured)}"
-        for measured in result.measurements
-        if measured.limit is not None
-    ]
+    for measured in result.measurements:
+        if measured.limit is not None:
+            lines += _held_lines(measured, "  ")
     lines += _examples(result.findings, result.findings_total)
     advice = how_to_mend(rule)
     if advice:
@@ -39,7 +37,8 @@ def broken_limits_text(
 ) -> str:
     """What a test that was written by hand measured beyond its limits, and the worst examples."""
     lines = [message] if message else []
-    lines += [f"{held_against_limit(measured)}{_mark(measured)}" for measured in broken]
+    for measured in broken:
+        lines += _held_lines(measured)
     lines += _examples(findings, len(findings))
     return "\n".join(_wrap(line) for line in lines)
 
@@ -61,24 +60,37 @@ def summary_text(result: RuleResult) -> str:
 
 
 def compared(measured: Measurement) -> str:
-    """A value and its limit as the comparison that came true, e.g. `boxes 61 > 21`."""
-    assert measured.limit is not None
-    value, limit = value_and_limit(measured.value, measured.limit)
+    """What was held against the limit, as the comparison that came true: `boxes 61 > 21`,
+    `boxes 4, upper bound 9.15 > 8`."""
+    held, limit = held_and_limit(measured)
     sign = measured.relation if measured.passed else _BROKEN[measured.relation or "<="]
-    return f"{measured.name} {value} {sign} {limit}"
+    return f"{_named(measured, held)} {sign} {limit}"
 
 
 def held_against_limit(measured: Measurement) -> str:
-    """A value and its limit, e.g. `boxes 61, at most 21`."""
-    assert measured.limit is not None
-    value, limit = value_and_limit(measured.value, measured.limit)
-    return f"{measured.name} {value}, {limit_words(measured, limit)}"
+    """What was held against the limit, and the limit: `boxes 61, at most 21`,
+    `boxes 4, upper bound 9.15 (95 %, exact Poisson), at most 8`."""
+    held, limit = held_and_limit(measured)
+    how = ""
+    if measured.bound != "point" and measured.interval is not None:
+        how = f" ({percent(measured.interval.confidence)}, {measured.interval.method})"
+    return f"{_named(measured, held)}{how}, {limit_words(measured, limit)}"
 
 
-def _mark(measured: Measurement) -> str:
+def _named(measured: Measurement, held: str) -> str:
+    """The name and the number held; before a bound stands the value that it is a bound of."""
+    value = "" if measured.bound == "point" else f"{value_words(measured)} "
+    return f"{measured.name} {value}{held}"
+
+
+def _held_lines(measured: Measurement, indent: str = "") -> list[str]:
+    """What was held against the limit, marked where it broke it: behind, or below if too long."""
+    line = indent + held_against_limit(measured)
     if measured.passed:
-        return ""
-    return "   <- over the limit" if measured.relation == "<=" else "   <- below the limit"
+        return [line]
+    mark = "<- over the limit" if measured.relation == "<=" else "<- below the limit"
+    whole = f"{line}   {mark}"
+    return [whole] if len(whole) <= WIDTH else [line, f"{indent}  {mark}"]
 
 
 def _examples(findings: Sequence[Finding], total: int) -> list[str]:

@@ -71,7 +71,7 @@ class _Class:
     unit: NDArray[np.int64]
     gt_unit: NDArray[np.int64]
     hits: list[NDArray[np.int64]]
-    within: list[NDArray[np.bool_]]
+    within: list[list[NDArray[np.int64]]]
     ignored: list[NDArray[np.int64]]
 
 
@@ -116,7 +116,9 @@ def _class(matches: Matches, category: int, unit_of_image: NDArray[np.int64]) ->
         unit=unit_of_image[matches.candidates.image[rows]],
         gt_unit=unit_of_image[columns.gt_image[to_find]],
         hits=hits,
-        within=[rank[places] < np.array(MAX_DETECTIONS)[:, None] for places in hits],
+        within=[
+            [np.flatnonzero(rank[places] < most) for most in MAX_DETECTIONS] for places in hits
+        ],
         ignored=[np.flatnonzero(row) for row in ignored],
     )
 
@@ -137,7 +139,7 @@ def _replicate(
     for threshold, places in enumerate(one.hits):
         found = np.take(weight, places, axis=1)
         for limit, within in enumerate(one.within[threshold]):
-            recall[:, threshold, limit] = found[:, within].sum(axis=1) * per_box
+            recall[:, threshold, limit] = np.take(found, within, axis=1).sum(axis=1) * per_box
         if not len(places):
             ap[:, threshold] = np.where(drawn, 0.0, np.nan)
             continue

@@ -28,7 +28,7 @@ AREAS: dict[Area, tuple[float, float]] = {
 }
 """Area ranges in square pixels, both ends included, as COCO has them."""
 
-_PAIRS_AT_ONCE = 1 << 21
+_PAIRS_AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,7 +37,8 @@ class Candidates:
 
     `detection` (N,) rows of the columns' detections, sorted by class, then by score, best first;
     ties stand as pycocotools has them. Class k is `detection[first[k]:first[k + 1]]`.
-    `rank` (N,) is the place of a detection among those of its image and class, 0 the best.
+    `rank` (N,) is the place of a detection among those of its image and class, 0 the best, and
+    `image_rank` (N,) that among all detections of its image.
     Pairs of a detection (its place in `detection`) and a ground-truth box (a row of the columns)
     are those of one image and class with an IoU of at least the least threshold.
     """
@@ -47,6 +48,7 @@ class Candidates:
     detection: NDArray[np.int64]
     first: NDArray[np.int64]
     rank: NDArray[np.int64]
+    image_rank: NDArray[np.int64]
     pair_detection: NDArray[np.int64]
     pair_gt: NDArray[np.int64]
     pair_iou: NDArray[np.float64]
@@ -98,26 +100,33 @@ def candidates_of(
     Of each image and class the `max_detections` best are looked at; None looks at all.
     """
     order = np.lexsort((-columns.dt_score, columns.image_order[columns.dt_image]))
-    order = order[np.argsort(columns.dt_category[order], kind="stable")]
-    group = columns.dt_category[order] * columns.n_images + columns.dt_image[order]
-    starts = np.flatnonzero(np.diff(group, prepend=-1))
-    rank = np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
+    image_rank = _place_in_group(columns.dt_image[order])
+    by_class = np.argsort(columns.dt_category[order], kind="stable")
+    order, image_rank = order[by_class], image_rank[by_class]
+    rank = _place_in_group(columns.dt_category[order] * columns.n_images + columns.dt_image[order])
     if max_detections is not None:
         kept = rank < max_detections
-        order, rank = order[kept], rank[kept]
+        order, rank, image_rank = order[kept], rank[kept], image_rank[kept]
     by_score = np.lexsort((-columns.dt_score[order], columns.dt_category[order]))
-    detection, rank = order[by_score], rank[by_score]
+    detection = order[by_score]
     classes = np.arange(len(columns.classes) + 1)
-    pairs = list(_overlapping(columns, detection, float(thresholds.min())))
+    pair_detection, pair_gt, pair_iou = overlapping(
+        columns,
+        detection,
+        float(thresholds.min()),
+        columns.dt_category[detection] * columns.n_images + columns.dt_image[detection],
+        columns.gt_category * columns.n_images + columns.gt_image,
+    )
     return Candidates(
         columns=columns,
         thresholds=thresholds,
         detection=detection,
         first=np.searchsorted(columns.dt_category[detection], classes),
-        rank=rank,
-        pair_detection=np.concatenate([pair[0] for pair in pairs]),
-        pair_gt=np.concatenate([pair[1] for pair in pairs]),
-        pair_iou=np.concatenate([pair[2] for pair in pairs]),
+        rank=rank[by_score],
+        image_rank=image_rank[by_score],
+        pair_detection=pair_detection,
+        pair_gt=pair_gt,
+        pair_iou=pair_iou,
     )
 
 
@@ -136,25 +145,67 @@ def match(candidates: Candidates, area: Area = "all") -> Matches:
     return Matches(candidates, gt, ignored, gt_ignored)
 
 
-def _overlapping(
-    columns: Columns, detection: NDArray[np.int64], least: float
+def overlapping(
+    columns: Columns,
+    detection: NDArray[np.int64],
+    least: float,
+    key: NDArray[np.int64],
+    gt_key: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Find the pairs of one key with an IoU of at least `least`, which is over 0.
+
+    `detection` (N,) are rows of the columns' detections, `key` (N,) and `gt_key` (G,) say what
+    may be paired; no box has the key −1. Gives for each pair a place in `detection`, a row of the
+    ground truth and the IoU, by place in `detection`, then by row.
+    """
+    pieces = list(_pieces(columns, detection, least, key, gt_key))
+    return (
+        np.concatenate([piece[0] for piece in pieces]),
+        np.concatenate([piece[1] for piece in pieces]),
+        np.concatenate([piece[2] for piece in pieces]),
+    )
+
+
+def _place_in_group(group: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) the place of each row among the neighbours that share its group, from 0."""
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    place: NDArray[np.int64] = np.arange(len(group)) - np.repeat(
+        starts, np.diff(starts, append=len(group))
+    )
+    return place
+
+
+def _pieces(
+    columns: Columns,
+    detection: NDArray[np.int64],
+    least: float,
+    key: NDArray[np.int64],
+    gt_key: NDArray[np.int64],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]]:
-    """Yield pairs in pieces: places in `detection`, rows of the ground truth, IoU ≥ `least`."""
-    gt_key = columns.gt_category * columns.n_images + columns.gt_image
     by_key = np.argsort(gt_key, kind="stable")
     sorted_key = gt_key[by_key]
-    key = columns.dt_category[detection] * columns.n_images + columns.dt_image[detection]
     first = np.searchsorted(sorted_key, key, side="left")
     count = np.searchsorted(sorted_key, key, side="right") - first
     total = np.cumsum(count)
+    offset = first - (total - count)
+    spans = [
+        (xywh[:, side], xywh[:, side] + xywh[:, side + 2])
+        for xywh in (columns.dt_xywh[detection], columns.gt_xywh[by_key])
+        for side in (0, 1)
+    ]
     # At least one piece, so that there is always something to concatenate.
     start = 0
     while True:
         done = total[start - 1] if start else 0
         end = max(int(np.searchsorted(total, done + _PAIRS_AT_ONCE, side="right")), start + 1)
-        place = np.repeat(np.arange(start, min(end, len(key))), count[start:end])
-        within = np.arange(len(place)) - (total - count)[place] + done
-        gt = by_key[first[place] + within]
+        end = min(end, len(key))
+        place = np.repeat(np.arange(start, end), count[start:end])
+        at = np.arange(len(place)) + done + np.repeat(offset[start:end], count[start:end])
+        # Of the boxes of an image few touch: most pairs are out before an area is computed.
+        for (low, high), (gt_low, gt_high) in zip(spans[:2], spans[2:], strict=True):
+            touch = (low[place] < gt_high[at]) & (gt_low[at] < high[place])
+            place, at = place[touch], at[touch]
+        gt = by_key[at]
         overlap = _paired_iou(columns, detection[place], gt)
         enough = overlap >= least
         yield place[enough], gt[enough], overlap[enough]

@@ -66,6 +66,13 @@ class ScoreCard:
         return self.average_precision(None if metric == "AP" else int(metric[2:]) / 100)
 
 
+def mean_precision(precision: NDArray[np.float64], metric: ApMetric) -> float | None:
+    """AP, AP50 or AP75 from precision (T, R, K); None where no class has ground truth."""
+    if metric != "AP":
+        precision = precision[threshold_number(int(metric[2:]) / 100)]
+    return _mean(precision)
+
+
 def class_scores(
     precision: NDArray[np.float64], names: tuple[str, ...], boxes: list[int], detections: list[int]
 ) -> dict[str, ClassScore]:

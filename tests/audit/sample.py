@@ -18,7 +18,7 @@ from pytest_detgate.audit.record import (
     ScoreRecord,
     SplitRecord,
 )
-from pytest_detgate.findings import Finding, Measurement, Verdict
+from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 
 CLASSES = ["helmet_on_head", "helmet_off_head", "helmet_off_person", "person"]
 SIZE = (1280, 720)
@@ -104,6 +104,7 @@ def rule(
     waiver: str | None = None,
     findings: list[Finding] | None = None,
     total: int | None = None,
+    tables: dict[str, Table] | None = None,
 ) -> RuleResult:
     found = findings or []
     return RuleResult(
@@ -117,6 +118,7 @@ def rule(
         duration_s=0.012,
         waiver=waiver,
         about=about,
+        tables=tables or {},
     )
 
 
@@ -201,9 +203,28 @@ def rules() -> list[RuleResult]:
             "probe-fp[new-sample]",
             "passed",
             "9 boxes on 5 of 40 frames, budget 25",
-            most("boxes", 9, 25),
-            shown("images", 5),
+            # the exact bounds of 9 events, and of 5 of 40
+            most(
+                "boxes",
+                9,
+                25,
+                bound="upper",
+                interval=Interval(
+                    low=4.69523, high=15.70522, confidence=0.95, method="exact Poisson"
+                ),
+            ),
+            shown(
+                "images",
+                5,
+                Interval(low=2.02281, high=9.80122, confidence=0.95, method="exact binomial"),
+            ),
             shown("images_total", 40),
+            tables={
+                "false boxes by threshold": Table(
+                    columns=["threshold", "boxes", "images"],
+                    rows=[[0.1, 31, 17], [0.3, 9, 5], [0.5, 2, 2], [0.9, 0, 0]],
+                )
+            },
         ),
         rule(
             "mean-ap",

@@ -22,7 +22,7 @@ from pytest_detgate.audit.record import (
     Report,
     RuleResult,
 )
-from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.findings import Finding, Interval, Measurement, Table
 
 from .markup import Element, read
 from .sample import PROBE_IMAGES, rule, sample_report, scores
@@ -81,6 +81,28 @@ def test_a_row_holds_each_value_against_its_limit(page: Element) -> None:
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert len(row.all("svg", "scale")) == 2
     assert row.one("p", "to").one("a").attributes["href"] == "#evidence-probe-fp-youtube"
+
+
+def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
+    poisson = Interval(low=1.36632, high=9.15352, confidence=0.95, method="exact Poisson")
+    held = Measurement.at_most("boxes", 4, 8, bound="upper", interval=poisson)
+    counted = Measurement.at_most("boxes", 4, 8, interval=poisson)
+    shown = Measurement.shown("boxes[helmet_off]", 4, poisson)
+    row = rendered(only(rule("probe-fp[p]", "failed", "", held, counted, shown))).one(
+        "td", "c-value"
+    )
+
+    assert [judged.text for judged in row.all("div", "judged")] == [
+        "boxes 4 [1.37, 9.15], 95 % upper bound 9.15 at most 8 1.15 over",
+        "boxes 4 [1.37, 9.15], 95 % at most 8 4 to spare",
+    ]
+    assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
+    assert [judged.one("b").text for judged in row.all("div", "judged")] == ["9.15", "4"]
+    assert row.one("p", "values").text == "boxes[helmet_off] 4 [1.37, 9.15], 95 %"
+    assert {ends.attributes["title"] for ends in row.all("span", "ends")} == {
+        "exact Poisson; each end is a one-sided bound at 95 %"
+    }
+    assert len(row.all("rect", "interval")) == 2
 
 
 def test_a_rule_without_a_value_says_so(page: Element) -> None:
@@ -145,6 +167,38 @@ def test_findings_show_only_the_columns_that_tell_something() -> None:
     assert columns(plain) == ["#", "Finding"]
     assert columns(told) == ["#", "Finding", "Image", "x y width height"]
     assert columns(untold) == ["#", "Finding", "Class", "Score"]
+
+
+def test_tables_are_evidence_even_where_nothing_was_found() -> None:
+    table = Table(
+        columns=["threshold", "class", "boxes", "met"],
+        rows=[[0.3, "no_vest", 61234, True], [0.5, "no_vest", None, False]],
+    )
+    result = replace(rule("probe-fp[p]", "passed", ""), tables={"false boxes": table})
+    page = rendered(only(result))
+    article = page.one("article", "item")
+
+    assert page.one("p", "to").one("a").text == "1 table of probe-fp[p]"
+    assert article.one("summary").text == "false boxes (2 rows)"
+    assert "open" not in article.one("details").attributes
+    assert [row.text for row in article.all("tr")] == [
+        "threshold class boxes met",
+        "0.3 no_vest 61,234 yes",
+        "0.5 no_vest – no",
+    ]
+    assert ["n" in cell.classes for cell in article.all("td")[:4]] == [True, False, True, False]
+
+
+def test_a_long_table_is_capped_and_says_so() -> None:
+    table = Table(columns=["step"], rows=[[step] for step in range(1204)])
+    found = rule("probe-fp[p]", "failed", "", findings=[Finding(text="x")])
+    article = rendered(only(replace(found, tables={"curve": table}))).one("article", "item")
+
+    assert [summary.text for summary in article.all("summary")] == [
+        "The only finding",
+        "curve (showing 100 of 1,204 rows)",
+    ]
+    assert len(article.all("table")[1].one("tbody").all("tr")) == 100
 
 
 def test_scores_name_the_protocol_and_say_what_is_not_defined(page: Element) -> None:
@@ -289,11 +343,13 @@ def hostile_report() -> Report:
 
     def spoil(value: object, key: str = "") -> object:
         if isinstance(value, str):
-            return value if key in ("verdict", "relation") else HOSTILE
+            return value if key in ("verdict", "relation", "bound") else HOSTILE
         if isinstance(value, list):
             return [spoil(entry) for entry in value]
         if isinstance(value, dict):
-            named = key in ("splits", "probes", "versions", "scores", "classes", "predictions")
+            named = key in (
+                "splits", "probes", "versions", "scores", "classes", "predictions", "tables"
+            )  # fmt: skip
             spoilt = [f"{HOSTILE}{n}" if named else name for n, name in enumerate(value)]
             return {
                 name: spoil(entry, old)

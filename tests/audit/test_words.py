@@ -10,9 +10,16 @@ import pytest
 from pytest_detgate.audit import words
 from pytest_detgate.audit.headline import headline_of
 from pytest_detgate.audit.scale import Scale, scale_of
-from pytest_detgate.findings import Measurement, Verdict
+from pytest_detgate.findings import Interval, Measurement, Verdict
 
 from .sample import rule, sample_report
+
+POISSON = Interval(low=1.36632, high=9.15352, confidence=0.95, method="exact Poisson")
+
+
+def bounded(value: float, limit: float, *, high: float, confidence: float = 0.95) -> Measurement:
+    interval = Interval(low=0.0, high=high, confidence=confidence, method="exact Poisson")
+    return Measurement.at_most("boxes", value, limit, bound="upper", interval=interval)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +65,53 @@ def test_margins(measurement: Measurement, said: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("measurement", "said"),
+    [
+        (bounded(4, 8, high=9.15352), ("9.15", "8")),
+        (bounded(4, 10, high=9.15352), ("9.15", "10")),
+        (bounded(4000, 4100, high=4106.26), ("4,106", "4,100")),
+        (bounded(0, 3, high=2.99573), ("2.996", "3")),
+        (bounded(0, 3, high=3.0000004), ("3.0000004", "3")),
+        (bounded(0, 3, high=3.0), ("3", "3")),
+        # rounded to 9.15 it would stand on the wrong side of its limit
+        (bounded(4, 9.152, high=9.15352), ("9.154", "9.152")),
+        (bounded(4, 9.1534567, high=9.15352), ("9.154", "9.1534567")),
+        (bounded(0, 0.01, high=0.0029912), ("0.00299", "0.01")),
+        (bounded(0, 0.5, high=0.0), ("0", "0.5")),
+        (Measurement.at_most("boxes", 4, 8, interval=POISSON), ("4", "8")),
+        (
+            Measurement.at_least(
+                "ap",
+                0.87,
+                0.85,
+                bound="lower",
+                interval=Interval(low=0.84971, high=0.89, confidence=0.95, method="bootstrap"),
+            ),
+            ("0.8497", "0.85"),
+        ),
+    ],
+)
+def test_what_is_held_is_said_on_its_side_of_the_limit(
+    measurement: Measurement, said: tuple[str, str]
+) -> None:
+    assert words.held_and_limit(measurement) == said
+
+
+def test_the_margin_of_a_bound_is_its_own() -> None:
+    assert words.margin(bounded(4, 8, high=9.15352)) == "1.15 over"
+    assert words.margin(bounded(4, 10, high=9.15352)) == "0.846 to spare"
+
+
+def test_intervals_say_their_confidence_and_method() -> None:
+    assert words.ends_words(POISSON) == "[1.37, 9.15], 95 %"
+    wide = Interval(low=0.0, high=3120.4, confidence=0.975, method="bootstrap of 40 clips")
+    assert words.ends_words(wide) == "[0, 3,120], 97.5 %"
+    assert words.method_words(wide) == (
+        "bootstrap of 40 clips; each end is a one-sided bound at 97.5 %"
+    )
+
+
+@pytest.mark.parametrize(
     ("seconds", "said"),
     [(0.012, "0.01 s"), (12.34, "12.3 s"), (754.2, "12 min 34 s"), (11100, "3 h 5 min")],
 )
@@ -93,6 +147,27 @@ def test_control_characters_become_visible() -> None:
         (
             Measurement.at_least("change", -0.2, -0.1),
             Scale(value=(13.04, 86.96), forbidden=(0, 56.52), limit=56.52),
+        ),
+        # a bound that is held has room: 115 % of 10 are 11.5
+        (
+            Measurement.at_most(
+                "boxes",
+                4,
+                8,
+                bound="upper",
+                interval=Interval(low=1.0, high=10.0, confidence=0.95, method="exact Poisson"),
+            ),
+            Scale(value=(0, 34.78), forbidden=(69.57, 30.43), limit=69.57, interval=(8.7, 78.26)),
+        ),
+        # one that is not is cut where the scale of value and limit ends: at 9.2
+        (
+            Measurement.at_most(
+                "boxes",
+                4,
+                8,
+                interval=Interval(low=1.0, high=10.0, confidence=0.95, method="exact Poisson"),
+            ),
+            Scale(value=(0, 43.48), forbidden=(86.96, 13.04), limit=86.96, interval=(10.87, 89.13)),
         ),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,21 @@ test_dataloader = dict(
         pipeline=test_pipeline))
 test_cfg = dict(type="TestLoop")
 test_evaluator = dict(type="CocoMetric", ann_file="{root}/site.json", metric="bbox")
+"""
+
+DETECTOR = """
+import os, signal
+import torch
+from mmdet.models import RTMDet
+from mmdet.registry import MODELS
+
+@MODELS.register_module()
+class {name}(RTMDet):
+    def predict(self, batch_inputs, batch_data_samples, rescale=True):
+        samples = super().predict(batch_inputs, batch_data_samples, rescale=rescale)
+        found = [sample.pred_instances for sample in samples]
+{code}
+        return samples
 """
 
 TRAINING = """
@@ -140,6 +156,25 @@ def write_config(
     for key, value in values.items():
         text = text.replace(f"{{{key}}}", str(value)).replace(f"{{{key}!r}}", repr(value))
     path.write_text(text, encoding="utf-8")
+    return path
+
+
+def write_custom_config(root: Path, name: str, code: str) -> Path:
+    """Write a detector of the project's own, a module and a configuration beside `model.py`.
+
+    `name` is that of its class; its `code` runs after each prediction, on the boxes `found`.
+    """
+    lines = textwrap.indent(textwrap.dedent(code).strip(), " " * 8)
+    module = f"{name.lower()}_detector"
+    text = DETECTOR.replace("{name}", name).replace("{code}", lines)
+    (root / f"{module}.py").write_text(text, encoding="utf-8")
+    path = root / f"{module}_config.py"
+    path.write_text(
+        '_base_ = ["model.py"]\n'
+        f'custom_imports = dict(imports=["{module}"])\n'
+        f'model = dict(type="{name}")\n',
+        encoding="utf-8",
+    )
     return path
 
 

@@ -168,6 +168,47 @@ def test_unreadable_image_fails_its_rule_alone(project: pytest.Pytester) -> None
     assert report(project)["rules"][1]["verdict"] == "passed"
 
 
+def test_rules_that_run_the_model_infer_no_whole_split(project: pytest.Pytester) -> None:
+    (project.path / "detgate.toml").write_text(
+        CONFIG.partition("[rules")[0]
+        + """
+[rules.repeatability]
+images = 2
+max-score-difference = 0.0
+max-box-difference = 0.0
+[[rules.latency]]
+name = "ten-minutes"
+max-ms = 600_000
+max-p95-ms = 600_000
+images = 8
+[[rules.latency]]
+name = "at-once"
+max-ms = 0.001
+images = 8
+[rules.empty-gt-share]
+max = 1.0
+"""
+    )
+
+    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "-m", "detgate_model")
+
+    assert result.ret == 1
+    rules = {rule["id"]: rule for rule in report(project)["rules"]}
+    assert {name: rule["verdict"] for name, rule in rules.items()} == {
+        "repeatability": "passed",
+        "latency.ten-minutes": "passed",
+        "latency.at-once": "failed",
+    }
+    assert {one["name"]: one["value"] for one in rules["repeatability"]["measurements"]} == {
+        **{"score_difference": 0, "box_difference": 0, "images": 2, "unpaired": 0},
+        "boxes": rules["repeatability"]["measurements"][3]["value"],
+    }
+    (times,) = rules["latency.at-once"]["tables"].values()
+    assert [row[0] for row in times["rows"]] == list(range(1, 9))  # six pictures, two again
+    model = report(project)["model"]
+    assert (model["images"], model["kept"], model["epoch"]) == (0, 0, 7)
+
+
 def test_classes_that_differ_are_named(project: pytest.Pytester) -> None:
     path = project.path / "site.json"
     path.write_text(path.read_text().replace('"helmet"', '"hellmet"'))

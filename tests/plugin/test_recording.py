@@ -35,21 +35,27 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
     result.assert_outcomes(passed=5, failed=1)
     assert list(project.verdicts()) == [*RULES, "test_own.py::test_stale"]
     assert rule.pop("duration_s") < 60
+    unbounded = {"bound": "point", "interval": None}
     assert rule == {
         "id": "test_own.py::test_stale",
         "code": "test_stale",
         "verdict": "failed",
         "message": "stale_frames 3, at most 0",
         "measurements": [
-            {"name": "stale_frames", "value": 3, "limit": 0, "relation": "<=", "passed": False},
-            {"name": "fresh_frames", "value": 7, "limit": 5, "relation": ">=", "passed": True},
-            {"name": "frames", "value": 10, "limit": None, "relation": None, "passed": None},
+            {"name": name, "value": value, "limit": limit, "relation": relation, "passed": passed}
+            | unbounded
+            for name, value, limit, relation, passed in (
+                ("stale_frames", 3, 0, "<=", False),
+                ("fresh_frames", 7, 5, ">=", True),
+                ("frames", 10, None, None, None),
+            )
         ],
         "findings": [{"text": "label is newer", "dataset": "val", "image": "roof_2.jpg"}],
         "findings_total": 1,
         "waiver": None,
         "about": "No frame is older than its label.",
         "findings_files": ["findings/test-own-py-test-stale.json"],
+        "tables": {},
     }
     assert project.report["verdict"] == "failed"
     result.stdout.fnmatch_lines(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 import xml.etree.ElementTree as ElementTree
 from typing import Any
@@ -18,6 +20,12 @@ def test_result_files_pass(project: GateProject) -> None:
     result.assert_outcomes(passed=5)
     assert set(project.verdicts().values()) == {"passed"}
     assert project.report["verdict"] == "passed"
+    content = (project.pytester.path / "found/val.json").read_bytes()
+    assert project.report["predictions"]["val"] == {
+        "path": "found/val.json",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "detections": len(json.loads(content)),
+    }
 
 
 def test_one_false_box_too_many_blocks(project: GateProject, result_content: Any) -> None:
@@ -47,12 +55,16 @@ def test_one_false_box_too_many_blocks(project: GateProject, result_content: Any
     assert rule["verdict"] == "failed"
     assert rule["findings_total"] == 2
     boxes = next(entry for entry in rule["measurements"] if entry["name"] == "boxes")
+    interval = boxes.pop("interval")
+    assert (interval["low"], interval["high"]) == pytest.approx((0.3554, 6.2958), abs=5e-5)
+    assert (interval["confidence"], interval["method"]) == (0.95, "exact Poisson")
     assert boxes == {
         "name": "boxes",
         "value": 2,
         "limit": 1,
         "relation": "<=",
         "passed": False,
+        "bound": "point",
     }
     assert rule["findings"][0]["image"] == "tube_1.jpg"
     assert rule["findings"][0]["box"] == [10, 10, 40, 40]
@@ -262,7 +274,7 @@ def test_unrelated_run_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
         import sys
 
         def test_modules():
-            heavy = {"numpy", "torch", "msgspec", "hotcoco", "PIL", "jinja2", "tomllib"}
+            heavy = {"numpy", "scipy", "torch", "msgspec", "hotcoco", "PIL", "jinja2", "tomllib"}
             ours = {"pytest_detgate." + layer for layer in ("config", "dataset", "gate", "audit")}
             assert "pytest_detgate.plugin.hooks" in sys.modules
             assert not (heavy | ours) & set(sys.modules)

@@ -6,8 +6,14 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.detector.latency import Latency
+from pytest_detgate.detector.protocol import ModelInfo
+from pytest_detgate.gate.detections import ResultFiles, TwoInferences
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.other_models import OtherModels
 from pytest_detgate.gate.project import Project
@@ -18,6 +24,40 @@ from tests.judged import judged
 from tests.others import other_models, write_model
 
 RULES = rule_classes()
+
+
+class ExampleAnswers(ResultFiles):
+    """The detections of an example and, for rules that run the model, its further answers."""
+
+    def __init__(
+        self,
+        project: Project,
+        files: dict[str, Path],
+        again: dict[str, Path],
+        example: Example,
+    ) -> None:
+        super().__init__(files, project)
+        self._second = ResultFiles(again, project)
+        self._times_ms = list(example.times_ms)
+        self._detector_classes = example.detector_classes
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        return TwoInferences(
+            rows, self.detections(dataset), self._second.detections(dataset), "cpu"
+        )
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        return tuple(self._detector_classes or super().classes(dataset))
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        return Latency(
+            times_ms=self._times_ms,
+            model_ms=self._times_ms,
+            peak_bytes=10**9,
+            device="cpu",
+            hardware=None,
+            model=ModelInfo(key="", checkpoint="", sha256="", classes=(), score_floor=0.0),
+        )
 
 
 def verdicts(
@@ -43,7 +83,13 @@ def verdicts(
             if name in example.detections:
                 found = result_content(images, example.detections[name], example.classes)
                 files[name] = write_json(folder / f"{name}-found.json", found)
-
+    again = {
+        name: write_json(
+            folder / f"{name}-again.json",
+            result_content(example.splits[name], example.again[name], example.classes),
+        )
+        for name in example.again
+    }
     shown_on = {**example.splits, **example.probes}
     baseline = None
     if example.baseline:
@@ -51,10 +97,13 @@ def verdicts(
     for name, found in example.epochs.items():
         write_model(folder, name, shown_on, found, example.classes)
 
+    def source(project: Project) -> ExampleAnswers:
+        return ExampleAnswers(project, files, again, example)
+
     def others(project: Project) -> OtherModels:
         return other_models(project, baseline=baseline)
 
-    return {result.verdict for result in judged(folder, config, files, others).values()}
+    return {result.verdict for result in judged(folder, config, source, others).values()}
 
 
 @pytest.mark.parametrize("code", RULES)

@@ -42,7 +42,7 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             SPLITS + "[rules.empty-gt-shares]\nmin = 0.25",
             "detgate.toml:8: [rules.empty-gt-shares]: no rule 'empty-gt-shares'; "
-            "did you mean 'empty-gt-share'? (there is: ap-regression, ",
+            "did you mean 'empty-gt-share'? (there is: absent-class-boxes, ",
             id="unknown rule",
         ),
         pytest.param(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_detgate.dataset import json_arrays
 from pytest_detgate.dataset.coco import read_coco
 from pytest_detgate.dataset.folder import read_folder
 from pytest_detgate.dataset.results import read_results
@@ -103,3 +106,150 @@ def test_folder_probe_needs_names(tmp_path: Path, write_json: Any) -> None:
         "categories": [{"id": 1, "name": "cone"}],
     }
     assert read_results(write_json(tmp_path / "r.json", named), probe).image.tolist() == [0]
+
+
+# Ids of all kinds, and text in which a cut between objects would be wrong.
+ODD = [
+    detection(bbox=[1, 2.5, 3e1, 4], note="}, {", extra=[{"a": 1}, {"b": '\\"}, {'}]),
+    detection(image_id="2", category_id="2", segmentation=[[1, 2, 3, 4]], score=1),
+    detection(image_id=2, note="ü\u2028, NaN, "),
+]
+NAMED = {
+    "info": {"description": "a } , { [text]"},
+    "images": [{"id": 1, "file_name": "b.jpg"}, {"id": 2, "file_name": "a.jpg"}],
+    "categories": [{"id": 1, "name": "person"}, {"id": 2, "name": "cone"}],
+}
+FORMS = pytest.mark.parametrize("named", [False, True], ids=["list", "dictionary"])
+PIECES = pytest.mark.parametrize("piece", [1, 10, 40, 1 << 18])
+
+
+def text_of(detections: list[dict[str, Any]], named: bool) -> str:
+    content = {**NAMED, "annotations": detections} if named else detections
+    return json.dumps(content, ensure_ascii=False)
+
+
+def message_about(file: Path, text: str | bytes, dataset: Dataset) -> str:
+    file.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(DataError) as caught:
+        read_results(file, dataset)
+    prefix = f"{file}: "
+    assert str(caught.value).startswith(prefix)
+    return str(caught.value)[len(prefix) :]
+
+
+@FORMS
+@PIECES
+def test_pieces_change_nothing(
+    val: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, named: bool
+) -> None:
+    monkeypatch.setattr(json_arrays, "_PIECE", piece)
+    (tmp_path / "r.json").write_text(text_of(ODD * 4, named), encoding="utf-8")
+
+    table = read_results(tmp_path / "r.json", val)
+
+    # By name, image 1 and class 1 of the dictionary are the second ones of the split.
+    assert table.image.tolist() == ([1, 0, 0] if named else [0, 1, 1]) * 4
+    assert [table.classes[at] for at in table.category] == (
+        ["person", "cone", "person"] if named else ["cone", "person", "cone"]
+    ) * 4
+    assert table.xywh.tolist() == [[1, 2.5, 30, 4], [1, 2, 3, 4], [1, 2, 3, 4]] * 4
+    assert table.score.tolist() == [0.5, 1, 0.5] * 4
+
+
+@FORMS
+@PIECES
+def test_every_prefix_is_one_error(
+    val: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, piece: int, named: bool
+) -> None:
+    monkeypatch.setattr(json_arrays, "_PIECE", piece)
+    whole = text_of(ODD, named).encode()
+
+    for length in range(len(whole)):
+        message_about(tmp_path / "r.json", whole[:length], val)
+
+
+@FORMS
+def test_every_single_byte_changed_is_read_or_one_error(
+    val: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    monkeypatch.setattr(json_arrays, "_PIECE", 1)
+    whole = text_of(ODD, named).encode()
+    for at in range(len(whole)):
+        for byte in b'\xff\x00"}]9':
+            (tmp_path / "r.json").write_bytes(whole[:at] + bytes([byte]) + whole[at + 1 :])
+            # Any other exception fails the test.
+            with contextlib.suppress(DataError):
+                read_results(tmp_path / "r.json", val)
+
+
+@pytest.mark.parametrize("detections", [[], [detection()]], ids=len)
+@pytest.mark.parametrize("space", ["", " \n"])
+@FORMS
+def test_few_detections_and_space_around_them(
+    val: Dataset, tmp_path: Path, detections: list[Any], space: str, named: bool
+) -> None:
+    text = text_of(detections, named).replace("[]", "[ ]")
+    (tmp_path / "r.json").write_text(f"{space}{text}{space}")
+
+    table = read_results(tmp_path / "r.json", val)
+
+    assert table.xywh.shape == (len(detections), 4)
+    assert table.image.tolist() == [1 if named else 0] * len(detections)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "what", "where"),
+    [
+        ("image_id", 5.0, "Expected `int | str`, got `float`", ".image_id"),
+        ("category_id", None, "Expected `int | str`, got `null`", ".category_id"),
+        ("bbox", [1, 2, 3], "Expected `array` of length 4", ".bbox"),
+        ("bbox", [1, 2, True, 4], "Expected `float | str`, got `bool`", ".bbox[2]"),
+        ("score", "0.5", "Invalid enum value '0.5'", ".score"),
+    ],
+)
+@FORMS
+def test_wrong_value_far_into_the_file_has_its_place(
+    val: Dataset, tmp_path: Path, named: bool, field: str, value: Any, what: str, where: str
+) -> None:
+    detections = [detection() for _ in range(10_000)]
+    detections[7_000][field] = value
+    array = "$.annotations" if named else "$"
+
+    message = message_about(tmp_path / "r.json", text_of(detections, named), val)
+
+    assert message == f"{what} - at `{array}[7000]{where}`"
+
+
+@FORMS
+def test_value_that_is_not_finite_far_into_the_file(
+    val: Dataset, tmp_path: Path, named: bool
+) -> None:
+    detections = [detection() for _ in range(10_000)]
+    detections[7_000]["bbox"] = [1, float("nan"), float("-inf"), 4]
+    detections[8_000]["bbox"] = [float("inf"), 2, 3, 4]
+
+    message = message_about(tmp_path / "r.json", text_of(detections, named), val)
+
+    assert message == "detection 7000: bbox [1.0, nan, -inf, 4.0] is not finite (and 1 more)"
+
+
+def test_the_first_of_several_mistakes_is_named(val: Dataset, tmp_path: Path) -> None:
+    """In the order of the file, although long arrays are decoded after the rest of it."""
+    file = {"annotations": [detection(), detection(score=None)], "categories": [{"id": 1}]}
+
+    message = message_about(tmp_path / "r.json", json.dumps(file), val)
+    of_list = message_about(tmp_path / "r.json", json.dumps(file["annotations"])[:-1], val)
+
+    assert message == "Expected `float | str`, got `null` - at `$.annotations[1].score`"
+    assert of_list == "Expected `float | str`, got `null` - at `$[1].score`"
+
+
+def test_digest_is_that_of_the_file_as_it_stands(val: Dataset, tmp_path: Path) -> None:
+    """The literal, in a field that nobody asks for, is put in quotes only to read it."""
+    content = b"\n" + json.dumps([detection(area=float("nan"))]).encode()
+    (tmp_path / "r.json").write_bytes(content)
+
+    table = read_results(tmp_path / "r.json", val)
+
+    assert table.sha256 == hashlib.sha256(content).hexdigest()
+    assert table.score.tolist() == [0.5]

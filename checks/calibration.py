@@ -1,0 +1,157 @@
+"""The rule `calibration`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.config.wording import unknown
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.interval_rule import require_support
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import (
+    Inputs,
+    Outcome,
+    ScoreRule,
+    Target,
+    require_limit,
+    require_names,
+)
+from pytest_detgate.scoring.calibration import Calibration as Bins
+from pytest_detgate.scoring.calibration import calibration_of
+
+
+class Calibration(ScoreRule, frozen=True, kw_only=True):
+    """Scores must say how often the detector is right.
+
+    ## What it checks
+
+    `ece` is the expected calibration error on the evaluated split: detections are put into `bins`
+    of equal width by score, and the distance between the mean score of a bin and its share of
+    true positives (IoU ≥ 0.5, one to one) is averaged over the detections. `ece[CLASS]` is that
+    of the detections of one class. What crowd regions explain is left out.
+
+    ## Why it matters
+
+    The operating point is a score. Where 0.8 means nine in ten on one class and half on another,
+    or changes its meaning from one training to the next, no threshold does what it was chosen
+    for.
+
+    ## How to mend
+
+    Fit the scores on a split of its own (temperature scaling, isotonic regression), or train with
+    label smoothing or a focal loss. Many detections of very low score make the error small:
+    `min-score` leaves them out.
+    """
+
+    code: ClassVar[str] = "calibration"
+
+    max: Annotated[Share, Meta(description="Largest error over all classes.")] | None = None
+    classes: (
+        Annotated[dict[str, Share], Meta(description="Largest errors of single classes.")] | None
+    ) = None
+    bins: Annotated[int, Meta(ge=1, le=1000, description="Number of bins.")] = 10
+    min_score: Annotated[Share, Meta(description="Detections that score less are left out.")] = 0.0
+    min_detections: (
+        Annotated[
+            Count,
+            Meta(description="Fewer are too little evidence, in all or of a class with a limit."),
+        ]
+        | None
+    ) = None
+    too_little: Annotated[
+        Literal["fail", "warn"],
+        Meta(description="What too little evidence does: fail as not evaluated, or only warn."),
+    ] = "fail"
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_limit(self, "max", "classes")
+        try:
+            known: tuple[str, ...] | None = project.classes(project.evaluate_on)
+        except DataError:
+            known = None
+        require_names("class", self.classes or (), known, table=["classes"])
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split = target.datasets[0]
+        classes = inputs.dataset(split).classes
+        limits = self.classes or {}
+        for name in limits:
+            if name not in classes:
+                raise DataError(f"limit of {name!r}: {unknown('class', name, classes)}")
+        found = calibration_of(inputs.matches(split), self.bins, self.min_score)
+        error = self._error(found, split, judged=self.max is not None)
+        by_class = {
+            name: self._error(found, f"class {name!r} of {split}", number, judged=name in limits)
+            for number, name in enumerate(classes)
+            if name in limits or found.detections(number)
+        }
+        return Outcome(
+            message=_message(found, error, split),
+            measurements=[
+                Measurement.at_most("ece", error, self.max),
+                *(
+                    Measurement.at_most(f"ece[{name}]", of_class, limits.get(name))
+                    for name, of_class in by_class.items()
+                ),
+                Measurement.shown("detections", found.detections()),
+            ],
+            tables={"Scores and what they are worth": _table(found)},
+        )
+
+    def _error(self, found: Bins, what: str, number: int | None = None, *, judged: bool) -> float:
+        """The error of one class or of all; raises where it is held against a limit and there is
+        too little to compute it from."""
+        if judged:
+            counted = found.detections(number)
+            require_support(what, {"detections": (counted, self.min_detections)})
+        error = found.expected_error(number)
+        if error is None:
+            least = f" with a score of at least {self.min_score:g}" if self.min_score else ""
+            raise DataError(f"{what} has no detection{least}, so its calibration is not defined")
+        return error
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.calibration]\nmax = 0.1",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.95, 10, 10, 30, 30)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.calibration]\nmax = 0.1",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.95, 60, 60, 30, 30)]}},
+    )
+
+
+def _message(found: Bins, error: float, split: str) -> str:
+    total = found.detections()
+    bias = float(found.score.sum() - found.true.sum()) / total
+    told = "too high" if bias > 0 else "too low"
+    return (
+        f"calibration error {error:.3f} on {split}, {total} detections; "
+        f"scores are {abs(bias):.3f} {told} in the mean"
+    )
+
+
+def _table(found: Bins) -> Table:
+    """Over all classes; a bin without detections has neither a mean score nor a share."""
+    rows = zip(
+        found.edges[:-1].tolist(),
+        found.edges[1:].tolist(),
+        found.count.sum(axis=0).tolist(),
+        found.score.sum(axis=0).tolist(),
+        found.true.sum(axis=0).tolist(),
+        strict=True,
+    )
+    return Table(
+        columns=["from", "to", "detections", "mean score", "share of true positives"],
+        rows=[
+            [low, high, count, score / count if count else None, true / count if count else None]
+            for low, high, count, score, true in rows
+        ],
+    )

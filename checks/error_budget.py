@@ -1,0 +1,240 @@
+"""The rule `error-budget`."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, cast
+
+import msgspec
+import numpy as np
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import (
+    Inputs,
+    OptionError,
+    Outcome,
+    ScoreRule,
+    Target,
+    require_names,
+)
+from pytest_detgate.scoring.confusion import Confusion
+from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors
+
+MaxDap = Annotated[Share, Meta(description="Most AP that errors of this kind may cost.")]
+WORST = 1000
+"""Detections of any score are errors, hundreds of thousands on a large split; nobody looks at
+those of the lowest scores."""
+_IN_CONFUSION = ("background", "class", "miss")
+
+
+class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
+    """Errors of one kind must not cost more AP than allowed.
+
+    ## What it checks
+
+    Errors on the evaluated split are sorted into the six kinds of TIDE, one item for each that
+    has a limit: detections of nothing (`background`), of a box that is found already
+    (`duplicate`), of a box of another class (`class`), off their box (`location`), off in class
+    and place (`both`), and boxes that were not found (`miss`). `dap` is what AP at IoU 0.5 would
+    gain if all errors of the kind were mended and no others, from 0 to 1; `count` is how many
+    there are, at any score; the thousand worst are listed. The numbers are those of tidecv, but
+    that classes without ground truth, which have no AP, are left out of the mean.
+
+    ## Why it matters
+
+    AP says how bad a detector is, and not what is bad about it. The kinds call for different
+    cures, and one of them may grow while AP stays.
+
+    ## How to mend
+
+    `background`: more images without anything to detect, such as those shown. `class`: see which
+    classes are taken for which in the confusion matrix, and look at their labels. `location`:
+    look for loose boxes in the ground truth. `duplicate`: lower the IoU threshold of
+    non-maximum suppression. `miss`: more boxes like the missed ones, or a larger input.
+    """
+
+    code: ClassVar[str] = "error-budget"
+
+    background: MaxDap | None = None
+    duplicate: MaxDap | None = None
+    class_: MaxDap | None = msgspec.field(default=None, name="class")
+    location: MaxDap | None = None
+    both: MaxDap | None = None
+    miss: MaxDap | None = None
+    counts: (
+        Annotated[dict[str, Count], Meta(description="Largest number of errors by kind.")] | None
+    ) = None
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_names("kind of error", self.counts or (), KINDS, table=["counts"])
+        if not any(self._limited(kind) for kind in KINDS):
+            raise OptionError(
+                f"sets no limit, so it could never fail; give one or more of {', '.join(KINDS)}, "
+                "or counts"
+            )
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for kind in KINDS:
+            if self._limited(kind):
+                yield self.target(project, kind)
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split = target.datasets[0]
+        kind = cast(ErrorKind, target.label)
+        errors = inputs.errors(split)
+        dap, count = _dap(errors, kind, split), errors.total(kind)
+        by_class = list(
+            zip(
+                errors.columns.classes,
+                errors.class_dap(kind).tolist(),
+                errors.count[KINDS.index(kind)].tolist(),
+                strict=True,
+            )
+        )
+        counted = "1 error" if count == 1 else f"{count} errors"
+        return Outcome(
+            message=f"{counted} of kind {kind} cost {dap:.3f} AP50 on {split}",
+            measurements=[
+                Measurement.at_most("dap", dap, self._most(kind)),
+                Measurement.at_most("count", count, (self.counts or {}).get(kind)),
+                *(
+                    Measurement.shown(f"dap[{name}]", cost)
+                    for name, cost, _ in by_class
+                    if cost > 0
+                ),
+                *(Measurement.shown(f"count[{name}]", of) for name, _, of in by_class if of),
+            ],
+            findings=_findings(errors, kind, inputs.dataset(split)),
+            findings_total=count,
+            tables=_tables(errors) | _confusion_table(inputs, split, kind),
+        )
+
+    def _most(self, kind: ErrorKind) -> float | None:
+        return self.class_ if kind == "class" else getattr(self, kind)
+
+    def _limited(self, kind: ErrorKind) -> bool:
+        return self._most(kind) is not None or kind in (self.counts or {})
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.error-budget]\nbackground = 0.1\nmiss = 0.1",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)], "a_2.jpg": []}},
+        detections={
+            "val": {
+                "a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)],
+                "a_2.jpg": [("helmet_off", 0.3, 10, 10, 30, 30)],
+            }
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.error-budget]\nbackground = 0.1\nmiss = 0.1",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)], "a_2.jpg": []}},
+        detections={
+            "val": {
+                "a_1.jpg": [("helmet_off", 0.3, 10, 10, 30, 30)],
+                "a_2.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)],
+            }
+        },
+    )
+
+
+def _dap(errors: Errors, kind: ErrorKind, split: str) -> float:
+    dap = errors.dap(kind)
+    if dap is not None:
+        return dap
+    if np.isnan(errors.ap).all():
+        raise DataError(f"AP is not defined on {split}: it has no box to find")
+    raise DataError(
+        f"every box of {split} is missed, so without the misses there is no box to find, and what "
+        "they cost is not defined"
+    )
+
+
+def _findings(errors: Errors, kind: ErrorKind, dataset: Dataset) -> Iterator[Finding]:
+    """Detections by score, missed boxes by area: the worst first."""
+    columns = errors.columns
+    if kind == "miss":
+        largest = np.argsort(-columns.gt_area[errors.missed], kind="stable")
+        for row in errors.missed[largest[:WORST]]:
+            label = columns.classes[columns.gt_category[row]]
+            yield Finding(
+                text=f"{label} not found",
+                dataset=dataset.name,
+                image=str(dataset.images.file_name[columns.gt_image[row]]),
+                box=tuple(columns.gt_xywh[row].tolist()),
+                label=label,
+            )
+        return
+    of_kind = errors.of_kind(kind)
+    score = columns.dt_score[errors.detection[of_kind]]
+    for at in of_kind[np.argsort(-score, kind="stable")[:WORST]]:
+        row = errors.detection[at]
+        label = columns.classes[columns.dt_category[row]]
+        yield Finding(
+            text=f"{label} {columns.dt_score[row]:.2f}{_why(errors, kind, int(at))}",
+            dataset=dataset.name,
+            image=str(dataset.images.file_name[columns.dt_image[row]]),
+            box=tuple(columns.dt_xywh[row].tolist()),
+            label=label,
+            score=float(columns.dt_score[row]),
+        )
+
+
+def _why(errors: Errors, kind: ErrorKind, at: int) -> str:
+    if kind == "class":
+        columns = errors.columns
+        return f", labelled {columns.classes[columns.gt_category[errors.about[at]]]}"
+    return {
+        "background": ", nothing labelled there",
+        "duplicate": ", found already",
+        "location": ", off its box",
+        "both": ", off a box of another class",
+    }[kind]
+
+
+def _tables(errors: Errors) -> dict[str, Table]:
+    classes = errors.columns.classes
+    costs = np.column_stack([errors.ap, *(errors.class_dap(kind) for kind in KINDS)])
+    return {
+        "AP50, and what each kind of error costs": Table(
+            columns=["class", "AP50", *KINDS],
+            rows=[
+                [name, *(None if math.isnan(cost) else cost for cost in row)]
+                for name, row in zip(classes, costs.tolist(), strict=True)
+            ],
+        ),
+        "Errors by kind": Table(
+            columns=["class", *KINDS],
+            rows=[[name, *row] for name, row in zip(classes, errors.count.T.tolist(), strict=True)],
+        ),
+    }
+
+
+def _confusion_table(inputs: Inputs, split: str, kind: ErrorKind) -> dict[str, Table]:
+    """The confusion matrix where it explains the kind; AP needs no operating point, so the item
+    does without a matrix where the detector keeps too little for one."""
+    found: Confusion | None = None
+    if kind in _IN_CONFUSION:
+        with contextlib.suppress(DataError):
+            found = inputs.confusion(split)
+    if found is None:
+        return {}
+    return {
+        f"Ground truth by what was detected at score > {found.score_threshold:g}": Table(
+            columns=["class", *found.classes, "(not found)"],
+            rows=[
+                [name, *row]
+                for name, row in zip(
+                    (*found.classes, "(nothing there)"), found.matrix.tolist(), strict=True
+                )
+            ],
+        )
+    }

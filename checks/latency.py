@@ -1,0 +1,112 @@
+"""The rule `latency`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import Inputs, Outcome, RunningRule, Target, require_limit
+
+Milliseconds = Annotated[float, Meta(gt=0)]
+
+
+class Latency(RunningRule, frozen=True, kw_only=True):
+    """One image must be answered in time, and within the memory that there is.
+
+    ## What it checks
+
+    Images of the evaluated split, spread evenly over it, are answered one at a time, from the file
+    to its detections: reading, decoding, test pipeline, model, its post-processing, the GPU's work
+    waited for. `median_ms` and `p95_ms` are the median and the 95th percentile of those times, in
+    milliseconds, after a few images for warming up; `total_s` is their sum, `model_share` the part
+    of it that is spent in the model. `peak_mb` is the most memory, in megabytes of 10⁶ bytes: on a
+    GPU what torch allocated there, else what the whole process held, with its libraries and the
+    loading of the checkpoint. The model runs in a process of its own, with nothing else loaded.
+
+    Times hold for the machine and the device that the message names, and only where nothing else
+    runs there, other workers of pytest-xdist included. Gates wait for each other's GPU, not for
+    the CPU, where the number of threads (`OMP_NUM_THREADS`) decides, too.
+
+    ## Why it matters
+
+    A more accurate model that cannot keep up with the camera drops frames, and what happens in
+    those is never seen.
+
+    ## How to mend
+
+    Look at `model_share`: where it is low, reading and resizing the pictures takes the time. A
+    median within its limit under a high 95th percentile points at images of another size, or at
+    somebody else on the machine. Else a smaller input, model, or number of boxes before NMS.
+    """
+
+    code: ClassVar[str] = "latency"
+
+    max_ms: Annotated[Milliseconds, Meta(description="Largest median.")] | None = None
+    max_p95_ms: Annotated[Milliseconds, Meta(description="Largest 95th percentile.")] | None = None
+    max_mb: (
+        Annotated[float, Meta(gt=0, description="Largest memory, in megabytes of 10⁶ bytes.")]
+        | None
+    ) = None
+    images: Annotated[
+        int, Meta(ge=1, description="Number of images; repeated where the split has fewer.")
+    ] = 50
+    warm_up: Annotated[Count, Meta(description="Images before the first that counts.")] = 5
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_limit(self, "max-ms", "max-p95-ms", "max-mb")
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split = target.datasets[0]
+        timed = inputs.latency(split, self.images, self.warm_up)
+        if timed.peak_mb is None and self.max_mb is not None:
+            raise DataError("this system does not say how much memory a process held")
+        where = timed.device if timed.hardware is None else f"{timed.device}, {timed.hardware}"
+        memory = "" if timed.peak_mb is None else f", peak {timed.peak_mb:,.0f} MB"
+        return Outcome(
+            message=(
+                f"median {timed.median_ms:,.1f} ms, 95 % within {timed.p95_ms:,.1f} ms{memory} "
+                f"({where}; {self.images} images of {split} after {self.warm_up} for warming up)"
+            ),
+            measurements=[
+                Measurement.at_most("median_ms", timed.median_ms, self.max_ms),
+                Measurement.at_most("p95_ms", timed.p95_ms, self.max_p95_ms),
+                *(
+                    [Measurement.at_most("peak_mb", timed.peak_mb, self.max_mb)]
+                    if timed.peak_mb is not None
+                    else []
+                ),
+                Measurement.shown("images", self.images),
+                Measurement.shown("warm_up", self.warm_up),
+                Measurement.shown("total_s", sum(timed.times_ms) / 1000),
+                Measurement.shown("model_share", timed.model_share),
+            ],
+            tables={
+                "Time of each image": Table(
+                    columns=["image", "ms", "of it in the model"],
+                    rows=[
+                        [at, *times]
+                        for at, times in enumerate(
+                            zip(timed.times_ms, timed.model_ms, strict=True), start=1
+                        )
+                    ],
+                )
+            },
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.latency]\nmax-ms = 40",
+        splits={"val": {"a_1.jpg": []}},
+        times_ms=[31.0, 32.5, 90.0],
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.latency]\nmax-ms = 40\nmax-p95-ms = 60",
+        splits={"val": {"a_1.jpg": []}},
+        times_ms=[31.0, 32.5, 90.0],
+    )

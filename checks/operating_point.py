@@ -1,0 +1,307 @@
+"""The rule `operating-point`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import (
+    Inputs,
+    OptionError,
+    Outcome,
+    ScoreRule,
+    Target,
+    require_limit,
+    require_names,
+)
+from pytest_detgate.scoring.false_boxes import false_boxes
+from pytest_detgate.scoring.operating_point import RecallCurve, count_over, recall_curve
+
+MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
+MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
+_GRID = np.round(np.arange(0, 1, 0.01), 2)
+
+
+class PointBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """The budget of one probe; what it leaves out is taken from the rule's own table."""
+
+    max_boxes: MaxBoxes | None = None
+    max_images: MaxImages | None = None
+
+
+class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
+    """Some score threshold must meet the budget of false boxes and the floors of recall at once.
+
+    ## What it checks
+
+    `threshold` is the lowest score threshold at which the false boxes on the probe `tune-on` stay
+    within the budget. Recall only falls with a higher threshold, so if the floors are not met
+    there, no threshold meets both. `boxes` and `images` are the false boxes on that probe at that
+    threshold and the frames that hold them, `recall[CLASS]` the recall of a class of the evaluated
+    split (IoU ≥ 0.5), `recall` that of all classes together. At the same threshold the other
+    probes (`check-on`) must keep their budgets: `boxes[PROBE]`, `images[PROBE]`. The trade-off
+    at every threshold stands in the record.
+
+    ## Why it matters
+
+    Every detector can be made quiet by a high threshold and complete by a low one. What counts is
+    whether one threshold gives both, on frames that it was not chosen on.
+
+    ## How to mend
+
+    Where there is such a threshold, set it as `score-threshold`. Where there is none, no threshold
+    mends the detector: it needs compliant frames in training, or better labels.
+    """
+
+    code: ClassVar[str] = "operating-point"
+
+    tune_on: (
+        Annotated[str, Meta(description="Probe the threshold is chosen on; omitted: the first.")]
+        | None
+    ) = None
+    check_on: (
+        Annotated[
+            tuple[str, ...], Meta(description="Probes it is checked on; omitted: all others.")
+        ]
+        | None
+    ) = None
+    max_boxes: MaxBoxes | None = None
+    max_images: MaxImages | None = None
+    probes: (
+        Annotated[dict[str, PointBudget], Meta(description="Budgets of single probes.")] | None
+    ) = None
+    min_recall: Annotated[Share, Meta(description="Floor of every class.")] | None = None
+    classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
+        None
+    )
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        if not project.probes:
+            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+        require_limit(self, "min-recall", "classes")
+        if self.tune_on is not None:
+            require_names("probe", (self.tune_on,), project.probes, "tune-on")
+        require_names("probe", self.check_on or (), project.probes, "check-on")
+        require_names("probe", self.probes or (), project.probes, table=["probes"])
+        try:
+            known = project.classes(project.evaluate_on)
+        except DataError:
+            known = None
+        require_names("class", self.classes or (), known, table=["classes"])
+        for probe in self._probes(project):
+            budget = self._budget(probe)
+            if budget.max_boxes is None and budget.max_images is None:
+                raise OptionError(
+                    f"probe {probe!r} has no budget; give max-boxes or max-images, here or in a "
+                    f"table [rules.operating-point.probes.{probe}]"
+                )
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        names = (project.evaluate_on, *self._probes(project))
+        yield Target(datasets=names, detections=names)
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split, tuned, *others = target.datasets
+        floor_of_scores = inputs.detections(split).score_floor
+        curves = self._curves(split, inputs)
+        together = recall_curve(inputs.matches(split), score_floor=floor_of_scores)
+        assert together is not None  # each class has boxes to find
+        false = {probe: _false_boxes(probe, inputs) for probe in (tuned, *others)}
+        budget = self._budget(tuned)
+        threshold = max(false[tuned].lowest_threshold(budget), floor_of_scores)
+        floors = {name: floor for name in curves if (floor := self._floor(name)) is not None}
+        needed = {name: curves[name].threshold_for_recall(floor) for name, floor in floors.items()}
+        measurements = [
+            Measurement.shown("threshold", threshold),
+            *false[tuned].measurements(threshold, budget),
+            Measurement.shown("recall", together.recall(threshold)),
+            *(
+                Measurement.at_least(f"recall[{name}]", curve.recall(threshold), floors.get(name))
+                for name, curve in curves.items()
+            ),
+            *(
+                measured
+                for probe in others
+                for measured in false[probe].measurements(
+                    threshold, self._budget(probe), suffix=f"[{probe}]"
+                )
+            ),
+        ]
+        return Outcome(
+            message=_message(
+                threshold, tuned, others, false, curves, floors, needed, inputs, measurements
+            ),
+            measurements=measurements,
+            tables={"trade-off": _trade_off(threshold, false, curves, together, floor_of_scores)},
+        )
+
+    def _probes(self, project: Project) -> tuple[str, ...]:
+        """The probe that is tuned on, then those that are checked."""
+        tuned = self.tune_on or project.probes[0]
+        others = project.probes if self.check_on is None else self.check_on
+        return (tuned, *(probe for probe in others if probe != tuned))
+
+    def _budget(self, probe: str) -> PointBudget:
+        own = (self.probes or {}).get(probe, PointBudget())
+        return PointBudget(
+            max_boxes=self.max_boxes if own.max_boxes is None else own.max_boxes,
+            max_images=self.max_images if own.max_images is None else own.max_images,
+        )
+
+    def _floor(self, name: str) -> float | None:
+        return (self.classes or {}).get(name, self.min_recall)
+
+    def _curves(self, split: str, inputs: Inputs) -> dict[str, RecallCurve]:
+        matches = inputs.matches(split)
+        score_floor = inputs.detections(split).score_floor
+        curves = {}
+        for category, name in enumerate(matches.candidates.columns.classes):
+            curve = recall_curve(matches, category, score_floor=score_floor)
+            if curve is not None:
+                curves[name] = curve
+            elif self._floor(name) is not None:
+                raise DataError(
+                    f"class {name!r} has no ground truth in {split}, so its recall is not defined"
+                )
+        return curves
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.operating-point]\nmax-boxes = 0\nmin-recall = 0.9",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        probes={"compliant": {"b_1.jpg": [], "b_2.jpg": []}},
+        detections={
+            "val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]},
+            "compliant": {"b_1.jpg": [("helmet_off", 0.6, 10, 10, 30, 30)]},
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.operating-point]\nmax-boxes = 0\nmin-recall = 0.9",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        probes={"compliant": {"b_1.jpg": [], "b_2.jpg": []}},
+        detections={
+            "val": {"a_1.jpg": [("helmet_off", 0.6, 10, 10, 30, 30)]},
+            "compliant": {"b_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]},
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _FalseBoxes:
+    """False boxes of a probe, best score first: their scores, and how many different frames hold
+    the first of them."""
+
+    score: NDArray[np.float64]
+    images: NDArray[np.int64]
+
+    def boxes_over(self, threshold: float) -> int:
+        return count_over(self.score, threshold)
+
+    def images_over(self, threshold: float) -> int:
+        count = self.boxes_over(threshold)
+        return int(self.images[count - 1]) if count else 0
+
+    def lowest_threshold(self, budget: PointBudget) -> float:
+        """The score of the first box that is one too many: at it, and not below, it is left out."""
+        places = [len(self.score)]
+        if budget.max_boxes is not None:
+            places.append(budget.max_boxes)
+        if budget.max_images is not None:
+            places.append(int(np.searchsorted(self.images, budget.max_images, side="right")))
+        first = min(places)
+        return float(self.score[first]) if first < len(self.score) else 0.0
+
+    def measurements(
+        self, threshold: float, budget: PointBudget, suffix: str = ""
+    ) -> list[Measurement]:
+        return [
+            Measurement.at_most(f"boxes{suffix}", self.boxes_over(threshold), budget.max_boxes),
+            Measurement.at_most(f"images{suffix}", self.images_over(threshold), budget.max_images),
+        ]
+
+
+def _false_boxes(probe: str, inputs: Inputs) -> _FalseBoxes:
+    detections = inputs.detections(probe)
+    rows = false_boxes(inputs.dataset(probe), detections, detections.score_floor)
+    image = detections.image[rows]
+    is_first = np.zeros(len(rows), dtype=np.int64)
+    is_first[np.unique(image, return_index=True)[1]] = 1
+    return _FalseBoxes(detections.score[rows], np.cumsum(is_first))
+
+
+def _trade_off(
+    threshold: float,
+    false: Mapping[str, _FalseBoxes],
+    curves: Mapping[str, RecallCurve],
+    together: RecallCurve,
+    score_floor: float,
+) -> Table:
+    thresholds = sorted({threshold, *_GRID[score_floor <= _GRID].tolist()})
+    return Table(
+        columns=[
+            "threshold",
+            *(f"boxes on {probe}" for probe in false),
+            "recall",
+            *(f"recall of {name}" for name in curves),
+        ],
+        rows=[
+            [
+                at,
+                *(boxes.boxes_over(at) for boxes in false.values()),
+                together.recall(at),
+                *(curve.recall(at) for curve in curves.values()),
+            ]
+            for at in thresholds
+        ],
+    )
+
+
+def _message(
+    threshold: float,
+    tuned: str,
+    others: list[str],
+    false: Mapping[str, _FalseBoxes],
+    curves: Mapping[str, RecallCurve],
+    floors: Mapping[str, float],
+    needed: Mapping[str, float | None],
+    inputs: Inputs,
+    measurements: list[Measurement],
+) -> str:
+    short = [name for name, floor in floors.items() if curves[name].recall(threshold) < floor]
+    at = counted(false[tuned].boxes_over(threshold), "false box", "false boxes")
+    if short:
+        worst = min(short, key=lambda name: curves[name].recall(threshold) - floors[name])
+        told = (
+            f"no threshold meets both: the budget of {tuned} asks for score > {threshold:.3g}, "
+            f"where recall of {worst} is {curves[worst].recall(threshold):.3f} and its floor "
+            f"{floors[worst]:g}; "
+        )
+        if any(needed[name] is None for name in short):
+            return told + "no threshold at all reaches that floor"
+        lower = min(value for value in needed.values() if value is not None)
+        boxes = counted(false[tuned].boxes_over(lower), "false box", "false boxes")
+        return told + f"the floors ask for score > {lower:.3g}, where there are {boxes}"
+    highest = min((value for value in needed.values() if value is not None), default=math.inf)
+    upto = "" if math.isinf(highest) else f" up to {highest:.3g}"
+    told = f"score > {threshold:.3g}{upto} meets both: {at} on {tuned} there"
+    over = [measured.name for measured in measurements if measured.passed is False]
+    if over:
+        told += f"; but it does not hold on another probe: {', '.join(over)}"
+    elif not others:
+        told += "; there is no other probe to check it on"
+    own = inputs.project.score_threshold
+    if not threshold <= own <= highest:
+        told += f"; score-threshold of [model] is {own:g}"
+    return told

@@ -1,0 +1,124 @@
+"""The rule `repeatability`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Share
+from pytest_detgate.errors import TooLittleEvidenceError
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.rule import Inputs, Outcome, RunningRule, Target
+from pytest_detgate.scoring.agreement import ABSENT, agreement
+
+
+class Repeatability(RunningRule, frozen=True, kw_only=True):
+    """Two inferences of the same checkpoint on the same images must agree.
+
+    ## What it checks
+
+    Some images of the evaluated split, spread evenly over it, are inferred twice; answers that
+    were kept from other runs are not used. Detections of the two answers are paired one to one
+    within an image and class, those that overlap most first. `score_difference` is the largest
+    difference of the scores of a pair, or the score above the model's own score floor of a
+    detection that only one answer has. `box_difference` is the furthest, in pixels, that an edge
+    of a box moved. `boxes` counts pairs and detections without a partner, `unpaired` the latter.
+
+    A CPU gives 0. A GPU may add up in another order each time, which float32, with its seven
+    digits, shows in the last of them; the default limits leave room for that. They are far below
+    what changes a decision: no threshold is set to 0.0001, and nobody draws a box to a tenth of a
+    pixel. Where a model's answers are cut off at a number of boxes (`max_per_img`), rounding may
+    decide which box is the last; where that happens, raise the score floor (`score_thr`).
+
+    ## Why it matters
+
+    Where the same picture gets two answers, no measured value of this model is worth its digits,
+    and an alarm cannot be explained afterwards.
+
+    ## How to mend
+
+    Look for what is random when testing: dropout or augmentation that is still on, a custom module
+    that ignores `eval()`, a test pipeline with a random step, a state that is carried from one
+    image to the next. On a GPU, `torch.use_deterministic_algorithms(True)` names the operator.
+    """
+
+    code: ClassVar[str] = "repeatability"
+
+    max_score_difference: Annotated[Share, Meta(description="Largest difference of a score.")] = (
+        1e-4
+    )
+    max_box_difference: Annotated[
+        float, Meta(ge=0, description="Largest distance of an edge, in pixels.")
+    ] = 0.1
+    images: Annotated[int, Meta(ge=1, description="Number of images, fewer where there are.")] = 16
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split = target.datasets[0]
+        twice = inputs.repeated(split, self.images)
+        found = agreement(twice.first, twice.second)
+        if not len(found):
+            raise TooLittleEvidenceError(
+                f"neither inference found a box on {len(twice.rows)} images of {split}"
+            )
+        score, box, alone = found.score_difference, found.box_difference, found.unpaired
+        over = np.flatnonzero((score > self.max_score_difference) | (box > self.max_box_difference))
+        worst_first = over[np.lexsort((-box[over], -score[over]))]
+        names = inputs.dataset(split).images.file_name
+
+        def findings() -> Iterator[Finding]:
+            for at in worst_first:
+                first, second = int(found.first[at]), int(found.second[at])
+                table, row = (twice.second, second) if first == ABSENT else (twice.first, first)
+                label = table.classes[table.category[row]]
+                if alone[at]:
+                    which = "second" if first == ABSENT else "first"
+                    text = f"{label} {table.score[row]:.4f} only in the {which} inference"
+                else:
+                    text = (
+                        f"{label} {table.score[row]:.4f} then {twice.second.score[second]:.4f}, "
+                        f"box moved {box[at]:.3g} px"
+                    )
+                yield Finding(
+                    text=text,
+                    dataset=split,
+                    image=str(names[table.image[row]]),
+                    box=tuple(table.xywh[row].tolist()),
+                    label=label,
+                    score=float(table.score[row]),
+                )
+
+        return Outcome(
+            message=(
+                f"{len(over)} of {len(found)} boxes on {len(twice.rows)} images differ beyond the "
+                f"limits, scores by {score.max():.3g} and edges by {box.max():.3g} px at most, on "
+                f"{twice.device}"
+            ),
+            measurements=[
+                Measurement.at_most(
+                    "score_difference", float(score.max()), self.max_score_difference
+                ),
+                Measurement.at_most("box_difference", float(box.max()), self.max_box_difference),
+                Measurement.shown("images", len(twice.rows)),
+                Measurement.shown("boxes", len(found)),
+                Measurement.shown("unpaired", int(alone.sum())),
+            ],
+            findings=findings(),
+            findings_total=len(over),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.repeatability]\nmax-box-difference = 0.5",
+        splits={"val": {"a_1.jpg": []}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+        again={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10.25, 30, 30)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.repeatability]\nmax-box-difference = 0.5",
+        splits={"val": {"a_1.jpg": []}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+        again={"val": {"a_1.jpg": [("helmet_off", 0.7, 10, 10, 30, 30)]}},
+    )

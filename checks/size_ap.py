@@ -1,0 +1,95 @@
+"""The rule `size-ap`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar, get_args
+
+import numpy as np
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.interval_rule import IntervalRule, require_support, said
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import Inputs, Outcome, Target, require_limit
+from pytest_detgate.scoring.precision_recall import boxes_to_find
+from pytest_detgate.scoring.score_card import PROTOCOL, Area
+
+
+class SizeAp(IntervalRule, frozen=True, kw_only=True):
+    """AP of small, medium and large boxes must reach a floor of its own.
+
+    ## What it checks
+
+    `ap` is the AP over IoU 0.50 to 0.95 of the boxes of one size by the COCO protocol, unrounded:
+    small under 32², medium up to 96², large over 96² pixels of `area`. `boxes` is the ground truth
+    of that size. One item for each size that is given a floor. Beside it stand its bounds, from a
+    bootstrap over clips (over images where there are no clips).
+
+    ## Why it matters
+
+    Workers far from the camera are small. A mean over all sizes is carried by those close to it.
+
+    ## How to mend
+
+    Train and test at a higher resolution or in tiles, and look whether small boxes are labelled as
+    carefully as large ones.
+    """
+
+    code: ClassVar[str] = "size-ap"
+
+    small: Annotated[Share, Meta(description="Floor of boxes under 32² pixels.")] | None = None
+    medium: Annotated[Share, Meta(description="Floor of boxes of 32² to 96² pixels.")] | None = None
+    large: Annotated[Share, Meta(description="Floor of boxes over 96² pixels.")] | None = None
+    min_boxes: (
+        Annotated[Count, Meta(description="Least boxes of a size that prove anything.")] | None
+    ) = None
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_limit(self, "small", "medium", "large")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for size in ("small", "medium", "large"):
+            if getattr(self, size) is not None:
+                yield self.target(project, size)
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split = target.datasets[0]
+        (size,) = (area for area in get_args(Area) if area == target.label)
+        value = inputs.scores(split).average_precision(area=size)
+        boxes = int(np.sum(boxes_to_find(inputs.matches(split, size))))
+        if value is None:
+            raise DataError(f"{split} has no {size} boxes, so their AP is not defined")
+        require_support(f"size {size!r} in {split}", {"boxes": (boxes, self.min_boxes)})
+        interval = self.interval(
+            inputs,
+            split,
+            lambda draws: inputs.replicates(split, size, draws.replicates, draws.seed).figure("AP"),
+        )
+        return Outcome(
+            message=f"AP {value:.3f} of {boxes} {size} boxes on {split} ({PROTOCOL})"
+            f"{said(interval)}",
+            measurements=[
+                Measurement.at_least(
+                    "ap", value, getattr(self, size), bound=self.bound, interval=interval
+                ),
+                Measurement.shown("boxes", boxes),
+            ],
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.size-ap]\nsmall = 0.9",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 20, 20)]}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 20, 20)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.size-ap]\nsmall = 0.9",
+        splits={
+            "val": {"a_1.jpg": [("helmet_off", 10, 10, 20, 20), ("helmet_off", 40, 40, 60, 60)]}
+        },
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 40, 40, 60, 60)]}},
+    )

@@ -1,0 +1,125 @@
+"""The rule `slice-ap`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.dataset.slices import names_in
+from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.interval_rule import IntervalRule, require_support, said
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, Target
+from pytest_detgate.scoring.bootstrap import bootstrap
+from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
+from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric, mean_precision
+
+
+class SliceAp(IntervalRule, frozen=True, kw_only=True):
+    """AP of every slice of the evaluated split must reach a floor.
+
+    ## What it checks
+
+    `by` tells the images apart: a group of `frame-pattern` (`clip`, `site`), any field of the
+    images in the annotation file, `file_name`, `width`, `height`, `boxes` (annotations of the
+    image), or an expression over them such as `"'night' if hour < 6 else 'day'"`. Each value is a
+    slice and an item, `slice-ap[site=north]`. `ap` is the AP of its images alone by the COCO
+    protocol, `images` their number, `boxes` their ground truth, `unsliced` the images of the split
+    that lack what `by` names. Beside it stand its bounds, from a bootstrap over the slice's clips
+    (over images where there are no clips).
+
+    ## Why it matters
+
+    A detector that is good on the mean may be useless on the one site, camera or night shift that
+    it was bought for.
+
+    ## How to mend
+
+    Compare the weak slice's pictures with training: most often it holds too few like them. Where a
+    slice is too small to judge, `min-images` says so instead of failing on noise, and
+    `too-little = "warn"` lets it through with a warning.
+    """
+
+    code: ClassVar[str] = "slice-ap"
+
+    by: Annotated[str, Meta(min_length=1, description="What tells the images apart.")]
+    min: Annotated[Share, Meta(description="Floor of every slice.")]
+    metric: ApMetric = "AP"
+    min_images: Annotated[
+        Count, Meta(description="Least images of a slice that prove anything.")
+    ] = 1
+    min_boxes: Annotated[
+        Count, Meta(description="Least ground truth of a slice that proves anything.")
+    ] = 1
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        try:
+            names_in(self.by)
+        except DataError as error:
+            raise OptionError(str(error), "by") from None
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        try:
+            labels = project.slices(project.evaluate_on, self.by).labels
+        except DataError:
+            labels = ()
+        if not labels:
+            # The slices cannot be told: one item remains, to say why.
+            yield self.target(project)
+        for label in labels:
+            yield self.target(project, label)
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split = target.datasets[0]
+        slices = inputs.project.slices(split, self.by)
+        if target.label is None:
+            raise DataError(f"by = {self.by!r} makes no slices of {split}")
+        images = slices.images(target.label)
+        matches = inputs.matches(split)
+        n_images = int(np.count_nonzero(images))
+        boxes = int(boxes_to_find(matches, images).sum())
+        require_support(
+            f"{target.label} in {split}",
+            {"images": (n_images, self.min_images), "boxes": (boxes, self.min_boxes)},
+        )
+        precision, _ = precision_and_recall(matches, images, max_detections=(100,))
+        value = mean_precision(precision[:, :, :, 0], self.metric)
+        if value is None:
+            raise TooLittleEvidenceError(f"{target.label} in {split} has no box to find")
+        interval = self.interval(
+            inputs, split, lambda draws: bootstrap(matches, draws).figure(self.metric), images
+        )
+        return Outcome(
+            message=f"{self.metric} {value:.3f} on {n_images} images of {split}, {boxes} boxes "
+            f"({PROTOCOL}){said(interval)}",
+            measurements=[
+                Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval),
+                Measurement.shown("images", n_images),
+                Measurement.shown("boxes", boxes),
+                Measurement.shown("unsliced", int(np.count_nonzero(slices.of_image < 0))),
+            ],
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.slice-ap]\nby = \"'left' if width < 640 else 'right'\"\nmin = 0.9",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[dataset]\nframe-pattern = '(?P<clip>(?P<site>[^_]+)_.*)_\\d+\\.jpg$'\n"
+        '[rules.slice-ap]\nby = "site"\nmin = 0.9',
+        splits={
+            "val": {
+                "north_a_1.jpg": [("helmet_off", 10, 10, 30, 30)],
+                "south_a_1.jpg": [("helmet_off", 10, 10, 30, 30)],
+            }
+        },
+        detections={"val": {"south_a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+    )

@@ -1,0 +1,142 @@
+"""Slices of a split: its images by clip, by site, by any field, or by an expression over them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.tables import Dataset, ImageTable
+from pytest_detgate.errors import DataError
+
+COLUMNS = ("file_name", "width", "height", "boxes")
+NO_SLICE = -1
+MOST_SLICES = 5000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slices:
+    """The slices of a split: `labels` in order, and for each image the index of its label,
+    `NO_SLICE` where it lacks what the slices are told by."""
+
+    labels: tuple[str, ...]
+    of_image: NDArray[np.int64]
+
+    def images(self, label: str) -> NDArray[np.bool_]:
+        """(images,) the images of one slice."""
+        inside: NDArray[np.bool_] = self.of_image == self.labels.index(label)
+        return inside
+
+
+def names_in(expression: str) -> tuple[str, ...]:
+    """What an expression is about; `DataError` where it is no expression."""
+    try:
+        tree = ast.parse(expression.strip(), mode="eval")
+    except SyntaxError as error:
+        raise DataError(f"{expression!r} is not an expression: {error.msg}") from None
+    names = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+    return tuple(dict.fromkeys(names))
+
+
+def fields_in(expression: str, pattern: re.Pattern[str] | None) -> tuple[str, ...]:
+    """The image fields that an expression needs: what is neither a column nor in the pattern."""
+    told = (*COLUMNS, *(() if pattern is None else pattern.groupindex))
+    return tuple(name for name in names_in(expression) if name not in told)
+
+
+def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None) -> Slices:
+    """Slice the images by the value that an expression has for each.
+
+    Names are groups of the frame pattern (`clip`, `site`; `frame` is a number), `file_name`,
+    `width`, `height`, `boxes` (annotations of the image), and any field of the images that the
+    data set was read with. A field that no image has, or an expression that cannot be evaluated,
+    raises `DataError`.
+    """
+    names = names_in(expression)
+    if not names:
+        raise DataError(f"{expression!r} names no field of the images, so it makes no slices")
+    columns = {name: _column(dataset, name, pattern) for name in names}
+    evaluate = _evaluator(expression)
+    values = [
+        None
+        if any(value is None for value in row)
+        else evaluate(dict(zip(names, row, strict=True)))
+        for row in zip(*columns.values(), strict=True)
+    ]
+    several = sorted({value for value in values if value is not None}, key=_sort_key)
+    if len(several) > MOST_SLICES:
+        raise DataError(f"{expression!r} makes {len(several)} slices, over {MOST_SLICES}")
+    place = {value: at for at, value in enumerate(several)}
+    return Slices(
+        labels=tuple(f"{expression}={_said(value)}" for value in several),
+        of_image=np.array([place.get(value, NO_SLICE) for value in values], dtype=np.int64),
+    )
+
+
+def _column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list[Any]:
+    images = dataset.images
+    if pattern is not None and name in pattern.groupindex:
+        return _of_pattern(images, name, pattern)
+    if name == "file_name":
+        return list(images.file_name)
+    if name in ("width", "height"):
+        sides = images.width if name == "width" else images.height
+        return [None if np.isnan(side) else side for side in sides.tolist()]
+    if name == "boxes":
+        return list(dataset.boxes_by_image().tolist())
+    values = list(images.fields[name]) if name in images.fields else [None]
+    if all(value is None for value in values):
+        groups = () if pattern is None else tuple(pattern.groupindex)
+        known = ", ".join((*COLUMNS, *groups))
+        raise DataError(
+            f"no image of {dataset.name} has the field {name!r} (there is always: {known})"
+        )
+    return values
+
+
+def _of_pattern(images: ImageTable, group: str, pattern: re.Pattern[str]) -> list[Any]:
+    matches = (pattern.search(name) for name in images.file_name.tolist())
+    values = [None if match is None else match[group] for match in matches]
+    if group == "frame":
+        return [int(value) if value is not None and value.isdigit() else None for value in values]
+    return values
+
+
+def _evaluator(expression: str) -> Callable[[Mapping[str, Any]], Any]:
+    if expression.isidentifier():
+        return lambda names: _plain(names[expression], expression)
+    from simpleeval import InvalidExpression, SimpleEval
+
+    evaluator = SimpleEval(functions={})
+    parsed = evaluator.parse(expression.strip())
+
+    def evaluate(names: Mapping[str, Any]) -> Any:
+        evaluator.names = names
+        try:
+            return _plain(evaluator.eval(expression, previously_parsed=parsed), expression)
+        except (InvalidExpression, TypeError, ValueError, ArithmeticError) as error:
+            raise DataError(f"{expression!r} cannot be evaluated: {error}") from None
+
+    return evaluate
+
+
+def _plain(value: Any, expression: str) -> Any:
+    if value is None or isinstance(value, (str, int, float)):
+        return value
+    raise DataError(f"{expression!r} is neither a number nor text: {value!r}")
+
+
+def _sort_key(value: Any) -> tuple[bool, Any]:
+    is_text = isinstance(value, str)
+    return is_text, value
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{value:g}" if isinstance(value, float) else str(value)

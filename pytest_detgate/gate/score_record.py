@@ -1,0 +1,115 @@
+"""The figures of a split as the record has them, each with its bounds."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from pytest_detgate.audit.record import (
+    ClassScoreRecord,
+    ConfusionRecord,
+    ErrorRecord,
+    ScoreRecord,
+)
+from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
+from pytest_detgate.findings import Interval
+from pytest_detgate.gate.rule import Inputs
+from pytest_detgate.scoring.error_kinds import KINDS
+from pytest_detgate.scoring.resampling import percentile_interval
+from pytest_detgate.scoring.score_card import (
+    PROTOCOL,
+    ApMetric,
+    Area,
+    Metric,
+    ScoreCard,
+)
+
+
+def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
+    """The record of a split's figures; bounds as `[scoring]` asks for them, errors and confusions
+    where they could be computed."""
+    bounds = _Bounds(inputs, split)
+    names: tuple[ApMetric, ...] = get_args(ApMetric)
+    intervals = {name: bounds.of(name) for name in get_args(Metric)}
+    for area in ("small", "medium", "large"):
+        intervals[f"AP_{area}"] = bounds.of("AP", area)
+        intervals[f"AR_{area}"] = bounds.of("AR100", area)
+    return ScoreRecord(
+        protocol=PROTOCOL,
+        engine=card.engine,
+        AP=card.average_precision(),
+        AP50=card.average_precision(0.5),
+        AP75=card.average_precision(0.75),
+        AP_small=card.average_precision(area="small"),
+        AP_medium=card.average_precision(area="medium"),
+        AP_large=card.average_precision(area="large"),
+        AR1=card.average_recall(1),
+        AR10=card.average_recall(10),
+        AR100=card.average_recall(100),
+        AR_small=card.average_recall(area="small"),
+        AR_medium=card.average_recall(area="medium"),
+        AR_large=card.average_recall(area="large"),
+        classes={
+            name: ClassScoreRecord(
+                AP=score.AP,
+                AP50=score.AP50,
+                AP75=score.AP75,
+                boxes=score.boxes,
+                intervals=_known({metric: bounds.of(metric, "all", at) for metric in names}),
+            )
+            for at, (name, score) in enumerate(card.classes.items())
+        },
+        intervals=_known(intervals),
+        confusion=_confusion(inputs, split),
+        errors=_errors(inputs, split),
+    )
+
+
+def _confusion(inputs: Inputs, split: str) -> ConfusionRecord | None:
+    try:
+        found = inputs.confusion(split)
+    except DetgateError:
+        return None
+    return ConfusionRecord(
+        score_threshold=found.score_threshold,
+        classes=list(found.classes),
+        matrix=found.matrix.tolist(),
+        in_crowds=found.in_crowds.tolist(),
+        unknown=found.unknown,
+    )
+
+
+def _errors(inputs: Inputs, split: str) -> dict[str, ErrorRecord]:
+    try:
+        errors = inputs.errors(split)
+    except DetgateError:
+        return {}
+    return {kind: ErrorRecord(dap=errors.dap(kind), count=errors.total(kind)) for kind in KINDS}
+
+
+class _Bounds:
+    """Bounds of a split's figures; None where there is too little for any."""
+
+    def __init__(self, inputs: Inputs, split: str) -> None:
+        self._inputs = inputs
+        self._split = split
+        self._scoring = inputs.project.tables.scoring
+
+    def of(
+        self, metric: Metric, area: Area = "all", category: int | None = None
+    ) -> Interval | None:
+        scoring = self._scoring
+        if not scoring.replicates:
+            return None
+        try:
+            replicates = self._inputs.replicates(
+                self._split, area, scoring.replicates, scoring.seed
+            )
+            return percentile_interval(
+                replicates.figure(metric, category), scoring.confidence, replicates.resampling
+            )
+        except TooLittleEvidenceError:
+            return None
+
+
+def _known(intervals: dict[str, Interval | None]) -> dict[str, Interval]:
+    return {name: interval for name, interval in intervals.items() if interval is not None}

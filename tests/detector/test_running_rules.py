@@ -1,0 +1,156 @@
+"""The rules that run the model by themselves, on real models."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.protocol import ModelSource
+from pytest_detgate.gate.inputs import GateInputs
+from pytest_detgate.gate.judge import judge
+from pytest_detgate.gate.model_detections import ModelDetections
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.progress import NoProgress
+from tests.detector import worksite
+from tests.judged import measured
+
+pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
+
+SPLIT = """
+[dataset.splits.val]
+annotations = "site.json"
+images = "images"
+"""
+
+
+@pytest.fixture
+def result_of(
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., RuleResult]:
+    """A function from a rule's table to its result on the site's detector, or on one of the
+    project's own: its name and its code."""
+    shutil.copy(site.config, tmp_path / "model.py")
+    shutil.copy(site.root / "site.json", tmp_path)
+    shutil.copytree(site.root / "images", tmp_path / "images")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def evaluate(
+        rule: str, own: tuple[str, str] | None = None, *, device: str = "cpu"
+    ) -> RuleResult:
+        path = tmp_path / "detgate.toml"
+        path.write_text(SPLIT + rule, encoding="utf-8")
+        project = Project(load_configuration(path), tmp_path)
+        source = ModelDetections(
+            checkpoint=site.checkpoint,
+            config=None if own is None else worksite.write_custom_config(tmp_path, *own),
+            trust=False,
+            device=device,
+            batch_size=None,
+            store=tmp_path,
+            progress=NoProgress(),
+            project=project,
+        )
+        (bound,) = bind_rules(project)
+        (target,) = bound.targets
+        return judge(bound, target, GateInputs(project, source))
+
+    return evaluate
+
+
+def test_both_inferences_are_real_and_leave_the_store_alone(site: Any, tmp_path: Path) -> None:
+    gate = KeptDetector(
+        ModelSource(site.checkpoint), store=tmp_path, device="cpu", progress=NoProgress()
+    )
+    images = site.images[:3]
+
+    assert set(gate.infer(images)) == set(images)
+    assert gate.detect(images).inferred == 3
+
+    detector: Any = gate.detector()
+    before = detector.model_seconds
+    assert gate.detect(images).kept == 3
+    assert detector.model_seconds == before
+    gate.infer(images)
+    assert detector.model_seconds > before
+
+
+def test_noise_at_test_time_is_found(result_of: Callable[..., RuleResult]) -> None:
+    # The noise is less than 0.02, so the two scores of a box differ by less than that.
+    noise = "for one in found: one.scores = one.scores - 0.02 * torch.rand_like(one.scores)"
+
+    result = result_of("[rules.repeatability]\nimages = 4", ("Noisy", noise))
+
+    assert result.verdict == "failed"
+    values = measured(result)
+    assert 0.001 < values["score_difference"] < 0.02
+    assert (values["box_difference"], values["unpaired"], values["images"]) == (0, 0, 4)
+    assert result.findings_total > 0
+    worst = result.findings[0]
+    assert worst.image in {"cam_0000.jpg", "cam_0003.jpg", "cam_0006.jpg", "cam_0009.jpg"}
+    assert worst.box is not None
+    assert worst.text.endswith("box moved 0 px")
+
+
+def test_a_model_that_remembers_is_found(result_of: Callable[..., RuleResult]) -> None:
+    # Every image's only box is moved by one pixel more than the last: by four after four images.
+    drift = """
+        self.answered = getattr(self, "answered", 0) + 1
+        for sample, one in zip(samples, found):
+            sample.pred_instances = one[:1]
+            sample.pred_instances.bboxes = torch.tensor([[9.0, 9, 49, 49]]) + self.answered
+    """
+
+    result = result_of(
+        "[rules.repeatability]\nimages = 4\nmax-box-difference = 3.5", ("Drifting", drift)
+    )
+
+    assert result.verdict == "failed"
+    assert measured(result)["box_difference"] == pytest.approx(4, abs=1e-4)
+    assert measured(result)["score_difference"] == 0
+    assert measured(result)["boxes"] == 4
+
+
+def test_a_model_that_finds_nothing_is_no_evidence(result_of: Callable[..., RuleResult]) -> None:
+    nothing = "for sample, one in zip(samples, found): sample.pred_instances = one[one.scores > 2]"
+
+    result = result_of("[rules.repeatability]\nimages = 2", ("Silent", nothing))
+
+    assert result.verdict == "not-evaluated"
+    assert "neither inference found a box on 2 images of val" in result.message
+
+
+def test_an_image_that_cannot_be_read_is_no_agreement(
+    result_of: Callable[..., RuleResult], tmp_path: Path
+) -> None:
+    (tmp_path / "images" / "cam_0000.jpg").write_bytes(b"\xff\xd8 this is no picture")
+
+    result = result_of("[rules.repeatability]")
+
+    assert result.verdict == "not-evaluated"
+    assert "1 of 12 images of val cannot be read, first cam_0000.jpg" in result.message
+
+
+def test_a_killed_process_costs_the_rule_alone(result_of: Callable[..., RuleResult]) -> None:
+    result = result_of(
+        "[rules.latency]\nmax-ms = 600_000", ("Killed", "os.kill(os.getpid(), signal.SIGKILL)")
+    )
+
+    assert result.verdict == "not-evaluated"
+    assert "could not be timed: the process was ended by SIGKILL" in result.message
+
+
+def test_the_device_that_was_asked_for_is_not_replaced(
+    result_of: Callable[..., RuleResult],
+) -> None:
+    result = result_of("[rules.latency]\nmax-ms = 600_000", device="cuda:99")
+
+    assert result.verdict == "not-evaluated"
+    assert result.message.startswith("device 'cuda:99': there ")

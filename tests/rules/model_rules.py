@@ -1,0 +1,42 @@
+"""A model rule on a split whose boxes and detections are written down by image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.gate.detections import ResultFiles
+from pytest_detgate.gate.inputs import GateInputs
+from pytest_detgate.gate.judge import judge
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import bind_rules
+from tests.conftest import coco, results
+
+CLASSES = ("helmet_off", "no_vest")
+
+
+def gate_on(
+    folder: Path,
+    write_json: Any,
+    config: str,
+    truth: Mapping[str, Sequence[Any]],
+    found: Mapping[str, Sequence[Any]],
+) -> tuple[dict[str, RuleResult], GateInputs]:
+    """Evaluate the items of a `detgate.toml` on the split `val`; gives them by name, and what
+    they were evaluated from."""
+    write_json(folder / "val.json", coco(truth, CLASSES))
+    path = write_json(folder / "found.json", results(truth, found, CLASSES))
+    toml = folder / "detgate.toml"
+    split = '\n[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
+    toml.write_text(config + split, encoding="utf-8")
+    project = Project(load_configuration(toml), folder)
+    inputs = GateInputs(project, ResultFiles({"val": path}, project))
+    items = {
+        bound.item_name(target): judge(bound, target, inputs)
+        for bound in bind_rules(project)
+        for target in bound.targets
+    }
+    return items, inputs

@@ -1,0 +1,101 @@
+"""The rule `calibration`, worked out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.judged import measured
+from tests.rules.model_rules import gate_on
+
+BOX, ELSEWHERE = (0, 0, 10, 10), (50, 50, 10, 10)
+TRUTH = {"a.jpg": [("helmet_off", *BOX)], "b.jpg": []}
+# A right one of 0.9, and two wrong ones of 0.4 and 0.2.
+FOUND = {
+    "a.jpg": [("helmet_off", 0.9, *BOX), ("no_vest", 0.4, *ELSEWHERE)],
+    "b.jpg": [("helmet_off", 0.2, *BOX)],
+}
+
+
+def test_error_in_all_and_by_class(tmp_path: Path, write_json: Any) -> None:
+    config = "[rules.calibration]\nmax = 0.2\n[rules.calibration.classes]\nno_vest = 0.5\n"
+
+    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+
+    item = items["calibration"]
+    assert item.verdict == "failed"
+    assert measured(item) == {
+        "ece": pytest.approx((0.1 + 0.4 + 0.2) / 3),
+        "ece[helmet_off]": pytest.approx((0.1 + 0.2) / 2),
+        "ece[no_vest]": pytest.approx(0.4),
+        "detections": 3,
+    }
+    assert {m.name: m.passed for m in item.measurements} == {
+        "ece": False,
+        "ece[helmet_off]": None,
+        "ece[no_vest]": True,
+        "detections": None,
+    }
+    # The scores sum to 1.5, and one of three is right.
+    assert "scores are 0.167 too high in the mean" in item.message
+
+
+def test_table_of_bins(tmp_path: Path, write_json: Any) -> None:
+    config = "[rules.calibration]\nmax = 1\nbins = 4\n"
+
+    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+
+    (table,) = items["calibration"].tables.values()
+    assert table.rows == [
+        [0, 0.25, 1, pytest.approx(0.2), 0],
+        [0.25, 0.5, 1, pytest.approx(0.4), 0],
+        [0.5, 0.75, 0, None, None],
+        [0.75, 1, 1, pytest.approx(0.9), 1],
+    ]
+
+
+def test_low_scores_are_left_out(tmp_path: Path, write_json: Any) -> None:
+    config = "[rules.calibration]\nmax = 0.1000001\nmin-score = 0.5\n"
+
+    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+
+    assert items["calibration"].verdict == "passed"
+    assert measured(items["calibration"])["detections"] == 1
+
+
+@pytest.mark.parametrize(
+    ("table", "verdict", "reason"),
+    [
+        ("max = 1\nmin-detections = 4", "not-evaluated", "val has 3 detections"),
+        ('max = 1\nmin-detections = 4\ntoo-little = "warn"', "warned", "val has 3 detections"),
+        (
+            "classes = {no_vest = 1}\nmin-detections = 2",
+            "not-evaluated",
+            "class 'no_vest' of val has 1 detections",
+        ),
+        ("max = 1\nmin-score = 0.95", "not-evaluated", "val has no detection with a score of"),
+        (
+            "classes = {no_vest = 1}\nmin-score = 0.5",
+            "not-evaluated",
+            "class 'no_vest' of val has no detection with a score of at least 0.5",
+        ),
+    ],
+)
+def test_too_little_to_say_anything(
+    tmp_path: Path, write_json: Any, table: str, verdict: str, reason: str
+) -> None:
+    items, _ = gate_on(tmp_path, write_json, f"[rules.calibration]\n{table}\n", TRUTH, FOUND)
+
+    assert items["calibration"].verdict == verdict
+    assert reason in items["calibration"].message
+
+
+def test_scores_that_are_no_shares(tmp_path: Path, write_json: Any) -> None:
+    found = {"a.jpg": [("helmet_off", 7.5, *BOX)]}
+
+    items, _ = gate_on(tmp_path, write_json, "[rules.calibration]\nmax = 1\n", TRUTH, found)
+
+    assert items["calibration"].verdict == "not-evaluated"
+    assert "score 7.5" in items["calibration"].message

@@ -1,0 +1,189 @@
+"""The rule `error-budget`, worked out by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.audit.record import Report, ScoreRecord, read_report, write_report
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import bind_rules
+from tests.judged import measured, told
+from tests.rules.model_rules import gate_on
+
+BOX = (0, 0, 10, 10)
+# `helmet_off` is found as `no_vest`, in front of a true `no_vest`: AP 0 and 1/2, both 1 without
+# that error. A third box is not found: AP of `no_vest` is 51 of 101 points of 1/2 with it.
+TRUTH = {
+    "a.jpg": [("helmet_off", *BOX)],
+    "b.jpg": [("no_vest", *BOX), ("no_vest", 50, 50, 20, 20)],
+}
+FOUND = {"a.jpg": [("no_vest", 0.9, *BOX)], "b.jpg": [("no_vest", 0.8, *BOX)]}
+
+
+def test_items_by_kind(tmp_path: Path, write_json: Any) -> None:
+    """One for each kind that has a limit of either sort, in a fixed order."""
+    config = (
+        "[rules.error-budget]\nmiss = 1.0\nclass = 0.1\n[rules.error-budget.counts]\nboth = 0\n"
+    )
+
+    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+
+    assert {name: item.verdict for name, item in items.items()} == {
+        "error-budget[class]": "failed",
+        "error-budget[both]": "passed",
+        "error-budget[miss]": "passed",
+    }
+    assert list(items) == ["error-budget[class]", "error-budget[both]", "error-budget[miss]"]
+
+
+def test_wrong_class(tmp_path: Path, write_json: Any) -> None:
+    """Mended, `helmet_off` has AP 1, and `no_vest` precision 1 up to the recall of 1/2."""
+    before, after = [0, 25.5 / 101], [1, 51 / 101]
+    items, _ = gate_on(tmp_path, write_json, "[rules.error-budget]\nclass = 0.1\n", TRUTH, FOUND)
+
+    item = items["error-budget[class]"]
+    assert measured(item) == {
+        "dap": pytest.approx((sum(after) - sum(before)) / 2),
+        "count": 1,
+        "dap[helmet_off]": pytest.approx(1),
+        "dap[no_vest]": pytest.approx(25.5 / 101),
+        "count[no_vest]": 1,
+    }
+    assert told(item) == ["a.jpg: no_vest 0.90, labelled helmet_off"]
+    assert item.findings[0].box == BOX
+    costs, counts, confusion = item.tables.values()
+    assert costs.columns == [
+        "class", "AP50", "background", "duplicate", "class", "location", "both", "miss"
+    ]  # fmt: skip
+    assert costs.rows[0] == ["helmet_off", 0, 0, 0, pytest.approx(1), 0, 0, 0]
+    assert counts.rows == [["helmet_off", 0, 0, 0, 0, 0, 0], ["no_vest", 0, 0, 1, 0, 0, 1]]
+    assert confusion.rows == [
+        ["helmet_off", 0, 1, 0],
+        ["no_vest", 0, 1, 1],
+        ["(nothing there)", 0, 0, 0],
+    ]
+
+
+def test_limit_of_a_count(tmp_path: Path, write_json: Any) -> None:
+    config = "[rules.error-budget.counts]\nmiss = 0\n"
+
+    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+
+    item = items["error-budget[miss]"]
+    assert item.verdict == "failed"
+    assert [m.name for m in item.measurements if m.passed is False] == ["count"]
+    assert told(item) == ["b.jpg: no_vest not found"]
+    assert item.findings[0].box == (50, 50, 20, 20)
+
+
+def test_worst_come_first(tmp_path: Path, write_json: Any) -> None:
+    """Detections by score, whatever their class; missed boxes by area."""
+    truth = {"a.jpg": [("no_vest", 0, 0, 5, 5), ("helmet_off", 20, 0, 10, 10)], "b.jpg": []}
+    found = {
+        "a.jpg": [("helmet_off", 0.5, 60, 60, 9, 9), ("no_vest", 0.7, 60, 60, 9, 9)],
+        "b.jpg": [("helmet_off", 0.9, 60, 60, 9, 9)],
+    }
+    config = "[rules.error-budget]\nbackground = 1\n[rules.error-budget.counts]\nmiss = 0\n"
+
+    items, _ = gate_on(tmp_path, write_json, config, truth, found)
+
+    assert told(items["error-budget[background]"]) == [
+        "b.jpg: helmet_off 0.90, nothing labelled there",
+        "a.jpg: no_vest 0.70, nothing labelled there",
+        "a.jpg: helmet_off 0.50, nothing labelled there",
+    ]
+    miss = items["error-budget[miss]"]
+    assert miss.verdict == "not-evaluated"
+    assert "every box of val is missed" in miss.message
+
+
+@pytest.mark.parametrize(
+    ("truth", "found", "reason"),
+    [
+        ({"a.jpg": []}, {"a.jpg": [("no_vest", 0.9, *BOX)]}, "no ground-truth boxes"),
+        (TRUTH, {}, "no detections at all on val"),
+    ],
+)
+def test_nothing_to_compute_from(
+    tmp_path: Path, write_json: Any, truth: Any, found: Any, reason: str
+) -> None:
+    config = "[rules.error-budget]\nbackground = 1\n"
+
+    items, _ = gate_on(tmp_path, write_json, config, truth, found)
+
+    item = items["error-budget[background]"]
+    assert item.verdict == "not-evaluated"
+    assert reason in item.message
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("[rules.error-budget]\n", "sets no limit, so it could never fail"),
+        ("[rules.error-budget]\nclas = 0.1\n", "did you mean 'class'?"),
+        ("[rules.error-budget.counts]\nbackgroud = 1\n", "did you mean 'background'?"),
+        ("[rules.error-budget]\nclass = 5\n", "found 5"),
+    ],
+)
+def test_mistakes_are_told(tmp_path: Path, table: str, told: str) -> None:
+    split = '[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
+    path = tmp_path / "detgate.toml"
+    path.write_text(split + table, encoding="utf-8")
+
+    with pytest.raises(ConfigError) as raised:
+        bind_rules(Project(load_configuration(path), tmp_path))
+
+    assert told in str(raised.value)
+
+
+def test_record_has_errors_and_confusion(tmp_path: Path, write_json: Any) -> None:
+    """For whatever split was scored, whichever rule asked for it; and it is read back."""
+    _, inputs = gate_on(tmp_path, write_json, "[rules.mean-ap]\nmin = 0\n", TRUTH, FOUND)
+
+    record = inputs.score_records()["val"]
+
+    assert {kind: entry.count for kind, entry in record.errors.items()} == {
+        "background": 0,
+        "duplicate": 0,
+        "class": 1,
+        "location": 0,
+        "both": 0,
+        "miss": 1,
+    }
+    assert record.errors["class"].dap == pytest.approx((1 + 25.5 / 101) / 2)
+    assert record.confusion is not None
+    assert record.confusion.classes == ["helmet_off", "no_vest"]
+    assert record.confusion.matrix == [[0, 1, 0], [0, 1, 1], [0, 0, 0]]
+    assert reread(tmp_path, inputs.score_records())["val"] == record
+
+
+def test_cost_that_is_not_defined_is_recorded_as_none(tmp_path: Path, write_json: Any) -> None:
+    found = {"a.jpg": [("no_vest", 0.9, 60, 60, 10, 10)]}
+    _, inputs = gate_on(tmp_path, write_json, "[rules.mean-ap]\nmin = 0\n", TRUTH, found)
+
+    record = reread(tmp_path, inputs.score_records())["val"]
+
+    assert record.errors["miss"].dap is None
+    assert record.errors["miss"].count == 3
+
+
+def reread(folder: Path, scores: dict[str, ScoreRecord]) -> dict[str, ScoreRecord]:
+    """Scores as they come back from a `report.json`."""
+    report = Report(
+        verdict="passed",
+        started="2026-11-20T10:00:00Z",
+        duration_s=1.0,
+        command=[],
+        versions={},
+        config={"path": "detgate.toml", "sha256": ""},  # type: ignore[arg-type]
+        dataset={},  # type: ignore[arg-type]
+        rules=[],
+        scores=scores,
+    )
+    write_report(report, folder / "report.json")
+    return read_report(folder / "report.json").scores

@@ -1,0 +1,73 @@
+"""Rules that run the model by themselves: their options, and what they say without one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.detections import NoDetections, ResultFiles
+from pytest_detgate.gate.inputs import GateInputs, spread
+from pytest_detgate.gate.judge import judge
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import bind_rules
+from tests.judged import judged, split_tables
+
+RULES = "[rules.repeatability]\n[rules.latency]\nmax-ms = 50\n"
+
+
+@pytest.fixture
+def val(tmp_path: Path, write_json: Any, coco_content: Any) -> str:
+    """The table of a split with two images."""
+    write_json(tmp_path / "val.json", coco_content({"a_1.jpg": [], "a_2.jpg": []}))
+    return split_tables(val="images")
+
+
+def test_without_a_model_there_is_nothing_to_run(val: str, tmp_path: Path) -> None:
+    results = judged(tmp_path, val + RULES, lambda project: NoDetections())
+
+    assert set(results) == {"repeatability", "latency"}
+    for result in results.values():
+        assert result.verdict == "not-evaluated"
+        assert "name a checkpoint (--detgate-ckpt" in result.message
+
+
+def test_result_files_cannot_be_run(val: str, tmp_path: Path, write_json: Any) -> None:
+    found = write_json(tmp_path / "found.json", [])
+    (tmp_path / "detgate.toml").write_text(val + RULES, encoding="utf-8")
+    project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)
+    inputs = GateInputs(project, ResultFiles({"val": found}, project))
+
+    for bound in bind_rules(project):
+        (target,) = bound.targets
+        assert target.detections == ()
+        result = judge(bound, target, inputs)
+        assert result.verdict == "not-evaluated"
+        assert "result files only say what one has found" in result.message
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("[rules.latency]", "give max-ms or max-p95-ms or max-mb"),
+        ("[rules.latency]\nmax-ms = 0", "max-ms"),
+        ("[rules.latency]\nmax-ms = 9\nimages = 0", "images"),
+        ("[rules.repeatability]\nimages = 0", "images"),
+        ("[rules.repeatability]\nmax-score-difference = 2", "max-score-difference"),
+        ('[model]\nevaluate-on = "vall"\n[rules.repeatability]', "did you mean 'val'"),
+    ],
+)
+def test_options_that_make_no_sense(val: str, tmp_path: Path, table: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        judged(tmp_path, val + table)
+
+
+@pytest.mark.parametrize(
+    ("total", "wanted", "rows"),
+    [(10, 5, [0, 2, 4, 6, 8]), (10, 3, [0, 3, 6]), (3, 16, [0, 1, 2]), (1, 1, [0])],
+)
+def test_images_are_spread_evenly(total: int, wanted: int, rows: list[int]) -> None:
+    assert spread(total, wanted).tolist() == rows

@@ -1,0 +1,346 @@
+"""Rules on the figures of the evaluated split, on frames worked out by hand.
+
+Ten frames hold one box each and the detector finds the first five, with no other box. COCO reads
+precision at recall 0, 0.01 … 1: with m of 10 found it is 1 at 10 m + 1 of the 101 points, so AP is
+51/101. A bootstrap draws m from the binomial distribution of 10 and ½, whose 10 % and 90 %
+quantiles are 3 and 7: the bounds of AP are 31/101 and 70/101 (of 7 the last point is missed:
+pycocotools has 0.7000000000000001 for it), those of recall 0.3 and 0.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.findings import Interval
+from tests.conftest import coco, results
+from tests.judged import judged, measured, split_tables, told
+
+BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
+FOUND = ("worker", 0.9, 10.0, 10.0, 40.0, 40.0)
+TEN = {f"site{number}_1.jpg": [BOX] for number in range(10)}
+FIVE = {name: [FOUND] for name in list(TEN)[:5]}
+
+# pycocotools divides by the number of detections and a little more.
+ONE = pytest.approx(1, abs=1e-12)
+
+Evaluate = Callable[..., dict[str, RuleResult]]
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
+    """A function from rules, images and detections to the results of the items."""
+
+    def run(
+        rules: str,
+        images: Mapping[str, Sequence[Any]] = TEN,
+        found: Mapping[str, Sequence[Any]] = FIVE,
+        classes: Sequence[str] = ("worker",),
+        fields: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> dict[str, RuleResult]:
+        content = coco(images, classes)
+        for image in content["images"]:
+            image.update((fields or {}).get(image["file_name"], {}))
+        write_json(tmp_path / "val.json", content)
+        detections = write_json(tmp_path / "found.json", results(images, found, classes))
+        config = split_tables(val="images") + rules
+        return judged(tmp_path, config, {"val": detections})
+
+    return run
+
+
+def interval(result: RuleResult) -> Interval:
+    """The interval of the first measurement."""
+    found = result.measurements[0].interval
+    assert found is not None
+    return found
+
+
+SCORING = "[scoring]\nconfidence = 0.9\n"
+
+
+@pytest.mark.parametrize("rule", ["mean-ap", "class-ap", "slice-ap", "size-ap"])
+def test_bounds_of_ap_by_hand(evaluate: Evaluate, rule: str) -> None:
+    options = {"slice-ap": 'min = 0.5\nby = "height"', "size-ap": "medium = 0.5"}
+    table = f"{SCORING}[rules.{rule}]\n{options.get(rule, 'min = 0.5')}\n"
+    (point,) = evaluate(table).values()
+    (lower,) = evaluate(table + 'bound = "lower"').values()
+
+    assert (point.verdict, lower.verdict) == ("passed", "failed")
+    assert measured(point)["ap"] == pytest.approx(51 / 101)
+    for result in (point, lower):
+        assert interval(result).low == pytest.approx(31 / 101)
+        assert interval(result).high == pytest.approx(70 / 101)
+        assert interval(result).method == "bootstrap over 10 images, 1000 replicates, seed 0"
+    assert lower.measurements[0].bound == "lower"
+    assert lower.measurements[0].value == point.measurements[0].value
+    assert "90 % bounds 0.307 and 0.693" in lower.message
+
+
+def test_bounds_of_recall_by_hand(evaluate: Evaluate) -> None:
+    table = f"{SCORING}[rules.recall]\nmin = 0.5\n"
+    (point,) = evaluate(table).values()
+    (lower,) = evaluate(table + 'bound = "lower"').values()
+
+    assert (point.verdict, lower.verdict) == ("passed", "failed")
+    assert measured(point) == {"recall": 0.5, "found": 5, "boxes": 10}
+    assert (interval(lower).low, interval(lower).high) == (0.3, 0.7)
+    assert told(lower) == [f"site{number}_1.jpg: worker not found" for number in range(5, 10)]
+
+
+def test_clips_are_drawn_where_there_are_clips(evaluate: Evaluate) -> None:
+    """Ten clips of three equal frames say no more than ten frames."""
+    images = {f"site{number}_{frame}.jpg": [BOX] for number in range(10) for frame in range(3)}
+    found = {name: [FOUND] for name in list(images)[:15]}
+    pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'\n"
+    rule = f"{SCORING}[rules.mean-ap]\nmin = 0.1"
+    (by_clip,) = evaluate(pattern + rule, images, found).values()
+    (by_image,) = evaluate(rule, images, found).values()
+
+    assert interval(by_clip).method.startswith("bootstrap over 10 clips")
+    assert interval(by_clip).low == pytest.approx(31 / 101)
+    assert interval(by_image).method.startswith("bootstrap over 30 images")
+    assert interval(by_image).low > 35 / 101
+
+
+def test_an_image_field_tells_the_clips(evaluate: Evaluate) -> None:
+    fields = {name: {"video": number // 2} for number, name in enumerate(TEN)}
+    config = '[scoring]\nclip-field = "video"\n[rules.mean-ap]\nmin = 0.1'
+    (result,) = evaluate(config, fields=fields).values()
+
+    assert interval(result).method.startswith("bootstrap over 5 clips")
+
+
+def test_rule_has_its_own_confidence_replicates_and_seed(evaluate: Evaluate) -> None:
+    table = "[rules.mean-ap]\nmin = 0.1\nconfidence = 0.99\nreplicates = 200\nseed = 7"
+    (result,) = evaluate(table).values()
+
+    assert interval(result).confidence == 0.99
+    assert interval(result).method.endswith("200 replicates, seed 7")
+
+
+def test_without_replicates_there_are_no_bounds(evaluate: Evaluate) -> None:
+    (result,) = evaluate("[scoring]\nreplicates = 0\n[rules.mean-ap]\nmin = 0.1").values()
+
+    assert result.verdict == "passed"
+    assert result.measurements[0].interval is None
+
+
+def test_too_few_units_have_no_bounds_and_a_lower_bound_is_too_little_evidence(
+    evaluate: Evaluate,
+) -> None:
+    four = {name: [BOX] for name in list(TEN)[:4]}
+    found = {name: [FOUND] for name in four}
+    table = "[rules.mean-ap]\nmin = 0.5\n"
+    (point,) = evaluate(table, four, found).values()
+    (lower,) = evaluate(table + 'bound = "lower"', four, found).values()
+    (warned,) = evaluate(table + 'bound = "lower"\ntoo-little = "warn"', four, found).values()
+
+    assert (point.verdict, point.measurements[0].interval) == ("passed", None)
+    assert lower.verdict == "not-evaluated"
+    assert lower.message.startswith("too little evidence: a bootstrap over 4 images says nothing")
+    assert warned.verdict == "warned"
+    assert warned.message == lower.message
+
+
+@pytest.mark.parametrize(
+    ("rule", "item", "what"),
+    [
+        ("class-ap]\nmin = 0.1\nmin-boxes = 11", "class-ap[worker]", "has 10 boxes, and min-boxes"),
+        ("class-ap]\nmin = 0.1\nmin-images = 11", "class-ap[worker]", "has 10 images"),
+        ("recall]\nmin = 0.1\nmin-boxes = 11", "recall[worker]", "has 10 boxes"),
+        ("mean-ap]\nmin = 0.1\nmin-images = 11", "mean-ap", "val has 10 images"),
+        ("size-ap]\nmedium = 0.1\nmin-boxes = 11", "size-ap[medium]", "has 10 boxes"),
+        ('slice-ap]\nby = "width"\nmin = 0.1\nmin-images = 11', "slice-ap[width=100]", "10 images"),
+    ],
+)
+def test_less_support_than_asked_is_its_own_answer(
+    evaluate: Evaluate, rule: str, item: str, what: str
+) -> None:
+    result = evaluate(f"[rules.{rule}")[item]
+
+    assert result.verdict == "not-evaluated"
+    assert result.message.startswith("too little evidence: ")
+    assert what in result.message
+
+
+def test_class_without_ground_truth_is_not_evaluated(evaluate: Evaluate) -> None:
+    config = "[rules.class-ap]\nmin = 0.1\n[rules.recall]\nmin = 0.1"
+    found = evaluate(config, classes=("worker", "forklift"))
+
+    for item in ("class-ap[forklift]", "recall[forklift]"):
+        assert found[item].verdict == "not-evaluated"
+        assert "'forklift' has no ground truth in val" in found[item].message
+    assert found["class-ap[worker]"].verdict == "passed"
+
+
+def test_no_detections_at_all_is_not_evaluated(evaluate: Evaluate) -> None:
+    config = (
+        "[rules.class-ap]\nmin = 0.1\n[rules.recall]\nmin = 0.1\n[rules.mean-ap]\nmin = 0.1\n"
+        '[rules.size-ap]\nmedium = 0.1\n[rules.slice-ap]\nby = "width"\nmin = 0.1'
+    )
+    found = evaluate(config, found={})
+
+    assert len(found) == 5
+    for result in found.values():
+        assert result.verdict == "not-evaluated"
+        assert "no detections at all on val (10 images)" in result.message
+
+
+def test_size_without_boxes_is_not_evaluated(evaluate: Evaluate) -> None:
+    (result,) = evaluate("[rules.size-ap]\nlarge = 0.1").values()
+
+    assert result.verdict == "not-evaluated"
+    assert "val has no large boxes" in result.message
+
+
+def test_sizes_are_told_by_area(evaluate: Evaluate) -> None:
+    """Small boxes 20², medium 40², large 97²; only the medium one is found."""
+    images = {
+        "a_1.jpg": [("worker", 0, 0, 20, 20), ("worker", 30, 30, 40, 40)],
+        "b_1.jpg": [("worker", 0, 0, 97, 97)],
+    }
+    found = {"a_1.jpg": [("worker", 0.9, 30, 30, 40, 40)]}
+    config = "[rules.size-ap]\nsmall = 0.5\nmedium = 0.5\nlarge = 0.5"
+    answers = evaluate(config, images, found)
+
+    verdicts = {item: (result.verdict, measured(result)) for item, result in answers.items()}
+    assert verdicts == {
+        "size-ap[small]": ("failed", {"ap": 0.0, "boxes": 1}),
+        "size-ap[medium]": ("passed", {"ap": ONE, "boxes": 1}),
+        "size-ap[large]": ("failed", {"ap": 0.0, "boxes": 1}),
+    }
+
+
+SITES = "[dataset]\nframe-pattern = '(?P<clip>(?P<site>[a-z]+)\\d)_(?P<frame>\\d+)\\.jpg$'\n"
+
+
+def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
+    images = {"north1_1.jpg": [BOX], "north2_7.jpg": [BOX], "south1_1.jpg": [BOX], "odd.jpg": []}
+    found = {"north1_1.jpg": [FOUND], "south1_1.jpg": [FOUND]}
+    fields = {
+        "north1_1.jpg": {"hour": 3},
+        "north2_7.jpg": {"hour": 12},
+        "south1_1.jpg": {"hour": 13},
+    }
+
+    def slices(by: str) -> dict[str, tuple[object, object]]:
+        answers = evaluate(
+            f"{SITES}[rules.slice-ap]\nmin = 0.9\nby = {by}", images, found, fields=fields
+        )
+        return {
+            item: (measured(result)["ap"], measured(result)["images"])
+            for item, result in answers.items()
+        }
+
+    half = 51 / 101  # one of two boxes found, and no false one
+    assert slices('"site"') == {
+        "slice-ap[site=north]": (pytest.approx(half), 2),
+        "slice-ap[site=south]": (ONE, 1),
+    }
+    assert slices('"clip"') == {
+        "slice-ap[clip=north1]": (ONE, 1),
+        "slice-ap[clip=north2]": (0, 1),
+        "slice-ap[clip=south1]": (ONE, 1),
+    }
+    assert slices('"hour"') == {
+        "slice-ap[hour=3]": (ONE, 1),
+        "slice-ap[hour=12]": (0, 1),
+        "slice-ap[hour=13]": (ONE, 1),
+    }
+    by = "'night' if hour < 6 else 'day'"
+    assert slices(f'"{by}"') == {
+        f"slice-ap[{by}=day]": (pytest.approx(half), 2),
+        f"slice-ap[{by}=night]": (ONE, 1),
+    }
+    assert slices('"frame > 5 and hour > 6"') == {
+        "slice-ap[frame > 5 and hour > 6=false]": (ONE, 2),
+        "slice-ap[frame > 5 and hour > 6=true]": (0, 1),
+    }
+
+
+def test_images_outside_of_every_slice_are_counted(evaluate: Evaluate) -> None:
+    fields = {"site0_1.jpg": {"hour": 1}}
+    (result,) = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "hour"', fields=fields).values()
+
+    assert measured(result) == {"ap": ONE, "images": 1, "boxes": 1, "unsliced": 9}
+
+
+def test_slice_without_ground_truth_is_too_little_evidence(evaluate: Evaluate) -> None:
+    images = {**TEN, "empty_1.jpg": []}
+    by = "\"'empty' in file_name\""
+    found = evaluate(f"[rules.slice-ap]\nmin = 0.5\nby = {by}", images)
+
+    empty = found["slice-ap['empty' in file_name=true]"]
+    assert empty.verdict == "not-evaluated"
+    assert empty.message.startswith("too little evidence: ")
+    assert "has 0 boxes, and min-boxes asks for 1" in empty.message
+
+
+@pytest.mark.parametrize(
+    ("by", "what"),
+    [
+        ("hour", "no image of val has the field 'hour' (there is always: file_name, width"),
+        ("file_name + 1", "'file_name + 1' cannot be evaluated"),
+        ("width / (height - height)", "division by zero"),
+        ("__import__('os').system('true') or width", "no image of val has the field '__import__'"),
+        ("width.__class__", "cannot be evaluated"),
+        ("(lambda: width)()", "cannot be evaluated"),
+        ("[width]", "cannot be evaluated"),
+        ("3", "'3' names no field of the images"),
+    ],
+)
+def test_slices_that_cannot_be_told_are_not_evaluated(
+    evaluate: Evaluate, by: str, what: str
+) -> None:
+    (result,) = evaluate(f'[rules.slice-ap]\nmin = 0.5\nby = "{by}"').values()
+
+    assert (result.id, result.verdict) == ("slice-ap", "not-evaluated")
+    assert what in result.message
+
+
+def test_too_many_slices_are_refused(evaluate: Evaluate, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_detgate.dataset.slices.MOST_SLICES", 9)
+    (result,) = evaluate('[rules.slice-ap]\nmin = 0.5\nby = "file_name"').values()
+
+    assert "makes 10 slices, over 9" in result.message
+
+
+def test_boxes_of_absent_classes_are_counted(evaluate: Evaluate) -> None:
+    found = {
+        **FIVE,
+        "site9_1.jpg": [
+            ("forklift", 0.9, 0, 0, 9, 9),
+            ("forklift", 0.31, 20, 0, 9, 9),
+            ("forklift", 0.3, 40, 0, 9, 9),
+            ("crane", 0.5, 60, 0, 9, 9),
+        ],
+    }
+    classes = ("worker", "forklift", "crane", "dog")
+    config = "[rules.absent-class-boxes]\nmax = 2"
+    (result,) = evaluate(config, found=found, classes=classes).values()
+
+    assert (result.id, result.verdict) == ("absent-class-boxes[val]", "failed")
+    assert measured(result) == {"boxes": 3, "boxes[forklift]": 2, "boxes[crane]": 1}
+    assert told(result)[0] == "site9_1.jpg: forklift 0.90"
+    assert "3 classes that val does not contain (forklift, crane, dog)" in result.message
+
+
+def test_recall_takes_its_own_threshold(evaluate: Evaluate) -> None:
+    (result,) = evaluate("[rules.recall]\nmin = 0.1\nscore-threshold = 0.9").values()
+
+    assert (result.verdict, measured(result)["recall"]) == ("failed", 0)
+
+
+def test_one_to_one_two_detections_find_one_box(evaluate: Evaluate) -> None:
+    images = {"a_1.jpg": [BOX, ("worker", 12, 12, 40, 40)]}
+    found = {"a_1.jpg": [FOUND, ("worker", 0.8, 10, 10, 40, 40), ("worker", 0.7, 10, 10, 40, 40)]}
+    (one,) = evaluate("[rules.recall]\nmin = 0.1\nscore-threshold = 0.85", images, found).values()
+    (both,) = evaluate("[rules.recall]\nmin = 0.1", images, found).values()
+
+    assert measured(one) == {"recall": 0.5, "found": 1, "boxes": 2}
+    assert measured(both) == {"recall": 1.0, "found": 2, "boxes": 2}
