@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
 from msgspec import Meta
@@ -130,7 +130,12 @@ def bootstrapped(
 
 
 class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
-    """A rule with a floor for every class of the evaluated split, one item for each class."""
+    """A rule with a floor for every class of the evaluated split, one item for each class.
+
+    `figure` is what it measures, in a word.
+    """
+
+    figure: ClassVar[str]
 
     min: Annotated[Share, Meta(description="Floor of every class.")] | None = None
     classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
@@ -168,17 +173,17 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
         `DataError` where there is none, `TooLittleEvidenceError` where there is less than asked.
         """
         split = target.datasets[0]
+        dataset = inputs.dataset(split)
         if target.label is None:
             raise DataError(f"the classes of {split} could not be read")
-        dataset = inputs.dataset(split)
         category = dataset.classes.index(target.label)
         of_class = (dataset.boxes.category == category) & ~dataset.boxes.crowd
         images = len(np.unique(dataset.boxes.image[of_class]))
         boxes = int(np.count_nonzero(of_class))
         if not boxes:
             raise DataError(
-                f"class {target.label!r} has no ground truth in {split}, so there is nothing to "
-                "measure"
+                f"class {target.label!r} has no ground truth in {split}, so its {self.figure} is "
+                "not defined"
             )
         require_support(
             f"class {target.label!r} in {split}",

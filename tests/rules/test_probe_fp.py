@@ -78,6 +78,7 @@ def test_everything_it_counts(probe: Probe) -> None:
         "mean_boxes_per_image": pytest.approx(2 / 3),
         "boxes[helmet_off]": 3,
         "boxes[no_vest]": 1,
+        "score_threshold": 0.3,
         "images_total": 6,
         "max_score": 0.9,
     }
