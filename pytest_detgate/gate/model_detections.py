@@ -179,3 +179,13 @@ def _readable(
             f"{unreadable[0]}"
         )
     return found
+
+
+def _refuse_scores(dataset: Dataset, found: Sequence[ImageDetections]) -> None:
+    for row, image in enumerate(found):
+        wrong = ~((image.score >= 0) & (image.score <= 1))
+        if wrong.any():
+            raise DetectorError(
+                f"the model gives {dataset.images.file_name[row]} a score of "
+                f"{float(image.score[wrong][0]):g}; scores are between 0 and 1"
+            )
