@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
     from pytest_detgate.detector.latency import Latency
+    from pytest_detgate.detector.training_view import TrainingSettings, TrainingView
     from pytest_detgate.gate.detections import TwoInferences
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.bootstrap import Replicates
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.resampling import Resampling
     from pytest_detgate.scoring.score_card import Area, ScoreCard
 
-Family = Literal["data", "model"]
+Family = Literal["data", "model", "training"]
 
 
 class OptionError(Exception):
@@ -136,6 +137,12 @@ class Inputs(Protocol):
     def latency(self, split: str, images: int, warm_up: int) -> Latency:
         """The time of the detector on `images` images, spread evenly over a split and again from
         the first where it has fewer, after `warm_up` of them."""
+
+    def training_settings(self) -> TrainingSettings:
+        """What the training configuration says of the run itself."""
+
+    def training_view(self) -> TrainingView:
+        """What the training data set, built as the training configuration does, feeds."""
 
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -248,6 +255,15 @@ class RunningRule(ScoreRule, frozen=True, kw_only=True):
 
     def targets(self, project: Project) -> Iterator[Target]:
         yield Target(datasets=(project.evaluate_on,))
+
+
+def require_training_config(project: Project) -> None:
+    """Raise `OptionError` where no file says how the project trains."""
+    if project.training_config is None:
+        raise OptionError(
+            "there is no training configuration to look at; add a table [train] with config and "
+            "work-dir, or config under [model]"
+        )
 
 
 def require_names(
