@@ -154,8 +154,8 @@ class TrainingView(Rule, frozen=True, kw_only=True):
             *_both_ends("effective_empty_share", empty_share, self.min, self.max),
             Measurement.at_most("boxes_dropped", box_reasons.total(), self.max_boxes_dropped),
             *(
-                Measurement.shown(f"boxes_dropped[{reason}]", box_reasons[reason])
-                for reason in _BOX_REASONS
+                Measurement.shown(f"boxes_dropped[{reason}]", count)
+                for reason, count in box_reasons.items()
             ),
             Measurement.at_most("mislabelled", mislabelled, self.max_mislabelled),
             Measurement.shown("images", listed),
@@ -184,7 +184,7 @@ class TrainingView(Rule, frozen=True, kw_only=True):
             "train.py": """\
             train_dataloader = dict(dataset=dict(
                 type="CocoDataset", ann_file="{{ fileDirname }}/train.json",
-                metainfo=dict(classes=("helmet_off",)), pipeline=[],
+                metainfo=dict(classes=("helmet_off",)), data_prefix=dict(img="images/"),
                 filter_cfg=dict(filter_empty_gt=False)))
             """
         },
@@ -203,7 +203,7 @@ class TrainingView(Rule, frozen=True, kw_only=True):
             "train.py": """\
             train_dataloader = dict(dataset=dict(
                 type="CocoDataset", ann_file="{{ fileDirname }}/train.json",
-                metainfo=dict(classes=("helmet_off",)), pipeline=[],
+                metainfo=dict(classes=("helmet_off",)), data_prefix=dict(img="images/"),
                 filter_cfg=dict(filter_empty_gt=True, min_size=32)))
             """
         },

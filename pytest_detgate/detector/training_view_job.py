@@ -38,7 +38,7 @@ def main(arguments: list[str]) -> int:
     try:
         require_mmdetection()
         config = load_config(Path(path)).config
-        found = _settings(config, path) if wanted == "settings" else _view(config, path)
+        found = settings_of(config, path) if wanted == "settings" else view_of(config, path)
         Path(answer).write_bytes(msgspec.msgpack.encode(found, enc_hook=_plain))
     except BrokenPipeError:
         return 1
@@ -54,7 +54,8 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _settings(config: Any, path: str) -> TrainingSettings:
+def settings_of(config: Any, path: str) -> TrainingSettings:
+    """What a loaded configuration, an MMEngine `Config`, says of chance."""
     randomness = config.get("randomness") or {}
     if not isinstance(randomness, Mapping):
         raise DetectorError(f"{path}: randomness is {randomness!r}; MMEngine asks for dict(seed=…)")
@@ -64,7 +65,8 @@ def _settings(config: Any, path: str) -> TrainingSettings:
     return TrainingSettings(seed=seed, deterministic=bool(randomness.get("deterministic", False)))
 
 
-def _view(config: Any, path: str) -> TrainingView:
+def view_of(config: Any, path: str) -> TrainingView:
+    """What the training data set of a loaded configuration feeds; it is built here and now."""
     from mmengine.registry import DATASETS, DefaultScope
 
     loader = config.get("train_dataloader")
