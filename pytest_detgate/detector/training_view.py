@@ -58,13 +58,11 @@ class FedImage(msgspec.Struct, frozen=True, array_like=True):
 class FedPart(msgspec.Struct, frozen=True, kw_only=True):
     """A data set without its wrappers: the settings that filter it, and what it then gives.
 
-    `images_dir` is what its images' paths begin with. `is_subset` says that `indices` took a part
-    of it. `refuses_empty` names the transform of its pipeline, if any, that refuses every image
-    without a box, in whose place another is drawn.
+    `is_subset` says that `indices` took a part of it. `refuses_empty` names the transform of its
+    pipeline, if any, that refuses every image without a box, in whose place another is drawn.
     """
 
     annotations: str
-    images_dir: str
     classes: list[str]
     filter_empty_gt: bool
     min_size: float

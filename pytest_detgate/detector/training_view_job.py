@@ -136,7 +136,6 @@ def _fed_part(part: _Part, number: int, fed: Counter[tuple[int, int]]) -> FedPar
     settings = {} if dataset.test_mode else dataset.filter_cfg or {}
     return FedPart(
         annotations=os.path.abspath(annotations),  # noqa: PTH100 (`..` goes as open() takes it)
-        images_dir=str((dataset.data_prefix or {}).get("img", "")),
         classes=[str(name) for name in classes],
         filter_empty_gt=bool(settings.get("filter_empty_gt", False)),
         min_size=float(settings.get("min_size", 0)),
