@@ -27,6 +27,7 @@ from pytest_detgate.gate.rule import (
     Outcome,
     Rule,
     Target,
+    require_names,
     require_order,
     require_training_config,
 )
@@ -92,7 +93,7 @@ class TrainingView(Rule, frozen=True, kw_only=True):
         Annotated[Share, Meta(description="Share of the images that may be dropped.")] | None
     ) = None
     reasons: Annotated[
-        dict[ImageReason, Count], Meta(description="Images that may be dropped, by reason.")
+        dict[str, Count], Meta(description="Images that may be dropped, by reason.")
     ] = {}
     max_boxes_dropped: Annotated[Count, Meta(description="Boxes that may be dropped.")] | None = (
         None
@@ -109,6 +110,7 @@ class TrainingView(Rule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         require_training_config(project)
+        require_names("reason", self.reasons, get_args(ImageReason), table=("reasons",))
         limits = (self.max_dropped, self.max_dropped_share, self.max_boxes_dropped)
         if not self.reasons and all(one is None for one in (*limits, self.min, self.max)):
             raise OptionError(
