@@ -196,9 +196,10 @@ class TrainingCurve(Rule, frozen=True, kw_only=True):
 
 def _message(log: RunLog, kinds: Counter[FaultKind], curve: MetricCurve | None) -> str:
     epochs, iterations = length(log)
-    told = ", ".join(
-        f"{count} {_NAMES.get(kind, kind)}" for kind, count in kinds.items()
-    ) or "nothing wrong"
+    told = (
+        ", ".join(f"{count} {_NAMES.get(kind, kind)}" for kind, count in kinds.items())
+        or "nothing wrong"
+    )
     text = f"{told} in {counted(iterations, 'iteration')}"
     if epochs:
         text += f" of {counted(epochs, 'epoch')}"
@@ -231,8 +232,7 @@ def _tables(log: RunLog, curve: MetricCurve | None) -> dict[str, Table]:
         tables["validation"] = Table(
             columns=[curve.unit, curve.name],
             rows=[
-                [int(curve.step[row]), float(curve.value[row])]
-                for row in _thinned(len(curve.step))
+                [int(curve.step[row]), float(curve.value[row])] for row in _thinned(len(curve.step))
             ],
         )
     return tables

@@ -92,9 +92,10 @@ class TrainingView(Rule, frozen=True, kw_only=True):
     max_dropped_share: (
         Annotated[Share, Meta(description="Share of the images that may be dropped.")] | None
     ) = None
-    reasons: Annotated[
-        dict[str, Count], Meta(description="Images that may be dropped, by reason.")
-    ] = {}
+    reasons: (
+        Annotated[dict[str, Count], Meta(description="Images that may be dropped, by reason.")]
+        | None
+    ) = None
     max_boxes_dropped: Annotated[Count, Meta(description="Boxes that may be dropped.")] | None = (
         None
     )
@@ -110,7 +111,7 @@ class TrainingView(Rule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         require_training_config(project)
-        require_names("reason", self.reasons, get_args(ImageReason), table=("reasons",))
+        require_names("reason", self.reasons or (), get_args(ImageReason), table=("reasons",))
         limits = (self.max_dropped, self.max_dropped_share, self.max_boxes_dropped)
         if not self.reasons and all(one is None for one in (*limits, self.min, self.max)):
             raise OptionError(
@@ -129,6 +130,7 @@ class TrainingView(Rule, frozen=True, kw_only=True):
         if not listed:
             where = ", ".join(inputs.project.relative(part.annotations) for part in parts)
             raise DataError(f"the training data set lists no image ({where or 'it is empty'})")
+        limits = self.reasons or {}
         reasons = Counter(image.reason for part in parts for image in part.images_dropped)
         if not (samples := sum(part.samples for part in parts)):
             raise DataError(
@@ -150,7 +152,7 @@ class TrainingView(Rule, frozen=True, kw_only=True):
             Measurement.at_most("dropped", dropped, self.max_dropped),
             Measurement.at_most("dropped_share", dropped / listed, self.max_dropped_share),
             *(
-                Measurement.at_most(f"dropped[{reason}]", reasons[reason], self.reasons.get(reason))
+                Measurement.at_most(f"dropped[{reason}]", reasons[reason], limits.get(reason))
                 for reason in get_args(ImageReason)
             ),
             *_both_ends("effective_empty_share", empty_share, self.min, self.max),
@@ -276,12 +278,13 @@ def _drawable(box: tuple[float, float, float, float]) -> tuple[float, float, flo
 
 def _tables(parts: Sequence[PartDrops], project: Project) -> dict[str, Table]:
     reasons = get_args(ImageReason)
-    by_part = []
+    by_part: list[list[float | int | str | bool | None]] = []
     for part in parts:
         counts = Counter(image.reason for image in part.images_dropped)
-        row = [project.relative(part.annotations), part.listed, part.fed]
         share = part.empty_samples / part.samples if part.samples else None
-        by_part.append([*row, *(counts[reason] for reason in reasons), share])
+        by_reason = [counts[reason] for reason in reasons]
+        where = project.relative(part.annotations)
+        by_part.append([where, part.listed, part.fed, *by_reason, share])
     return {
         "what training is fed": Table(
             columns=["annotation file", "images", "fed", *reasons, "effective empty share"],

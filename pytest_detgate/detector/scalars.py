@@ -116,7 +116,7 @@ def read_scalars(path: Path) -> RunLog:
         ),
         not_finite=tuple(_not_finite(trained)),
         validations=validations,
-        by_epoch=0 < last_epoch and all(one.step <= last_epoch for one in validations),
+        by_epoch=last_epoch > 0 and all(one.step <= last_epoch for one in validations),
         plan=_plan(path.parent / "config.py"),
     )
 

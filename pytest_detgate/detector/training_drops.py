@@ -15,7 +15,9 @@ from pytest_detgate.dataset.identity import Id
 from pytest_detgate.dataset.json_text import Number, decode_json, number
 from pytest_detgate.detector.training_view import FedBox, FedPart
 
-ImageReason = Literal["filter_empty_gt", "class_names", "min_size", "shared_id", "pipeline", "other"]
+ImageReason = Literal[
+    "filter_empty_gt", "class_names", "min_size", "shared_id", "pipeline", "other"
+]
 BoxReason = Literal["class_names", "ignored", "degenerate", "no_image", "with_image", "other"]
 
 XYWH = tuple[float, float, float, float]
@@ -199,17 +201,17 @@ class _Comparison:
 
     def _boxes(self, refused: set[Id | float]) -> _Boxes:
         found = _Boxes()
-        for image_id, annotations in self._annotations.items():
+        for image_id, listed in self._annotations.items():
             image = self._seen.get(image_id)
             fed = self._fed.get(image_id)
             if image is None or fed is None or image_id in refused:
-                for one in annotations:
+                for one in listed:
                     reason = self._why_never(one, image)
                     if reason is None:
                         reason = "no_image" if image is None else "with_image"
                     found.dropped.append(self._dropped(one, image, reason))
             else:
-                self._match(annotations, image, fed.boxes, found)
+                self._match(listed, image, fed.boxes, found)
         return found
 
     def _match(

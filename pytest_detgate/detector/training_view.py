@@ -87,9 +87,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def read_training_settings(config: Path) -> TrainingSettings:
     """Load a configuration file in a process of its own and say what it leaves to chance."""
-    return msgspec.msgpack.decode(
-        _answer(config, "settings", NoProgress()), type=TrainingSettings
-    )
+    return msgspec.msgpack.decode(_answer(config, "settings", NoProgress()), type=TrainingSettings)
 
 
 def read_training_view(config: Path, progress: Progress) -> TrainingView:

@@ -106,7 +106,7 @@ def _flat(dataset: Any, parts: list[_Part], after: tuple[Any, ...]) -> list[tupl
     if isinstance(several := getattr(dataset, "datasets", None), list):
         return [entry for one in several for entry in _flat(one, parts, after)]
     if isinstance(dataset, RepeatDataset):
-        return _flat(inner, parts, after) * dataset.times
+        return _flat(inner, parts, after) * int(dataset.times)
     if isinstance(dataset, ClassBalancedDataset):
         below = _flat(inner, parts, after)
         return [below[index] for index in dataset.repeat_indices]
@@ -150,15 +150,14 @@ def _fed_images(dataset: Any, number: int, fed: Counter[tuple[int, int]]) -> Ite
         if not (times := fed[number, row]):
             continue  # a wrapper leaves it out
         info = dataset.get_data_info(row)
-        boxes = [
-            FedBox(
-                *(float(side) for side in instance["bbox"]),
-                label=int(instance["bbox_label"]),
-                ignored=bool(instance.get("ignore_flag", False)),
-            )
-            for instance in info["instances"]
-        ]
+        boxes = [_fed_box(instance) for instance in info["instances"]]
         yield FedImage(info["img_id"], str(info["img_path"]), times, boxes)
+
+
+def _fed_box(instance: Mapping[str, Any]) -> FedBox:
+    x1, y1, x2, y2 = (float(side) for side in instance["bbox"])
+    ignored = bool(instance.get("ignore_flag", False))
+    return FedBox(x1, y1, x2, y2, int(instance["bbox_label"]), ignored)
 
 
 def _refuses_empty(transforms: list[Any]) -> str | None:

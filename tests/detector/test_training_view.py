@@ -67,11 +67,9 @@ def reasons(part: PartDrops) -> dict[str, str]:
 def test_every_reason_through_the_whole_gate(
     tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
 ) -> None:
-    names = "plain empty vest tiny twin crowd broken".split()
+    names = ("plain", "empty", "vest", "tiny", "twin", "crowd", "broken")
     boxes = {"plain": [HAT], "vest": [VEST, VEST], "tiny": [HAT], "twin": [HAT], "crowd": [HAT]}
-    content = coco_content(
-        {f"{name}.jpg": boxes.get(name, []) for name in names}, ("hat", "vest")
-    )
+    content = coco_content({f"{name}.jpg": boxes.get(name, []) for name in names}, ("hat", "vest"))
     number = {name: at for at, name in enumerate(names, start=1)}
     content["images"][3]["width"] = 20
     content["images"].append({**content["images"][4], "file_name": "other.jpg"})

@@ -135,7 +135,7 @@ def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
 
     shown = [row[0] for row in result.tables["training curve"].rows]
     assert (len(shown), shown[0], shown[-1]) == (500, 1, 1234)
-    assert shown == sorted(set(shown))
+    assert len(set(shown)) == 500
     assert measured(result)["iterations"] == 1234
 
 

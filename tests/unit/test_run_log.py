@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,9 @@ LINES = """\
 """
 
 
+NONE: Mapping[int, float] = {}
+
+
 def write(folder: Path, text: str, name: str = "scalars.json") -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
@@ -43,7 +47,7 @@ def write(folder: Path, text: str, name: str = "scalars.json") -> Path:
 
 
 def run(
-    folder: Path, losses: list[float] = [], metrics: dict[int, float] = {}, **plan: int
+    folder: Path, losses: Sequence[float], metrics: Mapping[int, float] = NONE, **plan: int
 ) -> RunLog:
     """A log of one epoch for each loss, 10 iterations each, and mAP after some epochs."""
     rows: list[dict[str, Any]] = [
@@ -51,7 +55,11 @@ def run(
     ]
     rows += [{"mAP": value, "step": step} for step, value in metrics.items()]
     if plan:
-        write(folder, f"train_cfg = dict({', '.join(f'{k}={v}' for k, v in plan.items())})", "config.py")
+        write(
+            folder,
+            f"train_cfg = dict({', '.join(f'{k}={v}' for k, v in plan.items())})",
+            "config.py",
+        )
     return read_scalars(write(folder, "".join(json.dumps(row) + "\n" for row in rows)))
 
 
@@ -207,7 +215,7 @@ def test_a_run_that_is_too_short(tmp_path: Path) -> None:
 def test_a_run_that_ended_before_its_plan(
     tmp_path: Path, plan: dict[str, int], found: list[str]
 ) -> None:
-    assert texts(too_short(run(tmp_path, [1.0, 1.0, 1.0], **plan))) == found
+    assert texts(too_short(run(tmp_path, [1.0, 1.0, 1.0], NONE, **plan))) == found
 
 
 def test_a_run_that_may_stop_early_has_no_plan(tmp_path: Path) -> None:

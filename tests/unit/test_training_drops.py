@@ -38,9 +38,7 @@ def compared(tmp_path: Path, write_json: Any) -> Any:
         part: dict[str, Any] = {"classes": ["hat", "vest"], "filter_empty_gt": False}
         part |= {"min_size": 0, "is_subset": False, "refuses_empty": None, **settings}
         path = write_json(tmp_path / "train.json", content)
-        return drops_of(
-            FedPart(annotations=str(path), images=fed_images, **part)
-        )
+        return drops_of(FedPart(annotations=str(path), images=fed_images, **part))
 
     return compare
 
