@@ -69,8 +69,9 @@ class TrainingView(Rule, frozen=True, kw_only=True):
     the order of the annotation file, so `metainfo` must name them in that order, and name no class
     that the file lacks before one it has.
 
-    The pipeline itself is not run, and what a sampler of the project's own leaves out is not
-    seen; the message names such a sampler.
+    The pipeline itself is not run, and what a sampler other than MMEngine's leaves out is not
+    seen; the message names such a sampler, and an annotation file that no split of this project
+    has, which no rule on splits looks at.
 
     ## Why it matters
 
@@ -146,6 +147,9 @@ class TrainingView(Rule, frozen=True, kw_only=True):
         )
         if mislabelled:
             message += f"; {counted(mislabelled, 'box', 'boxes')} fed as another class"
+        if strange := [part for part in parts if _split_of(part, inputs.project) is None]:
+            named = ", ".join(inputs.project.relative(part.annotations) for part in strange)
+            message += f"; no split has the annotation file that is trained on ({named})"
         if view.sampler not in _BY_CHANCE_ALONE:
             message += f"; the {view.sampler} decides further what is fed"
         measurements = [

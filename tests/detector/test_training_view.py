@@ -85,9 +85,11 @@ def test_every_reason_through_the_whole_gate(
     write_json(tmp_path / "train.json", content)
     write_config(
         """
-        train_dataloader = dict(dataset=dict(
-            **common, ann_file="train.json", metainfo=dict(classes=("hat",)),
-            filter_cfg=dict(filter_empty_gt=True, min_size=32)))
+        train_dataloader = dict(
+            sampler=dict(type="ClassAwareSampler"),
+            dataset=dict(
+                **common, ann_file="train.json", metainfo=dict(classes=("hat",)),
+                filter_cfg=dict(filter_empty_gt=True, min_size=32)))
         """
     )
     config = split_tables(train="images") + '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
@@ -108,7 +110,7 @@ def test_every_reason_through_the_whole_gate(
     assert values["effective_empty_share"] == 0.5
     assert result.message == (
         "training drops 4 (filter_empty_gt 1, class_names 1, min_size 1, shared_id 1) of 8 "
-        "images; of what is left 50.0% are empty"
+        "images; of what is left 50.0% are empty; the ClassAwareSampler decides further what is fed"
     )
     assert {name: value for name, value in values.items() if name.startswith("boxes_dropped")} == {
         "boxes_dropped": 8,
@@ -129,6 +131,26 @@ def test_every_reason_through_the_whole_gate(
     assert {finding.dataset for finding in result.findings} == {"train"}
     classes = result.tables["classes"]
     assert classes.rows == [["hat", 9, 3, 0], ["vest", 2, 0, 0]]
+
+
+def test_training_on_a_file_of_no_split_is_said(
+    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
+) -> None:
+    write_json(tmp_path / "old.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
+    write_config(
+        """
+        train_dataloader = dict(dataset=dict(
+            **common, ann_file="old.json", metainfo=dict(classes=("hat",))))
+        """
+    )
+    config = split_tables(train="images") + '[model]\nconfig = "train.py"\n'
+    (result,) = judged(tmp_path, config + "[rules.training-view]\nmax-dropped = 0\n").values()
+
+    assert (result.verdict, result.message) == (
+        "passed",
+        "training drops none of 2 images; of what is left 50.0% are empty; no split has the "
+        "annotation file that is trained on (old.json)",
+    )
 
 
 def test_wrappers_repeat_what_they_repeat(
