@@ -39,9 +39,8 @@ class TrainingSeed(Rule, frozen=True, kw_only=True):
 
     ## Why it matters
 
-    Two runs that differ in their seed differ in AP by about a point and in false boxes by far
-    more. Without a fixed seed nobody can repeat the run that is merged, or tell whether a change
-    helped.
+    Two runs that differ in nothing but their seed give two models with two sets of figures. Without
+    a fixed seed nobody can repeat the run that is merged, or tell whether a change helped.
 
     ## How to mend
 
