@@ -83,6 +83,8 @@ class GateSession:
             trust=self.options.trust_checkpoint,
             device=self.options.device,
             batch_size=model.batch_size,
+            precision=model.precision,
+            compile=model.compile,
             store=self.folders.store,
             progress=self.progress,
             project=self.project,
