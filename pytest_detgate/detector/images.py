@@ -193,11 +193,15 @@ def _quiet_worker(worker: int) -> None:
 
 
 def worker_count(n_images: int, batch_size: int, device_type: str) -> int:
-    """How many processes should prepare images: none where starting them costs more."""
+    """How many processes should prepare images: none where starting them costs more.
+
+    A model on a CPU uses all cores, and a picture takes a thirtieth of its time. On two cores a
+    worker took from the model more than it gave: 0.82 times the images a second.
+    """
     if n_images <= 2 * batch_size:
         return 0
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = min(8, cpus) if device_type == "cuda" else max(1, min(2, cpus // 2))
+    wanted = min(8, cpus) if device_type == "cuda" else min(2, cpus // 4)
     return min(wanted, -(-n_images // batch_size))
 
 
