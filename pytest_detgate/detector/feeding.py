@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -31,15 +32,14 @@ def _sent(
     group: list[Prepared], device: str, stream: torch.cuda.Stream
 ) -> tuple[list[Prepared], torch.cuda.Event]:
     with torch.cuda.stream(stream):
-        try:
+        # Where it does not fit it travels when its turn comes, in as small a batch as does by then.
+        with contextlib.suppress(torch.cuda.OutOfMemoryError):
             group = [
                 image
                 if image.inputs is None
                 else replace(image, inputs=image.inputs.to(device, non_blocking=True))
                 for image in group
             ]
-        except torch.cuda.OutOfMemoryError:
-            pass  # it travels when its turn comes, in as small a batch as fits by then
         event = torch.cuda.Event()
         event.record(stream)
     return group, event

@@ -48,7 +48,7 @@ class MMDetector:
         self.info = info
         self.device = device
         self.model: Any = model.to(device).eval()
-        self._transforms = transforms
+        self.transforms = transforms
         self.batch_size = batch_size
         self.model_seconds = 0.0
         """Time spent in the model so far: from tensors in memory to boxes in memory."""
@@ -64,7 +64,7 @@ class MMDetector:
             n_workers = worker_count(len(images), self.batch_size, device_type(self.device))
         prepared = prepared_images(
             images,
-            self._transforms,
+            self.transforms,
             batch_size=self.batch_size,
             n_workers=n_workers,
             pinned=on_gpu,
