@@ -140,7 +140,7 @@ def check_precision(precision: str, device: str) -> None:
                 "precision 'float16' under [model] needs a GPU: on a CPU, allowed are float32 "
                 "and bfloat16"
             )
-    elif precision == "bfloat16" and not torch.cuda.is_bf16_supported(including_emulation=False):
+    elif precision == "bfloat16" and not torch.cuda.is_bf16_supported():
         raise DetectorError(
             f"precision 'bfloat16' under [model]: {device} does not compute in it; allowed are "
             "float32 and float16"

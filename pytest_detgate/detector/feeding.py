@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import torch
 
 from pytest_detgate.detector.images import Prepared
+
+_cuda: Any = torch.cuda  # Stream and Event have no types
 
 
 def sent_ahead(groups: Iterator[list[Prepared]], device: str) -> Iterator[list[Prepared]]:
@@ -17,7 +20,7 @@ def sent_ahead(groups: Iterator[list[Prepared]], device: str) -> Iterator[list[P
     Whoever takes a group has the copy of the following one under way. Pictures in pinned memory
     travel beside the model's work, others before it.
     """
-    stream = torch.cuda.Stream(device)
+    stream = _cuda.Stream(device)
     waiting: tuple[list[Prepared], torch.cuda.Event] | None = None
     for group in groups:
         sent = _sent(group, device, stream)
@@ -40,7 +43,7 @@ def _sent(
                 else replace(image, inputs=image.inputs.to(device, non_blocking=True))
                 for image in group
             ]
-        event = torch.cuda.Event()
+        event = _cuda.Event()
         event.record(stream)
     return group, event
 

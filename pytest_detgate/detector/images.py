@@ -195,8 +195,8 @@ def _quiet_worker(worker: int) -> None:
 def worker_count(n_images: int, batch_size: int, device_type: str) -> int:
     """How many processes should prepare images: none where starting them costs more.
 
-    A model on a CPU uses all cores, and a picture takes a thirtieth of its time. On two cores a
-    worker took from the model more than it gave: 0.82 times the images a second.
+    A model on a CPU uses all cores, and preparing a picture takes a twentieth of its time. On two
+    cores a worker took more from the model than it gave: 0.8 to 0.9 times the images a second.
     """
     if n_images <= 2 * batch_size:
         return 0

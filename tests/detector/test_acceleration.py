@@ -175,7 +175,8 @@ def assert_close_but_not_equal(
     assert detector.info.key != reference.info.key
     found, expected = found_by(detector, images), found_by(reference, images)
     differences = [
-        abs(float(one.score[0] - other.score[0])) for one, other in zip(found, expected, strict=True)
+        abs(float(one.score[0] - other.score[0]))
+        for one, other in zip(found, expected, strict=True)
     ]
     assert max(differences) > 0
     assert np.median(differences) < tolerance
