@@ -43,7 +43,7 @@ class ModelDetections:
         device: str,
         batch_size: int | None,
         precision: str = "float32",
-        compile: bool = False,
+        compiled: bool = False,
         store: Path,
         progress: Progress,
         project: Project,
@@ -55,7 +55,7 @@ class ModelDetections:
         self._device = device
         self._batch_size = batch_size
         self._precision = precision
-        self._compile = compile
+        self._compiled = compiled
         self._store = store
         self._progress = progress
         self._detector: KeptDetector | None = None
@@ -129,7 +129,7 @@ class ModelDetections:
                 f"the networks compute in {self._precision} (precision under [model]): scores and "
                 "boxes differ from those in float32"
             )
-        if self._compile:
+        if self._compiled:
             notes.append(
                 "the networks are compiled by torch.compile (compile under [model]): scores and "
                 "boxes differ in their last digits from those without it"
@@ -166,7 +166,7 @@ class ModelDetections:
                     self._config,
                     self._trust,
                     self._precision,
-                    self._compile,
+                    self._compiled,
                 ),
                 store=self._store,
                 device=self._device,

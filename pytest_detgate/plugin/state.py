@@ -84,7 +84,7 @@ class GateSession:
             device=self.options.device,
             batch_size=model.batch_size,
             precision=model.precision,
-            compile=model.compile,
+            compiled=model.compile,
             store=self.folders.store,
             progress=self.progress,
             project=self.project,
