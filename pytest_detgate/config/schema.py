@@ -88,12 +88,26 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             int,
             Meta(
                 ge=1,
-                description="Images in one forward pass. Omitted: that of the configuration's "
-                "test_dataloader.",
+                description="Images in one forward pass; halved where memory runs out. Omitted: 1 "
+                "on a CPU, on a GPU that of the configuration's test_dataloader, 16 at least.",
             ),
         ]
         | None
     ) = None
+    precision: Annotated[
+        Literal["float32", "bfloat16", "float16"],
+        Meta(
+            description="What the networks compute in. Less than float32 changes scores and boxes; "
+            "float16 needs a GPU."
+        ),
+    ] = "float32"
+    compile: Annotated[
+        bool,
+        Meta(
+            description="Hand the networks to torch.compile, which changes the last digits of "
+            "scores and boxes; on a CPU it needs a C++ compiler."
+        ),
+    ] = False
 
 
 class TrainTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
