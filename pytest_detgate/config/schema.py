@@ -148,6 +148,18 @@ class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     ) = None
 
 
+class CacheTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """How much is kept between runs; least recently used goes first."""
+
+    max_megabytes: Annotated[
+        int,
+        Meta(ge=1, description="For kept detections and hashes, and again for kept tables."),
+    ] = 4096
+    keep_days: Annotated[
+        int, Meta(ge=1, description="What was not used for so long goes in any case.")
+    ] = 60
+
+
 class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """A failure that somebody accepts until a day; what could not be evaluated stays a failure."""
 
@@ -168,5 +180,6 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     train: TrainTable | None = None
     probes: dict[str, ProbeTable] = {}
     scoring: ScoringTable = ScoringTable()
+    cache: CacheTable = CacheTable()
     rules: dict[str, Any] = {}
     waivers: tuple[WaiverTable, ...] = ()
