@@ -6,7 +6,6 @@ import contextlib
 import copy
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,23 +21,14 @@ from pytest_detgate.detector.checkpoint import Checkpoint, class_names, read_che
 from pytest_detgate.detector.config_sources import LoadedConfig, load_config, project_files
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.inference import MMDetector
-from pytest_detgate.detector.packages import package_versions, quiet
-from pytest_detgate.detector.protocol import ModelInfo, ModelSource
+from pytest_detgate.detector.packages import mmdetection_versions, package_versions, quiet
+from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
 from pytest_detgate.detector.registered import refuse_unregistered
 from pytest_detgate.detector.stored_config import parse_stored_config
 from pytest_detgate.errors import DetectorError
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
 _FORMAT = 1
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A detector, and the project's files and environment variables it was built from."""
-
-    detector: MMDetector
-    files: tuple[Path, ...]
-    environment: dict[str, str | None]
 
 
 def load_model(
@@ -50,6 +40,8 @@ def load_model(
     """
     with quiet():
         place = resolve_device(device)
+        if source.checkpoint is None:
+            raise DetectorError("a model of MMDetection is a checkpoint, and none is named")
         checkpoint = read_checkpoint(source.checkpoint, trust=source.trust)
         loaded = _configuration(source, checkpoint)
         origin = str(source.config or source.checkpoint)
@@ -109,7 +101,12 @@ def load_model(
             batch_size=batch_size
             or (1 if place == "cpu" else model_config.batch_size(loaded.config)),
         )
-    return LoadedModel(detector, tuple(sorted({*loaded.files, *code})), loaded.environment)
+    return LoadedModel(
+        detector=detector,
+        files=tuple(sorted({*loaded.files, *code})),
+        environment=loaded.environment,
+        versions=mmdetection_versions(),
+    )
 
 
 def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,15 +32,13 @@ if TYPE_CHECKING:
 class ModelDetections:
     """Asks the model once for every image that any selected item needs.
 
-    `checkpoint` may be a function: the checkpoint of a training run is known only after it.
+    `source` is a function, because the checkpoint of a training run is known only after it.
     """
 
     def __init__(
         self,
         *,
-        checkpoint: Path | Callable[[], Path],
-        config: Path | None,
-        trust: bool,
+        source: Callable[[], ModelSource],
         device: str,
         batch_size: int | None,
         store: Path,
@@ -47,9 +46,7 @@ class ModelDetections:
         project: Project,
     ) -> None:
         self._project = project
-        self._checkpoint = checkpoint
-        self._config = config
-        self._trust = trust
+        self._make_source = source
         self._device = device
         self._batch_size = batch_size
         self._store = store
@@ -107,14 +104,16 @@ class ModelDetections:
         if not (self._found or self._devices):
             return None
         info = self._info()
-        config = None if self._config is None else self._project.relative(self._config)
+        relative = self._project.relative
+        source = self._source
         return ModelRecord(
-            checkpoint=self._project.relative(self._checkpoint_path()),
+            checkpoint=source.name if source.checkpoint is None else relative(source.checkpoint),
+            framework=source.framework,
             sha256=info.sha256,
             classes=list(info.classes),
             device=", ".join(sorted(self._devices)),
             epoch=info.epoch,
-            config=config,
+            config=None if source.config is None else relative(source.config),
             images=len(self._found),
             kept=self._kept,
             notes=list(self._notes),
@@ -145,7 +144,7 @@ class ModelDetections:
     def _loaded(self) -> KeptDetector:
         if self._detector is None:
             self._detector = KeptDetector(
-                ModelSource(self._checkpoint_path(), self._config, self._trust),
+                self._source,
                 store=self._store,
                 device=self._device,
                 progress=self._progress,
@@ -156,8 +155,9 @@ class ModelDetections:
     def _info(self) -> ModelInfo:
         return self._loaded().info()
 
-    def _checkpoint_path(self) -> Path:
-        return self._checkpoint() if callable(self._checkpoint) else self._checkpoint
+    @cached_property
+    def _source(self) -> ModelSource:
+        return self._make_source()
 
 
 def _readable(

@@ -1,0 +1,97 @@
+"""What a detector may answer, checked before anything is counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pytest_detgate.detector.protocol import Detected, Detector, ImageDetections
+from pytest_detgate.errors import DetectorError
+
+
+def checked_detections(
+    xyxy: ArrayLike, score: ArrayLike, label: ArrayLike, *, image: Path, n_classes: int
+) -> ImageDetections:
+    """The detections on one image, best score first.
+
+    `xyxy` is (n, 4) corners in pixels, `score` (n,) from 0 to 1, `label` (n,) whole numbers from
+    0 to `n_classes` - 1. Anything else is a `DetectorError` that names the image: a box that is
+    left out would make a budget of false boxes pass.
+    """
+    boxes = _array(xyxy, "boxes", image)
+    scores = _array(score, "scores", image)
+    labels = _array(label, "labels", image)
+    if boxes.size == 0 and scores.size == 0 and labels.size == 0:
+        boxes, scores, labels = np.zeros((0, 4)), np.zeros(0), np.zeros(0)
+    n = len(scores) if scores.ndim == 1 else -1
+    if boxes.shape != (n, 4) or labels.shape != (n,):
+        raise DetectorError(
+            f"the model's answer to {image}: expected boxes (n, 4), scores (n) and labels (n), "
+            f"found {boxes.shape}, {scores.shape} and {labels.shape}"
+        )
+    with np.errstate(over="ignore"):
+        boxes, scores = boxes.astype(np.float32), scores.astype(np.float32)
+    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+        raise DetectorError(f"the model's answer to {image} is not finite (NaN or infinite)")
+    outside = (scores < 0) | (scores > 1)
+    if outside.any():
+        raise DetectorError(
+            f"the model's answer to {image}: a score is from 0 to 1, found "
+            f"{scores[outside][0]:g}"
+        )
+    unknown = (labels < 0) | (labels >= n_classes) | (labels != np.floor(labels))
+    if unknown.any():
+        raise DetectorError(
+            f"the model's answer to {image}: a label is a whole number from 0 to "
+            f"{n_classes - 1}, found {labels[unknown][0]:g}"
+        )
+    order = np.argsort(-scores, kind="stable")
+    return ImageDetections(
+        xyxy=np.ascontiguousarray(boxes[order]),
+        score=np.ascontiguousarray(scores[order]),
+        label=labels[order].astype(np.int32),
+    )
+
+
+def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DetectorError(
+            f"the model's answer to {image}: its {what} are no numbers: {error}"
+        ) from error
+
+
+class CheckedDetector:
+    """Another package's detector, with every answer checked."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self.info = detector.info
+        self.device = detector.device
+
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """Yield what the detector yields; each image once, or a `DetectorError`."""
+        missing = set(images)
+        for answer in self._detector.detect(images):
+            if answer.image not in missing:
+                raise DetectorError(
+                    f"the model answered to {answer.image}, which it was not asked, or had "
+                    "answered before"
+                )
+            missing.remove(answer.image)
+            result = answer.result
+            if isinstance(result, ImageDetections):
+                result = checked_detections(
+                    result.xyxy,
+                    result.score,
+                    result.label,
+                    image=answer.image,
+                    n_classes=len(self.info.classes),
+                )
+            yield Detected(answer.image, answer.sha256, result)
+        if missing:
+            raise DetectorError(f"the model has not answered to {min(missing)}")
