@@ -40,6 +40,10 @@ def detections(
     if settings.normalised:
         corners = corners * np.array([*placement.input_size, *placement.input_size], np.float64)
     scores, labels = scores[over], labels[over] - settings.first_label
+    if settings.layout == "raw":
+        # What a head answers before any NMS need not be a box at all.
+        real = (corners[:, 2:] > corners[:, :2]).all(axis=1)
+        corners, scores, labels = corners[real], scores[real], labels[real]
     if settings.nms_iou < 1:
         kept = non_maximum_suppression(corners, scores, labels, settings.nms_iou)
         corners, scores, labels = corners[kept], scores[kept], labels[kept]
@@ -79,7 +83,8 @@ def _columns(
             scores = scores * rows[:, 4:5]
         # Every class of a row is a detection of its own, as in AP.
         at, label = np.nonzero((scores > settings.score_floor) | ~np.isfinite(scores))
-        return rows[at, :4], scores[at, label], label + float(settings.first_label)
+        labels = np.asarray(label + settings.first_label, np.float64)
+        return rows[at, :4], scores[at, label], labels
     if settings.layout == "rows":
         (rows,) = outputs
         _expect(rows, 6, settings.outputs[0], image)

@@ -198,18 +198,25 @@ class _Resolver:
         return height, width
 
     def _layout(self) -> tuple[str, tuple[str, ...]]:
-        table = self._table
         names = [port.name for port in self._outputs]
-        layout: str | None = table.layout
-        if layout is None:
-            wanted = set(table.outputs or names)
-            layout = next((one for one, own in _OUTPUT_NAMES.items() if set(own) <= wanted), None)
+        asked = self._table.outputs
+        for name in asked or ():
+            if name not in names:
+                self._refuse(
+                    f"it has no output {name!r}{nearest(name, names)} "
+                    f"(it has: {_listed(self._outputs)})"
+                )
+        layout: str | None = self._table.layout
+        if layout is None and asked is not None:
+            layout = next((one for one in _OUTPUT_NAMES if _N_OUTPUTS[one] == len(asked)), None)
+        elif layout is None:
+            layout = next((one for one, own in _OUTPUT_NAMES.items() if set(own) <= {*names}), None)
         if layout is None:
             self._missing("layout", f"; its outputs are {_listed(self._outputs)}")
         own = _OUTPUT_NAMES.get(layout, ())
-        if table.outputs is not None:
-            chosen = table.outputs
-        elif set(own) <= set(names) and own:
+        if asked is not None:
+            chosen = asked
+        elif own and set(own) <= set(names):
             chosen = own
         elif len(names) == _N_OUTPUTS[layout] == 1:
             chosen = tuple(names)
@@ -219,12 +226,6 @@ class _Resolver:
             self._refuse(
                 f"layout {layout} takes {_N_OUTPUTS[layout]} outputs, found {list(chosen)}"
             )
-        for name in chosen:
-            if name not in names:
-                self._refuse(
-                    f"it has no output {name!r}{nearest(name, names)} "
-                    f"(it has: {_listed(self._outputs)})"
-                )
         return layout, chosen
 
     def _classes(self) -> tuple[str, ...]:

@@ -47,6 +47,9 @@ _FORMAT = 1
 _BATCH = 16
 _ATTEMPTS = 3
 
+# A module is imported once in a process, and what it read then still decides what it answers.
+_read_by_module: dict[str, set[Path]] = {}
+
 
 def load_model(
     source: ModelSource, *, sha256: str, device: str, batch_size: int | None = None
@@ -59,8 +62,10 @@ def load_model(
     if entry is None:
         raise DetectorError('framework = "python" needs an entry, "package.module:function"')
     check_device(device)
+    module = entry.partition(":")[0]
     with _importable(source.folder), recorded_reads() as reads:
         make = _function(entry)
+        at_import = _read_by_module.setdefault(module, reads.files())
         try:
             with quiet():
                 made = make(source.checkpoint, device, **source.options)
@@ -68,9 +73,9 @@ def load_model(
             raise
         except Exception as error:  # the project's own code runs
             raise DetectorError(f"{entry} fails: {type(error).__name__}: {error}") from error
-        code = code_of(entry.partition(":")[0])
+        code = code_of(module)
     checkpoint = None if source.checkpoint is None else source.checkpoint.absolute()
-    files = {*code.files, *(file for file in reads.files() if file != checkpoint)}
+    files = {*code.files, *at_import, *reads.files()} - {checkpoint}
     key, code_digest = _digests(source, sha256, code, sorted(files))
     classes, floor = _classes(made, entry), _score_floor(made, entry)
     info = ModelInfo(
@@ -308,4 +313,5 @@ def _importable(folder: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.path.remove(str(folder))
+        with contextlib.suppress(ValueError):  # the project's code may have changed the path
+            sys.path.remove(str(folder))
