@@ -1,6 +1,6 @@
 """pytest-detgate: a pytest gate for object-detection data sets and models.
 
-What a project's own rules and tests need is here, and is imported when it is first asked for:
+What a project's own rules, tests and detectors need is here, and is imported when it is first asked for:
 this package loads in every pytest run of the environment.
 """
 
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
         DetectionTable,
         ImageTable,
     )
-    from pytest_detgate.errors import DetgateError
+    from pytest_detgate.detector.framework import Framework
+    from pytest_detgate.detector.protocol import (
+        Detected,
+        Detector,
+        ImageDetections,
+        LoadedModel,
+        ModelInfo,
+        ModelSource,
+        UnreadableImage,
+    )
+    from pytest_detgate.errors import DetectorError, DetgateError
     from pytest_detgate.findings import Finding, Measurement
     from pytest_detgate.gate.rule import (
         Inputs,
@@ -39,12 +49,20 @@ __all__ = [
     "UNLISTED",
     "BoxTable",
     "Dataset",
+    "Detected",
     "DetectionTable",
+    "Detector",
+    "DetectorError",
     "DetgateError",
     "Finding",
+    "Framework",
+    "ImageDetections",
     "ImageTable",
     "Inputs",
+    "LoadedModel",
     "Measurement",
+    "ModelInfo",
+    "ModelSource",
     "OptionError",
     "Outcome",
     "ProbeRule",
@@ -55,11 +73,22 @@ __all__ = [
     "SplitPairRule",
     "SplitRule",
     "Target",
+    "UnreadableImage",
 ]
 
 _MODULES = {
     "dataset.tables": ("UNLISTED", "BoxTable", "Dataset", "DetectionTable", "ImageTable"),
-    "errors": ("DetgateError",),
+    "detector.framework": ("Framework",),
+    "detector.protocol": (
+        "Detected",
+        "Detector",
+        "ImageDetections",
+        "LoadedModel",
+        "ModelInfo",
+        "ModelSource",
+        "UnreadableImage",
+    ),
+    "errors": ("DetectorError", "DetgateError"),
     "findings": ("Finding", "Measurement"),
     "gate.rule": (
         "Inputs",

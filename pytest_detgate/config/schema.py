@@ -86,7 +86,7 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         dict[str, Any],
         Meta(description="Handed to the function of entry, or to a registered framework."),
     ] = {}
-    onnx: Annotated[OnnxTable, Meta(description="How an ONNX file is run.")] | None = None
+    onnx: OnnxTable | None = None
     baseline: (
         Annotated[
             str,

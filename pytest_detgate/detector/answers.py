@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pytest_detgate.detector.protocol import Detected, Detector, ImageDetections
+from pytest_detgate.detector.protocol import Detected, Detector, ImageDetections, ModelInfo
 from pytest_detgate.errors import DetectorError
 
 
@@ -66,11 +66,11 @@ def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:
 
 
 class CheckedDetector:
-    """Another package's detector, with every answer checked."""
+    """Another package's detector, with every answer checked; `info` takes the place of its own."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, info: ModelInfo) -> None:
         self._detector = detector
-        self.info = detector.info
+        self.info = info
         self.device = detector.device
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:

@@ -12,15 +12,14 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from pytest_detgate.detector.config_sources import of_project
-from pytest_detgate.detector.packages import installed_versions
 
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`files` of the project, and the `versions` of the distributions that they import from."""
+    """`files` of the project, and the `packages` (distributions) that they import from."""
 
     files: tuple[Path, ...]
-    versions: dict[str, str]
+    packages: tuple[str, ...]
 
 
 def code_of(module: str) -> Code:
@@ -45,7 +44,7 @@ def code_of(module: str) -> Code:
             waiting += _imported(Path(str(file)), name)
         elif file is not None or name in sys.modules:
             others.add(name.partition(".")[0])
-    return Code(tuple(sorted(files)), _versions(others))
+    return Code(tuple(sorted(files)), _distributions(others))
 
 
 def _file_of(module: str) -> str | None:
@@ -90,11 +89,11 @@ def _with_parents(name: str) -> Iterator[str]:
     yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
 
 
-def _versions(packages: set[str]) -> dict[str, str]:
+def _distributions(packages: set[str]) -> tuple[str, ...]:
     providers = importlib.metadata.packages_distributions()
     names = {
         name
         for package in packages - set(sys.stdlib_module_names)
         for name in providers.get(package, ())
     }
-    return installed_versions(sorted(names))
+    return tuple(sorted(names))

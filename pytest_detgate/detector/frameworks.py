@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 from pathlib import Path
 
+import msgspec
+
 from pytest_detgate.detector.answers import CheckedDetector
+from pytest_detgate.detector.code_files import code_of
 from pytest_detgate.detector.framework import Framework
-from pytest_detgate.detector.packages import quiet, require_mmdetection
+from pytest_detgate.detector.packages import installed_versions, quiet, require_mmdetection
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError, nearest
 
@@ -91,7 +95,7 @@ def framework(name: str) -> Framework:
             f"the framework {name!r} ({points[0].value}) is no subclass of "
             "pytest_detgate.Framework"
         )
-    return _Registered(kind())
+    return _Registered(kind(), points[0])
 
 
 def framework_of(checkpoint: Path | None) -> str:
@@ -101,10 +105,12 @@ def framework_of(checkpoint: Path | None) -> str:
 
 
 class _Registered(Framework):
-    """A framework of another package: what its detectors answer is looked at before it is kept."""
+    """A framework of another package: its answers are looked at before they are kept, and all
+    that it says its models are made of is part of their key, its own code included."""
 
-    def __init__(self, inner: Framework) -> None:
+    def __init__(self, inner: Framework, point: importlib.metadata.EntryPoint) -> None:
         self._inner = inner
+        self._point = point
         self.options = inner.options  # type: ignore[misc]
         self.takes_config = inner.takes_config  # type: ignore[misc]
         self.needs_checkpoint = inner.needs_checkpoint  # type: ignore[misc]
@@ -113,11 +119,28 @@ class _Registered(Framework):
         self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
     ) -> LoadedModel:
         loaded = self._inner.load(source, sha256=sha256, device=device, batch_size=batch_size)
+        code = code_of(type(self._inner).__module__)
+        config = () if source.config is None else (source.config.absolute(),)
+        files = tuple(sorted({*loaded.files, *code.files, *config}))
+        dist = self._point.dist
+        own = () if dist is None else (dist.name,)
+        packages = tuple(sorted({*loaded.packages, *code.packages, *own}))
+        info = loaded.detector.info
+        parts = {
+            "framework": self._point.name,
+            "key": info.key,
+            "checkpoint": sha256,
+            "options": source.options,
+            "files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+            "environment": loaded.environment,
+            "versions": installed_versions(packages),
+        }
+        key = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
         return LoadedModel(
-            detector=CheckedDetector(loaded.detector),
-            files=loaded.files,
+            detector=CheckedDetector(loaded.detector, msgspec.structs.replace(info, key=key)),
+            files=files,
             environment=loaded.environment,
-            versions=loaded.versions,
+            packages=packages,
         )
 
 

@@ -21,7 +21,7 @@ from pytest_detgate.detector.checkpoint import Checkpoint, class_names, read_che
 from pytest_detgate.detector.config_sources import LoadedConfig, load_config, project_files
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.inference import MMDetector
-from pytest_detgate.detector.packages import mmdetection_versions, package_versions, quiet
+from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
 from pytest_detgate.detector.registered import refuse_unregistered
 from pytest_detgate.detector.stored_config import parse_stored_config
@@ -105,7 +105,7 @@ def load_model(
         detector=detector,
         files=tuple(sorted({*loaded.files, *code})),
         environment=loaded.environment,
-        versions=mmdetection_versions(),
+        packages=mmdetection_packages(),
     )
 
 

@@ -40,7 +40,7 @@ def keep_info(
         info=loaded.detector.info,
         files=digests,
         environment=dict(loaded.environment),
-        versions=dict(loaded.versions),
+        versions=installed_versions(loaded.packages),
     )
     store.keep_facts(_request(source, identity), msgspec.json.encode(facts))
 

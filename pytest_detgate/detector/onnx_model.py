@@ -61,7 +61,6 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         [Port(port.name, tuple(port.shape), port.type) for port in session.get_inputs()],
         [Port(port.name, tuple(port.shape), port.type) for port in session.get_outputs()],
     )
-    versions = installed_versions(_DISTRIBUTIONS)
     key = msgspec.json.encode(
         {
             "format": _FORMAT,
@@ -69,7 +68,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
             "checkpoint": sha256,
             "beside": [_sha256(other) for other in beside],
             "settings": settings,
-            "versions": versions,
+            "versions": installed_versions(_DISTRIBUTIONS),
         }
     )
     info = ModelInfo(
@@ -81,7 +80,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         epoch=_epoch(file.metadata.get(EPOCH)),
     )
     detector = OnnxDetector(session, settings, info=info, device=place)
-    return LoadedModel(detector=detector, files=beside, versions=versions)
+    return LoadedModel(detector=detector, files=beside, packages=_DISTRIBUTIONS)
 
 
 class OnnxDetector:

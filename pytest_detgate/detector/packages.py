@@ -37,9 +37,9 @@ def package_versions() -> dict[str, str]:
     return {name: _version(distributions) for name, distributions in _DISTRIBUTIONS.items()}
 
 
-def mmdetection_versions() -> dict[str, str]:
-    """The versions of every distribution that may run a model of MMDetection."""
-    return installed_versions(name for names in _DISTRIBUTIONS.values() for name in names)
+def mmdetection_packages() -> tuple[str, ...]:
+    """Every distribution that may run a model of MMDetection."""
+    return tuple(name for names in _DISTRIBUTIONS.values() for name in names)
 
 
 def installed_versions(distributions: Iterable[str]) -> dict[str, str]:

@@ -82,14 +82,14 @@ class LoadedModel:
     """A detector, and what must stay as it is for its `ModelInfo` to hold.
 
     `files` are those that it was built from beside the checkpoint: configuration, the project's
-    own code. `environment` are the variables that were asked for, with what they held. `versions`
-    are those of the distributions that run it, empty for one that is not installed.
+    own code. `environment` are the variables that were asked for, with what they held. `packages`
+    are the distributions that run it, whose versions must stay.
     """
 
     detector: Detector
     files: tuple[Path, ...] = ()
     environment: Mapping[str, str | None] = field(default_factory=dict)
-    versions: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from pytest_detgate.detector.code_files import Code, code_of
 from pytest_detgate.detector.config_sources import recorded_reads
 from pytest_detgate.detector.devices import check_device
 from pytest_detgate.detector.digests import signature
-from pytest_detgate.detector.packages import quiet
+from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.picture_bytes import cut_short, reason_of
 from pytest_detgate.detector.protocol import (
     Detected,
@@ -93,7 +93,7 @@ def load_model(
         batch_size=batch_size or _BATCH,
         folder=source.folder,
     )
-    return LoadedModel(detector=detector, files=tuple(sorted(files)), versions=code.versions)
+    return LoadedModel(detector=detector, files=tuple(sorted(files)), packages=code.packages)
 
 
 class EntryDetector:
@@ -229,7 +229,7 @@ def _digests(
         "entry": source.entry,
         "options": source.options,
         "files": held,
-        "versions": code.versions,
+        "versions": installed_versions(code.packages),
     }
     key = msgspec.json.encode(parts, order="sorted")
     return (

@@ -21,6 +21,7 @@ from tests.detector.onnx_models import BLUE, CLASSES, RED, draw, write_model
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
 pytest.importorskip("onnx", reason="onnx is not installed")
+pytest.importorskip("cv2", reason="OpenCV is not installed")
 
 OPTIONS: dict[str, Any] = {
     "resize": "letterbox",
@@ -376,22 +377,32 @@ def test_the_file_is_timed_in_a_process_of_its_own(tmp_path: Path, image: Path) 
 
 
 @pytest.mark.mmdet
-def test_an_exported_rtmdet_answers_as_its_checkpoint_does(site: Any, tmp_path: Path) -> None:
+def test_an_exported_rtmdet_answers_as_its_checkpoint_does(
+    site: Any, tmp_path: Path, checkpoint_with: Callable[..., Path]
+) -> None:
     """The whole way of a real detector: PyTorch, MMDetection's head and NMS on one side; its
     export, our padding, normalisation, boxes and NMS on the other."""
     from tests.detector import worksite
     from tests.detector.exported import export_rtmdet
 
-    config = site.root / "padded.py"
+
+    def unsure(content: dict[str, Any]) -> None:
+        # Random weights say 1.0 of very much, and what comes first of equal scores is nobody's.
+        for name, value in content["state_dict"].items():
+            if "rtm_cls" in name and value.dim() > 1:
+                value *= 0.1
+
+    checkpoint = checkpoint_with(unsure)
+    config = tmp_path / "padded.py"
     config.write_text(site.config.read_text().replace("size_divisor=32", "size=(96, 96)"))
-    exported = export_rtmdet(config, site.checkpoint, tmp_path / "rtmdet.onnx", 96)
+    exported = export_rtmdet(config, checkpoint, tmp_path / "rtmdet.onnx", 96)
     # Square, because MMDetection cuts boxes off before its NMS, and the export knows one size.
     images = [
         worksite.draw(tmp_path / f"square_{seed}.png", seed, (side, side))
         for seed, side in enumerate([96] * 6 + [48] * 3 + [130] * 3)
     ]
     mmdet = KeptDetector(
-        ModelSource(site.checkpoint, config),
+        ModelSource(checkpoint, config),
         store=tmp_path / "store",
         device="cpu",
         progress=NoProgress(),
@@ -415,10 +426,13 @@ def test_an_exported_rtmdet_answers_as_its_checkpoint_does(site: Any, tmp_path: 
     for answer in ours.detect(images):
         theirs, own = expected[answer.image], answer.result
         assert isinstance(theirs, ImageDetections)
-        n = len(theirs.score)  # max_per_img
-        n_boxes += n
-        assert len(own.score) == n or (n == 50 and len(own.score) > 50)
-        np.testing.assert_allclose(own.score[:n], theirs.score, atol=1e-3)
-        np.testing.assert_allclose(own.xyxy[:n], theirs.xyxy, atol=0.1)
-        assert own.label[:n].tolist() == theirs.label.tolist()
-    assert n_boxes > 12
+        assert len(own.score) == len(theirs.score) < 50  # max_per_img would cut more off
+        n_boxes += len(own.score)
+        rows = [
+            np.column_stack([one.label, one.score * 100, one.xyxy]) for one in (own, theirs)
+        ]
+        # Nearly equal scores may change places: each box has its like on the other side.
+        apart = np.abs(rows[0][:, None] - rows[1][None]).max(axis=2)
+        assert (apart.min(axis=0) < 0.1).all()
+        assert (apart.min(axis=1) < 0.1).all()
+    assert n_boxes > 50
