@@ -160,9 +160,7 @@ class _Resolver:
         return (named or list(self._inputs))[0]
 
     def _sides(self, port: Port) -> tuple[bool, tuple[int | None, int | None]]:
-        if len(port.shape) != 4 or port.shape[0] not in (1, None) and isinstance(
-            port.shape[0], int
-        ):
+        if len(port.shape) != 4 or not (_is_open(port.shape[0]) or port.shape[0] == 1):
             self._refuse(
                 f"the input {port} is not one picture: expected [1, 3, height, width] or "
                 "[1, height, width, 3]"
@@ -285,7 +283,7 @@ def _of_ultralytics(metadata: Mapping[str, str], outputs: Sequence[Port]) -> dic
     except KeyError:
         return {}
     size = _literal(metadata.get("imgsz"))
-    if isinstance(size, list) and len(size) == 2 and metadata.get("dynamic") == "True":
+    if isinstance(size, list) and len(size) == 2:
         values["size"] = size
     if "Ultralytics" not in metadata.get("author", "") + metadata.get("description", ""):
         return values

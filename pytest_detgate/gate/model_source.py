@@ -22,8 +22,9 @@ _OWN_KEYS = {"entry": "python", "onnx": "onnx"}
 _ENTRY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
-def check_model(configuration: Configuration) -> None:
-    """Raise `ConfigError` where `[model]` cannot mean a model; nothing heavy is imported."""
+def check_model(configuration: Configuration, *, is_trained: bool) -> None:
+    """Raise `ConfigError` where `[model]` cannot mean a model, or not the one that is trained;
+    nothing heavy is imported."""
     table = configuration.tables.model
     place = configuration.place.table("model")
     name = _named(table)
@@ -37,9 +38,10 @@ def check_model(configuration: Configuration) -> None:
             raise place.error(f'means nothing with framework = "{name}"', key)
     if table.config is not None and not chosen.takes_config:
         raise place.error(f'means nothing with framework = "{name}"', "config")
-    if configuration.tables.train is not None and name != "mmdetection":
-        raise configuration.place.table("train").error(
-            f'trains with MMDetection, but [model] has framework = "{name}"'
+    if is_trained and name != "mmdetection":
+        raise place.error(
+            f"{name} cannot run what --detgate-train trains, which is a model of MMDetection",
+            "framework" if table.framework else "entry",
         )
     if name == "python":
         _check_entry(configuration)

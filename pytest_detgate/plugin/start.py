@@ -62,7 +62,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
         project.kept = KeptTables(folders.store)
     rules = _with_sweep(bind_rules(project), options, project)
     _check_options(options, project, rules)
-    check_model(project.configuration)
+    check_model(project.configuration, is_trained=options.train)
     return GateSession(
         options=options,
         project=project,

@@ -198,9 +198,13 @@ def test_files_of_ultralytics_say_enough(tmp_path: Path, image: Path) -> None:
     }
     raw = write_model(tmp_path / "raw.onnx", layout="raw", form="cxcywh", metadata=metadata)
     rows = write_model(tmp_path / "rows.onnx", layout="rows", metadata=metadata)
+    any_size = write_model(
+        tmp_path / "any.onnx", layout="raw", form="cxcywh", size=None, metadata=metadata
+    )
     nothing = dict.fromkeys(OPTIONS)
 
     assert found(load(raw, **{**nothing, "nms_iou": 0.7}), image) == BOTH
+    assert found(load(any_size, **{**nothing, "nms_iou": 0.7}), image) == BOTH
     assert found(load(rows, **{**nothing, "score_floor": 0.25}), image) == BOTH
     with pytest.raises(DetectorError, match=r"raw\.onnx: nms-iou is not known"):
         load(raw, **nothing)

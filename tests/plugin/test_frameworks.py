@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_detgate.detector.packages import require_mmdetection
+from pytest_detgate.errors import DetectorError
+from tests.detector import worksite
+from tests.detector.exported import export_rtmdet
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
 
 # Pytester forgets what is imported while it is there, and onnx cannot be imported twice.
@@ -344,8 +350,6 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
          "options] score-scales: no such key; did you mean 'score-scale'?"),
         ('[model.onnx]\nresise = "none"', "[model.onnx] resise: no such key; did you mean"),
         ('[model.onnx]\nresize = "letter-box"', "did you mean 'letterbox'"),
-        ('framework = "onnx"\n[train]\nconfig = "a.py"\nwork-dir = "w"',
-         'trains with MMDetection, but [model] has framework = "onnx"'),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_said_before_anything_runs(
@@ -360,8 +364,82 @@ def test_what_makes_no_sense_is_said_before_anything_runs(
     assert "Traceback" not in result.stderr.str()
 
 
+def test_what_is_trained_is_not_run_by_another_framework(project: pytest.Pytester) -> None:
+    train = '[train]\nconfig = "a.py"\nwork-dir = "w"\n'
+    (project.path / "detgate.toml").write_text(HEAD + PYTHON + train + RULES)
+
+    result = project.runpytest_subprocess("--detgate-train")
+
+    assert result.ret == 4
+    assert "[model] framework: python cannot run what --detgate-train trains" in result.stderr.str()
+    assert project.runpytest_subprocess("detgate.toml").ret == 0  # which trains nothing
+
+
 def test_nothing_to_run_is_said(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(f'{HEAD}[model]\nframework = "onnx"\n{RULES}')
 
     assert project.runpytest_subprocess("detgate.toml").ret == 1
     assert all("name a checkpoint (--detgate-ckpt" in reason for reason in reasons(project))
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a checkpoint of MMDetection and what was exported from it."""
+    if importlib.util.find_spec("onnxruntime") is None or importlib.util.find_spec("onnx") is None:
+        pytest.skip("onnxruntime or onnx is not installed")
+    try:
+        require_mmdetection()
+    except DetectorError as error:
+        pytest.skip(str(error))
+    root = tmp_path_factory.mktemp("exported")
+    worksite.draw_site(root, 3)
+    for seed in range(3):
+        worksite.draw(root / "probe" / f"calm_{seed}.png", 100 + seed, (96, 96))
+    config = worksite.write_config(root)
+    config.write_text(config.read_text().replace("size_divisor=32", "size=(96, 96)"))
+    checkpoint = worksite.write_checkpoint(config, root / "epoch_7.pth")
+    export_rtmdet(config, checkpoint, root / "deployed.onnx", 96)
+    return root
+
+
+@pytest.mark.mmdet
+def test_an_export_is_compared_with_its_checkpoint(
+    exported: Path, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    shutil.copytree(exported, pytester.path, dirs_exist_ok=True)
+    pytester.makeini("[pytest]\n")
+    (pytester.path / "detgate.toml").write_text(
+        """
+[dataset.splits.val]
+annotations = "site.json"
+images = "images"
+[probes.calm]
+images = "probe"
+[model]
+config = "model.py"
+[model.onnx]
+resize = "pad-end"
+channel-order = "bgr"
+divide-by = 1
+mean = [103.53, 116.28, 123.675]
+std = [57.375, 57.12, 58.395]
+layout = "raw"
+boxes = "xyxy"
+nms-iou = 0.65
+score-floor = 0.05
+classes = ["person", "helmet"]
+[rules.fp-regression]
+max-growth-boxes = 0
+"""
+    )
+
+    result = pytester.runpytest_subprocess(
+        "--detgate-ckpt=deployed.onnx", "--detgate-baseline=epoch_7.pth"
+    )
+
+    assert result.ret == 0, result.stdout.str()
+    growth = values(pytester)["fp-regression[calm]"]
+    assert growth["baseline"] == growth["boxes"] > 0
+    assert report(pytester)["model"]["framework"] == "onnx"
+    assert report(pytester)["model"]["config"] is None
