@@ -1,7 +1,7 @@
 """pytest-detgate: a pytest gate for object-detection data sets and models.
 
-What a project's own rules, tests and detectors need is here, and is imported when it is first asked for:
-this package loads in every pytest run of the environment.
+What a project's own rules, tests and detectors need is here, and is imported when it is first asked
+for: this package loads in every pytest run of the environment.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table `[model.onnx]`: what an ONNX file takes and answers, where it does not say so itself."""
+"""The table `[model.onnx]`: what an ONNX file takes and answers, where it does not say so."""
 
 from __future__ import annotations
 
@@ -104,10 +104,7 @@ class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
         | None
     ) = None
     first_label: (
-        Annotated[
-            Literal[0, 1], Meta(description="Label of the first class. Omitted: 0.")
-        ]
-        | None
+        Annotated[Literal[0, 1], Meta(description="Label of the first class. Omitted: 0.")] | None
     ) = None
     classes: (
         Annotated[tuple[str, ...], Meta(description="Names of the classes, by label.")] | None

@@ -39,8 +39,7 @@ def checked_detections(
     outside = (scores < 0) | (scores > 1)
     if outside.any():
         raise DetectorError(
-            f"the model's answer to {image}: a score is from 0 to 1, found "
-            f"{scores[outside][0]:g}"
+            f"the model's answer to {image}: a score is from 0 to 1, found {scores[outside][0]:g}"
         )
     unknown = (labels < 0) | (labels >= n_classes) | (labels != np.floor(labels))
     if unknown.any():

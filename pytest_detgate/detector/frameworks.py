@@ -92,8 +92,7 @@ def framework(name: str) -> Framework:
         ) from error
     if not (isinstance(kind, type) and issubclass(kind, Framework)):
         raise DetectorError(
-            f"the framework {name!r} ({points[0].value}) is no subclass of "
-            "pytest_detgate.Framework"
+            f"the framework {name!r} ({points[0].value}) is no subclass of pytest_detgate.Framework"
         )
     return _Registered(kind(), points[0])
 

@@ -76,7 +76,6 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     images: list[str]
     warm_up: int
 
-
     @property
     def source(self) -> ModelSource:
         """The model."""

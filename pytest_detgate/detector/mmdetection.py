@@ -6,7 +6,6 @@ import contextlib
 import copy
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch

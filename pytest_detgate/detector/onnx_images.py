@@ -41,9 +41,7 @@ def decoded(content: bytes) -> NDArray[np.uint8]:
     return np.asarray(picture, np.uint8)
 
 
-def prepared(
-    picture: NDArray[np.uint8], settings: OnnxSettings
-) -> tuple[NDArray[Any], Placement]:
+def prepared(picture: NDArray[np.uint8], settings: OnnxSettings) -> tuple[NDArray[Any], Placement]:
     """The input for a decoded picture, a batch of one, and where the picture lies in it."""
     canvas, placement = _placed(picture, settings)
     if settings.channel_order == "rgb":

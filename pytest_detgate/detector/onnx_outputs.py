@@ -51,9 +51,7 @@ def detections(
     # What lies in the padding alone is nowhere in the picture.
     in_padding = ((cut[:, 2:] <= cut[:, :2]) & (corners[:, 2:] > corners[:, :2])).any(axis=1)
     corners, scores, labels = cut[~in_padding], scores[~in_padding], labels[~in_padding]
-    return checked_detections(
-        corners, scores, labels, image=image, n_classes=len(settings.classes)
-    )
+    return checked_detections(corners, scores, labels, image=image, n_classes=len(settings.classes))
 
 
 def non_maximum_suppression(
@@ -105,9 +103,7 @@ def _columns(
     return boxes, scores, labels
 
 
-def _raw_rows(
-    values: Floats, n_columns: int, settings: OnnxSettings, image: Path
-) -> Floats:
+def _raw_rows(values: Floats, n_columns: int, settings: OnnxSettings, image: Path) -> Floats:
     if values.ndim == 2 and values.shape[1] == n_columns:
         return values
     if values.ndim == 2 and values.shape[0] == n_columns:

@@ -164,9 +164,7 @@ class EntryDetector:
                 f"{self._entry}: detect was given {len(images)} images and gave "
                 f"{len(answers)} answers, first {images[0]}"
             )
-        return [
-            self._checked(answer, image) for answer, image in zip(answers, images, strict=True)
-        ]
+        return [self._checked(answer, image) for answer, image in zip(answers, images, strict=True)]
 
     def _checked(self, answer: Any, image: Path) -> ImageDetections:
         try:
@@ -273,7 +271,9 @@ def _device(made: Any, entry: str, asked: str) -> str:
     except DetectorError as error:
         raise DetectorError(f"{entry}: {error}") from None
     if device == "auto" or (asked != "auto" and not device.startswith(asked.partition(":")[0])):
-        raise DetectorError(f"{entry} was asked to run on {asked} and says that it runs on {device}")
+        raise DetectorError(
+            f"{entry} was asked to run on {asked} and says that it runs on {device}"
+        )
     return "cuda:0" if device == "cuda" else device
 
 

@@ -30,7 +30,7 @@ def check_model(configuration: Configuration, *, is_trained: bool) -> None:
     name = _named(table)
     if name is None:
         if table.options:
-            raise place.error("which framework is it for? Add framework = \"NAME\"", "options")
+            raise place.error('which framework is it for? Add framework = "NAME"', "options")
         return
     chosen = _framework(configuration, name)
     for key, owner in _OWN_KEYS.items():

@@ -389,7 +389,6 @@ def test_an_exported_rtmdet_answers_as_its_checkpoint_does(
     from tests.detector import worksite
     from tests.detector.exported import export_rtmdet
 
-
     def unsure(content: dict[str, Any]) -> None:
         # Random weights say 1.0 of very much, and what comes first of equal scores is nobody's.
         for name, value in content["state_dict"].items():
@@ -432,9 +431,7 @@ def test_an_exported_rtmdet_answers_as_its_checkpoint_does(
         assert isinstance(theirs, ImageDetections)
         assert len(own.score) == len(theirs.score) < 50  # max_per_img would cut more off
         n_boxes += len(own.score)
-        rows = [
-            np.column_stack([one.label, one.score * 100, one.xyxy]) for one in (own, theirs)
-        ]
+        rows = [np.column_stack([one.label, one.score * 100, one.xyxy]) for one in (own, theirs)]
         # Nearly equal scores may change places: each box has its like on the other side.
         apart = np.abs(rows[0][:, None] - rows[1][None]).max(axis=2)
         assert (apart.min(axis=0) < 0.1).all()

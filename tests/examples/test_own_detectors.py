@@ -118,6 +118,4 @@ def test_every_key_of_an_onnx_file_is_in_the_table() -> None:
     cells = re.findall(r"^\| (`[^|]+`) \|", table, re.MULTILINE)
     named = [key.strip("` ") for cell in cells for key in cell.split(",")]
 
-    assert sorted(named) == sorted(
-        field.encode_name for field in msgspec.structs.fields(OnnxTable)
-    )
+    assert sorted(named) == sorted(field.encode_name for field in msgspec.structs.fields(OnnxTable))

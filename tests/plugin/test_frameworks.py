@@ -227,7 +227,9 @@ def test_onnx_sweep_and_baseline_take_the_same_way(onnx_project: pytest.Pytester
             metadata={"detgate.epoch": str(epoch)},
         )
     (onnx_project.path / "detgate.toml").write_text(
-        HEAD + ONNX + "[rules.fp-regression]\nmax-growth-boxes = 0\n[rules.ap-regression]\nmax-drop = 0.1\n"
+        HEAD
+        + ONNX
+        + "[rules.fp-regression]\nmax-growth-boxes = 0\n[rules.ap-regression]\nmax-drop = 0.1\n"
     )
 
     onnx_project.runpytest_subprocess(
@@ -298,7 +300,9 @@ def test_function_of_the_project_is_gated_then_kept(project: pytest.Pytester) ->
 
 def test_function_with_a_checkpoint_baseline_and_workers(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(
-        HEAD + PYTHON.replace("options = { score = 0.9 }", "") + "[rules.fp-regression]\nmax-growth-boxes = 0\n"
+        HEAD
+        + PYTHON.replace("options = { score = 0.9 }", "")
+        + "[rules.fp-regression]\nmax-growth-boxes = 0\n"
     )
     for name, score in {"old": 0.25, "new": 0.5}.items():
         (project.path / f"{name}.txt").write_text(str(score))
