@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -74,14 +75,31 @@ class CheckedDetector:
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield what the detector yields; each image once, or a `DetectorError`."""
-        missing = set(images)
-        for answer in self._detector.detect(images):
-            if answer.image not in missing:
+        return self._checked(images, self._detector.detect(images))
+
+    def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """The same, one by one."""
+        in_turn = getattr(self._detector, "in_turn", None)
+        if in_turn is not None:
+            yield from self._checked(images, in_turn(images))
+            return
+        for image in images:
+            yield from self.detect([image])
+
+    @property
+    def model_seconds(self) -> float:
+        """Time spent in the model so far; an `AttributeError` where the detector does not say."""
+        return float(self._detector.model_seconds)  # type: ignore[attr-defined]
+
+    def _checked(self, images: Sequence[Path], answers: Iterable[Detected]) -> Iterator[Detected]:
+        missing = Counter(images)
+        for answer in answers:
+            if not missing[answer.image]:
                 raise DetectorError(
                     f"the model answered to {answer.image}, which it was not asked, or had "
                     "answered before"
                 )
-            missing.remove(answer.image)
+            missing[answer.image] -= 1
             result = answer.result
             if isinstance(result, ImageDetections):
                 result = checked_detections(
@@ -92,5 +110,5 @@ class CheckedDetector:
                     n_classes=len(self.info.classes),
                 )
             yield Detected(answer.image, answer.sha256, result)
-        if missing:
-            raise DetectorError(f"the model has not answered to {min(missing)}")
+        for image in +missing:
+            raise DetectorError(f"the model has not answered to {image}")

@@ -10,6 +10,7 @@ import msgspec
 
 from pytest_detgate.detector.answers import CheckedDetector
 from pytest_detgate.detector.code_files import code_of
+from pytest_detgate.detector.digests import sha256_of
 from pytest_detgate.detector.framework import Framework
 from pytest_detgate.detector.packages import installed_versions, quiet, require_mmdetection
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
@@ -130,7 +131,7 @@ class _Registered(Framework):
             "key": info.key,
             "checkpoint": sha256,
             "options": source.options,
-            "files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+            "files": [sha256_of(file) for file in files],
             "environment": loaded.environment,
             "versions": installed_versions(packages),
         }

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from pytest_detgate.detector.devices import check_device, device_type
+from pytest_detgate.detector.digests import sha256_of
 from pytest_detgate.detector.onnx_file import (
     files_beside,
     read_onnx_file,
@@ -30,6 +35,7 @@ from pytest_detgate.errors import DetectorError
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
 _FORMAT = 1
+_WORKERS = 4
 _INSTALL = "pip install 'pytest-detgate[onnx]'"
 # Each may be what brings the import names `onnxruntime` and `cv2`.
 _DISTRIBUTIONS = (
@@ -66,7 +72,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
             "format": _FORMAT,
             "framework": "onnx",
             "checkpoint": sha256,
-            "beside": [_sha256(other) for other in beside],
+            "beside": [sha256_of(other) for other in beside],
             "settings": settings,
             "versions": installed_versions(_DISTRIBUTIONS),
         }
@@ -83,6 +89,17 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
     return LoadedModel(detector=detector, files=beside, packages=_DISTRIBUTIONS)
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """One image, ready for the session; `problem` says why it is not."""
+
+    image: Path
+    sha256: str = ""
+    values: Any = None
+    placement: Any = None
+    problem: str | None = None
+
+
 class OnnxDetector:
     """Runs a session over images, one at a time."""
 
@@ -95,13 +112,28 @@ class OnnxDetector:
         self._settings = settings
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """Yield each image's detections, in order; one is read no sooner than it is asked for."""
-        for image in images:
-            yield self._detected(image)
+        """Yield each image's detections, in order; threads read images ahead of the session."""
+        n_workers = max(1, min(_WORKERS, os.cpu_count() or 1))
+        ahead: deque[Future[_Prepared]] = deque()
+        with ThreadPoolExecutor(n_workers) as pool:
+            try:
+                for image in images:
+                    ahead.append(pool.submit(self._prepared, image))
+                    if len(ahead) > 2 * n_workers:
+                        yield self._detected(ahead.popleft().result())
+                while ahead:
+                    yield self._detected(ahead.popleft().result())
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
 
-    def _detected(self, image: Path) -> Detected:
+    def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """The same, one by one: an image is read no sooner than it is asked for."""
+        for image in images:
+            yield self._detected(self._prepared(image))
+
+    def _prepared(self, image: Path) -> _Prepared:
         from pytest_detgate.detector.onnx_images import decoded, prepared
-        from pytest_detgate.detector.onnx_outputs import detections
 
         try:
             content = image.read_bytes()
@@ -109,18 +141,25 @@ class OnnxDetector:
                 raise ValueError(flaw)
             picture = decoded(content)
         except Exception as error:  # every decoder has errors of its own
-            return Detected(image, "", UnreadableImage(reason_of(error)))
+            return _Prepared(image, problem=reason_of(error))
         values, placement = prepared(picture, self._settings)
+        return _Prepared(image, hashlib.sha256(content).hexdigest(), values, placement)
+
+    def _detected(self, prepared: _Prepared) -> Detected:
+        from pytest_detgate.detector.onnx_outputs import detections
+
+        image = prepared.image
+        if prepared.problem is not None:
+            return Detected(image, "", UnreadableImage(prepared.problem))
+        inputs = {self._settings.input: prepared.values}
         started = time.perf_counter()
         try:
-            answers = self._session.run(
-                list(self._settings.outputs), {self._settings.input: values}
-            )
+            answers = self._session.run(list(self._settings.outputs), inputs)
         except Exception as error:  # ONNX Runtime has an exception class for each kind of failure
             raise DetectorError(f"the model fails on {image}: {_first_line(error)}") from error
         self.model_seconds += time.perf_counter() - started
-        found = detections(answers, self._settings, placement, image)
-        return Detected(image, hashlib.sha256(content).hexdigest(), found)
+        found = detections(answers, self._settings, prepared.placement, image)
+        return Detected(image, prepared.sha256, found)
 
 
 def _runtime() -> Any:
@@ -174,14 +213,6 @@ def _open(ort: Any, path: Path, providers: list[Any]) -> Any:
         raise DetectorError(
             f"{path}: ONNX Runtime {ort.__version__} cannot load it: {_first_line(error)}"
         ) from error
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        digest = hashlib.sha256()
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _epoch(text: str | None) -> int | None:

@@ -29,7 +29,7 @@ from pytest_detgate.detector.answers import checked_detections
 from pytest_detgate.detector.code_files import Code, code_of
 from pytest_detgate.detector.config_sources import recorded_reads
 from pytest_detgate.detector.devices import check_device
-from pytest_detgate.detector.digests import signature
+from pytest_detgate.detector.digests import sha256_of, signature
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.picture_bytes import cut_short, reason_of
 from pytest_detgate.detector.protocol import (
@@ -219,7 +219,7 @@ def _digests(
     source: ModelSource, sha256: str, code: Code, files: Sequence[Path]
 ) -> tuple[str, str]:
     """The key of everything that decides detections, and the digest of the files alone."""
-    held = sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)
+    held = sorted(map(sha256_of, files))
     parts: Mapping[str, Any] = {
         "format": _FORMAT,
         "framework": "python",

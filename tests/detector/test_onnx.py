@@ -286,6 +286,45 @@ def test_pictures_that_cannot_be_read_are_no_failure(tmp_path: Path, image: Path
     assert kinds == {broken: UnreadableImage, image: ImageDetections, missing: UnreadableImage}
 
 
+def test_a_gpu_that_cannot_be_had_is_no_cpu(tmp_path: Path) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime is built with CUDA")
+    source = ModelSource(write_model(tmp_path / "m.onnx"), framework="onnx", options=OPTIONS)
+
+    with pytest.raises(DetectorError, match=r"device 'cuda:1': this ONNX Runtime is built without"):
+        framework("onnx").load(source, sha256="", device="cuda:1", batch_size=None)
+    loaded = framework("onnx").load(source, sha256="", device="auto", batch_size=None)
+    assert loaded.detector.device == "cpu"
+
+
+@pytest.mark.gpu
+def test_a_gpu_says_the_same_as_the_cpu(tmp_path: Path, image: Path) -> None:
+    import onnxruntime
+
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        pytest.skip("this ONNX Runtime is built without CUDA")
+    source = ModelSource(write_model(tmp_path / "m.onnx"), framework="onnx", options=OPTIONS)
+
+    detector = framework("onnx").load(source, sha256="", device="cuda", batch_size=None).detector
+
+    assert detector.device == "cuda:0"
+    assert found(detector, image) == BOTH
+
+
+def test_many_pictures_are_answered_each_for_itself(tmp_path: Path) -> None:
+    images = [
+        draw(tmp_path / f"{at}.png", (64, 64), (RED, (2 * at, 4, 10, 10))) for at in range(25)
+    ]
+
+    detector = load(write_model(tmp_path / "m.onnx"))
+
+    for answers in (detector.detect(images), detector.in_turn(images)):
+        left = {answer.image: answer.result.xyxy[0, 0] for answer in answers}
+        assert left == {image: 2 * at for at, image in enumerate(images)}
+
+
 def test_weights_outside_of_the_folder_are_refused(tmp_path: Path) -> None:
     path = write_model(tmp_path / "inside" / "m.onnx", weights_in="weights.bin")
     assert load(path).info.classes == CLASSES

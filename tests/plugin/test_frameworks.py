@@ -278,6 +278,27 @@ def test_trust_does_not_let_foreign_operators_in(onnx_project: pytest.Pytester) 
     assert reason.startswith("colours.onnx: refused, because it needs operators")
 
 
+def test_a_baseline_and_a_sweep_are_refused_as_the_gated_file_is(
+    onnx_project: pytest.Pytester,
+) -> None:
+    write_model(onnx_project.path / "epoch_1.onnx", domain="theirs")
+    (onnx_project.path / "detgate.toml").write_text(
+        HEAD + ONNX + "[rules.fp-regression]\nmax-growth-boxes = 0\n[rules.checkpoint-choice]\n"
+    )
+
+    result = onnx_project.runpytest_subprocess(
+        "detgate.toml",
+        "--detgate-baseline=epoch_1.onnx",
+        "--detgate-sweep=epoch_*.onnx",
+        "--detgate-trust-checkpoint",
+    )
+
+    assert result.ret == 1
+    said = reasons(onnx_project)
+    assert len(said) == 2
+    assert all("epoch_1.onnx: refused, because it needs operators" in reason for reason in said)
+
+
 def test_function_of_the_project_is_gated_then_kept(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(HEAD + PYTHON + RULES)
 
