@@ -76,13 +76,15 @@ class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The gated model. `device` is where its detections were computed, `kept` says how many of
-    the images' detections came from the store rather than from this run."""
+    """The gated model. `framework` names what ran it, `device` is where its detections were
+    computed, `kept` says how many of the images' detections came from the store rather than from
+    this run. A model without a file has its entry, `module:function`, for a checkpoint."""
 
     checkpoint: str
     sha256: str
     classes: list[str]
     device: str
+    framework: str = "mmdetection"
     epoch: int | None = None
     config: str | None = None
     images: int = 0

@@ -86,6 +86,10 @@ class MMDetector:
             if on_gpu:
                 torch.cuda.empty_cache()  # other processes use the GPU between our calls
 
+    def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """The same, one by one: an image is read no sooner than it is asked for."""
+        return self.detect(images, n_workers=0)
+
     def _detected(self, group: list[Prepared]) -> list[Detected]:
         if (problem := group[0].problem) is not None:
             return [Detected(group[0].image, "", UnreadableImage(problem))]
