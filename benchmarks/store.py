@@ -68,8 +68,6 @@ def tasks(
     def look_up() -> None:
         answers = {image: one for image, _, one in store.detections(model, images)}
         assert len(answers) == len(images)
-        if hasattr(store, "mark_used"):
-            store.mark_used(model, images)
 
     yield f"keep, {_BATCH} at once", keep
     yield "look up", look_up

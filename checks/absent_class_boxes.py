@@ -9,9 +9,9 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.places import counted, detection_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, Outcome, ScoreRule, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
@@ -76,18 +76,7 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
                     if of_class[at]
                 ),
             ],
-            findings=(
-                Finding(
-                    text=f"{label} {detections.score[row]:.2f}",
-                    dataset=split,
-                    image=str(dataset.images.file_name[detections.image[row]]),
-                    box=tuple(detections.xywh[row].tolist()),
-                    label=label,
-                    score=float(detections.score[row]),
-                )
-                for row in rows
-                for label in (detections.classes[detections.category[row]],)
-            ),
+            findings=detection_findings(dataset, detections, rows),
             findings_total=len(rows),
         )
 

@@ -34,6 +34,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "class-ap"
+    figure: ClassVar[str] = "AP"
 
     metric: ApMetric = "AP"
 
@@ -42,7 +43,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
         support = self.support(target, inputs)
         value: float | None = getattr(inputs.scores(split).classes[support.name], self.metric)
         if value is None:
-            raise DataError(f"the AP of class {support.name!r} is not defined on {split}")
+            raise DataError(f"AP of class {support.name!r} is not defined on {split}")
         interval = self.interval(
             inputs,
             split,

@@ -27,7 +27,9 @@ class Latency(RunningRule, frozen=True, kw_only=True):
     milliseconds, after a few images for warming up; `total_s` is their sum, `model_share` the part
     of it that is spent in the model. `peak_mb` is the most memory, in megabytes of 10⁶ bytes: on a
     GPU what torch allocated there, else what the whole process held, with its libraries and the
-    loading of the checkpoint. The model runs in a process of its own, with nothing else loaded.
+    loading of the checkpoint. The model runs in a process of its own, with nothing else loaded, and
+    as it is run everywhere in the gate: batch norm folded into the convolutions, `channels_last`,
+    with the precision and the compilation that [model] asks for.
 
     Times hold for the machine and the device that the message names, and only where nothing else
     runs there, other workers of pytest-xdist included. Gates wait for each other's GPU, not for
@@ -66,8 +68,9 @@ class Latency(RunningRule, frozen=True, kw_only=True):
         split = target.datasets[0]
         timed = inputs.latency(split, self.images, self.warm_up)
         if timed.peak_mb is None and self.max_mb is not None:
-            raise DataError("this system does not say how much memory a process held")
+            raise DataError("nobody says how much memory the model held there")
         where = timed.device if timed.hardware is None else f"{timed.device}, {timed.hardware}"
+        unknown = [None] * len(timed.times_ms)
         memory = "" if timed.peak_mb is None else f", peak {timed.peak_mb:,.0f} MB"
         return Outcome(
             message=(
@@ -85,7 +88,11 @@ class Latency(RunningRule, frozen=True, kw_only=True):
                 Measurement.shown("images", self.images),
                 Measurement.shown("warm_up", self.warm_up),
                 Measurement.shown("total_s", sum(timed.times_ms) / 1000),
-                Measurement.shown("model_share", timed.model_share),
+                *(
+                    [Measurement.shown("model_share", timed.model_share)]
+                    if timed.model_share is not None
+                    else []
+                ),
             ],
             tables={
                 "Time of each image": Table(
@@ -93,7 +100,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
                     rows=[
                         [at, *times]
                         for at, times in enumerate(
-                            zip(timed.times_ms, timed.model_ms, strict=True), start=1
+                            zip(timed.times_ms, timed.model_ms or unknown, strict=True), start=1
                         )
                     ],
                 )

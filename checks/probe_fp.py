@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Finding, Interval, Measurement
+from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.gate.baseline import SCORE_THRESHOLD
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import TooLittle, require_support
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.places import counted, detection_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -155,8 +156,6 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                     'unit = "clip" cannot tell clips: give [dataset] frame-pattern',
                     *self._place(probe, "unit"),
                 )
-            if budget.bound == "upper":
-                self._require_reachable(probe, budget, self._confidence(project, budget))
 
     def budget(self, probe: str) -> ProbeBudget:
         """What holds for one probe: its own options, else the rule's."""
@@ -177,22 +176,6 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         if budget.confidence is None:
             return project.tables.scoring.confidence
         return budget.confidence
-
-    def _require_reachable(self, probe: str, budget: ProbeBudget, confidence: float) -> None:
-        """Refuse a number of boxes that is under the upper bound of no false box at all."""
-        least = -math.log(1 - confidence)
-        limits = [("max_boxes", "max-boxes", budget.max_boxes)]
-        limits += [("classes", name, limit) for name, limit in (budget.classes or {}).items()]
-        for option, key, limit in limits:
-            if limit is not None and limit < least:
-                _, table = self._place(probe, option)
-                raise OptionError(
-                    f"probe {probe!r} could never pass: the upper bound of no false box at all is "
-                    f"{least:.3g} at {_percent(confidence)} confidence, whatever the number "
-                    "of frames",
-                    key,
-                    [*table, "classes"] if option == "classes" else table,
-                )
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
@@ -254,6 +237,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 if count or name in class_budget
             ),
             Measurement.shown("images_total", frames),
+            Measurement.shown(SCORE_THRESHOLD, threshold),
         ]
         if evidence.clip is not None:
             clips = len(np.unique(evidence.clip[on_image > 0]))
@@ -262,20 +246,15 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         if len(false):
             measurements.append(Measurement.shown("max_score", float(detections.score[false[0]])))
         return Outcome(
-            message=f"{_counts(len(false), images, frames, budget)}; {_proof(of_images, evidence)}",
-            measurements=measurements,
-            findings=(
-                Finding(
-                    text=f"{label} {detections.score[row]:.2f}",
-                    dataset=probe,
-                    image=str(dataset.images.file_name[detections.image[row]]),
-                    box=tuple(detections.xywh[row].tolist()),
-                    label=label,
-                    score=float(detections.score[row]),
-                )
-                for row in false
-                for label in (detections.classes[detections.category[row]],)
+            message="; ".join(
+                [
+                    _counts(len(false), images, frames, budget),
+                    _proof(of_images, evidence),
+                    *_out_of_reach(budget, evidence.confidence),
+                ]
             ),
+            measurements=measurements,
+            findings=detection_findings(dataset, detections, false),
             findings_total=len(false),
             tables={
                 "false boxes by threshold": boxes_by_threshold(
@@ -332,6 +311,15 @@ def _counts(boxes: int, images: int, frames: int, budget: ProbeBudget) -> str:
     allowed = [text.format(limit) for limit, text in limits if limit is not None]
     held = " by upper bound" if budget.bound == "upper" and allowed else ""
     return ", ".join([found, *allowed]) + held
+
+
+def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:
+    """Say where a number of boxes is under the upper bound of no false box at all."""
+    least = -math.log(1 - confidence)
+    budgets = [budget.max_boxes, *(budget.classes or {}).values()]
+    if budget.bound == "upper" and any(most is not None and most < least for most in budgets):
+        return [f"the upper bound of no box at all is {least:.3g}, so a lower budget never passes"]
+    return []
 
 
 def _proof(of_images: Interval, evidence: ProbeEvidence) -> str:

@@ -38,6 +38,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "recall"
+    figure: ClassVar[str] = "recall"
 
     score_threshold: (
         Annotated[Share, Meta(description="Operating point; omitted: that of [model].")] | None

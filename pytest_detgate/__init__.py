@@ -1,7 +1,7 @@
 """pytest-detgate: a pytest gate for object-detection data sets and models.
 
-What a project's own rules and tests need is here, and is imported when it is first asked for:
-this package loads in every pytest run of the environment.
+What a project's own rules, tests and detectors need is here, and is imported when it is first asked
+for: this package loads in every pytest run of the environment.
 """
 
 from __future__ import annotations
@@ -17,14 +17,25 @@ if TYPE_CHECKING:
         DetectionTable,
         ImageTable,
     )
-    from pytest_detgate.errors import DetgateError
-    from pytest_detgate.findings import Finding, Measurement
+    from pytest_detgate.detector.framework import Framework
+    from pytest_detgate.detector.protocol import (
+        Detected,
+        Detector,
+        ImageDetections,
+        LoadedModel,
+        ModelInfo,
+        ModelSource,
+        UnreadableImage,
+    )
+    from pytest_detgate.errors import DetectorError, DetgateError, TooLittleEvidenceError
+    from pytest_detgate.findings import Finding, Interval, Measurement, Table
     from pytest_detgate.gate.rule import (
         Inputs,
         OptionError,
         Outcome,
         ProbeRule,
         Rule,
+        RunningRule,
         ScoreRule,
         SplitPairRule,
         SplitRule,
@@ -39,34 +50,58 @@ __all__ = [
     "UNLISTED",
     "BoxTable",
     "Dataset",
+    "Detected",
     "DetectionTable",
+    "Detector",
+    "DetectorError",
     "DetgateError",
     "Finding",
+    "Framework",
+    "ImageDetections",
     "ImageTable",
     "Inputs",
+    "Interval",
+    "LoadedModel",
     "Measurement",
+    "ModelInfo",
+    "ModelSource",
     "OptionError",
     "Outcome",
     "ProbeRule",
     "Record",
     "Rule",
+    "RunningRule",
     "ScoreCard",
     "ScoreRule",
     "SplitPairRule",
     "SplitRule",
+    "Table",
     "Target",
+    "TooLittleEvidenceError",
+    "UnreadableImage",
 ]
 
 _MODULES = {
     "dataset.tables": ("UNLISTED", "BoxTable", "Dataset", "DetectionTable", "ImageTable"),
-    "errors": ("DetgateError",),
-    "findings": ("Finding", "Measurement"),
+    "detector.framework": ("Framework",),
+    "detector.protocol": (
+        "Detected",
+        "Detector",
+        "ImageDetections",
+        "LoadedModel",
+        "ModelInfo",
+        "ModelSource",
+        "UnreadableImage",
+    ),
+    "errors": ("DetectorError", "DetgateError", "TooLittleEvidenceError"),
+    "findings": ("Finding", "Interval", "Measurement", "Table"),
     "gate.rule": (
         "Inputs",
         "OptionError",
         "Outcome",
         "ProbeRule",
         "Rule",
+        "RunningRule",
         "ScoreRule",
         "SplitPairRule",
         "SplitRule",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -101,10 +103,12 @@ def _add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     clear = actions.add_parser("clear", help="drop all of it, or some", parents=[where])
     which = clear.add_mutually_exclusive_group()
     which.add_argument(
-        "--model", metavar="SHA", help="only detections of the checkpoint that `show` lists so"
+        "--model",
+        metavar="TEXT",
+        help="only detections of models whose path holds this, or whose digest begins so",
     )
     which.add_argument(
-        "--older-than", metavar="AGE", help="only what was not used for 12h, 30d, 2w"
+        "--unused-days", type=_days, metavar="N", help="only what was not used for N days"
     )
     clear.set_defaults(run=_cache_clear)
     prune = actions.add_parser(
@@ -120,6 +124,13 @@ def _positive(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text)):
         raise argparse.ArgumentTypeError(f"expected a whole number ≥ 1, found {text!r}")
     return int(text)
+
+
+def _days(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"expected a number of days ≥ 0, found {text!r}")
 
 
 def _schema(chosen: argparse.Namespace) -> None:
@@ -167,12 +178,12 @@ def _cache_show(chosen: argparse.Namespace) -> None:
 
 
 def _cache_clear(chosen: argparse.Namespace) -> None:
-    from pytest_detgate.gate.cache_command import clear, clear_model, clear_older
+    from pytest_detgate.gate.cache_command import clear, clear_model, clear_unused
 
     if chosen.model is not None:
         print(clear_model(_store(chosen), chosen.model))
-    elif chosen.older_than is not None:
-        print(clear_older(_store(chosen), chosen.older_than))
+    elif chosen.unused_days is not None:
+        print(clear_unused(_store(chosen), chosen.unused_days))
     else:
         print(clear(_store(chosen)))
 

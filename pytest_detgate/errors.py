@@ -25,6 +25,10 @@ class TooLittleEvidenceError(DataError):
     """A value could be computed, but from so little that it would prove nothing."""
 
 
+class NoBaselineError(DataError):
+    """There is nothing to compare with, as on the first run of a project."""
+
+
 class DetectorError(DetgateError):
     """A model cannot be loaded, trained or run."""
 

@@ -10,6 +10,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.gate.detections import DetectionSource, ResultFiles
 from pytest_detgate.gate.inputs import GateInputs
 from pytest_detgate.gate.judge import judge
+from pytest_detgate.gate.other_models import OtherModels
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import bind_rules
 
@@ -18,14 +19,16 @@ def judged(
     folder: Path,
     config: str,
     detections: Mapping[str, Path] | Callable[[Project], DetectionSource] | None = None,
+    others: Callable[[Project], OtherModels] | None = None,
 ) -> dict[str, RuleResult]:
     """Write `detgate.toml` into the folder and evaluate its items; `detections` are the result
-    files of splits and probes, or what makes another source of them."""
+    files of splits and probes, or what makes another source of them; `others` gives the models to
+    compare with."""
     path = folder / "detgate.toml"
     path.write_text(config, encoding="utf-8")
     project = Project(load_configuration(path), folder)
     source = detections(project) if callable(detections) else ResultFiles(detections or {}, project)
-    inputs = GateInputs(project, source)
+    inputs = GateInputs(project, source, others=None if others is None else others(project))
     return {
         bound.item_name(target): judge(bound, target, inputs)
         for bound in bind_rules(project)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Confidence, Count, Share
+from pytest_detgate.config.onnx_table import OnnxTable
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -63,9 +64,46 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     """The detector that is gated, and how."""
 
     checkpoint: Annotated[str, Meta(description="--detgate-ckpt wins.")] | None = None
+    framework: (
+        Annotated[
+            str,
+            Meta(
+                description="What runs the model: mmdetection, onnx, python, or one that an "
+                "installed package registers. Omitted: onnx for a file that ends in .onnx, else "
+                "mmdetection."
+            ),
+        ]
+        | None
+    ) = None
+    entry: (
+        Annotated[
+            str,
+            Meta(description='"package.module:function" that makes the detector, for python.'),
+        ]
+        | None
+    ) = None
+    options: Annotated[
+        dict[str, Any],
+        Meta(description="Handed to the function of entry, or to a registered framework."),
+    ] = {}
+    onnx: OnnxTable | None = None
+    baseline: (
+        Annotated[
+            str,
+            Meta(
+                description="Checkpoint, or report.json of an earlier run, to compare with; "
+                "--detgate-baseline wins."
+            ),
+        ]
+        | None
+    ) = None
     config: (
         Annotated[
-            str, Meta(description="Omitted: the configuration stored in the checkpoint is used.")
+            str,
+            Meta(
+                description="Configuration of MMDetection. Omitted: the one stored in the "
+                "checkpoint is used."
+            ),
         ]
         | None
     ) = None
@@ -78,12 +116,26 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             int,
             Meta(
                 ge=1,
-                description="Images in one forward pass. Omitted: that of the configuration's "
-                "test_dataloader.",
+                description="Images in one forward pass; halved where memory runs out. Omitted: 1 "
+                "on a CPU, on a GPU that of the configuration's test_dataloader, 16 at least.",
             ),
         ]
         | None
     ) = None
+    precision: Annotated[
+        Literal["float32", "bfloat16", "float16"],
+        Meta(
+            description="What the networks compute in. Less than float32 changes scores and boxes; "
+            "float16 needs a GPU."
+        ),
+    ] = "float32"
+    compile: Annotated[
+        bool,
+        Meta(
+            description="Hand the networks to torch.compile, which changes the last digits of "
+            "scores and boxes; on a CPU it needs a C++ compiler."
+        ),
+    ] = False
 
 
 class TrainTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -125,8 +177,7 @@ class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
 
 
 class CacheTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """How much is kept for later runs, in pytest's cache folder. What was used least lately goes
-    first."""
+    """How much is kept between runs, in pytest's cache folder; least recently used goes first."""
 
     max_megabytes: Annotated[
         int,
@@ -135,8 +186,10 @@ class CacheTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             description="Size of everything kept, in units of 10**6 bytes; tables of annotation "
             "files take half of it at most.",
         ),
-    ] = 8000
-    keep_days: Annotated[int, Meta(ge=1, description="What was not used for so long goes.")] = 30
+    ] = 4096
+    keep_days: Annotated[
+        int, Meta(ge=1, description="What was not used for so long goes in any case.")
+    ] = 60
 
 
 class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

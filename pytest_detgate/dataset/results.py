@@ -39,7 +39,7 @@ def read_results(path: Path, dataset: Dataset) -> DetectionTable:
 
     Where the file carries its own images and categories they are matched by file name and class
     name; else its ids are those of the split's annotation file. An image, a class, a box or a
-    score that does not fit raises `DataError` and is named.
+    score that does not fit raises `DataError` and is named; scores are between 0 and 1.
     """
     content = read_bytes(path)
     try:
@@ -55,6 +55,9 @@ def read_results(path: Path, dataset: Dataset) -> DetectionTable:
     wrong = np.logical_or.reduce(~np.isfinite(xywh), axis=1)
     _refuse_first(path, wrong, lambda at: f"bbox {xywh[at].tolist()} is not finite")
     _refuse_first(path, ~np.isfinite(score), lambda at: f"score {score[at]} is not finite")
+    _refuse_first(
+        path, (score < 0) | (score > 1), lambda at: f"score {score[at]:g} is not between 0 and 1"
+    )
     return DetectionTable(
         classes=classes,
         image=image,

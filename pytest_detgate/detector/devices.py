@@ -87,9 +87,12 @@ def _user() -> str:
 
 def _identity(device: str) -> str:
     """Name the GPU itself: `cuda:0` is another one under another CUDA_VISIBLE_DEVICES."""
-    import torch
-
     number = int(device.partition(":")[2] or 0)
+    try:
+        import torch
+    except ModuleNotFoundError:  # other frameworks do without it
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        return re.sub(r"\W+", "-", f"{visible}-{number}") + ".lock"
     properties = torch.cuda.get_device_properties(number)
     unique = getattr(properties, "uuid", None)
     return re.sub(r"\W+", "-", str(unique or f"{properties.name}-{number}")) + ".lock"

@@ -1,11 +1,12 @@
 """A detector that never looks at the same image twice.
 
-Imports neither torch nor MMDetection unless something has to be inferred.
+Imports no framework unless something has to be inferred.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,9 +16,9 @@ from pytest_detgate.detector.checkpoint import require_checkpoint
 from pytest_detgate.detector.detection_run import DetectionRun, Wanted
 from pytest_detgate.detector.devices import accepts, check_device, exclusive
 from pytest_detgate.detector.digests import file_digest, file_digests, signature
+from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.latency import Latency, measure_latency
 from pytest_detgate.detector.model_facts import keep_info, kept_info
-from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.detector.protocol import (
     Detected,
     Detector,
@@ -67,6 +68,12 @@ class KeptDetector:
         self._detector: Detector | None = None
         self._file_lock: BaseFileLock | None = None
 
+    def sha256(self) -> str:
+        """The digest of the checkpoint, for which nothing is loaded; without one, of the code."""
+        if self._source.checkpoint is None:
+            return self.info().sha256
+        return self._identity()
+
     def info(self) -> ModelInfo:
         """Describe the model: from what is kept, else by loading it."""
         if self._info is None:
@@ -74,7 +81,7 @@ class KeptDetector:
         return self._info
 
     def _kept_info(self) -> ModelInfo | None:
-        return kept_info(self._store, self._source, self._checkpoint_digest())
+        return kept_info(self._store, self._source, self._identity())
 
     def detector(self) -> Detector:
         """Load the model, once."""
@@ -112,7 +119,7 @@ class KeptDetector:
             self._source,
             images,
             warm_up,
-            sha256=self._checkpoint_digest(),
+            sha256=self._identity(),
             device=self._device,
             progress=self._progress,
         )
@@ -196,7 +203,7 @@ class KeptDetector:
         from filelock import FileLock
 
         if self._file_lock is None:
-            name = f"{self._checkpoint_digest()[:16]}.lock"
+            name = f"{(self._identity() or self._entry_digest())[:16]}.lock"
             self._file_lock = FileLock(self._store.path.with_name(name))
         return self._file_lock
 
@@ -218,32 +225,30 @@ class KeptDetector:
                     return
 
     def _load(self) -> Detector:
-        sha256 = self._checkpoint_digest()
-        before = signature(self._source.checkpoint)
+        identity = self._identity()
+        checkpoint = self._source.checkpoint
+        before = None if checkpoint is None else signature(checkpoint)
         started = time.time_ns()
         with self._progress.task("loading the model", 1, "models") as advance:
-            require_mmdetection()
-            with quiet():
-                from pytest_detgate.detector.mmdetection import load_model
-            loaded = load_model(
-                self._source, sha256=sha256, device=self._device, batch_size=self._batch_size
+            loaded = framework(self._source.framework).load(
+                self._source, sha256=identity, device=self._device, batch_size=self._batch_size
             )
             advance(1)
-        if signature(self._source.checkpoint) != before:
-            raise DetectorError(f"{self._source.checkpoint}: changed while it was being read")
-        keep_info(
-            self._store,
-            self._source,
-            loaded.detector.info,
-            files=loaded.files,
-            environment=loaded.environment,
-            loaded_after_ns=started,
-        )
+        if checkpoint is not None and signature(checkpoint) != before:
+            raise DetectorError(f"{checkpoint}: changed while it was being read")
+        keep_info(self._store, self._source, identity, loaded, loaded_after_ns=started)
         return loaded.detector
 
-    def _checkpoint_digest(self) -> str:
-        require_checkpoint(self._source.checkpoint)
+    def _identity(self) -> str:
+        """The digest of the checkpoint; empty without one."""
+        checkpoint = self._source.checkpoint
+        if checkpoint is None:
+            return ""
+        require_checkpoint(checkpoint)
         try:
-            return file_digest(self._source.checkpoint, self._store)
+            return file_digest(checkpoint, self._store)
         except OSError as error:
-            raise DetectorError(f"{self._source.checkpoint}: cannot be read: {error}") from error
+            raise DetectorError(f"{checkpoint}: cannot be read: {error}") from error
+
+    def _entry_digest(self) -> str:
+        return hashlib.sha256(self._source.name.encode()).hexdigest()

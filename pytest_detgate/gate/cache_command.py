@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,23 +23,30 @@ from pytest_detgate.gate.cache import (
 )
 from pytest_detgate.gate.kept_tables import drop_tables
 
-_AGE = re.compile(r"(\d+)([hdw])")
-_SECONDS = {"h": 3600, "d": 86_400, "w": 7 * 86_400}
+_DAY = 86_400
 _SHOWN = 12
 _CLASSES_WIDTH = 40
 
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """Detections of a model and what is known of it; `sha256` is its checkpoint's, or its own key
-    where nothing is known."""
+    """Detections of a model and what is known of it."""
 
     kept: KeptModel
     info: ModelInfo | None
 
     @property
-    def sha256(self) -> str:
-        return self.info.sha256 if self.info else self.kept.key
+    def label(self) -> str:
+        """How a reader is told it apart: by its checkpoint, or by its key where that is all that
+        is known."""
+        return self.info.sha256[:_SHOWN] if self.info else f"model {self.kept.key[:_SHOWN]}"
+
+    def is_meant(self, text: str) -> bool:
+        """Whether its path holds this text, or its digest or key begins so."""
+        digests = (self.kept.key, self.info.sha256 if self.info else "")
+        return any(digest.startswith(text.lower()) for digest in digests) or (
+            self.info is not None and text in self.info.checkpoint
+        )
 
 
 def show(folder: Path) -> str:
@@ -49,7 +55,7 @@ def show(folder: Path) -> str:
     if not contents.size:
         return f"{folder}: nothing is kept"
     lines = [f"{folder}: {_size(contents.size)}"]
-    heading = ("checkpoint", "images", "size", "last used", "epoch", "name", "classes")
+    heading = ("checkpoint", "images", "size", "last used", "epoch", "classes", "path")
     rows = [heading, *map(_row, _models(contents))]
     if len(rows) > 1:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -76,30 +82,24 @@ def clear(folder: Path) -> str:
     return _freed(folder, drop)
 
 
-def clear_model(folder: Path, prefix: str) -> str:
-    """Drop the detections of the checkpoint whose SHA-256 begins so, and say what was freed."""
+def clear_model(folder: Path, text: str) -> str:
+    """Drop the detections of all models whose path holds this text or whose digest begins so, and
+    say what was freed."""
     models = _models(cache_contents(folder))
-    chosen = [model for model in models if model.sha256.startswith(prefix.lower())]
-    digests = sorted({model.sha256 for model in chosen})
-    if not prefix or not digests:
-        there = ", ".join(sorted({model.sha256[:_SHOWN] for model in models})) or "none"
-        raise ConfigError(f"--model {prefix}: no kept checkpoint begins so (there is: {there})")
-    if len(digests) > 1:
-        listed = ", ".join(digest[:_SHOWN] for digest in digests)
-        raise ConfigError(f"--model {prefix}: several begin so, give more of it: {listed}")
-    keys = [model.kept.key for model in chosen]
+    keys = [model.kept.key for model in models if model.is_meant(text)]
+    if not text or not keys:
+        there = ", ".join(sorted({model.label for model in models})) or "none"
+        raise ConfigError(
+            f"--model {text!r}: no kept model's path holds this and no digest begins so "
+            f"(there is: {there})"
+        )
     requests = [description_request(key) for key in keys]
     return _freed(folder, lambda: drop_models(folder / STORE_FILE, keys, requests))
 
 
-def clear_older(folder: Path, age: str) -> str:
-    """Drop what was not used for so long (`12h`, `30d`, `2w`), and say what was freed."""
-    match = _AGE.fullmatch(age)
-    if match is None:
-        raise ConfigError(
-            f"--older-than {age}: expected a number of hours, days or weeks such as 12h, 30d, 2w"
-        )
-    unused_since = time.time() - int(match[1]) * _SECONDS[match[2]]
+def clear_unused(folder: Path, days: float) -> str:
+    """Drop what was not used for so many days, and say what was freed."""
+    unused_since = time.time() - days * _DAY
 
     def drop() -> None:
         drop_tables(folder, max_bytes=math.inf, unused_since=unused_since)
@@ -160,13 +160,13 @@ def _row(model: _Model) -> tuple[str, ...]:
     if len(classes) > _CLASSES_WIDTH and info:
         classes = f"{len(info.classes)} classes"
     return (
-        model.sha256[:_SHOWN] if info else f"model {model.sha256[:_SHOWN]}",
+        model.label,
         str(model.kept.images),
         _size(model.kept.size),
         _time(model.kept.last_used),
         str(info.epoch) if info and info.epoch is not None else "",
-        Path(info.checkpoint).name if info else "",
         classes,
+        info.checkpoint if info else "",
     )
 
 

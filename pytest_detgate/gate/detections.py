@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,9 @@ class DetectionSource(Protocol):
     def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
         """Time the model on some of the images, after `warm_up` others."""
 
+    def digest(self, name: str) -> str | None:
+        """The SHA-256 of the file that the detections of a split or probe come from."""
+
     def model_record(self) -> ModelRecord | None:
         """The model behind the detections given so far."""
 
@@ -68,7 +72,7 @@ class ResultFiles:
     def detections(self, dataset: Dataset) -> DetectionTable:
         from pytest_detgate.dataset.results import read_results
 
-        path = self._file(dataset)
+        path = self._file(dataset.name)
         table = read_results(path, dataset)
         self._records[dataset.name] = PredictionsRecord(
             path=self._project.relative(path),
@@ -80,7 +84,7 @@ class ResultFiles:
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         from pytest_detgate.dataset.results import read_result_classes
 
-        return read_result_classes(self._file(dataset))
+        return read_result_classes(self._file(dataset.name))
 
     def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         _refuse_files()
@@ -88,20 +92,31 @@ class ResultFiles:
     def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
         _refuse_files()
 
+    def digest(self, name: str) -> str | None:
+        record = self._records.get(name)
+        return file_sha256(self._file(name)) if record is None else record.sha256
+
     def model_record(self) -> ModelRecord | None:
         return None
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return dict(self._records)
 
-    def _file(self, dataset: Dataset) -> Path:
-        path = self._files.get(dataset.name)
+    def _file(self, name: str) -> Path:
+        path = self._files.get(name)
         if path is None:
             raise DataError(
-                f"there is no result file of {dataset.name}; add "
-                f"--detgate-predictions {dataset.name}=FILE"
+                f"there is no result file of {name}; add --detgate-predictions {name}=FILE"
             )
         return path
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file; `DataError` if it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 class NoDetections:
@@ -127,6 +142,9 @@ class NoDetections:
 
     def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
         _refuse()
+
+    def digest(self, name: str) -> str | None:
+        return None
 
     def model_record(self) -> ModelRecord | None:
         return None

@@ -23,11 +23,15 @@ class Example:
     are the categories of every file. All pictures are 100 × 100 pixels; each shows something of
     its own, but for `copies`, which maps a picture to the one it is a copy of.
 
+    `baseline` are the detections of a baseline, `epochs` those of other checkpoints by name.
+
     `added` maps a split to further entries of the lists in its file, `gone` names pictures that
     are not there, and `needs` a module of an extra that the rule cannot be evaluated without.
 
     A model that is run again says what `again` holds; `times_ms` are the times it takes, and
     `detector_classes` its own names of the classes, where they are not those of the files.
+
+    `files` maps the names of further text files beside `detgate.toml` to what they hold.
     """
 
     config: str
@@ -35,6 +39,10 @@ class Example:
     splits: Mapping[str, Mapping[str, Sequence[Box]]] = field(default_factory=dict)
     probes: Mapping[str, Mapping[str, Sequence[Box]]] = field(default_factory=dict)
     detections: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
+    baseline: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
+    epochs: Mapping[str, Mapping[str, Mapping[str, Sequence[Detection]]]] = field(
+        default_factory=dict
+    )
     copies: Mapping[str, str] = field(default_factory=dict)
     added: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
     gone: Sequence[str] = ()
@@ -42,3 +50,4 @@ class Example:
     again: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
     times_ms: Sequence[float] = ()
     detector_classes: Sequence[str] = ()
+    files: Mapping[str, str] = field(default_factory=dict)

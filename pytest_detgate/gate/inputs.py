@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, TypeVar, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.audit.record import DatasetRecord, ProbeRecord, ScoreRecord, SplitRecord
+from pytest_detgate.audit.record import (
+    BaselineRecord,
+    DatasetRecord,
+    ProbeRecord,
+    ScoreRecord,
+    SplitRecord,
+)
 from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
 from pytest_detgate.dataset.frames import FrameKey, Frames, frames_of
 from pytest_detgate.dataset.identity import repeated
@@ -20,7 +26,9 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.store import Store
 from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DataError, DetgateError
-from pytest_detgate.gate.detections import DetectionSource, TwoInferences
+from pytest_detgate.gate.baseline import Baseline, names_sha256, open_baseline
+from pytest_detgate.gate.detections import DetectionSource, NoDetections, TwoInferences
+from pytest_detgate.gate.other_models import Epoch, OtherModels, measure_sweep
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.score_record import score_record
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
@@ -36,6 +44,7 @@ from pytest_detgate.scoring.score_card import Area, ScoreCard
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency import Latency
+    from pytest_detgate.detector.training_view import TrainingSettings, TrainingView
 
 T = TypeVar("T")
 
@@ -52,14 +61,16 @@ class GateInputs:
         *,
         store: Path | None = None,
         progress: Progress | None = None,
+        others: OtherModels | None = None,
     ) -> None:
         """`wanted` are the splits and probes that detections will be asked of in this run, so
         that a model can answer them all in one go. `store` is the folder of the store; without
-        one, what is computed of pictures is forgotten."""
+        one, what is computed of pictures is forgotten. `others` are the models to compare with."""
         self.project = project
         self.source = source
         self._store = store
         self._progress = progress or NoProgress()
+        self._others = others or OtherModels(of_baseline=_nothing, of_epoch=_nothing)
         self._wanted = tuple(wanted)
         self._made: dict[Hashable, object] = {}
 
@@ -181,6 +192,48 @@ class GateInputs:
 
         return self._once(("replicates", split, area, replicates, seed), make)
 
+    def baseline(self) -> Baseline:
+        return self._once("baseline", lambda: open_baseline(self, self._others))
+
+    def sweep(
+        self, wanted: Sequence[str], checkpoints: str | None, measure: Callable[[Epoch], T]
+    ) -> list[T]:
+        return measure_sweep(self, self._others, wanted, checkpoints, measure)
+
+    def beside(self, source: DetectionSource, wanted: Sequence[str] = ()) -> GateInputs:
+        """The same inputs with another model in place of the gated one. What is read of the data
+        is read once for both."""
+        return _InputsBeside(self, source, wanted)
+
+    def baseline_record(self) -> BaselineRecord | None:
+        """The baseline, if it was asked for and could be read, for the report."""
+        baseline = self._made.get("baseline")
+        if baseline is None or isinstance(baseline, DetgateError):
+            return None
+        return cast(Baseline, baseline).record
+
+    def training_settings(self) -> TrainingSettings:
+        def make() -> TrainingSettings:
+            from pytest_detgate.detector.training_view import read_training_settings
+
+            return read_training_settings(self._training_config())
+
+        return self._once("training settings", make)
+
+    def training_view(self) -> TrainingView:
+        def make() -> TrainingView:
+            from pytest_detgate.detector.training_view import read_training_view
+
+            return read_training_view(self._training_config(), self._progress)
+
+        return self._once("training view", make)
+
+    def _training_config(self) -> Path:
+        path = self.project.training_config
+        if path is None:
+            raise DataError("neither [train] nor [model] names a configuration to train with")
+        return path
+
     def _units(self, split: str) -> Units:
         images = self.dataset(split).images
         key = ClipKey(self.project.frame_pattern, self.project.tables.scoring.clip_field)
@@ -199,7 +252,9 @@ class GateInputs:
                 )
         for name in self.project.probes:
             if isinstance(dataset := self._made.get(("dataset", name)), Dataset):
-                record.probes[name] = self._probe_record(dataset)
+                record.probes[name] = self._once(
+                    ("probe record", name), partial(self._probe_record, dataset)
+                )
         return record
 
     def score_records(self) -> dict[str, ScoreRecord]:
@@ -253,6 +308,7 @@ class GateInputs:
             boxes=len(dataset.boxes),
             annotations=None if path is None else self.project.relative(path),
             sha256=dataset.sha256,
+            names_sha256=names_sha256(dataset),
             notes=list(dataset.notes),
         )
 
@@ -261,3 +317,33 @@ def spread(total: int, wanted: int) -> NDArray[np.int64]:
     """Rows of up to `wanted` of `total` images, spread evenly over them."""
     count = min(wanted, total)
     return np.arange(count, dtype=np.int64) * total // count
+
+
+class _InputsBeside(GateInputs):
+    """The inputs of a gate with another model in place of the gated one."""
+
+    def __init__(self, gate: GateInputs, source: DetectionSource, wanted: Sequence[str]) -> None:
+        super().__init__(gate.project, source, wanted, store=gate._store, progress=gate._progress)
+        self._gate = gate
+
+    def tables(self, name: str) -> Dataset:
+        return self._gate.tables(name)
+
+    def dataset(self, name: str) -> Dataset:
+        return self._gate.dataset(name)
+
+    def images_with(self, name: str, field: str) -> ImageTable:
+        return self._gate.images_with(name, field)
+
+    def clips(self, name: str, key: ClipKey) -> Clips:
+        return self._gate.clips(name, key)
+
+    def frames(self, name: str, key: FrameKey) -> Frames:
+        return self._gate.frames(name, key)
+
+    def pictures(self, name: str, *, hashed: bool) -> PictureKeys:
+        return self._gate.pictures(name, hashed=hashed)
+
+
+def _nothing(checkpoint: Path) -> DetectionSource:
+    return NoDetections()

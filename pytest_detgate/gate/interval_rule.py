@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Protocol
 
 import numpy as np
 from msgspec import Meta
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
-from pytest_detgate.findings import Interval
+from pytest_detgate.findings import Bound, Interval
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -25,11 +25,31 @@ from pytest_detgate.gate.rule import (
 )
 from pytest_detgate.scoring.resampling import Resampling, percentile_interval
 
+OwnConfidence = Annotated[
+    Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")
+]
+OwnReplicates = Annotated[
+    Count, Meta(description="Draws of the bootstrap; omitted: that of [scoring].")
+]
+OwnSeed = Annotated[Count, Meta(description="Of the bootstrap; omitted: that of [scoring].")]
 TooLittle = Annotated[
     Literal["fail", "warn"],
     Meta(description="What too little evidence does: fail as not evaluated, or only warn."),
 ]
 """The option `too-little` of every rule that asks for enough evidence."""
+
+
+class BootstrapOptions(Protocol):
+    """The options of a rule on a bootstrapped figure; None stands for what [scoring] says."""
+
+    @property
+    def bound(self) -> Bound: ...
+    @property
+    def confidence(self) -> float | None: ...
+    @property
+    def replicates(self) -> int | None: ...
+    @property
+    def seed(self) -> int | None: ...
 
 
 class IntervalRule(ScoreRule, frozen=True, kw_only=True):
@@ -40,26 +60,18 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         Literal["point", "lower"],
         Meta(description="What is held against the floor: the measured value, or its lower bound."),
     ] = "point"
-    confidence: (
-        Annotated[Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")] | None
-    ) = None
-    replicates: (
-        Annotated[Count, Meta(description="Draws of the bootstrap; omitted: that of [scoring].")]
-        | None
-    ) = None
-    seed: (
-        Annotated[Count, Meta(description="Of the bootstrap; omitted: that of [scoring].")] | None
-    ) = None
+    confidence: OwnConfidence | None = None
+    replicates: OwnReplicates | None = None
+    seed: OwnSeed | None = None
     too_little: TooLittle = "fail"
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        if self.bound != "point" and not self.draws(project):
-            raise OptionError(f'bound = "{self.bound}" needs replicates, and there are 0', "bound")
+        require_draws(self, project)
 
     def draws(self, project: Project) -> int:
         """How many replicates the bootstrap has."""
-        return project.tables.scoring.replicates if self.replicates is None else self.replicates
+        return draws_of(self, project)
 
     def first_seed(self, project: Project) -> int:
         """The seed of the bootstrap."""
@@ -72,31 +84,58 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         figure: Callable[[Resampling], NDArray[np.float64]],
         images: NDArray[np.bool_] | None = None,
     ) -> Interval | None:
-        """The bounds of a figure, which `figure` computes for every draw of a bootstrap over the
-        split, or over some of its images (images,).
+        """The bounds of a figure of a split; see `bootstrapped`."""
+        return bootstrapped(self, inputs, split, figure, images)
 
-        None without replicates. Where the evidence is too little for bounds, the value alone is
-        reported if nothing but the value is asked for.
-        """
-        project = inputs.project
-        if not self.draws(project):
-            return None
-        confidence = (
-            project.tables.scoring.confidence if self.confidence is None else self.confidence
-        )
-        resampling = inputs.resampling(split, self.draws(project), self.first_seed(project))
-        if images is not None:
-            resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
-        try:
-            return percentile_interval(figure(resampling), confidence, resampling)
-        except TooLittleEvidenceError:
-            if self.bound != "point":
-                raise
-            return None
+
+def draws_of(options: BootstrapOptions, project: Project) -> int:
+    """How many replicates the bootstrap has."""
+    return project.tables.scoring.replicates if options.replicates is None else options.replicates
+
+
+def require_draws(options: BootstrapOptions, project: Project) -> None:
+    """Raise `OptionError` where a bound is to be held and nothing is drawn."""
+    if options.bound != "point" and not draws_of(options, project):
+        raise OptionError(f'bound = "{options.bound}" needs replicates, and there are 0', "bound")
+
+
+def bootstrapped(
+    options: BootstrapOptions,
+    inputs: Inputs,
+    name: str,
+    figure: Callable[[Resampling], NDArray[np.float64]],
+    images: NDArray[np.bool_] | None = None,
+) -> Interval | None:
+    """The bounds of a figure, which `figure` computes for every draw of a bootstrap over a split
+    or probe, or over some of its images (images,).
+
+    None without replicates. Where the evidence is too little for bounds, the value alone is
+    reported if nothing but the value is asked for.
+    """
+    scoring = inputs.project.tables.scoring
+    draws = draws_of(options, inputs.project)
+    if not draws:
+        return None
+    confidence = scoring.confidence if options.confidence is None else options.confidence
+    seed = scoring.seed if options.seed is None else options.seed
+    resampling = inputs.resampling(name, draws, seed)
+    if images is not None:
+        resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
+    try:
+        return percentile_interval(figure(resampling), confidence, resampling)
+    except TooLittleEvidenceError:
+        if options.bound != "point":
+            raise
+        return None
 
 
 class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
-    """A rule with a floor for every class of the evaluated split, one item for each class."""
+    """A rule with a floor for every class of the evaluated split, one item for each class.
+
+    `figure` is what it measures, in a word.
+    """
+
+    figure: ClassVar[str]
 
     min: Annotated[Share, Meta(description="Floor of every class.")] | None = None
     classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
@@ -134,17 +173,17 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
         `DataError` where there is none, `TooLittleEvidenceError` where there is less than asked.
         """
         split = target.datasets[0]
+        dataset = inputs.dataset(split)
         if target.label is None:
             raise DataError(f"the classes of {split} could not be read")
-        dataset = inputs.dataset(split)
         category = dataset.classes.index(target.label)
         of_class = (dataset.boxes.category == category) & ~dataset.boxes.crowd
         images = len(np.unique(dataset.boxes.image[of_class]))
         boxes = int(np.count_nonzero(of_class))
         if not boxes:
             raise DataError(
-                f"class {target.label!r} has no ground truth in {split}, so there is nothing to "
-                "measure"
+                f"class {target.label!r} has no ground truth in {split}, so its {self.figure} is "
+                "not defined"
             )
         require_support(
             f"class {target.label!r} in {split}",

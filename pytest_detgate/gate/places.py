@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 from pytest_detgate.findings import Finding
 
 
@@ -36,6 +36,23 @@ def box_findings(
             image=None if image == UNLISTED else str(dataset.images.file_name[image]),
             box=(x, y, width, height) if drawable else None,
             label=None if category == UNLISTED else dataset.classes[category],
+        )
+
+
+def detection_findings(
+    dataset: Dataset, detections: DetectionTable, rows: Iterable[int]
+) -> Iterator[Finding]:
+    """One finding for each detection row, made when it is asked for: `helmet_off 0.87`."""
+    for row in map(int, rows):
+        label = detections.classes[detections.category[row]]
+        x, y, width, height = detections.xywh[row].tolist()
+        yield Finding(
+            text=f"{label} {detections.score[row]:.2f}",
+            dataset=dataset.name,
+            image=str(dataset.images.file_name[detections.image[row]]),
+            box=(x, y, width, height),
+            label=label,
+            score=float(detections.score[row]),
         )
 
 

@@ -71,6 +71,19 @@ def bind_rules(project: Project) -> tuple[BoundRule, ...]:
     return bound
 
 
+def add_rule(
+    project: Project, bound: tuple[BoundRule, ...], code: str, table: dict[str, Any]
+) -> tuple[BoundRule, ...]:
+    """The rules with one more that the command line asks for, unless the file has it already;
+    raises `OptionError` where it makes no sense in this project."""
+    if any(rule.rule.code == code for rule in bound):
+        return bound
+    place = project.configuration.place.table("rules").table(code)
+    rule = convert_table(table, rule_classes()[code], place)
+    rule.validate(project)
+    return (*bound, BoundRule(rule, place, tuple(rule.targets(project))))
+
+
 def _tables_of(
     code: str, tables: Any, classes: Mapping[str, type[Rule]], place: Place
 ) -> list[Any]:

@@ -7,12 +7,13 @@ pytest and reports are not its business.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
     from pytest_detgate.detector.latency import Latency
+    from pytest_detgate.detector.training_view import TrainingSettings, TrainingView
+    from pytest_detgate.gate.baseline import Baseline
     from pytest_detgate.gate.detections import TwoInferences
+    from pytest_detgate.gate.other_models import Epoch
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.bootstrap import Replicates
     from pytest_detgate.scoring.confusion import Confusion
@@ -35,7 +39,8 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.resampling import Resampling
     from pytest_detgate.scoring.score_card import Area, ScoreCard
 
-Family = Literal["data", "model"]
+T = TypeVar("T")
+Family = Literal["data", "training", "model"]
 
 
 class OptionError(Exception):
@@ -65,8 +70,9 @@ class Outcome:
     """What a rule found on one target: a sentence, values held against limits, and places.
 
     `findings` come the most telling first; `findings_total` is theirs unless it is given.
-    `tables` are numbers behind the verdict, by title. `accepted` is the reason why the project
-    lets the item through although nothing could be held against a limit: it is then *waived*.
+    `tables` are numbers behind the verdict, by title, `evidence` what is to be seen: charts,
+    frames, pairs of pictures. `accepted` is the reason why the project lets the item through
+    although nothing could be held against a limit: it is then *waived*.
     """
 
     message: str
@@ -74,6 +80,7 @@ class Outcome:
     findings: Iterable[Finding] = ()
     findings_total: int | None = None
     tables: Mapping[str, Table] = field(default_factory=dict)
+    evidence: Evidence = Evidence()
     accepted: str | None = None
 
 
@@ -137,12 +144,33 @@ class Inputs(Protocol):
         """The time of the detector on `images` images, spread evenly over a split and again from
         the first where it has fewer, after `warm_up` of them."""
 
+    def baseline(self) -> Baseline:
+        """What the gated model is compared with; `NoBaselineError` where there is none."""
+
+    def sweep(
+        self, wanted: Sequence[str], checkpoints: str | None, measure: Callable[[Epoch], T]
+    ) -> list[T]:
+        """What `measure` says of each checkpoint of a sweep and of the gated one, each file once.
+
+        They are loaded one after another, so `measure` must keep no part of an epoch. `wanted`
+        are the splits and probes whose detections it asks for, at least one; `checkpoints` is a
+        pattern for paths that is used where the command line names no sweep.
+        """
+
+    def training_settings(self) -> TrainingSettings:
+        """What the training configuration says of the run itself."""
+
+    def training_view(self) -> TrainingView:
+        """What the training data set, built as the training configuration does, feeds."""
+
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Base class of all rules. A subclass in a module that is searched is a rule."""
 
     code: ClassVar[str]
     family: ClassVar[Family] = "data"
+    compares: ClassVar[bool] = False
+    """Whether it asks for the baseline."""
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 
@@ -248,6 +276,15 @@ class RunningRule(ScoreRule, frozen=True, kw_only=True):
 
     def targets(self, project: Project) -> Iterator[Target]:
         yield Target(datasets=(project.evaluate_on,))
+
+
+def require_training_config(project: Project) -> None:
+    """Raise `OptionError` where no file says how the project trains."""
+    if project.training_config is None:
+        raise OptionError(
+            "there is no training configuration to look at; add a table [train] with config and "
+            "work-dir, or config under [model]"
+        )
 
 
 def require_names(

@@ -6,6 +6,7 @@ from __future__ import annotations
 import msgspec
 
 from pytest_detgate.audit.record import (
+    BaselineRecord,
     DatasetRecord,
     ModelRecord,
     PredictionsRecord,
@@ -24,6 +25,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelRecord | None
     predictions: dict[str, PredictionsRecord]
     scores: dict[str, ScoreRecord]
+    baseline: BaselineRecord | None = None
 
 
 class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):

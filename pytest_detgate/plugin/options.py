@@ -18,7 +18,7 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOptions:
-    """What the command line asks of the gate. Paths are absolute."""
+    """What the command line asks of the gate. Paths, and the pattern `sweep`, are absolute."""
 
     config: Path
     asked: bool
@@ -26,6 +26,8 @@ class GateOptions:
     device: str
     checkpoint: Path | None
     predictions: Mapping[str, Path]
+    baseline: Path | None
+    sweep: str | None
     train: bool
     retrain: bool
     trust_checkpoint: bool
@@ -46,6 +48,17 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         help="gate a COCO result file of a split or probe in place of a model; may be repeated",
+    )
+    group.addoption(
+        "--detgate-baseline",
+        metavar="PATH",
+        help="compare with this checkpoint, or with the report.json of an earlier run; wins over "
+        "[model] baseline",
+    )
+    group.addoption(
+        "--detgate-sweep",
+        metavar="GLOB",
+        help="evaluate these checkpoints of the same training, too, and say which one to ship",
     )
     group.addoption(
         "--detgate-train",
@@ -119,6 +132,11 @@ def resolve_options(config: pytest.Config) -> GateOptions:
     )
     if option.detgate_retrain and not option.detgate_train:
         raise pytest.UsageError("--detgate-retrain goes with --detgate-train")
+    if option.detgate_sweep is not None and predictions:
+        raise pytest.UsageError(
+            "--detgate-sweep compares checkpoints of one training, and --detgate-predictions names "
+            "no checkpoint; give one of them"
+        )
     return GateOptions(
         config=path.resolve(),
         asked=(
@@ -127,12 +145,16 @@ def resolve_options(config: pytest.Config) -> GateOptions:
             or option.detgate_ckpt is not None
             or bool(predictions)
             or option.detgate_train
+            or option.detgate_baseline is not None
+            or option.detgate_sweep is not None
             or bool(config.getini("detgate"))
         ),
         report=start / option.detgate_report,
         device=option.detgate_device,
         checkpoint=None if option.detgate_ckpt is None else start / option.detgate_ckpt,
         predictions=predictions,
+        baseline=None if option.detgate_baseline is None else start / option.detgate_baseline,
+        sweep=None if option.detgate_sweep is None else _pattern(start, option.detgate_sweep),
         train=option.detgate_train,
         retrain=option.detgate_retrain,
         trust_checkpoint=option.detgate_trust_checkpoint,
@@ -171,6 +193,13 @@ def _predictions(texts: list[str], start: Path) -> dict[str, Path]:
             raise pytest.UsageError(f"--detgate-predictions: {name!r} is given twice")
         files[name] = start / file
     return files
+
+
+def _pattern(start: Path, text: str) -> str:
+    # Only a run that asks for a sweep pays for this import.
+    from pytest_detgate.gate.other_models import pattern_in
+
+    return pattern_in(start, text)
 
 
 def _refuse_together(given: dict[str, bool]) -> None:

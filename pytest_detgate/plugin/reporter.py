@@ -32,6 +32,8 @@ REPORTED_PACKAGES = (
     "onedl-mmcv",
     "mmengine",
     "onedl-mmengine",
+    "onnxruntime",
+    "onnxruntime-gpu",
 )
 
 
@@ -140,6 +142,7 @@ class Reporter:
             predictions=predictions,
             scores=scores,
             score_threshold=project.score_threshold,
+            baseline=next((facts.baseline for facts in self._facts if facts.baseline), None),
         )
 
     def _result(self, node_id: str) -> RuleResult:

@@ -13,12 +13,17 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.gate.cache import prune_if_possible
 from pytest_detgate.gate.kept_tables import KeptTables
+from pytest_detgate.gate.model_source import check_model
+from pytest_detgate.gate.other_models import matching_files
 from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.gate.registry import BoundRule, add_rule, bind_rules
+from pytest_detgate.gate.rule import OptionError
 from pytest_detgate.plugin.options import GateOptions, resolve_options
 from pytest_detgate.plugin.progress import TerminalProgress
 from pytest_detgate.plugin.state import SESSION, GateSession, shared_folders
 from pytest_detgate.progress import NoProgress, Progress
+
+SWEEP_RULE = "checkpoint-choice"
 
 
 def start_gate(config: pytest.Config, options: GateOptions) -> None:
@@ -55,13 +60,15 @@ def gate_of(config: pytest.Config) -> GateSession:
 def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     project = Project(load_configuration(options.config), config.rootpath)
     folders = shared_folders(config, cache=options.cache)
-    if folders.store != folders.run:
+    keeps = folders.store != folders.run
+    if keeps:
         project.kept = KeptTables(folders.store)
-        if not hasattr(config, "workerinput"):
-            # When all is said, so that nothing goes that this run may still ask for.
-            config.add_cleanup(partial(prune_if_possible, folders.store, project.tables.cache))
-    rules = bind_rules(project)
-    _check_options(options, project)
+    rules = _with_sweep(bind_rules(project), options, project)
+    _check_options(options, project, rules)
+    check_model(project.configuration, is_trained=options.train)
+    if keeps and not hasattr(config, "workerinput"):
+        # When all is said, so that nothing goes that this run may still ask for.
+        config.add_cleanup(partial(prune_if_possible, folders.store, project.tables.cache))
     return GateSession(
         options=options,
         project=project,
@@ -71,11 +78,35 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     )
 
 
-def _check_options(options: GateOptions, project: Project) -> None:
+def _with_sweep(
+    rules: tuple[BoundRule, ...], options: GateOptions, project: Project
+) -> tuple[BoundRule, ...]:
+    """The rules, with one that evaluates the sweep; where the file does not ask for it, it only
+    warns."""
+    if options.sweep is None:
+        return rules
+    # What is trained first may not be there yet.
+    if not options.train and not matching_files(options.sweep):
+        raise ConfigError(f"--detgate-sweep: there is no file {options.sweep}")
+    try:
+        return add_rule(project, rules, SWEEP_RULE, {"severity": "warning"})
+    except OptionError as error:
+        raise ConfigError(
+            f"--detgate-sweep: the rule {SWEEP_RULE} cannot be evaluated: {error}"
+        ) from None
+
+
+def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRule, ...]) -> None:
     known = (*project.splits, *project.probes)
     for name in options.predictions:
         if name not in known:
             raise ConfigError(f"--detgate-predictions: {unknown('split or probe', name, known)}")
+    if not any(bound.rule.compares for bound in rules):
+        unused = "no rule compares with it; add [rules.ap-regression] or [rules.fp-regression]"
+        if options.baseline is not None:
+            raise ConfigError(f"--detgate-baseline: {unused}")
+        if project.tables.model.baseline is not None:
+            raise project.configuration.place.table("model").error(unused, "baseline")
     if options.train and project.tables.train is None:
         place = project.configuration.place
         raise place.error("--detgate-train needs a table [train] with config and work-dir")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.plugin.options import GateOptions
 
 if TYPE_CHECKING:
     from pytest_detgate.gate.detections import DetectionSource
     from pytest_detgate.gate.inputs import GateInputs
+    from pytest_detgate.gate.model_detections import ModelDetections
+    from pytest_detgate.gate.other_models import OtherModels
     from pytest_detgate.gate.project import Project
     from pytest_detgate.gate.registry import BoundRule
     from pytest_detgate.progress import Progress
@@ -61,6 +64,7 @@ class GateSession:
             self.wanted,
             store=self.folders.store,
             progress=self.progress,
+            others=self._others(),
         )
 
     def _source(self) -> DetectionSource:
@@ -68,24 +72,54 @@ class GateSession:
 
         if self.options.predictions:
             return ResultFiles(self.options.predictions, self.project)
-        from pytest_detgate.gate.model_detections import ModelDetections
+        from pytest_detgate.gate.model_source import is_complete
 
         config = self.project.configuration
         model = config.tables.model
-        train = config.tables.train if self.options.train else None
-        model_config = model.config or (train.config if train else None)
-        if not (train or self.options.checkpoint or model.checkpoint):
+        if self.options.train and config.tables.train:
+            return self._model(self.trained, model.config or config.tables.train.config)
+        if self.options.checkpoint is None and not is_complete(model):
             return NoDetections()
+        checkpoint = self.options.checkpoint
+        if checkpoint is None and model.checkpoint is not None:
+            checkpoint = config.locate(model.checkpoint)
+        return self._model(lambda: checkpoint, model.config)
+
+    def _others(self) -> OtherModels:
+        """The baseline and the sweep. A baseline may be older than the configuration that is
+        trained now, so it runs with its own unless `[model] config` is given."""
+        from pytest_detgate.gate.other_models import OtherModels
+
+        config = self.project.configuration
+        model, train = config.tables.model, config.tables.train
+        baseline = self.options.baseline
+        if baseline is None and model.baseline is not None:
+            baseline = config.locate(model.baseline)
+        trained_with = train.config if self.options.train and train else None
+
+        def of_epoch(checkpoint: Path) -> DetectionSource:
+            if self.options.predictions:
+                raise DataError("result files are gated, and they say nothing of other checkpoints")
+            return self._model(lambda: checkpoint, model.config or trained_with)
+
+        return OtherModels(
+            baseline=baseline,
+            sweep=self.options.sweep,
+            of_baseline=lambda checkpoint: self._model(lambda: checkpoint, model.config),
+            of_epoch=of_epoch,
+            store=self.folders.store,
+        )
+
+    def _model(self, checkpoint: Callable[[], Path | None], config: str | None) -> ModelDetections:
+        from pytest_detgate.gate.model_detections import ModelDetections
+        from pytest_detgate.gate.model_source import model_source
+
+        configuration = self.project.configuration
+        trust = self.options.trust_checkpoint
         return ModelDetections(
-            checkpoint=(
-                self.trained
-                if train
-                else self.options.checkpoint or config.locate(model.checkpoint or "")
-            ),
-            config=None if model_config is None else config.locate(model_config),
-            trust=self.options.trust_checkpoint,
+            source=lambda: model_source(configuration, checkpoint(), config=config, trust=trust),
             device=self.options.device,
-            batch_size=model.batch_size,
+            batch_size=configuration.tables.model.batch_size,
             store=self.folders.store,
             progress=self.progress,
             project=self.project,

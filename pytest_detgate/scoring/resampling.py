@@ -94,6 +94,13 @@ def image_units(images: int) -> Units:
     return Units("image", np.arange(images), images)
 
 
+def resampled_sums(on_image: NDArray[np.int64], resampling: Resampling) -> NDArray[np.float64]:
+    """(B,) the sum of a count in every draw, from its value on each image (images,)."""
+    units = resampling.units
+    on_unit = np.bincount(units.of_image, weights=on_image, minlength=units.count)
+    return np.concatenate([weights @ on_unit for weights in resampling.weights()])
+
+
 def percentile_interval(
     values: NDArray[np.float64], confidence: float, resampling: Resampling
 ) -> Interval:

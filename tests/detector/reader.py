@@ -21,6 +21,9 @@ from pytest_detgate.detector.protocol import (
 from pytest_detgate.progress import NoProgress
 
 
+INFO = ModelInfo(key="k" * 64, checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)
+
+
 @functools.cache
 def answer(content: bytes) -> ImageDetections:
     """Up to 300 boxes that no other content gives."""
@@ -46,10 +49,8 @@ def is_answer(found: object, content: bytes) -> bool:
 class ReadingDetector:
     """Notes the names of the images that it is asked to look at."""
 
-    def __init__(self) -> None:
-        self.info = ModelInfo(
-            key="k" * 64, checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0
-        )
+    def __init__(self, info: ModelInfo = INFO) -> None:
+        self.info = info
         self.device = "cpu"
         self.asked: list[str] = []
 

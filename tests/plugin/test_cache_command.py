@@ -14,9 +14,15 @@ import pytest
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.detector.model_facts import keep_info
-from pytest_detgate.detector.protocol import ImageDetections, ModelInfo, ModelSource
+from pytest_detgate.detector.protocol import (
+    ImageDetections,
+    LoadedModel,
+    ModelInfo,
+    ModelSource,
+)
 from pytest_detgate.detector.store import Store
 from pytest_detgate.detector.store_file import STORE_FILE
+from tests.detector.reader import ReadingDetector
 from tests.plugin.conftest import GateProject
 
 FOUND = ImageDetections(
@@ -27,21 +33,29 @@ Cache = Callable[..., tuple[int, str, str]]
 TABLES = "tables/5000-abc-def.tables"
 
 
-def fill(folder: Path, *, images: int = 100, checkpoint: str = "a" * 64, key: str = "k") -> Store:
+def fill(
+    folder: Path,
+    *,
+    images: int = 100,
+    checkpoint: str = "a" * 64,
+    key: str = "k",
+    path: str = "work_dirs/site/epoch_7.pth",
+) -> Store:
     """Keep what one gate would: 2,400 bytes of detections for each image."""
     store = Store(folder / STORE_FILE)
     store.keep(key, "cpu", [(f"{key}{number}", FOUND) for number in range(images)])
     store.keep_picture_hashes("dct", [(f"{key}{number}", 1) for number in range(7)])
     info = ModelInfo(
         key=key,
-        checkpoint="work_dirs/site/epoch_7.pth",
+        checkpoint=path,
         sha256=checkpoint,
         classes=("person", "helmet"),
         score_floor=0.05,
         epoch=7,
     )
+    model = ReadingDetector(info)
     source = ModelSource(Path(info.checkpoint))
-    keep_info(store, source, info, files=[], environment={}, loaded_after_ns=0)
+    keep_info(store, source, checkpoint, LoadedModel(detector=model), loaded_after_ns=0)
     assert store.notes == []
     return store
 
@@ -81,7 +95,8 @@ def test_show_lists_models_and_the_rest(tmp_path: Path, cache: Cache) -> None:
     assert out.startswith(f"{tmp_path}: {total / 1000:.1f} kB\n")
     today = time.strftime("%Y-%m-%d")
     assert re.search(
-        rf"^  aaaaaaaaaaaa +100 +240\.0 kB +{today} \d\d:\d\d +7 +epoch_7\.pth +person, helmet$",
+        rf"^  aaaaaaaaaaaa +100 +240\.0 kB +{today} \d\d:\d\d +7 +person, helmet +"
+        r"work_dirs/site/epoch_7\.pth$",
         out,
         re.MULTILINE,
     )
@@ -115,24 +130,27 @@ def test_clear_one_model(tmp_path: Path, cache: Cache) -> None:
     first = "ab" + "0" * 62
     fill(tmp_path, checkpoint=first, key="one")
     fill(tmp_path, checkpoint=first, key="other configuration")
-    store = fill(tmp_path, checkpoint="ac" + "0" * 62, key="k")
+    fill(tmp_path, checkpoint="ac" + "0" * 62, key="two", path="work_dirs/site/epoch_8.pth")
+    store = fill(tmp_path, checkpoint="ad" + "0" * 62, key="k")
 
-    code, _, err = cache("clear", "--model", "a", "--store", tmp_path)
+    code, _, err = cache("clear", "--model", "b0", "--store", tmp_path)
     assert code == 4
-    assert err == (
-        "error: --model a: several begin so, give more of it: ab0000000000, ac0000000000\n"
-    )
-    code, _, err = cache("clear", "--model", "b", "--store", tmp_path)
-    assert code == 4
-    assert "--model b: no kept checkpoint begins so (there is: ab0000000000, ac" in err
+    assert "--model 'b0': no kept model's path holds this and no digest begins so" in err
+    assert "(there is: ab0000000000, ac0000000000, ad0000000000)" in err
     code, out, _ = cache("clear", "--model", "AB", "--store", tmp_path)
 
     assert code == 0
     assert "(200 images' detections)" in out
-    assert (kept(store, "one"), kept(store, "other configuration"), kept(store)) == (0, 0, 100)
+    assert (kept(store, "one"), kept(store, "other configuration")) == (0, 0)
+    assert (kept(store, "two"), kept(store)) == (100, 100)
+    assert cache("clear", "--model", "epoch_8.pth", "--store", tmp_path)[0] == 0
+    assert (kept(store, "two"), kept(store)) == (0, 100)
+    assert cache("clear", "--model", "", "--store", tmp_path)[0] == 4
+    assert cache("clear", "--model", "site/", "--store", tmp_path)[0] == 0
+    assert kept(store) == 0
 
 
-def test_clear_what_is_old(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clear_what_is_not_used(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     really = time.time
     with monkeypatch.context() as patch:
         patch.setattr("time.time", lambda: really() - 3 * DAY)
@@ -141,16 +159,13 @@ def test_clear_what_is_old(tmp_path: Path, cache: Cache, monkeypatch: pytest.Mon
     table = fill_tables(tmp_path)
     os.utime(table, (really() - 3 * DAY,) * 2)
 
-    assert cache("clear", "--older-than", "4d", "--store", tmp_path)[0] == 0
+    assert cache("clear", "--unused-days", "4", "--store", tmp_path)[0] == 0
     assert table.exists()
-    code, out, _ = cache("clear", "--older-than", "49h", "--store", tmp_path)
+    code, out, _ = cache("clear", "--unused-days", "2.5", "--store", tmp_path)
 
     assert code == 0
     assert "100 images' detections" in out
     assert (kept(store, "old"), kept(store), table.exists()) == (0, 100, False)
-    code, _, err = cache("clear", "--older-than", "3 days", "--store", tmp_path)
-    assert code == 4
-    assert "--older-than 3 days: expected a number of hours, days or weeks such as 12h" in err
 
 
 def test_prune_brings_it_within_limits(tmp_path: Path, cache: Cache) -> None:
@@ -160,7 +175,7 @@ def test_prune_brings_it_within_limits(tmp_path: Path, cache: Cache) -> None:
     code, out, _ = cache("prune", "--max-megabytes", 1, "--store", tmp_path)
 
     assert code == 0
-    assert out.endswith("kB kept (at most 1.0 MB, used within 30 days)\n")
+    assert out.endswith("kB kept (at most 1.0 MB, used within 60 days)\n")
     assert not (tmp_path / TABLES).exists()
     assert 500_000 < (tmp_path / STORE_FILE).stat().st_size < 1_000_000
     assert 200 < kept(store) < 400  # 2.4 kB each
@@ -171,7 +186,9 @@ def test_prune_brings_it_within_limits(tmp_path: Path, cache: Cache) -> None:
     ("arguments", "message"),
     [
         (("prune", "--keep-days", "0"), "--keep-days: expected a whole number ≥ 1, found '0'"),
-        (("clear", "--model", "a", "--older-than", "1d"), "not allowed with argument --model"),
+        (("clear", "--model", "a", "--unused-days", "1"), "not allowed with argument --model"),
+        (("clear", "--unused-days", "nan"), "--unused-days: expected a number of days ≥ 0, found"),
+        (("show", "--model", "a"), "unrecognized arguments: --model a"),
         (("cleer",), "invalid choice: 'cleer'"),
     ],
 )
@@ -276,7 +293,7 @@ def test_a_gate_leaves_its_store_within_the_limits(
 def test_old_tables_are_dropped(project: GateProject) -> None:
     folder = project.pytester.path / ".pytest_cache" / "d" / "detgate"
     old = fill_tables(folder)
-    os.utime(old, (time.time() - 31 * DAY,) * 2)
+    os.utime(old, (time.time() - 61 * DAY,) * 2)
     new = old.with_name("6000-abc-def.tables")
     new.write_bytes(b"x")
 

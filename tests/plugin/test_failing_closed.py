@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -131,6 +134,135 @@ def test_boxes_that_are_not_finite(project: GateProject) -> None:
     assert "is not finite" in not_evaluated(project)["mean-ap"]
 
 
+MODEL_RULES = """
+[rules.recall]
+min = 0.1
+[rules.size-ap]
+medium = 0.1
+[rules.slice-ap]
+by = "width"
+min = 0.1
+[rules.error-budget]
+background = 0.5
+[rules.calibration]
+max = 0.9
+[rules.absent-class-boxes]
+[rules.operating-point]
+max-boxes = 9
+min-recall = 0.1
+[rules.ap-regression]
+max-drop = 0.1
+[rules.fp-regression]
+max-growth = 0.1
+[rules.class-names]
+splits = ["val"]
+"""
+ON_VAL = {
+    "mean-ap",
+    "class-ap[helmet_off]",
+    "recall[helmet_off]",
+    "size-ap[medium]",
+    "slice-ap[width=100]",
+    "error-budget[background]",
+    "calibration",
+    "absent-class-boxes[val]",
+    "operating-point",
+}
+
+
+def with_model_rules(project: GateProject) -> None:
+    """Add every rule that result files can answer."""
+    path = project.pytester.path / "detgate.toml"
+    path.write_text(path.read_text() + MODEL_RULES)
+
+
+def edit(project: GateProject, name: str, change: Callable[[dict[str, Any]], object]) -> None:
+    """Change the first detection of a result file."""
+    path = project.pytester.path / name
+    found = json.loads(path.read_text())
+    change(found[0])
+    path.write_text(json.dumps(found))
+
+
+def test_every_model_rule_is_evaluated_on_good_files(project: GateProject) -> None:
+    with_model_rules(project)
+    project.gate()
+
+    # Without a baseline there is nothing to compare with, and plain lists carry no class names.
+    compared = {"ap-regression", "fp-regression[youtube]"}
+    reasons = not_evaluated(project)
+    assert set(reasons) == compared | {"class-names[val]"}
+    assert all("--detgate-baseline" in reasons[item] for item in compared)
+    assert "carries no class names" in reasons["class-names[val]"]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda found: found.update(score=math.nan), "score nan is not finite"),
+        (lambda found: found.update(score=1.5), "score 1.5 is not between 0 and 1"),
+        (lambda found: found.update(score=-0.1), "score -0.1 is not between 0 and 1"),
+        (lambda found: found.update(category_id=7), "category_id 7 is not a category of val"),
+        (lambda found: found.update(image_id=99), "image_id 99 is not an image of val"),
+    ],
+    ids=["NaN score", "score over 1", "score below 0", "unknown class", "unknown image"],
+)
+def test_detections_that_mean_nothing(
+    project: GateProject, change: Callable[[dict[str, Any]], object], reason: str
+) -> None:
+    with_model_rules(project)
+    edit(project, "found/val.json", change)
+
+    assert project.gate().ret == 1
+    reasons = not_evaluated(project)
+    assert set(reasons) >= ON_VAL
+    assert all(reason in reasons[item] for item in ON_VAL)
+
+
+def test_unknown_class_in_named_results(project: GateProject, result_content: Any) -> None:
+    path = project.pytester.path / "found/val.json"
+    content = json.loads((project.pytester.path / "data/val.json").read_text())
+    categories = [{"id": 1, "name": "helmet_of"}]
+    found = json.loads(path.read_text())
+    project.write(
+        "found/val.json",
+        {"images": content["images"], "categories": categories, "annotations": found},
+    )
+    with_model_rules(project)
+
+    assert project.gate().ret == 1
+    assert "'helmet_of' is not a class of val; did you mean" in not_evaluated(project)["mean-ap"]
+    assert project.verdicts()["class-names[val]"] == "failed"
+
+
+def test_no_detections_at_all_on_any_model_rule(project: GateProject) -> None:
+    with_model_rules(project)
+    project.write("found/val.json", [])
+
+    assert project.gate().ret == 1
+    reasons = not_evaluated(project)
+    on_ap = ON_VAL - {"absent-class-boxes[val]"}
+    assert set(reasons) >= on_ap
+    assert all("no detections at all on val" in reasons[item] for item in on_ap)
+
+
+def test_baseline_that_cannot_be_paired(project: GateProject, coco_content: Any) -> None:
+    """The baseline's report is of other annotations."""
+    with_model_rules(project)
+    project.gate()
+    (project.pytester.path / "detgate-report/report.json").rename(
+        project.pytester.path / "old.json"
+    )
+    box = ("helmet_off", 10, 10, 41, 40)
+    images = {"roof_1.jpg": [box], "roof_2.jpg": [box], "roof_3.jpg": []}
+    project.write("data/val.json", coco_content(images))
+
+    edit(project, "found/val.json", lambda found: found.update(score=0.7))
+
+    assert project.gate("--detgate-baseline=old.json").ret == 1
+    assert "the annotations of val are not those" in not_evaluated(project)["ap-regression"]
+
+
 def test_rule_that_crashes(project: GateProject) -> None:
     project.write(
         "own_rules.py",
@@ -167,6 +299,25 @@ def test_rule_that_measures_no_number(project: GateProject, value: str) -> None:
 
     assert project.gate().ret == 1
     assert "oddness could not be computed" in not_evaluated(project)["odd[train]"]
+
+
+def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -> None:
+    project.pytester.makeconftest(
+        """
+        import pytest_detgate.gate.inputs as inputs
+
+        def crash(*arguments):
+            raise KeyError("a mistake of ours")
+
+        inputs.score_record = crash
+        """
+    )
+
+    assert project.gate().ret == 1
+    verdicts = project.verdicts()
+    assert verdicts["empty-gt-share[train]"] == "passed"
+    reason = "the figures for the report crashed: KeyError: 'a mistake of ours'"
+    assert not_evaluated(project)["mean-ap"] == reason
 
 
 def test_rule_that_holds_nothing_against_a_limit(project: GateProject) -> None:

@@ -15,11 +15,13 @@ from pytest_detgate.detector.latency import Latency
 from pytest_detgate.detector.protocol import ModelInfo
 from pytest_detgate.gate.detections import ResultFiles, TwoInferences
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.other_models import OtherModels
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import rule_classes
 from pytest_detgate.gate.rule_page import HEADINGS, rule_page
 from tests.drawn import draw_pictures
 from tests.judged import judged
+from tests.others import other_models, write_model
 
 RULES = rule_classes()
 
@@ -65,6 +67,9 @@ def verdicts(
     if example.needs is not None:
         pytest.importorskip(example.needs, exc_type=ImportError)
     config = textwrap.dedent(example.config)
+    for name, text in example.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
     files = {}
     datasets = {"dataset.splits": example.splits, "probes": example.probes}
     for table, named in datasets.items():
@@ -88,12 +93,20 @@ def verdicts(
         )
         for name in example.again
     }
-    results = judged(
-        folder,
-        config,
-        lambda project: ExampleAnswers(project, files, again, example),
-    )
-    return {result.verdict for result in results.values()}
+    shown_on = {**example.splits, **example.probes}
+    baseline = None
+    if example.baseline:
+        baseline = write_model(folder, "baseline", shown_on, example.baseline, example.classes)
+    for name, found in example.epochs.items():
+        write_model(folder, name, shown_on, found, example.classes)
+
+    def source(project: Project) -> ExampleAnswers:
+        return ExampleAnswers(project, files, again, example)
+
+    def others(project: Project) -> OtherModels:
+        return other_models(project, baseline=baseline)
+
+    return {result.verdict for result in judged(folder, config, source, others).values()}
 
 
 @pytest.mark.parametrize("code", RULES)

@@ -77,6 +77,7 @@ def test_threshold_for_recall_lets_the_last_box_through_and_nothing_below_it(
 
     half = curve.threshold_for_recall(0.5)
 
+    assert half is not None
     assert half == np.nextafter(0.6, 0)
     assert curve.recall(half) == 0.5
     assert curve.threshold_for_recall(0.26) == half
@@ -88,7 +89,7 @@ def test_threshold_for_recall_lets_the_last_box_through_and_nothing_below_it(
 def test_recall_of_another_curve_over_the_same_boxes_is_met_exactly() -> None:
     """7/49 and its like have no exact float; equal counts must still be equal recalls."""
     for boxes in range(1, 60):
-        curve = RecallCurve(np.linspace(1, 0.5, boxes), boxes)
+        curve = RecallCurve(np.linspace(1, 0.5, boxes, dtype=np.float64), boxes)
         for found in range(1, boxes + 1):
             threshold = curve.threshold_for_recall(found / boxes)
             assert threshold is not None

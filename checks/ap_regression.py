@@ -1,0 +1,234 @@
+"""The rule `ap-regression`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Share
+from pytest_detgate.errors import DataError, NoBaselineError
+from pytest_detgate.findings import Interval, Measurement, Table
+from pytest_detgate.gate.baseline import Baseline, BaselineAp
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.interval_rule import IntervalRule
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.regression import (
+    FirstRun,
+    compared_interval,
+    outcome_of_first_run,
+    said_of,
+    said_of_change,
+)
+from pytest_detgate.gate.rule import (
+    Inputs,
+    OptionError,
+    Outcome,
+    Target,
+    require_limit,
+    require_names,
+)
+from pytest_detgate.scoring.resampling import Resampling
+from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
+
+
+class ApRegression(IntervalRule, frozen=True, kw_only=True):
+    """AP, in all and by class, must not fall from that of a baseline.
+
+    ## What it checks
+
+    `change` is the AP of the gated model on the evaluated split minus that of the baseline, which
+    `--detgate-baseline` or `[model] baseline` names: a checkpoint, which is run on the same
+    images, or the `report.json` of an earlier run. `change[CLASS]` is the same for each class.
+    Each must be at least −(`max-drop` + `noise`), and −(`max-drop-relative` × baseline + `noise`);
+    `classes` gives single classes an allowed drop of their own. A baseline of 0 has nothing to
+    lose. `required_gain` is the change held against `min-gain`, or against `noise` if that is
+    more; `suspicious_gain` is the change held against `max-gain` + `noise`: a sudden leap is a
+    leak, or another data set, more often than a better model.
+
+    The interval is a paired bootstrap: both models in the same draws, so that what is hard for
+    both cancels out. `bound = "lower"` holds the interval's low end. Of a report only the recorded
+    number is known, so the interval is that of the gated model alone.
+
+    A comparison is refused where the gated file and the baseline are the same, or where their
+    classes, annotations or protocol differ. Without a baseline, or where its file does not exist,
+    the item is not evaluated, unless `first-run = "accept"`.
+
+    ## Why it matters
+
+    A floor that was set a year ago lets a model through that is worse than the one in use.
+    Between two seeds of one training AP moves by some thousandths; that is no regression.
+
+    ## How to mend
+
+    See which class fell. If all fell a little, train again with another seed and see how far AP
+    moves by itself; that is what `noise` is for. If one fell, compare its training data.
+    """
+
+    code: ClassVar[str] = "ap-regression"
+    compares: ClassVar[bool] = True
+
+    metric: ApMetric = "AP"
+    max_drop: Annotated[Share, Meta(description="Largest drop that is allowed.")] | None = None
+    max_drop_relative: (
+        Annotated[Share, Meta(description="The same as a share of the baseline: 0.02 is 2 %.")]
+        | None
+    ) = None
+    min_gain: Annotated[Share, Meta(description="Least gain.")] | None = None
+    max_gain: Annotated[Share, Meta(description="Largest gain that is believed.")] | None = None
+    noise: Annotated[Share, Meta(description="What moves AP between two seeds.")] = 0.003
+    classes: (
+        Annotated[dict[str, Share], Meta(description="Allowed drop of single classes.")] | None
+    ) = None
+    first_run: FirstRun = "refuse"
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_limit(self, "max-drop", "max-drop-relative", "min-gain", "max-gain", "classes")
+        require_names("class", self.classes or (), project.known_classes, table=["classes"])
+        if (self.min_gain or 0) > (1 if self.max_gain is None else self.max_gain + self.noise):
+            raise OptionError(
+                f"min-gain = {self.min_gain:g} is above max-gain = {self.max_gain:g}: no value "
+                "could pass",
+                "min-gain",
+            )
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        split = target.datasets[0]
+        scores = inputs.scores(split)
+        value = scores.figure(self.metric)
+        if value is None:
+            raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
+        classes: dict[str, float | None] = {
+            name: getattr(score, self.metric) for name, score in scores.classes.items()
+        }
+        message = f"{self.metric} {value:.3f} on {split} ({PROTOCOL})"
+        try:
+            baseline = inputs.baseline()
+        except NoBaselineError as error:
+            shown = [Measurement.shown("ap", value)]
+            return outcome_of_first_run(error, self.first_run, message, shown)
+        before = baseline.ap(split, self.metric)
+        interval = self._interval(inputs, split, baseline, before.ap, None)
+        change = value - before.ap
+        undefined = sorted(name for name, ap in classes.items() if ap is None)
+        return Outcome(
+            message=f"{message}, {said_of(baseline)} {before.ap:.3f}: {change:+.3f}"
+            f"{said_of_change(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
+            f"{_left_out(undefined)}",
+            measurements=[
+                Measurement.at_least(
+                    "change",
+                    change,
+                    self._least(before.ap),
+                    bound=self.bound,
+                    interval=interval,
+                ),
+                *self._gains(change, interval),
+                *self._changes_of_classes(classes, before, inputs, split, baseline),
+                Measurement.shown("ap", value),
+                Measurement.shown("baseline", before.ap),
+            ],
+            tables={"classes": _table(classes, before)},
+        )
+
+    def _changes_of_classes(
+        self,
+        classes: dict[str, float | None],
+        before: BaselineAp,
+        inputs: Inputs,
+        split: str,
+        baseline: Baseline,
+    ) -> Iterator[Measurement]:
+        own = self.classes or {}
+        for category, (name, ap) in enumerate(classes.items()):
+            ap_before = before.classes[name]
+            if ap is None or ap_before is None:
+                if name in own:
+                    raise DataError(
+                        f"class {name!r} has no ground truth in {split}, so its AP is not defined"
+                    )
+                continue
+            least = -(own[name] + self.noise) if name in own else self._least(ap_before)
+            yield Measurement.at_least(
+                f"change[{name}]",
+                ap - ap_before,
+                least,
+                bound=self.bound,
+                interval=self._interval(inputs, split, baseline, ap_before, category),
+            )
+
+    def _least(self, before: float) -> float | None:
+        """The least change that is no regression; None where nothing limits it."""
+        drops = [] if self.max_drop is None else [self.max_drop]
+        if self.max_drop_relative is not None:
+            drops.append(self.max_drop_relative * before)
+        return -(min(drops) + self.noise) if drops else None
+
+    def _gains(self, change: float, interval: Interval | None) -> Iterator[Measurement]:
+        if self.min_gain is not None:
+            yield Measurement.at_least(
+                "required_gain",
+                change,
+                max(self.min_gain, self.noise),
+                bound=self.bound,
+                interval=interval,
+            )
+        if self.max_gain is not None:
+            yield Measurement.at_most("suspicious_gain", change, self.max_gain + self.noise)
+
+    def _interval(
+        self,
+        inputs: Inputs,
+        split: str,
+        baseline: Baseline,
+        before: float,
+        category: int | None,
+    ) -> Interval | None:
+        """The bounds of a change, of one class or of all, from a baseline that has the AP
+        `before`."""
+        paired = True
+
+        def changes(draws: Resampling) -> NDArray[np.float64]:
+            nonlocal paired
+            numbers = draws.replicates, draws.seed
+            figures = inputs.replicates(split, "all", *numbers).figure(self.metric, category)
+            others = baseline.replicates(split, *numbers)
+            paired = others is not None
+            return figures - (before if others is None else others.figure(self.metric, category))
+
+        return compared_interval(self.interval(inputs, split, changes), paired=paired)
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.ap-regression]\nmax-drop = 0.01",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+        baseline={"val": {"a_1.jpg": [("helmet_off", 0.8, 12, 10, 30, 30)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.ap-regression]\nmax-drop = 0.01",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 12, 10, 30, 30)]}},
+        baseline={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+    )
+
+
+def _table(classes: dict[str, float | None], before: BaselineAp) -> Table:
+    return Table(
+        columns=["class", "ap", "baseline", "change"],
+        rows=[
+            [name, ap, old, None if ap is None or old is None else ap - old]
+            for name, ap in classes.items()
+            for old in (before.classes[name],)
+        ],
+    )
+
+
+def _left_out(classes: list[str]) -> str:
+    """What a message says of classes that have no AP to compare."""
+    if not classes:
+        return ""
+    return f"; without ground truth, so not compared: {', '.join(classes)}"

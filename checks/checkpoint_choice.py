@@ -1,0 +1,306 @@
+"""The rule `checkpoint-choice`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Share
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.other_models import Epoch, by_number, pattern_in
+from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, ScoreRule, Target
+from pytest_detgate.scoring.false_boxes import require_threshold
+from pytest_detgate.scoring.operating_point import (
+    RecallCurve,
+    count_over,
+    false_scores,
+    recall_curve,
+)
+from pytest_detgate.scoring.score_card import ApMetric
+
+
+class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
+    """The gated checkpoint must be the right one of its training run.
+
+    ## What it checks
+
+    Every checkpoint of a sweep (`--detgate-sweep`, or `checkpoints`) and the gated one are run on
+    the evaluated split and on all probes. `ap` is AP on the split, `boxes` the false boxes on the
+    probes at the operating point. `beaten_by` counts the checkpoints with a higher AP, by more
+    than `noise`, and fewer false boxes.
+
+    Few false boxes may also come from a model that is sure of nothing, so they are compared at
+    equal recall, too. `timid` counts the checkpoints with a higher AP, by more than `noise`, and
+    more false boxes at the operating point, whose recall there (IoU 0.5, all classes together)
+    the gated one reaches only with still more false boxes, or not at all. Both counts must be 0.
+
+    The table has all figures of each checkpoint. `boxes_at_equal_recall` in it are its false boxes
+    at the highest score threshold at which it reaches one common recall: the highest that any
+    checkpoint whose AP is not below that of the gated one has at the operating point.
+
+    ## Why it matters
+
+    The last checkpoint is gated because it is the last, or an early one because it has the fewest
+    false boxes. An early one has few because it is sure of nothing: with a threshold at which it
+    finds as much as the others, it is the worst.
+
+    ## How to mend
+
+    Gate the checkpoint that the message names. Where one with few false boxes is wanted, raise the
+    score threshold of a good one instead.
+    """
+
+    code: ClassVar[str] = "checkpoint-choice"
+
+    checkpoints: (
+        Annotated[
+            str,
+            Meta(
+                description="Pattern for the other checkpoints, such as work_dirs/x/epoch_*.pth, "
+                "relative to detgate.toml; --detgate-sweep wins."
+            ),
+        ]
+        | None
+    ) = None
+    metric: ApMetric = "AP"
+    noise: Annotated[Share, Meta(description="What moves AP between two seeds.")] = 0.003
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        if not project.probes:
+            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        wanted = (project.evaluate_on, *project.probes)
+        yield Target(datasets=wanted, detections=wanted)
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        pattern = None
+        if self.checkpoints is not None:
+            pattern = pattern_in(inputs.project.configuration.path.parent, self.checkpoints)
+        sweep = inputs.sweep(target.datasets, pattern, lambda epoch: self._figures(epoch, target))
+        sweep.sort(key=lambda epoch: by_number(epoch.checkpoint))
+        gated = next(epoch for epoch in sweep if epoch.gated)
+        others = [epoch for epoch in sweep if epoch is not gated]
+        if not others:
+            raise DataError(
+                f"{gated.checkpoint} is the only checkpoint of the sweep, so there is none to "
+                "choose from"
+            )
+        recall = max(epoch.recall for epoch in sweep if epoch.ap >= gated.ap)
+        better = [epoch for epoch in others if epoch.ap > gated.ap + self.noise]
+        beaten_by = [epoch for epoch in better if epoch.boxes < gated.boxes]
+        timid = [epoch for epoch in better if _shows_timid(gated, epoch)]
+        names = _short_names(sweep)
+        at_equal = gated.boxes_at(recall)
+        return Outcome(
+            message=_message(gated, beaten_by, timid, len(sweep), self.metric),
+            measurements=[
+                Measurement.at_most("beaten_by", len(beaten_by), 0),
+                Measurement.at_most("timid", len(timid), 0),
+                Measurement.shown("ap", gated.ap),
+                Measurement.shown("boxes", gated.boxes),
+                *(
+                    []
+                    if at_equal is None
+                    else [Measurement.shown("boxes_at_equal_recall", at_equal)]
+                ),
+                *_by_epoch("ap", sweep, names, lambda epoch: epoch.ap),
+                *_by_epoch("boxes", sweep, names, lambda epoch: epoch.boxes),
+                *_by_epoch(
+                    "boxes_at_equal_recall", sweep, names, lambda epoch: epoch.boxes_at(recall)
+                ),
+            ],
+            tables={"sweep": _table(sweep, target.datasets[1:], recall)},
+        )
+
+    def _figures(self, epoch: Epoch, target: Target) -> _Figures:
+        split, *probes = target.datasets
+        inputs = epoch.inputs
+        threshold = inputs.project.score_threshold
+        detections = inputs.detections(split)
+        require_threshold(detections, threshold)
+        if len(detections) or epoch.gated:
+            ap = inputs.scores(split).figure(self.metric)
+            curve = recall_curve(inputs.matches(split), score_floor=detections.score_floor)
+        else:
+            # An early checkpoint may find nothing at all, which is the worst it can do.
+            boxes = int(np.count_nonzero(~inputs.dataset(split).boxes.crowd))
+            ap, curve = 0.0, RecallCurve(np.empty(0), boxes, detections.score_floor)
+        if ap is None or curve is None:
+            raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
+        return _Figures(
+            checkpoint=epoch.checkpoint,
+            number=epoch.number,
+            gated=epoch.gated,
+            ap=ap,
+            curve=curve,
+            threshold=threshold,
+            false={
+                probe: false_scores(inputs.dataset(probe), inputs.detections(probe))
+                for probe in probes
+            },
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.checkpoint-choice]\ncheckpoints = 'epoch_*.pth'",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        probes={"compliant": {"b_1.jpg": []}},
+        detections={
+            "val": {"a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]},
+            "compliant": {"b_1.jpg": []},
+        },
+        epochs={
+            "epoch_1": {
+                "val": {"a_1.jpg": [("helmet_off", 0.4, 10, 10, 30, 24)]},
+                "compliant": {"b_1.jpg": [("helmet_off", 0.5, 10, 10, 30, 30)]},
+            },
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.checkpoint-choice]\ncheckpoints = 'epoch_*.pth'",
+        splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
+        probes={"compliant": {"b_1.jpg": []}},
+        detections={
+            "val": {"a_1.jpg": [("helmet_off", 0.2, 10, 10, 30, 24)]},
+            "compliant": {
+                "b_1.jpg": [
+                    ("helmet_off", 0.25, 10, 10, 30, 30),
+                    ("helmet_off", 0.22, 50, 50, 30, 30),
+                ]
+            },
+        },
+        epochs={
+            "epoch_9": {
+                "val": {"a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]},
+                "compliant": {"b_1.jpg": [("helmet_off", 0.4, 10, 10, 30, 30)]},
+            },
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Figures:
+    """What is known of one checkpoint once it is no longer loaded.
+
+    `false` are the scores of the false boxes of each probe, best first.
+    """
+
+    checkpoint: str
+    number: int | None
+    gated: bool
+    ap: float
+    curve: RecallCurve
+    threshold: float
+    false: dict[str, NDArray[np.float64]]
+
+    @property
+    def recall(self) -> float:
+        """Recall at the operating point."""
+        return self.curve.recall(self.threshold)
+
+    @property
+    def boxes(self) -> int:
+        """False boxes at the operating point."""
+        return self.over(self.threshold)
+
+    def over(self, threshold: float) -> int:
+        """False boxes on all probes over a threshold."""
+        return sum(count_over(score, threshold) for score in self.false.values())
+
+    def boxes_at(self, recall: float) -> int | None:
+        """False boxes at the highest threshold that has the recall; None where it has none."""
+        threshold = self.curve.threshold_for_recall(recall)
+        return None if threshold is None else self.over(threshold)
+
+
+def _shows_timid(gated: _Figures, other: _Figures) -> bool:
+    """Whether the gated checkpoint has few false boxes only as long as it finds little: to find
+    as much as the other it needs more of them, or cannot do it at all."""
+    own = gated.boxes_at(other.recall)
+    return gated.boxes < other.boxes and (own is None or own > other.boxes)
+
+
+def _message(
+    gated: _Figures,
+    beaten_by: Sequence[_Figures],
+    timid: Sequence[_Figures],
+    total: int,
+    metric: str,
+) -> str:
+    if beaten_by:
+        best = max(beaten_by, key=lambda epoch: (epoch.ap, -epoch.boxes))
+        return (
+            f"ship {best.checkpoint}, not {gated.checkpoint}: {metric} {best.ap:.3f} against "
+            f"{gated.ap:.3f}, and {_boxes(best.boxes)} against {gated.boxes}"
+        )
+    if timid:
+        best = max(timid, key=lambda epoch: (epoch.ap, -epoch.boxes))
+        own = gated.boxes_at(best.recall)
+        has = "cannot reach" if own is None else f"has {own} at"
+        return (
+            f"ship {best.checkpoint}, not {gated.checkpoint}, whose {_boxes(gated.boxes)} at the "
+            f"operating point come from low confidence: it {has} recall {best.recall:.3f}, where "
+            f"{best.checkpoint} has {best.boxes} ({metric} {best.ap:.3f} against {gated.ap:.3f})"
+        )
+    return (
+        f"of {counted(total, 'checkpoint')} none is better than {gated.checkpoint} in {metric} "
+        f"({gated.ap:.3f}) and in false boxes ({gated.boxes})"
+    )
+
+
+def _boxes(count: int) -> str:
+    return counted(count, "false box", "false boxes")
+
+
+def _by_epoch(
+    name: str,
+    sweep: Sequence[_Figures],
+    names: Sequence[str],
+    figure: Callable[[_Figures], float | int | None],
+) -> Iterator[Measurement]:
+    for epoch, short in zip(sweep, names, strict=True):
+        value = figure(epoch)
+        if value is not None:
+            yield Measurement.shown(f"{name}[{short}]", value)
+
+
+def _short_names(sweep: Sequence[_Figures]) -> list[str]:
+    """`epoch_3` for each checkpoint, or its path where two have the same name."""
+    stems = [PurePosixPath(epoch.checkpoint).stem for epoch in sweep]
+    return stems if len(set(stems)) == len(stems) else [epoch.checkpoint for epoch in sweep]
+
+
+def _table(sweep: Sequence[_Figures], probes: Sequence[str], recall: float) -> Table:
+    return Table(
+        columns=[
+            *("checkpoint", "epoch", "gated", "ap", "recall", "boxes"),
+            *(f"boxes[{probe}]" for probe in probes),
+            *("threshold_at_equal_recall", "boxes_at_equal_recall"),
+        ],
+        rows=[
+            [
+                *(epoch.checkpoint, epoch.number, epoch.gated, epoch.ap, epoch.recall),
+                epoch.boxes,
+                *(count_over(epoch.false[probe], epoch.threshold) for probe in probes),
+                _finite(epoch.curve.threshold_for_recall(recall)),
+                epoch.boxes_at(recall),
+            ]
+            for epoch in sweep
+        ],
+    )
+
+
+def _finite(threshold: float | None) -> float | None:
+    return None if threshold is None or math.isinf(threshold) else threshold

@@ -1,0 +1,296 @@
+"""The rule `fp-regression`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.errors import NoBaselineError
+from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.gate.baseline import SCORE_THRESHOLD
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.interval_rule import (
+    OwnConfidence,
+    OwnReplicates,
+    OwnSeed,
+    TooLittle,
+    bootstrapped,
+    require_draws,
+)
+from pytest_detgate.gate.places import counted, detection_findings
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.regression import (
+    FirstRun,
+    compared_interval,
+    outcome_of_first_run,
+    said_of,
+    said_of_change,
+)
+from pytest_detgate.gate.rule import (
+    Inputs,
+    OptionError,
+    Outcome,
+    ProbeRule,
+    Target,
+    require_names,
+)
+from pytest_detgate.scoring.false_boxes import false_boxes
+from pytest_detgate.scoring.resampling import Resampling, resampled_sums
+
+MaxGrowth = Annotated[
+    float, Meta(ge=0, description="Largest growth as a share of the baseline: 0.1 is a tenth.")
+]
+MaxGrowthBoxes = Annotated[Count, Meta(description="Largest growth in boxes.")]
+MinReduction = Annotated[
+    Share, Meta(description="Least reduction as a share of the baseline: 0.5 is half.")
+]
+Noise = Annotated[Count, Meta(description="Boxes that come and go between two seeds.")]
+
+
+class ProbeLimits(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """The limits of one probe; what it leaves out is taken from the rule's own table."""
+
+    max_growth: MaxGrowth | None = None
+    max_growth_boxes: MaxGrowthBoxes | None = None
+    min_reduction: MinReduction | None = None
+    noise: Noise | None = None
+
+
+class FpRegression(ProbeRule, frozen=True, kw_only=True):
+    """False boxes on a probe must not grow from those of a baseline, or must fall far enough.
+
+    ## What it checks
+
+    `boxes` counts the false boxes of the gated model on a probe as `probe-fp` does, `baseline`
+    those of the baseline that `--detgate-baseline` or `[model] baseline` names: a checkpoint,
+    which is run on the same images, or the `report.json` of an earlier run. `change` is their
+    difference, at most `max-growth-boxes` + `noise`; `growth` is the change as a share of the
+    baseline, at most `max-growth` + `noise` / `baseline`; `reduction` is the share that is gone,
+    at least `min-reduction`, and at least `noise` boxes.
+
+    From a baseline of 0 no share can be told: then `max-growth` alone allows no more boxes than
+    `noise`, `max-growth-boxes` what it says, and `min-reduction` is met by 0 boxes.
+
+    The intervals are a paired bootstrap over clips, or over images where there are no clips: both
+    models in the same draws. `bound = "upper"` holds the end that is worse. Of a report only the
+    recorded number is known, so the interval is that of the gated model alone. Draws of a probe
+    without any false box all have none: what that proves is a question for the upper bound of
+    `probe-fp`.
+
+    The frames shown are those with more false boxes than the baseline has, or, of a report, all.
+
+    A comparison is refused where the gated file and the baseline are the same, or where their
+    classes, the probe or the score threshold differ. Without a baseline, or where its file does
+    not exist, the item is not evaluated, unless `first-run = "accept"`.
+
+    ## Why it matters
+
+    A model that is trained again to be rid of false boxes has to show that they are gone, on the
+    frames on which they were. A budget says only whether they are few.
+
+    ## How to mend
+
+    Where boxes are new, see what the training data lost; where too few are gone, look at the
+    frames of `probe-fp` and add more of the kind on which boxes remain.
+    """
+
+    code: ClassVar[str] = "fp-regression"
+    compares: ClassVar[bool] = True
+
+    max_growth: MaxGrowth | None = None
+    max_growth_boxes: MaxGrowthBoxes | None = None
+    min_reduction: MinReduction | None = None
+    noise: Noise = 0
+    probes: (
+        Annotated[dict[str, ProbeLimits], Meta(description="Limits of single probes.")] | None
+    ) = None
+    score_threshold: (
+        Annotated[Share, Meta(description="Operating point; omitted: that of [model].")] | None
+    ) = None
+    bound: Annotated[
+        Literal["point", "upper"],
+        Meta(description="What is held against the limits: the measured value, or its worse end."),
+    ] = "point"
+    confidence: OwnConfidence | None = None
+    replicates: OwnReplicates | None = None
+    seed: OwnSeed | None = None
+    too_little: TooLittle = "fail"
+    first_run: FirstRun = "refuse"
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_names("probe", self.probes or (), project.probes, table=["probes"])
+        for probe in project.probes:
+            limits = self.limits(probe)
+            keys = ("max_growth", "max_growth_boxes", "min_reduction")
+            if all(getattr(limits, key) is None for key in keys):
+                raise OptionError(
+                    f"probe {probe!r} has no limit, so it could never fail; give max-growth, "
+                    "max-growth-boxes or min-reduction, here or in a table "
+                    f"[rules.fp-regression.probes.{probe}]"
+                )
+        require_draws(self, project)
+
+    def limits(self, probe: str) -> ProbeLimits:
+        """What holds for one probe: its own options, else the rule's."""
+        own = (self.probes or {}).get(probe, ProbeLimits())
+        merged = {
+            key: getattr(own, key) if getattr(own, key) is not None else getattr(self, key)
+            for key in ProbeLimits.__struct_fields__
+        }
+        return ProbeLimits(**merged)
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        probe = target.datasets[0]
+        threshold = (
+            inputs.project.score_threshold if self.score_threshold is None else self.score_threshold
+        )
+        dataset, detections = inputs.dataset(probe), inputs.detections(probe)
+        false = false_boxes(dataset, detections, threshold)
+        image = detections.image[false]
+        on_image = np.bincount(image, minlength=len(dataset.images))
+        boxes = len(false)
+        frames = counted(len(on_image), "frame")
+        message = f"{counted(boxes, 'false box', 'false boxes')} on {frames}"
+        over = Measurement.shown(SCORE_THRESHOLD, threshold)
+        try:
+            baseline = inputs.baseline()
+        except NoBaselineError as error:
+            shown = [Measurement.shown("boxes", boxes), over]
+            return outcome_of_first_run(error, self.first_run, message, shown)
+        before = baseline.false_boxes(probe, threshold)
+        drawn = _Drawn(on_image, before, baseline.false_on_images(probe, threshold))
+        more = drawn.more()[image]
+        shown_first = np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
+        share = f" ({(boxes - before) / before:+.0%})" if before else ""
+        intervals = self._intervals(inputs, probe, drawn)
+        change, *held = self._held(boxes, before, self.limits(probe), intervals)
+        paired = drawn.other is not None
+        return Outcome(
+            message=f"{message}, {said_of(baseline)} {before}: {boxes - before:+d}{share}"
+            f"{said_of_change(change.interval, '+.4g', paired=paired)}",
+            measurements=[
+                change,
+                *held,
+                Measurement.shown("baseline", before),
+                over,
+            ],
+            findings=detection_findings(dataset, detections, false[shown_first]),
+            findings_total=len(shown_first),
+        )
+
+    def _held(
+        self,
+        boxes: int,
+        before: int,
+        limits: ProbeLimits,
+        interval: Callable[[_Figure], Interval | None],
+    ) -> Iterator[Measurement]:
+        noise = limits.noise or 0
+        more = limits.max_growth_boxes
+        if not before and more is None and limits.max_growth is not None:
+            more = 0
+        yield Measurement.at_most(
+            "change",
+            boxes - before,
+            None if more is None else more + noise,
+            bound=self.bound,
+            interval=interval(_Drawn.change),
+        )
+        if before and limits.max_growth is not None:
+            yield Measurement.at_most(
+                "growth",
+                (boxes - before) / before,
+                limits.max_growth + noise / before,
+                bound=self.bound,
+                interval=interval(_Drawn.growth),
+            )
+        if before and limits.min_reduction is not None:
+            yield Measurement.at_least(
+                "reduction",
+                (before - boxes) / before,
+                min(max(limits.min_reduction, noise / before), 1.0),
+                bound="lower" if self.bound == "upper" else "point",
+                interval=interval(_Drawn.reduction),
+            )
+        all_gone = not before and limits.min_reduction is not None
+        yield Measurement.at_most("boxes", boxes, 0 if all_gone else None)
+
+    def _intervals(
+        self, inputs: Inputs, probe: str, drawn: _Drawn
+    ) -> Callable[[_Figure], Interval | None]:
+        """A function from a figure to its bounds."""
+
+        def interval(figure: _Figure) -> Interval | None:
+            found = bootstrapped(self, inputs, probe, lambda draws: figure(drawn, draws))
+            return compared_interval(found, paired=drawn.other is not None)
+
+        return interval
+
+    passing: ClassVar[Example] = Example(
+        config="[rules.fp-regression]\nmin-reduction = 0.5",
+        probes={"compliant": {"a_1.jpg": [], "a_2.jpg": []}},
+        detections={"compliant": {"a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]}},
+        baseline={
+            "compliant": {
+                "a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)],
+                "a_2.jpg": [("helmet_off", 0.7, 10, 10, 30, 30)],
+            }
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config="[rules.fp-regression]\nmax-growth = 0.0",
+        probes={"compliant": {"a_1.jpg": [], "a_2.jpg": []}},
+        detections={
+            "compliant": {
+                "a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)],
+                "a_2.jpg": [("helmet_off", 0.7, 10, 10, 30, 30)],
+            }
+        },
+        baseline={"compliant": {"a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]}},
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """False boxes by image of the gated model, and of the other where they are known: `before`
+    is their sum."""
+
+    own: NDArray[np.int64]
+    before: int
+    other: NDArray[np.int64] | None
+
+    def more(self) -> NDArray[np.int64]:
+        """(images,) how many more there are on each image; where the baseline's are not known by
+        image, how many there are."""
+        return self.own if self.other is None else self.own - self.other
+
+    def change(self, draws: Resampling) -> NDArray[np.float64]:
+        """(B,) the difference of the sums in every draw."""
+        return resampled_sums(self.own, draws) - self._others(draws)
+
+    def growth(self, draws: Resampling) -> NDArray[np.float64]:
+        """(B,) the same as a share of the baseline; NaN where a draw has none of its boxes."""
+        before = self._others(draws)
+        change = self.change(draws)
+        undefined = np.full(len(change), np.nan)
+        share: NDArray[np.float64] = np.divide(change, before, out=undefined, where=before > 0)
+        return share
+
+    def reduction(self, draws: Resampling) -> NDArray[np.float64]:
+        """(B,) the share of the baseline that is gone."""
+        return -self.growth(draws)
+
+    def _others(self, draws: Resampling) -> NDArray[np.float64]:
+        if self.other is None:
+            return np.full(draws.replicates, float(self.before))
+        return resampled_sums(self.other, draws)
+
+
+_Figure = Callable[[_Drawn, Resampling], NDArray[np.float64]]

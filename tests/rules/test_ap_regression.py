@@ -1,0 +1,273 @@
+"""`ap-regression` on boxes whose AP is known.
+
+A detection that is moved by some pixels along the side of a box of 30 × 30 has the IoU
+(30 − moved) / (30 + moved): 0.935 for 1, 0.875 for 2, 0.818 for 3. So a class with one box has
+AP 1.0, 0.9, 0.8 and 0.7, one tenth for each of COCO's ten thresholds that the IoU reaches.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.errors import ConfigError
+from pytest_detgate.findings import Interval
+from pytest_detgate.scoring.resampling import Resampling, image_units
+from tests.judged import measured
+from tests.parity.reference import by_pycocotools
+from tests.rules.comparing import Comparison
+
+VAL = {"a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("no_vest", 50, 50, 30, 30)]}
+CLASSES = ("helmet_off", "no_vest")
+
+
+def found(helmet: int | None, vest: int | None = None) -> dict[str, list[Any]]:
+    """Detections moved by so many pixels; both by the same unless the second is given."""
+    vest = helmet if vest is None else vest
+    boxes = []
+    if helmet is not None:
+        boxes.append(("helmet_off", 0.8, 10 + helmet, 10, 30, 30))
+    if vest is not None:
+        boxes.append(("no_vest", 0.8, 50 + vest, 50, 30, 30))
+    return {"a_1.jpg": boxes or [("helmet_off", 0.8, 60, 10, 30, 30)]}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Comparison:
+    return Comparison(tmp_path, {"val": VAL}, CLASSES)
+
+
+def compared(site: Comparison, options: str, gated: Any, baseline: Any) -> RuleResult:
+    (result,) = site.results(
+        f"[rules.ap-regression]\n{options}",
+        site.model("gated", val=gated),
+        baseline=site.model("old", val=baseline),
+    ).values()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"),
+    [
+        ("max-drop = 0.1", "passed"),
+        ("max-drop = 0.098", "passed"),  # 0.1 is within 0.098 + 0.003 of noise
+        ("max-drop = 0.096", "failed"),
+        ("max-drop = 0.08\nnoise = 0.021", "passed"),
+        ("max-drop = 0.08\nnoise = 0.019", "failed"),
+        ("max-drop-relative = 0.13", "passed"),  # 0.104 of 0.8
+        ("max-drop-relative = 0.12", "failed"),  # 0.096, and 0.003 of noise
+        ("max-drop = 0.2\nmax-drop-relative = 0.12", "failed"),
+        ("max-drop = 0.05\nmax-drop-relative = 0.2", "failed"),
+    ],
+)
+def test_drop_of_a_tenth_from_four_fifths(site: Comparison, options: str, verdict: str) -> None:
+    result = compared(site, options, found(3), found(2))
+
+    assert result.verdict == verdict
+    values = measured(result)
+    assert values["ap"] == pytest.approx(0.7)
+    assert values["baseline"] == pytest.approx(0.8)
+    for name in ("change", "change[helmet_off]", "change[no_vest]"):
+        assert values[name] == pytest.approx(-0.1)
+    assert "AP 0.700 on val (COCO bbox), baseline old.pth 0.800: -0.100" in result.message
+
+
+def test_class_that_falls_while_another_rises(site: Comparison) -> None:
+    """0.9 and 0.8 become 0.8 and 0.9: nothing changes in all."""
+    gated, before = found(2, 1), found(1, 2)
+
+    result = compared(site, "max-drop = 0.05", gated, before)
+
+    assert measured(result)["change"] == pytest.approx(0)
+    (table,) = result.tables.values()
+    assert table.rows == [
+        ["helmet_off", *map(pytest.approx, (0.8, 0.9, -0.1))],
+        ["no_vest", *map(pytest.approx, (0.9, 0.8, 0.1))],
+    ]
+    broken = [one.name for one in result.measurements if one.passed is False]
+    assert (result.verdict, broken) == ("failed", ["change[helmet_off]"])
+    allowed = "max-drop = 0.05\n[rules.ap-regression.classes]\nhelmet_off = 0.1"
+    assert compared(site, allowed, gated, before).verdict == "passed"
+    own = "[rules.ap-regression.classes]\nhelmet_off = 0.05"
+    assert compared(site, own, gated, before).verdict == "failed"
+    other = "[rules.ap-regression.classes]\nno_vest = 0.05"
+    assert compared(site, other, gated, before).verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    ("options", "verdict"),
+    [
+        ("min-gain = 0.09", "passed"),
+        ("min-gain = 0.11", "failed"),
+        ("min-gain = 0.0\nnoise = 0.15", "failed"),  # a gain within noise is none
+        ("max-gain = 0.11", "passed"),
+        ("max-gain = 0.09", "failed"),
+        ("max-gain = 0.09\nnoise = 0.02", "passed"),
+    ],
+)
+def test_gain_of_a_tenth(site: Comparison, options: str, verdict: str) -> None:
+    result = compared(site, options, found(1), found(2))
+
+    assert result.verdict == verdict
+    held = [one.name for one in result.measurements if one.limit is not None]
+    assert held == ["required_gain" if "min" in options else "suspicious_gain"]
+
+
+@pytest.mark.parametrize("gated", [found(1), found(None)])
+def test_baseline_of_zero_has_nothing_to_lose(site: Comparison, gated: Any) -> None:
+    result = compared(site, "max-drop-relative = 0.0", gated, found(None))
+
+    assert result.verdict == "passed"
+    assert measured(result)["baseline"] == 0
+
+
+def test_class_without_ground_truth_is_said_and_left_out(tmp_path: Path) -> None:
+    site = Comparison(tmp_path, {"val": {"a_1.jpg": VAL["a_1.jpg"][:1]}}, CLASSES)
+
+    result = compared(site, "max-drop = 0.01", found(1), found(1, 2))
+
+    assert result.verdict == "passed"
+    assert "without ground truth, so not compared: no_vest" in result.message
+    assert "change[no_vest]" not in measured(result)
+    own = "[rules.ap-regression.classes]\nno_vest = 0.05"
+    result = compared(site, own, found(1), found(1, 2))
+    assert result.verdict == "not-evaluated"
+    assert "class 'no_vest' has no ground truth in val" in result.message
+
+
+def test_first_run(site: Comparison) -> None:
+    gated = site.model("gated", val=found(1))
+    rule = "[rules.ap-regression]\nmax-drop = 0.01\n"
+
+    (refused,) = site.results(rule, gated).values()
+
+    assert refused.verdict == "not-evaluated"
+    assert "--detgate-baseline" in refused.message
+    assert 'first-run = "accept"' in refused.message
+    rule += 'first-run = "accept"'
+    (accepted,) = site.results(rule, gated).values()
+    assert accepted.verdict == "waived"
+    assert "not compared: there is no baseline to compare with" in accepted.message
+    assert measured(accepted)["ap"] == pytest.approx(0.9)
+    (accepted,) = site.results(rule, gated, baseline=site.folder / "gone.pth").values()
+    assert accepted.verdict == "waived"
+    assert accepted.waiver == 'the baseline gone.pth does not exist, and first-run = "accept"'
+
+
+def test_report_of_a_first_run_is_the_baseline_of_the_next(site: Comparison) -> None:
+    rule = '[rules.ap-regression]\nmax-drop = 0.01\nfirst-run = "accept"\n'
+    report = site.report(rule, site.model("old", val=found(1, 2)))
+
+    (result,) = site.results(rule, site.model("new", val=found(2)), baseline=report).values()
+
+    assert result.verdict == "failed"
+    assert "baseline base.json 0.850" in result.message
+    assert measured(result)["change[helmet_off]"] == pytest.approx(-0.1)
+    assert measured(result)["change[no_vest]"] == pytest.approx(0)
+
+
+def test_without_a_limit_is_a_mistake(site: Comparison) -> None:
+    with pytest.raises(ConfigError, match="sets no limit, so it could never fail; give max-drop"):
+        compared(site, "noise = 0.1", found(1), found(1))
+
+
+def test_gains_that_exclude_each_other_are_a_mistake(site: Comparison) -> None:
+    with pytest.raises(ConfigError, match=r"min-gain = 0\.2 is above max-gain = 0\.1"):
+        compared(site, "min-gain = 0.2\nmax-gain = 0.1", found(1), found(1))
+
+
+# --- Intervals -----------------------------------------------------------------------------------
+
+
+def hard_site(tmp_path: Path, seed: int = 0) -> tuple[Comparison, Path, Path]:
+    """40 images of two boxes, about half of which both models miss; the gated one misses two
+    more."""
+    random = np.random.default_rng(seed)
+    images = {f"clip{at}_1.jpg": list(VAL["a_1.jpg"]) for at in range(40)}
+    site = Comparison(tmp_path, {"val": images}, CLASSES)
+    score = random.permutation(160).reshape(40, 2, 2) / 200 + 0.1  # distinct: no ties
+    old: dict[str, list[Any]] = {}
+    new: dict[str, list[Any]] = {}
+    for at, (name, boxes) in enumerate(images.items()):
+        seen = random.random(2) < 0.5
+        old[name] = [
+            (label, score[at, k, 0], x, *size)
+            for k, (label, x, *size) in enumerate(boxes)
+            if seen[k]
+        ]
+        old[name].append(("helmet_off", score[at, 0, 1] / 2, 60, 10, 30, 30))
+        new[name] = [one for one in old[name] if at not in (3, 7) or one[0] == "no_vest"]
+    return site, site.model("new", val=new), site.model("old", val=old)
+
+
+def change_interval(result: RuleResult, name: str = "change") -> Interval:
+    (interval,) = [one.interval for one in result.measurements if one.name == name]
+    assert interval is not None
+    return interval
+
+
+def test_paired_draws_are_those_of_repeated_files(tmp_path: Path) -> None:
+    """Each image written as often as it was drawn, both models scored by pycocotools."""
+    site, new, old = hard_site(tmp_path)
+    rule = "[rules.ap-regression]\nmax-drop = 1.0\nreplicates = 6\nseed = 4\nconfidence = 0.8\n"
+    (result,) = site.results(rule, new, baseline=old).values()
+    inputs = site.inputs(rule, new, baseline=old)
+    others = site.inputs(rule, old)
+    (weights,) = Resampling(image_units(40), 6, 4).weights()
+
+    changes = []
+    for drawn in weights:
+        rows = np.repeat(np.arange(40), drawn).tolist()
+        ap = [
+            by_pycocotools(one.dataset("val"), one.detections("val"), rows).eval["precision"]
+            for one in (inputs, others)
+        ]
+        changes.append([ap[0][..., k, 0, -1].mean() - ap[1][..., k, 0, -1].mean() for k in (0, 1)])
+
+    for name, values in (
+        ("change[helmet_off]", np.array(changes)[:, 0]),
+        ("change[no_vest]", np.array(changes)[:, 1]),
+        ("change", np.array(changes).mean(axis=1)),
+    ):
+        interval = change_interval(result, name)
+        expected = np.quantile(values, [0.2, 0.8])
+        assert (interval.low, interval.high) == pytest.approx(expected, abs=1e-12)
+
+
+def test_paired_interval_is_much_narrower_than_that_of_one_model(tmp_path: Path) -> None:
+    site, new, old = hard_site(tmp_path)
+    rule = "[rules.ap-regression]\nmax-drop = 1.0\nreplicates = 400\n"
+
+    (paired,) = site.results(rule, new, baseline=old).values()
+    report = site.report('[rules.ap-regression]\nmax-drop = 1.0\nfirst-run = "accept"\n', old)
+    (single,) = site.results(rule, new, baseline=report).values()
+
+    assert measured(paired)["change"] == pytest.approx(measured(single)["change"])
+    narrow, wide = change_interval(paired), change_interval(single)
+    assert narrow.high - narrow.low < (wide.high - wide.low) / 2
+    assert narrow.method == "paired bootstrap over 40 images, 400 replicates, seed 0"
+    assert "of the gated model alone: the baseline is a recorded number" in wide.method
+    assert single.message.endswith(", not paired: the baseline is a recorded number")
+    assert "not paired" not in paired.message
+
+
+def test_lower_bound_is_held_if_asked(tmp_path: Path) -> None:
+    site, new, old = hard_site(tmp_path)
+    (shown,) = site.results("[rules.ap-regression]\nmax-drop = 1.0\n", new, baseline=old).values()
+    change, interval = measured(shown)["change"], change_interval(shown)
+    assert interval.low < change < 0
+    between = -(change + interval.low) / 2  # a drop that the value keeps to and its bound does not
+    rule = f"[rules.ap-regression]\nmax-drop = {between}\nnoise = 0.0\n"
+
+    (point,) = site.results(rule, new, baseline=old).values()
+    (lower,) = site.results(f'{rule}bound = "lower"\n', new, baseline=old).values()
+
+    (held,) = [one for one in point.measurements if one.name == "change"]
+    assert held.passed
+    (held,) = [one for one in lower.measurements if one.name == "change"]
+    assert not held.passed
+    assert held.bound == "lower"

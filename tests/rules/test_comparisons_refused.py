@@ -1,0 +1,272 @@
+"""What is not comparable is not compared, and it is said why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_detgate.audit.record import RuleResult
+from tests.conftest import coco
+from tests.others import result_files
+from tests.rules.comparing import Comparison
+
+VAL: dict[str, list[Any]] = {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}
+CALM: dict[str, list[Any]] = {"calm_1.jpg": [], "calm_2.jpg": []}
+RULES = """
+[rules.ap-regression]
+max-drop = 0.5
+[rules.fp-regression]
+max-growth = 9.0
+"""
+FIRST = RULES.replace("max-drop", 'first-run = "accept"\nmax-drop').replace(
+    "max-growth", 'first-run = "accept"\nmax-growth'
+)
+AP, FP = "ap-regression", "fp-regression[calm]"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Comparison:
+    return Comparison(tmp_path, {"val": VAL, "calm": CALM})
+
+
+def model(site: Comparison, name: str, score: float = 0.8) -> Path:
+    """A model that finds the box and has one false box."""
+    box = [("helmet_off", score, 10, 10, 30, 30)]
+    return site.model(name, val={"a_1.jpg": box}, calm={"calm_1.jpg": box})
+
+
+def against_report(
+    site: Comparison, limits: str = RULES, /, **changes: object
+) -> dict[str, RuleResult]:
+    """Gate a model against the report of another, which has other entries at its top."""
+    report = site.changed(site.report(FIRST, model(site, "old", 0.7)), **changes)
+    return site.results(limits, model(site, "new"), baseline=report)
+
+
+def content(site: Comparison) -> Any:
+    """The report of an earlier run, to take entries from."""
+    return msgspec.json.decode(site.report(FIRST, model(site, "old", 0.7)).read_bytes())
+
+
+def refused(results: Mapping[str, RuleResult], item: str) -> str:
+    """Why an item was not evaluated."""
+    assert results[item].verdict == "not-evaluated", results[item].message
+    return results[item].message
+
+
+def test_same_data_are_compared(site: Comparison) -> None:
+    by_report = against_report(site)
+    by_model = site.results(RULES, model(site, "new"), baseline=model(site, "old", 0.7))
+
+    assert {one.verdict for one in (*by_report.values(), *by_model.values())} == {"passed"}
+
+
+def test_baseline_that_is_the_gated_file(site: Comparison) -> None:
+    gated = model(site, "new")
+    files = result_files(gated)
+    # The result file of both stands for one checkpoint here.
+    gated.write_bytes(files["val"].read_bytes())
+
+    results = site.results(RULES, gated, baseline=gated)
+
+    assert "the baseline new.pth is the very file that is gated (SHA-256 " in refused(results, AP)
+
+
+def test_report_of_the_gated_file(site: Comparison) -> None:
+    gated = model(site, "new")
+    report = site.report(FIRST, gated)
+
+    results = site.results(RULES, gated, baseline=report)
+
+    for item in (AP, FP):
+        assert "the baseline base.json reports on the very file that is gated" in refused(
+            results, item
+        )
+
+
+def test_report_of_the_gated_checkpoint(site: Comparison) -> None:
+    """A checkpoint is told by its SHA-256, whatever it is called."""
+    report = site.report(FIRST, model(site, "old", 0.7))
+    gated = site.inputs(RULES, model(site, "new")).source
+    record = {"checkpoint": "renamed.pth", "classes": ["helmet_off"], "device": "cpu"}
+    site.changed(report, model={**record, "sha256": gated.digest("val")}, predictions={})
+
+    results = site.results(RULES, site.folder / "new.pth", baseline=report)
+
+    assert "reports on the very file that is gated" in refused(results, AP)
+
+
+def test_detectors_of_other_classes(site: Comparison) -> None:
+    record = {"checkpoint": "old.pth", "sha256": "0", "device": "cpu"}
+
+    results = against_report(site, model={**record, "classes": ["helmet", "vest"]})
+
+    for item in (AP, FP):
+        assert refused(results, item) == (
+            "the classes of the baseline base.json are others: its detector there is without "
+            "'helmet_off' and with 'helmet', 'vest'"
+        )
+
+
+def test_split_of_other_classes(site: Comparison) -> None:
+    scores = content(site)["scores"]
+    scores["val"]["classes"]["no_vest"] = {"AP": 0.5, "AP50": 0.5, "AP75": 0.5, "boxes": 1}
+
+    reason = refused(against_report(site, scores=scores), AP)
+
+    assert "the classes of the baseline base.json are others: val there is with 'no_vest'" in reason
+
+
+def test_models_of_other_classes(site: Comparison) -> None:
+    """A folder has no classes, so the models' own are compared."""
+    as_folder(site, "a.jpg")
+    for name, classes in (("new", ["helmet_off"]), ("old", ["helmet_off", "no_vest"])):
+        model(site, name)
+        site.write(f"{name}/calm.json", {**coco({"a.jpg": []}, classes), "info": name})
+
+    results = site.results(RULES, site.folder / "new.pth", baseline=site.folder / "old.pth")
+
+    reason = refused(results, FP)
+    assert "the baseline old.pth are others: its detector there is with 'no_vest'" in reason
+
+
+def as_folder(site: Comparison, *names: str) -> Path:
+    """Make the probe a folder with these pictures."""
+    folder = site.folder / "frames"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    site.head = site.head.partition("[probes")[0] + '[probes.calm]\nimages = "frames"\n'
+    return folder
+
+
+def test_other_annotations(site: Comparison) -> None:
+    report = site.report(FIRST, model(site, "old", 0.7))
+    site.write("val.json", coco({"a_1.jpg": [("helmet_off", 10, 10, 30, 31)]}))
+
+    results = site.results(RULES, model(site, "new"), baseline=report)
+
+    reason = refused(results, AP)
+    assert "the annotations of val are not those that the baseline base.json was scored" in reason
+    assert results[FP].verdict == "passed"
+
+
+@pytest.mark.parametrize(
+    ("frames", "expected"),
+    [
+        ({**CALM, "calm_3.jpg": []}, "2 images there, 3 here"),
+        ({"calm_1.jpg": [], "other.jpg": []}, "annotations "),
+    ],
+)
+def test_other_probe(site: Comparison, frames: Any, expected: str) -> None:
+    report = site.report(FIRST, model(site, "old", 0.7))
+    site.write("calm.json", coco(frames))
+
+    results = site.results(RULES, model(site, "new"), baseline=report)
+
+    reason = refused(results, FP)
+    assert reason.startswith("calm is not the probe of the baseline base.json: ")
+    assert expected in reason
+    assert results[AP].verdict == "passed"
+
+
+def test_folder_with_other_pictures(site: Comparison) -> None:
+    """As many pictures as before, but others."""
+    folder = as_folder(site, "a.jpg", "b.jpg")
+    for name in ("old", "new"):
+        model(site, name)
+        site.write(f"{name}/calm.json", {**coco({"a.jpg": []}), "info": name})
+    report = site.report(FIRST, site.folder / "old.pth")
+
+    same = site.results(RULES, site.folder / "new.pth", baseline=report)
+    (folder / "b.jpg").rename(folder / "c.jpg")
+    other = site.results(RULES, site.folder / "new.pth", baseline=report)
+
+    assert same[FP].verdict == "passed", same[FP].message
+    assert refused(other, FP) == (
+        "calm is not the probe of the baseline base.json: other file names"
+    )
+
+
+def test_probe_that_the_report_does_not_know(site: Comparison) -> None:
+    dataset = content(site)["dataset"]
+    del dataset["probes"]["calm"]
+
+    reason = refused(against_report(site, dataset=dataset), FP)
+
+    assert reason == "the baseline base.json has no probe calm"
+
+
+def test_other_protocol(site: Comparison) -> None:
+    scores = content(site)["scores"]
+    scores["val"]["protocol"] = "VOC 2007"
+
+    reason = refused(against_report(site, scores=scores), AP)
+
+    assert reason == "the baseline base.json is scored by VOC 2007, not by COCO bbox"
+
+
+def test_other_score_threshold(site: Comparison) -> None:
+    rules = RULES.replace("max-growth", "score-threshold = 0.5\nmax-growth")
+
+    reason = refused(against_report(site, rules), FP)
+
+    assert reason == (
+        "the baseline base.json counted the false boxes of calm over 0.3, and here they are "
+        "counted over 0.5"
+    )
+
+
+def test_report_without_the_figure(site: Comparison) -> None:
+    results = against_report(site, scores={}, rules=content(site)["rules"][:1])
+
+    assert refused(results, AP) == "the baseline base.json has no AP of val"
+    assert refused(results, FP) == (
+        "the baseline base.json has no false boxes of calm with their score threshold"
+    )
+
+
+def test_report_of_a_figure_that_was_not_evaluated(site: Comparison) -> None:
+    rules = content(site)["rules"]
+    failed = {"verdict": "not-evaluated", "message": "the file is cut off", "measurements": []}
+    rules[1] = {**rules[1], **failed}
+
+    reason = refused(against_report(site, rules=rules), FP)
+
+    assert reason.endswith("; fp-regression[calm] was not evaluated: the file is cut off")
+
+
+def test_report_of_a_run_in_which_nothing_was_evaluated(site: Comparison) -> None:
+    rules = [
+        {**rule, "verdict": "not-evaluated", "message": "there is no such checkpoint"}
+        for rule in content(site)["rules"]
+    ]
+
+    results = against_report(site, rules=rules)
+
+    for item in (AP, FP):
+        assert refused(results, item) == (
+            "the baseline base.json reports a run in which nothing was evaluated: ap-regression: "
+            "there is no such checkpoint"
+        )
+
+
+def test_file_that_is_no_report(site: Comparison) -> None:
+    other = site.write("base.json", {"images": []})
+
+    results = site.results(RULES, model(site, "new"), baseline=other)
+
+    assert "base.json: not a report of pytest-detgate" in refused(results, AP)
+
+
+def test_report_is_told_by_its_content(site: Comparison) -> None:
+    report = site.report(FIRST, model(site, "old", 0.7))
+    report = report.rename(report.with_name("approved"))
+
+    results = site.results(RULES, model(site, "new"), baseline=report)
+
+    assert {result.verdict for result in results.values()} == {"passed"}

@@ -1,0 +1,277 @@
+"""`fp-regression` on probes whose false boxes are counted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.errors import ConfigError
+from pytest_detgate.findings import Interval
+from pytest_detgate.scoring.resampling import Resampling, clip_units
+from tests.judged import measured
+from tests.rules.comparing import Comparison
+
+FRAMES: dict[str, list[Any]] = {f"calm_{at}.jpg": [] for at in range(10)}
+
+
+def false(*counts: int, score: float = 0.8) -> dict[str, list[Any]]:
+    """So many false boxes on each frame, from the first."""
+    return {
+        name: [("helmet_off", score, 10 * at, 10, 8, 8) for at in range(count)]
+        for name, count in zip(FRAMES, counts, strict=False)
+    }
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Comparison:
+    return Comparison(tmp_path, {"calm": FRAMES})
+
+
+def compared(site: Comparison, options: str, gated: int, baseline: int) -> RuleResult:
+    """The item for a model with so many false boxes, against a baseline with so many."""
+    (result,) = site.results(
+        f"[rules.fp-regression]\n{options}",
+        site.model("gated", calm=false(gated)),
+        baseline=site.model("old", calm=false(baseline)),
+    ).values()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("gated", "baseline", "options", "verdict"),
+    [
+        (5, 4, "max-growth = 0.25", "passed"),
+        (5, 4, "max-growth = 0.24", "failed"),
+        (5, 4, "max-growth = 0.0\nnoise = 1", "passed"),
+        (5, 4, "max-growth-boxes = 1", "passed"),
+        (5, 4, "max-growth-boxes = 0", "failed"),
+        (5, 4, "max-growth-boxes = 0\nnoise = 1", "passed"),
+        (6, 4, "max-growth = 1.0\nmax-growth-boxes = 1", "failed"),
+        (6, 4, "max-growth = 0.1\nmax-growth-boxes = 9", "failed"),
+        (2, 4, "min-reduction = 0.5", "passed"),
+        (3, 4, "min-reduction = 0.5", "failed"),
+        (2, 4, "min-reduction = 0.5\nnoise = 3", "failed"),  # two fewer are within noise
+        (0, 2, "min-reduction = 0.5\nnoise = 3", "passed"),  # and fewer than none there cannot be
+        # From nothing no share can be told.
+        (0, 0, "max-growth = 0.5", "passed"),
+        (1, 0, "max-growth = 0.5", "failed"),
+        (1, 0, "max-growth = 0.5\nnoise = 1", "passed"),
+        (2, 0, "max-growth = 0.5\nmax-growth-boxes = 2", "passed"),
+        (3, 0, "max-growth = 0.5\nmax-growth-boxes = 2", "failed"),
+        (0, 0, "min-reduction = 0.5", "passed"),
+        (1, 0, "min-reduction = 0.5", "failed"),
+    ],
+)
+def test_limits(site: Comparison, gated: int, baseline: int, options: str, verdict: str) -> None:
+    result = compared(site, options, gated, baseline)
+
+    assert result.verdict == verdict
+    values = measured(result)
+    assert values["boxes"] == gated
+    assert values["baseline"] == baseline
+    assert values["change"] == gated - baseline
+    assert values["score_threshold"] == 0.3
+    if not baseline:
+        assert not {"growth", "reduction"} & set(values)
+
+
+def test_message_has_both_counts(site: Comparison) -> None:
+    grown = compared(site, "max-growth = 1.0", 5, 4)
+    from_nothing = compared(site, "max-growth = 1.0", 1, 0)
+
+    # The change is that of one frame of ten, drawn Binomial(10, 0.1) times: 5 % at 0, 95 % at 3.
+    bounds = "; 95 % bounds +0 and +3"
+    assert grown.message == f"5 false boxes on 10 frames, baseline old.pth 4: +1 (+25%){bounds}"
+    assert from_nothing.message == f"1 false box on 10 frames, baseline old.pth 0: +1{bounds}"
+
+
+def test_findings_are_on_the_frames_that_grew(site: Comparison) -> None:
+    """Two more on the third frame, one more on the second, one less on the first."""
+    gated = site.model("gated", calm=false(1, 2, 3))
+    rule = "[rules.fp-regression]\nmax-growth = 9.0"
+
+    (paired,) = site.results(rule, gated, baseline=site.model("old", calm=false(2, 1, 1))).values()
+    report = site.report("[rules.probe-fp]\nmax-boxes = 9", site.folder / "old.pth")
+    (single,) = site.results(rule, gated, baseline=report).values()
+
+    frames = [finding.image for finding in paired.findings]
+    assert frames == ["calm_2.jpg"] * 3 + ["calm_1.jpg"] * 2
+    assert (paired.findings_total, single.findings_total) == (5, 6)
+
+
+def test_each_probe_has_its_item_and_may_have_its_limits(tmp_path: Path) -> None:
+    site = Comparison(tmp_path, {"calm": FRAMES, "yard": FRAMES})
+    gated = site.model("gated", calm=false(3), yard=false(3))
+    baseline = site.model("old", calm=false(4), yard=false(4))
+    rule = "[rules.fp-regression]\nmax-growth = 0.0\n"
+    rule += "[rules.fp-regression.probes.yard]\nmin-reduction = 0.5\n"
+
+    results = site.results(rule, gated, baseline=baseline)
+
+    assert {name: result.verdict for name, result in results.items()} == {
+        "fp-regression[calm]": "passed",
+        "fp-regression[yard]": "failed",
+    }
+
+
+def test_probe_without_a_limit_is_a_mistake(tmp_path: Path) -> None:
+    site = Comparison(tmp_path, {"calm": FRAMES, "yard": FRAMES})
+    rule = "[rules.fp-regression.probes.yard]\nmin-reduction = 0.5\n"
+
+    with pytest.raises(ConfigError, match="probe 'calm' has no limit, so it could never fail"):
+        site.results(rule, site.model("gated"))
+
+
+def test_own_threshold_counts_for_both(site: Comparison) -> None:
+    gated = site.model("gated", calm=false(5, score=0.4))
+    baseline = site.model("old", calm=false(3, score=0.6))
+    rule = "[rules.fp-regression]\nmax-growth = 0.0\nscore-threshold = 0.5"
+
+    (result,) = site.results(rule, gated, baseline=baseline).values()
+
+    assert (measured(result)["boxes"], measured(result)["baseline"]) == (0, 3)
+    assert measured(result)["score_threshold"] == 0.5
+
+
+def test_first_run(site: Comparison) -> None:
+    gated = site.model("gated", calm=false(5))
+    rule = "[rules.fp-regression]\nmax-growth = 0.0\n"
+
+    (refused,) = site.results(rule, gated).values()
+    rule += 'first-run = "accept"'
+    (accepted,) = site.results(rule, gated).values()
+
+    assert refused.verdict == "not-evaluated"
+    assert 'first-run = "accept"' in refused.message
+    assert accepted.verdict == "waived"
+    assert measured(accepted) == {"boxes": 5, "score_threshold": 0.3}
+
+
+@pytest.mark.parametrize(
+    "before", ["[rules.probe-fp]\nmax-boxes = 9", "[rules.fp-regression]\nmax-growth = 0.0\n"]
+)
+def test_report_that_counted_is_a_baseline(site: Comparison, before: str) -> None:
+    if "fp-regression" in before:
+        before += 'first-run = "accept"'
+    report = site.report(before, site.model("old", calm=false(4)))
+    rule = "[rules.fp-regression]\nmax-growth = 0.0"
+
+    (result,) = site.results(rule, site.model("new", calm=false(5)), baseline=report).values()
+
+    assert result.verdict == "failed"
+    assert (measured(result)["baseline"], measured(result)["growth"]) == (4, 0.25)
+
+
+# --- Intervals -----------------------------------------------------------------------------------
+
+
+def clips(tmp_path: Path, *extra: int) -> tuple[Comparison, Path, Path]:
+    """8 clips of 3 frames; the baseline has boxes on every frame, the gated one as many and one
+    more on each of the frames `extra`."""
+    images: dict[str, list[Any]] = {f"clip{at // 3}_{at % 3}.jpg": [] for at in range(24)}
+    site = Comparison(tmp_path, {"calm": images})
+    site.head += "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)'\n"
+
+    def boxes(at: int, more: int) -> list[Any]:
+        return [("helmet_off", 0.8, 10 * k, 10, 8, 8) for k in range(1 + at % 5 + more)]
+
+    old = {name: boxes(at, 0) for at, name in enumerate(images)}
+    new = {name: boxes(at, at in extra) for at, name in enumerate(images)}
+    return site, site.model("new", calm=new), site.model("old", calm=old)
+
+
+def interval_of(result: RuleResult, name: str) -> Interval:
+    (interval,) = [one.interval for one in result.measurements if one.name == name]
+    assert interval is not None
+    return interval
+
+
+def test_paired_draws_are_those_of_repeated_clips(tmp_path: Path) -> None:
+    """Every clip written out as often as it was drawn, boxes counted frame by frame."""
+    site, new, old = clips(tmp_path, 1, 2, 20)
+    rule = "[rules.fp-regression]\nmax-growth = 1.0\nreplicates = 7\nseed = 2\nconfidence = 0.9\n"
+
+    (result,) = site.results(rule, new, baseline=old).values()
+
+    units = clip_units([f"clip{at // 3}" for at in range(24)])
+    (weights,) = Resampling(units, 7, 2).weights()
+    changes, growths = [], []
+    for drawn in weights.tolist():
+        frames = [3 * clip + k for clip in range(8) for k in range(3) for _ in range(drawn[clip])]
+        before = sum(1 + at % 5 for at in frames)
+        after = sum(1 + at % 5 + (at in (1, 2, 20)) for at in frames)
+        changes.append(after - before)
+        growths.append((after - before) / before)
+    for name, values in (("change", changes), ("growth", growths)):
+        interval = interval_of(result, name)
+        expected = np.quantile(values, [0.1, 0.9])
+        assert (interval.low, interval.high) == pytest.approx(expected)
+    method = "paired bootstrap over 8 clips, 7 replicates, seed 2"
+    assert interval_of(result, "change").method == method
+
+
+def test_paired_interval_is_much_narrower_than_that_of_one_model(tmp_path: Path) -> None:
+    site, new, old = clips(tmp_path, 1, 20)
+    rule = "[rules.fp-regression]\nmax-growth = 1.0\n"
+
+    (paired,) = site.results(rule, new, baseline=old).values()
+    report = site.report("[rules.probe-fp]\nmax-boxes = 900", old)
+    (single,) = site.results(rule, new, baseline=report).values()
+
+    assert measured(paired)["change"] == measured(single)["change"] == 2
+    narrow, wide = interval_of(paired, "change"), interval_of(single, "change")
+    assert narrow.high - narrow.low < (wide.high - wide.low) / 2
+    assert "of the gated model alone" in wide.method
+    assert single.message.endswith(", not paired: the baseline is a recorded number")
+    assert "not paired" not in paired.message
+
+
+def test_upper_bound_is_held_if_asked(tmp_path: Path) -> None:
+    """Two boxes more, on two of eight clips: some draws have four more and the limit is three."""
+    site, new, old = clips(tmp_path, 1, 20)
+    rule = "[rules.fp-regression]\nmax-growth-boxes = 3\n"
+
+    (point,) = site.results(rule, new, baseline=old).values()
+    (upper,) = site.results(f'{rule}bound = "upper"', new, baseline=old).values()
+
+    assert point.verdict == "passed"
+    assert upper.verdict == "failed"
+    assert interval_of(upper, "change").high > 3
+
+
+def test_reduction_is_held_by_its_lower_bound(tmp_path: Path) -> None:
+    """The gated model is the one with fewer boxes."""
+    site, more, fewer = clips(tmp_path, *range(0, 12))
+    rule = "[rules.fp-regression]\nmin-reduction = 0.1\n"
+
+    (point,) = site.results(rule, fewer, baseline=more).values()
+    (upper,) = site.results(f'{rule}bound = "upper"', fewer, baseline=more).values()
+
+    assert point.verdict == "passed"
+    assert measured(point)["reduction"] == pytest.approx(12 / (70 + 12))
+    (held,) = [one for one in upper.measurements if one.name == "reduction"]
+    assert held.bound == "lower"
+    assert not held.passed
+
+
+def test_too_few_images_prove_nothing(tmp_path: Path) -> None:
+    site = Comparison(tmp_path, {"calm": {"a_1.jpg": [], "a_2.jpg": []}})
+    gated, old = site.model("gated"), site.model("old")
+    old.write_text("another")
+    rule = "[rules.fp-regression]\nmax-growth = 0.5\n"
+
+    (point,) = site.results(rule, gated, baseline=old).values()
+    (upper,) = site.results(f'{rule}bound = "upper"', gated, baseline=old).values()
+
+    assert point.verdict == "passed"
+    assert upper.verdict == "not-evaluated"
+    assert upper.message.startswith("too little evidence: a bootstrap over 2 images says nothing")
+
+
+def test_bound_without_draws_is_a_mistake(site: Comparison) -> None:
+    with pytest.raises(ConfigError, match='bound = "upper" needs replicates, and there are 0'):
+        compared(site, 'max-growth = 1.0\nbound = "upper"\nreplicates = 0', 1, 1)
