@@ -102,9 +102,9 @@ def start_python(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]
 def run_python(start_python: Callable[..., subprocess.Popen[str]]) -> Callable[..., str]:
     """A function that runs a Python script and gives back what it printed."""
 
-    def run(script: str, *arguments: object) -> str:
+    def run(script: str, *arguments: object, timeout_s: float = 60) -> str:
         process = start_python(script, *arguments)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=timeout_s)
         assert process.returncode == 0, errors
         return output
 

@@ -95,16 +95,26 @@ def test_what_happens_to_the_model(
     images = worksite.draw_site(tmp_path, 3)
     config = worksite.write_config(tmp_path)
 
-    def inferred(checkpoint: Path = site.checkpoint) -> int:
-        gate = KeptDetector(
+    def gate(checkpoint: Path = site.checkpoint, config: Path | None = config) -> KeptDetector:
+        return KeptDetector(
             ModelSource(checkpoint, config),
             store=tmp_path / "store",
             device="cpu",
             progress=NoProgress(),
         )
-        return gate.detect(images).inferred
+
+    def inferred(checkpoint: Path = site.checkpoint) -> int:
+        return gate(checkpoint).detect(images).inferred
 
     assert (inferred(), inferred()) == (3, 0)
+    assert gate(config=None).detect(images).kept == 3  # the stored configuration is the same one
+    worksite.draw(images[1], seed=1000)
+    assert (inferred(), inferred()) == (1, 0)
+    replace(config, "score_thr=0.05", "score_thr=0.5")
+    assert (inferred(), inferred()) == (3, 0)
+    assert gate().info().score_floor == 0.5
+    replace(config, "score_thr=0.5", "score_thr=0.05")
+    assert inferred() == 0
     replace(config, "scale=(96, 96)", "scale=(64, 64)")  # its test pipeline
     assert (inferred(), inferred()) == (3, 0)
     replace(config, 'ann_file="site.json"', 'ann_file="other.json"')  # nothing that it infers with

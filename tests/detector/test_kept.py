@@ -95,22 +95,6 @@ def test_only_what_is_new_is_inferred(reading: Callable[..., Any]) -> None:
     assert run.notes == ()
 
 
-def test_of_a_thousand_pictures_the_ten_that_changed_are_inferred(
-    reading: Callable[..., Any],
-) -> None:
-    pictures = {f"{number}.jpg": b"\1" * number for number in range(1000)}
-    reading(Reader(), pictures)
-    changed = {f"{number}.jpg": b"\3" * number + b"\5" for number in range(7, 1000, 100)}
-
-    reader = Reader()
-    run, values = reading(reader, pictures | changed)
-
-    assert sorted(reader.asked) == sorted(changed)
-    assert (len(changed), run.kept, run.inferred) == (10, 990, 10)
-    assert values["107.jpg"] == 3 * 107 + 5
-    assert values["108.jpg"] == 108
-
-
 def test_equal_pictures_are_inferred_once(reading: Callable[..., Any]) -> None:
     reader = Reader()
     run, values = reading(reader, {"a": b"\1", "b": b"\1", "c": b"\1"})
@@ -281,39 +265,6 @@ def gate(site: Any, tmp_path: Path) -> Callable[..., KeptDetector]:
         )
 
     return start
-
-
-@pytest.mark.mmdet
-def test_what_decides_the_detections_decides_what_is_inferred(
-    site: Any,
-    tmp_path: Path,
-    gate: Callable[..., KeptDetector],
-    checkpoint_with: Callable[..., Path],
-) -> None:
-    config = worksite.write_config(tmp_path)
-    images = [Path(shutil.copy(image, tmp_path)) for image in site.images[:4]]
-
-    def counts(**parts: Path) -> tuple[int, int]:
-        run = gate(**parts).detect(images)
-        return run.kept, run.inferred
-
-    assert counts() == (0, 4)
-    assert counts(config=config) == (4, 0)  # the stored configuration is the same one
-    worksite.draw(images[1], seed=1000)
-    assert counts() == (3, 1)
-    config.write_text(
-        config.read_text(encoding="utf-8").replace("score_thr=0.05", "score_thr=0.5"),
-        encoding="utf-8",
-    )
-    assert counts(config=config) == (0, 4)
-    assert gate(config=config).info().score_floor == 0.5
-    assert counts(config=config) == (4, 0)
-
-    def retrained(content: dict[str, Any]) -> None:
-        content["state_dict"]["bbox_head.rtm_cls.0.bias"] += 0.125
-
-    assert counts(checkpoint=checkpoint_with(retrained)) == (0, 4)
-    assert counts() == (4, 0)
 
 
 @pytest.mark.mmdet

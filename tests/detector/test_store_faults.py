@@ -21,7 +21,7 @@ from tests.detector.reader import ReadingGate, answer, is_answer
 # Killed while others go on.
 
 FOUR_PROCESSES = """
-import os, random, signal, sys, time, traceback
+import itertools, os, random, signal, sys, time, traceback
 from pathlib import Path
 from pytest_detgate.detector.store import Store
 from pytest_detgate.detector.upkeep import evict
@@ -32,9 +32,9 @@ names = [f"image {number}" for number in range(1000)]
 pick = random.Random(20)
 
 
-def work(seed):
+def work(seed, written):
     own = random.Random(seed)
-    while True:
+    for turn in itertools.count():
         model = own.choice(["one", "other"])
         images = own.sample(names, 150)
         store = Store(path)
@@ -48,16 +48,23 @@ def work(seed):
         store.keep_picture_hashes(
             "dct", [(image, int(image.split()[1]) ** 7 % 2**64) for image in images])
         assert store.notes == [], store.notes
+        if turn == 0:
+            os.write(written, b".")
         if own.random() < 0.5:
             evict(path, max_bytes=1_500_000, unused_since=0)
 
 
 def start(seed):
+    reading, writing = os.pipe()
     child = os.fork()
     if child:
+        os.close(writing)
+        # On however slow a machine, it is killed at work and not on its way there.
+        assert os.read(reading, 1), "a worker had ended by itself"
+        os.close(reading)
         return child
     try:
-        work(seed)
+        work(seed, writing)
     except BaseException:
         traceback.print_exc()
     os._exit(1)
@@ -81,7 +88,7 @@ def test_fifty_kills_while_four_processes_share_a_store(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
     path = tmp_path / STORE_FILE
-    run_python(FOUR_PROCESSES, path, 50)
+    run_python(FOUR_PROCESSES, path, 50, timeout_s=300)
 
     store = Store(path)
     names = [f"image {number}" for number in range(1000)]

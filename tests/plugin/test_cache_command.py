@@ -150,7 +150,9 @@ def test_clear_one_model(tmp_path: Path, cache: Cache) -> None:
     assert kept(store) == 0
 
 
-def test_clear_what_is_not_used(tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clear_what_is_not_used(
+    tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     really = time.time
     with monkeypatch.context() as patch:
         patch.setattr("time.time", lambda: really() - 3 * DAY)
