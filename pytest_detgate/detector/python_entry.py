@@ -29,7 +29,7 @@ from pytest_detgate.detector.answers import checked_detections
 from pytest_detgate.detector.code_files import Code, code_of
 from pytest_detgate.detector.config_sources import recorded_reads
 from pytest_detgate.detector.devices import check_device
-from pytest_detgate.detector.digests import sha256_of, signature
+from pytest_detgate.detector.digests import Signature, sha256_of, signature
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.picture_bytes import cut_short, reason_of
 from pytest_detgate.detector.protocol import (
@@ -284,7 +284,7 @@ def _digest(image: Path) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _is_unchanged(image: Path, before: tuple[int, int, int]) -> bool:
+def _is_unchanged(image: Path, before: Signature) -> bool:
     try:
         return signature(image) == before
     except OSError:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 STORE_FILE = "detections.sqlite"
 
-# Tables carry the number of their layout, so that two versions of the gate can share a file.
+# Tables carry the number of their layout, so that two versions of the gate can share a file; each
+# drops what only the other reads when it prunes.
 DETECTIONS, FILES, HASHES, MODELS = "detections_2", "files_2", "hashes_1", "models_1"
 
 KEYS = {
