@@ -80,7 +80,7 @@ class Outcome:
     findings: Iterable[Finding] = ()
     findings_total: int | None = None
     tables: Mapping[str, Table] = field(default_factory=dict)
-    evidence: Evidence = Evidence()
+    evidence: Evidence = field(default_factory=Evidence)
     accepted: str | None = None
 
 
