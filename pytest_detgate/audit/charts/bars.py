@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pytest_detgate.audit.charts import frame, scales, tables
-from pytest_detgate.audit.charts.labels import SIZE, plain, width_of
+from pytest_detgate.audit.charts.labels import plain, width_of
 from pytest_detgate.audit.charts.sheet import Area, Drawn, Sheet, sheet
 from pytest_detgate.charts import Bar, BarChart
 
@@ -18,9 +18,12 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     ends = [end for bar in bars for end in (bar.value, bar.low, bar.high, bar.limit)]
     x = scales.bounds(ends, chart.span, room=0.06, zero=True)
     said = [_NO_VALUE if bar.value is None else tables.said(_rounded(bar)) for bar in bars]
-    left = 8 + min(frame.widest([plain(bar.name) for bar in bars]), 0.36 * width)
-    right = width - 26 - frame.widest(said)
-    top = frame.LINE + 8 if _keys(chart) else 4.0
+    left = 8 + min(frame.widest([plain(bar.name) for bar in bars], bold=True), 0.36 * width)
+    judged = any(bar.passed is False for bar in bars)
+    right = width - (30 if judged else 14) - frame.widest(said, bold=judged)
+    keys = _keys(chart)
+    key_width = sum(32 + width_of(key) for key in keys)
+    top = frame.LINE + 8 if keys else 4.0
     bottom = top + _ROW * max(len(bars), 1)
     with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
         area = paper.area(left, top, right, bottom, x=x, y=(max(len(bars), 1), 0))
@@ -28,9 +31,9 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
         ticks = scales.ticks(*x, 3 if small else 6)
         grid = [area.place(tick, 0)[0] for tick in ticks]
         paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
-        _draw_key(paper, left, chart)
+        _draw_key(paper, max(0.0, min(left, width - key_width)), keys)
         for bad in (False, True):
-            _draw_bars(paper, area, bars, bad)
+            _draw_bars(paper, area, bars, x, bad)
         for row, (bar, word) in enumerate(zip(bars, said, strict=True)):
             y = top + _ROW * (row + 0.5) + 4
             bad = bar.passed is False
@@ -80,7 +83,9 @@ def _rounded(bar: Bar) -> float | None:
     return round(bar.value, 3)
 
 
-def _draw_bars(paper: Sheet, area: Area, bars: list[Bar], bad: bool) -> None:
+def _draw_bars(
+    paper: Sheet, area: Area, bars: list[Bar], x: tuple[float, float], bad: bool
+) -> None:
     tone = "failed" if bad else "series-1"
     fills, ends, whiskers, limits = [], [], [], []
     for row, bar in enumerate(bars):
@@ -89,7 +94,7 @@ def _draw_bars(paper: Sheet, area: Area, bars: list[Bar], bad: bool) -> None:
         value, low, high, limit = map(scales.finite, (bar.value, bar.low, bar.high, bar.limit))
         middle = row + 0.5
         if value is not None:
-            zero = min(max(0.0, area.axes.get_xlim()[0]), area.axes.get_xlim()[1])
+            zero = min(max(0.0, x[0]), x[1])
             start, end = min(zero, value), max(zero, value)
             thick = 0.22
             fills.append(
@@ -122,9 +127,8 @@ def _keys(chart: BarChart) -> list[str]:
     return keys
 
 
-def _draw_key(paper: Sheet, left: float, chart: BarChart) -> None:
-    x = left
-    for key in _keys(chart):
+def _draw_key(paper: Sheet, x: float, keys: list[str]) -> None:
+    for key in keys:
         if key == "limit":
             paper.lines([[(x + 6, 2), (x + 6, 16)]], "key", "ink", 2)
         elif key == "interval":
@@ -132,7 +136,7 @@ def _draw_key(paper: Sheet, left: float, chart: BarChart) -> None:
         else:
             _draw_cross(paper, x + 6, 9)
         paper.text(x + 18, 13, key)
-        x += 18 + width_of(key, SIZE) + 14
+        x += 32 + width_of(key)
 
 
 def _draw_cross(paper: Sheet, x: float, y: float) -> None:

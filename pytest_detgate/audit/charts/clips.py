@@ -52,7 +52,7 @@ def draw(chart: ClipMap, name: str, width: float) -> Drawn:
     close = [crossings(clip, chart.splits, chart.within or 0) for clip in clips]
     said = [_near_words(clip, chart, found) for clip, found in zip(clips, close, strict=True)]
     left = 8 + min(frame.widest([plain(clip.clip) for clip in clips]), 0.3 * width)
-    right = width - 12 - frame.widest(said)
+    right = width - 14 - frame.widest(said, bold=True)
     keys = [*chart.splits, _crossing_words(chart)]
     widths = [16 + width_of(plain(key)) for key in keys]
     places = in_lines([min(one, width) for one in widths], width, 14)
@@ -156,7 +156,8 @@ def _draw_frames(
 
 
 def _tone(lane: int) -> str:
-    return frame.look_of(lane).tone
+    """The colours of series but for the second, which is near the red of a crossing."""
+    return ("series-1", "series-3", "series-4", "series-5", "series-6")[lane % 5]
 
 
 def _crossing_words(chart: ClipMap) -> str:

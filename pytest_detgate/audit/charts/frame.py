@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pytest_detgate.audit.charts.labels import SIZE, in_lines, plain, width_of
+from pytest_detgate.audit.charts.labels import in_lines, plain, width_of
 from pytest_detgate.audit.charts.sheet import NARROW, SERIES, SHAPES, Area, Shape, Sheet
 from pytest_detgate.audit.charts.tables import said
 from pytest_detgate.charts import Mark
@@ -60,7 +60,7 @@ def draw_key(
             sheet.shapes([(x + 8, y - 4)], key.look.shape, key.look.tone)
         else:
             sheet.lines([sample], "key", key.look.tone, 2, dash=key.look.dash)
-        sheet.text(x + _SAMPLE, y, key.name, tone="ink", room=room - _SAMPLE)
+        sheet.text(x + _SAMPLE, y, key.name, tone="ink", room=room - _SAMPLE, over=True)
 
 
 def _key_places(keys: Sequence[Key], room: float) -> list[tuple[int, float]]:
@@ -164,16 +164,18 @@ def draw_marks(
             start, end = _mark_words(mark, x, right)
             y, room = area.top - row * LINE - 5, end - start
             if start >= x:
-                sheet.text(start, y, mark.label, tone="ink", room=room)
+                sheet.text(start, y, mark.label, tone="ink", room=room, over=True)
             else:
-                sheet.text(end, y, mark.label, anchor="end", tone="ink", room=room)
+                sheet.text(
+                    end, y, mark.label, anchor="end", tone="ink", room=room, over=True
+                )
 
 
 def _mark_words(mark: Mark, x: float, right: float) -> tuple[float, float]:
     wide = min(width_of(plain(mark.label)), 0.55 * right)
     if x + 4 + wide <= right or x - 4 - wide < 0:
-        return x + 4, min(x + 4 + wide, right)
-    return x - 4 - wide, x - 4
+        return x + 4, max(min(x + 5 + wide, right), x + 5)
+    return x - 5 - wide, x - 4
 
 
 def narrow(width: float) -> bool:
@@ -181,6 +183,6 @@ def narrow(width: float) -> bool:
     return width <= NARROW
 
 
-def widest(words: Sequence[str], size: float = SIZE) -> float:
+def widest(words: Sequence[str], *, bold: bool = False) -> float:
     """Give the width of the widest word, 0 where there is none."""
-    return max((width_of(word, size) for word in words), default=0.0)
+    return max((width_of(word, bold=bold) for word in words), default=0.0)

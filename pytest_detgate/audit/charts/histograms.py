@@ -94,7 +94,8 @@ def _heights(chart: Histogram, sets: Sequence[_Set], marks: Sequence[Mark]) -> t
         low, high = scales.bounds(known, None, zero=True, room=0.06)
         return low, high
     low = scales.decade_below(min(positive))
-    return low, max(positive) * 1.3
+    # A single one is still to be seen on a scale of counts, of which there are no tenths.
+    return low if _as_shares(chart) else max(low, 0.5), max(positive) * 1.3
 
 
 def _axis(
@@ -146,7 +147,8 @@ def _draw_bins(
             line = [(left, across), (right, across)]
             paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
         frame.draw_marks(paper, area, marks, rows, width)
-        places = scales.ticks(*x, 4 if small else 8)
+        whole = all(edge.is_integer() for edge in edges)
+        places = scales.ticks(*x, 4 if small else 8, whole=whole)
         frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
         left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
         return paper.finish(name, chart.title, left_out)

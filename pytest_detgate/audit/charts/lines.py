@@ -14,6 +14,7 @@ from pytest_detgate.charts import LineChart, Mark, Panel, Series
 # Series with a look of their own; those after them are grey, and beyond LARGEST not drawn.
 TOLD, LARGEST = 8, 60
 _LABEL_GAP = 14.0
+_HEAD = 24.0
 _FEW_POINTS = 24
 
 
@@ -89,7 +90,7 @@ def draw(chart: LineChart, name: str, width: float) -> Drawn:
         if at:
             rows = [-1] * len(across) + rows
             marks = [*across, *marks]
-        height = frame.LINE + 4 + frame.key_height(keys, width - left) + frame.marks_height(rows)
+        height = _HEAD + frame.key_height(keys, width - left) + frame.marks_height(rows)
         plot_top = below + height
         bottom = plot_top + _height(chart, small)
         plans.append(
@@ -245,8 +246,8 @@ def _draw_panel(
     form: str,
 ) -> None:
     frame.draw_values(paper, area, plan.ticks, plan.words)
-    paper.text(0, plan.top + 12, plan.panel.label, tone="ink", bold=True, room=paper.width)
-    key_top = plan.top + frame.LINE + 4
+    paper.text(0, plan.top + 12, plan.panel.label, tone="ink", bold=True, room=paper.width, over=True)
+    key_top = plan.top + _HEAD
     frame.draw_key(paper, plan.keys, area.left, key_top, paper.width - area.left, form)
     # The curves that are told first are drawn last, over the others.
     for curve in reversed(plan.curves):

@@ -101,6 +101,5 @@ def share_words(places: list[float]) -> list[str]:
 
 
 def decade_below(value: float) -> float:
-    """Give the power of ten below a positive value."""
-    power = math.floor(math.log10(value))
-    return 10.0 ** (power - 1 if 10.0**power >= value else power)
+    """Give a power of ten well below a positive value: it is half of it at most."""
+    return 10.0 ** math.floor(math.log10(value / 2))
