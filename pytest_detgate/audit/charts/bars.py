@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pytest_detgate.audit.charts import frame, scales, tables
 from pytest_detgate.audit.charts.labels import plain, width_of
 from pytest_detgate.audit.charts.sheet import Area, Drawn, Sheet, sheet
@@ -17,7 +19,7 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     bars, left_out = _chosen(chart)
     ends = [end for bar in bars for end in (bar.value, bar.low, bar.high, bar.limit)]
     x = scales.bounds(ends, chart.span, room=0.06, zero=True)
-    said = [_NO_VALUE if bar.value is None else tables.said(_rounded(bar)) for bar in bars]
+    said = _said(bars)
     left = 8 + min(frame.widest([plain(bar.name) for bar in bars], bold=True), 0.36 * width)
     judged = any(bar.passed is False for bar in bars)
     right = width - (30 if judged else 14) - frame.widest(said, bold=judged)
@@ -77,10 +79,24 @@ def _chosen(chart: BarChart) -> tuple[list[Bar], str]:
     return chosen, f"{LARGEST} of {total:,} are drawn, those that miss a limit first."
 
 
-def _rounded(bar: Bar) -> float | None:
-    if bar.value is None or float(bar.value).is_integer() or abs(bar.value) < 0.001:
-        return bar.value
-    return round(bar.value, 3)
+def _said(bars: Sequence[Bar]) -> list[str]:
+    """Say the values with equally many decimals, enough to tell them from their limits."""
+    known = [bar.value for bar in bars if bar.value is not None]
+    if all(float(value).is_integer() for value in known) or any(
+        0 < abs(value) < 0.001 or abs(value) >= 1e9 for value in known
+    ):
+        return [_NO_VALUE if bar.value is None else tables.said(bar.value) for bar in bars]
+    decimals = next((some for some in range(3, 12) if _told_apart(bars, some)), 12)
+    return [_NO_VALUE if bar.value is None else f"{bar.value:,.{decimals}f}" for bar in bars]
+
+
+def _told_apart(bars: Sequence[Bar], decimals: int) -> bool:
+    pairs = [(bar.value, bar.limit) for bar in bars]
+    return all(
+        value == limit or round(value, decimals) != limit
+        for value, limit in pairs
+        if value is not None and limit is not None
+    )
 
 
 def _draw_bars(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+from pytest_detgate.audit import words
 from pytest_detgate.audit.charts import frame, scales, tables
 from pytest_detgate.audit.charts.labels import in_lines, plain, width_of
 from pytest_detgate.audit.charts.sheet import Drawn, Shape, Sheet, sheet
@@ -25,7 +27,7 @@ def crossings(clip: ClipLine, splits: Sequence[str], within: int) -> list[Crossi
         (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
     )
     found = []
-    for (one, lane), (other, next_lane) in zip(order, order[1:], strict=False):
+    for (one, lane), (other, next_lane) in pairwise(order):
         if lane != next_lane and other - one <= within:
             found.append((lane, one, next_lane, other))
     return found
@@ -37,9 +39,7 @@ def nearest(clip: ClipLine, splits: Sequence[str]) -> int | None:
         (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
     )
     apart = [
-        other - one
-        for (one, lane), (other, next_lane) in zip(order, order[1:], strict=False)
-        if lane != next_lane
+        other - one for (one, lane), (other, next_lane) in pairwise(order) if lane != next_lane
     ]
     return min(apart, default=None)
 
@@ -167,10 +167,10 @@ def _crossing_words(chart: ClipMap) -> str:
 
 
 def _near_words(clip: ClipLine, chart: ClipMap, found: Sequence[Crossing]) -> str:
-    if chart.within is None:
-        return ""
-    return f"{len(found):,} near" if found else "none near"
+    if found:
+        return words.counted(len(found), "pair")
+    return "" if chart.within is None else "none"
 
 
 def _left_out(chart: ClipMap, drawn: int) -> str:
-    return f"{drawn:,} of {chart.total:,} clips are drawn." if chart.total > drawn else ""
+    return f"The first {drawn:,} are drawn." if len(chart.clips) > drawn else ""

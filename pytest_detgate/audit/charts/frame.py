@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.audit.charts import scales
 from pytest_detgate.audit.charts.labels import in_lines, plain, width_of
 from pytest_detgate.audit.charts.sheet import NARROW, SERIES, SHAPES, Area, Shape, Sheet
 from pytest_detgate.audit.charts.tables import said
-from pytest_detgate.charts import Mark
+from pytest_detgate.charts import Axis, Mark
 
 LINE = 16.0  # from one line of words to the next
 DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2.5), (1.5, 2), (8, 2, 1.5, 2), (3, 2), (10, 3))
@@ -108,6 +109,11 @@ def draw_base(
         sheet.text(area.right, area.bottom + 33, label, anchor="end", room=room)
 
 
+def marks_on(axis: Axis, marks: Iterable[Mark]) -> list[Mark]:
+    """Give the marks of an axis that can be drawn."""
+    return [mark for mark in marks if mark.axis == axis and scales.finite(mark.at) is not None]
+
+
 def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: float) -> list[int]:
     """Give the line above the plot on which each mark has its words; -1 where there is no room.
 
@@ -123,9 +129,7 @@ def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: flo
         for row in range(MARK_ROWS):
             free = all(end < left or start > over for left, over in taken[row])
             crossed = any(rows[one] > row and start < x < end for one, x in enumerate(at))
-            crosses = any(
-                left < at[number] < over for below in taken[:row] for left, over in below
-            )
+            crosses = any(left < at[number] < over for below in taken[:row] for left, over in below)
             if free and not crossed and not crosses:
                 taken[row].append((start - 3, end + 8))
                 rows[number] = row
@@ -166,9 +170,7 @@ def draw_marks(
             if start >= x:
                 sheet.text(start, y, mark.label, tone="ink", room=room, over=True)
             else:
-                sheet.text(
-                    end, y, mark.label, anchor="end", tone="ink", room=room, over=True
-                )
+                sheet.text(end, y, mark.label, anchor="end", tone="ink", room=room, over=True)
 
 
 def _mark_words(mark: Mark, x: float, right: float) -> tuple[float, float]:

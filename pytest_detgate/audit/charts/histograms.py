@@ -112,13 +112,11 @@ def _axis(
     return places, scales.share_words(places) if shares else scales.tick_words(places)
 
 
-def _draw_bins(
-    chart: Histogram, sets: Sequence[_Set], name: str, width: float, note: str
-) -> Drawn:
+def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, note: str) -> Drawn:
     small = frame.narrow(width)
     edges = [edge for edge in map(scales.finite, chart.edges) if edge is not None]
-    marks = [mark for mark in chart.marks if mark.axis == "x"]
-    limits = [mark for mark in chart.marks if mark.axis == "y"]
+    marks = frame.marks_on("x", chart.marks)
+    limits = frame.marks_on("y", chart.marks)
     known = [*edges, *(mark.at for mark in marks)]
     x = scales.bounds([], (min(known), max(known)))
     y = _heights(chart, sets, limits)
@@ -193,7 +191,7 @@ def _draw_names(
     notes = [note] if note else []
     if len(chosen) < len(chart.names):
         notes.append(f"{len(chosen)} of {len(chart.names):,} names are drawn, the most frequent.")
-    limits = [mark for mark in chart.marks if mark.axis == "y"]
+    limits = frame.marks_on("y", chart.marks)
     notes += [f"Mark: {mark.label}." for mark in chart.marks if mark.axis == "x"]
     x = _heights(chart, sets, limits)
     log = chart.log and x[0] > 0

@@ -6,7 +6,6 @@ variables, so that a chart follows it into the dark; and charts are many, so byt
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
@@ -23,7 +22,6 @@ _KEPT = {
     "stroke-linejoin": "miter",
 }
 _POINTS = {"M": 1, "L": 1, "Q": 2, "C": 3, "z": 0, "Z": 0}
-_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 
 
 def paths_of(written: bytes, colours: Mapping[str, str]) -> list[tuple[str, ET.Element]]:
@@ -72,29 +70,6 @@ def shorter(data: str) -> str:
         said.append(_joined(letter, numbers, before))
         before = letter
     return "".join(said)
-
-
-def points_of(data: str) -> list[list[tuple[float, float]]]:
-    """Read the points that `shorter` wrote, a list for each `M`."""
-    runs: list[list[tuple[float, float]]] = []
-    x = y = 0.0
-    for letter, rest in re.findall(r"([MlhvzcqZ])([^MlhvzcqZ]*)", data):
-        numbers = [float(word) for word in _NUMBER.findall(rest)]
-        if letter == "M":
-            x, y = numbers
-            runs.append([(x, y)])
-        elif letter in "hv":
-            for step in numbers:
-                x, y = (x + step, y) if letter == "h" else (x, y + step)
-                runs[-1].append((x, y))
-        elif letter in "zZ":
-            x, y = runs[-1][0]
-        else:
-            width = {"l": 2, "q": 4, "c": 6}[letter]
-            for at in range(0, len(numbers), width):
-                x, y = x + numbers[at + width - 2], y + numbers[at + width - 1]
-                runs[-1].append((x, y))
-    return runs
 
 
 def _style(text: str) -> dict[str, str]:

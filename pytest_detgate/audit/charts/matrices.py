@@ -10,7 +10,7 @@ from pytest_detgate.audit.charts.labels import plain, width_of
 from pytest_detgate.audit.charts.sheet import Drawn, sheet
 from pytest_detgate.charts import Matrix
 
-LARGEST, NARROWEST = 24, 10
+LARGEST, NARROWEST = 24, 8
 SMALLEST = 8.0  # the size in which a count can still be read
 # At its strongest a shade still leaves the ink of the count legible, in the light and in the dark.
 STRONGEST = 0.45
@@ -84,7 +84,9 @@ def draw(chart: Matrix, name: str, width: float) -> Drawn:
             paper.fills(cells, "cell", "series-1", opacity)
         right, bottom = left + cell * len(columns), top + tall * len(rows)
         grid = [[(left, top + at * tall), (right, top + at * tall)] for at in range(len(rows) + 1)]
-        grid += [[(left + at * cell, top), (left + at * cell, bottom)] for at in range(len(columns) + 1)]
+        grid += [
+            [(left + at * cell, top), (left + at * cell, bottom)] for at in range(len(columns) + 1)
+        ]
         paper.lines(grid, "grid", "line")
         paper.lines(same, "same", "ink", 1.25)
         if reduced:
@@ -133,9 +135,7 @@ def _chosen(chart: Matrix, most: int) -> tuple[Sequence[int], Sequence[int], str
     if chart.rows == chart.columns:
         both = {at: by_row[at] + by_column[at] for at in rows}
         by_row = by_column = both
-    chosen = [
-        sorted(sorted(sums, key=lambda at: -sums[at])[:most]) for sums in (by_row, by_column)
-    ]
+    chosen = [sorted(sorted(sums, key=lambda at: -sums[at])[:most]) for sums in (by_row, by_column)]
     note = (
         f"{len(chosen[0])} of {len(rows):,} rows and {len(chosen[1])} of {len(columns):,} columns: "
         "those with the most confusions. Shades are shares of whole rows."

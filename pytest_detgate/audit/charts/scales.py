@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from pytest_detgate.audit.words import number
 
-# Beyond this, sums and differences of values may overflow.
-LARGEST = 1e150
+# Beyond these, sums and quotients of values may overflow.
+LARGEST, SMALLEST = 1e150, 1e-150
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -16,7 +16,7 @@ def finite(value: float | None) -> float | None:
     """Give a value that can be drawn; None for those that cannot."""
     if value is None or not abs(value) <= LARGEST:
         return None
-    return float(value)
+    return float(value) if abs(value) >= SMALLEST else 0.0
 
 
 def bounds(

@@ -240,7 +240,9 @@ class Sheet:
             ET.SubElement(word, "title").text = whole
         self._words.append(word)
 
-    def moving(self, x: float, x0: float, x1: float, top: float, bottom: float, shown: bool) -> None:
+    def moving(
+        self, x: float, x0: float, x1: float, top: float, bottom: float, shown: bool
+    ) -> None:
         """Add the line that the page's script moves, and say where scores 0 and 1 are."""
         self._moving = ET.Element(
             "line",
