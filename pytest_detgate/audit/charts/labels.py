@@ -16,7 +16,10 @@ _SLIM = frozenset("ijl.,:;'|!` \u202f")
 _NARROW = frozenset("ftrI()[]{}/\\-")
 _BROAD = frozenset("mwMW@%&→←↓…—")
 # What XML refuses beyond the control characters, and marks that turn the writing direction.
-_REFUSED = {**dict.fromkeys([0xFFFE, 0xFFFF, 0x200E, 0x200F, 0x061C], 0xFFFD), 9: " ", 10: " "}
+_REFUSED: dict[int, int] = {
+    **dict.fromkeys([0xFFFE, 0xFFFF, 0x200E, 0x200F, 0x061C], 0xFFFD),
+    **dict.fromkeys([ord("\t"), ord("\n")], ord(" ")),
+}
 
 
 def plain(text: str) -> str:

@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
 _SVG = "{http://www.w3.org/2000/svg}"
-# What is kept of a style: names of presentation attributes, with the value that goes without saying.
+# What is kept of a style, by name, with the value that goes without saying.
 _KEPT = {
     "fill": "none",
     "stroke": "none",

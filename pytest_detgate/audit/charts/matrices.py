@@ -39,11 +39,11 @@ def draw(chart: Matrix, name: str, width: float) -> Drawn:
     # A narrow drawing may show less than its caption, which is that of the wide one, says.
     reduced = left_out if most < LARGEST else ""
     below = 22.0 if reduced else 6.0
-    counts = [chart.counts[at] for at in rows if at < len(chart.counts)]
-    say, size = _counts_fit(counts, cell, tall)
+    seen = [chart.counts[at] for at in rows if at < len(chart.counts)]
+    say, size = _counts_fit(seen, cell, tall)
     with sheet(wide, top + tall * max(len(rows), 1) + below) as paper:
-        paper.text(left, 12, labels[1], tone="dim", room=wide - left)
-        paper.text(0, top - 6, labels[0], tone="dim", room=left)
+        paper.text(left, 12, labels[1], room=wide - left)
+        paper.text(0, top - 6, labels[0], room=left)
         for at, word in enumerate(column_names):
             x = left + (at + 0.5) * cell
             if upright:
@@ -52,12 +52,12 @@ def draw(chart: Matrix, name: str, width: float) -> Drawn:
                 paper.text(x + 2, top - 6, word, tone="ink", turn=-_TURN, room=longest)
         shades: dict[int, list[list[tuple[float, float]]]] = {}
         same = []
-        for down, row in enumerate(rows):
+        for line, row in enumerate(rows):
             counts = chart.counts[row] if row < len(chart.counts) else []
             total = sum(count for count in counts if count > 0)
-            y = top + down * tall
+            y = top + line * tall
             paper.text(
-                left - 8, y + tall / 2 + 4, row_names[down], anchor="end", tone="ink", room=left - 8
+                left - 8, y + tall / 2 + 4, row_names[line], anchor="end", tone="ink", room=left - 8
             )
             for along, column in enumerate(columns):
                 x = left + along * cell
@@ -83,11 +83,10 @@ def draw(chart: Matrix, name: str, width: float) -> Drawn:
             opacity = max(round(STRONGEST * shade / _SHADES, 2), 0.02)
             paper.fills(cells, "cell", "series-1", opacity)
         right, bottom = left + cell * len(columns), top + tall * len(rows)
-        grid = [[(left, top + at * tall), (right, top + at * tall)] for at in range(len(rows) + 1)]
-        grid += [
-            [(left + at * cell, top), (left + at * cell, bottom)] for at in range(len(columns) + 1)
-        ]
-        paper.lines(grid, "grid", "line")
+        across = [top + at * tall for at in range(len(rows) + 1)]
+        down = [left + at * cell for at in range(len(columns) + 1)]
+        paper.lines([[(left, y), (right, y)] for y in across], "grid", "line")
+        paper.lines([[(x, top), (x, bottom)] for x in down], "grid", "line")
         paper.lines(same, "same", "ink", 1.25)
         if reduced:
             note = f"the {len(rows)} × {len(columns)} with the most confusions"

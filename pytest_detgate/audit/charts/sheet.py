@@ -37,14 +37,12 @@ from pytest_detgate.audit.charts.markup import paths_of
 
 WIDE, NARROW = 640.0, 350.0
 SERIES = 6
-TONES = ("ink", "dim", "line", "paper", "link", "failed", "passed") + tuple(
-    f"series-{at}" for at in range(1, SERIES + 1)
-)
+TONES = ("ink", "dim", "line", "paper", "failed", *(f"series-{at + 1}" for at in range(SERIES)))
 # matplotlib draws with colours that stand for the variables of the page.
 _STAND_IN = {tone: f"#0000{at:02x}" for at, tone in enumerate(TONES, start=1)}
 _VARIABLE = {colour: f"var(--{tone})" for tone, colour in _STAND_IN.items()}
 # Whatever a matplotlibrc of the user's may say, the page looks the same.
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "detgate",
     "path.simplify": True,
@@ -282,7 +280,7 @@ class Sheet:
             },
         )
         written = io.BytesIO()
-        FigureCanvasSVG(self._figure).print_svg(written, metadata=_NO_METADATA)
+        FigureCanvasSVG(self._figure).print_svg(written, metadata=_NO_METADATA)  # type: ignore[no-untyped-call]
         for group, path in paths_of(written.getvalue(), _VARIABLE):
             path.set("class", group)
             svg.append(path)
