@@ -22,7 +22,7 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     said = _said(bars)
     left = 8 + min(frame.widest([plain(bar.name) for bar in bars], bold=True), 0.36 * width)
     judged = any(bar.passed is False for bar in bars)
-    right = width - (30 if judged else 14) - frame.widest(said, bold=judged)
+    right = width - (30 if judged else 14) - min(frame.widest(said, bold=judged), 0.3 * width)
     keys = _keys(chart)
     key_width = sum(32 + width_of(key) for key in keys)
     top = frame.LINE + 8 if keys else 4.0
@@ -41,7 +41,7 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
             bad = bar.passed is False
             paper.text(left - 8, y, bar.name, anchor="end", tone="ink", room=left - 8, bold=bad)
             tone = "failed" if bad else "dim" if bar.value is None else "ink"
-            paper.text(width - 2, y, word, anchor="end", tone=tone, bold=bad)
+            paper.text(width - 2, y, word, anchor="end", tone=tone, bold=bad, room=width - right)
             if bad:
                 _draw_cross(paper, right + 14, y - 4)
         frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)

@@ -79,7 +79,8 @@ def draw(chart: ClipMap, name: str, width: float) -> Drawn:
             level = top + row * step + _GAP / 2 + _LANE / 2
             drawn = set()
             for lane, one, next_lane, other in found:
-                a, b = (round(area.place(at - starts[row], 0)[0], 1) for at in (one, other))
+                ends = (area.place(at - starts[row], 0)[0] for at in (one, other))
+                a, b = map(_half, ends)
                 drawn.add(((a, level + lane * _LANE), (b, level + next_lane * _LANE)))
             lines += [list(ends) for ends in sorted(drawn)]
         paper.lines(lines, "crossing", "failed", 1.5)
@@ -145,14 +146,18 @@ def _draw_frames(
         places: list[tuple[float, float]] = []
         for row, clip in enumerate(clips):
             y = top + row * step + _GAP / 2 + (lane + 0.5) * _LANE
-            # Frames nearer than half a pixel look the same as one.
             along = {
-                round(2 * (sides[0] + (number - starts[row] - x[0]) * scale)) / 2
+                _half(sides[0] + (number - starts[row] - x[0]) * scale)
                 for number in clip.frames.get(split, [])
             }
             places += [(at, y) for at in sorted(along)]
         shape = _SHAPES[lane % 6]
         paper.shapes(places, shape, _tone(lane), 7 if shape == "bar" else 4)
+
+
+def _half(pixel: float) -> float:
+    """Round to half a pixel: frames nearer than that look the same as one."""
+    return round(2 * pixel) / 2
 
 
 def _tone(lane: int) -> str:

@@ -43,7 +43,10 @@ def paths_of(written: bytes, colours: Mapping[str, str]) -> list[tuple[str, ET.E
 
 
 def shorter(data: str) -> str:
-    """Write path data with one decimal and distances from point to point."""
+    """Write path data with one decimal and distances from point to point.
+
+    A line of no length stays where it is all that is drawn: it makes a dot.
+    """
     words = iter(data.split())
     said: list[str] = []
     x = y = start_x = start_y = 0
@@ -56,6 +59,8 @@ def shorter(data: str) -> str:
             x, y = start_x, start_y
         else:
             steps = [place - (y if at % 2 else x) for at, place in enumerate(places)]
+            if command == "L" and steps == [0, 0] and before != "M":
+                continue
             if command == "M":
                 letter, steps = "M", places
                 start_x, start_y = places

@@ -33,7 +33,9 @@ def bounds(
     """
     known = [value for value in map(finite, values) if value is not None]
     ends = [end for end in map(finite, span or ()) if end is not None]
-    low, high = (min(known + ends), max(known + ends)) if known or ends else (0.0, 1.0)
+    if not known and not ends:
+        return 0.0, 1.0
+    low, high = min(known + ends), max(known + ends)
     if not ends:
         if low >= 0 and (zero or low <= 0.4 * high):
             low = 0.0

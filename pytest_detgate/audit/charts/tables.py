@@ -26,7 +26,9 @@ def said(value: float | int | None) -> str:
     """Say a number in a cell."""
     if value is None:
         return NOTHING
-    return words.number(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    return words.number(value)
 
 
 def said_with_bounds(
