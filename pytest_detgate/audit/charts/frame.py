@@ -45,7 +45,7 @@ def look_of(at: int) -> Look:
 def key_height(keys: Sequence[Key], room: float) -> float:
     """Give how high the key is, with the space below it."""
     places = _key_places(keys, room)
-    return (places[-1][0] + 1) * LINE + 4 if places else 0.0
+    return (places[-1][0] + 1) * LINE + 8 if places else 0.0
 
 
 def draw_key(

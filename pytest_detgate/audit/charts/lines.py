@@ -283,7 +283,8 @@ def _draw_curve(paper: Sheet, area: Area, curve: _Curve, form: str) -> None:
         paper.lines(whiskers, "whisker", look.tone, area=area)
     else:
         lines = [[(x, y) for x, y, _, _ in run] for run in runs if len(run) > 1]
-        paper.lines(lines, "curve", look.tone, 1.75, area=area, dash=look.dash, simplify=True)
+        width = 1.75 if curve.look else 0.75
+        paper.lines(lines, "curve", look.tone, width, area=area, dash=look.dash, simplify=True)
     known = [(x, y) for x, y, _, _ in curve.points if y is not None]
     alone = [(run[0][0], run[0][1]) for run in runs if len(run) == 1]
     if form == "dots" or (form == "line" and len(known) <= _FEW_POINTS):

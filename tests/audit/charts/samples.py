@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pytest_detgate.charts import (
     Bar,
     BarChart,
@@ -136,20 +138,20 @@ def every(name: str, label: str) -> dict[str, Chart]:
 SAMPLES: dict[str, Chart] = every("helmet", "score")
 
 
-def _lines(*panels: Panel, **more: object) -> LineChart:
-    return LineChart(title="t", about="a", label="x", panels=list(panels), **more)  # type: ignore[arg-type]
+def _lines(*panels: Panel, **more: Any) -> LineChart:
+    return LineChart(title="t", about="a", label="x", panels=list(panels), **more)
 
 
-def _panel(x: list[float], y: list[float | None], **more: object) -> Panel:
-    return Panel(label="y", series=[Series(name="s", x=x, y=y)], **more)  # type: ignore[arg-type]
+def _panel(x: list[float], y: list[float | None], **more: Any) -> Panel:
+    return Panel(label="y", series=[Series(name="s", x=x, y=y)], **more)
 
 
 def _bars(*bars: Bar) -> BarChart:
     return BarChart(title="t", about="a", label="x", bars=list(bars))
 
 
-def _histogram(**more: object) -> Histogram:
-    return Histogram(title="t", about="a", label="x", **more)  # type: ignore[arg-type]
+def _histogram(**more: Any) -> Histogram:
+    return Histogram(title="t", about="a", label="x", **more)
 
 
 def _matrix(rows: list[str], columns: list[str], counts: list[list[int]]) -> Matrix:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import pytest
@@ -137,7 +138,7 @@ def test_the_macro_shows_the_drawing_and_its_numbers(chart: Chart) -> None:
 @KINDS
 def test_settings_of_matplotlib_are_neither_used_nor_changed(chart: Chart) -> None:
     before = drawing_of(chart, "one")
-    ugly = {
+    ugly: Any = {
         "path.sketch": (5, 50, 5),
         "text.usetex": True,
         "svg.fonttype": "path",

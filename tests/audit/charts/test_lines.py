@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -18,12 +19,10 @@ BOTH = pytest.mark.parametrize("drawn", [wide, narrow], ids=["wide", "narrow"])
 Draw = Callable[[LineChart], Plot]
 
 
-def chart_of(*series: Series, form: str = "line", **more: object) -> LineChart:
+def chart_of(*series: Series, **more: Any) -> LineChart:
     """A chart whose axes both go from 0 to 1."""
     panel = Panel(label="y", series=list(series), span=(0, 1))
-    return LineChart(
-        title="t", about="a", label="x", panels=[panel], span=(0, 1), form=form, **more
-    )  # type: ignore[arg-type]
+    return LineChart(title="t", about="a", label="x", panels=[panel], span=(0, 1), **more)
 
 
 def across(plot: Plot) -> Callable[[float], float]:
@@ -38,13 +37,16 @@ def upwards(plot: Plot, panel: int = 0, top: float = 1) -> Callable[[float], flo
     return scale((max(line[3] for line in lines), 0), (min(line[1] for line in lines), top))
 
 
-def values(plot: Plot, runs: list[list[tuple[float, float]]], **axis: float) -> list[list[object]]:
-    """Runs of points as values; a pixel is 1/300 of the axes or more, a tenth of that is seen."""
-    x, y = across(plot), upwards(plot, **axis)  # type: ignore[arg-type]
-    return [
-        [pytest.approx((x(a), y(b)), abs=0.002 * axis.get("top", 1)) for a, b in run]
+def values(
+    plot: Plot, runs: list[list[tuple[float, float]]], panel: int = 0, top: float = 1
+) -> list[list[object]]:
+    """Runs of points as values: half a pixel is 1/500 of an axis or more, and would be seen."""
+    x, y = across(plot), upwards(plot, panel, top)
+    near = [
+        [(pytest.approx(x(a), abs=0.001), pytest.approx(y(b), abs=0.002 * top)) for a, b in run]
         for run in runs
     ]
+    return [list[object](run) for run in near]
 
 
 @BOTH
@@ -94,7 +96,8 @@ def test_bounds_are_a_band(drawn: Draw) -> None:
 
 
 def test_a_long_curve_is_thinned_where_nobody_sees_it() -> None:
-    series = Series(name="s", x=[at / 2000 for at in range(2001)], y=[0.5] * 1000 + [0.7] * 1001)
+    values_of: list[float | None] = [*[0.5] * 1000, *[0.7] * 1001]
+    series = Series(name="s", x=[at / 2000 for at in range(2001)], y=values_of)
 
     plot = wide(chart_of(series))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from pytest_detgate.audit.charts.sheet import SERIES, TONES
 
@@ -44,7 +45,7 @@ def colours(scheme: str) -> dict[str, str]:
     return found
 
 
-def linear(colour: str) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def linear(colour: str) -> NDArray[np.float64]:
     channels = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
     return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
 
@@ -57,8 +58,8 @@ def contrast(one: str, other: str) -> float:
 
 
 def lab(
-    channels: np.ndarray[tuple[int], np.dtype[np.float64]],
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    channels: NDArray[np.float64],
+) -> NDArray[np.float64]:
     """CIE L*a*b* under D65."""
     to_xyz = np.array(
         [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
