@@ -123,9 +123,15 @@ def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: flo
     rows = [-1] * len(marks)
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MARK_ROWS)]
     at = [place(mark.at) for mark in marks]
-    # From the right, as words reach over the marks that are right of theirs.
-    for number in sorted(range(len(marks)), key=lambda one: -at[one]):
-        start, end = _mark_words(marks[number], at[number], right)
+    words = [_mark_words(mark, x, right) for mark, x in zip(marks, at, strict=True)]
+
+    # Words reach over the marks beside theirs, whose own are then to be below.
+    def farthest_first(number: int) -> tuple[bool, float]:
+        leftwards = words[number][0] < at[number]
+        return leftwards, at[number] if leftwards else -at[number]
+
+    for number in sorted(range(len(marks)), key=farthest_first):
+        start, end = words[number]
         for row in range(MARK_ROWS):
             free = all(end < left or start > over for left, over in taken[row])
             crossed = any(rows[one] > row and start < x < end for one, x in enumerate(at))

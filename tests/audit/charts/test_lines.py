@@ -171,8 +171,13 @@ def test_marks_stand_at_their_values(drawn: Draw) -> None:
 
 
 @BOTH
-def test_words_of_marks_do_not_collide(drawn: Draw) -> None:
-    marks = [Mark(label=f"mark number {at}", at=0.4 + at / 50) for at in range(4)]
+@pytest.mark.parametrize(
+    "places",
+    [(0.4, 0.42, 0.44, 0.46), (0.28, 0.45, 0.5), (0.02, 0.25, 0.5), (0.9, 0.95, 1.0)],
+    ids=str,
+)
+def test_words_of_marks_do_not_collide(drawn: Draw, places: tuple[float, ...]) -> None:
+    marks = [Mark(label=f"mark number {at} here", at=place) for at, place in enumerate(places)]
     plot = drawn(chart_of(Series(name="s", x=[0, 1], y=[0, 1]), marks=marks))
 
     boxes = []
@@ -268,3 +273,12 @@ def test_series_of_any_form_have_two_drawings(form: str) -> None:
     drawing = drawing_of(chart_of(Series(name="s", x=[0, 1], y=[0, 1]), form=form), "one")
 
     assert [plot.size[0] for plot in plots(drawing)] == [640, 350]
+
+
+def test_a_table_of_a_hundred_steps_has_every_second() -> None:
+    series = Series(name="s", x=[at / 100 for at in range(101)], y=[0.5] * 101)
+
+    rows = drawing_of(chart_of(series), "one").rows
+
+    assert [row[0] for row in rows[:3]] == ["0", "0.02", "0.04"]
+    assert len(rows) == 51
