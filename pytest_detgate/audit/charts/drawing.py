@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,11 +66,17 @@ def drawing_of(chart: Chart, name: str) -> Drawing:
 
 @contextmanager
 def _quietly() -> Iterator[None]:
-    """Keep to itself what matplotlib has to say on its font cache when it is first imported."""
+    """Keep matplotlib quiet while it is imported.
+
+    It has remarks on its font cache, and some releases call deprecated functions, which would be
+    an error in a session that takes warnings as such.
+    """
     logger = logging.getLogger("matplotlib")
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
     finally:
         logger.setLevel(level)
