@@ -20,6 +20,8 @@ SIZE_EDGES = (1.0, *(step * 2.0**power for power in range(1, 12) for step in (1,
 COUNT_EDGES = (0, 1, 2, 3, 4, 5, 9, 17, 33, 65)
 """The fewest boxes of each bin of images by their boxes."""
 
+# Boxes counted in one go: what stays in the cache is several times faster.
+_AT_ONCE = 1 << 15
 _SMALL, _LARGE = 32.0, 96.0
 
 
@@ -56,8 +58,10 @@ def split_contents(dataset: Dataset) -> SplitContents:
         per_image = per_image[~dataset.images.unlabelled | (per_image > 0)]
     return SplitContents(
         classes=dict(classes),
-        sizes=_binned(_sizes(xywh, area), np.array(SIZE_EDGES[1:-1]), len(SIZE_EDGES) - 1),
-        boxes_per_image=_binned(per_image, np.array(COUNT_EDGES[1:]), len(COUNT_EDGES)),
+        sizes=_sizes(xywh, area),
+        boxes_per_image=np.bincount(
+            np.digitize(per_image, COUNT_EDGES[1:]), minlength=len(COUNT_EDGES)
+        ).tolist(),
     )
 
 
@@ -84,17 +88,20 @@ def count_labels() -> list[str]:
     ]
 
 
-def _sizes(xywh: NDArray[np.float64], area: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The square root of each area that there is."""
-    with np.errstate(invalid="ignore", over="ignore"):
-        own = np.where((xywh[:, 2] > 0) & (xywh[:, 3] > 0), xywh[:, 2] * xywh[:, 3], np.nan)
-        squares = np.where(np.isnan(area), own, area)
-        return np.sqrt(squares[np.isfinite(squares) & (squares > 0)])
-
-
-def _binned(values: NDArray[np.generic], inner: NDArray[np.generic], n_bins: int) -> list[int]:
-    counts: list[int] = np.bincount(np.digitize(values, inner), minlength=n_bins).tolist()
-    return counts
+def _sizes(xywh: NDArray[np.float64], area: NDArray[np.float64]) -> list[int]:
+    """How many areas lie between the squares of `SIZE_EDGES`."""
+    edges = np.square(SIZE_EDGES[1:-1])
+    counts = np.zeros(len(SIZE_EDGES) - 1, dtype=np.int64)
+    for start in range(0, len(area), _AT_ONCE):
+        rows = slice(start, start + _AT_ONCE)
+        width, height = xywh[rows, 2], xywh[rows, 3]
+        with np.errstate(invalid="ignore", over="ignore"):
+            own = np.where((width > 0) & (height > 0), width * height, np.nan)
+            areas = np.where(np.isnan(area[rows]), own, area[rows])
+        areas = areas[np.isfinite(areas) & (areas > 0)]
+        counts += np.bincount(np.digitize(areas, edges), minlength=len(counts))
+    listed: list[int] = counts.tolist()
+    return listed
 
 
 def _class_chart(splits: Mapping[str, SplitContents]) -> Histogram:
