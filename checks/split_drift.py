@@ -170,7 +170,9 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
         if chance is None:
             about += f"within the limit of {limit:.1%}."
         elif chance.p > 1 - self.confidence:
-            about += f"over the limit of {limit:.1%}, but chance makes as much (p = {chance.p:.2g})."
+            about += (
+                f"over the limit of {limit:.1%}, but chance makes as much (p = {chance.p:.2g})."
+            )
         else:
             about += (
                 f"over the limit of {limit:.1%} and beyond the {chance.usual:.1%} that chance "

@@ -15,8 +15,8 @@ from pytest_detgate.dataset.tables import Dataset
 
 CLIPS_CAP = 30
 """Clips on a map, or in a chart of clips."""
-FRAMES_CAP = 400
-"""Frames of a clip on a map, those of both splits together: more than a line has pixels for."""
+FRAMES_CAP = 200
+"""Frames of a clip on a map, those of both splits together."""
 NEIGHBOURS_CAP = 6
 """Pairs of neighbouring frames that a clip map is shown with."""
 
@@ -52,9 +52,9 @@ def clip_map(
     thinned = False
     for clip, near in shown:
         of_clip = [rows[0].get(clip, _NO_ROWS), rows[1][clip]]
-        numbers = _numbers((reference, tested), of_clip)
-        kept = _thinned(*numbers, within)
-        thinned |= sum(map(len, kept)) < sum(map(len, numbers))
+        of_reference, of_tested = _numbers((reference, tested), of_clip)
+        kept = _thinned(of_reference, of_tested, within)
+        thinned |= sum(map(len, kept)) < len(of_reference) + len(of_tested)
         lines.append(
             ClipLine(
                 clip=clip,

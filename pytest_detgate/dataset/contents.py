@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -82,7 +83,7 @@ def count_labels() -> list[str]:
     return [
         *(
             f"{first}" if last == first + 1 else f"{first}-{last - 1}"
-            for first, last in zip(COUNT_EDGES, COUNT_EDGES[1:], strict=False)
+            for first, last in pairwise(COUNT_EDGES)
         ),
         f"{COUNT_EDGES[-1]} or more",
     ]

@@ -39,7 +39,8 @@ class Copies:
     def nearest_first(self) -> Rows:
         """Rows of the tested pictures that were found, those with the same bytes first."""
         rows = np.flatnonzero(self.found)
-        return rows[np.lexsort((rows, self.distance[rows], ~self.exact[rows]))]
+        order: Rows = np.lexsort((rows, self.distance[rows], ~self.exact[rows]))
+        return rows[order]
 
     def pairs(self, tested: Dataset, reference: Dataset) -> list[Pair]:
         """The first `PAIRS_CAP` tested pictures that were found, each beside the nearest one."""

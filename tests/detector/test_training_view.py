@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.charts import BarChart, Histogram
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.training_drops import PartDrops, drops_of
 from pytest_detgate.detector.training_view import (
@@ -129,8 +130,26 @@ def test_every_reason_through_the_whole_gate(
     ]
     assert result.findings_total == 12
     assert {finding.dataset for finding in result.findings} == {"train"}
-    classes = result.tables["classes"]
-    assert classes.rows == [["hat", 9, 3, 0], ["vest", 2, 0, 0]]
+    dropped, empty, classes = result.evidence.charts
+    assert isinstance(dropped, BarChart)
+    assert [(bar.name, bar.value, bar.limit, bar.passed) for bar in dropped.bars] == [
+        ("dropped", 4, 3, False),
+        ("filter_empty_gt", 1, None, None),
+        ("class_names", 1, 1, True),
+        ("min_size", 1, 0, False),
+        ("shared_id", 1, None, None),
+    ]
+    # One of the eight images that are listed has no annotation.
+    assert isinstance(empty, BarChart)
+    assert [(bar.value, bar.limit, bar.passed) for bar in empty.bars] == [
+        (1 / 8, None, None),
+        (0.5, 0.5, True),
+    ]
+    assert isinstance(classes, Histogram)
+    assert classes.names == ["hat", "vest"]
+    assert classes.counts == {"in the annotation file": [9, 2], "fed": [3, 0]}
+    assert classes.about.startswith("3 of 11 boxes are fed to the model, 0 of them as another")
+    assert result.tables == {}
 
 
 def test_training_on_a_file_of_no_split_is_said(

@@ -307,9 +307,12 @@ def test_the_largest_clips_are_shown(tmp_path: Path) -> None:
     names = [f"c{n:02}_{at}.jpg" for n in range(1, 36) for at in range(n + 1)]
     content = split_file({name: [] for name in names})
 
-    result = judged_split(tmp_path, "[rules.empty-gt-share]\nmin = 0.5", content, dataset=(
-        "[dataset]\nframe-pattern = '(?P<clip>[^/_]+)_(?P<frame>\\d+)\\.jpg$'"
-    ))
+    result = judged_split(
+        tmp_path,
+        "[rules.empty-gt-share]\nmin = 0.5",
+        content,
+        dataset=("[dataset]\nframe-pattern = '(?P<clip>[^/_]+)_(?P<frame>\\d+)\\.jpg$'"),
+    )
 
     assert list(bars(result)) == ["all of train", *(f"c{n:02}" for n in range(35, 5, -1))]
     assert result.evidence.charts[0].about.endswith("Shown are 30 of 35 clips, the largest.")

@@ -52,7 +52,8 @@ def isolation(tmp_path: Path, coco_content: Any, write_json: Any) -> Judge:
         draw_pictures(tmp_path / "probe", probe)
         write_json(tmp_path / "train.json", coco_content({name: [] for name in train}))
         tables = split_tables(train="images") + '[probes.site]\nimages = "probe"\n'
-        return judged(tmp_path, head + tables + "[rules.probe-isolation]\n")["probe-isolation[site]"]
+        results = judged(tmp_path, head + tables + "[rules.probe-isolation]\n")
+        return results["probe-isolation[site]"]
 
     return run
 
@@ -87,9 +88,7 @@ def test_frame_distance_shows_clips_distances_and_neighbours(evaluate: Judge) ->
     assert distances.names == names
     assert distances.counts == {"val": [1, 1, 1, 1, 0, 0, 1, 0]}
     assert [(mark.label, mark.at) for mark in distances.marks] == [("within 2", 3)]
-    assert distances.about == (
-        f"{found} 5 images could be compared with a frame of the same clip."
-    )
+    assert distances.about == (f"{found} 5 images could be compared with a frame of the same clip.")
     assert pairs(result) == [
         ("a-10.png", "a-10.png", "same clip, same frame number"),
         ("a-21.png", "a-20.png", "same clip, 1 frame apart"),

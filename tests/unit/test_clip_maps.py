@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from pytest_detgate.dataset.clip_maps import (
 )
 from pytest_detgate.dataset.frames import Frames, nearest_frames
 
-Listed = list[tuple[str | None, int | None]]
+Listed = Sequence[tuple[str | None, int | None]]
 
 
 def frames(listed: Listed) -> Frames:
@@ -126,9 +127,8 @@ def test_thinning_never_drops_a_frame_that_crosses(seed: int) -> None:
     ]
     within = int(rng.integers(0, 40))
 
-    (found,) = shown(
-        drawn_map(*([("a", number) for number in side] for side in sides), within)
-    ).values()
+    on_train, on_val = ([("a", number) for number in side] for side in sides)
+    (found,) = shown(drawn_map(on_train, on_val, within)).values()
 
     train, val = found["train"], found["val"]
     assert crossing(sides[0], sides[1], within) <= set(train) <= set(sides[0])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,7 @@ def split(
 
 def sizes(contents: SplitContents) -> dict[float, int]:
     """Number of boxes by the lower edge of the bin."""
-    return {
-        edge: count for edge, count in zip(SIZE_EDGES, contents.sizes, strict=False) if count
-    }
+    return {edge: count for edge, count in zip(SIZE_EDGES, contents.sizes, strict=False) if count}
 
 
 def per_image(contents: SplitContents) -> dict[str, int]:
@@ -86,7 +85,7 @@ def chart_of(title: str, **splits: SplitContents) -> Histogram:
 def test_edges_hold_those_of_coco() -> None:
     assert {32, 96} <= set(SIZE_EDGES)
     assert list(SIZE_EDGES) == sorted(set(SIZE_EDGES))
-    assert max(high / low for low, high in zip(SIZE_EDGES[1:], SIZE_EDGES[2:], strict=False)) <= 1.5
+    assert max(high / low for low, high in pairwise(SIZE_EDGES[1:])) <= 1.5
 
 
 def test_classes_are_counted_by_name_and_crowds_left_out() -> None:
