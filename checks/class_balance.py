@@ -85,11 +85,13 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
         """Boxes by class, the rarest first, and the most frequent one."""
         most = boxes.max()
         shown = order if len(order) <= BARS_CAP else [*order[: BARS_CAP - 1], order[-1]]
+        ratio = most / boxes[order[0]]
+        todo = ": collect or sample more of the rare ones" if ratio > self.max_ratio else ""
         return BarChart(
             title="Boxes by class",
-            about=f"{dataset.classes[order[-1]]} has {most / boxes[order[0]]:.4g} boxes for 1 of "
+            about=f"{dataset.classes[order[-1]]} has {ratio:.4g} boxes for 1 of "
             f"{dataset.classes[order[0]]}. With at most {self.max_ratio:g} for 1 every class needs "
-            f"{most / self.max_ratio:.4g} boxes: collect or sample more of the rare ones."
+            f"{most / self.max_ratio:.4g} boxes{todo}."
             + capped("classes", len(order), first="the rarest and the most frequent"),
             label="boxes",
             bars=[

@@ -117,13 +117,18 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         limit = self.max if too_many else self.min
         none = sum(not found[source] for source in named)
         side = "at most" if too_many else "at least"
+        todo = ""
+        if self.min is not None and share < self.min:
+            todo = f" Add frames with nothing to detect, from these {what}s and from others."
+        elif too_many and share > (self.max or 0):
+            todo = " Remove some, or annotate what is on them."
         return Evidence(
             charts=[
                 BarChart(
                     title=f"Images without annotation by {what}",
                     about=f"{share:.1%} of {len(of_image)} {dataset.name} images have no "
                     f"annotation, {side} {limit:.1%} is asked for; {none} of "
-                    f"{counted(len(named), what)} with several images have none."
+                    f"{counted(len(named), what)} with several images have no such image.{todo}"
                     + capped(f"{what}s", len(named), first="the largest"),
                     label="share of images without annotation",
                     bars=[

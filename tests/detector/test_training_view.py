@@ -152,6 +152,38 @@ def test_every_reason_through_the_whole_gate(
     assert result.tables == {}
 
 
+def test_several_annotation_files_are_told_apart_in_a_table(
+    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
+) -> None:
+    write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
+    write_json(tmp_path / "b.json", coco_content({"3.jpg": [HAT]}, ("hat",)))
+    write_config(
+        """
+        each = dict(**common, metainfo=dict(classes=("hat",)),
+                    filter_cfg=dict(filter_empty_gt=True))
+        train_dataloader = dict(dataset=dict(type="ConcatDataset", datasets=[
+            dict(ann_file="a.json", **each), dict(ann_file="b.json", **each)]))
+        """
+    )
+    config = split_tables(train="images") + '[model]\nconfig = "train.py"\n'
+    (result,) = judged(tmp_path, config + "[rules.training-view]\nmax-dropped = 0\n").values()
+
+    table = result.tables["what training is fed"]
+    columns = [table.columns.index(name) for name in ("images", "fed", "filter_empty_gt")]
+    assert [[row[0], *(row[at] for at in columns)] for row in table.rows] == [
+        ["a.json", 2, 1, 1],
+        ["b.json", 1, 1, 0],
+    ]
+    dropped, _, classes = result.evidence.charts
+    assert isinstance(dropped, BarChart)
+    assert [(bar.name, bar.value) for bar in dropped.bars] == [
+        ("dropped", 1),
+        ("filter_empty_gt", 1),
+    ]
+    assert isinstance(classes, Histogram)
+    assert classes.counts == {"in the annotation file": [2], "fed": [2]}
+
+
 def test_training_on_a_file_of_no_split_is_said(
     tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
 ) -> None:

@@ -278,7 +278,8 @@ def test_empty_images_are_shown_by_site(tmp_path: Path) -> None:
     assert [bar.passed for bar in chart.bars] == [False, None, None]
     assert chart.about == (
         "37.5% of 8 train images have no annotation, at least 50.0% is asked for; 1 of 2 sites "
-        "with several images have none."
+        "with several images have no such image. Add frames with nothing to detect, from these "
+        "sites and from others."
     )
 
 
