@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,11 +47,11 @@ def clip_map(
     if not ranked:
         return None
     shown = ranked[:CLIPS_CAP]
-    rows = [_rows_of(frames, {clip for clip, _ in shown}) for frames in (reference, tested)]
+    rows = [_rows_of(frames, [clip for clip, _ in shown]) for frames in (reference, tested)]
     lines = []
     thinned = False
     for clip, near in shown:
-        of_clip = [rows[0].get(clip, _NO_ROWS), rows[1][clip]]
+        of_clip = [rows[0][clip], rows[1][clip]]
         of_reference, of_tested = _numbers((reference, tested), of_clip)
         kept = _thinned(of_reference, of_tested, within)
         thinned |= sum(map(len, kept)) < len(of_reference) + len(of_tested)
@@ -145,9 +145,6 @@ def apart(distance: int, *, numbered: bool) -> str:
     return f"same clip, {distance} frame{'s' if distance > 1 else ''} apart"
 
 
-_NO_ROWS: Rows = np.empty(0, dtype=np.int64)
-
-
 def _side(dataset: Dataset, row: int) -> Side:
     return Side(dataset=dataset.name, image=str(dataset.images.file_name[row]))
 
@@ -156,30 +153,29 @@ def _ranked(tested: Frames, nearest: Nearest, within: int | None) -> list[tuple[
     """The clips that both splits hold, the most telling first, each with the number of its tested
     frames that are near."""
     rows = np.flatnonzero(nearest.same_clip)
-    images: Counter[str] = Counter()
-    near: Counter[str] = Counter()
-    least: dict[str, float] = {}
-    for clip, distance in zip(
-        tested.clip[rows].tolist(), nearest.distance[rows].tolist(), strict=True
-    ):
-        images[clip] += 1
-        if distance >= 0:
-            near[clip] += within is None or distance <= within
-            least[clip] = min(least.get(clip, distance), distance)
-    ranked = sorted(
-        images,
-        key=lambda clip: (-near[clip], least.get(clip, float("inf")), -images[clip], clip),
+    codes: dict[str, int] = {}
+    of_row = np.array(
+        [codes.setdefault(clip, len(codes)) for clip in tested.clip[rows].tolist()], dtype=np.int64
     )
-    return [(clip, near[clip]) for clip in ranked]
+    distance = nearest.distance[rows]
+    told = distance >= 0
+    is_near = told if within is None else told & (distance <= within)
+    n = len(codes)
+    images = np.bincount(of_row, minlength=n)
+    near = np.bincount(of_row[is_near], minlength=n)
+    least = np.full(n, np.iinfo(np.int64).max)
+    np.minimum.at(least, of_row[told], distance[told])
+    clips = list(codes)
+    order = np.lexsort((-images, least, -near)).tolist()
+    return [(clips[at], int(near[at])) for at in order]
 
 
-def _rows_of(frames: Frames, wanted: Iterable[str]) -> Mapping[str, Rows]:
+def _rows_of(frames: Frames, wanted: Sequence[str]) -> Mapping[str, Rows]:
     """The rows of each of some clips."""
-    rows: dict[str, list[int]] = {clip: [] for clip in wanted}
-    for row, clip in enumerate(frames.clip.tolist()):
-        if clip in rows:
-            rows[clip].append(row)
-    return {clip: np.array(found, dtype=np.int64) for clip, found in rows.items()}
+    codes = {clip: at for at, clip in enumerate(wanted)}
+    of_row = np.array([codes.get(clip, -1) for clip in frames.clip.tolist()], dtype=np.int64)
+    rows = np.flatnonzero(of_row >= 0)
+    return {clip: rows[of_row[rows] == at] for at, clip in enumerate(wanted)}
 
 
 def _numbers(splits: Iterable[Frames], rows: Iterable[Rows]) -> list[Rows]:
