@@ -92,8 +92,9 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
 
     There is one count for each name, or one less than there are edges. `shares` says that sets
     of different sizes are to be compared: each is then drawn as shares of its own total. `log`
-    says that the axis of the edges is logarithmic. On names, the first one takes up the axis from
-    0 to 1, the next from 1 to 2: a mark at 2 parts the first two names from the rest.
+    says that the axis of the counts is logarithmic, `log_edges` that of the edges, all above 0. On
+    names, the first one takes up the axis from 0 to 1, the next from 1 to 2: a mark at 2 parts the
+    first two names from the rest.
     """
 
     title: str
@@ -104,6 +105,7 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
     names: list[str] = []
     marks: list[Mark] = []
     log: bool = False
+    log_edges: bool = False
     shares: bool = True
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_detgate.charts import Chart, Histogram, Mark
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 
-CLASSES_CAP = 40
+CLASSES_CAP = 30
 """Classes in a chart; all others are put together."""
 
 # 1, 1.5, 2, 3, ... 4096: COCO's 32 and 96 pixels are among them.
@@ -171,7 +171,7 @@ def _size_chart(splits: Mapping[str, SplitContents]) -> Histogram:
         edges=list(SIZE_EDGES),
         counts={split: contents.sizes for split, contents in splits.items()},
         marks=[Mark(label="small below", at=_SMALL), Mark(label="large above", at=_LARGE)],
-        log=True,
+        log_edges=True,
     )
 
 
