@@ -163,13 +163,17 @@ def _size_chart(splits: Mapping[str, SplitContents]) -> Histogram:
         for split, contents in splits.items()
         if any(contents.sizes)
     )
+    together = np.sum([contents.sizes for contents in splits.values()], axis=0)
+    filled = np.flatnonzero(together)
+    first = min(int(filled[0]), SIZE_EDGES.index(_SMALL) - 1)
+    end = max(int(filled[-1]), SIZE_EDGES.index(_LARGE)) + 1
     return Histogram(
         title="Box sizes",
         about=f"The square root of the area of the boxes. Small for COCO, below 32 px, are {small}:"
         " a split whose sizes differ from those of training measures another task.",
         label="square root of the area, px",
-        edges=list(SIZE_EDGES),
-        counts={split: contents.sizes for split, contents in splits.items()},
+        edges=list(SIZE_EDGES[first : end + 1]),
+        counts={split: contents.sizes[first:end] for split, contents in splits.items()},
         marks=[Mark(label="small below", at=_SMALL), Mark(label="large above", at=_LARGE)],
         log_edges=True,
     )
