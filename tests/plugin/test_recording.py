@@ -56,6 +56,7 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
         "about": "No frame is older than its label.",
         "findings_files": ["findings/test-own-py-test-stale.json"],
         "tables": {},
+        "evidence": {},
     }
     assert project.report["verdict"] == "failed"
     result.stdout.fnmatch_lines(
