@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, ClassVar
 
-import numpy as np
 from msgspec import Meta, Struct
 
+from pytest_detgate.charts import Evidence, LineChart, Mark, Panel, Series
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.chart_numbers import at_score, plotted
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
@@ -24,16 +25,19 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
+from pytest_detgate.gate.threshold_evidence import threshold_chart
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
     RecallCurve,
     false_box_curve,
     recall_curve,
 )
+from pytest_detgate.scoring.thresholds import threshold_grid
 
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
 MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
-_GRID = np.round(np.arange(0, 1, 0.01), 2)
+CLASSES_DRAWN = 12
+"""Classes whose recall is drawn at most."""
 
 
 class PointBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -53,8 +57,8 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     there, no threshold meets both. `boxes` and `images` are the false boxes on that probe at that
     threshold and the frames that hold them, `recall[CLASS]` the recall of a class of the evaluated
     split (IoU ≥ 0.5), `recall` that of all classes together. At the same threshold the other
-    probes (`check-on`) must keep their budgets: `boxes[PROBE]`, `images[PROBE]`. The trade-off
-    at every threshold stands in the record.
+    probes (`check-on`) must keep their budgets: `boxes[PROBE]`, `images[PROBE]`. The chart shows
+    the trade-off at every threshold.
 
     ## Why it matters
 
@@ -149,7 +153,18 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
                 threshold, tuned, others, false, curves, floors, needed, inputs, measurements
             ),
             measurements=measurements,
-            tables={"trade-off": _trade_off(threshold, false, curves, together, floor_of_scores)},
+            evidence=Evidence(
+                charts=[
+                    _chart(
+                        threshold,
+                        inputs.project.score_threshold,
+                        {probe: (curve, self._budget(probe)) for probe, curve in false.items()},
+                        together,
+                        {name: (curve, floors.get(name)) for name, curve in curves.items()},
+                        split,
+                    )
+                ]
+            ),
         )
 
     def _probes(self, project: Project) -> tuple[str, ...]:
@@ -212,29 +227,90 @@ def _held(
     ]
 
 
-def _trade_off(
+def _chart(
     threshold: float,
-    false: Mapping[str, FalseBoxCurve],
-    curves: Mapping[str, RecallCurve],
+    configured: float,
+    probes: Mapping[str, tuple[FalseBoxCurve, PointBudget]],
     together: RecallCurve,
-    score_floor: float,
-) -> Table:
-    thresholds = sorted({threshold, *_GRID[score_floor <= _GRID].tolist()})
-    return Table(
-        columns=[
-            "threshold",
-            *(f"boxes on {probe}" for probe in false),
-            "recall",
-            *(f"recall of {name}" for name in curves),
+    classes: Mapping[str, tuple[RecallCurve, float | None]],
+    split: str,
+) -> LineChart:
+    """False boxes of each probe, and recall, over the threshold."""
+    thresholds = threshold_grid(together.score_floor, threshold, configured)
+    tuned = next(iter(probes))
+    panels = [
+        _probe_panel(
+            "false boxes",
+            {probe: false.boxes_over for probe, (false, _) in probes.items()},
+            {probe: budget.max_boxes for probe, (_, budget) in probes.items()},
+            thresholds,
+        )
+    ]
+    if any(budget.max_images is not None for _, budget in probes.values()):
+        panels.append(
+            _probe_panel(
+                "frames with a false box",
+                {probe: false.images_over for probe, (false, _) in probes.items()},
+                {probe: budget.max_images for probe, (_, budget) in probes.items()},
+                thresholds,
+            )
+        )
+    # The class that is furthest below its floor, or nearest to it, is the most telling.
+    worst = sorted(
+        classes.items(),
+        key=lambda item: item[1][0].recall(threshold) - (item[1][1] or 0.0),
+    )[:CLASSES_DRAWN]
+    drawn = {"all classes": together, **{name: curve for name, (curve, _) in worst}}
+    floors = sorted({floor for _, (_, floor) in worst if floor is not None})
+    panels.append(
+        Panel(
+            label=f"recall on {split}",
+            series=[
+                Series(
+                    name=name, x=thresholds, y=plotted(curve.recall(at) for at in thresholds)
+                )
+                for name, curve in drawn.items()
+            ],
+            marks=[Mark(label=f"floor {floor:g}", at=floor, axis="y") for floor in floors],
+            span=(0.0, 1.0),
+        )
+    )
+    left_out = len(classes) - len(worst)
+    boxes = counted(probes[tuned][0].boxes_over(threshold), "false box", "false boxes")
+    return threshold_chart(
+        "What each score threshold costs",
+        f"At the chosen threshold {at_score(threshold)} there are {boxes} on {tuned} and recall on "
+        f"{split} is {together.recall(threshold):.3f}; at the configured {at_score(configured)} "
+        + (
+            f"{probes[tuned][0].boxes_over(configured)} and {together.recall(configured):.3f}."
+            if configured >= together.score_floor
+            else "nothing is known."
+        )
+        + (f" The {CLASSES_DRAWN} weakest classes are drawn." if left_out else ""),
+        panels,
+        [
+            Mark(label=f"chosen {at_score(threshold)}", at=threshold),
+            Mark(label=f"configured {at_score(configured)}", at=configured),
         ],
-        rows=[
-            [
-                at,
-                *(boxes.boxes_over(at) for boxes in false.values()),
-                together.recall(at),
-                *(curve.recall(at) for curve in curves.values()),
-            ]
-            for at in thresholds
+    )
+
+
+def _probe_panel(
+    label: str,
+    over: Mapping[str, Callable[[float], int]],
+    budgets: Mapping[str, int | None],
+    thresholds: list[float],
+) -> Panel:
+    return Panel(
+        label=label,
+        series=[
+            Series(name=f"{label} on {probe}", x=thresholds, y=[count(at) for at in thresholds])
+            for probe, count in over.items()
+        ],
+        marks=[
+            Mark(label=f"budget of {probe} {budget}", at=budget, axis="y")
+            for probe, budget in budgets.items()
+            if budget is not None
         ],
     )
 

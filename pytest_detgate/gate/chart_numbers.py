@@ -1,0 +1,32 @@
+"""Numbers as the charts of the record have them: nothing is compared with these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+
+def six_digits(value: float) -> float:
+    """A number to the six digits that a drawing can show at most."""
+    return float(f"{value:.6g}")
+
+
+def plotted(values: Iterable[float | None]) -> list[float | None]:
+    """Values of a curve to six digits; None where there is none, or no finite one."""
+    return [
+        None if value is None or not np.isfinite(value) else six_digits(value) for value in values
+    ]
+
+
+def at_score(threshold: float) -> str:
+    """A score threshold in a sentence: `0.30`, and `0.305` where two digits are not enough."""
+    short = f"{threshold:.2f}"
+    return short if float(short) == threshold else f"{threshold:.6g}"
+
+
+def points(share: float) -> str:
+    """A difference of shares in a sentence: `11 points`, `0.4 points`."""
+    size = abs(share) * 100
+    said = f"{size:.0f}" if size >= 10 else f"{size:.1f}".removesuffix(".0")
+    return f"{said} point" + ("" if said == "1" else "s")
