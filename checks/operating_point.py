@@ -266,9 +266,7 @@ def _chart(
         Panel(
             label=f"recall on {split}",
             series=[
-                Series(
-                    name=name, x=thresholds, y=plotted(curve.recall(at) for at in thresholds)
-                )
+                Series(name=name, x=thresholds, y=plotted(curve.recall(at) for at in thresholds))
                 for name, curve in drawn.items()
             ],
             marks=[Mark(label=f"floor {floor:g}", at=floor, axis="y") for floor in floors],
@@ -279,8 +277,8 @@ def _chart(
     boxes = counted(probes[tuned][0].boxes_over(threshold), "false box", "false boxes")
     return threshold_chart(
         "What each score threshold costs",
-        f"At the chosen threshold {at_score(threshold)} there are {boxes} on {tuned} and recall on "
-        f"{split} is {together.recall(threshold):.3f}; at the configured {at_score(configured)} "
+        f"At the chosen threshold {at_score(threshold)}: {boxes} on {tuned}, recall "
+        f"{together.recall(threshold):.3f} on {split}; at the configured {at_score(configured)}: "
         + (
             f"{probes[tuned][0].boxes_over(configured)} and {together.recall(configured):.3f}."
             if configured >= together.score_floor

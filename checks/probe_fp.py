@@ -267,9 +267,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             ),
         )
 
-    def _proof(
-        self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int
-    ) -> ProbeEvidence:
+    def _proof(self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int) -> ProbeEvidence:
         clip: NDArray[np.int64] | None = None
         if budget.unit == "clip":
             clips = inputs.clips(probe, clip_key(inputs.project, None)).clip.tolist()

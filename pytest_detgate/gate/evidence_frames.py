@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pytest_detgate.charts import Frame, FrameBox
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable
 from pytest_detgate.gate.chart_numbers import six_digits
+from pytest_detgate.gate.places import counted
 from pytest_detgate.scoring.explained import explained
 
 T = TypeVar("T", BoxTable, DetectionTable)
@@ -33,6 +34,27 @@ BOXES_A_FRAME = 30
 def frames_for_class(classes: int) -> int:
     """How many frames the item of one of so many classes may show."""
     return max(1, min(FRAMES_OF_CLASS, FRAMES_OF_CLASSES // max(classes, 1)))
+
+
+def by_highest(
+    detections: DetectionTable, rows: NDArray[np.int64], threshold: float, one: str, many: str
+) -> tuple[NDArray[np.int64], Callable[[int], str]]:
+    """Image rows by the best of some detections on them, whose `rows` come best score first, and
+    what to say of each: `2 false boxes over 0.3, highest cone 0.71`, from the words `one` and
+    `many`."""
+    image = detections.image[rows]
+    images, first = np.unique(image, return_index=True)
+    over = np.bincount(
+        image[detections.score[rows] > threshold], minlength=images.max(initial=0) + 1
+    )
+    best = dict(zip(images.tolist(), rows[first].tolist(), strict=True))
+
+    def text(row: int) -> str:
+        label = detections.classes[detections.category[best[row]]]
+        highest = f"highest {label} {detections.score[best[row]]:.2f}"
+        return f"{counted(int(over[row]), one, many)} over {threshold:g}, {highest}"
+
+    return image[np.sort(first)], text
 
 
 def frames_of(
@@ -116,7 +138,7 @@ def _corners(xywh: NDArray[np.float64]) -> tuple[float, float, float, float]:
 
 def _some(table: T, rows: NDArray[np.int64]) -> T:
     """Some of the rows of a table of boxes or detections."""
-    columns = {
+    columns: dict[str, Any] = {
         column.name: value[rows]
         for column in dataclasses.fields(table)
         if isinstance(value := getattr(table, column.name), np.ndarray)

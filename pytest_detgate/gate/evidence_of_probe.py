@@ -11,8 +11,7 @@ from pytest_detgate.charts import ByThreshold, Evidence, LineChart, Mark, Number
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.chart_numbers import plotted
-from pytest_detgate.gate.evidence_frames import frames_of
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.evidence_frames import by_highest, frames_of
 from pytest_detgate.gate.threshold_evidence import (
     SplitRecall,
     advice,
@@ -45,12 +44,10 @@ def evidence_of_probe(
     `proof` the bounds that they were held by. `recall` of the evaluated split is shown where it
     is known."""
     by = counts_by_threshold(dataset, detections, false, threshold, measurements, proof)
-    images = detections.image[false]
-    _, first = np.unique(images, return_index=True)
-    rows = images[np.sort(first)]
+    rows, text = by_highest(detections, false, threshold, "false box", "false boxes")
     return Evidence(
         charts=[_chart(dataset.name, by, threshold, measurements, recall)],
-        frames=frames_of(dataset, detections, rows, _text_of_frame(detections, false, threshold)),
+        frames=frames_of(dataset, detections, rows, text),
         frames_total=len(rows),
         by_threshold=by,
     )
@@ -149,16 +146,3 @@ def _panel(label: str, by: ByThreshold, name: str, limits: dict[str, Number]) ->
     if name in limits:
         marks.append(Mark(label=f"budget {limits[name]:g}", at=limits[name], axis="y"))
     return Panel(label=label, series=series, marks=marks)
-
-
-def _text_of_frame(
-    detections: DetectionTable, false: NDArray[np.int64], threshold: float
-) -> Callable[[int], str]:
-    def text(row: int) -> str:
-        on_frame = false[detections.image[false] == row]
-        best = on_frame[0]
-        highest = f"{detections.classes[detections.category[best]]} {detections.score[best]:.2f}"
-        over = int(np.count_nonzero(detections.score[on_frame] > threshold))
-        return f"{counted(over, 'false box', 'false boxes')} over {threshold:g}, highest {highest}"
-
-    return text

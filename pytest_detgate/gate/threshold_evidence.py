@@ -84,7 +84,9 @@ def within_limits(by: ByThreshold, measurements: Sequence[Measurement]) -> NDArr
             continue
         held = by.held.get(measured.name, by.values[measured.name])
         numbers = np.array([np.nan if one is None else one for one in held], dtype=np.float64)
-        kept &= numbers <= measured.limit if measured.relation == "<=" else numbers >= measured.limit
+        kept &= (
+            numbers <= measured.limit if measured.relation == "<=" else numbers >= measured.limit
+        )
     return kept
 
 

@@ -40,8 +40,6 @@ def most_on_image(image: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArra
     by_image = np.argsort(image, kind="stable")
     starts = np.flatnonzero(np.diff(image[by_image], prepend=-1))
     place = np.empty(len(image), dtype=np.int64)
-    place[by_image] = np.arange(len(image)) - np.repeat(
-        starts, np.diff(starts, append=len(image))
-    )
+    place[by_image] = np.arange(len(image)) - np.repeat(starts, np.diff(starts, append=len(image)))
     most = np.concatenate([[0], np.maximum.accumulate(place + 1)])
     return most[counts].astype(np.int64)

@@ -146,9 +146,13 @@ def test_the_chart_shows_the_trade_off_at_every_threshold(evaluate: Evaluate) ->
         for series in panel.series
     }
 
-    assert [
-        tuple(curve[at] for curve in curves.values()) for at in (0.0, 0.55, 0.6, 0.9, 1.0)
-    ] == [(4, 1, 0.7, 0.7), (2, 1, 0.4, 0.4), (1, 1, 0.4, 0.4), (0, 0, 0.1, 0.1), (0, 0, 0, 0)]
+    assert [tuple(curve[at] for curve in curves.values()) for at in (0.0, 0.55, 0.6, 0.9, 1.0)] == [
+        (4, 1, 0.7, 0.7),
+        (2, 1, 0.4, 0.4),
+        (1, 1, 0.4, 0.4),
+        (0, 0, 0.1, 0.1),
+        (0, 0, 0, 0),
+    ]
     assert list(curves) == [
         "false boxes on tuned",
         "false boxes on other",
@@ -162,8 +166,8 @@ def test_the_chart_shows_the_trade_off_at_every_threshold(evaluate: Evaluate) ->
     ]
     assert [mark.at for panel in chart.panels for mark in panel.marks] == [1, 1, 0.4]
     assert chart.about == (
-        "At the chosen threshold 0.60 there are 1 false box on tuned and recall on val is 0.400; "
-        "at the configured 0.30 3 and 0.700."
+        "At the chosen threshold 0.60: 1 false box on tuned, recall 0.400 on val; at the "
+        "configured 0.30: 3 and 0.700."
     )
 
 

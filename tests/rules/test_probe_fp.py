@@ -316,7 +316,9 @@ def test_the_sentence_says_what_threshold_would_meet_the_budget(probe: Probe) ->
     assert said("max-boxes = 2").endswith(
         "Moving the threshold from 0.30 to 0.50 would meet the budget."
     )
-    assert said("max-boxes = 4").endswith("No lower threshold than 0.30 is known to meet the budget.")
+    assert said("max-boxes = 4").endswith(
+        "No lower threshold than 0.30 is known to meet the budget."
+    )
     assert said("max-boxes = 5").endswith("The budget is met down to 0.10.")
     assert said('max-boxes = 2\nbound = "upper"').endswith("No threshold meets the budget.")
     # The upper bound of four boxes is 9.15, of three 7.75.

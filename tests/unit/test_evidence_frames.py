@@ -90,9 +90,7 @@ def test_crowd_regions_explain_what_lies_in_them(tables: Any) -> None:
 
     (frame,) = frames_of(dataset, detections, [0], lambda _: "")
 
-    assert frame.boxes[0] == FrameBox(
-        box=(0.0, 0.0, 100.0, 100.0), label="helmet_off", crowd=True
-    )
+    assert frame.boxes[0] == FrameBox(box=(0.0, 0.0, 100.0, 100.0), label="helmet_off", crowd=True)
     assert [box.false for box in frame.boxes] == [False, False, False]
 
 
