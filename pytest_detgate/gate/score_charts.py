@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pytest_detgate.charts import Bar, BarChart, LineChart, Matrix, Panel, Series
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gate.chart_numbers import plotted, six_digits
+from pytest_detgate.gate.places import counted
 from pytest_detgate.scoring.confusion import Confusion
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind
 from pytest_detgate.scoring.precision_recall import RECALL_POINTS
@@ -176,7 +177,7 @@ def confusion_matrix(found: Confusion, split: str) -> Matrix:
         true, told = np.unravel_index(int(between.argmax()), between.shape)
         said = (
             f"{names[true]} is taken for {names[told]} most often "
-            f"({between[true, told]} times): compare the labels of the two."
+            f"({counted(int(between[true, told]), 'time')}): compare the labels of the two."
         )
     else:
         said = (

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import BarChart
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.resampling import Resampling, image_units
@@ -90,6 +91,14 @@ def test_class_that_falls_while_another_rises(site: Comparison) -> None:
     ]
     broken = [one.name for one in result.measurements if one.passed is False]
     assert (result.verdict, broken) == ("failed", ["change[helmet_off]"])
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, BarChart)
+    assert [(bar.name, bar.value, bar.limit, bar.passed) for bar in chart.bars] == [
+        ("all classes", pytest.approx(0), pytest.approx(-0.053), True),
+        ("helmet_off", pytest.approx(-0.1), pytest.approx(-0.053), False),
+        ("no_vest", pytest.approx(0.1), pytest.approx(-0.053), True),
+    ]
+    assert chart.about.startswith("helmet_off fell most (-0.100), and 1 of 2 classes fell")
     allowed = "max-drop = 0.05\n[rules.ap-regression.classes]\nhelmet_off = 0.1"
     assert compared(site, allowed, gated, before).verdict == "passed"
     own = "[rules.ap-regression.classes]\nhelmet_off = 0.05"

@@ -136,9 +136,7 @@ def test_each_class_stands_beside_the_others_with_its_own_floor(evaluate: Evalua
     """All cones are found, half of the workers, no vest."""
     images = {name: [BOX, ("cone", 90.0, 0.0, 20.0, 20.0)] for name in TEN}
     images["0.jpg"].append(("vest", 150.0, 0.0, 20.0, 20.0))
-    found = {
-        name: [*FOUND.get(name, ()), ("cone", 0.9, 90.0, 0.0, 20.0, 20.0)] for name in TEN
-    }
+    found = {name: [*FOUND.get(name, ()), ("cone", 0.9, 90.0, 0.0, 20.0, 20.0)] for name in TEN}
     rule = "[rules.class-ap]\nmin = 0.5\nclasses = {cone = 0.9, vest = 0.1}"
     items = evaluate(rule, images, found, ("worker", "cone", "vest"))
 
@@ -157,9 +155,7 @@ def test_each_class_stands_beside_the_others_with_its_own_floor(evaluate: Evalua
 
 def test_mean_ap_shows_the_mean_and_its_classes(evaluate: Evaluate) -> None:
     images = {name: [BOX, ("cone", 90.0, 0.0, 20.0, 20.0)] for name in TEN}
-    found = {
-        name: [*FOUND.get(name, ()), ("cone", 0.9, 90.0, 0.0, 20.0, 20.0)] for name in TEN
-    }
+    found = {name: [*FOUND.get(name, ()), ("cone", 0.9, 90.0, 0.0, 20.0, 20.0)] for name in TEN}
     result = evaluate("[rules.mean-ap]\nmin = 0.5", images, found, ("worker", "cone"))["mean-ap"]
     curve = result.evidence.charts[0]
     assert isinstance(curve, LineChart)
