@@ -47,9 +47,9 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
     more false boxes at the operating point, whose recall there (IoU 0.5, all classes together)
     the gated one reaches only with still more false boxes, or not at all. Both counts must be 0.
 
-    The chart and the table have the figures of each checkpoint. `boxes_at_equal_recall` are its false boxes at the highest score threshold at which it reaches one common recall: the
-    highest that any checkpoint whose AP is not below that of the gated one has at the operating
-    point.
+    The chart and the table have the figures of each checkpoint. `boxes_at_equal_recall` are the
+    false boxes at the highest score threshold at which it reaches one common recall: the highest
+    that any checkpoint whose AP is not below that of the gated one has at the operating point.
 
     ## Why it matters
 

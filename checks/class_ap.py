@@ -7,7 +7,7 @@ from typing import ClassVar
 from pytest_detgate.charts import BarChart, Evidence
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.evidence_of_class import frames_of_class, is_shown
+from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import ClassFloorRule, ClassSupport, said
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
@@ -80,10 +80,12 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
         self, inputs: Inputs, split: str, support: ClassSupport, held: Measurement
     ) -> Evidence:
         card = inputs.scores(split)
-        if not is_shown(len(card.classes), held):
+        if not has_curves(len(card.classes), held):
             return Evidence()
         threshold = inputs.project.score_threshold
-        frames, total = frames_of_class(inputs, split, support.category, threshold, with_false=True)
+        frames, total = frames_of_class(
+            inputs, split, support.category, threshold, held, with_false=True
+        )
         curves = curves_of(card, f"{support.name} on {split}", support.category)
         return Evidence(
             charts=[

@@ -14,7 +14,7 @@ from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Se
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.chart_numbers import at_score, plotted
-from pytest_detgate.gate.evidence_of_class import frames_of_class, is_shown
+from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import ClassFloorRule, said
 from pytest_detgate.gate.places import counted
@@ -117,7 +117,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     ) -> Evidence:
         matches = inputs.matches(split)
         name = matches.candidates.columns.classes[category]
-        if not is_shown(len(matches.candidates.columns.classes), held):
+        if not has_curves(len(matches.candidates.columns.classes), held):
             return Evidence()
         thresholds = threshold_grid(inputs.detections(split).score_floor, threshold)
         wanted = boxes_of_class(matches, category)
@@ -128,7 +128,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             values={"recall": (found / len(wanted)).tolist(), "found": found.tolist()},
             held=self._held(inputs, split, category, found) if held.bound == "lower" else {},
         )
-        frames, total = frames_of_class(inputs, split, category, threshold, with_false=False)
+        frames, total = frames_of_class(inputs, split, category, threshold, held, with_false=False)
         marks = [] if held.limit is None else [_floor_mark(held.limit)]
         recall = Series(name="recall", x=thresholds, y=plotted(by.values["recall"]))
         chart = threshold_chart(

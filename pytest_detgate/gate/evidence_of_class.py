@@ -17,26 +17,37 @@ from pytest_detgate.gate.rule import Inputs
 from pytest_detgate.scoring.precision_recall import rows_of_class
 from pytest_detgate.scoring.recall import boxes_of_class, found_boxes
 
-CLASSES_SHOWN = 100
-"""With more classes than that, only those which miss their floor have curves and frames."""
+CLASSES_WITH_CURVES = 100
+"""With more classes than that, only those which miss their floor have curves."""
+CLASSES_WITH_FRAMES = 20
+"""With more classes than that, only those which miss their floor have frames."""
 
 
-def is_shown(classes: int, held: Measurement) -> bool:
-    """Whether the item of one of so many classes has evidence."""
-    return classes <= CLASSES_SHOWN or held.passed is False
+def has_curves(classes: int, held: Measurement) -> bool:
+    """Whether the item of one of so many classes has evidence at all."""
+    return classes <= CLASSES_WITH_CURVES or held.passed is False
 
 
 def frames_of_class(
-    inputs: Inputs, split: str, category: int, threshold: float, *, with_false: bool
+    inputs: Inputs,
+    split: str,
+    category: int,
+    threshold: float,
+    held: Measurement,
+    *,
+    with_false: bool,
 ) -> tuple[list[Frame], int]:
     """Frames with the errors of one class at a score threshold, and how many there are.
 
     Those with the most boxes that are not found come first; `with_false` takes turns with those
-    of the highest false boxes.
+    of the highest false boxes. Among many classes one that keeps its floor, which `held` says,
+    shows none.
     """
     matches = inputs.matches(split)
     columns, candidates = matches.candidates.columns, matches.candidates
     name = columns.classes[category]
+    if len(columns.classes) > CLASSES_WITH_FRAMES and held.passed is not False:
+        return [], 0
     boxes = boxes_of_class(matches, category)
     missed = np.setdiff1d(boxes, found_boxes(matches, category, threshold))
     misses = Counter(columns.gt_image[missed].tolist())

@@ -217,3 +217,17 @@ def test_of_very_many_classes_only_the_failing_ones_have_evidence(evaluate: Eval
         assert items[f"{code}[thing7]"].evidence.charts != []
         assert len(items[f"{code}[thing7]"].evidence.frames) == 1
     assert measured(items["recall[thing7]"])["recall"] == 0
+
+
+def test_of_many_classes_those_that_pass_have_curves_and_no_frames(evaluate: Evaluate) -> None:
+    classes = ["worker", *(f"thing{number}" for number in range(20))]
+    rules = "[rules.class-ap]\nclasses = {worker = 0.4}\n[rules.recall]\nclasses = {worker = %s}"
+
+    passed = evaluate(rules % 0.4, TEN, FIRED, classes)
+    failed = evaluate(rules % 0.6, TEN, FIRED, classes)["recall[worker]"].evidence
+
+    for item in passed.values():
+        assert item.verdict == "passed"
+        assert item.evidence.charts != []
+        assert (item.evidence.frames, item.evidence.frames_total) == ([], 0)
+    assert (len(failed.frames), failed.frames_total) == (5, 5)
