@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.audit.record import RuleResult, read_report
 from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
@@ -136,6 +136,29 @@ def test_both_models_over_each_threshold(site: Comparison) -> None:
         ("calm_0.jpg", "3 false boxes over 0.3, baseline 0"),
         ("calm_5.jpg", "1 false box over 0.3, baseline 0"),
     ]
+
+
+def test_evidence_is_read_back_from_the_report(tmp_path: Path) -> None:
+    """To the last bit: scores are compared with thresholds again, on the page."""
+    val: dict[str, list[Any]] = {f"v_{at}.jpg": [("helmet_off", 5, 5, 9, 9)] for at in range(6)}
+    site = Comparison(tmp_path, {"val": val, "calm": FRAMES})
+    found = {"v_0.jpg": [("helmet_off", 0.1 + 0.2, 5, 5, 9, 9), ("helmet_off", 1 / 3, 50, 5, 9, 9)]}
+    gated = site.model("gated", val=found, calm=false(3, score=2 / 3))
+    rules = (
+        "[rules.probe-fp]\nmax-boxes = 1\n[rules.class-ap]\nmin = 0.5\n[rules.recall]\nmin = 0.5\n"
+        "[rules.operating-point]\nmax-boxes = 1\nmin-recall = 0.5\n[rules.calibration]\nmax = 0.1\n"
+        "[rules.error-budget]\nbackground = 0.1\n[rules.size-ap]\nsmall = 0.5\n"
+    )
+    results = site.results(rules, gated)
+
+    report = read_report(site.report(rules, gated))
+
+    assert {rule.id: rule.evidence for rule in report.rules} == {
+        name: result.evidence for name, result in results.items()
+    }
+    assert all(result.evidence.charts for result in results.values())
+    assert report.rules[0].evidence.frames[0].boxes[0].score == 2 / 3
+    assert len(report.scores["val"].charts) == 4
 
 
 @pytest.mark.parametrize(
