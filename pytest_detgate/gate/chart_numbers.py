@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+SMALL = 0.1
+"""Hundredths of a share that are not told apart in a sentence."""
+
 
 def six_digits(value: float) -> float:
     """A number to the six digits that a drawing can show at most."""
@@ -25,8 +28,13 @@ def at_score(threshold: float) -> str:
     return short if float(short) == threshold else f"{threshold:.6g}"
 
 
-def points(share: float) -> str:
-    """A difference of shares in a sentence: `11 points`, `0.4 points`."""
+def points(share: float, of: str) -> str:
+    """A difference of shares in a sentence: `11 points of recall`, `0.4 points of recall`,
+    `no recall`."""
     size = abs(share) * 100
+    if not size:
+        return f"no {of}"
+    if size < SMALL:
+        return f"less than {SMALL} points of {of}"
     said = f"{size:.0f}" if size >= 10 else f"{size:.1f}".removesuffix(".0")
-    return f"{said} point" + ("" if said == "1" else "s")
+    return f"{said} point{'' if said == '1' else 's'} of {of}"

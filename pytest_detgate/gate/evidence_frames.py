@@ -109,7 +109,7 @@ def _truth(dataset: Dataset, found_at: NDArray[np.float64]) -> Iterator[tuple[in
             at,
             FrameBox(
                 box=_corners(boxes.xywh[at]),
-                label="?" if category == UNLISTED else dataset.classes[category],
+                label="class not listed" if category == UNLISTED else dataset.classes[category],
                 crowd=bool(boxes.crowd[at]),
                 found_at=None if np.isnan(found_at[at]) else float(found_at[at]),
             ),

@@ -123,7 +123,7 @@ def _recall_change(recall: SplitRecall | None, one: float, other: float) -> str:
     before, after = recall.at(one), recall.at(other)
     if before is None or after is None:
         return ""
-    return f"{points(before - after)} of recall on {recall.split}"
+    return f"{points(before - after, 'recall')} on {recall.split}"
 
 
 def bounds_by_count(

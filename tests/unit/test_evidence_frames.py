@@ -105,7 +105,7 @@ def test_boxes_that_cannot_be_drawn_are_left_out(tables: Any) -> None:
 
     (frame,) = frames_of(dataset, detections, [0], lambda _: "")
 
-    assert [box.label for box in frame.boxes] == ["?"]
+    assert [box.label for box in frame.boxes] == ["class not listed"]
 
 
 def test_the_detections_of_the_lowest_scores_are_left_out_on_all_frames_alike(
