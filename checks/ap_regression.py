@@ -225,13 +225,18 @@ def _chart(
     falling = sorted(by_class, key=lambda one: one.value)
     worst = falling[0] if falling else in_all
     drops = [one for one in falling if one.value < 0]
-    said = (
-        f"{names[id(worst)]} fell most ({worst.value:+.3f}), and {len(drops)} of {len(falling)} "
-        "classes fell: where one fell alone look at its training data, where all did train with "
-        "another seed first."
-        if drops
-        else "No class fell. Bars whose bounds reach across 0 may be chance."
-    )
+    if not drops:
+        said = "No class fell. Bars whose bounds reach across 0 may be chance."
+    else:
+        said = (
+            f"{names[id(worst)]} fell most ({worst.value:+.3f}), and {len(drops)} of "
+            f"{len(falling)} classes fell: "
+            + (
+                "train with another seed to see how far AP moves by itself."
+                if len(drops) == len(falling)
+                else "compare what they were trained on with the data of the baseline."
+            )
+        )
     return BarChart(
         title=f"Change of {metric} on {split} from the baseline",
         about=said + left_out(len(falling), BARS, "that changed for the worst"),

@@ -160,7 +160,8 @@ def _chart(found: Bins, split: str, project: Project) -> LineChart:
         title=f"What scores are worth on {split}",
         about=f"Share of right detections by score; on the diagonal a score says what it is worth. "
         f"Most of the error comes from scores of {low:g} to {high:g}: {x[worst]:.2f} in the mean, "
-        f"and {share[worst]:.2f} are right. {_cure(x[worst] > share[worst])}",
+        f"and {share[worst]:.2f} are right. "
+        + _cure(x[worst] > share[worst], seen=bool(high > project.score_threshold)),
         label="mean score",
         panels=[
             Panel(
@@ -186,13 +187,10 @@ def _chart(found: Bins, split: str, project: Project) -> LineChart:
     )
 
 
-def _cure(too_high: bool) -> str:
-    if too_high:
-        return (
-            "A threshold there lets through more false boxes than it promises: fit the scores on "
-            "a split of their own."
-        )
+def _cure(too_high: bool, *, seen: bool) -> str:
+    if not seen:
+        return "They are under the operating point: min-score would leave them out."
+    direction = "lets through more false boxes" if too_high else "leaves out more true boxes"
     return (
-        "A threshold there leaves out more true boxes than it promises: fit the scores on a split "
-        "of their own."
+        f"A threshold there {direction} than it promises: fit the scores on a split of their own."
     )

@@ -10,6 +10,7 @@ from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import ClassFloorRule, ClassSupport, said
+from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.score_charts import bar, curves_of, left_out
 from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
@@ -112,11 +113,16 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
             else bar(name, self._beside(inputs, split, name, places[name], values[name]))
             for name in drawn
         ]
-        rank = sorted(values.values()).index(values[own]) + 1
+        weaker = sum(value < values[own] for value in values.values())
         return BarChart(
             title=f"{self.metric} of {own} beside other classes of {split}",
-            about=f"{own} is number {rank} of {len(values)} from the bottom, with bounds and the "
-            "floor of each class. Begin with the class that is furthest below its floor."
+            about=(
+                f"{own} is the weakest of {counted(len(values), 'class', 'classes')}."
+                if not weaker
+                else f"{weaker} of {len(values)} classes {'is' if weaker == 1 else 'are'} weaker "
+                f"than {own}."
+            )
+            + " Begin with the class that is furthest below its floor, which is marked."
             + left_out(len(values), len(drawn), "weakest"),
             label=self.metric,
             bars=bars,

@@ -50,6 +50,8 @@ from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.resampling import Resampling, resampled_sums
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
+GROWN = 12
+"""Frames with more false boxes that are shown at most; those of `probe-fp` are all."""
 MaxGrowth = Annotated[
     float, Meta(ge=0, description="Largest growth as a share of the baseline: 0.1 is a tenth.")
 ]
@@ -209,7 +211,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             return f"{count} over {threshold:g}{before}"
 
         known = baseline.false_scores(probe)
-        frames = frames_of(dataset, detections, grown, text)
+        frames = frames_of(dataset, detections, grown, text, GROWN)
         if known is None:
             return Evidence(frames=frames, frames_total=len(grown))
         scores, floor = known

@@ -284,6 +284,12 @@ def _chart(
             if configured >= together.score_floor
             else "nothing is known."
         )
+        + (
+            " Every floor is met at the chosen one: set it as score-threshold."
+            if all(curve.recall(threshold) >= (floor or 0) for curve, floor in classes.values())
+            else " A floor of recall is missed there and a lower threshold breaks the budget, so "
+            "none does both: the detector needs other training."
+        )
         + (f" The {CLASSES_DRAWN} weakest classes are drawn." if left_out else ""),
         panels,
         [

@@ -94,7 +94,7 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         scores = inputs.scores(split)
         curves = curves_of(scores, f"{size} boxes on {split}", area=size)
         sizes = {area: scores.average_precision(area=area) for area in _SIZES}
-        weakest = min(
+        known = sorted(
             (area for area in _SIZES if sizes[area] is not None),
             key=lambda area: sizes[area] or 0.0,
         )
@@ -106,7 +106,9 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         ]
         sides = BarChart(
             title=f"AP by size on {split}",
-            about=f"AP is lowest for {weakest} boxes: {_CURES[weakest]}.",
+            about=f"AP is lowest for {known[0]} boxes: {_CURES[known[0]]}."
+            if len(known) > 1
+            else f"{split} has {size} boxes only, so nothing is known of other sizes.",
             label="AP",
             bars=bars,
             span=(0.0, 1.0),

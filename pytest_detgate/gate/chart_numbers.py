@@ -23,9 +23,9 @@ def plotted(values: Iterable[float | None]) -> list[float | None]:
 
 
 def at_score(threshold: float) -> str:
-    """A score threshold in a sentence: `0.30`, and `0.305` where two digits are not enough."""
+    """A score threshold in a sentence: `0.30`, or with a third digit where two do not tell it."""
     short = f"{threshold:.2f}"
-    return short if float(short) == threshold else f"{threshold:.6g}"
+    return short if float(short) == threshold else f"{threshold:.3f}"
 
 
 def points(share: float, of: str) -> str:

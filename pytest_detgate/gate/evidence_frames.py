@@ -27,8 +27,10 @@ FRAMES_OF_CLASS = 12
 """Frames that an item of a single class shows at most."""
 FRAMES_OF_CLASSES = 240
 """Frames that the items of all classes of a rule show together, at least one each."""
-BOXES_A_FRAME = 30
-"""Boxes of the ground truth, and detections, of a frame in the mean of those that may be shown."""
+TRUTH_A_FRAME = 40
+"""Boxes of the ground truth on a frame, in the mean of as many frames as may be shown."""
+DETECTIONS_A_FRAME = 20
+"""Detections on a frame, in the mean of as many frames as may be shown."""
 
 
 def frames_for_class(classes: int) -> int:
@@ -73,12 +75,12 @@ def frames_of(
     boxes = np.bincount(
         dataset.boxes.image[dataset.boxes.image != UNLISTED], minlength=len(dataset.images)
     )
-    enough = int(np.searchsorted(np.cumsum(boxes[rows]), most * BOXES_A_FRAME, side="right"))
+    enough = int(np.searchsorted(np.cumsum(boxes[rows]), most * TRUTH_A_FRAME, side="right"))
     rows = rows[: max(enough, 1)]
     place = np.full(len(dataset.images) + 1, -1)  # the last one is that of UNLISTED
     place[rows] = np.arange(len(rows))
     shown = np.flatnonzero(place[detections.image] >= 0)
-    shown = shown[np.argsort(-detections.score[shown], kind="stable")][: most * BOXES_A_FRAME]
+    shown = shown[np.argsort(-detections.score[shown], kind="stable")][: most * DETECTIONS_A_FRAME]
     truth = np.flatnonzero(place[dataset.boxes.image] >= 0)
     dataset = dataclasses.replace(dataset, boxes=_some(dataset.boxes, truth))
     detections = _some(detections, shown)

@@ -94,11 +94,12 @@ def curves_of(
         if highest == 1
         else f"no threshold finds more than {100 * highest:.4g} % of the boxes"
     )
-    advice = (
-        "boxes are found but sit loosely: look at the ground truth's edges"
-        if loose - strict > 1 - loose
-        else "look at the misses and at false boxes that score above true ones"
-    )
+    if loose - strict > 1 - loose:
+        advice = "look at how closely boxes sit, in the ground truth too"
+    elif highest == 1:
+        advice = "look at false boxes that score above true ones"
+    else:
+        advice = "look at the misses and at false boxes that score above true ones"
     return _curve_chart(
         f"Precision and recall of {what}",
         f"AP50 is {loose:.3f} and AP75 {strict:.3f}; at IoU 0.50 {end}. To gain AP, {advice}."

@@ -167,7 +167,8 @@ def test_the_chart_shows_the_trade_off_at_every_threshold(evaluate: Evaluate) ->
     assert [mark.at for panel in chart.panels for mark in panel.marks] == [1, 1, 0.4]
     assert chart.about == (
         "At the chosen threshold 0.60: 1 false box on tuned, recall 0.400 on val; at the "
-        "configured 0.30: 3 and 0.700."
+        "configured 0.30: 3 and 0.700. Every floor is met at the chosen one: set it as "
+        "score-threshold."
     )
 
 

@@ -146,7 +146,7 @@ def test_each_class_stands_beside_the_others_with_its_own_floor(evaluate: Evalua
         ("cone", 1.0, 0.9, True),
     ]
     chart = items["class-ap[cone]"].evidence.charts[-1]
-    assert chart.about.startswith("cone is number 3 of 3 from the bottom")
+    assert chart.about.startswith("2 of 3 classes are weaker than cone. ")
     bounds = items["class-ap[worker]"].measurements[0].interval
     assert bounds is not None
     worker = chart.bars[1]  # type: ignore[union-attr]

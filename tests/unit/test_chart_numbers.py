@@ -16,7 +16,7 @@ def test_curves_have_six_digits_and_gaps_where_there_is_no_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("threshold", "said"), [(0.3, "0.30"), (0.0, "0.00"), (0.305, "0.305"), (2 / 3, "0.666667")]
+    ("threshold", "said"), [(0.3, "0.30"), (0.0, "0.00"), (0.305, "0.305"), (2 / 3, "0.667")]
 )
 def test_thresholds_in_a_sentence(threshold: float, said: str) -> None:
     assert at_score(threshold) == said

@@ -13,7 +13,7 @@ from pytest_detgate.dataset.coco import read_coco
 from pytest_detgate.dataset.results import read_results
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.gate.evidence_frames import (
-    BOXES_A_FRAME,
+    DETECTIONS_A_FRAME,
     frames_for_class,
     frames_of,
 )
@@ -111,30 +111,30 @@ def test_boxes_that_cannot_be_drawn_are_left_out(tables: Any) -> None:
 def test_the_detections_of_the_lowest_scores_are_left_out_on_all_frames_alike(
     tables: Any,
 ) -> None:
-    """Two frames may have 60 detections together: 90 on the first, of score 0.905 down to 0.015,
-    ten on the second of 0.5 down to 0.41. The 50 best of the first go with those ten."""
+    """Two frames may have 40 detections together: 90 on the first, of score 0.905 down to 0.015,
+    five on the second of 0.8 down to 0.76. The 35 best of the first go with those five."""
     many = [("helmet_off", round(0.905 - at / 100, 3), 3 * at, 0, 2, 2) for at in range(90)]
-    few = [("helmet_off", round(0.5 - at / 100, 3), 3 * at, 0, 2, 2) for at in range(10)]
+    few = [("helmet_off", round(0.8 - at / 100, 3), 3 * at, 0, 2, 2) for at in range(5)]
     dataset, detections = tables({"a.jpg": [], "b.jpg": []}, {"a.jpg": many, "b.jpg": few})
 
     first, second = frames_of(dataset, detections, [0, 1], lambda _: "", most=2)
 
-    assert len(first.boxes) + len(second.boxes) == 2 * BOXES_A_FRAME
-    assert [box.score for box in first.boxes] == [found[1] for found in many[:50]]
+    assert len(first.boxes) + len(second.boxes) == 2 * DETECTIONS_A_FRAME
+    assert [box.score for box in first.boxes] == [found[1] for found in many[:35]]
     assert [box.score for box in second.boxes] == [found[1] for found in few]
 
 
 def test_frames_full_of_ground_truth_are_fewer(tables: Any) -> None:
-    """Three frames may have 90 boxes together; the first two have 80, the third 20."""
+    """Three frames may have 120 boxes together; the first two have 110, the third 20."""
     truth = {
         name: [("helmet_off", 3.0 * at, 0, 2, 2) for at in range(boxes)]
-        for name, boxes in (("a.jpg", 40), ("b.jpg", 40), ("c.jpg", 20), ("d.jpg", 500))
+        for name, boxes in (("a.jpg", 60), ("b.jpg", 50), ("c.jpg", 20), ("d.jpg", 500))
     }
     dataset, detections = tables(truth, {})
 
     assert [
         len(frame.boxes) for frame in frames_of(dataset, detections, [0, 1, 2], str, most=3)
-    ] == [40, 40]
+    ] == [60, 50]
     assert [len(frame.boxes) for frame in frames_of(dataset, detections, [3], str, most=1)] == [500]
 
 
