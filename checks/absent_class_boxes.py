@@ -21,7 +21,10 @@ from pytest_detgate.gate.rule import Inputs, Outcome, ScoreRule, Target
 from pytest_detgate.gate.threshold_evidence import (
     advice,
     operating_point_mark,
+    said_of_gaps,
+    tallest,
     threshold_chart,
+    up_to,
 )
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
@@ -128,14 +131,16 @@ def _evidence(
     by = ByThreshold(thresholds=thresholds, values=values)
     if not len(rows):
         return Evidence(by_threshold=by)
+    most = tallest(*(number for one in measurements for number in (one.value, one.limit)))
     chart = threshold_chart(
         f"Boxes of classes that {dataset.name} does not contain",
         "How many there are over each score threshold. "
-        + advice(by, measurements, threshold, None, "the limit"),
+        + advice(by, measurements, threshold, None, "the limit")
+        + said_of_gaps(values["boxes"], most),
         [
             Panel(
                 label="boxes",
-                series=[Series(name="boxes", x=thresholds, y=list(values["boxes"]))],
+                series=[Series(name="boxes", x=thresholds, y=up_to(values["boxes"], most))],
                 marks=[
                     Mark(label=f"limit {one.limit:g}", at=one.limit, axis="y")
                     for one in measurements

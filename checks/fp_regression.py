@@ -44,7 +44,13 @@ from pytest_detgate.gate.rule import (
     Target,
     require_names,
 )
-from pytest_detgate.gate.threshold_evidence import operating_point_mark, threshold_chart
+from pytest_detgate.gate.threshold_evidence import (
+    operating_point_mark,
+    said_of_gaps,
+    tallest,
+    threshold_chart,
+    up_to,
+)
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.resampling import Resampling, resampled_sums
@@ -343,15 +349,19 @@ def _chart(
             f"{at_score(thresholds[worse[0]])} to {at_score(thresholds[worse[-1]])}, and fewer at "
             f"{len(better)}: scores may only have moved, so compare at equal recall too."
         )
+    now = thresholds.index(threshold)
+    most = tallest(int(boxes[now]), int(before[now]))
+    own, other = boxes.tolist(), before.tolist()
     return threshold_chart(
         f"False boxes on {probe} beside the baseline",
-        f"False boxes of both models over each score threshold. {said}",
+        f"False boxes of both models over each score threshold. {said}"
+        + said_of_gaps([*own, *other], most),
         [
             Panel(
                 label="false boxes",
                 series=[
-                    Series(name="gated model", x=thresholds, y=boxes.tolist()),
-                    Series(name="baseline", x=thresholds, y=before.tolist()),
+                    Series(name="gated model", x=thresholds, y=up_to(own, most)),
+                    Series(name="baseline", x=thresholds, y=up_to(other, most)),
                 ],
             )
         ],

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from pytest_detgate.charts import Evidence, LineChart, Mark, Panel, Series
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.chart_numbers import at_score, plotted
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
@@ -25,19 +24,16 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
-from pytest_detgate.gate.threshold_evidence import threshold_chart
+from pytest_detgate.gate.trade_off import ProbeCurve, TradeOff, trade_off_chart
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
     RecallCurve,
     false_box_curve,
     recall_curve,
 )
-from pytest_detgate.scoring.thresholds import threshold_grid
 
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
 MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
-CLASSES_DRAWN = 12
-"""Classes whose recall is drawn at most."""
 
 
 class PointBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -148,23 +144,27 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
                 for measured in _held(false[probe], threshold, self._budget(probe), f"[{probe}]")
             ),
         ]
+        trade_off = TradeOff(
+            chosen=threshold,
+            configured=inputs.project.score_threshold,
+            probes={
+                probe: ProbeCurve(
+                    false=curve,
+                    max_boxes=self._budget(probe).max_boxes,
+                    max_images=self._budget(probe).max_images,
+                )
+                for probe, curve in false.items()
+            },
+            split=split,
+            together=together,
+            classes={name: (curve, floors.get(name)) for name, curve in curves.items()},
+        )
         return Outcome(
             message=_message(
                 threshold, tuned, others, false, curves, floors, needed, inputs, measurements
             ),
             measurements=measurements,
-            evidence=Evidence(
-                charts=[
-                    _chart(
-                        threshold,
-                        inputs.project.score_threshold,
-                        {probe: (curve, self._budget(probe)) for probe, curve in false.items()},
-                        together,
-                        {name: (curve, floors.get(name)) for name, curve in curves.items()},
-                        split,
-                    )
-                ]
-            ),
+            evidence=Evidence(charts=[trade_off_chart(trade_off)]),
         )
 
     def _probes(self, project: Project) -> tuple[str, ...]:
@@ -225,98 +225,6 @@ def _held(
         Measurement.at_most(f"boxes{suffix}", boxes, budget.max_boxes),
         Measurement.at_most(f"images{suffix}", images, budget.max_images),
     ]
-
-
-def _chart(
-    threshold: float,
-    configured: float,
-    probes: Mapping[str, tuple[FalseBoxCurve, PointBudget]],
-    together: RecallCurve,
-    classes: Mapping[str, tuple[RecallCurve, float | None]],
-    split: str,
-) -> LineChart:
-    """False boxes of each probe, and recall, over the threshold."""
-    thresholds = threshold_grid(together.score_floor, threshold, configured)
-    tuned = next(iter(probes))
-    panels = [
-        _probe_panel(
-            "false boxes",
-            {probe: false.boxes_over for probe, (false, _) in probes.items()},
-            {probe: budget.max_boxes for probe, (_, budget) in probes.items()},
-            thresholds,
-        )
-    ]
-    if any(budget.max_images is not None for _, budget in probes.values()):
-        panels.append(
-            _probe_panel(
-                "frames with a false box",
-                {probe: false.images_over for probe, (false, _) in probes.items()},
-                {probe: budget.max_images for probe, (_, budget) in probes.items()},
-                thresholds,
-            )
-        )
-    # The class that is furthest below its floor, or nearest to it, is the most telling.
-    worst = sorted(
-        classes.items(),
-        key=lambda item: item[1][0].recall(threshold) - (item[1][1] or 0.0),
-    )[:CLASSES_DRAWN]
-    drawn = {"all classes": together, **{name: curve for name, (curve, _) in worst}}
-    floors = sorted({floor for _, (_, floor) in worst if floor is not None})
-    panels.append(
-        Panel(
-            label=f"recall on {split}",
-            series=[
-                Series(name=name, x=thresholds, y=plotted(curve.recall(at) for at in thresholds))
-                for name, curve in drawn.items()
-            ],
-            marks=[Mark(label=f"floor {floor:g}", at=floor, axis="y") for floor in floors],
-            span=(0.0, 1.0),
-        )
-    )
-    left_out = len(classes) - len(worst)
-    boxes = counted(probes[tuned][0].boxes_over(threshold), "false box", "false boxes")
-    return threshold_chart(
-        "What each score threshold costs",
-        f"At the chosen threshold {at_score(threshold)}: {boxes} on {tuned}, recall "
-        f"{together.recall(threshold):.3f} on {split}; at the configured {at_score(configured)}: "
-        + (
-            f"{probes[tuned][0].boxes_over(configured)} and {together.recall(configured):.3f}."
-            if configured >= together.score_floor
-            else "nothing is known."
-        )
-        + (
-            " Every floor is met at the chosen one: set it as score-threshold."
-            if all(curve.recall(threshold) >= (floor or 0) for curve, floor in classes.values())
-            else " A floor of recall is missed there and a lower threshold breaks the budget, so "
-            "none does both: the detector needs other training."
-        )
-        + (f" The {CLASSES_DRAWN} weakest classes are drawn." if left_out else ""),
-        panels,
-        [
-            Mark(label=f"chosen {at_score(threshold)}", at=threshold),
-            Mark(label=f"configured {at_score(configured)}", at=configured),
-        ],
-    )
-
-
-def _probe_panel(
-    label: str,
-    over: Mapping[str, Callable[[float], int]],
-    budgets: Mapping[str, int | None],
-    thresholds: list[float],
-) -> Panel:
-    return Panel(
-        label=label,
-        series=[
-            Series(name=f"{label} on {probe}", x=thresholds, y=[count(at) for at in thresholds])
-            for probe, count in over.items()
-        ],
-        marks=[
-            Mark(label=f"budget of {probe} {budget}", at=budget, axis="y")
-            for probe, budget in budgets.items()
-            if budget is not None
-        ],
-    )
 
 
 def _message(

@@ -21,7 +21,10 @@ from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.threshold_evidence import (
     operating_point_mark,
+    said_of_gaps,
+    tallest,
     threshold_chart,
+    up_to,
     within_limits,
 )
 from pytest_detgate.scoring.false_boxes import require_threshold
@@ -129,17 +132,21 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             held=self._held(inputs, split, category, found) if held.bound == "lower" else {},
         )
         frames, total = frames_of_class(inputs, split, category, threshold, held, with_false=False)
+        most = tallest(false[thresholds.index(threshold)])
         marks = [] if held.limit is None else [_floor_mark(held.limit)]
         recall = Series(name="recall", x=thresholds, y=plotted(by.values["recall"]))
         chart = threshold_chart(
             f"Recall and false boxes of {name} by score threshold",
             f"Recall of {name} on {split}, and its false boxes there, over each score threshold. "
-            + _advice(by, held, threshold, false),
+            + _advice(by, held, threshold, false)
+            + said_of_gaps(false, most),
             [
                 Panel(label="recall", series=[recall], marks=marks, span=(0.0, 1.0)),
                 Panel(
                     label=f"false boxes of {name}",
-                    series=[Series(name=f"false boxes on {split}", x=thresholds, y=false)],
+                    series=[
+                        Series(name=f"false boxes on {split}", x=thresholds, y=up_to(false, most))
+                    ],
                 ),
             ],
             [operating_point_mark(threshold)],

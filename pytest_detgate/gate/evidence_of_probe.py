@@ -18,7 +18,10 @@ from pytest_detgate.gate.threshold_evidence import (
     bounds_by_count,
     operating_point_mark,
     recall_panel,
+    said_of_gaps,
+    tallest,
     threshold_chart,
+    up_to,
 )
 from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.thresholds import (
@@ -27,6 +30,12 @@ from pytest_detgate.scoring.thresholds import (
     most_on_image,
     threshold_grid,
 )
+
+_LABELS = {
+    "boxes": "false boxes",
+    "images": "frames with a false box",
+    "image_share": "share of frames with a false box",
+}
 
 
 def evidence_of_probe(
@@ -117,12 +126,13 @@ def _chart(
     measurements: Sequence[Measurement],
     recall: SplitRecall | None,
 ) -> LineChart:
-    limits = {one.name: one.limit for one in measurements if one.limit is not None}
-    panels = [_panel("false boxes", by, "boxes", limits)]
-    if "images" in limits:
-        panels.append(_panel("frames with a false box", by, "images", limits))
-    if "image_share" in limits:
-        panels.append(_panel("share of frames with a false box", by, "image_share", limits))
+    known = {one.name: one for one in measurements}
+    shown = [
+        "boxes",
+        *(name for name in ("images", "image_share") if known[name].limit is not None),
+    ]
+    most = {name: tallest(known[name].value, known[name].held, known[name].limit) for name in shown}
+    panels = [_panel(by, known[name], most[name]) for name in shown]
     beside = ""
     if recall is not None:
         panels.append(recall_panel(recall, by.thresholds))
@@ -130,19 +140,19 @@ def _chart(
     return threshold_chart(
         "False boxes and recall by score threshold" if recall else "False boxes by score threshold",
         f"False boxes on {probe} over each score threshold{beside}. "
-        + advice(by, measurements, threshold, recall),
+        + advice(by, measurements, threshold, recall)
+        + said_of_gaps(by.values["boxes"], most["boxes"]),
         panels,
         [operating_point_mark(threshold)],
     )
 
 
-def _panel(label: str, by: ByThreshold, name: str, limits: dict[str, Number]) -> Panel:
-    series = [Series(name=label, x=by.thresholds, y=list(by.values[name]))]
+def _panel(by: ByThreshold, measured: Measurement, most: float) -> Panel:
+    label, name = _LABELS[measured.name], measured.name
+    series = [Series(name=label, x=by.thresholds, y=up_to(by.values[name], most))]
     if name in by.held:
-        series.append(
-            Series(name=f"upper bound of {label}", x=by.thresholds, y=plotted(by.held[name]))
-        )
-    marks = []
-    if name in limits:
-        marks.append(Mark(label=f"budget {limits[name]:g}", at=limits[name], axis="y"))
+        bounds = up_to(plotted(by.held[name]), most)
+        series.append(Series(name=f"upper bound of {label}", x=by.thresholds, y=bounds))
+    limit = measured.limit
+    marks = [] if limit is None else [Mark(label=f"budget {limit:g}", at=limit, axis="y")]
     return Panel(label=label, series=series, marks=marks)

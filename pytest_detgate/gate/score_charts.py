@@ -222,7 +222,7 @@ def error_kinds(
         bars=[
             Bar(
                 name=kind,
-                value=None if (cost := costs[kind]) is None else six_digits(cost),
+                value=None if (cost := costs[kind]) is None else round(cost, 4),
                 limit=limits.get(kind),
                 passed=None if cost is None or kind not in limits else cost <= limits[kind],
             )

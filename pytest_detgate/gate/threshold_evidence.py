@@ -8,12 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import ByThreshold, LineChart, Mark, Panel, Series
+from pytest_detgate.charts import ByThreshold, LineChart, Mark, Number, Panel, Series
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.chart_numbers import at_score, plotted, points
 from pytest_detgate.gate.rule import Inputs
 from pytest_detgate.scoring.operating_point import RecallCurve, recall_curve
+
+TALL = 4
+"""How many times as high as the largest count that matters a curve of counts is drawn."""
+LEAST_TALLEST = 20
+"""Counts up to this are drawn in any case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,23 @@ def threshold_chart(
         form="step",
         score_axis=True,
     )
+
+
+def tallest(*told: Number | None) -> float:
+    """The largest count that is drawn beside those that matter: near a score of 0 a detector has
+    so many boxes that nothing else could be seen."""
+    return max(LEAST_TALLEST, *(TALL * one for one in told if one is not None))
+
+
+def up_to(values: Sequence[Number | None], most: float) -> list[Number | None]:
+    """Values of a curve, with a gap where one is larger."""
+    return [None if value is None or value > most else value for value in values]
+
+
+def said_of_gaps(values: Sequence[Number | None], most: float) -> str:
+    """The sentence that says what is not drawn, led by a space; nothing where all is."""
+    is_cut = any(value is not None and value > most for value in values)
+    return f" Counts over {most:,.0f} are not drawn." if is_cut else ""
 
 
 def operating_point_mark(threshold: float) -> Mark:

@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Measurement
 from tests.judged import judged, measured
@@ -325,6 +326,20 @@ def test_the_sentence_says_what_threshold_would_meet_the_budget(probe: Probe) ->
     assert said('max-boxes = 9\nbound = "upper"').endswith(
         "Moving the threshold from 0.30 to 0.31 would meet the budget."
     )
+
+
+def test_counts_that_would_hide_all_others_are_not_drawn(probe: Probe) -> None:
+    """Three boxes over the operating point, budget 20, so up to 80 are drawn; over 0.1 there are
+    a hundred more. The numbers have them all."""
+    many = [box(0.2, x=10.0 * at) for at in range(100)]
+    result = probe("max-boxes = 20", {"yard_1.jpg": [box(0.9), box(0.8), box(0.7), *many]})
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, LineChart)
+    drawn = dict(zip(chart.panels[0].series[0].x, chart.panels[0].series[0].y, strict=True))
+
+    assert [drawn[at] for at in (0.0, 0.19, 0.2, 0.7)] == [None, None, 3, 2]
+    assert over(result, "boxes")[0.0] == 103
+    assert chart.about.endswith("Counts over 80 are not drawn.")
 
 
 @pytest.mark.parametrize(
