@@ -8,6 +8,7 @@ import re
 import tempfile
 from pathlib import Path
 
+from pytest_detgate.detector.packages import quiet
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.locks import lock_if_possible
 
@@ -54,6 +55,17 @@ def resolve_device(requested: str) -> str:
     return f"cuda:{number}"
 
 
+def gpu_count() -> int:
+    """How many GPUs torch can use; none where it is not installed."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see require_mmdetection
+    try:
+        with quiet():
+            import torch
+    except Exception:  # whoever loads the model says what is wrong
+        return 0
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
 def _check_operators(device: str, name: str) -> None:
     import torch
     from mmcv.ops import nms
@@ -73,9 +85,9 @@ def exclusive(device: str) -> contextlib.AbstractContextManager[None]:
     """Hold a GPU for this process among all gates of this user on this machine.
 
     Two models at once would share its memory and gain no time; that is slower, not wrong. A CPU
-    is not held.
+    is not held, nor is `cuda` without a number: those are GPUs of workers, which hold them.
     """
-    if device_type(device) != "cuda":
+    if not device.startswith("cuda:"):
         return contextlib.nullcontext()
     name = f"pytest-detgate-{_user()}-{_identity(device)}"
     return lock_if_possible(Path(tempfile.gettempdir()) / name)

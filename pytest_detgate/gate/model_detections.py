@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import (
     Detected,
@@ -42,6 +43,7 @@ class ModelDetections:
         trust: bool,
         device: str,
         batch_size: int | None,
+        plan: RunPlan,
         store: Path,
         progress: Progress,
         project: Project,
@@ -52,6 +54,7 @@ class ModelDetections:
         self._trust = trust
         self._device = device
         self._batch_size = batch_size
+        self._plan = plan
         self._store = store
         self._progress = progress
         self._detector: KeptDetector | None = None
@@ -150,6 +153,7 @@ class ModelDetections:
                 device=self._device,
                 progress=self._progress,
                 batch_size=self._batch_size,
+                plan=self._plan,
             )
         return self._detector
 

@@ -1,0 +1,129 @@
+"""The Ray engine as the gate sees it; Ray itself is in a process of its own (`ray_process`)."""
+
+from __future__ import annotations
+
+import importlib.util
+import queue
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pytest_detgate.detector.engines.loading import versions_here
+from pytest_detgate.detector.engines.pipes import SpokenWith
+from pytest_detgate.detector.engines.plan import RunPlan
+from pytest_detgate.detector.engines.wire import (
+    Described,
+    Failed,
+    Finished,
+    Found,
+    Images,
+    Message,
+    Order,
+    RayOrder,
+    unpacked,
+)
+from pytest_detgate.detector.protocol import Detected, ModelInfo
+from pytest_detgate.errors import DetectorError
+
+_MODULE = "pytest_detgate.detector.engines.ray_process"
+
+
+class RayWorkers:
+    """A detector on the machines of a Ray cluster; its first worker is started when it is made."""
+
+    info: ModelInfo
+
+    def __init__(self, order: Order, plan: RunPlan) -> None:
+        if importlib.util.find_spec("ray") is None:
+            raise DetectorError(
+                'ray is not installed, and engine = "ray" under [run] needs it: '
+                "pip install 'pytest-detgate[ray]'"
+            )
+        heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        folder = Path(tempfile.mkdtemp(prefix="detgate-ray-"))
+        self._heard = heard
+        self._process = SpokenWith(
+            _MODULE, (), device="auto", log=folder / "log", hear=lambda message: heard.put(message)
+        )
+        self._end = weakref.finalize(self, _ender(self._process, folder))
+        self._failure: str | None = None
+        self.notes: tuple[str, ...] = ()
+        self._process.send(
+            RayOrder(
+                order=order,
+                workers=plan.workers,
+                batch=plan.batch,
+                address=plan.address,
+                gpus_per_worker=plan.gpus_per_worker,
+                shared_files=plan.shared_files,
+            )
+        )
+        try:
+            described = self._next()
+        except BaseException:
+            self._end()
+            raise
+        assert isinstance(described, Described)
+        self.described: Described = described
+        _same_packages(described)
+        self.info = described.info
+        self.device = described.device
+
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """Yield each image's detections as soon as its batch is done, in any order."""
+        by_name = {str(image.absolute()): image for image in images}
+        self._process.send(Images(paths=tuple(by_name)))
+        is_done = False
+        try:
+            while not isinstance(message := self._next(), Finished):
+                assert isinstance(message, Found)
+                for name, answer in message.answers.items():
+                    yield unpacked(by_name[name], answer)
+            self.notes = message.notes
+            is_done = True
+        finally:
+            if not is_done:  # what it still says would be taken for the answer to the next
+                self._failure = self._failure or "the workers of Ray were interrupted"
+                self._end()
+
+    def end(self) -> None:
+        """End the workers, and a Ray that was started for them."""
+        self._end()
+
+    def _next(self) -> Message:
+        if self._failure is None:
+            message = self._heard.get()
+            if message is not None and not isinstance(message, Failed):
+                return message
+            self._failure = (
+                message.error
+                if message is not None
+                else f"the process that speaks with Ray is gone: {self._process.ending()}"
+            )
+            self._end()
+        raise DetectorError(self._failure)
+
+
+def _ender(process: SpokenWith, folder: Path) -> Callable[[], None]:
+    def end() -> None:
+        process.end(patience_s=15)
+        shutil.rmtree(folder, ignore_errors=True)
+
+    return end
+
+
+def _same_packages(described: Described) -> None:
+    """What is kept is kept for the packages of this machine."""
+    here = versions_here(described.versions)
+    differ = [
+        f"{name} {here[name] or 'none'} here and {version or 'none'} there"
+        for name, version in described.versions.items()
+        if here[name] != version
+    ]
+    if differ:
+        raise DetectorError(
+            "the workers of Ray have other packages than this machine, which must have the same: "
+            + ", ".join(differ)
+        )

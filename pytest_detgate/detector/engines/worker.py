@@ -1,0 +1,144 @@
+"""What a worker does, be it a process of this machine or an actor of Ray."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import shutil
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+from pytest_detgate.detector.devices import exclusive
+from pytest_detgate.detector.engines.loading import LoadedDetector, detect_here, load_detector
+from pytest_detgate.detector.engines.wire import (
+    Answer,
+    Answers,
+    Batch,
+    Described,
+    Failed,
+    Message,
+    Order,
+    Rest,
+    SentImage,
+    packed,
+)
+from pytest_detgate.errors import DetectorError
+
+
+class Worker:
+    """Loads one model and looks at images with it.
+
+    `forks` allows it to start processes that read images ahead of a GPU.
+    """
+
+    def __init__(self, *, forks: bool) -> None:
+        self._forks = forks
+        self._shares_gpu = False
+        self._loaded: LoadedDetector | None = None
+        self._gpu = contextlib.ExitStack()
+        self._is_held = False
+
+    def handle(self, message: Message) -> Message | None:
+        """Answer a message; whatever goes wrong is an answer, too."""
+        try:
+            if isinstance(message, Order):
+                return self._load(message)
+            if isinstance(message, Batch):
+                return self._look(message)
+            assert isinstance(message, Rest)
+            self._gpu.close()
+            self._is_held = False
+            return None
+        except DetectorError as error:
+            return Failed(error=str(error))
+        except Exception as error:  # the project's own code runs here
+            traceback.print_exc()
+            return Failed(error=f"a worker failed: {type(error).__name__}: {error}")
+
+    def _load(self, order: Order) -> Described:
+        checkpoint = order.source.checkpoint
+        if order.verify and checkpoint is not None:
+            _verify(checkpoint, order.sha256)
+        self._shares_gpu = order.shares_gpu
+        self._loaded = load_detector(
+            order.source,
+            sha256=order.sha256,
+            device=order.device,
+            batch_size=order.batch_size,
+            threads=order.threads,
+        )
+        if (cv2 := sys.modules.get("cv2")) is not None:
+            cv2.setNumThreads(0)
+        return Described(
+            info=self._loaded.detector.info,
+            device=self._loaded.detector.device,
+            files=tuple(str(file) for file in self._loaded.files),
+            environment=dict(self._loaded.environment),
+            versions=dict(self._loaded.versions),
+        )
+
+    def _look(self, batch: Batch) -> Answers:
+        assert self._loaded is not None
+        if not (self._is_held or self._shares_gpu):
+            self._gpu.enter_context(exclusive(self._loaded.detector.device))
+            self._is_held = True
+        folder = Path(tempfile.mkdtemp(prefix="detgate-images-"))
+        try:
+            files = [_file(folder, at, image) for at, image in enumerate(batch.images)]
+            answers = self._answers([file for file in files if file is not None])
+        except DetectorError as error:
+            raise DetectorError(_with_own_names(str(error), folder, batch)) from error
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        told = []
+        for file, image in zip(files, batch.images, strict=True):
+            if file is None:
+                told.append(Answer(problem=image.problem))
+            elif file in answers:
+                told.append(answers[file])
+            else:
+                raise DetectorError(f"the detector says nothing of {image.path}")
+        return Answers(number=batch.number, answers=tuple(told))
+
+    def _answers(self, files: list[Path]) -> dict[Path, Answer]:
+        assert self._loaded is not None
+        detected = detect_here(self._loaded.detector, files, forks=self._forks)
+        return {one.image: packed(one.sha256, one.result) for one in detected}
+
+
+def _file(folder: Path, at: int, image: SentImage) -> Path | None:
+    if image.problem is not None:
+        return None
+    if image.content is None:
+        return Path(image.path)
+    file = _received_as(folder, at, image)
+    file.write_bytes(image.content)
+    return file
+
+
+def _received_as(folder: Path, at: int, image: SentImage) -> Path:
+    # The name may say something to a transform of the project; it need not be unique.
+    return folder / f"{at}-{Path(image.path).name}"
+
+
+def _with_own_names(text: str, folder: Path, batch: Batch) -> str:
+    for at, image in enumerate(batch.images):
+        text = text.replace(str(_received_as(folder, at, image)), image.path)
+    return text
+
+
+def _verify(checkpoint: Path, sha256: str) -> None:
+    try:
+        with checkpoint.open("rb") as file:
+            found = hashlib.sha256()
+            while chunk := file.read(1 << 20):
+                found.update(chunk)
+    except OSError as error:
+        raise DetectorError(
+            f"{checkpoint}: a worker cannot read it: {error.strerror}. shared-files under [run] "
+            "says that every worker finds the same files by the same paths"
+        ) from error
+    if found.hexdigest() != sha256:
+        raise DetectorError(f"{checkpoint}: a worker finds another file by this name")

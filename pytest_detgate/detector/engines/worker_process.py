@@ -1,0 +1,30 @@
+"""A worker process of the local engine.
+
+Run as `python -m pytest_detgate.detector.engines.worker_process`; takes messages from the standard
+input and answers on the standard output. It ends when its input does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+
+from pytest_detgate.detector.engines import wire
+from pytest_detgate.detector.engines.pipes import own_ends
+from pytest_detgate.detector.engines.worker import Worker
+
+
+def main() -> int:
+    """Answer until there is nothing more to answer; returns the exit code."""
+    asked, told = own_ends()
+    worker = Worker(forks=True)
+    with contextlib.suppress(BrokenPipeError):
+        while (message := wire.read(asked)) is not None:
+            answer = worker.handle(message)
+            if answer is not None:
+                wire.write(told, answer)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
