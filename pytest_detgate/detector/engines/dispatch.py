@@ -165,6 +165,8 @@ class Dispatch:
         if hand is None:
             return None
         if isinstance(message, Failed):
+            if hand.begun:
+                hand.begun.popleft()
             raise DetectorError(message.error)
         if isinstance(message, Described):
             self._agree(message)

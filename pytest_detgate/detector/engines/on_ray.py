@@ -48,7 +48,7 @@ class RayWorkers:
             _MODULE, (), device="auto", log=folder / "log", hear=lambda message: heard.put(message)
         )
         self._end = weakref.finalize(self, _ender(self._process, folder))
-        self._failure: str | None = None
+        self._gone = ""
         self.notes: tuple[str, ...] = ()
         self._process.send(
             RayOrder(
@@ -62,12 +62,14 @@ class RayWorkers:
         )
         try:
             described = self._next()
+            if isinstance(described, Failed):
+                raise DetectorError(described.error)
+            assert isinstance(described, Described)
+            _same_packages(described)
         except BaseException:
             self._end()
             raise
-        assert isinstance(described, Described)
         self.described: Described = described
-        _same_packages(described)
         self.info = described.info
         self.device = described.device
 
@@ -77,33 +79,30 @@ class RayWorkers:
         self._process.send(Images(paths=tuple(by_name)))
         is_done = False
         try:
-            while not isinstance(message := self._next(), Finished):
-                assert isinstance(message, Found)
+            while isinstance(message := self._next(), Found):
                 for name, answer in message.answers.items():
                     yield unpacked(by_name[name], answer)
-            self.notes = message.notes
             is_done = True
         finally:
             if not is_done:  # what it still says would be taken for the answer to the next
-                self._failure = self._failure or "the workers of Ray were interrupted"
+                self._gone = self._gone or "it was interrupted"
                 self._end()
+        if isinstance(message, Failed):
+            raise DetectorError(message.error)
+        assert isinstance(message, Finished)
+        self.notes = message.notes
 
     def end(self) -> None:
         """End the workers, and a Ray that was started for them."""
         self._end()
 
     def _next(self) -> Message:
-        if self._failure is None:
-            message = self._heard.get()
-            if message is not None and not isinstance(message, Failed):
-                return message
-            self._failure = (
-                message.error
-                if message is not None
-                else f"the process that speaks with Ray is gone: {self._process.ending()}"
-            )
+        message = None if self._gone else self._heard.get()
+        if message is None:
+            self._gone = self._gone or self._process.ending()
             self._end()
-        raise DetectorError(self._failure)
+            raise DetectorError(f"the process that speaks with Ray is gone: {self._gone}")
+        return message
 
 
 def _ender(process: SpokenWith, folder: Path) -> Callable[[], None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import sys
@@ -17,7 +18,8 @@ from pytest_detgate.errors import DetectorError
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
-    """Files as they lie below the folder `root` of the machine that sends them.
+    """Files as they lie below the folder `root` of the machine that sends them, which is empty for
+    the root of all.
 
     `search` are the folders, relative to `root`, where that machine looks for modules.
     """
@@ -37,7 +39,7 @@ def pack(source: ModelSource, sha256: str) -> bytes:
     wanted = [source.checkpoint]
     if source.config is not None:
         require_mmdetection()
-        wanted += [source.config, *load_config(source.config).files]
+        wanted += _of_project([source.config, *load_config(source.config).files])
     wanted = list(dict.fromkeys(path.absolute() for path in wanted))
     search = _search_path(wanted[1:])
     root = Path(os.path.commonpath([*(path.parent for path in wanted), *search]))
@@ -52,7 +54,7 @@ def pack(source: ModelSource, sha256: str) -> bytes:
         raise DetectorError(f"{source.checkpoint}: changed while it was being read")
     return msgspec.msgpack.encode(
         Parcel(
-            root=str(root),
+            root=str(root).rstrip(os.sep),
             checkpoint=checkpoint,
             config=None if source.config is None else _below(root, source.config.absolute()),
             files=files,
@@ -66,8 +68,6 @@ def unpack(content: bytes, folder: Path, source: ModelSource) -> tuple[ModelSour
 
     Returns the model, and the folder that was `root` where the files come from.
     """
-    import dataclasses
-
     parcel = msgspec.msgpack.decode(content, type=Parcel)
     inside = folder.resolve()
     for name, data in parcel.files.items():
@@ -83,6 +83,15 @@ def unpack(content: bytes, folder: Path, source: ModelSource) -> tuple[ModelSour
         config=None if parcel.config is None else inside / parcel.config,
     )
     return moved, parcel.root
+
+
+def _of_project(files: Iterable[Path]) -> list[Path]:
+    """Code, and what lies beside it; a configuration may have read other things, too, and what
+    lies elsewhere in somebody's home is not sent to other machines."""
+    files = [path.absolute() for path in files]
+    code = [path for path in files if path.suffix == ".py"]
+    common = Path(os.path.commonpath([path.parent for path in code]))
+    return [path for path in files if path.suffix == ".py" or common in path.parents]
 
 
 def _search_path(files: Iterable[Path]) -> list[Path]:

@@ -47,7 +47,8 @@ class SpokenWith:
                 module, arguments, device=device, log=file, listens=True
             )
         self._hear = hear
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
 
     def send(self, message: wire.Message) -> None:
         """Send a message; nothing happens if the process is gone, which is heard elsewhere."""
@@ -58,17 +59,18 @@ class SpokenWith:
     def end(self, patience_s: float = 0.2) -> None:
         """End the process, if it is still there; first it may end by itself, as its input does."""
         end(self.process, patience_s)
+        self._listener.join()
 
     def ending(self) -> str:
         """How the process ended that has just been heard to end."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
-        end(self.process, 0)
+        self.end(0)
         return how_it_ended(self.process.returncode, self.log)
 
     def _listen(self) -> None:
         assert self.process.stdout is not None
-        with contextlib.suppress(OSError, ValueError):
+        with self.process.stdout, contextlib.suppress(OSError, ValueError):
             while (message := wire.read(self.process.stdout)) is not None:
                 self._hear(message)
         self._hear(None)

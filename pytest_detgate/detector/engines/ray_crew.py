@@ -65,7 +65,7 @@ def connect(address: str | None, *, n_cpus: int, give_up: Callable[[str], None])
             ray.init(**options)
     except ModuleNotFoundError as error:
         raise DetectorError(
-            f"{error.name} is not installed, and engine = \"ray\" under [run] needs it: "
+            f'{error.name} is not installed, and engine = "ray" under [run] needs it: '
             "pip install 'pytest-detgate[ray]'"
         ) from error
     except (Exception, SystemExit) as error:  # it exits where it gives up

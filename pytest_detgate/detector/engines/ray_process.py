@@ -98,10 +98,14 @@ def _serve(
                 return
             assert isinstance(message, wire.Images)
             at_work.set()
-            for found in dispatch.detect([Path(path) for path in message.paths]):
-                answer = wire.packed(found.sha256, found.result)
-                wire.write(told, wire.Found(answers={str(found.image): answer}))
-            wire.write(told, wire.Finished(notes=tuple(dispatch.notes)))
+            try:
+                for found in dispatch.detect([Path(path) for path in message.paths]):
+                    answer = wire.packed(found.sha256, found.result)
+                    wire.write(told, wire.Found(answers={str(found.image): answer}))
+            except DetectorError as error:  # of these images; others may be asked for
+                wire.write(told, wire.Failed(error=str(error)))
+            else:
+                wire.write(told, wire.Finished(notes=tuple(dispatch.notes)))
     finally:
         at_work.clear()
         with contextlib.suppress(Exception):
@@ -126,7 +130,7 @@ def _listen(
 def _is_on_gpu(requested: str, n_gpus: float) -> bool:
     if requested.startswith("cuda:"):
         raise DetectorError(
-            f"device {requested!r}: with engine = \"ray\" it is Ray that says which GPU is used; "
+            f'device {requested!r}: with engine = "ray" it is Ray that says which GPU is used; '
             "ask for cuda"
         )
     if requested == "cuda" and not n_gpus:

@@ -29,7 +29,8 @@ class RayWorker:
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         message = wire.decode(order)
         assert isinstance(message, wire.Order)
-        root, here = "", self._folder.name
+        here = str(Path(self._folder.name).resolve())
+        root = here
         if parcel is not None:
             from pytest_detgate.detector.engines.parcel import unpack
 
@@ -38,12 +39,12 @@ class RayWorker:
             except (OSError, DetectorError) as error:
                 return wire.encode(wire.Failed(error=f"a worker cannot keep the model: {error}"))
             message = msgspec.structs.replace(message, source=source)
-            here = str(Path(here).resolve())
         answer = self._worker.handle(message)
         assert answer is not None
-        if root and isinstance(answer, wire.Failed):
+        # What is said of the files names them as they are called where they come from.
+        if isinstance(answer, wire.Failed):
             answer = wire.Failed(error=answer.error.replace(here, root))
-        if root and isinstance(answer, wire.Described):
+        if isinstance(answer, wire.Described):
             files = tuple(file.replace(here, root, 1) for file in answer.files)
             answer = msgspec.structs.replace(answer, files=files)
         return wire.encode(answer)
