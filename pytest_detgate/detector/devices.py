@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pytest_detgate.detector.packages import quiet
@@ -85,12 +86,23 @@ def exclusive(device: str) -> contextlib.AbstractContextManager[None]:
     """Hold a GPU for this process among all gates of this user on this machine.
 
     Two models at once would share its memory and gain no time; that is slower, not wrong. A CPU
-    is not held, nor is `cuda` without a number: those are GPUs of workers, which hold them.
+    is not held, nor is `cuda` without a number: whoever uses several GPUs holds them itself.
     """
-    if not device.startswith("cuda:"):
-        return contextlib.nullcontext()
-    name = f"pytest-detgate-{_user()}-{_identity(device)}"
-    return lock_if_possible(Path(tempfile.gettempdir()) / name)
+    return exclusive_all([device])
+
+
+@contextlib.contextmanager
+def exclusive_all(devices: Iterable[str]) -> Iterator[None]:
+    """Hold several GPUs, each as `exclusive` does.
+
+    They are taken in an order that all gates keep, so that no two wait for each other.
+    """
+    gpus = {_identity(device) for device in devices if device.startswith("cuda:")}
+    with contextlib.ExitStack() as held:
+        for gpu in sorted(gpus):
+            name = f"pytest-detgate-{_user()}-{gpu}"
+            held.enter_context(lock_if_possible(Path(tempfile.gettempdir()) / name))
+        yield
 
 
 def _user() -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections import Counter
@@ -266,9 +267,8 @@ def test_an_image_that_cannot_be_read_is_passed_through(
 def test_workers_answer_again_after_a_caller_had_heard_enough(
     site: Any, local: LocalWorkers, expected: dict[Path, ImageDetections]
 ) -> None:
-    some = local.detect(site.images)
-    next(some)
-    some.close()
+    with contextlib.closing(local.detect(site.images)) as some:
+        next(some)
 
     assert_same(list(local.detect(site.images)), expected, site.images)
 

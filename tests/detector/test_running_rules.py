@@ -13,6 +13,7 @@ from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
+from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS
 from pytest_detgate.gate.inputs import GateInputs
 from pytest_detgate.gate.judge import judge
 from pytest_detgate.gate.model_detections import ModelDetections
@@ -54,6 +55,7 @@ def result_of(
             trust=False,
             device=device,
             batch_size=None,
+            plan=IN_THIS_PROCESS,
             store=tmp_path,
             progress=NoProgress(),
             project=project,

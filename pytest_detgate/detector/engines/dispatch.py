@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -14,7 +14,6 @@ from pytest_detgate.detector.engines.wire import (
     Described,
     Failed,
     Message,
-    Rest,
     SentImage,
     unpacked,
 )
@@ -96,7 +95,7 @@ class Dispatch:
                 raise
         return self._described
 
-    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+    def detect(self, images: Sequence[Path]) -> Generator[Detected, None, None]:
         """Yield what is found on each image, as batches are answered."""
         cut = [
             images[start : start + self._n_images]
@@ -116,8 +115,6 @@ class Dispatch:
                     answered = batches.pop(heard.number)
                     for image, answer in zip(answered, heard.answers, strict=True):
                         yield unpacked(image, answer)
-            for worker in self._hands:
-                self._crew.send(worker, Rest())
         finally:  # also where the caller has heard enough: they would answer what nobody asks
             for worker in [one for one, hand in self._hands.items() if hand.begun]:
                 self._dismiss(worker)

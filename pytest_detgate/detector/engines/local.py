@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import msgspec
 
-from pytest_detgate.detector.devices import device_type
+from pytest_detgate.detector.devices import device_type, exclusive_all
 from pytest_detgate.detector.engines.dispatch import Dispatch, Heard
 from pytest_detgate.detector.engines.pipes import SpokenWith
 from pytest_detgate.detector.engines.wire import Described, Message, Order, SentImage
@@ -29,7 +30,6 @@ class LocalCrew:
     def __init__(self, order: Order, devices: Sequence[str]) -> None:
         self._order = order
         self._free = list(devices)
-        self._shared = {device: devices.count(device) > 1 for device in devices}
         self._workers: dict[int, tuple[SpokenWith, str]] = {}
         self._heard: queue.SimpleQueue[tuple[int, Message | None]] = queue.SimpleQueue()
         self._n_hired = 0
@@ -47,8 +47,7 @@ class LocalCrew:
             hear=lambda message: heard.put((number, message)),
         )
         self._workers[number] = (worker, device)
-        shared = self._shared[device]
-        worker.send(msgspec.structs.replace(self._order, device=device, shares_gpu=shared))
+        worker.send(msgspec.structs.replace(self._order, device=device))
         return number
 
     def send(self, worker: int, message: Message) -> None:
@@ -98,10 +97,15 @@ class LocalWorkers:
             raise
         self.info = self.described.info
         self.device = kind
+        self._devices = devices
 
-    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+    def detect(self, images: Sequence[Path]) -> Generator[Detected, None, None]:
         """Yield each image's detections as soon as its batch is done, in any order."""
-        return self._dispatch.detect(images)
+        with (
+            exclusive_all(self._devices),
+            contextlib.closing(self._dispatch.detect(images)) as found,
+        ):
+            yield from found
 
     @property
     def notes(self) -> tuple[str, ...]:

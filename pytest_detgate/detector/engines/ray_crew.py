@@ -20,7 +20,6 @@ from pytest_detgate.detector.engines.dispatch import Heard
 from pytest_detgate.detector.engines.parcel import pack
 from pytest_detgate.detector.engines.ray_worker import RayWorker
 from pytest_detgate.detector.engines.wire import (
-    Batch,
     Message,
     Order,
     RayOrder,
@@ -111,7 +110,7 @@ class RayCrew:
         # Ray gives a worker the GPUs that are its own, and numbers them from 0.
         device = "cuda:0" if on_gpu else "cpu"
         order = msgspec.structs.replace(
-            order, device=device, verify=True, shares_gpu=on_gpu and gpus < 1
+            order, device=device, verify=True, holds_gpu=on_gpu and gpus >= 1
         )
         self._order = encode(order)
         parcel = None if request.shared_files else pack(order.source, order.sha256)
@@ -141,13 +140,9 @@ class RayCrew:
         return self._n_hired
 
     def send(self, worker: int, message: Message) -> None:
-        actor = self._actors[worker]
-        if isinstance(message, Batch):
-            asked = actor.look.remote(encode(message))
-            self._pending[asked] = worker
-            self._working.add(asked)
-        else:
-            actor.rest.remote()
+        asked = self._actors[worker].look.remote(encode(message))
+        self._pending[asked] = worker
+        self._working.add(asked)
 
     def listen(self) -> Heard:
         # The first that was asked is the first that is looked at: a worker that dies has its

@@ -40,7 +40,6 @@ class RayWorker:
                 return wire.encode(wire.Failed(error=f"a worker cannot keep the model: {error}"))
             message = msgspec.structs.replace(message, source=source)
         answer = self._worker.handle(message)
-        assert answer is not None
         # What is said of the files names them as they are called where they come from.
         if isinstance(answer, wire.Failed):
             answer = wire.Failed(error=answer.error.replace(here, root))
@@ -51,10 +50,4 @@ class RayWorker:
 
     def look(self, batch: bytes) -> bytes:
         """Look at the images of a `Batch`."""
-        answer = self._worker.handle(wire.decode(batch))
-        assert answer is not None
-        return wire.encode(answer)
-
-    def rest(self) -> None:
-        """Let go of the GPU."""
-        self._worker.handle(wire.Rest())
+        return wire.encode(self._worker.handle(wire.decode(batch)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -59,7 +60,7 @@ def local_devices(requested: str, workers: int | None) -> list[str]:
 
 def _absolute(source: ModelSource) -> ModelSource:
     """A worker may stand in another folder."""
-    changes = {
+    changes: dict[str, Any] = {
         field.name: value.absolute()
         for field in dataclasses.fields(source)
         if isinstance(value := getattr(source, field.name), Path)

@@ -21,7 +21,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """To a worker: the model that it is to load.
 
     `sha256` is that of the checkpoint. With `verify` the worker makes sure that the file which
-    it reads is that one. `shares_gpu` says that others are meant to use its GPU at the same time.
+    it reads is that one, with `holds_gpu` that no other gate uses its GPU during a batch.
     """
 
     source: ModelSource
@@ -30,7 +30,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     batch_size: int | None = None
     threads: int | None = None
     verify: bool = False
-    shares_gpu: bool = False
+    holds_gpu: bool = False
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -78,10 +78,6 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     answers: tuple[Answer, ...]
 
 
-class Rest(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """To a worker: there is nothing more to do for now. It does not answer."""
-
-
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """From a worker: it cannot do that, and nobody else could."""
 
@@ -118,7 +114,7 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 Message: TypeAlias = (
-    Order | Described | Batch | Answers | Rest | Failed | RayOrder | Images | Found | Finished
+    Order | Described | Batch | Answers | Failed | RayOrder | Images | Found | Finished
 )
 
 

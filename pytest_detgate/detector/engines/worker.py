@@ -20,7 +20,6 @@ from pytest_detgate.detector.engines.wire import (
     Failed,
     Message,
     Order,
-    Rest,
     SentImage,
     packed,
 )
@@ -35,22 +34,16 @@ class Worker:
 
     def __init__(self, *, forks: bool) -> None:
         self._forks = forks
-        self._shares_gpu = False
+        self._holds_gpu = False
         self._loaded: LoadedDetector | None = None
-        self._gpu = contextlib.ExitStack()
-        self._is_held = False
 
-    def handle(self, message: Message) -> Message | None:
+    def handle(self, message: Message) -> Message:
         """Answer a message; whatever goes wrong is an answer, too."""
         try:
             if isinstance(message, Order):
                 return self._load(message)
-            if isinstance(message, Batch):
-                return self._look(message)
-            assert isinstance(message, Rest)
-            self._gpu.close()
-            self._is_held = False
-            return None
+            assert isinstance(message, Batch)
+            return self._look(message)
         except DetectorError as error:
             return Failed(error=str(error))
         except Exception as error:  # the project's own code runs here
@@ -61,7 +54,7 @@ class Worker:
         checkpoint = order.source.checkpoint
         if order.verify and checkpoint is not None:
             _verify(checkpoint, order.sha256)
-        self._shares_gpu = order.shares_gpu
+        self._holds_gpu = order.holds_gpu
         self._loaded = load_detector(
             order.source,
             sha256=order.sha256,
@@ -81,9 +74,6 @@ class Worker:
 
     def _look(self, batch: Batch) -> Answers:
         assert self._loaded is not None
-        if not (self._is_held or self._shares_gpu):
-            self._gpu.enter_context(exclusive(self._loaded.detector.device))
-            self._is_held = True
         folder = Path(tempfile.mkdtemp(prefix="detgate-images-"))
         try:
             files = [_file(folder, at, image) for at, image in enumerate(batch.images)]
@@ -104,8 +94,10 @@ class Worker:
 
     def _answers(self, files: list[Path]) -> dict[Path, Answer]:
         assert self._loaded is not None
-        detected = detect_here(self._loaded.detector, files, forks=self._forks)
-        return {one.image: packed(one.sha256, one.result) for one in detected}
+        detector = self._loaded.detector
+        with exclusive(detector.device) if self._holds_gpu else contextlib.nullcontext():
+            detected = detect_here(detector, files, forks=self._forks)
+            return {one.image: packed(one.sha256, one.result) for one in detected}
 
 
 def _file(folder: Path, at: int, image: SentImage) -> Path | None:

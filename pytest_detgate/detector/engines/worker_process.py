@@ -20,9 +20,7 @@ def main() -> int:
     worker = Worker(forks=True)
     with contextlib.suppress(BrokenPipeError):
         while (message := wire.read(asked)) is not None:
-            answer = worker.handle(message)
-            if answer is not None:
-                wire.write(told, answer)
+            wire.write(told, worker.handle(message))
     return 0
 
 
