@@ -11,9 +11,9 @@ import pytest
 
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
+from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
-from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS
 from pytest_detgate.gate.inputs import GateInputs
 from pytest_detgate.gate.judge import judge
 from pytest_detgate.gate.model_detections import ModelDetections

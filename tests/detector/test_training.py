@@ -207,7 +207,7 @@ def test_two_processes_train_one_model(trained_by_two: tuple[Path, TrainedRun]) 
 def test_the_number_of_processes_is_an_input(
     trained_by_two: tuple[Path, TrainedRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, run = trained_by_two
+    root, _ = trained_by_two
     assert by_two(root, NoProgress()).reused
 
     class StartedError(Exception):
@@ -238,7 +238,7 @@ def test_more_gpus_than_there_are(trained: Any, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("pytest_detgate.detector.training.gpu_count", lambda: 2)
     with pytest.raises(DetectorError, match="asks for 3 GPUs, and 2 can be used here"):
         by_two(trained[0], NoProgress(), device="auto", gpus=3)
-    with pytest.raises(DetectorError, match="'cuda:1' is one GPU, and .train. asks for 2"):
+    with pytest.raises(DetectorError, match=r"'cuda:1' is one GPU, and \[train\] asks for 2"):
         by_two(trained[0], NoProgress(), device="cuda:1")
 
 
