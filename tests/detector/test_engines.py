@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.detector.engines.alike import alike
 from pytest_detgate.detector.engines.local import LocalWorkers
 from pytest_detgate.detector.engines.on_ray import RayWorkers
 from pytest_detgate.detector.engines.plan import RunPlan
@@ -384,3 +385,13 @@ def test_devices_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert devices("cpu", 2, 2) == ["cpu", "cpu"]
     assert devices("auto", None, 0) == ["cpu"]
     assert devices("auto", 2, 0) == ["cpu", "cpu"]
+
+
+def test_images_of_one_size_are_next_to_each_other(site: Any, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"no picture")
+
+    first, *ordered = alike([*site.images, tmp_path / "broken.jpg"])
+
+    assert first == tmp_path / "broken.jpg"
+    # The site's pictures are by turns 96, 64 and 160 wide.
+    assert ordered == [*site.images[1::3], *site.images[0::3], *site.images[2::3]]

@@ -101,6 +101,10 @@ class LocalWorkers:
 
     def detect(self, images: Sequence[Path]) -> Generator[Detected, None, None]:
         """Yield each image's detections as soon as its batch is done, in any order."""
+        if self.device == "cuda":
+            from pytest_detgate.detector.engines.alike import alike
+
+            images = alike(images)
         with (
             exclusive_all(self._devices),
             contextlib.closing(self._dispatch.detect(images)) as found,

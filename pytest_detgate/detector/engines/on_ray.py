@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from pytest_detgate import __version__
 from pytest_detgate.detector.engines.loading import versions_here
 from pytest_detgate.detector.engines.pipes import SpokenWith
 from pytest_detgate.detector.engines.plan import RunPlan
@@ -115,10 +116,11 @@ def _ender(process: SpokenWith, folder: Path) -> Callable[[], None]:
 
 def _same_packages(described: Described) -> None:
     """What is kept is kept for the packages of this machine."""
-    here = versions_here(described.versions)
+    here = {"pytest-detgate": __version__, **versions_here(described.versions)}
+    there = {"pytest-detgate": described.gate, **described.versions}
     differ = [
         f"{name} {here[name] or 'none'} here and {version or 'none'} there"
-        for name, version in described.versions.items()
+        for name, version in there.items()
         if here[name] != version
     ]
     if differ:

@@ -19,6 +19,7 @@ from typing import IO, Any
 import msgspec
 
 from pytest_detgate.detector.engines import wire
+from pytest_detgate.detector.engines.alike import alike
 from pytest_detgate.detector.engines.dispatch import Dispatch
 from pytest_detgate.detector.engines.pipes import own_ends
 from pytest_detgate.detector.engines.ray_crew import RayCrew, connect
@@ -99,7 +100,8 @@ def _serve(
             assert isinstance(message, wire.Images)
             at_work.set()
             try:
-                for found in dispatch.detect([Path(path) for path in message.paths]):
+                images = [Path(path) for path in message.paths]
+                for found in dispatch.detect(alike(images) if on_gpu else images):
                     answer = wire.packed(found.sha256, found.result)
                     wire.write(told, wire.Found(answers={str(found.image): answer}))
             except DetectorError as error:  # of these images; others may be asked for

@@ -34,8 +34,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """From a worker: the model is loaded, and this is what it was loaded from."""
+    """From a worker: the model is loaded, and this is what it was loaded from.
 
+    `gate` is the version of pytest-detgate there.
+    """
+
+    gate: str
     info: ModelInfo
     device: str
     files: tuple[str, ...]

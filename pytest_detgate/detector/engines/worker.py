@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
+from pytest_detgate import __version__
 from pytest_detgate.detector.devices import exclusive
 from pytest_detgate.detector.engines.loading import LoadedDetector, detect_here, load_detector
 from pytest_detgate.detector.engines.wire import (
@@ -65,6 +66,7 @@ class Worker:
         if (cv2 := sys.modules.get("cv2")) is not None:
             cv2.setNumThreads(0)
         return Described(
+            gate=__version__,
             info=self._loaded.detector.info,
             device=self._loaded.detector.device,
             files=tuple(str(file) for file in self._loaded.files),
