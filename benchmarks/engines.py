@@ -3,8 +3,7 @@
     python benchmarks/engines.py [--n-images 96] [--rounds 5] [--cores 2]
 
 RTMDet-tiny with random weights at 640 × 640 on a CPU, one thread for each model, all on the same
-cores, in alternating rounds, once the workers have loaded the model. The one in this process has
-another process that prepares images ahead of it, so that it, too, uses more than one core.
+cores, in alternating rounds, once the workers have loaded the model.
 """
 
 from __future__ import annotations

@@ -27,7 +27,9 @@ class Latency(RunningRule, frozen=True, kw_only=True):
     milliseconds, after a few images for warming up; `total_s` is their sum, `model_share` the part
     of it that is spent in the model. `peak_mb` is the most memory, in megabytes of 10⁶ bytes: on a
     GPU what torch allocated there, else what the whole process held, with its libraries and the
-    loading of the checkpoint. The model runs in a process of its own, with nothing else loaded.
+    loading of the checkpoint. The model runs in a process of its own, with nothing else loaded, and
+    as it is run everywhere in the gate: batch norm folded into the convolutions, `channels_last`,
+    with the precision and the compilation that [model] asks for.
 
     Times hold for the machine and the device that the message names, and only where nothing else
     runs there, other workers of pytest-xdist included. Gates wait for each other's GPU, not for

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta, Struct
-from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
@@ -26,8 +24,12 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
-from pytest_detgate.scoring.false_boxes import false_boxes
-from pytest_detgate.scoring.operating_point import RecallCurve, count_over, recall_curve
+from pytest_detgate.scoring.operating_point import (
+    FalseBoxCurve,
+    RecallCurve,
+    false_box_curve,
+    recall_curve,
+)
 
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
 MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
@@ -119,14 +121,18 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         curves = self._curves(split, inputs)
         together = recall_curve(inputs.matches(split), score_floor=floor_of_scores)
         assert together is not None  # each class has boxes to find
-        false = {probe: _false_boxes(probe, inputs) for probe in (tuned, *others)}
+        false = {
+            probe: false_box_curve(inputs.dataset(probe), inputs.detections(probe))
+            for probe in (tuned, *others)
+        }
         budget = self._budget(tuned)
-        threshold = max(false[tuned].lowest_threshold(budget), floor_of_scores)
+        threshold = false[tuned].lowest_threshold(budget.max_boxes, budget.max_images)
+        threshold = max(threshold, floor_of_scores)
         floors = {name: floor for name in curves if (floor := self._floor(name)) is not None}
         needed = {name: curves[name].threshold_for_recall(floor) for name, floor in floors.items()}
         measurements = [
             Measurement.shown("threshold", threshold),
-            *false[tuned].measurements(threshold, budget),
+            *_held(false[tuned], threshold, budget),
             Measurement.shown("recall", together.recall(threshold)),
             *(
                 Measurement.at_least(f"recall[{name}]", curve.recall(threshold), floors.get(name))
@@ -135,9 +141,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             *(
                 measured
                 for probe in others
-                for measured in false[probe].measurements(
-                    threshold, self._budget(probe), suffix=f"[{probe}]"
-                )
+                for measured in _held(false[probe], threshold, self._budget(probe), f"[{probe}]")
             ),
         ]
         return Outcome(
@@ -198,52 +202,19 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _FalseBoxes:
-    """False boxes of a probe, best score first: their scores, and how many different frames hold
-    the first of them."""
-
-    score: NDArray[np.float64]
-    images: NDArray[np.int64]
-
-    def boxes_over(self, threshold: float) -> int:
-        return count_over(self.score, threshold)
-
-    def images_over(self, threshold: float) -> int:
-        count = self.boxes_over(threshold)
-        return int(self.images[count - 1]) if count else 0
-
-    def lowest_threshold(self, budget: PointBudget) -> float:
-        """The score of the first box that is one too many: at it, and not below, it is left out."""
-        places = [len(self.score)]
-        if budget.max_boxes is not None:
-            places.append(budget.max_boxes)
-        if budget.max_images is not None:
-            places.append(int(np.searchsorted(self.images, budget.max_images, side="right")))
-        first = min(places)
-        return float(self.score[first]) if first < len(self.score) else 0.0
-
-    def measurements(
-        self, threshold: float, budget: PointBudget, suffix: str = ""
-    ) -> list[Measurement]:
-        return [
-            Measurement.at_most(f"boxes{suffix}", self.boxes_over(threshold), budget.max_boxes),
-            Measurement.at_most(f"images{suffix}", self.images_over(threshold), budget.max_images),
-        ]
-
-
-def _false_boxes(probe: str, inputs: Inputs) -> _FalseBoxes:
-    detections = inputs.detections(probe)
-    rows = false_boxes(inputs.dataset(probe), detections, detections.score_floor)
-    image = detections.image[rows]
-    is_first = np.zeros(len(rows), dtype=np.int64)
-    is_first[np.unique(image, return_index=True)[1]] = 1
-    return _FalseBoxes(detections.score[rows], np.cumsum(is_first))
+def _held(
+    false: FalseBoxCurve, threshold: float, budget: PointBudget, suffix: str = ""
+) -> list[Measurement]:
+    boxes, images = false.boxes_over(threshold), false.images_over(threshold)
+    return [
+        Measurement.at_most(f"boxes{suffix}", boxes, budget.max_boxes),
+        Measurement.at_most(f"images{suffix}", images, budget.max_images),
+    ]
 
 
 def _trade_off(
     threshold: float,
-    false: Mapping[str, _FalseBoxes],
+    false: Mapping[str, FalseBoxCurve],
     curves: Mapping[str, RecallCurve],
     together: RecallCurve,
     score_floor: float,
@@ -272,7 +243,7 @@ def _message(
     threshold: float,
     tuned: str,
     others: list[str],
-    false: Mapping[str, _FalseBoxes],
+    false: Mapping[str, FalseBoxCurve],
     curves: Mapping[str, RecallCurve],
     floors: Mapping[str, float],
     needed: Mapping[str, float | None],

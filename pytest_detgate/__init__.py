@@ -17,14 +17,15 @@ if TYPE_CHECKING:
         DetectionTable,
         ImageTable,
     )
-    from pytest_detgate.errors import DetgateError
-    from pytest_detgate.findings import Finding, Measurement
+    from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
+    from pytest_detgate.findings import Finding, Interval, Measurement, Table
     from pytest_detgate.gate.rule import (
         Inputs,
         OptionError,
         Outcome,
         ProbeRule,
         Rule,
+        RunningRule,
         ScoreRule,
         SplitPairRule,
         SplitRule,
@@ -44,29 +45,34 @@ __all__ = [
     "Finding",
     "ImageTable",
     "Inputs",
+    "Interval",
     "Measurement",
     "OptionError",
     "Outcome",
     "ProbeRule",
     "Record",
     "Rule",
+    "RunningRule",
     "ScoreCard",
     "ScoreRule",
     "SplitPairRule",
     "SplitRule",
+    "Table",
     "Target",
+    "TooLittleEvidenceError",
 ]
 
 _MODULES = {
     "dataset.tables": ("UNLISTED", "BoxTable", "Dataset", "DetectionTable", "ImageTable"),
-    "errors": ("DetgateError",),
-    "findings": ("Finding", "Measurement"),
+    "errors": ("DetgateError", "TooLittleEvidenceError"),
+    "findings": ("Finding", "Interval", "Measurement", "Table"),
     "gate.rule": (
         "Inputs",
         "OptionError",
         "Outcome",
         "ProbeRule",
         "Rule",
+        "RunningRule",
         "ScoreRule",
         "SplitPairRule",
         "SplitRule",

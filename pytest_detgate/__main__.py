@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     report.set_defaults(run=_report)
     _add_split(commands)
+    _add_cache(commands)
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(chosen)
@@ -83,6 +84,29 @@ def _add_split(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     split.set_defaults(run=_split)
 
 
+def _add_cache(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    cache = commands.add_parser(
+        "cache", help="show or clear what is kept between runs: detections, hashes, tables"
+    )
+    cache.add_argument("action", choices=("show", "clear"), nargs="?", default="show")
+    cache.add_argument(
+        "--store",
+        type=Path,
+        metavar="DIR",
+        help="folder of the store (default: .pytest_cache/d/detgate here)",
+    )
+    only = cache.add_mutually_exclusive_group()
+    only.add_argument(
+        "--model",
+        metavar="TEXT",
+        help="clear only the detections of models whose path holds this, or whose key begins so",
+    )
+    only.add_argument(
+        "--unused-days", type=float, metavar="N", help="clear only what was not used for N days"
+    )
+    cache.set_defaults(run=_cache)
+
+
 def _schema(chosen: argparse.Namespace) -> None:
     from pytest_detgate.gate.json_schema import config_schema
     from pytest_detgate.gate.registry import rule_classes
@@ -119,6 +143,18 @@ def _split(chosen: argparse.Namespace) -> None:
         seed=chosen.seed,
     )
     print(split(request))
+
+
+def _cache(chosen: argparse.Namespace) -> None:
+    from pytest_detgate.gate.cache_command import DEFAULT_STORE, clear_cache, show_cache
+
+    store = chosen.store or DEFAULT_STORE
+    if chosen.action == "show":
+        if chosen.model is not None or chosen.unused_days is not None:
+            raise ConfigError("cache show: --model and --unused-days go with clear")
+        print(show_cache(store))
+    else:
+        print(clear_cache(store, model=chosen.model, unused_days=chosen.unused_days))
 
 
 def _clip_key(chosen: argparse.Namespace) -> ClipKey:

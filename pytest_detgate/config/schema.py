@@ -88,12 +88,26 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             int,
             Meta(
                 ge=1,
-                description="Images in one forward pass. Omitted: that of the configuration's "
-                "test_dataloader.",
+                description="Images in one forward pass; halved where memory runs out. Omitted: 1 "
+                "on a CPU, on a GPU that of the configuration's test_dataloader, 16 at least.",
             ),
         ]
         | None
     ) = None
+    precision: Annotated[
+        Literal["float32", "bfloat16", "float16"],
+        Meta(
+            description="What the networks compute in. Less than float32 changes scores and boxes; "
+            "float16 needs a GPU."
+        ),
+    ] = "float32"
+    compile: Annotated[
+        bool,
+        Meta(
+            description="Hand the networks to torch.compile, which changes the last digits of "
+            "scores and boxes; on a CPU it needs a C++ compiler."
+        ),
+    ] = False
 
 
 class TrainTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -204,6 +218,18 @@ class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     ) = None
 
 
+class CacheTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """How much is kept between runs; least recently used goes first."""
+
+    max_megabytes: Annotated[
+        int,
+        Meta(ge=1, description="For kept detections and hashes, and again for kept tables."),
+    ] = 4096
+    keep_days: Annotated[
+        int, Meta(ge=1, description="What was not used for so long goes in any case.")
+    ] = 60
+
+
 class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """A failure that somebody accepts until a day; what could not be evaluated stays a failure."""
 
@@ -225,5 +251,6 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     train: TrainTable | None = None
     probes: dict[str, ProbeTable] = {}
     scoring: ScoringTable = ScoringTable()
+    cache: CacheTable = CacheTable()
     rules: dict[str, Any] = {}
     waivers: tuple[WaiverTable, ...] = ()

@@ -59,11 +59,12 @@ def project_files(modules: Iterable[str]) -> set[Path]:
 
 def _module_files(names: Iterable[str]) -> set[Path]:
     places = _not_of_project()
-    ours = pytest_detgate.__name__
+    # torch.compile writes modules of torch into a cache of its own as it goes.
+    not_theirs = (pytest_detgate.__name__, "torch")
     files = (
         getattr(sys.modules.get(name), "__file__", None)
         for name in names
-        if name.partition(".")[0] != ours
+        if name.partition(".")[0] not in not_theirs
     )
     return {
         Path(file)

@@ -8,7 +8,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,10 @@ class Prepared:
     data_sample: Any = None
     problem: str | None = None
     broken: bool = False
+
+    def pin_memory(self) -> Prepared:
+        """The same image in memory that a GPU can read by itself; torch's DataLoader asks."""
+        return self if self.inputs is None else replace(self, inputs=self.inputs.pin_memory())
 
 
 class _BytesInHand(BaseStorageBackend):  # type: ignore[misc]
@@ -137,18 +141,23 @@ def prepared_images(
     *,
     batch_size: int,
     n_workers: int,
+    pinned: bool = False,
 ) -> Iterator[Prepared]:
-    """Yield every image, prepared by worker processes, in the given order."""
+    """Yield every image, prepared by worker processes, in the given order.
+
+    With `pinned`, and workers, they are in memory from which a GPU copies while it works.
+    """
     finished = 0
     if n_workers:
         try:
-            for batch in _loader(images, transforms, batch_size, n_workers):
+            for batch in _loader(images, transforms, batch_size, n_workers, pinned):
                 finished += len(batch)
                 yield from batch
             return
         except RuntimeError as error:
             # Workers hand images over in shared memory, which containers often keep very small.
-            if "DataLoader worker" not in str(error):
+            # There may be as little memory to pin.
+            if not any(text in str(error) for text in ("DataLoader worker", "pin memory thread")):
                 raise
     for batch in _loader(images[finished:], transforms, batch_size, 0):
         yield from batch
@@ -159,6 +168,7 @@ def _loader(
     transforms: Sequence[Callable[[Any], Any]],
     batch_size: int,
     n_workers: int,
+    pinned: bool = False,
 ) -> DataLoader[Prepared]:
     dataset: Any = _TestImages(images, transforms)
     return DataLoader(
@@ -167,6 +177,7 @@ def _loader(
         shuffle=False,
         num_workers=n_workers,
         collate_fn=list,
+        pin_memory=pinned and n_workers > 0,
         prefetch_factor=2 if n_workers else None,
         worker_init_fn=_quiet_worker,
         # Forking is what makes a worker cheap: it need not import MMDetection again.
@@ -182,11 +193,15 @@ def _quiet_worker(worker: int) -> None:
 
 
 def worker_count(n_images: int, batch_size: int, device_type: str) -> int:
-    """How many processes should prepare images: none where starting them costs more."""
+    """How many processes should prepare images: none where starting them costs more.
+
+    A model on a CPU uses all cores, and preparing a picture takes a twentieth of its time. On two
+    cores a worker took more from the model than it gave: 0.8 to 0.9 times the images a second.
+    """
     if n_images <= 2 * batch_size:
         return 0
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = min(8, cpus) if device_type == "cuda" else max(1, min(2, cpus // 2))
+    wanted = min(8, cpus) if device_type == "cuda" else min(2, cpus // 4)
     return min(wanted, -(-n_images // batch_size))
 
 

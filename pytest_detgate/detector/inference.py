@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pytest_detgate.detector.acceleration import compiling_failed
 from pytest_detgate.detector.devices import device_type
+from pytest_detgate.detector.feeding import sent_ahead
 from pytest_detgate.detector.images import Prepared, by_shape, prepared_images, worker_count
 from pytest_detgate.detector.protocol import (
     Detected,
@@ -22,13 +24,16 @@ from pytest_detgate.detector.protocol import (
 )
 from pytest_detgate.errors import DetectorError
 
+# How those parts of torch that have no exception of their own for it say that memory ran out.
+_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+
 
 class MMDetector:
     """Runs a model over images, `batch_size` of one shape at a time.
 
     What is found on an image does not depend on its company: only images of one shape go
     together, and every batch is filled up, because kernels for another number of images round
-    differently.
+    differently. Where memory runs out, this batch and all that follow are half as large.
     """
 
     def __init__(
@@ -43,8 +48,8 @@ class MMDetector:
         self.info = info
         self.device = device
         self.model: Any = model.to(device).eval()
-        self._transforms = transforms
-        self._batch_size = batch_size
+        self.transforms = transforms
+        self.batch_size = batch_size
         self.model_seconds = 0.0
         """Time spent in the model so far: from tensors in memory to boxes in memory."""
 
@@ -54,12 +59,19 @@ class MMDetector:
         `n_workers` processes prepare images ahead of the model. With none, and batches of one,
         an image is read no sooner than it is asked for, in the given order.
         """
+        on_gpu = device_type(self.device) == "cuda"
         if n_workers is None:
-            n_workers = worker_count(len(images), self._batch_size, device_type(self.device))
+            n_workers = worker_count(len(images), self.batch_size, device_type(self.device))
         prepared = prepared_images(
-            images, self._transforms, batch_size=self._batch_size, n_workers=n_workers
+            images,
+            self.transforms,
+            batch_size=self.batch_size,
+            n_workers=n_workers,
+            pinned=on_gpu,
         )
-        groups = by_shape(prepared, batch_size=self._batch_size)
+        groups = by_shape(prepared, batch_size=self.batch_size)
+        if on_gpu and n_workers:
+            groups = sent_ahead(groups, self.device)
         try:
             while True:
                 # Entered anew for each group: held across `yield`, it would filter the caller's.
@@ -71,48 +83,61 @@ class MMDetector:
                     detected = self._detected(group)
                 yield from detected
         finally:
-            if device_type(self.device) == "cuda":
+            if on_gpu:
                 torch.cuda.empty_cache()  # other processes use the GPU between our calls
 
     def _detected(self, group: list[Prepared]) -> list[Detected]:
         if (problem := group[0].problem) is not None:
             return [Detected(group[0].image, "", UnreadableImage(problem))]
-        inputs = [prepared.inputs for prepared in group]
-        samples = [prepared.data_sample for prepared in group]
-        n_fill = self._batch_size - len(group)
-        inputs += inputs[-1:] * n_fill
-        samples += [samples[-1].clone() for _ in range(n_fill)]
+        answers: list[NDArray[np.float32]] = []
         started = time.perf_counter()
-        try:
-            answers = self._predict(inputs, samples)
-        except DetectorError:
-            raise
-        except Exception as error:  # the model is the project's, and may raise anything
-            raise DetectorError(
-                f"the model fails on {group[0].image}: {type(error).__name__}: {error}"
-            ) from error
+        while len(answers) < len(group):
+            batch = group[len(answers) : len(answers) + self.batch_size]
+            answers += self._predict(batch)[: len(batch)]
         self.model_seconds += time.perf_counter() - started
         return [
             Detected(prepared.image, prepared.sha256, _checked(table, prepared.image))
-            for prepared, table in zip(group, answers, strict=False)
+            for prepared, table in zip(group, answers, strict=True)
         ]
 
-    def _predict(self, inputs: list[Any], samples: list[Any]) -> list[NDArray[np.float32]]:
+    def _predict(self, batch: list[Prepared]) -> list[NDArray[np.float32]]:
+        """Answer for each image of a batch, or for none where memory has run out."""
+        inputs = [prepared.inputs for prepared in batch]
+        samples = [prepared.data_sample for prepared in batch]
+        n_fill = self.batch_size - len(batch)
+        inputs += inputs[-1:] * n_fill
+        samples += [samples[-1].clone() for _ in range(n_fill)]
         try:
             with torch.inference_mode():
                 return _tables(self.model.test_step({"inputs": inputs, "data_samples": samples}))
-        except torch.cuda.OutOfMemoryError as error:
-            if len(inputs) == 1:
+        except Exception as error:  # the model is the project's, and may raise anything
+            if not _out_of_memory(error):
+                raise self._failure(error, batch[0].image) from error
+            if self.batch_size == 1:
                 raise DetectorError(
-                    f"{self.device} has too little memory for one image: {error}"
+                    f"{self.device} has too little memory for one image, {batch[0].image}: {error}"
                 ) from error
         # Outside of the handler, so that the failed attempt's tensors are no longer held.
-        torch.cuda.empty_cache()
-        middle = len(inputs) // 2
-        return [
-            *self._predict(inputs[:middle], samples[:middle]),
-            *self._predict(inputs[middle:], samples[middle:]),
-        ]
+        self.batch_size //= 2
+        if device_type(self.device) == "cuda":
+            torch.cuda.empty_cache()
+        return []
+
+    def _failure(self, error: Exception, image: Path) -> DetectorError:
+        said = f"{type(error).__name__}: {error}"
+        if compiling_failed(error):
+            lines = [line.strip() for line in said.splitlines() if line.strip()]
+            return DetectorError(
+                "torch.compile cannot compile the model (compile under [model]): "
+                f"{' '.join(lines[:3])}"
+            )
+        return DetectorError(f"the model fails on {image}: {said}")
+
+
+def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _NO_MEMORY)
 
 
 def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:

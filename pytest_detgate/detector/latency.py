@@ -65,6 +65,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: str
     config: str | None
     trust: bool
+    precision: str
+    compile: bool
     sha256: str
     device: str
     images: list[str]
@@ -98,6 +100,8 @@ def measure_latency(
         checkpoint=str(source.checkpoint.absolute()),
         config=None if source.config is None else str(source.config.absolute()),
         trust=source.trust,
+        precision=source.precision,
+        compile=source.compile,
         sha256=sha256,
         device=device,
         images=[str(image.absolute()) for image in [*first, *images]],

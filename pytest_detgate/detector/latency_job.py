@@ -50,6 +50,8 @@ def _measure(request: Request, channel: Channel) -> Latency:
         Path(request.checkpoint),
         None if request.config is None else Path(request.config),
         request.trust,
+        request.precision,
+        request.compile,
     )
     place = resolve_device(request.device)
     on_gpu = device_type(place) == "cuda"

@@ -18,6 +18,12 @@ from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 from mmengine.utils import import_modules_from_strings
 
 from pytest_detgate.detector import model_config
+from pytest_detgate.detector.acceleration import (
+    accelerate,
+    check_precision,
+    compile_parts,
+    lower_precision,
+)
 from pytest_detgate.detector.checkpoint import Checkpoint, class_names, read_checkpoint
 from pytest_detgate.detector.config_sources import LoadedConfig, load_config, project_files
 from pytest_detgate.detector.devices import resolve_device
@@ -29,7 +35,10 @@ from pytest_detgate.detector.stored_config import parse_stored_config
 from pytest_detgate.errors import DetectorError
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
-_FORMAT = 1
+_FORMAT = 2
+
+# A GPU is not busy with fewer images of a small model.
+_GPU_BATCH_SIZE = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +59,7 @@ def load_model(
     """
     with quiet():
         place = resolve_device(device)
+        check_precision(source.precision, place)
         checkpoint = read_checkpoint(source.checkpoint, trust=source.trust)
         loaded = _configuration(source, checkpoint)
         origin = str(source.config or source.checkpoint)
@@ -88,6 +98,8 @@ def load_model(
                 "pipeline": pipeline,
                 "scope": scope,
                 "packages": package_versions(),
+                "precision": source.precision,
+                "compile": source.compile,
                 "code": sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in code),
             }
         )
@@ -100,6 +112,12 @@ def load_model(
             epoch=checkpoint.epoch,
             config=str(source.config) if source.config else None,
         )
+        model = model.to(place).eval()
+        accelerate(model, place)
+        if source.compile:
+            compile_parts(model)
+        if source.precision != "float32":
+            lower_precision(model, place, source.precision)
         detector = MMDetector(
             model,
             transforms,
@@ -107,7 +125,11 @@ def load_model(
             device=place,
             # A CPU gains nothing from batches, and one by one the answers are exactly repeatable.
             batch_size=batch_size
-            or (1 if place == "cpu" else model_config.batch_size(loaded.config)),
+            or (
+                1
+                if place == "cpu"
+                else max(_GPU_BATCH_SIZE, model_config.batch_size(loaded.config))
+            ),
         )
     return LoadedModel(detector, tuple(sorted({*loaded.files, *code})), loaded.environment)
 

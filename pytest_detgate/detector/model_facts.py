@@ -74,4 +74,5 @@ def kept_info(store: Store, source: ModelSource, sha256: str) -> ModelInfo | Non
 
 def _request(source: ModelSource, sha256: str) -> str:
     config = str(source.config.absolute()) if source.config else ""
-    return hashlib.sha256("\0".join([sha256, config, str(source.trust)]).encode()).hexdigest()
+    how = (source.trust, source.precision, source.compile)
+    return hashlib.sha256("\0".join([sha256, config, *map(str, how)]).encode()).hexdigest()

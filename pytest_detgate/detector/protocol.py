@@ -16,8 +16,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a model once it has been loaded; kept, so that it need not be loaded again.
 
     `key` identifies everything that decides its detections apart from the image: checkpoint
-    bytes, resolved configuration, the project's own code it is built from, and the versions of
-    the packages that run it.
+    bytes, resolved configuration, the project's own code it is built from, the versions of the
+    packages that run it, and how it computes.
     `score_floor` is the lowest score the model's own test settings let through: a box count at
     an operating point below it would be wrong.
     """
@@ -78,9 +78,13 @@ class ModelSource:
     """A model as the user names it.
 
     Without `config` the configuration stored in the checkpoint is used. `trust` allows the
-    checkpoint to be unpickled without restriction, which may run code.
+    checkpoint to be unpickled without restriction, which may run code. `precision` (`float32`,
+    `float16` or `bfloat16`) is what its networks compute in, `compile` hands them to
+    `torch.compile`: both change numbers.
     """
 
     checkpoint: Path
     config: Path | None = None
     trust: bool = False
+    precision: str = "float32"
+    compile: bool = False

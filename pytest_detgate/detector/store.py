@@ -179,6 +179,12 @@ class Store:
             self._note(f"this run's detections are not kept: {self.path}: {error}")
 
     def _with(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        with self.connected() as connection:
+            return work(connection)
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """Open the file, made if need be; raises `sqlite3.Error` or `OSError`."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(
             sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None)
@@ -186,8 +192,10 @@ class Store:
             # A commit then survives the death of the process, if not that of the machine; what
             # a power cut may damage, the check sums find.
             connection.execute("PRAGMA synchronous = NORMAL")
+            # Of a new file only: free pages can then be given back to the disk.
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.executescript(_TABLES)
-            return work(connection)
+            yield connection
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

@@ -30,6 +30,8 @@ class Example:
 
     A model that is run again says what `again` holds; `times_ms` are the times it takes, and
     `detector_classes` its own names of the classes, where they are not those of the files.
+
+    `files` maps the names of further text files beside `detgate.toml` to what they hold.
     """
 
     config: str
@@ -48,3 +50,4 @@ class Example:
     again: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
     times_ms: Sequence[float] = ()
     detector_classes: Sequence[str] = ()
+    files: Mapping[str, str] = field(default_factory=dict)

@@ -43,6 +43,7 @@ from pytest_detgate.scoring.score_card import Area, ScoreCard
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency import Latency
+    from pytest_detgate.detector.training_view import TrainingSettings, TrainingView
 
 T = TypeVar("T")
 
@@ -209,6 +210,28 @@ class GateInputs:
         if baseline is None or isinstance(baseline, DetgateError):
             return None
         return cast(Baseline, baseline).record
+
+    def training_settings(self) -> TrainingSettings:
+        def make() -> TrainingSettings:
+            from pytest_detgate.detector.training_view import read_training_settings
+
+            return read_training_settings(self._training_config())
+
+        return self._once("training settings", make)
+
+    def training_view(self) -> TrainingView:
+        def make() -> TrainingView:
+            from pytest_detgate.detector.training_view import read_training_view
+
+            return read_training_view(self._training_config(), self._progress)
+
+        return self._once("training view", make)
+
+    def _training_config(self) -> Path:
+        path = self.project.training_config
+        if path is None:
+            raise DataError("neither [train] nor [model] names a configuration to train with")
+        return path
 
     def _units(self, split: str) -> Units:
         images = self.dataset(split).images

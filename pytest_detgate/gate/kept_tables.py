@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from pytest_detgate.config.schema import CacheTable
 from pytest_detgate.dataset.table_file import read_classes, read_tables, write_tables
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detector.digests import file_digest, keep_digest, signature
@@ -23,16 +24,21 @@ _FOLDER = "tables"
 _SUFFIX = ".tables"
 # A smaller file is read as fast as it is looked up.
 _WORTH_KEEPING = 1 << 22
-_KEPT_BYTES = 8 << 30
-_KEPT_SECONDS = 30 * 86_400
+_DAY = 86_400
 _PATIENCE_SECONDS = 600
 
 
 class KeptTables:
     """The kept tables in a folder that all processes of a run, and later runs, share."""
 
-    def __init__(self, store: Path, *, worth_keeping: int = _WORTH_KEEPING) -> None:
+    def __init__(
+        self, store: Path, cache: CacheTable | None = None, *, worth_keeping: int = _WORTH_KEEPING
+    ) -> None:
+        """`cache` bounds what is kept."""
+        cache = cache or CacheTable()
         self._folder = store / _FOLDER
+        self._max_bytes = cache.max_megabytes * 1_000_000
+        self._keep_seconds = cache.keep_days * _DAY
         self._digests = Store(store / STORE_FILE)
         self._worth_keeping = worth_keeping
 
@@ -111,10 +117,20 @@ class KeptTables:
         total = 0
         for used, size, entry in sorted(entries, reverse=True):
             total += size
-            if total > _KEPT_BYTES or used < time.time() - _KEPT_SECONDS:
+            if total > self._max_bytes or used < time.time() - self._keep_seconds:
                 with contextlib.suppress(OSError):
                     entry.unlink()
 
     def _lock_file(self, path: Path) -> Path:
         name = hashlib.sha256(os.path.abspath(path).encode()).hexdigest()[:16]  # noqa: PTH100
         return self._folder / f"{name}.lock"
+
+
+def kept_files(store: Path, unused_days: float = 0.0) -> list[Path]:
+    """The files of kept tables in a store that were not used for some days."""
+    oldest = time.time() - unused_days * _DAY
+    return [
+        file
+        for file in sorted((store / _FOLDER).glob(f"*{_SUFFIX}"))
+        if file.stat().st_mtime <= oldest
+    ]

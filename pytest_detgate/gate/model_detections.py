@@ -44,6 +44,8 @@ class ModelDetections:
         device: str,
         batch_size: int | None,
         plan: RunPlan,
+        precision: str = "float32",
+        compiled: bool = False,
         store: Path,
         progress: Progress,
         project: Project,
@@ -55,6 +57,8 @@ class ModelDetections:
         self._device = device
         self._batch_size = batch_size
         self._plan = plan
+        self._precision = precision
+        self._compiled = compiled
         self._store = store
         self._progress = progress
         self._detector: KeptDetector | None = None
@@ -120,8 +124,23 @@ class ModelDetections:
             config=config,
             images=len(self._found),
             kept=self._kept,
-            notes=list(self._notes),
+            notes=[*self._numbers(), *self._notes],
         )
+
+    def _numbers(self) -> list[str]:
+        """What makes scores and boxes others than the plain model's."""
+        notes = []
+        if self._precision != "float32":
+            notes.append(
+                f"the networks compute in {self._precision} (precision under [model]): scores and "
+                "boxes differ from those in float32"
+            )
+        if self._compiled:
+            notes.append(
+                "the networks are compiled by torch.compile (compile under [model]): scores and "
+                "boxes differ in their last digits from those without it"
+            )
+        return notes
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return {}
@@ -148,7 +167,13 @@ class ModelDetections:
     def _loaded(self) -> KeptDetector:
         if self._detector is None:
             self._detector = KeptDetector(
-                ModelSource(self._checkpoint_path(), self._config, self._trust),
+                ModelSource(
+                    self._checkpoint_path(),
+                    self._config,
+                    self._trust,
+                    self._precision,
+                    self._compiled,
+                ),
                 store=self._store,
                 device=self._device,
                 progress=self._progress,

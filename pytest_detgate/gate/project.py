@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.schema import ConfigTable, SplitTable
 from pytest_detgate.config.wording import unknown
@@ -60,6 +62,27 @@ class Project:
     def score_threshold(self) -> float:
         """The operating point: a box counts when score > threshold."""
         return self.tables.model.score_threshold
+
+    @property
+    def training_config(self) -> Path | None:
+        """The configuration file that the project trains with: that of `[train]`, else `[model]`;
+        None where neither names one."""
+        train, model = self.tables.train, self.tables.model
+        path = model.config if train is None else train.config
+        return None if path is None else self.configuration.locate(path)
+
+    @property
+    def work_dir(self) -> Path | None:
+        """The folder that the project trains into, where `[train]` names it."""
+        train = self.tables.train
+        return None if train is None else self.configuration.locate(train.work_dir)
+
+    @cached_property
+    def training_seed(self) -> int | None:
+        """The seed that `[train]` names; None where it is left to its default."""
+        train = self.tables.train
+        document = msgspec.toml.decode(self.configuration.place.text)
+        return None if train is None or "seed" not in document["train"] else train.seed
 
     @cached_property
     def frame_pattern(self) -> re.Pattern[str] | None:

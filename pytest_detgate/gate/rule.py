@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
     from pytest_detgate.detector.latency import Latency
+    from pytest_detgate.detector.training_view import TrainingSettings, TrainingView
     from pytest_detgate.gate.baseline import Baseline
     from pytest_detgate.gate.detections import TwoInferences
     from pytest_detgate.gate.other_models import Epoch
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.score_card import Area, ScoreCard
 
 T = TypeVar("T")
-Family = Literal["data", "model"]
+Family = Literal["data", "training", "model"]
 
 
 class OptionError(Exception):
@@ -153,6 +154,12 @@ class Inputs(Protocol):
         pattern for paths that is used where the command line names no sweep.
         """
 
+    def training_settings(self) -> TrainingSettings:
+        """What the training configuration says of the run itself."""
+
+    def training_view(self) -> TrainingView:
+        """What the training data set, built as the training configuration does, feeds."""
+
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Base class of all rules. A subclass in a module that is searched is a rule."""
@@ -266,6 +273,15 @@ class RunningRule(ScoreRule, frozen=True, kw_only=True):
 
     def targets(self, project: Project) -> Iterator[Target]:
         yield Target(datasets=(project.evaluate_on,))
+
+
+def require_training_config(project: Project) -> None:
+    """Raise `OptionError` where no file says how the project trains."""
+    if project.training_config is None:
+        raise OptionError(
+            "there is no training configuration to look at; add a table [train] with config and "
+            "work-dir, or config under [model]"
+        )
 
 
 def require_names(

@@ -22,6 +22,7 @@ MARKERS = {
     "detgate": "an item of detgate.toml",
     "detgate_data": "a rule on the data set: needs no detections and no torch",
     "detgate_model": "a rule that needs detections",
+    "detgate_training": "a rule on how the model is trained: needs no detections",
 }
 
 

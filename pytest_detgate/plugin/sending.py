@@ -17,6 +17,7 @@ from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode
 if TYPE_CHECKING:
     import pytest
 
+    from pytest_detgate.gate.inputs import GateInputs
     from pytest_detgate.plugin.state import GateSession
 
 
@@ -26,19 +27,29 @@ def attach_result(
     """Put the result, its findings, and facts that are new, where the reporter finds them."""
     if result.verdict != "not-evaluated":
         result = _with_findings_aside(result, findings, gate)
-    inputs = gate.inputs
-    facts = Facts(
+    facts: Facts | None = None
+    try:
+        facts = _facts(gate.inputs)
+    except Exception as error:
+        # Raised further, it would end the session and take every other verdict with it.
+        reason = f"the figures for the report crashed: {type(error).__name__}: {error}"
+        result = msgspec.structs.replace(result, verdict="not-evaluated", message=reason)
+        report.outcome, report.longrepr = "failed", f"{result.id}: {reason}"
+    if facts is not None:
+        encoded = encode(facts)
+        facts = facts if encoded != gate.sent else None
+        gate.sent = encoded
+    setattr(report, ATTRIBUTE, encode_message(ItemMessage(result=result, facts=facts)))
+
+
+def _facts(inputs: GateInputs) -> Facts:
+    return Facts(
         dataset=inputs.dataset_record(),
         model=inputs.source.model_record(),
         predictions=inputs.source.predictions_records(),
         scores=inputs.score_records(),
         baseline=inputs.baseline_record(),
     )
-    encoded = encode(facts)
-    is_new = encoded != gate.sent
-    gate.sent = encoded
-    message = ItemMessage(result=result, facts=facts if is_new else None)
-    setattr(report, ATTRIBUTE, encode_message(message))
 
 
 def _with_findings_aside(

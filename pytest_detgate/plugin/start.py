@@ -58,7 +58,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     project = Project(load_configuration(options.config), config.rootpath)
     folders = shared_folders(config, cache=options.cache)
     if folders.store != folders.run:
-        project.kept = KeptTables(folders.store)
+        project.kept = KeptTables(folders.store, project.tables.cache)
     rules = _with_sweep(bind_rules(project), options, project)
     _check_options(options, project, rules)
     return GateSession(
@@ -116,12 +116,15 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
 def _register_roles(config: pytest.Config, session: GateSession) -> None:
     from pytest_detgate.plugin.reporter import Reporter
     from pytest_detgate.plugin.training import TrainFirst
+    from pytest_detgate.plugin.upkeep import StoreUpkeep
     from pytest_detgate.plugin.xdist import XdistController
 
     reporter = Reporter(session)
     config.pluginmanager.register(reporter, "detgate-reporter")
     if session.options.train:
         config.pluginmanager.register(TrainFirst(session), "detgate-training")
+    if session.folders.store != session.folders.run:
+        config.pluginmanager.register(StoreUpkeep(session), "detgate-upkeep")
     if config.pluginmanager.hasplugin("xdist"):
         controller = XdistController(session.folders, reporter)
         config.pluginmanager.register(controller, "detgate-xdist")

@@ -116,13 +116,16 @@ class GateSession:
         from pytest_detgate.gate.model_detections import ModelDetections
 
         configuration = self.project.configuration
+        model = configuration.tables.model
         return ModelDetections(
             checkpoint=checkpoint,
             config=None if config is None else configuration.locate(config),
             trust=self.options.trust_checkpoint,
             device=self.options.device,
-            batch_size=configuration.tables.model.batch_size,
             plan=run_plan(configuration.tables.run),
+            batch_size=model.batch_size,
+            precision=model.precision,
+            compiled=model.compile,
             store=self.folders.store,
             progress=self.progress,
             project=self.project,

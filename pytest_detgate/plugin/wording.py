@@ -56,7 +56,8 @@ def summary_text(result: RuleResult) -> str:
     held = [measured for measured in result.measurements if measured.limit is not None]
     if result.verdict != "passed":
         held = [measured for measured in held if not measured.passed]
-    return ", ".join(compared(measured) for measured in held)
+    # A first run has nothing to compare with; a warning may stand on too little evidence.
+    return ", ".join(compared(measured) for measured in held) or result.message
 
 
 def compared(measured: Measurement) -> str:

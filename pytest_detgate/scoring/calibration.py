@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.errors import DataError
 from pytest_detgate.scoring.matching import Matches
 
 
@@ -43,16 +42,9 @@ def calibration_of(matches: Matches, bins: int = 10, min_score: float = 0.0) -> 
     """Put the detections with score ≥ `min_score` into bins.
 
     A detection is right when it is a true positive at the first IoU threshold of the matches
-    (0.5); what crowd regions explain is left out. Raises `DataError` for a score that is not from
-    0 to 1: it cannot be read as a share.
+    (0.5); what crowd regions explain is left out.
     """
     candidates, columns = matches.candidates, matches.candidates.columns
-    outside = np.flatnonzero((columns.dt_score < 0) | (columns.dt_score > 1))
-    if len(outside):
-        raise DataError(
-            f"a detection has the score {columns.dt_score[outside[0]]:g}, and calibration is "
-            "defined for scores from 0 to 1 only"
-        )
     counted = np.flatnonzero(~matches.ignored[0] & (candidates.score >= min_score))
     score = candidates.score[counted]
     n_classes = len(columns.classes)

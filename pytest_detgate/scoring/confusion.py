@@ -68,7 +68,8 @@ def confusion(dataset: Dataset, detections: DetectionTable, score_threshold: flo
 
     boxes = np.flatnonzero(~matches.gt_ignored)
     found = of_box[boxes]
-    column = np.where(found == UNMATCHED, n, columns.dt_category[found])
+    column = np.full(len(found), n)
+    column[found != UNMATCHED] = columns.dt_category[found[found != UNMATCHED]]
     alone = np.ones(len(columns.dt_row), dtype=np.bool_)
     alone[found[found != UNMATCHED]] = False
     alone[detection[matches.ignored[0]]] = False

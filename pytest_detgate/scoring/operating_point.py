@@ -57,6 +57,37 @@ class RecallCurve:
         return float(np.nextafter(self.score[needed - 1], -math.inf))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FalseBoxCurve:
+    """False boxes of a probe as a function of the score threshold.
+
+    `score` (n,) falls; `images` (n,) is how many different frames hold the first of them.
+    """
+
+    score: NDArray[np.float64]
+    images: NDArray[np.int64]
+
+    def boxes_over(self, threshold: float) -> int:
+        """How many false boxes have score > threshold."""
+        return count_over(self.score, threshold)
+
+    def images_over(self, threshold: float) -> int:
+        """How many frames hold a false box with score > threshold."""
+        count = self.boxes_over(threshold)
+        return int(self.images[count - 1]) if count else 0
+
+    def lowest_threshold(self, max_boxes: int | None, max_images: int | None) -> float:
+        """The lowest threshold that keeps a budget: the score of the first box that is one too
+        many, which is left out at it and counts at any lower one; 0 where none is."""
+        places = [len(self.score)]
+        if max_boxes is not None:
+            places.append(max_boxes)
+        if max_images is not None:
+            places.append(int(np.searchsorted(self.images, max_images, side="right")))
+        first = min(places)
+        return float(self.score[first]) if first < len(self.score) else 0.0
+
+
 def recall_curve(
     matches: Matches,
     category: int | None = None,
@@ -76,6 +107,14 @@ def recall_curve(
     rows = np.concatenate([rows_of_class(matches, number) for number in categories])
     score = candidates.score[rows[hits[rows]]]
     return RecallCurve(np.sort(score)[::-1], boxes, score_floor)
+
+
+def false_box_curve(dataset: Dataset, detections: DetectionTable) -> FalseBoxCurve:
+    """All false boxes that the detector kept on a probe (see `false_boxes`)."""
+    rows = false_boxes(dataset, detections, detections.score_floor)
+    is_first = np.zeros(len(rows), dtype=np.int64)
+    is_first[np.unique(detections.image[rows], return_index=True)[1]] = 1
+    return FalseBoxCurve(detections.score[rows], np.cumsum(is_first))
 
 
 def false_scores(dataset: Dataset, detections: DetectionTable) -> NDArray[np.float64]:

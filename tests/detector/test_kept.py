@@ -95,6 +95,22 @@ def test_only_what_is_new_is_inferred(reading: Callable[..., Any]) -> None:
     assert run.notes == ()
 
 
+def test_of_a_thousand_pictures_the_ten_that_changed_are_inferred(
+    reading: Callable[..., Any],
+) -> None:
+    pictures = {f"{number}.jpg": b"\1" * number for number in range(1000)}
+    reading(Reader(), pictures)
+    changed = {f"{number}.jpg": b"\3" * number + b"\5" for number in range(7, 1000, 100)}
+
+    reader = Reader()
+    run, values = reading(reader, pictures | changed)
+
+    assert sorted(reader.asked) == sorted(changed)
+    assert (len(changed), run.kept, run.inferred) == (10, 990, 10)
+    assert values["107.jpg"] == 3 * 107 + 5
+    assert values["108.jpg"] == 108
+
+
 def test_equal_pictures_are_inferred_once(reading: Callable[..., Any]) -> None:
     reader = Reader()
     run, values = reading(reader, {"a": b"\1", "b": b"\1", "c": b"\1"})

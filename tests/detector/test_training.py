@@ -17,10 +17,12 @@ import pytest
 from pytest_detgate.detector.checkpoint import read_checkpoint
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
+from pytest_detgate.detector.scalars import Plan, find_scalars, read_scalars
 from pytest_detgate.detector.training import TrainedRun, finished_run, train
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
+from tests.judged import judged, measured
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -129,6 +131,37 @@ def test_the_record_names_all_inputs(trained: Any) -> None:
     assert record["randomness"]["seed"] == 5
     assert record["sha256"] == run.sha256
     assert all(len(sha256) == 64 for sha256 in record["files"].values())
+
+
+def test_its_log_is_read_and_its_seed_is_known(trained: Any) -> None:
+    root, run, _ = trained
+    log = read_scalars(find_scalars(root / "work"))
+    assert log.path == run.scalars
+    assert (log.iteration.tolist(), log.epoch.tolist()) == ([1, 2], [1, 1])
+    assert log.learning_rate.tolist() == [0.001, 0.001]
+    assert (log.not_finite, log.validations, log.plan) == ((), (), Plan(epochs=1))
+    config = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
+    config += "[rules.training-seed]\n[rules.training-curve]\nvalidation = false\n"
+    results = judged(root, config)
+    assert {item: result.verdict for item, result in results.items()} == {
+        "training-seed": "passed",
+        "training-curve": "passed",
+    }
+    assert measured(results["training-seed"]) == {"fixed": 1, "seed": 5}
+
+
+def test_a_log_as_mmengine_writes_numbers_that_are_none(tmp_path: Path) -> None:
+    from mmengine.visualization import LocalVisBackend
+
+    backend = LocalVisBackend(str(tmp_path))
+    for at, loss in enumerate((1.5, float("nan"), float("inf")), start=1):
+        backend.add_scalars({"lr": 0.5, "loss": loss, "epoch": at, "iter": at}, step=at)
+        backend.add_scalars({"coco/bbox_mAP": 0.25 * at}, step=at)
+    log = read_scalars(tmp_path / "scalars.json")
+    assert [(one.row, str(one.value)) for one in log.not_finite] == [(1, "nan"), (2, "inf")]
+    assert [dict(one.values) for one in log.validations] == [
+        {"coco/bbox_mAP": value} for value in (0.25, 0.5, 0.75)
+    ]
 
 
 def test_what_was_trained_can_be_gated(trained: Any, tmp_path: Path) -> None:

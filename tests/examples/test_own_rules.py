@@ -88,7 +88,8 @@ def test_tests_hold_without_a_gate(project: pytest.Pytester) -> None:
 
 def test_files_pass_a_strict_type_checker(project: pytest.Pytester) -> None:
     _require("mypy")
-    options = ["--strict", "--cache-dir", str(project.path / "cache")]
+    # As for any installed package, what is wrong inside of ours is none of the project's business.
+    options = ["--strict", "--follow-imports=silent", "--cache-dir", str(project.path / "cache")]
 
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *options, "site_rules.py", "test_site.py"],

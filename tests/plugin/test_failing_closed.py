@@ -301,6 +301,25 @@ def test_rule_that_measures_no_number(project: GateProject, value: str) -> None:
     assert "oddness could not be computed" in not_evaluated(project)["odd[train]"]
 
 
+def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -> None:
+    project.pytester.makeconftest(
+        """
+        import pytest_detgate.gate.inputs as inputs
+
+        def crash(*arguments):
+            raise KeyError("a mistake of ours")
+
+        inputs.score_record = crash
+        """
+    )
+
+    assert project.gate().ret == 1
+    verdicts = project.verdicts()
+    assert verdicts["empty-gt-share[train]"] == "passed"
+    reason = "the figures for the report crashed: KeyError: 'a mistake of ours'"
+    assert not_evaluated(project)["mean-ap"] == reason
+
+
 def test_rule_that_holds_nothing_against_a_limit(project: GateProject) -> None:
     project.write(
         "own_rules.py",

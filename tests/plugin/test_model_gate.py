@@ -168,6 +168,26 @@ def test_unreadable_image_fails_its_rule_alone(project: pytest.Pytester) -> None
     assert report(project)["rules"][1]["verdict"] == "passed"
 
 
+def test_another_precision_gives_other_numbers_and_says_so(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    assert report(project)["model"]["notes"] == []
+    toml = project.path / "detgate.toml"
+
+    toml.write_text(CONFIG.replace("[model]", '[model]\nprecision = "bfloat16"'))
+    for kept in (0, 9):
+        assert project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth").ret == 0
+        model = report(project)["model"]
+        assert (model["images"], model["kept"]) == (9, kept)
+        (note,) = model["notes"]
+        assert note.startswith("the networks compute in bfloat16 (precision under [model])")
+        assert "compute in bfloat16" in (project.path / "detgate-report/index.html").read_text()
+
+    toml.write_text(CONFIG.replace("[model]", '[model]\nprecision = "float16"'))
+    assert project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth").ret == 1
+    (reason,) = reasons(project)
+    assert "precision 'float16' under [model] needs a GPU" in reason
+
+
 def test_rules_that_run_the_model_infer_no_whole_split(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(
         CONFIG.partition("[rules")[0]

@@ -67,6 +67,9 @@ def verdicts(
     if example.needs is not None:
         pytest.importorskip(example.needs, exc_type=ImportError)
     config = textwrap.dedent(example.config)
+    for name, text in example.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(textwrap.dedent(text), encoding="utf-8")
     files = {}
     datasets = {"dataset.splits": example.splits, "probes": example.probes}
     for table, named in datasets.items():

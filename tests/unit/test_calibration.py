@@ -9,7 +9,6 @@ import pytest
 
 from pytest_detgate.dataset.coco import read_coco
 from pytest_detgate.dataset.results import read_results
-from pytest_detgate.errors import DataError
 from pytest_detgate.scoring.calibration import Calibration, calibration_of
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import candidates_of, match
@@ -71,8 +70,3 @@ def test_low_scores_are_left_out(calibrated: Any) -> None:
 
 def test_class_without_detections_has_no_error(calibrated: Any) -> None:
     assert calibrated([("helmet_off", 0.5, *RIGHT)]).expected_error(1) is None
-
-
-def test_score_over_one_is_refused(calibrated: Any) -> None:
-    with pytest.raises(DataError, match=r"score 1\.5, .* from 0 to 1"):
-        calibrated([("helmet_off", 1.5, *RIGHT)])

@@ -57,6 +57,16 @@ def test_every_kind_of_entry(confused: Any) -> None:
     assert found.unknown == 0
 
 
+def test_nothing_over_the_threshold(confused: Any) -> None:
+    found = confused([("no_vest", 0, 0, 10, 10)], [("no_vest", 0.3, 0, 0, 10, 10)])
+
+    assert found.matrix.tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 0]]
+
+
+def test_nothing_to_find_and_nothing_found(confused: Any) -> None:
+    assert confused([], []).matrix.tolist() == [[0, 0, 0]] * 3
+
+
 def test_own_class_comes_before_a_better_score(confused: Any) -> None:
     """`no_vest` scores more and lies on the box exactly, and `helmet_off` is its class."""
     found = confused(

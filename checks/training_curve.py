@@ -1,0 +1,247 @@
+"""The rule `training-curve`."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, ClassVar, get_args
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Count
+from pytest_detgate.detector.curve_faults import (
+    Fault,
+    FaultKind,
+    MetricCurve,
+    fallen,
+    length,
+    loss_faults,
+    metric_curve,
+    plateau,
+    too_short,
+)
+from pytest_detgate.detector.scalars import RunLog, find_scalars, read_scalars
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import Family, Inputs, OptionError, Outcome, Rule, Target
+
+_ROWS = 500
+_NAMES = {"too_short": "too short", "non_finite": "not finite"}
+
+
+class TrainingCurve(Rule, frozen=True, kw_only=True):
+    """The training run must have a sound loss curve and end at its best.
+
+    ## What it checks
+
+    The log that MMEngine writes of a run, `scalars.json`: that of the run which the gate finished
+    in `[train] work-dir`, else of the newest run there, or the one that `path` names. `count` is
+    the number of things that are wrong:
+
+    - `non_finite`: logged iterations whose loss, or a part of it, is NaN or infinite;
+    - `spikes`: losses above `spike` times the median of the ten logged before. The first three are
+      not judged. MMEngine logs the mean of a few iterations, so a spike in the log was a larger
+      one;
+    - `fallen`: the last validation is below the best by more than `max-fall`, higher being better;
+    - `plateau`: with `plateau-validations`, none of that many last validations is above the best
+      before them by more than `plateau-gain`;
+    - `too_short`: fewer epochs than `min-epochs`, fewer iterations than `min-iterations`, or ended
+      before `max_epochs` or `max_iters` of the configuration that MMEngine puts beside the log. A
+      run with an `EarlyStoppingHook` may end when it likes.
+
+    `metric` is the validation metric, else the first whose name ends in mAP. A run that is not
+    validated while it trains cannot be evaluated, unless `validation = false` says that none
+    is expected. Of a run that was resumed the log holds the last part only. Without a log, or
+    without a loss in it, nothing can be evaluated.
+
+    ## Why it matters
+
+    A run that broke and recovered, was killed, or went past its best leaves a checkpoint like any
+    other. Weights that were NaN for a moment, or a learning rate too high, cost accuracy that
+    shows in no single figure of the end.
+
+    ## How to mend
+
+    Lower the learning rate, warm up longer, or clip gradients (`clip_grad` of the
+    `optim_wrapper`) where the loss spikes or is not finite; look for broken boxes with
+    `degenerate-boxes`. Take the best epoch (`save_best` of the CheckpointHook) where the metric
+    falls. Resume a run that was cut off.
+    """
+
+    code: ClassVar[str] = "training-curve"
+    family: ClassVar[Family] = "training"
+
+    path: (
+        Annotated[
+            str, Meta(description="The log. Omitted: that of the run in the work-dir of [train].")
+        ]
+        | None
+    ) = None
+    max: Annotated[Count, Meta(description="Largest count that is allowed.")] = 0
+    spike: Annotated[float, Meta(gt=1, description="Times the usual loss that are too many.")] = 10
+    validation: Annotated[
+        bool, Meta(description="False: the run is not validated while it trains.")
+    ] = True
+    metric: (
+        Annotated[str, Meta(description="Validation metric. Omitted: the first mean AP.")] | None
+    ) = None
+    max_fall: Annotated[
+        float, Meta(ge=0, description="Largest fall of the metric from its best to its last.")
+    ] = 0.02
+    plateau_validations: (
+        Annotated[int, Meta(ge=1, description="Last validations that must bring something.")] | None
+    ) = None
+    plateau_gain: Annotated[
+        float, Meta(ge=0, description="What they must be above the best before them by.")
+    ] = 0.0
+    min_epochs: Annotated[Count, Meta(description="Least number of epochs.")] | None = None
+    min_iterations: Annotated[Count, Meta(description="Least number of iterations.")] | None = None
+
+    def validate(self, project: Project) -> None:
+        if self.path is None and project.work_dir is None:
+            raise OptionError(
+                "there is no run to look at; add a table [train] with config and work-dir, or "
+                "give path in this table"
+            )
+        if not self.validation and self.metric is not None:
+            raise OptionError("is given, and yet validation = false", "metric")
+        if not self.validation and self.plateau_validations is not None:
+            raise OptionError("is given, and yet validation = false", "plateau-validations")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target()
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        log = read_scalars(self._path(inputs.project))
+        curve = self._curve(log)
+        faults = list(self._faults(log, curve))
+        kinds = Counter(fault.kind for fault in faults)
+        epochs, iterations = length(log)
+        finite = log.loss[np.isfinite(log.loss)]
+        shown = [
+            *(Measurement.shown(kind, kinds[kind]) for kind in get_args(FaultKind)),
+            Measurement.shown("epochs", epochs),
+            Measurement.shown("iterations", iterations),
+        ]
+        if len(finite):
+            shown.append(Measurement.shown("last_loss", finite[-1]))
+        if curve is not None:
+            shown += [
+                Measurement.shown("best", curve.value[curve.best]),
+                Measurement.shown("last", curve.value[-1]),
+            ]
+        return Outcome(
+            message=_message(log, kinds, curve) + f" ({inputs.project.relative(log.path)})",
+            measurements=[Measurement.at_most("count", len(faults), self.max), *shown],
+            findings=(Finding(text=fault.text) for fault in faults),
+            findings_total=len(faults),
+            tables=_tables(log, curve),
+        )
+
+    def _path(self, project: Project) -> Path:
+        if self.path is not None:
+            return project.configuration.locate(self.path)
+        assert project.work_dir is not None
+        return find_scalars(project.work_dir)
+
+    def _curve(self, log: RunLog) -> MetricCurve | None:
+        if not self.validation:
+            return None
+        if not log.validations:
+            raise DataError(
+                f"{log.path}: the run was not validated while it trained, so it cannot be said "
+                "whether it ends at its best; validate it (val_interval), or give "
+                "validation = false"
+            )
+        return metric_curve(log, self.metric)
+
+    def _faults(self, log: RunLog, curve: MetricCurve | None) -> Iterator[Fault]:
+        yield from loss_faults(log, self.spike)
+        if curve is not None:
+            yield from fallen(curve, self.max_fall)
+            if self.plateau_validations is not None:
+                yield from plateau(curve, self.plateau_validations, self.plateau_gain)
+        yield from too_short(log, self.min_epochs, self.min_iterations)
+
+    passing: ClassVar[Example] = Example(
+        config='[rules.training-curve]\npath = "scalars.json"',
+        files={
+            "scalars.json": """\
+            {"lr": 0.004, "loss": 2.1, "epoch": 1, "iter": 50, "step": 50}
+            {"coco/bbox_mAP": 0.48, "step": 1}
+            {"lr": 0.004, "loss": 0.9, "epoch": 2, "iter": 100, "step": 100}
+            {"coco/bbox_mAP": 0.61, "step": 2}
+            """
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config='[rules.training-curve]\npath = "scalars.json"',
+        files={
+            "scalars.json": """\
+            {"lr": 0.004, "loss": 2.1, "epoch": 1, "iter": 50, "step": 50}
+            {"coco/bbox_mAP": 0.61, "step": 1}
+            {"lr": 0.004, "loss": NaN, "epoch": 2, "iter": 100, "step": 100}
+            {"coco/bbox_mAP": 0.48, "step": 2}
+            """
+        },
+    )
+
+
+def _message(log: RunLog, kinds: Counter[FaultKind], curve: MetricCurve | None) -> str:
+    epochs, iterations = length(log)
+    told = (
+        ", ".join(f"{count} {_NAMES.get(kind, kind)}" for kind, count in kinds.items())
+        or "nothing wrong"
+    )
+    text = f"{told} in {counted(iterations, 'iteration')}"
+    if epochs:
+        text += f" of {counted(epochs, 'epoch')}"
+    if curve is not None:
+        best, last = curve.value[curve.best], curve.value[-1]
+        text += (
+            f"; {curve.name} {best:.4g} at best, {curve.unit} {int(curve.step[curve.best])}, and "
+            f"{last:.4g} at last"
+        )
+    return text
+
+
+def _tables(log: RunLog, curve: MetricCurve | None) -> dict[str, Table]:
+    epochs = log.epoch.any()
+    tables = {
+        "training curve": Table(
+            columns=["iteration", "epoch", "loss", "learning rate"],
+            rows=[
+                [
+                    int(log.iteration[row]),
+                    int(log.epoch[row]) if epochs else None,
+                    _or_none(log.loss[row]),
+                    _or_none(log.learning_rate[row]),
+                ]
+                for row in _thinned(len(log.loss))
+            ],
+        )
+    }
+    if curve is not None:
+        tables["validation"] = Table(
+            columns=[curve.unit, curve.name],
+            rows=[
+                [int(curve.step[row]), float(curve.value[row])] for row in _thinned(len(curve.step))
+            ],
+        )
+    return tables
+
+
+def _thinned(rows: int) -> NDArray[np.int64]:
+    """Up to `_ROWS` rows, spread evenly, the first and the last among them."""
+    return np.unique(np.linspace(0, rows - 1, min(rows, _ROWS)).round().astype(np.int64))
+
+
+def _or_none(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

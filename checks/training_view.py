@@ -1,0 +1,312 @@
+"""The rule `training-view`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, ClassVar, get_args
+
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.detector.training_drops import (
+    BoxReason,
+    ImageReason,
+    PartDrops,
+    drops_of,
+)
+from pytest_detgate.errors import DataError
+from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.rule import (
+    Family,
+    Inputs,
+    OptionError,
+    Outcome,
+    Rule,
+    Target,
+    require_names,
+    require_order,
+    require_training_config,
+)
+
+_BY_CHANCE_ALONE = ("DefaultSampler", "InfiniteSampler", "")
+_BOX_REASONS: dict[BoxReason, str] = {
+    "class_names": "of a class that the configuration does not name",
+    "ignored": "marked ignore",
+    "degenerate": "less than a pixel wide or high, without area, or outside its image",
+    "no_image": "of an image that is not listed",
+    "with_image": "its image is not fed",
+    "other": "the data set's own code leaves it out",
+}
+
+
+class TrainingView(Rule, frozen=True, kw_only=True):
+    """What training really feeds the model must be what the annotation file holds.
+
+    ## What it checks
+
+    The training data set is built as the training configuration does (`[train] config`, else
+    `[model] config`), wrappers such as `RepeatDataset` and all, and compared with the annotation
+    file that it names. `dropped` counts the images of the file that training never sees, and
+    `dropped[REASON]` those of one reason, the first that applies:
+
+    - `shared_id`: several images have one id; only the last of them is fed;
+    - `filter_empty_gt`: nothing is annotated on it, and `filter_cfg` drops such images;
+    - `class_names`: it has boxes, all of classes that `metainfo` does not name, so that
+      `filter_empty_gt` drops it;
+    - `min_size`: its shorter side is below `min_size` of `filter_cfg`;
+    - `pipeline`: it has no box, and a `RandomCrop` that does not allow negative crops refuses it
+      every time, so that another image is drawn in its place;
+    - `other`: `indices`, or a data set of the project's own, leaves it out.
+
+    `effective_empty_share` is the share of what is left, in one epoch, on which there is no box to
+    learn. An image that a wrapper repeats counts each time; one with nothing but crowd regions
+    counts as empty. `boxes_dropped` counts the boxes that never reach the model, by reason too.
+    `mislabelled` counts the boxes that reach it as another class: MMDetection numbers classes in
+    the order of the annotation file, so `metainfo` must name them in that order, and name no class
+    that the file lacks before one it has.
+
+    The pipeline itself is not run, and what a sampler other than MMEngine's leaves out is not
+    seen; the message names such a sampler, and an annotation file that no split of this project
+    has, which no rule on splits looks at.
+
+    ## Why it matters
+
+    MMDetection's own configurations say `filter_cfg=dict(filter_empty_gt=True)`. Negatives that
+    somebody collected with care are in the annotation file, `empty-gt-share` counts them, and no
+    training step ever sees one. A class that is misspelt in the configuration vanishes as quietly.
+
+    ## How to mend
+
+    Set `filter_cfg=dict(filter_empty_gt=False)` and `allow_negative_crop=True`. Write the classes
+    of `metainfo` as the annotation file does, in its order. Give every image an id of its own.
+    Take out of the annotation file what is not meant for training, and keep `max-dropped = 0`.
+    """
+
+    code: ClassVar[str] = "training-view"
+    family: ClassVar[Family] = "training"
+
+    max_dropped: Annotated[Count, Meta(description="Images that may be dropped.")] | None = None
+    max_dropped_share: (
+        Annotated[Share, Meta(description="Share of the images that may be dropped.")] | None
+    ) = None
+    reasons: (
+        Annotated[dict[str, Count], Meta(description="Images that may be dropped, by reason.")]
+        | None
+    ) = None
+    max_boxes_dropped: Annotated[Count, Meta(description="Boxes that may be dropped.")] | None = (
+        None
+    )
+    max_mislabelled: Annotated[
+        Count, Meta(description="Boxes that may be fed as another class.")
+    ] = 0
+    min: Annotated[Share, Meta(description="Least share of empty images that are fed.")] | None = (
+        None
+    )
+    max: (
+        Annotated[Share, Meta(description="Largest share of empty images that are fed.")] | None
+    ) = None
+
+    def validate(self, project: Project) -> None:
+        require_training_config(project)
+        require_names("reason", self.reasons or (), get_args(ImageReason), table=("reasons",))
+        limits = (self.max_dropped, self.max_dropped_share, self.max_boxes_dropped)
+        if not self.reasons and all(one is None for one in (*limits, self.min, self.max)):
+            raise OptionError(
+                "sets no limit on what is dropped; give max-dropped, max-dropped-share, "
+                "max-boxes-dropped, a table reasons, min or max"
+            )
+        require_order(self.min, self.max)
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target()
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        view = inputs.training_view()
+        parts = [drops_of(part) for part in view.parts]
+        listed = sum(part.listed for part in parts)
+        if not listed:
+            where = ", ".join(inputs.project.relative(part.annotations) for part in parts)
+            raise DataError(f"the training data set lists no image ({where or 'it is empty'})")
+        limits = self.reasons or {}
+        reasons = Counter(image.reason for part in parts for image in part.images_dropped)
+        if not (samples := sum(part.samples for part in parts)):
+            raise DataError(
+                f"training is fed nothing: all of {counted(listed, 'image')} are dropped "
+                f"({_listed(reasons)})"
+            )
+        box_reasons = Counter(box.reason for part in parts for box in part.boxes_dropped)
+        dropped, mislabelled = reasons.total(), sum(len(part.mislabelled) for part in parts)
+        empty_share = sum(part.empty_samples for part in parts) / samples
+        message = (
+            f"{_what_drops(reasons)} of {counted(listed, 'image')}; of what is left "
+            f"{empty_share:.1%} are empty"
+        )
+        if mislabelled:
+            message += f"; {counted(mislabelled, 'box', 'boxes')} fed as another class"
+        if strange := [part for part in parts if _split_of(part, inputs.project) is None]:
+            named = ", ".join(inputs.project.relative(part.annotations) for part in strange)
+            message += f"; no split has the annotation file that is trained on ({named})"
+        if view.sampler not in _BY_CHANCE_ALONE:
+            message += f"; the {view.sampler} decides further what is fed"
+        measurements = [
+            Measurement.at_most("dropped", dropped, self.max_dropped),
+            Measurement.at_most("dropped_share", dropped / listed, self.max_dropped_share),
+            *(
+                Measurement.at_most(f"dropped[{reason}]", reasons[reason], limits.get(reason))
+                for reason in get_args(ImageReason)
+            ),
+            *_both_ends("effective_empty_share", empty_share, self.min, self.max),
+            Measurement.at_most("boxes_dropped", box_reasons.total(), self.max_boxes_dropped),
+            *(
+                Measurement.shown(f"boxes_dropped[{reason}]", count)
+                for reason, count in box_reasons.items()
+            ),
+            Measurement.at_most("mislabelled", mislabelled, self.max_mislabelled),
+            Measurement.shown("images", listed),
+            Measurement.shown("fed", sum(part.fed for part in parts)),
+            Measurement.shown("crowd_only", sum(part.crowd_only for part in parts)),
+        ]
+        return Outcome(
+            message=message,
+            measurements=measurements,
+            findings=_findings(parts, inputs.project),
+            findings_total=dropped + mislabelled + box_reasons.total(),
+            tables=_tables(parts, inputs.project),
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="""\
+        [train]
+        config = "train.py"
+        work-dir = "work"
+        [rules.training-view]
+        max-dropped = 0
+        """,
+        needs="mmdet",
+        splits={"train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)], "a_2.jpg": []}},
+        files={
+            "train.py": """\
+            train_dataloader = dict(dataset=dict(
+                type="CocoDataset", ann_file="{{ fileDirname }}/train.json",
+                metainfo=dict(classes=("helmet_off",)), data_prefix=dict(img="images/"),
+                filter_cfg=dict(filter_empty_gt=False)))
+            """
+        },
+    )
+    failing: ClassVar[Example] = Example(
+        config="""\
+        [train]
+        config = "train.py"
+        work-dir = "work"
+        [rules.training-view]
+        max-dropped = 0
+        """,
+        needs="mmdet",
+        splits={"train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)], "a_2.jpg": []}},
+        files={
+            "train.py": """\
+            train_dataloader = dict(dataset=dict(
+                type="CocoDataset", ann_file="{{ fileDirname }}/train.json",
+                metainfo=dict(classes=("helmet_off",)), data_prefix=dict(img="images/"),
+                filter_cfg=dict(filter_empty_gt=True, min_size=32)))
+            """
+        },
+    )
+
+
+def _both_ends(
+    name: str, value: float, low: float | None, high: float | None
+) -> Iterator[Measurement]:
+    if low is not None or high is None:
+        yield Measurement.at_least(name, value, low)
+    if high is not None:
+        yield Measurement.at_most(name, value, high)
+
+
+def _listed(reasons: Mapping[ImageReason, int]) -> str:
+    return ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+
+
+def _what_drops(reasons: Counter[ImageReason]) -> str:
+    if len(reasons) == 1:
+        ((reason, count),) = reasons.items()
+        if reason in ("filter_empty_gt", "min_size"):
+            return f"{reason} drops {count}"
+    told = f" ({_listed(reasons)})" if reasons else ""
+    return f"training drops {reasons.total() or 'none'}{told}"
+
+
+def _findings(parts: Sequence[PartDrops], project: Project) -> Iterator[Finding]:
+    """The images first, then what is fed wrongly, then single boxes of images that are fed."""
+    for part in parts:
+        split = _split_of(part, project)
+        for image in part.images_dropped:
+            yield Finding(text=image.text, dataset=split, image=image.file_name)
+    for part in parts:
+        split = _split_of(part, project)
+        for box in part.mislabelled:
+            yield Finding(
+                text=f"{box.label} is fed as {box.fed_as}",
+                dataset=split,
+                image=box.file_name,
+                box=box.xywh,
+                label=box.label,
+            )
+    for part in parts:
+        split = _split_of(part, project)
+        for dropped in sorted(part.boxes_dropped, key=lambda box: box.reason == "with_image"):
+            yield Finding(
+                text=f"{dropped.label} is not fed: {_BOX_REASONS[dropped.reason]}",
+                dataset=split,
+                image=dropped.file_name,
+                box=_drawable(dropped.xywh),
+                label=dropped.label,
+            )
+
+
+def _split_of(part: PartDrops, project: Project) -> str | None:
+    """The split whose annotation file training reads."""
+    for name, table in project.tables.dataset.splits.items():
+        if project.configuration.locate(table.annotations).resolve() == part.annotations.resolve():
+            return name
+    return None
+
+
+def _drawable(box: tuple[float, float, float, float]) -> tuple[float, float, float, float] | None:
+    return box if all(abs(side) < float("inf") for side in box) and min(box[2:]) >= 0 else None
+
+
+def _tables(parts: Sequence[PartDrops], project: Project) -> dict[str, Table]:
+    reasons = get_args(ImageReason)
+    by_part: list[list[float | int | str | bool | None]] = []
+    for part in parts:
+        counts = Counter(image.reason for image in part.images_dropped)
+        share = part.empty_samples / part.samples if part.samples else None
+        by_reason = [counts[reason] for reason in reasons]
+        where = project.relative(part.annotations)
+        by_part.append([where, part.listed, part.fed, *by_reason, share])
+    return {
+        "what training is fed": Table(
+            columns=["annotation file", "images", "fed", *reasons, "effective empty share"],
+            rows=by_part,
+        ),
+        "classes": Table(
+            columns=["class", "boxes", "fed", "fed as another class"], rows=_by_class(parts)
+        ),
+    }
+
+
+def _by_class(parts: Iterable[PartDrops]) -> list[list[float | int | str | bool | None]]:
+    boxes: Counter[str] = Counter()
+    fed: Counter[str] = Counter()
+    wrongly: Counter[str] = Counter()
+    for part in parts:
+        for name, (listed, through) in part.by_class.items():
+            boxes[name] += listed
+            fed[name] += through
+        wrongly.update(box.label for box in part.mislabelled)
+    return [[name, boxes[name], fed[name], wrongly[name]] for name in boxes]

@@ -1,0 +1,174 @@
+"""Options of the rules on training, and what they say of runs and seeds, without MMDetection."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.detector.training_record import TrainingRecord, write_record
+from pytest_detgate.errors import ConfigError
+from tests.judged import judged, measured
+
+TRAIN = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
+MODEL = '[model]\nconfig = "train.py"\n'
+
+
+def only(folder: Path, config: str) -> RuleResult:
+    (result,) = judged(folder, config).values()
+    return result
+
+
+def write_log(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    path = folder / "work" / "20260102_000000" / "vis_data" / "scalars.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def losses(count: int, **further: Any) -> list[dict[str, Any]]:
+    return [{"loss": 1.0, "epoch": 1, "iter": at, **further} for at in range(1, count + 1)]
+
+
+def finish(folder: Path, scalars: str | None) -> None:
+    """Leave what the gate leaves of a run that it finished with the seed 7."""
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    (work / "epoch_1.pth").write_bytes(b"")
+    record = TrainingRecord(
+        config="train.py", seed=7, device="cpu", randomness={"seed": 7}, files={},
+        environment={}, versions={}, settled=True, checkpoint="epoch_1.pth", sha256="",
+        scalars=scalars,
+    )  # fmt: skip
+    write_record(record, work)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [
+        ("[rules.training-seed]", "there is no training configuration to look at"),
+        ("[rules.training-view]\nmax-dropped = 0", "there is no training configuration to look at"),
+        (TRAIN + "[rules.training-view]", "sets no limit on what is dropped"),
+        (TRAIN + "[rules.training-view]\nmax-mislabelled = 0", "sets no limit on what is dropped"),
+        (TRAIN + "[rules.training-view]\nmin = 0.5\nmax = 0.25", "min = 0.5 is above max = 0.25"),
+        (
+            TRAIN + "[rules.training-view.reasons]\nfilter_empty = 0",
+            "no reason 'filter_empty'; did you mean 'filter_empty_gt'?",
+        ),
+        ("[rules.training-curve]", "there is no run to look at"),
+        (MODEL + "[rules.training-curve]", "there is no run to look at"),
+        (
+            TRAIN + '[rules.training-curve]\nvalidation = false\nmetric = "mAP"',
+            "metric: is given, and yet validation = false",
+        ),
+        (
+            TRAIN + "[rules.training-curve]\nvalidation = false\nplateau-validations = 2",
+            "plateau-validations: is given, and yet validation = false",
+        ),
+        (TRAIN + "[rules.training-curve]\nspike = 1", "spike"),
+    ],
+)
+def test_options_that_make_no_sense(tmp_path: Path, config: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        judged(tmp_path, config)
+    assert reason in str(caught.value)
+
+
+def test_the_seed_of_train_counts_where_it_is_written_down(tmp_path: Path) -> None:
+    result = only(tmp_path, TRAIN + "seed = 3\n[rules.training-seed]")
+
+    assert (result.verdict, result.message) == ("passed", "seed 3, seed of [train]")
+    assert measured(result) == {"fixed": 1, "seed": 3}
+
+
+def test_a_seed_by_default_is_not_written_down(tmp_path: Path) -> None:
+    # The configuration is asked then, and there is none here.
+    result = only(tmp_path, TRAIN + "[rules.training-seed]")
+
+    assert result.verdict == "not-evaluated"
+    assert result.message == "train.py: there is no such configuration file to train with"
+
+
+def test_the_seed_of_a_finished_run_comes_first(tmp_path: Path) -> None:
+    finish(tmp_path, None)
+    result = only(tmp_path, TRAIN + "seed = 3\n[rules.training-seed]")
+
+    assert (result.verdict, result.message) == ("passed", "seed 7, the finished run in work")
+
+
+def test_a_curve_is_told_in_a_sentence_and_tables(tmp_path: Path) -> None:
+    rows = losses(3, lr=0.5)
+    rows += [{"loss": float("nan"), "epoch": 2, "iter": 4, "lr": 0.25}]
+    rows += [{"coco/bbox_mAP": 0.5, "coco/bbox_mAP_50": 0.75, "step": 1}]
+    rows += [{"coco/bbox_mAP": 0.25, "coco/bbox_mAP_50": 0.75, "step": 2}]
+    write_log(tmp_path, rows)
+    result = only(tmp_path, TRAIN + "[rules.training-curve]")
+
+    assert result.verdict == "failed"
+    assert result.message == (
+        "1 not finite, 1 fallen in 4 iterations of 2 epochs; coco/bbox_mAP 0.5 at best, epoch 1, "
+        "and 0.25 at last (work/20260102_000000/vis_data/scalars.json)"
+    )
+    assert measured(result) == {
+        **{"count": 2, "non_finite": 1, "spikes": 0, "fallen": 1, "plateau": 0, "too_short": 0},
+        **{"epochs": 2, "iterations": 4, "last_loss": 1.0, "best": 0.5, "last": 0.25},
+    }
+    assert [finding.text for finding in result.findings] == [
+        "epoch 2, iteration 4: loss is nan",
+        "coco/bbox_mAP fell by 0.25: 0.5 at epoch 1, 0.25 at epoch 2, the last",
+    ]
+    assert result.tables["training curve"].rows[2:] == [[3, 1, 1.0, 0.5], [4, 2, None, 0.25]]
+    assert result.tables["validation"].rows == [[1, 0.5], [2, 0.25]]
+
+    allowed = only(tmp_path, TRAIN + "[rules.training-curve]\nmax = 2")
+    assert allowed.verdict == "passed"
+    other = only(tmp_path, TRAIN + '[rules.training-curve]\nmetric = "coco/bbox_mAP_50"')
+    assert measured(other)["fallen"] == 0
+
+
+def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
+    write_log(tmp_path, losses(1234))
+    result = only(tmp_path, TRAIN + "[rules.training-curve]\nvalidation = false")
+
+    shown = [row[0] for row in result.tables["training curve"].rows]
+    assert (len(shown), shown[0], shown[-1]) == (500, 1, 1234)
+    assert len(set(shown)) == 500
+    assert measured(result)["iterations"] == 1234
+
+
+def test_the_run_that_the_gate_finished_comes_before_the_newest(tmp_path: Path) -> None:
+    write_log(tmp_path, losses(2))
+    earlier = tmp_path / "work" / "20250101_000000" / "vis_data" / "scalars.json"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_text(json.dumps(losses(9)[-1]) + "\n", encoding="utf-8")
+    rule = TRAIN + "[rules.training-curve]\nvalidation = false"
+
+    assert measured(only(tmp_path, rule))["iterations"] == 2
+    finish(tmp_path, "20250101_000000/vis_data/scalars.json")
+    assert measured(only(tmp_path, rule))["iterations"] == 9
+
+
+@pytest.mark.parametrize(
+    ("rows", "option", "reason"),
+    [
+        (None, "", "work: no such folder"),
+        ([{"mAP": 0.5, "step": 1}], "", "holds no loss"),
+        (losses(2), "", "the run was not validated while it trained"),
+        ([*losses(2), {"recall": 0.5, "step": 1}], "", "holds only recall"),
+        ([*losses(2), {"mAP": 0.5, "step": 1}], 'metric = "AP"', "no validation metric 'AP'"),
+        ([*losses(2), {"mAP": -1, "step": 1}], "", "mAP is -1 at epoch 1: it is undefined"),
+        ([*losses(2), {"mAP": 0.5, "step": 1}], 'path = "no.json"', "no.json: no such file"),
+    ],
+)
+def test_what_cannot_be_told_is_not_evaluated(
+    tmp_path: Path, rows: list[dict[str, Any]] | None, option: str, reason: str
+) -> None:
+    if rows is not None:
+        write_log(tmp_path, rows)
+    result = only(tmp_path, f"{TRAIN}[rules.training-curve]\n{option}")
+
+    assert result.verdict == "not-evaluated"
+    assert reason in result.message
