@@ -328,7 +328,7 @@ def test_a_checkpoint_that_would_run_code_is_refused_by_workers(
 
 
 def test_shared_files_are_not_sent_and_must_be_the_same(
-    site: Any, cluster: str, expected: dict[Path, ImageDetections]
+    site: Any, tmp_path: Path, cluster: str, expected: dict[Path, ImageDetections]
 ) -> None:
     plan = {"engine": "ray", "workers": 1, "address": cluster, "shared_files": True}
     workers = started(ModelSource(site.checkpoint), **plan)
@@ -336,7 +336,7 @@ def test_shared_files_are_not_sent_and_must_be_the_same(
     workers.end()
 
     order = Order(source=ModelSource(site.checkpoint), sha256="0" * 64, device="cpu", verify=True)
-    assert Worker(forks=False).handle(order) == Failed(
+    assert Worker(forks=False, folder=tmp_path).handle(order) == Failed(
         error=f"{site.checkpoint}: a worker finds another file by this name"
     )
 
@@ -395,3 +395,22 @@ def test_images_of_one_size_are_next_to_each_other(site: Any, tmp_path: Path) ->
     assert first == tmp_path / "broken.jpg"
     # The site's pictures are by turns 96, 64 and 160 wide.
     assert ordered == [*site.images[1::3], *site.images[0::3], *site.images[2::3]]
+
+
+def test_what_workers_were_sent_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytest_detgate.detector.engines.ray_worker import private_folder, remove_left_behind
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    used, lock = private_folder()
+    killed, killed_lock = private_folder()
+    (used / "model.pth").touch()
+    (killed / "model.pth").touch()
+    killed_lock.release()  # as the system does for a process that is no more
+
+    remove_left_behind()
+
+    assert (used / "model.pth").exists()
+    assert not killed.exists()
+    lock.release()

@@ -32,6 +32,7 @@ from pytest_detgate.errors import DetectorError
 _RAISED = re.compile(r"\w+(Error|Exception): ")
 _KNOCK_SECONDS = 5.0
 _CONNECT_SECONDS = 30.0
+_LEAVE_SECONDS = 2.0
 _START_SECONDS = 600.0
 """How long a worker may take to be had: a cluster may have to start a machine for it."""
 
@@ -165,9 +166,12 @@ class RayCrew:
             return Heard(worker, None, _why(error))
 
     def dismiss(self, worker: int) -> None:
+        actor = self._actors.pop(worker)
+        if worker not in self._pending.values():  # it has time to tidy up
+            self._ray.wait([actor.leave.remote()], timeout=_LEAVE_SECONDS)
         self._pending = {one: who for one, who in self._pending.items() if who != worker}
         self._working &= set(self._pending)
-        self._ray.kill(self._actors.pop(worker))
+        self._ray.kill(actor)
 
     def sent(self, image: Path) -> SentImage:
         if self._shared_files:

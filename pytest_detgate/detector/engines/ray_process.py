@@ -96,6 +96,7 @@ def _serve(
                 dispatch.end()
                 message = messages.get()
             if message is None:
+                dispatch.end()
                 return
             assert isinstance(message, wire.Images)
             at_work.set()

@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import shutil
 import sys
-import tempfile
 import traceback
 from pathlib import Path
 
@@ -30,11 +29,13 @@ from pytest_detgate.errors import DetectorError
 class Worker:
     """Loads one model and looks at images with it.
 
-    `forks` allows it to start processes that read images ahead of a GPU.
+    `forks` allows it to start processes that read images ahead of a GPU. Images whose content is
+    sent are kept below `folder` while they are looked at.
     """
 
-    def __init__(self, *, forks: bool) -> None:
+    def __init__(self, *, forks: bool, folder: Path) -> None:
         self._forks = forks
+        self._folder = folder
         self._holds_gpu = False
         self._loaded: LoadedDetector | None = None
 
@@ -76,7 +77,7 @@ class Worker:
 
     def _look(self, batch: Batch) -> Answers:
         assert self._loaded is not None
-        folder = Path(tempfile.mkdtemp(prefix="detgate-images-"))
+        folder = self._folder / f"images-{batch.number}"
         try:
             files = [_file(folder, at, image) for at, image in enumerate(batch.images)]
             answers = self._answers([file for file in files if file is not None])
@@ -107,6 +108,7 @@ def _file(folder: Path, at: int, image: SentImage) -> Path | None:
         return None
     if image.content is None:
         return Path(image.path)
+    folder.mkdir(exist_ok=True)
     file = _received_as(folder, at, image)
     file.write_bytes(image.content)
     return file
