@@ -68,8 +68,9 @@ class Latency(RunningRule, frozen=True, kw_only=True):
         split = target.datasets[0]
         timed = inputs.latency(split, self.images, self.warm_up)
         if timed.peak_mb is None and self.max_mb is not None:
-            raise DataError("this system does not say how much memory a process held")
+            raise DataError("nobody says how much memory the model held there")
         where = timed.device if timed.hardware is None else f"{timed.device}, {timed.hardware}"
+        unknown = [None] * len(timed.times_ms)
         memory = "" if timed.peak_mb is None else f", peak {timed.peak_mb:,.0f} MB"
         return Outcome(
             message=(
@@ -87,7 +88,11 @@ class Latency(RunningRule, frozen=True, kw_only=True):
                 Measurement.shown("images", self.images),
                 Measurement.shown("warm_up", self.warm_up),
                 Measurement.shown("total_s", sum(timed.times_ms) / 1000),
-                Measurement.shown("model_share", timed.model_share),
+                *(
+                    [Measurement.shown("model_share", timed.model_share)]
+                    if timed.model_share is not None
+                    else []
+                ),
             ],
             tables={
                 "Time of each image": Table(
@@ -95,7 +100,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
                     rows=[
                         [at, *times]
                         for at, times in enumerate(
-                            zip(timed.times_ms, timed.model_ms, strict=True), start=1
+                            zip(timed.times_ms, timed.model_ms or unknown, strict=True), start=1
                         )
                     ],
                 )

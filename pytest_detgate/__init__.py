@@ -1,7 +1,7 @@
 """pytest-detgate: a pytest gate for object-detection data sets and models.
 
-What a project's own rules and tests need is here, and is imported when it is first asked for:
-this package loads in every pytest run of the environment.
+What a project's own rules, tests and detectors need is here, and is imported when it is first asked
+for: this package loads in every pytest run of the environment.
 """
 
 from __future__ import annotations
@@ -17,7 +17,17 @@ if TYPE_CHECKING:
         DetectionTable,
         ImageTable,
     )
-    from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
+    from pytest_detgate.detector.framework import Framework
+    from pytest_detgate.detector.protocol import (
+        Detected,
+        Detector,
+        ImageDetections,
+        LoadedModel,
+        ModelInfo,
+        ModelSource,
+        UnreadableImage,
+    )
+    from pytest_detgate.errors import DetectorError, DetgateError, TooLittleEvidenceError
     from pytest_detgate.findings import Finding, Interval, Measurement, Table
     from pytest_detgate.gate.rule import (
         Inputs,
@@ -40,13 +50,21 @@ __all__ = [
     "UNLISTED",
     "BoxTable",
     "Dataset",
+    "Detected",
     "DetectionTable",
+    "Detector",
+    "DetectorError",
     "DetgateError",
     "Finding",
+    "Framework",
+    "ImageDetections",
     "ImageTable",
     "Inputs",
     "Interval",
+    "LoadedModel",
     "Measurement",
+    "ModelInfo",
+    "ModelSource",
     "OptionError",
     "Outcome",
     "ProbeRule",
@@ -60,11 +78,22 @@ __all__ = [
     "Table",
     "Target",
     "TooLittleEvidenceError",
+    "UnreadableImage",
 ]
 
 _MODULES = {
     "dataset.tables": ("UNLISTED", "BoxTable", "Dataset", "DetectionTable", "ImageTable"),
-    "errors": ("DetgateError", "TooLittleEvidenceError"),
+    "detector.framework": ("Framework",),
+    "detector.protocol": (
+        "Detected",
+        "Detector",
+        "ImageDetections",
+        "LoadedModel",
+        "ModelInfo",
+        "ModelSource",
+        "UnreadableImage",
+    ),
+    "errors": ("DetectorError", "DetgateError", "TooLittleEvidenceError"),
     "findings": ("Finding", "Interval", "Measurement", "Table"),
     "gate.rule": (
         "Inputs",

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from pytest_detgate.audit.files import write_whole
+from pytest_detgate.charts import Chart, Evidence
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 
@@ -26,7 +27,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     `waiver` says who accepted the failure, why and until when.
     `about` is the rule in one line, for a reader who meets it here for the first time.
     `findings_files` are COCO files with all findings on images, relative to the report's folder.
-    `tables` are the numbers behind the verdict, by title.
+    `tables` are the numbers behind the verdict, by title, `evidence` what is to be seen.
     """
 
     id: str
@@ -41,6 +42,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     findings_files: list[str] = []
     tables: dict[str, Table] = {}
+    evidence: Evidence = Evidence()
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,18 +73,23 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was gated; `charts` compare what is in the splits."""
+
     splits: dict[str, SplitRecord] = {}
     probes: dict[str, ProbeRecord] = {}
+    charts: list[Chart] = []
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The gated model. `device` is where its detections were computed, `kept` says how many of
-    the images' detections came from the store rather than from this run."""
+    """The gated model. `framework` names what ran it, `device` is where its detections were
+    computed, `kept` says how many of the images' detections came from the store rather than from
+    this run. A model without a file has its entry, `module:function`, for a checkpoint."""
 
     checkpoint: str
     sha256: str
     classes: list[str]
     device: str
+    framework: str = "mmdetection"
     epoch: int | None = None
     config: str | None = None
     images: int = 0
@@ -146,7 +153,8 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `intervals` are the bounds of those figures that have some, by the name of the figure.
     `confusion` is at the operating point, `errors` are by kind: both are missing from reports of
-    earlier releases, and where they could not be computed.
+    earlier releases, and where they could not be computed. `charts` are the curves behind the
+    figures.
     """
 
     protocol: str
@@ -167,6 +175,7 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     intervals: dict[str, Interval] = {}
     confusion: ConfusionRecord | None = None
     errors: dict[str, ErrorRecord] = {}
+    charts: list[Chart] = []
 
 
 class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):

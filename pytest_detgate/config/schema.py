@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Confidence, Count, Share
+from pytest_detgate.config.onnx_table import OnnxTable
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -63,6 +64,29 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     """The detector that is gated, and how."""
 
     checkpoint: Annotated[str, Meta(description="--detgate-ckpt wins.")] | None = None
+    framework: (
+        Annotated[
+            str,
+            Meta(
+                description="What runs the model: mmdetection, onnx, python, or one that an "
+                "installed package registers. Omitted: onnx for a file that ends in .onnx, else "
+                "mmdetection."
+            ),
+        ]
+        | None
+    ) = None
+    entry: (
+        Annotated[
+            str,
+            Meta(description='"package.module:function" that makes the detector, for python.'),
+        ]
+        | None
+    ) = None
+    options: Annotated[
+        dict[str, Any],
+        Meta(description="Handed to the function of entry, or to a registered framework."),
+    ] = {}
+    onnx: OnnxTable | None = None
     baseline: (
         Annotated[
             str,
@@ -75,7 +99,11 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     ) = None
     config: (
         Annotated[
-            str, Meta(description="Omitted: the configuration stored in the checkpoint is used.")
+            str,
+            Meta(
+                description="Configuration of MMDetection. Omitted: the one stored in the "
+                "checkpoint is used."
+            ),
         ]
         | None
     ) = None

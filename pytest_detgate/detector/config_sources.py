@@ -36,7 +36,7 @@ def load_config(path: Path) -> LoadedConfig:
     from mmengine.config import Config
 
     loaded_before = set(sys.modules)
-    with quiet(), _recorded_reads() as reads:
+    with quiet(), recorded_reads() as reads:
         try:
             config = Config.fromfile(str(path))
         except Exception as error:
@@ -58,14 +58,18 @@ def project_files(modules: Iterable[str]) -> set[Path]:
 
 
 def _module_files(names: Iterable[str]) -> set[Path]:
-    places = _not_of_project()
     # torch.compile writes modules of torch into a cache of its own as it goes.
     not_theirs = (pytest_detgate.__name__, "torch")
-    files = (
+    return of_project(
         getattr(sys.modules.get(name), "__file__", None)
         for name in names
         if name.partition(".")[0] not in not_theirs
     )
+
+
+def of_project(files: Iterable[object]) -> set[Path]:
+    """Those that are Python files of the project's own, and not of an installed package."""
+    places = _not_of_project()
     return {
         Path(file)
         for file in files
@@ -86,7 +90,7 @@ def _not_of_project() -> tuple[str, ...]:
     return tuple(place + os.sep for place in places)
 
 
-class _Reads:
+class Reads:
     """Notes every file of the project that is opened for reading."""
 
     def __init__(self) -> None:
@@ -105,16 +109,17 @@ class _Reads:
 # A configuration is Python: it may read any file, by `_base_`, by `read_base` or on its own, and
 # only the interpreter sees them all. An audit hook cannot be removed again, so there is one for
 # the process, which does nothing while no configuration is being loaded.
-_recording: list[_Reads] = []
+_recording: list[Reads] = []
 _hooked: list[bool] = []
 
 
 @contextlib.contextmanager
-def _recorded_reads() -> Iterator[_Reads]:
+def recorded_reads() -> Iterator[Reads]:
+    """Note every file of the project that is opened for reading meanwhile."""
     if not _hooked:
         sys.addaudithook(_on_event)
         _hooked.append(True)
-    reads = _Reads()
+    reads = Reads()
     _recording.append(reads)
     try:
         yield reads

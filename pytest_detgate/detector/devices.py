@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -67,6 +69,18 @@ def gpu_count() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
+def visible_gpus() -> int:
+    """How many GPUs the driver shows to this process; imports nothing for it."""
+    count = ctypes.c_int()
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+            return 0
+    except OSError:
+        return 0
+    return count.value
+
+
 def _check_operators(device: str, name: str) -> None:
     import torch
     from mmcv.ops import nms
@@ -111,9 +125,12 @@ def _user() -> str:
 
 def _identity(device: str) -> str:
     """Name the GPU itself: `cuda:0` is another one under another CUDA_VISIBLE_DEVICES."""
-    import torch
-
     number = int(device.partition(":")[2] or 0)
+    try:
+        import torch
+    except ModuleNotFoundError:  # other frameworks do without it
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        return re.sub(r"\W+", "-", f"{visible}-{number}") + ".lock"
     properties = torch.cuda.get_device_properties(number)
     unique = getattr(properties, "uuid", None)
     return re.sub(r"\W+", "-", str(unique or f"{properties.name}-{number}")) + ".lock"

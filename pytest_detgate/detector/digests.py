@@ -58,7 +58,8 @@ def file_digests(
     return answers
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as it is now; a large one is read in pieces."""
     digest = hashlib.sha256()
     with path.open("rb", buffering=0) as file:
         while block := file.read(_BLOCK):
@@ -82,7 +83,7 @@ def _digest_chunk(
             seen, sha256 = known.get(absolute[path], (None, ""))
             if seen == before:
                 return path, None, sha256
-            sha256 = _sha256(path)
+            sha256 = sha256_of(path)
             settled = signature(path) == before and now - before[1] > _SETTLED_NS
             return path, before if settled else None, sha256
         except OSError as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import sys
 import warnings
@@ -18,6 +17,7 @@ from mmengine.fileio import register_backend
 from mmengine.fileio.backends import BaseStorageBackend
 from torch.utils.data import DataLoader
 
+from pytest_detgate.detector.picture_bytes import cut_short, reason_of
 from pytest_detgate.errors import DetectorError
 
 _BACKEND = "detgate"
@@ -76,13 +76,13 @@ class _TestImages:
         try:
             sha256, results = self._read(image, index)
         except Exception as error:  # every decoder has errors of its own
-            return Prepared(image, problem=_reason(error))
+            return Prepared(image, problem=reason_of(error))
         try:
             for transform in self._transforms:
                 results = transform(results)
             return Prepared(image, sha256, results["inputs"], results["data_samples"])
         except Exception as error:  # the project's own transforms may raise anything
-            return Prepared(image, problem=_reason(error), broken=True)
+            return Prepared(image, problem=reason_of(error), broken=True)
 
     def _read(self, image: Path, index: int) -> tuple[str, dict[str, Any]]:
         for _ in range(_ATTEMPTS):
@@ -100,39 +100,6 @@ class _TestImages:
             if self._from_hand or image.read_bytes() == content:
                 return hashlib.sha256(content).hexdigest(), results
         raise ValueError("it changes while it is being read")
-
-
-def cut_short(content: bytes) -> str | None:
-    """Say why a picture is incomplete: OpenCV fills what is missing with grey and says nothing.
-
-    Complete files are recognised by their end marks; only a doubtful one is decoded for it.
-    """
-    if not content:
-        return "the file is empty"
-    if content.startswith(b"\xff\xd8"):
-        complete = content.rfind(b"\xff\xd9") > content.rfind(b"\xff\xda")
-    elif content.startswith(b"\x89PNG"):
-        complete = b"IEND" in content[-64:]
-    else:
-        return None
-    if complete:
-        return None
-    from PIL import Image
-
-    try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as picture:
-            warnings.simplefilter("ignore")
-            picture.load()
-    except Exception as error:  # Pillow's decoders raise many kinds
-        return _reason(error)
-    return None
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    text = (str(error).strip().splitlines() or [""])[0]
-    return text[:300] or type(error).__name__
 
 
 def prepared_images(

@@ -1,11 +1,12 @@
 """A detector that never looks at the same image twice.
 
-Imports neither torch nor MMDetection unless something has to be inferred.
+Imports no framework unless something has to be inferred.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -70,8 +71,10 @@ class KeptDetector:
         self._file_lock: BaseFileLock | None = None
 
     def sha256(self) -> str:
-        """The digest of the checkpoint; nothing is loaded for it."""
-        return self._checkpoint_digest()
+        """The digest of the checkpoint, for which nothing is loaded; without one, of the code."""
+        if self._source.checkpoint is None:
+            return self.info().sha256
+        return self._identity()
 
     def info(self) -> ModelInfo:
         """Describe the model: from what is kept, else by loading it."""
@@ -80,7 +83,7 @@ class KeptDetector:
         return self._info
 
     def _kept_info(self) -> ModelInfo | None:
-        return kept_info(self._store, self._source, self._checkpoint_digest())
+        return kept_info(self._store, self._source, self._identity())
 
     def detector(self) -> Detector:
         """Load the model, once."""
@@ -118,7 +121,7 @@ class KeptDetector:
             self._source,
             images,
             warm_up,
-            sha256=self._checkpoint_digest(),
+            sha256=self._identity(),
             device=self._device,
             progress=self._progress,
         )
@@ -203,7 +206,7 @@ class KeptDetector:
         from filelock import FileLock
 
         if self._file_lock is None:
-            name = f"{self._checkpoint_digest()[:16]}.lock"
+            name = f"{(self._identity() or self._entry_digest())[:16]}.lock"
             self._file_lock = FileLock(self._store.path.with_name(name))
         return self._file_lock
 
@@ -225,33 +228,34 @@ class KeptDetector:
                     return
 
     def _load(self) -> Detector:
-        sha256 = self._checkpoint_digest()
-        before = signature(self._source.checkpoint)
+        identity = self._identity()
+        checkpoint = self._source.checkpoint
+        before = None if checkpoint is None else signature(checkpoint)
         started = time.time_ns()
         with self._progress.task("loading the model", 1, "models") as advance:
             loaded = start_detector(
                 self._source,
-                sha256=sha256,
+                sha256=identity,
                 device=self._device,
                 batch_size=self._batch_size,
                 plan=self._plan,
             )
             advance(1)
-        if signature(self._source.checkpoint) != before:
-            raise DetectorError(f"{self._source.checkpoint}: changed while it was being read")
-        keep_info(
-            self._store,
-            self._source,
-            loaded.detector.info,
-            files=loaded.files,
-            environment=dict(loaded.environment),
-            loaded_after_ns=started,
-        )
+        if checkpoint is not None and signature(checkpoint) != before:
+            raise DetectorError(f"{checkpoint}: changed while it was being read")
+        keep_info(self._store, self._source, identity, loaded, loaded_after_ns=started)
         return loaded.detector
 
-    def _checkpoint_digest(self) -> str:
-        require_checkpoint(self._source.checkpoint)
+    def _identity(self) -> str:
+        """The digest of the checkpoint; empty without one."""
+        checkpoint = self._source.checkpoint
+        if checkpoint is None:
+            return ""
+        require_checkpoint(checkpoint)
         try:
-            return file_digest(self._source.checkpoint, self._store)
+            return file_digest(checkpoint, self._store)
         except OSError as error:
-            raise DetectorError(f"{self._source.checkpoint}: cannot be read: {error}") from error
+            raise DetectorError(f"{checkpoint}: cannot be read: {error}") from error
+
+    def _entry_digest(self) -> str:
+        return hashlib.sha256(self._source.name.encode()).hexdigest()

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -27,13 +28,14 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     """The time of each image, alone in its batch, in the order in which they were taken.
 
     `times_ms` are milliseconds from file to detections: reading, decoding, test pipeline, model.
-    `model_ms` is the part of them from tensors to boxes in memory. `peak_bytes` is the most
-    memory that the model held: allocated by torch on a GPU, else resident of the whole process,
-    loading included; None where the system does not say. `hardware` names the GPU, if any.
+    `model_ms` is the part of them from tensors to boxes in memory; None where the detector does
+    not say. `peak_bytes` is the most memory that the model held: allocated by torch on a GPU, else
+    resident of the whole process, loading included; None where nobody says. `hardware` names the
+    GPU, if known.
     """
 
     times_ms: list[float]
-    model_ms: list[float]
+    model_ms: list[float] | None
     peak_bytes: int | None
     device: str
     hardware: str | None
@@ -49,9 +51,9 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         return float(np.percentile(self.times_ms, 95))
 
     @property
-    def model_share(self) -> float:
+    def model_share(self) -> float | None:
         """The share of the whole time that is spent in the model."""
-        return sum(self.model_ms) / sum(self.times_ms)
+        return None if self.model_ms is None else sum(self.model_ms) / sum(self.times_ms)
 
     @property
     def peak_mb(self) -> float | None:
@@ -62,15 +64,42 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What the process that measures is asked; `images` start with those for warming up."""
 
-    checkpoint: str
+    checkpoint: str | None
     config: str | None
     trust: bool
     precision: str
     compile: bool
+    framework: str
+    entry: str | None
+    options: dict[str, Any]
+    folder: str | None
     sha256: str
     device: str
     images: list[str]
     warm_up: int
+
+    @property
+    def source(self) -> ModelSource:
+        """The model."""
+        return ModelSource(
+            _path(self.checkpoint),
+            _path(self.config),
+            self.trust,
+            precision=self.precision,
+            compile=self.compile,
+            framework=self.framework,
+            entry=self.entry,
+            options=self.options,
+            folder=_path(self.folder),
+        )
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)
+
+
+def _name(path: Path | None) -> str | None:
+    return None if path is None else str(path.absolute())
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -97,11 +126,15 @@ def measure_latency(
     """
     first = [images[at % len(images)] for at in range(warm_up)]
     request = Request(
-        checkpoint=str(source.checkpoint.absolute()),
-        config=None if source.config is None else str(source.config.absolute()),
+        checkpoint=_name(source.checkpoint),
+        config=_name(source.config),
         trust=source.trust,
         precision=source.precision,
         compile=source.compile,
+        framework=source.framework,
+        entry=source.entry,
+        options=dict(source.options),
+        folder=_name(source.folder),
         sha256=sha256,
         device=device,
         images=[str(image.absolute()) for image in [*first, *images]],

@@ -9,15 +9,17 @@ from __future__ import annotations
 import sys
 import time
 import traceback
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from pytest_detgate.detector.devices import device_type, exclusive, resolve_device
+from pytest_detgate.detector.devices import device_type, exclusive
+from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.job import Channel
 from pytest_detgate.detector.latency import Latency, Message, Request, could_not
-from pytest_detgate.detector.packages import quiet, require_mmdetection
-from pytest_detgate.detector.protocol import ModelSource, UnreadableImage
+from pytest_detgate.detector.protocol import Detected, UnreadableImage
 from pytest_detgate.errors import DetectorError
 
 
@@ -41,50 +43,59 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure(request: Request, channel: Channel) -> Latency:
-    require_mmdetection()
-    import torch
-
-    with quiet():
-        from pytest_detgate.detector.mmdetection import load_model
-    source = ModelSource(
-        Path(request.checkpoint),
-        None if request.config is None else Path(request.config),
-        request.trust,
-        request.precision,
-        request.compile,
+    detector: Any = (
+        framework(request.framework)
+        .load(request.source, sha256=request.sha256, device=request.device, batch_size=1)
+        .detector
     )
-    place = resolve_device(request.device)
-    on_gpu = device_type(place) == "cuda"
+    place: str = detector.device
+    torch = sys.modules.get("torch") if device_type(place) == "cuda" else None
 
     def settle() -> None:
-        if on_gpu:
+        if torch is not None:
             torch.cuda.synchronize(place)
 
+    says_model_time = hasattr(detector, "model_seconds")
     times: list[float] = []
     model_times: list[float] = []
     with exclusive(place):
-        detector = load_model(source, sha256=request.sha256, device=place, batch_size=1).detector
-        # One by one and without workers: nothing of an image is done before its time begins.
-        answers = detector.detect([Path(image) for image in request.images], n_workers=0)
+        answers = _in_turn(detector, [Path(image) for image in request.images])
         for _ in request.images:
             settle()
-            in_model, started = detector.model_seconds, time.perf_counter()
+            in_model = detector.model_seconds if says_model_time else 0.0
+            started = time.perf_counter()
             answer = next(answers)
             settle()
             times.append(time.perf_counter() - started)
-            model_times.append(detector.model_seconds - in_model)
+            if says_model_time:
+                model_times.append(detector.model_seconds - in_model)
             if isinstance(answer.result, UnreadableImage):
                 raise DetectorError(f"{answer.image}: cannot be read: {answer.result.reason}")
             channel.send(Message(finished=1))
-        peak = torch.cuda.max_memory_allocated(place) if on_gpu else peak_resident_bytes()
+        if device_type(place) == "cpu":
+            peak = peak_resident_bytes()
+        else:
+            # What others than torch hold on a GPU, torch does not know.
+            peak = (torch.cuda.max_memory_allocated(place) or None) if torch else None
     return Latency(
         times_ms=[seconds * 1000 for seconds in times[request.warm_up :]],
-        model_ms=[seconds * 1000 for seconds in model_times[request.warm_up :]],
+        model_ms=[seconds * 1000 for seconds in model_times[request.warm_up :]]
+        if says_model_time
+        else None,
         peak_bytes=peak,
         device=place,
-        hardware=torch.cuda.get_device_name(place) if on_gpu else None,
+        hardware=torch.cuda.get_device_name(place) if torch else None,
         model=detector.info,
     )
+
+
+def _in_turn(detector: Any, images: Sequence[Path]) -> Iterator[Detected]:
+    """One by one: nothing of an image is done before its time begins."""
+    if hasattr(detector, "in_turn"):
+        yield from detector.in_turn(images)
+        return
+    for image in images:
+        yield from detector.detect([image])
 
 
 def peak_resident_bytes() -> int | None:

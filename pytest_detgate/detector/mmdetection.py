@@ -6,8 +6,6 @@ import contextlib
 import copy
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -28,8 +26,8 @@ from pytest_detgate.detector.checkpoint import Checkpoint, class_names, read_che
 from pytest_detgate.detector.config_sources import LoadedConfig, load_config, project_files
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.inference import MMDetector
-from pytest_detgate.detector.packages import package_versions, quiet
-from pytest_detgate.detector.protocol import ModelInfo, ModelSource
+from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
+from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
 from pytest_detgate.detector.registered import refuse_unregistered
 from pytest_detgate.detector.stored_config import parse_stored_config
 from pytest_detgate.errors import DetectorError
@@ -39,15 +37,6 @@ _FORMAT = 2
 
 # A GPU is not busy with fewer images of a small model.
 _GPU_BATCH_SIZE = 16
-
-
-@dataclass(frozen=True, slots=True)
-class LoadedModel:
-    """A detector, and the project's files and environment variables it was built from."""
-
-    detector: MMDetector
-    files: tuple[Path, ...]
-    environment: dict[str, str | None]
 
 
 def load_model(
@@ -60,6 +49,8 @@ def load_model(
     with quiet():
         place = resolve_device(device)
         check_precision(source.precision, place)
+        if source.checkpoint is None:
+            raise DetectorError("a model of MMDetection is a checkpoint, and none is named")
         checkpoint = read_checkpoint(source.checkpoint, trust=source.trust)
         loaded = _configuration(source, checkpoint)
         origin = str(source.config or source.checkpoint)
@@ -131,7 +122,12 @@ def load_model(
                 else max(_GPU_BATCH_SIZE, model_config.batch_size(loaded.config))
             ),
         )
-    return LoadedModel(detector, tuple(sorted({*loaded.files, *code})), loaded.environment)
+    return LoadedModel(
+        detector=detector,
+        files=tuple(sorted({*loaded.files, *code})),
+        environment=loaded.environment,
+        packages=mmdetection_packages(),
+    )
 
 
 def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:

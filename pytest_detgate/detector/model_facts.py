@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from pytest_detgate.detector.digests import file_digests, signature
-from pytest_detgate.detector.packages import package_versions
-from pytest_detgate.detector.protocol import ModelInfo, ModelSource
+from pytest_detgate.detector.packages import installed_versions
+from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
 from pytest_detgate.detector.store import Store
 
 
@@ -25,33 +24,30 @@ class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def keep_info(
-    store: Store,
-    source: ModelSource,
-    info: ModelInfo,
-    *,
-    files: Iterable[Path],
-    environment: dict[str, str | None],
-    loaded_after_ns: int,
+    store: Store, source: ModelSource, identity: str, loaded: LoadedModel, *, loaded_after_ns: int
 ) -> None:
-    """Keep the description of a model that was built from these files of the project.
+    """Keep the description of a model, under the `identity` of what it was loaded from.
 
     Files that changed while it was built (since `loaded_after_ns`) may not be what it was built
     from: then nothing is kept.
     """
     digests = {}
-    for path, answer in file_digests(files, store).items():
+    for path, answer in file_digests(loaded.files, store).items():
         if not isinstance(answer, str) or signature(path)[1] >= loaded_after_ns:
             return
         digests[str(path)] = answer
     facts = _ModelFacts(
-        info=info, files=digests, environment=environment, versions=package_versions()
+        info=loaded.detector.info,
+        files=digests,
+        environment=dict(loaded.environment),
+        versions=installed_versions(loaded.packages),
     )
-    store.keep_facts(_request(source, info.sha256), msgspec.json.encode(facts))
+    store.keep_facts(_request(source, identity), msgspec.json.encode(facts))
 
 
-def kept_info(store: Store, source: ModelSource, sha256: str) -> ModelInfo | None:
+def kept_info(store: Store, source: ModelSource, identity: str) -> ModelInfo | None:
     """The description of the model, if it is kept and nothing it was built from has changed."""
-    content = store.facts(_request(source, sha256))
+    content = store.facts(_request(source, identity))
     if content is None:
         return None
     try:
@@ -60,19 +56,22 @@ def kept_info(store: Store, source: ModelSource, sha256: str) -> ModelInfo | Non
         return None  # kept by another version of the gate
     digests = file_digests(map(Path, facts.files), store)
     if (
-        facts.versions != package_versions()
+        facts.versions != installed_versions(facts.versions)
         or any(os.environ.get(name) != held for name, held in facts.environment.items())
         or any(digests[Path(path)] != sha256 for path, sha256 in facts.files.items())
     ):
         return None
     return msgspec.structs.replace(
         facts.info,
-        checkpoint=str(source.checkpoint),
+        checkpoint=source.name,
         config=str(source.config) if source.config else None,
     )
 
 
-def _request(source: ModelSource, sha256: str) -> str:
+def _request(source: ModelSource, identity: str) -> str:
     config = str(source.config.absolute()) if source.config else ""
-    how = (source.trust, source.precision, source.compile)
-    return hashlib.sha256("\0".join([sha256, config, *map(str, how)]).encode()).hexdigest()
+    asked = [
+        *(identity, config, source.trust, source.precision, source.compile),
+        *(source.framework, source.entry, source.options),
+    ]
+    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()

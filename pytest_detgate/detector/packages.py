@@ -9,7 +9,7 @@ import io
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pytest_detgate.errors import DetectorError
 
@@ -35,6 +35,16 @@ def package_versions() -> dict[str, str]:
     Without the local part (`+cu126`, `+cpu`): the same release on another device is the same.
     """
     return {name: _version(distributions) for name, distributions in _DISTRIBUTIONS.items()}
+
+
+def mmdetection_packages() -> tuple[str, ...]:
+    """Every distribution that may run a model of MMDetection."""
+    return tuple(name for names in _DISTRIBUTIONS.values() for name in names)
+
+
+def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
+    """The version of each distribution, without its local part; empty for one that is missing."""
+    return {name: _version((name,)) for name in distributions}
 
 
 def _version(distributions: tuple[str, ...]) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -17,7 +17,8 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     `key` identifies everything that decides its detections apart from the image: checkpoint
     bytes, resolved configuration, the project's own code it is built from, the versions of the
-    packages that run it, and how it computes.
+    packages that run it, and how it computes. `sha256` is that of the checkpoint; of a model
+    without one, that of the code. `checkpoint` is what the model is called in messages.
     `score_floor` is the lowest score the model's own test settings let through: a box count at
     an operating point below it would be wrong.
     """
@@ -64,13 +65,31 @@ class Detected(NamedTuple):
 
 
 class Detector(Protocol):
-    """A loaded model: images in, detections out."""
+    """A loaded model: images in, detections out.
+
+    `device` is where it runs: `cpu` or `cuda:N`, never `auto`.
+    """
 
     info: ModelInfo
     device: str
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield each image's detections as soon as they are known, in any order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedModel:
+    """A detector, and what must stay as it is for its `ModelInfo` to hold.
+
+    `files` are those that it was built from beside the checkpoint: configuration, the project's
+    own code. `environment` are the variables that were asked for, with what they held. `packages`
+    are the distributions that run it, whose versions must stay.
+    """
+
+    detector: Detector
+    files: tuple[Path, ...] = ()
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +99,25 @@ class ModelSource:
     Without `config` the configuration stored in the checkpoint is used. `trust` allows the
     checkpoint to be unpickled without restriction, which may run code. `precision` (`float32`,
     `float16` or `bfloat16`) is what its networks compute in, `compile` hands them to
-    `torch.compile`: both change numbers.
+    `torch.compile`: both change numbers. `framework` is the name of what runs the model, `entry`
+    the function that makes it, for models that are Python code, and `options` what `detgate.toml`
+    says to the framework, as plain JSON values. `folder` is that of `detgate.toml`, where modules
+    of the project may lie. `threads` is how many threads a model on a CPU may use; None where
+    nobody has said.
     """
 
-    checkpoint: Path
+    checkpoint: Path | None
     config: Path | None = None
     trust: bool = False
     precision: str = "float32"
     compile: bool = False
+    framework: str = "mmdetection"
+    entry: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    threads: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What the model is called in messages: its checkpoint, else its entry."""
+        return str(self.checkpoint or self.entry or self.framework)

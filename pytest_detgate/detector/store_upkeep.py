@@ -147,7 +147,10 @@ def _drop(connection: sqlite3.Connection, table: str, where: str, values: Sequen
 def _drop_least_used(connection: sqlite3.Connection, target: int) -> int:
     """Drop detections and hashes, oldest use first, until what is left takes `target` bytes."""
     dropped = 0
-    while _used_bytes(connection) > target:
+    while (excess := _used_bytes(connection) - target) > 0:
+        rows = _count(connection, "detections_1") + _count(connection, "hashes_1")
+        # No more than what is over, where all entries were alike.
+        limit = max(1, rows * excess // (excess + target))
         (oldest,) = connection.execute(
             "SELECT min(used) FROM (SELECT min(last_used) AS used FROM detections_1 "
             "UNION ALL SELECT min(last_used) FROM hashes_1)"
@@ -159,8 +162,8 @@ def _drop_least_used(connection: sqlite3.Connection, target: int) -> int:
                 key = _key(table)
                 dropped += connection.execute(
                     f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} "
-                    f"WHERE last_used <= ? ORDER BY last_used LIMIT {_ROWS_AT_ONCE})",
-                    [oldest + _DAY],
+                    "WHERE last_used <= ? ORDER BY last_used LIMIT ?)",
+                    [oldest + _DAY, limit],
                 ).rowcount
     return dropped
 

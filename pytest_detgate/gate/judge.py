@@ -76,6 +76,7 @@ def judge(
         waiver=waiver,
         about=rule_page(type(bound.rule)).summary,
         tables=dict(outcome.tables),
+        evidence=outcome.evidence,
     )
     return sendable(result)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,33 +33,25 @@ if TYPE_CHECKING:
 class ModelDetections:
     """Asks the model once for every image that any selected item needs.
 
-    `checkpoint` may be a function: the checkpoint of a training run is known only after it.
+    `source` is a function, because the checkpoint of a training run is known only after it.
     """
 
     def __init__(
         self,
         *,
-        checkpoint: Path | Callable[[], Path],
-        config: Path | None,
-        trust: bool,
+        source: Callable[[], ModelSource],
         device: str,
         batch_size: int | None,
         plan: RunPlan,
-        precision: str = "float32",
-        compiled: bool = False,
         store: Path,
         progress: Progress,
         project: Project,
     ) -> None:
         self._project = project
-        self._checkpoint = checkpoint
-        self._config = config
-        self._trust = trust
+        self._make_source = source
         self._device = device
         self._batch_size = batch_size
         self._plan = plan
-        self._precision = precision
-        self._compiled = compiled
         self._store = store
         self._progress = progress
         self._detector: KeptDetector | None = None
@@ -114,33 +107,20 @@ class ModelDetections:
         if not (self._found or self._devices):
             return None
         info = self._info()
-        config = None if self._config is None else self._project.relative(self._config)
+        relative = self._project.relative
+        source = self._source
         return ModelRecord(
-            checkpoint=self._project.relative(self._checkpoint_path()),
+            checkpoint=source.name if source.checkpoint is None else relative(source.checkpoint),
+            framework=source.framework,
             sha256=info.sha256,
             classes=list(info.classes),
             device=", ".join(sorted(self._devices)),
             epoch=info.epoch,
-            config=config,
+            config=None if source.config is None else relative(source.config),
             images=len(self._found),
             kept=self._kept,
-            notes=[*self._numbers(), *self._notes],
+            notes=[*_numbers(source), *self._notes],
         )
-
-    def _numbers(self) -> list[str]:
-        """What makes scores and boxes others than the plain model's."""
-        notes = []
-        if self._precision != "float32":
-            notes.append(
-                f"the networks compute in {self._precision} (precision under [model]): scores and "
-                "boxes differ from those in float32"
-            )
-        if self._compiled:
-            notes.append(
-                "the networks are compiled by torch.compile (compile under [model]): scores and "
-                "boxes differ in their last digits from those without it"
-            )
-        return notes
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return {}
@@ -167,13 +147,7 @@ class ModelDetections:
     def _loaded(self) -> KeptDetector:
         if self._detector is None:
             self._detector = KeptDetector(
-                ModelSource(
-                    self._checkpoint_path(),
-                    self._config,
-                    self._trust,
-                    self._precision,
-                    self._compiled,
-                ),
+                self._source,
                 store=self._store,
                 device=self._device,
                 progress=self._progress,
@@ -185,8 +159,9 @@ class ModelDetections:
     def _info(self) -> ModelInfo:
         return self._loaded().info()
 
-    def _checkpoint_path(self) -> Path:
-        return self._checkpoint() if callable(self._checkpoint) else self._checkpoint
+    @cached_property
+    def _source(self) -> ModelSource:
+        return self._make_source()
 
 
 def _readable(
@@ -218,3 +193,19 @@ def _refuse_scores(dataset: Dataset, found: Sequence[ImageDetections]) -> None:
                 f"the model gives {dataset.images.file_name[row]} a score of "
                 f"{float(image.score[wrong][0]):g}; scores are between 0 and 1"
             )
+
+
+def _numbers(source: ModelSource) -> list[str]:
+    """What makes scores and boxes others than the plain model's."""
+    notes = []
+    if source.precision != "float32":
+        notes.append(
+            f"the networks compute in {source.precision} (precision under [model]): scores and "
+            "boxes differ from those in float32"
+        )
+    if source.compile:
+        notes.append(
+            "the networks are compiled by torch.compile (compile under [model]): scores and "
+            "boxes differ in their last digits from those without it"
+        )
+    return notes

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVa
 
 from msgspec import Meta, Struct
 
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
@@ -69,8 +70,9 @@ class Outcome:
     """What a rule found on one target: a sentence, values held against limits, and places.
 
     `findings` come the most telling first; `findings_total` is theirs unless it is given.
-    `tables` are numbers behind the verdict, by title. `accepted` is the reason why the project
-    lets the item through although nothing could be held against a limit: it is then *waived*.
+    `tables` are numbers behind the verdict, by title, `evidence` what is to be seen: charts,
+    frames, pairs of pictures. `accepted` is the reason why the project lets the item through
+    although nothing could be held against a limit: it is then *waived*.
     """
 
     message: str
@@ -78,6 +80,7 @@ class Outcome:
     findings: Iterable[Finding] = ()
     findings_total: int | None = None
     tables: Mapping[str, Table] = field(default_factory=dict)
+    evidence: Evidence = Evidence()
     accepted: str | None = None
 
 

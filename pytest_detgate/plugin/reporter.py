@@ -32,6 +32,8 @@ REPORTED_PACKAGES = (
     "onedl-mmcv",
     "mmengine",
     "onedl-mmengine",
+    "onnxruntime",
+    "onnxruntime-gpu",
 )
 
 

@@ -11,6 +11,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.gate.kept_tables import KeptTables
+from pytest_detgate.gate.model_source import check_model
 from pytest_detgate.gate.other_models import matching_files
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import BoundRule, add_rule, bind_rules
@@ -61,6 +62,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
         project.kept = KeptTables(folders.store, project.tables.cache)
     rules = _with_sweep(bind_rules(project), options, project)
     _check_options(options, project, rules)
+    check_model(project.configuration, is_trained=options.train)
     return GateSession(
         options=options,
         project=project,

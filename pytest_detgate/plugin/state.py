@@ -72,20 +72,18 @@ class GateSession:
 
         if self.options.predictions:
             return ResultFiles(self.options.predictions, self.project)
+        from pytest_detgate.gate.model_source import is_complete
+
         config = self.project.configuration
         model = config.tables.model
-        train = config.tables.train if self.options.train else None
-        model_config = model.config or (train.config if train else None)
-        if not (train or self.options.checkpoint or model.checkpoint):
+        if self.options.train and config.tables.train:
+            return self._model(self.trained, model.config or config.tables.train.config)
+        if self.options.checkpoint is None and not is_complete(model):
             return NoDetections()
-        return self._model(
-            (
-                self.trained
-                if train
-                else self.options.checkpoint or config.locate(model.checkpoint or "")
-            ),
-            model_config,
-        )
+        checkpoint = self.options.checkpoint
+        if checkpoint is None and model.checkpoint is not None:
+            checkpoint = config.locate(model.checkpoint)
+        return self._model(lambda: checkpoint, model.config)
 
     def _others(self) -> OtherModels:
         """The baseline and the sweep. A baseline may be older than the configuration that is
@@ -102,30 +100,27 @@ class GateSession:
         def of_epoch(checkpoint: Path) -> DetectionSource:
             if self.options.predictions:
                 raise DataError("result files are gated, and they say nothing of other checkpoints")
-            return self._model(checkpoint, model.config or trained_with)
+            return self._model(lambda: checkpoint, model.config or trained_with)
 
         return OtherModels(
             baseline=baseline,
             sweep=self.options.sweep,
-            of_baseline=lambda checkpoint: self._model(checkpoint, model.config),
+            of_baseline=lambda checkpoint: self._model(lambda: checkpoint, model.config),
             of_epoch=of_epoch,
             store=self.folders.store,
         )
 
-    def _model(self, checkpoint: Path | Callable[[], Path], config: str | None) -> ModelDetections:
+    def _model(self, checkpoint: Callable[[], Path | None], config: str | None) -> ModelDetections:
         from pytest_detgate.gate.model_detections import ModelDetections
+        from pytest_detgate.gate.model_source import model_source
 
         configuration = self.project.configuration
-        model = configuration.tables.model
+        trust = self.options.trust_checkpoint
         return ModelDetections(
-            checkpoint=checkpoint,
-            config=None if config is None else configuration.locate(config),
-            trust=self.options.trust_checkpoint,
+            source=lambda: model_source(configuration, checkpoint(), config=config, trust=trust),
             device=self.options.device,
             plan=run_plan(configuration.tables.run),
-            batch_size=model.batch_size,
-            precision=model.precision,
-            compiled=model.compile,
+            batch_size=configuration.tables.model.batch_size,
             store=self.folders.store,
             progress=self.progress,
             project=self.project,

@@ -19,13 +19,13 @@ from pytest_detgate.detector.store import Store
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of files that were really read, in order."""
     names: list[str] = []
-    really = digests._sha256
+    really = digests.sha256_of
 
     def note(path: Path) -> str:
         names.append(path.name)
         return really(path)
 
-    monkeypatch.setattr(digests, "_sha256", note)
+    monkeypatch.setattr(digests, "sha256_of", note)
     return names
 
 

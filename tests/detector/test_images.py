@@ -19,7 +19,7 @@ def encoded(kind: str, **options: Any) -> bytes:
 
 
 def cut_short(content: bytes) -> str | None:
-    from pytest_detgate.detector.images import cut_short as function
+    from pytest_detgate.detector.picture_bytes import cut_short as function
 
     return function(content)
 

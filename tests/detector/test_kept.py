@@ -342,7 +342,7 @@ def test_what_is_known_of_a_model_holds_while_nothing_changes(
     assert gate(config=config).info().key == loaded.key  # loaded anew, and found to be the same
     assert n_loaded == [1]
     monkeypatch.setattr(
-        "pytest_detgate.detector.model_facts.package_versions", lambda: {"torch": "0"}
+        "pytest_detgate.detector.model_facts.installed_versions", lambda names: {"torch": "0"}
     )
     gate(config=config).info()
     assert n_loaded == [1, 1]

@@ -46,14 +46,13 @@ class Counting:
 def timed(
     site: Any, images: list[Path], *, progress: Counting | None = None, **how: Any
 ) -> Latency:
-    source = ModelSource(
-        how.get("checkpoint", site.checkpoint), how.get("config"), how.get("trust", False)
-    )
+    checkpoint = how.get("checkpoint", site.checkpoint)
+    source = ModelSource(checkpoint, how.get("config"), how.get("trust", False))
     return measure_latency(
         source,
         images,
         2,
-        sha256=hashlib.sha256(source.checkpoint.read_bytes()).hexdigest(),
+        sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         device=how.get("device", "cpu"),
         progress=progress or Counting(),
     )
@@ -85,6 +84,7 @@ def with_code(site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cal
 def test_every_image_has_its_time_and_the_warm_up_has_none(plain: Any, site: Any) -> None:
     latency, progress = plain
 
+    assert latency.model_ms is not None
     assert len(latency.times_ms) == len(latency.model_ms) == 5
     both = latency.model_ms, latency.times_ms
     assert all(0 < part < whole for part, whole in zip(*both, strict=True))
@@ -116,6 +116,7 @@ def test_memory_of_a_gpu_is_what_torch_allocated_there(site: Any) -> None:
     # Some megabytes of weights and features; the process itself holds a gigabyte and more.
     assert latency.peak_bytes is not None
     assert 0 < latency.peak_bytes < 300_000_000
+    assert latency.model_ms is not None
     assert all(
         0 < part < whole for part, whole in zip(latency.model_ms, latency.times_ms, strict=True)
     )

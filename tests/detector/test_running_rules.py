@@ -49,10 +49,9 @@ def result_of(
         path = tmp_path / "detgate.toml"
         path.write_text(SPLIT + rule, encoding="utf-8")
         project = Project(load_configuration(path), tmp_path)
+        config = None if own is None else worksite.write_custom_config(tmp_path, *own)
         source = ModelDetections(
-            checkpoint=site.checkpoint,
-            config=None if own is None else worksite.write_custom_config(tmp_path, *own),
-            trust=False,
+            source=lambda: ModelSource(site.checkpoint, config),
             device=device,
             batch_size=None,
             plan=IN_THIS_PROCESS,

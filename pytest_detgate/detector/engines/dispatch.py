@@ -78,7 +78,7 @@ class Dispatch:
         self._died_loading = 0
         self._last_number = 0
         self.notes: list[str] = []
-        """What a reader must know of the workers that were lost."""
+        """What a reader must know: which workers were lost, and what the others say."""
 
     def described(self) -> Described:
         """The model, as the first worker has loaded it."""
@@ -171,6 +171,7 @@ class Dispatch:
             hand.is_ready = True
         elif isinstance(message, Answers):
             hand.begun.remove(message.number)
+            self.notes += [note for note in message.notes if note not in self.notes]
             return message
         else:
             self._dismiss(worker)

@@ -113,7 +113,7 @@ class LocalWorkers:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know: which workers were lost."""
+        """What a reader must know: which workers were lost, and what the others say."""
         return tuple(self._dispatch.notes)
 
     def end(self) -> None:

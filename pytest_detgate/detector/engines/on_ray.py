@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pytest_detgate import __version__
-from pytest_detgate.detector.engines.loading import versions_here
 from pytest_detgate.detector.engines.pipes import SpokenWith
 from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.engines.wire import (
@@ -25,6 +24,7 @@ from pytest_detgate.detector.engines.wire import (
     RayOrder,
     unpacked,
 )
+from pytest_detgate.detector.packages import installed_versions
 from pytest_detgate.detector.protocol import Detected, ModelInfo
 from pytest_detgate.errors import DetectorError
 
@@ -116,7 +116,7 @@ def _ender(process: SpokenWith, folder: Path) -> Callable[[], None]:
 
 def _same_packages(described: Described) -> None:
     """What is kept is kept for the packages of this machine."""
-    here = {"pytest-detgate": __version__, **versions_here(described.versions)}
+    here = {"pytest-detgate": __version__, **installed_versions(described.versions)}
     there = {"pytest-detgate": described.gate, **described.versions}
     differ = [
         f"{name} {here[name] or 'none'} here and {version or 'none'} there"

@@ -1,4 +1,4 @@
-"""A model and the project's files that it is built from, for machines that do not have them."""
+"""A model and the project's files that it is made of, for machines that do not have them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_detgate.detector.config_sources import load_config
-from pytest_detgate.detector.packages import require_mmdetection
+from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 
@@ -21,42 +20,49 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     """Files as they lie below the folder `root` of the machine that sends them, which is empty for
     the root of all.
 
-    `search` are the folders, relative to `root`, where that machine looks for modules.
+    `folder` is that of `detgate.toml`, and `search` are the folders where that machine looks for
+    modules, all relative to `root`.
     """
 
     root: str
-    checkpoint: str
+    checkpoint: str | None
     config: str | None
+    folder: str | None
     files: dict[str, bytes]
     search: tuple[str, ...]
 
 
 def pack(source: ModelSource, sha256: str) -> bytes:
-    """Read the checkpoint, the configuration and the modules of the project that it imports.
+    """Read the checkpoint, the configuration, and whatever its framework says goes with them.
 
-    The configuration is run for it, as it is wherever it is loaded.
+    `sha256` is that of the checkpoint, empty without one.
     """
-    wanted = [source.checkpoint]
-    if source.config is not None:
-        require_mmdetection()
-        wanted += _of_project([source.config, *load_config(source.config).files])
-    wanted = list(dict.fromkeys(path.absolute() for path in wanted))
-    search = _search_path(wanted[1:])
-    root = Path(os.path.commonpath([*(path.parent for path in wanted), *search]))
+    checkpoint, config, folder = (
+        None if path is None else path.absolute()
+        for path in (source.checkpoint, source.config, source.folder)
+    )
+    named = [path for path in (checkpoint, config) if path is not None]
+    others = [path.absolute() for path in framework(source.framework).files(source)]
+    wanted = list(dict.fromkeys([*named, *others]))
+    search = _search_path(others)
+    places = [path.parent for path in wanted] + search + ([] if folder is None else [folder])
+    root = Path(os.path.commonpath(places)) if places else Path.cwd()
     files = {}
     for path in wanted:
         try:
             files[_below(root, path)] = path.read_bytes()
         except OSError as error:
             raise DetectorError(f"{path}: cannot be read: {error.strerror}") from error
-    checkpoint = _below(root, wanted[0])
-    if hashlib.sha256(files[checkpoint]).hexdigest() != sha256:
+    if checkpoint is not None and (
+        hashlib.sha256(files[_below(root, checkpoint)]).hexdigest() != sha256
+    ):
         raise DetectorError(f"{source.checkpoint}: changed while it was being read")
     return msgspec.msgpack.encode(
         Parcel(
             root=str(root).rstrip(os.sep),
-            checkpoint=checkpoint,
-            config=None if source.config is None else _below(root, source.config.absolute()),
+            checkpoint=None if checkpoint is None else _below(root, checkpoint),
+            config=None if config is None else _below(root, config),
+            folder=None if folder is None else _below(root, folder),
             files=files,
             search=tuple(_below(root, folder) for folder in search),
         )
@@ -79,19 +85,11 @@ def unpack(content: bytes, folder: Path, source: ModelSource) -> tuple[ModelSour
     sys.path += [str(inside / name) for name in parcel.search]
     moved = dataclasses.replace(
         source,
-        checkpoint=inside / parcel.checkpoint,
+        checkpoint=None if parcel.checkpoint is None else inside / parcel.checkpoint,
         config=None if parcel.config is None else inside / parcel.config,
+        folder=None if parcel.folder is None else inside / parcel.folder,
     )
     return moved, parcel.root
-
-
-def _of_project(files: Iterable[Path]) -> list[Path]:
-    """Code, and what lies beside it; a configuration may have read other things, too, and what
-    lies elsewhere in somebody's home is not sent to other machines."""
-    files = [path.absolute() for path in files]
-    code = [path for path in files if path.suffix == ".py"]
-    common = Path(os.path.commonpath([path.parent for path in code]))
-    return [path for path in files if path.suffix == ".py" or common in path.parents]
 
 
 def _search_path(files: Iterable[Path]) -> list[Path]:

@@ -11,8 +11,8 @@ class RunPlan:
     """Where a detector runs.
 
     `workers` is how many processes or actors there are at most; None means as many as there are
-    GPUs, and on a CPU one. `threads` is how many threads of torch a model on a CPU uses; None
-    means as many as torch takes of its own accord on the machine that runs the gate. `batch` is
+    GPUs, and on a CPU one. `threads` is how many threads a model on a CPU uses; None means
+    as many as its framework takes of its own accord on the machine that runs the gate. `batch` is
     how many images a worker is handed at once. `address`, `gpus_per_worker` and `shared_files`
     are for Ray.
     """

@@ -116,7 +116,7 @@ class RayCrew:
         self._order = encode(order)
         parcel = None if request.shared_files else pack(order.source, order.sha256)
         self._parcel = None if parcel is None else ray.put(parcel)
-        n_cpus = 1 if on_gpu else order.threads or 1
+        n_cpus = 1 if on_gpu else order.source.threads or 1
         self._needs = {"num_cpus": n_cpus, "num_gpus": gpus}
         self._kind = ray.remote(max_restarts=0, max_task_retries=0, **self._needs)(RayWorker)
         self._actors: dict[int, Any] = {}

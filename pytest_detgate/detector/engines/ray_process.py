@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import dataclasses
 import os
 import queue
 import sys
@@ -67,15 +68,18 @@ def _serve(
         wire.write(told, wire.Failed(error=error))
         os._exit(1)
 
-    n_cpus = request.order.threads or _torch_threads()
-    order = msgspec.structs.replace(request.order, threads=n_cpus)
+    source = request.order.source
+    n_cpus = source.threads or _own_threads(source.framework)
+    order = msgspec.structs.replace(
+        request.order, source=dataclasses.replace(source, threads=n_cpus)
+    )
     workers = request.workers
     at_work.set()
     ray: Any = connect(request.address, n_cpus=_cores(n_cpus, workers), give_up=give_up)
     try:
         on_gpu = _is_on_gpu(order.device, ray.cluster_resources().get("GPU", 0))
         if on_gpu:
-            order = msgspec.structs.replace(order, threads=request.order.threads)
+            order = request.order
         crew = RayCrew(ray, request, order, on_gpu=on_gpu)
         room = crew.room()
         if not room and request.address is None:
@@ -141,14 +145,15 @@ def _is_on_gpu(requested: str, n_gpus: float) -> bool:
     return requested != "cpu" and n_gpus > 0
 
 
-def _torch_threads() -> int:
+def _own_threads(framework: str) -> int:
     """As many threads as the local engine's model has, so that it adds in the same order."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    try:
-        import torch
-    except Exception:
-        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
-    return int(torch.get_num_threads())
+    if framework != "onnx":
+        with contextlib.suppress(Exception):  # whoever loads the model says what is wrong
+            import torch
+
+            return int(torch.get_num_threads())
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
 def _cores(threads: int, workers: int | None) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import shutil
 import tempfile
 from pathlib import Path
@@ -52,7 +53,8 @@ class RayWorker:
         answer = self._worker.handle(message)
         # What is said of the files names them as they are called where they come from.
         if isinstance(answer, wire.Failed):
-            answer = wire.Failed(error=answer.error.replace(here, root))
+            error = answer.error.replace(here, root)
+            answer = wire.Failed(error=f"{error} ({_where(message, is_sent=parcel is not None)})")
         if isinstance(answer, wire.Described):
             files = tuple(file.replace(here, root, 1) for file in answer.files)
             answer = msgspec.structs.replace(answer, files=files)
@@ -66,6 +68,16 @@ class RayWorker:
         """Remove the folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._lock.release()
+
+
+def _where(order: wire.Order, *, is_sent: bool) -> str:
+    """Which machine says so, and what it can have of a project whose code says what it needs."""
+    has = "what is installed there and the modules of the project that the entry imports"
+    return f"so says a worker of Ray on {platform.node()}" + (
+        f", which has {has}; with shared-files under [run] it reads all else by the same paths"
+        if is_sent and order.source.framework == "python"
+        else ""
+    )
 
 
 def private_folder() -> tuple[Path, BaseFileLock]:

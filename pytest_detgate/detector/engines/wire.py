@@ -20,7 +20,7 @@ from pytest_detgate.detector.protocol import (
 class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """To a worker: the model that it is to load.
 
-    `sha256` is that of the checkpoint. With `verify` the worker makes sure that the file which
+    `sha256` is that of the checkpoint, empty without one. With `verify` the worker makes sure that the file which
     it reads is that one, with `holds_gpu` that no other gate uses its GPU during a batch.
     """
 
@@ -28,7 +28,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     sha256: str
     device: str
     batch_size: int | None = None
-    threads: int | None = None
     verify: bool = False
     holds_gpu: bool = False
 
@@ -76,10 +75,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """From a worker: what was found on each image of a batch, in its order."""
+    """From a worker: what was found on each image of a batch, in its order. `notes` are what a
+    reader must know of how it was found."""
 
     number: int
     answers: tuple[Answer, ...]
+    notes: tuple[str, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import shutil
 import sys
 import traceback
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from pytest_detgate import __version__
 from pytest_detgate.detector.devices import exclusive
-from pytest_detgate.detector.engines.loading import LoadedDetector, detect_here, load_detector
+from pytest_detgate.detector.engines.loading import detect_here, load_detector
 from pytest_detgate.detector.engines.wire import (
     Answer,
     Answers,
@@ -23,6 +24,8 @@ from pytest_detgate.detector.engines.wire import (
     SentImage,
     packed,
 )
+from pytest_detgate.detector.packages import installed_versions
+from pytest_detgate.detector.protocol import LoadedModel
 from pytest_detgate.errors import DetectorError
 
 
@@ -37,7 +40,7 @@ class Worker:
         self._forks = forks
         self._folder = folder
         self._holds_gpu = False
-        self._loaded: LoadedDetector | None = None
+        self._loaded: LoadedModel | None = None
 
     def handle(self, message: Message) -> Message:
         """Answer a message; whatever goes wrong is an answer, too."""
@@ -57,12 +60,13 @@ class Worker:
         if order.verify and checkpoint is not None:
             _verify(checkpoint, order.sha256)
         self._holds_gpu = order.holds_gpu
+        if order.source.threads is not None:  # for what is imported later still
+            os.environ["OMP_NUM_THREADS"] = str(order.source.threads)
         self._loaded = load_detector(
             order.source,
             sha256=order.sha256,
             device=order.device,
             batch_size=order.batch_size,
-            threads=order.threads,
         )
         if (cv2 := sys.modules.get("cv2")) is not None:
             cv2.setNumThreads(0)
@@ -72,7 +76,7 @@ class Worker:
             device=self._loaded.detector.device,
             files=tuple(str(file) for file in self._loaded.files),
             environment=dict(self._loaded.environment),
-            versions=dict(self._loaded.versions),
+            versions=installed_versions(self._loaded.packages),
         )
 
     def _look(self, batch: Batch) -> Answers:
@@ -93,7 +97,8 @@ class Worker:
                 told.append(answers[file])
             else:
                 raise DetectorError(f"the detector says nothing of {image.path}")
-        return Answers(number=batch.number, answers=tuple(told))
+        notes = tuple(getattr(self._loaded.detector, "notes", ()))
+        return Answers(number=batch.number, answers=tuple(told), notes=notes)
 
     def _answers(self, files: list[Path]) -> dict[Path, Answer]:
         assert self._loaded is not None

@@ -1,0 +1,203 @@
+"""What a rule shows besides its values: charts, as numbers, and pictures to look at.
+
+The record holds these, the page draws them. A rule says what is to be seen; how it looks is not
+its business. Every chart has a title and, in `about`, one or two sentences that say what it shows
+and what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Number = float | int
+Axis = Literal["x", "y"]
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A line across a chart at one place of an axis: a limit, an operating point, an epoch."""
+
+    label: str
+    at: float
+    axis: Axis = "x"
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Values over a common axis. None where there is no value, which leaves a gap.
+
+    `low` and `high`, of the same length, are the bounds of the values.
+    """
+
+    name: str
+    x: list[float]
+    y: list[float | None]
+    low: list[float | None] | None = None
+    high: list[float | None] | None = None
+
+
+class Panel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One drawing of a line chart, with an axis of values of its own.
+
+    `span` are the ends of that axis where they are known, as those of a share are.
+    """
+
+    label: str
+    series: list[Series]
+    marks: list[Mark] = []
+    span: tuple[float, float] | None = None
+
+
+class LineChart(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="lines"):
+    """Curves over one axis, in one panel or in several above each other.
+
+    `form` is how values between two points are to be thought of: on the straight line between
+    them, or as that of the point before (`step`); `dots` are not connected at all. `score_axis`
+    says that the axis is a score threshold, which a reader may move.
+    """
+
+    title: str
+    about: str
+    label: str
+    panels: list[Panel]
+    marks: list[Mark] = []
+    span: tuple[float, float] | None = None
+    form: Literal["line", "step", "dots"] = "line"
+    score_axis: bool = False
+
+
+class Bar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One bar: a value, its bounds where it has some, and the limit that is its own."""
+
+    name: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+    passed: bool | None = None
+
+
+class BarChart(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="bars"):
+    """Values of named things, each on a line of its own."""
+
+    title: str
+    about: str
+    label: str
+    bars: list[Bar]
+    span: tuple[float, float] | None = None
+
+
+class Histogram(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="histogram"):
+    """How often values fall between `edges`, or on `names`, in each of several sets.
+
+    There is one count for each name, or one less than there are edges. `shares` says that sets
+    of different sizes are to be compared: each is then drawn as shares of its own total.
+    """
+
+    title: str
+    about: str
+    label: str
+    counts: dict[str, list[int]]
+    edges: list[float] = []
+    names: list[str] = []
+    marks: list[Mark] = []
+    log: bool = False
+    shares: bool = True
+
+
+class Matrix(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="matrix"):
+    """Counts of pairs: a row for each true name, a column for each detected one."""
+
+    title: str
+    about: str
+    row_label: str
+    column_label: str
+    rows: list[str]
+    columns: list[str]
+    counts: list[list[int]]
+
+
+class ClipLine(msgspec.Struct, frozen=True, kw_only=True):
+    """The frames of one clip by the split that they are in, as frame numbers."""
+
+    clip: str
+    frames: dict[str, list[int]]
+
+
+class ClipMap(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="clips"):
+    """Frames on a line for each clip, and which neighbours stand on both sides of a split.
+
+    `clips` are the most telling ones of `total`. `within` is the distance in frames up to which
+    neighbours are too near, where there is one.
+    """
+
+    title: str
+    about: str
+    splits: list[str]
+    clips: list[ClipLine]
+    total: int
+    within: int | None = None
+
+
+Chart = LineChart | BarChart | Histogram | Matrix | ClipMap
+
+
+class FrameBox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A box on a frame, `[x, y, width, height]` in pixels: ground truth, or a detection, which
+    has a score. `false` marks a detection that matches no box at the IoU of the rule; `crowd` a
+    region that stands for many objects."""
+
+    box: tuple[float, float, float, float]
+    label: str
+    score: float | None = None
+    false: bool = False
+    crowd: bool = False
+
+
+class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A picture to look at, with all ground truth and the detections on it, those under the
+    operating point included. `text` says why one should look."""
+
+    dataset: str
+    image: str
+    boxes: list[FrameBox] = []
+    text: str = ""
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One of two pictures that are to be compared."""
+
+    dataset: str
+    image: str
+
+
+class Pair(msgspec.Struct, frozen=True, kw_only=True):
+    """Two pictures side by side, and what they have to do with each other."""
+
+    one: Side
+    other: Side
+    text: str
+
+
+class ByThreshold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a rule would measure at other score thresholds.
+
+    `values` has a number for each threshold, rising, by the name of the measurement; `held` those
+    that would be held against the limit, where these are bounds and not the values. None where
+    there is no value.
+    """
+
+    thresholds: list[float]
+    values: dict[str, list[Number | None]]
+    held: dict[str, list[Number | None]] = {}
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that a rule shows besides its values, findings and tables."""
+
+    charts: list[Chart] = []
+    frames: list[Frame] = []
+    frames_total: int = 0
+    pairs: list[Pair] = []
+    pairs_total: int = 0
+    by_threshold: ByThreshold | None = None

@@ -1,0 +1,135 @@
+"""The table `[model.onnx]`: what an ONNX file takes and answers, where it does not say so."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Pixels = Annotated[int, Meta(ge=1)]
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """How pictures go into an ONNX file and how its outputs are read. Each key may also stand in
+    the file's metadata, as `detgate.KEY`; this table wins."""
+
+    input: (
+        Annotated[str, Meta(description="Input that takes the picture. Omitted: the only one.")]
+        | None
+    ) = None
+    size: (
+        Annotated[
+            tuple[Pixels, Pixels],
+            Meta(
+                description="Height and width of the input. Omitted: those of the file, if fixed."
+            ),
+        ]
+        | None
+    ) = None
+    resize: (
+        Annotated[
+            Literal["stretch", "letterbox", "pad-end", "none"],
+            Meta(
+                description="How a picture comes to that size: stretched; scaled as a whole and "
+                "padded on both sides, or right and below; or left at its own size."
+            ),
+        ]
+        | None
+    ) = None
+    pad_value: (
+        Annotated[int, Meta(ge=0, le=255, description="Grey of the padding. Omitted: 114.")] | None
+    ) = None
+    channel_order: (
+        Annotated[Literal["rgb", "bgr"], Meta(description="Order of the input's channels.")] | None
+    ) = None
+    divide_by: (
+        Annotated[
+            float,
+            Meta(gt=0, description="What values of 0 to 255 are divided by first: 255, or 1."),
+        ]
+        | None
+    ) = None
+    mean: (
+        Annotated[
+            tuple[float, float, float],
+            Meta(description="Then taken off, in the order of the input's channels. Omitted: 0."),
+        ]
+        | None
+    ) = None
+    std: (
+        Annotated[
+            tuple[Positive, Positive, Positive],
+            Meta(description="Then divided by, in the order of the input's channels. Omitted: 1."),
+        ]
+        | None
+    ) = None
+    layout: (
+        Annotated[
+            Literal["boxes-scores-labels", "dets-labels", "rows", "raw"],
+            Meta(
+                description="What the outputs are: boxes (N, 4), scores (N), labels (N); boxes "
+                "with scores (N, 5) and labels (N); rows of box, score, label (N, 6); or raw, a "
+                "box and a score for each class (N, 4 + K). Omitted: by the outputs' names."
+            ),
+        ]
+        | None
+    ) = None
+    outputs: (
+        Annotated[
+            tuple[str, ...],
+            Meta(description="Names of the outputs, in the order of the layout's name."),
+        ]
+        | None
+    ) = None
+    boxes: (
+        Annotated[
+            Literal["xyxy", "xywh", "cxcywh"],
+            Meta(description="Form of the boxes. Omitted: xyxy, unless the layout is raw."),
+        ]
+        | None
+    ) = None
+    normalised: (
+        Annotated[
+            bool,
+            Meta(description="Boxes are shares of the input's size, not pixels of it."),
+        ]
+        | None
+    ) = None
+    objectness: (
+        Annotated[
+            bool,
+            Meta(description="Raw: a fifth value stands before the classes, and multiplies them."),
+        ]
+        | None
+    ) = None
+    first_label: (
+        Annotated[Literal[0, 1], Meta(description="Label of the first class. Omitted: 0.")] | None
+    ) = None
+    classes: (
+        Annotated[tuple[str, ...], Meta(description="Names of the classes, by label.")] | None
+    ) = None
+    score_floor: (
+        Annotated[
+            float,
+            Meta(
+                ge=0,
+                le=1,
+                description="Lowest score that the file lets through; boxes must be over it. "
+                "Omitted with raw: 0.001.",
+            ),
+        ]
+        | None
+    ) = None
+    nms_iou: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=1,
+                description="Raw: of two boxes of a class over this IoU the worse is dropped; 1 "
+                "drops none. Every other layout has this done inside the file.",
+            ),
+        ]
+        | None
+    ) = None

@@ -1,0 +1,115 @@
+"""What a detector may answer, checked before anything is counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pytest_detgate.detector.protocol import Detected, Detector, ImageDetections, ModelInfo
+from pytest_detgate.errors import DetectorError
+
+
+def checked_detections(
+    xyxy: ArrayLike, score: ArrayLike, label: ArrayLike, *, image: Path, n_classes: int
+) -> ImageDetections:
+    """The detections on one image, best score first.
+
+    `xyxy` is (n, 4) corners in pixels, `score` (n,) from 0 to 1, `label` (n,) whole numbers from
+    0 to `n_classes` - 1. Anything else is a `DetectorError` that names the image: a box that is
+    left out would make a budget of false boxes pass.
+    """
+    boxes = _array(xyxy, "boxes", image)
+    scores = _array(score, "scores", image)
+    labels = _array(label, "labels", image)
+    if boxes.size == 0 and scores.size == 0 and labels.size == 0:
+        boxes, scores, labels = np.zeros((0, 4)), np.zeros(0), np.zeros(0)
+    n = len(scores) if scores.ndim == 1 else -1
+    if boxes.shape != (n, 4) or labels.shape != (n,):
+        raise DetectorError(
+            f"the model's answer to {image}: expected boxes (n, 4), scores (n) and labels (n), "
+            f"found {boxes.shape}, {scores.shape} and {labels.shape}"
+        )
+    with np.errstate(over="ignore"):
+        boxes, scores = boxes.astype(np.float32), scores.astype(np.float32)
+    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+        raise DetectorError(f"the model's answer to {image} is not finite (NaN or infinite)")
+    outside = (scores < 0) | (scores > 1)
+    if outside.any():
+        raise DetectorError(
+            f"the model's answer to {image}: a score is from 0 to 1, found {scores[outside][0]:g}"
+        )
+    unknown = (labels < 0) | (labels >= n_classes) | (labels != np.floor(labels))
+    if unknown.any():
+        raise DetectorError(
+            f"the model's answer to {image}: a label is a whole number from 0 to "
+            f"{n_classes - 1}, found {labels[unknown][0]:g}"
+        )
+    order = np.argsort(-scores, kind="stable")
+    return ImageDetections(
+        xyxy=np.ascontiguousarray(boxes[order]),
+        score=np.ascontiguousarray(scores[order]),
+        label=labels[order].astype(np.int32),
+    )
+
+
+def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:
+    try:
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DetectorError(
+            f"the model's answer to {image}: its {what} are no numbers: {error}"
+        ) from error
+
+
+class CheckedDetector:
+    """Another package's detector, with every answer checked; `info` takes the place of its own."""
+
+    def __init__(self, detector: Detector, info: ModelInfo) -> None:
+        self._detector = detector
+        self.info = info
+        self.device = detector.device
+        if hasattr(detector, "in_turn"):
+            self.in_turn = self._in_turn
+
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """Yield what the detector yields; each image once, or a `DetectorError`."""
+        return self._checked(images, self._detector.detect(images))
+
+    @property
+    def model_seconds(self) -> float:
+        """Time spent in the model so far; an `AttributeError` where the detector does not say."""
+        return float(self._detector.model_seconds)  # type: ignore[attr-defined]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of how it was run."""
+        return tuple(getattr(self._detector, "notes", ()))
+
+    def _in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
+        return self._checked(images, self._detector.in_turn(images))  # type: ignore[attr-defined]
+
+    def _checked(self, images: Sequence[Path], answers: Iterable[Detected]) -> Iterator[Detected]:
+        missing = Counter(images)
+        for answer in answers:
+            if not missing[answer.image]:
+                raise DetectorError(
+                    f"the model answered to {answer.image}, which it was not asked, or had "
+                    "answered before"
+                )
+            missing[answer.image] -= 1
+            result = answer.result
+            if isinstance(result, ImageDetections):
+                result = checked_detections(
+                    result.xyxy,
+                    result.score,
+                    result.label,
+                    image=answer.image,
+                    n_classes=len(self.info.classes),
+                )
+            yield Detected(answer.image, answer.sha256, result)
+        for image in +missing:
+            raise DetectorError(f"the model has not answered to {image}")

@@ -1,0 +1,195 @@
+"""Every framework by its name: the gate's own, and those that installed packages register."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+from pathlib import Path
+
+import msgspec
+
+from pytest_detgate.detector.answers import CheckedDetector
+from pytest_detgate.detector.code_files import code_of
+from pytest_detgate.detector.config_sources import load_config
+from pytest_detgate.detector.devices import gpu_count
+from pytest_detgate.detector.digests import sha256_of
+from pytest_detgate.detector.framework import Framework
+from pytest_detgate.detector.onnx_file import files_beside, read_onnx_file
+from pytest_detgate.detector.packages import installed_versions, quiet, require_mmdetection
+from pytest_detgate.detector.protocol import LoadedModel, ModelSource
+from pytest_detgate.errors import DetectorError, nearest
+
+ENTRY_POINTS = "detgate.detectors"
+
+
+class MMDetection(Framework):
+    """Checkpoints of MMDetection."""
+
+    takes_config = True
+    takes_every_gpu = True
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        require_mmdetection()
+        with quiet():
+            from pytest_detgate.detector.mmdetection import load_model
+        return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """What the configuration was made of; it is run for that."""
+        if source.config is None:
+            return ()
+        require_mmdetection()
+        files = load_config(source.config).files
+        # It may have read other things, too, and what lies elsewhere in somebody's home is not
+        # sent to other machines.
+        code = [path for path in files if path.suffix == ".py"]
+        common = Path(os.path.commonpath([path.parent for path in code]))
+        return tuple(path for path in files if path.suffix == ".py" or common in path.parents)
+
+    def gpu_count(self) -> int:
+        return gpu_count()
+
+
+class Onnx(Framework):
+    """ONNX files, run by ONNX Runtime."""
+
+    takes_every_gpu = True
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        from pytest_detgate.detector.onnx_model import load_model
+
+        return load_model(source, sha256=sha256, device=device)
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """Those with its weights."""
+        if source.checkpoint is None:
+            return ()
+        return files_beside(source.checkpoint, read_onnx_file(source.checkpoint))
+
+    def gpu_count(self) -> int:
+        from pytest_detgate.detector.onnx_model import runs_on_gpus
+
+        return super().gpu_count() if runs_on_gpus() else 0
+
+
+class PythonEntry(Framework):
+    """A function of the project that makes a detector."""
+
+    needs_checkpoint = False
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        from pytest_detgate.detector.python_entry import load_model
+
+        return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """The project's own modules that the entry is made of, as their import statements say."""
+        from pytest_detgate.detector.python_entry import importable, module_of
+
+        with importable(source.folder):
+            return code_of(module_of(source)).files
+
+
+_BUILT_IN: dict[str, type[Framework]] = {
+    "mmdetection": MMDetection,
+    "onnx": Onnx,
+    "python": PythonEntry,
+}
+
+
+def framework_names() -> tuple[str, ...]:
+    """The names that `[model] framework` may have in this environment."""
+    return (*_BUILT_IN, *sorted({point.name for point in _registered()} - set(_BUILT_IN)))
+
+
+def framework(name: str) -> Framework:
+    """The framework of that name; a `DetectorError` says what there is, or why it cannot be had."""
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]()
+    points = [point for point in _registered() if point.name == name]
+    if not points:
+        known = framework_names()
+        raise DetectorError(
+            f"no framework {name!r}{nearest(name, known)} (there is: {', '.join(known)})"
+        )
+    if len({point.value for point in points}) > 1:
+        raise DetectorError(
+            f"the framework {name!r} is registered twice: "
+            f"{' and '.join(point.value for point in points)}"
+        )
+    try:
+        kind = points[0].load()
+    except Exception as error:  # the package's own code runs
+        raise DetectorError(
+            f"the framework {name!r} ({points[0].value}) cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, Framework)):
+        raise DetectorError(
+            f"the framework {name!r} ({points[0].value}) is no subclass of pytest_detgate.Framework"
+        )
+    return _Registered(kind(), points[0])
+
+
+def framework_of(checkpoint: Path | None) -> str:
+    """The framework of a checkpoint where nobody has named one."""
+    is_onnx = checkpoint is not None and checkpoint.suffix.lower() == ".onnx"
+    return "onnx" if is_onnx else "mmdetection"
+
+
+class _Registered(Framework):
+    """A framework of another package: its answers are looked at before they are kept, and all
+    that it says its models are made of is part of their key, its own code included."""
+
+    def __init__(self, inner: Framework, point: importlib.metadata.EntryPoint) -> None:
+        self._inner = inner
+        self._point = point
+        self.options = inner.options  # type: ignore[misc]
+        self.takes_config = inner.takes_config  # type: ignore[misc]
+        self.needs_checkpoint = inner.needs_checkpoint  # type: ignore[misc]
+        self.takes_every_gpu = inner.takes_every_gpu  # type: ignore[misc]
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        loaded = self._inner.load(source, sha256=sha256, device=device, batch_size=batch_size)
+        code = code_of(type(self._inner).__module__)
+        config = () if source.config is None else (source.config.absolute(),)
+        files = tuple(sorted({*loaded.files, *code.files, *config}))
+        dist = self._point.dist
+        own = () if dist is None else (dist.name,)
+        packages = tuple(sorted({*loaded.packages, *code.packages, *own}))
+        info = loaded.detector.info
+        parts = {
+            "framework": self._point.name,
+            "key": info.key,
+            "checkpoint": sha256,
+            "options": source.options,
+            "files": [sha256_of(file) for file in files],
+            "environment": loaded.environment,
+            "versions": installed_versions(packages),
+        }
+        key = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+        return LoadedModel(
+            detector=CheckedDetector(loaded.detector, msgspec.structs.replace(info, key=key)),
+            files=files,
+            environment=loaded.environment,
+            packages=packages,
+        )
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        return self._inner.files(source)
+
+    def gpu_count(self) -> int:
+        return self._inner.gpu_count()
+
+
+def _registered() -> tuple[importlib.metadata.EntryPoint, ...]:
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINTS))

@@ -1,0 +1,316 @@
+"""How an ONNX file is run: from `[model.onnx]`, from its metadata, or from its inputs and outputs.
+
+What none of them says is asked for: a guess that is wrong would gate another model.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import msgspec
+
+from pytest_detgate.config.onnx_table import OnnxTable
+from pytest_detgate.config.wording import expected, found
+from pytest_detgate.errors import DetectorError, nearest
+
+METADATA_PREFIX = "detgate."
+EPOCH = "detgate.epoch"
+"""Metadata that say how long the model was trained; a sweep shows it."""
+
+# The layouts whose outputs have names that everybody uses.
+_OUTPUT_NAMES = {
+    "boxes-scores-labels": ("boxes", "scores", "labels"),
+    "dets-labels": ("dets", "labels"),
+}
+_N_OUTPUTS = {"boxes-scores-labels": 3, "dets-labels": 2, "rows": 1, "raw": 1}
+_INPUT_TYPES = {
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(double)": "float64",
+    "tensor(uint8)": "uint8",
+}
+_RAW_SCORE_FLOOR = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of the file: its shape has a number, or a name or None where it may
+    vary."""
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    type: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {[side if isinstance(side, int) else '?' for side in self.shape]}"
+
+
+class OnnxSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is done to a picture before the file sees it, and to its answer.
+
+    `size` is (height, width), None for the picture's own; `dtype` NumPy's name of the input's
+    type; `mean` and `std` are in the order of the channels. The other fields are those of
+    `OnnxTable`, none of them open.
+    """
+
+    input: str
+    dtype: str
+    channels_first: bool
+    size: tuple[int, int] | None
+    resize: str
+    pad_value: int
+    channel_order: str
+    divide_by: float
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    layout: str
+    outputs: tuple[str, ...]
+    boxes: str
+    normalised: bool
+    objectness: bool
+    first_label: int
+    classes: tuple[str, ...]
+    score_floor: float
+    nms_iou: float
+
+
+def resolve_settings(
+    path: Path,
+    options: Mapping[str, Any],
+    metadata: Mapping[str, str],
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+) -> OnnxSettings:
+    """Settle every setting of an ONNX file; `DetectorError` names the key that is missing."""
+    return _Resolver(path, options, metadata, inputs, outputs).settings()
+
+
+class _Resolver:
+    def __init__(
+        self,
+        path: Path,
+        options: Mapping[str, Any],
+        metadata: Mapping[str, str],
+        inputs: Sequence[Port],
+        outputs: Sequence[Port],
+    ) -> None:
+        self._path = path
+        self._inputs = inputs
+        self._outputs = outputs
+        values = {**_of_ultralytics(metadata, outputs), **_own(path, metadata), **options}
+        self._table = msgspec.convert(values, OnnxTable)
+
+    def settings(self) -> OnnxSettings:
+        table = self._table
+        port = self._input()
+        dtype = _INPUT_TYPES.get(port.type)
+        if dtype is None:
+            self._refuse(f"the input {port.name} takes {port.type}, not a picture")
+        channels_first, sides = self._sides(port)
+        resize = self._needed("resize", table.resize)
+        size = self._size(sides, resize)
+        layout, outputs = self._layout()
+        is_raw = layout == "raw"
+        if not is_raw and table.nms_iou is not None:
+            self._refuse(
+                f"nms-iou goes with layout raw; {layout} is taken as it comes, so that the file "
+                "has to drop overlapping boxes itself"
+            )
+        floor = _RAW_SCORE_FLOOR if is_raw else None
+        divide_by = 1.0 if dtype == "uint8" else None
+        return OnnxSettings(
+            input=port.name,
+            dtype=dtype,
+            channels_first=channels_first,
+            size=size,
+            resize=resize,
+            pad_value=114 if table.pad_value is None else table.pad_value,
+            channel_order=self._needed("channel_order", table.channel_order),
+            divide_by=self._needed("divide_by", table.divide_by, divide_by),
+            mean=table.mean or (0.0, 0.0, 0.0),
+            std=table.std or (1.0, 1.0, 1.0),
+            layout=layout,
+            outputs=outputs,
+            boxes=self._needed("boxes", table.boxes, None if is_raw else "xyxy"),
+            normalised=bool(table.normalised),
+            objectness=bool(table.objectness),
+            first_label=table.first_label or 0,
+            classes=self._classes(),
+            score_floor=self._needed("score_floor", table.score_floor, floor),
+            nms_iou=self._needed("nms_iou", table.nms_iou, None if is_raw else 1.0),
+        )
+
+    def _input(self) -> Port:
+        named = [port for port in self._inputs if port.name == self._table.input]
+        if self._table.input is not None and not named:
+            names = [port.name for port in self._inputs]
+            self._refuse(
+                f"it has no input {self._table.input!r}{nearest(self._table.input, names)} "
+                f"(it has: {_listed(self._inputs)})"
+            )
+        if len(self._inputs) != 1:
+            self._refuse(
+                f"it has {len(self._inputs)} inputs ({_listed(self._inputs)}), and only one can "
+                'be fed with a picture; run it with framework = "python"'
+            )
+        return (named or list(self._inputs))[0]
+
+    def _sides(self, port: Port) -> tuple[bool, tuple[int | None, int | None]]:
+        if len(port.shape) != 4 or not (_is_open(port.shape[0]) or port.shape[0] == 1):
+            self._refuse(
+                f"the input {port} is not one picture: expected [1, 3, height, width] or "
+                "[1, height, width, 3]"
+            )
+        first, last = port.shape[1], port.shape[3]
+        if 3 not in (first, last) and not (_is_open(first) and _is_open(last)):
+            self._refuse(f"the input {port} does not take three channels")
+        channels_first = first == 3 or last != 3
+        sides = port.shape[2:] if channels_first else port.shape[1:3]
+        height, width = (side if isinstance(side, int) else None for side in sides)
+        return channels_first, (height, width)
+
+    def _size(self, sides: tuple[int | None, int | None], resize: str) -> tuple[int, int] | None:
+        asked = self._table.size
+        if resize == "none":
+            if asked is not None or None not in sides:
+                self._refuse(
+                    'resize = "none" leaves pictures at their own size, which goes with an input '
+                    "of any size"
+                )
+            return None
+        height, width = sides
+        for fixed, wanted in zip(sides, asked or (), strict=False):
+            if fixed is not None and fixed != wanted:
+                self._refuse(
+                    f"size is {list(asked or ())}, but the file takes only "
+                    f"{[side or '?' for side in sides]} (height, width)"
+                )
+        if asked is not None:
+            return asked
+        if height is None or width is None:
+            return self._missing("size")
+        return height, width
+
+    def _layout(self) -> tuple[str, tuple[str, ...]]:
+        names = [port.name for port in self._outputs]
+        asked = self._table.outputs
+        for name in asked or ():
+            if name not in names:
+                self._refuse(
+                    f"it has no output {name!r}{nearest(name, names)} "
+                    f"(it has: {_listed(self._outputs)})"
+                )
+        layout: str | None = self._table.layout
+        if layout is None and asked is not None:
+            layout = next((one for one in _OUTPUT_NAMES if _N_OUTPUTS[one] == len(asked)), None)
+        elif layout is None:
+            layout = next((one for one, own in _OUTPUT_NAMES.items() if set(own) <= {*names}), None)
+        if layout is None:
+            self._missing("layout", f"; its outputs are {_listed(self._outputs)}")
+        own = _OUTPUT_NAMES.get(layout, ())
+        if asked is not None:
+            chosen = asked
+        elif own and set(own) <= set(names):
+            chosen = own
+        elif len(names) == _N_OUTPUTS[layout] == 1:
+            chosen = tuple(names)
+        else:
+            self._missing("outputs", f"; it has: {_listed(self._outputs)}")
+        if len(chosen) != _N_OUTPUTS[layout]:
+            self._refuse(
+                f"layout {layout} takes {_N_OUTPUTS[layout]} outputs, found {list(chosen)}"
+            )
+        return layout, chosen
+
+    def _classes(self) -> tuple[str, ...]:
+        classes: tuple[str, ...] = self._needed("classes", self._table.classes)
+        if not classes or len(set(classes)) != len(classes) or not all(classes):
+            self._refuse(f"classes are names, each once; found {list(classes)}")
+        return classes
+
+    def _needed(self, field: str, value: Any, default: Any = None) -> Any:
+        if value is not None:
+            return value
+        return self._missing(field.replace("_", "-")) if default is None else default
+
+    def _missing(self, key: str, more: str = "") -> NoReturn:
+        self._refuse(
+            f"{key} is not known: neither [model.onnx] in detgate.toml nor the file's metadata "
+            f"({METADATA_PREFIX}{key}) says it; it takes {_takes(key)}{more}"
+        )
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise DetectorError(f"{self._path}: {what}")
+
+
+def _own(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """The settings that stand in the file under our prefix, as JSON or as plain text."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(OnnxTable)}
+    values = {}
+    for name, text in metadata.items():
+        if not name.startswith(METADATA_PREFIX) or name == EPOCH:
+            continue
+        key = name.removeprefix(METADATA_PREFIX)
+        if key not in fields:
+            raise DetectorError(
+                f"{path}: its metadata has {name!r}, and there is no such key{nearest(key, fields)}"
+                f" (there is: {', '.join(fields)})"
+            )
+        try:
+            value = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            value = text
+        try:
+            values[key] = msgspec.to_builtins(msgspec.convert(value, fields[key].type))
+        except msgspec.ValidationError:
+            raise DetectorError(
+                f"{path}: its metadata {name!r}: expected {_takes(key)}, found {found(value)}"
+            ) from None
+    return values
+
+
+def _of_ultralytics(metadata: Mapping[str, str], outputs: Sequence[Port]) -> dict[str, Any]:
+    """What Ultralytics' exporter writes, and what goes without saying for its detectors."""
+    names = _literal(metadata.get("names"))
+    if metadata.get("task", "detect") != "detect" or not isinstance(names, dict):
+        return {}
+    try:
+        values: dict[str, Any] = {"classes": [str(names[at]) for at in range(len(names))]}
+    except KeyError:
+        return {}
+    size = _literal(metadata.get("imgsz"))
+    if isinstance(size, list) and len(size) == 2:
+        values["size"] = size
+    if "Ultralytics" not in metadata.get("author", "") + metadata.get("description", ""):
+        return values
+    values |= {"resize": "letterbox", "channel-order": "rgb", "divide-by": 255}
+    shape = outputs[0].shape if len(outputs) == 1 else ()
+    if len(shape) == 3 and shape[1] == 4 + len(names):
+        values |= {"layout": "raw", "boxes": "cxcywh"}
+    elif len(shape) == 3 and shape[2] == 6:
+        values["layout"] = "rows"
+    return values
+
+
+def _literal(text: str | None) -> Any:
+    try:
+        return ast.literal_eval(text or "")
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _takes(key: str) -> str:
+    (kind,) = (f.type for f in msgspec.structs.fields(OnnxTable) if f.encode_name == key)
+    return expected(kind)
+
+
+def _listed(ports: Sequence[Port]) -> str:
+    return ", ".join(map(str, ports))
+
+
+def _is_open(side: int | str | None) -> bool:
+    return not isinstance(side, int)

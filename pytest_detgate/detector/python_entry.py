@@ -1,0 +1,322 @@
+"""A detector that a function of the project makes.
+
+The entry is called once, as `entry(checkpoint, device, **options)`, and answers with an object:
+
+- `classes`: the names of the classes, by label;
+- `detect(images)`: takes a list of paths and gives for each, in the same order, its boxes (n, 4)
+  as corners in pixels of the picture, their scores (n) from 0 to 1 and their labels (n);
+- `score_floor`, which may be left out: the lowest score that it lets through (0);
+- `device`, which may be left out: where it runs, `cpu` or `cuda:N`.
+
+A label is a name out of `classes` or its index there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pytest_detgate.detector.answers import checked_detections
+from pytest_detgate.detector.code_files import Code, code_of
+from pytest_detgate.detector.config_sources import recorded_reads
+from pytest_detgate.detector.devices import check_device
+from pytest_detgate.detector.digests import sha256_of, signature
+from pytest_detgate.detector.packages import installed_versions, quiet
+from pytest_detgate.detector.picture_bytes import cut_short, reason_of
+from pytest_detgate.detector.protocol import (
+    Detected,
+    ImageDetections,
+    LoadedModel,
+    ModelInfo,
+    ModelSource,
+    UnreadableImage,
+)
+from pytest_detgate.errors import DetectorError, nearest
+
+# Raised when the way in which detections are made changes, so that kept ones are not used.
+_FORMAT = 1
+_BATCH = 16
+_ATTEMPTS = 3
+
+# A module is imported once in a process, and what it read then still decides what it answers.
+_read_by_module: dict[str, set[Path]] = {}
+
+
+def load_model(
+    source: ModelSource, *, sha256: str, device: str, batch_size: int | None = None
+) -> LoadedModel:
+    """Call the entry, and find out what code and which files it is made of.
+
+    `sha256` is that of the checkpoint, empty without one.
+    """
+    module = module_of(source)
+    entry = source.entry or ""
+    check_device(device)
+    with importable(source.folder), recorded_reads() as reads:
+        make = _function(entry)
+        at_import = _read_by_module.setdefault(module, reads.files())
+        try:
+            with quiet():
+                made = make(source.checkpoint, device, **source.options)
+        except DetectorError:
+            raise
+        except Exception as error:  # the project's own code runs
+            raise DetectorError(f"{entry} fails: {type(error).__name__}: {error}") from error
+        code = code_of(module)
+    checkpoint = None if source.checkpoint is None else source.checkpoint.absolute()
+    files = {*code.files, *at_import, *reads.files()} - {checkpoint}
+    key, code_digest = _digests(source, sha256, code, sorted(files))
+    classes, floor = _classes(made, entry), _score_floor(made, entry)
+    info = ModelInfo(
+        key=key,
+        checkpoint=source.name,
+        sha256=sha256 or code_digest,
+        classes=classes,
+        score_floor=floor,
+    )
+    detector = EntryDetector(
+        made,
+        entry,
+        info=info,
+        device=_device(made, entry, device),
+        batch_size=batch_size or _BATCH,
+        folder=source.folder,
+    )
+    return LoadedModel(detector=detector, files=tuple(sorted(files)), packages=code.packages)
+
+
+def module_of(source: ModelSource) -> str:
+    """The module that the entry is in; a `DetectorError` where there is none."""
+    if source.entry is None:
+        raise DetectorError('framework = "python" needs an entry, "package.module:function"')
+    return source.entry.partition(":")[0]
+
+
+class EntryDetector:
+    """Hands images to the object that the entry made, and looks at every answer."""
+
+    def __init__(
+        self,
+        made: Any,
+        entry: str,
+        *,
+        info: ModelInfo,
+        device: str,
+        batch_size: int,
+        folder: Path | None,
+    ) -> None:
+        self.info = info
+        self.device = device
+        self._made = made
+        self._entry = entry
+        self._batch_size = batch_size
+        self._folder = folder
+        self._labels = {name: at for at, name in enumerate(info.classes)}
+
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """Yield each image's detections, in order; an image is known by the bytes that it held
+        before it was handed over and still holds afterwards."""
+        waiting = iter(images)
+        while batch := list(islice(waiting, self._batch_size)):
+            yield from self._detected(batch)
+
+    def _detected(self, batch: list[Path]) -> Iterator[Detected]:
+        for _ in range(_ATTEMPTS):
+            digests: dict[Path, str] = {}
+            broken: list[Detected] = []
+            before = {}
+            for image in batch:
+                try:
+                    before[image] = signature(image)
+                    digests[image] = _digest(image)
+                except Exception as error:  # a picture's decoder has errors of its own
+                    broken.append(Detected(image, "", UnreadableImage(reason_of(error))))
+            found = self._answers(list(digests)) if digests else []
+            if all(_is_unchanged(image, before[image]) for image in digests):
+                break
+        else:
+            raise DetectorError(f"{batch[0]} or one of the next images changes while it is read")
+        yield from broken
+        for image, result in zip(digests, found, strict=True):
+            is_read = isinstance(result, ImageDetections)
+            yield Detected(image, digests[image] if is_read else "", result)
+
+    def _answers(self, images: list[Path]) -> list[ImageDetections | UnreadableImage]:
+        try:
+            with importable(self._folder), quiet():
+                answers = list(self._made.detect(list(images)))
+        except DetectorError:
+            raise
+        except Exception as error:  # the project's own code runs
+            if len(images) > 1:  # which of them was it?
+                return [answer for image in images for answer in self._answers([image])]
+            if (reason := _undecodable(images[0])) is not None:
+                return [UnreadableImage(reason)]
+            raise DetectorError(
+                f"{self._entry} fails on {images[0]}: {type(error).__name__}: {error}"
+            ) from error
+        if len(answers) != len(images):
+            raise DetectorError(
+                f"{self._entry}: detect was given {len(images)} images and gave "
+                f"{len(answers)} answers, first {images[0]}"
+            )
+        return [self._checked(answer, image) for answer, image in zip(answers, images, strict=True)]
+
+    def _checked(self, answer: Any, image: Path) -> ImageDetections:
+        try:
+            boxes, scores, labels = answer
+        except (TypeError, ValueError):
+            raise DetectorError(
+                f"{self._entry}'s answer to {image}: expected boxes, scores and labels, found "
+                f"a {type(answer).__name__}"
+            ) from None
+        named = np.asarray(labels)
+        if named.dtype.kind in "UO" and named.size:
+            unknown = [name for name in labels if name not in self._labels]
+            if unknown:
+                raise DetectorError(
+                    f"{self._entry}'s answer to {image}: {unknown[0]!r} is not one of its classes"
+                    f"{nearest(str(unknown[0]), self._labels)}"
+                )
+            labels = [self._labels[name] for name in labels]
+        return checked_detections(
+            boxes, scores, labels, image=image, n_classes=len(self.info.classes)
+        )
+
+
+def _function(entry: str) -> Callable[..., Any]:
+    module, _, name = entry.partition(":")
+    importlib.invalidate_caches()
+    try:
+        with quiet():
+            found: Any = importlib.import_module(module)
+    except Exception as error:  # the module's own code runs
+        where = (
+            "; it must be installed or lie beside detgate.toml"
+            if isinstance(error, ModuleNotFoundError) and module.startswith(str(error.name))
+            else ""
+        )
+        raise DetectorError(
+            f"the module {module!r} of entry {entry!r} cannot be imported: "
+            f"{type(error).__name__}: {error}{where}"
+        ) from error
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise DetectorError(
+                f"entry {entry!r}: {module} has no {name!r}{nearest(part, dir(found))}"
+            )
+        found = getattr(found, part)
+    if not callable(found):
+        raise DetectorError(f"entry {entry!r} is a {type(found).__name__}, not a function")
+    return found  # type: ignore[no-any-return]
+
+
+def _digests(
+    source: ModelSource, sha256: str, code: Code, files: Sequence[Path]
+) -> tuple[str, str]:
+    """The key of everything that decides detections, and the digest of the files alone."""
+    held = sorted(map(sha256_of, files))
+    parts: Mapping[str, Any] = {
+        "format": _FORMAT,
+        "framework": "python",
+        "checkpoint": sha256,
+        "entry": source.entry,
+        "options": source.options,
+        "files": held,
+        "versions": installed_versions(code.packages),
+    }
+    key = msgspec.json.encode(parts, order="sorted")
+    return (
+        hashlib.sha256(key).hexdigest(),
+        hashlib.sha256("\0".join([source.entry or "", *held]).encode()).hexdigest(),
+    )
+
+
+def _classes(made: Any, entry: str) -> tuple[str, ...]:
+    names = getattr(made, "classes", None)
+    if (
+        not isinstance(names, (list, tuple))
+        or not names
+        or not all(isinstance(name, str) and name for name in names)
+        or len(set(names)) != len(names)
+    ):
+        raise DetectorError(
+            f"{entry} made a {type(made).__name__} whose classes are {names!r}; expected a list "
+            "of names, each once"
+        )
+    if not callable(getattr(made, "detect", None)):
+        raise DetectorError(f"{entry} made a {type(made).__name__} without a method detect")
+    return tuple(names)
+
+
+def _score_floor(made: Any, entry: str) -> float:
+    floor = getattr(made, "score_floor", 0.0)
+    if isinstance(floor, bool) or not isinstance(floor, (int, float)) or not 0 <= floor <= 1:
+        raise DetectorError(f"{entry}: score_floor is from 0 to 1, found {floor!r}")
+    return float(floor)
+
+
+def _device(made: Any, entry: str, asked: str) -> str:
+    """Where it runs; what it does not say is taken to be what was asked for."""
+    said = getattr(made, "device", None)
+    if said is None:
+        said = "cpu" if asked == "auto" else asked
+    device = str(said)
+    try:
+        check_device(device)
+    except DetectorError as error:
+        raise DetectorError(f"{entry}: {error}") from None
+    if device == "auto" or (asked != "auto" and not device.startswith(asked.partition(":")[0])):
+        raise DetectorError(
+            f"{entry} was asked to run on {asked} and says that it runs on {device}"
+        )
+    return "cuda:0" if device == "cuda" else device
+
+
+def _digest(image: Path) -> str:
+    content = image.read_bytes()
+    if (flaw := cut_short(content)) is not None:
+        raise ValueError(flaw)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is_unchanged(image: Path, before: tuple[int, int, int]) -> bool:
+    try:
+        return signature(image) == before
+    except OSError:
+        return False
+
+
+def _undecodable(image: Path) -> str | None:
+    """Why a picture cannot be decoded by anybody, if so."""
+    from PIL import Image
+
+    try:
+        with Image.open(image) as picture:
+            picture.load()
+    except Exception as error:  # Pillow's decoders raise many kinds
+        return reason_of(error)
+    return None
+
+
+@contextlib.contextmanager
+def importable(folder: Path | None) -> Iterator[None]:
+    """Let modules of a folder be imported meanwhile."""
+    if folder is None:
+        yield
+        return
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the project's code may have changed the path
+            sys.path.remove(str(folder))

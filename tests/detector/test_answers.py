@@ -1,0 +1,79 @@
+"""What another package's detector answers, looked at before it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_detgate.detector.answers import CheckedDetector
+from pytest_detgate.detector.protocol import (
+    Detected,
+    ImageDetections,
+    ModelInfo,
+    UnreadableImage,
+)
+from pytest_detgate.errors import DetectorError
+
+INFO = ModelInfo(key="k", checkpoint="c", sha256="s", classes=("a", "b"), score_floor=0.0)
+ONE, TWO = Path("one.png"), Path("two.png")
+
+
+def said(image: Path, score: float = 0.5, label: int = 0) -> Detected:
+    boxes = np.array([[0, 0, 1, 1]], np.float32)
+    found = ImageDetections(boxes, np.array([score], np.float32), np.array([label], np.int32))
+    return Detected(image, "digest", found)
+
+
+class Saying:
+    """A detector that answers what it was made with, whatever it is asked."""
+
+    def __init__(self, *answers: Detected) -> None:
+        self.info = INFO
+        self.device = "cpu"
+        self.answers = answers
+
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+        yield from self.answers
+
+
+def heard(*answers: Detected, asked: Sequence[Path] = (ONE, TWO)) -> list[Detected]:
+    return list(CheckedDetector(Saying(*answers), INFO).detect(asked))
+
+
+def test_what_is_right_comes_through_in_any_order() -> None:
+    broken = Detected(ONE, "", UnreadableImage("broken"))
+
+    first, second = heard(said(TWO, 1.0, 1), broken)
+
+    assert isinstance(first.result, ImageDetections)
+    assert (first.image, first.sha256) == (TWO, "digest")
+    assert (first.result.score.tolist(), first.result.label.tolist()) == ([1.0], [1])
+    assert second == broken
+
+
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        ([said(ONE)], r"has not answered to two\.png"),
+        ([said(ONE), said(ONE)], r"answered to one\.png, which it was not asked, or had answered"),
+        ([said(Path("three.png"))], r"answered to three\.png, which it was not asked"),
+        ([said(ONE, 1.25)], r"one\.png: a score is from 0 to 1, found 1\.25"),
+        ([said(ONE, float("nan"))], r"one\.png is not finite"),
+        ([said(ONE, label=2)], r"one\.png: a label is a whole number from 0 to 1, found 2"),
+        ([said(ONE, label=-1)], r"found -1"),
+    ],
+)
+def test_what_cannot_be_counted_is_refused(answers: list[Detected], message: str) -> None:
+    with pytest.raises(DetectorError, match=message):
+        heard(*answers)
+
+
+def test_only_a_detector_that_says_so_has_a_time_in_the_model() -> None:
+    silent, telling = Saying(), Saying()
+    telling.model_seconds = 2.5  # type: ignore[attr-defined]
+
+    assert not hasattr(CheckedDetector(silent, INFO), "model_seconds")
+    assert CheckedDetector(telling, INFO).model_seconds == 2.5
