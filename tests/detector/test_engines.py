@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pytest_detgate.detector.engines import wire
 from pytest_detgate.detector.engines.alike import alike
 from pytest_detgate.detector.engines.local import LocalWorkers
 from pytest_detgate.detector.engines.on_ray import RayWorkers
@@ -20,6 +26,7 @@ from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.engines.start import local_devices, start_detector
 from pytest_detgate.detector.engines.wire import Failed, Order
 from pytest_detgate.detector.engines.worker import Worker
+from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import (
     Detected,
@@ -29,60 +36,84 @@ from pytest_detgate.detector.protocol import (
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
-from tests.detector import worksite
-
-pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
+from tests.detector import onnx_models, worksite
 
 BATCH = 3
+PATIENCE_SECONDS = 120
 
-# Notes every image that a process looks at, and dies on some: of a file named `mine`, once or
-# always. It knows them by their names, which a worker on another machine keeps, too.
-LOGGING = """
+# Notes every image that a process looks at, and dies on some: once or always. It knows them by
+# the end of their names, which a worker on another machine keeps.
+LOG = """
 import os, signal, time
 from pathlib import Path
+
+FOLDER = Path({log!r})
+
+def note(image):
+    name = Path(image).name.rpartition("-")[2]
+    with (FOLDER / f"{{os.getpid()}}.txt").open("a") as file:
+        file.write(name + "\\n")
+    until = time.monotonic() + {patience}
+    while (FOLDER / "together").exists() and len(list(FOLDER.glob("*.txt"))) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    if (FOLDER / f"die-{{name}}").exists():
+        if not (FOLDER / f"die-{{name}}").read_text():
+            (FOLDER / f"die-{{name}}").unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if (FOLDER / f"raise-{{name}}").exists():
+        raise RuntimeError("cannot abide this picture")
+"""
+# A function of the project: a box for each of sixteen parts of a picture, scored by its grey.
+GREYS = """
+import numpy as np
+from PIL import Image
+from engines_log import note
+
+class Greys:
+    classes = ["dark", "light"]
+
+    def __init__(self, checkpoint, device):
+        self.limit = float(checkpoint.read_text())
+
+    def detect(self, images):
+        return [self.look(image) for image in images]
+
+    def look(self, image):
+        note(image)
+        with Image.open(image) as picture:
+            pixels = np.asarray(picture.convert("L"), np.float32) / 255
+        boxes, scores, labels = [], [], []
+        for rows in np.array_split(np.arange(pixels.shape[0]), 4):
+            for columns in np.array_split(np.arange(pixels.shape[1]), 4):
+                grey = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].mean()
+                boxes.append([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
+                scores.append(grey)
+                labels.append(int(grey > self.limit))
+        return boxes, scores, labels
+"""
+# A detector of MMDetection whose class is the project's; it never has memory for two pictures.
+HUNGRY = """
+from engines_log import note
 from mmdet.models import RTMDet
 from mmdet.registry import MODELS
 
 @MODELS.register_module()
-class Logging(RTMDet):
+class Hungry(RTMDet):
     def predict(self, batch_inputs, batch_data_samples, rescale=True):
-        folder = Path({log!r})
-        for sample in batch_data_samples:
-            name = Path(sample.img_path).name.rpartition("-")[2]
-            with (folder / f"{os.getpid()}.txt").open("a") as file:
-                file.write(name + "\\n")
-            until = time.monotonic() + 30
-            while (folder / "together").exists() and len(list(folder.glob("*.txt"))) < 2:
-                assert time.monotonic() < until
-                time.sleep(0.01)
-            if (folder / f"die-{name}").exists():
-                if not (folder / f"die-{name}").read_text():
-                    (folder / f"die-{name}").unlink()
-                os.kill(os.getpid(), signal.SIGKILL)
-            if (folder / f"raise-{name}").exists():
-                raise RuntimeError("cannot abide this picture")
+        if len(batch_data_samples) > 1:
+            raise MemoryError("too hungry")
+        note(batch_data_samples[0].img_path)
         return super().predict(batch_inputs, batch_data_samples, rescale=rescale)
 """
 
 
-class Logged:
-    """The site's detector, with a log of the images that it looked at and ways to make it die."""
+class Log:
+    """What the processes of the tests' detectors looked at, and ways to make them die."""
 
-    def __init__(self, site: Any, root: Path, name: str) -> None:
-        self.log = root / "log"
-        self.log.mkdir(parents=True)
-        worksite.write_config(root)
-        text = LOGGING.replace("{log!r}", repr(str(self.log)))
-        (root / f"{name}.py").write_text(text, encoding="utf-8")
-        self.config = root / "logging_config.py"
-        self.config.write_text(
-            '_base_ = ["model.py"]\n'
-            f'custom_imports = dict(imports=["{name}"])\n'
-            'model = dict(type="Logging")\n',
-            encoding="utf-8",
-        )
-        self.source = ModelSource(site.checkpoint, self.config)
-        self.sha256 = hashlib.sha256(site.checkpoint.read_bytes()).hexdigest()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
 
     def looked_at(self) -> Counter[str]:
         """How often each image was looked at, by whomever."""
@@ -90,73 +121,107 @@ class Logged:
 
     def by_process(self) -> dict[str, list[str]]:
         """The images that each process looked at, in its order."""
-        return {file.name: file.read_text().split() for file in self.log.glob("*.txt")}
+        return {file.name: file.read_text().split() for file in self.folder.glob("*.txt")}
 
     def die_on(self, image: Path, *, always: bool = False) -> None:
-        (self.log / f"die-{image.name}").write_text("always" if always else "")
+        (self.folder / f"die-{image.name}").write_text("always" if always else "")
+
+    def raise_on(self, image: Path) -> None:
+        (self.folder / f"raise-{image.name}").touch()
 
     def together(self) -> None:
         """No worker goes on until there are two at work."""
-        (self.log / "together").touch()
+        (self.folder / "together").touch()
 
     def clear(self) -> None:
-        for file in self.log.iterdir():
+        for file in self.folder.iterdir():
             file.unlink()
 
 
+@dataclasses.dataclass
+class Project:
+    """A project with a detector in NumPy, and twelve pictures."""
+
+    root: Path
+    images: list[Path]
+    log: Log
+    source: ModelSource
+
+    def entry(self, name: str, text: str, checkpoint: Path | None = None) -> ModelSource:
+        """A function of the project in a module of its own; `Made` unless it is said."""
+        module, _, made = name.partition(":")
+        (self.root / f"{module}.py").write_text(text, encoding="utf-8")
+        return ModelSource(
+            checkpoint,
+            framework="python",
+            entry=f"{module}:{made or 'Made'}",
+            folder=self.root,
+        )
+
+
 @pytest.fixture(scope="module")
-def logged(site: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logged]:
-    """A detector of the project's own; not registered in this process."""
-    root = tmp_path_factory.mktemp("logged")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(root))
-        yield Logged(site, root, "logging_detector")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
+    root = tmp_path_factory.mktemp("engines")
+    log = Log(root / "log")
+    text = LOG.format(log=str(log.folder), patience=PATIENCE_SECONDS)
+    (root / "engines_log.py").write_text(text, encoding="utf-8")
+    (root / "limit.txt").write_text("0.5", encoding="utf-8")
+    made = Project(root, worksite.draw_site(root, 12), log, ModelSource(None))
+    made.source = made.entry("engines_greys:Greys", GREYS, root / "limit.txt")
+    yield made
+    for name in [name for name in sys.modules if name.startswith("engines_")]:
+        del sys.modules[name]
 
 
 @pytest.fixture(autouse=True)
-def cleared(logged: Logged) -> None:
-    logged.clear()
+def cleared(project: Project) -> None:
+    project.log.clear()
 
 
-@pytest.fixture(scope="module")
-def expected(site: Any) -> dict[Path, ImageDetections]:
-    """What one model in this process finds."""
-    return {
-        one.image: one.result for one in started(ModelSource(site.checkpoint)).detect(site.images)
-    }
-
-
-def started(source: ModelSource, **plan: Any) -> Any:
-    assert source.checkpoint is not None
-    sha256 = hashlib.sha256(source.checkpoint.read_bytes()).hexdigest()
+def started(source: ModelSource, batch_size: int | None = None, **plan: Any) -> Any:
+    checkpoint = source.checkpoint
     return start_detector(
-        source, sha256=sha256, device="cpu", batch_size=None, plan=RunPlan(**plan)
+        source,
+        sha256="" if checkpoint is None else hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
+        device="cpu",
+        batch_size=batch_size,
+        plan=RunPlan(**{"threads": 1, **plan}),
     ).detector
 
 
+def found_by(detector: Any, images: list[Path]) -> dict[Path, ImageDetections]:
+    return {one.image: one.result for one in detector.detect(images)}
+
+
 @pytest.fixture(scope="module")
-def local(logged: Logged) -> Iterator[LocalWorkers]:
+def expected(project: Project) -> dict[Path, ImageDetections]:
+    """What one model in this process finds."""
+    return found_by(started(project.source), project.images)
+
+
+@pytest.fixture(scope="module")
+def local(project: Project) -> Iterator[LocalWorkers]:
     """Two worker processes."""
-    workers = started(logged.source, workers=2, batch=BATCH)
+    workers = started(project.source, 1, workers=2, batch=BATCH)
     assert isinstance(workers, LocalWorkers)
     yield workers
     workers.end()
 
 
 @pytest.fixture(scope="module")
-def cluster(mmdet: None) -> Iterator[str]:
-    """The address of a real Ray on this machine, with two workers' worth of room."""
+def cluster() -> Iterator[str]:
+    """The address of a real Ray on this machine, with three workers' worth of room."""
     pytest.importorskip("ray", reason="Ray is not installed")
     from tests.detector.ray_cluster import running_ray
 
-    with running_ray(n_cpus=2) as address:
+    with running_ray(n_cpus=3) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
-def on_ray(logged: Logged, cluster: str) -> Iterator[RayWorkers]:
+def on_ray(project: Project, cluster: str) -> Iterator[RayWorkers]:
     """Two actors."""
-    workers = started(logged.source, engine="ray", workers=2, batch=BATCH, address=cluster)
+    workers = started(project.source, 1, engine="ray", workers=2, batch=BATCH, address=cluster)
     assert isinstance(workers, RayWorkers)
     yield workers
     workers.end()
@@ -182,104 +247,98 @@ def assert_same(
 
 
 def test_two_workers_find_what_one_finds(
-    site: Any, logged: Logged, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project, workers: Any, expected: dict[Path, ImageDetections]
 ) -> None:
-    logged.together()
+    project.log.together()
 
-    found = list(workers.detect(site.images))
+    found = list(workers.detect(project.images))
 
-    assert_same(found, expected, site.images)
-    assert sum(len(one.score) for one in expected.values()) > 100
-    assert set(logged.looked_at().values()) == {1}
-    assert len(logged.by_process()) == 2
+    assert_same(found, expected, project.images)
+    assert all(len(one.score) == 16 for one in expected.values())
+    assert set(project.log.looked_at().values()) == {1}
+    assert len(project.log.by_process()) == 2
     assert workers.device == "cpu"
-    assert workers.info.checkpoint == str(site.checkpoint)
-    assert workers.info.config == str(logged.config)
+    assert workers.info.checkpoint == str(project.root / "limit.txt")
     assert workers.notes == ()
 
 
-def test_all_engines_have_one_key(logged: Logged, local: LocalWorkers, on_ray: RayWorkers) -> None:
+def test_all_engines_have_one_key(
+    project: Project, local: LocalWorkers, on_ray: RayWorkers
+) -> None:
     """So that what one has found answers the others."""
-    assert local.info == on_ray.info
-    names = ("model.py", "logging_config.py", "logging_detector.py")
-    files = {str(logged.config.with_name(name)) for name in names}
-    assert set(on_ray.described.files) >= files
-    assert set(local.described.files) >= files
+    assert local.info == on_ray.info == started(project.source).info
+    code = {str(project.root / name) for name in ("engines_greys.py", "engines_log.py")}
+    assert set(on_ray.described.files) == set(local.described.files) == code
 
 
 def test_a_killed_worker_costs_its_own_batch_at_most(
-    site: Any, logged: Logged, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project, workers: Any, expected: dict[Path, ImageDetections]
 ) -> None:
-    logged.die_on(site.images[4])
+    project.log.die_on(project.images[4])
     n_notes = len(workers.notes)
-    logged.together()
+    project.log.together()
 
-    found = list(workers.detect(site.images))
+    found = list(workers.detect(project.images))
 
-    assert_same(found, expected, site.images)
-    twice = {name for name, count in logged.looked_at().items() if count == 2}
+    assert_same(found, expected, project.images)
+    twice = {name for name, count in project.log.looked_at().items() if count == 2}
     # The second batch is of images 3 to 5; its worker died of the second of them.
-    assert twice == {site.images[3].name, site.images[4].name}
-    assert set(logged.looked_at().values()) == {1, 2}
+    assert twice == {project.images[3].name, project.images[4].name}
+    assert set(project.log.looked_at().values()) == {1, 2}
     (note,) = workers.notes[n_notes:]
     assert note.startswith("a worker was lost (")
     assert note.endswith("; 3 images were done again")
 
 
-def test_an_image_that_every_worker_dies_of_is_named(
-    site: Any, logged: Logged, local: LocalWorkers
-) -> None:
-    logged.die_on(site.images[7], always=True)
+def test_an_image_that_every_worker_dies_of_is_named(project: Project, local: LocalWorkers) -> None:
+    project.log.die_on(project.images[7], always=True)
 
     with pytest.raises(DetectorError, match="3 workers died of the same 3 images") as caught:
-        list(local.detect(site.images))
+        list(local.detect(project.images))
 
-    assert str(site.images[7]) in str(caught.value)
-    assert logged.looked_at()[site.images[7].name] == 3
+    assert str(project.images[7]) in str(caught.value)
+    assert project.log.looked_at()[project.images[7].name] == 3
 
 
-def test_a_failure_of_the_model_is_told_and_not_tried_again(
-    site: Any, logged: Logged, workers: Any
-) -> None:
-    (logged.log / f"raise-{site.images[5].name}").touch()
+def test_a_failure_of_the_model_is_told_and_not_tried_again(project: Project, workers: Any) -> None:
+    project.log.raise_on(project.images[5])
 
     with pytest.raises(DetectorError) as caught:
-        list(workers.detect(site.images))
+        list(workers.detect(project.images))
 
     assert str(caught.value) == (
-        f"the model fails on {site.images[5]}: RuntimeError: cannot abide this picture"
+        f"engines_greys:Greys fails on {project.images[5]}: "
+        "RuntimeError: cannot abide this picture"
     )
-    assert logged.looked_at()[site.images[5].name] == 1
+    assert project.log.looked_at()[project.images[5].name] == 1
 
 
 def test_an_image_that_cannot_be_read_is_passed_through(
-    site: Any, tmp_path: Path, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project, tmp_path: Path, workers: Any, expected: dict[Path, ImageDetections]
 ) -> None:
     broken, missing = tmp_path / "broken.jpg", tmp_path / "missing.jpg"
-    broken.write_bytes(site.images[0].read_bytes()[:300])
+    broken.write_bytes(project.images[0].read_bytes()[:300])
 
-    found = {one.image: one for one in workers.detect([broken, site.images[1], missing])}
+    found = {one.image: one for one in workers.detect([broken, project.images[1], missing])}
 
     assert found[missing] == Detected(missing, "", UnreadableImage("No such file or directory"))
     assert isinstance(found[broken].result, UnreadableImage)
-    assert_same([found[site.images[1]]], expected, [site.images[1]])
+    assert_same([found[project.images[1]]], expected, [project.images[1]])
 
 
 def test_workers_answer_again_after_a_caller_had_heard_enough(
-    site: Any, local: LocalWorkers, expected: dict[Path, ImageDetections]
+    project: Project, local: LocalWorkers, expected: dict[Path, ImageDetections]
 ) -> None:
-    with contextlib.closing(local.detect(site.images)) as some:
+    with contextlib.closing(local.detect(project.images)) as some:
         next(some)
 
-    assert_same(list(local.detect(site.images)), expected, site.images)
+    assert_same(list(local.detect(project.images)), expected, project.images)
 
 
-def test_what_one_engine_found_answers_the_other(
-    site: Any, tmp_path: Path, local: LocalWorkers
-) -> None:
+def test_what_one_engine_found_answers_the_other(project: Project, tmp_path: Path) -> None:
     def gate(**plan: Any) -> KeptDetector:
         return KeptDetector(
-            ModelSource(site.checkpoint),
+            project.source,
             store=tmp_path,
             device="cpu",
             progress=NoProgress(),
@@ -287,19 +346,17 @@ def test_what_one_engine_found_answers_the_other(
         )
 
     first = gate(workers=2)
-    assert first.detect(site.images).inferred == len(site.images)
+    assert first.detect(project.images).inferred == len(project.images)
     first.detector().end()  # type: ignore[attr-defined]
-    assert gate().detect(site.images).kept == len(site.images)
-    assert gate(engine="ray").detect(site.images).kept == len(site.images)
+    assert gate().detect(project.images).kept == len(project.images)
+    assert gate(engine="ray").detect(project.images).kept == len(project.images)
 
 
-def test_workers_that_die_while_they_load(site: Any, tmp_path: Path) -> None:
-    worksite.write_config(tmp_path)
-    config = tmp_path / "deadly.py"
-    config.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+def test_workers_that_die_while_they_load(project: Project) -> None:
+    text = "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n"
 
     with pytest.raises(DetectorError) as caught:
-        started(ModelSource(site.checkpoint, config), workers=2)
+        started(project.entry("engines_deadly", text), workers=2)
 
     assert str(caught.value).startswith(
         "3 workers were lost before they had loaded the model, the last: "
@@ -307,9 +364,159 @@ def test_workers_that_die_while_they_load(site: Any, tmp_path: Path) -> None:
     )
 
 
+def test_what_a_worker_of_ray_cannot_import_is_named_with_the_way_out(
+    project: Project, cluster: str, expected: dict[Path, ImageDetections]
+) -> None:
+    # No import statement names the module that it is made of, so nobody knows to send it.
+    text = 'import importlib\nMade = importlib.import_module("engines_" + "greys").Greys\n'
+    source = project.entry("engines_hidden", text, project.root / "limit.txt")
+    plan = {"engine": "ray", "workers": 1, "address": cluster}
+
+    with pytest.raises(DetectorError) as caught:
+        started(source, **plan)
+
+    assert str(caught.value).startswith(
+        "the module 'engines_hidden' of entry 'engines_hidden:Made' cannot be imported: "
+        "ModuleNotFoundError: No module named 'engines_greys' (so says a worker of Ray on "
+    )
+    assert "with shared-files under [run]" in str(caught.value)
+
+    workers = started(source, **plan, shared_files=True)
+    assert_same(list(workers.detect(project.images)), expected, project.images)
+    workers.end()
+
+
+def test_shared_files_must_be_the_same(project: Project, tmp_path: Path) -> None:
+    order = Order(source=project.source, sha256="0" * 64, device="cpu", verify=True)
+
+    assert Worker(forks=False, folder=tmp_path).handle(order) == Failed(
+        error=f"{project.source.checkpoint}: a worker finds another file by this name"
+    )
+
+
+def test_an_order_says_all_that_the_user_said(project: Project) -> None:
+    source = ModelSource(
+        project.source.checkpoint,
+        config=project.root / "config.py",
+        trust=True,
+        precision="bfloat16",
+        compile=True,
+        framework="onnx",
+        entry="module:function",
+        options={"size": [64, 64], "resize": "letterbox", "divide-by": 255.0},
+        folder=project.root,
+        threads=3,
+    )
+    defaults = ModelSource(None)
+    assert all(
+        getattr(source, field.name) != getattr(defaults, field.name)
+        for field in dataclasses.fields(ModelSource)
+    )
+    order = Order(source=source, sha256="0" * 64, device="cuda:1", batch_size=5, verify=True)
+
+    assert wire.decode(wire.encode(order)) == order
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelSource, list[Path]]:
+    """An ONNX file whose weights lie in another, and nine pictures."""
+    pytest.importorskip("onnx", reason="ONNX is not installed")
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    root = tmp_path_factory.mktemp("colours")
+    path = onnx_models.write_model(root / "colours.onnx", weights_in="colours.weights")
+    assert (root / "colours.weights").is_file()
+    options = {
+        **{"resize": "letterbox", "channel-order": "rgb", "divide-by": 255.0},
+        **{"classes": list(onnx_models.CLASSES), "score-floor": 0.1},
+    }
+    images = [
+        onnx_models.draw(
+            root / f"{at}.png",
+            (96, 64 + 8 * at),
+            (onnx_models.RED, (3 + at, 5, 20 + at, 11)),
+            (onnx_models.BLUE, (50, 40, 9, 7 + at)),
+        )
+        for at in range(9)
+    ]
+    return ModelSource(path, framework="onnx", options=options), images
+
+
+def test_an_onnx_file_and_its_weights_travel(
+    colours: tuple[ModelSource, list[Path]], cluster: str
+) -> None:
+    source, images = colours
+    alone = started(source)
+    expected = found_by(alone, images)
+    # Of each picture the red rectangle, and the blue one.
+    assert [found.label.tolist() for found in expected.values()] == [[0, 1]] * len(images)
+
+    for n_workers in (1, 2):
+        workers = started(source, engine="ray", workers=n_workers, batch=2, address=cluster)
+        assert_same(list(workers.detect(images)), expected, images)
+        assert workers.info == alone.info
+        weights = Path(str(source.checkpoint)).with_name("colours.weights")
+        assert workers.described.files == (str(weights),)
+        workers.end()
+
+
+@pytest.fixture(scope="module")
+def hungry(site: Any, project: Project) -> ModelSource:
+    """A checkpoint of MMDetection with the project's own configuration and class."""
+    worksite.write_config(project.root)
+    (project.root / "engines_hungry.py").write_text(HUNGRY, encoding="utf-8")
+    config = project.root / "hungry_config.py"
+    config.write_text(
+        '_base_ = ["model.py"]\n'
+        'custom_imports = dict(imports=["engines_hungry"])\n'
+        'model = dict(type="Hungry")\n',
+        encoding="utf-8",
+    )
+    return ModelSource(site.checkpoint, config)
+
+
+@pytest.fixture(scope="module")
+def plain(site: Any) -> dict[Path, ImageDetections]:
+    """What the same weights find in this process, in MMDetection's own class."""
+    found = found_by(started(ModelSource(site.checkpoint)), site.images)
+    assert sum(len(one.score) for one in found.values()) > 100
+    return found
+
+
+@pytest.mark.mmdet
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_two_workers_of_mmdetection_find_what_one_finds(
+    site: Any,
+    hungry: ModelSource,
+    plain: dict[Path, ImageDetections],
+    project: Project,
+    engine: str,
+    request: pytest.FixtureRequest,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    address = request.getfixturevalue("cluster") if engine == "ray" else None
+    monkeypatch.syspath_prepend(project.root)
+    workers = started(hungry, 2, engine=engine, workers=2, batch=BATCH, address=address)
+    project.log.together()
+
+    found = list(workers.detect(site.images))
+
+    assert_same(found, plain, site.images)
+    assert set(project.log.looked_at().values()) == {1}
+    assert len(project.log.by_process()) == 2
+    assert workers.notes == (
+        "memory ran out on cpu: images went through the model 1 at a time in place of 2, which "
+        "may change the last digits",
+    )
+    assert workers.info.config == str(hungry.config)
+    names = ("model.py", "hungry_config.py", "engines_hungry.py", "engines_log.py")
+    assert set(workers.described.files) >= {str(project.root / name) for name in names}
+    workers.end()
+
+
+@pytest.mark.mmdet
 @pytest.mark.parametrize("engine", ["local", "ray"])
 def test_a_checkpoint_that_would_run_code_is_refused_by_workers(
-    site: Any, tmp_path: Path, engine: str, request: pytest.FixtureRequest
+    mmdet: None, tmp_path: Path, engine: str, request: pytest.FixtureRequest
 ) -> None:
     import torch
 
@@ -327,18 +534,70 @@ def test_a_checkpoint_that_would_run_code_is_refused_by_workers(
     assert not (tmp_path / "it-ran").exists()
 
 
-def test_shared_files_are_not_sent_and_must_be_the_same(
-    site: Any, tmp_path: Path, cluster: str, expected: dict[Path, ImageDetections]
-) -> None:
-    plan = {"engine": "ray", "workers": 1, "address": cluster, "shared_files": True}
-    workers = started(ModelSource(site.checkpoint), **plan)
-    assert_same(list(workers.detect(site.images)), expected, site.images)
-    workers.end()
+# Prints each image that it has heard of; ends as it is told to, and ends no worker itself.
+OUTLIVED = """
+import sys
+from pathlib import Path
+from pytest_detgate.detector.engines.plan import RunPlan
+from pytest_detgate.detector.engines.start import start_detector
+from pytest_detgate.detector.protocol import ModelSource
 
-    order = Order(source=ModelSource(site.checkpoint), sha256="0" * 64, device="cpu", verify=True)
-    assert Worker(forks=False, folder=tmp_path).handle(order) == Failed(
-        error=f"{site.checkpoint}: a worker finds another file by this name"
+engine, root, checkpoint_sha256, *images = sys.argv[1:]
+source = ModelSource(
+    Path(root) / "limit.txt", framework="python", entry="engines_greys:Greys", folder=Path(root))
+plan = RunPlan(engine=engine, workers=2, threads=1, batch=1)
+detector = start_detector(
+    source, sha256=checkpoint_sha256, device="cpu", batch_size=None, plan=plan).detector
+for one in detector.detect([Path(image) for image in images]):
+    print(one.image, flush=True)
+print("all", flush=True)
+sys.stdin.read()
+"""
+
+
+def with_variable(name: str) -> list[int]:
+    """The processes that have an environment variable, whoever started them."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{name}=".encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").is_file(), reason="there is no /proc")
+@pytest.mark.parametrize(
+    ("engine", "ending"), [("local", "kill"), ("ray", "kill"), ("ray", "exit")]
+)
+def test_nothing_outlives_who_started_it(project: Project, engine: str, ending: str) -> None:
+    if engine == "ray":
+        pytest.importorskip("ray", reason="Ray is not installed")
+    mark = f"DETGATE_TEST_{os.getpid()}_{engine}_{ending}".upper()
+    sha256 = hashlib.sha256((project.root / "limit.txt").read_bytes()).hexdigest()
+    arguments = [engine, project.root, sha256, *project.images]
+    process = subprocess.Popen(
+        [sys.executable, "-c", OUTLIVED, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, mark: "1", "PYTHONPATH": os.pathsep.join(sys.path)},
     )
+    assert process.stdout is not None
+    assert process.stdin is not None
+    with process:
+        line = process.stdout.readline()
+        while ending == "exit" and line != "all\n":
+            assert line
+            line = process.stdout.readline()
+        assert len(with_variable(mark)) > 2
+        if ending == "kill":
+            process.send_signal(signal.SIGKILL)
+        process.stdin.close()
+
+    until = time.monotonic() + PATIENCE_SECONDS
+    while left := with_variable(mark):
+        assert time.monotonic() < until, f"still there: {left}"
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize(
@@ -350,51 +609,66 @@ def test_shared_files_are_not_sent_and_must_be_the_same(
         ("6379", "write host:port"),
     ],
 )
-def test_a_wrong_address_is_named_within_seconds(
-    site: Any, cluster: str, address: str, said: str
-) -> None:
-    begun = time.monotonic()
+def test_a_wrong_address_is_named_at_once(project: Project, address: str, said: str) -> None:
+    """Ray itself would try for minutes."""
+    pytest.importorskip("ray", reason="Ray is not installed")
 
     with pytest.raises(DetectorError) as caught:
-        started(ModelSource(site.checkpoint), engine="ray", address=address)
+        started(project.source, engine="ray", address=address)
 
     assert str(caught.value).startswith(f"address = '{address}' under [run]: {said}")
-    assert time.monotonic() - begun < 20
 
 
 def test_ray_that_is_not_installed_is_named_with_its_extra(
-    site: Any, monkeypatch: pytest.MonkeyPatch
+    project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
     with pytest.raises(DetectorError, match=r"pip install 'pytest-detgate\[ray\]'"):
-        started(ModelSource(site.checkpoint), engine="ray")
+        started(project.source, engine="ray")
 
 
-def test_devices_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    def devices(requested: str, workers: int | None, n_gpus: int) -> list[str]:
-        monkeypatch.setattr("pytest_detgate.detector.engines.start.gpu_count", lambda: n_gpus)
-        return local_devices(requested, workers)
+@pytest.fixture
+def devices(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """A function that says which devices are used where there are so many GPUs."""
 
-    assert devices("auto", None, 3) == ["cuda:0", "cuda:1", "cuda:2"]
-    assert devices("cuda", None, 2) == ["cuda:0", "cuda:1"]
-    assert devices("cuda:1", None, 2) == ["cuda:1"]
-    assert devices("auto", 3, 2) == ["cuda:0", "cuda:1", "cuda:0"]
-    assert devices("cuda:1", 2, 2) == ["cuda:1", "cuda:1"]
-    assert devices("cpu", None, 2) == ["cpu"]
-    assert devices("cpu", 2, 2) == ["cpu", "cpu"]
-    assert devices("auto", None, 0) == ["cpu"]
-    assert devices("auto", 2, 0) == ["cpu", "cpu"]
+    def used(requested: str, workers: int | None, n_gpus: int, name: str) -> list[str]:
+        kind = framework(name)
+        monkeypatch.setattr(type(kind), "gpu_count", lambda self: n_gpus)
+        return local_devices(requested, workers, kind)
+
+    return used
 
 
-def test_images_of_one_size_are_next_to_each_other(site: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["mmdetection", "onnx", "python"])
+def test_devices_of_this_machine(devices: Callable[..., list[str]], name: str) -> None:
+    assert devices("cuda", None, 2, name) == ["cuda:0", "cuda:1"]
+    assert devices("cuda:1", None, 2, name) == ["cuda:1"]
+    assert devices("auto", 3, 2, name) == ["cuda:0", "cuda:1", "cuda:0"]
+    assert devices("cuda:1", 2, 2, name) == ["cuda:1", "cuda:1"]
+    assert devices("cpu", None, 2, name) == ["cpu"]
+    assert devices("cpu", 2, 2, name) == ["cpu", "cpu"]
+    assert devices("auto", 2, 0, name) == ["cpu", "cpu"]
+
+
+def test_what_may_have_no_use_for_a_gpu_is_not_put_on_all(
+    devices: Callable[..., list[str]],
+) -> None:
+    assert devices("auto", None, 3, "mmdetection") == ["cuda:0", "cuda:1", "cuda:2"]
+    assert devices("auto", None, 3, "onnx") == ["cuda:0", "cuda:1", "cuda:2"]
+    assert devices("auto", None, 3, "python") == ["auto"]  # as its function chooses
+    assert devices("auto", None, 0, "mmdetection") == ["cpu"]
+
+
+def test_images_of_one_size_are_next_to_each_other(project: Project, tmp_path: Path) -> None:
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
+    images = project.images
 
-    first, *ordered = alike([*site.images, tmp_path / "broken.jpg"])
+    first, *ordered = alike([*images, tmp_path / "broken.jpg"])
 
     assert first == tmp_path / "broken.jpg"
-    # The site's pictures are by turns 96, 64 and 160 wide.
-    assert ordered == [*site.images[1::3], *site.images[0::3], *site.images[2::3]]
+    # The pictures are by turns 96, 64 and 160 wide.
+    assert ordered == [*images[1::3], *images[0::3], *images[2::3]]
 
 
 def test_what_workers_were_sent_does_not_stay(
