@@ -178,7 +178,7 @@ class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
             Meta(
                 ge=1,
                 description="Threads of a model on a CPU; another number changes the last digits. "
-                "Omitted: as torch chooses on the machine that runs pytest.",
+                "Omitted: as torch, or ONNX Runtime, chooses on the machine that runs pytest.",
             ),
         ]
         | None

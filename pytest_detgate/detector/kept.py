@@ -92,6 +92,11 @@ class KeptDetector:
             self._info = self._detector.info
         return self._detector
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know: of the store, of lost workers, of memory that ran out."""
+        return (*self._store.notes, *getattr(self._detector, "notes", ()))
+
     def detect(self, images: Sequence[Path]) -> DetectionRun:
         """Return the detections on every image, inferring only what is not kept."""
         with contextlib.ExitStack() as held:
@@ -146,7 +151,7 @@ class KeptDetector:
                     self._look_up(key, wanted)
                     if wanted.missing() and self.detector().info.key == key:
                         self._infer(self.detector(), wanted)
-        return wanted.run(images, (*self._store.notes, *getattr(self._detector, "notes", ())))
+        return wanted.run(images, self.notes)
 
     def _look_up(self, key: str, wanted: Wanted) -> None:
         for sha256, device, found in self._store.detections(key, wanted.missing()):

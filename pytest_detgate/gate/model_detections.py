@@ -86,6 +86,7 @@ class ModelDetections:
                 raise DetectorError(f"{path}: changed between the two inferences")
         device = detector.detector().device
         self._devices.add(device)
+        self._notes.update(dict.fromkeys(detector.notes))
 
         def table(answers: Mapping[Path, Detected]) -> DetectionTable:
             return self._table(dataset, rows, {path: one.result for path, one in answers.items()})

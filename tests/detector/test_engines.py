@@ -307,8 +307,7 @@ def test_a_failure_of_the_model_is_told_and_not_tried_again(project: Project, wo
         list(workers.detect(project.images))
 
     assert str(caught.value) == (
-        f"engines_greys:Greys fails on {project.images[5]}: "
-        "RuntimeError: cannot abide this picture"
+        f"engines_greys:Greys fails on {project.images[5]}: RuntimeError: cannot abide this picture"
     )
     assert project.log.looked_at()[project.images[5].name] == 1
 
@@ -370,7 +369,7 @@ def test_what_a_worker_of_ray_cannot_import_is_named_with_the_way_out(
     # No import statement names the module that it is made of, so nobody knows to send it.
     text = 'import importlib\nMade = importlib.import_module("engines_" + "greys").Greys\n'
     source = project.entry("engines_hidden", text, project.root / "limit.txt")
-    plan = {"engine": "ray", "workers": 1, "address": cluster}
+    plan: dict[str, Any] = {"engine": "ray", "workers": 1, "address": cluster}
 
     with pytest.raises(DetectorError) as caught:
         started(source, **plan)

@@ -321,28 +321,6 @@ def test_collect_only_does_not_train(project: pytest.Pytester) -> None:
     assert not (project.path / "work").exists()
 
 
-def test_the_whole_gate_on_ray(project: pytest.Pytester) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed")
-    here = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "--detgate-no-cache")
-    alone = report(project)
-    run = '[run]\nengine = "ray"\nworkers = 2\nbatch = 2\n[rules.probe-fp]'
-    (project.path / "detgate.toml").write_text(CONFIG.replace("[rules.probe-fp]", run))
-
-    there = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
-
-    assert (here.ret, there.ret) == (0, 0)
-    ours = report(project)
-    for one, other in zip(alone["rules"], ours["rules"], strict=True):
-        assert one["measurements"] == other["measurements"]
-    assert (ours["model"]["images"], ours["model"]["kept"]) == (9, 0)
-    assert ours["model"]["sha256"] == alone["model"]["sha256"]
-    assert imported(project) == []  # neither torch nor Ray was needed in the process of pytest
-
-    (project.path / "detgate.toml").write_text(CONFIG)
-    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
-    assert report(project)["model"]["kept"] == 9  # what Ray found answers the local engine
-
-
 def test_options_of_ray_without_ray_are_named(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(CONFIG + '[run]\naddress = "head:6379"\n')
 

@@ -53,8 +53,8 @@ class RayWorker:
         answer = self._worker.handle(message)
         # What is said of the files names them as they are called where they come from.
         if isinstance(answer, wire.Failed):
-            error = answer.error.replace(here, root)
-            answer = wire.Failed(error=f"{error} ({_where(message, is_sent=parcel is not None)})")
+            said = answer.error.replace(here, root)
+            answer = wire.Failed(error=f"{said} ({_where(message, is_sent=parcel is not None)})")
         if isinstance(answer, wire.Described):
             files = tuple(file.replace(here, root, 1) for file in answer.files)
             answer = msgspec.structs.replace(answer, files=files)

@@ -24,9 +24,7 @@ def start_detector(
     `device` is as the user typed it. Whoever answers, the detections are the same.
     """
     source = dataclasses.replace(source, threads=plan.threads)
-    order = Order(
-        source=_absolute(source), sha256=sha256, device=device, batch_size=batch_size
-    )
+    order = Order(source=_absolute(source), sha256=sha256, device=device, batch_size=batch_size)
     if plan.engine == "ray":
         from pytest_detgate.detector.engines.on_ray import RayWorkers
 
