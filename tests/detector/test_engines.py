@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +36,7 @@ from pytest_detgate.detector.protocol import (
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import onnx_models, worksite
+from tests.processes import assert_all_end, with_variable
 
 BATCH = 3
 PATIENCE_SECONDS = 120
@@ -533,70 +533,44 @@ def test_a_checkpoint_that_would_run_code_is_refused_by_workers(
     assert not (tmp_path / "it-ran").exists()
 
 
-# Prints each image that it has heard of; ends as it is told to, and ends no worker itself.
-OUTLIVED = """
+# Says that it is at work, and looks at images until it is killed.
+ENDLESS = """
 import sys
 from pathlib import Path
 from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.engines.start import start_detector
 from pytest_detgate.detector.protocol import ModelSource
 
-engine, root, checkpoint_sha256, *images = sys.argv[1:]
+engine, root, sha256, *images = sys.argv[1:]
 source = ModelSource(
     Path(root) / "limit.txt", framework="python", entry="engines_greys:Greys", folder=Path(root))
 plan = RunPlan(engine=engine, workers=2, threads=1, batch=1)
 detector = start_detector(
-    source, sha256=checkpoint_sha256, device="cpu", batch_size=None, plan=plan).detector
-for one in detector.detect([Path(image) for image in images]):
-    print(one.image, flush=True)
-print("all", flush=True)
-sys.stdin.read()
+    source, sha256=sha256, device="cpu", batch_size=None, plan=plan).detector
+while True:
+    for one in detector.detect([Path(image) for image in images]):
+        print(one.image, flush=True)
 """
 
 
-def with_variable(name: str) -> list[int]:
-    """The processes that have an environment variable, whoever started them."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if f"{name}=".encode() in (process / "environ").read_bytes():
-                found.append(int(process.name))
-    return found
-
-
-@pytest.mark.skipif(not Path("/proc/self/environ").is_file(), reason="there is no /proc")
-@pytest.mark.parametrize(
-    ("engine", "ending"), [("local", "kill"), ("ray", "kill"), ("ray", "exit")]
-)
-def test_nothing_outlives_who_started_it(project: Project, engine: str, ending: str) -> None:
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_no_process_outlives_a_gate_that_is_killed(project: Project, engine: str) -> None:
     if engine == "ray":
         pytest.importorskip("ray", reason="Ray is not installed")
-    mark = f"DETGATE_TEST_{os.getpid()}_{engine}_{ending}".upper()
+    mark = f"DETGATE_TEST_{os.getpid()}_{engine}"
     sha256 = hashlib.sha256((project.root / "limit.txt").read_bytes()).hexdigest()
     arguments = [engine, project.root, sha256, *project.images]
-    process = subprocess.Popen(
-        [sys.executable, "-c", OUTLIVED, *map(str, arguments)],
-        stdin=subprocess.PIPE,
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, *map(str, arguments)],
         stdout=subprocess.PIPE,
-        text=True,
         env={**os.environ, mark: "1", "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    assert process.stdout is not None
-    assert process.stdin is not None
-    with process:
-        line = process.stdout.readline()
-        while ending == "exit" and line != "all\n":
-            assert line
-            line = process.stdout.readline()
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline()
         assert len(with_variable(mark)) > 2
-        if ending == "kill":
-            process.send_signal(signal.SIGKILL)
-        process.stdin.close()
+        process.send_signal(signal.SIGKILL)
 
-    until = time.monotonic() + PATIENCE_SECONDS
-    while left := with_variable(mark):
-        assert time.monotonic() < until, f"still there: {left}"
-        time.sleep(0.05)
+    assert_all_end(mark)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
 from tests.detector.exported import export_rtmdet
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
+from tests.processes import assert_all_end
 
 # Pytester forgets what is imported while it is there, and onnx cannot be imported twice.
 with contextlib.suppress(ModuleNotFoundError):
@@ -255,15 +257,20 @@ def test_onnx_rules_that_run_the_model(onnx_project: pytest.Pytester) -> None:
     assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
 
 
-def test_the_whole_gate_on_ray(onnx_project: pytest.Pytester) -> None:
+def test_the_whole_gate_on_ray(
+    onnx_project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")
     tables = HEAD + ONNX + RULES + "[rules.repeatability]\nimages = 3\nmax-score-difference = 0.0\n"
     run = '[run]\nengine = "ray"\nworkers = 2\nthreads = 1\nbatch = 1\n'
     (onnx_project.path / "detgate.toml").write_text(tables + run)
+    mark = f"DETGATE_TEST_{os.getpid()}"
+    monkeypatch.setenv(mark, "1")
 
     assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
 
+    assert_all_end(mark)
     found = values(onnx_project)
     assert found["mean-ap"]["ap"] == AP
     assert found["probe-fp[calm]"]["boxes"] == 1

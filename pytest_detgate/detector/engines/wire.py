@@ -20,8 +20,9 @@ from pytest_detgate.detector.protocol import (
 class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """To a worker: the model that it is to load.
 
-    `sha256` is that of the checkpoint, empty without one. With `verify` the worker makes sure that the file which
-    it reads is that one, with `holds_gpu` that no other gate uses its GPU during a batch.
+    `sha256` is that of the checkpoint, empty without one. With `verify` the worker makes sure that
+    the file which it reads is that one, with `holds_gpu` that no other gate uses its GPU during a
+    batch.
     """
 
     source: ModelSource
