@@ -64,11 +64,13 @@ def note(image):
     if (FOLDER / f"raise-{{name}}").exists():
         raise RuntimeError("cannot abide this picture")
 """
+PARTS = "PARTS = 4\n"
 # A function of the project: a box for each of sixteen parts of a picture, scored by its grey.
 GREYS = """
 import numpy as np
 from PIL import Image
 from engines_log import note
+from . import PARTS
 
 class Greys:
     classes = ["dark", "light"]
@@ -84,8 +86,8 @@ class Greys:
         with Image.open(image) as picture:
             pixels = np.asarray(picture.convert("L"), np.float32) / 255
         boxes, scores, labels = [], [], []
-        for rows in np.array_split(np.arange(pixels.shape[0]), 4):
-            for columns in np.array_split(np.arange(pixels.shape[1]), 4):
+        for rows in np.array_split(np.arange(pixels.shape[0]), PARTS):
+            for columns in np.array_split(np.arange(pixels.shape[1]), PARTS):
                 grey = pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1].mean()
                 boxes.append([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
                 scores.append(grey)
@@ -150,7 +152,8 @@ class Project:
     def entry(self, name: str, text: str, checkpoint: Path | None = None) -> ModelSource:
         """A function of the project in a module of its own; `Made` unless it is said."""
         module, _, made = name.partition(":")
-        (self.root / f"{module}.py").write_text(text, encoding="utf-8")
+        path = self.root / f"{module.replace('.', '/')}.py"
+        path.write_text(text, encoding="utf-8")
         return ModelSource(
             checkpoint,
             framework="python",
@@ -166,8 +169,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     text = LOG.format(log=str(log.folder), patience=PATIENCE_SECONDS)
     (root / "engines_log.py").write_text(text, encoding="utf-8")
     (root / "limit.txt").write_text("0.5", encoding="utf-8")
+    (root / "engines_site").mkdir()
+    (root / "engines_site" / "__init__.py").write_text(PARTS, encoding="utf-8")
     made = Project(root, worksite.draw_site(root, 12), log, ModelSource(None))
-    made.source = made.entry("engines_greys:Greys", GREYS, root / "limit.txt")
+    made.source = made.entry("engines_site.greys:Greys", GREYS, root / "limit.txt")
     yield made
     for name in [name for name in sys.modules if name.startswith("engines_")]:
         del sys.modules[name]
@@ -267,7 +272,10 @@ def test_all_engines_have_one_key(
 ) -> None:
     """So that what one has found answers the others."""
     assert local.info == on_ray.info == started(project.source).info
-    code = {str(project.root / name) for name in ("engines_greys.py", "engines_log.py")}
+    code = {
+        str(project.root / name)
+        for name in ("engines_log.py", "engines_site/__init__.py", "engines_site/greys.py")
+    }
     assert set(on_ray.described.files) == set(local.described.files) == code
 
 
@@ -307,7 +315,8 @@ def test_a_failure_of_the_model_is_told_and_not_tried_again(project: Project, wo
         list(workers.detect(project.images))
 
     assert str(caught.value) == (
-        f"engines_greys:Greys fails on {project.images[5]}: RuntimeError: cannot abide this picture"
+        f"{project.source.entry} fails on {project.images[5]}: "
+        "RuntimeError: cannot abide this picture"
     )
     assert project.log.looked_at()[project.images[5].name] == 1
 
@@ -367,7 +376,7 @@ def test_what_a_worker_of_ray_cannot_import_is_named_with_the_way_out(
     project: Project, cluster: str, expected: dict[Path, ImageDetections]
 ) -> None:
     # No import statement names the module that it is made of, so nobody knows to send it.
-    text = 'import importlib\nMade = importlib.import_module("engines_" + "greys").Greys\n'
+    text = 'import importlib\nMade = importlib.import_module("engines_" + "site.greys").Greys\n'
     source = project.entry("engines_hidden", text, project.root / "limit.txt")
     plan: dict[str, Any] = {"engine": "ray", "workers": 1, "address": cluster}
 
@@ -376,7 +385,7 @@ def test_what_a_worker_of_ray_cannot_import_is_named_with_the_way_out(
 
     assert str(caught.value).startswith(
         "the module 'engines_hidden' of entry 'engines_hidden:Made' cannot be imported: "
-        "ModuleNotFoundError: No module named 'engines_greys' (so says a worker of Ray on "
+        "ModuleNotFoundError: No module named 'engines_site' (so says a worker of Ray on "
     )
     assert "with shared-files under [run]" in str(caught.value)
 
@@ -543,7 +552,8 @@ from pytest_detgate.detector.protocol import ModelSource
 
 engine, root, sha256, *images = sys.argv[1:]
 source = ModelSource(
-    Path(root) / "limit.txt", framework="python", entry="engines_greys:Greys", folder=Path(root))
+    Path(root) / "limit.txt", framework="python", entry="engines_site.greys:Greys",
+    folder=Path(root))
 plan = RunPlan(engine=engine, workers=2, threads=1, batch=1)
 detector = start_detector(
     source, sha256=sha256, device="cpu", batch_size=None, plan=plan).detector

@@ -82,7 +82,8 @@ def unpack(content: bytes, folder: Path, source: ModelSource) -> tuple[ModelSour
             raise DetectorError(f"{name}: does not lie below the folder that was sent")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    sys.path += [str(inside / name) for name in parcel.search]
+    # Before all else: what is installed there of the same name may be older.
+    sys.path[:0] = [str(inside / name) for name in parcel.search]
     moved = dataclasses.replace(
         source,
         checkpoint=None if parcel.checkpoint is None else inside / parcel.checkpoint,
