@@ -144,6 +144,76 @@ class TrainTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     config: str
     work_dir: str
     seed: Count = 0
+    gpus: Annotated[
+        Annotated[int, Meta(ge=1)] | Literal["all"],
+        Meta(
+            description="GPUs to train on, each by a process that takes the batch size of the "
+            "configuration for itself; all that are visible with 'all'. On a CPU the number of "
+            "processes."
+        ),
+    ] = 1
+
+
+class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """Where the detector runs."""
+
+    engine: Annotated[
+        Literal["local", "ray"],
+        Meta(description="local: this machine, every visible GPU. ray: the machines of a cluster."),
+    ] = "local"
+    workers: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                description="Processes that run the model. Omitted: one for each GPU, and on a CPU "
+                "one; with ray as many as the cluster has room for.",
+            ),
+        ]
+        | None
+    ) = None
+    threads: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                description="Threads of a model on a CPU; another number changes the last digits. "
+                "Omitted: as torch, or ONNX Runtime, chooses on the machine that runs pytest.",
+            ),
+        ]
+        | None
+    ) = None
+    batch: (
+        Annotated[
+            int,
+            Meta(
+                ge=1,
+                description="Images that a worker is handed at once, which its death costs. "
+                "Omitted: 8 on a CPU, 512 on a GPU, 64 on a GPU with ray.",
+            ),
+        ]
+        | None
+    ) = None
+    address: (
+        Annotated[
+            str,
+            Meta(
+                description="host:port of the Ray cluster, or auto. Omitted: a Ray of its own is "
+                "started on this machine and ended again."
+            ),
+        ]
+        | None
+    ) = None
+    gpus_per_worker: Annotated[
+        float, Meta(gt=0, description="With ray: GPUs for each worker; 0.5 lets two share one.")
+    ] = 1.0
+    shared_files: Annotated[
+        bool,
+        Meta(
+            description="With ray: every worker finds the same files by the same paths, so that "
+            "they are not sent."
+        ),
+    ] = False
 
 
 class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -209,6 +279,7 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     ] = ()
     dataset: DatasetTable = DatasetTable()
     model: ModelTable = ModelTable()
+    run: RunTable = RunTable()
     train: TrainTable | None = None
     probes: dict[str, ProbeTable] = {}
     scoring: ScoringTable = ScoringTable()

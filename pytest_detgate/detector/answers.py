@@ -72,24 +72,25 @@ class CheckedDetector:
         self._detector = detector
         self.info = info
         self.device = detector.device
+        if hasattr(detector, "in_turn"):
+            self.in_turn = self._in_turn
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield what the detector yields; each image once, or a `DetectorError`."""
         return self._checked(images, self._detector.detect(images))
 
-    def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """The same, one by one."""
-        in_turn = getattr(self._detector, "in_turn", None)
-        if in_turn is not None:
-            yield from self._checked(images, in_turn(images))
-            return
-        for image in images:
-            yield from self.detect([image])
-
     @property
     def model_seconds(self) -> float:
         """Time spent in the model so far; an `AttributeError` where the detector does not say."""
         return float(self._detector.model_seconds)  # type: ignore[attr-defined]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of how it was run."""
+        return tuple(getattr(self._detector, "notes", ()))
+
+    def _in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
+        return self._checked(images, self._detector.in_turn(images))  # type: ignore[attr-defined]
 
     def _checked(self, images: Sequence[Path], answers: Iterable[Detected]) -> Iterator[Detected]:
         missing = Counter(images)

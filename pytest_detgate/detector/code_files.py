@@ -29,7 +29,8 @@ def code_of(module: str) -> Code:
     by a name that is computed is not seen.
     """
     package = module.partition(".")[0]
-    waiting = [module, *(name for name in sys.modules if name.partition(".")[0] == package)]
+    loaded = (name for name in sys.modules if name.partition(".")[0] == package)
+    waiting = [*_with_parents(module), *loaded]
     seen: set[str] = set()
     files: set[Path] = set()
     others: set[str] = set()

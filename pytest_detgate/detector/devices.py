@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
+import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pytest_detgate.detector.packages import quiet
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.locks import lock_if_possible
 
@@ -54,6 +58,29 @@ def resolve_device(requested: str) -> str:
     return f"cuda:{number}"
 
 
+def gpu_count() -> int:
+    """How many GPUs torch can use; none where it is not installed."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see require_mmdetection
+    try:
+        with quiet():
+            import torch
+    except Exception:  # whoever loads the model says what is wrong
+        return 0
+    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def visible_gpus() -> int:
+    """How many GPUs the driver shows to this process; imports nothing for it."""
+    count = ctypes.c_int()
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+            return 0
+    except OSError:
+        return 0
+    return count.value
+
+
 def _check_operators(device: str, name: str) -> None:
     import torch
     from mmcv.ops import nms
@@ -73,12 +100,23 @@ def exclusive(device: str) -> contextlib.AbstractContextManager[None]:
     """Hold a GPU for this process among all gates of this user on this machine.
 
     Two models at once would share its memory and gain no time; that is slower, not wrong. A CPU
-    is not held.
+    is not held, nor is `cuda` without a number: whoever uses several GPUs holds them itself.
     """
-    if device_type(device) != "cuda":
-        return contextlib.nullcontext()
-    name = f"pytest-detgate-{_user()}-{_identity(device)}"
-    return lock_if_possible(Path(tempfile.gettempdir()) / name)
+    return exclusive_all([device])
+
+
+@contextlib.contextmanager
+def exclusive_all(devices: Iterable[str]) -> Iterator[None]:
+    """Hold several GPUs, each as `exclusive` does.
+
+    They are taken in an order that all gates keep, so that no two wait for each other.
+    """
+    gpus = {_identity(device) for device in devices if device.startswith("cuda:")}
+    with contextlib.ExitStack() as held:
+        for gpu in sorted(gpus):
+            name = f"pytest-detgate-{_user()}-{gpu}"
+            held.enter_context(lock_if_possible(Path(tempfile.gettempdir()) / name))
+        yield
 
 
 def _user() -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 from typing import ClassVar
 
 import msgspec
 
+from pytest_detgate.detector.devices import visible_gpus
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 
 
@@ -23,6 +25,9 @@ class Framework(ABC):
     """Whether `[model] config` means anything to it."""
     needs_checkpoint: ClassVar[bool] = True
     """Whether a model is a file; without one the checkpoint may be left out."""
+    takes_every_gpu: ClassVar[bool] = False
+    """Whether a model that is asked for on `auto` is run on every GPU, each asked for by its name.
+    Else it is run once, on `auto`, unless `[run] workers` says more."""
 
     @abstractmethod
     def load(
@@ -34,3 +39,13 @@ class Framework(ABC):
         `auto`, `cpu`, `cuda` or `cuda:N`; `batch_size` None where nobody has said one. Raises
         `DetectorError` where the model cannot be had, a missing package included.
         """
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """The files that a machine without the project's needs to load a model, beside its
+        checkpoint and its configuration: `[run] engine = "ray"` sends them. None of them, unless
+        a framework says more."""
+        return ()
+
+    def gpu_count(self) -> int:
+        """How many GPUs of this machine its models can be run on."""
+        return visible_gpus()

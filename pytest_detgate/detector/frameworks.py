@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import os
 from pathlib import Path
 
 import msgspec
 
 from pytest_detgate.detector.answers import CheckedDetector
 from pytest_detgate.detector.code_files import code_of
+from pytest_detgate.detector.config_sources import load_config
+from pytest_detgate.detector.devices import gpu_count
 from pytest_detgate.detector.digests import sha256_of
 from pytest_detgate.detector.framework import Framework
+from pytest_detgate.detector.onnx_file import files_beside, read_onnx_file
 from pytest_detgate.detector.packages import installed_versions, quiet, require_mmdetection
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError, nearest
@@ -23,6 +27,7 @@ class MMDetection(Framework):
     """Checkpoints of MMDetection."""
 
     takes_config = True
+    takes_every_gpu = True
 
     def load(
         self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
@@ -32,9 +37,26 @@ class MMDetection(Framework):
             from pytest_detgate.detector.mmdetection import load_model
         return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
 
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """What the configuration was made of; it is run for that."""
+        if source.config is None:
+            return ()
+        require_mmdetection()
+        files = load_config(source.config).files
+        # It may have read other things, too, and what lies elsewhere in somebody's home is not
+        # sent to other machines.
+        code = [path for path in files if path.suffix == ".py"]
+        common = Path(os.path.commonpath([path.parent for path in code]))
+        return tuple(path for path in files if path.suffix == ".py" or common in path.parents)
+
+    def gpu_count(self) -> int:
+        return gpu_count()
+
 
 class Onnx(Framework):
     """ONNX files, run by ONNX Runtime."""
+
+    takes_every_gpu = True
 
     def load(
         self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
@@ -42,6 +64,17 @@ class Onnx(Framework):
         from pytest_detgate.detector.onnx_model import load_model
 
         return load_model(source, sha256=sha256, device=device)
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """Those with its weights."""
+        if source.checkpoint is None:
+            return ()
+        return files_beside(source.checkpoint, read_onnx_file(source.checkpoint))
+
+    def gpu_count(self) -> int:
+        from pytest_detgate.detector.onnx_model import runs_on_gpus
+
+        return super().gpu_count() if runs_on_gpus() else 0
 
 
 class PythonEntry(Framework):
@@ -55,6 +88,13 @@ class PythonEntry(Framework):
         from pytest_detgate.detector.python_entry import load_model
 
         return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """The project's own modules that the entry is made of, as their import statements say."""
+        from pytest_detgate.detector.python_entry import importable, module_of
+
+        with importable(source.folder):
+            return code_of(module_of(source)).files
 
 
 _BUILT_IN: dict[str, type[Framework]] = {
@@ -114,6 +154,7 @@ class _Registered(Framework):
         self.options = inner.options  # type: ignore[misc]
         self.takes_config = inner.takes_config  # type: ignore[misc]
         self.needs_checkpoint = inner.needs_checkpoint  # type: ignore[misc]
+        self.takes_every_gpu = inner.takes_every_gpu  # type: ignore[misc]
 
     def load(
         self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
@@ -142,6 +183,12 @@ class _Registered(Framework):
             environment=loaded.environment,
             packages=packages,
         )
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        return self._inner.files(source)
+
+    def gpu_count(self) -> int:
+        return self._inner.gpu_count()
 
 
 def _registered() -> tuple[importlib.metadata.EntryPoint, ...]:

@@ -52,6 +52,9 @@ class MMDetector:
         self.batch_size = batch_size
         self.model_seconds = 0.0
         """Time spent in the model so far: from tensors in memory to boxes in memory."""
+        self.notes: tuple[str, ...] = ()
+        """What a reader must know of how it was run: that memory ran out."""
+        self._first_batch_size = batch_size
 
     def detect(self, images: Sequence[Path], *, n_workers: int | None = None) -> Iterator[Detected]:
         """Yield each image's detections as soon as they are known, in any order.
@@ -123,6 +126,10 @@ class MMDetector:
                 ) from error
         # Outside of the handler, so that the failed attempt's tensors are no longer held.
         self.batch_size //= 2
+        self.notes = (
+            f"memory ran out on {self.device}: images went through the model {self.batch_size} at "
+            f"a time in place of {self._first_batch_size}, which may change the last digits",
+        )
         if device_type(self.device) == "cuda":
             torch.cuda.empty_cache()
         return []

@@ -23,11 +23,19 @@ PATIENCE_SECONDS = 10
 
 
 def start_job(
-    module: str, arguments: Sequence[str], *, device: str, log: IO[bytes]
+    module: str,
+    arguments: Sequence[str],
+    *,
+    device: str,
+    log: IO[bytes],
+    listens: bool = False,
+    through: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
     """Run a module that sends messages; what it prints goes to the log.
 
-    It finds the same modules as this process, and on `cpu` no GPU.
+    It finds the same modules as this process, and on `cpu` no GPU. One that `listens` has a pipe
+    for its standard input. `through` are the module and options of what starts it, if that is not
+    Python itself.
     """
     environment = dict(os.environ)
     environment.pop("PYTHONWARNINGS", None)  # a warning of theirs must not end the work
@@ -35,8 +43,8 @@ def start_job(
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     return subprocess.Popen(
-        [sys.executable, "-m", module, *arguments],
-        stdin=subprocess.DEVNULL,
+        [sys.executable, *through, "-m", module, *arguments],
+        stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
         env=environment,

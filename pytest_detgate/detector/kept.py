@@ -16,7 +16,8 @@ from pytest_detgate.detector.checkpoint import require_checkpoint
 from pytest_detgate.detector.detection_run import DetectionRun, Wanted
 from pytest_detgate.detector.devices import accepts, check_device, exclusive
 from pytest_detgate.detector.digests import file_digest, file_digests, signature
-from pytest_detgate.detector.frameworks import framework
+from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS, RunPlan
+from pytest_detgate.detector.engines.start import start_detector
 from pytest_detgate.detector.latency import Latency, measure_latency
 from pytest_detgate.detector.model_facts import keep_info, kept_info
 from pytest_detgate.detector.protocol import (
@@ -47,7 +48,7 @@ class KeptDetector:
     """The detector named by `source`, answering from `store` whatever it can.
 
     `store` is the folder of the store; `device` is `auto`, `cpu`, `cuda` or `cuda:N`. Without
-    `batch_size` the configuration's own is used.
+    `batch_size` the configuration's own is used. `plan` says which processes or machines run it.
     """
 
     def __init__(
@@ -58,12 +59,14 @@ class KeptDetector:
         device: str,
         progress: Progress,
         batch_size: int | None = None,
+        plan: RunPlan = IN_THIS_PROCESS,
     ) -> None:
         self._source = source
         self._store = Store(store / STORE_FILE)
         self._device = check_device(device)
         self._progress = progress
         self._batch_size = batch_size
+        self._plan = plan
         self._info: ModelInfo | None = None
         self._detector: Detector | None = None
         self._file_lock: BaseFileLock | None = None
@@ -89,6 +92,11 @@ class KeptDetector:
             self._detector = self._load()
             self._info = self._detector.info
         return self._detector
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know: of the store, of lost workers, of memory that ran out."""
+        return (*self._store.notes, *getattr(self._detector, "notes", ()))
 
     def detect(self, images: Sequence[Path]) -> DetectionRun:
         """Return the detections on every image, inferring only what is not kept."""
@@ -143,7 +151,7 @@ class KeptDetector:
                     self._look_up(key, wanted)
                     if wanted.missing() and self.detector().info.key == key:
                         self._infer(self.detector(), wanted)
-        return wanted.run(images, tuple(self._store.notes))
+        return wanted.run(images, self.notes)
 
     def _look_up(self, key: str, wanted: Wanted) -> None:
         for sha256, device, found in self._store.detections(key, wanted.missing()):
@@ -230,8 +238,12 @@ class KeptDetector:
         before = None if checkpoint is None else signature(checkpoint)
         started = time.time_ns()
         with self._progress.task("loading the model", 1, "models") as advance:
-            loaded = framework(self._source.framework).load(
-                self._source, sha256=identity, device=self._device, batch_size=self._batch_size
+            loaded = start_detector(
+                self._source,
+                sha256=identity,
+                device=self._device,
+                batch_size=self._batch_size,
+                plan=self._plan,
             )
             advance(1)
         if checkpoint is not None and signature(checkpoint) != before:

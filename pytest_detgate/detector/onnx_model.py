@@ -36,6 +36,7 @@ from pytest_detgate.errors import DetectorError
 # Raised when the way in which detections are made changes, so that kept ones are not used.
 _FORMAT = 1
 _WORKERS = 4
+_CUDA = "CUDAExecutionProvider"
 _INSTALL = "pip install 'pytest-detgate[onnx]'"
 # Each may be what brings the import names `onnxruntime` and `cv2`.
 _DISTRIBUTIONS = (
@@ -59,7 +60,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
     file = read_onnx_file(path)
     require_no_foreign_code(path, file)
     beside = files_beside(path, file)
-    session, place = _session(ort, path, check_device(device))
+    session, place = _session(ort, path, check_device(device), source.threads)
     settings = resolve_settings(
         path,
         source.options,
@@ -87,6 +88,11 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
     )
     detector = OnnxDetector(session, settings, info=info, device=place)
     return LoadedModel(detector=detector, files=beside, packages=_DISTRIBUTIONS)
+
+
+def runs_on_gpus() -> bool:
+    """Whether ONNX Runtime is built to use GPUs."""
+    return _CUDA in _runtime().get_available_providers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +186,9 @@ def _runtime() -> Any:
     return ort
 
 
-def _session(ort: Any, path: Path, device: str) -> tuple[Any, str]:
+def _session(ort: Any, path: Path, device: str, threads: int | None) -> tuple[Any, str]:
     number = int(device.partition(":")[2] or 0)
-    has_cuda = "CUDAExecutionProvider" in ort.get_available_providers()
+    has_cuda = _CUDA in ort.get_available_providers()
     if device_type(device) == "cuda" and not has_cuda:
         raise DetectorError(
             f"device {device!r}: this ONNX Runtime is built without CUDA; install onnxruntime-gpu "
@@ -193,15 +199,16 @@ def _session(ort: Any, path: Path, device: str) -> tuple[Any, str]:
     if device != "cpu" and has_cuda:
         # Trying algorithms out would choose another one from run to run.
         options = {"device_id": number, "cudnn_conv_algo_search": "HEURISTIC"}
-        providers.insert(0, ("CUDAExecutionProvider", options))
-    session = _open(ort, path, providers)
+        providers.insert(0, (_CUDA, options))
+    session = _open(ort, path, providers, threads)
     if device_type(device) == "cuda" and len(session.get_providers()) < 2:
         raise DetectorError(f"device {device!r}: ONNX Runtime cannot use it")
     return session, f"cuda:{number}" if len(session.get_providers()) > 1 else "cpu"
 
 
-def _open(ort: Any, path: Path, providers: list[Any]) -> Any:
+def _open(ort: Any, path: Path, providers: list[Any], threads: int | None) -> Any:
     options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0
     options.log_severity_level = 4
     options.use_deterministic_compute = True
     # Threads that wait by spinning make everything slow where another process holds a core.

@@ -102,7 +102,8 @@ class ModelSource:
     `torch.compile`: both change numbers. `framework` is the name of what runs the model, `entry`
     the function that makes it, for models that are Python code, and `options` what `detgate.toml`
     says to the framework, as plain JSON values. `folder` is that of `detgate.toml`, where modules
-    of the project may lie.
+    of the project may lie. `threads` is how many threads a model on a CPU may use; None where
+    nobody has said.
     """
 
     checkpoint: Path | None
@@ -114,6 +115,7 @@ class ModelSource:
     entry: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None
+    threads: int | None = None
 
     @property
     def name(self) -> str:

@@ -58,12 +58,10 @@ def load_model(
 
     `sha256` is that of the checkpoint, empty without one.
     """
-    entry = source.entry
-    if entry is None:
-        raise DetectorError('framework = "python" needs an entry, "package.module:function"')
+    module = module_of(source)
+    entry = source.entry or ""
     check_device(device)
-    module = entry.partition(":")[0]
-    with _importable(source.folder), recorded_reads() as reads:
+    with importable(source.folder), recorded_reads() as reads:
         make = _function(entry)
         at_import = _read_by_module.setdefault(module, reads.files())
         try:
@@ -94,6 +92,13 @@ def load_model(
         folder=source.folder,
     )
     return LoadedModel(detector=detector, files=tuple(sorted(files)), packages=code.packages)
+
+
+def module_of(source: ModelSource) -> str:
+    """The module that the entry is in; a `DetectorError` where there is none."""
+    if source.entry is None:
+        raise DetectorError('framework = "python" needs an entry, "package.module:function"')
+    return source.entry.partition(":")[0]
 
 
 class EntryDetector:
@@ -147,7 +152,7 @@ class EntryDetector:
 
     def _answers(self, images: list[Path]) -> list[ImageDetections | UnreadableImage]:
         try:
-            with _importable(self._folder), quiet():
+            with importable(self._folder), quiet():
                 answers = list(self._made.detect(list(images)))
         except DetectorError:
             raise
@@ -304,7 +309,7 @@ def _undecodable(image: Path) -> str | None:
 
 
 @contextlib.contextmanager
-def _importable(folder: Path | None) -> Iterator[None]:
+def importable(folder: Path | None) -> Iterator[None]:
     """Let modules of a folder be imported meanwhile."""
     if folder is None:
         yield

@@ -10,9 +10,10 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 from pytest_detgate.detector.checkpoint import require_checkpoint
-from pytest_detgate.detector.devices import accepts, check_device
+from pytest_detgate.detector.devices import accepts, check_device, gpu_count
 from pytest_detgate.detector.digests import file_digests, signature
 from pytest_detgate.detector.packages import package_versions
 from pytest_detgate.detector.store import Store
@@ -46,14 +47,18 @@ def train(
     retrain: bool,
     progress: Progress,
     store: Path,
+    gpus: int | Literal["all"] = 1,
 ) -> TrainedRun:
     """Train, unless `work_dir` holds a finished run of the same inputs and `retrain` is false.
 
     `store` is the folder of the store: it remembers the digests of files that have not changed.
+    `gpus` is how many GPUs, or processes on a CPU, train together; each takes the batch size of
+    the configuration for itself, so that another number gives another model.
     """
     check_device(device)
     if not config.is_file():
         raise DetectorError(f"{config}: there is no such configuration file to train with")
+    n_processes = _process_count(device, gpus)
     digests = Store(store / STORE_FILE)
     with _alone(work_dir, progress):
         record = read_record(work_dir)
@@ -62,21 +67,47 @@ def train(
             and not retrain
             and record.config == str(config.absolute())
             and record.seed == seed
+            and record.n_processes == n_processes
             and accepts(device, record.device)
             and still_holds(record, work_dir, digests)
         ):
             return trained_run(record, work_dir, reused=True)
-        record = _trained(config, work_dir, seed, device, progress, digests)
+        record = _trained(config, work_dir, seed, device, n_processes, progress, digests)
         return trained_run(record, work_dir, reused=False)
 
 
+def _process_count(device: str, gpus: int | Literal["all"]) -> int:
+    if gpus == 1 or (gpus == "all" and (device == "cpu" or device.startswith("cuda:"))):
+        return 1
+    if device.startswith("cuda:"):
+        raise DetectorError(f"device {device!r} is one GPU, and [train] asks for {gpus}")
+    there = 0 if device == "cpu" else gpu_count()
+    if gpus == "all":
+        return max(there, 1)
+    if there < gpus and (there or device == "cuda"):
+        raise DetectorError(f"[train] asks for {gpus} GPUs, and {there} can be used here")
+    return gpus
+
+
 def _trained(
-    config: Path, work_dir: Path, seed: int, device: str, progress: Progress, store: Store
+    config: Path,
+    work_dir: Path,
+    seed: int,
+    device: str,
+    n_processes: int,
+    progress: Progress,
+    store: Store,
 ) -> TrainingRecord:
     drop_record(work_dir)
     started = time.time_ns()
     outcome = run_training(
-        config, work_dir, seed, device, log_path=work_dir / LOG, progress=progress
+        config,
+        work_dir,
+        seed,
+        device,
+        n_processes=n_processes,
+        log_path=work_dir / LOG,
+        progress=progress,
     )
     checkpoint = Path(outcome.checkpoint)
     require_checkpoint(checkpoint)
@@ -89,6 +120,7 @@ def _trained(
         config=str(config.absolute()),
         seed=seed,
         device=outcome.device,
+        n_processes=n_processes,
         randomness=outcome.randomness,
         files={str(path): str(answers[path]) for path in files},
         environment=outcome.environment,

@@ -1,12 +1,14 @@
 """The process that trains.
 
-Run as `python -m pytest_detgate.detector.training_job CONFIG WORK_DIR SEED DEVICE`; tells the
-process that started it how it goes, in lines of JSON on the standard output. All that MMEngine
-prints goes to the standard error.
+Run as `python -m pytest_detgate.detector.training_job CONFIG WORK_DIR SEED DEVICE`, by itself or
+by `torchrun`, which starts several that train one model; tells the process that started it how it
+goes, in lines of JSON on the standard output. All that MMEngine prints goes to the standard error.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 import time
 import traceback
@@ -40,18 +42,24 @@ def main(arguments: list[str]) -> int:
         traceback.print_exc()
         report.send(Message(error=f"{type(error).__name__}: {error}"))
         return 1
-    report.send(Message(outcome=outcome))
+    if outcome is not None:
+        report.send(Message(outcome=outcome))
     return 0
 
 
-def _train(config_path: Path, work_dir: Path, seed: int, device: str, report: Channel) -> Outcome:
+def _train(
+    config_path: Path, work_dir: Path, seed: int, device: str, report: Channel
+) -> Outcome | None:
+    """Train; the first of several processes says what came out."""
     require_mmdetection()
     from mmengine.hooks import Hook
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner
 
-    place = resolve_device(device)
-    if place != "cpu":
+    rank, is_one_of_many = int(os.environ.get("LOCAL_RANK", "0")), "LOCAL_RANK" in os.environ
+    on_cpu = resolve_device(device) == "cpu"
+    place = resolve_device(f"cuda:{rank}" if is_one_of_many and not on_cpu else device)
+    if not on_cpu:
         import torch
 
         torch.cuda.set_device(place)
@@ -59,11 +67,17 @@ def _train(config_path: Path, work_dir: Path, seed: int, device: str, report: Ch
     config = loaded.config
     config.work_dir = str(work_dir)
     config.launcher = "none"
+    if is_one_of_many:
+        config.launcher = "pytorch"
+        if on_cpu:
+            _join_on_cpu(config)
     config.randomness = {**config.get("randomness", {}), "seed": seed}
     if config.get("resume") and not config.get("load_from"):
         config.resume = False  # what an earlier run left in the folder is not among the inputs
     latest = work_dir / "last_checkpoint"
-    latest.unlink(missing_ok=True)
+    is_first = rank == 0
+    if is_first:
+        latest.unlink(missing_ok=True)
 
     class Watch(Hook):  # type: ignore[misc]
         """Tells the parent how far training is, and sees which files it uses."""
@@ -73,20 +87,26 @@ def _train(config_path: Path, work_dir: Path, seed: int, device: str, report: Ch
             self._told = 0.0
 
         def before_train(self, runner: Any) -> None:
+            if not is_first:
+                return
             self.files |= set(_data_files(runner.train_dataloader.dataset))
             report.send(Message(total=runner.max_iters))
 
         def after_train_iter(self, runner: Any, batch_idx: int, *_: object, **__: object) -> None:
-            if time.monotonic() - self._told > _EVERY_SECONDS:
+            if is_first and time.monotonic() - self._told > _EVERY_SECONDS:
                 report.send(Message(iteration=runner.iter + 1, total=runner.max_iters))
                 self._told = time.monotonic()
 
     watch = Watch()
-    with exclusive(place):
+    # Several GPUs are held by the process that started us: one by one they could wait for others
+    # that wait for them.
+    with contextlib.nullcontext() if is_one_of_many else exclusive(place):
         runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)
         runner.register_hook(watch, priority="LOWEST")
         runner.train()
-        report.send(Message(iteration=runner.max_iters, total=runner.max_iters))
+    if not is_first:
+        return None
+    report.send(Message(iteration=runner.max_iters, total=runner.max_iters))
     if not latest.is_file():
         raise DetectorError(
             f"{config_path}: training wrote no checkpoint; default_hooks.checkpoint decides when"
@@ -97,12 +117,26 @@ def _train(config_path: Path, work_dir: Path, seed: int, device: str, report: Ch
     files = {*loaded.files, *code, *watch.files, *started_from}
     return Outcome(
         checkpoint=latest.read_text(encoding="utf-8").strip(),
-        device=place,
+        device=place.partition(":")[0] if is_one_of_many else place,
         randomness=dict(config.randomness),
         files=sorted(str(file.absolute()) for file in files if file.is_file()),
         environment=loaded.environment,
         scalars=str(scalars) if scalars.is_file() else None,
     )
+
+
+def _join_on_cpu(config: Any) -> None:
+    """MMEngine itself joins processes on GPUs alone, and names a GPU for each."""
+    import torch
+
+    torch.distributed.init_process_group("gloo")
+    if config.get("model_wrapper_cfg") is None:
+        config.model_wrapper_cfg = {
+            "type": "MMDistributedDataParallel",
+            "device_ids": None,
+            "broadcast_buffers": False,
+            "find_unused_parameters": config.get("find_unused_parameters", False),
+        }
 
 
 def _data_files(dataset: Any) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from typing import IO
 
 import msgspec
 
+from pytest_detgate.detector.devices import exclusive_all, gpu_count
 from pytest_detgate.detector.job import (
     PATIENCE_SECONDS,
     end_job,
@@ -41,12 +42,23 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def run_training(
-    config: Path, work_dir: Path, seed: int, device: str, *, log_path: Path, progress: Progress
+    config: Path,
+    work_dir: Path,
+    seed: int,
+    device: str,
+    *,
+    n_processes: int = 1,
+    log_path: Path,
+    progress: Progress,
 ) -> Outcome:
-    """Train in a process of its own; what it prints goes to the log."""
+    """Train in a process of its own, or in several that `torchrun` starts; what they print goes to
+    the log."""
     with (
+        exclusive_all([f"cuda:{number}" for number in range(n_processes)])
+        if n_processes > 1 and device != "cpu" and gpu_count()
+        else contextlib.nullcontext(),
         log_path.open("wb") as log,
-        _start(config, work_dir, seed, device, log) as process,
+        _start(config, work_dir, seed, device, n_processes, log) as process,
     ):
         try:
             outcome, error = _listen(process, progress)
@@ -60,10 +72,18 @@ def run_training(
 
 
 def _start(
-    config: Path, work_dir: Path, seed: int, device: str, log: IO[bytes]
+    config: Path, work_dir: Path, seed: int, device: str, n_processes: int, log: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     arguments = [str(config.absolute()), str(work_dir.absolute()), str(seed), device]
-    return start_job("pytest_detgate.detector.training_job", arguments, device=device, log=log)
+    # They find each other on this machine alone, by a port that is free.
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes)]
+    return start_job(
+        "pytest_detgate.detector.training_job",
+        arguments,
+        device=device,
+        log=log,
+        through=["-m", *torchrun] if n_processes > 1 else [],
+    )
 
 
 def _listen(
@@ -75,7 +95,8 @@ def _listen(
     with contextlib.ExitStack() as shown:
         advance = None
         for message in received(process, Message):
-            outcome, error = message.outcome or outcome, message.error or error
+            # Of several, the first that fails takes the others along.
+            outcome, error = message.outcome or outcome, error or message.error
             if message.total and advance is None:
                 task = progress.task("training", message.total, "iterations")
                 advance = shown.enter_context(task)

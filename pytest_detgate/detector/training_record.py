@@ -43,6 +43,7 @@ class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     config: str
     seed: int
     device: str
+    n_processes: int = 1
     randomness: dict[str, int | bool | None]
     files: dict[str, str]
     environment: dict[str, str | None]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import (
     Detected,
@@ -41,6 +42,7 @@ class ModelDetections:
         source: Callable[[], ModelSource],
         device: str,
         batch_size: int | None,
+        plan: RunPlan,
         store: Path,
         progress: Progress,
         project: Project,
@@ -49,6 +51,7 @@ class ModelDetections:
         self._make_source = source
         self._device = device
         self._batch_size = batch_size
+        self._plan = plan
         self._store = store
         self._progress = progress
         self._detector: KeptDetector | None = None
@@ -83,6 +86,7 @@ class ModelDetections:
                 raise DetectorError(f"{path}: changed between the two inferences")
         device = detector.detector().device
         self._devices.add(device)
+        self._notes.update(dict.fromkeys(detector.notes))
 
         def table(answers: Mapping[Path, Detected]) -> DetectionTable:
             return self._table(dataset, rows, {path: one.result for path, one in answers.items()})
@@ -149,6 +153,7 @@ class ModelDetections:
                 device=self._device,
                 progress=self._progress,
                 batch_size=self._batch_size,
+                plan=self._plan,
             )
         return self._detector
 

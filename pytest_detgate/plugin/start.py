@@ -107,6 +107,15 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
             raise ConfigError(f"--detgate-baseline: {unused}")
         if project.tables.model.baseline is not None:
             raise project.configuration.place.table("model").error(unused, "baseline")
+    run = project.tables.run
+    for name, is_given in {
+        "address": run.address is not None,
+        "gpus-per-worker": run.gpus_per_worker != 1,
+        "shared-files": run.shared_files,
+    }.items():
+        if is_given and run.engine != "ray":
+            place = project.configuration.place.table("run")
+            raise place.error('means something with engine = "ray" alone', name)
     if options.train and project.tables.train is None:
         place = project.configuration.place
         raise place.error("--detgate-train needs a table [train] with config and work-dir")

@@ -17,6 +17,8 @@ from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.plugin.options import GateOptions
 
 if TYPE_CHECKING:
+    from pytest_detgate.config.schema import RunTable
+    from pytest_detgate.detector.engines.plan import RunPlan
     from pytest_detgate.gate.detections import DetectionSource
     from pytest_detgate.gate.inputs import GateInputs
     from pytest_detgate.gate.model_detections import ModelDetections
@@ -119,6 +121,7 @@ class GateSession:
         return ModelDetections(
             source=lambda: model_source(configuration, checkpoint(), config=config, trust=trust),
             device=self.options.device,
+            plan=run_plan(configuration.tables.run),
             batch_size=configuration.tables.model.batch_size,
             store=self.folders.store,
             progress=self.progress,
@@ -130,6 +133,21 @@ class GateSession:
         from pytest_detgate.plugin.training import trained_checkpoint
 
         return trained_checkpoint(self.folders.run)
+
+
+def run_plan(table: RunTable) -> RunPlan:
+    """Where the detector runs, as `[run]` says."""
+    from pytest_detgate.detector.engines.plan import RunPlan
+
+    return RunPlan(
+        engine=table.engine,
+        workers=table.workers,
+        threads=table.threads,
+        batch=table.batch,
+        address=table.address,
+        gpus_per_worker=table.gpus_per_worker,
+        shared_files=table.shared_files,
+    )
 
 
 def shared_folders(config: pytest.Config, *, cache: bool) -> SharedFolders:

@@ -41,6 +41,7 @@ class TrainFirst:
                 retrain=gate.options.retrain,
                 progress=gate.progress,
                 store=gate.folders.store,
+                gpus=table.gpus,
             )
             result = {"checkpoint": str(run.checkpoint)}
         except DetgateError as error:

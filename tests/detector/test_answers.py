@@ -77,3 +77,17 @@ def test_only_a_detector_that_says_so_has_a_time_in_the_model() -> None:
 
     assert not hasattr(CheckedDetector(silent, INFO), "model_seconds")
     assert CheckedDetector(telling, INFO).model_seconds == 2.5
+
+
+def test_what_a_detector_cannot_do_is_not_made_up_for_it() -> None:
+    silent, telling = Saying(said(ONE), said(TWO)), Saying()
+    telling.in_turn = lambda images: map(said, images)  # type: ignore[attr-defined]
+    telling.notes = ["it was hot"]  # type: ignore[attr-defined]
+
+    assert not hasattr(CheckedDetector(silent, INFO), "in_turn")
+    assert CheckedDetector(silent, INFO).notes == ()
+    assert [one.image for one in CheckedDetector(telling, INFO).in_turn([ONE, TWO])] == [ONE, TWO]
+    assert CheckedDetector(telling, INFO).notes == ("it was hot",)
+    telling.in_turn = lambda images: map(said, images[:1])  # type: ignore[attr-defined]
+    with pytest.raises(DetectorError, match=r"has not answered to two\.png"):
+        list(CheckedDetector(telling, INFO).in_turn([ONE, TWO]))

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.latency import measure_latency
 from pytest_detgate.detector.protocol import ImageDetections, ModelSource, UnreadableImage
@@ -352,3 +353,18 @@ def test_it_is_timed_in_a_process_of_its_own(project: Path) -> None:
     assert timed.model_ms is None
     assert timed.model_share is None
     assert timed.model.classes == ("red", "blue")
+
+
+def test_the_files_that_a_machine_without_the_project_needs(
+    project: Path, forget_modules: Callable[[], None]
+) -> None:
+    (project / "colours" / "alone.py").write_text("import json\n", encoding="utf-8")
+
+    def files(entry: str) -> set[str]:
+        source = ModelSource(None, framework="python", entry=entry, folder=project)
+        return {str(file.relative_to(project)) for file in framework("python").files(source)}
+
+    own = {"colours/__init__.py", "colours/finder.py"}
+    assert files("colours.finder:Colours") == own | {"colours/limits.py", "colours/names.py"}
+    assert files("colours.alone:Made") == {"colours/__init__.py", "colours/alone.py"}
+    assert files("json:load") == set()

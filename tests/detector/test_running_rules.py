@@ -11,6 +11,7 @@ import pytest
 
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
+from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.gate.inputs import GateInputs
@@ -53,6 +54,7 @@ def result_of(
             source=lambda: ModelSource(site.checkpoint, config),
             device=device,
             batch_size=None,
+            plan=IN_THIS_PROCESS,
             store=tmp_path,
             progress=NoProgress(),
             project=project,

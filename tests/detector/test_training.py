@@ -198,6 +198,83 @@ def test_a_run_whose_versions_are_gone_is_not_used_again(
     assert not again()
 
 
+@pytest.fixture(scope="module")
+def trained_by_two(
+    mmdet: None, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, TrainedRun]:
+    """A run by two processes that torchrun joins; on a CPU, for want of two GPUs."""
+    root = tmp_path_factory.mktemp("by-two")
+    worksite.draw_site(root, 8)
+    model = worksite.write_config(root)
+    # What joins statistics between processes is for GPUs alone.
+    model.write_text(model.read_text(encoding="utf-8").replace("SyncBN", "BN"), encoding="utf-8")
+    alone = "model = dict(use_syncbn=False, "
+    worksite.write_training_config(root, **{"batch_size=3": "batch_size=2", "model = dict(": alone})
+    settle(root)
+    return root, by_two(root, NoProgress())
+
+
+def by_two(root: Path, progress: Any, **changes: Any) -> TrainedRun:
+    options: dict[str, Any] = {"device": "cpu", "retrain": False, "gpus": 2, **changes}
+    return train(root / "train.py", root / "work", 5, progress=progress, store=root, **options)
+
+
+def test_two_processes_train_one_model(trained_by_two: tuple[Path, TrainedRun]) -> None:
+    root, run = trained_by_two
+    log = run.log.read_text(encoding="utf-8")
+    assert "Distributed launcher: pytorch" in log
+    assert "GPU number: 2" in log  # so MMEngine calls processes
+    assert (run.device, run.reused) == ("cpu", False)
+    assert run.scalars is not None
+    losses = [json.loads(line) for line in run.scalars.read_text(encoding="utf-8").splitlines()]
+    # Eight images in batches of two for each of two processes.
+    assert [line["iter"] for line in losses] == [1, 2]
+    assert read_checkpoint(run.checkpoint).epoch == 1
+    record = json.loads((root / "work" / "detgate-train.json").read_text(encoding="utf-8"))
+    assert record["n_processes"] == 2
+    assert {f"cam_{index:04d}.jpg" for index in range(8)} <= {
+        Path(path).name for path in record["files"]
+    }
+
+
+def test_the_number_of_processes_is_an_input(
+    trained_by_two: tuple[Path, TrainedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, _ = trained_by_two
+    assert by_two(root, NoProgress()).reused
+
+    class StartedError(Exception):
+        pass
+
+    def start(*_: object) -> None:
+        raise StartedError
+
+    record = (root / "work" / "detgate-train.json").read_bytes()
+    monkeypatch.setattr("pytest_detgate.detector.training_process._start", start)
+    with pytest.raises(StartedError):
+        by_two(root, NoProgress(), gpus=1)
+    (root / "work" / "detgate-train.json").write_bytes(record)
+
+
+def test_a_failure_of_several_processes_is_told_once(mmdet: None, tmp_path: Path) -> None:
+    (tmp_path / "train.py").write_text("raise LookupError('no such luck')\n", encoding="utf-8")
+    with pytest.raises(DetectorError) as caught:
+        by_two(tmp_path, NoProgress())
+    assert str(caught.value) == (
+        f"training failed: {tmp_path / 'train.py'}: the configuration cannot be loaded: "
+        f"LookupError: no such luck; the whole log is {tmp_path / 'work' / 'detgate-train.log'}"
+    )
+    assert finished_run(tmp_path / "work") is None
+
+
+def test_more_gpus_than_there_are(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_detgate.detector.training.gpu_count", lambda: 2)
+    with pytest.raises(DetectorError, match="asks for 3 GPUs, and 2 can be used here"):
+        by_two(trained[0], NoProgress(), device="auto", gpus=3)
+    with pytest.raises(DetectorError, match=r"'cuda:1' is one GPU, and \[train\] asks for 2"):
+        by_two(trained[0], NoProgress(), device="cuda:1")
+
+
 def test_a_failed_run_says_why_and_is_not_finished(trained: Any, tmp_path: Path) -> None:
     for name in ("model.py", "site.json"):
         shutil.copy(trained[0] / name, tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
 from tests.detector.exported import export_rtmdet
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
+from tests.processes import assert_all_end
 
 # Pytester forgets what is imported while it is there, and onnx cannot be imported twice.
 with contextlib.suppress(ModuleNotFoundError):
@@ -106,7 +108,7 @@ class Coloured(Framework):
 TELL_IMPORTS = """
 import json, sys
 def pytest_sessionfinish(session):
-    names = {"torch", "mmdet", "cv2", "onnxruntime", "site_detector"}
+    names = {"torch", "mmdet", "cv2", "onnxruntime", "site_detector", "ray"}
     with open("imports.json", "w") as file:
         json.dump(sorted(names & set(sys.modules)), file)
 """
@@ -253,6 +255,61 @@ def test_onnx_rules_that_run_the_model(onnx_project: pytest.Pytester) -> None:
     )
 
     assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
+
+
+def test_the_whole_gate_on_ray(
+    onnx_project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    tables = HEAD + ONNX + RULES + "[rules.repeatability]\nimages = 3\nmax-score-difference = 0.0\n"
+    run = '[run]\nengine = "ray"\nworkers = 2\nthreads = 1\nbatch = 1\n'
+    (onnx_project.path / "detgate.toml").write_text(tables + run)
+    mark = f"DETGATE_TEST_{os.getpid()}"
+    monkeypatch.setenv(mark, "1")
+
+    assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
+
+    assert_all_end(mark)
+    found = values(onnx_project)
+    assert found["mean-ap"]["ap"] == AP
+    assert found["probe-fp[calm]"]["boxes"] == 1
+    model = report(onnx_project)["model"]
+    assert (model["framework"], model["checkpoint"]) == ("onnx", "colours.onnx")
+    assert (model["device"], model["images"], model["kept"]) == ("cpu", 6, 0)
+    assert imported(onnx_project) == []  # neither Ray nor what runs the model is in this process
+
+    (onnx_project.path / "detgate.toml").write_text(tables)
+    onnx_project.runpytest_subprocess("detgate.toml", "-k", "not repeatability")
+
+    assert report(onnx_project)["model"]["kept"] == 6  # what Ray found answers the local engine
+    assert imported(onnx_project) == []
+
+
+def test_baseline_and_sweep_take_the_engine_of_the_gated_file(
+    onnx_project: pytest.Pytester,
+) -> None:
+    if importlib.util.find_spec("ray") is None:
+        pytest.skip("Ray is not installed")
+    for epoch in (1, 2):
+        write_model(onnx_project.path / f"epoch_{epoch}.onnx", scores=(0.9, 0.1 * epoch))
+    assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
+    # What the gated file finds is kept; of the others nothing can be known without Ray.
+    (onnx_project.path / "detgate.toml").write_text(
+        HEAD
+        + ONNX
+        + '[run]\nengine = "ray"\naddress = "127.0.0.1:1"\n'
+        + "[rules.fp-regression]\nmax-growth-boxes = 0\n[rules.checkpoint-choice]\n"
+    )
+
+    onnx_project.runpytest_subprocess(
+        "detgate.toml", "--detgate-baseline=epoch_2.onnx", "--detgate-sweep=epoch_*.onnx"
+    )
+
+    rules = report(onnx_project)["rules"]
+    assert [rule["verdict"] for rule in rules] == ["not-evaluated", "not-evaluated"]
+    (reason,) = reasons(onnx_project)
+    assert reason.startswith("address = '127.0.0.1:1' under [run]: nobody answers there")
 
 
 def test_onnx_file_without_the_package(onnx_project: pytest.Pytester) -> None:

@@ -37,7 +37,7 @@ TELL_IMPORTS = """
 import json, sys
 def pytest_sessionfinish(session):
     worker = getattr(session.config, "workerinput", {}).get("workerid", "main")
-    heavy = sorted({"torch", "mmdet", "cv2", "great_expectations"} & set(sys.modules))
+    heavy = sorted({"torch", "mmdet", "cv2", "great_expectations", "ray"} & set(sys.modules))
     with open(f"imports-{worker}.json", "w") as file:
         json.dump(heavy, file)
 """
@@ -333,3 +333,14 @@ def test_training_that_fails_is_no_pass(project: pytest.Pytester) -> None:
 def test_collect_only_does_not_train(project: pytest.Pytester) -> None:
     assert project.runpytest_subprocess("--detgate-train", "--collect-only").ret == 0
     assert not (project.path / "work").exists()
+
+
+def test_options_of_ray_without_ray_are_named(project: pytest.Pytester) -> None:
+    (project.path / "detgate.toml").write_text(CONFIG + '[run]\naddress = "head:6379"\n')
+
+    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(
+        ['*detgate.toml*address*: means something with engine = "ray" alone*']
+    )

@@ -1,0 +1,1 @@
+"""One detector at many places: worker processes of this machine, or of a Ray cluster."""

@@ -1,0 +1,194 @@
+"""What goes between a gate and its workers: plain data in MessagePack, nothing pickled."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import msgspec
+import numpy as np
+
+from pytest_detgate.detector.protocol import (
+    Detected,
+    ImageDetections,
+    ModelInfo,
+    ModelSource,
+    UnreadableImage,
+)
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """To a worker: the model that it is to load.
+
+    `sha256` is that of the checkpoint, empty without one. With `verify` the worker makes sure that
+    the file which it reads is that one, with `holds_gpu` that no other gate uses its GPU during a
+    batch.
+    """
+
+    source: ModelSource
+    sha256: str
+    device: str
+    batch_size: int | None = None
+    verify: bool = False
+    holds_gpu: bool = False
+
+
+class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From a worker: the model is loaded, and this is what it was loaded from.
+
+    `gate` is the version of pytest-detgate there.
+    """
+
+    gate: str
+    info: ModelInfo
+    device: str
+    files: tuple[str, ...]
+    environment: dict[str, str | None]
+    versions: dict[str, str]
+
+
+class SentImage(msgspec.Struct, frozen=True, kw_only=True):
+    """An image to look at: its file, and its content where the worker may not have that file.
+
+    `problem` says why there is no content to send.
+    """
+
+    path: str
+    content: bytes | None = None
+    problem: str | None = None
+
+
+class Batch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """To a worker: images to look at."""
+
+    number: int
+    images: tuple[SentImage, ...]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found on one image: arrays as the bytes of little-endian numbers."""
+
+    sha256: str = ""
+    xyxy: bytes = b""
+    score: bytes = b""
+    label: bytes = b""
+    problem: str | None = None
+
+
+class Answers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From a worker: what was found on each image of a batch, in its order. `notes` are what a
+    reader must know of how it was found."""
+
+    number: int
+    answers: tuple[Answer, ...]
+    notes: tuple[str, ...] = ()
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From a worker: it cannot do that, and nobody else could."""
+
+    error: str
+
+
+class RayOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """To the process that speaks with Ray: what its workers load, and where they are."""
+
+    order: Order
+    workers: int | None
+    batch: int | None
+    address: str | None
+    gpus_per_worker: float
+    shared_files: bool
+
+
+class Images(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """To the process that speaks with Ray: all images to look at."""
+
+    paths: tuple[str, ...]
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From the process that speaks with Ray: what was found on some of the images."""
+
+    answers: dict[str, Answer]
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From the process that speaks with Ray: every image is answered."""
+
+    notes: tuple[str, ...] = ()
+
+
+Message: TypeAlias = (
+    Order | Described | Batch | Answers | Failed | RayOrder | Images | Found | Finished
+)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} is not sent")
+
+
+def _typed(kind: type, value: Any) -> Any:
+    if kind is Path:
+        return Path(value)
+    raise NotImplementedError(f"{kind.__name__} is not sent")
+
+
+_encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message, dec_hook=_typed)
+
+
+def encode(message: Message) -> bytes:
+    """A message as bytes."""
+    return _encoder.encode(message)
+
+
+def decode(content: bytes) -> Message:
+    """The message that `encode` was given."""
+    return _decoder.decode(content)
+
+
+def write(file: IO[bytes], message: Message) -> None:
+    """Write one message to a pipe."""
+    content = encode(message)
+    file.write(len(content).to_bytes(8, "little") + content)
+    file.flush()
+
+
+def read(file: IO[bytes]) -> Message | None:
+    """Read one message from a pipe; None at its end, also where it breaks off in a message."""
+    head = file.read(8)
+    if len(head) < 8:
+        return None
+    length = int.from_bytes(head, "little")
+    content = file.read(length)
+    return decode(content) if len(content) == length else None
+
+
+def packed(sha256: str, result: ImageDetections | UnreadableImage) -> Answer:
+    """What was found on an image, for sending."""
+    if isinstance(result, UnreadableImage):
+        return Answer(problem=result.reason)
+    return Answer(
+        sha256=sha256,
+        xyxy=result.xyxy.astype("<f4").tobytes(),
+        score=result.score.astype("<f4").tobytes(),
+        label=result.label.astype("<i4").tobytes(),
+    )
+
+
+def unpacked(image: Path, answer: Answer) -> Detected:
+    """What `packed` was given."""
+    if answer.problem is not None:
+        return Detected(image, "", UnreadableImage(answer.problem))
+    return Detected(
+        image,
+        answer.sha256,
+        ImageDetections(
+            xyxy=np.frombuffer(answer.xyxy, "<f4").reshape(-1, 4).astype(np.float32),
+            score=np.frombuffer(answer.score, "<f4").astype(np.float32),
+            label=np.frombuffer(answer.label, "<i4").astype(np.int32),
+        ),
+    )

@@ -1,0 +1,32 @@
+"""Processes that a test started, through however many others."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from pathlib import Path
+
+import pytest
+
+# Long, for machines that do many other things.
+_PATIENCE_SECONDS = 120
+
+
+def with_variable(name: str) -> list[int]:
+    """The processes that were started with an environment variable, whoever started them."""
+    if not Path("/proc/self/environ").is_file():
+        pytest.skip("there is no /proc")
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if f"{name}=".encode() in (process / "environ").read_bytes():
+                found.append(int(process.name))
+    return found
+
+
+def assert_all_end(name: str) -> None:
+    """Wait until no process has that variable."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while left := with_variable(name):
+        assert time.monotonic() < until, f"still there: {left}"
+        time.sleep(0.05)
