@@ -71,9 +71,11 @@ def load_model(
             raise
         except Exception as error:  # the project's own code runs
             raise DetectorError(f"{entry} fails: {type(error).__name__}: {error}") from error
+        # Looking for the packages behind the code reads what they say of themselves.
+        read = reads.files()
         code = code_of(module)
     checkpoint = None if source.checkpoint is None else source.checkpoint.absolute()
-    files = {*code.files, *at_import, *reads.files()} - {checkpoint}
+    files = {*code.files, *at_import, *read} - {checkpoint}
     key, code_digest = _digests(source, sha256, code, sorted(files))
     classes, floor = _classes(made, entry), _score_floor(made, entry)
     info = ModelInfo(
