@@ -47,9 +47,10 @@ class Picture:
 
 
 class PictureFolders:
-    """Finds and reads the pictures of a record's splits and probes."""
+    """Finds and reads the pictures of a record's splits and probes; none where it is `closed`."""
 
-    def __init__(self, dataset: DatasetRecord, root: Path) -> None:
+    def __init__(self, dataset: DatasetRecord, root: Path, *, closed: bool = False) -> None:
+        self.closed = closed
         places: Mapping[str, str] = {
             **{name: split.images_dir for name, split in dataset.splits.items()},
             **{name: probe.images_dir for name, probe in dataset.probes.items()},
@@ -58,6 +59,8 @@ class PictureFolders:
 
     def picture(self, dataset: str, file_name: str, boxes: Sequence[Box] = ()) -> Picture:
         """Read one picture as a thumbnail, with close-ups of the first small boxes on it."""
+        if self.closed:
+            return Picture(problem="Pictures are left out of this page.")
         if dataset not in self._folders:
             return Picture(problem="The record names no images folder for this picture.")
         path = inside(self._folders[dataset], file_name)
