@@ -104,9 +104,11 @@ class Redaction:
     def text(self, text: str) -> str:
         """A text as it may be seen."""
         text = self._without_names(text)
-        if self._known_pattern.search(text) or _SUSPECT.search(text):
-            return self._without_paths(text)
-        return text
+        return self._without_paths(text) if self._may_name_a_path(text) else text
+
+    def suspects(self, document: str) -> bool:
+        """Whether a document, as a file holds it, may have something to hide; quickly told."""
+        return bool(self._patterns or self._hosts) or self._may_name_a_path(document)
 
     def place(self, place: str) -> str:
         """The path of a file or folder, absolute or relative to the root, as it may be seen."""
@@ -131,9 +133,12 @@ class Redaction:
         command = [self.argument(argument) for argument in report.command]
         return msgspec.structs.replace(self.record(report), command=command)
 
-    def value(self, value: object) -> object:
-        """Plain values, as JSON has them, in which every text is as it may be seen."""
-        return _Walk(self).of(value)
+    def values(self, values: object) -> object:
+        """Plain values as JSON has them, in which every text but the keys is as it may be seen."""
+        return _Walk(self, keys=False).of(values)
+
+    def _may_name_a_path(self, text: str) -> bool:
+        return bool(_SUSPECT.search(text) or self._known_pattern.search(text))
 
     def _without_names(self, text: str) -> str:
         for pattern in self._patterns:
@@ -193,8 +198,9 @@ class Redaction:
 class _Walk:
     """Goes through a record; what occurs often is looked at once."""
 
-    def __init__(self, redaction: Redaction) -> None:
+    def __init__(self, redaction: Redaction, *, keys: bool = True) -> None:
         self._redaction = redaction
+        self._keys = keys
         self._seen: dict[str, str] = {}
 
     def of(self, value: object) -> object:
@@ -222,6 +228,8 @@ class _Walk:
 
     def _dict(self, value: dict[object, object]) -> dict[object, object]:
         """Two names that become one must not lose what belongs to one of them."""
+        if not self._keys:
+            return {key: self.of(entry) for key, entry in value.items()}
         shown: dict[object, object] = {}
         for key, entry in value.items():
             name = again = self.of(key)

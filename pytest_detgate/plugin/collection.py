@@ -84,7 +84,7 @@ class RuleItem(pytest.Item):
         if isinstance(excinfo.value, GateFailedError):
             from pytest_detgate.plugin.wording import failure_text
 
-            return failure_text(excinfo.value.result, type(self.bound.rule))
+            return failure_text(self.gate.redaction.record(excinfo.value.result))
         return super().repr_failure(excinfo, *args, **kwargs)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

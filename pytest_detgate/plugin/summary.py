@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.audit.headline import counts, in_order
+from pytest_detgate.audit.publishing import PAGE, SUMMARY
 from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.wording import summary_text
 
@@ -24,8 +25,8 @@ _MARKUP: dict[Verdict, dict[str, bool]] = {
 }
 
 
-def write_summary(terminal: pytest.TerminalReporter, report: Report, page: Path) -> None:
-    """Write the section."""
+def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Path) -> None:
+    """Write the section; `folder` is that of the report."""
     blocked = report.verdict == "failed"
     word = "BLOCKED" if blocked else "PASSED"
     terminal.write_sep("=", f"detgate: {word}", red=blocked, green=not blocked, bold=True)
@@ -37,12 +38,12 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, page: Path)
         name = _cut_start(rule.id, name_width)
         terminal.write_line(f"{name:<{name_width}}  {_cut(summary_text(rule), room)}".rstrip())
     counted = ", ".join(f"{count} {verdict}" for verdict, count in counts(report.rules).items())
-    terminal.write_line(f"{counted}; page: {_short(page)}")
+    terminal.write_line(f"{counted}; page: {_short(folder / PAGE)}")
+    terminal.write_line(f"summary for a pull request: {_short(folder / SUMMARY)}")
     files = sum(len(rule.findings_files) for rule in report.rules)
     if files:
-        folder = _short(page.with_name("findings"))
         what = "1 file" if files == 1 else f"{files} files"
-        terminal.write_line(f"findings as COCO, to mend: {folder} ({what})")
+        terminal.write_line(f"findings as COCO, to mend: {_short(folder / 'findings')} ({what})")
 
 
 def _cut(text: str, width: int) -> str:
