@@ -15,8 +15,9 @@ WIDTH = 79
 
 
 def failure_text(result: RuleResult) -> str:
-    """What was measured, the limit, the worst examples and what to try: no traceback."""
-    lines = [f"{result.id}: {result.message}"]
+    """What was measured, the limit, the worst examples and what to try: no traceback. The item
+    is named by the heading that pytest puts above."""
+    lines = [result.message]
     if result.verdict == "not-evaluated":
         lines.append("This could not be evaluated, and what was not looked at does not pass.")
         return _wrapped(lines)
@@ -46,6 +47,12 @@ def summary_text(result: RuleResult) -> str:
         return result.message
     # A first run has nothing to compare with; a warning may stand on too little evidence.
     return ", ".join(map(compared, decisive(result))) or result.message
+
+
+def cut(text: str, width: int) -> str:
+    """A text on one line of so many characters."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= width else line[: width - 3] + "..."
 
 
 def _held_lines(measured: Measurement, indent: str = "") -> list[str]:

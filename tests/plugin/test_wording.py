@@ -57,7 +57,7 @@ def test_the_failure_section_keeps_to_the_width_of_a_terminal() -> None:
     lines = failure_text(result).splitlines()
 
     assert lines[:3] == [
-        "probe-fp[youtube]: 4 false boxes on 2 of 6 frames, budget 8",
+        "4 false boxes on 2 of 6 frames, budget 8",
         "  boxes 4, upper bound 9.15 (95 %, exact Poisson), at most 8",
         "    <- over the limit",
     ]
