@@ -35,7 +35,7 @@ class Line:
     number: int | None
 
 
-def annotations(report: Report, lines: Mapping[str, Line]) -> list[str]:
+def annotation_commands(report: Report, lines: Mapping[str, Line]) -> list[str]:
     """The commands for a run, errors first, the worst of each first; `lines` says by rule where
     it is set. Of each kind there are as many as GitHub shows, the last one sums up the rest."""
     rules = in_order(report.rules)
@@ -46,9 +46,7 @@ def annotations(report: Report, lines: Mapping[str, Line]) -> list[str]:
 
 def _of_level(level: Level, rules: list[RuleResult], lines: Mapping[str, Line]) -> list[str]:
     single = rules if len(rules) <= SHOWN else rules[: SHOWN - 1]
-    commands = [
-        _command(level, _title(rule), _told(rule), lines.get(rule.id)) for rule in single
-    ]
+    commands = [_command(level, _title(rule), _told(rule), lines.get(rule.id)) for rule in single]
     rest = rules[len(single) :]
     if rest:
         what = ", ".join(f"{count:,} {_VERDICTS[kind]}" for kind, count in counts(rest).items())

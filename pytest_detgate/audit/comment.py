@@ -34,14 +34,15 @@ def summary_markdown(report: Report, page: str) -> str:
     lines = [
         f"## {MARKS[headline.verdict]} detgate: {headline.word}",
         "",
-        plain(headline.sentence, 2 * _ADVICE),
+        plain(headline.sentence, 2 * _ADVICE, begins=True),
         "",
         *_table(rules),
         *_passed(report, len(rules)),
     ]
     for rule in _told(rules):
         lines += _worst(rule)
-    lines += [f"{'. '.join(_gated(report))}.", "", f"Evidence, charts and pictures: {code(page, 400)}"]
+    lines += [f"{'. '.join(_gated(report))}.", ""]
+    lines += [f"Evidence, charts and pictures: {code(page, _ADVICE)}"]
     return "\n".join(lines) + "\n"
 
 
@@ -89,7 +90,7 @@ def _worst(rule: RuleResult) -> Iterator[str]:
     for finding in rule.findings[:EXAMPLES]:
         place = finding_place(finding)
         where = f"{code(place, _NAME)} " if place else ""
-        yield f"- {where}{plain(finding.text, _REASON) if finding.text else ''}"
+        yield f"- {where}{plain(finding.text, _REASON, begins=not where)}"
     if rule.advice:
         yield f"- What to try: {plain(rule.advice, _ADVICE)}"
     yield ""

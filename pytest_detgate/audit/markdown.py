@@ -24,12 +24,13 @@ _CALLS = re.compile(
 _SAFE_CODE = re.compile(r"[^`|\\]+")
 
 
-def plain(text: str, longest: int) -> str:
-    """Text that stays text, on one line, cut to so many characters. It may begin a line."""
+def plain(text: str, longest: int, *, begins: bool = False) -> str:
+    """Text that stays text, on one line, cut to so many characters; `begins` says that it begins
+    a line or an entry of a list."""
     pieces = re.split(_CALLS, _cut(text, longest))
     joined = _APART.join(_MARKUP.sub(_entity, piece) for piece in pieces)
-    # At its beginning `1.`, `-` or `=` would make a list or a heading of it.
-    return joined if joined[:1].isalpha() else f"{_APART}{joined}"
+    # There `1.`, `-` or `=` would make a list or a heading of it.
+    return f"{_APART}{joined}" if begins and not joined[:1].isalpha() else joined
 
 
 def code(text: str, longest: int) -> str:

@@ -105,12 +105,10 @@ def _said(what: str, error: Exception) -> str:
 
 def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
     """Where the pictures of a split or probe lie whose folder the record does not name."""
+    own = (*report.dataset.splits.values(), *report.dataset.probes.values())
+    seen = (*shown.dataset.splits.items(), *shown.dataset.probes.items())
     return {
         name: root / entry.images_dir
-        for own, seen in (
-            (report.dataset.splits, shown.dataset.splits),
-            (report.dataset.probes, shown.dataset.probes),
-        )
-        for entry, (name, hidden) in zip(own.values(), seen.items(), strict=True)
+        for entry, (name, hidden) in zip(own, seen, strict=True)
         if entry.images_dir != hidden.images_dir
     }

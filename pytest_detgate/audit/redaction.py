@@ -49,9 +49,7 @@ _LOGIN = re.compile(r"(?<=://)[^\s/@'\"]+@")
 # Behind a word, a dot or a bracket a slash goes on with something relative: `a/b`, `</b>`.
 _BEFORE = r"(?<![\w.~/\\<>)\]}%" + ELSEWHERE + r"])"
 _ENDS = r"\s'\"`,;:()\[\]{}<>|"
-_QUOTED = re.compile(
-    r"(?P<quote>['\"`])(?P<path>(?:/(?!/)|[A-Za-z]:[\\/])[^'\"`\n]*)(?P=quote)"
-)
+_QUOTED = re.compile(r"(?P<quote>['\"`])(?P<path>(?:/(?!/)|[A-Za-z]:[\\/])[^'\"`\n]*)(?P=quote)")
 _FILE_URL = re.compile(rf"file://(?=/)(?P<path>[^{_ENDS}]+)")
 _POSIX = re.compile(rf"{_BEFORE}(?P<path>/(?=[\w.~%@+\[-])(?:[^{_ENDS}]|\[redacted\]|\[host\])*)")
 _CLIMBING = re.compile(rf"(?<![\w./])(?P<path>(?:\.\./)+[^{_ENDS}]+)")
@@ -243,7 +241,7 @@ class _Walk:
 
 @cache
 def _text_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
-    """The fields of a struct that may hold texts of somebody's; a closed set of words holds none."""
+    """The fields of a struct that may hold somebody's text; a closed set of words holds none."""
     return tuple(
         field.name
         for field in msgspec.structs.fields(kind)

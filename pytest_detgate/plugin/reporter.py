@@ -127,11 +127,11 @@ class Reporter:
         """Annotate behind everything else that pytest prints."""
         if self._published is None or os.environ.get("GITHUB_ACTIONS") != "true":
             return
-        from pytest_detgate.audit.annotations import annotations
+        from pytest_detgate.audit.annotations import annotation_commands
         from pytest_detgate.plugin.github import lines_of, print_commands
 
         lines = lines_of(self._session, self._places, self._session.redaction.text)
-        print_commands(config, annotations(self._published.report, lines))
+        print_commands(config, annotation_commands(self._published.report, lines))
 
     def _tell_step(self, summary: str) -> None:
         from pytest_detgate.plugin.github import STEP_SUMMARY, append_step_summary
