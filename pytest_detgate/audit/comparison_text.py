@@ -15,6 +15,7 @@ from pytest_detgate.audit.comparison_rows import (
     rule_row,
 )
 from pytest_detgate.audit.markdown import code, plain
+from pytest_detgate.audit.one_line import no_command
 from pytest_detgate.audit.words import counted, visible
 
 WIDTH = 79
@@ -87,7 +88,9 @@ def _score_lines(title: str, rows: Sequence[FigureRow]) -> Iterator[str]:
 
 def _wrapped(line: str) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.wrap(visible(line), WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    text = visible(line)
+    lines = textwrap.wrap(text, WIDTH - 1, subsequent_indent=indent, break_on_hyphens=False)
+    return [no_command(line) for line in lines]
 
 
 def _cut(text: str, width: int) -> str:

@@ -6,6 +6,7 @@ and costs none of the others; one that an earlier run left there is gone before 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,7 +56,9 @@ def publish_run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name in BESIDE:
-        (folder / name).unlink(missing_ok=True)
+        # What cannot be removed cannot be written over either, which is then said.
+        with contextlib.suppress(OSError):
+            (folder / name).unlink(missing_ok=True)
     shown = redaction.report(report)
     failures: list[str] = []
     try:
@@ -105,10 +108,15 @@ def _said(what: str, error: Exception) -> str:
 
 def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
     """Where the pictures of a split or probe lie whose folder the record does not name."""
-    own = (*report.dataset.splits.values(), *report.dataset.probes.values())
-    seen = (*shown.dataset.splits.items(), *shown.dataset.probes.items())
+    own, seen = (
+        [
+            *((name, split.images_dir) for name, split in dataset.splits.items()),
+            *((name, probe.images_dir) for name, probe in dataset.probes.items()),
+        ]
+        for dataset in (report.dataset, shown.dataset)
+    )
     return {
-        name: root / entry.images_dir
-        for entry, (name, hidden) in zip(own, seen, strict=True)
-        if entry.images_dir != hidden.images_dir
+        name: root / place
+        for (_, place), (name, shown_place) in zip(own, seen, strict=True)
+        if place != shown_place
     }

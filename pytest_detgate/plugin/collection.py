@@ -85,7 +85,7 @@ class RuleItem(pytest.Item):
             from pytest_detgate.plugin.failure import failure_repr
 
             result = self.gate.redaction.record(excinfo.value.result)
-            is_line = self.config.getoption("tbstyle") == "line"
+            is_line = self.config.getoption("tbstyle", None) == "line"
             return failure_repr(result, self.path.name, self.bound.place.line(), is_line=is_line)
         return super().repr_failure(excinfo, *args, **kwargs)
 

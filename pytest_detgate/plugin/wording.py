@@ -5,7 +5,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from pytest_detgate.audit.one_line import compared, decisive, finding_text, held_against_limit
+from pytest_detgate.audit.one_line import (
+    compared,
+    decisive,
+    finding_text,
+    held_against_limit,
+    no_command,
+)
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.audit.words import visible
 from pytest_detgate.findings import Finding, Measurement
@@ -62,7 +68,7 @@ def _held_lines(measured: Measurement, indent: str = "") -> list[str]:
         return [line]
     mark = "<- over the limit" if measured.relation == "<=" else "<- below the limit"
     whole = f"{line}   {mark}"
-    return [whole] if len(whole) <= WIDTH else [line, f"{indent}  {mark}"]
+    return [whole] if len(whole) < WIDTH else [line, f"{indent}  {mark}"]
 
 
 def _examples(findings: Sequence[Finding], total: int) -> list[str]:
@@ -86,4 +92,6 @@ def _parts(line: str) -> list[str]:
 
 def _wrap(line: str) -> str:
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    return textwrap.fill(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+    # One column is kept for what makes a command of GitHub's harmless.
+    lines = textwrap.wrap(line, WIDTH - 1, subsequent_indent=indent, break_on_hyphens=False)
+    return "\n".join(map(no_command, lines))
