@@ -66,8 +66,12 @@ def test_what_became_of_a_rule(
 
 def test_the_relation_tells_what_is_better() -> None:
     most, least, shown = Measurement.at_most, Measurement.at_least, Measurement.shown
-    one = rule("r", "passed", "", most("a", 5, 9), least("b", 0.5, 0.1), shown("c", 1), most("d", 1, 2))
-    other = rule("r", "passed", "", most("a", 7, 9), least("b", 0.75, 0.1), shown("c", 3), most("d", 1, 2))
+    one = rule(
+        "r", "passed", "", most("a", 5, 9), least("b", 0.5, 0.1), shown("c", 1), most("d", 1, 2)
+    )
+    other = rule(
+        "r", "passed", "", most("a", 7, 9), least("b", 0.75, 0.1), shown("c", 3), most("d", 1, 2)
+    )
 
     (change,) = runs([one], [other]).rules
 
@@ -143,8 +147,9 @@ def test_the_same_data_and_limits_are_not_remarked_on() -> None:
 def test_another_end_of_an_interval_is_another_limit() -> None:
     poisson = Interval(low=4.69523, high=15.70522, confidence=0.95, method="exact Poisson")
     held = Measurement.at_most("boxes", 9, 25, bound="upper", interval=poisson)
-    before, after = rule("r", "passed", "", Measurement.at_most("boxes", 9, 25)), rule(
-        "r", "passed", "", held
+    before, after = (
+        rule("r", "passed", "", Measurement.at_most("boxes", 9, 25)),
+        rule("r", "passed", "", held),
     )
 
     assert runs([before], [after]).rules[0].other_limits
@@ -250,9 +255,17 @@ def test_every_row_of_the_page_has_all_its_columns() -> None:
     one, other = better_and_worse()
     unsure = [
         rule("gone[x]", "not-evaluated", "no file"),
-        rule("both", "not-evaluated", "no file", Measurement.at_most("a", 1, 2), Measurement.at_most("b", 1, 2)),
+        rule(
+            "both",
+            "not-evaluated",
+            "no file",
+            Measurement.at_most("a", 1, 2),
+            Measurement.at_most("b", 1, 2),
+        ),
     ]
-    page = page_of(replace(one, rules=[*one.rules, *unsure]), replace(other, rules=[*other.rules, *unsure]))
+    page = page_of(
+        replace(one, rules=[*one.rules, *unsure]), replace(other, rules=[*other.rules, *unsure])
+    )
 
     for table in page.all("table"):
         columns = len(table.one("thead").all("th"))

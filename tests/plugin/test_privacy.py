@@ -18,6 +18,7 @@ STRICT = CONFIG.replace("max-boxes = 1", "max-boxes = 0")
 # An absolute path, where it is not the rest of a relative one or of an address.
 ABSOLUTE = re.compile(r"(?<![\w.~/…<:&;#%-])/(?:tmp|home|root|usr|mnt|var|work|srv|opt)\b")
 CRASHING = """
+import socket
 from typing import ClassVar
 
 from pytest_detgate import SplitRule
@@ -27,7 +28,7 @@ class Crash(SplitRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "crash"
 
     def check(self, target, inputs):
-        raise OSError("cannot read /mnt/acme corp/plan.txt on " + __import__("socket").gethostname())
+        raise OSError("cannot read /mnt/acme corp/plan.txt on " + socket.gethostname())
 """
 
 
@@ -82,7 +83,8 @@ def test_no_file_of_a_run_has_an_absolute_path(
     assert result.ret == 1
     files = left_behind(private)
     assert set(files) == {
-        "report.json", "index.html", "summary.md", "badge.svg", "probe-fp-youtube.json", "junit.xml",
+        "report.json", "index.html", "summary.md", "badge.svg", "probe-fp-youtube.json",
+        "junit.xml",
     }  # fmt: skip
     commands = "\n".join(line for line in result.outlines if line.startswith("::"))
     for name, text in {**files, "step.md": step.read_text("utf-8"), "commands": commands}.items():
@@ -93,11 +95,8 @@ def test_no_file_of_a_run_has_an_absolute_path(
     probe = report["dataset"]["probes"]["youtube"]
     assert (probe["images_dir"], probe["annotations"]) == ("…/probe 7", "…/secret.json")
     assert report["dataset"]["splits"]["val"]["images_dir"] == "data/images"
-    assert report["command"][:3] == [
-        "pytest",
-        "--detgate-predictions=val=found/val.json",
-        "--detgate-predictions=youtube=found/youtube.json",
-    ]
+    assert "--detgate-predictions=val=found/val.json" in report["command"]
+    assert "--rootdir=." in report["command"]
     (crash,) = [rule for rule in report["rules"] if rule["code"] == "crash"]
     assert crash["message"].startswith("the rule crashed: OSError: cannot read …/plan.txt on ")
 
