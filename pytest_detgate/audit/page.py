@@ -8,24 +8,28 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from pytest_detgate.audit.album import Album
+from pytest_detgate.audit.evidence import SECTIONS, evidence_of
 from pytest_detgate.audit.files import write_whole
-from pytest_detgate.audit.gallery import Budget
+from pytest_detgate.audit.groups import parts_of
 from pytest_detgate.audit.headline import (
-    BLOCKING,
     VERDICT_WORDS,
     counts,
     headline_of,
     in_order,
+    story_of,
 )
 from pytest_detgate.audit.pictures import PictureFolders
 from pytest_detgate.audit.record import Report
 from pytest_detgate.audit.rendering import render
-from pytest_detgate.audit.rows import evidence_of, fragment_names, row_of
+from pytest_detgate.audit.rows import fragment_names, row_of
 from pytest_detgate.audit.scoreboard import scoreboard_of
+from pytest_detgate.audit.tuning import script_data, start_of, tuning_of
 
 MEGABYTES = 8.0
-# Rules that the verdict names one by one: those that block or, where none does, the unclean ones.
-TOLD = 4
+# What the verdict tells one by one, and how many rules it names that say the same.
+TOLD = 3
+NAMED = 3
 
 
 def render_page(
@@ -36,27 +40,37 @@ def render_page(
     Pictures are read from the record's images folders under `root`; together they take at most
     `megabytes` of the page. Without `pictures` none is read, and boxes stand on blank frames.
     """
-    folders, budget = PictureFolders(report.dataset, root, closed=not pictures), Budget(megabytes)
+    album = Album(PictureFolders(report.dataset, root, closed=not pictures), megabytes)
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
-    rows = [row_of(rule, name) for rule, name in zip(rules, names, strict=True)]
-    evidence = [
-        evidence_of(rule, row, folders, budget)
-        for rule, row in zip(rules, rows, strict=True)
-        if row.evidence
+    rows = [
+        row_of(rule, name, shown=at < SECTIONS)
+        for at, (rule, name) in enumerate(zip(rules, names, strict=True))
     ]
-    told = [row for row in rows if row.verdict in BLOCKING]
-    told = told or [row for row in rows if row.verdict != "passed"]
+    evidence = evidence_of(rules[:SECTIONS], rows, album, start_of(report))
+    tuning = tuning_of(report, rules, names)
+    told = story_of(rules)
     return render(
         "report.html.j2",
+        script="page.js",
         report=report,
         headline=headline_of(report),
         counts=counts(report.rules),
         verdict_words=VERDICT_WORDS,
         told=told[:TOLD],
-        more_told=len(told) - TOLD,
+        more_told=sum(len(one.rules) for one in told[TOLD:]),
+        named=NAMED,
         rows=rows,
+        parts=parts_of(rows),
         evidence=evidence,
+        unseen=len(rows) - len(evidence),
+        labels=sorted(_labels(report)),
+        scored=bool(tuning.rules)
+        or any(figure.scored for item in evidence for figure in item.frames),
+        tuning=tuning,
+        data=script_data(tuning),
+        pictures=pictures,
+        embedded=album.embedded,
         scores=scoreboard_of(report.scores),
         command=shlex.join(report.command),
     )
@@ -81,3 +95,13 @@ def write_page(
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _labels(report: Report) -> set[str]:
+    """Classes that stand on the pictures."""
+    return {
+        box.label
+        for rule in report.rules
+        for frame in rule.evidence.frames
+        for box in frame.boxes
+    } | {finding.label for rule in report.rules for finding in rule.findings if finding.label}

@@ -1,0 +1,190 @@
+"""Frames to look at: ground truth and detections over the picture, at any score threshold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_detgate.audit.album import Album
+from pytest_detgate.audit.outlines import (
+    Box,
+    Tag,
+    drawable,
+    extent,
+    font_size,
+    tags_of,
+    upright,
+    view_of,
+)
+from pytest_detgate.audit.words import counted
+from pytest_detgate.charts import Frame, FrameBox
+
+BOXES = 200
+Kind = Literal["truth", "crowd", "match", "false"]
+# What is drawn later lies on top.
+_DEPTH: dict[Kind, int] = {"crowd": 0, "truth": 1, "match": 2, "false": 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameOutline:
+    """One box on a frame; `shown` is whether it stands at the threshold the page opens with.
+
+    `score` is written out in full, as the page compares it; it is empty for ground truth.
+    """
+
+    box: Box
+    kind: Kind
+    label: str
+    score: str
+    tag: Tag | None
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameCloseup:
+    """One small box enlarged: the square of the picture that `source` shows, and its box."""
+
+    source: str
+    view: Box
+    outline: FrameOutline
+    alt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """What is drawn at the threshold the page opens with."""
+
+    detections: int
+    false: int
+    truth: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameFigure:
+    """One frame with its boxes; `picture` is None where they stand on a blank frame."""
+
+    dataset: str
+    image: str
+    text: str
+    picture: str | None
+    problem: str
+    width: float
+    height: float
+    view: Box
+    font_size: float
+    outlines: list[FrameOutline]
+    closeups: list[FrameCloseup]
+    count: Count
+    scored: bool
+    left_out: str
+    alt: str
+
+
+def by_score(frames: Iterable[Frame]) -> list[Frame]:
+    """Put the frame with the surest false box first; without false boxes, the surest detection.
+    Frames that tie keep their order."""
+
+    def telling(frame: Frame) -> tuple[float, float]:
+        false = [_score(box) for box in frame.boxes if box.false]
+        every = [_score(box) for box in frame.boxes]
+        return max(false, default=-1.0), max(every, default=-1.0)
+
+    return sorted(frames, key=telling, reverse=True)
+
+
+def frame_figure(frame: Frame, album: Album, threshold: float) -> FrameFigure | None:
+    """Draw one frame as it looks at a score threshold; None where the album has no room for it,
+    and where there is neither a picture nor a box."""
+    sound = [box for box in frame.boxes if drawable(box)]
+    ranked = sorted(sound, key=lambda box: (-_DEPTH[_kind(box)], -_score(box)))[:BOXES]
+    places = [box.box for box in ranked]
+    false = [box for box in ranked if box.false and _score(box) > threshold]
+    found = album.take(frame.dataset, frame.image, [box.box for box in false])
+    if found is None or (found.name is None and not ranked):
+        return None
+    width, height = found.size or extent(places)
+    view = view_of((width, height), places)
+    outlines = _outlines(ranked, view, threshold)
+    count = count_at(ranked, threshold)
+    return FrameFigure(
+        dataset=frame.dataset,
+        image=frame.image,
+        text=frame.text,
+        picture=found.name,
+        problem=_problem(found.problem, known=found.size is not None, boxes=bool(ranked)),
+        width=width,
+        height=height,
+        view=view,
+        font_size=font_size(view),
+        # The least sure first, so that the surest lie on top.
+        outlines=sorted(reversed(outlines), key=lambda outline: _DEPTH[outline.kind]),
+        closeups=[
+            FrameCloseup(
+                source=source,
+                view=square,
+                outline=outlines[ranked.index(false[at])],
+                alt=f"Enlarged: {false[at].label} {_score(false[at]):.2f}",
+            )
+            for at, square, source in found.closeups
+        ],
+        count=count,
+        scored=any(box.score is not None for box in ranked),
+        left_out=(
+            ""
+            if len(ranked) == len(frame.boxes)
+            else f"{len(ranked):,} of {counted(len(frame.boxes), 'box')} drawn"
+        ),
+        alt=(
+            f"{frame.dataset}: {frame.image}, {counted(count.truth, 'box')} of ground truth, "
+            f"{counted(count.detections, 'detection')}, {count.false:,} of them false"
+        ),
+    )
+
+
+def count_at(boxes: Sequence[FrameBox], threshold: float) -> Count:
+    """Count what stands at a threshold: a detection does when its score is over it."""
+    over = [box for box in boxes if box.score is not None and box.score > threshold]
+    return Count(
+        detections=len(over),
+        false=sum(box.false for box in over),
+        truth=sum(box.score is None for box in boxes),
+    )
+
+
+def _outlines(
+    ranked: Sequence[FrameBox], view: Box, threshold: float
+) -> list[FrameOutline]:
+    detected = [box for box in ranked if box.score is not None]
+    # Beside detections, ground truth needs no words of its own.
+    told = detected or ranked
+    tags = dict(zip(map(id, told), tags_of(told, view), strict=True))
+    return [
+        FrameOutline(
+            box=upright(box.box),
+            kind=_kind(box),
+            label=box.label,
+            score="" if box.score is None else repr(box.score),
+            tag=tags.get(id(box)),
+            shown=box.score is None or box.score > threshold,
+        )
+        for box in ranked
+    ]
+
+
+def _kind(box: FrameBox) -> Kind:
+    if box.score is None:
+        return "crowd" if box.crowd else "truth"
+    return "false" if box.false else "match"
+
+
+def _score(box: FrameBox) -> float:
+    return -1.0 if box.score is None or not math.isfinite(box.score) else box.score
+
+
+def _problem(problem: str, *, known: bool, boxes: bool) -> str:
+    if not problem or not boxes:
+        return problem
+    size = "" if known else ", whose size is guessed from them"
+    return f"{problem} The boxes stand on a blank frame{size}."
