@@ -137,19 +137,20 @@
       : `${words(rules)} ${rules === 1 ? "rule depends" : "rules depend"} on it${more}.`);
   }
 
-  // --- Charts: the mark that moves ---
+  // --- Charts: the line that moves ---
 
   const charts = all("svg[data-score-axis]").map((chart) => ({
-    mark: chart.querySelector("[data-score-mark]"),
-    ends: chart.dataset.scoreAxis.split(" ").map(Number),
-  })).filter((chart) => chart.mark);
+    line: chart.querySelector(".moving"),
+    zero: Number(chart.dataset.x0),
+    one: Number(chart.dataset.x1),
+  })).filter((chart) => chart.line);
 
-  function moveMarks() {
-    for (const { mark, ends: [low, high, left, right] } of charts) {
-      const inside = at.score >= low && at.score <= high;
-      mark.classList.toggle("off", !inside);
-      const x = left + ((at.score - low) / (high - low || 1)) * (right - left);
-      mark.setAttribute("transform", `translate(${x.toFixed(2)} 0)`);
+  function moveLines() {
+    for (const { line, zero, one } of charts) {
+      const x = (zero + at.score * (one - zero)).toFixed(1);
+      line.setAttribute("x1", x);
+      line.setAttribute("x2", x);
+      line.setAttribute("visibility", "visible");
     }
   }
 
@@ -165,7 +166,7 @@
     slider.setAttribute("aria-valuetext", `score over ${threshold()}`);
     drawBoxes();
     judge();
-    moveMarks();
+    moveLines();
   }
 
   function soon() {

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pytest_detgate.audit.album import Album
+from pytest_detgate.audit.charts.drawing import Drawing, drawing_of
 from pytest_detgate.audit.frames import Count, FrameFigure, by_score, frame_figure
 from pytest_detgate.audit.gallery import Figure, by_image, figure_of, tones_of
-from pytest_detgate.audit.headline import BLOCKING
+from pytest_detgate.audit.headline import tiers
 from pytest_detgate.audit.listing import FindingTable, Numbers, findings_table, numbers_of
 from pytest_detgate.audit.outlines import drawable
 from pytest_detgate.audit.pairs import PairFigure, pair_figure
@@ -31,6 +32,7 @@ FIGURES = 24
 FIGURES_WITHOUT_BOXES = 6
 PAIRS = 12
 FIGURES_ON_PAGE = 240
+CHARTS_ON_PAGE = 100
 # Values without a limit beyond these start closed: some rules measure every class.
 OPEN_VALUES = 12
 _FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
@@ -49,6 +51,8 @@ class Evidence:
     values: list[Value]
     values_open: bool
     tuned: bool
+    charts: list[Drawing]
+    charts_left_out: str
     frames: list[FrameFigure]
     frames_left_out: str
     count: Count
@@ -85,21 +89,13 @@ def evidence_of(
 
     `threshold` is the score threshold the page opens with.
     """
+    rows = rows[: len(rules)]
     hung = _hang(rules, album, threshold)
+    drawn = _draw(rules, rows)
     room = _rows_of_findings(rules)
     return [
-        _evidence(*one, album)
-        for one in zip(rules, rows, hung, room, strict=True)
+        _evidence(*one, album) for one in zip(rules, rows, hung, drawn, room, strict=True)
     ]
-
-
-def tiers(rules: Sequence[RuleResult]) -> list[list[int]]:
-    """Put rules, by their places, in tiers that are served one after another: those that block,
-    those that a person has to know of, and those that passed."""
-    ranks = [
-        0 if rule.verdict in BLOCKING else 2 if rule.verdict == "passed" else 1 for rule in rules
-    ]
-    return [[at for at, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
 
 
 def _hang(rules: Sequence[RuleResult], album: Album, threshold: float) -> list[_Hung]:
@@ -138,6 +134,20 @@ def _wishes(
     return wishes
 
 
+def _draw(rules: Sequence[RuleResult], rows: Sequence[Row]) -> list[list[Drawing]]:
+    """Draw charts, in rounds over the rules as figures are."""
+    drawn: list[list[Drawing]] = [[] for _ in rules]
+    room = CHARTS_ON_PAGE
+    for tier in tiers(rules):
+        for at, chart in in_rounds([rules[at].evidence.charts for at in tier]):
+            if room == 0:
+                return drawn
+            of_rule = drawn[tier[at]]
+            of_rule.append(drawing_of(chart, f"chart-{rows[tier[at]].name}-{len(of_rule) + 1}"))
+            room -= 1
+    return drawn
+
+
 def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
     """Share out the rows for findings, blocking rules first."""
     shares, room = [0] * len(rules), FINDINGS_ON_PAGE
@@ -149,7 +159,9 @@ def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
     return shares
 
 
-def _evidence(rule: RuleResult, row: Row, hung: _Hung, room: int, album: Album) -> Evidence:
+def _evidence(
+    rule: RuleResult, row: Row, hung: _Hung, charts: list[Drawing], room: int, album: Album
+) -> Evidence:
     seen, values = rule.evidence, values_of(rule)
     images = 0 if seen.frames or seen.pairs else len(by_image(rule.findings))
     capped = rule.findings_total > len(rule.findings)
@@ -161,6 +173,12 @@ def _evidence(rule: RuleResult, row: Row, hung: _Hung, room: int, album: Album) 
         values=values,
         values_open=len(values) <= OPEN_VALUES,
         tuned=seen.by_threshold is not None,
+        charts=charts,
+        charts_left_out=(
+            ""
+            if len(charts) == len(seen.charts)
+            else f"This page has room for {len(charts):,} of {counted(len(seen.charts), 'chart')}."
+        ),
         frames=hung.frames,
         frames_left_out=_left_out(
             len(hung.frames), len(seen.frames), seen.frames_total, "frame", album

@@ -52,6 +52,15 @@ def in_order(rules: list[RuleResult]) -> list[RuleResult]:
     return sorted(rules, key=lambda rule: ORDER.index(rule.verdict))
 
 
+def tiers(rules: Sequence[RuleResult]) -> list[list[int]]:
+    """Put rules, by their places, in tiers of urgency: those that block, those that a person has
+    to know of, and those that passed."""
+    ranks = [
+        0 if rule.verdict in BLOCKING else 2 if rule.verdict == "passed" else 1 for rule in rules
+    ]
+    return [[at for at, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
+
+
 def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
     """Count rules by verdict, the most urgent first, leaving out what did not occur."""
     found = {verdict: sum(rule.verdict == verdict for rule in rules) for verdict in ORDER}

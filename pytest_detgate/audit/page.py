@@ -9,9 +9,10 @@ import shlex
 from pathlib import Path
 
 from pytest_detgate.audit.album import Album
+from pytest_detgate.audit.charts.drawing import drawing_of
 from pytest_detgate.audit.evidence import SECTIONS, evidence_of
 from pytest_detgate.audit.files import write_whole
-from pytest_detgate.audit.groups import parts_of
+from pytest_detgate.audit.groups import MANY, parts_of
 from pytest_detgate.audit.headline import (
     VERDICT_WORDS,
     counts,
@@ -61,6 +62,7 @@ def render_page(
         more_told=sum(len(one.rules) for one in told[TOLD:]),
         named=NAMED,
         rows=rows,
+        long=len(rows) > MANY,
         parts=parts_of(rows),
         evidence=evidence,
         unseen=len(rows) - len(evidence),
@@ -72,6 +74,10 @@ def render_page(
         pictures=pictures,
         embedded=album.embedded,
         scores=scoreboard_of(report.scores),
+        data_charts=[
+            drawing_of(chart, f"data-chart-{at}")
+            for at, chart in enumerate(report.dataset.charts, start=1)
+        ],
         command=shlex.join(report.command),
     )
 
