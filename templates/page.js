@@ -10,6 +10,9 @@
     figure,
     item: figure.closest(".item"),
     numbers: numbersOf(figure),
+    classes: all("[data-of]", figure).map((entry) => ({
+      entry, label: entry.dataset.of, field: entry.querySelector("b"),
+    })),
     boxes: all("[data-k]", figure).map((element) => ({
       element,
       copy: "copy" in element.dataset,
@@ -49,8 +52,9 @@
 
   function drawBoxes() {
     const total = new Map();
-    for (const { figure, item, numbers, boxes } of figures) {
+    for (const { figure, item, numbers, classes, boxes } of figures) {
       let detections = 0, wrong = 0, truth = 0, labelled = !at.label;
+      const over = new Map();
       for (const box of boxes) {
         box.element.classList.toggle("off", !drawn(box));
         if (box.copy || (at.label && box.label !== at.label)) continue;
@@ -58,10 +62,16 @@
         if (box.score === null) truth += 1;
         else if (box.score > at.score) {
           detections += 1;
+          over.set(box.label, (over.get(box.label) || 0) + 1);
           if (box.kind === "false") wrong += 1;
         }
       }
       figure.hidden = !labelled;
+      for (const { entry, label, field } of classes) {
+        const count = over.get(label) || 0;
+        entry.classList.toggle("off", !count);
+        say(field, words(count));
+      }
       say(numbers.detections, words(detections));
       say(numbers.false, words(wrong));
       say(numbers.truth, words(truth));
@@ -231,6 +241,7 @@
 
   if (filters) {
     filters.hidden = rows.length < 2;
+    filters.open = matchMedia("(min-width: 52.01rem)").matches;
     get("by-verdict").addEventListener("input", filter);
     get("by-text").addEventListener("input", filter);
     if (get("by-class")) get("by-class").addEventListener("input", byClass);

@@ -42,10 +42,10 @@ Exhibit = Figure | FrameFigure | PairFigure
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """What there is to see of one rule. The words of `…_left_out` are empty where all is shown;
-    `count` sums up the frames shown."""
+    `count` sums up the frames shown, `judged` are all values with limits where its row has not room
+    for them."""
 
     row: Row
-    about: str
     open: bool
     judged: list[Judged]
     values: list[Value]
@@ -89,7 +89,6 @@ def evidence_of(
 
     `threshold` is the score threshold the page opens with.
     """
-    rows = rows[: len(rules)]
     hung = _hang(rules, album, threshold)
     drawn = _draw(rules, rows)
     room = _rows_of_findings(rules)
@@ -167,9 +166,8 @@ def _evidence(
     capped = rule.findings_total > len(rule.findings)
     return Evidence(
         row=row,
-        about=rule.about,
-        open=rule.verdict not in ("passed", "waived"),
-        judged=judged_of(rule),
+        open=rule.verdict not in ("passed", "waived") and _visible(rule),
+        judged=judged_of(rule) if row.more else [],
         values=values,
         values_open=len(values) <= OPEN_VALUES,
         tuned=seen.by_threshold is not None,
@@ -201,6 +199,12 @@ def _evidence(
         files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
         tables=[numbers_of(title, table) for title, table in rule.tables.items()],
     )
+
+
+def _visible(rule: RuleResult) -> bool:
+    """Tell whether there is more to see than values."""
+    seen = rule.evidence
+    return bool(seen.charts or seen.frames or seen.pairs or rule.findings or rule.tables)
 
 
 def _left_out(

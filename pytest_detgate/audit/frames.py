@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -22,6 +23,7 @@ from pytest_detgate.audit.words import counted
 from pytest_detgate.charts import Frame, FrameBox
 
 BOXES = 200
+CLASSES = 8
 Kind = Literal["truth", "crowd", "match", "false"]
 # What is drawn later lies on top.
 _DEPTH: dict[Kind, int] = {"crowd": 0, "truth": 1, "match": 2, "false": 3}
@@ -62,6 +64,14 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClassCount:
+    """A class and how many of its detections stand at that threshold."""
+
+    label: str
+    detections: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFigure:
     """One frame with its boxes; `picture` is None where they stand on a blank frame."""
 
@@ -77,6 +87,7 @@ class FrameFigure:
     outlines: list[FrameOutline]
     closeups: list[FrameCloseup]
     count: Count
+    classes: list[ClassCount]
     scored: bool
     left_out: str
     alt: str
@@ -130,6 +141,7 @@ def frame_figure(frame: Frame, album: Album, threshold: float) -> FrameFigure | 
             for at, square, source in found.closeups
         ],
         count=count,
+        classes=_classes(ranked, threshold),
         scored=any(box.score is not None for box in ranked),
         left_out=(
             ""
@@ -153,9 +165,15 @@ def count_at(boxes: Sequence[FrameBox], threshold: float) -> Count:
     )
 
 
-def _outlines(
-    ranked: Sequence[FrameBox], view: Box, threshold: float
-) -> list[FrameOutline]:
+def _classes(ranked: Sequence[FrameBox], threshold: float) -> list[ClassCount]:
+    """Count detections by class, the most frequent first; classes that have some at any
+    threshold are all there, up to a few."""
+    over = Counter({box.label: 0 for box in ranked if box.score is not None})
+    over.update(box.label for box in ranked if box.score is not None and box.score > threshold)
+    return [ClassCount(label=label, detections=count) for label, count in over.most_common(CLASSES)]
+
+
+def _outlines(ranked: Sequence[FrameBox], view: Box, threshold: float) -> list[FrameOutline]:
     detected = [box for box in ranked if box.score is not None]
     # Beside detections, ground truth needs no words of its own.
     told = detected or ranked

@@ -23,7 +23,7 @@ from pytest_detgate.audit.headline import (
 from pytest_detgate.audit.pictures import PictureFolders
 from pytest_detgate.audit.record import Report
 from pytest_detgate.audit.rendering import render
-from pytest_detgate.audit.rows import fragment_names, row_of
+from pytest_detgate.audit.rows import evidence_words, fragment_names, row_of
 from pytest_detgate.audit.scoreboard import scoreboard_of
 from pytest_detgate.audit.tuning import script_data, start_of, tuning_of
 
@@ -44,11 +44,15 @@ def render_page(
     album = Album(PictureFolders(report.dataset, root, closed=not pictures), megabytes)
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
+    telling = [at for at, rule in enumerate(rules) if evidence_words(rule)]
+    shown = dict.fromkeys(telling[:SECTIONS])
     rows = [
-        row_of(rule, name, shown=at < SECTIONS)
+        row_of(rule, name, shown=at in shown)
         for at, (rule, name) in enumerate(zip(rules, names, strict=True))
     ]
-    evidence = evidence_of(rules[:SECTIONS], rows, album, start_of(report))
+    evidence = evidence_of(
+        [rules[at] for at in shown], [rows[at] for at in shown], album, start_of(report)
+    )
     tuning = tuning_of(report, rules, names)
     told = story_of(rules)
     return render(
@@ -65,7 +69,7 @@ def render_page(
         long=len(rows) > MANY,
         parts=parts_of(rows),
         evidence=evidence,
-        unseen=len(rows) - len(evidence),
+        unseen=len(telling) - len(shown),
         labels=sorted(_labels(report)),
         scored=bool(tuning.rules)
         or any(figure.scored for item in evidence for figure in item.frames),

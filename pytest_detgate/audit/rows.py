@@ -74,6 +74,7 @@ class Row:
     name: str
     verdict: Verdict
     word: str
+    about: str
     message: str
     waiver: str
     judged: list[Judged]
@@ -90,6 +91,7 @@ def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
         name=name,
         verdict=rule.verdict,
         word=VERDICT_WORDS[rule.verdict],
+        about=rule.about,
         message=rule.message,
         waiver=rule.waiver or "",
         judged=judged[:JUDGED],
@@ -114,7 +116,8 @@ def values_of(rule: RuleResult) -> list[Value]:
 
 
 def evidence_words(rule: RuleResult) -> str:
-    """Say what there is to see of a rule: `61 findings`, `2 charts`."""
+    """Say what there is to see of a rule besides its row: `61 findings`, `2 charts`; nothing where
+    there is nothing."""
     seen = rule.evidence
     for count, noun in (
         (max(rule.findings_total, len(rule.findings)), "finding"),
@@ -122,10 +125,11 @@ def evidence_words(rule: RuleResult) -> str:
         (max(seen.pairs_total, len(seen.pairs)), "pair"),
         (len(seen.charts), "chart"),
         (len(rule.tables), "table"),
+        (len(values_of(rule)) + max(len(judged_of(rule)) - JUDGED, 0), "more value"),
     ):
         if count:
             return counted(count, noun)
-    return "details"
+    return ""
 
 
 def fragment_names(ids: Iterable[str]) -> list[str]:
