@@ -208,7 +208,7 @@
   // --- Filters ---
 
   const filters = get("filters");
-  const rows = all("tr[data-verdict]");
+  const rows = all(".ruletable tbody tr");
   const items = new Map(all(".item").map((item) => [item.id.replace("evidence-", "rule-"), item]));
   const texts = new Map();
 
@@ -218,14 +218,14 @@
     let shown = 0;
     for (const row of rows) {
       if (wanted && !texts.has(row)) texts.set(row, row.textContent.toLowerCase());
-      const fits = (!verdict || row.dataset.verdict === verdict) && (!wanted || texts.get(row).includes(wanted));
+      const fits = (!verdict || row.classList.contains(`v-${verdict}`)) && (!wanted || texts.get(row).includes(wanted));
       row.hidden = !fits;
       if (fits) shown += 1;
       const item = items.get(row.id);
       if (item) item.hidden = !fits;
     }
     for (const part of all(".rules > .part, .rules > .part > .part, .rules > .ruletable")) {
-      const found = part.querySelector("tr[data-verdict]:not([hidden])");
+      const found = part.querySelector("tbody tr:not([hidden])");
       part.hidden = !found;
       if (found && wanted && part.tagName === "DETAILS") part.open = true;
     }

@@ -22,10 +22,10 @@ from pytest_detgate.audit.rows import Judged, Row, Value, judged_of, values_of
 from pytest_detgate.audit.words import counted, number
 
 # Rules with a section of their own, the most urgent first.
-SECTIONS = 200
+SECTIONS = 120
 # Findings listed for one rule, and on the whole page.
 FINDINGS = 100
-FINDINGS_ON_PAGE = 4000
+FINDINGS_ON_PAGE = 2000
 # Figures of one rule, and on the whole page. Without boxes a picture says less.
 FRAMES = 24
 FIGURES = 24
@@ -50,7 +50,6 @@ class Evidence:
     judged: list[Judged]
     values: list[Value]
     values_open: bool
-    tuned: bool
     charts: list[Drawing]
     charts_left_out: str
     frames: list[FrameFigure]
@@ -170,7 +169,6 @@ def _evidence(
         judged=judged_of(rule) if row.more else [],
         values=values,
         values_open=len(values) <= OPEN_VALUES,
-        tuned=seen.by_threshold is not None,
         charts=charts,
         charts_left_out=(
             ""

@@ -23,12 +23,13 @@ OPEN_ROWS = 20
 class Part:
     """Some rows of the table. `title` is empty where they stand there as they are.
 
-    Else they are a group, which is open where the rules in it block: then `rows` are open, and
+    Else they are a group, about which `about` says what its rules have in common, and which is open where the rules in it block: then `rows` are open, and
     `rest` are not, as the words of `more` say.
     """
 
     verdict: Verdict
     title: str
+    about: str
     count: str
     open: bool
     rows: list[Row]
@@ -62,7 +63,7 @@ def _of_verdict(rows: list[Row], total: Counter[str]) -> Iterator[Part]:
 
 def _plain(rows: list[Row]) -> Part:
     return Part(
-        verdict=rows[0].verdict, title="", count="", open=True, rows=rows, rest=[], more=""
+        verdict=rows[0].verdict, title="", about="", count="", open=True, rows=rows, rest=[], more=""
     )
 
 
@@ -73,6 +74,7 @@ def _group(title: str, count: str, rows: list[Row]) -> Part:
     return Part(
         verdict=verdict,
         title=title,
+        about=rows[0].about if len({row.about for row in rows}) == 1 else "",
         count=f"{count} {rows[0].word.lower()}",
         open=is_open,
         rows=rows[:most],

@@ -6,11 +6,12 @@ Imported only when a page is to be written: it brings in Jinja2 and Pillow.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from pytest_detgate.audit.album import Album
 from pytest_detgate.audit.charts.drawing import drawing_of
-from pytest_detgate.audit.evidence import SECTIONS, evidence_of
+from pytest_detgate.audit.evidence import SECTIONS, Evidence, evidence_of
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.audit.groups import MANY, parts_of
 from pytest_detgate.audit.headline import (
@@ -70,7 +71,7 @@ def render_page(
         parts=parts_of(rows),
         evidence=evidence,
         unseen=len(telling) - len(shown),
-        labels=sorted(_labels(report)),
+        labels=sorted(_labels(evidence)),
         scored=bool(tuning.rules)
         or any(figure.scored for item in evidence for figure in item.frames),
         tuning=tuning,
@@ -107,11 +108,18 @@ def write_page(
         raise
 
 
-def _labels(report: Report) -> set[str]:
-    """Classes that stand on the pictures."""
+def _labels(evidence: Sequence[Evidence]) -> set[str]:
+    """Classes of the boxes and findings that the page shows."""
     return {
-        box.label
-        for rule in report.rules
-        for frame in rule.evidence.frames
-        for box in frame.boxes
-    } | {finding.label for rule in report.rules for finding in rule.findings if finding.label}
+        outline.label
+        for item in evidence
+        for figure in item.frames
+        for outline in figure.outlines
+        if outline.label
+    } | {
+        row.label
+        for item in evidence
+        if item.findings is not None
+        for row in item.findings.rows
+        if row.label
+    }

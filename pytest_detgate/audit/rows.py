@@ -66,7 +66,8 @@ class Row:
 
     `name` is its id as a fragment name. `judged` are the values that missed their limits first,
     and then others, up to a few: `more` says how many there are besides. `evidence` says in a
-    word what there is to see; it is empty where the page shows nothing more of the rule.
+    word what there is to see; it is empty where the page shows nothing more of the rule. `tuned`
+    says that values depend on the score threshold.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Row:
     waiver: str
     judged: list[Judged]
     more: int
+    tuned: bool
     evidence: str
 
 
@@ -96,6 +98,7 @@ def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
         waiver=rule.waiver or "",
         judged=judged[:JUDGED],
         more=max(len(judged) - JUDGED, 0),
+        tuned=rule.evidence.by_threshold is not None,
         evidence=evidence_words(rule) if shown else "",
     )
 
