@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import msgspec
 from PIL import Image, ImageDraw
 
 from pytest_detgate.audit.record import (
@@ -562,3 +563,55 @@ def sample_report() -> Report:
         scores=scores(),
         score_threshold=0.3,
     )
+
+
+HOSTILE = (
+    "\"><script>alert(1)</script><img src=http://evil.example/x>'{{ 7*7 }}&amp;\u202egnp.exe\x00"
+    "</svg></style></dialog>-->\u2028" + "W" * 200
+)
+SHOWN = HOSTILE.replace("\x00", "␀").replace("\u202e", "\ufffd")
+_CHOSEN = ("verdict", "relation", "bound", "kind", "form", "axis")
+_NAMED = ("splits", "probes", "versions", "scores", "classes", "predictions", "tables", "counts")
+_KEYED = ("values", "held", "frames")
+
+
+def hostile_report() -> Report:
+    """A record in which every free text is markup, turned writing and a very long word."""
+
+    def spoil(value: object, key: str = "") -> object:
+        if isinstance(value, str):
+            return value if key in _CHOSEN else HOSTILE
+        if isinstance(value, list):
+            return [spoil(entry) for entry in value]
+        if isinstance(value, dict):
+            spoilt = [
+                f"{HOSTILE}{n}" if key in _NAMED else HOSTILE if key in _KEYED else name
+                for n, name in enumerate(value)
+            ]
+            return {
+                name: spoil(entry, old)
+                for name, (old, entry) in zip(spoilt, value.items(), strict=True)
+            }
+        return value
+
+    return msgspec.convert(spoil(msgspec.to_builtins(sample_report())), Report)
+
+
+def long_report() -> Report:
+    """A run with a floor for each of 140 classes, of which 30 failed, and a few other rules."""
+    floors = [
+        rule(
+            f"class-ap[class_{number:03d}]",
+            "failed" if number < 30 else "passed",
+            f"AP {0.8 if number < 30 else 0.9} of class {number}, floor 0.85",
+            Measurement.at_least("ap", 0.8 if number < 30 else 0.9, 0.85),
+            Measurement.shown("boxes", 100 + number),
+            about="AP of this class must reach its floor.",
+            findings=[
+                Finding(text=f"box {at} not found", dataset="val", image=f"{at}.jpg")
+                for at in range(5)
+            ],
+        )
+        for number in range(140)
+    ]
+    return msgspec.structs.replace(sample_report(), rules=[*rules(), *floors])
