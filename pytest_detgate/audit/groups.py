@@ -44,7 +44,11 @@ def parts_of(rows: Sequence[Row]) -> list[Part]:
     total = Counter(row.code for row in rows)
     parts: list[Part] = []
     for _, of_verdict in groupby(rows, key=lambda row: row.verdict):
-        parts.extend(_of_verdict(list(of_verdict), total))
+        for part in _of_verdict(list(of_verdict), total):
+            if parts and not part.title and not parts[-1].title:
+                parts[-1] = _plain([*parts[-1].rows, *part.rows])
+            else:
+                parts.append(part)
     return parts
 
 
