@@ -48,7 +48,7 @@ CODES = ("class-ap", "class-ap", "class-ap", "class-ap", "recall")
 REPEATS = 5
 KEPT = 200
 
-PEER = '''
+PEER = """
 import base64, json, pathlib
 
 import pytest
@@ -63,7 +63,7 @@ def test_rule(case, extras):
         extras.append(kinds.jpg(base64.b64encode(pathlib.Path(path).read_bytes()).decode()))
     print("\\n".join(case["lines"]))
     assert case["passed"], case["message"]
-'''
+"""
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,7 @@ def _evidence(chance: random.Random, names: list[str], label: str) -> Evidence:
             dataset="val",
             image=name,
             boxes=[
-                FrameBox(
-                    box=_box(chance), label=label, score=round(chance.random(), 3), false=True
-                )
+                FrameBox(box=_box(chance), label=label, score=round(chance.random(), 3), false=True)
                 for _ in range(10)
             ],
         )

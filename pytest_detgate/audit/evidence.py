@@ -91,9 +91,7 @@ def evidence_of(
     hung = _hang(rules, album, threshold)
     drawn = _draw(rules, rows)
     room = _rows_of_findings(rules)
-    return [
-        _evidence(*one, album) for one in zip(rules, rows, hung, drawn, room, strict=True)
-    ]
+    return [_evidence(*one, album) for one in zip(rules, rows, hung, drawn, room, strict=True)]
 
 
 def _hang(rules: Sequence[RuleResult], album: Album, threshold: float) -> list[_Hung]:
@@ -111,9 +109,7 @@ def _hang(rules: Sequence[RuleResult], album: Album, threshold: float) -> list[_
     return hung
 
 
-def _wishes(
-    rule: RuleResult, album: Album, threshold: float
-) -> list[Callable[[], Exhibit | None]]:
+def _wishes(rule: RuleResult, album: Album, threshold: float) -> list[Callable[[], Exhibit | None]]:
     """What a rule would like to show, the most telling first.
 
     Where it has frames, these show what its findings would.
@@ -185,9 +181,7 @@ def _evidence(
             truth=sum(figure.count.truth for figure in hung.frames),
         ),
         pairs=hung.pairs,
-        pairs_left_out=_left_out(
-            len(hung.pairs), len(seen.pairs), seen.pairs_total, "pair", album
-        ),
+        pairs_left_out=_left_out(len(hung.pairs), len(seen.pairs), seen.pairs_total, "pair", album),
         figures=hung.figures,
         figures_left_out=_left_out(
             len(hung.figures), images, images, "image", album, " that the record names" * capped

@@ -67,7 +67,14 @@ def _of_verdict(rows: list[Row], total: Counter[str]) -> Iterator[Part]:
 
 def _plain(rows: list[Row]) -> Part:
     return Part(
-        verdict=rows[0].verdict, title="", about="", count="", open=True, rows=rows, rest=[], more=""
+        verdict=rows[0].verdict,
+        title="",
+        about="",
+        count="",
+        open=True,
+        rows=rows,
+        rest=[],
+        more="",
     )
 
 

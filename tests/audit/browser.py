@@ -29,9 +29,7 @@ def find_browser() -> str | None:
 def running_browser() -> Iterator[Browser]:
     """Run a headless browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=find_browser(), args=["--no-sandbox"]
-        )
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
         yield browser
         browser.close()
 

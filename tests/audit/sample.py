@@ -109,9 +109,7 @@ def probe_frames() -> list[Frame]:
         assert finding.image is not None
         assert finding.box is not None
         false[finding.image].append(
-            FrameBox(
-                box=finding.box, label=finding.label or "", score=finding.score, false=True
-            )
+            FrameBox(box=finding.box, label=finding.label or "", score=finding.score, false=True)
         )
     frames = []
     for number, name in enumerate(PROBE_IMAGES):
@@ -473,8 +471,14 @@ def scores() -> dict[str, ScoreRecord]:
                     label="AP",
                     bars=[
                         Bar(name="helmet_on_head", value=0.9341, low=0.92, high=0.95),
-                        Bar(name="helmet_off_head", value=0.86998, low=0.84, high=0.9, limit=0.87,
-                            passed=False),
+                        Bar(
+                            name="helmet_off_head",
+                            value=0.86998,
+                            low=0.84,
+                            high=0.9,
+                            limit=0.87,
+                            passed=False,
+                        ),
                         Bar(name="helmet_off_person", value=0.852, low=0.83, high=0.88),
                         Bar(name="person", value=0.9862, low=0.98, high=0.99),
                     ],

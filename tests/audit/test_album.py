@@ -44,9 +44,7 @@ def report(**rules: tuple[str, Evidence]) -> Report:
         for name, (verdict, evidence) in rules.items()
     ]
     probes = {"p": ProbeRecord(images_dir="", images=1, boxes=0)}
-    return replace(
-        sample_report(), rules=made, dataset=DatasetRecord(probes=probes), scores={}
-    )
+    return replace(sample_report(), rules=made, dataset=DatasetRecord(probes=probes), scores={})
 
 
 def shown(page: Element, name: str) -> list[str]:
@@ -54,9 +52,7 @@ def shown(page: Element, name: str) -> list[str]:
     return [figure.one("p", "file").text for figure in item.all("figure", "frame")]
 
 
-def test_a_picture_is_read_and_embedded_once(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_picture_is_read_and_embedded_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read_files: list[Path] = []
     real = pictures_module.thumbnail
 

@@ -24,9 +24,7 @@ def parts(*rules: list[RuleResult]) -> list[Part]:
 
 
 def told(made: list[Part]) -> list[tuple[str, str, bool, int, int]]:
-    return [
-        (part.title, part.count, part.open, len(part.rows), len(part.rest)) for part in made
-    ]
+    return [(part.title, part.count, part.open, len(part.rows), len(part.rest)) for part in made]
 
 
 def test_a_short_table_is_one() -> None:
@@ -65,9 +63,7 @@ def test_many_single_rules_are_folded_too() -> None:
 
 
 def test_rules_that_stand_alone_share_a_table_across_verdicts() -> None:
-    made = parts(
-        items("a", "failed", 2), items("b", "warned", 3), items("recall", "passed", MANY)
-    )
+    made = parts(items("a", "failed", 2), items("b", "warned", 3), items("recall", "passed", MANY))
 
     assert told(made) == [
         ("", "", True, 5, 0),

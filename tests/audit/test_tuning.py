@@ -89,7 +89,7 @@ def test_a_cap_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_nothing_in_the_data_ends_the_script_or_a_line_of_it() -> None:
-    name = "</script><!--\u2028\u2029&amp;\""
+    name = '</script><!--\u2028\u2029&amp;"'
     one = tuned(Measurement.at_most(name, 4, 8), values={name: [9, 4, 0]})
 
     text = str(script_data(of(one)))
