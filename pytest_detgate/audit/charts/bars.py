@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pytest_detgate.audit.charts import frame, scales, tables
-from pytest_detgate.audit.charts.labels import SIZE, plain, width_of
+from pytest_detgate.audit.charts.labels import plain, width_of
 from pytest_detgate.audit.charts.sheet import Area, Drawn, Sheet, sheet
 from pytest_detgate.charts import Bar, BarChart
 
@@ -17,10 +19,13 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     bars, left_out = _chosen(chart)
     ends = [end for bar in bars for end in (bar.value, bar.low, bar.high, bar.limit)]
     x = scales.bounds(ends, chart.span, room=0.06, zero=True)
-    said = [_NO_VALUE if bar.value is None else tables.said(_rounded(bar)) for bar in bars]
-    left = 8 + min(frame.widest([plain(bar.name) for bar in bars]), 0.36 * width)
-    right = width - 26 - frame.widest(said)
-    top = frame.LINE + 8 if _keys(chart) else 4.0
+    said = _said(bars)
+    left = 8 + min(frame.widest([plain(bar.name) for bar in bars], bold=True), 0.36 * width)
+    judged = any(bar.passed is False for bar in bars)
+    right = width - (30 if judged else 14) - min(frame.widest(said, bold=judged), 0.3 * width)
+    keys = _keys(chart)
+    key_width = sum(32 + width_of(key) for key in keys)
+    top = frame.LINE + 8 if keys else 4.0
     bottom = top + _ROW * max(len(bars), 1)
     with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
         area = paper.area(left, top, right, bottom, x=x, y=(max(len(bars), 1), 0))
@@ -28,15 +33,15 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
         ticks = scales.ticks(*x, 3 if small else 6)
         grid = [area.place(tick, 0)[0] for tick in ticks]
         paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
-        _draw_key(paper, left, chart)
+        _draw_key(paper, max(0.0, min(left, width - key_width)), keys)
         for bad in (False, True):
-            _draw_bars(paper, area, bars, bad)
+            _draw_bars(paper, area, bars, x, bad)
         for row, (bar, word) in enumerate(zip(bars, said, strict=True)):
             y = top + _ROW * (row + 0.5) + 4
             bad = bar.passed is False
             paper.text(left - 8, y, bar.name, anchor="end", tone="ink", room=left - 8, bold=bad)
             tone = "failed" if bad else "dim" if bar.value is None else "ink"
-            paper.text(width - 2, y, word, anchor="end", tone=tone, bold=bad)
+            paper.text(width - 2, y, word, anchor="end", tone=tone, bold=bad, room=width - right)
             if bad:
                 _draw_cross(paper, right + 14, y - 4)
         frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
@@ -74,13 +79,29 @@ def _chosen(chart: BarChart) -> tuple[list[Bar], str]:
     return chosen, f"{LARGEST} of {total:,} are drawn, those that miss a limit first."
 
 
-def _rounded(bar: Bar) -> float | None:
-    if bar.value is None or float(bar.value).is_integer() or abs(bar.value) < 0.001:
-        return bar.value
-    return round(bar.value, 3)
+def _said(bars: Sequence[Bar]) -> list[str]:
+    """Say the values with equally many decimals, enough to tell them from their limits."""
+    known = [bar.value for bar in bars if bar.value is not None]
+    if all(float(value).is_integer() for value in known) or any(
+        0 < abs(value) < 0.001 or abs(value) >= 1e9 for value in known
+    ):
+        return [_NO_VALUE if bar.value is None else tables.said(bar.value) for bar in bars]
+    decimals = next((some for some in range(3, 12) if _told_apart(bars, some)), 12)
+    return [_NO_VALUE if bar.value is None else f"{bar.value:,.{decimals}f}" for bar in bars]
 
 
-def _draw_bars(paper: Sheet, area: Area, bars: list[Bar], bad: bool) -> None:
+def _told_apart(bars: Sequence[Bar], decimals: int) -> bool:
+    pairs = [(bar.value, bar.limit) for bar in bars]
+    return all(
+        value == limit or round(value, decimals) != limit
+        for value, limit in pairs
+        if value is not None and limit is not None
+    )
+
+
+def _draw_bars(
+    paper: Sheet, area: Area, bars: list[Bar], x: tuple[float, float], bad: bool
+) -> None:
     tone = "failed" if bad else "series-1"
     fills, ends, whiskers, limits = [], [], [], []
     for row, bar in enumerate(bars):
@@ -89,7 +110,7 @@ def _draw_bars(paper: Sheet, area: Area, bars: list[Bar], bad: bool) -> None:
         value, low, high, limit = map(scales.finite, (bar.value, bar.low, bar.high, bar.limit))
         middle = row + 0.5
         if value is not None:
-            zero = min(max(0.0, area.axes.get_xlim()[0]), area.axes.get_xlim()[1])
+            zero = min(max(0.0, x[0]), x[1])
             start, end = min(zero, value), max(zero, value)
             thick = 0.22
             fills.append(
@@ -122,9 +143,8 @@ def _keys(chart: BarChart) -> list[str]:
     return keys
 
 
-def _draw_key(paper: Sheet, left: float, chart: BarChart) -> None:
-    x = left
-    for key in _keys(chart):
+def _draw_key(paper: Sheet, x: float, keys: list[str]) -> None:
+    for key in keys:
         if key == "limit":
             paper.lines([[(x + 6, 2), (x + 6, 16)]], "key", "ink", 2)
         elif key == "interval":
@@ -132,7 +152,7 @@ def _draw_key(paper: Sheet, left: float, chart: BarChart) -> None:
         else:
             _draw_cross(paper, x + 6, 9)
         paper.text(x + 18, 13, key)
-        x += 18 + width_of(key, SIZE) + 14
+        x += 32 + width_of(key)
 
 
 def _draw_cross(paper: Sheet, x: float, y: float) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
+from pytest_detgate.audit import words
 from pytest_detgate.audit.charts import frame, scales, tables
 from pytest_detgate.audit.charts.labels import in_lines, plain, width_of
 from pytest_detgate.audit.charts.sheet import Drawn, Shape, Sheet, sheet
@@ -25,7 +27,7 @@ def crossings(clip: ClipLine, splits: Sequence[str], within: int) -> list[Crossi
         (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
     )
     found = []
-    for (one, lane), (other, next_lane) in zip(order, order[1:], strict=False):
+    for (one, lane), (other, next_lane) in pairwise(order):
         if lane != next_lane and other - one <= within:
             found.append((lane, one, next_lane, other))
     return found
@@ -37,9 +39,7 @@ def nearest(clip: ClipLine, splits: Sequence[str]) -> int | None:
         (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
     )
     apart = [
-        other - one
-        for (one, lane), (other, next_lane) in zip(order, order[1:], strict=False)
-        if lane != next_lane
+        other - one for (one, lane), (other, next_lane) in pairwise(order) if lane != next_lane
     ]
     return min(apart, default=None)
 
@@ -52,7 +52,7 @@ def draw(chart: ClipMap, name: str, width: float) -> Drawn:
     close = [crossings(clip, chart.splits, chart.within or 0) for clip in clips]
     said = [_near_words(clip, chart, found) for clip, found in zip(clips, close, strict=True)]
     left = 8 + min(frame.widest([plain(clip.clip) for clip in clips]), 0.3 * width)
-    right = width - 12 - frame.widest(said)
+    right = width - 14 - frame.widest(said, bold=True)
     keys = [*chart.splits, _crossing_words(chart)]
     widths = [16 + width_of(plain(key)) for key in keys]
     places = in_lines([min(one, width) for one in widths], width, 14)
@@ -79,7 +79,8 @@ def draw(chart: ClipMap, name: str, width: float) -> Drawn:
             level = top + row * step + _GAP / 2 + _LANE / 2
             drawn = set()
             for lane, one, next_lane, other in found:
-                a, b = (round(area.place(at - starts[row], 0)[0], 1) for at in (one, other))
+                ends = (area.place(at - starts[row], 0)[0] for at in (one, other))
+                a, b = map(_half, ends)
                 drawn.add(((a, level + lane * _LANE), (b, level + next_lane * _LANE)))
             lines += [list(ends) for ends in sorted(drawn)]
         paper.lines(lines, "crossing", "failed", 1.5)
@@ -145,9 +146,8 @@ def _draw_frames(
         places: list[tuple[float, float]] = []
         for row, clip in enumerate(clips):
             y = top + row * step + _GAP / 2 + (lane + 0.5) * _LANE
-            # Frames nearer than half a pixel look the same as one.
             along = {
-                round(2 * (sides[0] + (number - starts[row] - x[0]) * scale)) / 2
+                _half(sides[0] + (number - starts[row] - x[0]) * scale)
                 for number in clip.frames.get(split, [])
             }
             places += [(at, y) for at in sorted(along)]
@@ -155,8 +155,14 @@ def _draw_frames(
         paper.shapes(places, shape, _tone(lane), 7 if shape == "bar" else 4)
 
 
+def _half(pixel: float) -> float:
+    """Round to half a pixel: frames nearer than that look the same as one."""
+    return round(2 * pixel) / 2
+
+
 def _tone(lane: int) -> str:
-    return frame.look_of(lane).tone
+    """The colours of series but for the second, which is near the red of a crossing."""
+    return ("series-1", "series-3", "series-4", "series-5", "series-6")[lane % 5]
 
 
 def _crossing_words(chart: ClipMap) -> str:
@@ -166,10 +172,10 @@ def _crossing_words(chart: ClipMap) -> str:
 
 
 def _near_words(clip: ClipLine, chart: ClipMap, found: Sequence[Crossing]) -> str:
-    if chart.within is None:
-        return ""
-    return f"{len(found):,} near" if found else "none near"
+    if found:
+        return words.counted(len(found), "pair")
+    return "" if chart.within is None else "none"
 
 
 def _left_out(chart: ClipMap, drawn: int) -> str:
-    return f"{drawn:,} of {chart.total:,} clips are drawn." if chart.total > drawn else ""
+    return f"The first {drawn:,} are drawn." if len(chart.clips) > drawn else ""

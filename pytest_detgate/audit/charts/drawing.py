@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -34,8 +38,9 @@ def drawing_of(chart: Chart, name: str) -> Drawing:
     The first call brings in matplotlib.
     """
     # Here, so that a page without charts does not wait for matplotlib.
-    from pytest_detgate.audit.charts import bars, clips, histograms, lines, matrices
-    from pytest_detgate.audit.charts.sheet import NARROW, WIDE
+    with _quietly():
+        from pytest_detgate.audit.charts import bars, clips, histograms, lines, matrices
+        from pytest_detgate.audit.charts.sheet import NARROW, WIDE
 
     kinds: dict[type[Chart], ModuleType] = {
         LineChart: lines,
@@ -57,3 +62,21 @@ def drawing_of(chart: Chart, name: str) -> Drawing:
         rows=table.rows,
         caption=" ".join(filter(None, (table.caption, wide.left_out))),
     )
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep matplotlib quiet while it is imported.
+
+    It has remarks on its font cache, and some releases call deprecated functions, which would be
+    an error in a session that takes warnings as such.
+    """
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_detgate.audit.charts.labels import SIZE, in_lines, plain, width_of
+from pytest_detgate.audit.charts import scales
+from pytest_detgate.audit.charts.labels import in_lines, plain, width_of
 from pytest_detgate.audit.charts.sheet import NARROW, SERIES, SHAPES, Area, Shape, Sheet
 from pytest_detgate.audit.charts.tables import said
-from pytest_detgate.charts import Mark
+from pytest_detgate.charts import Axis, Mark
 
 LINE = 16.0  # from one line of words to the next
 DASHES: tuple[tuple[float, ...], ...] = ((), (6, 2.5), (1.5, 2), (8, 2, 1.5, 2), (3, 2), (10, 3))
@@ -44,7 +45,7 @@ def look_of(at: int) -> Look:
 def key_height(keys: Sequence[Key], room: float) -> float:
     """Give how high the key is, with the space below it."""
     places = _key_places(keys, room)
-    return (places[-1][0] + 1) * LINE + 4 if places else 0.0
+    return (places[-1][0] + 1) * LINE + 8 if places else 0.0
 
 
 def draw_key(
@@ -60,7 +61,7 @@ def draw_key(
             sheet.shapes([(x + 8, y - 4)], key.look.shape, key.look.tone)
         else:
             sheet.lines([sample], "key", key.look.tone, 2, dash=key.look.dash)
-        sheet.text(x + _SAMPLE, y, key.name, tone="ink", room=room - _SAMPLE)
+        sheet.text(x + _SAMPLE, y, key.name, tone="ink", room=room - _SAMPLE, over=True)
 
 
 def _key_places(keys: Sequence[Key], room: float) -> list[tuple[int, float]]:
@@ -108,6 +109,11 @@ def draw_base(
         sheet.text(area.right, area.bottom + 33, label, anchor="end", room=room)
 
 
+def marks_on(axis: Axis, marks: Iterable[Mark]) -> list[Mark]:
+    """Give the marks of an axis that can be drawn."""
+    return [mark for mark in marks if mark.axis == axis and scales.finite(mark.at) is not None]
+
+
 def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: float) -> list[int]:
     """Give the line above the plot on which each mark has its words; -1 where there is no room.
 
@@ -117,15 +123,19 @@ def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: flo
     rows = [-1] * len(marks)
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MARK_ROWS)]
     at = [place(mark.at) for mark in marks]
-    # From the right, as words reach over the marks that are right of theirs.
-    for number in sorted(range(len(marks)), key=lambda one: -at[one]):
-        start, end = _mark_words(marks[number], at[number], right)
+    words = [_mark_words(mark, x, right) for mark, x in zip(marks, at, strict=True)]
+
+    # Words reach over the marks beside theirs, whose own are then to be below.
+    def farthest_first(number: int) -> tuple[bool, float]:
+        leftwards = words[number][0] < at[number]
+        return leftwards, at[number] if leftwards else -at[number]
+
+    for number in sorted(range(len(marks)), key=farthest_first):
+        start, end = words[number]
         for row in range(MARK_ROWS):
             free = all(end < left or start > over for left, over in taken[row])
             crossed = any(rows[one] > row and start < x < end for one, x in enumerate(at))
-            crosses = any(
-                left < at[number] < over for below in taken[:row] for left, over in below
-            )
+            crosses = any(left < at[number] < over for below in taken[:row] for left, over in below)
             if free and not crossed and not crosses:
                 taken[row].append((start - 3, end + 8))
                 rows[number] = row
@@ -164,16 +174,16 @@ def draw_marks(
             start, end = _mark_words(mark, x, right)
             y, room = area.top - row * LINE - 5, end - start
             if start >= x:
-                sheet.text(start, y, mark.label, tone="ink", room=room)
+                sheet.text(start, y, mark.label, tone="ink", room=room, over=True)
             else:
-                sheet.text(end, y, mark.label, anchor="end", tone="ink", room=room)
+                sheet.text(end, y, mark.label, anchor="end", tone="ink", room=room, over=True)
 
 
 def _mark_words(mark: Mark, x: float, right: float) -> tuple[float, float]:
     wide = min(width_of(plain(mark.label)), 0.55 * right)
     if x + 4 + wide <= right or x - 4 - wide < 0:
-        return x + 4, min(x + 4 + wide, right)
-    return x - 4 - wide, x - 4
+        return x + 4, max(min(x + 5 + wide, right), x + 5)
+    return x - 5 - wide, x - 4
 
 
 def narrow(width: float) -> bool:
@@ -181,6 +191,6 @@ def narrow(width: float) -> bool:
     return width <= NARROW
 
 
-def widest(words: Sequence[str], size: float = SIZE) -> float:
+def widest(words: Sequence[str], *, bold: bool = False) -> float:
     """Give the width of the widest word, 0 where there is none."""
-    return max((width_of(word, size) for word in words), default=0.0)
+    return max((width_of(word, bold=bold) for word in words), default=0.0)

@@ -94,7 +94,8 @@ def _heights(chart: Histogram, sets: Sequence[_Set], marks: Sequence[Mark]) -> t
         low, high = scales.bounds(known, None, zero=True, room=0.06)
         return low, high
     low = scales.decade_below(min(positive))
-    return low, max(positive) * 1.3
+    # A single one is still to be seen on a scale of counts, of which there are no tenths.
+    return low if _as_shares(chart) else max(low, 0.5), max(positive) * 1.3
 
 
 def _axis(
@@ -111,13 +112,11 @@ def _axis(
     return places, scales.share_words(places) if shares else scales.tick_words(places)
 
 
-def _draw_bins(
-    chart: Histogram, sets: Sequence[_Set], name: str, width: float, note: str
-) -> Drawn:
+def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, note: str) -> Drawn:
     small = frame.narrow(width)
     edges = [edge for edge in map(scales.finite, chart.edges) if edge is not None]
-    marks = [mark for mark in chart.marks if mark.axis == "x"]
-    limits = [mark for mark in chart.marks if mark.axis == "y"]
+    marks = frame.marks_on("x", chart.marks)
+    limits = frame.marks_on("y", chart.marks)
     known = [*edges, *(mark.at for mark in marks)]
     x = scales.bounds([], (min(known), max(known)))
     y = _heights(chart, sets, limits)
@@ -146,7 +145,8 @@ def _draw_bins(
             line = [(left, across), (right, across)]
             paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
         frame.draw_marks(paper, area, marks, rows, width)
-        places = scales.ticks(*x, 4 if small else 8)
+        whole = all(edge.is_integer() for edge in edges)
+        places = scales.ticks(*x, 4 if small else 8, whole=whole)
         frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
         left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
         return paper.finish(name, chart.title, left_out)
@@ -191,7 +191,7 @@ def _draw_names(
     notes = [note] if note else []
     if len(chosen) < len(chart.names):
         notes.append(f"{len(chosen)} of {len(chart.names):,} names are drawn, the most frequent.")
-    limits = [mark for mark in chart.marks if mark.axis == "y"]
+    limits = frame.marks_on("y", chart.marks)
     notes += [f"Mark: {mark.label}." for mark in chart.marks if mark.axis == "x"]
     x = _heights(chart, sets, limits)
     log = chart.log and x[0] > 0

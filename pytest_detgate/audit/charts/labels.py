@@ -11,10 +11,15 @@ from collections.abc import Sequence
 from pytest_detgate.audit.words import visible
 
 SIZE = 12.0
-_SLIM = frozenset("iljtfrI.,:;'|!()[]/\\ `\u202f")
-_BROAD = frozenset("mwMW@%&→←…—")
+BOLD = 1.1  # how much wider bold letters are
+_SLIM = frozenset("ijl.,:;'|!` \u202f")
+_NARROW = frozenset("ftrI()[]{}/\\-")
+_BROAD = frozenset("mwMW@%&→←↓…—")
 # What XML refuses beyond the control characters, and marks that turn the writing direction.
-_REFUSED = {**dict.fromkeys([0xFFFE, 0xFFFF, 0x200E, 0x200F, 0x061C], 0xFFFD), 9: " ", 10: " "}
+_REFUSED: dict[int, int] = {
+    **dict.fromkeys([0xFFFE, 0xFFFF, 0x200E, 0x200F, 0x061C], 0xFFFD),
+    **dict.fromkeys([ord("\t"), ord("\n")], ord(" ")),
+}
 
 
 def plain(text: str) -> str:
@@ -22,9 +27,9 @@ def plain(text: str) -> str:
     return visible(text).translate(_REFUSED)
 
 
-def width_of(text: str, size: float = SIZE) -> float:
+def width_of(text: str, size: float = SIZE, *, bold: bool = False) -> float:
     """Estimate how wide a line of text is, in the unit of `size`."""
-    return sum(map(_width, text)) * size
+    return sum(map(_width, text)) * size * (BOLD if bold else 1.0)
 
 
 def shortened(text: str, room: float, size: float = SIZE) -> str:
@@ -77,7 +82,9 @@ def in_lines(widths: Sequence[float], room: float, gap: float) -> list[tuple[int
 
 def _width(letter: str) -> float:
     if letter in _SLIM:
-        return 0.34
+        return 0.32
+    if letter in _NARROW:
+        return 0.41
     if unicodedata.combining(letter) or letter in "\u200d\ufe0f":
         return 0.0
     if ord(letter) >= 0x1F000:
@@ -85,7 +92,5 @@ def _width(letter: str) -> float:
     if unicodedata.east_asian_width(letter) in "WF":
         return 1.0
     if letter in _BROAD:
-        return 0.9
-    if letter.isupper():
-        return 0.7
-    return 0.57 if ord(letter) < 0x250 else 0.7
+        return 0.95
+    return 0.62 if ord(letter) < 0x250 and not letter.isupper() else 0.72

@@ -14,6 +14,7 @@ from pytest_detgate.charts import LineChart, Mark, Panel, Series
 # Series with a look of their own; those after them are grey, and beyond LARGEST not drawn.
 TOLD, LARGEST = 8, 60
 _LABEL_GAP = 14.0
+_HEAD = 24.0
 _FEW_POINTS = 24
 
 
@@ -51,13 +52,13 @@ class _Plan:
 def draw(chart: LineChart, name: str, width: float) -> Drawn:
     """Draw the chart at a width in pixels."""
     small = frame.narrow(width)
-    across = [mark for mark in chart.marks if mark.axis == "x"]
+    across = frame.marks_on("x", chart.marks)
     curves = [_curves(panel) for panel in chart.panels]
     x = _x_bounds(chart, curves)
     prepared = []
     for at, panel in enumerate(chart.panels):
-        limits = [mark for mark in [*chart.marks, *panel.marks] if mark.axis == "y"]
-        own = [mark for mark in panel.marks if mark.axis == "x"]
+        limits = frame.marks_on("y", [*chart.marks, *panel.marks])
+        own = frame.marks_on("x", panel.marks)
         known = [value for curve in curves[at] for value in curve.values()]
         y = scales.bounds([*known, *(mark.at for mark in limits)], panel.span, room=0.06)
         ticks = scales.ticks(*y, 5 if len(chart.panels) == 1 else 3, whole=_whole(known))
@@ -89,7 +90,7 @@ def draw(chart: LineChart, name: str, width: float) -> Drawn:
         if at:
             rows = [-1] * len(across) + rows
             marks = [*across, *marks]
-        height = frame.LINE + 4 + frame.key_height(keys, width - left) + frame.marks_height(rows)
+        height = _HEAD + frame.key_height(keys, width - left) + frame.marks_height(rows)
         plot_top = below + height
         bottom = plot_top + _height(chart, small)
         plans.append(
@@ -245,8 +246,10 @@ def _draw_panel(
     form: str,
 ) -> None:
     frame.draw_values(paper, area, plan.ticks, plan.words)
-    paper.text(0, plan.top + 12, plan.panel.label, tone="ink", bold=True, room=paper.width)
-    key_top = plan.top + frame.LINE + 4
+    paper.text(
+        0, plan.top + 12, plan.panel.label, tone="ink", bold=True, room=paper.width, over=True
+    )
+    key_top = plan.top + _HEAD
     frame.draw_key(paper, plan.keys, area.left, key_top, paper.width - area.left, form)
     # The curves that are told first are drawn last, over the others.
     for curve in reversed(plan.curves):
@@ -266,7 +269,9 @@ def _draw_curve(paper: Sheet, area: Area, curve: _Curve, form: str) -> None:
     for run in runs:
         edge = [(x, low, high) for x, _, low, high in run if low is not None and high is not None]
         if form != "dots" and len(edge) == len(run) > 1:
-            bands.append([(x, low) for x, low, _ in edge] + [(x, high) for x, _, high in edge[::-1]])
+            bands.append(
+                [(x, low) for x, low, _ in edge] + [(x, high) for x, _, high in edge[::-1]]
+            )
     paper.fills(bands, "band", look.tone, 0.16, area=area)
     if form == "dots":
         whiskers = [
@@ -278,9 +283,8 @@ def _draw_curve(paper: Sheet, area: Area, curve: _Curve, form: str) -> None:
         paper.lines(whiskers, "whisker", look.tone, area=area)
     else:
         lines = [[(x, y) for x, y, _, _ in run] for run in runs if len(run) > 1]
-        paper.lines(
-            lines, "curve", look.tone, 1.75, area=area, dash=look.dash, simplify=True
-        )
+        width = 1.75 if curve.look else 0.75
+        paper.lines(lines, "curve", look.tone, width, area=area, dash=look.dash, simplify=True)
     known = [(x, y) for x, y, _, _ in curve.points if y is not None]
     alone = [(run[0][0], run[0][1]) for run in runs if len(run) == 1]
     if form == "dots" or (form == "line" and len(known) <= _FEW_POINTS):
@@ -289,9 +293,7 @@ def _draw_curve(paper: Sheet, area: Area, curve: _Curve, form: str) -> None:
     paper.shapes(places, look.shape if form == "dots" else "disc", look.tone, 5)
 
 
-def _runs(
-    curve: _Curve, form: str
-) -> list[list[tuple[float, float, float | None, float | None]]]:
+def _runs(curve: _Curve, form: str) -> list[list[tuple[float, float, float | None, float | None]]]:
     """Split the points at gaps; those of steps get their corners."""
     runs: list[list[tuple[float, float, float | None, float | None]]] = [[]]
     for x, y, low, high in curve.points:

@@ -6,12 +6,11 @@ variables, so that a chart follows it into the dark; and charts are many, so byt
 
 from __future__ import annotations
 
-import re
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping
 
 _SVG = "{http://www.w3.org/2000/svg}"
-# What is kept of a style: names of presentation attributes, with the value that goes without saying.
+# What is kept of a style, by name, with the value that goes without saying.
 _KEPT = {
     "fill": "none",
     "stroke": "none",
@@ -23,7 +22,6 @@ _KEPT = {
     "stroke-linejoin": "miter",
 }
 _POINTS = {"M": 1, "L": 1, "Q": 2, "C": 3, "z": 0, "Z": 0}
-_NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?")
 
 
 def paths_of(written: bytes, colours: Mapping[str, str]) -> list[tuple[str, ET.Element]]:
@@ -45,7 +43,10 @@ def paths_of(written: bytes, colours: Mapping[str, str]) -> list[tuple[str, ET.E
 
 
 def shorter(data: str) -> str:
-    """Write path data with one decimal and distances from point to point."""
+    """Write path data with one decimal and distances from point to point.
+
+    A line of no length stays where it is all that is drawn: it makes a dot.
+    """
     words = iter(data.split())
     said: list[str] = []
     x = y = start_x = start_y = 0
@@ -58,6 +59,8 @@ def shorter(data: str) -> str:
             x, y = start_x, start_y
         else:
             steps = [place - (y if at % 2 else x) for at, place in enumerate(places)]
+            if command == "L" and steps == [0, 0] and before != "M":
+                continue
             if command == "M":
                 letter, steps = "M", places
                 start_x, start_y = places
@@ -72,29 +75,6 @@ def shorter(data: str) -> str:
         said.append(_joined(letter, numbers, before))
         before = letter
     return "".join(said)
-
-
-def points_of(data: str) -> list[list[tuple[float, float]]]:
-    """Read the points that `shorter` wrote, a list for each `M`."""
-    runs: list[list[tuple[float, float]]] = []
-    x = y = 0.0
-    for letter, rest in re.findall(r"([MlhvzcqZ])([^MlhvzcqZ]*)", data):
-        numbers = [float(word) for word in _NUMBER.findall(rest)]
-        if letter == "M":
-            x, y = numbers
-            runs.append([(x, y)])
-        elif letter in "hv":
-            for step in numbers:
-                x, y = (x + step, y) if letter == "h" else (x, y + step)
-                runs[-1].append((x, y))
-        elif letter in "zZ":
-            x, y = runs[-1][0]
-        else:
-            width = {"l": 2, "q": 4, "c": 6}[letter]
-            for at in range(0, len(numbers), width):
-                x, y = x + numbers[at + width - 2], y + numbers[at + width - 1]
-                runs[-1].append((x, y))
-    return runs
 
 
 def _style(text: str) -> dict[str, str]:

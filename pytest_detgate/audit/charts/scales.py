@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from pytest_detgate.audit.words import number
 
-# Beyond this, sums and differences of values may overflow.
-LARGEST = 1e150
+# Beyond these, sums and quotients of values may overflow.
+LARGEST, SMALLEST = 1e150, 1e-150
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -16,7 +16,7 @@ def finite(value: float | None) -> float | None:
     """Give a value that can be drawn; None for those that cannot."""
     if value is None or not abs(value) <= LARGEST:
         return None
-    return float(value)
+    return float(value) if abs(value) >= SMALLEST else 0.0
 
 
 def bounds(
@@ -33,7 +33,9 @@ def bounds(
     """
     known = [value for value in map(finite, values) if value is not None]
     ends = [end for end in map(finite, span or ()) if end is not None]
-    low, high = (min(known + ends), max(known + ends)) if known or ends else (0.0, 1.0)
+    if not known and not ends:
+        return 0.0, 1.0
+    low, high = min(known + ends), max(known + ends)
     if not ends:
         if low >= 0 and (zero or low <= 0.4 * high):
             low = 0.0
@@ -101,6 +103,5 @@ def share_words(places: list[float]) -> list[str]:
 
 
 def decade_below(value: float) -> float:
-    """Give the power of ten below a positive value."""
-    power = math.floor(math.log10(value))
-    return 10.0 ** (power - 1 if 10.0**power >= value else power)
+    """Give a power of ten well below a positive value: it is half of it at most."""
+    return 10.0 ** math.floor(math.log10(value / 2))

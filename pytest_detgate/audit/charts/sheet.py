@@ -17,27 +17,32 @@ from typing import Any, Literal
 import matplotlib
 import numpy as np
 from markupsafe import Markup
-from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.transforms import Affine2D, Transform
+from matplotlib.scale import LogTransform
+from matplotlib.transforms import (
+    Affine2D,
+    Bbox,
+    BboxTransform,
+    IdentityTransform,
+    Transform,
+    blended_transform_factory,
+)
 from numpy.typing import NDArray
 
-from pytest_detgate.audit.charts.labels import SIZE, plain, shortened
+from pytest_detgate.audit.charts.labels import BOLD, SIZE, plain, shortened
 from pytest_detgate.audit.charts.markup import paths_of
 
 WIDE, NARROW = 640.0, 350.0
 SERIES = 6
-TONES = ("ink", "dim", "line", "paper", "link", "failed", "passed") + tuple(
-    f"series-{at}" for at in range(1, SERIES + 1)
-)
+TONES = ("ink", "dim", "line", "paper", "failed", *(f"series-{at + 1}" for at in range(SERIES)))
 # matplotlib draws with colours that stand for the variables of the page.
 _STAND_IN = {tone: f"#0000{at:02x}" for at, tone in enumerate(TONES, start=1)}
 _VARIABLE = {colour: f"var(--{tone})" for tone, colour in _STAND_IN.items()}
 # Whatever a matplotlibrc of the user's may say, the page looks the same.
-_SETTINGS: dict[str, Any] = {
+_SETTINGS: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "detgate",
     "path.simplify": True,
@@ -45,8 +50,6 @@ _SETTINGS: dict[str, Any] = {
     "path.sketch": None,
     "path.effects": [],
     "lines.scale_dashes": False,
-    "axes.xmargin": 0.0,
-    "axes.ymargin": 0.0,
 }
 _NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
@@ -58,19 +61,18 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Area:
-    """A plot area: its place on the sheet in pixels, and matplotlib's axes with its scales."""
+    """A plot area: its place on the sheet in pixels, and how values become such."""
 
-    axes: Axes
     left: float
     top: float
     right: float
     bottom: float
-    height: float
+    values: Transform
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """Give where a value is on the sheet."""
-        at_x, at_y = self.axes.transData.transform((x, y))
-        return float(at_x), self.height - float(at_y)
+        across, down = self.values.transform((x, y))
+        return float(across), float(down)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +98,7 @@ class Sheet:
         self.width, self.height = width, height
         self._figure = Figure(figsize=(width / 72, height / 72), dpi=72)
         self._figure.patch.set_visible(False)
+        self._from_top = Affine2D().scale(1, -1).translate(0, height)
         self._words: list[ET.Element] = []
         self._moving: ET.Element | None = None
         self._data: dict[str, str] = {}
@@ -112,19 +115,14 @@ class Sheet:
         log: Literal["", "x", "y"] = "",
     ) -> Area:
         """Set up a plot area whose edges stand for the given ends of its axes."""
-        place = (
-            left / self.width,
-            1 - bottom / self.height,
-            (right - left) / self.width,
-            (bottom - top) / self.height,
+        # Axes of matplotlib's own would cost more time than all that is drawn in them.
+        scale = blended_transform_factory(
+            LogTransform(10) if log == "x" else IdentityTransform(),
+            LogTransform(10) if log == "y" else IdentityTransform(),
         )
-        axes = self._figure.add_axes(place)
-        axes.set_axis_off()
-        axes.set(
-            xscale="log" if log == "x" else "linear", yscale="log" if log == "y" else "linear"
-        )
-        axes.set(xlim=x, ylim=y)
-        return Area(axes, left, top, right, bottom, self.height)
+        ends = Bbox(scale.transform([(x[0], y[0]), (x[1], y[1])]))
+        values = scale + BboxTransform(ends, Bbox([(left, bottom), (right, top)]))
+        return Area(left, top, right, bottom, values)
 
     def lines(
         self,
@@ -213,17 +211,18 @@ class Sheet:
         bold: bool = False,
         turn: float = 0.0,
         room: float = 0.0,
-        kind: str = "",
+        over: bool = False,
     ) -> None:
         """Write a line of text with its baseline at `y`.
 
-        What does not fit into `room` is cut; the whole is then in a tooltip.
+        What does not fit into `room` is cut; the whole is then in a tooltip. `over` keeps it
+        legible where lines pass below it.
         """
         whole = plain(text)
-        said = shortened(whole, room, size) if room else whole
+        said = shortened(whole, room / (BOLD if bold else 1.0), size) if room else whole
         word = ET.Element("text", {"x": _tenth(x), "y": _tenth(y)})
-        if kind:
-            word.set("class", kind)
+        if over:
+            word.set("class", "over")
         if anchor != "start":
             word.set("text-anchor", anchor)
         if tone != "dim":
@@ -239,7 +238,9 @@ class Sheet:
             ET.SubElement(word, "title").text = whole
         self._words.append(word)
 
-    def moving(self, x: float, x0: float, x1: float, top: float, bottom: float, shown: bool) -> None:
+    def moving(
+        self, x: float, x0: float, x1: float, top: float, bottom: float, shown: bool
+    ) -> None:
         """Add the line that the page's script moves, and say where scores 0 and 1 are."""
         self._moving = ET.Element(
             "line",
@@ -279,7 +280,7 @@ class Sheet:
             },
         )
         written = io.BytesIO()
-        FigureCanvasSVG(self._figure).print_svg(written, metadata=_NO_METADATA)
+        FigureCanvasSVG(self._figure).print_svg(written, metadata=_NO_METADATA)  # type: ignore[no-untyped-call]
         for group, path in paths_of(written.getvalue(), _VARIABLE):
             path.set("class", group)
             svg.append(path)
@@ -293,23 +294,19 @@ class Sheet:
     def _add(self, path: Path, area: Area | None, kind: str, **style: Any) -> None:
         patch = PathPatch(path, clip_on=False, **style)
         patch.set_gid(kind)
-        patch.set_transform(area.axes.transData if area else _from_top(self.height))
+        patch.set_transform(area.values + self._from_top if area else self._from_top)
         self._figure.add_artist(patch)
-
-
-def _from_top(height: float) -> Transform:
-    return Affine2D().scale(1, -1).translate(0, height)
 
 
 def _path(runs: Sequence[Points], last: Any) -> Path | None:
     """Join runs of points into one path."""
     if not runs:
         return None
-    points: NDArray[np.float64] = np.concatenate([np.asarray(run, dtype=float) for run in runs])
+    points: NDArray[np.float64] = np.array([point for run in runs for point in run], dtype=float)
     codes = np.full(len(points), Path.LINETO, dtype=Path.code_type)
     ends = np.cumsum([len(run) for run in runs])
     codes[ends - 1] = last
-    codes[np.concatenate([[0], ends[:-1]])] = Path.MOVETO
+    codes[0] = codes[ends[:-1]] = Path.MOVETO
     return Path(points, codes)
 
 

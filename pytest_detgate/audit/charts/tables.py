@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -26,7 +27,9 @@ def said(value: float | int | None) -> str:
     """Say a number in a cell."""
     if value is None:
         return NOTHING
-    return words.number(int(value) if isinstance(value, float) and value.is_integer() else value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    return words.number(value)
 
 
 def said_with_bounds(
@@ -48,10 +51,9 @@ def first(things: Sequence[T], noun: str) -> tuple[Sequence[T], str]:
 def spread(
     places: Sequence[float], noun: str, keep: Collection[float] = ()
 ) -> tuple[Sequence[float], str]:
-    """Give as many places as there is room for, evenly spread: the ends and `keep` among them."""
+    """Give every second place, or third, as there is room, and both ends and those of `keep`."""
     if len(places) <= ROWS:
         return places, f"{words.counted(len(places), noun)}."
-    last = len(places) - 1
-    chosen = {places[round(at * last / (ROWS - 1))] for at in range(ROWS)}
-    chosen |= {place for place in places if place in keep}
+    every = math.ceil((len(places) - 1) / (ROWS - 1))
+    chosen = {*places[::every], places[-1]} | {place for place in places if place in keep}
     return sorted(chosen), f"{len(chosen)} of {words.counted(len(places), noun)}."
