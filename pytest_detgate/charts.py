@@ -145,12 +145,14 @@ Chart = LineChart | BarChart | Histogram | Matrix | ClipMap
 class FrameBox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A box on a frame, `[x, y, width, height]` in pixels: ground truth, or a detection, which
     has a score. `false` marks a detection that matches no box at the IoU of the rule; `crowd` a
-    region that stands for many objects."""
+    region that stands for many objects. `found_at` is the score of the detection that matches a
+    box of the ground truth: at a threshold below it the box is found, else missed."""
 
     box: tuple[float, float, float, float]
     label: str
     score: float | None = None
     false: bool = False
+    found_at: float | None = None
     crowd: bool = False
 
 

@@ -128,6 +128,9 @@ class GateInputs:
 
         return self._once(("detections", name), make)
 
+    def asked_for(self, name: str) -> bool:
+        return name in self._wanted
+
     def repeated(self, split: str, images: int) -> TwoInferences:
         def make() -> TwoInferences:
             dataset = self.dataset(split)
