@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -119,13 +120,15 @@ def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, 
     limits = frame.marks_on("y", chart.marks)
     known = [*edges, *(mark.at for mark in marks)]
     x = scales.bounds([], (min(known), max(known)))
+    by_factor = chart.log_edges and min(known) > 0
     y = _heights(chart, sets, limits)
-    log = chart.log and y[0] > 0
+    log = chart.log and y[0] > 0 and not by_factor
     ticks, said = _axis(chart, y, 4, log)
     left, right = 8 + frame.widest(said), width - 12
 
     def place(value: float) -> float:
-        return left + (value - x[0]) / (x[1] - x[0]) * (right - left)
+        low, at, high = (math.log(one) if by_factor else one for one in (x[0], value, x[1]))
+        return left + (at - low) / (high - low) * (right - left)
 
     rows = frame.mark_rows(marks, place, width)
     keys = _keys(chart, sets, limits)
@@ -133,7 +136,9 @@ def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, 
     top = key_top + frame.key_height(keys, width - left) + frame.marks_height(rows)
     bottom = top + (150 if small else 180)
     with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(left, top, right, bottom, x=x, y=y, log="y" if log else "")
+        area = paper.area(
+            left, top, right, bottom, x=x, y=y, log="x" if by_factor else "y" if log else ""
+        )
         frame.draw_values(paper, area, ticks, said)
         shares = "share of each set" if _as_shares(chart) else "count"
         paper.text(0, 12, f"{shares}, logarithmic" if log else shares, tone="ink", bold=True)
@@ -146,7 +151,12 @@ def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, 
             paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
         frame.draw_marks(paper, area, marks, rows, width)
         whole = all(edge.is_integer() for edge in edges)
-        places = scales.ticks(*x, 4 if small else 8, whole=whole)
+        count = 4 if small else 8
+        if by_factor:
+            # Round numbers are not where such edges are, and COCO's are among them.
+            places = edges[:: math.ceil(len(edges) / count)]
+        else:
+            places = scales.ticks(*x, count, whole=whole)
         frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
         left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
         return paper.finish(name, chart.title, left_out)
@@ -192,7 +202,10 @@ def _draw_names(
     if len(chosen) < len(chart.names):
         notes.append(f"{len(chosen)} of {len(chart.names):,} names are drawn, the most frequent.")
     limits = frame.marks_on("y", chart.marks)
-    notes += [f"Mark: {mark.label}." for mark in chart.marks if mark.axis == "x"]
+    marks = frame.marks_on("x", chart.marks)
+    if len(chosen) < len(chart.names):
+        notes += [f"Mark: {mark.label}." for mark in marks]
+        marks = []
     x = _heights(chart, sets, limits)
     log = chart.log and x[0] > 0
     names = [plain(chart.names[at]) for at in chosen]
@@ -235,6 +248,11 @@ def _draw_names(
             paper.text(left - 8, y, word, anchor="end", tone="ink", room=left - 8)
         if not log:
             frame.draw_marks(paper, area, limits, rows, width)
+        for mark in marks:
+            # Between the bars that the mark parts, and so across this drawing.
+            y = top + min(max(mark.at, 0), len(names)) * step
+            paper.lines([[(left, y), (width, y)]], "mark", "ink", dash=frame.MARK_DASH)
+            paper.text(width, y - 3, mark.label, anchor="end", tone="ink", over=True)
         shares = "share of each set" if _as_shares(chart) else "count"
         label = shortened(f"{plain(chart.label)}: {shares}", width - left)
         frame.draw_base(paper, area, ticks, said, f"{label}, logarithmic" if log else label)

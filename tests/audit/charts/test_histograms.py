@@ -148,3 +148,60 @@ def test_the_table_has_counts_and_shares() -> None:
         ["20 – 40", "20 (20 %)", "5 (50 %)"],
     ]
     assert drawing.caption == "3 bins. Counted in all: train 100, val 10."
+
+
+@BOTH
+def test_edges_on_a_logarithmic_axis_have_equal_steps_for_equal_factors(drawn: Draw) -> None:
+    """Four doublings are four equal steps, and the mark at 4 is in the middle of them."""
+    chart = Histogram(
+        title="t",
+        about="a",
+        label="x",
+        edges=[1, 2, 4, 8, 16],
+        counts={"a": [4, 3, 2, 1], "b": [1, 1, 1, 1]},
+        marks=[Mark(label="small below", at=4)],
+        log_edges=True,
+    )
+    plot = drawn(chart)
+    (left, _), (right, _) = plot.runs("axis")[0]
+    step = (right - left) / 4
+
+    for run in plot.runs("curve"):
+        turns = sorted({round((x - left) / step, 2) for x, _ in run})
+        assert turns == pytest.approx([0, 1, 2, 3, 4], abs=0.02)
+    (mark,) = plot.runs("mark")
+    assert [(x - left) / step for x, _ in mark] == pytest.approx([2, 2], abs=0.02)
+    assert {"1", "16"} & set(plot.words())
+
+
+def test_edges_that_have_no_logarithm_are_drawn_as_they_are() -> None:
+    edges: list[float] = [0, 1, 3, 4]
+    chart = Histogram(
+        title="t", about="a", label="x", edges=edges, counts={"s": [1, 2, 3]}, log_edges=True
+    )
+    plot = wide(chart)
+    (left, _), (right, _) = plot.runs("axis")[0]
+
+    (path,) = plot.paths("bar")
+    starts = [(x - left) / (right - left) for x, _, _, _ in corners(path)]
+    assert starts == pytest.approx([0, 1 / 4, 3 / 4], abs=0.01)
+
+
+@BOTH
+def test_a_mark_on_names_parts_the_first_of_them_from_the_rest(drawn: Draw) -> None:
+    chart = Histogram(
+        title="t",
+        about="a",
+        label="frames",
+        names=["0", "1", "2-5", "over 5"],
+        counts={"val": [4, 3, 2, 1]},
+        marks=[Mark(label="within 1", at=2)],
+        shares=False,
+    )
+    plot = drawn(chart)
+
+    (mark,) = plot.runs("mark")
+    (path,) = plot.paths("bar")
+    _, second, third, _ = [(top + bottom) / 2 for _, top, _, bottom in corners(path)]
+    assert [y for _, y in mark] == pytest.approx([(second + third) / 2] * 2, abs=0.6)
+    assert "within 1" in plot.words()
