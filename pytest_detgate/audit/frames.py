@@ -130,7 +130,7 @@ def frame_figure(frame: Frame, album: Album, threshold: float) -> FrameFigure | 
         view=view,
         font_size=font_size(view),
         # The least sure first, so that the surest lie on top.
-        outlines=sorted(reversed(outlines), key=lambda outline: _DEPTH[outline.kind]),
+        outlines=outlines[::-1],
         closeups=[
             FrameCloseup(
                 source=source,

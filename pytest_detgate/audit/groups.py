@@ -23,8 +23,8 @@ OPEN_ROWS = 20
 class Part:
     """Some rows of the table. `title` is empty where they stand there as they are.
 
-    Else they are a group, about which `about` says what its rules have in common, and which is open where the rules in it block: then `rows` are open, and
-    `rest` are not, as the words of `more` say.
+    Else they are a group, about which `about` says what its rules have in common. It is open
+    where these block: then `rows` are open, and `rest` are not, as the words of `more` say.
     """
 
     verdict: Verdict
