@@ -6,7 +6,7 @@ Imported only when a page is to be written: it brings in Jinja2 and Pillow.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_detgate.audit.album import Album
@@ -35,14 +35,21 @@ NAMED = 3
 
 
 def render_page(
-    report: Report, root: Path, *, megabytes: float = MEGABYTES, pictures: bool = True
+    report: Report,
+    root: Path,
+    *,
+    megabytes: float = MEGABYTES,
+    pictures: bool = True,
+    places: Mapping[str, Path] | None = None,
 ) -> str:
     """Render a record as one self-contained page.
 
     Pictures are read from the record's images folders under `root`; together they take at most
-    `megabytes` of the page. Without `pictures` none is read, and boxes stand on blank frames.
+    `megabytes` of the page. `places` are folders of splits or probes, where the record
+    does not tell them. Without `pictures` none is read, and boxes stand on blank frames.
     """
-    album = Album(PictureFolders(report.dataset, root, closed=not pictures), megabytes)
+    folders = PictureFolders(report.dataset, root, closed=not pictures, further=places or {})
+    album = Album(folders, megabytes)
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
     telling = [at for at, rule in enumerate(rules) if evidence_words(rule)]
@@ -94,6 +101,7 @@ def write_page(
     *,
     megabytes: float = MEGABYTES,
     pictures: bool = True,
+    places: Mapping[str, Path] | None = None,
 ) -> None:
     """Render a record to `path`, whole or not at all.
 
@@ -101,7 +109,7 @@ def write_page(
     tell an old verdict.
     """
     try:
-        page = render_page(report, root, megabytes=megabytes, pictures=pictures)
+        page = render_page(report, root, megabytes=megabytes, pictures=pictures, places=places)
         write_whole(path, page.encode("utf-8"))
     except BaseException:
         path.unlink(missing_ok=True)

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from types import MappingProxyType
 
 from PIL import Image
 
@@ -49,13 +50,20 @@ class Picture:
 class PictureFolders:
     """Finds and reads the pictures of a record's splits and probes; none where it is `closed`."""
 
-    def __init__(self, dataset: DatasetRecord, root: Path, *, closed: bool = False) -> None:
+    def __init__(
+        self,
+        dataset: DatasetRecord,
+        root: Path,
+        *,
+        closed: bool = False,
+        further: Mapping[str, Path] = MappingProxyType({}),
+    ) -> None:
         self.closed = closed
         places: Mapping[str, str] = {
             **{name: split.images_dir for name, split in dataset.splits.items()},
             **{name: probe.images_dir for name, probe in dataset.probes.items()},
         }
-        self._folders = {name: root / place for name, place in places.items()}
+        self._folders = {**{name: root / place for name, place in places.items()}, **further}
 
     def picture(self, dataset: str, file_name: str, boxes: Sequence[Box] = ()) -> Picture:
         """Read one picture as a thumbnail, with close-ups of the first small boxes on it."""

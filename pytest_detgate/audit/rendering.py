@@ -41,6 +41,11 @@ def render(template: str, *, script: str = "", **context: object) -> str:
     )
 
 
+def render_plain(template: str, **context: object) -> str:
+    """Render a template that is no page and carries neither style nor script."""
+    return _environment().get_template(template).render(**context)
+
+
 def _asset(name: str) -> str:
     return files(TEMPLATES).joinpath(name).read_text("utf-8")
 

@@ -16,6 +16,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.plugin.options import GateOptions
 
 if TYPE_CHECKING:
+    from pytest_detgate.audit.redaction import Redaction
     from pytest_detgate.gate.detections import DetectionSource
     from pytest_detgate.gate.inputs import GateInputs
     from pytest_detgate.gate.model_detections import ModelDetections
@@ -45,6 +46,8 @@ class GateSession:
     rules: tuple[BoundRule, ...]
     folders: SharedFolders
     progress: Progress
+    redaction: Redaction
+    """Hides in whatever leaves the process what the project does not want seen."""
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
     is_collected: bool = False

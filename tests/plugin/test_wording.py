@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_detgate.audit.one_line import compared, held_against_limit
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.registry import rule_classes
-from pytest_detgate.plugin.wording import compared, failure_text, held_against_limit
+from pytest_detgate.plugin.wording import failure_text
 
 POISSON = Interval(low=1.36632, high=9.15352, confidence=0.95, method="exact Poisson")
 BOOTSTRAP = Interval(low=0.8312, high=0.9, confidence=0.9, method="bootstrap of 40 clips")
@@ -54,10 +54,10 @@ def test_the_failure_section_keeps_to_the_width_of_a_terminal() -> None:
         measurements=[measured],
     )
 
-    lines = failure_text(result, rule_classes()["probe-fp"]).splitlines()
+    lines = failure_text(result).splitlines()
 
     assert lines[:3] == [
-        "probe-fp[youtube]: 4 false boxes on 2 of 6 frames, budget 8",
+        "4 false boxes on 2 of 6 frames, budget 8",
         "  boxes 4, upper bound 9.15 (95 %, exact Poisson), at most 8",
         "    <- over the limit",
     ]
