@@ -4,7 +4,7 @@
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const get = (id) => document.getElementById(id);
   const data = JSON.parse(get("data").textContent);
-  const at = { score: data.start, label: "", truth: true, detections: true, falseOnly: false };
+  const at = { score: data.start, label: "", truth: true, detections: true, errorsOnly: false };
 
   const figures = all("figure.frame").map((figure) => ({
     figure,
@@ -17,6 +17,7 @@
       element,
       copy: "copy" in element.dataset,
       score: element.dataset.s === undefined ? null : Number(element.dataset.s),
+      foundAt: element.dataset.f === undefined ? Infinity : Number(element.dataset.f || -1),
       kind: element.dataset.k,
       label: element.dataset.c,
     })),
@@ -44,23 +45,30 @@
 
   // --- Boxes ---
 
+  function missed(box) {
+    return box.score === null && box.foundAt <= at.score;
+  }
+
   function drawn(box) {
     if (at.label && box.label !== at.label) return false;
-    if (box.score === null) return at.truth;
-    return box.score > at.score && (at.falseOnly ? box.kind === "false" : at.detections);
+    if (box.score === null) return at.errorsOnly ? missed(box) : at.truth;
+    return box.score > at.score && (at.errorsOnly ? box.kind === "false" : at.detections);
   }
 
   function drawBoxes() {
     const total = new Map();
     for (const { figure, item, numbers, classes, boxes } of figures) {
-      let detections = 0, wrong = 0, truth = 0, labelled = !at.label;
+      let detections = 0, wrong = 0, truth = 0, lost = 0, labelled = !at.label;
       const over = new Map();
       for (const box of boxes) {
         box.element.classList.toggle("off", !drawn(box));
+        box.element.classList.toggle("missed", missed(box));
         if (box.copy || (at.label && box.label !== at.label)) continue;
         labelled = true;
-        if (box.score === null) truth += 1;
-        else if (box.score > at.score) {
+        if (box.score === null) {
+          truth += 1;
+          if (missed(box)) lost += 1;
+        } else if (box.score > at.score) {
           detections += 1;
           over.set(box.label, (over.get(box.label) || 0) + 1);
           if (box.kind === "false") wrong += 1;
@@ -75,11 +83,13 @@
       say(numbers.detections, words(detections));
       say(numbers.false, words(wrong));
       say(numbers.truth, words(truth));
-      const sum = total.get(item) || { figures: 0, detections: 0, wrong: 0, truth: 0 };
+      say(numbers.missed, words(lost));
+      const sum = total.get(item) || { figures: 0, detections: 0, wrong: 0, truth: 0, lost: 0 };
       sum.figures += labelled ? 1 : 0;
       sum.detections += detections;
       sum.wrong += wrong;
       sum.truth += truth;
+      sum.lost += lost;
       total.set(item, sum);
     }
     for (const [item, fields] of sums) {
@@ -90,6 +100,7 @@
       say(fields.detections, words(sum.detections));
       say(fields.false, words(sum.wrong));
       say(fields.truth, words(sum.truth));
+      say(fields.missed, words(sum.lost));
     }
   }
 
@@ -195,10 +206,10 @@
       slider.focus();
       soon();
     });
-    for (const [id, name] of [["show-truth", "truth"], ["show-detections", "detections"], ["false-only", "falseOnly"]]) {
+    for (const [id, name] of [["show-truth", "truth"], ["show-detections", "detections"], ["errors-only", "errorsOnly"]]) {
       get(id).addEventListener("input", () => {
         at[name] = get(id).checked;
-        get("show-detections").disabled = at.falseOnly;
+        get("show-detections").disabled = get("show-truth").disabled = at.errorsOnly;
         soon();
       });
     }

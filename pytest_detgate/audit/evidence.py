@@ -10,7 +10,7 @@ from functools import partial
 
 from pytest_detgate.audit.album import Album
 from pytest_detgate.audit.charts.drawing import Drawing, drawing_of
-from pytest_detgate.audit.frames import Count, FrameFigure, by_score, frame_figure
+from pytest_detgate.audit.frames import Count, FrameFigure, frame_figure, with_detections
 from pytest_detgate.audit.gallery import Figure, by_image, figure_of, tones_of
 from pytest_detgate.audit.headline import tiers
 from pytest_detgate.audit.listing import FindingTable, Numbers, findings_table, numbers_of
@@ -110,13 +110,14 @@ def _hang(rules: Sequence[RuleResult], album: Album, threshold: float) -> list[_
 
 
 def _wishes(rule: RuleResult, album: Album, threshold: float) -> list[Callable[[], Exhibit | None]]:
-    """What a rule would like to show, the most telling first.
+    """What a rule would like to show, the most telling first, as the record has them.
 
     Where it has frames, these show what its findings would.
     """
     wishes: list[Callable[[], Exhibit | None]] = []
-    for frame in by_score(rule.evidence.frames)[:FRAMES]:
-        wishes.append(partial(frame_figure, frame, album, threshold))
+    detected = with_detections(rule.evidence.frames)
+    for frame in rule.evidence.frames[:FRAMES]:
+        wishes.append(partial(frame_figure, frame, album, threshold, detected=detected))
     for pair in rule.evidence.pairs[:PAIRS]:
         wishes.append(partial(pair_figure, pair, album))
     if rule.evidence.frames or rule.evidence.pairs:
@@ -179,6 +180,7 @@ def _evidence(
             detections=sum(figure.count.detections for figure in hung.frames),
             false=sum(figure.count.false for figure in hung.frames),
             truth=sum(figure.count.truth for figure in hung.frames),
+            missed=sum(figure.count.missed for figure in hung.frames),
         ),
         pairs=hung.pairs,
         pairs_left_out=_left_out(len(hung.pairs), len(seen.pairs), seen.pairs_total, "pair", album),

@@ -31,16 +31,20 @@ _DEPTH: dict[Kind, int] = {"crowd": 0, "truth": 1, "match": 2, "false": 3}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameOutline:
-    """One box on a frame; `shown` is whether it stands at the threshold the page opens with.
+    """One box on a frame; `shown` and `missed` are how it stands at the threshold the page opens
+    with.
 
-    `score` is written out in full, as the page compares it; it is empty for ground truth.
+    `score` and `found_at` are written out in full, as the page compares them. The former is empty
+    for ground truth, the latter for a box that is never found, and None where that is no question.
     """
 
     box: Box
     kind: Kind
     label: str
     score: str
+    found_at: str | None
     tag: Tag | None
+    missed: bool
     shown: bool
 
 
@@ -61,6 +65,7 @@ class Count:
     detections: int
     false: int
     truth: int
+    missed: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,26 +93,25 @@ class FrameFigure:
     closeups: list[FrameCloseup]
     count: Count
     classes: list[ClassCount]
-    scored: bool
+    detected: bool
     left_out: str
     alt: str
 
 
-def by_score(frames: Iterable[Frame]) -> list[Frame]:
-    """Put the frame with the surest false box first; without false boxes, the surest detection.
-    Frames that tie keep their order."""
-
-    def telling(frame: Frame) -> tuple[float, float]:
-        false = [_score(box) for box in frame.boxes if box.false]
-        every = [_score(box) for box in frame.boxes]
-        return max(false, default=-1.0), max(every, default=-1.0)
-
-    return sorted(frames, key=telling, reverse=True)
+def with_detections(frames: Iterable[Frame]) -> bool:
+    """Tell whether frames show what a model detected; else they are of data alone."""
+    return any(box.score is not None for frame in frames for box in frame.boxes)
 
 
-def frame_figure(frame: Frame, album: Album, threshold: float) -> FrameFigure | None:
+def frame_figure(
+    frame: Frame, album: Album, threshold: float, *, detected: bool
+) -> FrameFigure | None:
     """Draw one frame as it looks at a score threshold; None where the album has no room for it,
-    and where there is neither a picture nor a box."""
+    and where there is neither a picture nor a box.
+
+    `detected` says that a model has looked at the frame, so that a box that no detection matches
+    was missed.
+    """
     sound = [box for box in frame.boxes if drawable(box)]
     ranked = sorted(sound, key=lambda box: (-_DEPTH[_kind(box)], -_score(box)))[:BOXES]
     places = [box.box for box in ranked]
@@ -117,8 +121,8 @@ def frame_figure(frame: Frame, album: Album, threshold: float) -> FrameFigure | 
         return None
     width, height = found.size or extent(places)
     view = view_of((width, height), places)
-    outlines = _outlines(ranked, view, threshold)
-    count = count_at(ranked, threshold)
+    outlines = _outlines(ranked, view, threshold, detected=detected)
+    count = _count_at(ranked, threshold, detected=detected)
     return FrameFigure(
         dataset=frame.dataset,
         image=frame.image,
@@ -142,27 +146,38 @@ def frame_figure(frame: Frame, album: Album, threshold: float) -> FrameFigure | 
         ],
         count=count,
         classes=_classes(ranked, threshold),
-        scored=any(box.score is not None for box in ranked),
+        detected=detected,
         left_out=(
             ""
             if len(ranked) == len(frame.boxes)
             else f"{len(ranked):,} of {counted(len(frame.boxes), 'box')} drawn"
         ),
-        alt=(
-            f"{frame.dataset}: {frame.image}, {counted(count.truth, 'box')} of ground truth, "
-            f"{counted(count.detections, 'detection')}, {count.false:,} of them false"
-        ),
+        alt=f"{frame.dataset}: {frame.image}, {_alt(count, detected=detected)}",
     )
 
 
-def count_at(boxes: Sequence[FrameBox], threshold: float) -> Count:
-    """Count what stands at a threshold: a detection does when its score is over it."""
+def _count_at(boxes: Sequence[FrameBox], threshold: float, *, detected: bool) -> Count:
     over = [box for box in boxes if box.score is not None and box.score > threshold]
     return Count(
         detections=len(over),
         false=sum(box.false for box in over),
         truth=sum(box.score is None for box in boxes),
+        missed=sum(detected and _missed(box, threshold) for box in boxes),
     )
+
+
+def _missed(box: FrameBox, threshold: float) -> bool:
+    if box.score is not None or box.crowd:
+        return False
+    return box.found_at is None or box.found_at <= threshold
+
+
+def _alt(count: Count, *, detected: bool) -> str:
+    truth = f"{counted(count.truth, 'box')} of ground truth"
+    if not detected:
+        return truth
+    found = f"{counted(count.detections, 'detection')}, {count.false:,} of them false"
+    return f"{truth}, {count.missed:,} of them missed, {found}"
 
 
 def _classes(ranked: Sequence[FrameBox], threshold: float) -> list[ClassCount]:
@@ -173,10 +188,11 @@ def _classes(ranked: Sequence[FrameBox], threshold: float) -> list[ClassCount]:
     return [ClassCount(label=label, detections=count) for label, count in over.most_common(CLASSES)]
 
 
-def _outlines(ranked: Sequence[FrameBox], view: Box, threshold: float) -> list[FrameOutline]:
-    detected = [box for box in ranked if box.score is not None]
+def _outlines(
+    ranked: Sequence[FrameBox], view: Box, threshold: float, *, detected: bool
+) -> list[FrameOutline]:
     # Beside detections, ground truth needs no words of its own.
-    told = detected or ranked
+    told = [box for box in ranked if box.score is not None] or ranked
     tags = dict(zip(map(id, told), tags_of(told, view), strict=True))
     return [
         FrameOutline(
@@ -184,7 +200,9 @@ def _outlines(ranked: Sequence[FrameBox], view: Box, threshold: float) -> list[F
             kind=_kind(box),
             label=box.label,
             score="" if box.score is None else repr(box.score),
+            found_at=_found_at(box) if detected else None,
             tag=tags.get(id(box)),
+            missed=detected and _missed(box, threshold),
             shown=box.score is None or box.score > threshold,
         )
         for box in ranked
@@ -195,6 +213,12 @@ def _kind(box: FrameBox) -> Kind:
     if box.score is None:
         return "crowd" if box.crowd else "truth"
     return "false" if box.false else "match"
+
+
+def _found_at(box: FrameBox) -> str | None:
+    if box.score is not None or box.crowd:
+        return None
+    return "" if box.found_at is None else repr(box.found_at)
 
 
 def _score(box: FrameBox) -> float:

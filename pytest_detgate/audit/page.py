@@ -80,7 +80,7 @@ def render_page(
         unseen=len(telling) - len(shown),
         labels=sorted(_labels(evidence)),
         scored=bool(tuning.rules)
-        or any(figure.scored for item in evidence for figure in item.frames),
+        or any(figure.detected for item in evidence for figure in item.frames),
         tuning=tuning,
         data=script_data(tuning),
         pictures=pictures,

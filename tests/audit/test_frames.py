@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_detgate.audit.album import Album
-from pytest_detgate.audit.frames import BOXES, FrameFigure, by_score, frame_figure
+from pytest_detgate.audit.frames import BOXES, FrameFigure, frame_figure, with_detections
 from pytest_detgate.audit.pictures import PictureFolders
 from pytest_detgate.audit.record import DatasetRecord, ProbeRecord
 from pytest_detgate.charts import Frame, FrameBox
@@ -28,7 +28,8 @@ def figure(
 ) -> FrameFigure:
     probe = ProbeRecord(images_dir="", images=1, boxes=0)
     album = Album(PictureFolders(DatasetRecord(probes={"p": probe}), root), 8)
-    made = frame_figure(Frame(dataset="p", image="1.jpg", boxes=boxes), album, threshold)
+    frame = Frame(dataset="p", image="1.jpg", boxes=boxes)
+    made = frame_figure(frame, album, threshold, detected=with_detections([frame]))
     assert made is not None
     return made
 
@@ -44,7 +45,9 @@ def test_a_detection_stands_when_its_score_is_over_the_threshold() -> None:
         ("false", "0.9", True),
     }
     assert {(one.label, one.detections) for one in made.classes} == {("cat", 1), ("dog", 1)}
-    assert made.alt == "p: 1.jpg, 1 box of ground truth, 2 detections, 1 of them false"
+    assert made.alt == (
+        "p: 1.jpg, 1 box of ground truth, 1 of them missed, 2 detections, 1 of them false"
+    )
 
 
 def test_what_matters_most_lies_on_top_and_has_its_tag_first() -> None:
@@ -64,7 +67,7 @@ def test_ground_truth_alone_is_named() -> None:
 
     assert made.outlines[0].tag is not None
     assert made.outlines[0].tag.text == "cat"
-    assert not made.scored
+    assert not made.detected
 
 
 def test_boxes_are_capped_and_that_is_said() -> None:
@@ -96,18 +99,28 @@ def test_small_false_boxes_are_enlarged(tmp_path: Path) -> None:
     assert (made.width, made.height) == (1280, 720)
 
 
-def test_the_surest_false_box_comes_first() -> None:
-    frames = [
-        Frame(dataset="p", image=name, boxes=boxes)
-        for name, boxes in {
-            "sure": [found(0.99)],
-            "wrong": [found(0.4, false=True)],
-            "very wrong": [found(0.9, false=True), found(0.2, false=True)],
-            "nothing": [truth()],
-            "nothing either": [],
-        }.items()
+def test_a_box_is_missed_where_nothing_over_the_threshold_matches_it() -> None:
+    boxes = [
+        FrameBox(box=PLACE, label="found", found_at=0.8),
+        FrameBox(box=PLACE, label="unsure", found_at=0.3),
+        FrameBox(box=PLACE, label="never"),
+        truth("crowd", crowd=True),
+        found(0.8),
     ]
+    made = figure(boxes)
 
-    assert [frame.image for frame in by_score(frames)] == [
-        "very wrong", "wrong", "sure", "nothing", "nothing either"
-    ]  # fmt: skip
+    assert {one.label: (one.found_at, one.missed) for one in made.outlines if not one.score} == {
+        "found": ("0.8", False),
+        "unsure": ("0.3", True),
+        "never": ("", True),
+        "crowd": (None, False),
+    }
+    assert (made.count.truth, made.count.missed) == (4, 2)
+
+
+def test_data_that_no_model_has_seen_misses_nothing() -> None:
+    made = figure([truth()])
+
+    assert made.count.missed == 0
+    assert made.outlines[0].found_at is None
+    assert made.alt == "p: 1.jpg, 1 box of ground truth"

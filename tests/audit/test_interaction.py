@@ -49,14 +49,16 @@ def numbers(text: str) -> list[int]:
     return [int(found.replace(",", "")) for found in re.findall(r"\d[\d,]*", text)]
 
 
-def recount(score: float, label: str | None = None) -> dict[str, tuple[int, int, int]]:
-    """Detections, false ones and ground truth of each frame, as the record has them."""
+def recount(score: float, label: str | None = None) -> dict[str, tuple[int, int, int, int]]:
+    """Detections, false ones, ground truth and what is missed of it on each frame, as the record
+    has them."""
     found = {}
     for frame in probe_frames():
         boxes = [box for box in frame.boxes if label is None or box.label == label]
         over = [box for box in boxes if box.score is not None and box.score > score]
-        truth = sum(box.score is None for box in boxes)
-        found[frame.image] = (len(over), sum(box.false for box in over), truth)
+        truth = [box for box in boxes if box.score is None]
+        lost = sum(box.found_at is None or box.found_at <= score for box in truth)
+        found[frame.image] = (len(over), sum(box.false for box in over), len(truth), lost)
     return found
 
 
@@ -75,14 +77,15 @@ def test_the_slider_draws_and_counts_what_is_over_it(visit: Visit, score: float)
 
     wanted = recount(score)
     assert told_counts(visit) == wanted
-    total = [sum(counts[at] for counts in wanted.values()) for at in range(3)]
+    total = [sum(counts[at] for counts in wanted.values()) for at in range(4)]
     said = visit.page.locator(f"{PROBE} [data-sum]").inner_text()
     assert numbers(said.replace(f"{score:.2f}", "")) == [6, *total]
     assert f"score over {score:.2f}" in said
     drawn = visit.page.locator(f"{PROBE} .stage g.false:not(.off)").count()
     assert drawn == total[1]
     assert visit.page.locator(f"{PROBE} .stage g.match:not(.off)").count() == total[0] - total[1]
-    assert visit.page.locator(f"{PROBE} .stage g.truth:not(.off)").count() == total[2]
+    assert visit.page.locator(f"{PROBE} .stage g.truth:not(.off)").count() == total[2] == 18
+    assert visit.page.locator(f"{PROBE} .stage g.missed:not(.off)").count() == total[3]
 
 
 def test_the_slider_holds_values_against_limits_and_leaves_the_verdict(visit: Visit) -> None:
@@ -92,7 +95,7 @@ def test_the_slider_holds_values_against_limits_and_leaves_the_verdict(visit: Vi
 
     move(visit, 0.45)
     counts = recount(0.45)
-    boxes = sum(false for _, false, _ in counts.values())
+    boxes = sum(false for _, false, _, _ in counts.values())
     assert boxes > 21
     assert [line.inner_text() for line in lines.all()] == [
         f"at 0.45: boxes {boxes}, limit 21; images 6, limit 6 – would fail"
@@ -102,7 +105,7 @@ def test_the_slider_holds_values_against_limits_and_leaves_the_verdict(visit: Vi
     )
 
     move(visit, 0.9)
-    false = [false for _, false, _ in recount(0.9).values()]
+    false = [false for _, false, _, _ in recount(0.9).values()]
     assert sum(false) <= 21
     said = f"boxes {sum(false)}, limit 21; images {sum(map(bool, false))}, limit 6"
     assert lines.first.inner_text() == f"at 0.90: {said} – would pass"
@@ -151,15 +154,15 @@ def test_what_is_drawn_can_be_chosen(visit: Visit) -> None:
         visit.settle()
         return visit.page.locator(f"{PROBE} .stage g.{kind}:visible").count()
 
-    assert (drawn("truth"), drawn("match"), drawn("false")) == (12, 12, 63)
+    assert (drawn("truth"), drawn("match"), drawn("false")) == (18, 12, 63)
     visit.page.locator("#show-truth").uncheck()
     assert (drawn("truth"), drawn("match"), drawn("false")) == (0, 12, 63)
-    visit.page.locator("#false-only").check()
-    assert (drawn("truth"), drawn("match"), drawn("false")) == (0, 0, 63)
-    visit.page.locator("#false-only").uncheck()
+    visit.page.locator("#errors-only").check()
+    assert (drawn("truth"), drawn("match"), drawn("false")) == (6, 0, 63)
+    visit.page.locator("#errors-only").uncheck()
     visit.page.locator("#show-detections").uncheck()
     visit.page.locator("#show-truth").check()
-    assert (drawn("truth"), drawn("match"), drawn("false")) == (12, 0, 0)
+    assert (drawn("truth"), drawn("match"), drawn("false")) == (18, 0, 0)
     # Choosing what to draw counts nothing anew.
     assert told_counts(visit) == recount(0.3)
 
@@ -170,7 +173,7 @@ def test_the_filter_by_class_counts_that_class(visit: Visit) -> None:
 
     wanted = recount(0.3, "helmet_off_person")
     assert told_counts(visit) == wanted
-    total = sum(false for _, false, _ in wanted.values())
+    total = sum(false for _, false, _, _ in wanted.values())
     assert 0 < total < 63
     assert visit.page.locator(f"{PROBE} .stage g:visible[data-k]").count() == total
 

@@ -202,13 +202,16 @@ def test_frames_show_ground_truth_and_detections(page: Element) -> None:
         f"youtube {name}" for name in PROBE_IMAGES
     )
     assert item.one("p", "sum").text == (
-        "frames shown: 6, at score over 0.30: detections 75, of them false 63, ground truth 12"
+        "frames shown: 6, at score over 0.30: detections 75, of them false 63, "
+        "ground truth 18, of it missed 6"
     )
     # The surest false box is on the first frame.
     assert figures[0].one("p", "file").text == "youtube yt_8dK2_0365.jpg"
     for figure in figures:
         stage = figure.one("div", "stage")
-        assert len(stage.all("g", "truth")) == len(stage.all("g", "match")) == 2
+        assert len(stage.all("g", "truth")) == 3
+        assert len(stage.all("g", "match")) == 2
+        assert len(stage.all("g", "missed")) == 1
         unsure = [box for box in stage.all("g", "false") if "off" in box.classes]
         assert len(unsure) == 6
         assert all(float(box.attributes["data-s"]) <= 0.3 for box in unsure)
