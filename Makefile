@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := $(VENV)/.ready
-BENCHMARKS := inference gate_overhead data_rules picture_hashes result_files scoring bootstrap
+BENCHMARKS := inference gate_overhead data_rules picture_hashes result_files scoring bootstrap page
 
 .PHONY: setup demo test check docs bench clean
 

@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
+from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.evidence_frames import by_highest, frames_of
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted, detection_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, Outcome, ScoreRule, Target
+from pytest_detgate.gate.threshold_evidence import (
+    advice,
+    operating_point_mark,
+    said_of_gaps,
+    tallest,
+    threshold_chart,
+    up_to,
+)
 from pytest_detgate.scoring.false_boxes import require_threshold
+from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
 
 class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
@@ -56,10 +69,19 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
         present = {dataset.classes[at] for at in np.unique(dataset.boxes.category) if at >= 0}
         absent = [name for name in detections.classes if name not in present]
         is_absent = np.array([name in absent for name in detections.classes], dtype=np.bool_)
-        rows = np.flatnonzero(is_absent[detections.category] & (detections.score > threshold))
-        rows = rows[np.argsort(-detections.score[rows], kind="stable")]
+        any_score = np.flatnonzero(is_absent[detections.category])
+        any_score = any_score[np.argsort(-detections.score[any_score], kind="stable")]
+        rows = any_score[detections.score[any_score] > threshold]
         of_class = np.bincount(detections.category[rows], minlength=len(detections.classes))
         listed = ", ".join(absent[:3]) + (" and others" if len(absent) > 3 else "")
+        measurements = [
+            Measurement.at_most("boxes", len(rows), self.max),
+            *(
+                Measurement.shown(f"boxes[{name}]", int(of_class[at]))
+                for at, name in enumerate(detections.classes)
+                if of_class[at]
+            ),
+        ]
         return Outcome(
             message=(
                 f"{counted(len(rows), 'box', 'boxes')} with score > {threshold:g} of "
@@ -68,16 +90,10 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
                 if absent
                 else f"{split} contains every class of the detector"
             ),
-            measurements=[
-                Measurement.at_most("boxes", len(rows), self.max),
-                *(
-                    Measurement.shown(f"boxes[{name}]", int(of_class[at]))
-                    for at, name in enumerate(detections.classes)
-                    if of_class[at]
-                ),
-            ],
+            measurements=measurements,
             findings=detection_findings(dataset, detections, rows),
             findings_total=len(rows),
+            evidence=_evidence(dataset, detections, any_score, threshold, measurements),
         )
 
     passing: ClassVar[Example] = Example(
@@ -91,4 +107,53 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
         classes=("helmet_off", "forklift"),
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("forklift", 0.8, 10, 10, 30, 30)]}},
+    )
+
+
+def _evidence(
+    dataset: Dataset,
+    detections: DetectionTable,
+    rows: NDArray[np.int64],
+    threshold: float,
+    measurements: Sequence[Measurement],
+) -> Evidence:
+    """Frames and counts over each threshold; `rows` (n,) are the detections of absent classes,
+    best first."""
+    thresholds = threshold_grid(detections.score_floor, threshold)
+    values: dict[str, list[Number | None]] = {
+        "boxes": counts_over(detections.score[rows], thresholds).tolist()
+    }
+    measured = {one.name for one in measurements}
+    for at, label in enumerate(detections.classes):
+        if f"boxes[{label}]" in measured:
+            own = rows[detections.category[rows] == at]
+            values[f"boxes[{label}]"] = counts_over(detections.score[own], thresholds).tolist()
+    by = ByThreshold(thresholds=thresholds, values=values)
+    if not len(rows):
+        return Evidence(by_threshold=by)
+    most = tallest(*(number for one in measurements for number in (one.value, one.limit)))
+    chart = threshold_chart(
+        f"Boxes of classes that {dataset.name} does not contain",
+        "How many there are over each score threshold. "
+        + advice(by, measurements, threshold, None, "the limit")
+        + said_of_gaps(values["boxes"], most),
+        [
+            Panel(
+                label="boxes",
+                series=[Series(name="boxes", x=thresholds, y=up_to(values["boxes"], most))],
+                marks=[
+                    Mark(label=f"limit {one.limit:g}", at=one.limit, axis="y")
+                    for one in measurements
+                    if one.limit is not None
+                ],
+            )
+        ],
+        [operating_point_mark(threshold)],
+    )
+    images, text = by_highest(detections, rows, threshold, "box", "boxes")
+    return Evidence(
+        charts=[chart],
+        frames=frames_of(dataset, detections, images, text),
+        frames_total=len(images),
+        by_threshold=by,
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from pytest_detgate.charts import BarChart, Evidence
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement, Table
@@ -31,6 +32,7 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
+from pytest_detgate.gate.score_charts import BARS, bar, left_out
 from pytest_detgate.scoring.resampling import Resampling
 from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
 
@@ -114,25 +116,24 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         before = baseline.ap(split, self.metric)
         interval = self._interval(inputs, split, baseline, before.ap, None)
         change = value - before.ap
+        in_all = Measurement.at_least(
+            "change", change, self._least(before.ap), bound=self.bound, interval=interval
+        )
+        by_class = list(self._changes_of_classes(classes, before, inputs, split, baseline))
         undefined = sorted(name for name, ap in classes.items() if ap is None)
         return Outcome(
             message=f"{message}, {said_of(baseline)} {before.ap:.3f}: {change:+.3f}"
             f"{said_of_change(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
             f"{_left_out(undefined)}",
             measurements=[
-                Measurement.at_least(
-                    "change",
-                    change,
-                    self._least(before.ap),
-                    bound=self.bound,
-                    interval=interval,
-                ),
+                in_all,
                 *self._gains(change, interval),
-                *self._changes_of_classes(classes, before, inputs, split, baseline),
+                *by_class,
                 Measurement.shown("ap", value),
                 Measurement.shown("baseline", before.ap),
             ],
             tables={"classes": _table(classes, before)},
+            evidence=Evidence(charts=[_chart(in_all, by_class, split, self.metric)]),
         )
 
     def _changes_of_classes(
@@ -213,6 +214,37 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 12, 10, 30, 30)]}},
         baseline={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
+    )
+
+
+def _chart(
+    in_all: Measurement, by_class: Sequence[Measurement], split: str, metric: str
+) -> BarChart:
+    """The change in all and of each class, the largest drop first."""
+    names = {id(one): one.name.removeprefix("change[").removesuffix("]") for one in by_class}
+    falling = sorted(by_class, key=lambda one: one.value)
+    worst = falling[0] if falling else in_all
+    drops = [one for one in falling if one.value < 0]
+    if not drops:
+        said = "No class fell. Bars whose bounds reach across 0 may be chance."
+    else:
+        said = (
+            f"{names[id(worst)]} fell most ({worst.value:+.3f}), and {len(drops)} of "
+            f"{len(falling)} classes fell: "
+            + (
+                "train with another seed to see how far AP moves by itself."
+                if len(drops) == len(falling)
+                else "compare what they were trained on with the data of the baseline."
+            )
+        )
+    return BarChart(
+        title=f"Change of {metric} on {split} from the baseline",
+        about=said + left_out(len(falling), BARS, "that changed for the worst"),
+        label=f"change of {metric}",
+        bars=[
+            bar("all classes", in_all),
+            *(bar(names[id(one)], one) for one in falling[:BARS]),
+        ],
     )
 
 

@@ -6,7 +6,9 @@ from itertools import chain
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pytest_detgate.dataset.annotated import annotated_images
 from pytest_detgate.dataset.box_forms import Form, form_evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
@@ -70,6 +72,12 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
             own = float(boxes.xywh[row, 2] * boxes.xywh[row, 3])
             return f"area {boxes.area[row]:.6g}, but the box has {own:.6g}"
 
+        def seen(rows: NDArray[np.int64]) -> str:
+            return (
+                f"{counted(len(rows), 'box', 'boxes')} drawn as read, which look like "
+                f"{WORDS[evidence.form or 'shares']}"
+            )
+
         return Outcome(
             message="; ".join(told) or f"{counted(len(boxes), 'box', 'boxes')} in COCO's form",
             measurements=[
@@ -82,6 +90,7 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
                 box_findings(dataset, misread, form), box_findings(dataset, areas, area)
             ),
             findings_total=count,
+            evidence=annotated_images(dataset, misread, seen),
         )
 
     passing: ClassVar[Example] = Example(

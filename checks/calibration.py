@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
 from msgspec import Meta
 
+from pytest_detgate.charts import Evidence, LineChart, Panel, Series
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.chart_numbers import plotted
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import require_support
 from pytest_detgate.gate.project import Project
@@ -23,6 +26,7 @@ from pytest_detgate.gate.rule import (
 )
 from pytest_detgate.scoring.calibration import Calibration as Bins
 from pytest_detgate.scoring.calibration import calibration_of
+from pytest_detgate.scoring.exact_intervals import binomial_interval
 
 
 class Calibration(ScoreRule, frozen=True, kw_only=True):
@@ -101,7 +105,7 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
                 ),
                 Measurement.shown("detections", found.detections()),
             ],
-            tables={"Scores and what they are worth": _table(found)},
+            evidence=Evidence(charts=[_chart(found, split, inputs.project)]),
         )
 
     def _error(self, found: Bins, what: str, number: int | None = None, *, judged: bool) -> float:
@@ -138,20 +142,55 @@ def _message(found: Bins, error: float, split: str) -> str:
     )
 
 
-def _table(found: Bins) -> Table:
-    """Over all classes; a bin without detections has neither a mean score nor a share."""
-    rows = zip(
-        found.edges[:-1].tolist(),
-        found.edges[1:].tolist(),
-        found.count.sum(axis=0).tolist(),
-        found.score.sum(axis=0).tolist(),
-        found.true.sum(axis=0).tolist(),
-        strict=True,
-    )
-    return Table(
-        columns=["from", "to", "detections", "mean score", "share of true positives"],
-        rows=[
-            [low, high, count, score / count if count else None, true / count if count else None]
-            for low, high, count, score, true in rows
+def _chart(found: Bins, split: str, project: Project) -> LineChart:
+    """What the scores of each bin are worth, over all classes, with exact bounds of the share."""
+    count, true = found.count.sum(axis=0), found.true.sum(axis=0)
+    filled = np.flatnonzero(count)
+    mean = plotted(found.score.sum(axis=0)[filled] / count[filled])
+    share = true[filled] / count[filled]
+    confidence = project.tables.scoring.confidence
+    bounds = [
+        binomial_interval(right, total, confidence)
+        for right, total in zip(true[filled].tolist(), count[filled].tolist(), strict=True)
+    ]
+    x = [0.0 if at is None else at for at in mean]
+    worst = int(np.argmax(np.abs(np.array(x) - share) * count[filled]))
+    low, high = found.edges[filled[worst]], found.edges[filled[worst] + 1]
+    return LineChart(
+        title=f"What scores are worth on {split}",
+        about=f"Share of right detections by score; on the diagonal a score says what it is worth. "
+        f"Most of the error comes from scores of {low:g} to {high:g}: {x[worst]:.2f} in the mean, "
+        f"and {share[worst]:.2f} are right. "
+        + _cure(x[worst] > share[worst], seen=bool(high > project.score_threshold)),
+        label="mean score",
+        panels=[
+            Panel(
+                label="share of true positives",
+                series=[
+                    Series(
+                        name="detections",
+                        x=x,
+                        y=plotted(share.tolist()),
+                        low=plotted(bound.low for bound in bounds),
+                        high=plotted(bound.high for bound in bounds),
+                    ),
+                    Series(name="perfect", x=[0.0, 1.0], y=[0.0, 1.0]),
+                ],
+                span=(0.0, 1.0),
+            ),
+            Panel(
+                label="detections",
+                series=[Series(name="detections", x=x, y=count[filled].tolist())],
+            ),
         ],
+        span=(0.0, 1.0),
+    )
+
+
+def _cure(too_high: bool, *, seen: bool) -> str:
+    if not seen:
+        return "They are under the operating point: min-score would leave them out."
+    direction = "lets through more false boxes" if too_high else "leaves out more true boxes"
+    return (
+        f"A threshold there {direction} than it promises: fit the scores on a split of their own."
     )

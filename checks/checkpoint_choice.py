@@ -12,9 +12,11 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from pytest_detgate.charts import Evidence, LineChart, Mark, Panel, Series
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.gate.chart_numbers import plotted
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.other_models import Epoch, by_number, pattern_in
 from pytest_detgate.gate.places import counted
@@ -45,9 +47,9 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
     more false boxes at the operating point, whose recall there (IoU 0.5, all classes together)
     the gated one reaches only with still more false boxes, or not at all. Both counts must be 0.
 
-    The table has all figures of each checkpoint. `boxes_at_equal_recall` in it are its false boxes
-    at the highest score threshold at which it reaches one common recall: the highest that any
-    checkpoint whose AP is not below that of the gated one has at the operating point.
+    The chart and the table have the figures of each checkpoint. `boxes_at_equal_recall` are the
+    false boxes at the highest score threshold at which it reaches one common recall: the highest
+    that any checkpoint whose AP is not below that of the gated one has at the operating point.
 
     ## Why it matters
 
@@ -123,6 +125,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
                 ),
             ],
             tables={"sweep": _table(sweep, target.datasets[1:], recall)},
+            evidence=Evidence(charts=[_chart(sweep, names, gated, recall, self.metric)]),
         )
 
     def _figures(self, epoch: Epoch, target: Target) -> _Figures:
@@ -280,6 +283,47 @@ def _short_names(sweep: Sequence[_Figures]) -> list[str]:
     """`epoch_3` for each checkpoint, or its path where two have the same name."""
     stems = [PurePosixPath(epoch.checkpoint).stem for epoch in sweep]
     return stems if len(set(stems)) == len(stems) else [epoch.checkpoint for epoch in sweep]
+
+
+def _chart(
+    sweep: Sequence[_Figures], names: Sequence[str], gated: _Figures, recall: float, metric: str
+) -> LineChart:
+    """AP and false boxes over the epochs, or over the checkpoints in their order where it is not
+    known of each how many epochs it was trained for."""
+    numbers = [epoch.number for epoch in sweep]
+    known = [float(number) for number in numbers if number is not None]
+    is_known = len(set(known)) == len(sweep)
+    x = known if is_known else [float(place) for place in range(1, len(sweep) + 1)]
+    at_equal = [epoch.boxes_at(recall) for epoch in sweep]
+    best = max(range(len(sweep)), key=lambda at: sweep[at].ap)
+    reached = [at for at, boxes in enumerate(at_equal) if boxes is not None]
+    fewest = min(reached, key=lambda at: (at_equal[at] or 0, -sweep[at].ap))
+    return LineChart(
+        title=f"{metric} and false boxes by checkpoint",
+        about=f"{names[best]} has the highest {metric} ({sweep[best].ap:.3f}); at equal recall "
+        f"({recall:.3f}) {names[fewest]} has the fewest false boxes ({at_equal[fewest]}). Ship a "
+        "checkpoint that is good in both: few boxes at a fixed threshold alone may come from low "
+        "confidence.",
+        label="epoch" if is_known else "checkpoint, in the order of the names",
+        panels=[
+            Panel(
+                label=metric,
+                series=[Series(name=metric, x=x, y=plotted(epoch.ap for epoch in sweep))],
+            ),
+            Panel(
+                label="false boxes",
+                series=[
+                    Series(
+                        name=f"at score > {gated.threshold:g}",
+                        x=x,
+                        y=[epoch.boxes for epoch in sweep],
+                    ),
+                    Series(name=f"at recall {recall:.3f}", x=x, y=list(at_equal)),
+                ],
+            ),
+        ],
+        marks=[Mark(label=f"gated: {names[sweep.index(gated)]}", at=x[sweep.index(gated)])],
+    )
 
 
 def _table(sweep: Sequence[_Figures], probes: Sequence[str], recall: float) -> Table:

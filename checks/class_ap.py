@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pytest_detgate.errors import DataError
+from pytest_detgate.charts import BarChart, Evidence
+from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import ClassFloorRule, said
+from pytest_detgate.gate.interval_rule import ClassFloorRule, ClassSupport, said
+from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
+from pytest_detgate.gate.score_charts import bar, curves_of, left_out
 from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
+
+BARS_OF_CLASS = 12
+"""Classes that an item compares at most, its own among them."""
 
 
 class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
@@ -44,24 +51,92 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
         value: float | None = getattr(inputs.scores(split).classes[support.name], self.metric)
         if value is None:
             raise DataError(f"AP of class {support.name!r} is not defined on {split}")
+        held = self._held(inputs, split, support.name, support.category, value)
+        return Outcome(
+            message=f"{self.metric} {value:.3f} on {split}, {support.boxes} boxes ({PROTOCOL})"
+            f"{said(held.interval)}",
+            measurements=[
+                held,
+                Measurement.shown("boxes", support.boxes),
+                Measurement.shown("images", support.images),
+            ],
+            evidence=self._evidence(inputs, split, support, held),
+        )
+
+    def _held(
+        self, inputs: Inputs, split: str, name: str, category: int, value: float
+    ) -> Measurement:
         interval = self.interval(
             inputs,
             split,
             lambda draws: inputs.replicates(split, "all", draws.replicates, draws.seed).figure(
-                self.metric, support.category
+                self.metric, category
             ),
         )
-        return Outcome(
-            message=f"{self.metric} {value:.3f} on {split}, {support.boxes} boxes ({PROTOCOL})"
-            f"{said(interval)}",
-            measurements=[
-                Measurement.at_least(
-                    "ap", value, self.floor(support.name), bound=self.bound, interval=interval
-                ),
-                Measurement.shown("boxes", support.boxes),
-                Measurement.shown("images", support.images),
-            ],
+        return Measurement.at_least(
+            "ap", value, self.floor(name), bound=self.bound, interval=interval
         )
+
+    def _evidence(
+        self, inputs: Inputs, split: str, support: ClassSupport, held: Measurement
+    ) -> Evidence:
+        card = inputs.scores(split)
+        if not has_curves(len(card.classes), held):
+            return Evidence()
+        threshold = inputs.project.score_threshold
+        frames, total = frames_of_class(
+            inputs, split, support.category, threshold, held, with_false=True
+        )
+        curves = curves_of(card, f"{support.name} on {split}", support.category)
+        return Evidence(
+            charts=[
+                *([] if curves is None else [curves]),
+                self._beside_others(inputs, split, support.name, held),
+            ],
+            frames=frames,
+            frames_total=total,
+        )
+
+    def _beside_others(self, inputs: Inputs, split: str, own: str, held: Measurement) -> BarChart:
+        """The class beside the weakest others, each with its own floor."""
+        values = {
+            name: value
+            for name, score in inputs.scores(split).classes.items()
+            if (value := getattr(score, self.metric)) is not None
+        }
+        places = {name: at for at, name in enumerate(inputs.dataset(split).classes)}
+        others = sorted((name for name in values if name != own), key=values.__getitem__)
+        drawn = sorted([own, *others[: BARS_OF_CLASS - 1]], key=values.__getitem__)
+        bars = [
+            bar(name, held)
+            if name == own
+            else bar(name, self._beside(inputs, split, name, places[name], values[name]))
+            for name in drawn
+        ]
+        weaker = sum(value < values[own] for value in values.values())
+        return BarChart(
+            title=f"{self.metric} of {own} beside other classes of {split}",
+            about=(
+                f"{own} is the weakest of {counted(len(values), 'class', 'classes')}."
+                if not weaker
+                else f"{weaker} of {len(values)} classes {'is' if weaker == 1 else 'are'} weaker "
+                f"than {own}."
+            )
+            + " Begin with the class that is furthest below its floor, which is marked."
+            + left_out(len(values), len(drawn), "weakest"),
+            label=self.metric,
+            bars=bars,
+            span=(0.0, 1.0),
+        )
+
+    def _beside(
+        self, inputs: Inputs, split: str, name: str, category: int, value: float
+    ) -> Measurement:
+        """The AP of another class; without bounds where there is too little for any."""
+        try:
+            return self._held(inputs, split, name, category, value)
+        except TooLittleEvidenceError:
+            return Measurement.shown("ap", value)
 
     passing: ClassVar[Example] = Example(
         config="[rules.class-ap]\nmin = 0.9",

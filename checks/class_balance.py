@@ -6,10 +6,14 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
+from pytest_detgate.charts import Bar, BarChart, Evidence
 from pytest_detgate.dataset.class_counts import class_counts
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.bars import BARS_CAP, capped
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.rule import Inputs, Outcome, SplitRule, Target
 
@@ -74,6 +78,31 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
                 for at in unequal
             ),
             findings_total=len(unequal),
+            evidence=Evidence(charts=[self._chart(dataset, boxes, order.tolist())]),
+        )
+
+    def _chart(self, dataset: Dataset, boxes: NDArray[np.int64], order: list[int]) -> BarChart:
+        """Boxes by class, the rarest first, and the most frequent one."""
+        most = boxes.max()
+        shown = order if len(order) <= BARS_CAP else [*order[: BARS_CAP - 1], order[-1]]
+        ratio = most / boxes[order[0]]
+        todo = ": collect or sample more of the rare ones" if ratio > self.max_ratio else ""
+        return BarChart(
+            title="Boxes by class",
+            about=f"{dataset.classes[order[-1]]} has {ratio:.4g} boxes for 1 of "
+            f"{dataset.classes[order[0]]}. With at most {self.max_ratio:g} for 1 every class needs "
+            f"{most / self.max_ratio:.4g} boxes{todo}."
+            + capped("classes", len(order), first="the rarest and the most frequent"),
+            label="boxes",
+            bars=[
+                Bar(
+                    name=dataset.classes[at],
+                    value=int(boxes[at]),
+                    limit=float(most / self.max_ratio),
+                    passed=bool(most / boxes[at] <= self.max_ratio),
+                )
+                for at in shown
+            ],
         )
 
     passing: ClassVar[Example] = Example(

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
+import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
+from pytest_detgate.charts import Bar, BarChart, Evidence
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.class_counts import class_counts
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.bars import BARS_CAP, capped
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
@@ -85,6 +90,16 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
             measurements=[Measurement.at_most("count", len(lacking), self.max), *shown],
             findings=findings(),
             findings_total=len(lacking),
+            evidence=Evidence(
+                charts=[
+                    _chart(dataset, what, column, least)
+                    for what, column, least in (
+                        ("images", counts.images, self.min_images),
+                        ("boxes", counts.boxes, self.min_boxes),
+                    )
+                    if least is not None and len(column)
+                ]
+            ),
         )
 
     passing: ClassVar[Example] = Example(
@@ -98,4 +113,30 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
         splits={
             "train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("helmet_off", 60, 10, 30, 30)]}
         },
+    )
+
+
+def _chart(dataset: Dataset, what: str, counts: NDArray[np.int64], least: int) -> BarChart:
+    """The images or boxes of each class, those with fewest first."""
+    order = np.argsort(counts, kind="stable").tolist()
+    n_lacking = np.count_nonzero(counts < least)
+    about = (
+        f"{n_lacking} of {len(counts)} classes have fewer than {least} {what} in {dataset.name}; "
+        f"{dataset.classes[order[0]]} has fewest, {counts[order[0]]}."
+    )
+    if n_lacking:
+        about += " Collect more of them, from other sites rather than more frames of one clip."
+    return BarChart(
+        title=f"{what.capitalize()} by class",
+        about=about + capped("classes", len(counts), first="the rarest"),
+        label=what,
+        bars=[
+            Bar(
+                name=dataset.classes[at],
+                value=int(counts[at]),
+                limit=least,
+                passed=bool(counts[at] >= least),
+            )
+            for at in order[:BARS_CAP]
+        ],
     )

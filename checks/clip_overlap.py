@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.clip_evidence import images_by_clip, shared_clips_evidence
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted, untold_findings
 from pytest_detgate.gate.project import Project
@@ -60,8 +61,8 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         key = clip_key(inputs.project, self.clip_field)
         reference, tested = (inputs.clips(name, key) for name in target.datasets)
-        images = [Counter(clips.clip.tolist()) for clips in (reference, tested)]
-        shared = set(images[0]) & set(images[1]) - {None}
+        images = [images_by_clip(clips) for clips in (reference, tested)]
+        shared = images[0].keys() & images[1].keys()
         leaked = sum(images[1][clip] for clip in shared)
         n = len(tested.clip)
         unparsed = len(reference.unparsed) + len(tested.unparsed)
@@ -87,10 +88,23 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
                 Measurement.at_most("share", leaked / n, self.max),
                 Measurement.at_most("unparsed", unparsed, self.max_unparsed),
                 Measurement.shown("clips_shared", len(shared)),
-                Measurement.shown("clips", len(set(images[1]) - {None})),
+                Measurement.shown("clips", len(images[1])),
             ],
             findings=findings(),
             findings_total=unparsed + len(shared),
+            evidence=(
+                shared_clips_evidence(
+                    inputs,
+                    self.between,
+                    key,
+                    title="Clips on both sides",
+                    about=f"{leaked} of {n} {target.datasets[1]} images come from a clip that "
+                    f"{target.datasets[0]} holds too; split by clip: "
+                    "`python -m pytest_detgate split`.",
+                )
+                if shared
+                else Evidence()
+            ),
         )
 
     passing: ClassVar[Example] = Example(

@@ -5,11 +5,16 @@ from __future__ import annotations
 from itertools import chain
 from typing import Annotated, ClassVar
 
+import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count
+from pytest_detgate.dataset.annotated import annotated_images
 from pytest_detgate.dataset.doubles import double_boxes
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import annotation, box_findings, counted
@@ -81,6 +86,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
                 box_findings(dataset, extra, double),
             ),
             findings_total=len(places) + len(extra),
+            evidence=_evidence(dataset, extra, places[:, 1]),
         )
 
     passing: ClassVar[Example] = Example(
@@ -95,3 +101,21 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
             "train": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30), ("helmet_off", 10, 10, 30, 30)]}
         },
     )
+
+
+def _evidence(
+    dataset: Dataset, extra: NDArray[np.int64], contradicting: NDArray[np.int64]
+) -> Evidence:
+    """The images with most of them, with the boxes that they double."""
+
+    def text(rows: NDArray[np.int64]) -> str:
+        n_extra = np.count_nonzero(np.isin(rows, extra))
+        n_places = np.count_nonzero(np.isin(rows, contradicting))
+        told = []
+        if n_extra:
+            told.append(f"{counted(n_extra, 'box', 'boxes')} too many")
+        if n_places:
+            told.append(f"{counted(n_places, 'place')} with one box and two classes")
+        return ", ".join(told)
+
+    return annotated_images(dataset, np.union1d(extra, contradicting), text)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, ClassVar, Literal
 
-import numpy as np
 from msgspec import Meta
 
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, HashDistance
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
@@ -63,9 +63,7 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
         listed, looked_at = (inputs.dataset(name).images.file_name for name in target.datasets)
 
         def findings() -> Iterator[Finding]:
-            rows = np.flatnonzero(copies.found)
-            nearest_first = np.lexsort((rows, copies.distance[rows], ~copies.exact[rows]))
-            for row in rows[nearest_first]:
+            for row in copies.nearest_first():
                 yield Finding(
                     text=copies.words(row, reference_name, str(listed[copies.row[row]])),
                     dataset=tested_name,
@@ -84,6 +82,10 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
             ],
             findings=findings(),
             findings_total=count,
+            evidence=Evidence(
+                pairs=copies.pairs(*map(inputs.dataset, (tested_name, reference_name))),
+                pairs_total=count,
+            ),
         )
 
     passing: ClassVar[Example] = Example(

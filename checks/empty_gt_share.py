@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from itertools import chain
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
+from pytest_detgate.charts import Bar, BarChart, Evidence
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.bars import BARS_CAP, capped
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import image_findings
+from pytest_detgate.gate.places import counted, image_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -93,6 +99,54 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
                 image_findings(dataset, told_empty, lambda row: "no annotation"),
             ),
             findings_total=len(told_missing) + len(told_empty),
+            evidence=self._evidence(dataset, empty, inputs),
+        )
+
+    def _evidence(self, dataset: Dataset, empty: NDArray[np.int64], inputs: Inputs) -> Evidence:
+        """The share in the whole split and in its largest sites or clips, where file names tell
+        them."""
+        what, of_image = _sources(inputs, dataset.name)
+        listed = Counter(of_image)
+        named = [source for source, images in listed.items() if source is not None and images > 1]
+        if not named:
+            return Evidence()
+        found = Counter(of_image[row] for row in empty.tolist())
+        ranked = sorted(named, key=lambda source: (-listed[source], str(source)))
+        share = len(empty) / len(of_image)
+        too_many = self.max is not None and (self.min is None or share > self.max)
+        limit = self.max if too_many else self.min
+        none = sum(not found[source] for source in named)
+        side = "at most" if too_many else "at least"
+        todo = ""
+        if self.min is not None and share < self.min:
+            todo = f" Add frames with nothing to detect, from these {what}s and from others."
+        elif too_many and share > (self.max or 0):
+            todo = " Remove some, or annotate what is on them."
+        return Evidence(
+            charts=[
+                BarChart(
+                    title=f"Images without annotation by {what}",
+                    about=f"{share:.1%} of {len(of_image)} {dataset.name} images have no "
+                    f"annotation, {side} {limit:.1%} is asked for; {none} of "
+                    f"{counted(len(named), what)} with several images have no such image.{todo}"
+                    + capped(f"{what}s", len(named), first="the largest"),
+                    label="share of images without annotation",
+                    bars=[
+                        Bar(
+                            name=f"all of {dataset.name}",
+                            value=share,
+                            limit=limit,
+                            passed=(self.min is None or share >= self.min)
+                            and (self.max is None or share <= self.max),
+                        ),
+                        *(
+                            Bar(name=str(source), value=found[source] / listed[source])
+                            for source in ranked[:BARS_CAP]
+                        ),
+                    ],
+                    span=(0, 1),
+                )
+            ]
         )
 
     passing: ClassVar[Example] = Example(
@@ -110,3 +164,14 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
             },
         },
     )
+
+
+def _sources(inputs: Inputs, name: str) -> tuple[Literal["site", "clip"], list[str | None]]:
+    """The site of each image where the frame pattern tells sites, else its clip."""
+    pattern = inputs.project.frame_pattern
+    if pattern is None:
+        return "clip", [None] * len(inputs.dataset(name).images)
+    if "site" in pattern.groupindex:
+        matches = map(pattern.search, inputs.dataset(name).images.file_name.tolist())
+        return "site", [match["site"] if match else None for match in matches]
+    return "clip", inputs.clips(name, ClipKey(pattern)).clip.tolist()

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
+from pytest_detgate.charts import BarChart, Evidence, Matrix
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
@@ -25,7 +26,7 @@ from pytest_detgate.gate.rule import (
     Target,
     require_names,
 )
-from pytest_detgate.scoring.confusion import Confusion
+from pytest_detgate.gate.score_charts import confusion_matrix, error_kinds
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors
 
 MaxDap = Annotated[Share, Meta(description="Most AP that errors of this kind may cost.")]
@@ -115,7 +116,17 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
             ],
             findings=_findings(errors, kind, inputs.dataset(split)),
             findings_total=count,
-            tables=_tables(errors) | _confusion_table(inputs, split, kind),
+            tables=_tables(errors),
+            evidence=Evidence(charts=[*self._costs(errors, split), *_matrix(inputs, split, kind)]),
+        )
+
+    def _costs(self, errors: Errors, split: str) -> Iterator[BarChart]:
+        limits = {kind: most for kind in KINDS if (most := self._most(kind)) is not None}
+        yield error_kinds(
+            {kind: errors.dap(kind) for kind in KINDS},
+            {kind: errors.total(kind) for kind in KINDS},
+            split,
+            limits,
         )
 
     def _most(self, kind: ErrorKind) -> float | None:
@@ -218,23 +229,9 @@ def _tables(errors: Errors) -> dict[str, Table]:
     }
 
 
-def _confusion_table(inputs: Inputs, split: str, kind: ErrorKind) -> dict[str, Table]:
+def _matrix(inputs: Inputs, split: str, kind: ErrorKind) -> Iterator[Matrix]:
     """The confusion matrix where it explains the kind; AP needs no operating point, so the item
     does without a matrix where the detector keeps too little for one."""
-    found: Confusion | None = None
     if kind in _IN_CONFUSION:
         with contextlib.suppress(DataError):
-            found = inputs.confusion(split)
-    if found is None:
-        return {}
-    return {
-        f"Ground truth by what was detected at score > {found.score_threshold:g}": Table(
-            columns=["class", *found.classes, "(not found)"],
-            rows=[
-                [name, *row]
-                for name, row in zip(
-                    (*found.classes, "(nothing there)"), found.matrix.tolist(), strict=True
-                )
-            ],
-        )
-    }
+            yield confusion_matrix(inputs.confusion(split), split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
@@ -10,10 +11,13 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from pytest_detgate.charts import ByThreshold, Evidence, LineChart, Number, Panel, Series
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.baseline import SCORE_THRESHOLD
+from pytest_detgate.gate.baseline import SCORE_THRESHOLD, Baseline
+from pytest_detgate.gate.chart_numbers import at_score
+from pytest_detgate.gate.evidence_frames import frames_of
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import (
     OwnConfidence,
@@ -40,9 +44,20 @@ from pytest_detgate.gate.rule import (
     Target,
     require_names,
 )
+from pytest_detgate.gate.threshold_evidence import (
+    operating_point_mark,
+    said_of_gaps,
+    tallest,
+    threshold_chart,
+    up_to,
+)
 from pytest_detgate.scoring.false_boxes import false_boxes
+from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.resampling import Resampling, resampled_sums
+from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
+GROWN = 12
+"""Frames with more false boxes that are shown at most; those of `probe-fp` are all."""
 MaxGrowth = Annotated[
     float, Meta(ge=0, description="Largest growth as a share of the baseline: 0.1 is a tenth.")
 ]
@@ -183,7 +198,65 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             ],
             findings=detection_findings(dataset, detections, false[shown_first]),
             findings_total=len(shown_first),
+            evidence=self._evidence(inputs, baseline, probe, threshold, drawn),
         )
+
+    def _evidence(
+        self, inputs: Inputs, baseline: Baseline, probe: str, threshold: float, drawn: _Drawn
+    ) -> Evidence:
+        """The frames that grew most, and where the baseline's detections are known both models
+        over each threshold."""
+        dataset, detections = inputs.dataset(probe), inputs.detections(probe)
+        more = drawn.more()
+        grown = np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
+        other = drawn.other
+
+        def text(row: int) -> str:
+            count = counted(int(drawn.own[row]), "false box", "false boxes")
+            before = "" if other is None else f", baseline {other[row]}"
+            return f"{count} over {threshold:g}{before}"
+
+        known = baseline.false_scores(probe)
+        frames = frames_of(dataset, detections, grown, text, GROWN)
+        if known is None:
+            return Evidence(frames=frames, frames_total=len(grown))
+        scores, floor = known
+        thresholds = threshold_grid(max(floor, detections.score_floor), threshold)
+        boxes = counts_over(false_scores(dataset, detections), thresholds)
+        before = counts_over(scores, thresholds)
+        return Evidence(
+            charts=[_chart(probe, thresholds, boxes, before, threshold)],
+            frames=frames,
+            frames_total=len(grown),
+            # From a baseline of 0 other figures are judged than from one that has some.
+            by_threshold=self._by_threshold(probe, thresholds, boxes, before)
+            if drawn.before
+            else None,
+        )
+
+    def _by_threshold(
+        self,
+        probe: str,
+        thresholds: list[float],
+        boxes: NDArray[np.int64],
+        before: NDArray[np.int64],
+    ) -> ByThreshold:
+        """What is measured over each threshold, of which those figures are left out that another
+        threshold would hold against another limit: with noise the limit of a share depends on the
+        baseline's count, and a bound would have to be drawn anew."""
+        values: dict[str, list[Number | None]] = {
+            "boxes": boxes.tolist(),
+            "baseline": before.tolist(),
+        }
+        if self.bound == "point":
+            values["change"] = (boxes - before).tolist()
+            if not self.limits(probe).noise:
+                change = np.divide(
+                    boxes - before, before, out=np.full(len(before), np.nan), where=before > 0
+                )
+                values["growth"] = _known(change)
+                values["reduction"] = _known(-change)
+        return ByThreshold(thresholds=thresholds, values=values)
 
     def _held(
         self,
@@ -255,6 +328,49 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         },
         baseline={"compliant": {"a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]}},
     )
+
+
+def _chart(
+    probe: str,
+    thresholds: list[float],
+    boxes: NDArray[np.int64],
+    before: NDArray[np.int64],
+    threshold: float,
+) -> LineChart:
+    worse = np.flatnonzero(boxes > before)
+    better = np.flatnonzero(boxes < before)
+    if not len(worse):
+        said = "At no threshold has the gated model more."
+    elif not len(better):
+        said = "The gated model has fewer at no threshold, so no operating point mends it."
+    else:
+        said = (
+            f"The gated model has more at {len(worse)} of {len(thresholds)} thresholds, from "
+            f"{at_score(thresholds[worse[0]])} to {at_score(thresholds[worse[-1]])}, and fewer at "
+            f"{len(better)}: scores may only have moved, so compare at equal recall too."
+        )
+    now = thresholds.index(threshold)
+    most = tallest(int(boxes[now]), int(before[now]))
+    own, other = boxes.tolist(), before.tolist()
+    return threshold_chart(
+        f"False boxes on {probe} beside the baseline",
+        f"False boxes of both models over each score threshold. {said}"
+        + said_of_gaps([*own, *other], most),
+        [
+            Panel(
+                label="false boxes",
+                series=[
+                    Series(name="gated model", x=thresholds, y=up_to(own, most)),
+                    Series(name="baseline", x=thresholds, y=up_to(other, most)),
+                ],
+            )
+        ],
+        [operating_point_mark(threshold)],
+    )
+
+
+def _known(values: NDArray[np.float64]) -> list[Number | None]:
+    return [None if math.isnan(value) else value for value in values.tolist()]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

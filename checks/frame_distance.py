@@ -9,11 +9,13 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from pytest_detgate.charts import Evidence, Histogram, Mark
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.dataset.frames import FrameKey, nearest_frames
+from pytest_detgate.dataset.clip_maps import clip_map, neighbours
+from pytest_detgate.dataset.frames import FrameKey, Frames, Nearest, nearest_frames
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import image_findings, untold_findings
+from pytest_detgate.gate.places import counted, image_findings, untold_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     ClipField,
@@ -93,7 +95,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         # A leak is known to be one, whatever else the reference holds of the clip.
         unknown = nearest.unknown & ~close
         unparsed = len(reference.unparsed) + len(tested.unparsed) + int(unknown.sum())
-        steps = sorted({*_STEPS, self.within})
+        steps = _steps(self.within)
         shares = [np.count_nonzero(told & (distance <= step)) / n for step in steps]
         share = int(close.sum()) / n
 
@@ -120,7 +122,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         message = (
             f"{close.sum()} of {n} {tested_name} images ({share:.1%}) are within ±{self.within} "
             f"frames of a {reference_name} frame of the same clip; nearest "
-            + ", ".join(_histogram(distance[told], steps))
+            + ", ".join(f"{name}: {count}" for name, count in _bins(distance[told], steps) if count)
         )
         if unparsed:
             message += f"; the clip or frame of {unparsed} images cannot be told"
@@ -137,6 +139,53 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
             ],
             findings=findings(),
             findings_total=unparsed + int(close.sum()),
+            evidence=self._evidence(inputs, reference, tested, nearest),
+        )
+
+    def _evidence(
+        self, inputs: Inputs, reference: Frames, tested: Frames, nearest: Nearest
+    ) -> Evidence:
+        """A map of the clips, the distances, and the nearest neighbours to look at."""
+        reference_name, tested_name = self.between
+        told = nearest.distance >= 0
+        close = np.flatnonzero(told & (nearest.distance <= self.within))
+        n = len(nearest.distance)
+        if not told.any():
+            return Evidence()
+        found = (
+            f"{len(close)} of {n} {tested_name} images stand within {self.within} frames of a "
+            f"{reference_name} frame of the same clip"
+        )
+        if len(close):
+            found += "; split by clip: `python -m pytest_detgate split`"
+        steps = _steps(self.within)
+        bins = dict(_bins(nearest.distance[told], steps))
+        chart = Histogram(
+            title="Distance to the nearest frame of the same clip",
+            about=f"{found}. {counted(int(told.sum()), 'image')} could be compared with a frame of "
+            "the same clip.",
+            label="frames",
+            names=list(bins),
+            counts={tested_name: list(bins.values())},
+            marks=[Mark(label=f"within {self.within}", at=steps.index(self.within) + 1)],
+            shares=False,
+        )
+        mapped = clip_map(
+            self.between,
+            reference,
+            tested,
+            nearest,
+            title="Clips on both sides",
+            about=f"The frames of each clip that {reference_name} and {tested_name} share. "
+            f"{found}.",
+            within=self.within,
+        )
+        return Evidence(
+            charts=[chart] if mapped is None else [mapped, chart],
+            pairs=neighbours(
+                inputs.dataset(tested_name), inputs.dataset(reference_name), tested, nearest, close
+            ),
+            pairs_total=len(close),
         )
 
     passing: ClassVar[Example] = Example(
@@ -167,14 +216,15 @@ def _frames(distance: int) -> str:
     return "1 frame from" if distance == 1 else f"{distance} frames from"
 
 
-def _histogram(distance: NDArray[np.int64], steps: list[int]) -> Iterator[str]:
-    """How many distances lie in each range, e.g. `0: 12, 1: 30, 3-5: 2, over 100: 7`."""
+def _steps(within: int) -> list[int]:
+    return sorted({*_STEPS, within})
+
+
+def _bins(distance: NDArray[np.int64], steps: list[int]) -> Iterator[tuple[str, int]]:
+    """How many distances lie in each range: `0`, `1`, `3-5`, `over 100`."""
     below = -1
     for step in steps:
-        count = np.count_nonzero((distance > below) & (distance <= step))
-        if count:
-            yield f"{step if step == below + 1 else f'{below + 1}-{step}'}: {count}"
+        name = f"{step}" if step == below + 1 else f"{below + 1}-{step}"
+        yield name, np.count_nonzero((distance > below) & (distance <= step))
         below = step
-    beyond = np.count_nonzero(distance > below)
-    if beyond:
-        yield f"over {below}: {beyond}"
+    yield f"over {below}", np.count_nonzero(distance > below)

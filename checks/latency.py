@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+import math
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
+import numpy as np
 from msgspec import Meta
 
+from pytest_detgate.charts import Evidence, Histogram, Mark
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement, Table
@@ -13,6 +16,12 @@ from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, Outcome, RunningRule, Target, require_limit
 
+if TYPE_CHECKING:
+    from pytest_detgate.detector.latency import Latency as Times
+
+MOST_BINS = 30
+TAIL = 1.5
+"""A 95th percentile over so many times the median is a tail worth looking into."""
 Milliseconds = Annotated[float, Meta(gt=0)]
 
 
@@ -105,6 +114,40 @@ class Latency(RunningRule, frozen=True, kw_only=True):
                     ],
                 )
             },
+            evidence=Evidence(charts=[self._histogram(timed)]),
+        )
+
+    def _histogram(self, timed: Times) -> Histogram:
+        """How the times of the images spread."""
+        edges = np.histogram_bin_edges(timed.times_ms, bins=_bins(timed.times_ms))
+        counts, edges = np.histogram(timed.times_ms, bins=edges)
+        limits = [("largest median", self.max_ms), ("largest 95th percentile", self.max_p95_ms)]
+        slow = timed.p95_ms / timed.median_ms
+        share = timed.model_share
+        return Histogram(
+            title="Time of one image",
+            about=(
+                f"The 95th percentile is {slow:.1f} times the median: "
+                + (
+                    "look for images of another size, or for somebody else on the machine."
+                    if slow > TAIL
+                    else "images differ little, so a faster one needs a smaller input or model."
+                )
+                + ("" if share is None else f" {share:.0%} of the time is spent in the model.")
+            ),
+            label="milliseconds",
+            counts={"images": counts.tolist()},
+            edges=edges.tolist(),
+            marks=[
+                Mark(label=f"median {timed.median_ms:.4g} ms", at=timed.median_ms),
+                Mark(label=f"95 % within {timed.p95_ms:.4g} ms", at=timed.p95_ms),
+                *(
+                    Mark(label=f"{name} {limit:g} ms", at=limit)
+                    for name, limit in limits
+                    if limit is not None
+                ),
+            ],
+            shares=False,
         )
 
     passing: ClassVar[Example] = Example(
@@ -117,3 +160,8 @@ class Latency(RunningRule, frozen=True, kw_only=True):
         splits={"val": {"a_1.jpg": []}},
         times_ms=[31.0, 32.5, 90.0],
     )
+
+
+def _bins(times: list[float]) -> int:
+    """As many bins as tell something: about as many as the square root of the images."""
+    return max(1, min(MOST_BINS, round(math.sqrt(len(times)))))

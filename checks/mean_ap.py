@@ -6,12 +6,14 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
+from pytest_detgate.charts import Chart, Evidence
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Measurement
+from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import IntervalRule, require_support, said
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
+from pytest_detgate.gate.score_charts import ap_by_class, curves_of
 from pytest_detgate.scoring.score_card import PROTOCOL, Metric
 
 
@@ -50,20 +52,49 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
             raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
         images = len(inputs.dataset(split).images)
         require_support(split, {"images": (images, self.min_images)})
-        interval = self.interval(
-            inputs,
-            split,
-            lambda draws: inputs.replicates(split, "all", draws.replicates, draws.seed).figure(
-                self.metric
-            ),
-        )
+        interval = self._interval(inputs, split, self.metric)
         name = "ap" if self.metric.startswith("AP") else "ar"
         return Outcome(
             message=f"{self.metric} {value:.3f} on {split} ({PROTOCOL}){said(interval)}",
             measurements=[
                 Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
             ],
+            evidence=Evidence(charts=self._charts(inputs, split)),
         )
+
+    def _interval(
+        self, inputs: Inputs, split: str, metric: Metric, category: int | None = None
+    ) -> Interval | None:
+        return self.interval(
+            inputs,
+            split,
+            lambda draws: inputs.replicates(split, "all", draws.replicates, draws.seed).figure(
+                metric, category
+            ),
+        )
+
+    def _charts(self, inputs: Inputs, split: str) -> list[Chart]:
+        """The curve of the mean, and the classes that make it."""
+        scores = inputs.scores(split)
+        metric: Metric = "AP" if self.metric.startswith("AR") else self.metric
+        classes = list(scores.classes)
+
+        def interval(name: str) -> Interval | None:
+            try:
+                return self._interval(inputs, split, metric, classes.index(name))
+            except TooLittleEvidenceError:
+                return None
+
+        charts = [
+            curves_of(scores, f"the mean over classes on {split}"),
+            ap_by_class(
+                {name: getattr(score, metric) for name, score in scores.classes.items()},
+                interval,
+                split,
+                metric,
+            ),
+        ]
+        return [chart for chart in charts if chart is not None]
 
     passing: ClassVar[Example] = Example(
         config="[rules.mean-ap]\nmin = 0.9",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from pytest_detgate.charts import Bar, BarChart, Chart, Evidence
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.clips import field_values
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.bars import BARS_CAP, capped
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
@@ -75,6 +78,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
         rows = dataset.empty_images()
         counts, told, unparsed = [], [], np.zeros(len(rows), dtype=np.bool_)
         findings: list[Finding] = []
+        charts: list[Chart] = []
         matches: list[re.Match[str] | None] = []
         for what, least, field in (
             ("clip", self.min_clips, self.clip_field),
@@ -88,7 +92,10 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
                 matches = matches or _matches(inputs, dataset.name, rows)
                 values = [match[what] if match else None for match in matches]
             unparsed |= np.array([value is None for value in values], dtype=np.bool_)
-            several = sorted({value for value in values if value is not None})
+            images = Counter(value for value in values if value is not None)
+            several = sorted(images)
+            if several:
+                charts.append(_chart(what, images, least))
             counts.append(Measurement.at_least(f"{what}s", len(several), least))
             told.append(counted(len(several), what))
             if len(several) < least:
@@ -107,6 +114,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
                 Measurement.shown("unparsed", n_unparsed),
             ],
             findings=findings,
+            evidence=Evidence(charts=charts),
         )
 
     passing: ClassVar[Example] = Example(
@@ -142,3 +150,21 @@ def _matches(inputs: Inputs, name: str, rows: NDArray[np.int64]) -> list[re.Matc
     pattern = inputs.project.frame_pattern
     assert pattern is not None
     return list(map(pattern.search, inputs.dataset(name).images.file_name[rows].tolist()))
+
+
+def _chart(what: str, images: Counter[str], least: int) -> BarChart:
+    """Where the images without annotation come from, the most frequent first."""
+    ranked = sorted(images, key=lambda value: (-images[value], value))
+    total, top = images.total(), ranked[0]
+    about = (
+        f"{total} images without annotation come from {counted(len(images), what)}, at least "
+        f"{least} are asked for; {top} has {images[top]} of them ({images[top] / total:.1%})."
+    )
+    if len(images) < least:
+        about += f" Add frames with nothing to detect from other {what}s."
+    return BarChart(
+        title=f"Images without annotation by {what}",
+        about=about + capped(f"{what}s", len(images), first="those with most images"),
+        label="images without annotation",
+        bars=[Bar(name=value, value=images[value]) for value in ranked[:BARS_CAP]],
+    )

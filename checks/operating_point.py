@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
-import numpy as np
 from msgspec import Meta, Struct
 
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
@@ -24,6 +24,7 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
+from pytest_detgate.gate.trade_off import ProbeCurve, TradeOff, trade_off_chart
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
     RecallCurve,
@@ -33,7 +34,6 @@ from pytest_detgate.scoring.operating_point import (
 
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
 MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
-_GRID = np.round(np.arange(0, 1, 0.01), 2)
 
 
 class PointBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -53,8 +53,8 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     there, no threshold meets both. `boxes` and `images` are the false boxes on that probe at that
     threshold and the frames that hold them, `recall[CLASS]` the recall of a class of the evaluated
     split (IoU ≥ 0.5), `recall` that of all classes together. At the same threshold the other
-    probes (`check-on`) must keep their budgets: `boxes[PROBE]`, `images[PROBE]`. The trade-off
-    at every threshold stands in the record.
+    probes (`check-on`) must keep their budgets: `boxes[PROBE]`, `images[PROBE]`. The chart shows
+    the trade-off at every threshold.
 
     ## Why it matters
 
@@ -144,12 +144,27 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
                 for measured in _held(false[probe], threshold, self._budget(probe), f"[{probe}]")
             ),
         ]
+        trade_off = TradeOff(
+            chosen=threshold,
+            configured=inputs.project.score_threshold,
+            probes={
+                probe: ProbeCurve(
+                    false=curve,
+                    max_boxes=self._budget(probe).max_boxes,
+                    max_images=self._budget(probe).max_images,
+                )
+                for probe, curve in false.items()
+            },
+            split=split,
+            together=together,
+            classes={name: (curve, floors.get(name)) for name, curve in curves.items()},
+        )
         return Outcome(
             message=_message(
                 threshold, tuned, others, false, curves, floors, needed, inputs, measurements
             ),
             measurements=measurements,
-            tables={"trade-off": _trade_off(threshold, false, curves, together, floor_of_scores)},
+            evidence=Evidence(charts=[trade_off_chart(trade_off)]),
         )
 
     def _probes(self, project: Project) -> tuple[str, ...]:
@@ -210,33 +225,6 @@ def _held(
         Measurement.at_most(f"boxes{suffix}", boxes, budget.max_boxes),
         Measurement.at_most(f"images{suffix}", images, budget.max_images),
     ]
-
-
-def _trade_off(
-    threshold: float,
-    false: Mapping[str, FalseBoxCurve],
-    curves: Mapping[str, RecallCurve],
-    together: RecallCurve,
-    score_floor: float,
-) -> Table:
-    thresholds = sorted({threshold, *_GRID[score_floor <= _GRID].tolist()})
-    return Table(
-        columns=[
-            "threshold",
-            *(f"boxes on {probe}" for probe in false),
-            "recall",
-            *(f"recall of {name}" for name in curves),
-        ],
-        rows=[
-            [
-                at,
-                *(boxes.boxes_over(at) for boxes in false.values()),
-                together.recall(at),
-                *(curve.recall(at) for curve in curves.values()),
-            ]
-            for at in thresholds
-        ],
-    )
 
 
 def _message(

@@ -15,6 +15,7 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gate.baseline import SCORE_THRESHOLD
+from pytest_detgate.gate.evidence_of_probe import evidence_of_probe
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import TooLittle, require_support
 from pytest_detgate.gate.places import counted, detection_findings
@@ -28,8 +29,9 @@ from pytest_detgate.gate.rule import (
     clip_key,
     require_names,
 )
+from pytest_detgate.gate.threshold_evidence import recall_of_split
 from pytest_detgate.scoring.false_boxes import false_boxes
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence, boxes_by_threshold, scaled
+from pytest_detgate.scoring.probe_evidence import ProbeEvidence, scaled
 
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
 MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
@@ -199,8 +201,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         false = any_score[detections.score[any_score] > threshold]
         image, category = detections.image[false], detections.category[false]
         on_image = np.bincount(image, minlength=frames)
-        evidence = self._evidence(probe, budget, inputs, frames)
-        of_boxes, of_images = evidence.of_boxes(on_image), evidence.of_frames(on_image)
+        proof = self._proof(probe, budget, inputs, frames)
+        of_boxes, of_images = proof.of_boxes(on_image), proof.of_frames(on_image)
         images = int(np.count_nonzero(on_image))
         bound, class_budget = budget.bound or "point", budget.classes or {}
         of_class = np.bincount(category, minlength=len(detections.classes)).tolist()
@@ -229,9 +231,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                     count,
                     class_budget.get(name),
                     bound=bound,
-                    interval=evidence.of_boxes(
-                        np.bincount(image[category == at], minlength=frames)
-                    ),
+                    interval=proof.of_boxes(np.bincount(image[category == at], minlength=frames)),
                 )
                 for at, (name, count) in enumerate(zip(detections.classes, of_class, strict=True))
                 if count or name in class_budget
@@ -239,36 +239,35 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             Measurement.shown("images_total", frames),
             Measurement.shown(SCORE_THRESHOLD, threshold),
         ]
-        if evidence.clip is not None:
-            clips = len(np.unique(evidence.clip[on_image > 0]))
+        if proof.clip is not None:
+            clips = len(np.unique(proof.clip[on_image > 0]))
             measurements.append(Measurement.shown("clips", clips))
-            measurements.append(Measurement.shown("clips_total", evidence.clips))
+            measurements.append(Measurement.shown("clips_total", proof.clips))
         if len(false):
             measurements.append(Measurement.shown("max_score", float(detections.score[false[0]])))
         return Outcome(
             message="; ".join(
                 [
                     _counts(len(false), images, frames, budget),
-                    _proof(of_images, evidence),
-                    *_out_of_reach(budget, evidence.confidence),
+                    _proved(of_images, proof),
+                    *_out_of_reach(budget, proof.confidence),
                 ]
             ),
             measurements=measurements,
             findings=detection_findings(dataset, detections, false),
             findings_total=len(false),
-            tables={
-                "false boxes by threshold": boxes_by_threshold(
-                    detections.score[any_score],
-                    detections.image[any_score],
-                    detections.score_floor,
-                    threshold,
-                )
-            },
+            evidence=evidence_of_probe(
+                dataset,
+                detections,
+                any_score,
+                threshold=threshold,
+                measurements=measurements,
+                proof=proof,
+                recall=recall_of_split(inputs),
+            ),
         )
 
-    def _evidence(
-        self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int
-    ) -> ProbeEvidence:
+    def _proof(self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int) -> ProbeEvidence:
         clip: NDArray[np.int64] | None = None
         if budget.unit == "clip":
             clips = inputs.clips(probe, clip_key(inputs.project, None)).clip.tolist()
@@ -322,7 +321,7 @@ def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:
     return []
 
 
-def _proof(of_images: Interval, evidence: ProbeEvidence) -> str:
+def _proved(of_images: Interval, evidence: ProbeEvidence) -> str:
     """What follows for frames like these, rounded so that it stays true."""
     low, high = (end / evidence.frames * 100 for end in (of_images.low, of_images.high))
     confidence = f"({_percent(evidence.confidence)} confidence)"

@@ -10,9 +10,11 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, HashDistance
 from pytest_detgate.dataset.clips import Clips
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.clip_evidence import shared_clips_evidence
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import image_findings, untold_findings
 from pytest_detgate.gate.project import Project
@@ -26,7 +28,7 @@ from pytest_detgate.gate.rule import (
     clip_key,
     require_names,
 )
-from pytest_detgate.pictures.copies import copies_of
+from pytest_detgate.pictures.copies import PAIRS_CAP, Copies, copies_of
 
 
 class ProbeIsolation(Rule, frozen=True, kw_only=True):
@@ -143,6 +145,33 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             ],
             findings=findings(),
             findings_total=unparsed + int(leaked.sum()),
+            evidence=self._evidence(target, inputs, copies, shared),
+        )
+
+    def _evidence(
+        self, target: Target, inputs: Inputs, copies: Copies, shared: NDArray[np.bool_]
+    ) -> Evidence:
+        """Copies side by side, then frames of one clip; a map of the clips."""
+        probe, split = target.datasets
+        pairs = copies.pairs(inputs.dataset(probe), inputs.dataset(split))
+        total = int(copies.found.sum())
+        if not shared.any():
+            return Evidence(pairs=pairs, pairs_total=total)
+        of_clips = shared_clips_evidence(
+            inputs,
+            (split, probe),
+            clip_key(inputs.project, self.clip_field),
+            title="Clips on both sides",
+            about=f"{shared.sum()} of {len(shared)} pictures of {probe} come from a clip that "
+            f"{split} holds too. Take the rest of those clips out of {split}, or these pictures "
+            f"out of {probe}.",
+            rows=np.flatnonzero(shared & ~copies.found),
+            pairs=PAIRS_CAP - len(pairs),
+        )
+        return Evidence(
+            charts=of_clips.charts,
+            pairs=[*pairs, *of_clips.pairs],
+            pairs_total=total + of_clips.pairs_total,
         )
 
     def _clips(self, target: Target, inputs: Inputs) -> tuple[Clips, ...]:

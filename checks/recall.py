@@ -2,18 +2,42 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
+from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gate.chart_numbers import at_score, plotted
+from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import ClassFloorRule, said
+from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
+from pytest_detgate.gate.threshold_evidence import (
+    operating_point_mark,
+    said_of_gaps,
+    tallest,
+    threshold_chart,
+    up_to,
+    within_limits,
+)
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.recall import boxes_of_class, found_boxes, share_replicates
+from pytest_detgate.scoring.recall import (
+    boxes_of_class,
+    found_boxes,
+    scores_of_false,
+    scores_of_found,
+    share_replicates,
+    shares_of_first,
+)
+from pytest_detgate.scoring.resampling import Resampling
+from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
 
 class Recall(ClassFloorRule, frozen=True, kw_only=True):
@@ -66,13 +90,14 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         missed = np.setdiff1d(wanted, found)
         missed = missed[np.argsort(-columns.gt_area[missed], kind="stable")]
         dataset = inputs.dataset(split)
+        held = Measurement.at_least(
+            "recall", value, self.floor(support.name), bound=self.bound, interval=interval
+        )
         return Outcome(
             message=f"{len(found)} of {len(wanted)} boxes found on {split} with score > "
             f"{threshold:g}, recall {value:.3f}{said(interval)}",
             measurements=[
-                Measurement.at_least(
-                    "recall", value, self.floor(support.name), bound=self.bound, interval=interval
-                ),
+                held,
                 Measurement.shown("found", len(found)),
                 Measurement.shown("boxes", len(wanted)),
             ],
@@ -87,7 +112,69 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
                 for row in missed
             ),
             findings_total=len(missed),
+            evidence=self._evidence(inputs, split, support.category, threshold, held),
         )
+
+    def _evidence(
+        self, inputs: Inputs, split: str, category: int, threshold: float, held: Measurement
+    ) -> Evidence:
+        matches = inputs.matches(split)
+        name = matches.candidates.columns.classes[category]
+        if not has_curves(len(matches.candidates.columns.classes), held):
+            return Evidence()
+        thresholds = threshold_grid(inputs.detections(split).score_floor, threshold)
+        wanted = boxes_of_class(matches, category)
+        found = counts_over(scores_of_found(matches, category), thresholds)
+        false = counts_over(scores_of_false(matches, category), thresholds).tolist()
+        by = ByThreshold(
+            thresholds=thresholds,
+            values={"recall": (found / len(wanted)).tolist(), "found": found.tolist()},
+            held=self._held(inputs, split, category, found) if held.bound == "lower" else {},
+        )
+        frames, total = frames_of_class(inputs, split, category, threshold, held, with_false=False)
+        most = tallest(false[thresholds.index(threshold)])
+        marks = [] if held.limit is None else [_floor_mark(held.limit)]
+        recall = Series(name="recall", x=thresholds, y=plotted(by.values["recall"]))
+        chart = threshold_chart(
+            f"Recall and false boxes of {name} by score threshold",
+            f"Recall of {name} on {split}, and its false boxes there, over each score threshold. "
+            + _advice(by, held, threshold, false)
+            + said_of_gaps(false, most),
+            [
+                Panel(label="recall", series=[recall], marks=marks, span=(0.0, 1.0)),
+                Panel(
+                    label=f"false boxes of {name}",
+                    series=[
+                        Series(name=f"false boxes on {split}", x=thresholds, y=up_to(false, most))
+                    ],
+                ),
+            ],
+            [operating_point_mark(threshold)],
+        )
+        return Evidence(charts=[chart], frames=frames, frames_total=total, by_threshold=by)
+
+    def _held(
+        self, inputs: Inputs, split: str, category: int, found: NDArray[np.int64]
+    ) -> dict[str, list[Number | None]]:
+        """The lower bound of recall over each threshold, from the number of boxes found there."""
+        matches = inputs.matches(split)
+        columns = matches.candidates.columns
+        counts = np.unique(found)
+        by_score = found_boxes(matches, category, -math.inf)
+        wanted = boxes_of_class(matches, category)
+        shares: list[NDArray[np.float64]] = []
+
+        def share(at: int, draws: Resampling) -> NDArray[np.float64]:
+            if not shares:
+                images = columns.gt_image
+                shares.extend(shares_of_first(images[by_score], images[wanted], counts, draws))
+            return shares[at]
+
+        bounds: dict[int, float | None] = {}
+        for at, count in enumerate(counts.tolist()):
+            interval = self.interval(inputs, split, partial(share, at))
+            bounds[count] = None if interval is None else interval.low
+        return {"recall": [bounds[count] for count in found.tolist()]}
 
     passing: ClassVar[Example] = Example(
         config="[rules.recall]\nmin = 0.9",
@@ -99,3 +186,26 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("helmet_off", 0.2, 10, 10, 30, 30)]}},
     )
+
+
+def _floor_mark(floor: float) -> Mark:
+    return Mark(label=f"floor {floor:g}", at=floor, axis="y")
+
+
+def _advice(by: ByThreshold, held: Measurement, threshold: float, false: list[int]) -> str:
+    """What moving the threshold would do, in a sentence."""
+    kept = np.flatnonzero(within_limits(by, [held]))
+    now = by.thresholds.index(threshold)
+    if not len(kept):
+        return "No threshold reaches the floor."
+    highest = int(kept[-1])
+    change = counted(abs(false[highest] - false[now]), "false box", "false boxes")
+    there = at_score(by.thresholds[highest])
+    if highest < now:
+        return (
+            f"Moving the threshold from {at_score(threshold)} to {there} would reach the floor and "
+            f"cost {change}."
+        )
+    if highest == now:
+        return f"No higher threshold than {there} is known to reach the floor."
+    return f"The floor is reached up to {there}, which would save {change}."

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, get_args
 import numpy as np
 from msgspec import Meta
 
+from pytest_detgate.charts import Bar, BarChart, Chart, Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
@@ -15,8 +16,16 @@ from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import IntervalRule, require_support, said
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, Outcome, Target, require_limit
+from pytest_detgate.gate.score_charts import bar, curves_of
 from pytest_detgate.scoring.precision_recall import boxes_to_find
 from pytest_detgate.scoring.score_card import PROTOCOL, Area
+
+_SIZES: tuple[Area, ...] = ("small", "medium", "large")
+_CURES: dict[Area, str] = {
+    "small": "try a higher resolution, or tiles, in training and test",
+    "medium": "see on the frames whether they are missed or badly placed",
+    "large": "see whether their labels cover them whole, and whether training crops cut them",
+}
 
 
 class SizeAp(IntervalRule, frozen=True, kw_only=True):
@@ -53,7 +62,7 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         require_limit(self, "small", "medium", "large")
 
     def targets(self, project: Project) -> Iterator[Target]:
-        for size in ("small", "medium", "large"):
+        for size in _SIZES:
             if getattr(self, size) is not None:
                 yield self.target(project, size)
 
@@ -70,16 +79,41 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
             split,
             lambda draws: inputs.replicates(split, size, draws.replicates, draws.seed).figure("AP"),
         )
+        held = Measurement.at_least(
+            "ap", value, getattr(self, size), bound=self.bound, interval=interval
+        )
         return Outcome(
             message=f"AP {value:.3f} of {boxes} {size} boxes on {split} ({PROTOCOL})"
             f"{said(interval)}",
-            measurements=[
-                Measurement.at_least(
-                    "ap", value, getattr(self, size), bound=self.bound, interval=interval
-                ),
-                Measurement.shown("boxes", boxes),
-            ],
+            measurements=[held, Measurement.shown("boxes", boxes)],
+            evidence=Evidence(charts=self._charts(inputs, split, size, held)),
         )
+
+    def _charts(self, inputs: Inputs, split: str, size: Area, held: Measurement) -> list[Chart]:
+        """The curve of the size, and the three sizes side by side."""
+        scores = inputs.scores(split)
+        curves = curves_of(scores, f"{size} boxes on {split}", area=size)
+        sizes = {area: scores.average_precision(area=area) for area in _SIZES}
+        known = sorted(
+            (area for area in _SIZES if sizes[area] is not None),
+            key=lambda area: sizes[area] or 0.0,
+        )
+        bars = [
+            bar(area, held)
+            if area == size
+            else Bar(name=area, value=value, limit=getattr(self, area))
+            for area, value in sizes.items()
+        ]
+        sides = BarChart(
+            title=f"AP by size on {split}",
+            about=f"AP is lowest for {known[0]} boxes: {_CURES[known[0]]}."
+            if len(known) > 1
+            else f"{split} has {size} boxes only, so nothing is known of other sizes.",
+            label="AP",
+            bars=bars,
+            span=(0.0, 1.0),
+        )
+        return [*([] if curves is None else [curves]), sides]
 
     passing: ClassVar[Example] = Example(
         config="[rules.size-ap]\nsmall = 0.9",

@@ -9,8 +9,10 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
+from pytest_detgate.charts import Evidence, Histogram
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.dataset.clips import Clips
+from pytest_detgate.drift.drawing import drift_chart
 from pytest_detgate.drift.features import FEATURES, Feature, features_of
 from pytest_detgate.drift.permutation import Chance, chance, distance, holm, least_p, shares
 from pytest_detgate.errors import DataError
@@ -137,7 +139,47 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
                 for feature in features
                 if feature.name in drifted
             ),
+            evidence=Evidence(
+                charts=[
+                    self._chart(
+                        feature,
+                        distances[feature.name],
+                        tested[feature.name] if feature.name in over else None,
+                    )
+                    for feature in sorted(
+                        features,
+                        key=lambda feature: (
+                            feature.name not in drifted,
+                            feature.name not in over,
+                            -distances[feature.name],
+                        ),
+                    )
+                ]
+            ),
         )
+
+    def _chart(self, feature: Feature, apart: float, chance: Chance | None) -> Histogram:
+        """A feature of both splits, with what its distance says; `chance` is known of a feature
+        that is over its limit."""
+        reference, tested = self.between
+        limit = self.limit(feature.name)
+        about = (
+            f"{apart:.1%} of the {feature.of} would have to lie in another bin for {reference} "
+            f"and {tested} to agree, "
+        )
+        if chance is None:
+            about += f"within the limit of {limit:.1%}."
+        elif chance.p > 1 - self.confidence:
+            about += (
+                f"over the limit of {limit:.1%}, but chance makes as much (p = {chance.p:.2g})."
+            )
+        else:
+            about += (
+                f"over the limit of {limit:.1%} and beyond the {chance.usual:.1%} that chance "
+                f"makes. Draw the split anew by clip, or collect what {tested} lacks."
+            )
+        title = f"{feature.name}: distance {apart:.3f}, limit {limit:g}"
+        return drift_chart(feature, self.between, title=title, about=about)
 
     def _chance(
         self, features: list[Feature], over: list[str], target: Target, inputs: Inputs

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Annotated, ClassVar, get_args
 
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
+from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count
+from pytest_detgate.detector.curve_charts import run_chart
 from pytest_detgate.detector.curve_faults import (
     Fault,
     FaultKind,
@@ -26,13 +26,12 @@ from pytest_detgate.detector.curve_faults import (
 )
 from pytest_detgate.detector.scalars import RunLog, find_scalars, read_scalars
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Family, Inputs, OptionError, Outcome, Rule, Target
 
-_ROWS = 500
 _NAMES = {"too_short": "too short", "non_finite": "not finite"}
 
 
@@ -142,7 +141,7 @@ class TrainingCurve(Rule, frozen=True, kw_only=True):
             measurements=[Measurement.at_most("count", len(faults), self.max), *shown],
             findings=(Finding(text=fault.text) for fault in faults),
             findings_total=len(faults),
-            tables=_tables(log, curve),
+            evidence=Evidence(charts=[run_chart(log, curve, faults)]),
         )
 
     def _path(self, project: Project) -> Path:
@@ -210,38 +209,3 @@ def _message(log: RunLog, kinds: Counter[FaultKind], curve: MetricCurve | None) 
             f"{last:.4g} at last"
         )
     return text
-
-
-def _tables(log: RunLog, curve: MetricCurve | None) -> dict[str, Table]:
-    epochs = log.epoch.any()
-    tables = {
-        "training curve": Table(
-            columns=["iteration", "epoch", "loss", "learning rate"],
-            rows=[
-                [
-                    int(log.iteration[row]),
-                    int(log.epoch[row]) if epochs else None,
-                    _or_none(log.loss[row]),
-                    _or_none(log.learning_rate[row]),
-                ]
-                for row in _thinned(len(log.loss))
-            ],
-        )
-    }
-    if curve is not None:
-        tables["validation"] = Table(
-            columns=[curve.unit, curve.name],
-            rows=[
-                [int(curve.step[row]), float(curve.value[row])] for row in _thinned(len(curve.step))
-            ],
-        )
-    return tables
-
-
-def _thinned(rows: int) -> NDArray[np.int64]:
-    """Up to `_ROWS` rows, spread evenly, the first and the last among them."""
-    return np.unique(np.linspace(0, rows - 1, min(rows, _ROWS)).round().astype(np.int64))
-
-
-def _or_none(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

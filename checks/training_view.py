@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, get_args
 
 from msgspec import Meta
 
+from pytest_detgate.charts import Bar, BarChart, Chart, Evidence, Histogram
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.detector.training_drops import (
     BoxReason,
@@ -17,6 +18,7 @@ from pytest_detgate.detector.training_drops import (
 )
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.gate.bars import BARS_CAP, capped
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.project import Project
@@ -176,7 +178,68 @@ class TrainingView(Rule, frozen=True, kw_only=True):
             findings=_findings(parts, inputs.project),
             findings_total=dropped + mislabelled + box_reasons.total(),
             tables=_tables(parts, inputs.project),
+            evidence=Evidence(charts=self._charts(parts, listed, reasons)),
         )
+
+    def _charts(
+        self, parts: Sequence[PartDrops], listed: int, reasons: Counter[ImageReason]
+    ) -> list[Chart]:
+        """What is dropped and why, the share of empty images before and after, and the classes."""
+        limits = self.reasons or {}
+        dropped = reasons.total()
+        empty = sum(part.listed_empty for part in parts) / listed
+        fed = sum(part.empty_samples for part in parts) / sum(part.samples for part in parts)
+        return [
+            BarChart(
+                title="Images that training drops",
+                about=f"{dropped} of {counted(listed, 'image')} never reach the model"
+                + (f", most of them by {reasons.most_common(1)[0][0]}." if dropped else ".")
+                + " What is dropped by mistake is mended in the training configuration.",
+                label="images",
+                bars=[
+                    Bar(
+                        name="dropped",
+                        value=dropped,
+                        limit=self.max_dropped,
+                        passed=None if self.max_dropped is None else dropped <= self.max_dropped,
+                    ),
+                    *(
+                        Bar(
+                            name=reason,
+                            value=reasons[reason],
+                            limit=limits.get(reason),
+                            passed=reasons[reason] <= limits[reason] if reason in limits else None,
+                        )
+                        for reason in get_args(ImageReason)
+                        if reasons[reason] or reason in limits
+                    ),
+                ],
+            ),
+            BarChart(
+                title="Images without a box, before and after",
+                about=f"{empty:.1%} of the images in the annotation file have nothing annotated, "
+                f"{fed:.1%} of what the model is fed has no box to learn. Where the second is "
+                "lower, negatives are lost: set filter_empty_gt=False and "
+                "allow_negative_crop=True.",
+                label="share of images",
+                bars=[
+                    Bar(name="in the annotation file", value=empty),
+                    Bar(
+                        name="fed to the model",
+                        value=fed,
+                        limit=self.max
+                        if self.max is not None and (self.min is None or fed > self.max)
+                        else self.min,
+                        passed=None
+                        if self.min is None and self.max is None
+                        else (self.min is None or fed >= self.min)
+                        and (self.max is None or fed <= self.max),
+                    ),
+                ],
+                span=(0, 1),
+            ),
+            _class_chart(parts),
+        ]
 
     passing: ClassVar[Example] = Example(
         config="""\
@@ -281,6 +344,9 @@ def _drawable(box: tuple[float, float, float, float]) -> tuple[float, float, flo
 
 
 def _tables(parts: Sequence[PartDrops], project: Project) -> dict[str, Table]:
+    """What is fed of each annotation file, where there are several."""
+    if len(parts) < 2:
+        return {}
     reasons = get_args(ImageReason)
     by_part: list[list[float | int | str | bool | None]] = []
     for part in parts:
@@ -293,14 +359,13 @@ def _tables(parts: Sequence[PartDrops], project: Project) -> dict[str, Table]:
         "what training is fed": Table(
             columns=["annotation file", "images", "fed", *reasons, "effective empty share"],
             rows=by_part,
-        ),
-        "classes": Table(
-            columns=["class", "boxes", "fed", "fed as another class"], rows=_by_class(parts)
-        ),
+        )
     }
 
 
-def _by_class(parts: Iterable[PartDrops]) -> list[list[float | int | str | bool | None]]:
+def _class_chart(parts: Iterable[PartDrops]) -> Histogram:
+    """The boxes of each class in the files and of those that are fed; first the classes that lose
+    most."""
     boxes: Counter[str] = Counter()
     fed: Counter[str] = Counter()
     wrongly: Counter[str] = Counter()
@@ -309,4 +374,20 @@ def _by_class(parts: Iterable[PartDrops]) -> list[list[float | int | str | bool 
             boxes[name] += listed
             fed[name] += through
         wrongly.update(box.label for box in part.mislabelled)
-    return [[name, boxes[name], fed[name], wrongly[name]] for name in boxes]
+    ranked = sorted(boxes, key=lambda name: (fed[name] - boxes[name], -wrongly[name]))
+    counts = {"in the annotation file": boxes, "fed": fed}
+    if wrongly:
+        counts["fed as another class"] = wrongly
+    return Histogram(
+        title="Boxes by class, before and after",
+        about=f"{fed.total()} of {boxes.total()} boxes are fed to the model, {wrongly.total()} of "
+        "them as another class. A class that loses all its boxes is one that metainfo does not "
+        "name, or names otherwise than the annotation file."
+        + capped("classes", len(ranked), first="those that lose most boxes"),
+        label="class",
+        names=ranked[:BARS_CAP],
+        counts={
+            name: [count[label] for label in ranked[:BARS_CAP]] for name, count in counts.items()
+        },
+        shares=False,
+    )

@@ -91,7 +91,10 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
     """How often values fall between `edges`, or on `names`, in each of several sets.
 
     There is one count for each name, or one less than there are edges. `shares` says that sets
-    of different sizes are to be compared: each is then drawn as shares of its own total.
+    of different sizes are to be compared: each is then drawn as shares of its own total. `log`
+    says that the axis of the counts is logarithmic, `log_edges` that of the edges, all above 0. On
+    names, the first one takes up the axis from 0 to 1, the next from 1 to 2: a mark at 2 parts the
+    first two names from the rest.
     """
 
     title: str
@@ -102,6 +105,7 @@ class Histogram(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
     names: list[str] = []
     marks: list[Mark] = []
     log: bool = False
+    log_edges: bool = False
     shares: bool = True
 
 
@@ -118,10 +122,16 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="m
 
 
 class ClipLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The frames of one clip by the split that they are in, as frame numbers."""
+    """The frames of one clip by the split that they are in, as frame numbers, rising.
+
+    A clip with very many frames has only some of them here: `images` counts all. `near` are the
+    tested images within reach of the other split, where there is such a distance.
+    """
 
     clip: str
     frames: dict[str, list[int]]
+    images: dict[str, int] = {}
+    near: int | None = None
 
 
 class ClipMap(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="clips"):
@@ -145,12 +155,14 @@ Chart = LineChart | BarChart | Histogram | Matrix | ClipMap
 class FrameBox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A box on a frame, `[x, y, width, height]` in pixels: ground truth, or a detection, which
     has a score. `false` marks a detection that matches no box at the IoU of the rule; `crowd` a
-    region that stands for many objects."""
+    region that stands for many objects. `found_at` is the score of the detection that matches a
+    box of the ground truth: at a threshold below it the box is found, else missed."""
 
     box: tuple[float, float, float, float]
     label: str
     score: float | None = None
     false: bool = False
+    found_at: float | None = None
     crowd: bool = False
 
 

@@ -28,10 +28,12 @@ def judged(
     path.write_text(config, encoding="utf-8")
     project = Project(load_configuration(path), folder)
     source = detections(project) if callable(detections) else ResultFiles(detections or {}, project)
-    inputs = GateInputs(project, source, others=None if others is None else others(project))
+    rules = bind_rules(project)
+    wanted = [name for bound in rules for target in bound.targets for name in target.detections]
+    inputs = GateInputs(project, source, wanted, others=None if others is None else others(project))
     return {
         bound.item_name(target): judge(bound, target, inputs)
-        for bound in bind_rules(project)
+        for bound in rules
         for target in bound.targets
     }
 

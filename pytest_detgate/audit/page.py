@@ -6,27 +6,32 @@ Imported only when a page is to be written: it brings in Jinja2 and Pillow.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pytest_detgate.audit.album import Album
+from pytest_detgate.audit.charts.drawing import drawing_of
+from pytest_detgate.audit.evidence import SECTIONS, Evidence, evidence_of
 from pytest_detgate.audit.files import write_whole
-from pytest_detgate.audit.gallery import Budget
+from pytest_detgate.audit.groups import MANY, parts_of
 from pytest_detgate.audit.headline import (
-    BLOCKING,
     VERDICT_WORDS,
     counts,
     headline_of,
     in_order,
+    story_of,
 )
 from pytest_detgate.audit.pictures import PictureFolders
 from pytest_detgate.audit.record import Report
 from pytest_detgate.audit.rendering import render
-from pytest_detgate.audit.rows import evidence_of, fragment_names, row_of
+from pytest_detgate.audit.rows import evidence_words, fragment_names, row_of
 from pytest_detgate.audit.scoreboard import scoreboard_of
+from pytest_detgate.audit.tuning import script_data, start_of, tuning_of
 
 MEGABYTES = 8.0
-# Rules that the verdict names one by one: those that block or, where none does, the unclean ones.
-TOLD = 4
+# What the verdict tells one by one, and how many rules it names that say the same.
+TOLD = 3
+NAMED = 3
 
 
 def render_page(
@@ -44,28 +49,47 @@ def render_page(
     does not tell them. Without `pictures` none is read, and boxes stand on blank frames.
     """
     folders = PictureFolders(report.dataset, root, closed=not pictures, further=places or {})
-    budget = Budget(megabytes)
+    album = Album(folders, megabytes)
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
-    rows = [row_of(rule, name) for rule, name in zip(rules, names, strict=True)]
-    evidence = [
-        evidence_of(rule, row, folders, budget)
-        for rule, row in zip(rules, rows, strict=True)
-        if row.evidence
+    telling = [at for at, rule in enumerate(rules) if evidence_words(rule)]
+    shown = dict.fromkeys(telling[:SECTIONS])
+    rows = [
+        row_of(rule, name, shown=at in shown)
+        for at, (rule, name) in enumerate(zip(rules, names, strict=True))
     ]
-    told = [row for row in rows if row.verdict in BLOCKING]
-    told = told or [row for row in rows if row.verdict != "passed"]
+    evidence = evidence_of(
+        [rules[at] for at in shown], [rows[at] for at in shown], album, start_of(report)
+    )
+    tuning = tuning_of(report, rules, names)
+    told = story_of(rules)
     return render(
         "report.html.j2",
+        script="page.js",
         report=report,
         headline=headline_of(report),
         counts=counts(report.rules),
         verdict_words=VERDICT_WORDS,
         told=told[:TOLD],
-        more_told=len(told) - TOLD,
+        more_told=sum(len(one.rules) for one in told[TOLD:]),
+        named=NAMED,
         rows=rows,
+        long=len(rows) > MANY,
+        parts=parts_of(rows),
         evidence=evidence,
+        unseen=len(telling) - len(shown),
+        labels=sorted(_labels(evidence)),
+        scored=bool(tuning.rules)
+        or any(figure.detected for item in evidence for figure in item.frames),
+        tuning=tuning,
+        data=script_data(tuning),
+        pictures=pictures,
+        embedded=album.embedded,
         scores=scoreboard_of(report.scores),
+        data_charts=[
+            drawing_of(chart, f"data-chart-{at}")
+            for at, chart in enumerate(report.dataset.charts, start=1)
+        ],
         command=shlex.join(report.command),
     )
 
@@ -90,3 +114,20 @@ def write_page(
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _labels(evidence: Sequence[Evidence]) -> set[str]:
+    """Classes of the boxes and findings that the page shows."""
+    return {
+        outline.label
+        for item in evidence
+        for figure in item.frames
+        for outline in figure.outlines
+        if outline.label
+    } | {
+        row.label
+        for item in evidence
+        if item.findings is not None
+        for row in item.findings.rows
+        if row.label
+    }

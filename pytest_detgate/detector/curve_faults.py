@@ -22,10 +22,11 @@ _LEAST_BEFORE = 3
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong, and where."""
+    """One thing that is wrong, and where; `row` is that of the log where it is one row."""
 
     kind: FaultKind
     text: str
+    row: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,12 +83,13 @@ def loss_faults(log: RunLog, spike: float) -> Iterator[Fault]:
     for one in log.not_finite:
         broken.setdefault(one.row, []).append(f"{one.name} is {one.value:g}")
     for row, named in broken.items():
-        yield Fault("non_finite", f"{place(log, row)}: {', '.join(named)}")
+        yield Fault("non_finite", f"{place(log, row)}: {', '.join(named)}", row)
     for row, usual in spikes(log.loss, spike):
         yield Fault(
             "spikes",
             f"{place(log, row)}: loss {log.loss[row]:.4g}, {log.loss[row] / usual:.3g} times the "
             f"{usual:.4g} that was usual before",
+            row,
         )
 
 

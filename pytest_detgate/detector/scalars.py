@@ -56,7 +56,8 @@ class RunLog:
 
     `iteration` and `epoch` (n,) int64 count from 1, `epoch` is 0 where a run has none; `loss` and
     `learning_rate` (n,) float64 as they are written, NaN where a row has no learning rate.
-    `not_finite` are the losses, their sum and its parts, that are no numbers. `by_epoch` says
+    `parts` are what the loss is the sum of, by name, NaN where a row lacks one. `not_finite` are
+    the losses, their sum and its parts, that are no numbers. `by_epoch` says
     whether the steps of the validations are epochs. `plan` is None where the run's
     configuration is not beside the log or cannot be read as data.
     """
@@ -66,6 +67,7 @@ class RunLog:
     epoch: NDArray[np.int64]
     loss: NDArray[np.float64]
     learning_rate: NDArray[np.float64]
+    parts: Mapping[str, NDArray[np.float64]]
     not_finite: tuple[NotFinite, ...]
     validations: tuple[Validation, ...]
     by_epoch: bool
@@ -114,6 +116,7 @@ def read_scalars(path: Path) -> RunLog:
         learning_rate=_column(
             (row.get("lr", math.nan) for row in trained), path, "lr", finite=False
         ),
+        parts=_parts(trained),
         not_finite=tuple(_not_finite(trained)),
         validations=validations,
         by_epoch=last_epoch > 0 and all(one.step <= last_epoch for one in validations),
@@ -160,6 +163,17 @@ def _not_finite(rows: list[dict[str, Any]]) -> Iterator[NotFinite]:
             # MMEngine adds up whatever has "loss" in its name.
             if "loss" in name and _is_number(value) and not math.isfinite(value):
                 yield NotFinite(at, name, float(value))
+
+
+def _parts(rows: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
+    names = dict.fromkeys(name for row in rows for name in row if "loss" in name and name != "loss")
+    return {
+        name: np.array(
+            [value if _is_number(value := row.get(name)) else math.nan for row in rows],
+            dtype=np.float64,
+        )
+        for name in names
+    }
 
 
 def _validations(rows: list[dict[str, Any]], path: Path) -> Iterator[Validation]:

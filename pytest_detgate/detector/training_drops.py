@@ -59,7 +59,8 @@ class MislabelledBox(OddBox):
 class PartDrops:
     """One annotation file compared with what training is fed of it.
 
-    `listed` images and `boxes` are in the file, `fed` images get through. Of `samples`, which
+    `listed` images and `boxes` are in the file, `listed_empty` of the images without any, and
+    `fed` images get through. Of `samples`, which
     counts a repeated image each time, `empty_samples` have no box to learn; images with nothing
     but crowd regions, `crowd_only` of the `fed`, are among them. `by_class` maps each class of the
     file to its boxes there and those that are fed.
@@ -67,6 +68,7 @@ class PartDrops:
 
     annotations: Path
     listed: int
+    listed_empty: int
     fed: int
     boxes: int
     samples: int
@@ -158,6 +160,7 @@ class _Comparison:
         return PartDrops(
             annotations=path,
             listed=len(self._file.images),
+            listed_empty=sum(not self._annotations[image.id] for image in self._file.images),
             fed=len(fed),
             boxes=len(self._file.annotations),
             samples=sum(image.times for image in fed),

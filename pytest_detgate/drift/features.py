@@ -11,6 +11,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.contents import COUNT_EDGES
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError
 
@@ -22,7 +23,6 @@ _AREA_EDGES = tuple(2.0**power for power in range(-12, 0))
 # The middle bin is about square: an edge at 1 would part boxes by a pixel.
 _ASPECT_EDGES = tuple(2.0**power for power in (-2, -1.25, -0.75, -0.25, 0.25, 0.75, 1.25, 2))
 _CELLS = 5
-_COUNT_EDGES = (0, 1, 2, 3, 4, 5, 9, 17, 33, 65)
 # Sizes beyond these, as web photos have them, are told apart by their mean side only.
 _COMMON_SIZES = 50
 _SIDE_EDGES = tuple(2.0**power for power in range(6, 14))
@@ -158,10 +158,10 @@ def _boxes_per_image(name: str, reference: _Split, tested: _Split) -> Feature:
         n = len(split.dataset.images)
         listed = boxes.image[(boxes.image != UNLISTED) & ~boxes.crowd]
         counts = np.bincount(listed, minlength=n)
-        return Sample(np.arange(n), (np.digitize(counts, _COUNT_EDGES) - 1).astype(np.int32))
+        return Sample(np.arange(n), (np.digitize(counts, COUNT_EDGES) - 1).astype(np.int32))
 
-    ends = (*(edge - 1 for edge in _COUNT_EDGES[1:]), None)
-    labels = tuple(map(_count_label, _COUNT_EDGES, ends))
+    ends = (*(edge - 1 for edge in COUNT_EDGES[1:]), None)
+    labels = tuple(map(_count_label, COUNT_EDGES, ends))
     return Feature(name, "images", labels, sample(reference), sample(tested))
 
 

@@ -20,6 +20,7 @@ from pytest_detgate.audit.record import BaselineRecord, RuleResult, read_report
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.gate.detections import file_sha256
 from pytest_detgate.scoring.false_boxes import false_boxes
+from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
 
 if TYPE_CHECKING:
@@ -59,6 +60,10 @@ class Baseline(Protocol):
 
     def false_on_images(self, probe: str, threshold: float) -> NDArray[np.int64] | None:
         """(images,) the same by image; None where nothing is known of single images."""
+
+    def false_scores(self, probe: str) -> tuple[NDArray[np.float64], float] | None:
+        """(n,) scores of all its false boxes on a probe, best first, and the score below which it
+        kept nothing; None where they are not known."""
 
 
 def open_baseline(gated: GateInputs, others: OtherModels) -> Baseline:
@@ -114,6 +119,11 @@ class BaselineModel:
         with _named(self.record):
             rows = false_boxes(dataset, detections, threshold)
         return np.bincount(detections.image[rows], minlength=len(dataset.images))
+
+    def false_scores(self, probe: str) -> tuple[NDArray[np.float64], float]:
+        self._require_comparable(probe)
+        dataset, detections = self._gated.dataset(probe), self._other.detections(probe)
+        return false_scores(dataset, detections), detections.score_floor
 
     def _require_comparable(self, name: str) -> None:
         _require_other_file(self._gated.source.digest(name), [self.record.sha256], self.record)
@@ -185,6 +195,9 @@ class BaselineReport:
         )
 
     def false_on_images(self, probe: str, threshold: float) -> NDArray[np.int64] | None:
+        return None
+
+    def false_scores(self, probe: str) -> tuple[NDArray[np.float64], float] | None:
         return None
 
     def _require_comparable(self, name: str) -> None:

@@ -20,6 +20,7 @@ from pytest_detgate.audit.record import (
     SplitRecord,
 )
 from pytest_detgate.dataset.clips import ClipKey, Clips, clips_of
+from pytest_detgate.dataset.contents import SplitContents, split_contents
 from pytest_detgate.dataset.frames import FrameKey, Frames, frames_of
 from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
@@ -127,6 +128,9 @@ class GateInputs:
             return self.source.detections(self.dataset(name))
 
         return self._once(("detections", name), make)
+
+    def asked_for(self, name: str) -> bool:
+        return name in self._wanted
 
     def repeated(self, split: str, images: int) -> TwoInferences:
         def make() -> TwoInferences:
@@ -255,6 +259,14 @@ class GateInputs:
                     ("probe record", name), partial(self._probe_record, dataset)
                 )
         return record
+
+    def contents(self) -> dict[str, SplitContents]:
+        """What is in the splits that were read so far, for the charts of the report."""
+        return {
+            name: self._once(("contents", name), partial(split_contents, dataset))
+            for name in self.project.splits
+            if isinstance(dataset := self._made.get(("dataset", name)), Dataset)
+        }
 
     def score_records(self) -> dict[str, ScoreRecord]:
         """The figures computed so far, for the report."""

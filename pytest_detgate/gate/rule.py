@@ -114,6 +114,10 @@ class Inputs(Protocol):
     def detections(self, name: str) -> DetectionTable:
         """What the detector, or the result file in its place, found on a split or probe."""
 
+    def asked_for(self, name: str) -> bool:
+        """Whether some item of the run needs the detections of a split or probe, so that looking
+        at them, for evidence, makes no model run on more images."""
+
     def detector_classes(self, name: str) -> tuple[str, ...]:
         """The classes of the detector, or of the result file of a split or probe."""
 

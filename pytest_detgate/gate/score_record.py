@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from typing import get_args
 
 from pytest_detgate.audit.record import (
@@ -10,9 +12,16 @@ from pytest_detgate.audit.record import (
     ErrorRecord,
     ScoreRecord,
 )
+from pytest_detgate.charts import Chart
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Interval
 from pytest_detgate.gate.rule import Inputs
+from pytest_detgate.gate.score_charts import (
+    ap_by_class,
+    confusion_matrix,
+    curves_of_split,
+    error_kinds,
+)
 from pytest_detgate.scoring.error_kinds import KINDS
 from pytest_detgate.scoring.resampling import percentile_interval
 from pytest_detgate.scoring.score_card import (
@@ -28,11 +37,22 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
     """The record of a split's figures; bounds as `[scoring]` asks for them, errors and confusions
     where they could be computed."""
     bounds = _Bounds(inputs, split)
+    errors = _errors(inputs, split)
     names: tuple[ApMetric, ...] = get_args(ApMetric)
     intervals = {name: bounds.of(name) for name in get_args(Metric)}
     for area in ("small", "medium", "large"):
         intervals[f"AP_{area}"] = bounds.of("AP", area)
         intervals[f"AR_{area}"] = bounds.of("AR100", area)
+    classes = {
+        name: ClassScoreRecord(
+            AP=score.AP,
+            AP50=score.AP50,
+            AP75=score.AP75,
+            boxes=score.boxes,
+            intervals=_known({metric: bounds.of(metric, "all", at) for metric in names}),
+        )
+        for at, (name, score) in enumerate(card.classes.items())
+    }
     return ScoreRecord(
         protocol=PROTOCOL,
         engine=card.engine,
@@ -48,20 +68,42 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
         AR_small=card.average_recall(area="small"),
         AR_medium=card.average_recall(area="medium"),
         AR_large=card.average_recall(area="large"),
-        classes={
-            name: ClassScoreRecord(
-                AP=score.AP,
-                AP50=score.AP50,
-                AP75=score.AP75,
-                boxes=score.boxes,
-                intervals=_known({metric: bounds.of(metric, "all", at) for metric in names}),
-            )
-            for at, (name, score) in enumerate(card.classes.items())
-        },
+        classes=classes,
         intervals=_known(intervals),
         confusion=_confusion(inputs, split),
-        errors=_errors(inputs, split),
+        errors=errors,
+        charts=_charts(inputs, split, card, classes, errors),
     )
+
+
+def _charts(
+    inputs: Inputs,
+    split: str,
+    card: ScoreCard,
+    classes: Mapping[str, ClassScoreRecord],
+    errors: Mapping[str, ErrorRecord],
+) -> list[Chart]:
+    """The curves behind the figures, as far as they are defined."""
+    charts: list[Chart | None] = [
+        curves_of_split(card, split),
+        ap_by_class(
+            {name: score.AP for name, score in classes.items()},
+            lambda name: classes[name].intervals.get("AP"),
+            split,
+            "AP",
+        ),
+    ]
+    with contextlib.suppress(DetgateError):
+        charts.append(confusion_matrix(inputs.confusion(split), split))
+    if errors:
+        charts.append(
+            error_kinds(
+                {kind: errors[kind].dap for kind in KINDS},
+                {kind: errors[kind].count for kind in KINDS},
+                split,
+            )
+        )
+    return [chart for chart in charts if chart is not None]
 
 
 def _confusion(inputs: Inputs, split: str) -> ConfusionRecord | None:

@@ -7,9 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.charts import Pair, Side
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.pictures.kept import PictureKeys
 from pytest_detgate.pictures.near import find_within
+
+PAIRS_CAP = 24
+"""Pairs of copies that are shown side by side."""
+_HASH_BITS = 64
 
 Rows = NDArray[np.int64]
 
@@ -29,6 +35,34 @@ class Copies:
     def found(self) -> NDArray[np.bool_]:
         """(n,) whether the reference holds the picture, exactly or nearly."""
         return self.row >= 0
+
+    def nearest_first(self) -> Rows:
+        """Rows of the tested pictures that were found, those with the same bytes first."""
+        rows = np.flatnonzero(self.found)
+        order: Rows = np.lexsort((rows, self.distance[rows], ~self.exact[rows]))
+        return rows[order]
+
+    def pairs(self, tested: Dataset, reference: Dataset) -> list[Pair]:
+        """The first `PAIRS_CAP` tested pictures that were found, each beside the nearest one."""
+        return [
+            Pair(
+                one=Side(dataset=tested.name, image=str(tested.images.file_name[row])),
+                other=Side(
+                    dataset=reference.name,
+                    image=str(reference.images.file_name[self.row[row]]),
+                ),
+                text=self._alike(row),
+            )
+            for row in self.nearest_first()[:PAIRS_CAP].tolist()
+        ]
+
+    def _alike(self, row: int) -> str:
+        if self.exact[row]:
+            return "same bytes"
+        distance = int(self.distance[row])
+        if distance == 0:
+            return "same perceptual hash, other bytes"
+        return f"perceptual hash {distance} of {_HASH_BITS} bits apart"
 
     def words(self, tested_row: int, of: str, file_name: str) -> str:
         """Say what a tested picture is a copy of: `3 bits from train/a.jpg and 2 more`."""

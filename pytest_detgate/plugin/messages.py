@@ -14,18 +14,21 @@ from pytest_detgate.audit.record import (
     ScoreRecord,
     encode,
 )
+from pytest_detgate.dataset.contents import SplitContents
 
 ATTRIBUTE = "detgate"
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process has read and computed so far."""
+    """What one process has read and computed so far. `contents` are those of the splits: charts
+    that compare splits are made of them where all are known."""
 
     dataset: DatasetRecord
     model: ModelRecord | None
     predictions: dict[str, PredictionsRecord]
     scores: dict[str, ScoreRecord]
     baseline: BaselineRecord | None = None
+    contents: dict[str, SplitContents] = {}
 
 
 class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):

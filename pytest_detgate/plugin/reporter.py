@@ -19,6 +19,7 @@ from pytest_detgate.plugin.recording import announced
 if TYPE_CHECKING:
     from pytest_detgate.audit.publishing import Published
     from pytest_detgate.audit.record import ModelRecord, Report, RuleResult
+    from pytest_detgate.charts import Chart
     from pytest_detgate.plugin.state import GateSession
 
 REPORTED_PACKAGES = (
@@ -147,7 +148,7 @@ class Reporter:
 
         project = self._session.project
         rules = [self._result(node_id) for node_id in self._promised]
-        dataset = DatasetRecord(splits={}, probes={})
+        dataset = DatasetRecord(splits={}, probes={}, charts=self._charts())
         predictions, scores = {}, {}
         for facts in self._facts:
             dataset.splits.update(facts.dataset.splits)
@@ -172,6 +173,14 @@ class Reporter:
             score_threshold=project.score_threshold,
             baseline=next((facts.baseline for facts in self._facts if facts.baseline), None),
         )
+
+    def _charts(self) -> list[Chart]:
+        """What compares the splits, whichever processes read them."""
+        from pytest_detgate.dataset.contents import contents_charts
+
+        contents = {name: one for facts in self._facts for name, one in facts.contents.items()}
+        in_order = [name for name in self._session.project.splits if name in contents]
+        return contents_charts({name: contents[name] for name in in_order})
 
     def _result(self, node_id: str) -> RuleResult:
         from pytest_detgate.audit.record import RuleResult

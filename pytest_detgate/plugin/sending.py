@@ -60,6 +60,7 @@ def _facts(inputs: GateInputs) -> Facts:
         predictions=inputs.source.predictions_records(),
         scores=inputs.score_records(),
         baseline=inputs.baseline_record(),
+        contents=inputs.contents(),
     )
 
 

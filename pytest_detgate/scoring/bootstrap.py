@@ -39,13 +39,15 @@ class Replicates:
     def figure(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
         """(B,) one of COCO's figures in every replicate, of one class or of all that have ground
         truth in it."""
+        classes = slice(None) if category is None else slice(category, category + 1)
         if metric.startswith("AR"):
-            values = self.recall[..., MAX_DETECTIONS.index(int(metric[2:]))].mean(axis=2)
+            most = MAX_DETECTIONS.index(int(metric[2:]))
+            values = self.recall[:, classes, :, most].mean(axis=2)
         elif metric == "AP":
-            values = self.ap.mean(axis=2)
+            values = self.ap[:, classes].mean(axis=2)
         else:
-            values = self.ap[:, :, threshold_number(int(metric[2:]) / 100)]
-        return mean_of_defined(values) if category is None else values[:, category]
+            values = self.ap[:, classes, threshold_number(int(metric[2:]) / 100)]
+        return mean_of_defined(values) if category is None else values[:, 0]
 
 
 def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,14 +8,12 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from pytest_detgate.findings import Interval, Table
+from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.exact_intervals import (
     binomial_interval,
     clustered_poisson_interval,
     poisson_interval,
 )
-
-STEPS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -59,22 +57,3 @@ class ProbeEvidence:
 def scaled(interval: Interval, factor: float) -> Interval:
     """The interval of a value that is `factor` times the value of this one."""
     return replace(interval, low=interval.low * factor, high=interval.high * factor)
-
-
-def boxes_by_threshold(
-    score: NDArray[np.float64], image: NDArray[np.int64], floor: float, operating_point: float
-) -> Table:
-    """How many boxes, and on how many images, are over each threshold from `floor` to 1.
-
-    `score` (n,) falls, `image` (n,) is the row of each box's image. One row for each fiftieth of
-    the scale, for the floor and for the operating point.
-    """
-    steps = (step / STEPS for step in range(STEPS + 1))
-    thresholds = sorted({floor, operating_point, *(step for step in steps if step > floor)})
-    boxes = np.searchsorted(-score, -np.array(thresholds), side="left")
-    _, first_boxes = np.unique(image, return_index=True)
-    images = np.searchsorted(np.sort(first_boxes), boxes, side="left")
-    return Table(
-        columns=["threshold", "boxes", "images"],
-        rows=[list(row) for row in zip(thresholds, boxes.tolist(), images.tolist(), strict=True)],
-    )

@@ -42,3 +42,37 @@ def share_replicates(
             np.divide(weights @ parts, total, out=np.full(len(total), np.nan), where=total > 0)
         )
     return np.concatenate(shares)
+
+
+def scores_of_found(matches: Matches, category: int) -> NDArray[np.float64]:
+    """(n,) scores of the detections that find a box of a class at IoU ≥ 0.5, best first."""
+    rows = rows_of_class(matches, category)
+    return matches.candidates.score[rows[matches.hits()[rows]]]
+
+
+def scores_of_false(matches: Matches, category: int) -> NDArray[np.float64]:
+    """(n,) scores of the detections of a class that match no box at IoU ≥ 0.5, best first."""
+    rows = rows_of_class(matches, category)
+    return matches.candidates.score[rows[matches.false()[rows]]]
+
+
+def shares_of_first(
+    part: NDArray[np.int64],
+    whole: NDArray[np.int64],
+    counts: NDArray[np.int64],
+    resampling: Resampling,
+) -> NDArray[np.float64]:
+    """(C, B) what `share_replicates` says where only the first so many of `part` are there, for
+    each of the counts (C,), in one pass over the draws."""
+    of_image, units = resampling.units.of_image, resampling.units.count
+    parts = np.stack(
+        [np.bincount(of_image[part[:count]], minlength=units) for count in counts.tolist()], axis=1
+    ).astype(np.float64)
+    wholes = np.bincount(of_image[whole], minlength=units)
+    shares = []
+    for weights in resampling.weights():
+        total = (weights @ wholes)[:, None]
+        drawn = weights.astype(np.float64) @ parts
+        shares.append(np.divide(drawn, total, out=np.full(drawn.shape, np.nan), where=total > 0))
+    by_count: NDArray[np.float64] = np.concatenate(shares).T
+    return by_count

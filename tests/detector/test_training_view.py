@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.charts import BarChart, Histogram
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.training_drops import PartDrops, drops_of
 from pytest_detgate.detector.training_view import (
@@ -129,8 +130,58 @@ def test_every_reason_through_the_whole_gate(
     ]
     assert result.findings_total == 12
     assert {finding.dataset for finding in result.findings} == {"train"}
-    classes = result.tables["classes"]
-    assert classes.rows == [["hat", 9, 3, 0], ["vest", 2, 0, 0]]
+    dropped, empty, classes = result.evidence.charts
+    assert isinstance(dropped, BarChart)
+    assert [(bar.name, bar.value, bar.limit, bar.passed) for bar in dropped.bars] == [
+        ("dropped", 4, 3, False),
+        ("filter_empty_gt", 1, None, None),
+        ("class_names", 1, 1, True),
+        ("min_size", 1, 0, False),
+        ("shared_id", 1, None, None),
+    ]
+    # One of the eight images that are listed has no annotation.
+    assert isinstance(empty, BarChart)
+    assert [(bar.value, bar.limit, bar.passed) for bar in empty.bars] == [
+        (1 / 8, None, None),
+        (0.5, 0.5, True),
+    ]
+    assert isinstance(classes, Histogram)
+    assert classes.names == ["hat", "vest"]
+    assert classes.counts == {"in the annotation file": [9, 2], "fed": [3, 0]}
+    assert classes.about.startswith("3 of 11 boxes are fed to the model, 0 of them as another")
+    assert result.tables == {}
+
+
+def test_several_annotation_files_are_told_apart_in_a_table(
+    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
+) -> None:
+    write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
+    write_json(tmp_path / "b.json", coco_content({"3.jpg": [HAT]}, ("hat",)))
+    write_config(
+        """
+        each = dict(**common, metainfo=dict(classes=("hat",)),
+                    filter_cfg=dict(filter_empty_gt=True))
+        train_dataloader = dict(dataset=dict(type="ConcatDataset", datasets=[
+            dict(ann_file="a.json", **each), dict(ann_file="b.json", **each)]))
+        """
+    )
+    config = split_tables(train="images") + '[model]\nconfig = "train.py"\n'
+    (result,) = judged(tmp_path, config + "[rules.training-view]\nmax-dropped = 0\n").values()
+
+    table = result.tables["what training is fed"]
+    columns = [table.columns.index(name) for name in ("images", "fed", "filter_empty_gt")]
+    assert [[row[0], *(row[at] for at in columns)] for row in table.rows] == [
+        ["a.json", 2, 1, 1],
+        ["b.json", 1, 1, 0],
+    ]
+    dropped, _, classes = result.evidence.charts
+    assert isinstance(dropped, BarChart)
+    assert [(bar.name, bar.value) for bar in dropped.bars] == [
+        ("dropped", 1),
+        ("filter_empty_gt", 1),
+    ]
+    assert isinstance(classes, Histogram)
+    assert classes.counts == {"in the annotation file": [2], "fed": [2]}
 
 
 def test_training_on_a_file_of_no_split_is_said(

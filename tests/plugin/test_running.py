@@ -311,3 +311,39 @@ def test_findings_that_json_cannot_say_reach_the_record(project: GateProject) ->
     rule = project.report["rules"][-1]
     assert rule["verdict"] == "failed"
     assert rule["findings"] == [{"text": "bad box", "image": "caf?.jpg"}]
+
+
+def test_splits_that_different_workers_read_are_compared(project: GateProject) -> None:
+    """Each of two items reads one split, each in another worker; the charts hold both splits."""
+    config = CONFIG.split("[rules.")[0] + "[rules.empty-gt-share]\nmin = 0.0\n"
+    project.write("detgate.toml", config)
+
+    alone = project.gate("detgate.toml", "-p", "no:xdist", with_predictions=False)
+    assert alone.ret == 0
+    expected = project.report["dataset"]["charts"]
+    spread = project.gate("detgate.toml", "-v", "-n", "2", with_predictions=False)
+
+    workers = [line.split()[0] for line in spread.outlines if line.startswith("[gw")]
+    assert len(set(workers)) == 2
+    charts = project.report["dataset"]["charts"]
+    assert [chart["title"] for chart in charts] == [
+        "Boxes by class",
+        "Box sizes",
+        "Boxes per image",
+    ]
+    # One of two frames of train has a box, two of three of val, all of 40 × 40 px: see `project`.
+    assert charts[0]["counts"] == {"train": [1], "val": [2]}
+    assert list(charts[0]["counts"]) == ["train", "val"]
+    between_32_and_48 = charts[1]["edges"].index(32)
+    assert {name: sizes[between_32_and_48] for name, sizes in charts[1]["counts"].items()} == {
+        "train": 1,
+        "val": 2,
+    }
+    assert {name: counts[:2] for name, counts in charts[2]["counts"].items()} == {
+        "train": [1, 1],
+        "val": [1, 2],
+    }
+    assert charts == expected
+    assert list(project.report["dataset"]["splits"]["train"]) == [
+        *("annotations", "images_dir", "sha256", "images", "boxes", "empty", "notes"),
+    ]

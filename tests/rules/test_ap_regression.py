@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import BarChart
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.resampling import Resampling, image_units
@@ -90,6 +91,16 @@ def test_class_that_falls_while_another_rises(site: Comparison) -> None:
     ]
     broken = [one.name for one in result.measurements if one.passed is False]
     assert (result.verdict, broken) == ("failed", ["change[helmet_off]"])
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, BarChart)
+    assert [(bar.name, bar.passed) for bar in chart.bars] == [
+        ("all classes", True),
+        ("helmet_off", False),
+        ("no_vest", True),
+    ]
+    assert [bar.value for bar in chart.bars] == pytest.approx([0, -0.1, 0.1])
+    assert [bar.limit for bar in chart.bars] == pytest.approx([-0.053] * 3)
+    assert chart.about.startswith("helmet_off fell most (-0.100), and 1 of 2 classes fell")
     allowed = "max-drop = 0.05\n[rules.ap-regression.classes]\nhelmet_off = 0.1"
     assert compared(site, allowed, gated, before).verdict == "passed"
     own = "[rules.ap-regression.classes]\nhelmet_off = 0.05"

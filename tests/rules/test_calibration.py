@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.charts import LineChart
 from tests.judged import measured
 from tests.rules.model_rules import gate_on
 
@@ -42,18 +43,23 @@ def test_error_in_all_and_by_class(tmp_path: Path, write_json: Any) -> None:
     assert "scores are 0.167 too high in the mean" in item.message
 
 
-def test_table_of_bins(tmp_path: Path, write_json: Any) -> None:
+def test_reliability_by_bin(tmp_path: Path, write_json: Any) -> None:
+    """One detection in each of three bins; its exact 95 % bounds are 0 and 0.95 where it is wrong,
+    0.05 and 1 where it is right. The bin of 0.4 has the largest error."""
     config = "[rules.calibration]\nmax = 1\nbins = 4\n"
 
     items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
 
-    (table,) = items["calibration"].tables.values()
-    assert table.rows == [
-        [0, 0.25, 1, pytest.approx(0.2), 0],
-        [0.25, 0.5, 1, pytest.approx(0.4), 0],
-        [0.5, 0.75, 0, None, None],
-        [0.75, 1, 1, pytest.approx(0.9), 1],
-    ]
+    (chart,) = items["calibration"].evidence.charts
+    assert isinstance(chart, LineChart)
+    (reliability, perfect), (counts,) = (panel.series for panel in chart.panels)
+    assert reliability.x == counts.x == pytest.approx([0.2, 0.4, 0.9])
+    assert reliability.y == [0, 0, 1]
+    assert reliability.low == pytest.approx([0, 0, 0.05])
+    assert reliability.high == pytest.approx([0.95, 0.95, 1])
+    assert (perfect.x, perfect.y) == ([0, 1], [0, 1])
+    assert counts.y == [1, 1, 1]
+    assert "scores of 0.25 to 0.5: 0.40 in the mean, and 0.00 are right" in chart.about
 
 
 def test_low_scores_are_left_out(tmp_path: Path, write_json: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
 from tests.judged import measured
 from tests.others import result_files
@@ -167,6 +168,21 @@ def test_table_has_every_figure_in_the_order_of_the_epochs(site: Comparison) -> 
     assert second[3:8] == [pytest.approx(1.0), 1.0, 2, 1, 1]
     assert second[8] == pytest.approx(0.9)
     assert second[9] == 0
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, LineChart)
+    curves = {
+        series.name: (series.x, series.y) for panel in chart.panels for series in panel.series
+    }
+    assert curves == {
+        "AP": ([1, 2], [pytest.approx(OF_EIGHT, rel=1e-5), pytest.approx(1.0)]),
+        "at score > 0.3": ([1, 2], [0, 2]),
+        "at recall 1.000": ([1, 2], [None, 0]),
+    }
+    assert [(mark.label, mark.at) for mark in chart.marks] == [("gated: epoch_10", 2)]
+    assert chart.about.startswith(
+        "epoch_10 has the highest AP (1.000); at equal recall (1.000) epoch_10 has the fewest "
+        "false boxes (0)."
+    )
 
 
 def test_epoch_that_finds_nothing_is_the_worst(site: Comparison) -> None:

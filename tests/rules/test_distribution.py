@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import BarChart
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.bars import BARS_CAP
 from tests.judged import measured
 from tests.rules.split_files import judged_split, split_file
 
@@ -156,3 +159,161 @@ def test_options_that_make_no_sense(tmp_path: Path, rule: str, expected: str) ->
         judged_split(tmp_path, rule, split_file({"a.jpg": []}))
 
     assert expected in str(caught.value)
+
+
+def bars(result: RuleResult, at: int = 0) -> dict[str, float | None]:
+    """The values of a bar chart, in its order."""
+    chart = result.evidence.charts[at]
+    assert isinstance(chart, BarChart)
+    return {bar.name: bar.value for bar in chart.bars}
+
+
+def test_class_support_shows_classes_against_their_limits(
+    tmp_path: Path, three_classes: dict[str, Any]
+) -> None:
+    rule = "[rules.class-support]\nmin-images = 2\nmin-boxes = 3"
+
+    result = judged_split(tmp_path, rule, three_classes)
+
+    assert bars(result) == {"vest": 0, "person": 1, "cone": 2}
+    assert bars(result, 1) == {"vest": 0, "person": 1, "cone": 3}
+    images, boxes = result.evidence.charts
+    assert isinstance(images, BarChart)
+    assert [(bar.limit, bar.passed) for bar in images.bars] == [(2, False), (2, False), (2, True)]
+    assert images.about == (
+        "2 of 3 classes have fewer than 2 images in train; vest has fewest, 0. Collect more of "
+        "them, from other sites rather than more frames of one clip."
+    )
+    assert (images.title, boxes.title) == ("Images by class", "Boxes by class")
+
+
+def test_class_support_shows_the_rarest_of_many_classes(tmp_path: Path) -> None:
+    """40 classes, class N with N boxes on one image."""
+    boxes = [(f"c{n:02}", *BOX) for n in range(1, 41) for _ in range(n)]
+
+    result = judged_split(
+        tmp_path, "[rules.class-support]\nmin-boxes = 5", split_file({"a.jpg": boxes})
+    )
+
+    # `split_file` adds the class cone, which has no box.
+    assert list(bars(result)) == ["cone", *(f"c{n:02}" for n in range(1, BARS_CAP))]
+    assert result.evidence.charts[0].about.endswith("Shown are 30 of 41 classes, the rarest.")
+
+
+def test_class_balance_shows_what_every_class_needs(
+    tmp_path: Path, three_classes: dict[str, Any]
+) -> None:
+    del three_classes["categories"][2]
+
+    result = judged_split(tmp_path, "[rules.class-balance]\nmax-ratio = 2", three_classes)
+
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, BarChart)
+    assert [(bar.name, bar.value, bar.limit, bar.passed) for bar in chart.bars] == [
+        ("person", 1, 1.5, False),
+        ("cone", 3, 1.5, True),
+    ]
+    assert chart.about == (
+        "cone has 3 boxes for 1 of person. With at most 2 for 1 every class needs 1.5 boxes: "
+        "collect or sample more of the rare ones."
+    )
+
+
+def test_class_balance_keeps_the_most_frequent_class_in_the_chart(tmp_path: Path) -> None:
+    boxes = [(f"c{n:02}", *BOX) for n in range(1, 41) for _ in range(n)] + [("cone", *BOX)] * 99
+
+    result = judged_split(
+        tmp_path, "[rules.class-balance]\nmax-ratio = 2", split_file({"a.jpg": boxes})
+    )
+
+    assert list(bars(result)) == [*(f"c{n:02}" for n in range(1, BARS_CAP)), "cone"]
+
+
+def test_negatives_are_shown_by_clip_and_site(tmp_path: Path) -> None:
+    names = ("n/a_1.jpg", "n/a_2.jpg", "n/b_1.jpg", "c_1.jpg", "photo.jpg")
+    content = split_file({**{name: [] for name in names}, "s/d_1.jpg": [("cone", *BOX)]})
+    rule = "[rules.negative-diversity]\nmin-clips = 3\nmin-sites = 2"
+
+    result = judged_split(tmp_path, rule, content, dataset=PATTERN)
+
+    assert bars(result) == {"a": 2, "b": 1, "c": 1}
+    assert bars(result, 1) == {"n": 3}
+    assert [chart.about for chart in result.evidence.charts] == [
+        "4 images without annotation come from 3 clips, at least 3 are asked for; a has 2 of them "
+        "(50.0%).",
+        "3 images without annotation come from 1 site, at least 2 are asked for; n has 3 of them "
+        "(100.0%). Add frames with nothing to detect from other sites.",
+    ]
+
+
+def test_no_negatives_no_chart(tmp_path: Path) -> None:
+    content = split_file({"a_1.jpg": [("cone", *BOX)]})
+    rule = "[rules.negative-diversity]\nmin-clips = 1"
+
+    assert judged_split(tmp_path, rule, content, dataset=PATTERN).evidence.charts == []
+
+
+def test_empty_images_are_shown_by_site(tmp_path: Path) -> None:
+    """Site n has 1 of 3 empty, site s none of 2; one image alone and one of no site."""
+    full = [("cone", *BOX)]
+    content = split_file(
+        {
+            "n/a_1.jpg": [],
+            "n/a_2.jpg": full,
+            "n/b_1.jpg": full,
+            "s/c_1.jpg": full,
+            "s/c_2.jpg": full,
+            "t/d_1.jpg": [],
+            "e_1.jpg": [],
+            "photo.jpg": full,
+        }
+    )
+
+    result = judged_split(tmp_path, "[rules.empty-gt-share]\nmin = 0.5", content, dataset=PATTERN)
+
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, BarChart)
+    assert bars(result) == {"all of train": 3 / 8, "n": 1 / 3, "s": 0}
+    assert [bar.limit for bar in chart.bars] == [0.5, None, None]
+    assert [bar.passed for bar in chart.bars] == [False, None, None]
+    assert chart.about == (
+        "37.5% of 8 train images have no annotation, at least 50.0% is asked for; 1 of 2 sites "
+        "with several images have no such image. Add frames with nothing to detect, from these "
+        "sites and from others."
+    )
+
+
+def test_empty_images_are_shown_by_clip_where_there_are_no_sites(tmp_path: Path) -> None:
+    content = split_file({"a_1.jpg": [], "a_2.jpg": [], "b_1.jpg": [("cone", *BOX)]})
+    pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/_]+)_(?P<frame>\\d+)\\.jpg$'"
+    rule = "[rules.empty-gt-share]\nmin = 0.1\nmax = 0.5"
+
+    result = judged_split(tmp_path, rule, content, dataset=pattern)
+
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, BarChart)
+    assert chart.title == "Images without annotation by clip"
+    assert bars(result) == {"all of train": 2 / 3, "a": 1}
+    assert (chart.bars[0].limit, chart.bars[0].passed) == (0.5, False)
+
+
+def test_empty_images_without_sources_have_no_chart(tmp_path: Path) -> None:
+    rule = "[rules.empty-gt-share]\nmin = 0.5"
+
+    assert judged_split(tmp_path, rule, split_file({"a_1.jpg": []})).evidence.charts == []
+
+
+def test_the_largest_clips_are_shown(tmp_path: Path) -> None:
+    """Clip N has N + 1 frames, all empty."""
+    names = [f"c{n:02}_{at}.jpg" for n in range(1, 36) for at in range(n + 1)]
+    content = split_file({name: [] for name in names})
+
+    result = judged_split(
+        tmp_path,
+        "[rules.empty-gt-share]\nmin = 0.5",
+        content,
+        dataset=("[dataset]\nframe-pattern = '(?P<clip>[^/_]+)_(?P<frame>\\d+)\\.jpg$'"),
+    )
+
+    assert list(bars(result)) == ["all of train", *(f"c{n:02}" for n in range(35, 5, -1))]
+    assert result.evidence.charts[0].about.endswith("Shown are 30 of 35 clips, the largest.")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.audit.record import Report, ScoreRecord, read_report, write_report
+from pytest_detgate.charts import BarChart, Matrix
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.gate.project import Project
@@ -56,17 +57,25 @@ def test_wrong_class(tmp_path: Path, write_json: Any) -> None:
     }
     assert told(item) == ["a.jpg: no_vest 0.90, labelled helmet_off"]
     assert item.findings[0].box == BOX
-    costs, counts, confusion = item.tables.values()
+    costs, counts = item.tables.values()
     assert costs.columns == [
         "class", "AP50", "background", "duplicate", "class", "location", "both", "miss"
     ]  # fmt: skip
     assert costs.rows[0] == ["helmet_off", 0, 0, 0, pytest.approx(1), 0, 0, 0]
     assert counts.rows == [["helmet_off", 0, 0, 0, 0, 0, 0], ["no_vest", 0, 0, 1, 0, 0, 1]]
-    assert confusion.rows == [
-        ["helmet_off", 0, 1, 0],
-        ["no_vest", 0, 1, 1],
-        ["(nothing there)", 0, 0, 0],
+    kinds, confusion = item.evidence.charts
+    assert isinstance(kinds, BarChart)
+    assert [(bar.name, bar.limit, bar.passed) for bar in kinds.bars if bar.value] == [
+        ("class", 0.1, False),
+        ("miss", None, None),
     ]
+    assert kinds.bars[2].value == pytest.approx((sum(after) - sum(before)) / 2, abs=5e-5)
+    assert kinds.about.startswith("Errors of kind class cost most: 0.626 AP at IoU 0.5 (1 of them)")
+    assert isinstance(confusion, Matrix)
+    assert confusion.rows == ["helmet_off", "no_vest", "(nothing there)"]
+    assert confusion.columns == ["helmet_off", "no_vest", "(not found)"]
+    assert confusion.counts == [[0, 1, 0], [0, 1, 1], [0, 0, 0]]
+    assert "helmet_off is taken for no_vest most often (1 time)" in confusion.about
 
 
 def test_limit_of_a_count(tmp_path: Path, write_json: Any) -> None:
@@ -159,6 +168,12 @@ def test_record_has_errors_and_confusion(tmp_path: Path, write_json: Any) -> Non
     assert record.confusion is not None
     assert record.confusion.classes == ["helmet_off", "no_vest"]
     assert record.confusion.matrix == [[0, 1, 0], [0, 1, 1], [0, 0, 0]]
+    assert [chart.title for chart in record.charts] == [
+        "Precision and recall on val",
+        "AP by class on val",
+        "What is detected in place of what on val",
+        "What each kind of error costs on val",
+    ]
     assert reread(tmp_path, inputs.score_records())["val"] == record
 
 

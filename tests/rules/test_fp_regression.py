@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.audit.record import RuleResult, read_report
+from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.resampling import Resampling, clip_units
@@ -101,6 +102,88 @@ def test_findings_are_on_the_frames_that_grew(site: Comparison) -> None:
     frames = [finding.image for finding in paired.findings]
     assert frames == ["calm_2.jpg"] * 3 + ["calm_1.jpg"] * 2
     assert (paired.findings_total, single.findings_total) == (5, 6)
+
+
+def test_both_models_over_each_threshold(site: Comparison) -> None:
+    """The gated model has three boxes of 0.8 on a frame and one of 0.4, the baseline two of 0.6
+    on another."""
+    gated = false(3) | {"calm_5.jpg": [("helmet_off", 0.4, 0, 10, 8, 8)]}
+    (result,) = site.results(
+        "[rules.fp-regression]\nmax-growth = 0.5",
+        site.model("gated", calm=gated),
+        baseline=site.model("old", calm=false(0, 2, score=0.6)),
+    ).values()
+    by = result.evidence.by_threshold
+    assert by is not None
+    rows = dict(zip(by.thresholds, zip(*by.values.values(), strict=True), strict=True))
+
+    assert list(by.values) == ["boxes", "baseline", "change", "growth", "reduction"]
+    assert [rows[at] for at in (0.3, 0.4, 0.6, 0.8)] == [
+        (4, 2, 2, 1.0, -1.0),
+        (3, 2, 1, 0.5, -0.5),
+        (3, 0, 3, None, None),
+        (0, 0, 0, None, None),
+    ]
+    known = measured(result)
+    assert rows[0.3] == tuple(known.get(name, -known["growth"]) for name in by.values)
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, LineChart)
+    assert [series.y[-21] for series in chart.panels[0].series] == [0, 0]
+    assert chart.about.endswith(
+        "The gated model has fewer at no threshold, so no operating point mends it."
+    )
+    assert [(frame.image, frame.text) for frame in result.evidence.frames] == [
+        ("calm_0.jpg", "3 false boxes over 0.3, baseline 0"),
+        ("calm_5.jpg", "1 false box over 0.3, baseline 0"),
+    ]
+
+
+def test_evidence_is_read_back_from_the_report(tmp_path: Path) -> None:
+    """To the last bit: scores are compared with thresholds again, on the page."""
+    val: dict[str, list[Any]] = {f"v_{at}.jpg": [("helmet_off", 5, 5, 9, 9)] for at in range(6)}
+    site = Comparison(tmp_path, {"val": val, "calm": FRAMES})
+    found = {"v_0.jpg": [("helmet_off", 0.1 + 0.2, 5, 5, 9, 9), ("helmet_off", 1 / 3, 50, 5, 9, 9)]}
+    gated = site.model("gated", val=found, calm=false(3, score=2 / 3))
+    rules = (
+        "[rules.probe-fp]\nmax-boxes = 1\n[rules.class-ap]\nmin = 0.5\n[rules.recall]\nmin = 0.5\n"
+        "[rules.operating-point]\nmax-boxes = 1\nmin-recall = 0.5\n[rules.calibration]\nmax = 0.1\n"
+        "[rules.error-budget]\nbackground = 0.1\n[rules.size-ap]\nsmall = 0.5\n"
+    )
+    results = site.results(rules, gated)
+
+    report = read_report(site.report(rules, gated))
+
+    assert {rule.id: rule.evidence for rule in report.rules} == {
+        name: result.evidence for name, result in results.items()
+    }
+    assert all(result.evidence.charts for result in results.values())
+    assert report.rules[0].evidence.frames[0].boxes[0].score == 2 / 3
+    assert len(report.scores["val"].charts) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ("max-growth = 0.5\nnoise = 1", ["boxes", "baseline", "change"]),
+        ('max-growth = 0.5\nbound = "upper"', ["boxes", "baseline"]),
+    ],
+)
+def test_figures_with_another_limit_at_each_threshold_are_left_out(
+    site: Comparison, options: str, names: list[str]
+) -> None:
+    (result,) = site.results(
+        f"[rules.fp-regression]\n{options}",
+        site.model("gated", calm=false(1, 1, 1, 1, 1)),
+        baseline=site.model("old", calm=false(1, 1, 1, 1)),
+    ).values()
+    by = result.evidence.by_threshold
+
+    assert by is not None
+    assert list(by.values) == names
+
+
+def test_from_a_baseline_of_none_nothing_is_said_of_other_thresholds(site: Comparison) -> None:
+    assert compared(site, "max-growth = 0.5", 5, 0).evidence.by_threshold is None
 
 
 def test_each_probe_has_its_item_and_may_have_its_limits(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import LineChart
 from tests.conftest import coco, results
 from tests.judged import judged, measured
 
@@ -25,12 +26,12 @@ FOUND = {
 TUNED = {"a.jpg": [0.9, 0.6], "b.jpg": [0.5], "c.jpg": [0.2]}
 OTHER = {"d.jpg": [0.62], "e.jpg": []}
 
-Evaluate = Callable[[str], RuleResult]
+Evaluate = Callable[..., RuleResult]
 
 
 @pytest.fixture
 def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
-    """A function from the rule's table to its only result."""
+    """A function from the rule's table to its result, or to that of another item."""
     files = {}
     config = ""
     for name, table, images, found in (
@@ -44,9 +45,8 @@ def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
         )
         config += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
 
-    def run(rule: str) -> RuleResult:
-        (result,) = judged(tmp_path, f"{config}[rules.operating-point]\n{rule}", files).values()
-        return result
+    def run(rule: str, item: str = "operating-point") -> RuleResult:
+        return judged(tmp_path, f"{config}[rules.operating-point]\n{rule}", files)[item]
 
     return run
 
@@ -136,21 +136,74 @@ def test_a_budget_for_everything_keeps_every_box(evaluate: Evaluate) -> None:
     assert measured(result)["boxes"] == 4
 
 
-def test_trade_off_is_in_the_record(evaluate: Evaluate) -> None:
-    table = evaluate("max-boxes = 1\nmin-recall = 0.4").tables["trade-off"]
-    rows = {row[0]: row[1:] for row in table.rows}
+def test_the_chart_shows_the_trade_off_at_every_threshold(evaluate: Evaluate) -> None:
+    (chart,) = evaluate("max-boxes = 1\nmin-recall = 0.4").evidence.charts
+    assert isinstance(chart, LineChart)
+    assert chart.score_axis
+    curves = {
+        series.name: dict(zip(series.x, series.y, strict=True))
+        for panel in chart.panels
+        for series in panel.series
+    }
 
-    assert table.columns == [
-        "threshold",
-        "boxes on tuned",
-        "boxes on other",
-        "recall",
-        "recall of worker",
+    assert [tuple(curve[at] for curve in curves.values()) for at in (0.0, 0.55, 0.6, 0.9, 1.0)] == [
+        (4, 1, 0.7, 0.7),
+        (2, 1, 0.4, 0.4),
+        (1, 1, 0.4, 0.4),
+        (0, 0, 0.1, 0.1),
+        (0, 0, 0, 0),
     ]
-    assert rows[0.0] == [4, 1, 0.7, 0.7]
-    assert rows[0.55] == [2, 1, 0.4, 0.4]
-    assert rows[0.9] == [0, 0, 0.1, 0.1]
-    assert len(rows) == 100
+    assert list(curves) == [
+        "false boxes on tuned",
+        "false boxes on other",
+        "all classes",
+        "worker",
+    ]
+    assert all(len(curve) == 101 for curve in curves.values())
+    assert [(mark.label, mark.at) for mark in chart.marks] == [
+        ("chosen 0.60", 0.6),
+        ("configured 0.30", 0.3),
+    ]
+    assert [mark.at for panel in chart.panels for mark in panel.marks] == [1, 1, 0.4]
+    assert chart.about == (
+        "At the chosen threshold 0.60: 1 false box on tuned, recall 0.400 on val; at the "
+        "configured 0.30: 3 and 0.700. Every floor is met at the chosen one: set it as "
+        "score-threshold."
+    )
+
+
+def test_false_boxes_of_a_probe_stand_beside_recall_where_the_split_is_looked_at(
+    tmp_path: Path, evaluate: Evaluate
+) -> None:
+    """Over 0.3 all seven workers are found, over 0.6 four of them; recall falls by 0.3."""
+    rule = "max-boxes = 1\nmin-recall = 0.4\n[rules.probe-fp]\nmax-boxes = 1\n"
+    result = evaluate(rule, "probe-fp[tuned]")
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, LineChart)
+    recall = chart.panels[-1].series[0]
+
+    assert [panel.label for panel in chart.panels] == ["false boxes", "recall on val"]
+    assert [recall.y[recall.x.index(at)] for at in (0.3, 0.6, 0.94, 0.95)] == [0.7, 0.4, 0.1, 0.0]
+    assert chart.about == (
+        "False boxes on tuned over each score threshold, and recall on val. Moving the threshold "
+        "from 0.30 to 0.60 would meet the budget and cost 30 points of recall on val."
+    )
+
+
+def test_a_probe_alone_asks_for_no_detections_of_the_split(
+    tmp_path: Path, evaluate: Evaluate
+) -> None:
+    """Its result file is not even there."""
+    evaluate("max-boxes = 1\nmin-recall = 0.4")  # writes the files
+    (tmp_path / "val-found.json").unlink()
+    config = (tmp_path / "detgate.toml").read_text().split("[rules.")[0]
+    files = {name: tmp_path / f"{name}-found.json" for name in ("val", "tuned", "other")}
+    results = judged(tmp_path, f"{config}[rules.probe-fp]\nmax-boxes = 1", files)
+
+    (chart,) = results["probe-fp[tuned]"].evidence.charts
+    assert isinstance(chart, LineChart)
+    assert [panel.label for panel in chart.panels] == ["false boxes"]
+    assert results["probe-fp[tuned]"].verdict == "failed"
 
 
 def test_class_without_ground_truth_is_not_evaluated(tmp_path: Path, write_json: Any) -> None:

@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy import stats
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Measurement
 from tests.judged import judged, measured
@@ -150,49 +152,194 @@ def test_allowed_boxes_are_not_false(probe: Probe) -> None:
     assert measured(result)["max_score"] == 0.8
 
 
-def test_table_counts_boxes_and_frames_over_each_threshold(probe: Probe) -> None:
-    """Scores 0.9, 0.6, 0.31 on one frame, 0.5 and 0.3 on another, 0.1 on a third."""
-    table = probe("max-boxes = 4").tables["false boxes by threshold"]
+def over(result: RuleResult, name: str) -> dict[float, Any]:
+    """The values of a measurement by threshold."""
+    by = result.evidence.by_threshold
+    assert by is not None
+    return dict(zip(by.thresholds, by.values[name], strict=True))
 
-    rows = {row[0]: tuple(row[1:]) for row in table.rows}
-    assert table.columns == ["threshold", "boxes", "images"]
-    assert len(rows) == len(table.rows) == 51
-    assert {at: rows[at] for at in (0.0, 0.1, 0.3, 0.32, 0.5, 0.6, 0.88, 0.9, 1.0)} == {
-        0.0: (6, 3),
-        0.1: (5, 2),
-        0.3: (4, 2),
-        0.32: (3, 2),
-        0.5: (2, 1),
-        0.6: (1, 1),
-        0.88: (1, 1),
-        0.9: (0, 0),
-        1.0: (0, 0),
+
+def test_counts_of_boxes_and_frames_over_each_threshold(probe: Probe) -> None:
+    """Scores 0.9, 0.6, 0.31 on one frame, 0.5 and 0.3 on another, 0.1 on a third; the one of 0.6
+    is of the other class."""
+    result = probe("max-boxes = 4")
+    figures = ("boxes", "images", "boxes_per_image", "boxes[helmet_off]", "boxes[no_vest]")
+    rows = {
+        at: tuple(over(result, name)[at] for name in figures)
+        for at in (0.0, 0.1, 0.3, 0.31, 0.5, 0.6, 0.88, 0.9, 1.0)
+    }
+
+    assert len(over(result, "boxes")) == 101
+    assert rows == {
+        0.0: (6, 3, 3, 5, 1),
+        0.1: (5, 2, 3, 4, 1),
+        0.3: (4, 2, 3, 3, 1),
+        0.31: (3, 2, 2, 2, 1),
+        0.5: (2, 1, 2, 1, 1),
+        0.6: (1, 1, 1, 1, 0),
+        0.88: (1, 1, 1, 1, 0),
+        0.9: (0, 0, 0, 0, 0),
+        1.0: (0, 0, 0, 0, 0),
+    }
+    assert over(result, "image_share")[0.1] == 2 / 6
+    assert over(result, "mean_boxes_per_image")[0.1] == 5 / 6
+
+
+@pytest.mark.parametrize(
+    ("head", "unit"), [("", ""), (CLIPS, 'unit = "clip"\n')], ids=["frames", "clips"]
+)
+def test_what_is_held_at_the_operating_point_is_what_the_verdict_holds(
+    probe: Probe, head: str, unit: str
+) -> None:
+    """The threshold is not one of the grid."""
+    result = probe(
+        "max-boxes = 4\nmax-images = 3\nmax-image-share = 0.5\nmax-boxes-per-image = 3\n"
+        'max-mean-boxes-per-image = 2.0\nscore-threshold = 0.305\nbound = "upper"\n'
+        f"{unit}classes = {{no_vest = 2}}",
+        frames=[*SIX, *(f"gate_{number}.jpg" for number in range(3))],
+        head=head,
+    )
+    by = result.evidence.by_threshold
+    assert by is not None
+    at = by.thresholds.index(0.305)
+    known = {one.name: one for one in result.measurements if one.name in by.values}
+
+    assert len(by.thresholds) == 102
+    assert set(known) == set(by.values)
+    assert {name: values[at] for name, values in by.values.items()} == {
+        name: one.value for name, one in known.items()
+    }
+    assert {name: values[at] for name, values in by.held.items()} == {
+        name: one.held for name, one in known.items() if one.bound == "upper"
+    }
+    assert set(by.held) == {
+        *("boxes", "images", "image_share", "mean_boxes_per_image", "boxes[no_vest]")
     }
 
 
-def test_table_has_a_row_for_an_odd_operating_point(probe: Probe) -> None:
-    """It agrees with the verdict there."""
-    result = probe("max-boxes = 4\nscore-threshold = 0.305")
+def test_upper_bounds_over_each_threshold(probe: Probe) -> None:
+    """None, one and two boxes have the Poisson bounds 3.00, 4.74 and 6.30."""
+    result = probe('max-boxes = 4\nbound = "upper"')
+    by = result.evidence.by_threshold
+    assert by is not None
 
-    assert [0.305, 4, 2] in result.tables["false boxes by threshold"].rows
-    assert measured(result)["boxes"] == 4
+    for threshold, boxes in ((0.9, 0), (0.6, 1), (0.5, 2)):
+        bound = by.held["boxes"][by.thresholds.index(threshold)]
+        assert bound == pytest.approx(stats.chi2.ppf(0.95, 2 * boxes + 2) / 2)
 
 
-def test_table_matches_at_every_threshold_as_if_it_were_alone(probe: Probe) -> None:
-    """Over 0.3 the box of 0.4 is explained by the allowed box; over 0.5 as well, since the box of
-    0.6 has taken it before: a lower box never takes a match from a higher one."""
-    found = {"yard_1.jpg": [box(0.6), box(0.4)]}
-    allowed = {"yard_1.jpg": [("helmet_off", 0.0, 0.0, 9.0, 9.0)]}
-    counts = {
-        threshold: measured(
-            probe(f"max-boxes = 4\nscore-threshold = {threshold}", found, allowed=allowed)
-        )["boxes"]
-        for threshold in (0.3, 0.4, 0.5)
-    }
-    table = probe("max-boxes = 4", found, allowed=allowed).tables["false boxes by threshold"]
+def test_counts_at_every_threshold_are_those_of_matching_anew(probe: Probe) -> None:
+    """Forty frames with allowed boxes, detections on and beside them, many of one score; counted
+    by a matching that goes through the boxes one by one."""
+    random = np.random.default_rng(5)
+    frames = [f"{number}.jpg" for number in range(40)]
+    allowed, found = {}, {}
+    for name in frames:
+        boxes = [(str(random.choice(CLASSES)), 40.0 * at, 0.0, 20.0, 20.0) for at in range(3)]
+        allowed[name] = boxes
+        found[name] = [
+            (
+                str(random.choice(CLASSES)),
+                float(random.integers(0, 101)) / 100,
+                40.0 * random.integers(0, 4) + random.integers(0, 9),
+                0.0,
+                20.0,
+                20.0,
+            )
+            for _ in range(8)
+        ]
+    result = probe("max-boxes = 4\nclasses = {no_vest = 2}", found, frames, allowed)
+    by = result.evidence.by_threshold
+    assert by is not None
 
-    assert counts == {0.3: 1, 0.4: 0, 0.5: 0}
-    assert {row[0]: row[1] for row in table.rows if row[0] in counts} == counts
+    for at, threshold in enumerate(by.thresholds):
+        false = {
+            name: false_one_by_one(
+                [box for box in found[name] if box[1] > threshold], allowed[name]
+            )
+            for name in frames
+        }
+        counts = [len(boxes) for boxes in false.values()]
+        assert by.values["boxes"][at] == sum(counts)
+        assert by.values["images"][at] == np.count_nonzero(counts)
+        assert by.values["boxes_per_image"][at] == max(counts)
+        assert by.values["boxes[no_vest]"][at] == sum(
+            box[0] == "no_vest" for boxes in false.values() for box in boxes
+        )
+
+
+def false_one_by_one(
+    found: Sequence[Found], allowed: Sequence[tuple[str, float, float, float, float]]
+) -> list[Found]:
+    """The detections that find no free box of their class, in order of score. All boxes are 20
+    pixels wide and high and stand on one line."""
+    free, false = list(allowed), []
+    for box in sorted(found, key=lambda one: -one[1]):
+        overlaps = [
+            (max(20 - abs(box[2] - other[1]), 0) / (20 + abs(box[2] - other[1])), other)
+            for other in free
+            if other[0] == box[0]
+        ]
+        best = max(overlaps, default=(0.0, None), key=lambda pair: pair[0])
+        if best[0] >= 0.5 and best[1] is not None:
+            free.remove(best[1])
+        else:
+            false.append(box)
+    return false
+
+
+def test_frames_by_their_highest_false_box_with_those_under_the_threshold_last(
+    probe: Probe,
+) -> None:
+    result = probe(
+        "max-boxes = 4",
+        FOUR | {"yard_6.jpg": [box(0.95)]},
+        allowed={"yard_6.jpg": [("helmet_off", 0.0, 0.0, 9.0, 9.0)]},
+    )
+    evidence = result.evidence
+
+    assert [(frame.image, frame.text) for frame in evidence.frames] == [
+        ("yard_1.jpg", "3 false boxes over 0.3, highest helmet_off 0.90"),
+        ("yard_4.jpg", "1 false box over 0.3, highest helmet_off 0.50"),
+        ("yard_5.jpg", "0 false boxes over 0.3, highest helmet_off 0.10"),
+    ]
+    assert evidence.frames_total == 3
+    assert [box.score for box in evidence.frames[0].boxes] == [0.9, 0.6, 0.31]
+
+
+def test_the_sentence_says_what_threshold_would_meet_the_budget(probe: Probe) -> None:
+    """Over 0.5 there are two boxes; over 0.3 four; over 0.1 five."""
+
+    def said(rule: str) -> str:
+        (chart,) = probe(rule).evidence.charts
+        return chart.about
+
+    assert said("max-boxes = 2").endswith(
+        "Moving the threshold from 0.30 to 0.50 would meet the budget."
+    )
+    assert said("max-boxes = 4").endswith(
+        "No lower threshold than 0.30 is known to meet the budget."
+    )
+    assert said("max-boxes = 5").endswith("The budget is met down to 0.10.")
+    assert said('max-boxes = 2\nbound = "upper"').endswith("No threshold meets the budget.")
+    # The upper bound of four boxes is 9.15, of three 7.75.
+    assert said('max-boxes = 9\nbound = "upper"').endswith(
+        "Moving the threshold from 0.30 to 0.31 would meet the budget."
+    )
+
+
+def test_counts_that_would_hide_all_others_are_not_drawn(probe: Probe) -> None:
+    """Three boxes over the operating point, budget 20, so up to 80 are drawn; over 0.1 there are
+    a hundred more. The numbers have them all."""
+    many = [box(0.2, x=10.0 * at) for at in range(100)]
+    result = probe("max-boxes = 20", {"yard_1.jpg": [box(0.9), box(0.8), box(0.7), *many]})
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, LineChart)
+    drawn = dict(zip(chart.panels[0].series[0].x, chart.panels[0].series[0].y, strict=True))
+
+    assert [drawn[at] for at in (0.0, 0.19, 0.2, 0.7)] == [None, None, 3, 2]
+    assert over(result, "boxes")[0.0] == 103
+    assert chart.about.endswith("Counts over 80 are not drawn.")
 
 
 @pytest.mark.parametrize(
@@ -342,7 +489,8 @@ def test_no_detection_at_all_is_no_false_box(probe: Probe) -> None:
     assert result.verdict == "passed"
     assert "max_score" not in measured(result)
     assert ends(result, "boxes") == pytest.approx((0.0, 2.9957), abs=5e-5)
-    assert result.tables["false boxes by threshold"].rows[0] == [0.0, 0, 0]
+    assert over(result, "boxes")[0.0] == 0
+    assert result.evidence.frames == []
 
 
 def test_a_budget_under_the_bound_of_no_box_cannot_pass_and_says_so(probe: Probe) -> None:

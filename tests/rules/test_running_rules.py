@@ -5,9 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from pytest_detgate.charts import Histogram
 from pytest_detgate.config.load import load_configuration
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.detector.latency import Latency
+from pytest_detgate.detector.protocol import ModelInfo
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.gate.detections import NoDetections, ResultFiles
 from pytest_detgate.gate.inputs import GateInputs, spread
@@ -33,6 +39,34 @@ def test_without_a_model_there_is_nothing_to_run(val: str, tmp_path: Path) -> No
     for result in results.values():
         assert result.verdict == "not-evaluated"
         assert "name a checkpoint (--detgate-ckpt" in result.message
+
+
+class Timed(NoDetections):
+    """A model that takes 10, 20, 20 and 90 milliseconds, half of it in its network."""
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        times = [10.0, 20.0, 20.0, 90.0]
+        return Latency(
+            times_ms=times,
+            model_ms=[time / 2 for time in times],
+            peak_bytes=None,
+            device="cpu",
+            hardware=None,
+            model=ModelInfo(key="", checkpoint="", sha256="", classes=(), score_floor=0.0),
+        )
+
+
+def test_times_as_a_histogram(val: str, tmp_path: Path) -> None:
+    """Two bins of 40 ms; the median is 20, and the 95th percentile 20 + 0.85 × 70."""
+    rule = "[rules.latency]\nmax-ms = 50\nimages = 4"
+    (chart,) = judged(tmp_path, val + rule, lambda _: Timed())["latency"].evidence.charts
+
+    assert isinstance(chart, Histogram)
+    assert chart.edges == [10, 50, 90]
+    assert chart.counts == {"images": [3, 1]}
+    assert [mark.at for mark in chart.marks] == pytest.approx([20, 79.5, 50])
+    assert chart.about.startswith("The 95th percentile is 4.0 times the median")
+    assert chart.about.endswith("50% of the time is spent in the model.")
 
 
 def test_result_files_cannot_be_run(val: str, tmp_path: Path, write_json: Any) -> None:

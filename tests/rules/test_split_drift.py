@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import Histogram
 from pytest_detgate.errors import ConfigError
 from tests.judged import judged, measured, split_tables
 
@@ -189,3 +190,46 @@ def test_mosaics_of_css_ppe_are_seen(shared_data: Path, tmp_path: Path) -> None:
         finding.text.rpartition("(")[2].rstrip(")") for finding in mosaic.findings
     }
     assert plain.verdict == "passed"
+
+
+def test_what_drifted_is_drawn_first(drift: Drift) -> None:
+    """Shares of "off" are 0.1 and 0.7 of 80 boxes; everything else agrees."""
+    result = drift(clips("a", 20, 2), clips("b", 20, 14))
+
+    first, *others = result.evidence.charts
+    assert isinstance(first, Histogram)
+    assert first.title == "class: distance 0.600, limit 0.1"
+    assert first.names == ["on", "off"]
+    assert first.counts == {"train": [72, 8], "val": [24, 56]}
+    assert first.about.startswith(
+        "60.0% of the boxes would have to lie in another bin for train and val to agree, over "
+        "the limit of 10.0% and beyond the "
+    )
+    assert first.about.endswith("Draw the split anew by clip, or collect what val lacks.")
+    assert [chart.title.split(":")[0] for chart in others] == [
+        "box-size",
+        "aspect",
+        "position",
+        "boxes-per-image",
+        "resolution",
+    ]
+    assert others[0].about == (
+        "0.0% of the boxes would have to lie in another bin for train and val to agree, within "
+        "the limit of 10.0%."
+    )
+
+
+def test_a_distance_that_chance_makes_is_drawn_as_such(drift: Drift) -> None:
+    result = drift(clips("a", 10, 3), clips("b", 10, 1))
+
+    assert "over the limit of 10.0%, but chance makes as much (p = " in (
+        result.evidence.charts[0].about
+    )
+
+
+def test_features_that_never_fail_are_not_drawn(drift: Drift) -> None:
+    result = drift(
+        clips("a", 20, 2), clips("b", 20, 14), "[rules.split-drift.features]\nclass = 1\n"
+    )
+
+    assert not [chart for chart in result.evidence.charts if chart.title.startswith("class")]

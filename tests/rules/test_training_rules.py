@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.charts import LineChart
 from pytest_detgate.detector.training_record import TrainingRecord, write_record
 from pytest_detgate.errors import ConfigError
 from tests.judged import judged, measured
@@ -99,7 +100,7 @@ def test_the_seed_of_a_finished_run_comes_first(tmp_path: Path) -> None:
     assert (result.verdict, result.message) == ("passed", "seed 7, the finished run in work")
 
 
-def test_a_curve_is_told_in_a_sentence_and_tables(tmp_path: Path) -> None:
+def test_a_curve_is_told_in_a_sentence_and_a_chart(tmp_path: Path) -> None:
     rows = losses(3, lr=0.5)
     rows += [{"loss": float("nan"), "epoch": 2, "iter": 4, "lr": 0.25}]
     rows += [{"coco/bbox_mAP": 0.5, "coco/bbox_mAP_50": 0.75, "step": 1}]
@@ -120,8 +121,25 @@ def test_a_curve_is_told_in_a_sentence_and_tables(tmp_path: Path) -> None:
         "epoch 2, iteration 4: loss is nan",
         "coco/bbox_mAP fell by 0.25: 0.5 at epoch 1, 0.25 at epoch 2, the last",
     ]
-    assert result.tables["training curve"].rows[2:] == [[3, 1, 1.0, 0.5], [4, 2, None, 0.25]]
-    assert result.tables["validation"].rows == [[1, 0.5], [2, 0.25]]
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, LineChart)
+    loss, validation, rate = chart.panels
+    assert [(one.name, one.x, one.y) for one in loss.series] == [
+        ("loss", [1, 2, 3, 4], [1, 1, 1, None])
+    ]
+    assert [(mark.label, mark.at) for mark in loss.marks] == [("not finite", 4)]
+    assert [(one.name, one.x, one.y) for one in validation.series] == [
+        ("coco/bbox_mAP", [3, 4], [0.5, 0.25]),
+        ("coco/bbox_mAP_50", [3, 4], [0.75, 0.75]),
+    ]
+    assert [(mark.label, mark.at) for mark in chart.marks] == [("best, epoch 1", 3)]
+    assert rate.series[0].y == [0.5, 0.5, 0.5, 0.25]
+    assert chart.about == (
+        "The loss over 4 iterations, and what validation said: coco/bbox_mAP is best at epoch 1, "
+        "0.5, and 0.25 at the end. Take the best epoch. The loss spikes or is no number at 1 "
+        "logged iteration: lower the learning rate, warm up longer, or clip gradients."
+    )
+    assert result.tables == {}
 
     allowed = only(tmp_path, TRAIN + "[rules.training-curve]\nmax = 2")
     assert allowed.verdict == "passed"
@@ -133,9 +151,13 @@ def test_a_long_curve_is_thinned(tmp_path: Path) -> None:
     write_log(tmp_path, losses(1234))
     result = only(tmp_path, TRAIN + "[rules.training-curve]\nvalidation = false")
 
-    shown = [row[0] for row in result.tables["training curve"].rows]
-    assert (len(shown), shown[0], shown[-1]) == (500, 1, 1234)
-    assert len(set(shown)) == 500
+    (chart,) = result.evidence.charts
+    assert isinstance(chart, LineChart)
+    (panel,) = chart.panels
+    (series,) = panel.series
+    assert (len(series.x), series.x[0], series.x[-1]) == (500, 1, 1234)
+    assert len(set(series.x)) == 500
+    assert chart.about == "The loss over 1234 iterations."
     assert measured(result)["iterations"] == 1234
 
 

@@ -1,0 +1,1 @@
+"""Charts of the record drawn as inline SVG."""

@@ -1,0 +1,61 @@
+"""A feature of two splits as a chart."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.charts import Histogram
+from pytest_detgate.drift.features import Feature
+
+BINS_CAP = 30
+"""Bins of a feature that are drawn; of more classes or sizes those that differ most."""
+
+# What bins are of, and what their names repeat of it.
+_AXES = {
+    "class": ("class", "", ""),
+    "box-size": ("share of the image that the box covers", "", " of the image"),
+    "aspect": ("width / height", "width/height ", ""),
+    "position": ("centre of the box, of the image's width and height", "centre at ", ""),
+    "boxes-per-image": ("boxes on the image", "", ""),
+    "resolution": ("size of the image", "", ""),
+}
+
+
+def drift_chart(feature: Feature, names: tuple[str, str], *, title: str, about: str) -> Histogram:
+    """Paired counts of a feature; `names` are those of the reference and the tested split.
+
+    Bins that are empty in both splits are left out at the ends. Of more than `BINS_CAP` bins
+    those whose shares differ most are kept, in their order, and one for all others.
+    """
+    n_bins = len(feature.labels)
+    counts = np.stack(
+        [
+            np.bincount(sample.bin, minlength=n_bins)
+            for sample in (feature.reference, feature.tested)
+        ]
+    )
+    label, prefix, suffix = _AXES[feature.name]
+    filled = np.flatnonzero(counts.sum(axis=0))
+    kept: NDArray[np.int64] = np.arange(filled[0], filled[-1] + 1)
+    rest: list[str] = []
+    if len(kept) > BINS_CAP:
+        shares = counts / counts.sum(axis=1, keepdims=True)
+        apart = np.abs(shares[0] - shares[1])[kept]
+        widest = kept[np.argsort(-apart, kind="stable")[: BINS_CAP - 1]]
+        rest = [f"{len(kept) - len(widest)} others"]
+        about += f" Shown are the {len(widest)} of {len(kept)} bins that differ most."
+        kept = np.sort(widest)
+    shown = counts[:, kept]
+    if rest:
+        shown = np.column_stack([shown, counts.sum(axis=1) - shown.sum(axis=1)])
+    return Histogram(
+        title=title,
+        about=about,
+        label=label,
+        names=[
+            *(feature.labels[at].removeprefix(prefix).removesuffix(suffix) for at in kept),
+            *rest,
+        ],
+        counts=dict(zip(names, shown.tolist(), strict=True)),
+    )

@@ -1,0 +1,175 @@
+"""What holds for charts of every kind."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import pytest
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pytest_detgate.audit.charts.drawing import Drawing, drawing_of
+from pytest_detgate.charts import Chart
+
+from .reading import plots
+from .samples import DEGENERATE, HOSTILE, SAMPLES, every
+
+TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
+KINDS = pytest.mark.parametrize("chart", SAMPLES.values(), ids=SAMPLES)
+HARD = pytest.mark.parametrize("chart", DEGENERATE.values(), ids=DEGENERATE)
+HOSTILES = every(HOSTILE, HOSTILE)
+ALL = {**SAMPLES, **DEGENERATE, **{f"hostile {name}": chart for name, chart in HOSTILES.items()}}
+ALL_KINDS = pytest.mark.parametrize("chart", ALL.values(), ids=ALL)
+
+
+def markup(drawing: Drawing) -> str:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+    )
+    module = environment.get_template("_chart.html.j2").module
+    return str(module.chart(drawing))  # type: ignore[attr-defined]
+
+
+def settings() -> dict[str, object]:
+    # To ask for the backend would choose one.
+    return {name: matplotlib.rcParams[name] for name in matplotlib.rcParams if name != "backend"}
+
+
+@ALL_KINDS
+def test_nothing_in_a_drawing_needs_more_than_the_policy_grants(chart: Chart) -> None:
+    for plot in plots(drawing_of(chart, "one")):
+        for element in plot.root.iter():
+            assert element.tag in {"svg", "g", "path", "line", "text", "title"}
+            for name, value in element.attrib.items():
+                assert name != "style"
+                assert not name.startswith("on")
+                assert "href" not in name
+                assert "url(" not in value
+
+
+@ALL_KINDS
+def test_colours_are_the_variables_of_the_page(chart: Chart) -> None:
+    for plot in plots(drawing_of(chart, "one")):
+        for element in plot.root.iter():
+            for name in ("fill", "stroke"):
+                assert re.fullmatch(r"none|var\(--[a-z0-9-]+\)", element.get(name, "none"))
+
+
+@ALL_KINDS
+def test_ids_begin_with_the_name_and_are_unique(chart: Chart) -> None:
+    drawing = drawing_of(chart, "rule-7-chart-1")
+    ids = [one for plot in plots(drawing) for e in plot.root.iter() if (one := e.get("id"))]
+
+    assert ids[0] == "rule-7-chart-1"
+    assert len(ids) == len(set(ids))
+    assert all(one.startswith("rule-7-chart-1") for one in ids)
+
+
+@ALL_KINDS
+def test_words_stay_on_the_sheet(chart: Chart) -> None:
+    for plot in plots(drawing_of(chart, "one")):
+        width, height = plot.size
+        assert width <= 640
+        assert 0 < height < 3000
+        for text in plot.root.iter("text"):
+            assert 0 <= float(text.attrib["x"]) <= width
+            assert 0 <= float(text.attrib["y"]) <= height
+
+
+@KINDS
+def test_a_drawing_is_read_out_by_its_title(chart: Chart) -> None:
+    for plot in plots(drawing_of(chart, "one")):
+        assert plot.root.get("role") == "img"
+        assert plot.root.get("aria-label") == chart.title
+
+
+@KINDS
+def test_a_drawing_is_small(chart: Chart) -> None:
+    drawing = drawing_of(chart, "one")
+
+    assert len(drawing.svg) + len(drawing.narrow or "") < 12_000
+
+
+@ALL_KINDS
+def test_each_row_of_the_table_has_a_cell_for_each_column(chart: Chart) -> None:
+    drawing = drawing_of(chart, "one")
+
+    assert {len(row) for row in drawing.rows} <= {len(drawing.columns)}
+    assert drawing.caption
+
+
+@pytest.mark.parametrize("chart", HOSTILES.values(), ids=HOSTILES)
+def test_hostile_words_are_shown_as_they_are(chart: Chart) -> None:
+    shown = HOSTILE.encode("utf-8", "replace").decode()
+    shown = shown.replace("\x00", "␀").replace("\x1b", "␛")
+    shown = shown.replace("\u202e", "\ufffd").replace("\ufffe", "\ufffd")
+    drawing = drawing_of(chart, "one")
+
+    for plot in plots(drawing):
+        tips = [title.text or "" for title in plot.root.iter("title")]
+        assert any(shown in tip for tip in tips)
+        assert all("…" in (text.text or "") for text in plot.root.iter("text") if len(text))
+        assert shown in plot.root.attrib["aria-label"]
+        assert not re.search(r"[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]", "".join(tips))
+
+
+@KINDS
+def test_the_macro_shows_the_drawing_and_its_numbers(chart: Chart) -> None:
+    drawing = drawing_of(chart, "one")
+    figure = ET.fromstring(markup(drawing))
+
+    assert figure.tag == "figure"
+    heading = figure.find("h4")
+    assert heading is not None
+    assert "".join(heading.itertext()) == chart.title
+    assert len(list(figure.iter("svg"))) == (2 if drawing.narrow else 1)
+    heads = ["".join(cell.itertext()) for cell in figure.iter("th") if cell.get("scope") == "col"]
+    assert heads == drawing.columns
+    body = figure.find("details/div/table/tbody")
+    assert body is not None
+    assert [["".join(cell.itertext()) for cell in row] for row in body] == drawing.rows
+
+
+@KINDS
+def test_settings_of_matplotlib_are_neither_used_nor_changed(chart: Chart) -> None:
+    before = drawing_of(chart, "one")
+    ugly: Any = {
+        "path.sketch": (5, 50, 5),
+        "text.usetex": True,
+        "svg.fonttype": "path",
+        "lines.scale_dashes": True,
+        "patch.linewidth": 9,
+        "figure.facecolor": "red",
+        "savefig.dpi": 500,
+    }
+    with matplotlib.rc_context(ugly):
+        kept = settings()
+        assert drawing_of(chart, "one") == before
+        assert settings() == kept
+
+
+def test_matplotlib_is_imported_with_the_first_chart_and_says_nothing(tmp_path: Path) -> None:
+    # The folder for its settings cannot be made, on which it has several remarks.
+    (tmp_path / "file").touch()
+    script = """
+import sys
+from pytest_detgate.audit.charts.drawing import drawing_of
+from pytest_detgate.charts import BarChart
+assert "matplotlib" not in sys.modules
+drawing_of(BarChart(title="t", about="a", label="l", bars=[]), "one")
+assert "matplotlib" in sys.modules
+assert "matplotlib.pyplot" not in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", script],
+        env={"PATH": "/usr/bin:/bin", "MPLCONFIGDIR": str(tmp_path / "file" / "folder")},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

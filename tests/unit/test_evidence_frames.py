@@ -1,0 +1,142 @@
+"""Frames with their boxes: what is false, what is found, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.charts import Frame, FrameBox
+from pytest_detgate.dataset.coco import read_coco
+from pytest_detgate.dataset.results import read_results
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.gate.evidence_frames import (
+    DETECTIONS_A_FRAME,
+    frames_for_class,
+    frames_of,
+)
+from tests.conftest import coco, results
+
+CLASSES = ("helmet_off", "no_vest")
+Tables = tuple[Dataset, DetectionTable]
+
+
+@pytest.fixture
+def tables(tmp_path: Path, write_json: Any) -> Any:
+    """A function from boxes and detections by image to their tables."""
+
+    def make(
+        truth: Mapping[str, Sequence[Any]],
+        found: Mapping[str, Sequence[Any]],
+        change: Any = None,
+    ) -> Tables:
+        content = coco(truth, CLASSES)
+        if change is not None:
+            change(content)
+        dataset = read_coco(write_json(tmp_path / "a.json", content), tmp_path, "val")
+        path = write_json(tmp_path / "r.json", results(truth, found, CLASSES))
+        return dataset, read_results(path, dataset)
+
+    return make
+
+
+def shown(frame: Frame) -> list[tuple[str, float | None, bool, float | None]]:
+    return [(box.label, box.score, box.false, box.found_at) for box in frame.boxes]
+
+
+def test_ground_truth_says_which_score_finds_it_and_detections_whether_they_are_false(
+    tables: Any,
+) -> None:
+    """One worker found twice, of which the better one counts; one of another class on the same
+    place; one not found at all."""
+    dataset, detections = tables(
+        {
+            "a.jpg": [("helmet_off", 0, 0, 10, 10), ("no_vest", 50, 50, 10, 10)],
+            "b.jpg": [("helmet_off", 0, 0, 10, 10)],
+        },
+        {
+            "a.jpg": [
+                ("helmet_off", 0.4, 0, 0, 10, 10),
+                ("helmet_off", 0.9, 0, 1, 10, 10),
+                ("no_vest", 0.7, 0, 0, 10, 10),
+            ]
+        },
+    )
+
+    (frame,) = frames_of(dataset, detections, [0], lambda row: f"row {row}")
+
+    assert (frame.dataset, frame.image, frame.text) == ("val", "a.jpg", "row 0")
+    assert shown(frame) == [
+        ("helmet_off", None, False, 0.9),
+        ("no_vest", None, False, None),
+        ("helmet_off", 0.9, False, None),
+        ("no_vest", 0.7, True, None),
+        ("helmet_off", 0.4, True, None),
+    ]
+    assert frame.boxes[2].box == (0.0, 1.0, 10.0, 10.0)
+
+
+def test_crowd_regions_explain_what_lies_in_them(tables: Any) -> None:
+    def crowd(content: Any) -> None:
+        content["annotations"][0]["iscrowd"] = 1
+
+    dataset, detections = tables(
+        {"a.jpg": [("helmet_off", 0, 0, 100, 100)]},
+        {"a.jpg": [("helmet_off", 0.9, 5, 5, 10, 10), ("helmet_off", 0.8, 30, 5, 10, 10)]},
+        crowd,
+    )
+
+    (frame,) = frames_of(dataset, detections, [0], lambda _: "")
+
+    assert frame.boxes[0] == FrameBox(box=(0.0, 0.0, 100.0, 100.0), label="helmet_off", crowd=True)
+    assert [box.false for box in frame.boxes] == [False, False, False]
+
+
+def test_boxes_that_cannot_be_drawn_are_left_out(tables: Any) -> None:
+    def spoil(content: Any) -> None:
+        content["annotations"][0]["bbox"][2] = -3
+        content["annotations"][1]["category_id"] = 77
+
+    dataset, detections = tables(
+        {"a.jpg": [("helmet_off", 0, 0, 9, 9), ("no_vest", 5, 5, 9, 9)]}, {}, spoil
+    )
+
+    (frame,) = frames_of(dataset, detections, [0], lambda _: "")
+
+    assert [box.label for box in frame.boxes] == ["class not listed"]
+
+
+def test_the_detections_of_the_lowest_scores_are_left_out_on_all_frames_alike(
+    tables: Any,
+) -> None:
+    """Two frames may have 40 detections together: 90 on the first, of score 0.905 down to 0.015,
+    five on the second of 0.8 down to 0.76. The 35 best of the first go with those five."""
+    many = [("helmet_off", round(0.905 - at / 100, 3), 3 * at, 0, 2, 2) for at in range(90)]
+    few = [("helmet_off", round(0.8 - at / 100, 3), 3 * at, 0, 2, 2) for at in range(5)]
+    dataset, detections = tables({"a.jpg": [], "b.jpg": []}, {"a.jpg": many, "b.jpg": few})
+
+    first, second = frames_of(dataset, detections, [0, 1], lambda _: "", most=2)
+
+    assert len(first.boxes) + len(second.boxes) == 2 * DETECTIONS_A_FRAME
+    assert [box.score for box in first.boxes] == [found[1] for found in many[:35]]
+    assert [box.score for box in second.boxes] == [found[1] for found in few]
+
+
+def test_frames_full_of_ground_truth_are_fewer(tables: Any) -> None:
+    """Three frames may have 120 boxes together; the first two have 110, the third 20."""
+    truth = {
+        name: [("helmet_off", 3.0 * at, 0, 2, 2) for at in range(boxes)]
+        for name, boxes in (("a.jpg", 60), ("b.jpg", 50), ("c.jpg", 20), ("d.jpg", 500))
+    }
+    dataset, detections = tables(truth, {})
+
+    assert [
+        len(frame.boxes) for frame in frames_of(dataset, detections, [0, 1, 2], str, most=3)
+    ] == [60, 50]
+    assert [len(frame.boxes) for frame in frames_of(dataset, detections, [3], str, most=1)] == [500]
+
+
+def test_many_classes_show_few_frames_each() -> None:
+    assert [frames_for_class(classes) for classes in (1, 20, 80, 1200)] == [12, 12, 3, 1]
