@@ -58,6 +58,7 @@ def test_what_matters_most_lies_on_top_and_has_its_tag_first() -> None:
     assert [(one.kind, one.score) for one in made.outlines] == [
         ("crowd", ""), ("truth", ""), ("match", "0.95"), ("false", "0.5"), ("false", "0.8")
     ]  # fmt: skip
+    # All boxes lie in one place, whose four corners have room for few tags.
     assert made.outlines[-1].tag is not None
     assert made.outlines[0].tag is None
 
