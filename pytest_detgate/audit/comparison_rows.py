@@ -118,13 +118,25 @@ def _value_row(value: ValueChange) -> ValueRow:
 
 
 def _both(before: Measurement | None, after: Measurement | None) -> tuple[str, str]:
-    """Both values, with as many decimals as it takes to tell them apart."""
-    if before is not None and after is not None:
-        return value_and_limit(before.value, after.value)
-    return (
-        NOTHING if before is None else number(before.value),
-        NOTHING if after is None else number(after.value),
+    """Both values, with as many decimals as it takes to tell them from each other and from their
+    limits."""
+    said = (
+        value_and_limit(before.value, after.value)
+        if before is not None and after is not None
+        else (NOTHING, NOTHING)
     )
+    one, other = (
+        shown if measured is None else max(shown, _beside_limit(measured), key=len)
+        for measured, shown in zip((before, after), said, strict=True)
+    )
+    return one, other
+
+
+def _beside_limit(measured: Measurement) -> str:
+    """A value with as many decimals as it takes to tell it from its limit."""
+    if measured.limit is None:
+        return number(measured.value)
+    return value_and_limit(measured.value, measured.limit)[0]
 
 
 def _limits(value: ValueChange) -> str:

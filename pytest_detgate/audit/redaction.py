@@ -51,7 +51,11 @@ _BEFORE = r"(?<![\w.~/\\<>)\]}%" + ELSEWHERE + r"])"
 _ENDS = r"\s'\"`,;:()\[\]{}<>|"
 _QUOTED = re.compile(r"(?P<quote>['\"`])(?P<path>(?:/(?!/)|[A-Za-z]:[\\/])[^'\"`\n]*)(?P=quote)")
 _FILE_URL = re.compile(rf"file://(?=/)(?P<path>[^{_ENDS}]+)")
-_POSIX = re.compile(rf"{_BEFORE}(?P<path>/(?=[\w.~%@+\[-])(?:[^{_ENDS}]|\[redacted\]|\[host\])*)")
+# The word behind a blank belongs to the path where a slash follows at once: `/mnt/my disk/a.jpg`.
+_POSIX = re.compile(
+    rf"{_BEFORE}(?P<path>/(?=[\w.~%@+\[-])(?:[^{_ENDS}]|\[redacted\]|\[host\]"
+    rf"|[ ](?=[^{_ENDS}/]+/))*)"
+)
 _CLIMBING = re.compile(rf"(?<![\w./])(?P<path>(?:\.\./)+[^{_ENDS}]+)")
 # What a path that could tell something begins with: most texts hold none.
 _SUSPECT = re.compile(r"\\|\.\./|[A-Za-z]:/|" + _BEFORE + "/")

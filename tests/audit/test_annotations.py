@@ -20,8 +20,10 @@ def parsed(command: str) -> tuple[str, dict[str, str], str]:
     found = COMMAND.fullmatch(command)
     assert found is not None
     properties = dict(part.split("=", 1) for part in found["properties"].split(","))
-    return found["kind"], {key: unescaped(text) for key, text in properties.items()}, unescaped(
-        found["message"]
+    return (
+        found["kind"],
+        {key: unescaped(text) for key, text in properties.items()},
+        unescaped(found["message"]),
     )
 
 

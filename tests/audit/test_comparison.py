@@ -66,8 +66,12 @@ def test_what_became_of_a_rule(
 
 def test_the_relation_tells_what_is_better() -> None:
     most, least, shown = Measurement.at_most, Measurement.at_least, Measurement.shown
-    one = rule("r", "passed", "", most("a", 5, 9), least("b", 0.5, 0.1), shown("c", 1), most("d", 1, 2))
-    other = rule("r", "passed", "", most("a", 7, 9), least("b", 0.75, 0.1), shown("c", 3), most("d", 1, 2))
+    one = rule(
+        "r", "passed", "", most("a", 5, 9), least("b", 0.5, 0.1), shown("c", 1), most("d", 1, 2)
+    )
+    other = rule(
+        "r", "passed", "", most("a", 7, 9), least("b", 0.75, 0.1), shown("c", 3), most("d", 1, 2)
+    )
 
     (change,) = runs([one], [other]).rules
 
@@ -143,8 +147,9 @@ def test_the_same_data_and_limits_are_not_remarked_on() -> None:
 def test_another_end_of_an_interval_is_another_limit() -> None:
     poisson = Interval(low=4.69523, high=15.70522, confidence=0.95, method="exact Poisson")
     held = Measurement.at_most("boxes", 9, 25, bound="upper", interval=poisson)
-    before, after = rule("r", "passed", "", Measurement.at_most("boxes", 9, 25)), rule(
-        "r", "passed", "", held
+    before, after = (
+        rule("r", "passed", "", Measurement.at_most("boxes", 9, 25)),
+        rule("r", "passed", "", held),
     )
 
     assert runs([before], [after]).rules[0].other_limits
@@ -186,7 +191,7 @@ def test_the_terminal_table() -> None:
     # 0.9108731 - 0.84999 = 0.0608831 with three digits that count
     assert lines[at + 1 : at + 3] == [
         "  mean-ap  passed -> failed",
-        "    ap 0.9109 -> 0.85 (−0.0609, worse), at least 0.85",
+        "    ap 0.9109 -> 0.84999 (−0.0609, worse), at least 0.85",
     ]
     at = lines.index("newly passing (1)")
     assert lines[at + 1 : at + 3] == [
@@ -207,7 +212,7 @@ def test_the_markdown_table() -> None:
     rows = [[as_read(cell.text) for cell in row.all("td")] for row in rules.one("tbody").all("tr")]
     assert rows == [
         ["newly failing", "mean-ap", "passed", "failed",
-         "ap 0.9109 -> 0.85 (−0.0609, worse), at least 0.85"],
+         "ap 0.9109 -> 0.84999 (−0.0609, worse), at least 0.85"],
         ["newly passing", "probe-fp[youtube]", "failed", "passed",
          "boxes 63 -> 9 (−54, better), at most 21; images 6 -> 6 (±0), at most 6"],
         ["only in A", "latency", "passed", "–",
@@ -237,9 +242,9 @@ def test_the_page_shows_both_runs_without_script() -> None:
     assert [group.text for group in page.all("h3")] == [
         "Newly failing (1)", "Newly passing (1)", "Only in A (1)", "The same (13)", "val",
     ]  # fmt: skip
-    row = page.all("article", "item")[0].one("tbody").all("tr")[0]
+    row = page.all("article", "board")[0].one("tbody").all("tr")[0]
     assert [cell.text for cell in row.children] == [
-        "mean-ap", "passed", "failed", "ap", "0.9109", "0.85", "−0.0609 worse", "at least 0.85",
+        "mean-ap", "passed → failed", "ap", "0.9109", "0.84999", "−0.0609 worse", "at least 0.85",
     ]  # fmt: skip
     ids = {element.attributes["id"] for element in page.all() if "id" in element.attributes}
     for link in page.all("a"):
@@ -250,9 +255,17 @@ def test_every_row_of_the_page_has_all_its_columns() -> None:
     one, other = better_and_worse()
     unsure = [
         rule("gone[x]", "not-evaluated", "no file"),
-        rule("both", "not-evaluated", "no file", Measurement.at_most("a", 1, 2), Measurement.at_most("b", 1, 2)),
+        rule(
+            "both",
+            "not-evaluated",
+            "no file",
+            Measurement.at_most("a", 1, 2),
+            Measurement.at_most("b", 1, 2),
+        ),
     ]
-    page = page_of(replace(one, rules=[*one.rules, *unsure]), replace(other, rules=[*other.rules, *unsure]))
+    page = page_of(
+        replace(one, rules=[*one.rules, *unsure]), replace(other, rules=[*other.rules, *unsure])
+    )
 
     for table in page.all("table"):
         columns = len(table.one("thead").all("th"))

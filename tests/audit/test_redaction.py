@@ -42,6 +42,7 @@ def redaction(
         ("/home/ada/.cache/torch/x.pth is gone", "~/.cache/torch/x.pth is gone"),
         ("/home/adam/x.json", "…/x.json"),
         ("cannot open '/mnt/my disk/val.json'", "cannot open '…/val.json'"),
+        ("copied /mnt/my disk/val.json to data/val.json", "copied …/val.json to data/val.json"),
         ("--rootdir=/srv/ci/build-7", "--rootdir=…/build-7"),
         ("crashed (/usr/lib/python3/site-packages/x/y.py:12)", "crashed (…/y.py:12)"),
         ("file:///mnt/acme/val.json", "…/val.json"),

@@ -17,11 +17,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    ("command", "file"), [(["schema"], "docs/detgate.schema.json"),
+    ("command", "file"),
+    [
+        (["schema"], "docs/detgate.schema.json"),
         (["schema", "--report"], "docs/report.schema.json"),
-        (["rules"], "docs/rules.md"),]
+        (["rules"], "docs/rules.md"),
+    ],
 )
-def test_file_is_up_to_date(command: list[str], file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_file_is_up_to_date(
+    command: list[str], file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(command) == 0
 
     assert capsys.readouterr().out == (ROOT / file).read_text(encoding="utf-8")
