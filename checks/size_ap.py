@@ -23,7 +23,7 @@ from pytest_detgate.scoring.score_card import PROTOCOL, Area
 _SIZES: tuple[Area, ...] = ("small", "medium", "large")
 _CURES: dict[Area, str] = {
     "small": "try a higher resolution, or tiles, in training and test",
-    "medium": "see on the frames whether they are missed or badly placed",
+    "medium": "see whether AP is lost between IoU 0.50 and 0.75, where boxes sit loosely",
     "large": "see whether their labels cover them whole, and whether training crops cut them",
 }
 

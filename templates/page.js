@@ -269,7 +269,7 @@
     for (const button of all(".larger", stage)) button.remove();
     const caption = document.createElement("div");
     caption.append(...[...figure.querySelector("figcaption").childNodes].map((node) => node.cloneNode(true)));
-    caption.className = "caption";
+    caption.className = `caption ${figure.className}`;
     get("zoom-stage").replaceChildren(stage, caption);
     const button = figure.querySelector(".larger");
     say(get("zoom-title"), button.textContent.replace("Enlarge ", ""));

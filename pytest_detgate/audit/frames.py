@@ -10,6 +10,7 @@ from typing import Literal
 
 from pytest_detgate.audit.album import Album
 from pytest_detgate.audit.outlines import (
+    WORDY,
     Box,
     Tag,
     drawable,
@@ -191,9 +192,14 @@ def _classes(ranked: Sequence[FrameBox], threshold: float) -> list[ClassCount]:
 def _outlines(
     ranked: Sequence[FrameBox], view: Box, threshold: float, *, detected: bool
 ) -> list[FrameOutline]:
-    # Beside detections, ground truth needs no words of its own.
-    told = [box for box in ranked if box.score is not None] or ranked
-    tags = dict(zip(map(id, told), tags_of(told, view), strict=True))
+    # Beside detections, ground truth is named only while it is missed: it takes what room is left.
+    told = sorted(
+        (box for box in ranked if not (detected and box.crowd)),
+        key=lambda box: (box.score is None, not _missed(box, threshold)),
+    )
+    sure = [_score(box) > threshold for box in told]
+    named = [one and sum(sure) <= WORDY for one in sure]
+    tags = dict(zip(map(id, told), tags_of(told, view, named=named), strict=True))
     return [
         FrameOutline(
             box=upright(box.box),

@@ -15,7 +15,7 @@ _CHARACTER = 0.61
 _PADDING = 0.3
 _LINE = 1.35
 # With more boxes than this on a picture its tags give the score only: the caption has the rest.
-_WORDY = 5
+WORDY = 5
 # Boxes that stick out of the picture are shown on a margin of at most this share of its size.
 _MARGIN = 0.35
 _NOTICEABLE = 0.02
@@ -93,12 +93,18 @@ def outlines_of(boxes: Sequence[Boxed], tones: dict[str, int], view: Box) -> lis
     ]
 
 
-def tags_of(boxes: Sequence[Boxed], view: Box) -> list[Tag | None]:
-    """Find a place for the tag of each box, first come first served; None where there is none."""
-    size, wordy = font_size(view), len(boxes) <= _WORDY
+def tags_of(
+    boxes: Sequence[Boxed], view: Box, *, named: Sequence[bool] | None = None
+) -> list[Tag | None]:
+    """Find a place for the tag of each box, first come first served; None where there is none.
+
+    `named` says which tags give the class and not the score alone: all of them or, where there
+    are many, none, unless told.
+    """
+    size = font_size(view)
     taken: list[Box] = []
     tags = []
-    for boxed in boxes:
+    for boxed, wordy in zip(boxes, named or [len(boxes) <= WORDY] * len(boxes), strict=True):
         tag = None
         if boxed.box is not None:
             tag = _tag(_texts(boxed, wordy), boxed.box, size, view, taken)

@@ -32,6 +32,8 @@ MEGABYTES = 8.0
 # What the verdict tells one by one, and how many rules it names that say the same.
 TOLD = 3
 NAMED = 3
+# Frames of a rule that are open; the others are a click away.
+OPEN_FRAMES = 6
 
 
 def render_page(
@@ -77,6 +79,7 @@ def render_page(
         long=len(rows) > MANY,
         parts=parts_of(rows),
         evidence=evidence,
+        open_frames=OPEN_FRAMES,
         unseen=len(telling) - len(shown),
         labels=sorted(_labels(evidence)),
         scored=bool(tuning.rules)

@@ -89,7 +89,7 @@ def _probe_panel(
         label=label,
         series=[
             Series(
-                name=f"{label} on {probe}",
+                name=probe,
                 x=thresholds,
                 y=up_to([count(at) for at in thresholds], most),
             )

@@ -58,6 +58,7 @@ def test_what_matters_most_lies_on_top_and_has_its_tag_first() -> None:
     assert [(one.kind, one.score) for one in made.outlines] == [
         ("crowd", ""), ("truth", ""), ("match", "0.95"), ("false", "0.5"), ("false", "0.8")
     ]  # fmt: skip
+    # All boxes lie in one place, whose four corners have room for few tags.
     assert made.outlines[-1].tag is not None
     assert made.outlines[0].tag is None
 
@@ -124,3 +125,27 @@ def test_data_that_no_model_has_seen_misses_nothing() -> None:
     assert made.count.missed == 0
     assert made.outlines[0].found_at is None
     assert made.alt == "p: 1.jpg, 1 box of ground truth"
+
+
+def test_tags_name_what_stands_where_it_is_little_and_else_give_scores() -> None:
+    apart = [(200.0 * number, 100.0, 100.0, 200.0) for number in range(8)]
+
+    def texts(scores: list[float]) -> set[str]:
+        boxes = [
+            FrameBox(box=box, label="cat", score=score, false=True)
+            for box, score in zip(apart, scores, strict=False)
+        ]
+        return {one.tag.text for one in figure(boxes).outlines if one.tag is not None}
+
+    assert texts([0.9, 0.8, 0.2]) == {"cat 0.90", "cat 0.80", "0.20"}
+    assert texts([0.91, 0.92, 0.93, 0.94, 0.95, 0.96]) == {
+        "0.91", "0.92", "0.93", "0.94", "0.95", "0.96"
+    }  # fmt: skip
+
+
+def test_a_missed_box_is_named() -> None:
+    away = FrameBox(box=(300.0, 300.0, 100.0, 100.0), label="dog")
+    made = figure([found(0.9), away])
+
+    tags = {one.label: one.tag and one.tag.text for one in made.outlines}
+    assert tags == {"cat": "cat 0.90", "dog": "dog"}

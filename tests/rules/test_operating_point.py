@@ -154,8 +154,8 @@ def test_the_chart_shows_the_trade_off_at_every_threshold(evaluate: Evaluate) ->
         (0, 0, 0, 0),
     ]
     assert list(curves) == [
-        "false boxes on tuned",
-        "false boxes on other",
+        "tuned",
+        "other",
         "all classes",
         "worker",
     ]
