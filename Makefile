@@ -3,7 +3,8 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 READY := $(VENV)/.ready
-BENCHMARKS := inference gate_overhead incremental store data_rules picture_hashes result_files scoring bootstrap engines
+BENCHMARKS := inference gate_overhead incremental store data_rules picture_hashes result_files scoring \
+  bootstrap engines page
 
 .PHONY: setup demo test check docs bench clean
 
@@ -34,6 +35,7 @@ check: $(READY)
 docs: $(READY)
 	$(BIN)/python -m pytest_detgate rules > docs/rules.md
 	$(BIN)/python -m pytest_detgate schema > docs/detgate.schema.json
+	$(BIN)/python -m pytest_detgate schema --report > docs/report.schema.json
 
 bench: $(READY)
 	$(PIP) install --quiet -c constraints.txt --group bench

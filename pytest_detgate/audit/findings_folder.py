@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,6 +17,7 @@ import msgspec
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.audit.mending import MendingFile
 from pytest_detgate.audit.record import Report, RuleResult, encode
+from pytest_detgate.audit.redaction import Redaction
 from pytest_detgate.audit.rows import fragment_names
 
 FOLDER = "findings"
@@ -31,29 +32,40 @@ def put_aside(run: Path, item: str, files: Mapping[str, MendingFile]) -> None:
         write_whole(_aside(run, item) / f"{at}.json", encode(file))
 
 
-def publish(run: Path, folder: Path, report: Report) -> Report:
+def publish(
+    run: Path, folder: Path, report: Report, items: Sequence[str], redaction: Redaction
+) -> Report:
     """Put the files of a run in place under the report's folder, and those of earlier runs away;
-    the report that comes back names them."""
+    the report that comes back names them. `items` are the rules as they were put aside, before
+    anything in the report was hidden."""
     target = folder / FOLDER
     _remove_earlier(target)
     names = fragment_names(rule.id[:_LONGEST] for rule in report.rules)
     rules = [
         msgspec.structs.replace(
-            rule, findings_files=list(_published(_aside(run, rule.id), target, name, rule, report))
+            rule,
+            findings_files=list(
+                _published(_aside(run, item), target, name, rule, report, redaction)
+            ),
         )
-        for rule, name in zip(report.rules, names, strict=True)
+        for item, rule, name in zip(items, report.rules, names, strict=True)
     ]
     return msgspec.structs.replace(report, rules=rules)
 
 
 def _published(
-    aside: Path, target: Path, name: str, rule: RuleResult, report: Report
+    aside: Path,
+    target: Path,
+    name: str,
+    rule: RuleResult,
+    report: Report,
+    redaction: Redaction,
 ) -> Iterator[str]:
     parts = sorted(aside.glob("*.json"), key=lambda path: int(path.stem))
     for path in parts:
         file = msgspec.json.decode(path.read_bytes(), type=_Part)
-        dataset = file.info["dataset"]
-        suffix = "" if len(parts) == 1 else f"--{_plain(str(dataset))}"
+        dataset = redaction.text(str(file.info["dataset"]))
+        suffix = "" if len(parts) == 1 else f"--{_plain(dataset)}"
         info = {
             "description": f"pytest-detgate: findings of {rule.id} on {dataset}",
             "contributor": "pytest-detgate",
@@ -62,17 +74,25 @@ def _published(
             "rule": rule.id,
             "verdict": rule.verdict,
             "message": rule.message,
-            **_places(report, str(dataset)),
+            **_places(report, dataset),
             **file.info,
+            "dataset": dataset,
         }
         whole = MendingFile(
             info=info,
-            images=file.images,
-            annotations=file.annotations,
-            categories=file.categories,
+            images=_shown(file.images, redaction),
+            annotations=_shown(file.annotations, redaction),
+            categories=_shown(file.categories, redaction),
         )
         write_whole(target / f"{name}{suffix}.json", encode(whole))
         yield f"{FOLDER}/{name}{suffix}.json"
+
+
+def _shown(part: msgspec.Raw, redaction: Redaction) -> msgspec.Raw:
+    """A part of a file in which nothing is left that must not be seen; most hold nothing of it."""
+    if not redaction.suspects(bytes(part).decode()):
+        return part
+    return msgspec.Raw(msgspec.json.encode(redaction.values(msgspec.json.decode(part))))
 
 
 class _Part(msgspec.Struct):

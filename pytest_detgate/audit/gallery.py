@@ -1,4 +1,4 @@
-"""The pictures of one rule: one figure for each image, with all its findings on it."""
+"""Findings on pictures: one figure for each image, with all its findings on it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.audit.album import Album, Print
 from pytest_detgate.audit.outlines import (
     TONES,
     Box,
@@ -16,13 +17,9 @@ from pytest_detgate.audit.outlines import (
     outlines_of,
     view_of,
 )
-from pytest_detgate.audit.pictures import Picture, PictureFolders
-from pytest_detgate.audit.words import counted, number
+from pytest_detgate.audit.words import counted
 from pytest_detgate.findings import Finding
 
-FIGURES = 24
-# Without boxes a picture says less, so fewer are enough.
-FIGURES_WITHOUT_BOXES = 6
 BOXES = 200
 NAMED = 6
 SCORES = 8
@@ -50,11 +47,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One picture with its boxes. `source` is None where the boxes stand on a blank frame."""
+    """One picture with its boxes. `picture` is None where the boxes stand on a blank frame."""
 
     dataset: str
     image: str
-    source: str | None
+    picture: str | None
     problem: str
     width: float
     height: float
@@ -67,69 +64,32 @@ class Figure:
     names: list[Named]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gallery:
-    """The figures of a rule and, in words, what was left out."""
-
-    figures: list[Figure]
-    left_out: str
-
-
-class Budget:
-    """How much room the page still has for pictures."""
-
-    def __init__(self, megabytes: float) -> None:
-        self.megabytes = megabytes
-        self._left = megabytes * 1e6
-
-    def spend(self, size: int) -> bool:
-        """Take room for one picture; False, and nothing taken, where it does not fit."""
-        if size > self._left:
-            return False
-        self._left -= size
-        return True
-
-
-def gallery_of(
-    findings: Sequence[Finding], folders: PictureFolders, budget: Budget, *, capped: bool
-) -> Gallery | None:
-    """Make the figures of one rule, the most telling first; None where no finding has an image.
-
-    `capped` says that the rule found more than these findings.
-    """
-    images = _by_image(findings)
-    if not images:
-        return None
-    boxed = any(drawable(finding) for group in images.values() for finding in group)
-    most = FIGURES if boxed else FIGURES_WITHOUT_BOXES
-    labels = sorted({finding.label for finding in findings if finding.label})
-    tones = {label: index % TONES for index, label in enumerate(labels)}
-    figures: list[Figure] = []
-    unseen, full = 0, False
-    for (dataset, image), group in list(images.items())[:most]:
-        boxes = [finding.box for finding in group if finding.box is not None]
-        picture = folders.picture(dataset, image, boxes)
-        if not budget.spend(picture.weight):
-            full = True
-            break
-        if picture.source is None and not boxed:
-            unseen += 1  # neither a picture nor a box
-            continue
-        figures.append(_figure(dataset, image, group, picture, tones))
-    total = counted(len(images), "image") + (" that the record names" if capped else "")
-    left_out = "" if len(figures) == len(images) else _left_out(total, len(figures), unseen)
-    if full:
-        left_out += f" The page's {number(budget.megabytes)} MB for pictures are used up."
-    return Gallery(figures=figures, left_out=left_out)
-
-
-def _by_image(findings: Sequence[Finding]) -> dict[tuple[str, str], list[Finding]]:
+def by_image(findings: Sequence[Finding]) -> list[list[Finding]]:
     """Group findings by image; the image with the highest score comes first."""
     groups: dict[tuple[str, str], list[Finding]] = {}
     for finding in sorted(findings, key=_score, reverse=True):
         if finding.dataset is not None and finding.image is not None:
             groups.setdefault((finding.dataset, finding.image), []).append(finding)
-    return groups
+    return list(groups.values())
+
+
+def tones_of(findings: Sequence[Finding]) -> dict[str, int]:
+    """Give each class its colour."""
+    labels = sorted({finding.label for finding in findings if finding.label})
+    return {label: index % TONES for index, label in enumerate(labels)}
+
+
+def figure_of(group: list[Finding], album: Album, tones: dict[str, int]) -> Figure | None:
+    """Draw the findings on one image; None where the album has no room for it, and where there
+    is neither a picture nor a box."""
+    dataset, image = group[0].dataset, group[0].image
+    assert dataset is not None
+    assert image is not None
+    boxes = [finding.box for finding in group if finding.box is not None]
+    found = album.take(dataset, image, boxes)
+    if found is None or (found.name is None and not any(map(drawable, group))):
+        return None
+    return _figure(dataset, image, group, found, tones)
 
 
 def _score(finding: Finding) -> float:
@@ -138,7 +98,7 @@ def _score(finding: Finding) -> float:
 
 
 def _figure(
-    dataset: str, image: str, group: list[Finding], picture: Picture, tones: dict[str, int]
+    dataset: str, image: str, group: list[Finding], picture: Print, tones: dict[str, int]
 ) -> Figure:
     boxed = [finding for finding in group if finding.box is not None]
     drawn = [finding for finding in boxed if drawable(finding)]
@@ -152,7 +112,7 @@ def _figure(
     return Figure(
         dataset=dataset,
         image=image,
-        source=picture.source,
+        picture=picture.name,
         problem=_problem(picture, drawn),
         width=width,
         height=height,
@@ -180,8 +140,8 @@ def _closeup(finding: Finding, square: Box, source: str, tones: dict[str, int]) 
     )
 
 
-def _problem(picture: Picture, drawn: list[Finding]) -> str:
-    if picture.source is not None or not drawn:
+def _problem(picture: Print, drawn: list[Finding]) -> str:
+    if picture.name is not None or not drawn:
         return picture.problem
     size = "" if picture.size else ", whose size is guessed from them"
     return f"{picture.problem} The boxes stand on a blank frame{size}."
@@ -213,11 +173,3 @@ def _names(group: list[Finding], tones: dict[str, int]) -> list[Named]:
             Named(label=label, tone=tones.get(label), scores=" ".join(said[:SCORES]) + more)
         )
     return names
-
-
-def _left_out(total: str, shown: int, unseen: int) -> str:
-    if shown:
-        missing = f" {unseen:,} more cannot be shown." if unseen else ""
-        return f"Showing {shown:,} of {total}.{missing}"
-    tried = f": {unseen:,} tried, none can be shown" if unseen else ""
-    return f"Pictures of {total} are not shown{tried}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_detgate.audit.record import Report, RuleResult
@@ -17,6 +18,8 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "waived": "Waived",
     "passed": "Passed",
 }
+# Characters of a message that the verdict tells; its row has all of it.
+_BRIEF = 160
 _COUNTED: dict[Verdict, str] = {
     "failed": "failed",
     "not-evaluated": "could not be evaluated",
@@ -35,9 +38,27 @@ class Headline:
     sentence: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one or several rules say alike: their message, and their places among the rules."""
+
+    verdict: Verdict
+    message: str
+    rules: list[int]
+
+
 def in_order(rules: list[RuleResult]) -> list[RuleResult]:
     """Sort by urgency; rules of one verdict stay in the order of the configuration."""
     return sorted(rules, key=lambda rule: ORDER.index(rule.verdict))
+
+
+def tiers(rules: Sequence[RuleResult]) -> list[list[int]]:
+    """Put rules, by their places, in tiers of urgency: those that block, those that a person has
+    to know of, and those that passed."""
+    ranks = [
+        0 if rule.verdict in BLOCKING else 2 if rule.verdict == "passed" else 1 for rule in rules
+    ]
+    return [[at for at, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
 
 
 def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
@@ -69,6 +90,29 @@ def headline_of(report: Report) -> Headline:
         return Headline(verdict="not-evaluated", word="Blocked", sentence=sentence)
     worst = next(verdict for verdict in ORDER if verdict in found)
     return Headline(verdict=worst, word="Clear to merge", sentence=_sentence(found, len(rules)))
+
+
+def story_of(rules: Sequence[RuleResult]) -> list[Told]:
+    """Tell why the run ended as it did, from rules in order of urgency: what blocks or, where
+    nothing does, what is not clean. Rules that say the same are told together, in a few words."""
+    telling = [at for at, rule in enumerate(rules) if rule.verdict in BLOCKING]
+    telling = telling or [at for at, rule in enumerate(rules) if rule.verdict != "passed"]
+    alike: dict[tuple[Verdict, str], list[int]] = {}
+    for at in telling:
+        alike.setdefault((rules[at].verdict, rules[at].message), []).append(at)
+    return [
+        Told(verdict=verdict, message=_brief(message), rules=places)
+        for (verdict, message), places in alike.items()
+    ]
+
+
+def _brief(message: str) -> str:
+    """Cut a message to its first line, and that to what is read at a glance."""
+    line = message.strip().partition("\n")[0].rstrip()
+    if len(line) <= _BRIEF:
+        return line
+    cut = line[:_BRIEF]
+    return f"{cut[: cut.rfind(' ')] if ' ' in cut[_BRIEF // 2 :] else cut} …"
 
 
 def _sentence(found: dict[Verdict, int], total: int) -> str:

@@ -44,11 +44,14 @@ class MendingFile(msgspec.Struct, frozen=True, kw_only=True):
     categories: list[dict[str, Any]] | msgspec.Raw
 
 
-def mending_file(dataset: Dataset, found: Mapping[str, Sequence[Finding]]) -> MendingFile:
+def mending_file(
+    dataset: Dataset, found: Mapping[str, Sequence[Finding]], *, pictures: bool = True
+) -> MendingFile:
     """Gather the images of a split or probe that findings lie on, findings by file name.
 
     A finding on an image that the data set does not list or that lies outside its folder, and a
-    box that is not finite, are left out, and counted.
+    box that is not finite, are left out, and counted. Without `pictures` none is read, so that an
+    image whose size the file does not state has none.
     """
     names = dataset.images.file_name.tolist()
     # A link may lead out of the folder though its name does not.
@@ -71,7 +74,9 @@ def mending_file(dataset: Dataset, found: Mapping[str, Sequence[Finding]]) -> Me
             "findings_left_out": unlisted + odd,
             "annotations_left_out": not_finite,
         },
-        images=[_image(dataset, row, number[row], found[names[row]]) for row in rows],
+        images=[
+            _image(dataset, row, number[row], found[names[row]], pictures=pictures) for row in rows
+        ],
         annotations=annotations,
         categories=categories.entries,
     )
@@ -160,20 +165,24 @@ def _box(image: int, category: int, xywh: list[float]) -> dict[str, Any]:
     }
 
 
-def _image(dataset: Dataset, row: int, number: int, findings: Sequence[Finding]) -> dict[str, Any]:
+def _image(
+    dataset: Dataset, row: int, number: int, findings: Sequence[Finding], *, pictures: bool
+) -> dict[str, Any]:
     entry: dict[str, Any] = {"id": number, "file_name": str(dataset.images.file_name[row])}
-    size = _size(dataset, row)
+    size = _size(dataset, row, pictures=pictures)
     if size is not None:
         entry |= {"width": size[0], "height": size[1]}
     texts = [finding.text for finding in findings if finding.box is None]
     return entry | ({"findings": texts} if texts else {})
 
 
-def _size(dataset: Dataset, row: int) -> tuple[int, int] | None:
+def _size(dataset: Dataset, row: int, *, pictures: bool) -> tuple[int, int] | None:
     """Width and height as the file states them, else as the picture's header does."""
     stated = dataset.images.width[row], dataset.images.height[row]
     if np.isfinite(stated).all():
         return int(stated[0]), int(stated[1])
+    if not pictures:
+        return None
     try:
         with Image.open(dataset.image_path(row), formats=FORMATS) as picture:
             return picture.size

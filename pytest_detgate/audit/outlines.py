@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-
-from pytest_detgate.findings import Finding
+from typing import Protocol
 
 Box = tuple[float, float, float, float]
 TONES = 6
@@ -16,10 +15,23 @@ _CHARACTER = 0.61
 _PADDING = 0.3
 _LINE = 1.35
 # With more boxes than this on a picture its tags give the score only: the caption has the rest.
-_WORDY = 5
+WORDY = 5
 # Boxes that stick out of the picture are shown on a margin of at most this share of its size.
 _MARGIN = 0.35
 _NOTICEABLE = 0.02
+
+
+class Boxed(Protocol):
+    """What is drawn: a finding, or a box of a frame."""
+
+    @property
+    def box(self) -> Box | None: ...
+
+    @property
+    def label(self) -> str | None: ...
+
+    @property
+    def score(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,29 +83,43 @@ def font_size(view: Box) -> float:
     return max(view[2], view[3] * 0.75) * _FONT_SHARE
 
 
-def outlines_of(findings: Sequence[Finding], tones: dict[str, int], view: Box) -> list[Outline]:
+def outlines_of(boxes: Sequence[Boxed], tones: dict[str, int], view: Box) -> list[Outline]:
     """Lay out all boxes of one picture, tags first come first served."""
-    size, wordy = font_size(view), len(findings) <= _WORDY
+    drawn = [boxed for boxed in boxes if drawable(boxed)]
+    return [
+        Outline(box=upright(boxed.box), tone=tones.get(boxed.label or "", 0), tag=tag)
+        for boxed, tag in zip(drawn, tags_of(drawn, view), strict=True)
+        if boxed.box is not None
+    ]
+
+
+def tags_of(
+    boxes: Sequence[Boxed], view: Box, *, named: Sequence[bool] | None = None
+) -> list[Tag | None]:
+    """Find a place for the tag of each box, first come first served; None where there is none.
+
+    `named` says which tags give the class and not the score alone: all of them or, where there
+    are many, none, unless told.
+    """
+    size = font_size(view)
     taken: list[Box] = []
-    outlines = []
-    for finding in findings:
-        if not drawable(finding):
-            continue
-        assert finding.box is not None
-        tag = _tag(_texts(finding, wordy), finding.box, size, view, taken)
+    tags = []
+    for boxed, wordy in zip(boxes, named or [len(boxes) <= WORDY] * len(boxes), strict=True):
+        tag = None
+        if boxed.box is not None:
+            tag = _tag(_texts(boxed, wordy), boxed.box, size, view, taken)
         if tag is not None:
             taken.append(tag.field)
-        tone = tones.get(finding.label or "", 0)
-        outlines.append(Outline(box=_normal(finding.box), tone=tone, tag=tag))
-    return outlines
+        tags.append(tag)
+    return tags
 
 
-def drawable(finding: Finding) -> bool:
-    """Tell whether a finding has a box that can be drawn at all."""
-    return finding.box is not None and all(map(math.isfinite, finding.box))
+def drawable(boxed: Boxed) -> bool:
+    """Tell whether there is a box that can be drawn at all."""
+    return boxed.box is not None and all(map(math.isfinite, boxed.box))
 
 
-def _normal(box: Box) -> Box:
+def upright(box: Box) -> Box:
     """Turn a box of negative size around: SVG draws nothing for one."""
     x, y, width, height = box
     return (min(x, x + width), min(y, y + height), abs(width), abs(height))
@@ -103,7 +129,7 @@ def _tag(texts: list[str], box: Box, size: float, view: Box, taken: list[Box]) -
     for text in texts:
         text_width = len(text) * size * _CHARACTER
         width, height = text_width + 2 * _PADDING * size, _LINE * size
-        for x, y in _places(_normal(box), width, height, view):
+        for x, y in _places(upright(box), width, height, view):
             field = (x, y, width, height)
             if _within(field, view) and not any(_overlap(field, other) for other in taken):
                 return Tag(
@@ -116,10 +142,10 @@ def _tag(texts: list[str], box: Box, size: float, view: Box, taken: list[Box]) -
     return None
 
 
-def _texts(finding: Finding, wordy: bool) -> list[str]:
+def _texts(boxed: Boxed, wordy: bool) -> list[str]:
     """Give what a tag may say, longest first."""
-    score = "" if finding.score is None else f"{finding.score:.2f}"
-    label = finding.label or ""
+    score = "" if boxed.score is None else f"{boxed.score:.2f}"
+    label = boxed.label or ""
     named = f"{label} {score}".strip()
     return [text for text in (named if wordy or not score else "", score) if text]
 

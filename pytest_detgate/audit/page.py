@@ -5,108 +5,132 @@ Imported only when a page is to be written: it brings in Jinja2 and Pillow.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shlex
-from importlib.resources import files
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
-
-from pytest_detgate.audit import words
+from pytest_detgate.audit.album import Album
+from pytest_detgate.audit.charts.drawing import drawing_of
+from pytest_detgate.audit.evidence import SECTIONS, Evidence, evidence_of
 from pytest_detgate.audit.files import write_whole
-from pytest_detgate.audit.gallery import Budget
+from pytest_detgate.audit.groups import MANY, parts_of
 from pytest_detgate.audit.headline import (
-    BLOCKING,
     VERDICT_WORDS,
     counts,
     headline_of,
     in_order,
+    story_of,
 )
 from pytest_detgate.audit.pictures import PictureFolders
 from pytest_detgate.audit.record import Report
-from pytest_detgate.audit.rows import evidence_of, fragment_names, row_of
+from pytest_detgate.audit.rendering import render
+from pytest_detgate.audit.rows import evidence_words, fragment_names, row_of
 from pytest_detgate.audit.scoreboard import scoreboard_of
+from pytest_detgate.audit.tuning import script_data, start_of, tuning_of
 
-# The folder templates/ is mapped to this package by the build: it is reached by name only.
-TEMPLATES = "pytest_detgate.templates"
 MEGABYTES = 8.0
-# Rules that the verdict names one by one: those that block or, where none does, the unclean ones.
-TOLD = 4
+# What the verdict tells one by one, and how many rules it names that say the same.
+TOLD = 3
+NAMED = 3
+# Frames of a rule that are open; the others are a click away.
+OPEN_FRAMES = 6
 
 
-def render_page(report: Report, root: Path, *, megabytes: float = MEGABYTES) -> str:
+def render_page(
+    report: Report,
+    root: Path,
+    *,
+    megabytes: float = MEGABYTES,
+    pictures: bool = True,
+    places: Mapping[str, Path] | None = None,
+) -> str:
     """Render a record as one self-contained page.
 
     Pictures are read from the record's images folders under `root`; together they take at most
-    `megabytes` of the page.
+    `megabytes` of the page. `places` are folders of splits or probes, where the record
+    does not tell them. Without `pictures` none is read, and boxes stand on blank frames.
     """
-    style = Markup(files(TEMPLATES).joinpath("style.css").read_text("utf-8"))
-    folders, budget = PictureFolders(report.dataset, root), Budget(megabytes)
+    folders = PictureFolders(report.dataset, root, closed=not pictures, further=places or {})
+    album = Album(folders, megabytes)
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
-    rows = [row_of(rule, name) for rule, name in zip(rules, names, strict=True)]
-    evidence = [
-        evidence_of(rule, row, folders, budget)
-        for rule, row in zip(rules, rows, strict=True)
-        if row.evidence
+    telling = [at for at, rule in enumerate(rules) if evidence_words(rule)]
+    shown = dict.fromkeys(telling[:SECTIONS])
+    rows = [
+        row_of(rule, name, shown=at in shown)
+        for at, (rule, name) in enumerate(zip(rules, names, strict=True))
     ]
-    told = [row for row in rows if row.verdict in BLOCKING]
-    told = told or [row for row in rows if row.verdict != "passed"]
-    template = _environment().get_template("report.html.j2")
-    return template.render(
+    evidence = evidence_of(
+        [rules[at] for at in shown], [rows[at] for at in shown], album, start_of(report)
+    )
+    tuning = tuning_of(report, rules, names)
+    told = story_of(rules)
+    return render(
+        "report.html.j2",
+        script="page.js",
         report=report,
-        style=style,
-        style_hash=_hash(style),
         headline=headline_of(report),
         counts=counts(report.rules),
         verdict_words=VERDICT_WORDS,
         told=told[:TOLD],
-        more_told=len(told) - TOLD,
+        more_told=sum(len(one.rules) for one in told[TOLD:]),
+        named=NAMED,
         rows=rows,
+        long=len(rows) > MANY,
+        parts=parts_of(rows),
         evidence=evidence,
+        open_frames=OPEN_FRAMES,
+        unseen=len(telling) - len(shown),
+        labels=sorted(_labels(evidence)),
+        scored=bool(tuning.rules)
+        or any(figure.detected for item in evidence for figure in item.frames),
+        tuning=tuning,
+        data=script_data(tuning),
+        pictures=pictures,
+        embedded=album.embedded,
         scores=scoreboard_of(report.scores),
+        data_charts=[
+            drawing_of(chart, f"data-chart-{at}")
+            for at, chart in enumerate(report.dataset.charts, start=1)
+        ],
         command=shlex.join(report.command),
     )
 
 
-def write_page(report: Report, root: Path, path: Path, *, megabytes: float = MEGABYTES) -> None:
+def write_page(
+    report: Report,
+    root: Path,
+    path: Path,
+    *,
+    megabytes: float = MEGABYTES,
+    pictures: bool = True,
+    places: Mapping[str, Path] | None = None,
+) -> None:
     """Render a record to `path`, whole or not at all.
 
     Where that fails, the page of an earlier run is removed as well: beside a new record it would
     tell an old verdict.
     """
     try:
-        write_whole(path, render_page(report, root, megabytes=megabytes).encode("utf-8"))
+        page = render_page(report, root, megabytes=megabytes, pictures=pictures, places=places)
+        write_whole(path, page.encode("utf-8"))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
 
 
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader(TEMPLATES, "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_visible,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        number=words.number,
-        counted=words.counted,
-        duration=words.duration,
-        moment=words.moment,
-        pixels=words.pixels,
-    )
-    return environment
-
-
-def _visible(value: object) -> object:
-    return words.visible(value) if isinstance(value, str) and type(value) is not Markup else value
-
-
-def _hash(text: str) -> str:
-    """Give the source expression that lets a content security policy accept this very text."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"
+def _labels(evidence: Sequence[Evidence]) -> set[str]:
+    """Classes of the boxes and findings that the page shows."""
+    return {
+        outline.label
+        for item in evidence
+        for figure in item.frames
+        for outline in figure.outlines
+        if outline.label
+    } | {
+        row.label
+        for item in evidence
+        if item.findings is not None
+        for row in item.findings.rows
+        if row.label
+    }

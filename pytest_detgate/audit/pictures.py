@@ -12,13 +12,14 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
+from types import MappingProxyType
 
 from PIL import Image
 
 from pytest_detgate.audit.closeups import Box, closeups_of
 from pytest_detgate.audit.record import DatasetRecord
 
-WIDTH = 480
+WIDTH = 640
 HEIGHT = 960
 CLOSEUP = 160
 QUALITY = 75
@@ -47,17 +48,27 @@ class Picture:
 
 
 class PictureFolders:
-    """Finds and reads the pictures of a record's splits and probes."""
+    """Finds and reads the pictures of a record's splits and probes; none where it is `closed`."""
 
-    def __init__(self, dataset: DatasetRecord, root: Path) -> None:
+    def __init__(
+        self,
+        dataset: DatasetRecord,
+        root: Path,
+        *,
+        closed: bool = False,
+        further: Mapping[str, Path] = MappingProxyType({}),
+    ) -> None:
+        self.closed = closed
         places: Mapping[str, str] = {
             **{name: split.images_dir for name, split in dataset.splits.items()},
             **{name: probe.images_dir for name, probe in dataset.probes.items()},
         }
-        self._folders = {name: root / place for name, place in places.items()}
+        self._folders = {**{name: root / place for name, place in places.items()}, **further}
 
     def picture(self, dataset: str, file_name: str, boxes: Sequence[Box] = ()) -> Picture:
         """Read one picture as a thumbnail, with close-ups of the first small boxes on it."""
+        if self.closed:
+            return Picture()
         if dataset not in self._folders:
             return Picture(problem="The record names no images folder for this picture.")
         path = inside(self._folders[dataset], file_name)

@@ -25,7 +25,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 
     `findings` is capped, `findings_total` is not.
     `waiver` says who accepted the failure, why and until when.
-    `about` is the rule in one line, for a reader who meets it here for the first time.
+    `about` is the rule in one line, for a reader who meets it here for the first time, `advice`
+    what to try where it does not pass.
     `findings_files` are COCO files with all findings on images, relative to the report's folder.
     `tables` are the numbers behind the verdict, by title, `evidence` what is to be seen.
     """
@@ -40,6 +41,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     waiver: str | None = None
     about: str = ""
+    advice: str = ""
     findings_files: list[str] = []
     tables: dict[str, Table] = {}
     evidence: Evidence = Evidence()

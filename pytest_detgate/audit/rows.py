@@ -1,4 +1,4 @@
-"""One row of the page for each rule, and the evidence behind it."""
+"""One row of the page for each rule."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pytest_detgate.audit.gallery import Budget, Gallery, gallery_of
 from pytest_detgate.audit.headline import VERDICT_WORDS
-from pytest_detgate.audit.pictures import PictureFolders
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.audit.scale import Scale, scale_of
 from pytest_detgate.audit.words import (
@@ -20,16 +18,10 @@ from pytest_detgate.audit.words import (
     method_words,
     number,
 )
-from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
+from pytest_detgate.findings import Interval, Measurement, Verdict
 
-FINDINGS = 100
-TABLE_ROWS = 100
-# A longer table of findings starts closed.
-OPEN_FINDINGS = 12
-_FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
-# Values without a limit beyond these start closed: some rules measure every class.
-OPEN_VALUES = 6
-Cell = float | int | str | bool | None
+# Further values of a rule are told with its evidence.
+JUDGED = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,101 +64,75 @@ class Judged:
 class Row:
     """One rule in the table of rules.
 
-    `name` is its id as a fragment name; `evidence` is empty where there is none to show.
+    `name` is its id as a fragment name. `judged` are the values that missed their limits first,
+    and then others, up to a few: `more` says how many there are besides. `evidence` says in a
+    word what there is to see; it is empty where the page shows nothing more of the rule. `tuned`
+    says that values depend on the score threshold.
     """
 
     id: str
+    code: str
     name: str
-    about: str
     verdict: Verdict
     word: str
+    about: str
     message: str
     waiver: str
     judged: list[Judged]
-    values: list[Value]
-    more_values: list[Value]
+    more: int
+    tuned: bool
     evidence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FindingRow:
-    """One finding in words; a column is empty where the finding says nothing."""
-
-    text: str
-    dataset: str
-    image: str
-    label: str
-    score: str
-    box: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Numbers:
-    """A table of numbers behind a verdict, as text; its caption states its cap.
-
-    `numeric` are the columns to align as numbers.
-    """
-
-    title: str
-    caption: str
-    columns: list[str]
-    numeric: frozenset[int]
-    rows: list[list[str]]
+def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
+    """Say one rule's outcome; `shown` is whether the page has a section for its evidence."""
+    judged = judged_of(rule)
+    return Row(
+        id=rule.id,
+        code=rule.code,
+        name=name,
+        verdict=rule.verdict,
+        word=VERDICT_WORDS[rule.verdict],
+        about=rule.about,
+        message=rule.message,
+        waiver=rule.waiver or "",
+        judged=judged[:JUDGED],
+        more=max(len(judged) - JUDGED, 0),
+        tuned=rule.evidence.by_threshold is not None,
+        evidence=evidence_words(rule) if shown else "",
+    )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What a rule found: pictures, and tables whose captions state their caps."""
-
-    row: Row
-    gallery: Gallery | None
-    findings: list[FindingRow]
-    columns: frozenset[str]
-    caption: str
-    open: bool
-    files: list[str]
-    tables: list[Numbers]
+def judged_of(rule: RuleResult) -> list[Judged]:
+    """Say all values that were held against limits, those that missed them first."""
+    judged = [said for m in rule.measurements if (said := _judged(m)) is not None]
+    return sorted(judged, key=lambda said: said.passed)
 
 
-def row_of(rule: RuleResult, name: str) -> Row:
-    """Say one rule's outcome."""
-    values = [
+def values_of(rule: RuleResult) -> list[Value]:
+    """Say all values that have no limit."""
+    return [
         Value(name=m.name, value=number(m.value), ends=_ends(m.interval))
         for m in rule.measurements
         if m.limit is None
     ]
-    first = len(values) if len(values) <= OPEN_VALUES + 1 else OPEN_VALUES
-    total = max(rule.findings_total, len(rule.findings))
-    return Row(
-        id=rule.id,
-        name=name,
-        about=rule.about,
-        verdict=rule.verdict,
-        word=VERDICT_WORDS[rule.verdict],
-        message=rule.message,
-        waiver=rule.waiver or "",
-        judged=[judged for m in rule.measurements if (judged := _judged(m)) is not None],
-        values=values[:first],
-        more_values=values[first:],
-        evidence=_evidence_words(total, len(rule.tables)),
-    )
 
 
-def evidence_of(rule: RuleResult, row: Row, folders: PictureFolders, budget: Budget) -> Evidence:
-    """Gather what one rule found; spends the page's room for pictures."""
-    findings = rule.findings[:FINDINGS]
-    capped = rule.findings_total > len(rule.findings)
-    return Evidence(
-        row=row,
-        gallery=gallery_of(rule.findings, folders, budget, capped=capped),
-        findings=[_finding_row(finding) for finding in findings],
-        columns=_columns(findings),
-        caption=_caption(len(findings), len(rule.findings), rule.findings_total),
-        open=len(findings) <= OPEN_FINDINGS,
-        # Whoever wrote the record wrote these names: nothing but a file of ours becomes a link.
-        files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
-        tables=[_numbers(title, table) for title, table in rule.tables.items()],
-    )
+def evidence_words(rule: RuleResult) -> str:
+    """Say what there is to see of a rule besides its row: `61 findings`, `2 charts`; nothing where
+    there is nothing."""
+    seen = rule.evidence
+    for count, noun in (
+        (max(rule.findings_total, len(rule.findings)), "finding"),
+        (max(seen.frames_total, len(seen.frames)), "frame"),
+        (max(seen.pairs_total, len(seen.pairs)), "pair"),
+        (len(seen.charts), "chart"),
+        (len(rule.tables), "table"),
+        (len(values_of(rule)) + max(len(judged_of(rule)) - JUDGED, 0), "more value"),
+    ):
+        if count:
+            return counted(count, noun)
+    return ""
 
 
 def fragment_names(ids: Iterable[str]) -> list[str]:
@@ -204,73 +170,3 @@ def _ends(interval: Interval | None) -> Ends | None:
     if interval is None:
         return None
     return Ends(text=ends_words(interval), method=method_words(interval))
-
-
-def _evidence_words(findings: int, tables: int) -> str:
-    if findings:
-        return counted(findings, "finding")
-    return counted(tables, "table") if tables else ""
-
-
-def _numbers(title: str, table: Table) -> Numbers:
-    rows = table.rows[:TABLE_ROWS]
-    shown = counted(len(rows), "row")
-    if len(rows) < len(table.rows):
-        shown = f"showing {len(rows):,} of {counted(len(table.rows), 'row')}"
-    return Numbers(
-        title=title,
-        caption=f"{title} ({shown})",
-        columns=table.columns,
-        numeric=frozenset(
-            at
-            for at in range(len(table.columns))
-            if all(_is_numeric(row[at]) for row in rows if at < len(row))
-        ),
-        rows=[[_cell(value) for value in row] for row in rows],
-    )
-
-
-def _is_numeric(value: Cell) -> bool:
-    return value is None or (isinstance(value, (int, float)) and not isinstance(value, bool))
-
-
-def _cell(value: Cell) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return value if isinstance(value, str) else number(value)
-
-
-def _finding_row(finding: Finding) -> FindingRow:
-    return FindingRow(
-        text=finding.text,
-        dataset=finding.dataset or "",
-        image=finding.image or "",
-        label=finding.label or "",
-        score="" if finding.score is None else f"{finding.score:.3f}",
-        box="" if finding.box is None else " ".join(f"{side:.1f}" for side in finding.box),
-    )
-
-
-def _columns(findings: list[Finding]) -> frozenset[str]:
-    """Choose the columns that tell something the text does not."""
-    columns = set()
-    for finding in findings:
-        if finding.dataset or finding.image:
-            columns.add("image")
-        if finding.label and finding.label not in finding.text:
-            columns.add("label")
-        if finding.score is not None and f"{finding.score:.2f}" not in finding.text:
-            columns.add("score")
-        if finding.box is not None:
-            columns.add("box")
-    return frozenset(columns)
-
-
-def _caption(shown: int, recorded: int, total: int) -> str:
-    total = max(total, recorded)
-    if shown == total:
-        return f"All {total:,} findings" if total > 1 else "The only finding"
-    kept = f" (the record keeps {recorded:,})" if shown < recorded < total else ""
-    return f"Showing {shown:,} of {total:,} findings{kept}"

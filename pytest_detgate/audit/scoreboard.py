@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytest_detgate.audit.charts.drawing import Drawing, drawing_of
 from pytest_detgate.audit.record import ClassScoreRecord, ScoreRecord
 from pytest_detgate.audit.words import counted, share
 
@@ -48,14 +49,15 @@ class SplitScores:
     figures: list[tuple[str, str, str, bool]]
     classes: list[ClassRow]
     caption: str
+    charts: list[Drawing]
 
 
 def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
     """Lay out the scores of every split."""
-    return [_split(name, record) for name, record in scores.items()]
+    return [_split(at, *named) for at, named in enumerate(scores.items(), start=1)]
 
 
-def _split(name: str, record: ScoreRecord) -> SplitScores:
+def _split(at: int, name: str, record: ScoreRecord) -> SplitScores:
     figures = []
     for field, meaning in _FIGURES:
         value: float | None = getattr(record, field)
@@ -73,6 +75,10 @@ def _split(name: str, record: ScoreRecord) -> SplitScores:
         figures=figures,
         classes=[_class(label, score) for label, score in shown],
         caption=caption,
+        charts=[
+            drawing_of(chart, f"scores-{at}-chart-{number}")
+            for number, chart in enumerate(record.charts, start=1)
+        ],
     )
 
 

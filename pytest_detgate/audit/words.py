@@ -106,6 +106,15 @@ def margin(measurement: Measurement) -> str:
     return f"{said} {'over' if value > limit else 'short'}"
 
 
+def difference(change: float | int) -> str:
+    """Say how much a number grew, with its sign: `+54`, `−0.0179`, `±0`."""
+    if not change:
+        return "±0"
+    size = abs(change)
+    said = number(size) if isinstance(size, int) else _three_digits(size)
+    return f"{'+' if change > 0 else '−'}{said}"
+
+
 def _bound(value: float) -> str:
     """Say an end of an interval with three digits that count, and no fewer than its whole ones."""
     decimals = _decimals(value)

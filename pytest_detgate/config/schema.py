@@ -262,6 +262,30 @@ class CacheTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     ] = 60
 
 
+class ReportTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """What leaves the run: how large the page may be, and what may not be seen in any file of it.
+
+    Absolute paths are in none of them, whatever is written here.
+    """
+
+    max_megabytes: Annotated[
+        float, Meta(ge=0, description="What the pictures in the page may take together.")
+    ] = 8.0
+    pictures: Annotated[
+        bool,
+        Meta(description="false: no picture is read for the report, and none is in it."),
+    ] = True
+    redact: Annotated[
+        tuple[Annotated[str, Meta(min_length=1)], ...],
+        Meta(
+            description='What else to hide: "paths" leaves the last part of every path that '
+            'detgate.toml or the command line names, "hosts" hides host names and addresses; '
+            "anything else is a regular expression, and what it matches in any text becomes "
+            "[redacted]."
+        ),
+    ] = ()
+
+
 class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """A failure that somebody accepts until a day; what could not be evaluated stays a failure."""
 
@@ -284,5 +308,6 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     probes: dict[str, ProbeTable] = {}
     scoring: ScoringTable = ScoringTable()
     cache: CacheTable = CacheTable()
+    report: ReportTable = ReportTable()
     rules: dict[str, Any] = {}
     waivers: tuple[WaiverTable, ...] = ()

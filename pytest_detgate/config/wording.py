@@ -16,12 +16,20 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Place:
-    """A table of `detgate.toml`, written as its author wrote it."""
+    """A table of `detgate.toml`, written as its author wrote it; of a list of tables the one at
+    `entry`, from 0."""
 
-    def __init__(self, file: Path, text: str, path: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, file: Path, text: str, path: tuple[str, ...] = (), *, entry: int = 0
+    ) -> None:
         self.file = file
         self.text = text
         self.path = path
+        self._entry = entry
+
+    def at(self, entry: int) -> Place:
+        """This table, where it is a list of tables, at one entry."""
+        return Place(self.file, self.text, self.path, entry=entry)
 
     def table(self, key: str) -> Place:
         """The table `key` inside this one."""
@@ -38,15 +46,17 @@ class Place:
         """Line number, from 1, of the table's header or of a key in it, where it can be found."""
         wanted = list(self.path)
         current: list[str] = []
+        entry = -1 if wanted else 0
         for number, line in enumerate(self.text.splitlines(), start=1):
             header = re.match(r"\s*\[{1,2}([^\[\]]+)\]{1,2}\s*(#.*)?$", line)
             if header:
                 current = [part.strip().strip("\"'") for part in header[1].split(".")]
-                if current == wanted and key is None:
+                entry += current == wanted
+                if entry == self._entry and key is None and current == wanted:
                     return number
-                if current == [*wanted, key]:
+                if max(entry, 0) == self._entry and current == [*wanted, key]:
                     return number
-            elif key is not None and current == wanted:
+            elif key is not None and current == wanted and entry == self._entry:
                 assigned = re.match(r"\s*[\"']?([^\"'=\s]+)[\"']?\s*=", line)
                 if assigned and assigned[1] == key:
                     return number

@@ -16,7 +16,7 @@ from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Verdict
 from pytest_detgate.gate.registry import BoundRule
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
-from pytest_detgate.gate.rule_page import rule_page
+from pytest_detgate.gate.rule_page import how_to_mend, rule_page
 
 
 def judge(
@@ -75,6 +75,7 @@ def judge(
         duration_s=time.perf_counter() - started,
         waiver=waiver,
         about=rule_page(type(bound.rule)).summary,
+        advice=how_to_mend(type(bound.rule)),
         tables=dict(outcome.tables),
         evidence=outcome.evidence,
     )
@@ -108,6 +109,7 @@ def _not_evaluated(item: str, bound: BoundRule, reason: str, started: float) -> 
         message=reason,
         duration_s=time.perf_counter() - started,
         about=rule_page(type(bound.rule)).summary,
+        advice=how_to_mend(type(bound.rule)),
     )
     return sendable(result)
 

@@ -63,9 +63,9 @@ def bind_rules(project: Project) -> tuple[BoundRule, ...]:
     classes = rule_classes(configuration.tables.plugins, configuration.path.parent)
     place = configuration.place.table("rules")
     bound = tuple(
-        _bind(classes[code], table, place.table(code), project)
+        _bind(classes[code], table, place.table(code).at(entry), project)
         for code, tables in configuration.tables.rules.items()
-        for table in _tables_of(code, tables, classes, place)
+        for entry, table in enumerate(_tables_of(code, tables, classes, place))
     )
     _check_waivers(project, bound)
     return bound

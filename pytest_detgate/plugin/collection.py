@@ -82,9 +82,11 @@ class RuleItem(pytest.Item):
         self, excinfo: ExceptionInfo[BaseException], *args: Any, **kwargs: Any
     ) -> str | TerminalRepr:
         if isinstance(excinfo.value, GateFailedError):
-            from pytest_detgate.plugin.wording import failure_text
+            from pytest_detgate.plugin.failure import failure_repr
 
-            return failure_text(excinfo.value.result, type(self.bound.rule))
+            result = self.gate.redaction.record(excinfo.value.result)
+            is_line = self.config.getoption("tbstyle", None) == "line"
+            return failure_repr(result, self.path.name, self.bound.place.line(), is_line=is_line)
         return super().repr_failure(excinfo, *args, **kwargs)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:

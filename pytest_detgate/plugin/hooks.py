@@ -72,7 +72,8 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     record = item.stash.get(RECORD, None)
     if record is not None:
-        record.hold()
+        gate = item.config.stash.get(SESSION, None)
+        record.hold(str if gate is None else gate.redaction.text)
     return result
 
 
@@ -93,5 +94,5 @@ def pytest_runtest_makereport(
     if result is not None and findings is not None:
         from pytest_detgate.plugin.sending import attach_result
 
-        attach_result(report, result, findings, gate)
+        attach_result(item, report, result, findings, gate)
     return report

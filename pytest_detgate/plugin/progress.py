@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 _REFRESH_S = 0.2
+_USUAL_WIDTH = 80
 
 
 class TerminalProgress:
-    """One line that is written over, around pytest's own capturing."""
+    """One line that is written over, around pytest's own capturing. Where pytest has begun a line
+    for the item that runs, it is the line below, and is gone when the item's verdict is written."""
 
     def __init__(self, config: pytest.Config) -> None:
+        self._config = config
         self._capture = config.pluginmanager.getplugin("capturemanager")
 
     @contextmanager
@@ -24,6 +27,8 @@ class TerminalProgress:
         started = time.monotonic()
         shown = 0.0
         done = 0
+        column, width = self._pending()
+        self._write("\n" if column else "")
 
         def advance(finished: int) -> None:
             nonlocal done, shown
@@ -31,13 +36,24 @@ class TerminalProgress:
             now = time.monotonic()
             if now - shown >= _REFRESH_S or done >= total:
                 shown = now
-                self._write("\r\x1b[2K" + progress_line(label, done, total, unit, now - started))
+                line = progress_line(label, done, total, unit, now - started)
+                self._write("\r\x1b[2K" + line[: width - 1])
 
         advance(0)
         try:
             yield advance
         finally:
-            self._write("\r\x1b[2K")
+            back = f"\x1b[1A\x1b[{column}C" if column else ""
+            self._write("\r\x1b[2K" + back)
+
+    def _pending(self) -> tuple[int, int]:
+        """The column in which pytest left the terminal's cursor, and the terminal's width."""
+        reporter = self._config.pluginmanager.getplugin("terminalreporter")
+        if reporter is None:
+            return 0, _USUAL_WIDTH
+        reporter.flush()
+        writer = reporter._tw
+        return writer.width_of_current_line if reporter.isatty else 0, writer.fullwidth
 
     def _write(self, text: str) -> None:
         with self._uncaptured():

@@ -6,6 +6,7 @@ Such a test becomes an entry of the record like any rule, under its node id.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,12 +86,13 @@ class Record:
         """The values that are beyond their limits."""
         return [measured for measured in self.measurements if measured.passed is False]
 
-    def hold(self) -> None:
-        """Fail the test if a limit is broken."""
+    def hold(self, shown: Callable[[str], str] = str) -> None:
+        """Fail the test if a limit is broken; `shown` hides in the text what must not be seen."""
         if self.broken:
             from pytest_detgate.plugin.wording import broken_limits_text
 
-            pytest.fail(broken_limits_text(self.message, self.broken, self.findings), pytrace=False)
+            said = broken_limits_text(self.message, self.broken, self.findings)
+            pytest.fail(shown(said), pytrace=False)
 
 
 def recorded_result(
@@ -145,7 +147,7 @@ def announced(run: Path) -> frozenset[str]:
 
 
 def _verdict(record: Record, error: BaseException | None) -> tuple[Verdict, str]:
-    from pytest_detgate.plugin.wording import held_against_limit
+    from pytest_detgate.audit.one_line import held_against_limit
 
     if record.broken:
         said = ", ".join(held_against_limit(measured) for measured in record.broken)

@@ -1,12 +1,14 @@
-"""Gathers the verdicts of a run and writes them down, in the one process that may write."""
+"""Gathers the verdicts of a run and has them written down, in the one process that may write."""
 
 from __future__ import annotations
 
 import datetime
 import importlib.metadata
 import os
+import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +18,7 @@ from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, decode_message
 from pytest_detgate.plugin.recording import announced
 
 if TYPE_CHECKING:
+    from pytest_detgate.audit.publishing import Published
     from pytest_detgate.audit.record import ModelRecord, Report, RuleResult
     from pytest_detgate.charts import Chart
     from pytest_detgate.plugin.state import GateSession
@@ -37,6 +40,8 @@ REPORTED_PACKAGES = (
     "onnxruntime-gpu",
 )
 
+_OF_TESTS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
 
 class Reporter:
     """Receives each item's report, also from xdist workers; writes the record and the page when
@@ -52,8 +57,9 @@ class Reporter:
         self._results: dict[str, RuleResult] = {}
         self._lost: dict[str, str] = {}
         self._facts: list[Facts] = []
-        self._report: Report | None = None
-        self._problem: str | None = None
+        self._places: dict[str, tuple[str, int | None]] = {}
+        self._published: Published | None = None
+        self._problems: list[str] = []
 
     def promise(self, node_ids: Iterable[str]) -> None:
         """Expect a verdict for those of these items that give one: rules, and tests that record."""
@@ -75,6 +81,7 @@ class Reporter:
             message = decode_message(text)
             self._promised.setdefault(report.nodeid)
             self._results[report.nodeid] = message.result
+            self._places[message.result.id] = report.location[:2]
             if message.facts is not None:
                 self._facts.append(message.facts)
         elif not report.passed and report.nodeid in self._promised:
@@ -84,35 +91,59 @@ class Reporter:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         if session.config.option.collectonly or not self._promised:
             return
-        from pytest_detgate.audit.findings_folder import publish
-        from pytest_detgate.audit.page import write_page
-        from pytest_detgate.audit.record import write_report
+        from pytest_detgate.audit.publishing import publish_run
 
-        folder = self._session.options.report
+        gate = self._session
+        folder = gate.options.report
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            # A page of an earlier run must not stand beside a record that could not be written.
-            (folder / "index.html").unlink(missing_ok=True)
-            report = self._build_report(session.config)
-            self._report = publish(self._session.folders.run, folder, report)
-            write_report(self._report, folder / "report.json")
-            write_page(self._report, self._session.project.root, folder / "index.html")
-            if self._report.verdict == "failed" and session.exitstatus == pytest.ExitCode.OK:
-                # pytest-xdist ends with OK although a worker had an internal error.
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            self._published = publish_run(
+                self._build_report(session.config),
+                folder,
+                run=gate.folders.run,
+                root=gate.project.root,
+                redaction=gate.redaction,
+                settings=gate.project.tables.report,
+            )
+            self._problems += self._published.failures
         except (DetgateError, OSError) as error:
-            self._problem = f"the report could not be written to {folder}: {error}"
-            if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            self._problems.append(f"the report could not be written to {folder}: {error}")
+        if self._problems and session.exitstatus in _OF_TESTS:
+            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+        if self._published is None:
+            return
+        self._problems += self._published.complaints
+        self._tell_step(self._published.summary)
+        if self._published.report.verdict == "failed" and session.exitstatus == pytest.ExitCode.OK:
+            # pytest-xdist ends with OK although a worker had an internal error.
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if self._report is not None:
+        if self._published is not None:
             from pytest_detgate.plugin.summary import write_summary
 
-            page = self._session.options.report / "index.html"
-            write_summary(terminalreporter, self._report, page)
-        if self._problem is not None:
-            terminalreporter.write_line(f"detgate: {self._problem}", red=True, bold=True)
+            write_summary(terminalreporter, self._published.report, self._session.options.report)
+        for problem in self._problems:
+            terminalreporter.write_line(f"detgate: {problem}", red=True, bold=True)
+
+    def pytest_unconfigure(self, config: pytest.Config) -> None:
+        """Annotate behind everything else that pytest prints."""
+        if self._published is None or os.environ.get("GITHUB_ACTIONS") != "true":
+            return
+        from pytest_detgate.plugin.github import annotate
+
+        try:
+            annotate(config, self._session, self._published.report, self._places)
+        except Exception as error:
+            # What only repeats the report must not turn the run into another one.
+            print(f"detgate: no annotations: {type(error).__name__}: {error}", file=sys.stderr)
+
+    def _tell_step(self, summary: str) -> None:
+        from pytest_detgate.plugin.github import STEP_SUMMARY, append_step_summary
+
+        path = os.environ.get(STEP_SUMMARY)
+        if path and summary:
+            problem = append_step_summary(summary, Path(path))
+            self._problems += [] if problem is None else [problem]
 
     def _build_report(self, config: pytest.Config) -> Report:
         from pytest_detgate.audit.headline import run_verdict

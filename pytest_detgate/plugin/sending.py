@@ -12,6 +12,7 @@ from pytest_detgate.audit.findings_folder import put_aside
 from pytest_detgate.audit.mending import FindingsOnImages, mending_file
 from pytest_detgate.audit.record import RuleResult, encode
 from pytest_detgate.errors import DetgateError
+from pytest_detgate.plugin.junit import properties
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 
 if TYPE_CHECKING:
@@ -22,9 +23,14 @@ if TYPE_CHECKING:
 
 
 def attach_result(
-    report: pytest.TestReport, result: RuleResult, findings: FindingsOnImages, gate: GateSession
+    item: pytest.Item,
+    report: pytest.TestReport,
+    result: RuleResult,
+    findings: FindingsOnImages,
+    gate: GateSession,
 ) -> None:
-    """Put the result, its findings, and facts that are new, where the reporter finds them."""
+    """Put the result, its findings, and facts that are new, where the reporter finds them, and
+    values and limits where pytest's JUnit plugin does."""
     if result.verdict != "not-evaluated":
         result = _with_findings_aside(result, findings, gate)
     facts: Facts | None = None
@@ -34,11 +40,16 @@ def attach_result(
         # Raised further, it would end the session and take every other verdict with it.
         reason = f"the figures for the report crashed: {type(error).__name__}: {error}"
         result = msgspec.structs.replace(result, verdict="not-evaluated", message=reason)
-        report.outcome, report.longrepr = "failed", f"{result.id}: {reason}"
+        report.outcome = "failed"
+        report.longrepr = gate.redaction.text(f"{result.id}: {reason}")
     if facts is not None:
         encoded = encode(facts)
         facts = facts if encoded != gate.sent else None
         gate.sent = encoded
+    # JUnit's plugin reads those of the teardown, which pytest takes from the item.
+    said = properties(gate.redaction.record(result))
+    item.user_properties += said
+    report.user_properties += said
     setattr(report, ATTRIBUTE, encode_message(ItemMessage(result=result, facts=facts)))
 
 
@@ -60,7 +71,9 @@ def _with_findings_aside(
     for name, found in findings.found.items():
         # A test written by hand may name a data set that is none of the project's.
         with contextlib.suppress(DetgateError):
-            files[name] = mending_file(gate.inputs.tables(name), found)
+            files[name] = mending_file(
+                gate.inputs.tables(name), found, pictures=gate.project.tables.report.pictures
+            )
     try:
         put_aside(
             gate.folders.run,

@@ -15,6 +15,7 @@ from pytest_detgate.gate.cache import prune_if_possible
 from pytest_detgate.gate.kept_tables import KeptTables
 from pytest_detgate.gate.model_source import check_model
 from pytest_detgate.gate.other_models import matching_files
+from pytest_detgate.gate.privacy import redaction_of
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import BoundRule, add_rule, bind_rules
 from pytest_detgate.gate.rule import OptionError
@@ -75,7 +76,14 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
         rules=rules,
         folders=folders,
         progress=_progress(config),
+        redaction=redaction_of(project, _named(options)),
     )
+
+
+def _named(options: GateOptions) -> list[Path]:
+    """The places that the command line names."""
+    named = [options.config, options.report, options.checkpoint, options.baseline]
+    return [path for path in (*named, *options.predictions.values()) if path is not None]
 
 
 def _with_sweep(

@@ -17,6 +17,7 @@ from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.plugin.options import GateOptions
 
 if TYPE_CHECKING:
+    from pytest_detgate.audit.redaction import Redaction
     from pytest_detgate.config.schema import RunTable
     from pytest_detgate.detector.engines.plan import RunPlan
     from pytest_detgate.gate.detections import DetectionSource
@@ -49,6 +50,8 @@ class GateSession:
     rules: tuple[BoundRule, ...]
     folders: SharedFolders
     progress: Progress
+    redaction: Redaction
+    """Hides in whatever leaves the process what the project does not want seen."""
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
     is_collected: bool = False

@@ -1,4 +1,4 @@
-"""The section at the end of the terminal's output: one line a rule, and where the page lies."""
+"""The section at the end of the terminal's output: one line a rule, and what was written where."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.audit.findings_folder import FOLDER
 from pytest_detgate.audit.headline import counts, in_order
+from pytest_detgate.audit.publishing import PAGE, SUMMARY
+from pytest_detgate.audit.words import visible
 from pytest_detgate.findings import Verdict
-from pytest_detgate.plugin.wording import summary_text
+from pytest_detgate.plugin.wording import cut, summary_text
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_detgate.audit.record import Report
+    from pytest_detgate.audit.record import Report, RuleResult
 
 _MARKUP: dict[Verdict, dict[str, bool]] = {
     "passed": {"green": True},
@@ -22,36 +25,53 @@ _MARKUP: dict[Verdict, dict[str, bool]] = {
     "warned": {"yellow": True},
     "waived": {"yellow": True},
 }
+MOST_PASSED = 50
+MOST_UNCLEAN = 200
 
 
-def write_summary(terminal: pytest.TerminalReporter, report: Report, page: Path) -> None:
-    """Write the section."""
+def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Path) -> None:
+    """Write the section; `folder` is that of the report."""
     blocked = report.verdict == "failed"
     word = "BLOCKED" if blocked else "PASSED"
     terminal.write_sep("=", f"detgate: {word}", red=blocked, green=not blocked, bold=True)
     width = terminal._tw.fullwidth
-    name_width = min(max(len(rule.id) for rule in report.rules), max(width // 2, 36))
-    for rule in in_order(report.rules):
+    rules = in_order(report.rules)
+    shown = _shown(rules, terminal.config.get_verbosity())
+    longest = max((len(rule.id) for rule in shown), default=0)
+    name_width = min(longest, max(width // 2, 36))
+    for rule in shown:
         terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
         room = max(width - 14 - name_width - 2, 24)
         name = _cut_start(rule.id, name_width)
-        terminal.write_line(f"{name:<{name_width}}  {_cut(summary_text(rule), room)}".rstrip())
-    counted = ", ".join(f"{count} {verdict}" for verdict, count in counts(report.rules).items())
-    terminal.write_line(f"{counted}; page: {_short(page)}")
-    files = sum(len(rule.findings_files) for rule in report.rules)
+        terminal.write_line(f"{name:<{name_width}}  {cut(summary_text(rule), room)}".rstrip())
+    if len(shown) < len(rules):
+        terminal.write_line(f"not listed: {_counted(rules[len(shown) :])} (-v lists every rule)")
+    terminal.write_line(f"{_counted(rules)}; page: {_short(folder / PAGE)}")
+    terminal.write_line(f"to paste into a pull request: {_short(folder / SUMMARY)}")
+    files = sum(len(rule.findings_files) for rule in rules)
     if files:
-        folder = _short(page.with_name("findings"))
         what = "1 file" if files == 1 else f"{files} files"
-        terminal.write_line(f"findings as COCO, to mend: {folder} ({what})")
+        terminal.write_line(f"findings as COCO, to mend: {_short(folder / FOLDER)} ({what})")
 
 
-def _cut(text: str, width: int) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 3] + "..."
+def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:
+    """Those of the rules, by urgency, that get a line: of a long run only what did not pass, and
+    neither more where pytest is asked to be quiet."""
+    if verbosity > 0:
+        return rules
+    unclean = sum(rule.verdict != "passed" for rule in rules)
+    if verbosity < 0 or unclean > MOST_UNCLEAN or len(rules) - unclean > MOST_PASSED:
+        return rules[: min(unclean, MOST_UNCLEAN)]
+    return rules
+
+
+def _counted(rules: list[RuleResult]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts(rules).items())
 
 
 def _cut_start(text: str, width: int) -> str:
     """The end of a node id is what tells it from its neighbours."""
+    text = visible(text)
     return text if len(text) <= width else "..." + text[3 - width :]
 
 

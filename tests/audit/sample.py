@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import msgspec
 from PIL import Image, ImageDraw
 
 from pytest_detgate.audit.record import (
@@ -17,6 +18,24 @@ from pytest_detgate.audit.record import (
     RuleResult,
     ScoreRecord,
     SplitRecord,
+)
+from pytest_detgate.charts import (
+    Bar,
+    BarChart,
+    ByThreshold,
+    ClipLine,
+    ClipMap,
+    Evidence,
+    Frame,
+    FrameBox,
+    Histogram,
+    LineChart,
+    Mark,
+    Matrix,
+    Pair,
+    Panel,
+    Series,
+    Side,
 )
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 
@@ -83,6 +102,119 @@ def false_boxes() -> list[Finding]:
     return sorted(findings, key=lambda finding: -(finding.score or 0))
 
 
+def probe_frames() -> list[Frame]:
+    """The six frames: two of three persons are found, all else is false, some of it unsure."""
+    false: dict[str, list[FrameBox]] = {name: [] for name in PROBE_IMAGES}
+    for finding in false_boxes():
+        assert finding.image is not None
+        assert finding.box is not None
+        false[finding.image].append(
+            FrameBox(box=finding.box, label=finding.label or "", score=finding.score, false=True)
+        )
+    frames = []
+    for number, name in enumerate(PROBE_IMAGES):
+        chance = random.Random(50 + number)
+        boxes = list(false[name])
+        for x, y, width, height in worker_boxes(number)[:2]:
+            boxes.append(FrameBox(box=(x, y, width, height), label="person", found_at=0.97))
+            boxes.append(
+                FrameBox(box=(x + 4, y - 3, width, height + 5), label="person", score=0.97)
+            )
+        for x, y, width, height in worker_boxes(number)[2:8]:
+            score = round(chance.uniform(0.05, 0.3), 3)
+            boxes.append(
+                FrameBox(
+                    box=(x + 8, y, width * 0.8, height * 0.3),
+                    label="helmet_on_head",
+                    score=score,
+                    false=True,
+                )
+            )
+        boxes.append(FrameBox(box=(20.0, 20.0, 60.0, 90.0), label="person"))
+        frames.append(Frame(dataset="youtube", image=name, boxes=boxes))
+    surest = [finding.image for finding in false_boxes()]
+    return sorted(frames, key=lambda frame: surest.index(frame.image))
+
+
+def grid() -> list[float]:
+    return [step / 100 for step in range(5, 101)]
+
+
+def false_over(threshold: float, frames: list[Frame]) -> list[int]:
+    """False boxes of each frame."""
+    return [
+        sum(box.false and box.score is not None and box.score > threshold for box in frame.boxes)
+        for frame in frames
+    ]
+
+
+def probe_evidence() -> Evidence:
+    frames = probe_frames()
+    counts = [false_over(threshold, frames) for threshold in grid()]
+    boxes = [sum(count) for count in counts]
+    return Evidence(
+        charts=[
+            LineChart(
+                title="False boxes and recall by score threshold",
+                about="Each box is a false alarm. The budget of 21 is met from score > 0.74 on, "
+                "where the model finds 61 % of what it should.",
+                label="score threshold",
+                panels=[
+                    Panel(
+                        label="false boxes",
+                        series=[Series(name="false boxes", x=grid(), y=list(map(float, boxes)))],
+                        marks=[Mark(label="limit 21", at=21, axis="y")],
+                    ),
+                    Panel(
+                        label="recall",
+                        series=[
+                            Series(
+                                name="helmet_off_person",
+                                x=grid(),
+                                y=[1 - 0.8 * score**3 for score in grid()],
+                            )
+                        ],
+                        span=(0, 1),
+                    ),
+                ],
+                marks=[Mark(label="operating point", at=0.3)],
+                span=(0, 1),
+                form="step",
+                score_axis=True,
+            )
+        ],
+        frames=frames,
+        frames_total=6,
+        by_threshold=ByThreshold(
+            thresholds=grid(),
+            values={
+                "boxes": list(boxes),
+                "images": [sum(one > 0 for one in count) for count in counts],
+            },
+        ),
+    )
+
+
+def clip_map() -> ClipMap:
+    return ClipMap(
+        title="Clips in both splits",
+        about="Three clips stand in train and val. Move each whole clip to one split.",
+        splits=["train", "val"],
+        clips=[
+            ClipLine(
+                clip=f"site3_cam{camera}",
+                frames={
+                    "train": list(range(0, 1800, 5)),
+                    "val": list(range(120, 1800, 30)),
+                },
+            )
+            for camera in (2, 5, 7)
+        ],
+        total=3,
+        within=6,
+    )
+
+
 def shared_clips() -> list[Finding]:
     return [
         Finding(
@@ -105,6 +237,7 @@ def rule(
     findings: list[Finding] | None = None,
     total: int | None = None,
     tables: dict[str, Table] | None = None,
+    evidence: Evidence | None = None,
 ) -> RuleResult:
     found = findings or []
     return RuleResult(
@@ -119,6 +252,7 @@ def rule(
         waiver=waiver,
         about=about,
         tables=tables or {},
+        evidence=evidence or Evidence(),
     )
 
 
@@ -148,6 +282,7 @@ def rules() -> list[RuleResult]:
             about="A clip may be in one split only.",
             findings=shared_clips(),
             total=1204,
+            evidence=Evidence(charts=[clip_map()]),
         ),
         rule(
             "frame-distance[train-val]",
@@ -198,6 +333,32 @@ def rules() -> list[RuleResult]:
             shown("boxes_lower", 47.1),
             about="Frames with nothing to detect: each box over the threshold is a false alarm.",
             findings=false,
+            evidence=probe_evidence(),
+        ),
+        rule(
+            "absent-class-boxes[youtube]",
+            "warned",
+            "3 boxes of classes that youtube does not have",
+            most("boxes", 3, 0),
+            about="A split's detections may only be of its classes.",
+            findings=false[:3],
+        ),
+        rule(
+            "duplicate-images[train-youtube]",
+            "warned",
+            "2 pictures of youtube are in train too, give or take a few pixels",
+            most("count", 2, 0),
+            evidence=Evidence(
+                pairs=[
+                    Pair(
+                        one=Side(dataset="youtube", image=PROBE_IMAGES[at]),
+                        other=Side(dataset="youtube", image=PROBE_IMAGES[at + 1]),
+                        text=f"{at + 2} of 64 bits differ",
+                    )
+                    for at in (0, 2)
+                ],
+                pairs_total=2,
+            ),
         ),
         rule(
             "probe-fp[new-sample]",
@@ -305,6 +466,36 @@ def scores() -> dict[str, ScoreRecord]:
                 "person": ClassScoreRecord(AP=0.9862, AP50=0.9992, AP75=0.994, boxes=12094),
                 "helmet_in_hand": ClassScoreRecord(AP=None, AP50=None, AP75=None, boxes=0),
             },
+            charts=[
+                BarChart(
+                    title="AP by class",
+                    about="helmet_off_person is the weakest class; its floor is 0.85.",
+                    label="AP",
+                    bars=[
+                        Bar(name="helmet_on_head", value=0.9341, low=0.92, high=0.95),
+                        Bar(
+                            name="helmet_off_head",
+                            value=0.86998,
+                            low=0.84,
+                            high=0.9,
+                            limit=0.87,
+                            passed=False,
+                        ),
+                        Bar(name="helmet_off_person", value=0.852, low=0.83, high=0.88),
+                        Bar(name="person", value=0.9862, low=0.98, high=0.99),
+                    ],
+                    span=(0, 1),
+                ),
+                Matrix(
+                    title="Confusion matrix",
+                    about="A bare head is taken for a helmet 212 times: look at those labels.",
+                    row_label="truth",
+                    column_label="detected",
+                    rows=["on_head", "off_head", "nothing"],
+                    columns=["on_head", "off_head", "missed"],
+                    counts=[[7801, 99, 212], [212, 3600, 108], [310, 95, 0]],
+                ),
+            ],
         )
     }
 
@@ -355,6 +546,15 @@ def sample_report() -> Report:
                     sha256=digest,
                 ),
             },
+            charts=[
+                Histogram(
+                    title="Box size",
+                    about="Boxes of val are larger than those of train.",
+                    label="square root of the area in pixels",
+                    counts={"train": [100, 900, 2000, 700, 90], "val": [5, 60, 300, 400, 100]},
+                    edges=[0, 16, 32, 64, 128, 256],
+                )
+            ],
         ),
         rules=rules(),
         model=ModelRecord(
@@ -369,3 +569,55 @@ def sample_report() -> Report:
         scores=scores(),
         score_threshold=0.3,
     )
+
+
+HOSTILE = (
+    "\"><script>alert(1)</script><img src=http://evil.example/x>'{{ 7*7 }}&amp;\u202egnp.exe\x00"
+    "</svg></style></dialog>-->\u2028" + "W" * 200
+)
+SHOWN = HOSTILE.replace("\x00", "␀").replace("\u202e", "\ufffd")
+_CHOSEN = ("verdict", "relation", "bound", "kind", "form", "axis")
+_NAMED = ("splits", "probes", "versions", "scores", "classes", "predictions", "tables", "counts")
+_KEYED = ("values", "held", "frames")
+
+
+def hostile_report() -> Report:
+    """A record in which every free text is markup, turned writing and a very long word."""
+
+    def spoil(value: object, key: str = "") -> object:
+        if isinstance(value, str):
+            return value if key in _CHOSEN else HOSTILE
+        if isinstance(value, list):
+            return [spoil(entry) for entry in value]
+        if isinstance(value, dict):
+            spoilt = [
+                f"{HOSTILE}{n}" if key in _NAMED else HOSTILE if key in _KEYED else name
+                for n, name in enumerate(value)
+            ]
+            return {
+                name: spoil(entry, old)
+                for name, (old, entry) in zip(spoilt, value.items(), strict=True)
+            }
+        return value
+
+    return msgspec.convert(spoil(msgspec.to_builtins(sample_report())), Report)
+
+
+def long_report() -> Report:
+    """A run with a floor for each of 140 classes, of which 30 failed, and a few other rules."""
+    floors = [
+        rule(
+            f"class-ap[class_{number:03d}]",
+            "failed" if number < 30 else "passed",
+            f"AP {0.8 if number < 30 else 0.9} of class {number}, floor 0.85",
+            Measurement.at_least("ap", 0.8 if number < 30 else 0.9, 0.85),
+            Measurement.shown("boxes", 100 + number),
+            about="AP of this class must reach its floor.",
+            findings=[
+                Finding(text=f"box {at} not found", dataset="val", image=f"{at}.jpg")
+                for at in range(5)
+            ],
+        )
+        for number in range(140)
+    ]
+    return msgspec.structs.replace(sample_report(), rules=[*rules(), *floors])

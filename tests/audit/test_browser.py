@@ -1,109 +1,216 @@
-"""The page in a real browser: its policy holds, it asks for nothing, and it fits a phone."""
+"""The page in a real browser: its policy holds, it asks for nothing, it fits a phone, and all can
+read it."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+
+from playwright.sync_api import Browser
+
 from pytest_detgate.audit.page import render_page
 
-from .browser import Tab, browser, find_browser
-from .test_page import hostile_report
+from .browser import Scheme, find_browser, running_browser, visiting
+from .sample import hostile_report, long_report
 
-CHROMIUM = find_browser()
 pytestmark = pytest.mark.skipif(
-    CHROMIUM is None or shutil.which("bash") is None,
-    reason="no Chromium or Chrome, or no bash, on this machine",
+    find_browser() is None, reason="no Chromium or Chrome on this machine"
 )
 
 
 @pytest.fixture(scope="module")
-def tab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tab]:
-    assert CHROMIUM is not None
-    with browser(CHROMIUM, tmp_path_factory.mktemp("profile")) as tab:
-        yield tab
+def chromium() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
 
 
-@pytest.fixture
-def fresh(tab: Tab) -> Tab:
-    tab.problems.clear()
-    tab.requests.clear()
-    return tab
-
-
-def asked(tab: Tab) -> list[str]:
-    return [url for url in tab.requests if not url.startswith("data:")]
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory, html: str, root: Path) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    made = {
+        "sample": html,
+        "hostile": render_page(hostile_report(), root),
+        "long": render_page(long_report(), root),
+    }
+    for name, text in made.items():
+        (folder / f"{name}.html").write_text(text, "utf-8")
+    return {name: folder / f"{name}.html" for name in made}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1440, 768, 390, 320])
-@pytest.mark.parametrize("kind", ["sample", "hostile"])
+@pytest.mark.parametrize("kind", ["sample", "hostile", "long"])
 def test_the_page_is_quiet_and_as_wide_as_its_window(
-    fresh: Tab, tmp_path: Path, html: str, root: Path, kind: str, width: int, scheme: str
+    chromium: Browser, pages: dict[str, Path], kind: str, width: int, scheme: Scheme
 ) -> None:
-    path = tmp_path / "index.html"
-    path.write_text(html if kind == "sample" else render_page(hostile_report(), root), "utf-8")
-
-    fresh.show(path, width=width, scheme=scheme)
-
-    assert fresh.problems == []
-    assert asked(fresh) == [path.as_uri()]
-    assert fresh.value("document.documentElement.scrollWidth") == width
-    paper = "rgb(250, 250, 248)" if scheme == "light" else "rgb(19, 21, 25)"
-    assert fresh.value("getComputedStyle(document.body).backgroundColor") == paper
-    assert fresh.value("document.title").startswith("Blocked: detgate audit of")
-
-
-def test_pictures_are_decoded_and_boxes_lie_on_them(fresh: Tab, tmp_path: Path, html: str) -> None:
-    path = tmp_path / "index.html"
-    path.write_text(html, "utf-8")
-
-    fresh.show(path, width=1440)
-
-    decoded = (
-        "Promise.all([...document.querySelectorAll('image')].map(image => {"
-        "  const picture = new Image(); picture.src = image.getAttribute('href');"
-        "  return picture.decode().then(() => picture.naturalWidth); }))"
-    )
-    widths = fresh.value(decoded)
-    assert sorted(set(widths)) == [160, 480]
-    assert widths.count(480) == 6
-    outside = (
-        "[...document.querySelectorAll('#evidence-probe-fp-youtube .picture')].filter(svg => {"
-        "  const frame = svg.getBoundingClientRect();"
-        "  return [...svg.querySelectorAll('.field')].some(field => {"
-        "    const place = field.getBoundingClientRect();"
-        "    return place.left < frame.left - 1 || place.right > frame.right + 1; }); }).length"
-    )
-    assert fresh.value(outside) == 0
+    with visiting(chromium, pages[kind], width=width, scheme=scheme) as visit:
+        assert visit.problems == []
+        assert visit.asked == [pages[kind].as_uri()]
+        assert visit.value("document.documentElement.scrollWidth") == width
+        # All there is opened up, the page is no wider.
+        visit.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        visit.settle()
+        assert visit.value("document.documentElement.scrollWidth") == width
+        paper = "rgb(250, 250, 248)" if scheme == "light" else "rgb(19, 21, 25)"
+        assert visit.value("getComputedStyle(document.body).backgroundColor") == paper
+        assert visit.value("document.title").startswith("Blocked: detgate audit")
 
 
-def test_text_stands_out_from_its_ground(fresh: Tab, tmp_path: Path, html: str) -> None:
+@pytest.mark.parametrize("width", [1440, 390])
+def test_the_first_screen_tells_the_verdict_and_shows_a_failed_rule(
+    chromium: Browser, pages: dict[str, Path], width: int
+) -> None:
+    with visiting(chromium, pages["sample"], width=width) as visit:
+        bottom = visit.value("document.getElementById('tuner').getBoundingClientRect().top")
+        for place in ("h1", ".sentence", ".told", ".ruletable tbody tr:first-child .c-value"):
+            box = visit.page.locator(place).bounding_box()
+            assert box is not None
+            assert box["y"] + box["height"] <= bottom, place
+
+
+def test_at_80_percent_nothing_is_lost(chromium: Browser, pages: dict[str, Path]) -> None:
+    """A window zoomed out to 80 % is one of so many more pixels."""
+    with visiting(chromium, pages["sample"], width=1800) as visit:
+        assert visit.value("document.documentElement.scrollWidth") == 1800
+        size = visit.value("parseFloat(getComputedStyle(document.body).fontSize)")
+        assert size * 0.8 >= 12
+
+
+@pytest.mark.parametrize("kind", ["sample", "hostile"])
+def test_every_link_lands(chromium: Browser, pages: dict[str, Path], kind: str) -> None:
+    with visiting(chromium, pages[kind]) as visit:
+        links = visit.value(
+            "[...document.querySelectorAll('a[href^=\"#\"]')].map(a => a.getAttribute('href'))"
+        )
+        assert len(links) > 15
+        for link in dict.fromkeys(links):
+            visit.value(f"location.hash = {link!r}")
+            visit.settle()
+            seen = visit.value(
+                "(() => { const place = document.querySelector(':target').getBoundingClientRect();"
+                " return place.width > 0 && place.top < innerHeight && place.bottom > 0; })()"
+            )
+            assert seen, link
+
+
+def test_pictures_are_decoded_once_and_boxes_lie_on_them(
+    chromium: Browser, pages: dict[str, Path]
+) -> None:
+    with visiting(chromium, pages["sample"]) as visit:
+        decoded = (
+            "Promise.all([...document.querySelectorAll('image')].map(image => {"
+            "  const picture = new Image(); picture.src = image.getAttribute('href');"
+            "  return picture.decode().then(() => picture.naturalWidth); }))"
+        )
+        widths = visit.value(decoded)
+        assert sorted(set(widths)) == [160, 640]
+        assert widths.count(640) == 6
+        # A figure shows the very pixels of its picture: the sky above the houses.
+        figure = visit.page.locator("#evidence-probe-fp-youtube figure.frame").first
+        figure.scroll_into_view_if_needed()
+        assert pixel(figure.locator(".picture").first.screenshot(), (8, 8)) == pytest.approx(
+            (176, 196, 214), abs=8
+        )
+        outside = (
+            "[...document.querySelectorAll('#evidence-probe-fp-youtube .picture')].filter(svg => {"
+            "  const frame = svg.getBoundingClientRect();"
+            "  return [...svg.querySelectorAll('.field')].some(field => {"
+            "    const place = field.getBoundingClientRect(); if (!place.width) return false;"
+            "    return place.left < frame.left - 1 || place.right > frame.right + 1; }); }).length"
+        )
+        assert visit.value(outside) == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(
+    chromium: Browser, pages: dict[str, Path], scheme: Scheme
+) -> None:
     """WCAG AA: every text has a contrast of 4.5 to 1 with the nearest colour behind it."""
-    path = tmp_path / "index.html"
-    path.write_text(html, "utf-8")
-    for scheme in ("light", "dark"):
-        fresh.show(path, width=1440, scheme=scheme)
+    with visiting(chromium, pages["sample"], scheme=scheme) as visit:
+        visit.value("document.getElementById('score').value = 0.8")
+        visit.value("document.getElementById('score').dispatchEvent(new Event('input'))")
+        visit.settle()
 
-        assert fresh.value(WEAKEST_CONTRAST) >= 4.5
+        assert visit.value(WEAKEST_CONTRAST) >= 4.5
+
+
+@pytest.mark.parametrize(
+    ("kind", "width", "scheme"),
+    [("sample", 1440, "light"), ("sample", 390, "dark"), ("hostile", 1440, "light"),
+     ("long", 1440, "light")],
+)  # fmt: skip
+def test_axe_finds_nothing_serious(
+    chromium: Browser, pages: dict[str, Path], kind: str, width: int, scheme: Scheme
+) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    with visiting(chromium, pages[kind], width=width, scheme=scheme) as visit:
+        visit.value("document.querySelectorAll('details').forEach(one => { one.open = true; })")
+        found = axe.Axe().run(visit.page).response["violations"]
+
+        assert [
+            (one["id"], one["nodes"][0]["html"][:200])
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ] == []
+
+
+def test_without_a_script_everything_is_told(chromium: Browser, pages: dict[str, Path]) -> None:
+    told = "document.body.innerText"
+    with visiting(chromium, pages["sample"], script=False) as visit:
+        assert visit.problems == []
+        assert visit.page.locator("#tuner").is_hidden()
+        assert visit.page.locator("#filters").is_hidden()
+        assert visit.page.locator(".larger").first.is_hidden()
+        text = visit.page.locator("main").inner_text()
+        for said in ("Blocked", "63 boxes on 6 of 6 frames", "42 over", "of them false 63",
+                     "limit 21", "2 of 64 bits differ", "helmet_off_person"):  # fmt: skip
+            assert said in text
+        assert visit.page.locator("figure.frame .picture").first.is_visible()
+        shown = visit.page.locator("#evidence-probe-fp-youtube .stage g.false:visible").count()
+    with visiting(chromium, pages["sample"]) as visit:
+        other = visit.page.locator("#evidence-probe-fp-youtube .stage g.false:visible").count()
+        assert shown == other == 63
+        assert "63 boxes on 6 of 6 frames" in visit.value(told)
+
+
+def test_it_prints_open_and_without_controls(chromium: Browser, pages: dict[str, Path]) -> None:
+    with visiting(chromium, pages["sample"]) as visit:
+        visit.page.emulate_media(media="print")
+
+        for hidden in ("#tuner", "#filters", ".larger", "nav"):
+            assert visit.page.locator(hidden).first.is_hidden()
+        assert visit.page.locator("figure.frame .picture").first.is_visible()
+        assert len(visit.page.pdf()) > 50_000
 
 
 def test_the_tests_would_notice_a_breach_of_the_policy(
-    fresh: Tab, tmp_path: Path, html: str
+    chromium: Browser, tmp_path: Path, html: str
 ) -> None:
     path = tmp_path / "index.html"
     broken = '<p style="color: red">x</p><script>1</script><img src="http://127.0.0.1:9/x.png">'
     path.write_text(html.replace("</main>", f"{broken}</main>"), "utf-8")
 
-    fresh.show(path, width=1440)
+    with visiting(chromium, path) as visit:
+        said = " ".join(visit.problems)
+        assert "style-src" in said
+        assert "script-src" in said
+        assert "img-src" in said
 
-    said = " ".join(fresh.problems)
-    assert "style-src" in said
-    assert "script" in said
-    assert "img-src" in said
+
+def pixel(png: bytes, place: tuple[int, int]) -> tuple[int, ...]:
+    import io
+
+    from PIL import Image
+
+    found = Image.open(io.BytesIO(png)).convert("RGB").getpixel(place)
+    assert isinstance(found, tuple)
+    return found
 
 
 WEAKEST_CONTRAST = """

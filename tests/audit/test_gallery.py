@@ -1,4 +1,4 @@
-"""Figures: their order, their caps, what they leave out, and the boxes on them."""
+"""Figures of findings: their order, their caps, and the boxes on them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.audit.gallery import BOXES, FIGURES, Budget, Gallery, gallery_of
+from pytest_detgate.audit.album import Album
+from pytest_detgate.audit.gallery import BOXES, Figure, by_image, figure_of, tones_of
 from pytest_detgate.audit.outlines import Box, extent, outlines_of, view_of
 from pytest_detgate.audit.pictures import PictureFolders
 from pytest_detgate.audit.record import DatasetRecord, ProbeRecord
@@ -23,66 +24,39 @@ def finding(
     return Finding(text="x", dataset="a", image=image, box=box, score=score, label=label)
 
 
-def gallery(
-    root: Path, findings: list[Finding], *, megabytes: float = 8, capped: bool = False
-) -> Gallery:
+def album(root: Path, megabytes: float = 8) -> Album:
     probe = ProbeRecord(images_dir="", images=1, boxes=0)
-    pictures = PictureFolders(DatasetRecord(probes={"a": probe}), root)
-    made = gallery_of(findings, pictures, Budget(megabytes), capped=capped)
-    assert made is not None
-    return made
+    return Album(PictureFolders(DatasetRecord(probes={"a": probe}), root), megabytes)
+
+
+def figures(root: Path, findings: list[Finding]) -> list[Figure]:
+    pictures, tones = album(root), tones_of(findings)
+    made = [figure_of(group, pictures, tones) for group in by_image(findings)]
+    return [figure for figure in made if figure is not None]
 
 
 def test_one_figure_an_image_the_highest_score_first(tmp_path: Path) -> None:
     findings = [finding("1.jpg", 0.4), finding("2.jpg", 0.9), finding("1.jpg", 0.95)]
     findings += [finding("3.jpg"), finding("4.jpg", float("nan"))]
 
-    figures = gallery(tmp_path, findings).figures
+    made = figures(tmp_path, findings)
 
-    assert [figure.image for figure in figures] == ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
-    assert [figure.count for figure in figures[:2]] == ["2 boxes", "1 box"]
-
-
-def test_figures_are_capped_and_the_total_is_said(tmp_path: Path) -> None:
-    findings = [finding(f"{number}.jpg", 0.5) for number in range(FIGURES + 6)]
-
-    assert len(gallery(tmp_path, findings).figures) == FIGURES
-    assert gallery(tmp_path, findings).left_out == "Showing 24 of 30 images."
-    assert gallery(tmp_path, findings, capped=True).left_out == (
-        "Showing 24 of 30 images that the record names."
-    )
+    assert [figure.image for figure in made] == ["1.jpg", "2.jpg", "3.jpg", "4.jpg"]
+    assert [figure.count for figure in made[:2]] == ["2 boxes", "1 box"]
 
 
 def test_boxes_of_one_picture_are_capped_and_the_total_is_said(tmp_path: Path) -> None:
-    figure = gallery(tmp_path, [finding("1.jpg", 0.5, label="a")] * (BOXES + 50)).figures[0]
+    figure = figures(tmp_path, [finding("1.jpg", 0.5, label="a")] * (BOXES + 50))[0]
 
     assert len(figure.outlines) == BOXES
     assert figure.count == "250 boxes, the first 200 drawn"
     assert figure.names[0].scores.endswith("0.50 and 242 more")
 
 
-def test_the_budget_is_kept_and_said(tmp_path: Path) -> None:
-    for number in range(8):
-        draw_picture(tmp_path / f"{number}.jpg", seed=number)
-    findings = [finding(f"{number}.jpg", 0.9 - number / 10) for number in range(8)]
-
-    made = gallery(tmp_path, findings, megabytes=0.05)
-
-    shown = [figure.source or "" for figure in made.figures]
-    assert 0 < len(shown) < 8
-    assert sum(map(len, shown)) <= 50_000
-    assert made.left_out == (
-        f"Showing {len(shown)} of 8 images. The page's 0.05 MB for pictures are used up."
-    )
-    assert gallery(tmp_path, findings, megabytes=0).left_out == (
-        "Pictures of 8 images are not shown. The page's 0 MB for pictures are used up."
-    )
-
-
 def test_a_missing_picture_leaves_its_boxes_on_a_blank_frame(tmp_path: Path) -> None:
-    figure = gallery(tmp_path, [finding("gone.jpg", 0.5, label="cat")]).figures[0]
+    figure = figures(tmp_path, [finding("gone.jpg", 0.5, label="cat")])[0]
 
-    assert figure.source is None
+    assert figure.picture is None
     assert figure.problem == (
         "The picture is not there. The boxes stand on a blank frame, "
         "whose size is guessed from them."
@@ -96,26 +70,22 @@ def test_a_damaged_picture_still_gives_the_frame_its_size(tmp_path: Path) -> Non
     data = (tmp_path / "cut.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(data[:9000])
 
-    figure = gallery(tmp_path, [finding("cut.jpg", 0.5)]).figures[0]
+    figure = figures(tmp_path, [finding("cut.jpg", 0.5)])[0]
 
     assert (figure.width, figure.height) == (1280, 720)
     assert figure.problem.endswith("The boxes stand on a blank frame.")
 
 
 def test_without_picture_and_box_there_is_nothing_to_show(tmp_path: Path) -> None:
-    made = gallery(tmp_path, [finding(f"{n}.jpg", box=None) for n in range(9)])
-
-    assert made.figures == []
-    assert made.left_out == "Pictures of 9 images are not shown: 6 tried, none can be shown."
-    assert gallery_of([Finding(text="x")], PictureFolders(DatasetRecord(), tmp_path), Budget(1),
-                      capped=False) is None  # fmt: skip
+    assert figures(tmp_path, [finding(f"{n}.jpg", box=None) for n in range(9)]) == []
+    assert by_image([Finding(text="x")]) == []
 
 
 def test_boxes_that_are_no_numbers_are_not_drawn(tmp_path: Path) -> None:
     nan = float("nan")
     findings = [finding("1.jpg", 0.5, box=(nan, 0.0, 1.0, 1.0)), finding("1.jpg", 0.4)]
 
-    figure = gallery(tmp_path, findings).figures[0]
+    figure = figures(tmp_path, findings)[0]
 
     assert len(figure.outlines) == 1
     assert figure.count == "1 box"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import time
 from pathlib import Path
 
 import msgspec
@@ -25,12 +24,15 @@ from pytest_detgate.audit.record import (
 from pytest_detgate.findings import Finding, Interval, Measurement, Table
 
 from .markup import Element, read
-from .sample import PROBE_IMAGES, rule, sample_report, scores
-
-HOSTILE = (
-    "\"><script>alert(1)</script><img src=http://evil.example/x>'{{ 7*7 }}&amp;\u202egnp.exe\x00"
+from .sample import (
+    HOSTILE,
+    PROBE_IMAGES,
+    SHOWN,
+    hostile_report,
+    rule,
+    sample_report,
+    scores,
 )
-SHOWN = HOSTILE.replace("\x00", "␀").replace("\u202e", "\ufffd")
 
 
 def rendered(report: Report, root: Path = Path("/nowhere")) -> Element:
@@ -41,28 +43,48 @@ def only(*rules: RuleResult) -> Report:
     return replace(sample_report(), rules=list(rules))
 
 
-def test_the_verdict_comes_first(page: Element) -> None:
+def item_of(page: Element, name: str) -> Element:
+    """The evidence of one rule."""
+    wanted = f"evidence-{name}"
+    return next(one for one in page.all("details", "item") if one.attributes["id"] == wanted)
+
+
+def test_the_verdict_comes_first_and_tells_the_story(page: Element) -> None:
     main = page.one("main")
 
     assert main.children[0].classes == ["verdict", "v-failed"]
     assert page.one("h1").text == "Blocked"
-    assert page.one("p", "sentence").text == "3 of 14 rules failed and 1 could not be evaluated."
+    assert page.one("p", "sentence").text == "3 of 16 rules failed and 1 could not be evaluated."
     assert [item.text for item in page.one("ul", "told").all("li")] == [
-        "clip-overlap[train-val] 1,204 of 12,660 images of val come from 3 clips that train "
-        "has too",
-        "probe-fp[youtube] 63 boxes on 6 of 6 frames, budget 21",
-        "class-ap[helmet_off_head] AP 0.86998 is under its floor of 0.87",
-        "frame-distance[train-val] frame numbers cannot be told: 12 file names of val do not match "
-        "frame-pattern, the first is 'IMG 0044 (2).jpg'",
+        "1,204 of 12,660 images of val come from 3 clips that train has too "
+        "clip-overlap[train-val]",
+        "63 boxes on 6 of 6 frames, budget 21 probe-fp[youtube]",
+        "AP 0.86998 is under its floor of 0.87 class-ap[helmet_off_head]",
     ]
+    assert page.one("section", "verdict").one("p", "aside").text == "and 1 more rule"
     assert page.one("title").text == "Blocked: detgate audit of work_dirs/site/epoch_10.pth"
+
+
+def test_rules_that_say_the_same_are_told_together_and_briefly() -> None:
+    reason = "training failed: " + "the process was ended by SIGTERM " * 9
+    lost = [rule(f"recall[{label}]", "not-evaluated", reason) for label in "abcde"]
+    told = rendered(only(*lost, rule("mean-ap", "failed", "AP 0.2\nsee below"))).one("ul", "told")
+
+    said = [item.one("p", "why").text for item in told.all("li")]
+    assert said[0] == "AP 0.2"
+    assert said[1].startswith("training failed: the process was ended")
+    assert said[1].endswith(" …")
+    assert len(said[1]) <= 165
+    assert told.all("li")[1].one("p", "by").text == (
+        "recall[a], recall[b], recall[c] and 2 more rules"
+    )
 
 
 def test_every_rule_has_a_row_by_urgency(page: Element) -> None:
     rows = page.one("table", "ruletable").one("tbody").all("tr")
 
     assert [row.one("span", "badge").text for row in rows] == [
-        *["Failed"] * 3, "Not evaluated", "Warned", "Waived", *["Passed"] * 8
+        *["Failed"] * 3, "Not evaluated", *["Warned"] * 3, "Waived", *["Passed"] * 8
     ]  # fmt: skip
     assert all(row.one("span", "badge").one("use").attributes["href"] for row in rows)
     assert [row.one("bdi", "id").text for row in rows[:2]] == [
@@ -80,7 +102,7 @@ def test_a_row_holds_each_value_against_its_limit(page: Element) -> None:
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert len(row.all("svg", "scale")) == 2
-    assert row.one("p", "to").one("a").attributes["href"] == "#evidence-probe-fp-youtube"
+    assert row.one("a", "to").attributes["href"] == "#evidence-probe-fp-youtube"
 
 
 def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
@@ -88,9 +110,8 @@ def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
     held = Measurement.at_most("boxes", 4, 8, bound="upper", interval=poisson)
     counted = Measurement.at_most("boxes", 4, 8, interval=poisson)
     shown = Measurement.shown("boxes[helmet_off]", 4, poisson)
-    row = rendered(only(rule("probe-fp[p]", "failed", "", held, counted, shown))).one(
-        "td", "c-value"
-    )
+    page = rendered(only(rule("probe-fp[p]", "failed", "", held, counted, shown)))
+    row = page.one("td", "c-value")
 
     assert [judged.text for judged in row.all("div", "judged")] == [
         "boxes 4 [1.37, 9.15], 95 % upper bound 9.15 at most 8 1.15 over",
@@ -98,8 +119,8 @@ def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert [judged.one("b").text for judged in row.all("div", "judged")] == ["9.15", "4"]
-    assert row.one("p", "values").text == "boxes[helmet_off] 4 [1.37, 9.15], 95 %"
-    assert {ends.attributes["title"] for ends in row.all("span", "ends")} == {
+    assert page.one("details", "values").one("dl").text == "boxes[helmet_off] 4 [1.37, 9.15], 95 %"
+    assert {ends.attributes["title"] for ends in page.all("span", "ends")} == {
         "exact Poisson; each end is a one-sided bound at 95 %"
     }
     assert len(row.all("rect", "interval")) == 2
@@ -112,46 +133,101 @@ def test_a_rule_without_a_value_says_so(page: Element) -> None:
     assert "A. Moreau until 2026-12-31" in rows["rule-duplicate-boxes-train"].text
 
 
-def test_many_values_start_closed() -> None:
-    values = [Measurement.shown(f"boxes[{number}]", number) for number in range(30)]
-    row = rendered(only(rule("class-support[val]", "passed", "", *values))).one("td", "c-value")
+def test_values_without_limits_stand_with_the_evidence_and_many_start_closed() -> None:
+    def values_of(count: int) -> Element:
+        values = [Measurement.shown(f"boxes[{number}]", number) for number in range(count)]
+        page = rendered(only(rule("class-support[val]", "passed", "", *values)))
+        assert page.one("a", "to").text == f"{count} more values"
+        return item_of(page, "class-support-val").one("details", "values")
 
-    assert row.one("summary").text == "24 more values"
-    assert "boxes[29] 29" in row.text
+    assert "open" in values_of(12).attributes
+    assert "open" not in values_of(30).attributes
+    assert values_of(30).one("summary").text == "30 values"
+    assert "boxes[29] 29" in values_of(30).text
+
+
+def test_many_judged_values_are_told_the_worst_first() -> None:
+    judged = [Measurement.at_most(f"boxes[{number}]", number, 3) for number in range(6)]
+    page = rendered(only(rule("probe-fp[p]", "failed", "", *judged)))
+
+    row = page.one("td", "c-value")
+    assert [one.one("span", "what").text for one in row.all("div", "judged")] == [
+        "boxes[4]", "boxes[5]", "boxes[0]"
+    ]  # fmt: skip
+    assert row.one("p", "dim").text == "3 more values with their limits"
+    values = item_of(page, "probe-fp-p").one("details", "values")
+    assert values.one("summary").text == "6 values"
+    assert "boxes[5] 5 at most 3, 2 over" in values.text
 
 
 def test_evidence_shows_a_table_with_its_caps_and_total(page: Element) -> None:
-    article = next(
-        item
-        for item in page.all("article")
-        if item.attributes.get("id") == "evidence-clip-overlap-train-val"
+    table = item_of(page, "clip-overlap-train-val").one("details", "findings")
+
+    assert table.one("summary").text == "Showing 100 of 1,204 findings (the record keeps 150)"
+    assert len(table.one("tbody").all("tr")) == 100
+    assert "open" not in table.attributes
+
+
+def test_evidence_is_open_where_it_matters(page: Element) -> None:
+    found = {
+        item.attributes["id"]: "open" in item.attributes for item in page.all("details", "item")
+    }
+
+    assert found["evidence-clip-overlap-train-val"]
+    assert found["evidence-box-bounds-train"]
+    assert not found["evidence-duplicate-boxes-train"]
+    assert not found["evidence-probe-fp-new-sample"]
+    assert "evidence-class-names" not in found
+
+
+def test_findings_stand_on_their_pictures(page: Element) -> None:
+    figure = item_of(page, "absent-class-boxes-youtube").all("figure")[0]
+    picture = figure.all("svg", "picture")[0]
+
+    assert picture.attributes["viewbox"] == "0 0 1280 720"
+    assert picture.one("use").attributes["href"].startswith("#picture-")
+    assert len(picture.all("rect", "line")) == 1
+    assert picture.all("text")
+    assert re.fullmatch(
+        r"youtube: yt_8dK2_\d{4}\.jpg, 1 box: helmet_off_\w+ 0\.\d\d",
+        picture.attributes["aria-label"],
     )
 
-    assert article.one("summary").text == "Showing 100 of 1,204 findings (the record keeps 150)"
-    assert len(article.one("tbody").all("tr")) == 100
-    assert "open" not in article.one("details").attributes
 
-
-def test_evidence_shows_pictures_with_labelled_boxes(page: Element) -> None:
-    article = next(
-        item
-        for item in page.all("article")
-        if item.attributes.get("id") == "evidence-probe-fp-youtube"
-    )
-    figures = article.all("figure")
+def test_frames_show_ground_truth_and_detections(page: Element) -> None:
+    item = item_of(page, "probe-fp-youtube")
+    figures = item.all("figure", "frame")
 
     assert sorted(figure.one("p", "file").text for figure in figures) == sorted(
         f"youtube {name}" for name in PROBE_IMAGES
     )
-    first = figures[0].all("svg", "picture")[0]
-    assert first.attributes["viewbox"] == "0 0 1280 720"
-    assert len(first.all("rect", "line")) == 10
-    assert first.all("text")
-    assert first.one("image").attributes["href"].startswith("data:image/jpeg;base64,")
-    assert re.fullmatch(
-        r"youtube: yt_8dK2_\d{4}\.jpg, 10 boxes: helmet_off_\w+ 0\.\d\d, .+ and 4 more",
-        first.attributes["aria-label"],
+    assert item.one("p", "sum").text == (
+        "frames shown: 6, at score over 0.30: detections 75, of them false 63, "
+        "ground truth 18, of it missed 6"
     )
+    # The surest false box is on the first frame.
+    assert figures[0].one("p", "file").text == "youtube yt_8dK2_0365.jpg"
+    for figure in figures:
+        stage = figure.one("div", "stage")
+        assert len(stage.all("g", "truth")) == 3
+        assert len(stage.all("g", "match")) == 2
+        assert len(stage.all("g", "missed")) == 1
+        unsure = [box for box in stage.all("g", "false") if "off" in box.classes]
+        assert len(unsure) == 6
+        assert all(float(box.attributes["data-s"]) <= 0.3 for box in unsure)
+
+
+def test_pairs_and_charts_stand_with_their_sentences(page: Element) -> None:
+    pairs = item_of(page, "duplicate-images-train-youtube").all("figure", "pair")
+    chart = item_of(page, "probe-fp-youtube").one("figure", "chart")
+
+    assert [len(pair.all("svg", "picture")) for pair in pairs] == [2, 2]
+    assert pairs[0].one("figcaption").text == "2 of 64 bits differ"
+    assert chart.one("p", "chart-about").text.startswith("Each box is a false alarm.")
+    assert [figure.one("h4").text for figure in page.one("article", "board").all("figure")] == [
+        "AP by class", "Confusion matrix"
+    ]  # fmt: skip
+    assert page.one("section", "gated").one("figure").one("h4").text == "Box size"
 
 
 def test_findings_show_only_the_columns_that_tell_something() -> None:
@@ -176,11 +252,12 @@ def test_tables_are_evidence_even_where_nothing_was_found() -> None:
     )
     result = replace(rule("probe-fp[p]", "passed", ""), tables={"false boxes": table})
     page = rendered(only(result))
-    article = page.one("article", "item")
+    article = page.one("details", "findings")
 
-    assert page.one("p", "to").one("a").text == "1 table of probe-fp[p]"
+    link = page.one("a", "to")
+    assert (link.text, link.attributes["aria-label"]) == ("1 table", "1 table of probe-fp[p]")
     assert article.one("summary").text == "false boxes (2 rows)"
-    assert "open" not in article.one("details").attributes
+    assert "open" not in article.attributes
     assert [row.text for row in article.all("tr")] == [
         "threshold class boxes met",
         "0.3 no_vest 61,234 yes",
@@ -192,9 +269,9 @@ def test_tables_are_evidence_even_where_nothing_was_found() -> None:
 def test_a_long_table_is_capped_and_says_so() -> None:
     table = Table(columns=["step"], rows=[[step] for step in range(1204)])
     found = rule("probe-fp[p]", "failed", "", findings=[Finding(text="x")])
-    article = rendered(only(replace(found, tables={"curve": table}))).one("article", "item")
+    article = rendered(only(replace(found, tables={"curve": table}))).one("details", "item")
 
-    assert [summary.text for summary in article.all("summary")] == [
+    assert [summary.text for summary in article.all("summary")[1:]] == [
         "The only finding",
         "curve (showing 100 of 1,204 rows)",
     ]
@@ -203,21 +280,23 @@ def test_a_long_table_is_capped_and_says_so() -> None:
 
 def test_scores_name_the_protocol_and_say_what_is_not_defined(page: Element) -> None:
     board = page.one("article", "board")
+    classes = board.one("table", "classes")
 
     assert "Protocol: COCO bbox, maxDets 1/10/100, computed by hotcoco 1.3.2" in board.text
     figures = {entry.one("dt").text: entry.one("dd").text for entry in board.one("dl").all("div")}
     assert figures["AP IoU 0.50 to 0.95"] == "0.911"
     assert figures["AP small under 32² px"] == "not defined"
-    assert "-1" not in board.text
-    names = [row.one("th").text for row in board.one("tbody").all("tr")]
+    assert "-1" not in board.one("dl").text
+    names = [row.one("th").text for row in classes.one("tbody").all("tr")]
     assert names[:2] == ["helmet_in_hand", "helmet_off_person"]
-    assert board.one("caption").text == "5 classes, weakest first"
+    assert classes.one("caption").text == "5 classes, weakest first"
 
 
 def test_many_classes_are_capped_and_the_total_is_said() -> None:
     score = ClassScoreRecord(AP=0.5, AP50=0.6, AP75=0.4, boxes=9)
     board = replace(scores()["val"], classes={f"class {n}": score for n in range(1203)})
-    article = rendered(replace(sample_report(), scores={"val": board})).one("article", "board")
+    page = rendered(replace(sample_report(), scores={"val": board}))
+    article = page.one("article", "board").one("table", "classes")
 
     assert article.one("caption").text == "Showing the 200 weakest of 1,203 classes"
     assert len(article.one("tbody").all("tr")) == 200
@@ -258,7 +337,7 @@ def test_a_clear_page_names_its_warnings_and_waivers() -> None:
     page = rendered(replace(sample_report(), verdict="passed", rules=kept))
 
     assert page.one("h1").text == "Clear to merge"
-    assert len(page.one("ul", "told").all("li")) == 2
+    assert len(page.one("ul", "told").all("li")) == 3
     assert not rendered(replace(sample_report(), rules=kept[-1:])).all("ul", "told")
 
 
@@ -293,28 +372,34 @@ def test_rules_whose_ids_look_alike_keep_their_own_anchors() -> None:
     ids = ["a[b c]", "a[b-c]", "a[b_c]", "!!", "規則"]
     page = rendered(only(*(rule(name, "failed", "", findings=found) for name in ids)))
 
-    anchors = [item.attributes["id"] for item in page.all("article", "item")]
+    anchors = [item.attributes["id"] for item in page.all("details", "item")]
     assert anchors == [
         "evidence-a-b-c", "evidence-a-b-c--2", "evidence-a-b-c--3", "evidence-rule",
         "evidence-rule--2",
     ]  # fmt: skip
 
 
-def test_the_policy_admits_the_inlined_style_and_nothing_else(page: Element, html: str) -> None:
+def test_the_policy_admits_the_inlined_style_and_script_and_nothing_else(
+    page: Element, html: str
+) -> None:
     policy = next(
         meta.attributes["content"]
         for meta in page.all("meta")
         if meta.attributes.get("http-equiv") == "Content-Security-Policy"
     )
-    style = re.search("<style>(.*)</style>", html, re.DOTALL)
-    assert style is not None
-    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+
+    def digest(tag: str) -> str:
+        (text,) = re.findall(f"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
     assert policy == (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; img-src data:; style-src 'sha256-{digest('style')}'; "
+        f"script-src 'sha256-{digest('script')}'; base-uri 'none'; form-action 'none'"
     )
-    assert page.all("script") == []
+    assert [script.attributes for script in page.all("script")] == [
+        {"type": "application/json", "id": "data"},
+        {},
+    ]
     assert not [element for element in page.all() if "style" in element.attributes]
     assert not [
         (element.tag, name)
@@ -329,35 +414,14 @@ def assert_loads_nothing(page: Element) -> None:
         for name in ("src", "href", "xlink:href", "srcset", "action", "data", "poster"):
             value = element.attributes.get(name)
             assert value is None or value.startswith(("#", "data:image/")), (element.tag, value)
-        assert element.tag not in ("script", "iframe", "object", "embed", "base", "form")
+        assert element.tag not in ("iframe", "object", "embed", "base", "form")
+    assert len(page.all("script")) == 2
     assert "url(" not in page.one("style").text
     assert "@import" not in page.one("style").text
 
 
 def test_the_page_loads_nothing(page: Element) -> None:
     assert_loads_nothing(page)
-
-
-def hostile_report() -> Report:
-    """A record in which every free text is markup."""
-
-    def spoil(value: object, key: str = "") -> object:
-        if isinstance(value, str):
-            return value if key in ("verdict", "relation", "bound") else HOSTILE
-        if isinstance(value, list):
-            return [spoil(entry) for entry in value]
-        if isinstance(value, dict):
-            named = key in (
-                "splits", "probes", "versions", "scores", "classes", "predictions", "tables"
-            )  # fmt: skip
-            spoilt = [f"{HOSTILE}{n}" if named else name for n, name in enumerate(value)]
-            return {
-                name: spoil(entry, old)
-                for name, (old, entry) in zip(spoilt, value.items(), strict=True)
-            }
-        return value
-
-    return msgspec.convert(spoil(msgspec.to_builtins(sample_report())), Report)
 
 
 def test_hostile_strings_stay_text(root: Path) -> None:
@@ -368,13 +432,14 @@ def test_hostile_strings_stay_text(root: Path) -> None:
     assert page.all("img") == []
     assert "\x00" not in html
     assert "49" not in page.one("h1").text
-    assert SHOWN in "".join(page.one("title").pieces)
+    assert SHOWN in "".join(page.one("head").one("title").pieces)
     row = page.one("table", "ruletable").one("tbody").all("tr")[0]
     assert SHOWN in "".join(row.one("bdi", "id").pieces)
     assert SHOWN in "".join(row.one("p", "message").pieces)
-    article = page.all("article", "item")[0]
-    assert SHOWN in "".join(article.one("tbody").all("th")[0].pieces)
-    assert SHOWN in "".join(page.one("article", "board").all("th")[6].pieces)
+    table = page.all("details", "findings")[0]
+    assert SHOWN in "".join(table.one("tbody").all("th")[0].pieces)
+    classes = page.one("article", "board").one("table", "classes")
+    assert SHOWN in "".join(classes.one("tbody").all("th")[0].pieces)
     assert HOSTILE not in html
 
 
@@ -401,17 +466,6 @@ def test_a_picture_outside_its_folder_is_neither_read_nor_shown(tmp_path: Path) 
     ] * 3
 
 
-def test_all_pictures_together_keep_to_the_budget(root: Path) -> None:
-    probe = next(item for item in sample_report().rules if item.id == "probe-fp[youtube]")
-    report = only(*(replace(probe, id=f"probe-fp[{number}]") for number in range(9)))
-
-    page = read(render_page(report, root, megabytes=0.2))
-
-    pictures = [image.attributes["href"] for image in page.all("image")]
-    assert 0.15e6 < sum(map(len, pictures)) <= 0.2e6
-    assert "The page's 0.2 MB for pictures are used up." in page.text
-
-
 def test_a_page_that_cannot_be_made_leaves_no_file_and_no_old_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -436,17 +490,33 @@ def test_the_page_is_made_from_the_record_alone(root: Path) -> None:
     assert render_page(again, root) == render_page(sample_report(), root)
 
 
-def test_a_page_is_quick() -> None:
-    render_page(sample_report(), Path("/nowhere"))
-    start = time.perf_counter()
-    render_page(sample_report(), Path("/nowhere"))
-
-    assert time.perf_counter() - start < 0.3
-
-
 def test_long_names_and_an_epochless_model() -> None:
     model = ModelRecord(checkpoint="a" * 300, sha256="0" * 64, classes=["b" * 300], device="cpu")
     page = rendered(replace(sample_report(), model=model))
 
     assert "Epoch not stated" in page.one("section", "gated").text
     assert "stored in the checkpoint" in page.one("section", "gated").text
+
+
+def test_only_the_most_urgent_rules_have_evidence_where_there_are_many() -> None:
+    found = [Finding(text="x")]
+    rules = [rule(f"a[{number}]", "passed", "", findings=found) for number in range(300)]
+    page = rendered(only(*rules, rule("b", "failed", "", findings=found)))
+
+    items = page.all("details", "item")
+    assert len(items) == 120
+    assert items[0].attributes["id"] == "evidence-b"
+    assert len(page.all("a", "to")) == 120
+    assert "no room for the evidence of 181 more rules" in page.text
+
+
+def test_findings_share_the_page() -> None:
+    many = [Finding(text=f"finding {number}") for number in range(100)]
+    rules = [rule(f"a[{number}]", "failed", "", findings=many) for number in range(40)]
+    page = rendered(only(*rules, rule("b", "passed", "", findings=many)))
+
+    tables = page.all("details", "findings")
+    assert [len(table.all("tr")) - 1 for table in tables[:40]] == [50] * 40
+    assert tables[0].one("summary").text == "Showing 50 of 100 findings"
+    assert tables[40].one("summary").text == "Showing 0 of 100 findings"
+    assert "in report.json" in tables[40].text

@@ -46,7 +46,7 @@ def test_a_picture_inside_its_folder_is_shown(project: Path, name: str) -> None:
 
     assert picture.problem == ""
     assert picture.size == (640, 480)
-    assert decoded(picture).size == (480, 360)
+    assert decoded(picture).size == (640, 480)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_every_kind_of_picture_becomes_a_small_jpeg(tmp_path: Path, mode: str) -
 
     picture = decoded(thumbnail(path))
 
-    assert (picture.mode, picture.size) == ("RGB", (480, 240))
+    assert (picture.mode, picture.size) == ("RGB", (640, 320))
 
 
 def test_a_thermal_picture_is_stretched_to_what_can_be_seen(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_thumbnail_keeps_stored_pixels_upright_and_no_metadata(tmp_path: Path)
 
     picture = decoded(thumbnail(path))
 
-    assert picture.size == (480, 240)
+    assert picture.size == (640, 320)
     assert not picture.getexif()
     assert {"exif", "comment", "icc_profile"} & set(picture.info) == set()
 
@@ -189,3 +189,14 @@ def test_closeups_stay_in_the_picture_and_are_few() -> None:
     assert closeups_of(boxes, (1000, 800)) == [(0, (940, 740, 60, 60))]
     assert closeups_of([(2.0, 2.0, 3.0, 3.0)], (30, 40)) == [(0, (0, 0, 30, 40))]
     assert len(closeups_of([(10.0, 10.0, 5.0, 5.0)] * 9, (640, 480))) == CLOSEUPS
+
+
+def test_a_closed_folder_reads_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(Image, "open", lambda path, **_: opened.append(path))
+    probe = ProbeRecord(images_dir="probes/a", images=1, boxes=0)
+
+    closed = PictureFolders(DatasetRecord(probes={"a": probe}), project, closed=True)
+
+    assert closed.picture("a", "frame.jpg") == Picture()
+    assert opened == []

@@ -54,6 +54,7 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
         "findings_total": 1,
         "waiver": None,
         "about": "No frame is older than its label.",
+        "advice": "",
         "findings_files": ["findings/test-own-py-test-stale.json"],
         "tables": {},
         "evidence": {},

@@ -17,10 +17,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize(
-    ("command", "file"), [("schema", "docs/detgate.schema.json"), ("rules", "docs/rules.md")]
+    ("command", "file"),
+    [
+        (["schema"], "docs/detgate.schema.json"),
+        (["schema", "--report"], "docs/report.schema.json"),
+        (["rules"], "docs/rules.md"),
+    ],
 )
-def test_file_is_up_to_date(command: str, file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main([command]) == 0
+def test_file_is_up_to_date(
+    command: list[str], file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command) == 0
 
     assert capsys.readouterr().out == (ROOT / file).read_text(encoding="utf-8")
 

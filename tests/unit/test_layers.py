@@ -17,7 +17,7 @@ LAYERS = (
     ("gate",),
     ("checks",),
     ("plugin",),
-    ("fixtures", "__main__"),
+    ("fixtures", "commands", "__main__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 SOURCES = [

@@ -1,0 +1,50 @@
+"""Texts of somebody's inside Markdown as GitHub reads it, where they stay text.
+
+A name from a data file may hold anything. Nothing of it may become markup, a link or a picture,
+call a person or an issue, or end the cell of a table that it stands in.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pytest_detgate.audit.words import visible
+
+# Breaks up a name so that nobody is called by it; it has no width.
+_APART = "&#8203;"
+# An underscore between letters is no markup, and class names are full of them.
+_MARKUP = re.compile(r"[\\`*\[\]<>#|~&$@!{}]|(?<![^\W_])_|_(?![^\W_])")
+_CALLS = re.compile(
+    r"(?<=@)(?=\w)|(?<=#)(?=\d)|(?<=GH)(?=-\d)|(?<=:)(?=//)|(?<=www)(?=\.)"
+    r"|(?<=mailto)(?=:)|(?<=xmpp)(?=:)|(?<=:)(?=[\w+-]+:)"
+    r"|(?<=\b[0-9a-f]{6})(?=[0-9a-f]{1,34}\b)",
+    re.IGNORECASE,
+)
+# What is code between two backticks whatever it says, in a cell of a table too.
+_SAFE_CODE = re.compile(r"[^`|\\]+")
+
+
+def plain(text: str, longest: int, *, begins: bool = False) -> str:
+    """Text that stays text, on one line, cut to so many characters; `begins` says that it begins
+    a line or an entry of a list."""
+    pieces = re.split(_CALLS, _cut(text, longest))
+    joined = _APART.join(_MARKUP.sub(_entity, piece) for piece in pieces)
+    # There `1.`, `-` or `=` would make a list or a heading of it.
+    return f"{_APART}{joined}" if begins and not joined[:1].isalpha() else joined
+
+
+def code(text: str, longest: int) -> str:
+    """A name as code, on one line, cut to so many characters."""
+    name = _cut(text, longest)
+    if _SAFE_CODE.fullmatch(name):
+        return f"`{name}`"
+    return f"<code>{re.sub(r'[^A-Za-z0-9 ]', _entity, name)}</code>" if name else "–"
+
+
+def _cut(text: str, longest: int) -> str:
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _entity(found: re.Match[str]) -> str:
+    return f"&#{ord(found[0])};"

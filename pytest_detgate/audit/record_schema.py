@@ -1,0 +1,34 @@
+"""The JSON Schema of `report.json`, generated from the types that write and read it."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import msgspec
+
+from pytest_detgate.audit.record import FORMAT, Report
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def record_schema() -> dict[str, Any]:
+    """The schema of a record of this format; what the record's types say of themselves is in it.
+
+    A record may hold more than the schema names, so that one of a later release of the same
+    format fits too.
+    """
+    (_,), definitions = msgspec.json.schema_components([Report], ref_template="#/$defs/{name}")
+    for definition in definitions.values():
+        if "description" in definition:
+            definition["description"] = inspect.cleandoc(definition["description"])
+    root = definitions.pop("Report")
+    root["properties"]["format"] = {"const": FORMAT}
+    root["required"] = ["format", *root["required"]]
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:pytest-detgate:report:{FORMAT}",
+        **root,
+        "title": f"report.json of pytest-detgate, format {FORMAT}",
+        "$defs": definitions,
+    }

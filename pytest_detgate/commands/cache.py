@@ -1,0 +1,109 @@
+"""`cache`: what is kept between runs."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_detgate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_detgate.commands.subcommands import Commands
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    where = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    where.add_argument(
+        "--store",
+        type=Path,
+        metavar="DIR",
+        help="folder of the store (default: that of the project in this folder)",
+    )
+    text = "show or clear what is kept between runs: detections, hashes, tables"
+    cache = commands.add_parser("cache", help=text, description=text, parents=[where])
+    cache.set_defaults(run=show)
+    actions = cache.add_subparsers(metavar="ACTION")
+    showing = actions.add_parser("show", help="say what is kept (default)", parents=[where])
+    showing.set_defaults(run=show)
+    clearing = actions.add_parser("clear", help="drop all of it, or some", parents=[where])
+    which = clearing.add_mutually_exclusive_group()
+    which.add_argument(
+        "--model",
+        metavar="TEXT",
+        help="only detections of models whose path holds this, or whose digest begins so",
+    )
+    which.add_argument(
+        "--unused-days", type=_days, metavar="N", help="only what was not used for N days"
+    )
+    clearing.set_defaults(run=clear)
+    pruning = actions.add_parser(
+        "prune", help="drop what is beyond the limits, as a gate does at its end", parents=[where]
+    )
+    limit = "(default: as [cache] in detgate.toml says)"
+    pruning.add_argument("--max-megabytes", type=_positive, metavar="N", help=limit)
+    pruning.add_argument("--keep-days", type=_positive, metavar="N", help=limit)
+    pruning.set_defaults(run=prune)
+
+
+def show(chosen: argparse.Namespace) -> None:
+    """Say what is kept."""
+    from pytest_detgate.gate import cache_command
+
+    print(cache_command.show(_store(chosen)))
+
+
+def clear(chosen: argparse.Namespace) -> None:
+    """Drop all of it, what one model found, or what is no longer used."""
+    from pytest_detgate.gate import cache_command
+
+    if chosen.model is not None:
+        print(cache_command.clear_model(_store(chosen), chosen.model))
+    elif chosen.unused_days is not None:
+        print(cache_command.clear_unused(_store(chosen), chosen.unused_days))
+    else:
+        print(cache_command.clear(_store(chosen)))
+
+
+def prune(chosen: argparse.Namespace) -> None:
+    """Drop what is beyond the limits."""
+    from pytest_detgate.config.load import load_configuration
+    from pytest_detgate.config.schema import CacheTable
+    from pytest_detgate.gate.cache_command import prune_now
+    from pytest_detgate.plugin.state import project_paths
+
+    limits = CacheTable()
+    if "store" not in chosen and (config := project_paths().config).exists():
+        limits = load_configuration(config).tables.cache
+    limits = CacheTable(
+        max_megabytes=chosen.max_megabytes or limits.max_megabytes,
+        keep_days=chosen.keep_days or limits.keep_days,
+    )
+    print(prune_now(_store(chosen), limits))
+
+
+def _store(chosen: argparse.Namespace) -> Path:
+    from pytest_detgate.plugin.state import project_paths
+
+    given: Path | None = getattr(chosen, "store", None)
+    if given is None:
+        return project_paths().store
+    if not given.is_dir():
+        raise ConfigError(f"--store {given}: no such folder")
+    return given
+
+
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"expected a whole number ≥ 1, found {text!r}")
+    return int(text)
+
+
+def _days(text: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(text) < math.inf:
+            return float(text)
+    raise argparse.ArgumentTypeError(f"expected a number of days ≥ 0, found {text!r}")

@@ -1,0 +1,21 @@
+"""A file that a command writes where the user says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytest_detgate.errors import ConfigError
+
+
+@contextmanager
+def written(output: Path, *records: Path) -> Iterator[None]:
+    """Around the writing of `output`: what the system refuses, and a name that would cost one of
+    the records it is made from, is the user's mistake."""
+    if any(output.resolve() == record.resolve() for record in records):
+        raise ConfigError(f"{output} is the record itself; write the page somewhere else")
+    try:
+        yield
+    except OSError as error:
+        raise ConfigError(f"{output}: cannot be written: {error.strerror or error}") from error

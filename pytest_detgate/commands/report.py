@@ -1,0 +1,98 @@
+"""`report`: the page of an earlier run, from its record."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_detgate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_detgate.commands.subcommands import Commands
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    report = commands.add_parser(
+        "report",
+        help="render the page of an earlier report.json",
+        description="Render the page of an earlier run from its record, of any release that wrote "
+        "format 1.",
+    )
+    report.add_argument("record", type=Path, metavar="REPORT.json")
+    report.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="PAGE.html",
+        help="default: index.html beside the record",
+    )
+    report.add_argument(
+        "--root",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="folder that the paths in the record are relative to (default: here)",
+    )
+    report.add_argument(
+        "--images",
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="where the pictures of a split or probe lie whose folder the record does not name; "
+        "may be repeated",
+    )
+    report.add_argument(
+        "--max-megabytes",
+        type=float,
+        default=8.0,
+        metavar="N",
+        help="what the pictures in the page may take together (default: %(default)g)",
+    )
+    report.add_argument(
+        "--no-pictures",
+        action="store_true",
+        help="read no picture; boxes stand on blank frames",
+    )
+    report.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Write the page and print where it is."""
+    from pytest_detgate.audit.page import write_page
+    from pytest_detgate.audit.record import read_report
+    from pytest_detgate.commands.output import written
+
+    record: Path = chosen.record
+    if not chosen.max_megabytes >= 0:
+        raise ConfigError(f"--max-megabytes: expected 0 or more, found {chosen.max_megabytes:g}")
+    report = read_report(record)
+    page = chosen.output or record.with_name("index.html")
+    places = _places(chosen.images, [*report.dataset.splits, *report.dataset.probes])
+    with written(page, record):
+        write_page(
+            report,
+            chosen.root,
+            page,
+            megabytes=chosen.max_megabytes,
+            pictures=not chosen.no_pictures,
+            places=places,
+        )
+    print(page)
+
+
+def _places(texts: list[str], known: list[str]) -> dict[str, Path]:
+    from pytest_detgate.config.wording import unknown
+
+    places = {}
+    for text in texts:
+        name, equals, folder = text.partition("=")
+        if not (name and equals and folder):
+            raise ConfigError(f"--images: expected NAME=DIR, found {text!r}")
+        if name not in known:
+            raise ConfigError(f"--images: {unknown('split or probe', name, known)}")
+        if not Path(folder).is_dir():
+            raise ConfigError(f"--images: there is no folder {folder}")
+        places[name] = Path(folder).resolve()
+    return places

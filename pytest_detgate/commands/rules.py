@@ -1,0 +1,23 @@
+"""`rules`: the reference of all rules."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_detgate.commands.subcommands import Commands
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    rules = commands.add_parser("rules", help="print the reference of all rules as Markdown")
+    rules.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Print the reference."""
+    from pytest_detgate.gate.registry import rule_classes
+    from pytest_detgate.gate.rule_reference import rules_reference
+
+    print(rules_reference(rule_classes()), end="")
