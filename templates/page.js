@@ -153,9 +153,11 @@
     const rules = data.rules.length;
     if (!rules) return;
     const more = data.left_out ? ` (${words(data.left_out)} more are not in this page)` : "";
+    const which = rules === 1 ? "the rule that depends" : `${words(failing)} of the ${words(rules)} rules that depend`;
+    const would = rules === 1 && !failing ? "pass" : "fail";
     say(get("tuned"), moved
-      ? `At ${threshold()}, ${words(failing)} of the ${words(rules)} rules that depend on it would fail${more}. The verdict of the run stays.`
-      : `${words(rules)} ${rules === 1 ? "rule depends" : "rules depend"} on it${more}.`);
+      ? `At ${threshold()}, ${which} on it would ${would}${more}. The verdict of the run stays.`
+      : `${words(rules)} ${rules === 1 ? "rule depends" : "rules depend"} on this threshold${more}.`);
   }
 
   // --- Charts: the line that moves ---
@@ -312,7 +314,7 @@
   // --- Links into what is closed or filtered away ---
 
   function reveal() {
-    const target = location.hash && get(decodeURIComponent(location.hash.slice(1)));
+    const target = document.querySelector(":target");
     if (!target) return;
     for (let up = target; up; up = up.parentElement) {
       if (up.tagName === "DETAILS") up.open = true;
