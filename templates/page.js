@@ -224,6 +224,10 @@
   const rows = all(".ruletable tbody tr");
   const items = new Map(all(".item").map((item) => [item.id.replace("evidence-", "rule-"), item]));
   const texts = new Map();
+  // Groups open for what is looked for, and close again; not for so much that it is no find.
+  const parts = all(".rules > .part, .rules > .part > .part, .rules > .ruletable").map((part) => ({ part, open: false }));
+  const FEW = 100;
+  let searching = false;
 
   function filter() {
     const verdict = get("by-verdict").value;
@@ -237,11 +241,15 @@
       const item = items.get(row.id);
       if (item) item.hidden = !fits;
     }
-    for (const part of all(".rules > .part, .rules > .part > .part, .rules > .ruletable")) {
-      const found = part.querySelector("tbody tr:not([hidden])");
+    if (wanted && !searching) for (const one of parts) one.open = one.part.open;
+    for (const { part, open } of parts) {
+      const found = part.querySelectorAll("tbody tr:not([hidden])").length;
       part.hidden = !found;
-      if (found && wanted && part.tagName === "DETAILS") part.open = true;
+      if (part.tagName === "DETAILS" && (wanted || searching)) {
+        part.open = open || (wanted !== "" && found <= FEW);
+      }
     }
+    searching = wanted !== "";
     const every = shown === rows.length;
     say(get("filtered"), every ? "" : `Showing ${words(shown)} of ${words(rows.length)} rules`);
   }

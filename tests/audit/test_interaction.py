@@ -279,6 +279,8 @@ def test_groups_open_for_what_is_looked_for(chromium: Browser, tmp_path: Path, r
         assert before < len(long_report().rules)
         visit.page.locator("#by-text").fill("class_137")
         assert [row.get_attribute("id") for row in rows.all()] == ["rule-class-ap-class-137"]
+        visit.page.locator("#by-text").fill("")
+        assert rows.count() == before
         assert visit.problems == []
 
 
