@@ -34,6 +34,7 @@ check: $(READY)
 docs: $(READY)
 	$(BIN)/python -m pytest_detgate rules > docs/rules.md
 	$(BIN)/python -m pytest_detgate schema > docs/detgate.schema.json
+	$(BIN)/python -m pytest_detgate schema --report > docs/report.schema.json
 
 bench: $(READY)
 	$(PIP) install --quiet -c constraints.txt --group bench

@@ -63,14 +63,15 @@ _WINDOWS = re.compile(rf"(?<!\w)(?P<path>[A-Za-z]:[\\/][^{_ENDS}]+)")
 _SHARE = re.compile(rf"(?<![^\s=('\"])(?P<path>\\\\[\w.-]+\\[^{_ENDS}]+)")
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+# Each with what a text must hold to be worth a look: a record may have a hundred thousand.
 _HOSTS = (
-    re.compile(r"(?<=://)(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]*[A-Za-z0-9])"),
-    re.compile(r"(?<=\bssh=)(?:[\w.-]+@)?(?P<host>[\w.-]*\w)"),
-    re.compile(r"(?<=\bsocket=)(?P<host>[\w.-]*\w)"),
-    re.compile(r"(?<=\bvia=)(?P<host>[\w.-]*\w)"),
-    re.compile(r"(?<=address=)(?P<host>(?!auto\b|local\b)[\w.-]*\w)"),
-    re.compile(r"(?<=\w@)(?P<host>[\w-]+(?:\.[\w-]+)+)"),
-    re.compile(rf"(?<![\w.])(?P<host>(?:{_OCTET}\.){{3}}{_OCTET})(?!\.?\w)"),
+    ("://", r"(?<=://)(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]*[A-Za-z0-9])"),
+    ("ssh=", r"(?<=\bssh=)(?:[\w.-]+@)?(?P<host>[\w.-]*\w)"),
+    ("socket=", r"(?<=\bsocket=)(?P<host>[\w.-]*\w)"),
+    ("via=", r"(?<=\bvia=)(?P<host>[\w.-]*\w)"),
+    ("address=", r"(?<=address=)(?P<host>(?!auto\b|local\b)[\w.-]*\w)"),
+    ("@", r"(?<=\w@)(?P<host>[\w-]+(?:\.[\w-]+)+)"),
+    (".", rf"(?<![\w.])(?P<host>(?:{_OCTET}\.){{3}}{_OCTET})(?!\.?\w)"),
 )
 
 
@@ -97,7 +98,8 @@ class Redaction:
         self._home = _home() if home is None else home
         self._paths = paths
         self._patterns = tuple(patterns)
-        self._hosts = (*_HOSTS, *_own_host(host or socket.gethostname())) if hosts else ()
+        own = _own_host(host or socket.gethostname())
+        self._hosts = (*_compiled(), *own) if hosts else ()
         self._under_root = _prefix({str(root), str(root.resolve())})
         self._under_home = _prefix({str(self._home), str(self._home.resolve())})
         self._known = self._known_places(places)
@@ -140,15 +142,20 @@ class Redaction:
         return _Walk(self, keys=False).of(values)
 
     def _may_name_a_path(self, text: str) -> bool:
-        return bool(_SUSPECT.search(text) or self._known_pattern.search(text))
+        if "/" not in text and "\\" not in text:
+            return False
+        return any(place in text for place in self._known) or bool(_SUSPECT.search(text))
 
     def _without_names(self, text: str) -> str:
         for pattern in self._patterns:
             text = pattern.sub(HIDDEN, text)
         if "@" in text:
             text = _LOGIN.sub(f"{HIDDEN}@", text)
-        for pattern in self._hosts:
-            text = pattern.sub(_hidden_host, text)
+        if self._hosts:
+            lowered = text.lower()
+            for sign, pattern in self._hosts:
+                if sign in lowered:
+                    text = pattern.sub(_hidden_host, text)
         return text
 
     def _without_paths(self, text: str) -> str:
@@ -300,13 +307,19 @@ def _hidden_host(found: re.Match[str]) -> str:
     return found[0].replace(found["host"], HOST)
 
 
-def _own_host(name: str) -> list[re.Pattern[str]]:
+@cache
+def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((sign, re.compile(pattern)) for sign, pattern in _HOSTS)
+
+
+def _own_host(name: str) -> list[tuple[str, re.Pattern[str]]]:
     """Finds the name of this machine, in full and up to its first dot."""
     names = {name, name.partition(".")[0]} - {"", "localhost"}
-    longest = sorted(map(re.escape, names), key=len, reverse=True)
-    if not longest:
+    if not names:
         return []
-    return [re.compile(rf"(?<![\w-])(?P<host>{'|'.join(longest)})(?![\w-])", re.IGNORECASE)]
+    longest = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    pattern = re.compile(rf"(?<![\w-])(?P<host>{longest})(?![\w-])", re.IGNORECASE)
+    return [(min(names, key=len).lower(), pattern)]
 
 
 def _home() -> Path:

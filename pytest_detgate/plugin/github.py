@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_detgate.audit.annotations import Line
+    from pytest_detgate.audit.record import Report
     from pytest_detgate.plugin.state import GateSession
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -33,9 +34,20 @@ def append_step_summary(text: str, path: Path) -> str | None:
     return None
 
 
-def lines_of(
-    gate: GateSession, places: Mapping[str, tuple[str, int | None]], shown: Callable[[str], str]
-) -> dict[str, Line]:
+def annotate(
+    config: pytest.Config,
+    gate: GateSession,
+    report: Report,
+    places: Mapping[str, tuple[str, int | None]],
+) -> None:
+    """Annotate the rules of a run; pytest tells in `places` in what file and line, from 0, each
+    item that ran is."""
+    from pytest_detgate.audit.annotations import annotation_commands
+
+    print_commands(config, annotation_commands(report, lines_of(gate, places)))
+
+
+def lines_of(gate: GateSession, places: Mapping[str, tuple[str, int | None]]) -> dict[str, Line]:
     """Where each rule is set, by its id as the record shows it: its table in `detgate.toml`, and
     for tests their own line, of which pytest tells in `places`. A file outside the repository has
     no line that GitHub could show."""
@@ -54,7 +66,7 @@ def lines_of(
     for name, (path, number) in found.items():
         whole = path.resolve()
         if whole.is_relative_to(workspace):
-            lines[shown(name)] = Line(whole.relative_to(workspace).as_posix(), number)
+            lines[gate.redaction.text(name)] = Line(whole.relative_to(workspace).as_posix(), number)
     return lines
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.metadata
 import os
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -128,11 +129,13 @@ class Reporter:
         """Annotate behind everything else that pytest prints."""
         if self._published is None or os.environ.get("GITHUB_ACTIONS") != "true":
             return
-        from pytest_detgate.audit.annotations import annotation_commands
-        from pytest_detgate.plugin.github import lines_of, print_commands
+        from pytest_detgate.plugin.github import annotate
 
-        lines = lines_of(self._session, self._places, self._session.redaction.text)
-        print_commands(config, annotation_commands(self._published.report, lines))
+        try:
+            annotate(config, self._session, self._published.report, self._places)
+        except Exception as error:
+            # What only repeats the report must not turn the run into another one.
+            print(f"detgate: no annotations: {type(error).__name__}: {error}", file=sys.stderr)
 
     def _tell_step(self, summary: str) -> None:
         from pytest_detgate.plugin.github import STEP_SUMMARY, append_step_summary

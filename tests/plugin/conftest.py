@@ -75,13 +75,6 @@ class GateProject:
         return {rule["id"]: rule["verdict"] for rule in self.report["rules"]}
 
 
-@pytest.fixture(autouse=True)
-def _not_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own runs on a build server must tell it nothing of these projects."""
-    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 @pytest.fixture
 def project(pytester: pytest.Pytester, coco_content: Any, result_content: Any) -> GateProject:
     """A project that passes every rule of `CONFIG`."""

@@ -164,6 +164,14 @@ def test_patterns_are_hidden_everywhere_and_hosts_where_asked(private: GateProje
     assert private.report["verdict"] == "failed"
 
 
+def test_the_table_in_the_documentation_is_one_that_works(project: GateProject) -> None:
+    documentation = Path(__file__).resolve().parents[2] / "docs" / "report.md"
+    (table,) = re.findall(r"```toml\n(.*?)```", documentation.read_text("utf-8"), re.DOTALL)
+    project.write("detgate.toml", CONFIG + table)
+
+    assert project.gate("-k", "share").ret == 0
+
+
 def test_the_budget_for_pictures_is_kept(private: GateProject) -> None:
     config = (private.pytester.path / "detgate.toml").read_text()
     private.write("detgate.toml", config + "[report]\nmax-megabytes = 0\n")

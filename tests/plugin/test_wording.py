@@ -6,7 +6,7 @@ import pytest
 
 from pytest_detgate.audit.one_line import compared, held_against_limit
 from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.plugin.wording import failure_text
 
 POISSON = Interval(low=1.36632, high=9.15352, confidence=0.95, method="exact Poisson")
@@ -62,3 +62,33 @@ def test_the_failure_section_keeps_to_the_width_of_a_terminal() -> None:
         "    <- over the limit",
     ]
     assert max(map(len, lines)) <= 79
+
+
+def test_whatever_a_name_holds_the_section_keeps_its_shape() -> None:
+    """A file name may be long, hold line breaks and escapes, or begin as a command of a runner."""
+    names = ["x" * 300, "two\nlines", "::error::no", "\x1b[31mred", "##[error]no"]
+    findings = [Finding(text=name, image=name) for name in names]
+
+    for at in range(len(names)):
+        result = RuleResult(
+            id="own",
+            code="own",
+            verdict="failed",
+            message=names[at],
+            measurements=[Measurement.at_most(names[at], 2, 1)],
+            findings=[findings[at]] * 9,
+            findings_total=1234,
+            advice=f"{names[at]} and {names[at]}",
+        )
+        lines = failure_text(result).splitlines()
+        assert max(map(len, lines)) <= 79
+        assert not [line for line in lines if line.lstrip().startswith(("::", "##["))]
+        assert not [sign for line in lines for sign in line if ord(sign) < 32]
+        assert sum(line.startswith("  - ") for line in lines) == 4
+        assert "  - and 1,231 more, on the page and in report.json" in lines
+
+
+def test_lines_that_would_be_commands_get_a_backslash() -> None:
+    result = RuleResult(id="own", code="own", verdict="not-evaluated", message="::error::no")
+
+    assert failure_text(result).splitlines()[0] == "\\::error::no"

@@ -9,6 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from pytest_detgate.__main__ import main
 from pytest_detgate.audit.record import read_report, write_report
 from pytest_detgate.audit.record_schema import record_schema
 from pytest_detgate.errors import DataError
@@ -97,6 +98,22 @@ def test_an_early_record_fits_it_and_is_read(schema: dict[str, Any], tmp_path: P
     report = read_report(path)
     assert report.rules[0].measurements[0].value == 61
     assert report.rules[0].advice == ""
+
+
+def test_the_page_of_an_early_record_and_its_comparison_with_a_new_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    early, new, page = (tmp_path / name for name in ("early.json", "new.json", "page.html"))
+    early.write_text(json.dumps(EARLY))
+    write_report(sample_report(), new)
+
+    assert main(["report", str(early), "-o", str(page)]) == 0
+    assert capsys.readouterr().out == f"{page}\n"
+    assert "61 boxes on 6 of 6 frames, budget 21" in page.read_text("utf-8")
+    assert main(["compare", str(early), str(new)]) == 0
+    assert "  probe-fp[youtube]  failed\n    boxes 61 -> 63 (+2, worse), at most 21\n" in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_record_of_a_later_release_fits_it(schema: dict[str, Any]) -> None:
