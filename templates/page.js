@@ -153,9 +153,11 @@
     const rules = data.rules.length;
     if (!rules) return;
     const more = data.left_out ? ` (${words(data.left_out)} more are not in this page)` : "";
+    const which = rules === 1 ? "the rule that depends" : `${words(failing)} of the ${words(rules)} rules that depend`;
+    const would = rules === 1 && !failing ? "pass" : "fail";
     say(get("tuned"), moved
-      ? `At ${threshold()}, ${words(failing)} of the ${words(rules)} rules that depend on it would fail${more}. The verdict of the run stays.`
-      : `${words(rules)} ${rules === 1 ? "rule depends" : "rules depend"} on it${more}.`);
+      ? `At ${threshold()}, ${which} on it would ${would}${more}. The verdict of the run stays.`
+      : `${words(rules)} ${rules === 1 ? "rule depends" : "rules depend"} on this threshold${more}.`);
   }
 
   // --- Charts: the line that moves ---
@@ -222,6 +224,10 @@
   const rows = all(".ruletable tbody tr");
   const items = new Map(all(".item").map((item) => [item.id.replace("evidence-", "rule-"), item]));
   const texts = new Map();
+  // Groups open for what is looked for, and close again; not for so much that it is no find.
+  const parts = all(".rules > .part, .rules > .part > .part, .rules > .ruletable").map((part) => ({ part, open: false }));
+  const FEW = 100;
+  let searching = false;
 
   function filter() {
     const verdict = get("by-verdict").value;
@@ -235,11 +241,15 @@
       const item = items.get(row.id);
       if (item) item.hidden = !fits;
     }
-    for (const part of all(".rules > .part, .rules > .part > .part, .rules > .ruletable")) {
-      const found = part.querySelector("tbody tr:not([hidden])");
+    if (wanted && !searching) for (const one of parts) one.open = one.part.open;
+    for (const { part, open } of parts) {
+      const found = part.querySelectorAll("tbody tr:not([hidden])").length;
       part.hidden = !found;
-      if (found && wanted && part.tagName === "DETAILS") part.open = true;
+      if (part.tagName === "DETAILS" && (wanted || searching)) {
+        part.open = open || (wanted !== "" && found <= FEW);
+      }
     }
+    searching = wanted !== "";
     const every = shown === rows.length;
     say(get("filtered"), every ? "" : `Showing ${words(shown)} of ${words(rows.length)} rules`);
   }
@@ -312,7 +322,7 @@
   // --- Links into what is closed or filtered away ---
 
   function reveal() {
-    const target = location.hash && get(decodeURIComponent(location.hash.slice(1)));
+    const target = document.querySelector(":target");
     if (!target) return;
     for (let up = target; up; up = up.parentElement) {
       if (up.tagName === "DETAILS") up.open = true;

@@ -4,18 +4,17 @@ first where there is not room for all."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pytest_detgate.audit.album import Album
 from pytest_detgate.audit.charts.drawing import Drawing, drawing_of
-from pytest_detgate.audit.frames import Count, FrameFigure, frame_figure, with_detections
-from pytest_detgate.audit.gallery import Figure, by_image, figure_of, tones_of
+from pytest_detgate.audit.exhibits import Exhibits, exhibits_of
+from pytest_detgate.audit.frames import Count, FrameFigure
+from pytest_detgate.audit.gallery import Figure, by_image
 from pytest_detgate.audit.headline import tiers
 from pytest_detgate.audit.listing import FindingTable, Numbers, findings_table, numbers_of
-from pytest_detgate.audit.outlines import drawable
-from pytest_detgate.audit.pairs import PairFigure, pair_figure
+from pytest_detgate.audit.pairs import PairFigure
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.audit.rounds import fair_shares, in_rounds
 from pytest_detgate.audit.rows import Judged, Row, Value, judged_of, values_of
@@ -26,17 +25,10 @@ SECTIONS = 120
 # Findings listed for one rule, and on the whole page.
 FINDINGS = 100
 FINDINGS_ON_PAGE = 2000
-# Figures of one rule, and on the whole page. Without boxes a picture says less.
-FRAMES = 24
-FIGURES = 24
-FIGURES_WITHOUT_BOXES = 6
-PAIRS = 12
-FIGURES_ON_PAGE = 240
 CHARTS_ON_PAGE = 100
 # Values without a limit beyond these start closed: some rules measure every class.
 OPEN_VALUES = 12
 _FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
-Exhibit = Figure | FrameFigure | PairFigure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,23 +56,6 @@ class Evidence:
     tables: list[Numbers]
 
 
-@dataclass(slots=True)
-class _Hung:
-    """The figures of one rule that found room."""
-
-    frames: list[FrameFigure] = field(default_factory=list)
-    pairs: list[PairFigure] = field(default_factory=list)
-    figures: list[Figure] = field(default_factory=list)
-
-    def add(self, exhibit: Exhibit) -> None:
-        if isinstance(exhibit, FrameFigure):
-            self.frames.append(exhibit)
-        elif isinstance(exhibit, PairFigure):
-            self.pairs.append(exhibit)
-        else:
-            self.figures.append(exhibit)
-
-
 def evidence_of(
     rules: Sequence[RuleResult], rows: Sequence[Row], album: Album, threshold: float
 ) -> list[Evidence]:
@@ -88,45 +63,10 @@ def evidence_of(
 
     `threshold` is the score threshold the page opens with.
     """
-    hung = _hang(rules, album, threshold)
+    hung = exhibits_of(rules, album, threshold)
     drawn = _draw(rules, rows)
     room = _rows_of_findings(rules)
     return [_evidence(*one, album) for one in zip(rules, rows, hung, drawn, room, strict=True)]
-
-
-def _hang(rules: Sequence[RuleResult], album: Album, threshold: float) -> list[_Hung]:
-    hung = [_Hung() for _ in rules]
-    room = FIGURES_ON_PAGE
-    for tier in tiers(rules):
-        wishes = [_wishes(rules[at], album, threshold) for at in tier]
-        for number_in_tier, wish in in_rounds(wishes):
-            if room == 0:
-                return hung
-            exhibit = wish()
-            if exhibit is not None:
-                hung[tier[number_in_tier]].add(exhibit)
-                room -= 1
-    return hung
-
-
-def _wishes(rule: RuleResult, album: Album, threshold: float) -> list[Callable[[], Exhibit | None]]:
-    """What a rule would like to show, the most telling first, as the record has them.
-
-    Where it has frames, these show what its findings would.
-    """
-    wishes: list[Callable[[], Exhibit | None]] = []
-    detected = with_detections(rule.evidence.frames)
-    for frame in rule.evidence.frames[:FRAMES]:
-        wishes.append(partial(frame_figure, frame, album, threshold, detected=detected))
-    for pair in rule.evidence.pairs[:PAIRS]:
-        wishes.append(partial(pair_figure, pair, album))
-    if rule.evidence.frames or rule.evidence.pairs:
-        return wishes
-    tones = tones_of(rule.findings)
-    most = FIGURES if any(map(drawable, rule.findings)) else FIGURES_WITHOUT_BOXES
-    for group in by_image(rule.findings)[:most]:
-        wishes.append(partial(figure_of, group, album, tones))
-    return wishes
 
 
 def _draw(rules: Sequence[RuleResult], rows: Sequence[Row]) -> list[list[Drawing]]:
@@ -155,7 +95,7 @@ def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
 
 
 def _evidence(
-    rule: RuleResult, row: Row, hung: _Hung, charts: list[Drawing], room: int, album: Album
+    rule: RuleResult, row: Row, hung: Exhibits, charts: list[Drawing], room: int, album: Album
 ) -> Evidence:
     seen, values = rule.evidence, values_of(rule)
     images = 0 if seen.frames or seen.pairs else len(by_image(rule.findings))
@@ -176,12 +116,7 @@ def _evidence(
         frames_left_out=_left_out(
             len(hung.frames), len(seen.frames), seen.frames_total, "frame", album
         ),
-        count=Count(
-            detections=sum(figure.count.detections for figure in hung.frames),
-            false=sum(figure.count.false for figure in hung.frames),
-            truth=sum(figure.count.truth for figure in hung.frames),
-            missed=sum(figure.count.missed for figure in hung.frames),
-        ),
+        count=hung.count,
         pairs=hung.pairs,
         pairs_left_out=_left_out(len(hung.pairs), len(seen.pairs), seen.pairs_total, "pair", album),
         figures=hung.figures,
@@ -212,3 +147,12 @@ def _left_out(
     if shown < recorded and album.full:
         said += f" The page's {number(album.megabytes)} MB for pictures are used up."
     return said
+
+
+def labels_of(evidence: Sequence[Evidence]) -> list[str]:
+    """Name the classes of all boxes and findings that are shown."""
+    labels = {
+        outline.label for item in evidence for figure in item.frames for outline in figure.outlines
+    }
+    labels |= {row.label for item in evidence if item.findings for row in item.findings.rows}
+    return sorted(labels - {""})

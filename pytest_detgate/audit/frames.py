@@ -20,7 +20,7 @@ from pytest_detgate.audit.outlines import (
     upright,
     view_of,
 )
-from pytest_detgate.audit.words import counted
+from pytest_detgate.audit.words import counted, number
 from pytest_detgate.charts import Frame, FrameBox
 
 BOXES = 200
@@ -153,7 +153,7 @@ def frame_figure(
             if len(ranked) == len(frame.boxes)
             else f"{len(ranked):,} of {counted(len(frame.boxes), 'box')} drawn"
         ),
-        alt=f"{frame.dataset}: {frame.image}, {_alt(count, detected=detected)}",
+        alt=f"{frame.dataset}: {frame.image}, {_alt(count, threshold, detected=detected)}",
     )
 
 
@@ -173,12 +173,13 @@ def _missed(box: FrameBox, threshold: float) -> bool:
     return box.found_at is None or box.found_at <= threshold
 
 
-def _alt(count: Count, *, detected: bool) -> str:
+def _alt(count: Count, threshold: float, *, detected: bool) -> str:
     truth = f"{counted(count.truth, 'box')} of ground truth"
     if not detected:
         return truth
     found = f"{counted(count.detections, 'detection')}, {count.false:,} of them false"
-    return f"{truth}, {count.missed:,} of them missed, {found}"
+    over = f"at score over {number(threshold)}"
+    return f"{truth}, {count.missed:,} of them missed, {found} {over}"
 
 
 def _classes(ranked: Sequence[FrameBox], threshold: float) -> list[ClassCount]:

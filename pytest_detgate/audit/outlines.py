@@ -10,7 +10,7 @@ from typing import Protocol
 Box = tuple[float, float, float, float]
 TONES = 6
 # Of the shown width: tags are set in a monospaced face, so that their width can be computed.
-_FONT_SHARE = 1 / 30
+_FONT_SHARE = 1 / 36
 _CHARACTER = 0.61
 _PADDING = 0.3
 _LINE = 1.35

@@ -6,12 +6,12 @@ Imported only when a page is to be written: it brings in Jinja2 and Pillow.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_detgate.audit.album import Album
 from pytest_detgate.audit.charts.drawing import drawing_of
-from pytest_detgate.audit.evidence import SECTIONS, Evidence, evidence_of
+from pytest_detgate.audit.evidence import SECTIONS, evidence_of, labels_of
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.audit.groups import MANY, parts_of
 from pytest_detgate.audit.headline import (
@@ -81,7 +81,7 @@ def render_page(
         evidence=evidence,
         open_frames=OPEN_FRAMES,
         unseen=len(telling) - len(shown),
-        labels=sorted(_labels(evidence)),
+        labels=labels_of(evidence),
         scored=bool(tuning.rules)
         or any(figure.detected for item in evidence for figure in item.frames),
         tuning=tuning,
@@ -117,20 +117,3 @@ def write_page(
     except BaseException:
         path.unlink(missing_ok=True)
         raise
-
-
-def _labels(evidence: Sequence[Evidence]) -> set[str]:
-    """Classes of the boxes and findings that the page shows."""
-    return {
-        outline.label
-        for item in evidence
-        for figure in item.frames
-        for outline in figure.outlines
-        if outline.label
-    } | {
-        row.label
-        for item in evidence
-        if item.findings is not None
-        for row in item.findings.rows
-        if row.label
-    }

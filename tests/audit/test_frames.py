@@ -46,7 +46,8 @@ def test_a_detection_stands_when_its_score_is_over_the_threshold() -> None:
     }
     assert {(one.label, one.detections) for one in made.classes} == {("cat", 1), ("dog", 1)}
     assert made.alt == (
-        "p: 1.jpg, 1 box of ground truth, 1 of them missed, 2 detections, 1 of them false"
+        "p: 1.jpg, 1 box of ground truth, 1 of them missed, 2 detections, 1 of them false "
+        "at score over 0.3"
     )
 
 

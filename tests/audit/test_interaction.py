@@ -101,7 +101,7 @@ def test_the_slider_holds_values_against_limits_and_leaves_the_verdict(visit: Vi
         f"at 0.45: boxes {boxes}, limit 21; images 6, limit 6 – would fail"
     ] * 2
     assert visit.page.locator("#tuned").inner_text() == (
-        "At 0.45, 1 of the 1 rules that depend on it would fail. The verdict of the run stays."
+        "At 0.45, the rule that depends on it would fail. The verdict of the run stays."
     )
 
     move(visit, 0.9)
@@ -109,6 +109,9 @@ def test_the_slider_holds_values_against_limits_and_leaves_the_verdict(visit: Vi
     assert sum(false) <= 21
     said = f"boxes {sum(false)}, limit 21; images {sum(map(bool, false))}, limit 6"
     assert lines.first.inner_text() == f"at 0.90: {said} – would pass"
+    assert "At 0.90, the rule that depends on it would pass." in (
+        visit.page.locator("#tuned").inner_text()
+    )
     assert visit.page.locator(".verdict").inner_text() == before
     assert "Failed" in visit.page.locator(f"{ROW} .c-verdict").inner_text()
 
@@ -276,6 +279,8 @@ def test_groups_open_for_what_is_looked_for(chromium: Browser, tmp_path: Path, r
         assert before < len(long_report().rules)
         visit.page.locator("#by-text").fill("class_137")
         assert [row.get_attribute("id") for row in rows.all()] == ["rule-class-ap-class-137"]
+        visit.page.locator("#by-text").fill("")
+        assert rows.count() == before
         assert visit.problems == []
 
 
