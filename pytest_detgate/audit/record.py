@@ -6,6 +6,7 @@ Format 1. A later format raises `FORMAT`; format 1 stays readable.
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +19,9 @@ from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdi
 
 FORMAT = 1
 FINDINGS_CAP = 200
+# No string of a JSON text holds a line break, so this finds lists and nothing else.
+_NUMBERS = re.compile(rb"\[\n\s*((?:[-+.\deE]+|null)(?:,\n\s*(?:[-+.\deE]+|null))*)\n\s*\]")
+_BREAK = re.compile(rb",\n\s*")
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,10 +242,15 @@ def read_report(path: Path) -> Report:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write `report.json`: indented, and whole or not at all."""
+    """Write `report.json`: indented, a list of numbers on one line; whole or not at all."""
     rules = [sendable(rule) for rule in report.rules]
     content = encode(msgspec.structs.replace(report, rules=rules))
-    write_whole(path, msgspec.json.format(content, indent=2) + b"\n")
+    indented = msgspec.json.format(content, indent=2)
+    write_whole(path, _NUMBERS.sub(_on_one_line, indented) + b"\n")
+
+
+def _on_one_line(numbers: re.Match[bytes]) -> bytes:
+    return b"[" + _BREAK.sub(b", ", numbers[1]) + b"]"
 
 
 def sendable(result: RuleResult) -> RuleResult:

@@ -40,6 +40,18 @@ def test_the_file_holds_what_msgspec_encodes_indented(tmp_path: Path) -> None:
     assert path.read_text("utf-8").startswith('{\n  "format": 1,\n')
 
 
+def test_a_list_of_numbers_is_one_line_and_a_text_that_looks_like_one_stays(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "report.json"
+    finding = Finding(text="[\n  1,\n  2\n]", box=(10, 20.5, -1e-7, 220), label="a")
+
+    write_report(with_finding(finding), path)
+
+    assert '"box": [10.0, 20.5, -1e-7, 220.0]' in path.read_text("utf-8")
+    assert read_report(path).rules[0].findings == [finding]
+
+
 def test_numbers_that_json_cannot_say_are_left_out(tmp_path: Path) -> None:
     """A box that is not finite is what `degenerate-boxes` reports: its text must survive."""
     path = tmp_path / "report.json"
