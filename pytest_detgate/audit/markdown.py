@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_detgate.audit.words import visible
+from pytest_detgate.audit.words import on_one_line
 
 # Breaks up a name so that nobody is called by it; it has no width.
 _APART = "&#8203;"
@@ -27,7 +27,7 @@ _SAFE_CODE = re.compile(r"[^`|\\]+")
 def plain(text: str, longest: int, *, begins: bool = False) -> str:
     """Text that stays text, on one line, cut to so many characters; `begins` says that it begins
     a line or an entry of a list."""
-    pieces = re.split(_CALLS, _cut(text, longest))
+    pieces = re.split(_CALLS, on_one_line(text, longest))
     joined = _APART.join(_MARKUP.sub(_entity, piece) for piece in pieces)
     # There `1.`, `-` or `=` would make a list or a heading of it.
     return f"{_APART}{joined}" if begins and not joined[:1].isalpha() else joined
@@ -35,15 +35,10 @@ def plain(text: str, longest: int, *, begins: bool = False) -> str:
 
 def code(text: str, longest: int) -> str:
     """A name as code, on one line, cut to so many characters."""
-    name = _cut(text, longest)
+    name = on_one_line(text, longest)
     if _SAFE_CODE.fullmatch(name):
         return f"`{name}`"
     return f"<code>{re.sub(r'[^A-Za-z0-9 ]', _entity, name)}</code>" if name else "–"
-
-
-def _cut(text: str, longest: int) -> str:
-    line = visible(" ".join(text.split()))
-    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _entity(found: re.Match[str]) -> str:

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.boxes import drawable
 from pytest_detgate.charts import Frame, FrameBox
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable
 from pytest_detgate.gate.chart_numbers import six_digits
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.scoring.explained import explained
 
 T = TypeVar("T", BoxTable, DetectionTable)
@@ -39,11 +40,11 @@ def frames_for_class(classes: int) -> int:
 
 
 def by_highest(
-    detections: DetectionTable, rows: NDArray[np.int64], threshold: float, one: str, many: str
+    detections: DetectionTable, rows: NDArray[np.int64], threshold: float, noun: str
 ) -> tuple[NDArray[np.int64], Callable[[int], str]]:
     """Image rows by the best of some detections on them, whose `rows` come best score first, and
-    what to say of each: `2 false boxes over 0.3, highest cone 0.71`, from the words `one` and
-    `many`."""
+    what to say of each: `2 false boxes over 0.3, highest cone 0.71`; `noun` names
+    one of them."""
     image = detections.image[rows]
     images, first = np.unique(image, return_index=True)
     over = np.bincount(
@@ -54,7 +55,7 @@ def by_highest(
     def text(row: int) -> str:
         label = detections.classes[detections.category[best[row]]]
         highest = f"highest {label} {detections.score[best[row]]:.2f}"
-        return f"{counted(int(over[row]), one, many)} over {threshold:g}, {highest}"
+        return f"{counted(int(over[row]), noun)} over {threshold:g}, {highest}"
 
     return image[np.sort(first)], text
 
@@ -104,13 +105,12 @@ def frames_of(
 
 def _truth(dataset: Dataset, found_at: NDArray[np.float64]) -> Iterator[tuple[int, FrameBox]]:
     boxes = dataset.boxes
-    drawable = np.isfinite(boxes.xywh).all(axis=1) & (boxes.xywh[:, 2:] >= 0).all(axis=1)
-    for at in np.flatnonzero(drawable).tolist():
+    for at in np.flatnonzero(drawable(boxes.xywh)).tolist():
         category = boxes.category[at]
         yield (
             at,
             FrameBox(
-                box=_corners(boxes.xywh[at]),
+                box=_rounded(boxes.xywh[at]),
                 label="class not listed" if category == UNLISTED else dataset.classes[category],
                 crowd=bool(boxes.crowd[at]),
                 found_at=None if np.isnan(found_at[at]) else float(found_at[at]),
@@ -125,7 +125,7 @@ def _detections(
         yield (
             at,
             FrameBox(
-                box=_corners(detections.xywh[at]),
+                box=_rounded(detections.xywh[at]),
                 label=detections.classes[detections.category[at]],
                 score=float(detections.score[at]),
                 false=bool(false[at]),
@@ -133,7 +133,7 @@ def _detections(
         )
 
 
-def _corners(xywh: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _rounded(xywh: NDArray[np.float64]) -> tuple[float, float, float, float]:
     x, y, width, height = map(six_digits, xywh.tolist())
     return x, y, width, height
 

@@ -73,10 +73,6 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         """How many replicates the bootstrap has."""
         return draws_of(self, project)
 
-    def first_seed(self, project: Project) -> int:
-        """The seed of the bootstrap."""
-        return project.tables.scoring.seed if self.seed is None else self.seed
-
     def interval(
         self,
         inputs: Inputs,
@@ -153,10 +149,10 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
     def validate(self, project: Project) -> None:
         super().validate(project)
         require_limit(self, "min", "classes")
-        require_names("class", self.classes or (), _classes(project), table=["classes"])
+        require_names("class", self.classes or (), project.evaluated_classes, table=["classes"])
 
     def targets(self, project: Project) -> Iterator[Target]:
-        known = _classes(project) if self.min is not None else None
+        known = project.evaluated_classes if self.min is not None else None
         if known is None and not self.classes:
             # The annotation file cannot be read: one item remains, to say so.
             yield self.target(project)
@@ -202,13 +198,6 @@ class ClassSupport:
     images: int
 
 
-def _classes(project: Project) -> tuple[str, ...] | None:
-    try:
-        return project.classes(project.evaluate_on)
-    except DataError:
-        return None
-
-
 def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> None:
     """Raise `TooLittleEvidenceError` where there is less than `{noun: (count, least)}` asks for."""
     for noun, (count, least) in counts.items():
@@ -216,10 +205,3 @@ def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> Non
             raise TooLittleEvidenceError(
                 f"{what} has {count} {noun}, and min-{noun} asks for {least}"
             )
-
-
-def said(interval: Interval | None) -> str:
-    """The bounds of a score as the end of a sentence: `; 95 % bounds 0.841 and 0.905`."""
-    if interval is None:
-        return ""
-    return f"; {100 * interval.confidence:g} % bounds {interval.low:.3f} and {interval.high:.3f}"
