@@ -17,7 +17,8 @@ def area(xywh: Boxes) -> NDArray[np.float64]:
 def drawable(xywh: Boxes) -> NDArray[np.bool_]:
     """(n,) whether a box is finite and has no negative side."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.isfinite(xywh.sum(axis=1)) & (xywh[:, 2:] >= 0).all(axis=1)
+        finite = np.isfinite(xywh.sum(axis=1))
+        return np.asarray(finite & (xywh[:, 2:] >= 0).all(axis=1))
 
 
 def intersection(first: Boxes, second: Boxes) -> NDArray[np.float64]:
