@@ -261,9 +261,8 @@ def test_the_whole_gate_on_ray(
     (onnx_project.path / "detgate.toml").write_text(tables)
     onnx_project.runpytest_subprocess("detgate.toml", "-k", "not repeatability")
 
-    assert (
-        report_in(onnx_project.path)["model"]["kept"] == 6
-    )  # what Ray found answers the local engine
+    # What Ray found answers the local engine.
+    assert report_in(onnx_project.path)["model"]["kept"] == 6
     assert imported(onnx_project) == []
 
 
