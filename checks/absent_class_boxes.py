@@ -13,7 +13,7 @@ from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Se
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.evidence_frames import by_highest, frames_of
+from pytest_detgate.gate.evidence_frames import by_highest, shown_frames
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.places import detection_findings
@@ -154,7 +154,7 @@ def _evidence(
     images, text = by_highest(detections, rows, threshold, "box")
     return Evidence(
         charts=[chart],
-        frames=frames_of(dataset, detections, images, text),
+        frames=shown_frames(dataset, detections, images, text),
         frames_total=len(images),
         by_threshold=by,
     )

@@ -7,9 +7,9 @@ from typing import ClassVar
 from pytest_detgate.charts import BarChart, Evidence, left_out
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.class_floor_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.gate.phrases import bounds, counted
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.score_charts import bar, curves_of

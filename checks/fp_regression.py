@@ -17,7 +17,7 @@ from pytest_detgate.errors import NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gate.baseline import SCORE_THRESHOLD, Baseline
 from pytest_detgate.gate.chart_numbers import at_score
-from pytest_detgate.gate.evidence_frames import frames_of
+from pytest_detgate.gate.evidence_frames import shown_frames
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import (
     OwnConfidence,
@@ -214,7 +214,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             return f"{count} over {threshold:g}{before}"
 
         known = baseline.false_scores(probe)
-        frames = frames_of(dataset, detections, grown, text, GROWN)
+        frames = shown_frames(dataset, detections, grown, text, GROWN)
         if known is None:
             return Evidence(frames=frames, frames_total=len(grown))
         scores, floor = known

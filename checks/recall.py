@@ -14,9 +14,9 @@ from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Se
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.chart_numbers import at_score, plotted
+from pytest_detgate.gate.class_floor_rule import ClassFloorRule
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import ClassFloorRule
 from pytest_detgate.gate.phrases import bounds, counted
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.threshold_evidence import (

@@ -60,7 +60,7 @@ def by_highest(
     return image[np.sort(first)], text
 
 
-def frames_of(
+def shown_frames(
     dataset: Dataset,
     detections: DetectionTable,
     images: Sequence[int] | NDArray[np.int64],
