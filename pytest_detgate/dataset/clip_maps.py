@@ -70,7 +70,7 @@ def clip_map(
     )
 
 
-def clip_counts(
+def clip_histogram(
     names: tuple[str, str], reference: Counter[str], tested: Counter[str], *, title: str, about: str
 ) -> Histogram:
     """Images by split of the clips that both hold, for clips whose frames have no numbers. The
