@@ -150,7 +150,7 @@ def _evidence(
         ],
         [operating_point_mark(threshold)],
     )
-    images, text = by_highest(detections, rows, threshold, "box", "boxes")
+    images, text = by_highest(detections, rows, "box")
     return Evidence(
         charts=[chart],
         frames=frames_of(dataset, detections, images, text),

@@ -9,7 +9,12 @@ from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import ClassFloorRule, ClassSupport, said
+from pytest_detgate.gate.interval_rule import (
+    ClassFloorRule,
+    ClassSupport,
+    figure_and_floor,
+    said,
+)
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.score_charts import bar, curves_of, left_out
@@ -53,8 +58,8 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
             raise DataError(f"AP of class {support.name!r} is not defined on {split}")
         held = self._held(inputs, split, support.name, support.category, value)
         return Outcome(
-            message=f"{self.metric} {value:.3f} on {split}, {support.boxes} boxes ({PROTOCOL})"
-            f"{said(held.interval)}",
+            message=f"{support.name}: {self.metric} {figure_and_floor(value, held.limit)} on {split}, "
+            f"{counted(support.boxes, 'box', 'boxes')} ({PROTOCOL}){said(held.interval)}",
             measurements=[
                 held,
                 Measurement.shown("boxes", support.boxes),

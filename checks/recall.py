@@ -16,7 +16,7 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.chart_numbers import at_score, plotted
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import ClassFloorRule, said
+from pytest_detgate.gate.interval_rule import ClassFloorRule, figure_and_floor, said
 from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.threshold_evidence import (
@@ -94,8 +94,8 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             "recall", value, self.floor(support.name), bound=self.bound, interval=interval
         )
         return Outcome(
-            message=f"{len(found)} of {len(wanted)} boxes found on {split} with score > "
-            f"{threshold:g}, recall {value:.3f}{said(interval)}",
+            message=f"{len(found)} of {len(wanted)} boxes of {support.name} found on {split} with "
+            f"score > {threshold:g}, recall {figure_and_floor(value, held.limit)}{said(interval)}",
             measurements=[
                 held,
                 Measurement.shown("found", len(found)),
