@@ -143,9 +143,8 @@ class TrainingView(Rule, frozen=True, kw_only=True):
         box_reasons = Counter(box.reason for part in parts for box in part.boxes_dropped)
         dropped, mislabelled = reasons.total(), sum(len(part.mislabelled) for part in parts)
         empty_share = sum(part.empty_samples for part in parts) / samples
-        message = (
-            f"{_what_drops(reasons)} of {counted(listed, 'image')}; of what is left "
-            + ("none is empty" if not empty_share else f"{empty_share:.1%} are empty")
+        message = f"{_what_drops(reasons)} of {counted(listed, 'image')}; of what is left " + (
+            "none is empty" if not empty_share else f"{empty_share:.1%} are empty"
         )
         if mislabelled:
             message += f"; {counted(mislabelled, 'box', 'boxes')} fed as another class"

@@ -119,7 +119,12 @@ def _evidence(
         ),
         frames=hung.frames,
         frames_left_out=_left_out(
-            len(hung.frames), len(seen.frames), seen.frames_total, "frame", album, counted_above=True
+            len(hung.frames),
+            len(seen.frames),
+            seen.frames_total,
+            "frame",
+            album,
+            counted_above=True,
         ),
         frames_total=max(seen.frames_total, len(seen.frames)),
         count=hung.count,
