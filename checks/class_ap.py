@@ -58,7 +58,8 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
             raise DataError(f"AP of class {support.name!r} is not defined on {split}")
         held = self._held(inputs, split, support.name, support.category, value)
         return Outcome(
-            message=f"{support.name}: {self.metric} {figure_and_floor(value, held.limit)} on {split}, "
+            message=f"{support.name}: {self.metric} "
+            f"{figure_and_floor(value, held.limit, f' on {split}')}, "
             f"{counted(support.boxes, 'box', 'boxes')} ({PROTOCOL}){said(held.interval)}",
             measurements=[
                 held,

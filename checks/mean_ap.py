@@ -60,7 +60,8 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
         interval = self._interval(inputs, split, self.metric)
         name = "ap" if self.metric.startswith("AP") else "ar"
         return Outcome(
-            message=f"{self.metric} {figure_and_floor(value, self.min)} on {split} ({PROTOCOL}){said(interval)}",
+            message=f"{self.metric} {figure_and_floor(value, self.min, f' on {split}')} "
+            f"({PROTOCOL}){said(interval)}",
             measurements=[
                 Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
             ],

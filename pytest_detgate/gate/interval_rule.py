@@ -218,13 +218,13 @@ def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> Non
             )
 
 
-def figure_and_floor(value: float, floor: float | None) -> str:
-    """A score and its floor in a sentence, `0.735`, `0.735, floor 0.6`, with as many digits as it
-    takes to tell them apart."""
+def figure_and_floor(value: float, floor: float | None, where: str = "") -> str:
+    """A score and its floor in a sentence, `0.735 on val, floor 0.6` with ` on val` for `where`,
+    with as many digits as it takes to tell them apart."""
     if floor is None:
-        return f"{value:.3f}"
+        return f"{value:.3f}{where}"
     exact = (at for at in range(3, 17) if value == floor or round(value, at) != round(floor, at))
-    return f"{value:.{next(exact, 17)}f}, floor {floor:.15g}"
+    return f"{value:.{next(exact, 17)}f}{where}, floor {floor:.15g}"
 
 
 def said(interval: Interval | None) -> str:

@@ -364,8 +364,8 @@ def test_message_says_what_few_frames_prove(probe: Probe, frames: int, hit: int,
     named = " (all helmet_off)" if hit else ""
     plural = "1 frame" if frames == 1 else f"{frames} frames"
     assert message == (
-        f"{boxes} on {hit} of {frames} frames{named}, budget 21; from {plural} it only follows that "
-        f"{said} (95 % confidence)"
+        f"{boxes} on {hit} of {frames} frames{named}, budget 21; from {plural} it only follows "
+        f"that {said} (95 % confidence)"
     )
 
 
