@@ -151,7 +151,7 @@ def _evidence(
         ],
         [operating_point_mark(threshold)],
     )
-    images, text = by_highest(detections, rows, threshold, "box")
+    images, text = by_highest(detections, rows, "box")
     return Evidence(
         charts=[chart],
         frames=shown_frames(dataset, detections, images, text),

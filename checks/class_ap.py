@@ -10,7 +10,7 @@ from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.class_floor_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import bounds, counted
+from pytest_detgate.gate.phrases import bounds, counted, figure_and_floor
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.score_charts import bar, curves_of
 from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
@@ -53,8 +53,9 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
             raise DataError(f"AP of class {support.name!r} is not defined on {split}")
         held = self._held(inputs, split, support.name, support.category, value)
         return Outcome(
-            message=f"{self.metric} {value:.3f} on {split}, {support.boxes} boxes ({PROTOCOL})"
-            f"{bounds(held.interval)}",
+            message=f"{support.name}: {self.metric} "
+            f"{figure_and_floor(value, held.limit, f' on {split}')}, "
+            f"{counted(support.boxes, 'box')} ({PROTOCOL}){bounds(held.interval)}",
             measurements=[
                 held,
                 Measurement.shown("boxes", support.boxes),

@@ -84,7 +84,13 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
             measurements.append(Measurement.at_most("missing", len(missing), self.max_missing))
         told_empty = empty if self.max is not None and share > self.max else empty[:0]
         told_missing = missing if len(missing) > self.max_missing else missing[:0]
-        message = f"{len(empty)} of {images} images have no annotation"
+        message = (
+            f"{len(empty)} of {images} {dataset.name} images have no annotation"
+            if len(empty)
+            else f"no {dataset.name} image is empty: all {images} have annotations"
+            if not len(missing)
+            else f"no {dataset.name} image is empty, of {images}"
+        )
         if len(missing):
             message += f"; {len(missing)} more have no label file"
         return Outcome(
@@ -109,9 +115,9 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         what, of_image = _sources(inputs, dataset.name)
         listed = Counter(of_image)
         named = [source for source, images in listed.items() if source is not None and images > 1]
-        if not named:
-            return Evidence()
         found = Counter(of_image[row] for row in empty.tolist())
+        if not any(found[source] for source in named):
+            return Evidence()
         ranked = sorted(named, key=lambda source: (-listed[source], str(source)))
         share = len(empty) / len(of_image)
         too_many = self.max is not None and (self.min is None or share > self.max)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -246,8 +246,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         return Outcome(
             message="; ".join(
                 [
-                    _counts(len(false), images, frames, budget),
-                    _proved(of_images, proof),
+                    _counts(of_class, detections.classes, images, frames, budget),
+                    *([] if _over(measurements) else [_proved(of_images, proof)]),
                     *_out_of_reach(budget, proof.confidence),
                 ]
             ),
@@ -296,8 +296,15 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     )
 
 
-def _counts(boxes: int, images: int, frames: int, budget: ProbeBudget) -> str:
+def _counts(
+    of_class: list[int], classes: Sequence[str], images: int, frames: int, budget: ProbeBudget
+) -> str:
+    boxes = sum(of_class)
     found = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
+    if boxes and len(classes) > 1:
+        most = max(of_class)
+        of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "
+        found += f" ({of_them}{classes[of_class.index(most)]})"
     limits = [
         (budget.max_boxes, "budget {}"),
         (budget.max_images, "at most {} frames"),
@@ -308,6 +315,11 @@ def _counts(boxes: int, images: int, frames: int, budget: ProbeBudget) -> str:
     allowed = [text.format(limit) for limit, text in limits if limit is not None]
     held = " by upper bound" if budget.bound == "upper" and allowed else ""
     return ", ".join([found, *allowed]) + held
+
+
+def _over(measurements: Sequence[Measurement]) -> bool:
+    """Whether what was seen is too much already, whatever follows for other frames."""
+    return any(one.limit is not None and one.value > one.limit for one in measurements)
 
 
 def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:

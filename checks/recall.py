@@ -17,7 +17,7 @@ from pytest_detgate.gate.chart_numbers import at_score, plotted
 from pytest_detgate.gate.class_floor_rule import ClassFloorRule
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import bounds, counted
+from pytest_detgate.gate.phrases import bounds, counted, figure_and_floor
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.threshold_evidence import (
     operating_point_mark,
@@ -94,8 +94,9 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             "recall", value, self.floor(support.name), bound=self.bound, interval=interval
         )
         return Outcome(
-            message=f"{len(found)} of {len(wanted)} boxes found on {split} with score > "
-            f"{threshold:g}, recall {value:.3f}{bounds(interval)}",
+            message=f"{len(found)} of {len(wanted)} boxes of {support.name} found on {split} with "
+            f"score > {threshold:g}, recall {figure_and_floor(value, held.limit)}"
+            f"{bounds(interval)}",
             measurements=[
                 held,
                 Measurement.shown("found", len(found)),

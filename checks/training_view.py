@@ -138,9 +138,8 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
         box_reasons = Counter(box.reason for part in parts for box in part.boxes_dropped)
         dropped, mislabelled = reasons.total(), sum(len(part.mislabelled) for part in parts)
         empty_share = sum(part.empty_samples for part in parts) / samples
-        message = (
-            f"{_what_drops(reasons)} of {counted(listed, 'image')}; of what is left "
-            f"{empty_share:.1%} are empty"
+        message = f"{_what_drops(reasons)} of {counted(listed, 'image')}; of what is left " + (
+            "none is empty" if not empty_share else f"{empty_share:.1%} are empty"
         )
         if mislabelled:
             message += f"; {counted(mislabelled, 'box')} fed as another class"
@@ -179,12 +178,13 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
     def _charts(
         self, parts: Sequence[PartDrops], listed: int, reasons: Counter[ImageReason]
     ) -> list[Chart]:
-        """What is dropped and why, the share of empty images before and after, and the classes."""
+        """What is dropped and why, the share of empty images before and after, and the classes; no
+        chart of nothing."""
         limits = self.reasons or {}
         dropped = reasons.total()
         empty = sum(part.listed_empty for part in parts) / listed
         fed = sum(part.empty_samples for part in parts) / sum(part.samples for part in parts)
-        return [
+        charts: list[Chart] = [
             BarChart(
                 title="Images that training drops",
                 about=f"{dropped} of {counted(listed, 'image')} never reach the model"
@@ -235,6 +235,8 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
             ),
             _class_chart(parts),
         ]
+        lost = any(part.boxes_dropped or part.mislabelled for part in parts)
+        return [*charts[not dropped : 2], *charts[2:] * lost]
 
     passing: ClassVar[Example] = Example(
         config="""\

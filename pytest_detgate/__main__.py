@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 
 from pytest_detgate.commands import cache, compare, report, rules, schema, split
@@ -20,9 +21,14 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         chosen.run(chosen)
+        sys.stdout.flush()
     except DetgateError as error:
         print(f"error: {error}", file=sys.stderr)
         return 4
+    except BrokenPipeError:
+        # Whoever reads, as `head` does, has enough; Python would complain again as it ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_detgate.audit.headline import VERDICT_WORDS, counts, headline_of, in_order
-from pytest_detgate.audit.markdown import code, plain
+from pytest_detgate.audit.markdown import code, plain, prose
 from pytest_detgate.audit.one_line import decisive, finding_place, held_against_limit
 from pytest_detgate.audit.record import Report, RuleResult
 from pytest_detgate.audit.words import NARROW, counted, duration, moment, number
@@ -92,7 +92,7 @@ def _worst(rule: RuleResult) -> Iterator[str]:
         where = f"{code(place, _NAME)} " if place else ""
         yield f"- {where}{plain(finding.text, _REASON, begins=not where)}"
     if rule.advice:
-        yield f"- What to try: {plain(rule.advice, _ADVICE)}"
+        yield f"- What to try: {prose(rule.advice, _ADVICE)}"
     yield ""
 
 

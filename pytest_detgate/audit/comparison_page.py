@@ -52,10 +52,15 @@ def headline_of_comparison(comparison: Comparison) -> Headline:
     passing = len(comparison.of_kind("newly passing"))
     if failing:
         word = f"{counted(failing, 'rule')} newly failing"
-        return Headline(verdict="failed", word=word, sentence=comparison.sentence)
+        return Headline(verdict="failed", word=word, sentence=_others(comparison, word))
     if passing:
         word = f"{counted(passing, 'rule')} newly passing"
-        return Headline(verdict="passed", word=word, sentence=comparison.sentence)
+        return Headline(verdict="passed", word=word, sentence=_others(comparison, word))
     verdict = comparison.after.verdict
     word = "Still blocked" if verdict in BLOCKING else "No rule newly fails"
     return Headline(verdict=verdict, word=word, sentence=comparison.sentence)
+
+
+def _others(comparison: Comparison, word: str) -> str:
+    """The sentence without what its heading says already."""
+    return comparison.sentence.removeprefix(f"{word}, ")

@@ -33,12 +33,14 @@ _FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What there is to see of one rule. The words of `…_left_out` are empty where all is shown;
+    """What there is to see of one rule. `advice` is for one that did not hold. The words of
+    `…_left_out` are empty where all is shown;
     `count` sums up the frames shown, `judged` are all values with limits where its row has not room
     for them."""
 
     row: Row
     open: bool
+    advice: str
     judged: list[Judged]
     values: list[Value]
     values_open: bool
@@ -46,6 +48,7 @@ class Evidence:
     charts_left_out: str
     frames: list[FrameFigure]
     frames_left_out: str
+    frames_total: int
     count: Count
     pairs: list[PairFigure]
     pairs_left_out: str
@@ -100,9 +103,11 @@ def _evidence(
     seen, values = rule.evidence, values_of(rule)
     images = 0 if seen.frames or seen.pairs else len(by_image(rule.findings))
     capped = rule.findings_total > len(rule.findings)
+    advice = rule.advice if rule.verdict in ("failed", "warned") else ""
     return Evidence(
         row=row,
-        open=rule.verdict not in ("passed", "waived") and _visible(rule),
+        open=rule.verdict not in ("passed", "waived") and (_visible(rule) or bool(advice)),
+        advice=advice,
         judged=judged_of(rule) if row.more else [],
         values=values,
         values_open=len(values) <= OPEN_VALUES,
@@ -114,8 +119,14 @@ def _evidence(
         ),
         frames=hung.frames,
         frames_left_out=_left_out(
-            len(hung.frames), len(seen.frames), seen.frames_total, "frame", album
+            len(hung.frames),
+            len(seen.frames),
+            seen.frames_total,
+            "frame",
+            album,
+            counted_above=True,
         ),
+        frames_total=max(seen.frames_total, len(seen.frames)),
         count=hung.count,
         pairs=hung.pairs,
         pairs_left_out=_left_out(len(hung.pairs), len(seen.pairs), seen.pairs_total, "pair", album),
@@ -137,16 +148,28 @@ def _visible(rule: RuleResult) -> bool:
 
 
 def _left_out(
-    shown: int, recorded: int, total: int, noun: str, album: Album, note: str = ""
+    shown: int,
+    recorded: int,
+    total: int,
+    noun: str,
+    album: Album,
+    note: str = "",
+    *,
+    counted_above: bool = False,
 ) -> str:
+    """Say what is not shown and why; how many are shown may have been `counted_above`."""
     total = max(total, recorded)
     if shown == total:
         return ""
+    said = []
     of = counted(total, noun) + note
-    said = f"Showing {shown:,} of {of}." if shown else f"Pictures of {of} are not shown."
+    if not shown:
+        said.append(f"Pictures of {of} are not shown.")
+    elif not counted_above:
+        said.append(f"Showing {shown:,} of {of}.")
     if shown < recorded and album.full:
-        said += f" The page's {number(album.megabytes)} MB for pictures are used up."
-    return said
+        said.append(f"The page's {number(album.megabytes)} MB for pictures are used up.")
+    return " ".join(said)
 
 
 def labels_of(evidence: Sequence[Evidence]) -> list[str]:

@@ -25,6 +25,8 @@ from pytest_detgate.charts import Frame, FrameBox
 
 BOXES = 200
 CLASSES = 8
+# More boxes of the ground truth than this that are missed have no tags.
+TAGS_OF_MISSED = 10
 Kind = Literal["truth", "crowd", "match", "false"]
 # What is drawn later lies on top.
 _DEPTH: dict[Kind, int] = {"crowd": 0, "truth": 1, "match": 2, "false": 3}
@@ -198,6 +200,9 @@ def _outlines(
         (box for box in ranked if not (detected and box.crowd)),
         key=lambda box: (box.score is None, not _missed(box, threshold)),
     )
+    if sum(_missed(box, threshold) for box in told) > TAGS_OF_MISSED:
+        # They would cover the picture, and the outlines tell that they are missed.
+        told = [box for box in told if box.score is not None]
     sure = [_score(box) > threshold for box in told]
     named = [one and sum(sure) <= WORDY for one in sure]
     tags = dict(zip(map(id, told), tags_of(told, view, named=named), strict=True))

@@ -18,7 +18,9 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "waived": "Waived",
     "passed": "Passed",
 }
-# Characters of a message that the verdict tells; its row has all of it.
+# Characters of a message that the verdict tells; its row has all of it. A longer one than is read
+# at a glance is told up to its first semicolon.
+_GLANCE = 100
 _BRIEF = 160
 _COUNTED: dict[Verdict, str] = {
     "failed": "failed",
@@ -40,11 +42,13 @@ class Headline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What one or several rules say alike: their message, and their places among the rules."""
+    """What one rule says, or several do: the message of the first, and their places among the
+    rules. `alike` is whether all say the same."""
 
     verdict: Verdict
     message: str
     rules: list[int]
+    alike: bool
 
 
 def in_order(rules: list[RuleResult]) -> list[RuleResult]:
@@ -94,21 +98,37 @@ def headline_of(report: Report) -> Headline:
 
 def story_of(rules: Sequence[RuleResult]) -> list[Told]:
     """Tell why the run ended as it did, from rules in order of urgency: what blocks or, where
-    nothing does, what is not clean. Rules that say the same are told together, in a few words."""
+    nothing does, what is not clean. Rules that say the same, and items of one rule, are told
+    together, in a few words."""
     telling = [at for at, rule in enumerate(rules) if rule.verdict in BLOCKING]
     telling = telling or [at for at, rule in enumerate(rules) if rule.verdict != "passed"]
-    alike: dict[tuple[Verdict, str], list[int]] = {}
+    groups: list[list[int]] = []
+    found: dict[tuple[Verdict, str, str], list[int]] = {}
     for at in telling:
-        alike.setdefault((rules[at].verdict, rules[at].message), []).append(at)
+        rule = rules[at]
+        keys = (rule.verdict, "says", rule.message), (rule.verdict, "is", rule.code)
+        group = next((found[key] for key in keys if key in found), [])
+        if not group:
+            groups.append(group)
+        group.append(at)
+        for key in keys:
+            found.setdefault(key, group)
     return [
-        Told(verdict=verdict, message=_brief(message), rules=places)
-        for (verdict, message), places in alike.items()
+        Told(
+            verdict=rules[places[0]].verdict,
+            message=_brief(rules[places[0]].message),
+            rules=places,
+            alike=len({rules[at].message for at in places}) == 1,
+        )
+        for places in groups
     ]
 
 
 def _brief(message: str) -> str:
     """Cut a message to its first line, and that to what is read at a glance."""
     line = message.strip().partition("\n")[0].rstrip()
+    if len(line) > _GLANCE:
+        line = line.partition("; ")[0]
     if len(line) <= _BRIEF:
         return line
     cut = line[:_BRIEF]

@@ -27,10 +27,20 @@ _SAFE_CODE = re.compile(r"[^`|\\]+")
 def plain(text: str, longest: int, *, begins: bool = False) -> str:
     """Text that stays text, on one line, cut to so many characters; `begins` says that it begins
     a line or an entry of a list."""
-    pieces = re.split(_CALLS, on_one_line(text, longest))
-    joined = _APART.join(_MARKUP.sub(_entity, piece) for piece in pieces)
+    joined = _escaped(on_one_line(text, longest))
     # There `1.`, `-` or `=` would make a list or a heading of it.
     return f"{_APART}{joined}" if begins and not joined[:1].isalpha() else joined
+
+
+def prose(text: str, longest: int) -> str:
+    """Text on one line, cut to so many characters, in which what stands between backticks is code;
+    where these do not pair, they stay text."""
+    parts = on_one_line(text, longest).split("`")
+    if len(parts) % 2 == 0:
+        return plain(text, longest)
+    return "".join(
+        code(part, longest) if at % 2 else _escaped(part) for at, part in enumerate(parts)
+    )
 
 
 def code(text: str, longest: int) -> str:
@@ -39,6 +49,10 @@ def code(text: str, longest: int) -> str:
     if _SAFE_CODE.fullmatch(name):
         return f"`{name}`"
     return f"<code>{re.sub(r'[^A-Za-z0-9 ]', _entity, name)}</code>" if name else "–"
+
+
+def _escaped(line: str) -> str:
+    return _APART.join(_MARKUP.sub(_entity, piece) for piece in re.split(_CALLS, line))
 
 
 def _entity(found: re.Match[str]) -> str:

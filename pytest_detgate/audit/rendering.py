@@ -11,7 +11,7 @@ import hashlib
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pytest_detgate.audit import words
 
@@ -65,12 +65,24 @@ def _environment() -> Environment:
         duration=words.duration,
         moment=words.moment,
         pixels=words.pixels,
+        prose=prose,
     )
     return environment
 
 
 def _visible(value: object) -> object:
     return words.visible(value) if isinstance(value, str) and type(value) is not Markup else value
+
+
+def prose(text: str) -> Markup:
+    """Set what stands between backticks as code; where these do not pair, leave them."""
+    parts = words.visible(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(words.visible(text))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if at % 2 else escape(part)
+        for at, part in enumerate(parts)
+    )
 
 
 def _hash(text: str) -> str:

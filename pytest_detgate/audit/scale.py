@@ -18,7 +18,8 @@ class Scale:
 
 
 def scale_of(measurement: Measurement) -> Scale | None:
-    """Lay out one judged measurement; None where there is nothing to compare.
+    """Lay out one judged measurement; None where there is nothing to compare, and where nothing
+    is allowed and nothing was found.
 
     The scale starts at zero, or below it where a number is negative, so that lengths compare.
     A floor between 0 and 1 (AP, recall, a share) is drawn on the whole range from 0 to 1. An
@@ -26,6 +27,8 @@ def scale_of(measurement: Measurement) -> Scale | None:
     """
     value, limit, held = measurement.value, measurement.limit, measurement.held
     if limit is None:
+        return None
+    if value == limit == held == 0 and measurement.relation == "<=":
         return None
     low, high = min(0.0, value, limit, held), max(0.0, value, limit, held)
     if measurement.relation == ">=" and low == 0 and high <= 1:

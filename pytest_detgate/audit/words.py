@@ -97,6 +97,8 @@ def margin(measurement: Measurement) -> str:
     value, limit = measurement.held, measurement.limit
     if limit is None:
         return ""
+    if value == limit == 0 and measurement.relation == "<=":
+        return "none found"
     if value == limit:
         return "exactly at the limit"
     gap = abs(value - limit)

@@ -185,11 +185,15 @@ def _count_chart(splits: Mapping[str, SplitContents]) -> Histogram:
         for split, contents in splits.items()
         if any(contents.boxes_per_image)
     )
+    counts = [contents.boxes_per_image for contents in splits.values()]
+    end = max(
+        (at + 1 for at, several in enumerate(zip(*counts, strict=True)) if any(several)), default=1
+    )
     return Histogram(
         title="Boxes per image",
         about=f"How many boxes the images of each split have. Without any are {empty}: a detector "
         "that sees no such image in training learns that there always is something.",
         label="boxes",
-        names=count_labels(),
-        counts={split: contents.boxes_per_image for split, contents in splits.items()},
+        names=count_labels()[:end],
+        counts={split: contents.boxes_per_image[:end] for split, contents in splits.items()},
     )

@@ -18,7 +18,6 @@ from pytest_detgate.boxes import drawable
 from pytest_detgate.charts import Frame, FrameBox
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable
 from pytest_detgate.gate.chart_numbers import six_digits
-from pytest_detgate.gate.phrases import counted
 from pytest_detgate.scoring.explained import explained
 
 T = TypeVar("T", BoxTable, DetectionTable)
@@ -40,22 +39,17 @@ def frames_for_class(classes: int) -> int:
 
 
 def by_highest(
-    detections: DetectionTable, rows: NDArray[np.int64], threshold: float, noun: str
+    detections: DetectionTable, rows: NDArray[np.int64], what: str
 ) -> tuple[NDArray[np.int64], Callable[[int], str]]:
     """Image rows by the best of some detections on them, whose `rows` come best score first, and
-    what to say of each: `2 false boxes over 0.3, highest cone 0.71`; `noun` names
-    one of them."""
+    what to say of each, whatever the threshold: `highest false box: cone 0.71`."""
     image = detections.image[rows]
     images, first = np.unique(image, return_index=True)
-    over = np.bincount(
-        image[detections.score[rows] > threshold], minlength=images.max(initial=0) + 1
-    )
     best = dict(zip(images.tolist(), rows[first].tolist(), strict=True))
 
     def text(row: int) -> str:
         label = detections.classes[detections.category[best[row]]]
-        highest = f"highest {label} {detections.score[best[row]]:.2f}"
-        return f"{counted(int(over[row]), noun)} over {threshold:g}, {highest}"
+        return f"highest {what}: {label} {detections.score[best[row]]:.2f}"
 
     return image[np.sort(first)], text
 

@@ -53,7 +53,7 @@ def evidence_of_probe(
     `proof` the bounds that they were held by. `recall` of the evaluated split is shown where it
     is known."""
     by = counts_by_threshold(dataset, detections, false, threshold, measurements, proof)
-    rows, text = by_highest(detections, false, threshold, "false box")
+    rows, text = by_highest(detections, false, "false box")
     return Evidence(
         charts=[_chart(dataset.name, by, threshold, measurements, recall)],
         frames=shown_frames(dataset, detections, rows, text),

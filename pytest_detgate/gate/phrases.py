@@ -18,3 +18,12 @@ def bounds(interval: Interval | None, form: str = ".3f") -> str:
         return ""
     low, high = format(interval.low, form), format(interval.high, form)
     return f"; {100 * interval.confidence:g} % bounds {low} and {high}"
+
+
+def figure_and_floor(value: float, floor: float | None, where: str = "") -> str:
+    """A score and its floor in a sentence, `0.735 on val, floor 0.6` with ` on val` for `where`,
+    with as many digits as it takes to tell them apart."""
+    if floor is None:
+        return f"{value:.3f}{where}"
+    exact = (at for at in range(3, 17) if value == floor or round(value, at) != round(floor, at))
+    return f"{value:.{next(exact, 17)}f}{where}, floor {floor:.15g}"

@@ -211,7 +211,7 @@ def error_kinds(
     return BarChart(
         title=f"What each kind of error costs on {split}",
         about=said,
-        label="AP50 that mending them would gain",
+        label="AP50 to gain",
         bars=[
             Bar(
                 name=kind,

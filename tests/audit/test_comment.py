@@ -10,7 +10,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from pytest_detgate.audit.comment import LINES, summary_markdown
-from pytest_detgate.audit.markdown import code, plain
+from pytest_detgate.audit.markdown import code, plain, prose
 from pytest_detgate.audit.record import DatasetRecord, ModelRecord, Report
 from pytest_detgate.findings import Finding, Measurement
 
@@ -180,6 +180,14 @@ def test_nobody_and_nothing_is_called() -> None:
     assert visible(text) == CALLS
     for call in (r"@\w", r"#\d", r"GH-\d", r"\b[0-9a-f]{7,40}\b", r":\w+:", r"://"):
         assert not re.search(call, text), call
+
+
+def test_what_stands_between_backticks_is_code_where_they_pair() -> None:
+    item = html(f"- {prose('Set `a_b=False` & *not* `x|y`, says @me.', 99)}").one("li")
+
+    assert visible(item.text) == "Set a_b=False & *not* x|y, says @me."
+    assert [one.text for one in item.all("code")] == ["a_b=False", "x|y"]
+    assert html(f"- {prose('a ` b *c*', 99)}").one("li").text == "a ` b *c*"
 
 
 def test_a_long_name_is_cut_and_a_missing_one_is_a_dash() -> None:

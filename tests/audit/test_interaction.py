@@ -75,11 +75,18 @@ def test_the_slider_draws_and_counts_what_is_over_it(visit: Visit, score: float)
     said = visit.page.locator(f"{PROBE} [data-sum]").inner_text()
     assert numbers(said.replace(f"{score:.2f}", "")) == [6, *total]
     assert f"score over {score:.2f}" in said
-    drawn = visit.page.locator(f"{PROBE} .stage g.false:not(.off)").count()
+    drawn = visit.page.locator(f"{PROBE} .stage g.false:not(.off, [data-copy])").count()
     assert drawn == total[1]
-    assert visit.page.locator(f"{PROBE} .stage g.match:not(.off)").count() == total[0] - total[1]
-    assert visit.page.locator(f"{PROBE} .stage g.truth:not(.off)").count() == total[2] == 18
-    assert visit.page.locator(f"{PROBE} .stage g.missed:not(.off)").count() == total[3]
+    assert (
+        visit.page.locator(f"{PROBE} .stage g.match:not(.off, [data-copy])").count()
+        == total[0] - total[1]
+    )
+    assert (
+        visit.page.locator(f"{PROBE} .stage g.truth:not(.off, [data-copy])").count()
+        == total[2]
+        == 18
+    )
+    assert visit.page.locator(f"{PROBE} .stage g.missed:not(.off, [data-copy])").count() == total[3]
 
 
 def test_the_slider_holds_values_against_limits_and_leaves_the_verdict(visit: Visit) -> None:
@@ -149,7 +156,7 @@ def test_the_line_in_charts_follows_the_slider(visit: Visit) -> None:
 def test_what_is_drawn_can_be_chosen(visit: Visit) -> None:
     def drawn(kind: str) -> int:
         visit.settle()
-        return visit.page.locator(f"{PROBE} .stage g.{kind}:visible").count()
+        return visit.page.locator(f"{PROBE} .stage g.{kind}:not([data-copy]):visible").count()
 
     assert (drawn("truth"), drawn("match"), drawn("false")) == (18, 12, 63)
     visit.page.locator("#show-truth").uncheck()
@@ -172,7 +179,7 @@ def test_the_filter_by_class_counts_that_class(visit: Visit) -> None:
     assert told_counts(visit) == wanted
     total = sum(false for _, false, _, _ in wanted.values())
     assert 0 < total < 63
-    assert visit.page.locator(f"{PROBE} .stage g:visible[data-k]").count() == total
+    assert visit.page.locator(f"{PROBE} .stage g:visible[data-k]:not([data-copy])").count() == total
 
     visit.page.locator("#by-class").select_option("")
     visit.settle()
@@ -224,7 +231,7 @@ def test_a_figure_opens_large_by_the_keyboard_and_closes_again(visit: Visit) -> 
     assert small is not None
     assert large is not None
     assert large["width"] > 2 * small["width"]
-    shown = first.locator(".stage g.false:not(.off)").count()
+    shown = first.locator(".stage g.false:not(.off, [data-copy])").count()
     assert zoom.locator(".stage g.false:visible").count() == shown > 5
 
     titles = {visit.page.locator("#zoom-title").inner_text()}

@@ -60,8 +60,10 @@ def test_the_verdict_comes_first_and_tells_the_story(page: Element) -> None:
         "clip-overlap[train-val]",
         "63 boxes on 6 of 6 frames, budget 21 probe-fp[youtube]",
         "AP 0.86998 is under its floor of 0.87 class-ap[helmet_off_head]",
+        "frame numbers cannot be told: 12 file names of val do not match frame-pattern, the first "
+        "is 'IMG 0044 (2).jpg' frame-distance[train-val]",
     ]
-    assert page.one("section", "verdict").one("p", "aside").text == "and 1 more rule"
+    assert not page.one("section", "verdict").all("p", "aside")
     assert page.one("title").text == "Blocked: detgate audit of work_dirs/site/epoch_10.pth"
 
 
@@ -78,6 +80,50 @@ def test_rules_that_say_the_same_are_told_together_and_briefly() -> None:
     assert told.all("li")[1].one("p", "by").text == (
         "recall[a], recall[b], recall[c] and 2 more rules"
     )
+
+
+def test_items_of_one_rule_are_told_together_and_long_reasons_in_their_first_clause() -> None:
+    first = "2 false boxes on 2 of 4 frames (all cone), budget 1, at most 1 frame"
+    rules = [
+        rule("probe-fp[a]", "failed", f"{first}; from 4 frames it only follows that some have one"),
+        rule("mean-ap", "failed", "AP 0.2; more"),
+        rule("probe-fp[b]", "failed", "3 false boxes"),
+        rule("probe-fp[c]", "not-evaluated", "no picture"),
+    ]
+    told = rendered(only(*rules)).one("ul", "told").all("li")
+
+    assert [item.text for item in told] == [
+        f"{first} probe-fp[a] and 1 more of probe-fp",
+        "AP 0.2; more mean-ap",
+        "no picture probe-fp[c]",
+    ]
+
+
+def test_what_to_try_stands_with_what_failed() -> None:
+    advice = "Set `filter_empty_gt=False` & train <again>."
+    rules = [
+        replace(rule("a", verdict, "", findings=[Finding(text="x")]), advice=advice)
+        for verdict in ("failed", "warned", "not-evaluated", "passed")
+    ]
+    page = rendered(only(*rules))
+
+    said = page.all("p", "advice")
+    assert [one.text for one in said] == [
+        "What to try Set filter_empty_gt=False & train <again>."
+    ] * 2
+    assert [code.text for code in said[0].all("code")] == ["filter_empty_gt=False"]
+
+
+def test_a_line_about_a_rule_is_not_repeated_for_its_next_item() -> None:
+    rules = [
+        rule(name, "failed", name, about=about)
+        for name, about in (("a[1]", "A."), ("a[2]", "A."), ("b", "B."), ("a[3]", "A."))
+    ]
+    table = rendered(only(*rules)).one("table", "ruletable")
+
+    assert [row.one("td", "c-reason").text for row in table.one("tbody").all("tr")] == [
+        "a[1] A.", "a[2]", "b B.", "a[3] A."
+    ]  # fmt: skip
 
 
 def test_every_rule_has_a_row_by_urgency(page: Element) -> None:
@@ -209,10 +255,12 @@ def test_frames_show_ground_truth_and_detections(page: Element) -> None:
     assert figures[0].one("p", "file").text == "youtube yt_8dK2_0365.jpg"
     for figure in figures:
         stage = figure.one("div", "stage")
-        assert len(stage.all("g", "truth")) == 3
-        assert len(stage.all("g", "match")) == 2
-        assert len(stage.all("g", "missed")) == 1
-        unsure = [box for box in stage.all("g", "false") if "off" in box.classes]
+
+        def boxes(kind: str, stage: Element = stage) -> list[Element]:
+            return [one for one in stage.all("g", kind) if "data-copy" not in one.attributes]
+
+        assert [len(boxes(kind)) for kind in ("truth", "match", "missed")] == [3, 2, 1]
+        unsure = [box for box in boxes("false") if "off" in box.classes]
         assert len(unsure) == 6
         assert all(float(box.attributes["data-s"]) <= 0.3 for box in unsure)
 
@@ -337,7 +385,7 @@ def test_a_clear_page_names_its_warnings_and_waivers() -> None:
     page = rendered(replace(sample_report(), verdict="passed", rules=kept))
 
     assert page.one("h1").text == "Clear to merge"
-    assert len(page.one("ul", "told").all("li")) == 3
+    assert len(page.one("ul", "told").all("li")) == 4
     assert not rendered(replace(sample_report(), rules=kept[-1:])).all("ul", "told")
 
 

@@ -142,7 +142,12 @@ def test_control_characters_become_visible() -> None:
             Measurement.at_most("boxes", 40, 20),
             Scale(value=(0, 86.96), forbidden=(43.48, 56.52), limit=43.48),
         ),
-        (Measurement.at_most("count", 0, 0), Scale(value=(0, 0), forbidden=(0, 100), limit=0)),
+        (
+            Measurement.at_most("count", 1, 0),
+            Scale(value=(0, 86.96), forbidden=(0, 100), limit=0),
+        ),
+        # nothing allowed and nothing found: there is no near and far
+        (Measurement.at_most("count", 0, 0), None),
         # a fall: zero is at the right end
         (
             Measurement.at_least("change", -0.2, -0.1),
@@ -171,7 +176,7 @@ def test_control_characters_become_visible() -> None:
         ),
     ],
 )
-def test_scales(measurement: Measurement, scale: Scale) -> None:
+def test_scales(measurement: Measurement, scale: Scale | None) -> None:
     assert scale_of(measurement) == scale
 
 

@@ -174,14 +174,12 @@ def test_several_annotation_files_are_told_apart_in_a_table(
         ["a.json", 2, 1, 1],
         ["b.json", 1, 1, 0],
     ]
-    dropped, _, classes = result.evidence.charts
+    dropped, _ = result.evidence.charts
     assert isinstance(dropped, BarChart)
     assert [(bar.name, bar.value) for bar in dropped.bars] == [
         ("dropped", 1),
         ("filter_empty_gt", 1),
     ]
-    assert isinstance(classes, Histogram)
-    assert classes.counts == {"in the annotation file": [2], "fed": [2]}
 
 
 def test_training_on_a_file_of_no_split_is_said(

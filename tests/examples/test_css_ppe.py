@@ -87,7 +87,9 @@ def clips_named(rule: dict[str, Any]) -> set[str]:
 def test_the_gate_says_what_is_wrong(project: Path) -> None:
     found = rules(project)
 
-    assert found["empty-gt-share[train]"]["message"] == "0 of 97 images have no annotation"
+    assert found["empty-gt-share[train]"]["message"] == (
+        "no train image is empty: all 97 have annotations"
+    )
     assert found["empty-gt-share[train]"]["verdict"] == "failed"
     leak = found["clip-overlap[train-valid]"]
     assert leak["verdict"] == "failed"

@@ -67,7 +67,7 @@ def test_training_rules_run_by_themselves(
         "training-curve": "not-evaluated",
     }
     assert messages == {
-        "training-view": "filter_empty_gt drops 2 of 3 images; of what is left 0.0% are empty",
+        "training-view": "filter_empty_gt drops 2 of 3 images; of what is left none is empty",
         "training-seed": "no fixed seed: randomness of train.py names none, so that every run "
         "draws another",
         "training-curve": "work: no such folder, so there is no run to look at",

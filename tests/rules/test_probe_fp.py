@@ -299,9 +299,9 @@ def test_frames_by_their_highest_false_box_with_those_under_the_threshold_last(
     evidence = result.evidence
 
     assert [(frame.image, frame.text) for frame in evidence.frames] == [
-        ("yard_1.jpg", "3 false boxes over 0.3, highest helmet_off 0.90"),
-        ("yard_4.jpg", "1 false box over 0.3, highest helmet_off 0.50"),
-        ("yard_5.jpg", "0 false boxes over 0.3, highest helmet_off 0.10"),
+        ("yard_1.jpg", "highest false box: helmet_off 0.90"),
+        ("yard_4.jpg", "highest false box: helmet_off 0.50"),
+        ("yard_5.jpg", "highest false box: helmet_off 0.10"),
     ]
     assert evidence.frames_total == 3
     assert [box.score for box in evidence.frames[0].boxes] == [0.9, 0.6, 0.31]
@@ -361,10 +361,11 @@ def test_message_says_what_few_frames_prove(probe: Probe, frames: int, hit: int,
     message = probe("max-boxes = 21", found, names).message
 
     boxes = "1 false box" if hit == 1 else f"{hit} false boxes"
+    named = " (all helmet_off)" if hit else ""
     plural = "1 frame" if frames == 1 else f"{frames} frames"
     assert message == (
-        f"{boxes} on {hit} of {frames} frames, budget 21; from {plural} it only follows that "
-        f"{said} (95 % confidence)"
+        f"{boxes} on {hit} of {frames} frames{named}, budget 21; from {plural} it only follows "
+        f"that {said} (95 % confidence)"
     )
 
 
@@ -407,8 +408,8 @@ def test_clips_are_the_witnesses_where_they_are_the_unit(probe: Probe) -> None:
     assert measured(result)["clips"] == 2
     assert measured(result)["clips_total"] == 3
     assert result.message == (
-        "5 false boxes on 4 of 6 frames, budget 99; from 3 clips it only follows that more than "
-        "8.6 % of such frames have one (95 % confidence)"
+        "5 false boxes on 4 of 6 frames (all helmet_off), budget 99; from 3 clips it only follows "
+        "that more than 8.6 % of such frames have one (95 % confidence)"
     )
 
 

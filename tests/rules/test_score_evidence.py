@@ -196,8 +196,8 @@ def test_absent_classes_over_each_threshold(evaluate: Evaluate) -> None:
         *((3, 3), (2, 2), (2, 2), (1, 1), (0, 0))
     ]
     assert [(frame.image, frame.text) for frame in result.evidence.frames] == [
-        ("0.jpg", "1 box over 0.3, highest forklift 0.80"),
-        ("1.jpg", "1 box over 0.3, highest forklift 0.40"),
+        ("0.jpg", "highest box: forklift 0.80"),
+        ("1.jpg", "highest box: forklift 0.40"),
     ]
     assert [box.false for box in result.evidence.frames[1].boxes] == [False, False, True]
     (chart,) = result.evidence.charts

@@ -14,6 +14,7 @@ import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pytest_detgate.audit.charts.drawing import Drawing, drawing_of
+from pytest_detgate.audit.rendering import prose
 from pytest_detgate.charts import Chart
 
 from .reading import plots
@@ -31,6 +32,7 @@ def markup(drawing: Drawing) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
     )
+    environment.filters["prose"] = prose
     module = environment.get_template("_chart.html.j2").module
     return str(module.chart(drawing))  # type: ignore[attr-defined]
 
