@@ -25,6 +25,19 @@ def check_device(device: str) -> str:
     return device
 
 
+def said_device(said: object, asked: str, who: str) -> str:
+    """Where a detector says that it runs, `cpu` or `cuda:N`; a `DetectorError` that names `who`
+    made it where that is no device, or not the one that was asked for."""
+    device = str(said)
+    try:
+        check_device(device)
+    except DetectorError as error:
+        raise DetectorError(f"{who}: {error}") from None
+    if device == "auto" or (asked != "auto" and not device.startswith(asked.partition(":")[0])):
+        raise DetectorError(f"{who} was asked to run on {asked} and says that it runs on {device}")
+    return "cuda:0" if device == "cuda" else device
+
+
 def accepts(requested: str, made_on: str) -> bool:
     """Tell whether detections made on one device answer a request for another.
 

@@ -227,6 +227,12 @@ def answering(
          r"expected boxes \(n, 4\).* found \(1, 4\), \(2,\) and \(2,\)"),
         ("return [([0, 0, 1, 1], [0.5], [0])]", r"expected boxes \(n, 4\)"),
         ("return [([['a', 0, 1, 1]], [0.5], [0])]", "its boxes are no numbers"),
+        ("return [([[0, 0, 1, 1]], [0.5], [['red']])]", r"expected boxes .* \(1,\) and \(1, 1\)|no numbers"),
+        ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], ['red', 0])]", "0 is not one of its classes"),
+        ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], [[0], [0, 1]])]", "its labels are no numbers"),
+        ("class Held:\n    def __array__(self, *_): raise RuntimeError('on the GPU')\n"
+         "return [(Held(), [0.5], [0])]", "both\\.png: its boxes are no numbers: on the GPU"),
+        ("import sys; sys.exit(0)", r"one:Detector fails on .*both\.png: SystemExit: 0"),
         ("return [None]", "expected boxes, scores and labels, found a NoneType"),
         ("return []", "was given 1 images and gave 0 answers"),
         ("raise OSError('no camera')", r"one:Detector fails on .*both\.png: OSError: no camera"),
@@ -258,6 +264,9 @@ def test_answers_may_be_arrays_of_any_number(answering: Callable[..., Any]) -> N
         ("one:Detector", "Detector = 3", "is a int, not a function"),
         ("one:make", "def make(checkpoint, device): return 3", "whose classes are None"),
         ("one:make", "def make(checkpoint): pass", "one:make fails: TypeError"),
+        ("one:make", "def make(checkpoint, device): exit()", "one:make fails: SystemExit"),
+        ("one:make", "class make:\n def __init__(self, *_): pass\n classes = property(lambda s: 1 / 0)",
+         "one:make: its classes fails: ZeroDivisionError"),
         ("one:M", "class M:\n classes=['a']\n def __init__(*_): pass", "without a method detect"),
         ("one:M", "class M:\n classes=['a', 'a']\n def __init__(*_): pass", "each once"),
         ("one:M", "class M:\n classes=['a']\n score_floor=2\n def __init__(*_): pass\n"
