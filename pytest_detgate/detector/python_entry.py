@@ -252,7 +252,9 @@ def _said(made: Any, name: str, entry: str, otherwise: Any = None) -> Any:
     try:
         return getattr(made, name, otherwise)
     except Exception as error:  # the project's own code runs
-        raise DetectorError(f"{entry}: its {name} fails: {type(error).__name__}: {error}") from error
+        raise DetectorError(
+            f"{entry}: its {name} fails: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _classes(made: Any, entry: str) -> tuple[str, ...]:
