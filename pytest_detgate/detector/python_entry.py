@@ -23,12 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from pytest_detgate.detector.answers import checked_detections
 from pytest_detgate.detector.code_files import Code, code_of
 from pytest_detgate.detector.config_sources import recorded_reads
-from pytest_detgate.detector.devices import check_device, said_device
+from pytest_detgate.detector.devices import check_device, require_some_gpu, said_device
 from pytest_detgate.detector.digests import Signature, sha256_of, signature
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.picture_bytes import cut_short, reason_of
@@ -285,6 +284,7 @@ def _device(made: Any, entry: str, asked: str) -> str:
     """Where it runs; what it does not say is taken to be what was asked for."""
     said = _said(made, "device", entry)
     if said is None:
+        require_some_gpu(asked)
         said = "cpu" if asked == "auto" else asked
     return said_device(said, asked, entry)
 

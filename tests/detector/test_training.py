@@ -299,7 +299,8 @@ def test_a_failed_run_says_why_and_is_not_finished(trained: Any, tmp_path: Path)
 START = {
     "load_from": "load_from = {path!r}",
     "resume": "load_from = {path!r}",  # the configuration resumes
-    "init_cfg": "model = dict(\n backbone=dict(init_cfg=dict(type='Pretrained', checkpoint={path!r})))",
+    "init_cfg": "start = dict(type='Pretrained', checkpoint={path!r})\n"
+    "model = dict(backbone=dict(init_cfg=start))",
 }
 
 
