@@ -6,6 +6,7 @@ Imports no framework unless something has to be inferred.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
@@ -124,7 +125,7 @@ class KeptDetector:
     def latency(self, images: Sequence[Path], warm_up: int) -> Latency:
         """Time the model on each image after `warm_up` of them, in a process of its own."""
         timed = measure_latency(
-            self._source,
+            dataclasses.replace(self._source, threads=self._plan.threads),
             images,
             warm_up,
             sha256=self._identity(),

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.detector.devices import exclusive, visible_gpus
+from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.latency import measure_latency
@@ -254,6 +255,29 @@ def test_answers_may_be_arrays_of_any_number(answering: Callable[..., Any]) -> N
 
     assert found.xyxy.tolist() == [[4, 5, 6, 7], [0, 1, 2, 3]]  # best first
     assert (found.score.tolist(), found.label.tolist()) == ([0.5, 0.25], [0, 1])
+
+
+def test_it_is_timed_with_the_threads_that_run_says(
+    project: Path, forget_modules: Callable[[], None]
+) -> None:
+    pytest.importorskip("torch")
+    (project / "one.py").write_text(
+        ONE.replace(
+            "{detect}",
+            "import torch\n"
+            "        assert torch.get_num_threads() == 3, torch.get_num_threads()\n"
+            "        return [([], [], [])]",
+        ).replace("{more}", "import torch")
+    )
+    detector = KeptDetector(
+        ModelSource(None, framework="python", entry="one:Detector", folder=project),
+        store=project / "store",
+        device="cpu",
+        progress=NoProgress(),
+        plan=RunPlan(threads=3),
+    )
+
+    assert len(detector.latency([project / "both.png"], 1).times_ms) == 1
 
 
 @pytest.mark.parametrize(
