@@ -463,6 +463,7 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
         ('framework = "onnx"\nentry = "a:b"', 'entry: means nothing with framework = "onnx"'),
         ('framework = "onnx"\nconfig = "a.py"', 'config: means nothing with framework = "onnx"'),
         ('framework = "onnx"\noptions = { a = 1 }', "options: means nothing with framework"),
+        ('entry = "a:b"\noptions = { a = [{ b = inf }] }', "options: nan and inf are no values"),
         ('options = { a = 1 }', "options: which framework is it for?"),
         ('framework = "coloured"\noptions = { score-scales = 1 }',
          "options] score-scales: no such key; did you mean 'score-scale'?"),
