@@ -68,7 +68,7 @@ def test_what_is_right_comes_through_in_any_order() -> None:
         # Whoever leaves it out would give every image the answer to the last one.
         ([said(ONE)._replace(sha256="")], r"one\.png: its sha256 .* found ''"),
         ([said(ONE)._replace(sha256="one.png")], r"found 'one\.png'"),
-        ([said(ONE)._replace(result=None)], r"an UnreadableImage; found Detected\("),
+        ([said(ONE)._replace(result=None)], r"an UnreadableImage; found Detected\("),  # type: ignore[arg-type]
         ([(ONE, DIGEST, said(ONE).result)], r"gives a Detected for each image"),
     ],
 )
