@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pytest_detgate.detector.protocol import Detected, Detector, ImageDetections, ModelInfo
+from pytest_detgate.detector.protocol import (
+    Detected,
+    Detector,
+    ImageDetections,
+    ModelInfo,
+    UnreadableImage,
+)
 from pytest_detgate.errors import DetectorError
+
+_Ask = Callable[[Sequence[Path]], Iterable[Detected]]
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 def checked_detections(
@@ -59,7 +70,7 @@ def checked_detections(
 def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:
     try:
         return np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
+    except Exception as error:  # what is no array converts itself, or refuses to
         raise DetectorError(
             f"the model's answer to {image}: its {what} are no numbers: {error}"
         ) from error
@@ -77,7 +88,7 @@ class CheckedDetector:
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield what the detector yields; each image once, or a `DetectorError`."""
-        return self._checked(images, self._detector.detect(images))
+        return self._checked(images, self._detector.detect)
 
     @property
     def model_seconds(self) -> float:
@@ -90,11 +101,18 @@ class CheckedDetector:
         return tuple(getattr(self._detector, "notes", ()))
 
     def _in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
-        return self._checked(images, self._detector.in_turn(images))  # type: ignore[attr-defined]
+        return self._checked(images, self._detector.in_turn)  # type: ignore[attr-defined]
 
-    def _checked(self, images: Sequence[Path], answers: Iterable[Detected]) -> Iterator[Detected]:
+    def _checked(self, images: Sequence[Path], ask: _Ask) -> Iterator[Detected]:
         missing = Counter(images)
-        for answer in answers:
+        for answer in self._heard(images, ask):
+            if not isinstance(answer, Detected) or not isinstance(
+                answer.result, (ImageDetections, UnreadableImage)
+            ):
+                raise DetectorError(
+                    f"{self.info.checkpoint}: the detector gives a Detected for each image, with "
+                    f"ImageDetections or an UnreadableImage; found {str(answer)[:80]}"
+                )
             if not missing[answer.image]:
                 raise DetectorError(
                     f"the model answered to {answer.image}, which it was not asked, or had "
@@ -103,6 +121,11 @@ class CheckedDetector:
             missing[answer.image] -= 1
             result = answer.result
             if isinstance(result, ImageDetections):
+                if not _SHA256.fullmatch(answer.sha256):
+                    raise DetectorError(
+                        f"the model's answer to {answer.image}: its sha256 is that of the bytes "
+                        f"that were decoded, 64 digits in hexadecimal; found {answer.sha256!r}"
+                    )
                 result = checked_detections(
                     result.xyxy,
                     result.score,
@@ -113,3 +136,13 @@ class CheckedDetector:
             yield Detected(answer.image, answer.sha256, result)
         for image in +missing:
             raise DetectorError(f"the model has not answered to {image}")
+
+    def _heard(self, images: Sequence[Path], ask: _Ask) -> Iterator[object]:
+        try:
+            yield from ask(images)
+        except DetectorError:
+            raise
+        except Exception as error:  # the package's own code runs
+            raise DetectorError(
+                f"{self.info.checkpoint}: the detector fails: {type(error).__name__}: {error}"
+            ) from error

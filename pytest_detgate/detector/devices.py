@@ -25,6 +25,26 @@ def check_device(device: str) -> str:
     return device
 
 
+def said_device(said: object, asked: str, who: str) -> str:
+    """Where a detector says that it runs, `cpu` or `cuda:N`; a `DetectorError` that names `who`
+    made it where that is no device, or not the one that was asked for."""
+    device = str(said)
+    try:
+        check_device(device)
+    except DetectorError as error:
+        raise DetectorError(f"{who}: {error}") from None
+    if device == "auto" or (asked != "auto" and not device.startswith(asked.partition(":")[0])):
+        raise DetectorError(f"{who} was asked to run on {asked} and says that it runs on {device}")
+    return "cuda:0" if device == "cuda" else device
+
+
+def require_some_gpu(device: str) -> None:
+    """Raise where `cuda` or `cuda:N` is asked for and neither the driver nor torch has it."""
+    number = int(device.partition(":")[2] or 0)
+    if device.startswith("cuda") and visible_gpus() <= number and gpu_count() <= number:
+        raise DetectorError(f"device {device!r}: there is no such CUDA device here")
+
+
 def accepts(requested: str, made_on: str) -> bool:
     """Tell whether detections made on one device answer a request for another.
 
@@ -126,11 +146,11 @@ def _user() -> str:
 def _identity(device: str) -> str:
     """Name the GPU itself: `cuda:0` is another one under another CUDA_VISIBLE_DEVICES."""
     number = int(device.partition(":")[2] or 0)
-    try:
-        import torch
-    except ModuleNotFoundError:  # other frameworks do without it
+    if gpu_count() <= number:  # other frameworks do without torch, or without its CUDA
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         return re.sub(r"\W+", "-", f"{visible}-{number}") + ".lock"
+    import torch
+
     properties = torch.cuda.get_device_properties(number)
     unique = getattr(properties, "uuid", None)
     return re.sub(r"\W+", "-", str(unique or f"{properties.name}-{number}")) + ".lock"

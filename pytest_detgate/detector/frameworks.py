@@ -12,12 +12,12 @@ import msgspec
 from pytest_detgate.detector.answers import CheckedDetector
 from pytest_detgate.detector.code_files import code_of
 from pytest_detgate.detector.config_sources import load_config
-from pytest_detgate.detector.devices import gpu_count
+from pytest_detgate.detector.devices import gpu_count, said_device
 from pytest_detgate.detector.digests import sha256_of
 from pytest_detgate.detector.framework import Framework
 from pytest_detgate.detector.onnx_file import files_beside, read_onnx_file
 from pytest_detgate.detector.packages import installed_versions, quiet, require_mmdetection
-from pytest_detgate.detector.protocol import LoadedModel, ModelSource
+from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
 from pytest_detgate.errors import DetectorError, nearest
 
 ENTRY_POINTS = "detgate.detectors"
@@ -135,7 +135,22 @@ def framework(name: str) -> Framework:
         raise DetectorError(
             f"the framework {name!r} ({points[0].value}) is no subclass of pytest_detgate.Framework"
         )
-    return _Registered(kind(), points[0])
+    try:
+        made = kind()
+    except Exception as error:  # the package's own code runs
+        raise DetectorError(
+            f"the framework {name!r} ({points[0].value}) cannot be made: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    options: object = made.options
+    if options is not None and not (
+        isinstance(options, type) and issubclass(options, msgspec.Struct)
+    ):
+        raise DetectorError(
+            f"the framework {name!r} ({points[0].value}): its options are {options!r}; expected a "
+            "subclass of msgspec.Struct, or None"
+        )
+    return _Registered(made, points[0])
 
 
 def framework_of(checkpoint: Path | None) -> str:
@@ -159,7 +174,7 @@ class _Registered(Framework):
     def load(
         self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
     ) -> LoadedModel:
-        loaded = self._inner.load(source, sha256=sha256, device=device, batch_size=batch_size)
+        loaded = self._loaded(source, sha256=sha256, device=device, batch_size=batch_size)
         code = code_of(type(self._inner).__module__)
         config = () if source.config is None else (source.config.absolute(),)
         files = tuple(sorted({*loaded.files, *code.files, *config}))
@@ -167,6 +182,8 @@ class _Registered(Framework):
         own = () if dist is None else (dist.name,)
         packages = tuple(sorted({*loaded.packages, *code.packages, *own}))
         info = loaded.detector.info
+        said = getattr(loaded.detector, "device", None)
+        place = said_device(said, device, f"the framework {self._point.name!r}")
         parts = {
             "framework": self._point.name,
             "key": info.key,
@@ -177,8 +194,10 @@ class _Registered(Framework):
             "versions": installed_versions(packages),
         }
         key = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+        detector = CheckedDetector(loaded.detector, msgspec.structs.replace(info, key=key))
+        detector.device = place
         return LoadedModel(
-            detector=CheckedDetector(loaded.detector, msgspec.structs.replace(info, key=key)),
+            detector=detector,
             files=files,
             environment=loaded.environment,
             packages=packages,
@@ -189,6 +208,33 @@ class _Registered(Framework):
 
     def gpu_count(self) -> int:
         return self._inner.gpu_count()
+
+    def _loaded(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        name = self._point.name
+        try:
+            loaded: object = self._inner.load(
+                source, sha256=sha256, device=device, batch_size=batch_size
+            )
+        except DetectorError:
+            raise
+        except Exception as error:  # the package's own code runs
+            raise DetectorError(
+                f"the framework {name!r} cannot load {source.name}: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(loaded, LoadedModel):
+            raise DetectorError(
+                f"the framework {name!r}: load gave a {type(loaded).__name__}, expected a "
+                "LoadedModel"
+            )
+        info = getattr(loaded.detector, "info", None)
+        if not isinstance(info, ModelInfo):
+            raise DetectorError(
+                f"the framework {name!r}: its detector's info is a {type(info).__name__}, expected "
+                "a ModelInfo"
+            )
+        return loaded
 
 
 def _registered() -> tuple[importlib.metadata.EntryPoint, ...]:

@@ -108,6 +108,15 @@ class MMDetector:
             for prepared, table in zip(group, answers, strict=True)
         ]
 
+    def _checked(self, table: NDArray[np.float32], image: Path) -> ImageDetections:
+        return checked_detections(
+            table[:, :4],
+            table[:, 4],
+            table[:, 5],
+            image=image,
+            n_classes=len(self.info.classes),
+        )
+
     def _predict(self, batch: list[Prepared]) -> list[NDArray[np.float32]]:
         """Answer for each image of a batch, or for none where memory has run out."""
         inputs = [prepared.inputs for prepared in batch]

@@ -6,6 +6,7 @@ Imports no framework unless something has to be inferred.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from pytest_detgate.detector.checkpoint import require_checkpoint
 from pytest_detgate.detector.detection_run import DetectionRun, Wanted
 from pytest_detgate.detector.devices import accepts, check_device, exclusive
-from pytest_detgate.detector.digests import file_digest, file_digests, signature
+from pytest_detgate.detector.digests import file_digest, file_digests, sha256_of, signature
 from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.detector.engines.start import start_detector
 from pytest_detgate.detector.latency import Latency, measure_latency
@@ -124,7 +125,7 @@ class KeptDetector:
     def latency(self, images: Sequence[Path], warm_up: int) -> Latency:
         """Time the model on each image after `warm_up` of them, in a process of its own."""
         timed = measure_latency(
-            self._source,
+            dataclasses.replace(self._source, threads=self._plan.threads),
             images,
             warm_up,
             sha256=self._identity(),
@@ -184,6 +185,8 @@ class KeptDetector:
                     if isinstance(result, UnreadableImage):
                         wanted.unreadable[image] = result
                         continue
+                    if sha256 != wanted.digest[image]:
+                        _require_content(image, sha256)
                     wanted.take(image, sha256, result, detector.device)
                     pending.append((sha256, result))
                     if len(pending) >= _KEEP_EVERY or time.monotonic() - written > _KEEP_SECONDS:
@@ -264,3 +267,17 @@ class KeptDetector:
 
     def _entry_digest(self) -> str:
         return hashlib.sha256(self._source.name.encode()).hexdigest()
+
+
+def _require_content(image: Path, sha256: str) -> None:
+    """An image may have changed since it was hashed. What is told of any other content would be
+    taken for the answer to that."""
+    try:
+        held = sha256_of(image)
+    except OSError:
+        held = ""
+    if held != sha256:
+        raise DetectorError(
+            f"{image}: the detector says that it looked at other content than the file holds; "
+            "either that changes all the time, or the detector's sha256 is not that of the file"
+        )

@@ -73,6 +73,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     entry: str | None
     options: dict[str, Any]
     folder: str | None
+    threads: int | None
     sha256: str
     device: str
     images: list[str]
@@ -91,6 +92,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             entry=self.entry,
             options=self.options,
             folder=_path(self.folder),
+            threads=self.threads,
         )
 
 
@@ -135,6 +137,7 @@ def measure_latency(
         entry=source.entry,
         options=dict(source.options),
         folder=_name(source.folder),
+        threads=source.threads,
         sha256=sha256,
         device=device,
         images=[str(image.absolute()) for image in [*first, *images]],

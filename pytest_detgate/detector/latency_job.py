@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from pytest_detgate.detector.devices import device_type, exclusive
-from pytest_detgate.detector.frameworks import framework
+from pytest_detgate.detector.engines.loading import load_detector
 from pytest_detgate.detector.job import Channel
 from pytest_detgate.detector.latency import Latency, Message, Request, could_not
 from pytest_detgate.detector.protocol import Detected, UnreadableImage
@@ -43,11 +43,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _measure(request: Request, channel: Channel) -> Latency:
-    detector: Any = (
-        framework(request.framework)
-        .load(request.source, sha256=request.sha256, device=request.device, batch_size=1)
-        .detector
-    )
+    detector: Any = load_detector(
+        request.source, sha256=request.sha256, device=request.device, batch_size=1
+    ).detector
     place: str = detector.device
     torch = sys.modules.get("torch") if device_type(place) == "cuda" else None
 

@@ -57,7 +57,8 @@ def load_model(
         model_section = model_config.model_section(loaded.config, origin)
         pipeline = model_config.test_pipeline(loaded.config, origin)
         scope = loaded.config.get("default_scope") or "mmdet"
-        if source.config is None and not source.trust:
+        is_own = source.config is not None or source.trust
+        if not is_own:
             parts = {"_scope_": scope, "model": model_section, "test_pipeline": pipeline}
             refuse_unregistered(parts, origin)
         with DefaultScope.overwrite_default_scope(scope):
@@ -71,7 +72,7 @@ def load_model(
                 raise DetectorError(
                     f"{origin}: the model cannot be built: {type(error).__name__}: {error}"
                 ) from error
-            classes = _classes(checkpoint, loaded.config, origin)
+            classes = _classes(checkpoint, loaded.config, origin, is_own=is_own)
         _check_heads(model, classes, origin)
         _load_weights(model, checkpoint, origin)
         code = project_files(
@@ -157,9 +158,11 @@ def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:
     return LoadedConfig(config, (), {})
 
 
-def _classes(checkpoint: Checkpoint, config: Mapping[str, Any], origin: str) -> tuple[str, ...]:
+def _classes(
+    checkpoint: Checkpoint, config: Mapping[str, Any], origin: str, *, is_own: bool
+) -> tuple[str, ...]:
     named = {} if checkpoint.classes is None else {"the checkpoint": checkpoint.classes}
-    named |= model_config.stated_classes(config)
+    named |= model_config.stated_classes(config, is_own=is_own)
     if not named:
         for kind in model_config.dataset_types(config):
             if isinstance(kind, str):

@@ -91,8 +91,12 @@ def _pipeline_of(dataset: Any) -> Any:
     return next((part["pipeline"] for part in _wrapped(dataset) if part.get("pipeline")), None)
 
 
-def stated_classes(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """The class names that the configuration gives, by the data loader that gives them."""
+def stated_classes(config: Mapping[str, Any], *, is_own: bool) -> dict[str, tuple[str, ...]]:
+    """The class names that the configuration gives, by the data loader that gives them.
+
+    Where it names a file with them, that is read of a configuration of the project's own; what a
+    stored one names could be any file, whose lines would be shown in an error.
+    """
     stated = {}
     for loader in ("train_dataloader", "test_dataloader"):
         for part in _wrapped(_dataset(config, loader)):
@@ -101,11 +105,18 @@ def stated_classes(config: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
                 continue
             value = metainfo.get("classes", metainfo.get("CLASSES"))
             if isinstance(value, str) and Path(value).is_file():
-                value = Path(value).read_text(encoding="utf-8").splitlines()
+                value = _lines(Path(value)) if is_own else None
             if (names := class_names(value)) is not None:
                 stated[f"{loader}.dataset"] = names
                 break
     return stated
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise DetectorError(f"{path}: the class names cannot be read: {error}") from error
 
 
 def custom_imports(config: Mapping[str, Any]) -> list[str]:

@@ -23,12 +23,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from pytest_detgate.detector.answers import checked_detections
 from pytest_detgate.detector.code_files import Code, code_of
 from pytest_detgate.detector.config_sources import recorded_reads
-from pytest_detgate.detector.devices import check_device
+from pytest_detgate.detector.devices import check_device, require_some_gpu, said_device
 from pytest_detgate.detector.digests import Signature, sha256_of, signature
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.picture_bytes import cut_short, reason_of
@@ -69,7 +68,7 @@ def load_model(
                 made = make(source.checkpoint, device, **source.options)
         except DetectorError:
             raise
-        except Exception as error:  # the project's own code runs
+        except (Exception, SystemExit) as error:  # the project's own code runs
             raise DetectorError(f"{entry} fails: {type(error).__name__}: {error}") from error
         # Looking for the packages behind the code reads what they say of themselves.
         read = reads.files()
@@ -158,7 +157,7 @@ class EntryDetector:
                 answers = list(self._made.detect(list(images)))
         except DetectorError:
             raise
-        except Exception as error:  # the project's own code runs
+        except (Exception, SystemExit) as error:  # the project's own code runs
             if len(images) > 1:  # which of them was it?
                 return [answer for image in images for answer in self._answers([image])]
             if (reason := _undecodable(images[0])) is not None:
@@ -181,9 +180,14 @@ class EntryDetector:
                 f"{self._entry}'s answer to {image}: expected boxes, scores and labels, found "
                 f"a {type(answer).__name__}"
             ) from None
-        named = np.asarray(labels)
-        if named.dtype.kind in "UO" and named.size:
-            unknown = [name for name in labels if name not in self._labels]
+        try:
+            named = any(isinstance(label, str) for label in labels)
+        except TypeError:  # not even a list, which is said below
+            named = False
+        if named:
+            unknown = [
+                name for name in labels if not (isinstance(name, str) and name in self._labels)
+            ]
             if unknown:
                 raise DetectorError(
                     f"{self._entry}'s answer to {image}: {unknown[0]!r} is not one of its classes"
@@ -201,7 +205,7 @@ def _function(entry: str) -> Callable[..., Any]:
     try:
         with quiet():
             found: Any = importlib.import_module(module)
-    except Exception as error:  # the module's own code runs
+    except (Exception, SystemExit) as error:  # the module's own code runs
         where = (
             "; it must be installed or lie beside detgate.toml"
             if isinstance(error, ModuleNotFoundError) and module.startswith(str(error.name))
@@ -243,8 +247,17 @@ def _digests(
     )
 
 
+def _said(made: Any, name: str, entry: str, otherwise: Any = None) -> Any:
+    try:
+        return getattr(made, name, otherwise)
+    except Exception as error:  # the project's own code runs
+        raise DetectorError(
+            f"{entry}: its {name} fails: {type(error).__name__}: {error}"
+        ) from error
+
+
 def _classes(made: Any, entry: str) -> tuple[str, ...]:
-    names = getattr(made, "classes", None)
+    names = _said(made, "classes", entry)
     if (
         not isinstance(names, (list, tuple))
         or not names
@@ -255,13 +268,13 @@ def _classes(made: Any, entry: str) -> tuple[str, ...]:
             f"{entry} made a {type(made).__name__} whose classes are {names!r}; expected a list "
             "of names, each once"
         )
-    if not callable(getattr(made, "detect", None)):
+    if not callable(_said(made, "detect", entry)):
         raise DetectorError(f"{entry} made a {type(made).__name__} without a method detect")
     return tuple(names)
 
 
 def _score_floor(made: Any, entry: str) -> float:
-    floor = getattr(made, "score_floor", 0.0)
+    floor = _said(made, "score_floor", entry, 0.0)
     if isinstance(floor, bool) or not isinstance(floor, (int, float)) or not 0 <= floor <= 1:
         raise DetectorError(f"{entry}: score_floor is from 0 to 1, found {floor!r}")
     return float(floor)
@@ -269,19 +282,11 @@ def _score_floor(made: Any, entry: str) -> float:
 
 def _device(made: Any, entry: str, asked: str) -> str:
     """Where it runs; what it does not say is taken to be what was asked for."""
-    said = getattr(made, "device", None)
+    said = _said(made, "device", entry)
     if said is None:
+        require_some_gpu(asked)
         said = "cpu" if asked == "auto" else asked
-    device = str(said)
-    try:
-        check_device(device)
-    except DetectorError as error:
-        raise DetectorError(f"{entry}: {error}") from None
-    if device == "auto" or (asked != "auto" and not device.startswith(asked.partition(":")[0])):
-        raise DetectorError(
-            f"{entry} was asked to run on {asked} and says that it runs on {device}"
-        )
-    return "cuda:0" if device == "cuda" else device
+    return said_device(said, asked, entry)
 
 
 def _digest(image: Path) -> str:

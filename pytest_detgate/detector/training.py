@@ -48,12 +48,14 @@ def train(
     progress: Progress,
     store: Path,
     gpus: int | Literal["all"] = 1,
+    trust: bool = False,
 ) -> TrainedRun:
     """Train, unless `work_dir` holds a finished run of the same inputs and `retrain` is false.
 
     `store` is the folder of the store: it remembers the digests of files that have not changed.
     `gpus` is how many GPUs, or processes on a CPU, train together; each takes the batch size of
-    the configuration for itself, so that another number gives another model.
+    the configuration for itself, so that another number gives another model. `trust` allows
+    checkpoints that the configuration starts from to run code.
     """
     check_device(device)
     if not config.is_file():
@@ -72,7 +74,7 @@ def train(
             and still_holds(record, work_dir, digests)
         ):
             return trained_run(record, work_dir, reused=True)
-        record = _trained(config, work_dir, seed, device, n_processes, progress, digests)
+        record = _trained(config, work_dir, seed, device, n_processes, trust, progress, digests)
         return trained_run(record, work_dir, reused=False)
 
 
@@ -95,6 +97,7 @@ def _trained(
     seed: int,
     device: str,
     n_processes: int,
+    trust: bool,
     progress: Progress,
     store: Store,
 ) -> TrainingRecord:
@@ -106,6 +109,7 @@ def _trained(
         seed,
         device,
         n_processes=n_processes,
+        trust=trust,
         log_path=work_dir / LOG,
         progress=progress,
     )

@@ -1,6 +1,7 @@
 """The process that trains.
 
-Run as `python -m pytest_detgate.detector.training_job CONFIG WORK_DIR SEED DEVICE`, by itself or
+Run as `python -m pytest_detgate.detector.training_job CONFIG WORK_DIR SEED DEVICE [trust]`, by
+itself or
 by `torchrun`, which starts several that train one model; tells the process that started it how it
 goes, in lines of JSON on the standard output. All that MMEngine prints goes to the standard error.
 """
@@ -21,6 +22,7 @@ from pytest_detgate.detector.devices import exclusive, resolve_device
 from pytest_detgate.detector.job import Channel
 from pytest_detgate.detector.model_config import custom_imports
 from pytest_detgate.detector.packages import require_mmdetection
+from pytest_detgate.detector.training_checkpoints import read_checkpoints_as_data
 from pytest_detgate.detector.training_process import Message, Outcome
 from pytest_detgate.errors import DetectorError
 
@@ -30,8 +32,11 @@ _EVERY_SECONDS = 0.2
 def main(arguments: list[str]) -> int:
     """Train; returns the exit code."""
     report = Channel()
-    config, work_dir, seed, device = arguments
+    config, work_dir, seed, device, *more = arguments
     try:
+        require_mmdetection()
+        if "trust" not in more:
+            read_checkpoints_as_data()
         outcome = _train(Path(config), Path(work_dir), int(seed), device, report)
     except BrokenPipeError:
         return 1
@@ -51,7 +56,6 @@ def _train(
     config_path: Path, work_dir: Path, seed: int, device: str, report: Channel
 ) -> Outcome | None:
     """Train; the first of several processes says what came out."""
-    require_mmdetection()
     from mmengine.hooks import Hook
     from mmengine.registry import RUNNERS
     from mmengine.runner import Runner

@@ -48,17 +48,18 @@ def run_training(
     device: str,
     *,
     n_processes: int = 1,
+    trust: bool = False,
     log_path: Path,
     progress: Progress,
 ) -> Outcome:
     """Train in a process of its own, or in several that `torchrun` starts; what they print goes to
-    the log."""
+    the log. What it starts from is read as weights only, unless `trust` allows more."""
     with (
         exclusive_all([f"cuda:{number}" for number in range(n_processes)])
         if n_processes > 1 and device != "cpu" and gpu_count()
         else contextlib.nullcontext(),
         log_path.open("wb") as log,
-        _start(config, work_dir, seed, device, n_processes, log) as process,
+        _start(config, work_dir, seed, device, n_processes, trust, log) as process,
     ):
         try:
             outcome, error = _listen(process, progress)
@@ -72,9 +73,16 @@ def run_training(
 
 
 def _start(
-    config: Path, work_dir: Path, seed: int, device: str, n_processes: int, log: IO[bytes]
+    config: Path,
+    work_dir: Path,
+    seed: int,
+    device: str,
+    n_processes: int,
+    trust: bool,
+    log: IO[bytes],
 ) -> subprocess.Popen[bytes]:
     arguments = [str(config.absolute()), str(work_dir.absolute()), str(seed), device]
+    arguments += ["trust"] if trust else []
     # They find each other on this machine alone, by a port that is free.
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes)]
     return start_job(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,6 +51,9 @@ def check_model(configuration: Configuration, *, is_trained: bool) -> None:
         _check_entry(configuration)
     elif table.options and name in ("mmdetection", "onnx"):
         raise place.error(f'means nothing with framework = "{name}"', "options")
+    if not _is_finite(table.options):
+        # Kept detections are told apart by options as JSON, which has no such numbers.
+        raise place.error("nan and inf are no values of an option", "options")
     if chosen.options is not None:
         convert_table(table.options, chosen.options, place.table("options"))
 
@@ -108,6 +112,14 @@ def _framework(configuration: Configuration, name: str) -> Framework:
         return framework(name)
     except DetectorError as error:
         raise configuration.place.table("model").error(str(error), "framework") from None
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _check_entry(configuration: Configuration) -> None:

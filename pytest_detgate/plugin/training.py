@@ -42,6 +42,7 @@ class TrainFirst:
                 progress=gate.progress,
                 store=gate.folders.store,
                 gpus=table.gpus,
+                trust=gate.options.trust_checkpoint,
             )
             result = {"checkpoint": str(run.checkpoint)}
         except DetgateError as error:

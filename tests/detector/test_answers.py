@@ -18,13 +18,14 @@ from pytest_detgate.detector.protocol import (
 from pytest_detgate.errors import DetectorError
 
 INFO = ModelInfo(key="k", checkpoint="c", sha256="s", classes=("a", "b"), score_floor=0.0)
+DIGEST = "0123456789abcdef" * 4
 ONE, TWO = Path("one.png"), Path("two.png")
 
 
 def said(image: Path, score: float = 0.5, label: int = 0) -> Detected:
     boxes = np.array([[0, 0, 1, 1]], np.float32)
     found = ImageDetections(boxes, np.array([score], np.float32), np.array([label], np.int32))
-    return Detected(image, "digest", found)
+    return Detected(image, DIGEST, found)
 
 
 class Saying:
@@ -49,7 +50,7 @@ def test_what_is_right_comes_through_in_any_order() -> None:
     first, second = heard(said(TWO, 1.0, 1), broken)
 
     assert isinstance(first.result, ImageDetections)
-    assert (first.image, first.sha256) == (TWO, "digest")
+    assert (first.image, first.sha256) == (TWO, DIGEST)
     assert (first.result.score.tolist(), first.result.label.tolist()) == ([1.0], [1])
     assert second == broken
 
@@ -64,6 +65,11 @@ def test_what_is_right_comes_through_in_any_order() -> None:
         ([said(ONE, float("nan"))], r"one\.png is not finite"),
         ([said(ONE, label=2)], r"one\.png: a label is a whole number from 0 to 1, found 2"),
         ([said(ONE, label=-1)], r"found -1"),
+        # Whoever leaves it out would give every image the answer to the last one.
+        ([said(ONE)._replace(sha256="")], r"one\.png: its sha256 .* found ''"),
+        ([said(ONE)._replace(sha256="one.png")], r"found 'one\.png'"),
+        ([said(ONE)._replace(result=None)], r"an UnreadableImage; found Detected\("),  # type: ignore[arg-type]
+        ([(ONE, DIGEST, said(ONE).result)], r"gives a Detected for each image"),
     ],
 )
 def test_what_cannot_be_counted_is_refused(answers: list[Detected], message: str) -> None:
@@ -91,3 +97,12 @@ def test_what_a_detector_cannot_do_is_not_made_up_for_it() -> None:
     telling.in_turn = lambda images: map(said, images[:1])  # type: ignore[attr-defined]
     with pytest.raises(DetectorError, match=r"has not answered to two\.png"):
         list(CheckedDetector(telling, INFO).in_turn([ONE, TWO]))
+
+
+def test_what_a_detector_fails_with_is_told_as_its_failure() -> None:
+    class Failing(Saying):
+        def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+            raise IndexError("no such layer")
+
+    with pytest.raises(DetectorError, match=r"^c: the detector fails: IndexError: no such layer"):
+        list(CheckedDetector(Failing(), INFO).detect([ONE]))

@@ -81,6 +81,18 @@ def test_names_that_are_let_through_stand_for_nothing(tmp_path: Path) -> None:
     assert not callable(reached)
 
 
+def test_what_others_let_through_is_not_let_through_here(tmp_path: Path) -> None:
+    import torch
+
+    marker = tmp_path / "was-run"
+    path = save(tmp_path / "x.pth", {"state_dict": {}, "meta": {"epoch": Hostile(marker)}})
+    with torch.serialization.safe_globals([eval]):
+        with pytest.raises(DetectorError, match=r"x\.pth: refused, .*eval"):
+            read_checkpoint(path)
+        assert eval in torch.serialization.get_safe_globals()
+    assert not marker.exists()
+
+
 def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path, site: Any) -> None:
     def refused(path: Path) -> str:
         with pytest.raises(DetectorError) as caught:

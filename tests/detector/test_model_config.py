@@ -83,11 +83,18 @@ def test_stated_classes(tmp_path: Path) -> None:
         "train_dataloader": {"dataset": {"dataset": {"metainfo": {"classes": str(listed)}}}},
         "test_dataloader": {"dataset": {"metainfo": {"CLASSES": ["a", "c"]}}},
     }
-    assert model_config.stated_classes(config) == {
+    assert model_config.stated_classes(config, is_own=True) == {
         "train_dataloader.dataset": ("a", "b"),
         "test_dataloader.dataset": ("a", "c"),
     }
-    assert model_config.stated_classes({"test_dataloader": {"dataset": {}}}) == {}
+    assert model_config.stated_classes({"test_dataloader": {"dataset": {}}}, is_own=True) == {}
+    # What a checkpoint says is not let to read files.
+    assert model_config.stated_classes(config, is_own=False) == {
+        "test_dataloader.dataset": ("a", "c"),
+    }
+    listed.write_bytes(b"\xff\xfe")
+    with pytest.raises(DetectorError, match=r"classes\.txt: the class names cannot be read"):
+        model_config.stated_classes(config, is_own=True)
 
 
 def test_batch_size() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detector.devices import exclusive, visible_gpus
+from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.latency import measure_latency
@@ -227,6 +229,12 @@ def answering(
          r"expected boxes \(n, 4\).* found \(1, 4\), \(2,\) and \(2,\)"),
         ("return [([0, 0, 1, 1], [0.5], [0])]", r"expected boxes \(n, 4\)"),
         ("return [([['a', 0, 1, 1]], [0.5], [0])]", "its boxes are no numbers"),
+        ("return [([[0, 0, 1, 1]], [0.5], [['red']])]", r"no numbers"),
+        ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], ['red', 0])]", "0 is not one of its classes"),
+        ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], [[0], [0, 1]])]", "its labels are no numbers"),
+        ("class Held:\n    def __array__(self, *_): raise RuntimeError('on the GPU')\n"
+         "return [(Held(), [0.5], [0])]", "both\\.png: its boxes are no numbers: on the GPU"),
+        ("import sys; sys.exit(0)", r"one:Detector fails on .*both\.png: SystemExit: 0"),
         ("return [None]", "expected boxes, scores and labels, found a NoneType"),
         ("return []", "was given 1 images and gave 0 answers"),
         ("raise OSError('no camera')", r"one:Detector fails on .*both\.png: OSError: no camera"),
@@ -249,6 +257,29 @@ def test_answers_may_be_arrays_of_any_number(answering: Callable[..., Any]) -> N
     assert (found.score.tolist(), found.label.tolist()) == ([0.5, 0.25], [0, 1])
 
 
+def test_it_is_timed_with_the_threads_that_run_says(
+    project: Path, forget_modules: Callable[[], None]
+) -> None:
+    pytest.importorskip("torch")
+    (project / "one.py").write_text(
+        ONE.replace(
+            "{detect}",
+            "import torch\n"
+            "        assert torch.get_num_threads() == 3, torch.get_num_threads()\n"
+            "        return [([], [], [])]",
+        ).replace("{more}", "import torch")
+    )
+    detector = KeptDetector(
+        ModelSource(None, framework="python", entry="one:Detector", folder=project),
+        store=project / "store",
+        device="cpu",
+        progress=NoProgress(),
+        plan=RunPlan(threads=3),
+    )
+
+    assert len(detector.latency([project / "both.png"], 1).times_ms) == 1
+
+
 @pytest.mark.parametrize(
     ("entry", "text", "message"),
     [
@@ -258,6 +289,9 @@ def test_answers_may_be_arrays_of_any_number(answering: Callable[..., Any]) -> N
         ("one:Detector", "Detector = 3", "is a int, not a function"),
         ("one:make", "def make(checkpoint, device): return 3", "whose classes are None"),
         ("one:make", "def make(checkpoint): pass", "one:make fails: TypeError"),
+        ("one:make", "def make(checkpoint, device): exit()", "one:make fails: SystemExit"),
+        ("one:make", "class make:\n def __init__(*_): pass\n classes = property(lambda s: 1 / 0)",
+         "one:make: its classes fails: ZeroDivisionError"),
         ("one:M", "class M:\n classes=['a']\n def __init__(*_): pass", "without a method detect"),
         ("one:M", "class M:\n classes=['a', 'a']\n def __init__(*_): pass", "each once"),
         ("one:M", "class M:\n classes=['a']\n score_floor=2\n def __init__(*_): pass\n"
@@ -273,6 +307,22 @@ def test_what_is_wrong_with_the_entry_is_said(
 
     with pytest.raises(DetectorError, match=message):
         gate(entry).info()
+
+
+@pytest.mark.skipif(visible_gpus() > 0, reason="there is a GPU")
+def test_a_gpu_that_is_not_there_is_not_said_to_be_used(
+    project: Path, forget_modules: Callable[[], None]
+) -> None:
+    source = ModelSource(None, framework="python", entry="colours.finder:Colours", folder=project)
+    with pytest.raises(DetectorError, match="device 'cuda:1': there is no such CUDA device here"):
+        framework("python").load(source, sha256="", device="cuda:1", batch_size=None)
+
+
+@pytest.mark.skipif(visible_gpus() > 0, reason="there is a GPU")
+def test_a_gpu_that_torch_does_not_know_of_is_held_all_the_same() -> None:
+    """As of ONNX Runtime beside a torch that was built for the CPU."""
+    with exclusive("cuda:3"):
+        pass
 
 
 def test_pictures_that_cannot_be_read_are_no_failure(

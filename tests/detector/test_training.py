@@ -22,6 +22,7 @@ from pytest_detgate.detector.training import TrainedRun, finished_run, train
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
+from tests.detector.test_checkpoint import Hostile
 from tests.judged import judged, measured
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
@@ -293,6 +294,90 @@ def test_a_failed_run_says_why_and_is_not_finished(trained: Any, tmp_path: Path)
     assert str(tmp_path / "work" / "detgate-train.log") in str(caught.value)
     assert "Traceback" not in str(caught.value).splitlines()[0]
     assert finished_run(tmp_path / "work") is None
+
+
+START = {
+    "load_from": "load_from = {path!r}",
+    "resume": "load_from = {path!r}",  # the configuration resumes
+    "init_cfg": "start = dict(type='Pretrained', checkpoint={path!r})\n"
+    "model = dict(backbone=dict(init_cfg=start))",
+}
+
+
+@pytest.fixture
+def starting_from(
+    trained: Any, tmp_path: Path
+) -> Callable[[str, Callable[[dict[str, Any]], None]], Callable[..., TrainedRun]]:
+    """A function that makes a run which starts from the trained checkpoint, changed."""
+    import torch
+
+    def make(way: str, change: Callable[[dict[str, Any]], None]) -> Callable[..., TrainedRun]:
+        content = torch.load(trained[1].checkpoint, map_location="cpu", weights_only=False)
+        change(content)
+        path = tmp_path / "start.pth"
+        torch.save(content, path)
+        for name in ("model.py", "site.json"):
+            shutil.copy(trained[0] / name, tmp_path)
+        config = worksite.write_training_config(
+            trained[0],
+            f"{tmp_path.name}.py",
+            **{
+                "resume = True": ("resume = True\n" if way == "resume" else "")
+                + START[way].format(path=str(path)),
+                "max_epochs=1": "max_epochs=2",
+            },
+        )
+
+        def run(**options: Any) -> TrainedRun:
+            return train(
+                config,
+                tmp_path / "work",
+                0,
+                device="cpu",
+                retrain=False,
+                progress=NoProgress(),
+                store=tmp_path,
+                **options,
+            )
+
+        return run
+
+    return make
+
+
+@pytest.mark.parametrize("way", START)
+def test_a_checkpoint_to_start_from_runs_no_code(
+    starting_from: Any, tmp_path: Path, way: str
+) -> None:
+    marker = tmp_path / "was-run"
+
+    run = starting_from(way, lambda content: content.update(more=Hostile(marker)))
+
+    with pytest.raises(DetectorError, match=r"training failed: .*start\.pth: refused, .*eval"):
+        run()
+    assert not marker.exists()
+    if way == "load_from":
+        assert run(trust=True).checkpoint.is_file()
+        assert marker.exists()
+
+
+def test_training_goes_on_from_what_was_trained(starting_from: Any, tmp_path: Path) -> None:
+    """Of the checkpoint that is resumed, nothing is run: neither what is pickled in it, nor a
+    configuration."""
+    import numpy as np
+
+    marker = tmp_path / "was-run"
+
+    def change(content: dict[str, Any]) -> None:
+        content["meta"]["config"] = f"open({str(marker)!r}, 'w').close()"
+        content["message_hub"]["runtime_info"]["best_score"] = np.float64(0.5)
+
+    run = starting_from("resume", change)()
+
+    assert run.checkpoint.name == "epoch_2.pth"
+    assert [path.name for path in (tmp_path / "work").glob("*.pth")] == ["epoch_2.pth"]
+    assert read_checkpoint(run.checkpoint).epoch == 2
+    assert not marker.exists()
 
 
 def test_an_interrupted_run_takes_its_process_along(trained: Any, tmp_path: Path) -> None:

@@ -105,6 +105,35 @@ class Coloured(Framework):
         scale = source.options.get("score-scale", 1.0)
         return LoadedModel(detector=Adapter(info, colours, scale))
 """
+MISTAKES = """
+import dataclasses
+from coloured import Adapter, Coloured
+from pytest_detgate import Framework
+
+class Abstract(Framework):
+    pass
+class Unmade(Coloured):
+    def __init__(self):
+        raise RuntimeError("no licence")
+class Untyped(Coloured):
+    options = dict
+class Unloaded(Coloured):
+    def load(self, source, **more):
+        raise KeyError("weights")
+class Nothing(Coloured):
+    def load(self, source, **more):
+        return None
+
+class OneDigest(Adapter):
+    def detect(self, images):
+        for answer in super().detect(images):
+            yield answer._replace(sha256=self.info.sha256)
+class Elsewhere(Coloured):
+    def load(self, source, **more):
+        made = super().load(source, **more).detector
+        made.__class__ = OneDigest
+        return dataclasses.replace(super().load(source, **more), detector=made)
+"""
 TELL_IMPORTS = """
 import json, sys
 def pytest_sessionfinish(session):
@@ -166,9 +195,12 @@ def registered(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyt
     info = site / "coloured-1.0.dist-info"
     info.mkdir(parents=True)
     (site / "coloured.py").write_text(FRAMEWORK)
+    (site / "mistakes.py").write_text(MISTAKES)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: coloured\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[detgate.detectors]\ncoloured = coloured:Coloured\nbroken = coloured:Gone\n"
+        "abstract = mistakes:Abstract\nunmade = mistakes:Unmade\nuntyped = mistakes:Untyped\n"
+        "unloaded = mistakes:Unloaded\nnothing = mistakes:Nothing\nelsewhere = mistakes:Elsewhere\n"
     )
     monkeypatch.setenv("PYTHONPATH", f"{site}:{project.path}")
     (project.path / "weights.txt").write_text("0.75")
@@ -403,13 +435,17 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
     ("model", "message"),
     [
         ('framework = "onyx"', r"detgate.toml:8: [model] framework: no framework 'onyx'; did you "
-         "mean 'onnx'? (there is: mmdetection, onnx, python, broken, coloured)"),
+         "mean 'onnx'? (there is: mmdetection, onnx, python, abstract, broken, coloured, "),
         ('framework = "broken"', "the framework 'broken' (coloured:Gone) cannot be imported"),
+        ('framework = "abstract"', "(mistakes:Abstract) cannot be made: TypeError: Can't inst"),
+        ('framework = "unmade"', "cannot be made: RuntimeError: no licence"),
+        ('framework = "untyped"', "its options are <class 'dict'>; expected a subclass of msgspec"),
         ('framework = "python"', "[model] framework: the key 'entry' is missing"),
         ('entry = "site_detector"', "[model] entry: expected \"package.module:function\", found"),
         ('framework = "onnx"\nentry = "a:b"', 'entry: means nothing with framework = "onnx"'),
         ('framework = "onnx"\nconfig = "a.py"', 'config: means nothing with framework = "onnx"'),
         ('framework = "onnx"\noptions = { a = 1 }', "options: means nothing with framework"),
+        ('entry = "a:b"\noptions = { a = [{ b = inf }] }', "options: nan and inf are no values"),
         ('options = { a = 1 }', "options: which framework is it for?"),
         ('framework = "coloured"\noptions = { score-scales = 1 }',
          "options] score-scales: no such key; did you mean 'score-scale'?"),
@@ -427,6 +463,27 @@ def test_what_makes_no_sense_is_said_before_anything_runs(
     assert result.ret == 4
     assert message in result.stderr.str()
     assert "Traceback" not in result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("unloaded", "the framework 'unloaded' cannot load weights.txt: KeyError: 'weights'"),
+        ("nothing", "the framework 'nothing': load gave a NoneType, expected a LoadedModel"),
+        # One digest for all would give every image the answer to the last one.
+        ("elsewhere", "images/yard_1.png: the detector says that it looked at other content"),
+    ],
+)
+def test_what_a_registered_framework_does_wrong_is_its_own_fault(
+    registered: pytest.Pytester, name: str, message: str
+) -> None:
+    model = f'[model]\nframework = "{name}"\ncheckpoint = "weights.txt"\n'
+    (registered.path / "detgate.toml").write_text(HEAD + model + RULES)
+
+    assert registered.runpytest_subprocess("detgate.toml").ret == 1
+
+    assert len(reasons(registered)) == 1, reasons(registered)
+    assert next(iter(reasons(registered))).startswith(message)
 
 
 def test_what_is_trained_is_not_run_by_another_framework(project: pytest.Pytester) -> None:
