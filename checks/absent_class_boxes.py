@@ -13,9 +13,10 @@ from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Se
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.evidence_frames import by_highest, frames_of
+from pytest_detgate.gate.evidence_frames import by_highest, shown_frames
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted, detection_findings
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import detection_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, Outcome, ScoreRule, Target
 from pytest_detgate.gate.threshold_evidence import (
@@ -84,8 +85,8 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
         ]
         return Outcome(
             message=(
-                f"{counted(len(rows), 'box', 'boxes')} with score > {threshold:g} of "
-                f"{counted(len(absent), 'class', 'classes')} that {split} does not contain "
+                f"{counted(len(rows), 'box')} with score > {threshold:g} of "
+                f"{counted(len(absent), 'class')} that {split} does not contain "
                 f"({listed})"
                 if absent
                 else f"{split} contains every class of the detector"
@@ -153,7 +154,7 @@ def _evidence(
     images, text = by_highest(detections, rows, "box")
     return Evidence(
         charts=[chart],
-        frames=frames_of(dataset, detections, images, text),
+        frames=shown_frames(dataset, detections, images, text),
         frames_total=len(images),
         by_threshold=by,
     )

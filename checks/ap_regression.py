@@ -9,11 +9,12 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import BarChart, Evidence
+from pytest_detgate.charts import BarChart, Evidence, left_out
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement, Table
 from pytest_detgate.gate.baseline import Baseline, BaselineAp
+from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import IntervalRule
 from pytest_detgate.gate.project import Project
@@ -32,7 +33,7 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
-from pytest_detgate.gate.score_charts import BARS, bar, left_out
+from pytest_detgate.gate.score_charts import bar
 from pytest_detgate.scoring.resampling import Resampling
 from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
 
@@ -124,7 +125,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"{message}, {said_of(baseline)} {before.ap:.3f}: {change:+.3f}"
             f"{said_of_change(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
-            f"{_left_out(undefined)}",
+            f"{_not_compared(undefined)}",
             measurements=[
                 in_all,
                 *self._gains(change, interval),
@@ -259,7 +260,7 @@ def _table(classes: dict[str, float | None], before: BaselineAp) -> Table:
     )
 
 
-def _left_out(classes: list[str]) -> str:
+def _not_compared(classes: list[str]) -> str:
     """What a message says of classes that have no AP to compare."""
     if not classes:
         return ""

@@ -10,7 +10,8 @@ from msgspec import Meta
 from pytest_detgate.dataset.extent import box_extent
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import box_findings, counted, numbers
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import box_findings, numbers
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
 
@@ -66,12 +67,12 @@ class BoxBounds(CountRule, frozen=True, kw_only=True):
             Measurement.shown("wholly", int(wholly.sum())),
             Measurement.shown("boxes", len(boxes)),
         ]
-        message = f"{counted(len(outside), 'box', 'boxes')} of {len(boxes)} outside their image"
+        message = f"{counted(len(outside), 'box')} of {len(boxes)} outside their image"
         if len(outside):
             message += f", {int(wholly.sum())} wholly"
         if len(unsized):
             measurements.append(Measurement.at_most("unsized", len(unsized), 0))
-            message += f"; {counted(len(unsized), 'box', 'boxes')} on images of unknown size"
+            message += f"; {counted(len(unsized), 'box')} on images of unknown size"
         return Outcome(
             message=message,
             measurements=measurements,

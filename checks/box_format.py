@@ -12,7 +12,8 @@ from pytest_detgate.dataset.annotated import annotated_images
 from pytest_detgate.dataset.box_forms import Form, form_evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import box_findings, counted, numbers
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import box_findings, numbers
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
 WORDS: dict[Form, str] = {
@@ -59,8 +60,7 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
         told = []
         if evidence.form is not None:
             told.append(
-                f"{counted(len(misread), 'box', 'boxes')} of {len(boxes)} look like "
-                f"{WORDS[evidence.form]}"
+                f"{counted(len(misread), 'box')} of {len(boxes)} look like {WORDS[evidence.form]}"
             )
         if len(areas):
             told.append(f"{counted(len(areas), 'area')} cannot be that of the box or of a mask")
@@ -74,12 +74,12 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
 
         def seen(rows: NDArray[np.int64]) -> str:
             return (
-                f"{counted(len(rows), 'box', 'boxes')} drawn as read, which look like "
+                f"{counted(len(rows), 'box')} drawn as read, which look like "
                 f"{WORDS[evidence.form or 'shares']}"
             )
 
         return Outcome(
-            message="; ".join(told) or f"{counted(len(boxes), 'box', 'boxes')} in COCO's form",
+            message="; ".join(told) or f"{counted(len(boxes), 'box')} in COCO's form",
             measurements=[
                 Measurement.at_most("count", count, self.max),
                 Measurement.shown("misread", len(misread)),

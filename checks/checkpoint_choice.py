@@ -19,7 +19,7 @@ from pytest_detgate.findings import Measurement, Table
 from pytest_detgate.gate.chart_numbers import plotted
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.other_models import Epoch, by_number, pattern_in
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, ScoreRule, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
@@ -264,7 +264,7 @@ def _message(
 
 
 def _boxes(count: int) -> str:
-    return counted(count, "false box", "false boxes")
+    return counted(count, "false box")
 
 
 def _by_epoch(

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pytest_detgate.charts import BarChart, Evidence
+from pytest_detgate.charts import BarChart, Evidence, left_out
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gate.class_floor_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import (
-    ClassFloorRule,
-    ClassSupport,
-    figure_and_floor,
-    said,
-)
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import bounds, counted, figure_and_floor
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
-from pytest_detgate.gate.score_charts import bar, curves_of, left_out
+from pytest_detgate.gate.score_charts import bar, curves_of
 from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
 
 BARS_OF_CLASS = 12
@@ -60,7 +55,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"{support.name}: {self.metric} "
             f"{figure_and_floor(value, held.limit, f' on {split}')}, "
-            f"{counted(support.boxes, 'box', 'boxes')} ({PROTOCOL}){said(held.interval)}",
+            f"{counted(support.boxes, 'box')} ({PROTOCOL}){bounds(held.interval)}",
             measurements=[
                 held,
                 Measurement.shown("boxes", support.boxes),
@@ -123,7 +118,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
         return BarChart(
             title=f"{self.metric} of {own} beside other classes of {split}",
             about=(
-                f"{own} is the weakest of {counted(len(values), 'class', 'classes')}."
+                f"{own} is the weakest of {counted(len(values), 'class')}."
                 if not weaker
                 else f"{weaker} of {len(values)} classes {'is' if weaker == 1 else 'are'} weaker "
                 f"than {own}."

@@ -8,12 +8,12 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Bar, BarChart, Evidence
+from pytest_detgate.charts import Bar, BarChart, Evidence, left_out
 from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gate.bars import BARS_CAP, capped
+from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.rule import Inputs, Outcome, SplitRule, Target
 
@@ -84,7 +84,7 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
     def _chart(self, dataset: Dataset, boxes: NDArray[np.int64], order: list[int]) -> BarChart:
         """Boxes by class, the rarest first, and the most frequent one."""
         most = boxes.max()
-        shown = order if len(order) <= BARS_CAP else [*order[: BARS_CAP - 1], order[-1]]
+        rarest = order if len(order) <= BARS else order[: BARS - 1]
         ratio = most / boxes[order[0]]
         todo = ": collect or sample more of the rare ones" if ratio > self.max_ratio else ""
         return BarChart(
@@ -92,7 +92,7 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
             about=f"{dataset.classes[order[-1]]} has {ratio:.4g} boxes for 1 of "
             f"{dataset.classes[order[0]]}. With at most {self.max_ratio:g} for 1 every class needs "
             f"{most / self.max_ratio:.4g} boxes{todo}."
-            + capped("classes", len(order), first="the rarest and the most frequent"),
+            + left_out(len(order), len(rarest), "rarest and the most frequent"),
             label="boxes",
             bars=[
                 Bar(
@@ -101,7 +101,7 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
                     limit=float(most / self.max_ratio),
                     passed=bool(most / boxes[at] <= self.max_ratio),
                 )
-                for at in shown
+                for at in dict.fromkeys([*rarest, order[-1]])
             ],
         )
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pytest_detgate.errors import nearest
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.rule import CountRule, Family, Inputs, Outcome, Target
 
 
@@ -47,7 +47,7 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
             )
             for name in names
         ]
-        shared = counted(len(model) - len(only_model), "class", "classes")
+        shared = counted(len(model) - len(only_model), "class")
         message = "; ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
         return Outcome(
             message=message or f"the detector and {dataset.name} have the same {shared}",

@@ -9,14 +9,14 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Bar, BarChart, Evidence
+from pytest_detgate.charts import Bar, BarChart, Evidence, left_out
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gate.bars import BARS_CAP, capped
+from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target, require_limit
 
@@ -73,7 +73,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
             for at in lacking:
                 boxes, images = int(counts.boxes[at]), int(counts.images[at])
                 yield Finding(
-                    text=f"{dataset.classes[at]}: {counted(boxes, 'box', 'boxes')} on "
+                    text=f"{dataset.classes[at]}: {counted(boxes, 'box')} on "
                     f"{counted(images, 'image')}",
                     dataset=dataset.name,
                     label=dataset.classes[at],
@@ -85,7 +85,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
             if least is not None
         ]
         return Outcome(
-            message=f"{counted(len(lacking), 'class', 'classes')} of {len(dataset.classes)} with "
+            message=f"{counted(len(lacking), 'class')} of {len(dataset.classes)} with "
             f"fewer than {' or '.join(limits)}",
             measurements=[Measurement.at_most("count", len(lacking), self.max), *shown],
             findings=findings(),
@@ -128,7 +128,7 @@ def _chart(dataset: Dataset, what: str, counts: NDArray[np.int64], least: int) -
         about += " Collect more of them, from other sites rather than more frames of one clip."
     return BarChart(
         title=f"{what.capitalize()} by class",
-        about=about + capped("classes", len(counts), first="the rarest"),
+        about=about + left_out(len(counts), BARS, "rarest"),
         label=what,
         bars=[
             Bar(
@@ -137,6 +137,6 @@ def _chart(dataset: Dataset, what: str, counts: NDArray[np.int64], least: int) -
                 limit=least,
                 passed=bool(counts[at] >= least),
             )
-            for at in order[:BARS_CAP]
+            for at in order[:BARS]
         ],
     )

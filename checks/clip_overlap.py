@@ -12,7 +12,8 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.clip_evidence import images_by_clip, shared_clips_evidence
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted, untold_findings
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import untold_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     ClipField,

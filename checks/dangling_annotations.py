@@ -9,7 +9,8 @@ import numpy as np
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import box_findings, counted
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import box_findings
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import box_findings, counted, numbers
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import box_findings, numbers
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
 
@@ -56,7 +57,7 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
             return " and ".join(lacking)
 
         return Outcome(
-            message=f"{counted(len(rows), 'box', 'boxes')} of {len(xywh)} without a finite area",
+            message=f"{counted(len(rows), 'box')} of {len(xywh)} without a finite area",
             measurements=[
                 Measurement.at_most("count", len(rows), self.max),
                 Measurement.shown("not_finite", len(not_finite)),

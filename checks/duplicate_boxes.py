@@ -17,7 +17,8 @@ from pytest_detgate.dataset.doubles import double_boxes
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import annotation, box_findings, counted
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import annotation, box_findings
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
 
@@ -73,7 +74,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
             return f"{own!r} on the very box that {annotation(dataset, other)} says is {its!r}"
 
         return Outcome(
-            message=f"{counted(len(extra), 'box', 'boxes')} of {len(boxes)} too many, "
+            message=f"{counted(len(extra), 'box')} of {len(boxes)} too many, "
             f"{counted(len(places), 'place')} with one box and two classes",
             measurements=[
                 Measurement.at_most("count", len(extra), self.max),
@@ -113,7 +114,7 @@ def _evidence(
         n_places = np.count_nonzero(np.isin(rows, contradicting))
         told = []
         if n_extra:
-            told.append(f"{counted(n_extra, 'box', 'boxes')} too many")
+            told.append(f"{counted(n_extra, 'box')} too many")
         if n_places:
             told.append(f"{counted(n_places, 'place')} with one box and two classes")
         return ", ".join(told)

@@ -12,7 +12,6 @@ from pytest_detgate.dataset.identity import id_column, repeated_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
 
@@ -63,8 +62,8 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
                 yield _of_annotation(dataset, rows)
 
         return Outcome(
-            message=f"{counted(count, 'id or file name is', 'ids or file names are')} used more "
-            "than once",
+            message=f"{count} {'id or file name is' if count == 1 else 'ids or file names are'} "
+            "used more than once",
             measurements=[
                 Measurement.at_most("count", count, self.max),
                 *(Measurement.shown(name, len(found)) for name, found in groups.items()),

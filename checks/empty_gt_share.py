@@ -10,14 +10,15 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Bar, BarChart, Evidence
+from pytest_detgate.charts import Bar, BarChart, Evidence, left_out
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.bars import BARS_CAP, capped
+from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted, image_findings
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import image_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -135,7 +136,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
                     about=f"{share:.1%} of {len(of_image)} {dataset.name} images have no "
                     f"annotation, {side} {limit:.1%} is asked for; {none} of "
                     f"{counted(len(named), what)} with several images have no such image.{todo}"
-                    + capped(f"{what}s", len(named), first="the largest"),
+                    + left_out(len(named), BARS, "largest", f"{what}s"),
                     label="share of images without annotation",
                     bars=[
                         Bar(
@@ -147,7 +148,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
                         ),
                         *(
                             Bar(name=str(source), value=found[source] / listed[source])
-                            for source in ranked[:BARS_CAP]
+                            for source in ranked[:BARS]
                         ),
                     ],
                     span=(0, 1),

@@ -17,6 +17,7 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement, Table
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -101,9 +102,8 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
                 strict=True,
             )
         )
-        counted = "1 error" if count == 1 else f"{count} errors"
         return Outcome(
-            message=f"{counted} of kind {kind} cost {dap:.3f} AP50 on {split}",
+            message=f"{counted(count, 'error')} of kind {kind} cost {dap:.3f} AP50 on {split}",
             measurements=[
                 Measurement.at_most("dap", dap, self._most(kind)),
                 Measurement.at_most("count", count, (self.counts or {}).get(kind)),

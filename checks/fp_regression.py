@@ -17,7 +17,7 @@ from pytest_detgate.errors import NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gate.baseline import SCORE_THRESHOLD, Baseline
 from pytest_detgate.gate.chart_numbers import at_score
-from pytest_detgate.gate.evidence_frames import frames_of
+from pytest_detgate.gate.evidence_frames import shown_frames
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import (
     OwnConfidence,
@@ -27,7 +27,8 @@ from pytest_detgate.gate.interval_rule import (
     bootstrapped,
     require_draws,
 )
-from pytest_detgate.gate.places import counted, detection_findings
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import detection_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.regression import (
     FirstRun,
@@ -42,6 +43,7 @@ from pytest_detgate.gate.rule import (
     Outcome,
     ProbeRule,
     Target,
+    merged,
     require_names,
 )
 from pytest_detgate.gate.threshold_evidence import (
@@ -154,12 +156,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def limits(self, probe: str) -> ProbeLimits:
         """What holds for one probe: its own options, else the rule's."""
-        own = (self.probes or {}).get(probe, ProbeLimits())
-        merged = {
-            key: getattr(own, key) if getattr(own, key) is not None else getattr(self, key)
-            for key in ProbeLimits.__struct_fields__
-        }
-        return ProbeLimits(**merged)
+        return merged((self.probes or {}).get(probe, ProbeLimits()), self)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
@@ -172,7 +169,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         on_image = np.bincount(image, minlength=len(dataset.images))
         boxes = len(false)
         frames = counted(len(on_image), "frame")
-        message = f"{counted(boxes, 'false box', 'false boxes')} on {frames}"
+        message = f"{counted(boxes, 'false box')} on {frames}"
         over = Measurement.shown(SCORE_THRESHOLD, threshold)
         try:
             baseline = inputs.baseline()
@@ -212,12 +209,12 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         other = drawn.other
 
         def text(row: int) -> str:
-            count = counted(int(drawn.own[row]), "false box", "false boxes")
+            count = counted(int(drawn.own[row]), "false box")
             before = "" if other is None else f", baseline {other[row]}"
             return f"{count} over {threshold:g}{before}"
 
         known = baseline.false_scores(probe)
-        frames = frames_of(dataset, detections, grown, text, GROWN)
+        frames = shown_frames(dataset, detections, grown, text, GROWN)
         if known is None:
             return Evidence(frames=frames, frames_total=len(grown))
         scores, floor = known

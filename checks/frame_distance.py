@@ -15,7 +15,8 @@ from pytest_detgate.dataset.clip_maps import clip_map, neighbours
 from pytest_detgate.dataset.frames import FrameKey, Frames, Nearest, nearest_frames
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted, image_findings, untold_findings
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import image_findings, untold_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     ClipField,

@@ -8,7 +8,8 @@ from typing import ClassVar
 from pytest_detgate.dataset.picture_files import KINDS, picture_flaws
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted, image_findings
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import image_findings
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
 

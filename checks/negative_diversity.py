@@ -10,13 +10,13 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Bar, BarChart, Chart, Evidence
+from pytest_detgate.charts import Bar, BarChart, Chart, Evidence, left_out
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.clips import field_values
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gate.bars import BARS_CAP, capped
+from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     ClipField,
@@ -164,7 +164,7 @@ def _chart(what: str, images: Counter[str], least: int) -> BarChart:
         about += f" Add frames with nothing to detect from other {what}s."
     return BarChart(
         title=f"Images without annotation by {what}",
-        about=about + capped(f"{what}s", len(images), first="those with most images"),
+        about=about + left_out(len(images), BARS, "with most images", f"{what}s"),
         label="images without annotation",
-        bars=[Bar(name=value, value=images[value]) for value in ranked[:BARS_CAP]],
+        bars=[Bar(name=value, value=images[value]) for value in ranked[:BARS]],
     )

@@ -13,7 +13,7 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -21,6 +21,7 @@ from pytest_detgate.gate.rule import (
     Outcome,
     ScoreRule,
     Target,
+    merged,
     require_limit,
     require_names,
 )
@@ -98,11 +99,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             require_names("probe", (self.tune_on,), project.probes, "tune-on")
         require_names("probe", self.check_on or (), project.probes, "check-on")
         require_names("probe", self.probes or (), project.probes, table=["probes"])
-        try:
-            known = project.classes(project.evaluate_on)
-        except DataError:
-            known = None
-        require_names("class", self.classes or (), known, table=["classes"])
+        require_names("class", self.classes or (), project.evaluated_classes, table=["classes"])
         for probe in self._probes(project):
             budget = self._budget(probe)
             if budget.max_boxes is None and budget.max_images is None:
@@ -174,11 +171,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         return (tuned, *(probe for probe in others if probe != tuned))
 
     def _budget(self, probe: str) -> PointBudget:
-        own = (self.probes or {}).get(probe, PointBudget())
-        return PointBudget(
-            max_boxes=self.max_boxes if own.max_boxes is None else own.max_boxes,
-            max_images=self.max_images if own.max_images is None else own.max_images,
-        )
+        return merged((self.probes or {}).get(probe, PointBudget()), self)
 
     def _floor(self, name: str) -> float | None:
         return (self.classes or {}).get(name, self.min_recall)
@@ -239,7 +232,7 @@ def _message(
     measurements: list[Measurement],
 ) -> str:
     short = [name for name, floor in floors.items() if curves[name].recall(threshold) < floor]
-    at = counted(false[tuned].boxes_over(threshold), "false box", "false boxes")
+    at = counted(false[tuned].boxes_over(threshold), "false box")
     if short:
         worst = min(short, key=lambda name: curves[name].recall(threshold) - floors[name])
         told = (
@@ -250,7 +243,7 @@ def _message(
         if any(needed[name] is None for name in short):
             return told + "no threshold at all reaches that floor"
         lower = min(value for value in needed.values() if value is not None)
-        boxes = counted(false[tuned].boxes_over(lower), "false box", "false boxes")
+        boxes = counted(false[tuned].boxes_over(lower), "false box")
         return told + f"the floors ask for score > {lower:.3g}, where there are {boxes}"
     highest = min((value for value in needed.values() if value is not None), default=math.inf)
     upto = "" if math.isinf(highest) else f" up to {highest:.3g}"

@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from pytest_detgate.audit.words import percent
 from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
@@ -18,7 +19,8 @@ from pytest_detgate.gate.baseline import SCORE_THRESHOLD
 from pytest_detgate.gate.evidence_of_probe import evidence_of_probe
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import TooLittle, require_support
-from pytest_detgate.gate.places import counted, detection_findings
+from pytest_detgate.gate.phrases import counted
+from pytest_detgate.gate.places import detection_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
@@ -27,6 +29,7 @@ from pytest_detgate.gate.rule import (
     ProbeRule,
     Target,
     clip_key,
+    merged,
     require_names,
 )
 from pytest_detgate.gate.threshold_evidence import recall_of_split
@@ -161,12 +164,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     def budget(self, probe: str) -> ProbeBudget:
         """What holds for one probe: its own options, else the rule's."""
-        own = (self.probes or {}).get(probe, ProbeBudget())
-        merged = {
-            key: getattr(own, key) if getattr(own, key) is not None else getattr(self, key)
-            for key in ProbeBudget.__struct_fields__
-        }
-        return ProbeBudget(**merged)
+        return merged((self.probes or {}).get(probe, ProbeBudget()), self)
 
     def _place(self, probe: str, option: str) -> tuple[str, list[str]]:
         """The key of an option of a probe, and the table that it stands in."""
@@ -302,7 +300,7 @@ def _counts(
     of_class: list[int], classes: Sequence[str], images: int, frames: int, budget: ProbeBudget
 ) -> str:
     boxes = sum(of_class)
-    found = f"{counted(boxes, 'false box', 'false boxes')} on {images} of {frames} frames"
+    found = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
     if boxes and len(classes) > 1:
         most = max(of_class)
         of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "
@@ -336,7 +334,7 @@ def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:
 def _proved(of_images: Interval, evidence: ProbeEvidence) -> str:
     """What follows for frames like these, rounded so that it stays true."""
     low, high = (end / evidence.frames * 100 for end in (of_images.low, of_images.high))
-    confidence = f"({_percent(evidence.confidence)} confidence)"
+    confidence = f"({percent(evidence.confidence)} confidence)"
     units = evidence.clips or evidence.frames
     seen = counted(units, "clip" if evidence.clips else "frame")
     if high < 100:
@@ -355,7 +353,3 @@ def _rounded(percentage: float, whole: Callable[[float], int]) -> str:
     telling = min(percentage, 100 - percentage)
     decimals = max(0, 1 - math.floor(math.log10(telling))) if telling > 0 else 0
     return f"{whole(percentage * 10**decimals) / 10**decimals:.15g}"
-
-
-def _percent(share: float) -> str:
-    return f"{round(share * 100, 8):g} %"

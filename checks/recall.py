@@ -14,10 +14,10 @@ from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Se
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.chart_numbers import at_score, plotted
+from pytest_detgate.gate.class_floor_rule import ClassFloorRule
 from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import ClassFloorRule, figure_and_floor, said
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import bounds, counted, figure_and_floor
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.threshold_evidence import (
     operating_point_mark,
@@ -95,7 +95,8 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         )
         return Outcome(
             message=f"{len(found)} of {len(wanted)} boxes of {support.name} found on {split} with "
-            f"score > {threshold:g}, recall {figure_and_floor(value, held.limit)}{said(interval)}",
+            f"score > {threshold:g}, recall {figure_and_floor(value, held.limit)}"
+            f"{bounds(interval)}",
             measurements=[
                 held,
                 Measurement.shown("found", len(found)),
@@ -199,7 +200,7 @@ def _advice(by: ByThreshold, held: Measurement, threshold: float, false: list[in
     if not len(kept):
         return "No threshold reaches the floor."
     highest = int(kept[-1])
-    change = counted(abs(false[highest] - false[now]), "false box", "false boxes")
+    change = counted(abs(false[highest] - false[now]), "false box")
     there = at_score(by.thresholds[highest])
     if highest < now:
         return (

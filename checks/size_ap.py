@@ -13,7 +13,8 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import IntervalRule, require_support, said
+from pytest_detgate.gate.interval_rule import IntervalRule, require_support
+from pytest_detgate.gate.phrases import bounds
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, Outcome, Target, require_limit
 from pytest_detgate.gate.score_charts import bar, curves_of
@@ -84,7 +85,7 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         )
         return Outcome(
             message=f"AP {value:.3f} of {boxes} {size} boxes on {split} ({PROTOCOL})"
-            f"{said(interval)}",
+            f"{bounds(interval)}",
             measurements=[held, Measurement.shown("boxes", boxes)],
             evidence=Evidence(charts=self._charts(inputs, split, size, held)),
         )

@@ -13,7 +13,8 @@ from pytest_detgate.dataset.slices import names_in
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import IntervalRule, require_support, said
+from pytest_detgate.gate.interval_rule import IntervalRule, require_support
+from pytest_detgate.gate.phrases import bounds
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, Target
 from pytest_detgate.scoring.bootstrap import bootstrap
@@ -98,7 +99,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         )
         return Outcome(
             message=f"{self.metric} {value:.3f} on {n_images} images of {split}, {boxes} boxes "
-            f"({PROTOCOL}){said(interval)}",
+            f"({PROTOCOL}){bounds(interval)}",
             measurements=[
                 Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval),
                 Measurement.shown("images", n_images),

@@ -28,14 +28,14 @@ from pytest_detgate.detector.scalars import RunLog, find_scalars, read_scalars
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Family, Inputs, OptionError, Outcome, Rule, Target
+from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, Target, TrainingRule
 
 _NAMES = {"too_short": "too short", "non_finite": "not finite"}
 
 
-class TrainingCurve(Rule, frozen=True, kw_only=True):
+class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
     """The training run must have a sound loss curve and end at its best.
 
     ## What it checks
@@ -75,7 +75,6 @@ class TrainingCurve(Rule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "training-curve"
-    family: ClassVar[Family] = "training"
 
     path: (
         Annotated[
@@ -113,9 +112,6 @@ class TrainingCurve(Rule, frozen=True, kw_only=True):
             raise OptionError("is given, and yet validation = false", "metric")
         if not self.validation and self.plateau_validations is not None:
             raise OptionError("is given, and yet validation = false", "plateau-validations")
-
-    def targets(self, project: Project) -> Iterator[Target]:
-        yield Target()
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         log = read_scalars(self._path(inputs.project))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import ClassVar
 
 from pytest_detgate.detector.training_record import finished_run
@@ -10,16 +9,15 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
-    Family,
     Inputs,
     Outcome,
-    Rule,
     Target,
+    TrainingRule,
     require_training_config,
 )
 
 
-class TrainingSeed(Rule, frozen=True, kw_only=True):
+class TrainingSeed(TrainingRule, frozen=True, kw_only=True):
     """Training must start from a fixed seed.
 
     ## What it checks
@@ -49,13 +47,9 @@ class TrainingSeed(Rule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "training-seed"
-    family: ClassVar[Family] = "training"
 
     def validate(self, project: Project) -> None:
         require_training_config(project)
-
-    def targets(self, project: Project) -> Iterator[Target]:
-        yield Target()
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         project = inputs.project

@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, get_args
 
 from msgspec import Meta
 
-from pytest_detgate.charts import Bar, BarChart, Chart, Evidence, Histogram
+from pytest_detgate.charts import Bar, BarChart, Chart, Evidence, Histogram, left_out
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.detector.training_drops import (
     BoxReason,
@@ -18,17 +18,16 @@ from pytest_detgate.detector.training_drops import (
 )
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement, Table
-from pytest_detgate.gate.bars import BARS_CAP, capped
+from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
-    Family,
     Inputs,
     OptionError,
     Outcome,
-    Rule,
     Target,
+    TrainingRule,
     require_names,
     require_order,
     require_training_config,
@@ -45,7 +44,7 @@ _BOX_REASONS: dict[BoxReason, str] = {
 }
 
 
-class TrainingView(Rule, frozen=True, kw_only=True):
+class TrainingView(TrainingRule, frozen=True, kw_only=True):
     """What training really feeds the model must be what the annotation file holds.
 
     ## What it checks
@@ -89,7 +88,6 @@ class TrainingView(Rule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "training-view"
-    family: ClassVar[Family] = "training"
 
     max_dropped: Annotated[Count, Meta(description="Images that may be dropped.")] | None = None
     max_dropped_share: (
@@ -123,9 +121,6 @@ class TrainingView(Rule, frozen=True, kw_only=True):
             )
         require_order(self.min, self.max)
 
-    def targets(self, project: Project) -> Iterator[Target]:
-        yield Target()
-
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         view = inputs.training_view()
         parts = [drops_of(part) for part in view.parts]
@@ -147,7 +142,7 @@ class TrainingView(Rule, frozen=True, kw_only=True):
             "none is empty" if not empty_share else f"{empty_share:.1%} are empty"
         )
         if mislabelled:
-            message += f"; {counted(mislabelled, 'box', 'boxes')} fed as another class"
+            message += f"; {counted(mislabelled, 'box')} fed as another class"
         if strange := [part for part in parts if _split_of(part, inputs.project) is None]:
             named = ", ".join(inputs.project.relative(part.annotations) for part in strange)
             message += f"; no split has the annotation file that is trained on ({named})"
@@ -385,11 +380,9 @@ def _class_chart(parts: Iterable[PartDrops]) -> Histogram:
         about=f"{fed.total()} of {boxes.total()} boxes are fed to the model, {wrongly.total()} of "
         "them as another class. A class that loses all its boxes is one that metainfo does not "
         "name, or names otherwise than the annotation file."
-        + capped("classes", len(ranked), first="those that lose most boxes"),
+        + left_out(len(ranked), BARS, "that lose most boxes"),
         label="class",
-        names=ranked[:BARS_CAP],
-        counts={
-            name: [count[label] for label in ranked[:BARS_CAP]] for name, count in counts.items()
-        },
+        names=ranked[:BARS],
+        counts={name: [count[label] for label in ranked[:BARS]] for name, count in counts.items()},
         shares=False,
     )

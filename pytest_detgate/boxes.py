@@ -14,6 +14,13 @@ def area(xywh: Boxes) -> NDArray[np.float64]:
     return product
 
 
+def drawable(xywh: Boxes) -> NDArray[np.bool_]:
+    """(n,) whether a box is finite and has no negative side."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.isfinite(xywh.sum(axis=1))
+        return np.asarray(finite & (xywh[:, 2:] >= 0).all(axis=1))
+
+
 def intersection(first: Boxes, second: Boxes) -> NDArray[np.float64]:
     """(n, m) area that each of n boxes shares with each of m boxes."""
     top_left = np.maximum(first[:, None, :2], second[None, :, :2])

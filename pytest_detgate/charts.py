@@ -213,3 +213,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pairs: list[Pair] = []
     pairs_total: int = 0
     by_threshold: ByThreshold | None = None
+
+
+def left_out(total: int, drawn: int, which: str, what: str = "classes") -> str:
+    """The sentence at the end of `about` that says that not all are drawn, led by a space; nothing
+    where they are: ` Of 41 classes the 30 rarest are drawn.`"""
+    return "" if total <= drawn else f" Of {total} {what} the {drawn} {which} are drawn."

@@ -11,7 +11,7 @@ from typing import Literal
 from pytest_detgate.audit.headline import BLOCKING, counts, in_order
 from pytest_detgate.audit.one_line import finding_text
 from pytest_detgate.audit.record import Report, RuleResult
-from pytest_detgate.audit.words import counted, visible
+from pytest_detgate.audit.words import counted, on_one_line
 from pytest_detgate.findings import Verdict
 
 SHOWN = 10
@@ -71,8 +71,7 @@ def _told(rule: RuleResult) -> str:
 
 
 def _cut(text: str) -> str:
-    line = visible(" ".join(text.split()))
-    return line if len(line) <= _LONGEST else line[: _LONGEST - 1] + "…"
+    return on_one_line(text, _LONGEST)
 
 
 def _command(level: Level, title: str, message: str, line: Line | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from pytest_detgate.audit.comparison import KINDS, Comparison
@@ -15,10 +14,9 @@ from pytest_detgate.audit.comparison_rows import (
     rule_row,
 )
 from pytest_detgate.audit.markdown import code, plain
-from pytest_detgate.audit.one_line import no_command
-from pytest_detgate.audit.words import counted, visible
+from pytest_detgate.audit.terminal import WIDTH, cut, wrapped
+from pytest_detgate.audit.words import counted
 
-WIDTH = 79
 _COLUMN = 12
 # A name is cut so far, and a cell of Markdown.
 _NAME, _CELL = 80, 200
@@ -30,15 +28,15 @@ def comparison_text(comparison: Comparison, names: tuple[str, str]) -> str:
     """A table for the terminal; `names` are those of the two records."""
     lines = [comparison.sentence, ""]
     for label, name in zip("AB", names, strict=True):
-        lines.append(_cut(f"{label}  {name}", WIDTH))
+        lines.append(cut(f"{label}  {name}", WIDTH))
     lines.append("")
     for fact in comparison.facts:
         before, after = fact.before or NOTHING, fact.after or NOTHING
         said = before if before == after else f"{before} -> {after}"
-        lines += _wrapped(f"{fact.name}: {said}")
+        lines += wrapped(f"{fact.name}: {said}")
     lines += [""] if comparison.remarks else []
     for remark in comparison.remarks:
-        lines += _wrapped(f"! {remark}")
+        lines += wrapped(f"! {remark}")
     for kind in KINDS:
         rules = comparison.of_kind(kind)
         if rules:
@@ -57,17 +55,17 @@ def comparison_text(comparison: Comparison, names: tuple[str, str]) -> str:
 
 def _same_lines(names: list[str]) -> list[str]:
     more = f" and {len(names) - SAME:,} more" if len(names) > SAME else ""
-    return _wrapped(f"  {', '.join(names[:SAME])}{more}")
+    return wrapped(f"  {', '.join(names[:SAME])}{more}")
 
 
 def _rule_lines(row: RuleRow) -> Iterator[str]:
     verdicts = row.before if row.before == row.after else f"{row.before} -> {row.after}"
-    name = _cut(row.id, max(WIDTH - len(verdicts) - 4, 30))
+    name = cut(row.id, max(WIDTH - len(verdicts) - 4, 30))
     yield f"  {name}  {verdicts}"
     for value in row.values:
-        yield from _wrapped(f"    {_value_words(value)}")
+        yield from wrapped(f"    {_value_words(value)}")
     if row.reason:
-        yield from _wrapped(f"    {row.reason}")
+        yield from wrapped(f"    {row.reason}")
 
 
 def _value_words(row: ValueRow) -> str:
@@ -79,23 +77,11 @@ def _value_words(row: ValueRow) -> str:
 
 def _score_lines(title: str, rows: Sequence[FigureRow]) -> Iterator[str]:
     room = WIDTH - 3 * _COLUMN - 8
-    yield f"{_cut(title, room):<{room}}{'A':>{_COLUMN}}{'B':>{_COLUMN}}{'change':>{_COLUMN}}"
+    yield f"{cut(title, room):<{room}}{'A':>{_COLUMN}}{'B':>{_COLUMN}}{'change':>{_COLUMN}}"
     for row in rows:
-        name = _cut(row.name, room - 3)
+        name = cut(row.name, room - 3)
         numbers = "".join(f"{cell:>{_COLUMN}}" for cell in (row.before, row.after, row.change))
         yield f"  {name:<{room - 2}}{numbers}  {row.way}".rstrip()
-
-
-def _wrapped(line: str) -> list[str]:
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    text = visible(line)
-    lines = textwrap.wrap(text, WIDTH - 1, subsequent_indent=indent, break_on_hyphens=False)
-    return [no_command(line) for line in lines]
-
-
-def _cut(text: str, width: int) -> str:
-    line = visible(" ".join(text.split()))
-    return line if len(line) <= width else line[: width - 3] + "..."
 
 
 def comparison_markdown(comparison: Comparison, names: tuple[str, str]) -> str:

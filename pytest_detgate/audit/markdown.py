@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_detgate.audit.words import visible
+from pytest_detgate.audit.words import on_one_line
 
 # Breaks up a name so that nobody is called by it; it has no width.
 _APART = "&#8203;"
@@ -27,7 +27,7 @@ _SAFE_CODE = re.compile(r"[^`|\\]+")
 def plain(text: str, longest: int, *, begins: bool = False) -> str:
     """Text that stays text, on one line, cut to so many characters; `begins` says that it begins
     a line or an entry of a list."""
-    joined = _escaped(_cut(text, longest))
+    joined = _escaped(on_one_line(text, longest))
     # There `1.`, `-` or `=` would make a list or a heading of it.
     return f"{_APART}{joined}" if begins and not joined[:1].isalpha() else joined
 
@@ -35,7 +35,7 @@ def plain(text: str, longest: int, *, begins: bool = False) -> str:
 def prose(text: str, longest: int) -> str:
     """Text on one line, cut to so many characters, in which what stands between backticks is code;
     where these do not pair, they stay text."""
-    parts = _cut(text, longest).split("`")
+    parts = on_one_line(text, longest).split("`")
     if len(parts) % 2 == 0:
         return plain(text, longest)
     return "".join(
@@ -45,15 +45,10 @@ def prose(text: str, longest: int) -> str:
 
 def code(text: str, longest: int) -> str:
     """A name as code, on one line, cut to so many characters."""
-    name = _cut(text, longest)
+    name = on_one_line(text, longest)
     if _SAFE_CODE.fullmatch(name):
         return f"`{name}`"
     return f"<code>{re.sub(r'[^A-Za-z0-9 ]', _entity, name)}</code>" if name else "–"
-
-
-def _cut(text: str, longest: int) -> str:
-    line = visible(" ".join(text.split()))
-    return line if len(line) <= longest else line[: longest - 1] + "…"
 
 
 def _escaped(line: str) -> str:

@@ -6,7 +6,6 @@ from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.audit.words import held_and_limit, limit_words, percent, value_words
 from pytest_detgate.findings import Finding, Measurement
 
-_COMMANDS = ("::", "##[")
 _BROKEN = {"<=": ">", ">=": "<"}
 
 
@@ -45,13 +44,6 @@ def held_against_limit(measured: Measurement) -> str:
     if measured.bound != "point" and measured.interval is not None:
         how = f" ({percent(measured.interval.confidence)}, {measured.interval.method})"
     return f"{_named(measured, held)}{how}, {limit_words(measured, limit)}"
-
-
-def no_command(line: str) -> str:
-    """A line of output that GitHub's runner does not take for a command, whatever it begins with:
-    part of a file name may come to stand there."""
-    indent = len(line) - len(line.lstrip())
-    return f"{line[:indent]}\\{line[indent:]}" if line[indent:].startswith(_COMMANDS) else line
 
 
 def _named(measured: Measurement, held: str) -> str:

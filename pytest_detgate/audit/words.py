@@ -161,10 +161,12 @@ def moment(stamp: str) -> str:
 
 def counted(count: int, noun: str) -> str:
     """Say a count with its noun: `1 rule`, `1,204 boxes`."""
-    if count == 1:
-        return f"1 {noun}"
-    plural = f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
-    return f"{count:,} {plural}"
+    return f"{count:,} {noun if count == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Say several of something: `rules`, `boxes`, `classes`."""
+    return f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
 
 
 def visible(text: str) -> str:
@@ -174,6 +176,12 @@ def visible(text: str) -> str:
     a character that turns the writing direction would let `gnp.exe` read as `exe.png`.
     """
     return text.translate(_CONTROL_PICTURES).encode("utf-8", "replace").decode()
+
+
+def on_one_line(text: str, longest: int, end: str = "…") -> str:
+    """Put text on one line that is safe to show, cut to so many characters."""
+    line = visible(" ".join(text.split()))
+    return line if len(line) <= longest else line[: longest - len(end)] + end
 
 
 _CONTROL_PICTURES = {

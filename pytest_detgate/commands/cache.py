@@ -73,7 +73,7 @@ def prune(chosen: argparse.Namespace) -> None:
     from pytest_detgate.config.load import load_configuration
     from pytest_detgate.config.schema import CacheTable
     from pytest_detgate.gate.cache_command import prune_now
-    from pytest_detgate.plugin.state import project_paths
+    from pytest_detgate.plugin.folders import project_paths
 
     limits = CacheTable()
     if "store" not in chosen and (config := project_paths().config).exists():
@@ -86,7 +86,7 @@ def prune(chosen: argparse.Namespace) -> None:
 
 
 def _store(chosen: argparse.Namespace) -> Path:
-    from pytest_detgate.plugin.state import project_paths
+    from pytest_detgate.plugin.folders import project_paths
 
     given: Path | None = getattr(chosen, "store", None)
     if given is None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.boxes import drawable
 from pytest_detgate.charts import Evidence, Frame, FrameBox
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 
@@ -33,21 +32,17 @@ def annotated_images(dataset: Dataset, rows: Rows, text: Callable[[Rows], str]) 
     for image in images[np.argsort(-counts, kind="stable")][:FRAMES_CAP].tolist():
         meant = rows[image_of == image]
         others = np.setdiff1d(np.flatnonzero(boxes.image == image), meant)
-        drawable = (row for row in (*meant.tolist(), *others.tolist()) if _drawable(dataset, row))
+        listed = np.concatenate([meant, others])
+        shown = listed[drawable(boxes.xywh[listed])][:BOXES_CAP]
         frames.append(
             Frame(
                 dataset=dataset.name,
                 image=str(dataset.images.file_name[image]),
-                boxes=[_box(dataset, row) for row in islice(drawable, BOXES_CAP)],
+                boxes=[_box(dataset, row) for row in shown.tolist()],
                 text=text(meant),
             )
         )
     return Evidence(frames=frames, frames_total=len(images))
-
-
-def _drawable(dataset: Dataset, row: int) -> bool:
-    x, y, width, height = dataset.boxes.xywh[row].tolist()
-    return math.isfinite(x + y + width + height) and width >= 0 and height >= 0
 
 
 def _box(dataset: Dataset, row: int) -> FrameBox:

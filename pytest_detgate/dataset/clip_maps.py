@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import ClipLine, ClipMap, Histogram, Pair, Side
+from pytest_detgate.charts import ClipLine, ClipMap, Histogram, Pair, Side, left_out
 from pytest_detgate.dataset.clips import Clips
 from pytest_detgate.dataset.frames import Frames, Nearest
 from pytest_detgate.dataset.tables import Dataset
@@ -70,7 +70,7 @@ def clip_map(
     )
 
 
-def clip_counts(
+def clip_histogram(
     names: tuple[str, str], reference: Counter[str], tested: Counter[str], *, title: str, about: str
 ) -> Histogram:
     """Images by split of the clips that both hold, for clips whose frames have no numbers. The
@@ -79,11 +79,9 @@ def clip_counts(
         reference.keys() & tested.keys(), key=lambda clip: (-tested[clip], -reference[clip], clip)
     )
     shown = shared[:CLIPS_CAP]
-    if len(shared) > len(shown):
-        about += f" Shown are {len(shown)} of {len(shared)} clips."
     return Histogram(
         title=title,
-        about=about,
+        about=about + left_out(len(shared), len(shown), "with most tested images", "clips"),
         label="clip",
         names=shown,
         counts={

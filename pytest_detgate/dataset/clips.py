@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.tables import ImageTable
+from pytest_detgate.dataset.tables import ImageTable, object_column
 from pytest_detgate.errors import DataError
 
 
@@ -40,12 +40,12 @@ def clips_of(images: ImageTable, key: ClipKey) -> Clips:
     assert key.pattern is not None
     search = key.pattern.search
     matches = map(search, images.file_name.tolist())
-    return Clips(_column([match["clip"] if match else None for match in matches]))
+    return Clips(object_column([match["clip"] if match else None for match in matches]))
 
 
 def _clips_from_field(images: ImageTable, field: str) -> NDArray[np.object_]:
     values = field_values(images, field, "clip-field")
-    return _column([None if value is None else str(value) for value in values])
+    return object_column([None if value is None else str(value) for value in values])
 
 
 def field_values(images: ImageTable, field: str, option: str) -> list[Any]:
@@ -55,9 +55,3 @@ def field_values(images: ImageTable, field: str, option: str) -> list[Any]:
     if values and all(value is None for value in values):
         raise DataError(f"no image has the field {field!r} that {option} names")
     return values
-
-
-def _column(values: list[Any]) -> NDArray[np.object_]:
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column

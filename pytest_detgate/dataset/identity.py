@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.tables import UNLISTED
+from pytest_detgate.dataset.tables import UNLISTED, object_column
 
 Id = int | str
 Ids = NDArray[Any] | list[Any]
@@ -30,9 +30,7 @@ def id_column(ids: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
             return np.array(ids, dtype=np.int64)
         except OverflowError:
             pass
-    column = np.empty(len(ids), dtype=object)
-    column[:] = ids
-    return column
+    return object_column(ids)
 
 
 def joined_ids(parts: Sequence[Ids]) -> NDArray[Any]:

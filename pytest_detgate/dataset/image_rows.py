@@ -8,12 +8,11 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_detgate.dataset.identity import Id, joined_ids, whole_ids
 from pytest_detgate.dataset.json_arrays import decoded_pieces
 from pytest_detgate.dataset.json_text import Number, numbers
-from pytest_detgate.dataset.tables import ImageTable
+from pytest_detgate.dataset.tables import ImageTable, object_column
 
 
 def read_images(array: msgspec.Raw | bytes, fields: tuple[str, ...], path: Path) -> ImageTable:
@@ -29,11 +28,11 @@ def read_images(array: msgspec.Raw | bytes, fields: tuple[str, ...], path: Path)
     parts = list(decoded_pieces(array, "images", columns, path))
     return ImageTable(
         id=joined_ids([part.id for part in parts]),
-        file_name=objects(list(chain.from_iterable(part.file_name for part in parts))),
+        file_name=object_column(list(chain.from_iterable(part.file_name for part in parts))),
         width=np.concatenate([part.width for part in parts]),
         height=np.concatenate([part.height for part in parts]),
         fields={
-            field: objects(list(chain.from_iterable(part.fields[field] for part in parts)))
+            field: object_column(list(chain.from_iterable(part.fields[field] for part in parts)))
             for field in fields
         },
     )
@@ -62,10 +61,3 @@ def _image_type(fields: tuple[str, ...]) -> Any:
     ]
     columns += [(field, Any, None) for field in fields if field not in {c[0] for c in columns}]
     return msgspec.defstruct("CocoImage", columns, gc=False)
-
-
-def objects(values: list[Any]) -> NDArray[np.object_]:
-    """A column of any objects."""
-    column = np.empty(len(values), dtype=object)
-    column[:] = values
-    return column

@@ -11,8 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.identity import id_column
-from pytest_detgate.dataset.image_rows import objects
-from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable, refuse_escaping
+from pytest_detgate.dataset.tables import (
+    BoxTable,
+    Dataset,
+    ImageTable,
+    object_column,
+    refuse_escaping,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,7 @@ class Labels:
 
 def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
     """The tables of a split. Images have their file names as ids."""
-    file_name = objects(list(labels.file_name))
+    file_name = object_column(list(labels.file_name))
     refuse_escaping(file_name, str(files.labels))
     notes = list(labels.notes)
     if labels.unlabelled is not None and labels.unlabelled.any():
@@ -71,7 +76,7 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
             file_name=file_name,
             width=labels.size[:, 0].copy(),
             height=labels.size[:, 1].copy(),
-            fields={field: objects([None] * len(file_name)) for field in files.fields},
+            fields={field: object_column([None] * len(file_name)) for field in files.fields},
             unlabelled=labels.unlabelled,
         ),
         boxes=BoxTable(

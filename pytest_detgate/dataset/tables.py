@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -154,3 +154,10 @@ def refuse_escaping(file_names: NDArray[np.object_], name: str) -> None:
                 f"{name}: images[{row}].file_name {file_name!r} leaves the images folder; "
                 "a file_name must be relative to it and stay inside"
             )
+
+
+def object_column(values: Sequence[Any]) -> NDArray[np.object_]:
+    """A column of any objects, sequences among them."""
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from pytest_detgate.detector.acceleration import compiling_failed
+from pytest_detgate.detector.answers import checked_detections
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.feeding import sent_ahead
 from pytest_detgate.detector.images import Prepared, by_shape, prepared_images, worker_count
@@ -103,7 +104,7 @@ class MMDetector:
             answers += self._predict(batch)[: len(batch)]
         self.model_seconds += time.perf_counter() - started
         return [
-            Detected(prepared.image, prepared.sha256, _checked(table, prepared.image))
+            Detected(prepared.image, prepared.sha256, self._checked(table, prepared.image))
             for prepared, table in zip(group, answers, strict=True)
         ]
 
@@ -133,6 +134,12 @@ class MMDetector:
         if device_type(self.device) == "cuda":
             torch.cuda.empty_cache()
         return []
+
+    def _checked(self, table: NDArray[np.float32], image: Path) -> ImageDetections:
+        n_classes = len(self.info.classes)
+        return checked_detections(
+            table[:, :4], table[:, 4], table[:, 5], image=image, n_classes=n_classes
+        )
 
     def _failure(self, error: Exception, image: Path) -> DetectorError:
         said = f"{type(error).__name__}: {error}"
@@ -170,17 +177,6 @@ def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:
     )
     ends = np.cumsum([len(one.scores) for one in found])[:-1]
     return np.split(rows.cpu().numpy(), ends)
-
-
-def _checked(table: NDArray[np.float32], image: Path) -> ImageDetections:
-    if not np.isfinite(table).all():
-        raise DetectorError(f"the model's answer to {image} is not finite (NaN or infinite)")
-    best_first = table[np.argsort(-table[:, 4], kind="stable")]
-    return ImageDetections(
-        xyxy=np.ascontiguousarray(best_first[:, :4]),
-        score=np.ascontiguousarray(best_first[:, 4]),
-        label=best_first[:, 5].astype(np.int32),
-    )
 
 
 def _corners(boxes: Any) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Histogram
+from pytest_detgate.charts import Histogram, left_out
 from pytest_detgate.drift.features import Feature
 
 BINS_CAP = 30
@@ -44,7 +44,7 @@ def drift_chart(feature: Feature, names: tuple[str, str], *, title: str, about: 
         apart = np.abs(shares[0] - shares[1])[kept]
         widest = kept[np.argsort(-apart, kind="stable")[: BINS_CAP - 1]]
         rest = [f"{len(kept) - len(widest)} others"]
-        about += f" Shown are the {len(widest)} of {len(kept)} bins that differ most."
+        about += left_out(len(kept), len(widest), "that differ most", "bins")
         kept = np.sort(widest)
     shown = counts[:, kept]
     if rest:

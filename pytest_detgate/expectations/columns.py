@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.fields import field_names, read_fields
-from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
+from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable, object_column
 from pytest_detgate.findings import Finding
 
 TableName = Literal["images", "annotations", "detections"]
@@ -88,7 +88,7 @@ def annotation_columns(dataset: Dataset, fields: Iterable[str] = ()) -> ColumnTa
     `image_height`, and those of the `fields` that an annotation has."""
     boxes = dataset.boxes
     image = _named(dataset.images.file_name, boxes.image)
-    label = _named(_objects(dataset.classes), boxes.category)
+    label = _named(object_column(dataset.classes), boxes.category)
     listed = boxes.image != UNLISTED
     columns: dict[str, Column] = {
         "id": boxes.id,
@@ -115,7 +115,7 @@ def annotation_columns(dataset: Dataset, fields: Iterable[str] = ()) -> ColumnTa
 def detection_columns(dataset: Dataset, detections: DetectionTable) -> ColumnTable:
     """`image`, `class`, `score`, `x`, `y`, `width`, `height`, `image_width`, `image_height`."""
     image = dataset.images.file_name[detections.image]
-    label = _named(_objects(detections.classes), detections.category)
+    label = _named(object_column(detections.classes), detections.category)
     columns: dict[str, Column] = {
         "image": image,
         "class": label,
@@ -144,7 +144,7 @@ def _pattern_columns(names: NDArray[np.object_], pattern: re.Pattern[str]) -> di
     columns = {}
     for group in pattern.groupindex:
         texts = [None if match is None else match[group] for match in matches]
-        columns[group] = _frames(texts) if group == "frame" else _objects(texts)
+        columns[group] = _frames(texts) if group == "frame" else object_column(texts)
     return columns
 
 
@@ -152,7 +152,7 @@ def _frames(texts: list[str | None]) -> Column:
     """Frame numbers as numbers, where every one of them is."""
     if all(text is None or text.isdecimal() for text in texts):
         return np.array([np.nan if text is None else float(text) for text in texts])
-    return _objects(texts)
+    return object_column(texts)
 
 
 def _further(
@@ -166,7 +166,7 @@ def _further(
         return {}
     columns = read_fields(dataset.annotations, entries, names)
     return {
-        name: _objects(values)
+        name: object_column(values)
         for name, values in columns.items()
         if any(value is not None for value in values)
     }
@@ -174,12 +174,5 @@ def _further(
 
 def _named(names: NDArray[np.object_], rows: NDArray[np.int64]) -> Column:
     """The name at each row number, None where it is `UNLISTED`."""
-    named: Column = _objects([*names, None])[rows]  # UNLISTED is -1: the last
+    named: Column = object_column([*names, None])[rows]  # UNLISTED is -1: the last
     return named
-
-
-def _objects(values: Iterable[Any]) -> Column:
-    listed = list(values)
-    column = np.empty(len(listed), dtype=object)
-    column[:] = listed
-    return column

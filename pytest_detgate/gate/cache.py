@@ -15,8 +15,8 @@ from pytest_detgate.detector.upkeep import StoreContents, evict, store_contents
 from pytest_detgate.errors import DataError
 from pytest_detgate.gate.kept_tables import TablesFile, drop_tables, tables_files
 
-_DAY = 86_400
-_MEGABYTE = 10**6
+DAY_SECONDS = 86_400
+MEGABYTE = 10**6
 # So that an annotation file of gigabytes, read anew in a minute, does not push out detections that
 # took hours.
 _TABLES_SHARE = 0.5
@@ -51,8 +51,8 @@ def cache_contents(folder: Path) -> CacheContents:
 def prune(folder: Path, limits: CacheTable) -> None:
     """Bring a store's folder within its limits. Cheap where it is within them already; raises
     sqlite3.Error and OSError where it cannot be done."""
-    max_bytes = limits.max_megabytes * _MEGABYTE
-    unused_since = time.time() - limits.keep_days * _DAY
+    max_bytes = limits.max_megabytes * MEGABYTE
+    unused_since = time.time() - limits.keep_days * DAY_SECONDS
     drop_tables(folder, max_bytes=_TABLES_SHARE * max_bytes, unused_since=unused_since)
     tables = sum(file.size for file in tables_files(folder))
     evict(folder / STORE_FILE, max_bytes=max_bytes - tables, unused_since=unused_since)

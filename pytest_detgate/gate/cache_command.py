@@ -16,6 +16,8 @@ from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.detector.upkeep import KeptModel, drop_all, drop_models, evict
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.gate.cache import (
+    DAY_SECONDS,
+    MEGABYTE,
     CacheContents,
     cache_contents,
     prune,
@@ -23,7 +25,6 @@ from pytest_detgate.gate.cache import (
 )
 from pytest_detgate.gate.kept_tables import drop_tables
 
-_DAY = 86_400
 _SHOWN = 12
 _CLASSES_WIDTH = 40
 
@@ -99,7 +100,7 @@ def clear_model(folder: Path, text: str) -> str:
 
 def clear_unused(folder: Path, days: float) -> str:
     """Drop what was not used for so many days, and say what was freed."""
-    unused_since = time.time() - days * _DAY
+    unused_since = time.time() - days * DAY_SECONDS
 
     def drop() -> None:
         drop_tables(folder, max_bytes=math.inf, unused_since=unused_since)
@@ -110,7 +111,9 @@ def clear_unused(folder: Path, days: float) -> str:
 
 def prune_now(folder: Path, limits: CacheTable) -> str:
     """Bring the store within its limits, as every gate does at its end, and say what was freed."""
-    within = f"at most {_size(limits.max_megabytes * 10**6)}, used within {limits.keep_days} days"
+    within = (
+        f"at most {_size(limits.max_megabytes * MEGABYTE)}, used within {limits.keep_days} days"
+    )
     return f"{_freed(folder, lambda: prune(folder, limits))} ({within})"
 
 

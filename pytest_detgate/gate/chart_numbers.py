@@ -1,4 +1,4 @@
-"""Numbers as the charts of the record have them: nothing is compared with these."""
+"""Numbers as the charts of the record have them, and how many: nothing is compared with these."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+BARS = 30
+"""Bars, or names of a histogram, that a chart has at most beside one for all together: the page
+draws no more."""
 SMALL = 0.1
 """Hundredths of a share that are not told apart in a sentence."""
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pytest_detgate.charts import Chart, Evidence
 from pytest_detgate.dataset.clip_maps import (
     NEIGHBOURS_CAP,
-    clip_counts,
+    clip_histogram,
     clip_map,
     neighbours,
     without_numbers,
@@ -48,7 +48,7 @@ def shared_clips_evidence(
     if numbered:
         chart = clip_map(between, reference, tested, nearest, title=title, about=about)
     if chart is None:
-        chart = clip_counts(
+        chart = clip_histogram(
             between,
             *map(images_by_clip, clips),
             title=title,

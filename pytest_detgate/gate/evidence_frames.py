@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.boxes import drawable
 from pytest_detgate.charts import Frame, FrameBox
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable
 from pytest_detgate.gate.chart_numbers import six_digits
@@ -53,7 +54,7 @@ def by_highest(
     return image[np.sort(first)], text
 
 
-def frames_of(
+def shown_frames(
     dataset: Dataset,
     detections: DetectionTable,
     images: Sequence[int] | NDArray[np.int64],
@@ -98,13 +99,12 @@ def frames_of(
 
 def _truth(dataset: Dataset, found_at: NDArray[np.float64]) -> Iterator[tuple[int, FrameBox]]:
     boxes = dataset.boxes
-    drawable = np.isfinite(boxes.xywh).all(axis=1) & (boxes.xywh[:, 2:] >= 0).all(axis=1)
-    for at in np.flatnonzero(drawable).tolist():
+    for at in np.flatnonzero(drawable(boxes.xywh)).tolist():
         category = boxes.category[at]
         yield (
             at,
             FrameBox(
-                box=_corners(boxes.xywh[at]),
+                box=_rounded(boxes.xywh[at]),
                 label="class not listed" if category == UNLISTED else dataset.classes[category],
                 crowd=bool(boxes.crowd[at]),
                 found_at=None if np.isnan(found_at[at]) else float(found_at[at]),
@@ -119,7 +119,7 @@ def _detections(
         yield (
             at,
             FrameBox(
-                box=_corners(detections.xywh[at]),
+                box=_rounded(detections.xywh[at]),
                 label=detections.classes[detections.category[at]],
                 score=float(detections.score[at]),
                 false=bool(false[at]),
@@ -127,7 +127,7 @@ def _detections(
         )
 
 
-def _corners(xywh: NDArray[np.float64]) -> tuple[float, float, float, float]:
+def _rounded(xywh: NDArray[np.float64]) -> tuple[float, float, float, float]:
     x, y, width, height = map(six_digits, xywh.tolist())
     return x, y, width, height
 

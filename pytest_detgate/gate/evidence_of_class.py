@@ -12,7 +12,7 @@ import numpy as np
 
 from pytest_detgate.charts import Frame
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.evidence_frames import frames_for_class, frames_of
+from pytest_detgate.gate.evidence_frames import frames_for_class, shown_frames
 from pytest_detgate.gate.rule import Inputs
 from pytest_detgate.scoring.precision_recall import rows_of_class
 from pytest_detgate.scoring.recall import boxes_of_class, found_boxes
@@ -73,7 +73,7 @@ def frames_of_class(
         return f"{'; '.join(said)} (score > {threshold:g})"
 
     return (
-        frames_of(
+        shown_frames(
             inputs.dataset(split),
             inputs.detections(split),
             images,

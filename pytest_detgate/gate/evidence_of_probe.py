@@ -11,7 +11,7 @@ from pytest_detgate.charts import ByThreshold, Evidence, LineChart, Mark, Number
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gate.chart_numbers import plotted
-from pytest_detgate.gate.evidence_frames import by_highest, frames_of
+from pytest_detgate.gate.evidence_frames import by_highest, shown_frames
 from pytest_detgate.gate.threshold_evidence import (
     SplitRecall,
     advice,
@@ -56,7 +56,7 @@ def evidence_of_probe(
     rows, text = by_highest(detections, false, "false box")
     return Evidence(
         charts=[_chart(dataset.name, by, threshold, measurements, recall)],
-        frames=frames_of(dataset, detections, rows, text),
+        frames=shown_frames(dataset, detections, rows, text),
         frames_total=len(rows),
         by_threshold=by,
     )

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, Protocol
+from collections.abc import Callable
+from typing import Annotated, Literal, Protocol
 
 import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.numbers import Confidence, Count, Share
-from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.config.numbers import Confidence, Count
+from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Bound, Interval
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     Inputs,
     OptionError,
     ScoreRule,
-    Target,
-    require_limit,
-    require_names,
 )
 from pytest_detgate.scoring.resampling import Resampling, percentile_interval
 
@@ -72,10 +68,6 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     def draws(self, project: Project) -> int:
         """How many replicates the bootstrap has."""
         return draws_of(self, project)
-
-    def first_seed(self, project: Project) -> int:
-        """The seed of the bootstrap."""
-        return project.tables.scoring.seed if self.seed is None else self.seed
 
     def interval(
         self,
@@ -129,86 +121,6 @@ def bootstrapped(
         return None
 
 
-class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
-    """A rule with a floor for every class of the evaluated split, one item for each class.
-
-    `figure` is what it measures, in a word.
-    """
-
-    figure: ClassVar[str]
-
-    min: Annotated[Share, Meta(description="Floor of every class.")] | None = None
-    classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
-        None
-    )
-    min_boxes: (
-        Annotated[Count, Meta(description="Least ground truth of a class that proves anything.")]
-        | None
-    ) = None
-    min_images: (
-        Annotated[Count, Meta(description="Least images with the class that prove anything.")]
-        | None
-    ) = None
-
-    def validate(self, project: Project) -> None:
-        super().validate(project)
-        require_limit(self, "min", "classes")
-        require_names("class", self.classes or (), _classes(project), table=["classes"])
-
-    def targets(self, project: Project) -> Iterator[Target]:
-        known = _classes(project) if self.min is not None else None
-        if known is None and not self.classes:
-            # The annotation file cannot be read: one item remains, to say so.
-            yield self.target(project)
-        for name in known or self.classes or ():
-            yield self.target(project, name)
-
-    def floor(self, name: str) -> float | None:
-        """The floor of a class."""
-        return (self.classes or {}).get(name, self.min)
-
-    def support(self, target: Target, inputs: Inputs) -> ClassSupport:
-        """The class of an item and the ground truth that stands behind it.
-
-        `DataError` where there is none, `TooLittleEvidenceError` where there is less than asked.
-        """
-        split = target.datasets[0]
-        dataset = inputs.dataset(split)
-        if target.label is None:
-            raise DataError(f"the classes of {split} could not be read")
-        category = dataset.classes.index(target.label)
-        of_class = (dataset.boxes.category == category) & ~dataset.boxes.crowd
-        images = len(np.unique(dataset.boxes.image[of_class]))
-        boxes = int(np.count_nonzero(of_class))
-        if not boxes:
-            raise DataError(
-                f"class {target.label!r} has no ground truth in {split}, so its {self.figure} is "
-                "not defined"
-            )
-        require_support(
-            f"class {target.label!r} in {split}",
-            {"boxes": (boxes, self.min_boxes), "images": (images, self.min_images)},
-        )
-        return ClassSupport(target.label, category, boxes, images)
-
-
-@dataclass(frozen=True, slots=True)
-class ClassSupport:
-    """A class, its index in the split, its ground-truth boxes and the images that hold them."""
-
-    name: str
-    category: int
-    boxes: int
-    images: int
-
-
-def _classes(project: Project) -> tuple[str, ...] | None:
-    try:
-        return project.classes(project.evaluate_on)
-    except DataError:
-        return None
-
-
 def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> None:
     """Raise `TooLittleEvidenceError` where there is less than `{noun: (count, least)}` asks for."""
     for noun, (count, least) in counts.items():
@@ -216,19 +128,3 @@ def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> Non
             raise TooLittleEvidenceError(
                 f"{what} has {count} {noun}, and min-{noun} asks for {least}"
             )
-
-
-def figure_and_floor(value: float, floor: float | None, where: str = "") -> str:
-    """A score and its floor in a sentence, `0.735 on val, floor 0.6` with ` on val` for `where`,
-    with as many digits as it takes to tell them apart."""
-    if floor is None:
-        return f"{value:.3f}{where}"
-    exact = (at for at in range(3, 17) if value == floor or round(value, at) != round(floor, at))
-    return f"{value:.{next(exact, 17)}f}{where}, floor {floor:.15g}"
-
-
-def said(interval: Interval | None) -> str:
-    """The bounds of a score as the end of a sentence: `; 95 % bounds 0.841 and 0.905`."""
-    if interval is None:
-        return ""
-    return f"; {100 * interval.confidence:g} % bounds {interval.low:.3f} and {interval.high:.3f}"

@@ -7,10 +7,9 @@ from typing import Any
 
 import msgspec
 
+from pytest_detgate.audit.record_schema import DIALECT
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.gate.rule import Rule
-
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:

@@ -186,16 +186,6 @@ def _readable(
     return found
 
 
-def _refuse_scores(dataset: Dataset, found: Sequence[ImageDetections]) -> None:
-    for row, image in enumerate(found):
-        wrong = ~((image.score >= 0) & (image.score <= 1))
-        if wrong.any():
-            raise DetectorError(
-                f"the model gives {dataset.images.file_name[row]} a score of "
-                f"{float(image.score[wrong][0]):g}; scores are between 0 and 1"
-            )
-
-
 def _numbers(source: ModelSource) -> list[str]:
     """What makes scores and boxes others than the plain model's."""
     notes = []

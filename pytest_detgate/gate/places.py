@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-import numpy as np
-
+from pytest_detgate.boxes import drawable
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 from pytest_detgate.findings import Finding
 
@@ -29,12 +28,11 @@ def box_findings(
     for row in map(int, rows):
         image, category = boxes.image[row], boxes.category[row]
         x, y, width, height = boxes.xywh[row].tolist()
-        drawable = np.isfinite(boxes.xywh[row]).all() and width >= 0 and height >= 0
         yield Finding(
             text=f"{annotation(dataset, row)}: {reason(row)}",
             dataset=dataset.name,
             image=None if image == UNLISTED else str(dataset.images.file_name[image]),
-            box=(x, y, width, height) if drawable else None,
+            box=(x, y, width, height) if drawable(boxes.xywh[[row]])[0] else None,
             label=None if category == UNLISTED else dataset.classes[category],
         )
 
@@ -69,8 +67,3 @@ def image_findings(
 def untold_findings(dataset: Dataset, rows: Iterable[int], what: str) -> Iterator[Finding]:
     """One finding for each image whose clip, or `what` else, cannot be told."""
     return image_findings(dataset, rows, lambda _: f"its {what} cannot be told")
-
-
-def counted(count: int, one: str, many: str | None = None) -> str:
-    """`1 box`, `2 boxes`."""
-    return f"1 {one}" if count == 1 else f"{count} {many or one + 's'}"

@@ -97,6 +97,14 @@ class Project:
         return self._classes[split]
 
     @cached_property
+    def evaluated_classes(self) -> tuple[str, ...] | None:
+        """Class names of the split that AP is measured on; None where they cannot be read."""
+        try:
+            return self.classes(self.evaluate_on)
+        except DataError:
+            return None
+
+    @cached_property
     def known_classes(self) -> tuple[str, ...] | None:
         """Class names of all splits together; None where no annotation file can be read."""
         known: dict[str, None] = {}

@@ -11,6 +11,7 @@ from msgspec import Meta
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gate.baseline import Baseline
+from pytest_detgate.gate.phrases import bounds
 from pytest_detgate.gate.rule import Outcome
 
 FirstRun = Annotated[
@@ -53,11 +54,8 @@ def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | 
 def said_of_change(interval: Interval | None, form: str, *, paired: bool) -> str:
     """The bounds of a change as the end of a sentence, in a number format: `; 95 % bounds -0.062
     and +0.001`."""
-    if interval is None:
-        return ""
-    low, high = format(interval.low, form), format(interval.high, form)
     alone = "" if paired else ", not paired: the baseline is a recorded number"
-    return f"; {100 * interval.confidence:g} % bounds {low} and {high}{alone}"
+    return bounds(interval, form) + (alone if interval is not None else "")
 
 
 def said_of(baseline: Baseline) -> str:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.resampling import Resampling
     from pytest_detgate.scoring.score_card import Area, ScoreCard
 
+S = TypeVar("S", bound=Struct)
 T = TypeVar("T")
 Family = Literal["data", "training", "model"]
 
@@ -274,12 +275,31 @@ class ScoreRule(Rule, frozen=True, kw_only=True):
         return Target(label=label, datasets=(split,), detections=(split,))
 
 
+class TrainingRule(Rule, frozen=True, kw_only=True):
+    """A rule on how the model is trained, one item."""
+
+    family: ClassVar[Family] = "training"
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target()
+
+
 class RunningRule(ScoreRule, frozen=True, kw_only=True):
     """A rule that runs the detector by itself on some images of that split, and so needs no
     detections of them all."""
 
     def targets(self, project: Project) -> Iterator[Target]:
         yield Target(datasets=(project.evaluate_on,))
+
+
+def merged(own: S, rule: Rule) -> S:
+    """The options of one probe: its own and, where it leaves one out (None), the rule's."""
+    return type(own)(
+        **{
+            key: getattr(rule, key) if (given := getattr(own, key)) is None else given
+            for key in own.__struct_fields__
+        }
+    )
 
 
 def require_training_config(project: Project) -> None:

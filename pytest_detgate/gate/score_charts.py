@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Bar, BarChart, LineChart, Matrix, Panel, Series
+from pytest_detgate.charts import Bar, BarChart, LineChart, Matrix, Panel, Series, left_out
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.chart_numbers import plotted, six_digits
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.chart_numbers import BARS, plotted, six_digits
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.scoring.confusion import Confusion
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind
 from pytest_detgate.scoring.precision_recall import RECALL_POINTS
@@ -22,8 +22,6 @@ from pytest_detgate.scoring.score_card import AREA_RANGES, Area, ScoreCard, thre
 CURVES = 12
 """Classes that have a curve each; of more, the weakest are drawn beside the mean."""
 WEAKEST_CURVES = 5
-BARS = 40
-"""Bars of a chart at most."""
 CONFUSED = 20
 """Classes of a confusion matrix at most."""
 
@@ -157,11 +155,6 @@ def ap_by_class(
         ],
         span=(0.0, 1.0),
     )
-
-
-def left_out(total: int, drawn: int, which: str, what: str = "classes") -> str:
-    """The sentence that says that not all are drawn; nothing where they are."""
-    return "" if total <= drawn else f" Of {total} {what} the {drawn} {which} are drawn."
 
 
 def confusion_matrix(found: Confusion, split: str) -> Matrix:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pytest_detgate.charts import LineChart, Mark, Panel, Series
+from pytest_detgate.charts import LineChart, Mark, Panel, Series, left_out
 from pytest_detgate.gate.chart_numbers import at_score, plotted
-from pytest_detgate.gate.places import counted
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.threshold_evidence import tallest, threshold_chart, up_to
 from pytest_detgate.scoring.operating_point import FalseBoxCurve, RecallCurve
 from pytest_detgate.scoring.thresholds import threshold_grid
@@ -125,7 +125,7 @@ def _recall_panel(found: TradeOff, thresholds: list[float]) -> Panel:
 def _about(found: TradeOff) -> str:
     tuned, probe = next(iter(found.probes.items()))
     together = found.together
-    boxes = counted(probe.false.boxes_over(found.chosen), "false box", "false boxes")
+    boxes = counted(probe.false.boxes_over(found.chosen), "false box")
     said = (
         f"At the chosen threshold {at_score(found.chosen)}: {boxes} on {tuned}, recall "
         f"{together.recall(found.chosen):.3f} on {found.split}; at the configured "
@@ -148,6 +148,4 @@ def _about(found: TradeOff) -> str:
             " A floor of recall is missed there and a lower threshold breaks the budget, so none "
             "does both: the detector needs other training."
         )
-    if len(found.classes) > CLASSES_DRAWN:
-        said += f" The {CLASSES_DRAWN} weakest of {len(found.classes)} classes are drawn."
-    return said
+    return said + left_out(len(found.classes), CLASSES_DRAWN, "weakest")

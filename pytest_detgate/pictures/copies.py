@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pytest_detgate.charts import Pair, Side
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
+from pytest_detgate.pictures.hashing import HASH_BITS
 from pytest_detgate.pictures.kept import PictureKeys
 from pytest_detgate.pictures.near import find_within
 
 PAIRS_CAP = 24
 """Pairs of copies that are shown side by side."""
-_HASH_BITS = 64
 
 Rows = NDArray[np.int64]
 
@@ -62,7 +62,7 @@ class Copies:
         distance = int(self.distance[row])
         if distance == 0:
             return "same perceptual hash, other bytes"
-        return f"perceptual hash {distance} of {_HASH_BITS} bits apart"
+        return f"perceptual hash {distance} of {HASH_BITS} bits apart"
 
     def words(self, tested_row: int, of: str, file_name: str) -> str:
         """Say what a tested picture is a copy of: `3 bits from train/a.jpg and 2 more`."""

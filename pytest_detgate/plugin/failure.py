@@ -9,7 +9,8 @@ from __future__ import annotations
 from _pytest._code.code import ReprExceptionInfo, ReprFileLocation, ReprTracebackNative
 
 from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.plugin.wording import WIDTH, cut, failure_text
+from pytest_detgate.audit.terminal import WIDTH, cut
+from pytest_detgate.plugin.wording import failure_text
 
 # pytest cuts it to the width of the terminal, and on a build server not at all.
 LONGEST = 400

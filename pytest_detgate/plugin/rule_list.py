@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.audit.terminal import WIDTH
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.gate.registry import rule_classes
 from pytest_detgate.gate.rule_page import RulePage, rule_page
-
-WIDTH = 79
 
 
 def print_rules(config: Path) -> int:

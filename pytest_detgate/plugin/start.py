@@ -19,9 +19,10 @@ from pytest_detgate.gate.privacy import redaction_of
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import BoundRule, add_rule, bind_rules
 from pytest_detgate.gate.rule import OptionError
+from pytest_detgate.plugin.folders import shared_folders
 from pytest_detgate.plugin.options import GateOptions, resolve_options
 from pytest_detgate.plugin.progress import TerminalProgress
-from pytest_detgate.plugin.state import SESSION, GateSession, shared_folders
+from pytest_detgate.plugin.state import SESSION, GateSession
 from pytest_detgate.progress import NoProgress, Progress
 
 SWEEP_RULE = "checkpoint-choice"

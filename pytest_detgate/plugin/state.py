@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.errors import DataError
+from pytest_detgate.plugin.folders import SharedFolders
 from pytest_detgate.plugin.options import GateOptions
 
 if TYPE_CHECKING:
@@ -29,16 +27,6 @@ if TYPE_CHECKING:
     from pytest_detgate.progress import Progress
 
 SESSION = pytest.StashKey["GateSession"]()
-WORKER_INPUT = "detgate"
-_STORE = "detgate"
-
-
-@dataclass(frozen=True, slots=True)
-class SharedFolders:
-    """Folders that all processes of a run share: kept between runs, and of this run alone."""
-
-    store: Path
-    run: Path
 
 
 @dataclass(eq=False)
@@ -151,52 +139,3 @@ def run_plan(table: RunTable) -> RunPlan:
         gpus_per_worker=table.gpus_per_worker,
         shared_files=table.shared_files,
     )
-
-
-def shared_folders(config: pytest.Config, *, cache: bool) -> SharedFolders:
-    """The folders of a run: made by the controller, handed to its xdist workers."""
-    handed = getattr(config, "workerinput", {}).get(WORKER_INPUT)
-    if handed is not None:
-        return SharedFolders(store=Path(handed["store"]), run=Path(handed["run"]))
-    run = Path(tempfile.mkdtemp(prefix="detgate-"))
-    config.add_cleanup(lambda: shutil.rmtree(run, ignore_errors=True))
-    kept = getattr(config, "cache", None)
-    if not cache or kept is None:
-        return SharedFolders(store=run, run=run)
-    return SharedFolders(store=kept.mkdir(_STORE), run=run)
-
-
-@dataclass(frozen=True, slots=True)
-class ProjectPaths:
-    """Where a project has its store and its `detgate.toml`, be they there or not."""
-
-    store: Path
-    config: Path
-
-
-class _Asking:
-    """A plugin that learns a run's paths and ends the run before it begins."""
-
-    found: ProjectPaths | None = None
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_cmdline_main(self, config: pytest.Config) -> int:
-        from pytest_detgate.plugin.options import resolve_options
-
-        if config.pluginmanager.hasplugin("cacheprovider"):
-            # As pytest reads its own setting.
-            cache = os.path.expandvars(os.path.expanduser(config.getini("cache_dir")))  # noqa: PTH111
-            self.found = ProjectPaths(
-                store=config.rootpath / cache / "d" / _STORE, config=resolve_options(config).config
-            )
-        return 0
-
-
-def project_paths() -> ProjectPaths:
-    """The paths that a gate started in this folder would use; `ConfigError` if it could not."""
-    asking = _Asking()
-    if pytest.main([], plugins=[asking]):
-        raise ConfigError("pytest cannot start here, so there is no saying where its cache is")
-    if asking.found is None:
-        raise ConfigError("pytest's cache is switched off here (-p no:cacheprovider)")
-    return asking.found

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from pytest_detgate.audit.findings_folder import FOLDER
 from pytest_detgate.audit.headline import counts, in_order
 from pytest_detgate.audit.publishing import PAGE, SUMMARY
-from pytest_detgate.audit.words import visible
+from pytest_detgate.audit.terminal import cut
+from pytest_detgate.audit.words import counted, visible
 from pytest_detgate.findings import Verdict
-from pytest_detgate.plugin.wording import cut, summary_text
+from pytest_detgate.plugin.wording import summary_text
 
 if TYPE_CHECKING:
     import pytest
@@ -50,8 +51,8 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Pat
     terminal.write_line(f"to paste into a pull request: {_short(folder / SUMMARY)}")
     files = sum(len(rule.findings_files) for rule in rules)
     if files:
-        what = "1 file" if files == 1 else f"{files} files"
-        terminal.write_line(f"findings as COCO, to mend: {_short(folder / FOLDER)} ({what})")
+        where = _short(folder / FOLDER)
+        terminal.write_line(f"findings as COCO, to mend: {where} ({counted(files, 'file')})")
 
 
 def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 
 from pytest_detgate.audit.one_line import (
@@ -10,14 +9,12 @@ from pytest_detgate.audit.one_line import (
     decisive,
     finding_text,
     held_against_limit,
-    no_command,
 )
 from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.audit.words import visible
+from pytest_detgate.audit.terminal import WIDTH, wrapped
 from pytest_detgate.findings import Finding, Measurement
 
 EXAMPLES = 3
-WIDTH = 79
 
 
 def failure_text(result: RuleResult) -> str:
@@ -55,12 +52,6 @@ def summary_text(result: RuleResult) -> str:
     return ", ".join(map(compared, decisive(result))) or result.message
 
 
-def cut(text: str, width: int) -> str:
-    """A text on one line of so many characters."""
-    line = visible(" ".join(text.split()))
-    return line if len(line) <= width else line[: width - 3] + "..."
-
-
 def _held_lines(measured: Measurement, indent: str = "") -> list[str]:
     """What was held against the limit, marked where it broke it: behind, or below if too long."""
     line = indent + held_against_limit(measured)
@@ -79,8 +70,8 @@ def _examples(findings: Sequence[Finding], total: int) -> list[str]:
 
 
 def _wrapped(lines: Sequence[str]) -> str:
-    """The lines, none wider than a terminal; a name without a blank is broken where it must be."""
-    return "\n".join(_wrap(visible(part)) for line in lines for part in _parts(line))
+    """The lines, none wider than a terminal."""
+    return "\n".join("\n".join(wrapped(part)) for line in lines for part in _parts(line))
 
 
 def _parts(line: str) -> list[str]:
@@ -88,10 +79,3 @@ def _parts(line: str) -> list[str]:
     first, *more = line.splitlines() or [""]
     indent = " " * (len(first) - len(first.lstrip()) + 2)
     return [first, *(indent + part.strip() for part in more if part.strip())]
-
-
-def _wrap(line: str) -> str:
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
-    # One column is kept for what makes a command of GitHub's harmless.
-    lines = textwrap.wrap(line, WIDTH - 1, subsequent_indent=indent, break_on_hyphens=False)
-    return "\n".join(map(no_command, lines))

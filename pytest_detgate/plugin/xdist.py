@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_detgate.plugin.state import WORKER_INPUT, SharedFolders
+from pytest_detgate.plugin.folders import WORKER_INPUT, SharedFolders
 
 if TYPE_CHECKING:
     from pytest_detgate.plugin.reporter import Reporter

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,6 +12,9 @@ from pytest_detgate.audit.page import render_page
 
 from .markup import Element, read
 from .sample import draw_pictures, sample_report
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +32,12 @@ def html(root: Path) -> str:
 @pytest.fixture(scope="session")
 def page(html: str) -> Element:
     return read(html)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    # Here, so that the other tests of the page do without Playwright.
+    from .browser import running_browser
+
+    with running_browser() as browser:
+        yield browser

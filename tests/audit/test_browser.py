@@ -3,7 +3,6 @@ read it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,18 +15,12 @@ from playwright.sync_api import Browser
 from pytest_detgate.audit.page import render_page
 from pytest_detgate.audit.record import DatasetRecord
 
-from .browser import Scheme, find_browser, running_browser, visiting
+from .browser import Scheme, find_browser, visiting
 from .sample import hostile_report, long_report, sample_report
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chromium or Chrome on this machine"
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

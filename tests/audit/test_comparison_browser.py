@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser
 from pytest_detgate.audit.comparison import compare
 from pytest_detgate.audit.comparison_page import write_comparison
 
-from .browser import Scheme, find_browser, running_browser, visiting
+from .browser import Scheme, find_browser, visiting
 from .sample import hostile_report
 from .test_comparison import NAMES, better_and_worse
 
@@ -23,12 +22,6 @@ GRAVE = ("serious", "critical")
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chromium or Chrome on this machine"
 )
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 
 from pytest_detgate.audit.page import render_page
 
-from .browser import Visit, find_browser, running_browser, visiting
+from .browser import Visit, find_browser, visiting
 from .sample import PROBE_IMAGES, hostile_report, long_report, probe_frames, sample_report
 
 pytestmark = pytest.mark.skipif(
@@ -23,12 +23,6 @@ pytestmark = pytest.mark.skipif(
 )
 PROBE = "#evidence-probe-fp-youtube"
 ROW = "#rule-probe-fp-youtube"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with running_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,3 +110,10 @@ def run_python(start_python: Callable[..., subprocess.Popen[str]]) -> Callable[.
         return output
 
     return run
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The digests' clock is ahead, so that files were not written just now."""
+    really = time.time_ns
+    monkeypatch.setattr("time.time_ns", lambda: really() + 60_000_000_000)

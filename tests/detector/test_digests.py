@@ -29,13 +29,6 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-@pytest.fixture
-def later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The digests' clock is ahead, so that files were not written just now."""
-    really = time.time_ns
-    monkeypatch.setattr("time.time_ns", lambda: really() + 60_000_000_000)
-
-
 def write(path: Path, content: bytes) -> Path:
     path.write_bytes(content)
     return path

@@ -18,13 +18,6 @@ from tests.detector import worksite
 from tests.detector.reader import ReadingGate
 
 
-@pytest.fixture
-def _later(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files count as settled, so that their digests are kept too."""
-    really = time.time_ns
-    monkeypatch.setattr("time.time_ns", lambda: really() + 60_000_000_000)
-
-
 def write(folder: Path, count: int) -> list[Path]:
     images = [folder / f"{number:04d}.jpg" for number in range(count)]
     for number, image in enumerate(images):
@@ -32,7 +25,7 @@ def write(folder: Path, count: int) -> list[Path]:
     return images
 
 
-@pytest.mark.usefixtures("_later")
+@pytest.mark.usefixtures("later")
 def test_a_thousand_images_kept_and_ten_changed(tmp_path: Path) -> None:
     images = write(tmp_path, 1000)
     assert ReadingGate(tmp_path).checked(images).inferred == 1000
@@ -49,7 +42,7 @@ def test_a_thousand_images_kept_and_ten_changed(tmp_path: Path) -> None:
     assert ReadingGate(tmp_path).checked(images).kept == 1000
 
 
-@pytest.mark.usefixtures("_later")
+@pytest.mark.usefixtures("later")
 def test_what_happens_to_files(tmp_path: Path) -> None:
     images = write(tmp_path, 20)
     ReadingGate(tmp_path).checked(images)

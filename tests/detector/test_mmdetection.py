@@ -183,19 +183,27 @@ def test_what_counts_as_memory_that_runs_out(
         detect(load(site.checkpoint, config, batch_size=2), site.images[:1])
 
 
-def test_an_answer_that_is_not_finite_is_no_answer(
-    site: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("where", "value", "says"),
+    [
+        ("bboxes", float("inf"), "is not finite"),
+        ("scores", 1.5, "a score is from 0 to 1, found 1.5"),
+        ("labels", 7, "a label is a whole number from 0 to 1, found 7"),
+    ],
+)
+def test_an_answer_that_means_nothing_is_no_answer(
+    site: Any, monkeypatch: pytest.MonkeyPatch, where: str, value: float, says: str
 ) -> None:
     detector = load(site.checkpoint)
     really = detector.model.test_step
 
     def step(data: dict[str, Any]) -> Any:
         samples = really(data)
-        samples[0].pred_instances.bboxes[0, 2] = float("inf")
+        samples[0].pred_instances[where][0] = value
         return samples
 
     monkeypatch.setattr(detector.model, "test_step", step)
-    with pytest.raises(DetectorError, match=r"answer to .*cam_0000\.jpg is not finite"):
+    with pytest.raises(DetectorError, match=rf"answer to .*cam_0000\.jpg.* {says}"):
         detect(detector, site.images[:1])
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.plugin.records import report_in
+
 CONFIG = """
 [dataset]
 frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
@@ -66,9 +68,7 @@ class GateProject:
     @property
     def report(self) -> dict[str, Any]:
         """The record of the last run."""
-        path = self.pytester.path / "detgate-report" / "report.json"
-        content: dict[str, Any] = json.loads(path.read_text())
-        return content
+        return report_in(self.pytester.path)
 
     def verdicts(self) -> dict[str, str]:
         """Verdicts of the last run by item."""

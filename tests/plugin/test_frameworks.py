@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,6 +16,7 @@ from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
 from tests.detector.exported import export_rtmdet
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
+from tests.plugin.records import reasons_in, report_in, values_in
 from tests.processes import assert_all_end
 
 # Pytester forgets what is imported while it is there, and onnx cannot be imported twice.
@@ -175,27 +175,6 @@ def registered(project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pyt
     return project
 
 
-def report(project: pytest.Pytester) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(
-        (project.path / "detgate-report" / "report.json").read_text()
-    )
-    return content
-
-
-def values(project: pytest.Pytester) -> dict[str, dict[str, Any]]:
-    """Measured values by item."""
-    return {
-        rule["id"]: {one["name"]: one["value"] for one in rule["measurements"]}
-        for rule in report(project)["rules"]
-    }
-
-
-def reasons(project: pytest.Pytester) -> set[str]:
-    return {
-        rule["message"] for rule in report(project)["rules"] if rule["verdict"] == "not-evaluated"
-    }
-
-
 def imported(project: pytest.Pytester) -> list[str]:
     names: list[str] = json.loads((project.path / "imports.json").read_text())
     return names
@@ -205,9 +184,9 @@ def test_onnx_file_is_gated_then_kept(onnx_project: pytest.Pytester) -> None:
     first = onnx_project.runpytest_subprocess("detgate.toml")
 
     assert first.ret == 0
-    assert values(onnx_project)["mean-ap"]["ap"] == AP
-    assert values(onnx_project)["probe-fp[calm]"]["boxes"] == 1
-    model = report(onnx_project)["model"]
+    assert values_in(onnx_project.path)["mean-ap"]["ap"] == AP
+    assert values_in(onnx_project.path)["probe-fp[calm]"]["boxes"] == 1
+    model = report_in(onnx_project.path)["model"]
     assert (model["framework"], model["checkpoint"]) == ("onnx", "colours.onnx")
     assert (model["classes"], model["images"], model["kept"]) == (["red", "blue"], 6, 0)
     assert imported(onnx_project) == ["cv2", "onnxruntime"]  # and no torch
@@ -215,9 +194,9 @@ def test_onnx_file_is_gated_then_kept(onnx_project: pytest.Pytester) -> None:
     second = onnx_project.runpytest_subprocess("detgate.toml")
 
     assert second.ret == 0
-    assert report(onnx_project)["model"]["kept"] == 6
+    assert report_in(onnx_project.path)["model"]["kept"] == 6
     assert imported(onnx_project) == []
-    assert values(onnx_project)["mean-ap"]["ap"] == AP
+    assert values_in(onnx_project.path)["mean-ap"]["ap"] == AP
 
 
 def test_onnx_sweep_and_baseline_take_the_same_way(onnx_project: pytest.Pytester) -> None:
@@ -238,10 +217,10 @@ def test_onnx_sweep_and_baseline_take_the_same_way(onnx_project: pytest.Pytester
         "detgate.toml", "--detgate-baseline=epoch_2.onnx", "--detgate-sweep=epoch_*.onnx"
     )
 
-    assert reasons(onnx_project) == set()
-    growth = values(onnx_project)["fp-regression[calm]"]
+    assert reasons_in(onnx_project.path) == set()
+    growth = values_in(onnx_project.path)["fp-regression[calm]"]
     assert (growth["baseline"], growth["boxes"]) == (0, 1)
-    (sweep,) = [rule for rule in report(onnx_project)["rules"] if "choice" in rule["id"]]
+    (sweep,) = [rule for rule in report_in(onnx_project.path)["rules"] if "choice" in rule["id"]]
     (table,) = sweep["tables"].values()
     assert [row[0] for row in table["rows"]] == ["colours.onnx", "epoch_1.onnx", "epoch_2.onnx"]
 
@@ -271,10 +250,10 @@ def test_the_whole_gate_on_ray(
     assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
 
     assert_all_end(mark)
-    found = values(onnx_project)
+    found = values_in(onnx_project.path)
     assert found["mean-ap"]["ap"] == AP
     assert found["probe-fp[calm]"]["boxes"] == 1
-    model = report(onnx_project)["model"]
+    model = report_in(onnx_project.path)["model"]
     assert (model["framework"], model["checkpoint"]) == ("onnx", "colours.onnx")
     assert (model["device"], model["images"], model["kept"]) == ("cpu", 6, 0)
     assert imported(onnx_project) == []  # neither Ray nor what runs the model is in this process
@@ -282,7 +261,8 @@ def test_the_whole_gate_on_ray(
     (onnx_project.path / "detgate.toml").write_text(tables)
     onnx_project.runpytest_subprocess("detgate.toml", "-k", "not repeatability")
 
-    assert report(onnx_project)["model"]["kept"] == 6  # what Ray found answers the local engine
+    # What Ray found answers the local engine.
+    assert report_in(onnx_project.path)["model"]["kept"] == 6
     assert imported(onnx_project) == []
 
 
@@ -306,9 +286,9 @@ def test_baseline_and_sweep_take_the_engine_of_the_gated_file(
         "detgate.toml", "--detgate-baseline=epoch_2.onnx", "--detgate-sweep=epoch_*.onnx"
     )
 
-    rules = report(onnx_project)["rules"]
+    rules = report_in(onnx_project.path)["rules"]
     assert [rule["verdict"] for rule in rules] == ["not-evaluated", "not-evaluated"]
-    (reason,) = reasons(onnx_project)
+    (reason,) = reasons_in(onnx_project.path)
     assert reason.startswith("address = '127.0.0.1:1' under [run]: nobody answers there")
 
 
@@ -319,7 +299,7 @@ def test_onnx_file_without_the_package(onnx_project: pytest.Pytester) -> None:
     result = onnx_project.runpytest_subprocess("detgate.toml")
 
     assert result.ret == 1
-    (reason,) = reasons(onnx_project)
+    (reason,) = reasons_in(onnx_project.path)
     assert "onnxruntime is not installed" in reason
     assert "pip install 'pytest-detgate[onnx]'" in reason
 
@@ -331,7 +311,7 @@ def test_trust_does_not_let_foreign_operators_in(onnx_project: pytest.Pytester) 
     result = onnx_project.runpytest_subprocess("detgate.toml", "--detgate-trust-checkpoint")
 
     assert result.ret == 1
-    (reason,) = reasons(onnx_project)
+    (reason,) = reasons_in(onnx_project.path)
     assert reason.startswith("colours.onnx: refused, because it needs operators")
 
 
@@ -351,9 +331,9 @@ def test_a_baseline_and_a_sweep_are_refused_as_the_gated_file_is(
     )
 
     assert result.ret == 1
-    rules = report(onnx_project)["rules"]
+    rules = report_in(onnx_project.path)["rules"]
     assert [rule["verdict"] for rule in rules] == ["not-evaluated", "not-evaluated"]
-    (reason,) = reasons(onnx_project)
+    (reason,) = reasons_in(onnx_project.path)
     assert reason.startswith("epoch_1.onnx: refused, because it needs operators")
 
 
@@ -361,20 +341,20 @@ def test_function_of_the_project_is_gated_then_kept(project: pytest.Pytester) ->
     (project.path / "detgate.toml").write_text(HEAD + PYTHON + RULES)
 
     assert project.runpytest_subprocess("detgate.toml").ret == 0
-    assert values(project)["mean-ap"]["ap"] == AP
-    assert values(project)["probe-fp[calm]"]["boxes"] == 1
-    model = report(project)["model"]
+    assert values_in(project.path)["mean-ap"]["ap"] == AP
+    assert values_in(project.path)["probe-fp[calm]"]["boxes"] == 1
+    model = report_in(project.path)["model"]
     assert (model["framework"], model["checkpoint"]) == ("python", "site_detector:Colours")
     assert imported(project) == ["site_detector"]
 
     assert project.runpytest_subprocess("detgate.toml").ret == 0
-    assert report(project)["model"]["kept"] == 6
+    assert report_in(project.path)["model"]["kept"] == 6
     assert imported(project) == []
 
     text = DETECTOR.replace("> 128", "> 255")  # so that nothing is
     (project.path / "site_detector.py").write_text(text)
     assert project.runpytest_subprocess("detgate.toml").ret == 1
-    assert report(project)["model"]["kept"] == 0
+    assert report_in(project.path)["model"]["kept"] == 0
 
 
 def test_function_with_a_checkpoint_baseline_and_workers(project: pytest.Pytester) -> None:
@@ -391,9 +371,9 @@ def test_function_with_a_checkpoint_baseline_and_workers(project: pytest.Pyteste
     )
 
     assert result.ret == 1
-    growth = values(project)["fp-regression[calm]"]
+    growth = values_in(project.path)["fp-regression[calm]"]
     assert (growth["baseline"], growth["boxes"]) == (0, 1)
-    assert report(project)["model"]["checkpoint"] == "new.txt"
+    assert report_in(project.path)["model"]["checkpoint"] == "new.txt"
 
 
 def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
@@ -403,18 +383,20 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
     result = registered.runpytest_subprocess("detgate.toml")
 
     assert result.ret == 0, result.stdout.str()
-    assert values(registered)["mean-ap"]["ap"] == AP
-    assert report(registered)["model"]["framework"] == "coloured"
+    assert values_in(registered.path)["mean-ap"]["ap"] == AP
+    assert report_in(registered.path)["model"]["framework"] == "coloured"
     registered.runpytest_subprocess("detgate.toml")
-    assert report(registered)["model"]["kept"] == 6
+    assert report_in(registered.path)["model"]["kept"] == 6
     assert imported(registered) == ["site_detector"]  # which the framework's module imports
 
     # Its own code decides, too.
     path = registered.path / "site" / "coloured.py"
     path.write_text(path.read_text().replace("* self.scale", "* self.scale * 2"))
     registered.runpytest_subprocess("detgate.toml")
-    assert reasons(registered)
-    assert all("a score is from 0 to 1, found 1.5" in reason for reason in reasons(registered))
+    assert reasons_in(registered.path)
+    assert all(
+        "a score is from 0 to 1, found 1.5" in reason for reason in reasons_in(registered.path)
+    )
 
 
 @pytest.mark.parametrize(
@@ -462,7 +444,7 @@ def test_nothing_to_run_is_said(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(f'{HEAD}[model]\nframework = "onnx"\n{RULES}')
 
     assert project.runpytest_subprocess("detgate.toml").ret == 1
-    assert all("name a checkpoint (--detgate-ckpt" in reason for reason in reasons(project))
+    assert all("name a checkpoint (--detgate-ckpt" in reason for reason in reasons_in(project.path))
 
 
 @pytest.fixture(scope="session")
@@ -522,7 +504,7 @@ max-growth-boxes = 0
     )
 
     assert result.ret == 0, result.stdout.str()
-    growth = values(pytester)["fp-regression[calm]"]
+    growth = values_in(pytester.path)["fp-regression[calm]"]
     assert growth["baseline"] == growth["boxes"] > 0
-    assert report(pytester)["model"]["framework"] == "onnx"
-    assert report(pytester)["model"]["config"] is None
+    assert report_in(pytester.path)["model"]["framework"] == "onnx"
+    assert report_in(pytester.path)["model"]["config"] is None

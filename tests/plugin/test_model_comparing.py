@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.plugin.records import report_in, values_in
 
 pytestmark = pytest.mark.mmdet
 
@@ -70,23 +70,8 @@ def project(
     return pytester
 
 
-def report(project: pytest.Pytester) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(
-        (project.path / "detgate-report" / "report.json").read_text()
-    )
-    return content
-
-
-def values(project: pytest.Pytester) -> dict[str, dict[str, float]]:
-    """What each item measured."""
-    return {
-        rule["id"]: {one["name"]: one["value"] for one in rule["measurements"]}
-        for rule in report(project)["rules"]
-    }
-
-
 def messages(project: pytest.Pytester) -> dict[str, str]:
-    return {rule["id"]: rule["message"] for rule in report(project)["rules"]}
+    return {rule["id"]: rule["message"] for rule in report_in(project.path)["rules"]}
 
 
 def test_baseline_is_run_on_the_same_images_and_kept(project: pytest.Pytester) -> None:
@@ -95,18 +80,18 @@ def test_baseline_is_run_on_the_same_images_and_kept(project: pytest.Pytester) -
         "--detgate-ckpt=epoch_2.pth", "--detgate-baseline=epoch_1.pth"
     )
     assert there.ret == 0, there.stdout.str()
-    first = values(project)
-    baseline = report(project)["baseline"]
+    first = values_in(project.path)
+    baseline = report_in(project.path)["baseline"]
     assert (baseline["path"], baseline["kind"]) == ("epoch_1.pth", "checkpoint")
-    assert report(project)["model"]["checkpoint"] == "epoch_2.pth"
+    assert report_in(project.path)["model"]["checkpoint"] == "epoch_2.pth"
 
     back = project.runpytest_subprocess(
         "--detgate-ckpt=epoch_1.pth", "--detgate-baseline=epoch_2.pth"
     )
 
     assert back.ret == 0, back.stdout.str()
-    second = values(project)
-    assert report(project)["model"]["sha256"] == baseline["sha256"]
+    second = values_in(project.path)
+    assert report_in(project.path)["model"]["sha256"] == baseline["sha256"]
     assert first["fp-regression[compliant]"]["boxes"] > 0
     for item, own in (("ap-regression", "ap"), ("fp-regression[compliant]", "boxes")):
         assert first[item]["change"] == -second[item]["change"]
@@ -139,7 +124,7 @@ def test_sweep_marks_the_gated_epoch_and_frees_the_others(project: pytest.Pytest
 
     assert first.ret == 0, first.stdout.str()
     assert set(messages(project)) == {"checkpoint-choice"}
-    (rule,) = report(project)["rules"]
+    (rule,) = report_in(project.path)["rules"]
     table = rule["tables"]["sweep"]
     rows = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
     assert [row["checkpoint"] for row in rows] == [f"epoch_{at}.pth" for at in (1, 2, 3)]
@@ -154,7 +139,7 @@ def test_sweep_marks_the_gated_epoch_and_frees_the_others(project: pytest.Pytest
     )
 
     assert second.ret == 0, second.stdout.str()
-    again = report(project)["rules"][0]["tables"]["sweep"]["rows"]
+    again = report_in(project.path)["rules"][0]["tables"]["sweep"]["rows"]
     gated = table["columns"].index("gated")
     assert [row[gated] for row in again] == [False, True, False]
     assert [row[3:6] for row in again] == [row[3:6] for row in table["rows"]]

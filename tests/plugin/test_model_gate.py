@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.plugin.records import reasons_in, report_in
 
 pytestmark = pytest.mark.mmdet
 
@@ -74,20 +74,6 @@ def project(
     return pytester
 
 
-def report(project: pytest.Pytester) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(
-        (project.path / "detgate-report" / "report.json").read_text()
-    )
-    return content
-
-
-def reasons(project: pytest.Pytester) -> set[str]:
-    """Messages of the items that could not be evaluated."""
-    return {
-        rule["message"] for rule in report(project)["rules"] if rule["verdict"] == "not-evaluated"
-    }
-
-
 def imported(project: pytest.Pytester, process: str = "main") -> list[str]:
     """Heavy modules that a process of the last run imported."""
     names: list[str] = json.loads((project.path / f"imports-{process}.json").read_text())
@@ -98,20 +84,20 @@ def test_checkpoint_alone_then_again_without_torch(project: pytest.Pytester) -> 
     first = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
 
     assert first.ret == 0
-    model = report(project)["model"]
+    model = report_in(project.path)["model"]
     assert model["epoch"] == 7
     assert model["classes"] == ["person", "helmet"]
     assert (model["images"], model["kept"]) == (9, 0)
     assert "torch" in imported(project)
-    found = report(project)["rules"][0]["measurements"]
+    found = report_in(project.path)["rules"][0]["measurements"]
 
     second = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
 
     assert second.ret == 0
-    model = report(project)["model"]
+    model = report_in(project.path)["model"]
     assert (model["images"], model["kept"]) == (9, 9)
     assert imported(project) == []
-    assert report(project)["rules"][0]["measurements"] == found
+    assert report_in(project.path)["rules"][0]["measurements"] == found
 
 
 def test_two_workers_infer_once(project: pytest.Pytester) -> None:
@@ -120,7 +106,10 @@ def test_two_workers_infer_once(project: pytest.Pytester) -> None:
     assert result.ret == 0
     workers = [imported(project, name) for name in ("gw0", "gw1")]
     assert sorted("torch" in names for names in workers) == [False, True]
-    assert [rule["id"] for rule in report(project)["rules"]] == ["probe-fp[compliant]", "mean-ap"]
+    assert [rule["id"] for rule in report_in(project.path)["rules"]] == [
+        "probe-fp[compliant]",
+        "mean-ap",
+    ]
 
 
 def test_new_and_changed_images_alone_are_inferred(project: pytest.Pytester) -> None:
@@ -130,29 +119,29 @@ def test_new_and_changed_images_alone_are_inferred(project: pytest.Pytester) -> 
 
     project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
 
-    model = report(project)["model"]
+    model = report_in(project.path)["model"]
     assert (model["images"], model["kept"]) == (10, 8)
 
 
 def test_another_operating_point_infers_nothing(project: pytest.Pytester) -> None:
     project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
-    before = report(project)["rules"][0]["measurements"]
+    before = report_in(project.path)["rules"][0]["measurements"]
     (project.path / "detgate.toml").write_text(
         CONFIG.replace("score-threshold = 0.1", "score-threshold = 0.3")
     )
 
     project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
 
-    model = report(project)["model"]
+    model = report_in(project.path)["model"]
     assert (model["images"], model["kept"]) == (9, 9)
-    assert report(project)["rules"][0]["measurements"] != before
+    assert report_in(project.path)["rules"][0]["measurements"] != before
 
 
 def test_without_the_cache_nothing_is_kept(project: pytest.Pytester) -> None:
     for _ in range(2):
         project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "--detgate-no-cache")
 
-        assert report(project)["model"]["kept"] == 0
+        assert report_in(project.path)["model"]["kept"] == 0
 
 
 def test_checkpoint_of_the_file_with_its_configuration(project: pytest.Pytester) -> None:
@@ -161,13 +150,13 @@ def test_checkpoint_of_the_file_with_its_configuration(project: pytest.Pytester)
     )
 
     assert project.runpytest_subprocess("detgate.toml").ret == 0
-    assert report(project)["model"]["config"] == "model.py"
+    assert report_in(project.path)["model"]["config"] == "model.py"
 
 
 def test_only_what_selected_items_need_is_inferred(project: pytest.Pytester) -> None:
     project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "-k", "probe")
 
-    assert report(project)["model"]["images"] == 3
+    assert report_in(project.path)["model"]["images"] == 3
 
 
 def test_unreadable_image_fails_its_rule_alone(project: pytest.Pytester) -> None:
@@ -176,21 +165,21 @@ def test_unreadable_image_fails_its_rule_alone(project: pytest.Pytester) -> None
     result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
 
     assert result.ret == 1
-    (reason,) = reasons(project)
+    (reason,) = reasons_in(project.path)
     assert "1 of 3 images of compliant cannot be read" in reason
     assert "calm_1.jpg" in reason
-    assert report(project)["rules"][1]["verdict"] == "passed"
+    assert report_in(project.path)["rules"][1]["verdict"] == "passed"
 
 
 def test_another_precision_gives_other_numbers_and_says_so(project: pytest.Pytester) -> None:
     project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
-    assert report(project)["model"]["notes"] == []
+    assert report_in(project.path)["model"]["notes"] == []
     toml = project.path / "detgate.toml"
 
     toml.write_text(CONFIG.replace("[model]", '[model]\nprecision = "bfloat16"'))
     for kept in (0, 9):
         assert project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth").ret == 0
-        model = report(project)["model"]
+        model = report_in(project.path)["model"]
         assert (model["images"], model["kept"]) == (9, kept)
         (note,) = model["notes"]
         assert note.startswith("the networks compute in bfloat16 (precision under [model])")
@@ -198,7 +187,7 @@ def test_another_precision_gives_other_numbers_and_says_so(project: pytest.Pytes
 
     toml.write_text(CONFIG.replace("[model]", '[model]\nprecision = "float16"'))
     assert project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth").ret == 1
-    (reason,) = reasons(project)
+    (reason,) = reasons_in(project.path)
     assert "precision 'float16' under [model] needs a GPU" in reason
 
 
@@ -227,7 +216,7 @@ max = 1.0
     result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "-m", "detgate_model")
 
     assert result.ret == 1
-    rules = {rule["id"]: rule for rule in report(project)["rules"]}
+    rules = {rule["id"]: rule for rule in report_in(project.path)["rules"]}
     assert {name: rule["verdict"] for name, rule in rules.items()} == {
         "repeatability": "passed",
         "latency.ten-minutes": "passed",
@@ -239,7 +228,7 @@ max = 1.0
     }
     (times,) = rules["latency.at-once"]["tables"].values()
     assert [row[0] for row in times["rows"]] == list(range(1, 9))  # six pictures, two again
-    model = report(project)["model"]
+    model = report_in(project.path)["model"]
     assert (model["images"], model["kept"], model["epoch"]) == (0, 0, 7)
 
 
@@ -250,7 +239,7 @@ def test_classes_that_differ_are_named(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
 
     assert result.ret == 1
-    assert reasons(project) == {
+    assert reasons_in(project.path) == {
         "class 'hellmet' of val is not a class of the detector; did you mean 'helmet'? "
         "(its classes: person, helmet)"
     }
@@ -273,7 +262,7 @@ def test_checkpoint_that_would_run_code_is_refused_and_did_not_run(
 
     assert result.ret == 1
     assert not (project.path / "it-ran").exists()
-    (reason,) = reasons(project)
+    (reason,) = reasons_in(project.path)
     assert "trap.pth" in reason
     assert "--detgate-trust-checkpoint" in reason
 
@@ -284,7 +273,7 @@ def test_file_that_is_no_checkpoint(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess("--detgate-ckpt=notes.pth")
 
     assert result.ret == 1
-    (reason,) = reasons(project)
+    (reason,) = reasons_in(project.path)
     assert reason.startswith("notes.pth:")
     assert "Traceback" not in result.stdout.str()
 
@@ -295,7 +284,7 @@ def test_missing_mmdetection_is_answered_with_how_to_install_it(project: pytest.
     result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
 
     assert result.ret == 1
-    (reason,) = reasons(project)
+    (reason,) = reasons_in(project.path)
     assert "pip install 'pytest-detgate[mmdet]'" in reason
 
 
@@ -303,13 +292,13 @@ def test_training_is_gated_and_its_checkpoint_used_again(project: pytest.Pyteste
     first = project.runpytest_subprocess("--detgate-train", "-k", "probe")
 
     assert first.ret == 0
-    checkpoint = report(project)["model"]["sha256"]
-    assert report(project)["model"]["checkpoint"] == "work/epoch_1.pth"
+    checkpoint = report_in(project.path)["model"]["sha256"]
+    assert report_in(project.path)["model"]["checkpoint"] == "work/epoch_1.pth"
 
     again = project.runpytest_subprocess("--detgate-train", "-k", "probe", "-n", "2")
 
     assert again.ret == 0
-    assert report(project)["model"]["sha256"] == checkpoint
+    assert report_in(project.path)["model"]["sha256"] == checkpoint
     assert imported(project) == []
 
     written = (project.path / "work/epoch_1.pth").stat().st_mtime_ns
@@ -324,7 +313,7 @@ def test_training_that_fails_is_no_pass(project: pytest.Pytester) -> None:
     result = project.runpytest_subprocess("--detgate-train", "-k", "probe")
 
     assert result.ret == 1
-    (reason,) = reasons(project)
+    (reason,) = reasons_in(project.path)
     assert reason.startswith("training failed: ")
     assert "gone.json" in reason
     assert "work/detgate-train.log" in reason

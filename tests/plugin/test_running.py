@@ -275,7 +275,7 @@ def test_unrelated_run_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
         import sys
 
         def test_modules():
-            heavy = {"numpy", "scipy", "torch", "msgspec", "hotcoco", "PIL", "jinja2", "tomllib"}
+            heavy = {"numpy", "scipy", "torch", "msgspec", "hotcoco", "PIL", "jinja2", "matplotlib"}
             ours = {"pytest_detgate." + layer for layer in ("config", "dataset", "gate", "audit")}
             assert "pytest_detgate.plugin.hooks" in sys.modules
             assert not (heavy | ours) & set(sys.modules)

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
+from tests.plugin.records import report_in
 from tests.plugin.test_model_gate import TELL_IMPORTS
 
 pytestmark = pytest.mark.mmdet
@@ -56,7 +57,7 @@ def test_training_rules_run_by_themselves(
 
     result = pytester.runpytest_subprocess("detgate.toml", "-m", "detgate_training")
 
-    record = json.loads((pytester.path / "detgate-report" / "report.json").read_text("utf-8"))
+    record = report_in(pytester.path)
     verdicts = {rule["id"]: rule["verdict"] for rule in record["rules"]}
     messages = {rule["id"]: rule["message"] for rule in record["rules"]}
     assert result.ret == 1

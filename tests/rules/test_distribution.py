@@ -10,7 +10,7 @@ import pytest
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.charts import BarChart
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.gate.bars import BARS_CAP
+from pytest_detgate.gate.chart_numbers import BARS
 from tests.judged import measured
 from tests.rules.split_files import judged_split, split_file
 
@@ -196,8 +196,8 @@ def test_class_support_shows_the_rarest_of_many_classes(tmp_path: Path) -> None:
     )
 
     # `split_file` adds the class cone, which has no box.
-    assert list(bars(result)) == ["cone", *(f"c{n:02}" for n in range(1, BARS_CAP))]
-    assert result.evidence.charts[0].about.endswith("Shown are 30 of 41 classes, the rarest.")
+    assert list(bars(result)) == ["cone", *(f"c{n:02}" for n in range(1, BARS))]
+    assert result.evidence.charts[0].about.endswith("Of 41 classes the 30 rarest are drawn.")
 
 
 def test_class_balance_shows_what_every_class_needs(
@@ -226,7 +226,10 @@ def test_class_balance_keeps_the_most_frequent_class_in_the_chart(tmp_path: Path
         tmp_path, "[rules.class-balance]\nmax-ratio = 2", split_file({"a.jpg": boxes})
     )
 
-    assert list(bars(result)) == [*(f"c{n:02}" for n in range(1, BARS_CAP)), "cone"]
+    assert list(bars(result)) == [*(f"c{n:02}" for n in range(1, BARS)), "cone"]
+    assert result.evidence.charts[0].about.endswith(
+        "Of 41 classes the 29 rarest and the most frequent are drawn."
+    )
 
 
 def test_negatives_are_shown_by_clip_and_site(tmp_path: Path) -> None:
@@ -316,4 +319,4 @@ def test_the_largest_clips_are_shown(tmp_path: Path) -> None:
     )
 
     assert list(bars(result)) == ["all of train", *(f"c{n:02}" for n in range(35, 5, -1))]
-    assert result.evidence.charts[0].about.endswith("Shown are 30 of 35 clips, the largest.")
+    assert result.evidence.charts[0].about.endswith("Of 35 clips the 30 largest are drawn.")

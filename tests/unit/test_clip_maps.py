@@ -13,7 +13,7 @@ from pytest_detgate.dataset.clip_maps import (
     CLIPS_CAP,
     FRAMES_CAP,
     apart,
-    clip_counts,
+    clip_histogram,
     clip_map,
 )
 from pytest_detgate.dataset.frames import Frames, nearest_frames
@@ -180,15 +180,17 @@ def test_images_by_clip_where_frames_have_no_numbers() -> None:
     train = Counter({"a": 3, "b": 1, "own": 9})
     val = Counter({"a": 1, "b": 5, "other": 2})
 
-    chart = clip_counts(("train", "val"), train, val, title="T", about="A.")
+    chart = clip_histogram(("train", "val"), train, val, title="T", about="A.")
 
     assert chart.names == ["b", "a"]
     assert chart.counts == {"train": [1, 3], "val": [5, 1]}
     assert (chart.shares, chart.about) == (False, "A.")
     many = Counter(f"c{at}" for at in range(CLIPS_CAP + 1))
-    capped = clip_counts(("train", "val"), many, many, title="T", about="A.")
+    capped = clip_histogram(("train", "val"), many, many, title="T", about="A.")
     assert len(capped.names) == CLIPS_CAP
-    assert capped.about == f"A. Shown are {CLIPS_CAP} of {CLIPS_CAP + 1} clips."
+    assert capped.about == (
+        f"A. Of {CLIPS_CAP + 1} clips the {CLIPS_CAP} with most tested images are drawn."
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,4 +52,4 @@ def test_of_many_classes_those_that_differ_most_are_kept() -> None:
     assert sum(chart.counts["train"]) == 50
     assert sum(chart.counts["val"]) == 4
     assert chart.counts["val"][-1] == 0
-    assert chart.about == f"A. Shown are the {BINS_CAP - 1} of 50 bins that differ most."
+    assert chart.about == f"A. Of 50 bins the {BINS_CAP - 1} that differ most are drawn."

@@ -15,7 +15,7 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.gate.evidence_frames import (
     DETECTIONS_A_FRAME,
     frames_for_class,
-    frames_of,
+    shown_frames,
 )
 from tests.conftest import coco, results
 
@@ -65,7 +65,7 @@ def test_ground_truth_says_which_score_finds_it_and_detections_whether_they_are_
         },
     )
 
-    (frame,) = frames_of(dataset, detections, [0], lambda row: f"row {row}")
+    (frame,) = shown_frames(dataset, detections, [0], lambda row: f"row {row}")
 
     assert (frame.dataset, frame.image, frame.text) == ("val", "a.jpg", "row 0")
     assert shown(frame) == [
@@ -88,7 +88,7 @@ def test_crowd_regions_explain_what_lies_in_them(tables: Any) -> None:
         crowd,
     )
 
-    (frame,) = frames_of(dataset, detections, [0], lambda _: "")
+    (frame,) = shown_frames(dataset, detections, [0], lambda _: "")
 
     assert frame.boxes[0] == FrameBox(box=(0.0, 0.0, 100.0, 100.0), label="helmet_off", crowd=True)
     assert [box.false for box in frame.boxes] == [False, False, False]
@@ -103,7 +103,7 @@ def test_boxes_that_cannot_be_drawn_are_left_out(tables: Any) -> None:
         {"a.jpg": [("helmet_off", 0, 0, 9, 9), ("no_vest", 5, 5, 9, 9)]}, {}, spoil
     )
 
-    (frame,) = frames_of(dataset, detections, [0], lambda _: "")
+    (frame,) = shown_frames(dataset, detections, [0], lambda _: "")
 
     assert [box.label for box in frame.boxes] == ["class not listed"]
 
@@ -117,7 +117,7 @@ def test_the_detections_of_the_lowest_scores_are_left_out_on_all_frames_alike(
     few = [("helmet_off", round(0.8 - at / 100, 3), 3 * at, 0, 2, 2) for at in range(5)]
     dataset, detections = tables({"a.jpg": [], "b.jpg": []}, {"a.jpg": many, "b.jpg": few})
 
-    first, second = frames_of(dataset, detections, [0, 1], lambda _: "", most=2)
+    first, second = shown_frames(dataset, detections, [0, 1], lambda _: "", most=2)
 
     assert len(first.boxes) + len(second.boxes) == 2 * DETECTIONS_A_FRAME
     assert [box.score for box in first.boxes] == [found[1] for found in many[:35]]
@@ -133,9 +133,11 @@ def test_frames_full_of_ground_truth_are_fewer(tables: Any) -> None:
     dataset, detections = tables(truth, {})
 
     assert [
-        len(frame.boxes) for frame in frames_of(dataset, detections, [0, 1, 2], str, most=3)
+        len(frame.boxes) for frame in shown_frames(dataset, detections, [0, 1, 2], str, most=3)
     ] == [60, 50]
-    assert [len(frame.boxes) for frame in frames_of(dataset, detections, [3], str, most=1)] == [500]
+    assert [len(frame.boxes) for frame in shown_frames(dataset, detections, [3], str, most=1)] == [
+        500
+    ]
 
 
 def test_many_classes_show_few_frames_each() -> None:

@@ -70,13 +70,14 @@ def test_rules_templates_and_fixtures_are_reached_by_name_only(path: Path) -> No
         assert module.split(".")[0] not in ("checks", "fixtures", "templates")
 
 
-@pytest.mark.parametrize(
-    "folder", ["checks", "config", "dataset", "scoring", "gate", "detector", "pictures", "drift"]
-)
-def test_only_the_plugin_knows_pytest(folder: str) -> None:
-    for path in SOURCES:
-        if layer_of(module_of(path)) == folder:
-            assert not {"pytest", "_pytest"} & {name.split(".")[0] for name in imports(path)}
+def test_only_the_plugin_and_the_fixtures_know_pytest() -> None:
+    users = {
+        layer_of(module_of(path))
+        for path in SOURCES
+        if {"pytest", "_pytest"} & {name.split(".")[0] for name in imports(path)}
+    }
+
+    assert users == {"plugin", "fixtures"}
 
 
 def test_only_one_package_knows_great_expectations() -> None:

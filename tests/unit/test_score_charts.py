@@ -61,14 +61,14 @@ def test_of_more_the_weakest_are_drawn_and_that_is_said() -> None:
     assert chart.about.endswith("Of 13 classes the 5 weakest are drawn.")
 
 
-def test_of_hundreds_of_classes_forty_bars_are_drawn() -> None:
+def test_of_hundreds_of_classes_thirty_bars_are_drawn() -> None:
     values = {f"class{k}": k / 100 for k in range(100)} | {"absent": None}
 
     chart = ap_by_class(values, lambda _: None, "val", "AP")
 
     assert isinstance(chart, BarChart)
-    assert [bar.name for bar in chart.bars] == [f"class{k}" for k in range(40)]
-    assert chart.about.endswith("Of 100 classes the 40 weakest are drawn.")
+    assert [bar.name for bar in chart.bars] == [f"class{k}" for k in range(30)]
+    assert chart.about.endswith("Of 100 classes the 30 weakest are drawn.")
 
 
 def test_the_most_confused_classes_are_in_the_matrix() -> None:
