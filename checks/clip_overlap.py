@@ -77,10 +77,10 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
         def findings() -> Iterator[Finding]:
             for name, clips in zip(target.datasets, (reference, tested), strict=True):
                 yield from untold_findings(inputs.dataset(name), clips.unparsed, "clip")
-            for clip in sorted(shared):
+            for clip in sorted(shared, key=lambda clip: (-images[1][clip], clip)):
                 yield Finding(
-                    text=f"clip {clip}: {images[0][clip]} images in {target.datasets[0]}, "
-                    f"{images[1][clip]} in {target.datasets[1]}"
+                    text=f"clip {clip}: {counted(images[0][clip], 'image')} in "
+                    f"{target.datasets[0]}, {images[1][clip]} in {target.datasets[1]}"
                 )
 
         return Outcome(
