@@ -144,12 +144,6 @@ class MMDetector:
             torch.cuda.empty_cache()
         return []
 
-    def _checked(self, table: NDArray[np.float32], image: Path) -> ImageDetections:
-        n_classes = len(self.info.classes)
-        return checked_detections(
-            table[:, :4], table[:, 4], table[:, 5], image=image, n_classes=n_classes
-        )
-
     def _failure(self, error: Exception, image: Path) -> DetectorError:
         said = f"{type(error).__name__}: {error}"
         if compiling_failed(error):

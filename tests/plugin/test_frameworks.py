@@ -482,8 +482,8 @@ def test_what_a_registered_framework_does_wrong_is_its_own_fault(
 
     assert registered.runpytest_subprocess("detgate.toml").ret == 1
 
-    assert len(reasons(registered)) == 1, reasons(registered)
-    assert next(iter(reasons(registered))).startswith(message)
+    assert len(reasons_in(registered.path)) == 1, reasons_in(registered.path)
+    assert next(iter(reasons_in(registered.path))).startswith(message)
 
 
 def test_what_is_trained_is_not_run_by_another_framework(project: pytest.Pytester) -> None:
