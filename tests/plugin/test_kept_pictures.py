@@ -88,7 +88,8 @@ def test_copies_block_and_are_shown(pictures: GateProject) -> None:
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "*duplicate-images?train-val?: 1 of 3 val images are in train too, 1 of*",
+            "*_ duplicate-images?train-val? _*",
+            "1 of 3 val images are in train too, 1 of*",
             "*count 1, at most 0   <- over the limit",
             "*- val/roof_2.jpg: the same bytes as train/yard_1.jpg",
         ]
