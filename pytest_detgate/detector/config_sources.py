@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest_detgate
+from pytest_detgate.detector.audit_hook import listening
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.errors import DetectorError
 
@@ -107,34 +108,21 @@ class Reads:
 
 
 # A configuration is Python: it may read any file, by `_base_`, by `read_base` or on its own, and
-# only the interpreter sees them all. An audit hook cannot be removed again, so there is one for
-# the process, which does nothing while no configuration is being loaded.
-_recording: list[Reads] = []
-_hooked: list[bool] = []
-
-
+# only the interpreter sees them all.
 @contextlib.contextmanager
 def recorded_reads() -> Iterator[Reads]:
     """Note every file of the project that is opened for reading meanwhile."""
-    if not _hooked:
-        sys.addaudithook(_on_event)
-        _hooked.append(True)
     reads = Reads()
-    _recording.append(reads)
-    try:
+
+    def on_event(event: str, arguments: tuple[Any, ...]) -> None:
+        if event != "open":
+            return
+        path, mode, flags = arguments
+        if not isinstance(path, (str, bytes)) or not isinstance(flags, int):
+            return
+        if flags & (os.O_WRONLY | os.O_RDWR) or (isinstance(mode, str) and "r" not in mode):
+            return
+        reads.note(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100
+
+    with listening(on_event):
         yield reads
-    finally:
-        _recording.remove(reads)
-
-
-def _on_event(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _recording or event != "open":
-        return
-    path, mode, flags = arguments
-    if not isinstance(path, (str, bytes)) or not isinstance(flags, int):
-        return
-    if flags & (os.O_WRONLY | os.O_RDWR) or (isinstance(mode, str) and "r" not in mode):
-        return
-    file = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
-    for reads in _recording:
-        reads.note(file)
