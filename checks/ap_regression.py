@@ -57,8 +57,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     number is known, so the interval is that of the gated model alone.
 
     A comparison is refused where the gated file and the baseline are the same, or where their
-    classes, annotations or protocol differ. Without a baseline, or where its file does not exist,
-    the item is not evaluated, unless `first-run = "accept"`.
+    classes, annotations or protocol differ. Where no baseline is named, the
+    item is not evaluated, unless `first-run = "accept"`. A baseline that is named must exist,
+    unless `[model] baseline` is `{ path = "...", may-be-missing = true }`.
 
     ## Why it matters
 

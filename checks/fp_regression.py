@@ -103,8 +103,9 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     The frames shown are those with more false boxes than the baseline has, or, of a report, all.
 
     A comparison is refused where the gated file and the baseline are the same, or where their
-    classes, the probe or the score threshold differ. Without a baseline, or where its file does
-    not exist, the item is not evaluated, unless `first-run = "accept"`.
+    classes, the probe or the score threshold differ. Where no baseline is named, the
+    item is not evaluated, unless `first-run = "accept"`. A baseline that is named must exist,
+    unless `[model] baseline` is `{ path = "...", may-be-missing = true }`.
 
     ## Why it matters
 

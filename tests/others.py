@@ -39,11 +39,17 @@ def result_files(checkpoint: Path) -> dict[str, Path]:
 
 
 def other_models(
-    project: Project, *, baseline: Path | None = None, sweep: str | None = None
+    project: Project,
+    *,
+    baseline: Path | None = None,
+    sweep: str | None = None,
+    may_be_missing: bool = False,
 ) -> OtherModels:
     """A baseline, which may be a report, and a sweep of models that `write_model` wrote."""
 
     def of(checkpoint: Path) -> ResultFiles:
         return ResultFiles(result_files(checkpoint), project)
 
-    return OtherModels(of_baseline=of, of_epoch=of, baseline=baseline, sweep=sweep)
+    return OtherModels(
+        of_baseline=of, of_epoch=of, baseline=baseline, may_be_missing=may_be_missing, sweep=sweep
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import types
 import typing
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -37,7 +37,7 @@ def convert_table(table: Any, kind: type[S], place: Place) -> S:
 
 
 def _convert(value: Any, annotation: Any, place: Place, key: str) -> Any:
-    annotation = _without_none(annotation)
+    annotation = _kind_for(value, _without_none(annotation))
     origin = typing.get_origin(annotation)
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
         return convert_table(value, annotation, place.table(key))
@@ -70,6 +70,17 @@ def _without_none(annotation: Any) -> Any:
         kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
         if len(kinds) == 1:
             return kinds[0]
+    return annotation
+
+
+def _kind_for(value: Any, annotation: Any) -> Any:
+    """The table that a TOML table is meant for, where a key takes a table or a plain value."""
+    is_annotated = typing.get_origin(annotation) is Annotated
+    plain = typing.get_args(annotation)[0] if is_annotated else annotation
+    if typing.get_origin(plain) in (typing.Union, types.UnionType) and isinstance(value, dict):
+        tables = [kind for kind in typing.get_args(plain) if _is_struct(kind)]
+        if len(tables) == 1:
+            return tables[0]
     return annotation
 
 

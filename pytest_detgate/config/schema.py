@@ -60,6 +60,21 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     ) = None
 
 
+class BaselineTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """A baseline that need not be there yet."""
+
+    path: Annotated[
+        str, Meta(description="Checkpoint, or report.json of an earlier run, to compare with.")
+    ]
+    may_be_missing: Annotated[
+        bool,
+        Meta(
+            description="true: while there is no such file, the run counts as a first run, and "
+            "first-run of the rule decides. Otherwise a missing baseline is an error."
+        ),
+    ] = False
+
+
 class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """The detector that is gated, and how."""
 
@@ -89,10 +104,11 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     onnx: OnnxTable | None = None
     baseline: (
         Annotated[
-            str,
+            str | BaselineTable,
             Meta(
                 description="Checkpoint, or report.json of an earlier run, to compare with; "
-                "--detgate-baseline wins."
+                "--detgate-baseline wins. It must be there, unless it is written as "
+                '{ path = "...", may-be-missing = true }.'
             ),
         ]
         | None
@@ -136,6 +152,13 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             "scores and boxes; on a CPU it needs a C++ compiler."
         ),
     ] = False
+
+    @property
+    def named_baseline(self) -> BaselineTable | None:
+        """The baseline in its long form; None where there is none."""
+        return (
+            BaselineTable(path=self.baseline) if isinstance(self.baseline, str) else self.baseline
+        )
 
 
 class TrainTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

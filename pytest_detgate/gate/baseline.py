@@ -67,12 +67,19 @@ class Baseline(Protocol):
 
 
 def open_baseline(gated: GateInputs, others: OtherModels) -> Baseline:
-    """The baseline that the user names; `NoBaselineError` where there is none."""
+    """The baseline that the user names; `NoBaselineError` where nothing is named, or where a
+    named file may be missing and is."""
     path = others.baseline
     if path is None:
         raise NoBaselineError("there is no baseline to compare with")
     if not path.exists():
-        raise NoBaselineError(f"the baseline {gated.project.relative(path)} does not exist")
+        reason = f"the baseline {gated.project.relative(path)} does not exist"
+        if others.may_be_missing:
+            raise NoBaselineError(reason)
+        raise DataError(
+            f'{reason}; a first run names no baseline, or has baseline = {{ path = "...", '
+            "may-be-missing = true } under [model]"
+        )
     if is_report(path):
         return BaselineReport(gated, path)
     record = BaselineRecord(

@@ -27,8 +27,9 @@ T = TypeVar("T")
 class OtherModels:
     """A baseline and a sweep, neither of which need be named.
 
-    `baseline` is a checkpoint or the `report.json` of an earlier run, `sweep` a pattern for
-    checkpoints that wins over the one in a rule's table; both are absolute. `of_baseline` and
+    `baseline` is a checkpoint or the `report.json` of an earlier run, which need not exist where
+    `may_be_missing`; `sweep` is a pattern for checkpoints that wins over the one in a rule's
+    table; both are absolute. `of_baseline` and
     `of_epoch` make the detections of a checkpoint; a `DetgateError` of theirs says why there can
     be none. `store` is the folder of the store, where digests of checkpoints are kept.
     """
@@ -36,6 +37,7 @@ class OtherModels:
     of_baseline: Callable[[Path], DetectionSource]
     of_epoch: Callable[[Path], DetectionSource]
     baseline: Path | None = None
+    may_be_missing: bool = False
     sweep: str | None = None
     store: Path | None = None
 

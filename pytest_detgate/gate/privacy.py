@@ -55,12 +55,13 @@ def _places(project: Project) -> Iterator[Path]:
     for probe in tables.probes.values():
         yield from (locate(path) for path in (probe.images, probe.annotations) if path is not None)
     model, train = tables.model, tables.train
+    baseline = model.named_baseline
     yield from (
         locate(path)
         for path in (
             model.checkpoint,
             model.config,
-            model.baseline,
+            None if baseline is None else baseline.path,
             *((train.config, train.work_dir) if train else ()),
         )
         if path is not None

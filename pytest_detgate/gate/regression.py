@@ -16,7 +16,7 @@ from pytest_detgate.gate.rule import Outcome
 
 FirstRun = Annotated[
     Literal["refuse", "accept"],
-    Meta(description="Without a baseline: not evaluated, which fails, or let through and said so."),
+    Meta(description="Where no baseline is named: not evaluated, or accepted with a note."),
 ]
 
 

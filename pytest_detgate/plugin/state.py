@@ -85,9 +85,10 @@ class GateSession:
 
         config = self.project.configuration
         model, train = config.tables.model, config.tables.train
-        baseline = self.options.baseline
-        if baseline is None and model.baseline is not None:
-            baseline = config.locate(model.baseline)
+        baseline, may_be_missing = self.options.baseline, False
+        named = model.named_baseline
+        if baseline is None and named is not None:
+            baseline, may_be_missing = config.locate(named.path), named.may_be_missing
         trained_with = train.config if self.options.train and train else None
 
         def of_epoch(checkpoint: Path) -> DetectionSource:
@@ -97,6 +98,7 @@ class GateSession:
 
         return OtherModels(
             baseline=baseline,
+            may_be_missing=may_be_missing,
             sweep=self.options.sweep,
             of_baseline=lambda checkpoint: self._model(lambda: checkpoint, model.config),
             of_epoch=of_epoch,

@@ -75,11 +75,21 @@ def test_first_run_that_is_let_through_says_so(project: GateProject) -> None:
     accept = COMPARE.replace("max-", 'first-run = "accept"\nmax-')
     project.write("detgate.toml", f"{CONFIG}{accept}")
 
-    result = project.gate("--detgate-baseline=approved.json")
+    assert project.gate("--detgate-baseline=approved.json").ret == 1
+    assert project.verdicts()["ap-regression"] == "not-evaluated"
+    assert project.verdicts()["fp-regression[youtube]"] == "not-evaluated"
+    project.write("detgate.toml", f'{CONFIG}{accept}[model]\nbaseline = "approved.json"\n')
+    assert project.gate("detgate.toml").ret == 1
+    assert project.verdicts()["ap-regression"] == "not-evaluated"
+    table = '[model.baseline]\npath = "approved.json"\nmay-be-missing = true\n'
+    project.write("detgate.toml", f"{CONFIG}{accept}{table}")
 
-    assert result.ret == 0
+    assert project.gate("detgate.toml").ret == 0
     assert project.verdicts()["ap-regression"] == "waived"
     assert project.report["baseline"] is None
+    # What the command line names is there.
+    assert project.gate("--detgate-baseline=approved.json").ret == 1
+    assert project.gate("detgate.toml").ret == 0
     (rule,) = [rule for rule in project.report["rules"] if rule["id"] == "ap-regression"]
     assert "the baseline approved.json does not exist" in rule["message"]
 

@@ -51,6 +51,7 @@ class Comparison:
         baseline: Path | None = None,
         sweep: str | None = None,
         files: Mapping[str, Path] | None = None,
+        may_be_missing: bool = False,
     ) -> GateInputs:
         """The inputs of a gate with this rule; `files` replace those of the gated model."""
         path = self.folder / "detgate.toml"
@@ -59,7 +60,9 @@ class Comparison:
         return GateInputs(
             project,
             ResultFiles(result_files(gated) if files is None else files, project),
-            others=other_models(project, baseline=baseline, sweep=sweep),
+            others=other_models(
+                project, baseline=baseline, sweep=sweep, may_be_missing=may_be_missing
+            ),
         )
 
     def results(
@@ -70,9 +73,17 @@ class Comparison:
         baseline: Path | None = None,
         sweep: str | None = None,
         files: Mapping[str, Path] | None = None,
+        may_be_missing: bool = False,
     ) -> dict[str, RuleResult]:
         """The items of the rule by their names."""
-        inputs = self.inputs(rule, gated, baseline=baseline, sweep=sweep, files=files)
+        inputs = self.inputs(
+            rule,
+            gated,
+            baseline=baseline,
+            sweep=sweep,
+            files=files,
+            may_be_missing=may_be_missing,
+        )
         return results_of(inputs)
 
     def report(self, rule: str, gated: Path, name: str = "base.json") -> Path:

@@ -164,7 +164,12 @@ def test_first_run(site: Comparison) -> None:
     assert accepted.verdict == "waived"
     assert "not compared: there is no baseline to compare with" in accepted.message
     assert measured(accepted)["ap"] == pytest.approx(0.9)
-    (accepted,) = site.results(rule, gated, baseline=site.folder / "gone.pth").values()
+    gone = site.folder / "gone.pth"
+    (named,) = site.results(rule, gated, baseline=gone).values()
+    assert named.verdict == "not-evaluated"
+    assert named.message.startswith("the baseline gone.pth does not exist; ")
+    assert "may-be-missing = true" in named.message
+    (accepted,) = site.results(rule, gated, baseline=gone, may_be_missing=True).values()
     assert accepted.verdict == "waived"
     assert accepted.waiver == 'the baseline gone.pth does not exist, and first-run = "accept"'
 

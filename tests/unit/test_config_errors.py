@@ -52,6 +52,16 @@ def message(folder: Path, text: str) -> str:
             id="misspelt option",
         ),
         pytest.param(
+            "[model]\nbaseline = { path = 'a', may-be-mising = true }\n" + RULE,
+            "[model.baseline] may-be-mising: no such key; did you mean 'may-be-missing'?",
+            id="misspelt key of a table that may be plain text",
+        ),
+        pytest.param(
+            "[model]\nbaseline = 5\n" + RULE,
+            "detgate.toml:2: [model] baseline: expected text or a table, found 5",
+            id="neither text nor table",
+        ),
+        pytest.param(
             "[datset.splits.train]\n" + RULE,
             "[datset]: no such table; did you mean 'dataset'?",
             id="unknown table",
