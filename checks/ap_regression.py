@@ -13,8 +13,9 @@ from pytest_detgate.charts import BarChart, Evidence, left_out
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement, Table
-from pytest_detgate.gate.baseline import Baseline, BaselineAp
+from pytest_detgate.gate.baseline import Baseline
 from pytest_detgate.gate.chart_numbers import BARS
+from pytest_detgate.gate.comparable import BaselineAp
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import IntervalRule
 from pytest_detgate.gate.project import Project

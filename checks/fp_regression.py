@@ -15,8 +15,9 @@ from pytest_detgate.charts import ByThreshold, Evidence, LineChart, Number, Pane
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.baseline import SCORE_THRESHOLD, Baseline
+from pytest_detgate.gate.baseline import Baseline
 from pytest_detgate.gate.chart_numbers import at_score
+from pytest_detgate.gate.comparable import SCORE_THRESHOLD
 from pytest_detgate.gate.evidence_frames import shown_frames
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import (
@@ -103,9 +104,12 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     The frames shown are those with more false boxes than the baseline has, or, of a report, all.
 
     A comparison is refused where the gated file and the baseline are the same, or where their
-    classes, the probe or the score threshold differ. Where no baseline is named, the
-    item is not evaluated, unless `first-run = "accept"`. A baseline that is named must exist,
-    unless `[model] baseline` is `{ path = "...", may-be-missing = true }`.
+    classes, the probe or the score threshold differ. A probe is the same when its file names,
+    annotations and images are; where the images cannot be read, file names alone are compared,
+    and the message says so. Result files are compared by their detections, whatever their layout.
+    Where no baseline is named, the item is not evaluated, unless `first-run = "accept"`. A
+    baseline that is named must exist, unless `[model] baseline` is
+    `{ path = "...", may-be-missing = true }`.
 
     ## Why it matters
 
@@ -186,7 +190,8 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         change, *held = self._held(boxes, before, self.limits(probe), intervals)
         paired = drawn.other is not None
         return Outcome(
-            message=f"{message}, {said_of(baseline)} {before}: {boxes - before:+d}{share}"
+            message=f"{message}, {said_of(baseline)}{baseline.images_note(probe)} {before}: "
+            f"{boxes - before:+d}{share}"
             f"{said_of_change(change.interval, '+.4g', paired=paired)}",
             measurements=[
                 change,

@@ -15,7 +15,7 @@ from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.baseline import SCORE_THRESHOLD
+from pytest_detgate.gate.comparable import SCORE_THRESHOLD
 from pytest_detgate.gate.evidence_of_probe import evidence_of_probe
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import TooLittle, require_support

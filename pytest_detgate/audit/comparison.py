@@ -313,7 +313,15 @@ def _remarks(before: Report, after: Report, rules: Iterable[RuleChange]) -> Iter
         *((f"probe {name}", *pair) for name, pair in _in_both(one.probes, other.probes)),
     ]
     for name, first, second in pairs:
-        if _digest(first) != _digest(second) or first.images != second.images:
+        if (
+            _digest(first) != _digest(second)
+            or first.images != second.images
+            or (
+                first.images_sha256
+                and second.images_sha256
+                and first.images_sha256 != second.images_sha256
+            )
+        ):
             yield f"The data of the {name} differ: numbers on it are not comparable."
     if before.score_threshold != after.score_threshold:
         yield (

@@ -52,7 +52,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One split: its files and what is in it. `notes` are things a reader must know about it."""
+    """One split: its files and what is in it. `images_sha256` is a digest of its images by name
+    and content, where a model has read them. `notes` are things a reader must know about it."""
 
     annotations: str
     images_dir: str
@@ -60,13 +61,15 @@ class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
     images: int
     boxes: int
     empty: int
+    images_sha256: str | None = None
     notes: list[str] = []
 
 
 class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One probe: frames checked by hand, with nothing to detect but its allowed boxes.
 
-    `names_sha256` is a digest of the file names, by which another run tells the same probe.
+    `names_sha256` is a digest of the file names, `images_sha256` one of names and contents where
+    detections were judged and all images are there: by them another run tells the same probe.
     """
 
     images_dir: str
@@ -75,6 +78,7 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
     annotations: str | None = None
     sha256: str | None = None
     names_sha256: str | None = None
+    images_sha256: str | None = None
     notes: list[str] = []
 
 
@@ -104,11 +108,13 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PredictionsRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A result file that was gated in place of a model."""
+    """A result file that was gated in place of a model. `detections_sha256` is a digest of the
+    detections in it, whatever their order and layout; None where there is none."""
 
     path: str
     sha256: str
     detections: int
+    detections_sha256: str | None = None
 
 
 class BaselineRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,7 +43,12 @@ _PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
 }
 # Digests, times and links into the report's own folder are nobody's text; in a list of versions
 # four numbers with dots are no address.
-_KEPT = frozenset({"sha256", "names_sha256", "started", "findings_files", "versions"})
+_KEPT = frozenset(
+    {
+        *("sha256", "names_sha256", "images_sha256", "detections_sha256"),
+        *("started", "findings_files", "versions"),
+    }
+)
 
 _LOGIN = re.compile(r"(?<=://)[^\s/@'\"]+@")
 # Behind a word, a dot or a bracket a slash goes on with something relative: `a/b`, `</b>`.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
+from pytest_detgate.gate.fingerprints import detections_sha256
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency import Latency
@@ -78,6 +79,7 @@ class ResultFiles:
             path=self._project.relative(path),
             sha256=table.sha256 or "",
             detections=len(table),
+            detections_sha256=detections_sha256(table),
         )
         return table
 

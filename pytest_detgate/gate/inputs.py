@@ -27,8 +27,9 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.store import Store
 from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DataError, DetgateError
-from pytest_detgate.gate.baseline import Baseline, names_sha256, open_baseline
+from pytest_detgate.gate.baseline import Baseline, open_baseline
 from pytest_detgate.gate.detections import DetectionSource, NoDetections, TwoInferences
+from pytest_detgate.gate.fingerprints import images_sha256, names_sha256
 from pytest_detgate.gate.other_models import Epoch, OtherModels, measure_sweep
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.score_record import score_record
@@ -122,6 +123,18 @@ class GateInputs:
                 return picture_keys(dataset, store, self._progress, hashed=hashed)
 
         return self._once(("pictures", name, hashed), make)
+
+    def images_sha256(self, name: str) -> str | None:
+        """A digest of the images of a split or probe by name and content; None where one of them
+        cannot be read."""
+
+        def make() -> str | None:
+            with contextlib.suppress(DataError):
+                keys = self.pictures(name, hashed=False)
+                return images_sha256(self.dataset(name), keys.digest)
+            return None
+
+        return self._once(("images digest", name), make)
 
     def detections(self, name: str) -> DetectionTable:
         def make() -> DetectionTable:
@@ -251,15 +264,24 @@ class GateInputs:
         record = DatasetRecord(splits={}, probes={})
         for name in self.project.splits:
             if isinstance(dataset := self._made.get(("dataset", name)), Dataset):
+                # The images of a split may be many: only where a model has read them anyway.
+                by_model = self._is_judged(name) and self.source.model_record() is not None
                 record.splits[name] = self._once(
-                    ("dataset record", name), partial(self._split_record, dataset)
+                    ("dataset record", name, by_model),
+                    partial(self._split_record, dataset, with_images=by_model),
                 )
         for name in self.project.probes:
             if isinstance(dataset := self._made.get(("dataset", name)), Dataset):
+                is_judged = self._is_judged(name)
                 record.probes[name] = self._once(
-                    ("probe record", name), partial(self._probe_record, dataset)
+                    ("probe record", name, is_judged),
+                    partial(self._probe_record, dataset, with_images=is_judged),
                 )
         return record
+
+    def _is_judged(self, name: str) -> bool:
+        """Whether a rule has had detections of a split or probe."""
+        return isinstance(self._made.get(("detections", name)), DetectionTable)
 
     def contents(self) -> dict[str, SplitContents]:
         """What is in the splits that were read so far, for the charts of the report."""
@@ -300,7 +322,7 @@ class GateInputs:
             raise type(made)(str(made))
         return cast(T, made)
 
-    def _split_record(self, dataset: Dataset) -> SplitRecord:
+    def _split_record(self, dataset: Dataset, *, with_images: bool) -> SplitRecord:
         assert dataset.annotations is not None
         return SplitRecord(
             annotations=self.project.relative(dataset.annotations),
@@ -309,10 +331,11 @@ class GateInputs:
             images=len(dataset.images),
             boxes=len(dataset.boxes),
             empty=len(dataset.empty_images()),
+            images_sha256=self.images_sha256(dataset.name) if with_images else None,
             notes=list(dataset.notes),
         )
 
-    def _probe_record(self, dataset: Dataset) -> ProbeRecord:
+    def _probe_record(self, dataset: Dataset, *, with_images: bool) -> ProbeRecord:
         path = dataset.annotations
         return ProbeRecord(
             images_dir=self.project.relative(dataset.images_dir),
@@ -321,6 +344,7 @@ class GateInputs:
             annotations=None if path is None else self.project.relative(path),
             sha256=dataset.sha256,
             names_sha256=names_sha256(dataset),
+            images_sha256=self.images_sha256(dataset.name) if with_images else None,
             notes=list(dataset.notes),
         )
 

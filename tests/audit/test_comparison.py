@@ -114,6 +114,22 @@ def test_newly_failing_comes_first_and_what_stayed_the_same_last() -> None:
     )
 
 
+def test_other_images_of_the_same_names_are_said() -> None:
+    one = sample_report()
+
+    def with_images(sha256: str | None) -> Report:
+        probes = {"youtube": replace(one.dataset.probes["youtube"], images_sha256=sha256)}
+        return replace(one, dataset=replace(one.dataset, probes=probes))
+
+    def remarks(before: str | None, after: str | None) -> list[str]:
+        return list(compare(with_images(before), with_images(after)).remarks)
+
+    assert remarks("a" * 64, "a" * 64) == remarks(None, "a" * 64) == []
+    assert remarks("a" * 64, "b" * 64) == [
+        "The data of the probe youtube differ: numbers on it are not comparable."
+    ]
+
+
 def test_numbers_that_cannot_be_compared_are_said() -> None:
     one = sample_report()
     splits, probes = dict(one.dataset.splits), dict(one.dataset.probes)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from PIL import Image
 
 from pytest_detgate.audit.record import RuleResult
 from tests.conftest import coco
@@ -49,7 +51,12 @@ def against_report(
 
 def content(site: Comparison) -> Any:
     """The report of an earlier run, to take entries from."""
-    return msgspec.json.decode(site.report(FIRST, model(site, "old", 0.7)).read_bytes())
+    return content_of(site.report(FIRST, model(site, "old", 0.7)))
+
+
+def content_of(report: Path) -> Any:
+    """A report as plain data."""
+    return msgspec.json.decode(report.read_bytes())
 
 
 def refused(results: Mapping[str, RuleResult], item: str) -> str:
@@ -190,6 +197,82 @@ def test_folder_with_other_pictures(site: Comparison) -> None:
     assert refused(other, FP) == (
         "calm is not the probe of the baseline base.json: other file names"
     )
+
+
+def draw(path: Path, colour: str) -> None:
+    """An image of one colour."""
+    Image.new("RGB", (64, 48), colour).save(path)
+
+
+def test_probe_with_other_images_of_the_same_names(site: Comparison) -> None:
+    for name in CALM:
+        draw(site.folder / name, "grey")
+    report = site.report(FIRST, model(site, "old", 0.7))
+    assert len(content_of(report)["dataset"]["probes"]["calm"]["images_sha256"]) == 64
+
+    same = site.results(RULES, model(site, "new"), baseline=report)
+    draw(site.folder / "calm_2.jpg", "white")
+    other = site.results(RULES, site.folder / "new.pth", baseline=report)
+
+    assert same[FP].verdict == "passed"
+    assert "file name only" not in same[FP].message
+    reason = refused(other, FP)
+    assert reason.startswith(
+        "the images of calm are not those of the baseline base.json: the same file names with "
+        "other contents (digest "
+    )
+
+
+def test_probe_whose_images_are_swapped(site: Comparison) -> None:
+    """The same contents under other names are another probe: a model is told the name."""
+    for name, colour in zip(CALM, ("grey", "white"), strict=True):
+        draw(site.folder / name, colour)
+    report = site.report(FIRST, model(site, "old", 0.7))
+    for name, colour in zip(CALM, ("white", "grey"), strict=True):
+        draw(site.folder / name, colour)
+
+    other = site.results(RULES, model(site, "new"), baseline=report)
+
+    assert "the images of calm are not those" in refused(other, FP)
+
+
+def test_images_that_cannot_be_compared_are_said(site: Comparison) -> None:
+    """A report of an earlier release, or images that are only here or only there."""
+    by_name = against_report(site)[FP]
+    for name in CALM:
+        draw(site.folder / name, "grey")
+    dataset = content(site)["dataset"]
+    del dataset["probes"]["calm"]["images_sha256"]
+    earlier = against_report(site, dataset=dataset)[FP]
+
+    for result in (by_name, earlier):
+        assert result.verdict == "passed"
+        assert "baseline base.json (images compared by file name only) 1: +0" in result.message
+
+
+def test_result_file_of_the_baseline_in_another_layout(site: Comparison) -> None:
+    """The same detections are the same model, however the file is written."""
+    report = site.report(FIRST, model(site, "old", 0.7))
+    files = result_files(model(site, "new", 0.7))
+    for path in files.values():
+        rows = json.loads(path.read_text())
+        rows = [dict(reversed(row.items())) for row in reversed(rows)]
+        path.write_text(json.dumps(rows, indent=3) + "\n")
+
+    results = site.results(RULES, site.folder / "new.pth", baseline=report)
+
+    for item in (AP, FP):
+        assert "reports on the very detections that are gated" in refused(results, item)
+
+
+def test_models_that_both_find_nothing_are_two(site: Comparison) -> None:
+    old = site.model("old", val={"a_1.jpg": [("helmet_off", 0.7, 10, 10, 30, 30)]})
+    new = site.model("new", val={"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]})
+    (site.folder / "new" / "calm.json").write_text("[ ]")  # not the bytes of the other
+
+    results = site.results(RULES, new, baseline=site.report(FIRST, old))
+
+    assert results[FP].verdict == "passed", results[FP].message
 
 
 def test_probe_that_the_report_does_not_know(site: Comparison) -> None:
