@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pytest_detgate.errors import nearest
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.rule import CountRule, Family, Inputs, Outcome, Target
@@ -33,6 +34,7 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
 
     code: ClassVar[str] = "class-names"
     family: ClassVar[Family] = "model"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)

@@ -10,6 +10,7 @@ from msgspec import Meta
 from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.gate.clip_evidence import images_by_clip, shared_clips_evidence
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
@@ -48,6 +49,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "clip-overlap"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[Share, Meta(description="Largest share of tested images.")] = 0.0
     max_unparsed: Annotated[

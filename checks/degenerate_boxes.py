@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.places import box_findings, numbers
@@ -33,6 +34,7 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "degenerate-boxes"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.identity import id_column, repeated_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
@@ -37,6 +38,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-ids"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | {"unreadable-images"}
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)

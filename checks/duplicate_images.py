@@ -10,6 +10,7 @@ from msgspec import Meta
 from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, HashDistance
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.rule import Inputs, Outcome, SplitPairRule, Target
 from pytest_detgate.pictures.copies import copies_of
@@ -43,6 +44,7 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-images"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[Count, Meta(description="Largest number of tested images.")] = 0
     by: Annotated[

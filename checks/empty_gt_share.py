@@ -15,6 +15,7 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gaps import GapKind
 from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
@@ -53,6 +54,9 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "empty-gt-share"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = frozenset(
+        {"unlisted-class", "boxes-not-finite", "images-without-labels"}
+    )
 
     min: Annotated[Share, Meta(description="Least share of empty images.")] | None = None
     max: Annotated[Share, Meta(description="Largest share of empty images.")] | None = None

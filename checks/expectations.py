@@ -25,6 +25,7 @@ from pytest_detgate.expectations.wanted import (
     wanted_in_suite,
 )
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, SplitRule, Target
@@ -71,6 +72,7 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "expectations"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS
 
     table: Annotated[TableName, Meta(description="What the expectations are held against.")]
     expect: Annotated[

@@ -14,6 +14,7 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.clip_maps import clip_map, neighbours
 from pytest_detgate.dataset.frames import FrameKey, Frames, Nearest, nearest_frames
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.places import image_findings, untold_findings
@@ -61,6 +62,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "frame-distance"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     within: Annotated[Count, Meta(description="Frames before or after that count as close.")]
     max: Annotated[Share, Meta(description="Largest share of tested images.")] = 0.0

@@ -14,6 +14,7 @@ from pytest_detgate.charts import Bar, BarChart, Chart, Evidence, left_out
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.clips import field_values
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import GapKind
 from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
@@ -50,6 +51,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "negative-diversity"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = frozenset({"unlisted-class", "boxes-not-finite"})
 
     min_clips: Annotated[Count, Meta(description="Least number of clips.")] | None = None
     min_sites: Annotated[Count, Meta(description="Least number of sites.")] | None = None

@@ -14,6 +14,7 @@ from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, HashDistance
 from pytest_detgate.dataset.clips import Clips
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.gate.clip_evidence import shared_clips_evidence
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.places import image_findings, untold_findings
@@ -58,6 +59,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "probe-isolation"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[Count, Meta(description="Largest number of probe pictures.")] = 0
     # `from` is a word of Python's own.

@@ -74,6 +74,10 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         limit it is only shown."""
         return cls._judged(name, value, limit, ">=", bound, interval)
 
+    def without_limit(self) -> Measurement:
+        """The same value, not judged."""
+        return Measurement(name=self.name, value=self.value, interval=self.interval)
+
     @property
     def held(self) -> float | int:
         """The number that the limit was compared with."""

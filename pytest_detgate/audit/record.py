@@ -16,6 +16,7 @@ from pytest_detgate.audit.files import write_whole
 from pytest_detgate.charts import Chart, Evidence
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
+from pytest_detgate.gaps import Unit
 
 FORMAT = 1
 FINDINGS_CAP = 200
@@ -28,6 +29,9 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     """One item of the gate: what it measured, where, and its verdict.
 
     `findings` is capped, `findings_total` is not.
+    `to_look_at` is how much the item has to look at, counted before it looks, `looked_at` how much
+    it did look at, both in `look_unit`; None where the item never came to count. `left_out` says
+    what was not looked at, of which `left_out_allowed` are allowed by an option.
     `waiver` says who accepted the failure, why and until when.
     `about` is the rule in one line, for a reader who meets it here for the first time, `advice`
     what to try where it does not pass.
@@ -43,6 +47,11 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     findings: list[Finding] = []
     findings_total: int = 0
     duration_s: float = 0.0
+    looked_at: int | None = None
+    to_look_at: int | None = None
+    look_unit: Unit | None = None
+    left_out: list[str] = []
+    left_out_allowed: int = 0
     waiver: str | None = None
     about: str = ""
     advice: str = ""

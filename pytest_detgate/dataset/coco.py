@@ -19,6 +19,7 @@ from pytest_detgate.dataset.image_rows import read_images
 from pytest_detgate.dataset.json_text import decode_json
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, ImageTable, refuse_escaping
 from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import Gap, GapKind, gap
 
 
 class CocoCategory(msgspec.Struct):
@@ -70,6 +71,7 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
         annotations=path,
         sha256=digest.result(),
         notes=tuple(_notes(images, boxes)),
+        gaps=tuple(_gaps(boxes)),
     )
 
 
@@ -105,13 +107,35 @@ def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray
 
 
 def _notes(images: ImageTable, boxes: BoxTable) -> Iterable[str]:
-    for what, rows in (("images", boxes.image), ("categories", boxes.category)):
-        count = int(np.count_nonzero(rows == UNLISTED))
-        if count:
-            yield f"{count} annotations refer to {what} that the file does not list"
-    not_finite = int(np.count_nonzero(~np.isfinite(boxes.xywh).all(axis=1)))
-    if not_finite:
-        yield f"{not_finite} boxes are not finite"
+    for one in _gaps(boxes):
+        yield one.text
     twice = repeated(images.id)
     if twice:
         yield f"{len(twice)} image ids are used twice, first {twice[0]!r}"
+
+
+def _gaps(boxes: BoxTable) -> Iterable[Gap]:
+    """The annotations that cannot be judged as boxes of an image and a class of the file."""
+    wrong: tuple[tuple[GapKind, NDArray[np.bool_], NDArray[Any], str], ...] = (
+        (
+            "unlisted-image",
+            boxes.image == UNLISTED,
+            boxes.image_id,
+            "annotations refer to images that the file does not list",
+        ),
+        (
+            "unlisted-class",
+            boxes.category == UNLISTED,
+            boxes.category_id,
+            "annotations refer to categories that the file does not list",
+        ),
+        (
+            "boxes-not-finite",
+            ~np.isfinite(boxes.xywh).all(axis=1),
+            boxes.id,
+            "boxes are not finite",
+        ),
+    )
+    for kind, rows, ids, text in wrong:
+        if rows.any():
+            yield from gap(kind, "annotations", list(map(str, ids[rows].tolist())), text)

@@ -18,6 +18,7 @@ from pytest_detgate.dataset.tables import (
     object_column,
     refuse_escaping,
 )
+from pytest_detgate.gaps import Gap, gap
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,16 +59,23 @@ class Labels:
     crowd: NDArray[np.bool_]
     sha256: str
     notes: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
     """The tables of a split. Images have their file names as ids."""
     file_name = object_column(list(labels.file_name))
     refuse_escaping(file_name, str(files.labels))
-    notes = list(labels.notes)
+    notes, gaps = list(labels.notes), labels.gaps
     if labels.unlabelled is not None and labels.unlabelled.any():
-        count = int(labels.unlabelled.sum())
-        notes.append(f"{count} images have no label file, which is not the same as an empty one")
+        without = file_name[labels.unlabelled].tolist()
+        notes.append(
+            f"{len(without)} images have no label file, which is not the same as an empty one"
+        )
+        gaps = (
+            *gaps,
+            *gap("images-without-labels", "images", without, "images have no label file"),
+        )
     return Dataset(
         name=files.name,
         images_dir=files.images,
@@ -94,6 +102,7 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         annotations=files.labels,
         sha256=labels.sha256,
         notes=tuple(notes),
+        gaps=gaps,
     )
 
 

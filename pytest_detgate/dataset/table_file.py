@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
+from pytest_detgate.gaps import Gap
 
 # Raised with the layout, and with whatever a reader makes of the same file.
-_MAGIC = b"detgate tables 1\n"
+_MAGIC = b"detgate tables 2\n"
 _ALIGNED = 64
 _SUMMED_AT_ONCE = 1 << 24
 _IMAGE = ("id", "file_name", "width", "height", "unlabelled")
@@ -45,6 +46,7 @@ class _Header(msgspec.Struct, frozen=True):
     classes: tuple[str, ...]
     category_id: tuple[int | str, ...]
     notes: tuple[str, ...]
+    gaps: tuple[Gap, ...]
     sha256: str
     columns: dict[str, _Place]
 
@@ -63,7 +65,14 @@ def write_tables(dataset: Dataset, path: Path) -> None:
             places[name] = _Place(dtype, shape, at, len(content), sums)
             at += -(-len(content) // _ALIGNED) * _ALIGNED
     header = msgspec.json.encode(
-        _Header(dataset.classes, dataset.category_id, dataset.notes, dataset.sha256 or "", places)
+        _Header(
+            dataset.classes,
+            dataset.category_id,
+            dataset.notes,
+            dataset.gaps,
+            dataset.sha256 or "",
+            places,
+        )
     )
     head = _MAGIC + b"%020d%010d" % (len(header), zlib.crc32(header)) + header
     aside = path.with_name(f".{path.name}.{os.getpid()}")
@@ -171,6 +180,7 @@ def _dataset(content: mmap.mmap, header: _Header, start: int) -> Dataset:
         category_id=header.category_id,
         sha256=header.sha256,
         notes=header.notes,
+        gaps=header.gaps,
     )
 
 

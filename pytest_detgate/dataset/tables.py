@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import Gap
 
 UNLISTED = -1
 """Row number that stands for an image or class that the file refers to but does not list."""
@@ -87,7 +88,8 @@ class DetectionTable(_Frozen):
     `image` (n,) int64 row numbers into the images of its split or probe, `category` (n,) int64
     indices into `classes`, `xywh` (n, 4) float64 in pixels, `score` (n,) float64.
     `score_floor` is the score below which its maker kept nothing, where that is known, and
-    `sha256` that of the result file that they were read from, if they were.
+    `sha256` that of the result file that they were read from, if they were. `gaps` are the images
+    and classes of which it is not known what the detector finds.
     """
 
     classes: tuple[str, ...]
@@ -97,6 +99,7 @@ class DetectionTable(_Frozen):
     score: NDArray[np.float64]
     score_floor: float = 0.0
     sha256: str | None = None
+    gaps: tuple[Gap, ...] = ()
 
     def __len__(self) -> int:
         return len(self.image)
@@ -107,7 +110,8 @@ class Dataset:
     """One split or probe: its images, its ground-truth boxes and its class names.
 
     `category_id` are the file's own ids of the classes. `notes` are facts about the file that a
-    reader of the report must know.
+    reader of the report must know, `gaps` what nothing can look at: an item passes over none of
+    them unless its rule measures them.
     """
 
     name: str
@@ -119,6 +123,7 @@ class Dataset:
     annotations: Path | None = None
     sha256: str | None = None
     notes: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
     def image_path(self, row: int) -> Path:
         """The picture of an image row."""

@@ -14,6 +14,8 @@ from pytest_detgate.audit.record import FINDINGS_CAP, RuleResult, sendable
 from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Verdict
+from pytest_detgate.gaps import Extent
+from pytest_detgate.gate.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.gate.registry import BoundRule
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.rule_page import how_to_mend, rule_page
@@ -32,24 +34,29 @@ def judge(
     """
     started = time.perf_counter()
     item = bound.item_name(target)
+    extent: Extent | None = None
     try:
+        extent = _extent(bound, target, inputs)
         outcome = bound.rule.check(target, inputs)
         findings = _first(outcome.findings, keep)
         failed = outcome.accepted is None and _failed(outcome)
+        extents = [extent] if outcome.extent is None else [extent, outcome.extent]
+        extent = next((one for one in extents if not one.is_complete), extents[-1])
+        require_something(extent, target.datasets)
     except TooLittleEvidenceError as error:
         reason = f"too little evidence: {inputs.project.shorten(str(error))}"
-        result = _not_evaluated(item, bound, reason, started)
+        result = _not_evaluated(item, bound, reason, started, extent)
         if getattr(bound.rule, "too_little", "fail") == "warn":
             return msgspec.structs.replace(result, verdict="warned")
         return result
     except DetgateError as error:
-        return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started)
+        return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started, extent)
     except Exception as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         reason = (
             f"the rule crashed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
         )
-        return _not_evaluated(item, bound, inputs.project.shorten(reason), started)
+        return _not_evaluated(item, bound, inputs.project.shorten(reason), started, extent)
     verdict: Verdict = "passed" if outcome.accepted is None else "waived"
     message = outcome.message
     waiver = outcome.accepted
@@ -62,12 +69,21 @@ def judge(
                 verdict = "waived"
             else:
                 message += f"; its waiver ended on {given.until.isoformat()}"
+    measurements = list(outcome.measurements)
+    if not extent.is_complete:
+        left_out = not_looked_at(extent, target.datasets)
+        if verdict == "failed":
+            message += f"; {left_out}"
+        else:
+            verdict, waiver = "not-evaluated", None
+            message = f"{left_out}; of the rest: {message}"
+            measurements = [measured.without_limit() for measured in measurements]
     result = RuleResult(
         id=item,
         code=bound.rule.code,
         verdict=verdict,
         message=message,
-        measurements=list(outcome.measurements),
+        measurements=measurements,
         findings=findings,
         findings_total=(
             len(findings) if outcome.findings_total is None else outcome.findings_total
@@ -79,7 +95,34 @@ def judge(
         tables=dict(outcome.tables),
         evidence=outcome.evidence,
     )
-    return sendable(result)
+    return sendable(_with_extent(result, extent))
+
+
+def _extent(bound: BoundRule, target: Target, inputs: Inputs) -> Extent:
+    """How much of its splits and probes an item can look at; a rule on none looks at one run."""
+    if not target.datasets:
+        return Extent(unit="runs", to_look_at=1, looked_at=1)
+    seen = [
+        (
+            inputs.tables(name),
+            inputs.detections(name).gaps if name in target.detections else (),
+        )
+        for name in target.datasets
+    ]
+    return extent_of(seen, bound.rule.ignored_gaps)
+
+
+def _with_extent(result: RuleResult, extent: Extent | None) -> RuleResult:
+    if extent is None:
+        return result
+    return msgspec.structs.replace(
+        result,
+        looked_at=extent.looked_at,
+        to_look_at=extent.to_look_at,
+        look_unit=extent.unit,
+        left_out=list(extent.left_out),
+        left_out_allowed=extent.allowed,
+    )
 
 
 def _first(findings: Iterable[Finding], keep: Callable[[Finding], None] | None) -> list[Finding]:
@@ -101,7 +144,9 @@ def _failed(outcome: Outcome) -> bool:
     return not all(held)
 
 
-def _not_evaluated(item: str, bound: BoundRule, reason: str, started: float) -> RuleResult:
+def _not_evaluated(
+    item: str, bound: BoundRule, reason: str, started: float, extent: Extent | None
+) -> RuleResult:
     result = RuleResult(
         id=item,
         code=bound.rule.code,
@@ -111,7 +156,7 @@ def _not_evaluated(item: str, bound: BoundRule, reason: str, started: float) -> 
         about=rule_page(type(bound.rule)).summary,
         advice=how_to_mend(type(bound.rule)),
     )
-    return sendable(result)
+    return sendable(_with_extent(result, extent))
 
 
 def _today() -> datetime.date:

@@ -19,6 +19,7 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.gaps import Extent, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 
@@ -73,7 +74,8 @@ class Outcome:
     `findings` come the most telling first; `findings_total` is theirs unless it is given.
     `tables` are numbers behind the verdict, by title, `evidence` what is to be seen: charts,
     frames, pairs of pictures. `accepted` is the reason why the project lets the item through
-    although nothing could be held against a limit: it is then *waived*.
+    although nothing could be held against a limit: it is then *waived*. `extent` is how much the
+    rule had to look at and did look at, where that is not the images of its splits and probes.
     """
 
     message: str
@@ -83,6 +85,7 @@ class Outcome:
     tables: Mapping[str, Table] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     accepted: str | None = None
+    extent: Extent | None = None
 
 
 class Inputs(Protocol):
@@ -176,6 +179,9 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     family: ClassVar[Family] = "data"
     compares: ClassVar[bool] = False
     """Whether it asks for the baseline."""
+    ignored_gaps: ClassVar[frozenset[GapKind]] = frozenset()
+    """Gaps in its splits and probes that make no difference to it, or that it measures itself; any
+    other makes its items *not evaluated*."""
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 

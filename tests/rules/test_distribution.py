@@ -67,7 +67,7 @@ def test_class_support_may_allow_some(tmp_path: Path, three_classes: dict[str, A
 def test_class_balance(
     tmp_path: Path, three_classes: dict[str, Any], limit: str, verdict: str
 ) -> None:
-    del three_classes["categories"][2]
+    del three_classes["categories"][2], three_classes["annotations"][-1]
 
     result = judged_split(tmp_path, f"[rules.class-balance]\nmax-ratio = {limit}", three_classes)
 
@@ -203,7 +203,7 @@ def test_class_support_shows_the_rarest_of_many_classes(tmp_path: Path) -> None:
 def test_class_balance_shows_what_every_class_needs(
     tmp_path: Path, three_classes: dict[str, Any]
 ) -> None:
-    del three_classes["categories"][2]
+    del three_classes["categories"][2], three_classes["annotations"][-1]
 
     result = judged_split(tmp_path, "[rules.class-balance]\nmax-ratio = 2", three_classes)
 

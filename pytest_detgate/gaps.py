@@ -1,0 +1,122 @@
+"""What a run could not look at, and how much of it there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from pytest_detgate.errors import DataError
+
+GapKind = Literal[
+    "other-files",
+    "images-without-labels",
+    "labels-without-image",
+    "unreadable-images",
+    "shapes-not-boxes",
+    "unlisted-image",
+    "unlisted-class",
+    "boxes-not-finite",
+    "images-without-detections",
+    "classes-without-detections",
+    "outputs-not-finite",
+]
+"""What kinds of things are left out.
+
+`other-files`: files in a folder of images that are no images. `images-without-labels`: images
+without a label file. `labels-without-image`: label files whose image is missing.
+`unreadable-images`: images that cannot be opened, so that boxes in shares of them have no pixels.
+`shapes-not-boxes`: shapes that have no box, such as masks. `unlisted-image`, `unlisted-class`:
+annotations of an image or class that the file does not list. `boxes-not-finite`: boxes with NaN or
+infinity. `images-without-detections`, `classes-without-detections`: images and classes that a
+result file does not cover. `outputs-not-finite`: images on which a model answered NaN or infinity.
+"""
+
+UNREFERENCED: frozenset[GapKind] = frozenset({"unlisted-image", "unlisted-class"})
+"""Annotations that refer to something the file does not list."""
+ODD_ANNOTATIONS: frozenset[GapKind] = UNREFERENCED | {"boxes-not-finite"}
+"""Annotations that are in the tables and yet are no box of an image and a class."""
+ANNOTATION_GAPS: frozenset[GapKind] = ODD_ANNOTATIONS | {
+    "shapes-not-boxes",
+    "images-without-labels",
+}
+"""Gaps that make no difference to a rule that looks at images and not at what is on them."""
+
+Unit = Literal["images", "annotations", "classes", "slices", "clips", "files", "runs"]
+
+EXAMPLES = 3
+
+
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
+    """Some things of one kind in a split or probe that nothing can look at.
+
+    `text` says what they are, with their number ("3 images have no label file"); `count` of them
+    are `unit`, and `examples` names the first. `listed` says that they have rows in the tables;
+    otherwise the tables do not know them, and they add to what there is to look at.
+    """
+
+    kind: GapKind
+    unit: Unit
+    count: int
+    text: str
+    examples: tuple[str, ...] = ()
+    listed: bool = True
+
+
+class Extent(msgspec.Struct, frozen=True, kw_only=True):
+    """How much an item has to look at, counted before it looks, and how much it did look at.
+
+    `allowed` is the number that an option lets it leave out, `left_out` says what that was.
+    """
+
+    unit: Unit
+    to_look_at: int
+    looked_at: int
+    allowed: int = 0
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether there was something to look at, and no more was left out than is allowed."""
+        return self.looked_at > 0 and self.looked_at + self.allowed >= self.to_look_at
+
+
+class NotLookedAtError(DataError):
+    """An item looked at less than it has to, so it can say nothing; `extent` says how much."""
+
+    def __init__(self, message: str, extent: Extent | None = None) -> None:
+        super().__init__(message)
+        self.extent = extent
+
+
+def gap(
+    kind: GapKind, unit: Unit, names: Sequence[str], text: str, *, listed: bool = True
+) -> tuple[Gap, ...]:
+    """The gap that `names` make, or none where there are no names; `text` follows their number:
+    `gap(..., ["a.txt"], "label files have no image")`."""
+    if not names:
+        return ()
+    shown = tuple(names[:EXAMPLES])
+    return (
+        Gap(
+            kind=kind,
+            unit=unit,
+            count=len(names),
+            text=f"{len(names):,} {text}",
+            examples=shown,
+            listed=listed,
+        ),
+    )
+
+
+def described(gaps: Iterable[Gap]) -> tuple[str, ...]:
+    """What was left out, a sentence for each kind."""
+    return tuple(_described(one) for one in gaps)
+
+
+def _described(one: Gap) -> str:
+    if not one.examples:
+        return one.text
+    more = ", ..." if one.count > len(one.examples) else ""
+    return f"{one.text}: {', '.join(one.examples)}{more}"

@@ -1,0 +1,129 @@
+"""An item that looked at less than it had to never passes, whatever its rule found in the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.config.schema import WaiverTable
+from pytest_detgate.findings import Measurement
+from pytest_detgate.gaps import Extent
+from pytest_detgate.gate.detections import NoDetections
+from pytest_detgate.gate.inputs import GateInputs
+from pytest_detgate.gate.judge import judge
+from pytest_detgate.gate.project import Project
+from pytest_detgate.gate.registry import BoundRule, bind_rules
+from pytest_detgate.gate.rule import Outcome, Target
+
+BOX = [10.0, 10.0, 20.0, 20.0]
+DANGLING = {"id": 3, "image_id": 2, "category_id": 7, "bbox": BOX, "iscrowd": 0, "area": 400}
+
+
+@pytest.fixture
+def two_images() -> dict[str, Any]:
+    """Two images of 100 x 100 pixels with one box each; the class of a third box is not listed."""
+    return {
+        "images": [{"id": n, "file_name": f"{n}.jpg", "width": 100, "height": 100} for n in (1, 2)],
+        "categories": [{"id": 1, "name": "cone"}],
+        "annotations": [
+            {"id": n, "image_id": n, "category_id": 1, "bbox": BOX, "iscrowd": 0, "area": 400}
+            for n in (1, 2)
+        ]
+        + [DANGLING],
+    }
+
+
+def bound_rule(folder: Path, content: Any, table: str) -> tuple[BoundRule, GateInputs]:
+    (folder / "train.json").write_bytes(msgspec.json.encode(content))
+    path = folder / "detgate.toml"
+    path.write_text(
+        f'[dataset.splits.train]\nannotations = "train.json"\nimages = "."\n{table}',
+        encoding="utf-8",
+    )
+    project = Project(load_configuration(path), folder)
+    (bound,) = bind_rules(project)
+    return bound, GateInputs(project, NoDetections())
+
+
+def judged(folder: Path, content: Any, table: str, *waivers: WaiverTable) -> RuleResult:
+    bound, inputs = bound_rule(folder, content, table)
+    return judge(bound, bound.targets[0], inputs, waivers)
+
+
+def test_what_was_left_out_is_counted_and_named(tmp_path: Path, two_images: Any) -> None:
+    result = judged(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 1")
+
+    assert result.verdict == "not-evaluated"
+    assert result.message == (
+        "1 of 3 annotations of train were not looked at (1 annotations refer to categories that "
+        "the file does not list: 7); of the rest: 0 classes of 1 with fewer than 1 boxes"
+    )
+    assert (result.looked_at, result.to_look_at, result.look_unit) == (2, 3, "annotations")
+    assert result.left_out == ["1 annotations refer to categories that the file does not list: 7"]
+    assert all(measured.passed is None for measured in result.measurements)
+
+
+def test_what_fails_in_the_rest_still_fails(tmp_path: Path, two_images: Any) -> None:
+    result = judged(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 3")
+
+    assert result.verdict == "failed"
+    assert "1 of 3 annotations of train were not looked at" in result.message
+
+
+def test_neither_severity_nor_waiver_lets_it_pass(tmp_path: Path, two_images: Any) -> None:
+    warning = '[rules.class-support]\nmin-boxes = 3\nseverity = "warning"'
+    waiver = msgspec.convert(
+        {
+            "item": "class-support[train]",
+            "reason": "known",
+            "owner": "ada",
+            "until": "2999-01-01",
+        },
+        WaiverTable,
+    )
+
+    assert judged(tmp_path, two_images, warning).verdict == "not-evaluated"
+    by_waiver = judged(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 3", waiver)
+    assert by_waiver.verdict != "waived"
+
+
+def test_a_rule_that_measures_the_gap_is_not_stopped_by_it(tmp_path: Path, two_images: Any) -> None:
+    result = judged(tmp_path, two_images, "[rules.dangling-annotations]\nmax = 1")
+
+    assert result.verdict == "passed"
+    assert (result.looked_at, result.to_look_at, result.look_unit) == (2, 2, "images")
+
+
+@pytest.mark.parametrize(
+    ("extent", "verdict"),
+    [
+        (Extent(unit="slices", to_look_at=3, looked_at=3), "passed"),
+        (Extent(unit="slices", to_look_at=3, looked_at=2), "not-evaluated"),
+        (Extent(unit="slices", to_look_at=3, looked_at=2, allowed=1), "passed"),
+        (Extent(unit="slices", to_look_at=3, looked_at=0, allowed=3), "not-evaluated"),
+        (Extent(unit="slices", to_look_at=0, looked_at=0), "not-evaluated"),
+    ],
+)
+def test_a_rule_counts_in_units_of_its_own(
+    tmp_path: Path, two_images: Any, extent: Extent, verdict: str
+) -> None:
+    del two_images["annotations"][-1]
+    bound, inputs = bound_rule(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 1")
+
+    class Counting(type(bound.rule), frozen=True, kw_only=True):  # type: ignore[misc]
+        def check(self, target: Target, inputs: Any) -> Outcome:
+            held = [Measurement.at_most("count", 0, 0)]
+            return Outcome(message="fine", measurements=held, extent=extent)
+
+    rule = Counting(min_boxes=1)
+    result = judge(BoundRule(rule, bound.place, bound.targets), bound.targets[0], inputs)
+
+    assert result.verdict == verdict
+    assert (result.looked_at, result.to_look_at) == (extent.looked_at, extent.to_look_at) or (
+        not extent.to_look_at
+    )
