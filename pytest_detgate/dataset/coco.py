@@ -116,7 +116,7 @@ def _notes(images: ImageTable, boxes: BoxTable) -> Iterable[str]:
 
 def _gaps(boxes: BoxTable) -> Iterable[Gap]:
     """The annotations that cannot be judged as boxes of an image and a class of the file."""
-    wrong: tuple[tuple[GapKind, NDArray[np.bool_], NDArray[Any], str], ...] = (
+    wrong: tuple[tuple[GapKind, Any, NDArray[Any], str], ...] = (
         (
             "unlisted-image",
             boxes.image == UNLISTED,

@@ -115,7 +115,7 @@ def test_a_rule_counts_in_units_of_its_own(
     del two_images["annotations"][-1]
     bound, inputs = bound_rule(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 1")
 
-    class Counting(type(bound.rule), frozen=True, kw_only=True):  # type: ignore[misc]
+    class Counting(type(bound.rule), frozen=True, kw_only=True):  # type: ignore[misc, call-arg]
         def check(self, target: Target, inputs: Any) -> Outcome:
             held = [Measurement.at_most("count", 0, 0)]
             return Outcome(message="fine", measurements=held, extent=extent)
