@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from pytest_detgate.errors import DetgateError
+from pytest_detgate.plain import plain_number
 
 Verdict = Literal["passed", "failed", "warned", "waived", "not-evaluated"]
 Relation = Literal["<=", ">="]
@@ -100,6 +101,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         if bound != "point" and interval is None:
             raise DetgateError(f"{name} is to be held by its {bound} bound, which it does not have")
         number = _number(name, value)
+        limit = _limit(name, limit)
         measured = cls(name=name, value=number, bound=bound, interval=_interval(name, interval))
         passed = measured.held <= limit if relation == "<=" else measured.held >= limit
         return msgspec.structs.replace(measured, limit=limit, relation=relation, passed=passed)
@@ -130,16 +132,26 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: float | None = None
 
 
-def _number(name: str, value: float | int) -> float | int:
-    """Turn NumPy scalars into Python's own numbers; refuse what cannot be compared."""
-    number = value if type(value) in (int, float) else getattr(value, "item", lambda: value)()
+def _number(name: str, value: object) -> float | int:
+    """Python's own number; `DetgateError` for what cannot be compared."""
+    number = plain_number(value)
+    if number is None:
+        raise DetgateError(f"{name} is not a number: {str(value)[:80]} ({type(value).__name__})")
     if not math.isfinite(number):
         raise DetgateError(f"{name} could not be computed: it came out as {number}")
     return number
 
 
+def _limit(name: str, limit: object) -> float | int:
+    number = plain_number(limit)
+    if number is None or not math.isfinite(number):
+        raise DetgateError(f"the limit of {name} must be a finite number, found {limit}")
+    return number
+
+
 def _interval(name: str, interval: Interval | None) -> Interval | None:
-    if interval is not None:
-        _number(f"the interval of {name}", interval.low)
-        _number(f"the interval of {name}", interval.high)
-    return interval
+    if interval is None:
+        return None
+    low = _number(f"the interval of {name}", interval.low)
+    high = _number(f"the interval of {name}", interval.high)
+    return msgspec.structs.replace(interval, low=low, high=high)

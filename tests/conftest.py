@@ -24,6 +24,13 @@ def _not_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """pytest's own, whose runs keep their order where pytest-randomly is installed."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:randomly")
+    return pytester
+
+
+@pytest.fixture
 def shared_data() -> Path:
     """The folder with the real data sets beside the repository."""
     if not SHARED.is_dir():

@@ -16,9 +16,10 @@ import msgspec
 
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.audit.mending import MendingFile
-from pytest_detgate.audit.record import Report, RuleResult, encode
+from pytest_detgate.audit.record import Report, RuleResult
 from pytest_detgate.audit.redaction import Redaction
 from pytest_detgate.audit.rows import fragment_names
+from pytest_detgate.plain import encode
 
 FOLDER = "findings"
 # Every file of ours begins so; a file that a person or a tool wrote there is left alone.

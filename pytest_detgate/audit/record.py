@@ -17,6 +17,7 @@ from pytest_detgate.charts import Chart, Evidence
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
+from pytest_detgate.plain import encode
 
 FORMAT = 1
 FINDINGS_CAP = 200
@@ -269,23 +270,15 @@ def _on_one_line(numbers: re.Match[bytes]) -> bytes:
 
 
 def sendable(result: RuleResult) -> RuleResult:
-    """A result that can be sent and read back, whatever a rule put into it.
+    """Return a result of plain types as one that can be sent and read back.
 
-    JSON has no NaN and no infinity, and msgspec writes null for them, which is no number; the
-    finding's text still tells of them. A file name that is not valid UTF-8 reaches Python as lone
-    surrogates, which no terminal, no worker and no file can take.
+    The box and the score of a finding that are not finite are left out; its text still names
+    them. A file name that is not valid UTF-8 reaches Python as lone surrogates, which no terminal,
+    no worker and no file can take: they become `?`.
     """
     findings = [_finite(finding) for finding in result.findings]
     result = msgspec.structs.replace(result, findings=findings)
     return msgspec.json.decode(encode(result), type=RuleResult)
-
-
-def encode(value: msgspec.Struct) -> bytes:
-    """Encode a part of a record as JSON; what cannot be encoded in its texts becomes `?`."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_encodable(msgspec.to_builtins(value)))
 
 
 def _finite(finding: Finding) -> Finding:
@@ -297,13 +290,3 @@ def _finite(finding: Finding) -> Finding:
     return msgspec.structs.replace(
         finding, box=box if keep_box else None, score=score if keep_score else None
     )
-
-
-def _encodable(value: object) -> object:
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_encodable(entry) for entry in value]
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(entry) for key, entry in value.items()}
-    return value

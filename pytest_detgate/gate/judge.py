@@ -16,6 +16,7 @@ from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Verdict
 from pytest_detgate.gaps import Extent
 from pytest_detgate.gate.extent import extent_of, not_looked_at, require_something
+from pytest_detgate.gate.plain_outcome import plain_outcome
 from pytest_detgate.gate.registry import BoundRule
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.rule_page import how_to_mend, rule_page
@@ -37,7 +38,7 @@ def judge(
     extent: Extent | None = None
     try:
         extent = _extent(bound, target, inputs)
-        outcome = bound.rule.check(target, inputs)
+        outcome = plain_outcome(bound.rule.check(target, inputs))
         findings = _first(outcome.findings, keep)
         failed = outcome.accepted is None and _failed(outcome)
         extents = [extent] if outcome.extent is None else [extent, outcome.extent]

@@ -12,9 +12,9 @@ from pytest_detgate.audit.record import (
     PredictionsRecord,
     RuleResult,
     ScoreRecord,
-    encode,
 )
 from pytest_detgate.dataset.contents import SplitContents
+from pytest_detgate.plain import encode
 
 ATTRIBUTE = "detgate"
 

@@ -64,13 +64,14 @@ class Record:
         """Name a place that a person should look at; the most telling first. `dataset` is the
         split or probe, `image` the `file_name` in it, `box` is `[x, y, width, height]`."""
         from pytest_detgate.findings import Finding
+        from pytest_detgate.plain import plain
 
         found = Finding(text=text, dataset=dataset, image=image, box=box, label=label, score=score)
-        self.findings.append(found)
+        self.findings.append(plain(found, "the finding", finite=False))
 
     def say(self, message: str) -> None:
         """Set the sentence that the record has for this test."""
-        self.message = message
+        self.message = str(message)
 
     def on_images(self) -> FindingsOnImages:
         """The findings that lie on images."""

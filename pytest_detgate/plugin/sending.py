@@ -10,15 +10,15 @@ import msgspec
 
 from pytest_detgate.audit.findings_folder import put_aside
 from pytest_detgate.audit.mending import FindingsOnImages, mending_file
-from pytest_detgate.audit.record import RuleResult, encode
+from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.errors import DetgateError
+from pytest_detgate.plain import encode, plain
 from pytest_detgate.plugin.junit import properties
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 
 if TYPE_CHECKING:
     import pytest
 
-    from pytest_detgate.gate.inputs import GateInputs
     from pytest_detgate.plugin.state import GateSession
 
 
@@ -31,21 +31,18 @@ def attach_result(
 ) -> None:
     """Put the result, its findings, and facts that are new, where the reporter finds them, and
     values and limits where pytest's JUnit plugin does."""
-    if result.verdict != "not-evaluated":
-        result = _with_findings_aside(result, findings, gate)
     facts: Facts | None = None
     try:
-        facts = _facts(gate.inputs)
+        if result.verdict != "not-evaluated":
+            result = _with_findings_aside(result, findings, gate)
+        facts = _new_facts(gate)
     except Exception as error:
         # Raised further, it would end the session and take every other verdict with it.
-        reason = f"the figures for the report crashed: {type(error).__name__}: {error}"
+        crashed = f"the figures for the report crashed: {type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, DetgateError) else crashed
         result = msgspec.structs.replace(result, verdict="not-evaluated", message=reason)
         report.outcome = "failed"
         report.longrepr = gate.redaction.text(f"{result.id}: {reason}")
-    if facts is not None:
-        encoded = encode(facts)
-        facts = facts if encoded != gate.sent else None
-        gate.sent = encoded
     # JUnit's plugin reads those of the teardown, which pytest takes from the item.
     said = properties(gate.redaction.record(result))
     item.user_properties += said
@@ -53,8 +50,10 @@ def attach_result(
     setattr(report, ATTRIBUTE, encode_message(ItemMessage(result=result, facts=facts)))
 
 
-def _facts(inputs: GateInputs) -> Facts:
-    return Facts(
+def _new_facts(gate: GateSession) -> Facts | None:
+    """What was read and computed so far; None where all of it was sent before."""
+    inputs = gate.inputs
+    facts = Facts(
         dataset=inputs.dataset_record(),
         model=inputs.source.model_record(),
         predictions=inputs.source.predictions_records(),
@@ -62,6 +61,12 @@ def _facts(inputs: GateInputs) -> Facts:
         baseline=inputs.baseline_record(),
         contents=inputs.contents(),
     )
+    encoded = encode(facts)
+    if encoded == gate.sent:
+        return None
+    facts = plain(facts, "the figures for the report")
+    gate.sent = encoded
+    return facts
 
 
 def _with_findings_aside(

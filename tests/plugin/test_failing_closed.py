@@ -301,6 +301,76 @@ def test_rule_that_measures_no_number(project: GateProject, value: str) -> None:
     assert "oddness could not be computed" in not_evaluated(project)["odd[train]"]
 
 
+NUMPY_RULES = """
+import numpy as np
+from pytest_detgate.charts import Evidence, LineChart, Panel, Series
+from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.gate.rule import Outcome, Target, Rule
+
+ONE = np.float64(1)
+
+class Odd(Rule, frozen=True, kw_only=True):
+    code = "odd"
+    def targets(self, project):
+        for label in PARTS:
+            yield Target(label=label, datasets=("train",))
+    def check(self, target, inputs):
+        held = Measurement.at_most("oddness", np.int64(1), np.float32(3))
+        finding = Finding(text=np.str_("here"), image="yard_1.jpg", box=(ONE, ONE, ONE, ONE))
+        return Outcome(message=np.str_("fine"), measurements=[held], **PARTS[target.label](finding))
+
+def chart(values):
+    series = [Series(name="a", x=[0, ONE], y=values)]
+    panels = [Panel(label="y", series=series)]
+    return Evidence(charts=[LineChart(title="t", about="a", label="x", panels=panels)])
+
+PARTS = {
+    "scalars": lambda finding: {
+        "findings": iter([finding]),
+        "findings_total": np.count_nonzero([ONE]),
+        "tables": {"t": Table(columns=["a"], rows=[np.array([1, 2])])},
+        "evidence": chart(np.array([0.5, 1])),
+    },
+    "nan": lambda finding: {"evidence": chart([0.5, np.nan])},
+    "infinity": lambda finding: {"tables": {"t": Table(columns=["a"], rows=[[np.inf]])}},
+    "object": lambda finding: {"tables": {"t": Table(columns=["a"], rows=[[object()]])}},
+    "total": lambda finding: {"findings_total": "many"},
+    "finding": lambda finding: {"findings": [Finding(text=7)]},
+    "huge": lambda finding: {"findings_total": 10**5000},
+}
+"""
+
+
+def test_outcome_is_written_in_plain_types_or_not_evaluated(project: GateProject) -> None:
+    project.write("own_rules.py", NUMPY_RULES)
+    project.write("detgate.toml", 'plugins = ["own_rules"]\n' + CONFIG + "[rules.odd]\n")
+
+    result = project.gate()
+
+    assert result.ret == 1
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+    (plain,) = [rule for rule in project.report["rules"] if rule["id"] == "odd[scalars]"]
+    assert (plain["verdict"], plain["message"]) == ("passed", "fine")
+    assert plain["measurements"][0]["value"] == 1
+    assert plain["measurements"][0]["limit"] == 3
+    assert plain["findings_total"] == 1
+    assert plain["findings"] == [
+        {"text": "here", "image": "yard_1.jpg", "box": [1.0, 1.0, 1.0, 1.0]}
+    ]
+    assert plain["tables"]["t"]["rows"] == [[1, 2]]
+    assert plain["evidence"]["charts"][0]["panels"][0]["series"][0]["y"] == [0.5, 1.0]
+    odd = "the rule's outcome cannot be written: "
+    series = "evidence.charts[0].panels[0].series[0].y[1]"
+    assert not_evaluated(project) == {
+        "odd[nan]": f"{odd}{series} is nan",
+        "odd[infinity]": f"{odd}tables.t.rows[0][0] is inf",
+        "odd[object]": f"{odd}object is neither a number nor text",
+        "odd[total]": f"{odd}Expected `int | null`, got `str` - at `$.findings_total`",
+        "odd[finding]": f"{odd}Expected `str`, got `int` - at `$.text`",
+        "odd[huge]": f"{odd}findings_total is a number of more than 64 bits",
+    }
+
+
 def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -> None:
     project.pytester.makeconftest(
         """
@@ -317,6 +387,31 @@ def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -
     verdicts = project.verdicts()
     assert verdicts["empty-gt-share[train]"] == "passed"
     reason = "the figures for the report crashed: KeyError: 'a mistake of ours'"
+    assert not_evaluated(project)["mean-ap"] == reason
+
+
+def test_figures_of_numpy_are_written_and_nan_among_them_is_not_evaluated(
+    project: GateProject,
+) -> None:
+    project.pytester.makeconftest(
+        """
+        import msgspec
+        import numpy as np
+        import pytest_detgate.gate.inputs as inputs
+        make_record = inputs.score_record
+
+        def odd(*arguments):
+            record = make_record(*arguments)
+            return msgspec.structs.replace(record, AR1=np.float64("nan"), AR10=np.float64(0.5))
+
+        inputs.score_record = odd
+        """
+    )
+
+    assert project.gate().ret == 1
+    verdicts = project.verdicts()
+    assert verdicts["empty-gt-share[train]"] == "passed"
+    reason = "the figures for the report cannot be written: scores.val.AR1 is nan"
     assert not_evaluated(project)["mean-ap"] == reason
 
 

@@ -102,6 +102,13 @@ def test_limit_that_holds_passes(project: GateProject, workers: tuple[str, ...])
         ),
         ("pytest.skip('no camera')", "not-evaluated", "skipped: no camera"),
         ("record.at_most('x', float('nan'), 1)", "not-evaluated", "x could not be computed"),
+        (
+            "record.at_most('x', 1, float('inf'))",
+            "not-evaluated",
+            "the limit of x must be a",
+        ),
+        ("record.at_most('x', np.int64(2), np.float64(1))", "failed", "x 2, at most 1"),
+        ("record.finding('x', score=np.array([1]))", "not-evaluated", "the finding cannot be"),
         ("record.at_most('x', 2, 1); 1 / 0", "failed", "x 2, at most 1"),
         ("import os; os._exit(3)", "not-evaluated", "crashed"),
     ],
@@ -110,6 +117,7 @@ def test_what_did_not_end_well_fails_the_run(
     project: GateProject, body: str, verdict: str, message: str
 ) -> None:
     code = f"""
+        import numpy as np
         import pytest
 
         @pytest.fixture

@@ -1,0 +1,97 @@
+"""Results as plain JSON types: the one way from what a rule made to what is sent and written.
+
+NumPy's scalars are not JSON, they are not always what they look like (`np.False_ is False` is
+false), and since NumPy 2 their `repr` names their type. JSON itself has no NaN and no infinity.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import TypeVar
+
+import msgspec
+
+from pytest_detgate.errors import DetgateError
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_WHOLE = range(-(2**63), 2**64)
+"""Whole numbers that readers of JSON take; Python writes none of more than 4,300 digits."""
+
+
+def plain(value: S, name: str, *, finite: bool = True) -> S:
+    """Return a struct of the same content with Python's own numbers, texts and containers.
+
+    Raise `DetgateError` with `name` and the field for what the field cannot hold and, if `finite`,
+    for NaN and infinity: where there is no value a field is None.
+    """
+    try:
+        builtins = msgspec.to_builtins(value, str_keys=True, enc_hook=_builtin)
+        reason = _unwritable(builtins) if finite else None
+        if reason is None:
+            return msgspec.convert(builtins, type(value))
+    except (msgspec.ValidationError, TypeError) as error:
+        reason = str(error)
+    raise DetgateError(f"{name} cannot be written: {reason.removeprefix('.')}")
+
+
+def plain_number(value: object) -> float | int | None:
+    """Return Python's own number for a number of any kind; None for what is no number."""
+    if type(value) not in (int, float, bool):
+        try:
+            value = _builtin(value)
+        except TypeError:
+            return None
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def encode(value: msgspec.Struct) -> bytes:
+    """Encode a part of a record as JSON; what cannot be encoded in its texts becomes `?`."""
+    try:
+        return msgspec.json.encode(value, enc_hook=_builtin)
+    except UnicodeEncodeError:
+        builtins = msgspec.to_builtins(value, str_keys=True, enc_hook=_builtin)
+        return msgspec.json.encode(_encodable(builtins))
+
+
+def _builtin(value: object) -> object:
+    """Python's own value for one that msgspec does not know: NumPy's scalars and arrays, and
+    subclasses of Python's types."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value)
+    tolist = getattr(value, "tolist", None)
+    if tolist is None:
+        raise TypeError(f"{type(value).__name__} is neither a number nor text")
+    return tolist()
+
+
+def _unwritable(value: object) -> str | None:
+    """Where the first number is that JSON cannot hold, and which: `.charts[0].span[1] is nan`."""
+    if isinstance(value, float):
+        return None if math.isfinite(value) else f" is {value}"
+    if isinstance(value, int):
+        return None if value in _WHOLE else " is a number of more than 64 bits"
+    if isinstance(value, dict):
+        for key, entry in value.items():
+            if (found := _unwritable(entry)) is not None:
+                return f".{key}{found}"
+    elif isinstance(value, (list, tuple)):
+        for index, entry in enumerate(value):
+            if (found := _unwritable(entry)) is not None:
+                return f"[{index}]{found}"
+    return None
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_encodable(entry) for entry in value]
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(entry) for key, entry in value.items()}
+    return value
