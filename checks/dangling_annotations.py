@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from pytest_detgate.dataset.identity import shown_id
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
@@ -52,9 +53,9 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
         def reason(row: int) -> str:
             missing = []
             if no_category[row]:
-                missing.append(f"category {boxes.category_id[row]!r}")
+                missing.append(f"category {shown_id(boxes.category_id, row)}")
             if no_image[row]:
-                missing.append(f"image {boxes.image_id[row]!r}")
+                missing.append(f"image {shown_id(boxes.image_id, row)}")
             return f"{' and '.join(missing)} not listed"
 
         return Outcome(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.config.numbers import Share
+from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.chart_numbers import at_score, plotted
 from pytest_detgate.gate.class_floor_rule import ClassFloorRule
@@ -78,6 +79,11 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         matches = inputs.matches(split)
         columns = matches.candidates.columns
         wanted = boxes_of_class(matches, support.category)
+        if not len(wanted):
+            raise DataError(
+                f"no ground truth of class {support.name!r} is on an image of {split}, so its "
+                "recall is not defined"
+            )
         found = found_boxes(matches, support.category, threshold)
         interval = self.interval(
             inputs,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
@@ -46,6 +47,14 @@ def plain_number(value: object) -> float | int | None:
     return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
 
 
+def plain_value(value: object) -> object:
+    """Return Python's own value for a value of any kind, to be shown; an object that is neither
+    number, text nor container becomes its text."""
+    return msgspec.to_builtins(
+        value, str_keys=True, enc_hook=lambda part: _builtin(part, otherwise=str)
+    )
+
+
 def encode(value: msgspec.Struct) -> bytes:
     """Encode a part of a record as JSON; what cannot be encoded in its texts becomes `?`."""
     try:
@@ -55,9 +64,9 @@ def encode(value: msgspec.Struct) -> bytes:
         return msgspec.json.encode(_encodable(builtins))
 
 
-def _builtin(value: object) -> object:
+def _builtin(value: object, otherwise: Callable[[object], object] | None = None) -> object:
     """Python's own value for one that msgspec does not know: NumPy's scalars and arrays, and
-    subclasses of Python's types."""
+    subclasses of Python's types; `otherwise` makes one of anything else."""
     if isinstance(value, str):
         return str.__str__(value)
     if isinstance(value, numbers.Integral):
@@ -65,9 +74,11 @@ def _builtin(value: object) -> object:
     if isinstance(value, numbers.Real):
         return float(value)
     tolist = getattr(value, "tolist", None)
-    if tolist is None:
+    if tolist is not None:
+        return tolist()
+    if otherwise is None:
         raise TypeError(f"{type(value).__name__} is neither a number nor text")
-    return tolist()
+    return otherwise(value)
 
 
 def _unwritable(value: object) -> str | None:

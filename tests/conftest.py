@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_detgate.errors import DetgateError
+
 pytest_plugins = ["pytester"]
 
+NUMPY_TYPE = re.compile(r"\bnp\.\w+\(|\barray\(\[")
+"""What NumPy's `repr` looks like, and nothing of a file, a class or a word of ours does."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 Box = tuple[str, float, float, float, float]
@@ -21,6 +26,21 @@ def _not_on_github(monkeypatch: pytest.MonkeyPatch) -> None:
     """Our own runs on a build server must tell it nothing of these projects."""
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY", "GITHUB_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _plain_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No message for a person shows the type of one of NumPy's numbers: `np.int64(7)`."""
+    odd: list[str] = []
+    as_ever = DetgateError.__init__
+
+    def checked(error: DetgateError, *arguments: object) -> None:
+        as_ever(error, *arguments)
+        odd.extend(filter(NUMPY_TYPE.search, map(str, arguments)))
+
+    monkeypatch.setattr(DetgateError, "__init__", checked)
+    yield
+    assert not odd
 
 
 @pytest.fixture

@@ -33,6 +33,11 @@ def id_column(ids: Sequence[Any] | NDArray[Any]) -> NDArray[Any]:
     return object_column(ids)
 
 
+def shown_id(ids: NDArray[Any], row: int) -> str:
+    """The id at one row as its file has it: `7`, `'a7'`."""
+    return repr(ids[row : row + 1].tolist()[0])
+
+
 def joined_ids(parts: Sequence[Ids]) -> NDArray[Any]:
     """One column of the ids of all parts."""
     if all(isinstance(part, np.ndarray) and part.dtype == np.int64 for part in parts):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.coco import CocoCategory, read_bytes
-from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of
+from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of, shown_id
 from pytest_detgate.dataset.json_text import decode_json
 from pytest_detgate.dataset.result_rows import Result, read_result_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
@@ -105,7 +105,7 @@ def _image_rows(
     _refuse_first(
         path,
         rows == UNLISTED,
-        lambda at: f"image_id {wanted.tolist()[at]!r} is not an image of {dataset.name}",
+        lambda at: f"image_id {shown_id(wanted, at)} is not an image of {dataset.name}",
     )
     return rows
 
@@ -128,7 +128,7 @@ def _rows_by_file_name(
     _refuse_first(
         path,
         place == UNLISTED,
-        lambda at: f"image_id {wanted.tolist()[at]!r} is not among its images",
+        lambda at: f"image_id {shown_id(wanted, at)} is not among its images",
     )
     rows = row_of_listed[place]
     _refuse_first(
@@ -169,7 +169,7 @@ def _classes(
         path,
         category == UNLISTED,
         lambda at: (
-            f"category_id {wanted.tolist()[at]!r} is not a category of "
+            f"category_id {shown_id(wanted, at)} is not a category of "
             + (dataset.name if listed is None else "the file")
         ),
     )

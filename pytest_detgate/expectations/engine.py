@@ -11,6 +11,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.expectations.columns import ColumnTable
 from pytest_detgate.expectations.vocabulary import Asked, Vocabulary, quiet
 from pytest_detgate.expectations.wanted import Wanted
+from pytest_detgate.plain import plain_value
 
 _TAG = "detgate"
 _NO_NULLS = "expect_column_values_to_not_be_null"
@@ -151,7 +152,7 @@ def _found(result: Mapping[str, Any]) -> str:
     count, total = result.get("unexpected_count"), result.get("element_count")
     if count is not None:
         return f"{count} of {total} rows" if total is not None else f"{count} unexpected values"
-    return f"observed {result.get('observed_value')}"
+    return f"observed {plain_value(result.get('observed_value'))}"
 
 
 def _exception_in(info: Mapping[str, Any]) -> str | None:

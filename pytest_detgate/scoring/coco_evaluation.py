@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.identity import shown_id
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.scoring.columns import Columns, columns_of
@@ -60,7 +61,7 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
     if not np.isfinite(dataset.boxes.xywh).all():
         bad = int(np.flatnonzero(~np.isfinite(dataset.boxes.xywh).all(axis=1))[0])
         raise DataError(
-            f"{name}: annotation {dataset.boxes.id.tolist()[bad]!r} has a box that is not finite: "
+            f"{name}: annotation {shown_id(dataset.boxes.id, bad)} has a box that is not finite: "
             f"{dataset.boxes.xywh[bad].tolist()}"
         )
     for wanted in dataset.classes:

@@ -118,10 +118,11 @@ def _annotations(
     if ids is None and image_ids is None and not category_ids:
         return source.annotations
     boxes = source.dataset.boxes
+    listed = boxes.category_id.tolist()
     entries = []
     for row, entry in enumerate(source.annotations):
         changes: dict[str, Any] = {} if ids is None else {"id": ids[row]}
-        image, category = int(boxes.image[row]), boxes.category_id.tolist()[row]
+        image, category = int(boxes.image[row]), listed[row]
         if image_ids is not None and image != UNLISTED:
             changes["image_id"] = image_ids[image]
         if category_ids:

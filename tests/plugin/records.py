@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tests.conftest import NUMPY_TYPE
+
 
 def report_in(project: Path) -> dict[str, Any]:
     """The whole record."""
     path = project / "detgate-report" / "report.json"
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    text = path.read_text(encoding="utf-8")
+    assert not NUMPY_TYPE.search(text)
+    content: dict[str, Any] = json.loads(text)
     return content
 
 
