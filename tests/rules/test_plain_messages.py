@@ -4,6 +4,7 @@ that JSON cannot hold is in its result, and no odd input makes it crash."""
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.rules.examples import Change, example_results
 
 # Those that need MMDetection start a process for each run.
 RULES = {code: rule for code, rule in rule_classes().items() if rule.failing.needs != "mmdet"}
-ID_KINDS = {
+ID_KINDS: dict[str, Callable[[int], int | float | str]] = {
     "whole": lambda number: number,
     "float": float,
     "text": lambda number: f"id {number}",
