@@ -18,11 +18,13 @@ from mmengine.fileio.backends import BaseStorageBackend
 from torch.utils.data import DataLoader
 
 from pytest_detgate.detector.picture_bytes import cut_short, reason_of
+from pytest_detgate.detector.stored_wall import Guard
 from pytest_detgate.errors import DetectorError
 
 _BACKEND = "detgate"
 _ATTEMPTS = 3
 _WAITING_BYTES = 1 << 30
+_FREE = Guard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,9 @@ class _BytesInHand(BaseStorageBackend):  # type: ignore[misc]
 
 
 class _TestImages:
-    def __init__(self, images: Sequence[Path], transforms: Sequence[Any]) -> None:
+    def __init__(self, images: Sequence[Path], transforms: Sequence[Any], guard: Guard) -> None:
         self._images = images
+        self._guard = guard
         self._load = transforms[0]
         self._transforms = transforms[1:]
         # A subclass may read the file in a way of its own.
@@ -78,8 +81,9 @@ class _TestImages:
         except Exception as error:  # every decoder has errors of its own
             return Prepared(image, problem=reason_of(error))
         try:
-            for transform in self._transforms:
-                results = transform(results)
+            with self._guard.running():
+                for transform in self._transforms:
+                    results = transform(results)
             return Prepared(image, sha256, results["inputs"], results["data_samples"])
         except Exception as error:  # the project's own transforms may raise anything
             return Prepared(image, problem=reason_of(error), broken=True)
@@ -92,7 +96,8 @@ class _TestImages:
             if self._from_hand:
                 register_backend(_BACKEND, _BytesInHand, force=True)
                 _BytesInHand.current = content
-            results = self._load({"img_path": str(image), "img_id": index})
+            with self._guard.running():
+                results = self._load({"img_path": str(image), "img_id": index})
             _BytesInHand.current = b""
             if results is None:
                 raise ValueError("it cannot be decoded")
@@ -109,6 +114,7 @@ def prepared_images(
     batch_size: int,
     n_workers: int,
     pinned: bool = False,
+    guard: Guard = _FREE,
 ) -> Iterator[Prepared]:
     """Yield every image, prepared by worker processes, in the given order.
 
@@ -117,7 +123,7 @@ def prepared_images(
     finished = 0
     if n_workers:
         try:
-            for batch in _loader(images, transforms, batch_size, n_workers, pinned):
+            for batch in _loader(images, transforms, batch_size, n_workers, pinned, guard):
                 finished += len(batch)
                 yield from batch
             return
@@ -126,7 +132,7 @@ def prepared_images(
             # There may be as little memory to pin.
             if not any(text in str(error) for text in ("DataLoader worker", "pin memory thread")):
                 raise
-    for batch in _loader(images[finished:], transforms, batch_size, 0):
+    for batch in _loader(images[finished:], transforms, batch_size, 0, False, guard):
         yield from batch
 
 
@@ -135,9 +141,10 @@ def _loader(
     transforms: Sequence[Callable[[Any], Any]],
     batch_size: int,
     n_workers: int,
-    pinned: bool = False,
+    pinned: bool,
+    guard: Guard,
 ) -> DataLoader[Prepared]:
-    dataset: Any = _TestImages(images, transforms)
+    dataset: Any = _TestImages(images, transforms, guard)
     return DataLoader(
         dataset,
         batch_size=batch_size,

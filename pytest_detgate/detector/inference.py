@@ -23,10 +23,12 @@ from pytest_detgate.detector.protocol import (
     ModelInfo,
     UnreadableImage,
 )
+from pytest_detgate.detector.stored_wall import Guard
 from pytest_detgate.errors import DetectorError
 
 # How those parts of torch that have no exception of their own for it say that memory ran out.
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
+_FREE = Guard()
 
 
 class MMDetector:
@@ -45,6 +47,7 @@ class MMDetector:
         info: ModelInfo,
         device: str,
         batch_size: int,
+        guard: Guard = _FREE,
     ) -> None:
         self.info = info
         self.device = device
@@ -56,6 +59,7 @@ class MMDetector:
         self.notes: tuple[str, ...] = ()
         """What a reader must know of how it was run: that memory ran out."""
         self._first_batch_size = batch_size
+        self._guard = guard
 
     def detect(self, images: Sequence[Path], *, n_workers: int | None = None) -> Iterator[Detected]:
         """Yield each image's detections as soon as they are known, in any order.
@@ -72,6 +76,7 @@ class MMDetector:
             batch_size=self.batch_size,
             n_workers=n_workers,
             pinned=on_gpu,
+            guard=self._guard,
         )
         groups = by_shape(prepared, batch_size=self.batch_size)
         if on_gpu and n_workers:
@@ -125,8 +130,10 @@ class MMDetector:
         inputs += inputs[-1:] * n_fill
         samples += [samples[-1].clone() for _ in range(n_fill)]
         try:
-            with torch.inference_mode():
+            with torch.inference_mode(), self._guard.running():
                 return _tables(self.model.test_step({"inputs": inputs, "data_samples": samples}))
+        except DetectorError:
+            raise
         except Exception as error:  # the model is the project's, and may raise anything
             if not _out_of_memory(error):
                 raise self._failure(error, batch[0].image) from error

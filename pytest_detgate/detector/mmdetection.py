@@ -28,8 +28,13 @@ from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.inference import MMDetector
 from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
-from pytest_detgate.detector.registered import refuse_unregistered
 from pytest_detgate.detector.stored_config import parse_stored_config
+from pytest_detgate.detector.stored_parts import (
+    refuse_unknown_parts,
+    registered_part,
+    without_backends,
+)
+from pytest_detgate.detector.stored_wall import Guard
 from pytest_detgate.errors import DetectorError
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
@@ -58,20 +63,13 @@ def load_model(
         pipeline = model_config.test_pipeline(loaded.config, origin)
         scope = loaded.config.get("default_scope") or "mmdet"
         is_own = source.config is not None or source.trust
+        guard = Guard(None if is_own else origin)
         if not is_own:
-            parts = {"_scope_": scope, "model": model_section, "test_pipeline": pipeline}
-            refuse_unregistered(parts, origin)
+            model_section, pipeline = without_backends(model_section), without_backends(pipeline)
+            parts = {"default_scope": scope, "model": model_section, "test_pipeline": pipeline}
+            refuse_unknown_parts(parts, origin)
         with DefaultScope.overwrite_default_scope(scope):
-            try:
-                # Building changes what it is given.
-                model = MODELS.build(ConfigDict(copy.deepcopy(model_section)))
-                model = revert_sync_batchnorm(model)
-                steps = copy.deepcopy(pipeline)
-                transforms = [TRANSFORMS.build(ConfigDict(step)) for step in steps]
-            except Exception as error:  # a wrong section may raise anything while it is built
-                raise DetectorError(
-                    f"{origin}: the model cannot be built: {type(error).__name__}: {error}"
-                ) from error
+            model, transforms = _built(model_section, pipeline, origin, guard)
             classes = _classes(checkpoint, loaded.config, origin, is_own=is_own)
         _check_heads(model, classes, origin)
         _load_weights(model, checkpoint, origin)
@@ -105,7 +103,8 @@ def load_model(
             config=str(source.config) if source.config else None,
         )
         model = model.to(place).eval()
-        accelerate(model, place)
+        with guard.running():
+            accelerate(model, place)
         if source.compile:
             compile_parts(model)
         if source.precision != "float32":
@@ -115,6 +114,8 @@ def load_model(
             transforms,
             info=info,
             device=place,
+            # What torch.compile does, at the first images, no guard can tell from an attack.
+            guard=Guard() if source.compile else guard,
             # A CPU gains nothing from batches, and one by one the answers are exactly repeatable.
             batch_size=batch_size
             or (
@@ -129,6 +130,24 @@ def load_model(
         environment=loaded.environment,
         packages=mmdetection_packages(),
     )
+
+
+def _built(
+    model_section: Mapping[str, Any], pipeline: Sequence[Any], origin: str, guard: Guard
+) -> tuple[torch.nn.Module, list[Any]]:
+    try:
+        with guard.building():
+            # Building changes what it is given.
+            model = MODELS.build(ConfigDict(copy.deepcopy(model_section)))
+            steps = copy.deepcopy(pipeline)
+            transforms = [TRANSFORMS.build(ConfigDict(step)) for step in steps]
+            return revert_sync_batchnorm(model), transforms
+    except DetectorError:
+        raise
+    except Exception as error:  # a wrong section may raise anything while it is built
+        raise DetectorError(
+            f"{origin}: the model cannot be built: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:
@@ -165,7 +184,10 @@ def _classes(
     named |= model_config.stated_classes(config, is_own=is_own)
     if not named:
         for kind in model_config.dataset_types(config):
-            if isinstance(kind, str):
+            if isinstance(kind, str) and not is_own:
+                DATASETS.import_from_location()
+                kind = registered_part(DATASETS, kind)
+            elif isinstance(kind, str):
                 with contextlib.suppress(Exception):  # unknown: an error or None, by version
                     kind = DATASETS.get(kind)
             names = class_names(getattr(kind, "METAINFO", {}).get("classes"))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import importlib.metadata
 import io
 import logging
 import os
+import sys
+import sysconfig
 import warnings
 from collections.abc import Iterable, Iterator
 
@@ -22,6 +25,7 @@ _DISTRIBUTIONS = {
     "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
 }
 
+_OWN = "pytest_detgate"
 _INSTALL = (
     "pip install 'pytest-detgate[mmdet]'; its onedl-mmcv has to be built where torch can be "
     'imported: pip install torch ninja psutil wheel "setuptools<81", '
@@ -52,6 +56,22 @@ def _version(distributions: tuple[str, ...]) -> str:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             return importlib.metadata.version(distribution).partition("+")[0]
     return ""
+
+
+def python_folders() -> tuple[str, ...]:
+    """The folders, each with a separator at its end, of Python and of installed packages, those
+    that run a model wherever they are."""
+    files = (getattr(sys.modules.get(name), "__file__", None) for name in (*_DISTRIBUTIONS, _OWN))
+    return _folders(tuple(sys.path), tuple(file for file in files if file))
+
+
+@functools.lru_cache(maxsize=8)
+def _folders(path: tuple[str, ...], files: tuple[str, ...]) -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = {paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")}
+    folders |= {entry for entry in path if "site-packages" in entry or "dist-packages" in entry}
+    folders |= {os.path.dirname(file) for file in files}  # noqa: PTH120
+    return tuple(folder + os.sep for folder in sorted(folders))
 
 
 def require_mmdetection() -> None:

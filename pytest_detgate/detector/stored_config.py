@@ -62,6 +62,9 @@ class _Reader:
                     self._key(key, node): self.value(value)
                     for key, value in zip(keys, values, strict=True)
                 }
+            case ast.Call(func=ast.Name(id="dict"), args=[ast.Dict() as items], keywords=[]):
+                # How MMEngine writes a dictionary with keys that are no names.
+                return self.value(items)
             case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
                 return dict(self._keyword(node, keyword) for keyword in keywords)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):

@@ -1,0 +1,193 @@
+"""The second wall behind the list of known parts: refuses what no model does.
+
+While a model is built from a stored configuration, and while such a model runs, an audit hook
+stops whatever a detector never does: it starts a process, opens a connection or a file that is
+not Python's, evaluates text, or imports a module of unknown origin. It is no sandbox: code in C
+is not seen. It is there for what reading the source of the parts has missed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_detgate.detector.audit_hook import listening
+from pytest_detgate.detector.packages import python_folders
+from pytest_detgate.detector.stored_parts import known_parts, known_parts_only, not_used
+from pytest_detgate.errors import DetectorError
+
+_PROCESS = ("os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn")
+_PROCESS += ("os.startfile", "subprocess.", "pty.", "_winapi.CreateProcess", "_posixsubprocess.")
+_NETWORK = ("socket.", "urllib.", "http.", "ftplib.", "smtplib.", "poplib.", "imaplib.", "ssl.")
+_NETWORK += ("nntplib.", "telnetlib.", "webbrowser.")
+_FILES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate")
+_FILES += ("os.chmod", "os.chown", "os.lchown", "os.chflags", "os.setxattr", "os.removexattr")
+_FILES += ("os.utime", "os.chdir", "shutil.", "tempfile.", "sqlite3.")
+_CODE = ("code.__new__", "pickle.find_class", "marshal.dumps", "cpython.run_", "builtins.input")
+_CODE += ("builtins.breakpoint", "ctypes.", "function.__new__", "sys.addaudithook")
+_THREADS = ("_thread.start_", "sys.settrace", "sys.setprofile")
+_KINDS = (
+    (_PROCESS, "start a process"),
+    (_NETWORK, "use the network"),
+    (_FILES, "change files"),
+    (_CODE, "run code"),
+    (_THREADS, "change this process"),
+)
+
+# Modules of these packages may be imported late; all that a model needs is loaded by then.
+_PACKAGES = frozenset(
+    {
+        *("torch", "torchvision", "torchgen", "functorch", "triton", "mmengine", "mmcv", "mmdet"),
+        *("numpy", "cv2", "PIL", "scipy", "pycocotools", "shapely", "matplotlib", "sklearn"),
+        *("skimage", "fairscale", "lap", "joblib", "threadpoolctl", "terminaltables", "rich"),
+        *("yaml", "addict", "yapf", "termcolor", "packaging", "sympy", "mpmath", "networkx"),
+        *("jinja2", "markupsafe", "fsspec", "filelock", "typing_extensions", "six", "regex"),
+        *("psutil", "dateutil", "torch_npu", "torch_mlu", "pytest_detgate"),
+    }
+)
+# Modules of Python that do something when they are imported.
+_ACTIVE = frozenset({"antigravity", "idlelib", "this", "turtledemo", "__main__"})
+# Parts of Python that evaluate text which they have put together from names.
+_EVALUATES = frozenset({"collections", "dataclasses", "typing", "enum", "inspect", "functools"})
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/nvidia")
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Holds a model to what a detector needs, where only its checkpoint, `source`, vouches for
+    its configuration. Without a `source` the configuration is the project's, and nothing is held.
+    """
+
+    source: str | None = None
+
+    @contextlib.contextmanager
+    def building(self) -> Iterator[None]:
+        """While the model is built by the names of its parts."""
+        if self.source is None:
+            yield
+            return
+        with walled(self.source, "while the model was built"), known_parts_only(self.source):
+            yield
+
+    def running(self) -> AbstractContextManager[None]:
+        """While the model, or a transform of its pipeline, is at work."""
+        if self.source is None:
+            return contextlib.nullcontext()
+        return walled(self.source, "while the model ran")
+
+
+class _RefusedImportError(DetectorError, ImportError):
+    """Where an import is refused: for code that does without the module, it is not there."""
+
+
+@contextlib.contextmanager
+def walled(source: str, doing: str) -> Iterator[None]:
+    """Refuse in this thread what no model does; raises a `DetectorError` that names it, also
+    where the code that was stopped has swallowed the first one. `doing` says what goes on."""
+    refused: list[DetectorError] = []
+
+    def on_event(event: str, arguments: tuple[Any, ...]) -> None:
+        if (what := _refusal(event, arguments)) is not None:
+            error = not_used(source, f"{doing}, it tried to {what}")
+            refused.append(_RefusedImportError(str(error)) if event == "import" else error)
+            raise refused[-1]
+
+    # Files of modules are written beside them; and what is collected here may belong to others,
+    # whose files are removed when they go.
+    writes, collects = sys.dont_write_bytecode, gc.isenabled()
+    sys.dont_write_bytecode = True
+    gc.disable()
+    try:
+        with listening(on_event, all_threads=False):
+            yield
+    except Exception as error:
+        if refused and error is not refused[-1]:
+            raise refused[-1] from error
+        raise
+    finally:
+        sys.dont_write_bytecode = writes
+        if collects:
+            gc.enable()
+    for error in refused:
+        if not isinstance(error, ImportError):
+            raise error
+
+
+def _refusal(event: str, arguments: tuple[Any, ...]) -> str | None:
+    """What an event is, if it is to be refused."""
+    if event == "open":
+        return _opened(*arguments)
+    if event == "import":
+        return _imported(arguments[0], arguments[1])
+    if event == "compile":
+        return _evaluated(arguments[1], None)
+    if event == "exec":
+        code = arguments[0]
+        return _evaluated(code.co_filename, code)
+    for names, what in _KINDS:
+        if event.startswith(names):
+            shown = ", ".join(repr(argument)[:80] for argument in arguments[:2])
+            return f"{what} ({event}: {shown})"
+    return None
+
+
+def _opened(path: Any, mode: Any, flags: Any) -> str | None:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return None  # a file that is open already
+    file = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
+    is_written = isinstance(flags, int) and flags & _WRITES
+    is_written = is_written or (isinstance(mode, str) and not set("wax+").isdisjoint(mode))
+    if is_written and file != os.devnull:
+        return f"write a file ({file!r})"
+    if not file.startswith((*python_folders(), "/proc/", "/sys/", *_DEVICES)):
+        return f"open a file ({file!r})"
+    return None
+
+
+def _imported(name: Any, file: Any) -> str | None:
+    package = str(name).partition(".")[0]
+    if not _may_be_imported(package):
+        return f"import {name!r}"
+    if isinstance(file, str) and not file.startswith(python_folders()):
+        return f"import {name!r} from {file!r}"
+    return None
+
+
+def _may_be_imported(package: str) -> bool:
+    return package not in _ACTIVE and package in (_PACKAGES | sys.stdlib_module_names)
+
+
+def _evaluated(file: Any, code: types.CodeType | None) -> str | None:
+    """Modules that are imported are compiled and run, too; those have a file of Python's."""
+    name = os.fsdecode(file) if isinstance(file, (str, bytes)) else ""
+    if folders := [folder for folder in python_folders() if name.startswith(folder)]:
+        # Not every way to import a module is announced as one.
+        folder = max(folders, key=len)
+        package = name[len(folder) :].partition(os.sep)[0].removesuffix(".py")
+        is_inside = os.path.basename(folder.rstrip(os.sep)) in _PACKAGES  # noqa: PTH119
+        return None if is_inside or _may_be_imported(package) else f"import {package!r}"
+    caller = _caller()
+    if name.startswith("<frozen ") or caller in _EVALUATES:
+        return None
+    if caller == "mmcv.ops.nms":  # evaluates the name of an operator
+        names = () if code is None else code.co_names
+        if code is None or (len(names) == 1 and f"mmcv.ops.{names[0]}" in known_parts()):
+            return None
+    return f"evaluate text, in {caller}"
+
+
+def _caller() -> str:
+    """The module whose code caused the event that is being looked at."""
+    frame: types.FrameType | None = sys._getframe()
+    own = (__name__, listening.__module__)
+    while frame is not None and frame.f_globals.get("__name__") in own:
+        frame = frame.f_back
+    return "" if frame is None else str(frame.f_globals.get("__name__", ""))
