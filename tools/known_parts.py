@@ -3,7 +3,7 @@
 A checkpoint may hold any configuration. So a part counts as known only where nothing that it can
 reach evaluates text, imports by name, opens or writes files, starts processes or uses a network.
 
-    python tools/known_parts.py FOLDER ... > pytest_detgate/detector/known_parts.txt
+    python -m tools.known_parts FOLDER ... > pytest_detgate/detector/known_parts.txt
 
 reads the installed packages and those in each FOLDER (made by `pip install --no-deps --target`)
 with `ast`; nothing is imported. The output has a line for each part: `+ PATH` where all versions
@@ -20,9 +20,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from source_index import Found, Index, Module, Scope, bind, dotted
+from tools.source_index import Found, Index, Module, Scope, bind, dotted
 
 PACKAGES = ("mmdet", "mmcv", "mmengine")
 _TORCH = "torch.nn.modules"
@@ -130,8 +128,10 @@ class Reader:
             self._reasons[place] = None  # meanwhile, for what refers to itself
             assert found.module is not None
             assert found.node is not None
-            judge = self._class if isinstance(found.node, ast.ClassDef) else self._code
-            self._reasons[place] = judge(found.module, found.node)  # type: ignore[arg-type]
+            if isinstance(found.node, ast.ClassDef):
+                self._reasons[place] = self._class(found.module, found.node)
+            else:
+                self._reasons[place] = self._code(found.module, found.node)
         return self._reasons[place]
 
     def _class(self, module: Module, node: ast.ClassDef) -> str | None:

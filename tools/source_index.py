@@ -42,7 +42,7 @@ class Found:
     @property
     def place(self) -> str:
         """The dotted path of a definition, as `__module__` and `__qualname__` give it."""
-        name = getattr(self.node, "name", "")
+        name: str = getattr(self.node, "name", "")
         return f"{self.module.name}.{name}" if self.module and name else self.path
 
 

@@ -2,8 +2,8 @@
 
 MMEngine builds whatever a `type` names: a registered class, but also any function that Python can
 import, called with the section's values. So a stored configuration may name only the parts of
-`known_parts.txt`, of which the source was read (`tools/known_parts.py`), and give them numbers
-and plain words: no text that could be a path, an address or code.
+`known_parts.txt`, whose source was read (`python -m tools.known_parts`), and give them numbers and
+plain words: no text that could be a path, an address or code.
 """
 
 from __future__ import annotations

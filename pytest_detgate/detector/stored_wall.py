@@ -23,23 +23,27 @@ from pytest_detgate.detector.packages import python_folders
 from pytest_detgate.detector.stored_parts import known_parts, known_parts_only, not_used
 from pytest_detgate.errors import DetectorError
 
-_PROCESS = ("os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn")
-_PROCESS += ("os.startfile", "subprocess.", "pty.", "_winapi.CreateProcess", "_posixsubprocess.")
-_NETWORK = ("socket.", "urllib.", "http.", "ftplib.", "smtplib.", "poplib.", "imaplib.", "ssl.")
-_NETWORK += ("nntplib.", "telnetlib.", "webbrowser.")
-_FILES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate")
-_FILES += ("os.chmod", "os.chown", "os.lchown", "os.chflags", "os.setxattr", "os.removexattr")
-_FILES += ("os.utime", "os.chdir", "shutil.", "tempfile.", "sqlite3.")
-_CODE = ("code.__new__", "pickle.find_class", "marshal.dumps", "cpython.run_", "builtins.input")
-_CODE += ("builtins.breakpoint", "ctypes.", "function.__new__", "sys.addaudithook")
-_THREADS = ("_thread.start_", "sys.settrace", "sys.setprofile")
-_KINDS = (
-    (_PROCESS, "start a process"),
-    (_NETWORK, "use the network"),
-    (_FILES, "change files"),
-    (_CODE, "run code"),
-    (_THREADS, "change this process"),
-)
+# The beginnings of the names of events, by what they announce.
+_REFUSED: dict[str, tuple[str, ...]] = {
+    "start a process": (
+        *("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile"),
+        *("subprocess.", "pty.", "_winapi.CreateProcess", "_posixsubprocess."),
+    ),
+    "use the network": (
+        *("socket.", "ssl.", "urllib.", "http.", "ftplib.", "smtplib.", "poplib.", "imaplib."),
+        *("nntplib.", "telnetlib.", "webbrowser."),
+    ),
+    "change files": (
+        *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.utime"),
+        *("os.truncate", "os.chmod", "os.chown", "os.lchown", "os.chflags", "os.setxattr"),
+        *("os.removexattr", "os.chdir", "shutil.", "tempfile.", "sqlite3."),
+    ),
+    "run code": (
+        *("code.__new__", "function.__new__", "pickle.find_class", "marshal.dumps", "ctypes."),
+        *("cpython.run_", "builtins.input", "builtins.breakpoint"),
+    ),
+    "change this process": ("_thread.start_", "sys.addaudithook", "sys.settrace", "sys.setprofile"),
+}
 
 # Modules of these packages may be imported late; all that a model needs is loaded by then.
 _PACKAGES = frozenset(
@@ -116,9 +120,9 @@ def walled(source: str, doing: str) -> Iterator[None]:
         sys.dont_write_bytecode = writes
         if collects:
             gc.enable()
-    for error in refused:
-        if not isinstance(error, ImportError):
-            raise error
+    for one in refused:
+        if not isinstance(one, ImportError):
+            raise one
 
 
 def _refusal(event: str, arguments: tuple[Any, ...]) -> str | None:
@@ -132,7 +136,7 @@ def _refusal(event: str, arguments: tuple[Any, ...]) -> str | None:
     if event == "exec":
         code = arguments[0]
         return _evaluated(code.co_filename, code)
-    for names, what in _KINDS:
+    for what, names in _REFUSED.items():
         if event.startswith(names):
             shown = ", ".join(repr(argument)[:80] for argument in arguments[:2])
             return f"{what} ({event}: {shown})"

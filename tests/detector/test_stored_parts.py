@@ -19,6 +19,7 @@ from pytest_detgate.detector.stored_parts import (
     without_backends,
 )
 from pytest_detgate.errors import DetectorError
+from tools import known_parts as tool
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -234,11 +235,6 @@ def test_ordinary_detectors_are_built_behind_the_wall(name: str) -> None:
 def test_the_list_is_what_the_source_says() -> None:
     """Takes ten seconds: it reads all of MMDetection, mmcv and MMEngine."""
     root = Path(__file__).resolve().parents[2]
-    sys.path.insert(0, str(root / "tools"))
-    try:
-        import known_parts as tool
-    finally:
-        sys.path.remove(str(root / "tools"))
     found = tool.read_parts(tool.installed())
     kept = (root / "pytest_detgate" / "detector" / "known_parts.txt").read_text("utf-8")
     listed = {line[2:].partition(":")[0]: line[0] == "+" for line in kept.splitlines()}
