@@ -1,0 +1,113 @@
+"""Cases: a sound project with exactly one thing damaged."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from tests.campaign.damage.commands import damage_command
+from tests.campaign.damage.files import damage_file
+from tests.campaign.damage.plugins import damage_plugins
+from tests.campaign.damage.structures import KINDS, damage_structure
+from tests.campaign.damage.texts import damage_bytes, damage_lines
+from tests.campaign.project import Case, Entry, Project
+from tests.campaign.projects import projects
+
+_PLACES = ("data", "data", "data", "results", "results", "configuration", "command line", "plugins")
+_CONFIG = "detgate.toml"
+_RESULTS = ("found", "answers.json")
+_NO_DATA = (_CONFIG, "pytest.ini", "detector.py", *_RESULTS)
+
+
+@st.composite
+def cases(draw: DrawFn) -> Case:
+    """A case; one in thirty is not damaged at all, so that the oracle itself is tried."""
+    project: Project = draw(projects())
+    place = draw(st.sampled_from((*_PLACES * 4, "none")))
+    if place == "none":
+        return Case(project)
+    sound = project.copy()
+    if place == "plugins":
+        kind, what = "plugin", damage_plugins(draw, project)
+    else:
+        kind = draw(st.sampled_from(KINDS))
+        said = _damage(draw, kind, place, project)
+        assume(said is not None)
+        what = str(said)
+    # Now and then the sound project was gated before, in the same folder, with the same cache.
+    is_second = draw(st.sampled_from((False,) * 7 + (True,)))
+    return Case(project, kind, place, what, first=sound if is_second else None)
+
+
+def _damage(draw: DrawFn, kind: str, place: str, project: Project) -> str | None:
+    if place == "command line":
+        return damage_command(draw, kind, project)
+    files = project.files
+    names = sorted(name for name in files if _place_of(name) == place)
+    if not names:
+        return None
+    # First what a file is, so that ten images weigh no more than one annotation file.
+    sort = draw(st.sampled_from(sorted({_sort(name) for name in names})))
+    name = draw(st.sampled_from([name for name in names if _sort(name) == sort]))
+    how = draw(st.sampled_from(("inside", "inside", "inside", "bytes", "file")))
+    said: str | None = None
+    if how == "inside":
+        said = _damage_inside(draw, kind, files, name)
+    elif how == "file" or sort == "image":
+        said = damage_file(draw, kind, files, name)
+    if said is None:
+        damaged = damage_bytes(draw, kind, files[name])
+        if damaged is None:
+            return None
+        files[name], said = damaged
+    return f"{sort} {said}"
+
+
+def _damage_inside(draw: DrawFn, kind: str, files: dict[str, Entry], name: str) -> str | None:
+    entry = files[name]
+    for form in ("json", "toml"):
+        if form in entry:
+            damaged = damage_structure(draw, kind, entry[form], is_toml=form == "toml")
+            if damaged is None:
+                return None
+            content, path, how = damaged
+            files[name] = {"text": content} if how == "key twice" else {form: content}
+            return f"{path}, {how}"
+    if "text" in entry:
+        changed = damage_lines(draw, kind, entry["text"])
+        if changed is None:
+            return None
+        files[name] = {"text": changed[0]}
+        return changed[1]
+    if "picture" in entry and kind in ("rename", "relink"):
+        # Another image, or the same turned by EXIF.
+        picture = dict(entry["picture"])
+        change = draw(st.sampled_from(("look", "width", "orientation")))
+        picture[change] = {"look": 5, "width": 64, "orientation": 6}[change]
+        files[name] = {"picture": picture}
+        return f"another {change}"
+    return None
+
+
+def _place_of(name: str) -> str:
+    first = PurePosixPath(name).parts[0]
+    if first == _CONFIG:
+        return "configuration"
+    if first in _RESULTS:
+        return "results"
+    return "other" if first in _NO_DATA else "data"
+
+
+def _sort(name: str) -> str:
+    """What a file is, without the names of this case."""
+    path = PurePosixPath(name)
+    if path.parts[0] == "images":
+        return "image of a probe" if path.parts[1] in ("calm", "new") else "image"
+    if path.parts[0] == "found":
+        return "results"
+    if path.parts[0] == "data":
+        return f"{'probe' if path.stem in ('calm', 'new') else 'labels'} {path.suffix}"
+    return f"{path.parts[0]} {path.suffix}"

@@ -1,0 +1,1 @@
+"""Damage: exactly one thing of a sound project is made wrong, or only different."""

@@ -1,0 +1,86 @@
+"""What a detector found, as result files of every form and as a detector of the project's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tests.campaign.label_files import Files
+from tests.campaign.worlds import Picture
+
+FORMS = ("list", "named", "classes named")
+
+DETECTOR = '''\
+import json
+import os
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+
+
+class Detector:
+    def __init__(self, checkpoint, device):
+        content = json.loads((HERE / "answers.json").read_text(encoding="utf-8"))
+        self.classes, self.answers = content["classes"], content["answers"]
+
+    def detect(self, images):
+        for image in images:
+            rows = self.answers[os.path.relpath(image, HERE)]
+            yield [row[:4] for row in rows], [row[4] for row in rows], [row[5] for row in rows]
+'''
+
+
+def result_file(
+    form: str, pictures: Sequence[Picture], classes: Sequence[str], labels: str | None
+) -> Any:
+    """A result file of a split or probe whose labels have the format `labels`, None for a folder.
+
+    Without names of its own a file uses ids that mean something to the labels: numbers for COCO,
+    else the file name, and for classes the number (YOLO) or the name.
+    """
+    by_name = labels in ("voc", "cvat", "openimages")
+    first = 0 if labels == "yolo" else 1
+    category: dict[str, int | str] = {
+        name: name if by_name else number for number, name in enumerate(classes, start=first)
+    }
+    # A folder says nothing of classes, so the file has to.
+    if labels is None and form == "list":
+        form = "classes named"
+    image: dict[str, int | str] = {
+        one.name: number if labels == "coco" or form == "named" else one.name
+        for number, one in enumerate(pictures, start=1)
+    }
+    rows = [
+        {
+            "image_id": image[one.name],
+            "category_id": category[found.name],
+            "bbox": list(found.box),
+            "score": found.score,
+        }
+        for one in pictures
+        for found in one.found
+    ]
+    if form == "list":
+        return rows
+    content: dict[str, Any] = {"annotations": rows}
+    content["categories"] = [{"id": number, "name": name} for name, number in category.items()]
+    if form == "named":
+        content["images"] = [{"id": image[one.name], "file_name": one.name} for one in pictures]
+    return content
+
+
+def detector_files(parts: dict[str, Sequence[Picture]], classes: Sequence[str]) -> Files:
+    """A detector of the project's own that looks its answers up, by the path of the image."""
+    answers = {
+        f"images/{part}/{one.name}": [
+            [x, y, x + width, y + height, found.score, found.name]
+            for found in one.found
+            for x, y, width, height in [found.box]
+        ]
+        for part, pictures in parts.items()
+        for one in pictures
+    }
+    return {
+        "detector.py": {"text": DETECTOR},
+        "answers.json": {"json": {"classes": list(classes), "answers": answers}},
+    }

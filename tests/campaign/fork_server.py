@@ -1,0 +1,123 @@
+"""A process that has the gate loaded and forks a child for each case: no start-up, no state that
+one case could leave for the next.
+
+It reads a JSON object a line from standard input (`folder`, `arguments`, `seconds`, `page`) and
+answers with one (`code`, None where the child was killed by a signal; `hung`; `seconds`, of them `processor`). What a
+child prints goes to `.output` in its folder.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+OUTPUT = ".output"
+PLUGIN = "pytest_detgate.plugin.hooks"
+# Imported once here rather than by every child. A module that is renamed costs time, no more.
+_LOADED = (
+    "hotcoco", "jinja2", "matplotlib.figure", "PIL.Image", "scipy.stats", "simpleeval",
+    "pytest_detgate.audit.page", "pytest_detgate.audit.publishing",
+    "pytest_detgate.commands.report", "pytest_detgate.fixtures.gate",
+    "pytest_detgate.gate.judge", "pytest_detgate.plugin.failure", "pytest_detgate.plugin.reporter",
+    "pytest_detgate.plugin.sending", "pytest_detgate.plugin.start",
+    "pytest_detgate.plugin.summary", "pytest_detgate.plugin.training",
+    "pytest_detgate.detector.python_entry", "pytest_detgate.scoring.bootstrap",
+)  # fmt: skip
+_child: int | None = None
+_hung = False
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    _load()
+    signal.signal(signal.SIGALRM, _end_child)
+    for line in sys.stdin:
+        print(json.dumps(_run(json.loads(line))), flush=True)
+
+
+def _load() -> None:
+    import pytest  # noqa: F401
+
+    for name in (PLUGIN, *_LOADED):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            continue
+    from pytest_detgate.gate.registry import rule_classes
+
+    rule_classes()
+    gc.collect()
+    gc.freeze()
+
+
+def _run(wanted: dict[str, Any]) -> dict[str, Any]:
+    global _child, _hung
+    started = time.perf_counter()
+    _hung = False
+    _child = os.fork()
+    if _child == 0:
+        _be_child(**wanted)
+    signal.setitimer(signal.ITIMER_REAL, wanted["seconds"])
+    _, status, used = os.wait4(_child, 0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    code = os.waitstatus_to_exitcode(status)
+    return {
+        "code": None if code < 0 else code,
+        "hung": _hung,
+        "seconds": time.perf_counter() - started,
+        "processor": used.ru_utime + used.ru_stime,
+    }
+
+
+def _end_child(number: int, frame: FrameType | None) -> None:
+    global _hung
+    _hung = True
+    assert _child
+    os.killpg(_child, signal.SIGKILL)
+
+
+def _be_child(folder: str, arguments: list[str], seconds: float, page: bool) -> None:
+    os.setsid()
+    os.chdir(folder)
+    output = os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    code = 99
+    try:
+        code = _gate(arguments, page=page)
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else 1
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _gate(arguments: list[str], *, page: bool) -> int:
+    import pytest
+
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    sys.path[0] = str(Path.cwd())  # as `python -m pytest` does
+    if not page:
+        from pytest_detgate.audit import publishing
+
+        publishing.write_page = lambda *arguments, **options: None
+    # Those two collect garbage several times at the end, which takes longer than the gate.
+    spared = ("no:unraisableexception", "no:threadexception")
+    plugins = [option for name in (PLUGIN, *spared) for option in ("-p", name)]
+    return int(pytest.main([*plugins, *arguments]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""What a right gate may say of a project: which items there are and which of them may pass."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from tests.campaign.oracle import data_rules, model_rules
+from tests.campaign.oracle.command import Command, read_command
+from tests.campaign.oracle.options import unknown_keys
+from tests.campaign.oracle.reading import NotLookedAt, text_of
+from tests.campaign.oracle.view import Table, View
+from tests.campaign.project import Project, read
+
+try:
+    import tomllib
+except ImportError:  # before Python 3.11
+    import tomli as tomllib  # type: ignore[import-not-found,no-redef]
+
+
+@dataclass(frozen=True)
+class Grant:
+    """Whether an item may pass: `may` is True where it should, None where it may, False where it
+    must not, and `why`."""
+
+    may: bool | None
+    why: str = ""
+    is_warning: bool = False
+
+
+@dataclass
+class Expected:
+    """What a run may say. `refused` says why it cannot start, `command` what the user chose;
+    `is_exact` that all items are known."""
+
+    items: dict[str, Grant] = field(default_factory=dict)
+    refused: str = ""
+    is_exact: bool = True
+    command: Command = field(default_factory=Command)
+    selected: frozenset[str] = frozenset()
+
+    def grant(self, item: str) -> Grant:
+        """The grant of an item by its id in the record."""
+        if self.refused:
+            return Grant(False, self.refused)
+        return self.items.get(item, Grant(False, "there is no such item"))
+
+
+def expected_of(project: Project) -> Expected:
+    """Work out what a run may say of a project."""
+    expected = Expected()
+    try:
+        expected.command = read_command(project.arguments)
+        config = _config(project, expected.command)
+    except NotLookedAt as error:
+        expected.refused = str(error)
+        return expected
+    wrong = unknown_keys(config)
+    if wrong:
+        expected.refused = f"unknown or missing: {wrong}"
+        return expected
+    view = View(project.files, config, expected.command.predictions)
+    needed: dict[str, set[str]] = {}
+    for code, table in _tables(config):
+        for label, check in _items(view, code, table, expected):
+            name = code if table.get("name") is None else f"{code}.{table['name']}"
+            item = name if label is None else f"{name}[{label}]"
+            if item in expected.items:
+                expected.refused = f"two items are called {item}"
+            expected.items[item] = _grant(check, table)
+            needed[item] = _reads(view, code, label)
+    expected.selected = frozenset(filter(expected.command.selects, expected.items))
+    for item in expected.items:
+        if any(lost in item for lost in project.lost):
+            expected.items[item] = Grant(False, "a plugin keeps it from running")
+    _refuse_unread(expected, view, needed)
+    return expected
+
+
+def _config(project: Project, command: Command) -> dict[str, Any]:
+    try:
+        config: dict[str, Any] = tomllib.loads(
+            text_of(read(project.files, command.config), command.config)
+        )
+    except tomllib.TOMLDecodeError as error:
+        raise NotLookedAt(f"{command.config}: no TOML: {error}") from None
+    return config
+
+
+def _tables(config: dict[str, Any]) -> Iterator[tuple[str, Table]]:
+    for code, tables in config["rules"].items():
+        for table in tables if isinstance(tables, list) else [tables]:
+            if table.get("enabled", True):
+                yield code, table
+
+
+def _grant(check: Callable[[], bool | None], table: Table) -> Grant:
+    is_warning = table.get("severity") == "warning"
+    try:
+        may = check()
+    except NotLookedAt as error:
+        return Grant(False, str(error), is_warning)
+    except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
+        # A table or file so far from any sense that these loops stumble over it.
+        return Grant(False, f"no sense in it: {type(error).__name__}: {error}", is_warning)
+    return Grant(may, "" if may is not False else "the value is over its limit", is_warning)
+
+
+def _items(
+    view: View, code: str, table: Table, expected: Expected
+) -> Iterator[tuple[str | None, Callable[[], bool | None]]]:
+    """The labels of a table's items, each with its check."""
+    splits = {**data_rules.SPLIT_RULES, **model_rules.SPLIT_RULES}
+    probes = {**data_rules.PROBE_RULES, **model_rules.PROBE_RULES}
+    singles = {**data_rules.SINGLE_RULES, **model_rules.SINGLE_RULES}
+    names: list[str] = []
+    label: str | None
+    if code in splits:
+        chosen = table.get("splits", view.splits)
+        names = [name for name in chosen if isinstance(name, str)]
+        if not names or any(name not in view.splits for name in names):
+            expected.refused = f"splits of {code}: {chosen}"
+        for label in names:
+            yield label, partial(splits[code], view, table, label)
+    elif code in data_rules.PAIR_RULES:
+        between = table.get("between")
+        if not isinstance(between, list) or any(name not in view.splits for name in between):
+            expected.refused = f"between of {code}: {between}"
+            return
+        label = "-".join(between)
+        yield label, partial(data_rules.PAIR_RULES[code], view, table, label)
+    elif code in probes:
+        if not view.probes:
+            expected.refused = f"{code}: no probe"
+        for label in view.probes:
+            yield label, partial(probes[code], view, table, label)
+    elif code in singles:
+        yield None, partial(singles[code], view, table, "")
+    elif code in model_rules.EVALUATED_RULES:
+        label = view.evaluated
+        yield label, partial(model_rules.EVALUATED_RULES[code], view, table, label)
+    elif code in model_rules.KEY_RULES:
+        keys, check = model_rules.KEY_RULES[code]
+        for label in [key for key in keys if key in table]:
+            yield label, partial(check, view, table, label)
+    else:
+        yield from _items_of_data(view, code, table, expected)
+
+
+def _items_of_data(
+    view: View, code: str, table: Table, expected: Expected
+) -> Iterator[tuple[str | None, Callable[[], bool | None]]]:
+    """Items that depend on what the annotations hold."""
+    try:
+        if code in model_rules.CLASS_RULES:
+            check, labels = model_rules.CLASS_RULES[code], view.classes(view.evaluated)
+        else:
+            check = model_rules.SLICE_RULES[code]
+            by = str(table.get("by"))
+            values = model_rules.slice_values(view, by)
+            labels = list(dict.fromkeys(f"{by}={one}" for one in values if one is not None))
+    except NotLookedAt:
+        labels = []
+    if not labels:
+        expected.is_exact = False  # there is an item, and what it is called is not fixed
+    for label in dict.fromkeys(labels):
+        yield label, partial(check, view, table, label)
+
+
+def _reads(view: View, code: str, label: str | None) -> set[str]:
+    """The splits and probes whose detections an item needs."""
+    if code not in model_rules.CODES:
+        return set()
+    if code in model_rules.PROBE_RULES:
+        return {str(label), view.evaluated}
+    if code in model_rules.SPLIT_RULES:
+        return {str(label)}
+    probes = view.probes if code == "operating-point" else []
+    return {view.evaluated, *probes}
+
+
+def _refuse_unread(expected: Expected, view: View, needed: dict[str, set[str]]) -> None:
+    """What the command line names has to be read by a selected rule."""
+    read_names = set().union(*(needed[item] for item in expected.selected))
+    for name in expected.command.predictions:
+        if name not in (*view.splits, *view.probes):
+            expected.refused = f"--detgate-predictions: no split or probe {name!r}"
+        elif name not in read_names and expected.is_exact and name != view.evaluated:
+            expected.refused = f"--detgate-predictions: no rule reads {name!r}"
+
+
+def is_control(text: str) -> bool:
+    """Whether a text holds a control character."""
+    return re.search(r"[\x00-\x1f\x7f-\x9f]", text) is not None

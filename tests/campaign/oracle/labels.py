@@ -1,0 +1,97 @@
+"""What a split or probe holds, whatever its format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.campaign.oracle.reading import NotLookedAt, name_of
+
+Box = tuple[float, float, float, float]
+
+
+@dataclass
+class Image:
+    """An image: `key` is its id, `name` its file name for comparison."""
+
+    key: Hashable
+    file_name: str
+    width: float | None = None
+    height: float | None = None
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return name_of(self.file_name)
+
+
+@dataclass
+class Annotation:
+    """An object. `image` is an index, None where it is not listed; so is `category` a name.
+
+    `box` is None where its pixels are not known, `shares` are those of YOLO."""
+
+    image: int | None
+    category: str | None
+    box: Box | None
+    crowd: bool = False
+    area: float | None = None
+    key: Hashable = None
+    shares: Box | None = None
+
+    @property
+    def is_finite(self) -> bool:
+        sides = self.box or self.shares
+        return sides is not None and all(map(math.isfinite, sides))
+
+
+@dataclass
+class Labels:
+    """A split or probe.
+
+    `classes` are in order, None where the format lists none. `unlabelled` are images without a
+    label file, `strays` label files without an image, `shapes` images with something that is no
+    box. `ids` are all ids that could be used twice.
+    """
+
+    folder: str
+    format: str
+    images: list[Image] = field(default_factory=list)
+    annotations: list[Annotation] = field(default_factory=list)
+    classes: list[str] | None = None
+    category_key: dict[Hashable, str] = field(default_factory=dict)
+    ids: list[tuple[str, Hashable]] = field(default_factory=list)
+    unlabelled: list[str] = field(default_factory=list)
+    strays: list[str] = field(default_factory=list)
+    shapes: list[str] = field(default_factory=list)
+    other_files: list[str] = field(default_factory=list)
+
+    def of_image(self, index: int) -> list[Annotation]:
+        """The annotations of an image."""
+        return [one for one in self.annotations if one.image == index]
+
+    def doubles(self) -> int:
+        """How many ids and file names are used more than once."""
+        names = [("file", ("text", image.name)) for image in self.images]
+        used = [*self.ids, *names]
+        return len({one for one in used if used.count(one) > 1})
+
+    def require_identity(self) -> None:
+        """Refuse images of one id: nobody can say whose a box is."""
+        keys = [image.key for image in self.images]
+        if len(set(keys)) < len(keys):
+            raise NotLookedAt("an image id is used twice")
+
+    def require_labels(self, allowed: int = 0, *, sized: bool = False) -> None:
+        """Refuse images whose annotations nobody has seen, or, where sizes are needed, boxes
+        without pixels."""
+        # A file of Open Images cannot say that an image is empty.
+        missing = [] if self.format == "openimages" else self.unlabelled
+        if len(missing) > allowed:
+            raise NotLookedAt(f"no labels for {missing}")
+        if self.shapes:
+            raise NotLookedAt(f"shapes that are no boxes on {self.shapes}")
+        if sized and any(one.box is None for one in self.annotations):
+            raise NotLookedAt("boxes without pixels")

@@ -1,0 +1,109 @@
+"""The keys of `detgate.toml` and the options of the command line, as the documentation has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_BOOT = "bound confidence replicates seed too-little"
+_RULES = {
+    "absent-class-boxes": "max score-threshold",
+    "ap-regression": f"{_BOOT} metric max-drop max-drop-relative min-gain max-gain noise classes "
+    "first-run",
+    "box-bounds": "splits max tolerance",
+    "box-format": "splits max",
+    "calibration": "max classes bins min-score min-detections too-little",
+    "class-ap": f"{_BOOT} min classes min-boxes min-images metric",
+    "class-balance": "splits max-ratio",
+    "class-names": "splits max",
+    "class-support": "splits max min-images min-boxes",
+    "clip-overlap": "between max max-unparsed clip-field",
+    "dangling-annotations": "splits max",
+    "degenerate-boxes": "splits max",
+    "duplicate-boxes": "splits max iou max-two-classes",
+    "duplicate-ids": "splits max",
+    "duplicate-images": "between max by distance",
+    "empty-gt-share": "splits min max max-missing",
+    "error-budget": "background duplicate class location both miss counts",
+    "expectations": "splits table expect suite max",
+    "fp-regression": "max-growth max-growth-boxes min-reduction noise probes score-threshold "
+    f"{_BOOT} first-run",
+    "frame-distance": "between within max max-unparsed clip-field frame-field",
+    "image-files": "splits max",
+    "mean-ap": f"{_BOOT} min metric min-images",
+    "negative-diversity": "splits min-clips min-sites clip-field site-field",
+    "operating-point": "tune-on check-on max-boxes max-images probes min-recall classes",
+    "probe-fp": "max-boxes max-images max-image-share max-boxes-per-image "
+    "max-mean-boxes-per-image classes score-threshold bound confidence unit min-images too-little "
+    "probes",
+    "probe-isolation": "max from probes by distance clips max-unparsed clip-field",
+    "recall": f"{_BOOT} min classes min-boxes min-images score-threshold",
+    "repeatability": "max-score-difference max-box-difference images",
+    "size-ap": f"{_BOOT} small medium large min-boxes",
+    "slice-ap": f"{_BOOT} by min metric min-images min-boxes max-unsliced",
+    "split-drift": "between max features confidence unit clip-field",
+    "training-curve": "path max spike validation metric max-fall plateau-validations plateau-gain "
+    "min-epochs min-iterations",
+}
+_LABELS = "max-unlabelled max-unparsed allow-missing-classes"
+RULE_KEYS = {
+    code: frozenset(f"{keys} name severity enabled {_LABELS}".split())
+    for code, keys in _RULES.items()
+}
+"""The options of each rule that a case may use."""
+
+TABLE_KEYS: dict[tuple[str, ...], frozenset[str]] = {
+    (): frozenset("plugins dataset model run train probes scoring cache report rules".split())
+    | {"waivers", "recommended"},
+    ("dataset",): frozenset("splits frame-pattern classes max-pixels follow-links exif".split()),
+    ("dataset", "splits", "*"): frozenset("annotations images format classes list".split()),
+    ("probes", "*"): frozenset("annotations images allow-other-files".split()),
+    ("model",): frozenset(
+        "checkpoint framework entry options onnx baseline config score-threshold evaluate-on "
+        "batch-size precision compile".split()
+    ),
+    ("scoring",): frozenset("engine confidence replicates seed clip-field max-detections".split()),
+}
+NEEDED = {("dataset", "splits", "*"): ("annotations", "images"), ("probes", "*"): ("images",)}
+
+PLAIN_OPTIONS = frozenset({"-x", "-q", "-v", "--collect-only", "-rA", "--lf", "--exitfirst"})
+VALUE_OPTIONS = frozenset(
+    {"-k", "-m", "-p", "--deselect", "--maxfail", "--detgate-predictions", "--detgate-config"}
+    | {"--detgate-report", "--rootdir", "--tb", "--junitxml", "--detgate-device", "--ignore"}
+)
+
+
+def unknown_keys(config: dict[str, Any]) -> list[str]:
+    """Every key that no table has, and every table that lacks a key it needs."""
+    wrong: list[str] = []
+    for path, keys in TABLE_KEYS.items():
+        for where, table in _tables_at(config, path):
+            if not isinstance(table, dict):
+                wrong.append(f"{where} is no table")
+                continue
+            wrong += [f"{where}.{key}" for key in table if key not in keys]
+            wrong += [f"{where} lacks {key}" for key in NEEDED.get(path, ()) if key not in table]
+    rules = config.get("rules", {})
+    if not isinstance(rules, dict) or not rules:
+        return [*wrong, "no rules"]
+    for code, tables in rules.items():
+        if code not in RULE_KEYS:
+            wrong.append(f"rules.{code}")
+            continue
+        for table in tables if isinstance(tables, list) else [tables]:
+            if not isinstance(table, dict):
+                wrong.append(f"rules.{code} is no table")
+            else:
+                wrong += [f"rules.{code}.{key}" for key in table if key not in RULE_KEYS[code]]
+    return wrong
+
+
+def _tables_at(config: dict[str, Any], path: tuple[str, ...]) -> list[tuple[str, Any]]:
+    found: list[tuple[str, Any]] = [("detgate.toml", config)]
+    for key in path:
+        found = [
+            (f"{where}.{name}", table[name])
+            for where, table in found
+            if isinstance(table, dict)
+            for name in (table if key == "*" else [key] if key in table else [])
+        ]
+    return found

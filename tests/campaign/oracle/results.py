@@ -1,0 +1,163 @@
+"""What was found on a split or probe, from a result file or from the detector of the project."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from tests.campaign.detections import DETECTOR
+from tests.campaign.oracle.folders import is_regular
+from tests.campaign.oracle.labels import Box, Labels
+from tests.campaign.oracle.reading import (
+    NotLookedAt,
+    json_of,
+    key_of,
+    list_in,
+    name_of,
+    number,
+    text,
+)
+from tests.campaign.project import Entry, read
+
+Files = dict[str, Entry]
+
+
+@dataclass
+class Detection:
+    """A detection on the image of that index."""
+
+    image: int
+    category: str
+    box: Box
+    score: float
+
+
+@dataclass
+class Detections:
+    """All detections; `classes` are those that the detector says it has, None where it does not.
+    `is_listed` says that the file names its images."""
+
+    rows: list[Detection]
+    classes: list[str] | None
+    is_listed: bool = False
+
+
+def read_results(files: Files, path: str, labels: Labels) -> Detections:
+    """The detections of a result file; it has to cover every image and class that it can name."""
+    content = json_of(read(files, path), path)
+    if isinstance(content, list):
+        content = {"annotations": content}
+    rows = list_in(content, "annotations", path)
+    image_of = _images(content, labels, path)
+    classes, category_of = _classes(content, labels, path)
+    found = []
+    for row in rows:
+        sides = row.get("bbox") if isinstance(row, dict) else None
+        if not isinstance(sides, list) or len(sides) != 4:
+            raise NotLookedAt(f"{path}: {row!r} is no detection")
+        x, y, width, height = map(number, sides)
+        score = number(row.get("score"))
+        if not all(map(math.isfinite, (x, y, width, height))) or not 0 <= score <= 1:
+            raise NotLookedAt(f"{path}: {row!r} is no detection")
+        if width < 0 or height < 0:
+            raise NotLookedAt(f"{path}: {row!r} has a size below 0")
+        image, category = key_of(row.get("image_id")), key_of(row.get("category_id"))
+        if image not in image_of or category not in category_of:
+            raise NotLookedAt(f"{path}: {row!r} is on no image or of no class")
+        index = image_of[image]
+        if index is not None:
+            name = category_of[category]
+            found.append(Detection(index, name, (x, y, width, height), score))
+    return Detections(found, classes, "images" in content)
+
+
+def _images(content: Any, labels: Labels, path: str) -> dict[Hashable, int | None]:
+    """The image of each id; None for one that the file names and the split does not have."""
+    if "images" in content:
+        # By name: then two entries of one name cannot be told apart.
+        names = [image.name for image in labels.images]
+        if len(set(names)) < len(names):
+            raise NotLookedAt(f"{path}: two images have one name")
+        rows = {name: index for index, name in enumerate(names)}
+        image_of: dict[Hashable, int | None] = {}
+        for entry in list_in(content, "images", path):
+            if not isinstance(entry, dict):
+                raise NotLookedAt(f"{path}: {entry!r} is no image")
+            key = key_of(entry.get("id"))
+            if key in image_of:
+                raise NotLookedAt(f"{path}: image id {key} is used twice")
+            image_of[key] = rows.get(name_of(entry.get("file_name")))
+        there = [index for index in image_of.values() if index is not None]
+        if len(set(there)) < len(there):
+            raise NotLookedAt(f"{path}: lists an image twice")
+        if len(there) < len(rows):
+            raise NotLookedAt(f"{path}: lists {len(there)} of {len(rows)} images")
+        return image_of
+    labels.require_identity()
+    by_id: dict[Hashable, int | None] = {}
+    for index, image in enumerate(labels.images):
+        stem = PurePosixPath(image.file_name).stem
+        for key in (image.key, key_of(image.file_name), key_of(image.name), key_of(stem)):
+            by_id.setdefault(key, index)
+    return by_id
+
+
+def _classes(
+    content: Any, labels: Labels, path: str
+) -> tuple[list[str] | None, dict[Hashable, str]]:
+    if "categories" not in content:
+        if labels.format == "folder":
+            raise NotLookedAt(f"{path}: ids of classes that nobody names")
+        return None, labels.category_key
+    category_of: dict[Hashable, str] = {}
+    for entry in list_in(content, "categories", path):
+        if not isinstance(entry, dict):
+            raise NotLookedAt(f"{path}: {entry!r} is no class")
+        key, name = key_of(entry.get("id")), text(entry.get("name"), "class name")
+        if key in category_of or name in category_of.values():
+            raise NotLookedAt(f"{path}: class {name!r} or its id occurs twice")
+        category_of[key] = name
+    names = list(category_of.values())
+    missing = set(labels.category_key.values()) - set(names)
+    if missing or not names:
+        raise NotLookedAt(f"{path}: does not name the classes {sorted(missing)}")
+    return names, category_of
+
+
+def read_answers(files: Files, labels: Labels) -> Detections:
+    """What the detector of the project answers for every image of a split or probe."""
+    if read(files, "detector.py") != DETECTOR.encode():
+        raise NotLookedAt("the detector is another one")
+    content = json_of(read(files, "answers.json"), "answers.json")
+    classes = list_in(content, "classes", "answers.json")
+    if not classes or not all(isinstance(name, str) for name in classes):
+        raise NotLookedAt("a class of the detector has no name")
+    if len(set(classes)) < len(classes):
+        raise NotLookedAt("two classes of the detector have one name")
+    answers = content.get("answers")
+    found = []
+    for index, image in enumerate(labels.images):
+        path = f"{labels.folder}/{image.file_name}"
+        name = name_of(path) if path not in (answers or {}) else path
+        if not is_regular(files, name):
+            raise NotLookedAt(f"{name}: no such image")
+        rows = answers.get(name) if isinstance(answers, dict) else None
+        if not isinstance(rows, list):
+            raise NotLookedAt(f"no answer for {name}")
+        for row in rows:
+            if not isinstance(row, list) or len(row) < 6:
+                raise NotLookedAt(f"{row!r} is no answer")
+            left, top, right, bottom, score = map(number, row[:5])
+            category = row[5]
+            if isinstance(category, (int, float)) and category in range(len(classes)):
+                category = classes[int(category)]
+            if category not in classes or not 0 <= score <= 1:
+                raise NotLookedAt(f"{row!r} is no answer")
+            if not all(map(math.isfinite, (left, top, right, bottom))):
+                raise NotLookedAt(f"{row!r} is not finite")
+            box = (left, top, right - left, bottom - top)
+            found.append(Detection(index, category, box, score))
+    return Detections(found, list(classes), is_listed=True)

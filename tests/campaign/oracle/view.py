@@ -1,0 +1,171 @@
+"""Everything of a project that a rule may have to look at."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Hashable
+from typing import Any
+
+from tests.campaign.oracle.label_readers import read_labels
+from tests.campaign.oracle.labels import Annotation, Labels
+from tests.campaign.oracle.reading import NotLookedAt, key_of, number, text
+from tests.campaign.oracle.results import Detection, Detections, read_answers, read_results
+from tests.campaign.project import Entry
+
+Table = dict[str, Any]
+
+
+class View:
+    """The labels and detections of a project by split and probe, read once each."""
+
+    def __init__(
+        self, files: dict[str, Entry], config: Table, predictions: dict[str, list[str]]
+    ) -> None:
+        self.files = files
+        self.config = config
+        self.predictions = predictions
+        self._made: dict[tuple[str, str], Any] = {}
+
+    def table(self, *path: str) -> Table:
+        """A table of `detgate.toml`, empty where it is missing."""
+        value: Any = self.config
+        for key in path:
+            value = value.get(key, {}) if isinstance(value, dict) else {}
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def splits(self) -> list[str]:
+        return list(self.table("dataset", "splits"))
+
+    @property
+    def probes(self) -> list[str]:
+        return list(self.table("probes"))
+
+    @property
+    def evaluated(self) -> str:
+        """The split that AP is measured on."""
+        return text(self.table("model").get("evaluate-on", "val"))
+
+    def threshold(self, table: Table) -> float:
+        """The operating point."""
+        own = table.get("score-threshold")
+        return number(own if own is not None else self.table("model").get("score-threshold", 0.3))
+
+    def confidence(self, table: Table) -> float:
+        own = table.get("confidence")
+        return number(own if own is not None else self.table("scoring").get("confidence", 0.95))
+
+    def tables(self, name: str) -> Labels:
+        """A split or probe as its file has it."""
+        labels: Labels = self._once("labels", name, self._labels)
+        return labels
+
+    def labels(self, name: str) -> Labels:
+        """A split or probe whose images can be told apart."""
+        labels = self.tables(name)
+        labels.require_identity()
+        return labels
+
+    def found(self, name: str) -> list[Detection]:
+        """The detections of a split or probe; refused where nothing proves that the detector
+        finds anything at all."""
+        found = self.detections(name).rows
+        labels = self.labels(name)
+        if any(one.box is None for one in labels.annotations):
+            raise NotLookedAt("boxes without pixels")
+        if any(one.category is None or one.image is None for one in labels.annotations):
+            raise NotLookedAt(f"objects of {name} belong to no image or class")
+        if labels.annotations and not found:
+            raise NotLookedAt(f"nothing is found on {name}")
+        if not found and name != self.evaluated:
+            self._require_life()
+        return found
+
+    def detections(self, name: str) -> Detections:
+        """The detections of a split or probe."""
+        detections: Detections = self._once("detections", name, self._detections)
+        return detections
+
+    def truth(self, name: str) -> list[Annotation]:
+        """The ground truth of a split, of images that all have labels."""
+        labels = self.labels(name)
+        labels.require_labels(sized=True)
+        return labels.annotations
+
+    def classes(self, name: str) -> list[str]:
+        """The classes of a split."""
+        labels = self.tables(name)
+        if labels.classes is not None:
+            return labels.classes
+        return sorted({one.category for one in labels.annotations if one.category is not None})
+
+    def clips(self, name: str, field: str | None) -> list[Hashable | None]:
+        """The clip of each image, None where it cannot be told."""
+        return self.groups(name, "clip", field)
+
+    def groups(self, name: str, group: str, field: str | None) -> list[Hashable | None]:
+        """A group of the frame pattern, or a field, of each image."""
+        images = self.labels(name).images
+        if field is not None:
+            values = [image.fields.get(field) for image in images]
+        else:
+            pattern = self.table("dataset").get("frame-pattern")
+            try:
+                search = re.compile(text(pattern, "frame pattern")).search
+                found = [search(image.file_name) for image in images]
+                values = [None if one is None else one[group] for one in found]
+            except (re.error, IndexError) as error:
+                raise NotLookedAt(f"frame pattern: {error}") from None
+        return [
+            None if value is None or isinstance(value, (bool, list, dict)) else key_of(value)
+            for value in values
+        ]
+
+    def _require_life(self) -> None:
+        """The evaluated split, if it holds objects, must not be empty of detections."""
+        if not self.predictions and not self.table("model"):
+            raise NotLookedAt("no model")
+        name = self.evaluated
+        if name not in self.splits or (self.predictions and name not in self.predictions):
+            raise NotLookedAt("nothing shows that this detector finds anything")
+        if self.labels(name).annotations and not self.detections(name).rows:
+            raise NotLookedAt(f"nothing is found on {name}, which has objects")
+
+    def _labels(self, name: str) -> Labels:
+        table = self.table("dataset", "splits").get(name) or self.table("probes").get(name)
+        if not isinstance(table, dict):
+            raise NotLookedAt(f"no split or probe {name!r}")
+        labels = read_labels(self.files, table)
+        if not labels.images:
+            raise NotLookedAt(f"{name} has no images")
+        if labels.other_files and not table.get("allow-other-files"):
+            raise NotLookedAt(f"{name}: files that are no images: {labels.other_files}")
+        return labels
+
+    def _detections(self, name: str) -> Detections:
+        labels = self.labels(name)
+        if self.predictions:
+            paths = self.predictions.get(name, [])
+            if len(set(paths)) != 1:
+                raise NotLookedAt(f"{len(paths)} result files for {name}")
+            return read_results(self.files, paths[0], labels)
+        if self.table("model").get("entry") != "detector:Detector":
+            raise NotLookedAt("no model")
+        return read_answers(self.files, labels)
+
+    def _once(self, kind: str, name: str, make: Any) -> Any:
+        if (kind, name) not in self._made:
+            try:
+                self._made[kind, name] = make(name)
+            except NotLookedAt as error:
+                self._made[kind, name] = error
+        made = self._made[kind, name]
+        if isinstance(made, NotLookedAt):
+            raise NotLookedAt(str(made))
+        return made
+
+
+def is_finite(*values: float) -> bool:
+    """Whether all are numbers that can be compared."""
+    return all(map(math.isfinite, values))

@@ -1,0 +1,199 @@
+"""Tables of `[rules]` for a sound project, with limits that it may keep or break."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from tests.campaign.worlds import World
+
+Table = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a table may be about. `labels` is the format of the splits, `detector` says that a
+    detector is run, `baseline` that there is the report of an earlier run."""
+
+    world: World
+    labels: str
+    detector: bool
+    baseline: bool
+
+
+Maker = Callable[[DrawFn, Setting], "Table | None"]
+
+
+def _pick(draw: DrawFn, *values: Any) -> Any:
+    return draw(st.sampled_from(values))
+
+
+def _some(draw: DrawFn, table: Table, **options: tuple[Any, ...]) -> Table:
+    """The table with some options more; the first of their values is the one left out."""
+    for key, values in options.items():
+        value = draw(st.sampled_from((None, *values)))
+        if value is not None:
+            table[key.replace("_", "-")] = value
+    return table
+
+
+def _splits(draw: DrawFn, **options: tuple[Any, ...]) -> Table:
+    return _some(draw, {}, splits=(["train"], ["val"], ["train", "val"]), **options)
+
+
+def _pair(draw: DrawFn, setting: Setting, **options: tuple[Any, ...]) -> Table:
+    return _some(draw, {"between": ["train", "val"]}, **options)
+
+
+def _clips(setting: Setting) -> tuple[str, ...]:
+    return ("video",) if setting.labels == "coco" else ()
+
+
+def _floor(draw: DrawFn, setting: Setting, **options: tuple[Any, ...]) -> Table:
+    table: Table = {"min": _pick(draw, 0.11, 0.497, 0.893)}
+    return _some(draw, table, bound=("lower",), min_images=(1, 2), **options)
+
+
+def _per_class(draw: DrawFn, setting: Setting, *floors: Any) -> dict[str, Any]:
+    return {draw(st.sampled_from(setting.world.classes)): _pick(draw, *floors)}
+
+
+def _class_floor(draw: DrawFn, setting: Setting, **options: tuple[Any, ...]) -> Table:
+    table = _floor(draw, setting, min_boxes=(1, 2), **options)
+    if _pick(draw, False, True):
+        table["classes"] = _per_class(draw, setting, 0.21, 0.797)
+    return table
+
+
+def _probe_budget(draw: DrawFn, setting: Setting) -> Table | None:
+    if not setting.world.probes:
+        return None
+    table = _some(
+        draw,
+        {"max-boxes": _pick(draw, 0, 1, 4)},
+        max_images=(0, 1, 3),
+        max_image_share=(0.497,),
+        max_boxes_per_image=(1,),
+        max_mean_boxes_per_image=(0.497,),
+        bound=("upper",),
+        unit=("clip", "image"),
+        min_images=(1, 2),
+        score_threshold=(0.2, 0.5),
+    )
+    if _pick(draw, False, True):
+        probe = draw(st.sampled_from(sorted(setting.world.probes)))
+        table["probes"] = {probe: {"max-boxes": _pick(draw, 1, 0, 5)}}
+    if _pick(draw, False, True):
+        table["classes"] = _per_class(draw, setting, 0, 3)
+    return table
+
+
+def _operating_point(draw: DrawFn, setting: Setting) -> Table | None:
+    if not setting.world.probes:
+        return None
+    return {"max-boxes": _pick(draw, 0, 1, 4), "min-recall": _pick(draw, 0.11, 0.497, 0.893)}
+
+
+def _slices(draw: DrawFn, setting: Setting) -> Table:
+    by = ("clip", "site", "width", "width > 100", *(("video",) if setting.labels == "coco" else ()))
+    return {"by": draw(st.sampled_from(by)), "min": _pick(draw, 0.11, 0.497, 0.893)}
+
+
+def _expectations(draw: DrawFn, setting: Setting) -> Table:
+    expectations = (
+        {
+            "type": "expect_column_values_to_be_between",
+            "column": "width",
+            "min_value": 80,
+            "max_value": 140,
+        },
+        {"type": "expect_column_values_to_match_regex", "column": "file_name", "regex": "^[ns]"},
+        {"type": "expect_table_row_count_to_be_between", "min_value": 1, "max_value": 6},
+    )
+    count = draw(st.integers(1, 3))
+    return {"table": "images", "expect": [dict(one) for one in expectations[:count]]}
+
+
+def _fp_regression(draw: DrawFn, setting: Setting) -> Table | None:
+    if not setting.world.probes or not setting.baseline:
+        return None
+    return {"max-growth-boxes": _pick(draw, 0, 1)}
+
+
+def _training_curve(draw: DrawFn, setting: Setting) -> Table:
+    return _some(draw, {"path": "scalars.json"}, min_epochs=(1, 2, 3), max_fall=(0.1,))
+
+
+DATA: dict[str, Maker] = {
+    "empty-gt-share": lambda draw, setting: _splits(draw) | {"max": _pick(draw, 0.91, 0.497, 0.21)},
+    "clip-overlap": lambda draw, setting: _pair(
+        draw, setting, max=(0.497,), clip_field=_clips(setting)
+    ),
+    "frame-distance": lambda draw, setting: _pair(draw, setting, clip_field=_clips(setting))
+    | {"within": _pick(draw, 6, 20)},
+    "duplicate-ids": lambda draw, setting: _splits(draw),
+    "dangling-annotations": lambda draw, setting: _splits(draw),
+    "degenerate-boxes": lambda draw, setting: _splits(draw),
+    "box-bounds": lambda draw, setting: _splits(draw, tolerance=(0, 2)),
+    "box-format": lambda draw, setting: _splits(draw),
+    "duplicate-boxes": lambda draw, setting: _splits(draw, iou=(0.8,)),
+    "image-files": lambda draw, setting: _splits(draw),
+    "class-support": lambda draw, setting: {
+        "splits": ["val"],
+        "min-boxes": 1,
+        **({"max": 1} if _pick(draw, False, True) else {}),
+    },
+    "class-balance": lambda draw, setting: {"splits": ["val"], "max-ratio": _pick(draw, 6, 2)},
+    "negative-diversity": lambda draw, setting: {
+        "splits": ["train"],
+        _pick(draw, "min-clips", "min-sites"): 1,
+    },
+    "duplicate-images": lambda draw, setting: _pair(draw, setting, by=("bytes",)),
+    "probe-isolation": lambda draw, setting: (
+        _some(draw, {}, by=("bytes",), clips=(False,)) if setting.world.probes else None
+    ),
+    "split-drift": lambda draw, setting: _pair(draw, setting) | {"max": _pick(draw, 0.9, 0.3)},
+    "training-curve": _training_curve,
+}
+"""The data rules that are drawn often, by code."""
+
+SLOW: dict[str, Maker] = {"expectations": _expectations}
+"""Rules that take long; they are drawn seldom."""
+
+MODEL: dict[str, Maker] = {
+    "probe-fp": _probe_budget,
+    "operating-point": _operating_point,
+    "mean-ap": lambda draw, setting: _floor(
+        draw, setting, metric=("AP50", "AP75", "AR1", "AR10", "AR100")
+    ),
+    "class-ap": lambda draw, setting: _class_floor(draw, setting, metric=("AP50", "AP75")),
+    "size-ap": lambda draw, setting: {"small": _pick(draw, 0.11, 0.497, 0.893)},
+    "slice-ap": _slices,
+    "recall": lambda draw, setting: _class_floor(draw, setting, score_threshold=(0.1, 0.5)),
+    "absent-class-boxes": lambda draw, setting: {},
+    "error-budget": lambda draw, setting: {"background": 0.2, "miss": _pick(draw, 0.5, 0.11)},
+    "calibration": lambda draw, setting: {"max": _pick(draw, 0.5, 0.2)},
+    "class-names": lambda draw, setting: {"splits": ["val"]},
+    "ap-regression": lambda draw, setting: {"max-drop": 0.05} if setting.baseline else None,
+    "fp-regression": _fp_regression,
+    "repeatability": lambda draw, setting: {} if setting.detector else None,
+}
+"""The rules that need detections, by code."""
+
+
+def rule_tables(draw: DrawFn, setting: Setting, *, model: bool) -> dict[str, Table]:
+    """One to five rules, each with a table."""
+    makers = {**DATA, **MODEL} if model else dict(DATA)
+    if draw(st.sampled_from((False,) * 19 + (True,))):
+        makers |= SLOW
+    chosen = draw(st.lists(st.sampled_from(sorted(makers)), min_size=1, max_size=5, unique=True))
+    drawn = {code: makers[code](draw, setting) for code in chosen}
+    tables = {code: table for code, table in drawn.items() if table is not None}
+    for table in tables.values():
+        if draw(st.sampled_from((False,) * 9 + (True,))):
+            table["severity"] = "warning"
+    return tables or {"duplicate-ids": {}}
