@@ -7,7 +7,6 @@ import hashlib
 import json
 import tempfile
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 
 from tests.campaign.campaign import BATCH, Campaign, Tally, store
@@ -57,13 +56,13 @@ def _read(progress: Path) -> tuple[list[int], Tally]:
     if not progress.exists():
         return [], Tally()
     content = json.loads(progress.read_text())
-    counts = {name: Counter(content[name]) for name in asdict(Tally()) if name != "seconds"}
+    counts = {name: Counter(content[name]) for name in vars(Tally()) if name != "seconds"}
     return content["seeds"], Tally(**counts, seconds=content["seconds"])
 
 
 def _write(progress: Path, done: list[int], total: Tally) -> None:
     new = progress.with_suffix(".new")
-    new.write_text(json.dumps({"seeds": done, **asdict(total)}))
+    new.write_text(json.dumps({"seeds": done, **vars(total)}))
     new.replace(progress)
 
 
