@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -97,6 +98,9 @@ def _be_child(folder: str, arguments: list[str], seconds: float, page: bool) -> 
         code = _gate(arguments, page=page)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
+    except BaseException:
+        traceback.print_exc()  # as the interpreter would
+        code = 1
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

@@ -124,9 +124,9 @@ def pytest_runtest_call(item):
 def pytest_ignore_collect(collection_path):
     return True if collection_path.name == "detgate.toml" else None
 """,
-        loses_all=True,
+        loses=False,
     ),
-    "lists the file as ignored": Conftest('collect_ignore = ["detgate.toml"]\n', loses_all=True),
+    "lists the file as ignored": Conftest('collect_ignore = ["detgate.toml"]\n', loses=False),
     "expects failure": Conftest(
         f"""
 def pytest_collection_modifyitems(items):

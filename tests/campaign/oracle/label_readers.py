@@ -136,7 +136,7 @@ def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
         if row is None:
             labels.strays.append(name)
             row = len(labels.images)
-            labels.images.append(Image(key_of(stem), stem))
+            labels.images.append(Image(key_of(stem), f"{stem}.jpg"))
         for line in text_of(read(files, f"{path}/{name}"), name).splitlines():
             words = line.split()
             if not words:
@@ -281,7 +281,7 @@ def _openimages(files: Files, path: str, folder: str, table: Table) -> Labels:
         if stem not in rows:
             labels.strays.append(value["ImageID"])
             rows[stem] = len(labels.images)
-            labels.images.append(Image(key_of(stem), stem))
+            labels.images.append(Image(key_of(stem), f"{stem}.jpg"))
         image = labels.images[rows[stem]]
         x, y, width, height = _corners(
             *(value.get(side) for side in ("XMin", "YMin", "XMax", "YMax"))
