@@ -64,7 +64,7 @@ def _faults(case: Case, expected: Expected, ran: Ran) -> Iterator[Fault]:
         yield Fault("half record", "report.json", record)
     elif record is not None:
         yield from _record_faults(case, expected, ran, record)
-    elif ran.code in (0, 1) and not expected.command.collects_only:
+    elif ran.code in (0, 1) and not (expected.command.collects_only or case.project.killed):
         yield Fault("no record", "report.json", f"exit code {ran.code}")
 
 

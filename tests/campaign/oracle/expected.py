@@ -159,7 +159,7 @@ def _items_of_data(
             check, labels = model_rules.CLASS_RULES[code], view.classes(view.evaluated)
         else:
             check = model_rules.SLICE_RULES[code]
-            by = str(table.get("by"))
+            by = str(table.get("by")).strip()
             values = model_rules.slice_values(view, by)
             labels = list(dict.fromkeys(f"{by}={one}" for one in values if one is not None))
     except NotLookedAt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from pathlib import PurePosixPath
 
@@ -20,7 +21,7 @@ SUFFIXES = frozenset(
 
 def names_below(files: Files, folder: str) -> list[str]:
     """The files below a folder, hidden ones left out, sorted; also what a link stands for."""
-    start = f"{folder.rstrip('/')}/"
+    start = f"{os.path.normpath(folder)}/"
     return sorted(
         name.removeprefix(start)
         for name, entry in files.items()

@@ -87,10 +87,8 @@ class Labels:
     def require_labels(self, allowed: int = 0, *, sized: bool = False) -> None:
         """Refuse images whose annotations nobody has seen, or, where sizes are needed, boxes
         without pixels."""
-        # A file of Open Images cannot say that an image is empty.
-        missing = [] if self.format == "openimages" else self.unlabelled
-        if len(missing) > allowed:
-            raise NotLookedAt(f"no labels for {missing}")
+        if len(self.unlabelled) > allowed:
+            raise NotLookedAt(f"no labels for {self.unlabelled}")
         if self.shapes:
             raise NotLookedAt(f"shapes that are no boxes on {self.shapes}")
         if sized and any(one.box is None for one in self.annotations):

@@ -16,7 +16,7 @@ from tests.campaign.oracle.figures import (
     poisson_upper,
 )
 from tests.campaign.oracle.labels import Annotation
-from tests.campaign.oracle.reading import NotLookedAt, json_of, key_of, list_in, number
+from tests.campaign.oracle.reading import NotLookedAt, json_of, key_of, list_in, number, text
 from tests.campaign.oracle.results import Detection
 from tests.campaign.oracle.view import Table, View
 from tests.campaign.project import read
@@ -146,8 +146,8 @@ def _size_ap(view: View, table: Table, label: str) -> bool | None:
 def _slice_ap(view: View, table: Table, label: str) -> bool | None:
     truth, found, _ = _evaluated(view)
     _require_draws(view, table)
-    by = table.get("by")
-    values = slice_values(view, str(by))
+    by = str(table.get("by")).strip()
+    values = slice_values(view, by)
     if values.count(None) > number(table.get("max-unsliced", 0)):
         raise NotLookedAt(f"images without {by}")
     chosen = [at for at, value in enumerate(values) if f"{by}={value}" == label]
@@ -276,18 +276,17 @@ def _calibration(view: View, table: Table, label: str) -> bool | None:
 
 
 def _class_names(view: View, table: Table, split: str) -> bool | None:
-    if not view.predictions:
-        # A detector says its classes before it has looked at any image.
+    """Names of classes are looked at before any image: those that the detector has, or that its
+    result file lists."""
+    if view.predictions:
+        content = json_of(read(view.files, view.result_file(split)), "result file", keys_twice=True)
+        categories = list_in(content, "categories", "result file")
+        names = [text(one.get("name")) for one in categories]
+    else:
         content = json_of(read(view.files, "answers.json"), "answers.json")
         names = list_in(content, "classes", "answers.json")
-        return None if set(names) == set(view.classes(split)) else False
-    detections = view.detections(split)
-    if detections.classes is None:
-        raise NotLookedAt("the file names no classes")
-    if not detections.rows and view.labels(split).annotations:
-        return False
-    differ = set(detections.classes) ^ set(view.classes(split))
-    return len(differ) <= number(table.get("max", 0))
+    differ = set(names) ^ set(view.classes(split))
+    return None if len(differ) <= number(table.get("max", 0)) else False
 
 
 def _needs_baseline(view: View, table: Table, label: str) -> bool:

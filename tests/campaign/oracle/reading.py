@@ -17,12 +17,13 @@ class NotLookedAt(Exception):
     """Something that has to be looked at cannot be."""
 
 
-def json_of(data: bytes | None, path: str) -> Any:
-    """The JSON in a file, in any encoding that JSON may have; a key that occurs twice is none."""
+def json_of(data: bytes | None, path: str, *, keys_twice: bool = False) -> Any:
+    """The JSON in a file; one in which a key occurs twice says two things, so it is refused unless
+    `keys_twice`."""
     if data is None:
         raise NotLookedAt(f"{path}: no such file")
     try:
-        return json.loads(text_of(data, path), object_pairs_hook=_object)
+        return json.loads(text_of(data, path), object_pairs_hook=dict if keys_twice else _object)
     except (ValueError, RecursionError) as error:
         raise NotLookedAt(f"{path}: no JSON: {error}") from None
 

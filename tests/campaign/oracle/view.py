@@ -87,6 +87,13 @@ class View:
         detections: Detections = self._once("detections", name, self._detections)
         return detections
 
+    def result_file(self, name: str) -> str:
+        """The one result file of a split or probe."""
+        paths = self.predictions.get(name, [])
+        if len(set(paths)) != 1:
+            raise NotLookedAt(f"{len(paths)} result files for {name}")
+        return paths[0]
+
     def truth(self, name: str) -> list[Annotation]:
         """The ground truth of a split, of images that all have labels."""
         labels = self.labels(name)
@@ -146,10 +153,7 @@ class View:
     def _detections(self, name: str) -> Detections:
         labels = self.labels(name)
         if self.predictions:
-            paths = self.predictions.get(name, [])
-            if len(set(paths)) != 1:
-                raise NotLookedAt(f"{len(paths)} result files for {name}")
-            return read_results(self.files, paths[0], labels)
+            return read_results(self.files, self.result_file(name), labels)
         if self.table("model").get("entry") != "detector:Detector":
             raise NotLookedAt("no model")
         return read_answers(self.files, labels)
