@@ -69,7 +69,9 @@ def _write(progress: Path, done: list[int], total: Tally) -> None:
 def _line(total: Tally, wanted: int) -> str:
     cases = total.cases.total()
     faults = ", ".join(f"{count} {kind}" for kind, count in total.faults.most_common())
-    return f"{cases} of {wanted} cases, {cases / total.seconds:.1f} a second: {faults or 'no fault'}"
+    return (
+        f"{cases} of {wanted} cases, {cases / total.seconds:.1f} a second: {faults or 'no fault'}"
+    )
 
 
 def _summary(total: Tally) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -95,10 +96,9 @@ class Campaign:
         def try_cases(case: Case) -> None:
             self._try(case, tally)
 
-        try:
+        # The smallest case is kept; Hypothesis is told of a fault only to shrink it.
+        with contextlib.suppress(_FaultyError, HypothesisException):
             try_cases()
-        except (_FaultyError, HypothesisException):
-            pass  # the smallest case is kept; Hypothesis is told of a fault only to shrink it
         tally.seconds = time.perf_counter() - started
         return tally
 

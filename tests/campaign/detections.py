@@ -10,7 +10,7 @@ from tests.campaign.worlds import Picture
 
 FORMS = ("list", "named", "classes named")
 
-DETECTOR = '''\
+DETECTOR = """\
 import json
 import os
 from pathlib import Path
@@ -27,7 +27,7 @@ class Detector:
         for image in images:
             rows = self.answers[os.path.relpath(image, HERE)]
             yield [row[:4] for row in rows], [row[4] for row in rows], [row[5] for row in rows]
-'''
+"""
 
 
 def result_file(

@@ -56,9 +56,8 @@ def _faults(case: Case, expected: Expected, ran: Ran) -> Iterator[Fault]:
     if trace is not None and not _is_own(case, ran.output):
         yield Fault("traceback", _last_error(ran.output), ran.output[trace.start() :][:1500])
     yield from _exit_faults(case, expected, ran)
-    if not expected.command.collects_only and _was_asked(ran):
-        if ran.stale:
-            yield Fault("older verdict", ", ".join(ran.stale), f"exit code {ran.code}")
+    if not expected.command.collects_only and _was_asked(ran) and ran.stale:
+        yield Fault("older verdict", ", ".join(ran.stale), f"exit code {ran.code}")
     record = _record(ran)
     if isinstance(record, str):
         yield Fault("half record", "report.json", record)
@@ -95,7 +94,9 @@ def _exit_faults(case: Case, expected: Expected, ran: Ran) -> Iterator[Fault]:
     elif ran.code == 0 and case.project.blocked:
         yield Fault("wrong pass", "run", "a test by hand does not pass")
     elif ran.code == 0 and not expected.command.collects_only and _blocking(expected):
-        yield Fault("wrong pass", "run", f"exit code 0, and these must not pass: {_blocking(expected)}")
+        yield Fault(
+            "wrong pass", "run", f"exit code 0, and these must not pass: {_blocking(expected)}"
+        )
     elif ran.code == 0 and expected.refused and not expected.command.collects_only:
         yield Fault("exit code", "0 for a refused run", expected.refused)
     elif ran.code == 3 and case.place != "plugins":
@@ -178,6 +179,5 @@ def _item_faults(
         looked_at, to_look_at = rule.get("looked_at"), rule.get("to_look_at")
         if looked_at is not None and to_look_at is not None and looked_at < to_look_at:
             yield Fault("not looked at", code, f"{message}: {looked_at} of {to_look_at}")
-    if case.damage == "none":
-        if grant.may is True and verdict != "passed":
-            yield Fault("wrong refusal", code, f"{verdict}: {message}")
+    if case.damage == "none" and grant.may is True and verdict != "passed":
+        yield Fault("wrong refusal", code, f"{verdict}: {message}")

@@ -2,8 +2,8 @@
 one case could leave for the next.
 
 It reads a JSON object a line from standard input (`folder`, `arguments`, `seconds`, `page`) and
-answers with one (`code`, None where the child was killed by a signal; `hung`; `seconds`, of them `processor`). What a
-child prints goes to `.output` in its folder.
+answers with one: `code`, None where the child was killed by a signal; `hung`; `seconds` and, of
+them, `processor`. What a child prints goes to `.output` in its folder.
 """
 
 from __future__ import annotations

@@ -33,15 +33,15 @@ _MARKDOWN = (
     "[^1]", "$x^2$", "$$x$$", ":tada:", "- [ ] pwned", "[x]: http://evil.example",
 )  # fmt: skip
 _SHELL = (
-    "$HOME", "$(id)", "`id`", "; id", "&& id", "| id", "> /tmp/pwned", "'", '"', "\\", "\\n", "\\x1b[0m",
-    "*", "?", "~", "!", "#", "--help", "-k", "=x", "a=b", "a,b", "a:b", "a::b", "[", "]", "[a]", "a][b",
-    "(?P<clip>", "{}", "{0}", "{0.__class__}",
+    "$HOME", "$(id)", "`id`", "; id", "&& id", "| id", "> /tmp/pwned", "'", '"', "\\", "\\n",
+    "\\x1b[0m", "*", "?", "~", "!", "#", "--help", "-k", "=x", "a=b", "a,b", "a:b", "a::b",
+    "[", "]", "[a]", "a][b", "(?P<clip>", "{}", "{0}", "{0.__class__}",
 )  # fmt: skip
 _LETTERS = (
     "\u202epassed", "\u202dpassed\u202c", "\u2066passed\u2069", "a\u200fb", "\u061cx", "a\u200bb",
     "\u200d", "\ufeffx", "soft\u00adhyphen", "e\u0301", "\u1112\u1161\u11ab", "\U0001f4a9",
-    "\U000e0041tag", "\ufdfd", "Ａ", "１", "Ⅷ", "İ", "ß", "\u0300", "\ufffd", "\uffff", "nan", "None", "null",
-    "true", "-1", "0", "1e5", "é" * 2000, "n" * 5000, "\u0300" * 500,
+    "\U000e0041tag", "\ufdfd", "Ａ", "１", "Ⅷ", "İ", "ß", "\u0300", "\ufffd", "\uffff",
+    "nan", "None", "null", "true", "-1", "0", "1e5", "é" * 2000, "n" * 5000, "\u0300" * 500,
 )  # fmt: skip
 NAMES = (*_ESCAPES, *_LINES, *_COMMANDS, *_MARKUP, *_MARKDOWN, *_SHELL, *_LETTERS)
 """Names that a file can hold; all are different, whatever makes them equal."""

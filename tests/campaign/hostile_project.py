@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.campaign.project import Entry, Project
 
-_DETECTOR = '''\
+_DETECTOR = """\
 import json
 from pathlib import Path
 
@@ -24,7 +24,7 @@ class Detector:
         for image in images:
             label = int(Path(image).name.split("-")[0]) % len(self.classes)
             yield [[10, 10, 30, 30]], [0.9], [label]
-'''
+"""
 
 
 def named_project(names: Sequence[str]) -> Project:

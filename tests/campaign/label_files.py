@@ -121,7 +121,7 @@ def cvat(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tupl
         f'<image id="{number}" name={quoteattr(one.name)} width="{one.size[0]}" '
         f'height="{one.size[1]}">\n'
         + "".join(
-            f"<box label={quoteattr(box.name)} occluded=\"0\" xtl=\"{box.box[0]:g}\" "
+            f'<box label={quoteattr(box.name)} occluded="0" xtl="{box.box[0]:g}" '
             f'ytl="{box.box[1]:g}" xbr="{box.box[0] + box.box[2]:g}" '
             f'ybr="{box.box[1] + box.box[3]:g}" z_order="0"></box>\n'
             for box in one.boxes
@@ -137,9 +137,7 @@ def cvat(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tupl
     return {f"data/{part}.xml": {"text": text}}, table
 
 
-def openimages(
-    part: str, pictures: Sequence[Picture], classes: Sequence[str]
-) -> tuple[Files, Any]:
+def openimages(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
     """A CSV file of Open Images, with the names of the classes in another."""
     lines = ["ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsGroupOf"]
     for one in pictures:

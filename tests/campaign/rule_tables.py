@@ -133,8 +133,9 @@ DATA: dict[str, Maker] = {
     "clip-overlap": lambda draw, setting: _pair(
         draw, setting, max=(0.497,), clip_field=_clips(setting)
     ),
-    "frame-distance": lambda draw, setting: _pair(draw, setting, clip_field=_clips(setting))
-    | {"within": _pick(draw, 6, 20)},
+    "frame-distance": lambda draw, setting: (
+        _pair(draw, setting, clip_field=_clips(setting)) | {"within": _pick(draw, 6, 20)}
+    ),
     "duplicate-ids": lambda draw, setting: _splits(draw),
     "dangling-annotations": lambda draw, setting: _splits(draw),
     "degenerate-boxes": lambda draw, setting: _splits(draw),

@@ -170,7 +170,9 @@ def test_the_runner_of_github_gets_the_commands_of_the_gate_alone(said: Channels
         if re.match(r"\s*(::|##\[|##vso\[|section_start:)", line)
     ]
     assert begun
-    assert all(re.fullmatch(r"::(error|warning) [^:]*title=detgate: .*?::.*", line) for line in begun)
+    assert all(
+        re.fullmatch(r"::(error|warning) [^:]*title=detgate: .*?::.*", line) for line in begun
+    )
     blocking = [rule for rule in said.record["rules"] if rule["verdict"] != "passed"]
     assert len(begun) == min(10, len(blocking))
 

@@ -123,7 +123,12 @@ def _taken(picture: Picture, cell: tuple[float, float]) -> bool:
 
 
 def _detections(
-    draw: DrawFn, picture: Picture, classes: list[str], free: tuple[float, float], steps: Any, *,
+    draw: DrawFn,
+    picture: Picture,
+    classes: list[str],
+    free: tuple[float, float],
+    steps: Any,
+    *,
     calm: bool,
 ) -> list[Found]:
     """What is found: mostly what is there, now and then nothing, something beside it, or more."""

@@ -52,8 +52,9 @@ def damage_file(draw: DrawFn, kind: str, files: Files, name: str) -> str | None:
             )
             return _move(files, name, str(new), "other name")
         case "recase":
-            new_name = draw(st.sampled_from((path.with_suffix(path.suffix.upper()).name,
-                                             path.name.upper())))
+            new_name = draw(
+                st.sampled_from((path.with_suffix(path.suffix.upper()).name, path.name.upper()))
+            )
             return _move(files, name, str(path.with_name(new_name)), "letter case of its name")
         case "renormalise":
             new_name = unicodedata.normalize("NFD", path.name)
@@ -64,7 +65,8 @@ def damage_file(draw: DrawFn, kind: str, files: Files, name: str) -> str | None:
             others = [
                 other
                 for other in files
-                if PurePosixPath(other).suffix == path.suffix and other != name
+                if PurePosixPath(other).suffix == path.suffix
+                and other != name
                 and PurePosixPath(other).parts[0] == path.parts[0]
             ]
             if not others:

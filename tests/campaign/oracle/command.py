@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.campaign.oracle import model_rules
+from tests.campaign.oracle import model_rules, probe_rules
 from tests.campaign.oracle.options import PLAIN_OPTIONS, VALUE_OPTIONS
-from tests.campaign.oracle.reading import NotLookedAt
+from tests.campaign.oracle.reading import NotLookedAtError
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Command:
 
 def is_model(item: str) -> bool:
     """Whether an item is of a rule on detections."""
-    return item.split("[")[0].split(".")[0] in model_rules.CODES
+    return item.split("[")[0].split(".")[0] in {*model_rules.CODES, *probe_rules.CODES}
 
 
 def read_command(arguments: list[str]) -> Command:
@@ -62,15 +62,15 @@ def read_command(arguments: list[str]) -> Command:
         elif name in VALUE_OPTIONS:
             if not has_value or not argument.startswith("--"):
                 if not rest:
-                    raise NotLookedAt(f"{argument} has no value")
+                    raise NotLookedAtError(f"{argument} has no value")
                 value = rest.pop(0)
             _take(command, name, value)
         elif argument.startswith("-"):
-            raise NotLookedAt(f"no option {argument}")
+            raise NotLookedAtError(f"no option {argument}")
         elif "::" in argument:
             command.node_ids.append(argument)
         elif argument not in ("detgate.toml", ".", "./detgate.toml", "test_hand.py"):
-            raise NotLookedAt(f"no file {argument}")
+            raise NotLookedAtError(f"no file {argument}")
     return command
 
 
@@ -79,7 +79,7 @@ def _take(command: Command, name: str, value: str) -> None:
         case "--detgate-predictions":
             part, has_file, path = value.partition("=")
             if not has_file:
-                raise NotLookedAt(f"--detgate-predictions={value} names no file")
+                raise NotLookedAtError(f"--detgate-predictions={value} names no file")
             command.predictions.setdefault(part, []).append(path)
         case "-k":
             command.keywords = value

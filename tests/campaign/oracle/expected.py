@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tests.campaign.oracle import data_rules, model_rules
-from tests.campaign.oracle.command import Command, read_command
+from tests.campaign.oracle import model_rules, other_rules, pair_rules, probe_rules, split_rules
+from tests.campaign.oracle.command import Command, is_model, read_command
 from tests.campaign.oracle.options import unknown_keys
-from tests.campaign.oracle.reading import NotLookedAt, text_of
+from tests.campaign.oracle.reading import NotLookedAtError, text_of
 from tests.campaign.oracle.view import Table, View
 from tests.campaign.project import Project, read
 
@@ -55,7 +55,7 @@ def expected_of(project: Project) -> Expected:
     try:
         expected.command = read_command(project.arguments)
         config = _config(project, expected.command)
-    except NotLookedAt as error:
+    except NotLookedAtError as error:
         expected.refused = str(error)
         return expected
     wrong = unknown_keys(config)
@@ -86,7 +86,7 @@ def _config(project: Project, command: Command) -> dict[str, Any]:
             text_of(read(project.files, command.config), command.config)
         )
     except tomllib.TOMLDecodeError as error:
-        raise NotLookedAt(f"{command.config}: no TOML: {error}") from None
+        raise NotLookedAtError(f"{command.config}: no TOML: {error}") from None
     return config
 
 
@@ -101,7 +101,7 @@ def _grant(check: Callable[[], bool | None], table: Table) -> Grant:
     is_warning = table.get("severity") == "warning"
     try:
         may = check()
-    except NotLookedAt as error:
+    except NotLookedAtError as error:
         return Grant(False, str(error), is_warning)
     except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
         # A table or file so far from any sense that these loops stumble over it.
@@ -113,9 +113,9 @@ def _items(
     view: View, code: str, table: Table, expected: Expected
 ) -> Iterator[tuple[str | None, Callable[[], bool | None]]]:
     """The labels of a table's items, each with its check."""
-    splits = {**data_rules.SPLIT_RULES, **model_rules.SPLIT_RULES}
-    probes = {**data_rules.PROBE_RULES, **model_rules.PROBE_RULES}
-    singles = {**data_rules.SINGLE_RULES, **model_rules.SINGLE_RULES}
+    splits = {**split_rules.RULES, **other_rules.SPLIT_RULES, **model_rules.SPLIT_RULES}
+    probes = {**pair_rules.PROBE_RULES, **probe_rules.PROBE_RULES}
+    singles = {**other_rules.SINGLE_RULES, **model_rules.SINGLE_RULES, **probe_rules.SINGLE_RULES}
     names: list[str] = []
     label: str | None
     if code in splits:
@@ -125,13 +125,13 @@ def _items(
             expected.refused = f"splits of {code}: {chosen}"
         for label in names:
             yield label, partial(splits[code], view, table, label)
-    elif code in data_rules.PAIR_RULES:
+    elif code in pair_rules.PAIR_RULES:
         between = table.get("between")
         if not isinstance(between, list) or any(name not in view.splits for name in between):
             expected.refused = f"between of {code}: {between}"
             return
         label = "-".join(between)
-        yield label, partial(data_rules.PAIR_RULES[code], view, table, label)
+        yield label, partial(pair_rules.PAIR_RULES[code], view, table, label)
     elif code in probes:
         if not view.probes:
             expected.refused = f"{code}: no probe"
@@ -162,7 +162,7 @@ def _items_of_data(
             by = str(table.get("by")).strip()
             values = model_rules.slice_values(view, by)
             labels = list(dict.fromkeys(f"{by}={one}" for one in values if one is not None))
-    except NotLookedAt:
+    except NotLookedAtError:
         labels = []
     if not labels:
         expected.is_exact = False  # there is an item, and what it is called is not fixed
@@ -172,9 +172,9 @@ def _items_of_data(
 
 def _reads(view: View, code: str, label: str | None) -> set[str]:
     """The splits and probes whose detections an item needs."""
-    if code not in model_rules.CODES:
+    if not is_model(code):
         return set()
-    if code in model_rules.PROBE_RULES:
+    if code in probe_rules.PROBE_RULES:
         return {str(label), view.evaluated}
     if code in model_rules.SPLIT_RULES:
         return {str(label)}

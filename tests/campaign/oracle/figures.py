@@ -152,9 +152,7 @@ def false_boxes(
 
 def binomial_lower(hits: int, total: int, confidence: float) -> float:
     """The exact one-sided lower bound of a share (Clopper and Pearson)."""
-    return _root(
-        lambda share: _at_least(hits, total, share) - (1 - confidence) if hits else 1.0
-    )
+    return _root(lambda share: _at_least(hits, total, share) - (1 - confidence) if hits else 1.0)
 
 
 def binomial_upper(hits: int, total: int, confidence: float) -> float:

@@ -13,8 +13,9 @@ from tests.campaign.project import Entry, content, read, resolved
 
 Files = dict[str, Entry]
 
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .bmp .gif .tif .tiff .webp .ppm .pgm .avif .jp2".split()
+SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+    *(".ppm", ".pgm", ".avif", ".jp2"),
 )
 """Suffixes of images."""
 

@@ -7,7 +7,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.campaign.oracle.reading import NotLookedAt, name_of
+from tests.campaign.oracle.reading import NotLookedAtError, name_of
 
 Box = tuple[float, float, float, float]
 
@@ -82,14 +82,14 @@ class Labels:
         """Refuse images of one id: nobody can say whose a box is."""
         keys = [image.key for image in self.images]
         if len(set(keys)) < len(keys):
-            raise NotLookedAt("an image id is used twice")
+            raise NotLookedAtError("an image id is used twice")
 
     def require_labels(self, allowed: int = 0, *, sized: bool = False) -> None:
         """Refuse images whose annotations nobody has seen, or, where sizes are needed, boxes
         without pixels."""
         if len(self.unlabelled) > allowed:
-            raise NotLookedAt(f"no labels for {self.unlabelled}")
+            raise NotLookedAtError(f"no labels for {self.unlabelled}")
         if self.shapes:
-            raise NotLookedAt(f"shapes that are no boxes on {self.shapes}")
+            raise NotLookedAtError(f"shapes that are no boxes on {self.shapes}")
         if sized and any(one.box is None for one in self.annotations):
-            raise NotLookedAt("boxes without pixels")
+            raise NotLookedAtError("boxes without pixels")

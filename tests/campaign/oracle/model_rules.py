@@ -1,23 +1,20 @@
-"""Which items of the rules on detections may pass; see `data_rules`."""
+"""Which items of the rules on detections may pass; see `split_rules`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tests.campaign.oracle.data_rules import Check, within
 from tests.campaign.oracle.figures import (
     THRESHOLDS,
     average_precision,
     average_recall,
     binomial_lower,
-    binomial_upper,
-    false_boxes,
     found_boxes,
-    poisson_upper,
 )
 from tests.campaign.oracle.labels import Annotation
-from tests.campaign.oracle.reading import NotLookedAt, json_of, key_of, list_in, number, text
+from tests.campaign.oracle.reading import NotLookedAtError, json_of, key_of, list_in, number, text
 from tests.campaign.oracle.results import Detection
+from tests.campaign.oracle.split_rules import Check, within
 from tests.campaign.oracle.view import Table, View
 from tests.campaign.project import read
 
@@ -25,22 +22,22 @@ _AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0*
 _AT = {"AP": THRESHOLDS, "AP50": (0.5,), "AP75": (0.75,)}
 
 
-def _of(name: str, truth: Iterable[Annotation]) -> list[Annotation]:
+def of_class(name: str, truth: Iterable[Annotation]) -> list[Annotation]:
     return [one for one in truth if one.category == name]
 
 
-def _by(name: str, found: Iterable[Detection]) -> list[Detection]:
+def found_of_class(name: str, found: Iterable[Detection]) -> list[Detection]:
     return [one for one in found if one.category == name]
 
 
-def _evaluated(view: View) -> tuple[list[Annotation], list[Detection], int]:
+def evaluated(view: View) -> tuple[list[Annotation], list[Detection], int]:
     """Ground truth, detections and number of images of the evaluated split."""
     split = view.evaluated
     truth, found = view.truth(split), view.found(split)
     if any(not one.is_finite for one in truth):
-        raise NotLookedAt("an object is not finite")
+        raise NotLookedAtError("an object is not finite")
     if not truth or not found:
-        raise NotLookedAt("AP needs objects and detections")
+        raise NotLookedAtError("AP needs objects and detections")
     return truth, found, len(view.labels(split).images)
 
 
@@ -51,15 +48,15 @@ def _require_draws(view: View, table: Table) -> None:
         if draws is None:
             draws = view.table("scoring").get("replicates", 1000)
         if number(draws) < 200:
-            raise NotLookedAt("too few replicates for a bound")
+            raise NotLookedAtError("too few replicates for a bound")
 
 
 def _require_support(table: Table, boxes: list[Annotation], images: int | None = None) -> None:
     seen = len({one.image for one in boxes}) if images is None else images
     if seen < number(table.get("min-images") or 0):
-        raise NotLookedAt("too few images")
+        raise NotLookedAtError("too few images")
     if len([one for one in boxes if not one.crowd]) < number(table.get("min-boxes") or 0):
-        raise NotLookedAt("too few boxes")
+        raise NotLookedAtError("too few boxes")
 
 
 def _unless_lower(view: View, table: Table, kept: bool) -> bool | None:
@@ -76,23 +73,23 @@ def _metric(
 
 
 def _mean_ap(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = _evaluated(view)
+    truth, found, images = evaluated(view)
     _require_draws(view, table)
     _require_support(table, truth, images)
     metric = table.get("metric", "AP")
     if metric not in (*_AT, "AR1", "AR10", "AR100"):
-        raise NotLookedAt(f"metric {metric!r}")
+        raise NotLookedAtError(f"metric {metric!r}")
     values = [
-        _metric(metric, _of(name, truth), _by(name, found), images)
+        _metric(metric, of_class(name, truth), found_of_class(name, found), images)
         for name in view.classes(view.evaluated)
     ]
     known = [value for value in values if value is not None]
     if not known:
-        raise NotLookedAt("no class has objects")
+        raise NotLookedAtError("no class has objects")
     return _unless_lower(view, table, within(sum(known) / len(known), table))
 
 
-def _class_table(table: Table, name: str) -> Table:
+def class_table(table: Table, name: str) -> Table:
     """The floor of one class."""
     own = table.get("classes")
     floor = own.get(name) if isinstance(own, dict) else None
@@ -100,67 +97,69 @@ def _class_table(table: Table, name: str) -> Table:
 
 
 def _class_ap(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = _evaluated(view)
+    truth, found, images = evaluated(view)
     _require_draws(view, table)
-    _require_support(table, _of(label, truth))
+    _require_support(table, of_class(label, truth))
     metric = table.get("metric", "AP")
     if metric not in _AT:
-        raise NotLookedAt(f"metric {metric!r}")
-    value = _metric(metric, _of(label, truth), _by(label, found), images)
+        raise NotLookedAtError(f"metric {metric!r}")
+    value = _metric(metric, of_class(label, truth), found_of_class(label, found), images)
     if value is None:
-        raise NotLookedAt(f"{label} has no objects")
-    return _unless_lower(view, table, within(value, _class_table(table, label)))
+        raise NotLookedAtError(f"{label} has no objects")
+    return _unless_lower(view, table, within(value, class_table(table, label)))
 
 
 def _recall(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = _evaluated(view)
+    truth, found, images = evaluated(view)
     _require_draws(view, table)
-    own = _of(label, truth)
+    own = of_class(label, truth)
     _require_support(table, own)
     total = len([one for one in own if not one.crowd])
     if not total:
-        raise NotLookedAt(f"{label} has no objects")
-    hits = found_boxes(own, _by(label, found), images, view.threshold(table))
-    kept = within(hits / total, _class_table(table, label))
+        raise NotLookedAtError(f"{label} has no objects")
+    hits = found_boxes(own, found_of_class(label, found), images, view.threshold(table))
+    kept = within(hits / total, class_table(table, label))
     if kept and table.get("bound") == "lower":
         exact = binomial_lower(hits, total, view.confidence(table))
-        kept = within(exact, _class_table(table, label))
+        kept = within(exact, class_table(table, label))
     return _unless_lower(view, table, kept)
 
 
 def _size_ap(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = _evaluated(view)
+    truth, found, images = evaluated(view)
     _require_draws(view, table)
     values = [
         average_precision(
-            range(images), _of(name, truth), _by(name, found), area=_AREAS[label]
+            range(images), of_class(name, truth), found_of_class(name, found), area=_AREAS[label]
         )
         for name in view.classes(view.evaluated)
     ]
     known = [value for value in values if value is not None]
     if not known:
-        raise NotLookedAt(f"no {label} object")
+        raise NotLookedAtError(f"no {label} object")
     return _unless_lower(view, table, within(sum(known) / len(known), {"min": table.get(label)}))
 
 
 def _slice_ap(view: View, table: Table, label: str) -> bool | None:
-    truth, found, _ = _evaluated(view)
+    truth, found, _ = evaluated(view)
     _require_draws(view, table)
     by = str(table.get("by")).strip()
     values = slice_values(view, by)
     if values.count(None) > number(table.get("max-unsliced", 0)):
-        raise NotLookedAt(f"images without {by}")
+        raise NotLookedAtError(f"images without {by}")
     chosen = [at for at, value in enumerate(values) if f"{by}={value}" == label]
     if not chosen:
-        raise NotLookedAt(f"no slice {label}")
+        raise NotLookedAtError(f"no slice {label}")
     known = [
         average
         for name in view.classes(view.evaluated)
-        for average in [average_precision(chosen, _of(name, truth), _by(name, found))]
+        for average in [
+            average_precision(chosen, of_class(name, truth), found_of_class(name, found))
+        ]
         if average is not None
     ]
     if not known:
-        raise NotLookedAt(f"no object in {label}")
+        raise NotLookedAtError(f"no object in {label}")
     inside = [one for one in truth if one.image in chosen]
     support = {"min-images": 1, "min-boxes": 1} | table
     _require_support(support, inside, len(chosen))
@@ -184,82 +183,12 @@ def slice_values(view: View, by: str) -> list[object]:
         return [None if one.width is None else f"{one.width:g}" for one in images]
     fields = [image.fields.get(by) for image in images]
     if any(isinstance(value, (list, dict)) for value in fields):
-        raise NotLookedAt(f"{by} is neither a number nor text")
+        raise NotLookedAtError(f"{by} is neither a number nor text")
     return [str(value).lower() if isinstance(value, bool) else value for value in fields]
 
 
-def _probe_fp(view: View, table: Table, probe: str) -> bool | None:
-    own = table.get("probes")
-    budget = table | (own.get(probe, {}) if isinstance(own, dict) else {})
-    labels = view.labels(probe)
-    labels.require_labels()
-    found = view.found(probe)
-    images = len(labels.images)
-    if images < number(budget.get("min-images") or 0):
-        raise NotLookedAt("too few images")
-    false = false_boxes(labels.annotations, found, images, view.threshold(budget))
-    confidence = view.confidence(budget)
-    on_images = len({one.image for one in false})
-    most = max(sum(1 for one in false if one.image == at) for at in range(images))
-    boxes, share = float(len(false)), on_images / images
-    is_upper = budget.get("bound", "point") == "upper"
-    if is_upper:  # whatever the unit is, no bound is better than these
-        boxes = max(boxes, poisson_upper(len(false), confidence))
-        share = binomial_upper(on_images, images, confidence)
-    limits: list[tuple[str, float]] = [
-        ("max-boxes", boxes),
-        ("max-images", share * images),
-        ("max-image-share", share),
-        ("max-boxes-per-image", most),
-        ("max-mean-boxes-per-image", boxes / images),
-    ]
-    kept = [within(value, budget, high=key) for key, value in limits if budget.get(key) is not None]
-    classes = budget.get("classes")
-    for name, limit in (classes if isinstance(classes, dict) else {}).items():
-        count: float = len(_by(name, false))
-        if is_upper:
-            count = poisson_upper(int(count), confidence)
-        kept.append(within(count, {"max": limit}))
-    if not all(kept) or not kept:
-        return False
-    return None if is_upper else True
-
-
-def _operating_point(view: View, table: Table, label: str) -> bool | None:
-    truth, found, images = _evaluated(view)
-    probes = view.probes
-    if not probes:
-        raise NotLookedAt("no probe")
-    for probe in probes:
-        view.labels(probe).require_labels()
-    scores = {one.score for one in found}
-    scores |= {one.score for probe in probes for one in view.found(probe)}
-    return None if any(_is_kept(view, table, score) for score in (0.0, *sorted(scores))) else False
-
-
-def _is_kept(view: View, table: Table, threshold: float) -> bool:
-    truth, found, images = _evaluated(view)
-    for probe in view.probes:
-        labels = view.labels(probe)
-        frames = len(labels.images)
-        false = false_boxes(labels.annotations, view.found(probe), frames, threshold)
-        if len(false) > number(table.get("max-boxes", 0)):
-            return False
-    for name in view.classes(view.evaluated):
-        floor = _class_table({"min": table.get("min-recall"), **table}, name)["min"]
-        own = _of(name, truth)
-        if floor is None:
-            continue
-        if not own:
-            return False
-        hits = found_boxes(own, _by(name, found), images, threshold)
-        if hits / len(own) < number(floor) - 1e-9:
-            return False
-    return True
-
-
 def _absent_class_boxes(view: View, table: Table, label: str) -> bool:
-    truth, found, _ = _evaluated(view)
+    truth, found, _ = evaluated(view)
     there = {one.category for one in truth}
     over = view.threshold(table)
     boxes = [one for one in found if one.score > over and one.category not in there]
@@ -267,11 +196,11 @@ def _absent_class_boxes(view: View, table: Table, label: str) -> bool:
 
 
 def _error_budget(view: View, table: Table, label: str) -> None:
-    _evaluated(view)
+    evaluated(view)
 
 
 def _calibration(view: View, table: Table, label: str) -> bool | None:
-    _evaluated(view)
+    evaluated(view)
     return None if table.get("max") is not None or table.get("classes") else False
 
 
@@ -289,26 +218,24 @@ def _class_names(view: View, table: Table, split: str) -> bool | None:
     return None if len(differ) <= number(table.get("max", 0)) else False
 
 
-def _needs_baseline(view: View, table: Table, label: str) -> bool:
+def needs_baseline(view: View, table: Table, label: str) -> bool:
     return False  # no case has a baseline that could be compared with
 
 
 def _repeatability(view: View, table: Table, label: str) -> bool | None:
-    _evaluated(view)
+    evaluated(view)
     if view.predictions:
-        raise NotLookedAt("a result file cannot be run again")
+        raise NotLookedAtError("a result file cannot be run again")
     return None
 
 
 SINGLE_RULES: dict[str, Check] = {
     "mean-ap": _mean_ap,
-    "operating-point": _operating_point,
     "calibration": _calibration,
-    "ap-regression": _needs_baseline,
+    "ap-regression": needs_baseline,
     "repeatability": _repeatability,
 }
 CLASS_RULES: dict[str, Check] = {"class-ap": _class_ap, "recall": _recall}
-PROBE_RULES: dict[str, Check] = {"probe-fp": _probe_fp, "fp-regression": _needs_baseline}
 SPLIT_RULES: dict[str, Check] = {"class-names": _class_names}
 KEY_RULES: dict[str, tuple[tuple[str, ...], Check]] = {
     "size-ap": (tuple(_AREAS), _size_ap),
@@ -323,6 +250,6 @@ EVALUATED_RULES: dict[str, Check] = {"absent-class-boxes": _absent_class_boxes}
 SLICE_RULES: dict[str, Check] = {"slice-ap": _slice_ap}
 CODES = frozenset(
     code
-    for rules in (SINGLE_RULES, CLASS_RULES, PROBE_RULES, SPLIT_RULES, EVALUATED_RULES, SLICE_RULES)
+    for rules in (SINGLE_RULES, CLASS_RULES, SPLIT_RULES, EVALUATED_RULES, SLICE_RULES)
     for code in rules
 ) | frozenset(KEY_RULES)

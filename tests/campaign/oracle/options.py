@@ -51,18 +51,17 @@ RULE_KEYS = {
 }
 """The options of each rule that a case may use."""
 
-TABLE_KEYS: dict[tuple[str, ...], frozenset[str]] = {
-    (): frozenset("plugins dataset model run train probes scoring cache report rules".split())
-    | {"waivers", "recommended"},
-    ("dataset",): frozenset("splits frame-pattern classes max-pixels follow-links exif".split()),
-    ("dataset", "splits", "*"): frozenset("annotations images format classes list".split()),
-    ("probes", "*"): frozenset("annotations images allow-other-files".split()),
-    ("model",): frozenset(
-        "checkpoint framework entry options onnx baseline config score-threshold evaluate-on "
-        "batch-size precision compile".split()
-    ),
-    ("scoring",): frozenset("engine confidence replicates seed clip-field max-detections".split()),
+_TABLES = {
+    "": "plugins dataset model run train probes scoring cache report rules waivers recommended",
+    "dataset": "splits frame-pattern classes max-pixels follow-links exif",
+    "dataset splits *": "annotations images format classes list",
+    "probes *": "annotations images allow-other-files",
+    "model": "checkpoint framework entry options onnx baseline config score-threshold evaluate-on "
+    "batch-size precision compile",
+    "scoring": "engine confidence replicates seed clip-field max-detections",
 }
+TABLE_KEYS = {tuple(path.split()): frozenset(keys.split()) for path, keys in _TABLES.items()}
+"""The keys of each table but those of the rules; `*` stands for any name."""
 NEEDED = {("dataset", "splits", "*"): ("annotations", "images"), ("probes", "*"): ("images",)}
 
 PLAIN_OPTIONS = frozenset({"-x", "-q", "-v", "--collect-only", "-rA", "--lf", "--exitfirst"})

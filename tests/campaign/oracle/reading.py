@@ -13,7 +13,7 @@ from typing import Any
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)(\.0+)?")
 
 
-class NotLookedAt(Exception):
+class NotLookedAtError(Exception):
     """Something that has to be looked at cannot be."""
 
 
@@ -21,22 +21,22 @@ def json_of(data: bytes | None, path: str, *, keys_twice: bool = False) -> Any:
     """The JSON in a file; one in which a key occurs twice says two things, so it is refused unless
     `keys_twice`."""
     if data is None:
-        raise NotLookedAt(f"{path}: no such file")
+        raise NotLookedAtError(f"{path}: no such file")
     try:
         return json.loads(text_of(data, path), object_pairs_hook=dict if keys_twice else _object)
     except (ValueError, RecursionError) as error:
-        raise NotLookedAt(f"{path}: no JSON: {error}") from None
+        raise NotLookedAtError(f"{path}: no JSON: {error}") from None
 
 
 def text_of(data: bytes | None, path: str) -> str:
     """The text in a file: UTF-8 with or without byte order mark, UTF-16 with one."""
     if data is None:
-        raise NotLookedAt(f"{path}: no such file")
+        raise NotLookedAtError(f"{path}: no such file")
     encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as error:
-        raise NotLookedAt(f"{path}: no text: {error}") from None
+        raise NotLookedAtError(f"{path}: no text: {error}") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -50,37 +50,37 @@ def list_in(value: Any, key: str, path: str) -> list[Any]:
     """The list under a key."""
     found = value.get(key) if isinstance(value, dict) else None
     if not isinstance(found, list):
-        raise NotLookedAt(f"{path}: no list {key!r}")
+        raise NotLookedAtError(f"{path}: no list {key!r}")
     return found
 
 
 def number(value: Any, what: str = "number") -> float:
     """A number, also where it is written as text."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise NotLookedAt(f"{value!r} is no {what}")
+        raise NotLookedAtError(f"{value!r} is no {what}")
     try:
         return float(value)
     except (ValueError, OverflowError):
-        raise NotLookedAt(f"{value!r} is no {what}") from None
+        raise NotLookedAtError(f"{value!r} is no {what}") from None
 
 
 def text(value: Any, what: str = "text") -> str:
     """Text."""
     if not isinstance(value, str):
-        raise NotLookedAt(f"{value!r} is no {what}")
+        raise NotLookedAtError(f"{value!r} is no {what}")
     return value
 
 
 def key_of(value: Any) -> Hashable:
     """What ids and clips are compared by: the same number, or the same text after NFC."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise NotLookedAt(f"{value!r} is no id")
+        raise NotLookedAtError(f"{value!r} is no id")
     if isinstance(value, str):
         if _WHOLE.fullmatch(value):
             return ("number", int(value.split(".")[0]))
         return ("text", unicodedata.normalize("NFC", value))
     if not math.isfinite(value):
-        raise NotLookedAt(f"{value!r} is no id")
+        raise NotLookedAtError(f"{value!r} is no id")
     return ("number", int(value) if value == int(value) else value)
 
 

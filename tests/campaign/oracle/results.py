@@ -12,7 +12,7 @@ from tests.campaign.detections import DETECTOR
 from tests.campaign.oracle.folders import is_regular
 from tests.campaign.oracle.labels import Box, Labels
 from tests.campaign.oracle.reading import (
-    NotLookedAt,
+    NotLookedAtError,
     json_of,
     key_of,
     list_in,
@@ -57,16 +57,16 @@ def read_results(files: Files, path: str, labels: Labels) -> Detections:
     for row in rows:
         sides = row.get("bbox") if isinstance(row, dict) else None
         if not isinstance(sides, list) or len(sides) != 4:
-            raise NotLookedAt(f"{path}: {row!r} is no detection")
+            raise NotLookedAtError(f"{path}: {row!r} is no detection")
         x, y, width, height = map(number, sides)
         score = number(row.get("score"))
         if not all(map(math.isfinite, (x, y, width, height))) or not 0 <= score <= 1:
-            raise NotLookedAt(f"{path}: {row!r} is no detection")
+            raise NotLookedAtError(f"{path}: {row!r} is no detection")
         if width < 0 or height < 0:
-            raise NotLookedAt(f"{path}: {row!r} has a size below 0")
+            raise NotLookedAtError(f"{path}: {row!r} has a size below 0")
         image, category = key_of(row.get("image_id")), key_of(row.get("category_id"))
         if image not in image_of or category not in category_of:
-            raise NotLookedAt(f"{path}: {row!r} is on no image or of no class")
+            raise NotLookedAtError(f"{path}: {row!r} is on no image or of no class")
         index = image_of[image]
         if index is not None:
             name = category_of[category]
@@ -80,21 +80,21 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Hashable, int | Non
         # By name: then two entries of one name cannot be told apart.
         names = [image.name for image in labels.images]
         if len(set(names)) < len(names):
-            raise NotLookedAt(f"{path}: two images have one name")
+            raise NotLookedAtError(f"{path}: two images have one name")
         rows = {name: index for index, name in enumerate(names)}
         image_of: dict[Hashable, int | None] = {}
         for entry in list_in(content, "images", path):
             if not isinstance(entry, dict):
-                raise NotLookedAt(f"{path}: {entry!r} is no image")
+                raise NotLookedAtError(f"{path}: {entry!r} is no image")
             key = key_of(entry.get("id"))
             if key in image_of:
-                raise NotLookedAt(f"{path}: image id {key} is used twice")
+                raise NotLookedAtError(f"{path}: image id {key} is used twice")
             image_of[key] = rows.get(name_of(entry.get("file_name")))
         there = [index for index in image_of.values() if index is not None]
         if len(set(there)) < len(there):
-            raise NotLookedAt(f"{path}: lists an image twice")
+            raise NotLookedAtError(f"{path}: lists an image twice")
         if len(there) < len(rows):
-            raise NotLookedAt(f"{path}: lists {len(there)} of {len(rows)} images")
+            raise NotLookedAtError(f"{path}: lists {len(there)} of {len(rows)} images")
         return image_of
     labels.require_identity()
     by_id: dict[Hashable, int | None] = {}
@@ -110,54 +110,54 @@ def _classes(
 ) -> tuple[list[str] | None, dict[Hashable, str]]:
     if "categories" not in content:
         if labels.format == "folder":
-            raise NotLookedAt(f"{path}: ids of classes that nobody names")
+            raise NotLookedAtError(f"{path}: ids of classes that nobody names")
         return None, labels.category_key
     category_of: dict[Hashable, str] = {}
     for entry in list_in(content, "categories", path):
         if not isinstance(entry, dict):
-            raise NotLookedAt(f"{path}: {entry!r} is no class")
+            raise NotLookedAtError(f"{path}: {entry!r} is no class")
         key, name = key_of(entry.get("id")), text(entry.get("name"), "class name")
         if key in category_of or name in category_of.values():
-            raise NotLookedAt(f"{path}: class {name!r} or its id occurs twice")
+            raise NotLookedAtError(f"{path}: class {name!r} or its id occurs twice")
         category_of[key] = name
     names = list(category_of.values())
     missing = set(labels.category_key.values()) - set(names)
     if missing or not names:
-        raise NotLookedAt(f"{path}: does not name the classes {sorted(missing)}")
+        raise NotLookedAtError(f"{path}: does not name the classes {sorted(missing)}")
     return names, category_of
 
 
 def read_answers(files: Files, labels: Labels) -> Detections:
     """What the detector of the project answers for every image of a split or probe."""
     if read(files, "detector.py") != DETECTOR.encode():
-        raise NotLookedAt("the detector is another one")
+        raise NotLookedAtError("the detector is another one")
     content = json_of(read(files, "answers.json"), "answers.json")
     classes = list_in(content, "classes", "answers.json")
     if not classes or not all(isinstance(name, str) for name in classes):
-        raise NotLookedAt("a class of the detector has no name")
+        raise NotLookedAtError("a class of the detector has no name")
     if len(set(classes)) < len(classes):
-        raise NotLookedAt("two classes of the detector have one name")
+        raise NotLookedAtError("two classes of the detector have one name")
     answers = content.get("answers")
     found = []
     for index, image in enumerate(labels.images):
         path = f"{labels.folder}/{image.file_name}"
         name = name_of(path) if path not in (answers or {}) else path
         if not is_regular(files, name):
-            raise NotLookedAt(f"{name}: no such image")
+            raise NotLookedAtError(f"{name}: no such image")
         rows = answers.get(name) if isinstance(answers, dict) else None
         if not isinstance(rows, list):
-            raise NotLookedAt(f"no answer for {name}")
+            raise NotLookedAtError(f"no answer for {name}")
         for row in rows:
             if not isinstance(row, list) or len(row) < 6:
-                raise NotLookedAt(f"{row!r} is no answer")
+                raise NotLookedAtError(f"{row!r} is no answer")
             left, top, right, bottom, score = map(number, row[:5])
             category = row[5]
             if isinstance(category, (int, float)) and category in range(len(classes)):
                 category = classes[int(category)]
             if category not in classes or not 0 <= score <= 1:
-                raise NotLookedAt(f"{row!r} is no answer")
+                raise NotLookedAtError(f"{row!r} is no answer")
             if not all(map(math.isfinite, (left, top, right, bottom))):
-                raise NotLookedAt(f"{row!r} is not finite")
+                raise NotLookedAtError(f"{row!r} is not finite")
             box = (left, top, right - left, bottom - top)
             found.append(Detection(index, category, box, score))
     return Detections(found, list(classes), is_listed=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Labels
-from tests.campaign.oracle.reading import NotLookedAt, key_of, number, text
+from tests.campaign.oracle.reading import NotLookedAtError, key_of, number, text
 from tests.campaign.oracle.results import Detection, Detections, read_answers, read_results
 from tests.campaign.project import Entry
 
@@ -73,11 +73,11 @@ class View:
         found = self.detections(name).rows
         labels = self.labels(name)
         if any(one.box is None for one in labels.annotations):
-            raise NotLookedAt("boxes without pixels")
+            raise NotLookedAtError("boxes without pixels")
         if any(one.category is None or one.image is None for one in labels.annotations):
-            raise NotLookedAt(f"objects of {name} belong to no image or class")
+            raise NotLookedAtError(f"objects of {name} belong to no image or class")
         if labels.annotations and not found:
-            raise NotLookedAt(f"nothing is found on {name}")
+            raise NotLookedAtError(f"nothing is found on {name}")
         if not found and name != self.evaluated:
             self._require_life()
         return found
@@ -91,7 +91,7 @@ class View:
         """The one result file of a split or probe."""
         paths = self.predictions.get(name, [])
         if len(set(paths)) != 1:
-            raise NotLookedAt(f"{len(paths)} result files for {name}")
+            raise NotLookedAtError(f"{len(paths)} result files for {name}")
         return paths[0]
 
     def truth(self, name: str) -> list[Annotation]:
@@ -123,7 +123,7 @@ class View:
                 found = [search(image.file_name) for image in images]
                 values = [None if one is None else one[group] for one in found]
             except (re.error, IndexError) as error:
-                raise NotLookedAt(f"frame pattern: {error}") from None
+                raise NotLookedAtError(f"frame pattern: {error}") from None
         return [
             None if value is None or isinstance(value, (bool, list, dict)) else key_of(value)
             for value in values
@@ -132,22 +132,22 @@ class View:
     def _require_life(self) -> None:
         """The evaluated split, if it holds objects, must not be empty of detections."""
         if not self.predictions and not self.table("model"):
-            raise NotLookedAt("no model")
+            raise NotLookedAtError("no model")
         name = self.evaluated
         if name not in self.splits or (self.predictions and name not in self.predictions):
-            raise NotLookedAt("nothing shows that this detector finds anything")
+            raise NotLookedAtError("nothing shows that this detector finds anything")
         if self.labels(name).annotations and not self.detections(name).rows:
-            raise NotLookedAt(f"nothing is found on {name}, which has objects")
+            raise NotLookedAtError(f"nothing is found on {name}, which has objects")
 
     def _labels(self, name: str) -> Labels:
         table = self.table("dataset", "splits").get(name) or self.table("probes").get(name)
         if not isinstance(table, dict):
-            raise NotLookedAt(f"no split or probe {name!r}")
+            raise NotLookedAtError(f"no split or probe {name!r}")
         labels = read_labels(self.files, table)
         if not labels.images:
-            raise NotLookedAt(f"{name} has no images")
+            raise NotLookedAtError(f"{name} has no images")
         if labels.other_files and not table.get("allow-other-files"):
-            raise NotLookedAt(f"{name}: files that are no images: {labels.other_files}")
+            raise NotLookedAtError(f"{name}: files that are no images: {labels.other_files}")
         return labels
 
     def _detections(self, name: str) -> Detections:
@@ -155,18 +155,18 @@ class View:
         if self.predictions:
             return read_results(self.files, self.result_file(name), labels)
         if self.table("model").get("entry") != "detector:Detector":
-            raise NotLookedAt("no model")
+            raise NotLookedAtError("no model")
         return read_answers(self.files, labels)
 
     def _once(self, kind: str, name: str, make: Any) -> Any:
         if (kind, name) not in self._made:
             try:
                 self._made[kind, name] = make(name)
-            except NotLookedAt as error:
+            except NotLookedAtError as error:
                 self._made[kind, name] = error
         made = self._made[kind, name]
-        if isinstance(made, NotLookedAt):
-            raise NotLookedAt(str(made))
+        if isinstance(made, NotLookedAtError):
+            raise NotLookedAtError(str(made))
         return made
 
 

@@ -1,0 +1,164 @@
+"""The oracle is right where its answers are known, and owes the package nothing."""
+
+from __future__ import annotations
+
+import ast
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from scipy import stats
+
+from tests.campaign.damage.structures import KINDS
+from tests.campaign.label_files import WRITERS, image_files
+from tests.campaign.oracle import figures
+from tests.campaign.oracle.command import read_command
+from tests.campaign.oracle.expected import expected_of
+from tests.campaign.oracle.label_readers import read_labels
+from tests.campaign.oracle.labels import Annotation
+from tests.campaign.oracle.options import unknown_keys
+from tests.campaign.oracle.reading import NotLookedAtError, json_of, key_of, name_of, near_key
+from tests.campaign.oracle.results import Detection
+from tests.campaign.project import Case, Project
+from tests.campaign.projects import projects
+from tests.campaign.worlds import World, worlds
+
+_CHECKED = settings(
+    max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+def test_nothing_of_the_oracle_imports_the_package() -> None:
+    for path in Path(__file__).with_name("oracle").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            assert not [name for name in names if name.startswith("pytest_detgate")], path
+
+
+@_CHECKED
+@given(worlds())
+def test_every_format_holds_the_same_boxes(world: World) -> None:
+    for name, write in WRITERS.items():
+        pictures = world.splits["val"]
+        files, table = write("val", pictures, world.classes)
+        labels = read_labels(files | image_files("images/val", pictures), table)
+        found = {
+            (labels.images[one.image].file_name, one.category, *map(round, one.box))
+            for one in labels.annotations
+            if one.image is not None and one.box is not None
+        }
+        expected = {
+            (one.name, box.name, *map(round, box.box)) for one in pictures for box in one.boxes
+        }
+        assert found == expected, name
+        assert len(labels.images) == len(pictures), name
+
+
+@_CHECKED
+@given(projects())
+def test_a_sound_project_is_understood(project: Project) -> None:
+    expected = expected_of(project)
+    assert not expected.refused
+    assert expected.items
+    assert expected.selected == expected.items.keys()
+
+
+def test_a_case_survives_being_stored() -> None:
+    case = Case(Project({"a": {"text": "x"}}, ["-v"], lost=["y"]), "drop", "data", "z")
+    assert Case.from_json(case.to_json()) == case
+    assert len(KINDS) == 10
+
+
+def test_overlap_is_shared_area_over_union() -> None:
+    # Two squares of 10 shifted by 5 share 50 of 150.
+    assert figures.overlap((0, 0, 10, 10), (5, 0, 10, 10)) == pytest.approx(1 / 3)
+    assert figures.overlap((0, 0, 10, 10), (5, 0, 10, 10), crowd=True) == pytest.approx(1 / 2)
+    assert figures.overlap((0, 0, 10, 10), (10, 0, 10, 10)) == 0
+    assert figures.overlap((0, 0, 0, 0), (0, 0, 0, 0)) == 0
+
+
+def _truth(*boxes: figures.Box) -> list[Annotation]:
+    return [Annotation(0, "a", box) for box in boxes]
+
+
+def _found(*rows: tuple[figures.Box, float]) -> list[Detection]:
+    return [Detection(0, "a", box, score) for box, score in rows]
+
+
+def test_average_precision_by_hand() -> None:
+    one, other, nothing = (0, 0, 10, 10), (50, 50, 10, 10), (20, 20, 10, 10)
+    truth = _truth(one, other)
+    # Both found, and nothing else: 1. The first alone: recall 0.5, which 51 of 101 points reach.
+    assert figures.average_precision([0], truth, _found((one, 0.9), (other, 0.8))) == 1
+    assert figures.average_precision([0], truth, _found((one, 0.9))) == pytest.approx(51 / 101)
+    # A false box before the second: precision 1 up to 0.5, 2/3 after it.
+    false = _found((one, 0.9), (nothing, 0.8), (other, 0.7))
+    assert figures.average_precision([0], truth, false) == pytest.approx((51 + 50 * 2 / 3) / 101)
+    # At IoU 0.5 a box shifted by 2 of 10 counts (80 / 120), at 0.75 it does not.
+    shifted = _found(((2, 0, 10, 10), 0.9))
+    assert figures.average_precision([0], _truth(one), shifted, (0.5,)) == 1
+    assert figures.average_precision([0], _truth(one), shifted, (0.75,)) == 0
+    assert figures.average_precision([0], [], shifted) is None
+
+
+def test_a_detection_takes_one_box_and_a_box_one_detection() -> None:
+    box = (0, 0, 10, 10)
+    twice = _found((box, 0.9), (box, 0.8))
+    assert figures.found_boxes(_truth(box), twice, 1, 0.3) == 1
+    assert len(figures.false_boxes(_truth(box), twice, 1, 0.3)) == 1
+    assert len(figures.false_boxes(_truth(box), twice, 1, 0.85)) == 0
+    assert figures.average_recall(_truth(box), twice, 1, 1) == 1
+
+
+@pytest.mark.parametrize(("hits", "total"), [(0, 5), (5, 5), (3, 10), (1, 1)])
+def test_exact_bounds_are_those_of_scipy(hits: int, total: int) -> None:
+    interval = stats.binomtest(hits, total).proportion_ci(0.9, "exact")
+    assert figures.binomial_lower(hits, total, 0.95) == pytest.approx(interval.low, abs=1e-9)
+    assert figures.binomial_upper(hits, total, 0.95) == pytest.approx(interval.high, abs=1e-9)
+    upper = stats.chi2.ppf(0.95, 2 * (hits + 1)) / 2
+    assert figures.poisson_upper(hits, 0.95) == pytest.approx(upper, abs=1e-9)
+
+
+def test_ids_are_equal_as_numbers_and_as_text_after_nfc() -> None:
+    assert key_of(5) == key_of(5.0) == key_of("5") == key_of("5.0")
+    assert key_of("e\u0301") == key_of("\u00e9")
+    assert key_of("05") != key_of(5)
+    assert near_key(key_of(" Yard ")) == near_key(key_of("yard"))
+    assert name_of("./a\\b.jpg") == name_of("a/b.jpg")
+    for value in (True, None, [], math.nan):
+        with pytest.raises(NotLookedAtError):
+            key_of(value)
+
+
+def test_a_key_that_occurs_twice_is_no_json() -> None:
+    assert json_of(b'\xef\xbb\xbf{"a": 1}', "x") == {"a": 1}
+    with pytest.raises(NotLookedAtError):
+        json_of(b'{"a": 1, "a": 2}', "x")
+
+
+def test_unknown_keys_are_named() -> None:
+    config = {
+        "dataset": {"splits": {"val": {"annotations": "a", "image": "b"}}},
+        "rules": {"mean-ap": {"mim": 1}, "mean-app": {}},
+    }
+    assert unknown_keys(config) == [
+        "detgate.toml.dataset.splits.val.image",
+        "detgate.toml.dataset.splits.val lacks images",
+        "rules.mean-ap.mim",
+        "rules.mean-app",
+    ]
+
+
+def test_the_command_line_is_read() -> None:
+    command = read_command(
+        ["detgate.toml", "--detgate-predictions=val=a=b.json", "-k", "not recall", "-x"]
+    )
+    assert command.predictions == {"val": ["a=b.json"]}
+    assert command.selects("mean-ap")
+    assert not command.selects("recall[a]")
+    assert command.stops_early
+    with pytest.raises(NotLookedAtError):
+        read_command(["--detgate-nothing"])
