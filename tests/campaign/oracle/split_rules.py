@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 
 from tests.campaign.oracle.figures import overlap
 from tests.campaign.oracle.folders import is_regular, is_whole, leaves, orientation_of, size_of
