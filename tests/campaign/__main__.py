@@ -34,11 +34,11 @@ def main() -> int:
             done.append(seed)
             seed += 1
             _write(progress, done, total)
+            store(campaign.smallest.items(), options.folder / "found")
             if not len(done) % 10:
                 print(_line(total, options.cases), flush=True)
-        written = store(campaign.smallest.items(), options.folder / "found")
     print(_summary(total))
-    print(f"{len(written)} smallest cases in {options.folder / 'found'}")
+    print(f"the smallest case of each fault is in {options.folder / 'found'}")
     return 1 if total.faults else 0
 
 

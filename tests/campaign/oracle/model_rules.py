@@ -212,7 +212,7 @@ def _class_names(view: View, table: Table, split: str) -> bool | None:
         categories = list_in(content, "categories", "result file")
         names = [text(one.get("name")) for one in categories]
     else:
-        content = json_of(read(view.files, "answers.json"), "answers.json")
+        content = json_of(read(view.files, "answers.json"), "answers.json", keys_twice=True)
         names = list_in(content, "classes", "answers.json")
     differ = set(names) ^ set(view.classes(split))
     return None if len(differ) <= number(table.get("max", 0)) else False

@@ -131,7 +131,8 @@ def read_answers(files: Files, labels: Labels) -> Detections:
     """What the detector of the project answers for every image of a split or probe."""
     if read(files, "detector.py") != DETECTOR.encode():
         raise NotLookedAtError("the detector is another one")
-    content = json_of(read(files, "answers.json"), "answers.json")
+    # Of a key that occurs twice Python takes the last, and so does this detector.
+    content = json_of(read(files, "answers.json"), "answers.json", keys_twice=True)
     classes = list_in(content, "classes", "answers.json")
     if not classes or not all(isinstance(name, str) for name in classes):
         raise NotLookedAtError("a class of the detector has no name")
