@@ -76,9 +76,9 @@ class View:
             raise NotLookedAtError("boxes without pixels")
         if any(one.category is None or one.image is None for one in labels.annotations):
             raise NotLookedAtError(f"objects of {name} belong to no image or class")
-        if labels.annotations and not found:
+        if not found and labels.annotations and name in self.splits:
             raise NotLookedAtError(f"nothing is found on {name}")
-        if not found and name != self.evaluated:
+        if not found and name in self.probes:
             self._require_life()
         return found
 
