@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.campaign.label_files import Files
@@ -69,7 +69,7 @@ def result_file(
     return content
 
 
-def detector_files(parts: dict[str, Sequence[Picture]], classes: Sequence[str]) -> Files:
+def detector_files(parts: Mapping[str, Sequence[Picture]], classes: Sequence[str]) -> Files:
     """A detector of the project's own that looks its answers up, by the path of the image."""
     answers = {
         f"images/{part}/{one.name}": [

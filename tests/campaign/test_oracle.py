@@ -16,7 +16,7 @@ from tests.campaign.oracle import figures
 from tests.campaign.oracle.command import read_command
 from tests.campaign.oracle.expected import expected_of
 from tests.campaign.oracle.label_readers import read_labels
-from tests.campaign.oracle.labels import Annotation
+from tests.campaign.oracle.labels import Annotation, Box
 from tests.campaign.oracle.options import unknown_keys
 from tests.campaign.oracle.reading import NotLookedAtError, json_of, key_of, name_of, near_key
 from tests.campaign.oracle.results import Detection
@@ -80,11 +80,11 @@ def test_overlap_is_shared_area_over_union() -> None:
     assert figures.overlap((0, 0, 0, 0), (0, 0, 0, 0)) == 0
 
 
-def _truth(*boxes: figures.Box) -> list[Annotation]:
+def _truth(*boxes: Box) -> list[Annotation]:
     return [Annotation(0, "a", box) for box in boxes]
 
 
-def _found(*rows: tuple[figures.Box, float]) -> list[Detection]:
+def _found(*rows: tuple[Box, float]) -> list[Detection]:
     return [Detection(0, "a", box, score) for box, score in rows]
 
 
@@ -128,7 +128,8 @@ def test_ids_are_equal_as_numbers_and_as_text_after_nfc() -> None:
     assert key_of("05") != key_of(5)
     assert near_key(key_of(" Yard ")) == near_key(key_of("yard"))
     assert name_of("./a\\b.jpg") == name_of("a/b.jpg")
-    for value in (True, None, [], math.nan):
+    nothing: tuple[object, ...] = (True, None, [], math.nan)
+    for value in nothing:
         with pytest.raises(NotLookedAtError):
             key_of(value)
 

@@ -5,8 +5,8 @@ A world is sound: nothing in it is damaged. Whether its rules pass depends on th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
@@ -127,14 +127,15 @@ def _detections(
     picture: Picture,
     classes: list[str],
     free: tuple[float, float],
-    steps: Any,
+    steps: Iterator[int],
     *,
     calm: bool,
 ) -> list[Found]:
     """What is found: mostly what is there, now and then nothing, something beside it, or more."""
 
     def score() -> float:
-        return round(draw(st.sampled_from((0.95, 0.7, 0.25))) - next(steps) / 1000, 4)
+        level: float = draw(st.sampled_from((0.95, 0.7, 0.25)))
+        return round(level - next(steps) / 1000, 4)
 
     found = []
     for box in picture.boxes:

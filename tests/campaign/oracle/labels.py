@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.campaign.oracle.reading import NotLookedAtError, name_of
+from tests.campaign.oracle.reading import Key, NotLookedAtError, name_of
 
 Box = tuple[float, float, float, float]
 
@@ -16,7 +15,7 @@ Box = tuple[float, float, float, float]
 class Image:
     """An image: `key` is its id, `name` its file name for comparison."""
 
-    key: Hashable
+    key: Key
     file_name: str
     width: float | None = None
     height: float | None = None
@@ -38,7 +37,7 @@ class Annotation:
     box: Box | None
     crowd: bool = False
     area: float | None = None
-    key: Hashable = None
+    key: Key | None = None
     shares: Box | None = None
 
     @property
@@ -61,8 +60,8 @@ class Labels:
     images: list[Image] = field(default_factory=list)
     annotations: list[Annotation] = field(default_factory=list)
     classes: list[str] | None = None
-    category_key: dict[Hashable, str] = field(default_factory=dict)
-    ids: list[tuple[str, Hashable]] = field(default_factory=list)
+    category_key: dict[Key, str] = field(default_factory=dict)
+    ids: list[tuple[str, Key]] = field(default_factory=list)
     unlabelled: list[str] = field(default_factory=list)
     strays: list[str] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)

@@ -176,7 +176,7 @@ def slice_values(view: View, by: str) -> list[object]:
     images = view.labels(split).images
     if by in ("clip", "site"):
         groups = view.groups(split, by, None)
-        return [None if group is None else group[1] for group in groups]  # type: ignore[index]
+        return [None if group is None else group[1] for group in groups]
     if by == "width > 100":
         return [None if one.width is None else str(one.width > 100).lower() for one in images]
     if by == "width":

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from tests.campaign.oracle.folders import is_whole, leaves
-from tests.campaign.oracle.reading import NotLookedAtError, near_key, number
+from tests.campaign.oracle.reading import Key, NotLookedAtError, near_key, number
 from tests.campaign.oracle.split_rules import SMALL, Check, at_most
 from tests.campaign.oracle.view import Table, View
 from tests.campaign.project import read
@@ -27,7 +25,7 @@ def _is_within(value: float, limit: object) -> bool:
     return value <= number(limit) + SMALL
 
 
-def _clips_of_pair(view: View, table: Table) -> tuple[list[Hashable | None], list[Hashable | None]]:
+def _clips_of_pair(view: View, table: Table) -> tuple[list[Key | None], list[Key | None]]:
     reference, tested = _names(table)
     field = table.get("clip-field")
     return view.clips(reference, field), view.clips(tested, field)
@@ -70,10 +68,10 @@ def _frame_distance(view: View, table: Table, pair: str) -> bool:
     )
 
 
-def _whole(value: Hashable | None) -> int | None:
+def _whole(value: Key | None) -> int | None:
     if value is None:
         return None
-    kind, plain = value  # type: ignore[misc]
+    kind, plain = value
     if kind == "number":
         return int(plain)
     return int(plain) if plain.isdigit() and plain.isascii() else None

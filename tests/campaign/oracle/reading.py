@@ -7,9 +7,10 @@ import math
 import os
 import re
 import unicodedata
-from collections.abc import Hashable
 from typing import Any
 
+Key = tuple[str, Any]
+"""A kind, number or text, and the value."""
 _WHOLE = re.compile(r"-?(0|[1-9]\d*)(\.0+)?")
 
 
@@ -71,7 +72,7 @@ def text(value: Any, what: str = "text") -> str:
     return value
 
 
-def key_of(value: Any) -> Hashable:
+def key_of(value: Any) -> Key:
     """What ids and clips are compared by: the same number, or the same text after NFC."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         raise NotLookedAtError(f"{value!r} is no id")
@@ -84,9 +85,9 @@ def key_of(value: Any) -> Hashable:
     return ("number", int(value) if value == int(value) else value)
 
 
-def near_key(key: Hashable) -> Hashable:
+def near_key(key: Key) -> Key:
     """What a key is but for letter case and outer blanks."""
-    kind, value = key  # type: ignore[misc]
+    kind, value = key
     return (kind, value.strip().casefold() if kind == "text" else value)
 
 

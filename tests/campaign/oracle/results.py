@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -12,6 +11,7 @@ from tests.campaign.detections import DETECTOR
 from tests.campaign.oracle.folders import is_regular
 from tests.campaign.oracle.labels import Box, Labels
 from tests.campaign.oracle.reading import (
+    Key,
     NotLookedAtError,
     json_of,
     key_of,
@@ -74,7 +74,7 @@ def read_results(files: Files, path: str, labels: Labels) -> Detections:
     return Detections(found, classes, "images" in content)
 
 
-def _images(content: Any, labels: Labels, path: str) -> dict[Hashable, int | None]:
+def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
     """The image of each id; None for one that the file names and the split does not have."""
     if "images" in content:
         # By name: then two entries of one name cannot be told apart.
@@ -82,7 +82,7 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Hashable, int | Non
         if len(set(names)) < len(names):
             raise NotLookedAtError(f"{path}: two images have one name")
         rows = {name: index for index, name in enumerate(names)}
-        image_of: dict[Hashable, int | None] = {}
+        image_of: dict[Key, int | None] = {}
         for entry in list_in(content, "images", path):
             if not isinstance(entry, dict):
                 raise NotLookedAtError(f"{path}: {entry!r} is no image")
@@ -97,7 +97,7 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Hashable, int | Non
             raise NotLookedAtError(f"{path}: lists {len(there)} of {len(rows)} images")
         return image_of
     labels.require_identity()
-    by_id: dict[Hashable, int | None] = {}
+    by_id: dict[Key, int | None] = {}
     for index, image in enumerate(labels.images):
         stem = PurePosixPath(image.file_name).stem
         for key in (image.key, key_of(image.file_name), key_of(image.name), key_of(stem)):
@@ -105,14 +105,12 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Hashable, int | Non
     return by_id
 
 
-def _classes(
-    content: Any, labels: Labels, path: str
-) -> tuple[list[str] | None, dict[Hashable, str]]:
+def _classes(content: Any, labels: Labels, path: str) -> tuple[list[str] | None, dict[Key, str]]:
     if "categories" not in content:
         if labels.format == "folder":
             raise NotLookedAtError(f"{path}: ids of classes that nobody names")
         return None, labels.category_key
-    category_of: dict[Hashable, str] = {}
+    category_of: dict[Key, str] = {}
     for entry in list_in(content, "categories", path):
         if not isinstance(entry, dict):
             raise NotLookedAtError(f"{path}: {entry!r} is no class")

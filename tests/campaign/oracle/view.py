@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Hashable
 from typing import Any
 
 from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Labels
-from tests.campaign.oracle.reading import NotLookedAtError, key_of, number, text
+from tests.campaign.oracle.reading import Key, NotLookedAtError, key_of, number, text
 from tests.campaign.oracle.results import Detection, Detections, read_answers, read_results
 from tests.campaign.project import Entry
 
@@ -107,11 +106,11 @@ class View:
             return labels.classes
         return sorted({one.category for one in labels.annotations if one.category is not None})
 
-    def clips(self, name: str, field: str | None) -> list[Hashable | None]:
+    def clips(self, name: str, field: str | None) -> list[Key | None]:
         """The clip of each image, None where it cannot be told."""
         return self.groups(name, "clip", field)
 
-    def groups(self, name: str, group: str, field: str | None) -> list[Hashable | None]:
+    def groups(self, name: str, group: str, field: str | None) -> list[Key | None]:
         """A group of the frame pattern, or a field, of each image."""
         images = self.labels(name).images
         if field is not None:
