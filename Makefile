@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 BENCHMARKS := inference gate_overhead incremental store data_rules picture_hashes result_files scoring \
   bootstrap engines page
 
-.PHONY: setup demo test check docs bench clean
+.PHONY: setup demo test campaign mutants check docs bench clean
 
 setup: $(READY)
 
@@ -26,6 +26,16 @@ demo: $(READY)
 
 test: $(READY)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+
+# 10,000 damaged projects; interrupted, it goes on where it was.
+campaign: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign
+
+# Every change of one operator in the code that decides has to make a test fail.
+mutants: $(READY)
+	$(PIP) install --quiet --group mutants
+	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run > .mutants.log
+	$(BIN)/python -m tests.campaign.mutants
 
 check: $(READY)
 	$(BIN)/ruff check
