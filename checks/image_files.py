@@ -20,9 +20,15 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
     ## What it checks
 
     `count` is the number of images with something wrong, by kind: `missing`; `unreadable` (empty,
-    no picture, no regular file, a link out of the images folder, or one that says it has more
-    pixels than can be meant); `truncated`; `other_size` than the annotation file states; `rotated`
-    by its EXIF orientation. An image counts once, for the first of these.
+    no picture, no regular file, a link out of the images folder, or one with more pixels than
+    `max-pixels` under `[dataset]` allows); `truncated`; `other_size` than the annotation file
+    states; `rotated` by its EXIF orientation. An image counts once, for the first of these.
+
+    Images are read as viewers show them, turned as their EXIF orientation says, and so are sizes.
+    With `exif = "apply"` under `[dataset]` the project says that its labels are drawn on the
+    upright image; then a turned image counts only where the stated size is that of the pixels as
+    they are stored. With `exif = "ignore"` nothing is turned, for a model neither, and each such
+    image counts.
 
     ## Why it matters
 
@@ -34,6 +40,8 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
 
     Fetch the missing and truncated pictures again. Save rotated ones upright without the EXIF tag,
     and then look whether their boxes fit. Correct the stated size where the boxes fit the picture.
+    Links into a store of DVC or git-annex inside the project are followed; name any other folder
+    that links lead into in `follow-links` under `[dataset]`. Raise `max-pixels` for large images.
     """
 
     code: ClassVar[str] = "image-files"
@@ -46,7 +54,11 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
         dataset = self.split(target, inputs)
         images = dataset.images
         stated = list(zip(images.width.tolist(), images.height.tolist(), strict=True))
-        flaws = dict(picture_flaws(dataset.images_dir, images.file_name.tolist(), stated))
+        flaws = dict(
+            picture_flaws(
+                dataset.images_dir, images.file_name.tolist(), stated, dataset.image_options
+            )
+        )
         by_kind = Counter(flaw.kind for flaw in flaws.values())
         rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))
         told = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]

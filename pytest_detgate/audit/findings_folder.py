@@ -20,6 +20,7 @@ from pytest_detgate.audit.record import Report, RuleResult
 from pytest_detgate.audit.redaction import Redaction
 from pytest_detgate.audit.rows import fragment_names
 from pytest_detgate.plain import encode
+from pytest_detgate.regular_file import open_regular, read_regular
 
 FOLDER = "findings"
 # Every file of ours begins so; a file that a person or a tool wrote there is left alone.
@@ -64,7 +65,7 @@ def _published(
 ) -> Iterator[str]:
     parts = sorted(aside.glob("*.json"), key=lambda path: int(path.stem))
     for path in parts:
-        file = msgspec.json.decode(path.read_bytes(), type=_Part)
+        file = msgspec.json.decode(read_regular(path), type=_Part)
         dataset = redaction.text(str(file.info["dataset"]))
         suffix = "" if len(parts) == 1 else f"--{_plain(dataset)}"
         info = {
@@ -116,7 +117,7 @@ def _places(report: Report, name: str) -> dict[str, str]:
 
 def _remove_earlier(folder: Path) -> None:
     for path in folder.glob("*.json"):
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             if file.read(len(_OURS)) != _OURS:
                 continue
         path.unlink()

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from PIL import Image
 
-from pytest_detgate.audit.pictures import FORMATS, inside
+from pytest_detgate.audit.pictures import inside
+from pytest_detgate.dataset.image_file import image_size
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.findings import Finding
 
@@ -58,7 +58,7 @@ def mending_file(
     rows = [
         row
         for row, name in enumerate(names)
-        if name in found and inside(dataset.images_dir, name) is not None
+        if name in found and inside(dataset.images_dir, name, dataset.image_options) is not None
     ]
     listed = {names[row] for row in rows}
     unlisted = sum(len(findings) for name, findings in found.items() if name not in listed)
@@ -183,8 +183,4 @@ def _size(dataset: Dataset, row: int, *, pictures: bool) -> tuple[int, int] | No
         return int(stated[0]), int(stated[1])
     if not pictures:
         return None
-    try:
-        with Image.open(dataset.image_path(row), formats=FORMATS) as picture:
-            return picture.size
-    except Exception:  # a damaged file makes a decoder raise nearly anything
-        return None
+    return image_size(str(dataset.image_path(row)), dataset.image_options)

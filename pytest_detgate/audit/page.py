@@ -43,14 +43,18 @@ def render_page(
     megabytes: float = MEGABYTES,
     pictures: bool = True,
     places: Mapping[str, Path] | None = None,
+    stores: tuple[str, ...] = (),
 ) -> str:
     """Render a record as one self-contained page.
 
     Pictures are read from the record's images folders under `root`; together they take at most
     `megabytes` of the page. `places` are folders of splits or probes, where the record
-    does not tell them. Without `pictures` none is read, and boxes stand on blank frames.
+    does not tell them, `stores` those that images may be links into. Without `pictures` none is
+    read, and boxes stand on blank frames.
     """
-    folders = PictureFolders(report.dataset, root, closed=not pictures, further=places or {})
+    folders = PictureFolders(
+        report.dataset, root, closed=not pictures, further=places or {}, stores=stores
+    )
     album = Album(folders, megabytes)
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
@@ -105,6 +109,7 @@ def write_page(
     megabytes: float = MEGABYTES,
     pictures: bool = True,
     places: Mapping[str, Path] | None = None,
+    stores: tuple[str, ...] = (),
 ) -> None:
     """Render a record to `path`, whole or not at all.
 
@@ -112,7 +117,9 @@ def write_page(
     tell an old verdict.
     """
     try:
-        page = render_page(report, root, megabytes=megabytes, pictures=pictures, places=places)
+        page = render_page(
+            report, root, megabytes=megabytes, pictures=pictures, places=places, stores=stores
+        )
         write_whole(path, page.encode("utf-8"))
     except BaseException:
         path.unlink(missing_ok=True)

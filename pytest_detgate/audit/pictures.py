@@ -8,24 +8,30 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 from types import MappingProxyType
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from pytest_detgate.audit.closeups import Box, closeups_of
 from pytest_detgate.audit.record import DatasetRecord
+from pytest_detgate.dataset.image_file import (
+    TooManyPixelsError,
+    open_image,
+    pixels_of,
+    size_of,
+)
+from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
+from pytest_detgate.regular_file import open_regular
 
 WIDTH = 640
 HEIGHT = 960
 CLOSEUP = 160
 QUALITY = 75
-MOST_PIXELS = 120_000_000
-# Only formats that Pillow decodes by itself: EPS, for one, would start another program.
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +63,16 @@ class PictureFolders:
         *,
         closed: bool = False,
         further: Mapping[str, Path] = MappingProxyType({}),
+        stores: tuple[str, ...] = (),
     ) -> None:
+        """`stores` are the real paths of folders that images may be links into."""
         self.closed = closed
+        self._options = ImageOptions(
+            exif=dataset.exif,
+            max_pixels=dataset.max_pixels,
+            stores=stores,
+            project=os.path.realpath(root),
+        )
         places: Mapping[str, str] = {
             **{name: split.images_dir for name, split in dataset.splits.items()},
             **{name: probe.images_dir for name, probe in dataset.probes.items()},
@@ -71,49 +85,49 @@ class PictureFolders:
             return Picture()
         if dataset not in self._folders:
             return Picture(problem="The record names no images folder for this picture.")
-        path = inside(self._folders[dataset], file_name)
+        path = inside(self._folders[dataset], file_name, self._options)
         if path is None:
             return Picture(problem="Refused: this file name leads out of its images folder.")
         if not path.is_file():
             return Picture(problem="The picture is not there.")
-        return thumbnail(path, boxes)
+        return thumbnail(path, boxes, self._options)
 
 
-def inside(folder: Path, file_name: str) -> Path | None:
-    """Resolve a file name in its folder; None where it leads out, by `..`, a root or a link."""
+def inside(folder: Path, file_name: str, options: ImageOptions = AS_SHOWN) -> Path | None:
+    """Resolve a file name in its folder; None where it leads out, by `..`, a root or a link that
+    may not be followed."""
     if Path(file_name).is_absolute() or PureWindowsPath(file_name).anchor:
         return None
     try:
-        folder = folder.resolve()
-        path = (folder / file_name).resolve()
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
+        # A name that climbs out is refused though a store may lie where it leads.
+        if os.path.normpath(file_name).startswith(os.pardir):
+            return None
+        return Path(options.real_path(os.path.realpath(folder), file_name))
+    except (OSError, RuntimeError, ValueError):  # a link that leads out, a NUL in the name
         return None
-    return path if path.is_relative_to(folder) else None
 
 
-def thumbnail(path: Path, boxes: Sequence[Box] = ()) -> Picture:
-    """Decode a picture and make a small JPEG of it, without metadata.
-
-    EXIF rotation is left alone on purpose: boxes refer to the pixels as they are stored.
-    """
+def thumbnail(path: Path, boxes: Sequence[Box] = (), options: ImageOptions = AS_SHOWN) -> Picture:
+    """Decode a picture, turned as its boxes mean it, and make a small JPEG without metadata."""
     size: tuple[int, int] | None = None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the limit is checked here, before decoding
-            with Image.open(path, formats=FORMATS) as picture:
-                size = picture.size
-                if size[0] * size[1] > MOST_PIXELS:
-                    return Picture(size=size, problem="The picture is too large to show.")
+            warnings.simplefilter("ignore")
+            with open_regular(path) as file, open_image(file, options.max_pixels) as picture:
+                size = size_of(picture, options)
                 squares = closeups_of(boxes, size)
                 if not squares:
                     picture.draft("RGB", (2 * WIDTH, 2 * HEIGHT))
+                meant = pixels_of(picture, options)
                 closeups = tuple(
-                    (index, square, _data_uri(_flat(_cut(picture, square), CLOSEUP, CLOSEUP)))
+                    (index, square, _data_uri(_flat(_cut(meant, square), CLOSEUP, CLOSEUP)))
                     for index, square in squares
                 )
-                small = _flat(picture, WIDTH, HEIGHT)
-    except Image.DecompressionBombError:
-        return Picture(size=size, problem="The picture is too large to show.")
+                small = _flat(meant, WIDTH, HEIGHT)
+    except TooManyPixelsError as error:
+        return Picture(size=error.size, problem=f"The picture is too large to show: {error}")
+    except UnidentifiedImageError:
+        return Picture(problem="The picture cannot be read: it is no image that Pillow knows.")
     except Exception as error:  # a damaged file makes a decoder raise nearly anything
         reason = str(error).replace(str(path), path.name) or type(error).__name__
         return Picture(size=size, problem=f"The picture cannot be read: {reason}")

@@ -49,8 +49,10 @@ def publish_run(
     root: Path,
     redaction: Redaction,
     settings: ReportTable,
+    stores: tuple[str, ...] = (),
 ) -> Published:
-    """Write a run into the report's folder; `run` is where its processes put findings aside.
+    """Write a run into the report's folder; `run` is where its processes put findings aside,
+    `stores` are the folders that images may be links into.
 
     Raises `OSError` where the record itself cannot be written.
     """
@@ -81,6 +83,7 @@ def publish_run(
             megabytes=settings.max_megabytes,
             pictures=settings.pictures,
             places=_places(report, shown, root),
+            stores=stores,
         )
 
     _try("the page", write_its_page, published.failures)

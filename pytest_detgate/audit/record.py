@@ -14,10 +14,12 @@ import msgspec
 
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.charts import Chart, Evidence
+from pytest_detgate.dataset.image_options import MAX_PIXELS, Exif
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
 from pytest_detgate.plain import encode
+from pytest_detgate.regular_file import read_regular
 
 FORMAT = 1
 FINDINGS_CAP = 200
@@ -93,11 +95,14 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What was gated; `charts` compare what is in the splits."""
+    """What was gated; `charts` compare what is in the splits. `exif` says whether images are turned
+    as their EXIF orientation says, `max_pixels` how large an image may be that is opened."""
 
     splits: dict[str, SplitRecord] = {}
     probes: dict[str, ProbeRecord] = {}
     charts: list[Chart] = []
+    exif: Exif = "apply"
+    max_pixels: int = MAX_PIXELS
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,7 +240,7 @@ class _Head(msgspec.Struct):
 def read_report(path: Path) -> Report:
     """Read the `report.json` of an earlier run."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     try:

@@ -12,6 +12,7 @@ from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.config.wording import Place
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.regular_file import read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Configuration:
 def load_configuration(path: Path) -> Configuration:
     """Read `detgate.toml`; anything wrong with it raises `ConfigError`."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such file; write one, or name it with --detgate-config"

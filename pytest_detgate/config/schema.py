@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.onnx_table import OnnxTable
+from pytest_detgate.dataset.image_options import MAX_PIXELS, Exif
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -58,6 +59,27 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
         ]
         | None
     ) = None
+    exif: (
+        Annotated[
+            Exif,
+            Meta(
+                description="What images mean whose EXIF orientation turns them. apply: labels are "
+                "drawn on the upright image, and a model is shown that. ignore: on the pixels as "
+                "they are stored. Omitted: as apply, and image-files reports such images."
+            ),
+        ]
+        | None
+    ) = None
+    max_pixels: Annotated[
+        int, Meta(ge=1, description="An image with more pixels than this is not opened.")
+    ] = MAX_PIXELS
+    follow_links: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Folders that images may be links into, such as a store of DVC. A store "
+            "inside the project that names its files by content needs no mention."
+        ),
+    ] = ()
 
 
 class BaselineTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

@@ -125,7 +125,7 @@ def _with_pictures(files: SplitFiles, read: _Read, sha256: str, *, shares: bool 
     size = np.concatenate([read.size[labelled], np.full((len(unlabelled), 2), np.nan)])
     file_name = [names[row] for row in labelled] + unlabelled
     if shares:
-        size = picture_sizes(files.images, file_name)
+        size = picture_sizes(files.images, file_name, files.image_options)
     kept = row_of[read.image] >= 0
     image = row_of[read.image][kept]
     xywh = read.xywh[kept] * np.tile(size, 2)[image] if shares else read.xywh[kept]

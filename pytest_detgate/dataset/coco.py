@@ -20,6 +20,7 @@ from pytest_detgate.dataset.json_text import decode_json
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, ImageTable, refuse_escaping
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, GapKind, gap
+from pytest_detgate.regular_file import read_regular
 
 
 class CocoCategory(msgspec.Struct):
@@ -84,7 +85,7 @@ def read_class_names(path: Path) -> tuple[str, ...]:
 def read_bytes(path: Path) -> bytes:
     """A file's content, or a `DataError` that says why it cannot be had."""
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
+from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.errors import DataError
 
 PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
 
-def read_folder(folder: Path, name: str) -> Dataset:
+def read_folder(folder: Path, name: str, options: ImageOptions = AS_SHOWN) -> Dataset:
     """Every picture in `folder` and its sub-folders, sorted by name, as the probe `name`.
 
     Classes are not known: the folder says only that there is nothing to detect.
@@ -42,6 +43,7 @@ def read_folder(folder: Path, name: str) -> Dataset:
             crowd=np.empty(0, dtype=np.bool_),
         ),
         classes=(),
+        image_options=options,
     )
 
 

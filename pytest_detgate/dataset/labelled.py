@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.identity import id_column
+from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
 from pytest_detgate.dataset.tables import (
     BoxTable,
     Dataset,
@@ -36,6 +37,7 @@ class SplitFiles:
     classes: Path | None = None
     listed: Path | None = None
     fields: tuple[str, ...] = ()
+    image_options: ImageOptions = AS_SHOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -103,6 +105,7 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         sha256=labels.sha256,
         notes=tuple(notes),
         gaps=gaps,
+        image_options=files.image_options,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
@@ -10,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.folder import picture_names
-from pytest_detgate.dataset.picture_files import picture_size
+from pytest_detgate.dataset.image_file import image_size
+from pytest_detgate.dataset.image_options import ImageOptions
 from pytest_detgate.dataset.text_file import read_text
 from pytest_detgate.errors import DataError
 
@@ -64,12 +67,17 @@ def _assumed_name(said: str) -> str:
     return name if PurePosixPath(name).suffix else name + USUAL_SUFFIX
 
 
-def picture_sizes(folder: Path, names: Sequence[str]) -> NDArray[np.float64]:
+def picture_sizes(folder: Path, names: Sequence[str], options: ImageOptions) -> NDArray[np.float64]:
     """(n, 2) width and height of each picture as its file says, NaN where it cannot be read."""
+    root = os.path.realpath(folder)
+
+    def size(name: str) -> tuple[float, float]:
+        with contextlib.suppress(OSError, ValueError):
+            return image_size(options.real_path(root, name), options) or (np.nan, np.nan)
+        return np.nan, np.nan
+
     with ThreadPoolExecutor(8) as pool:
-        sizes = pool.map(lambda name: picture_size(folder / name), names)
-        nothing = (np.nan, np.nan)
-        return np.array([size or nothing for size in sizes], dtype=np.float64).reshape(-1, 2)
+        return np.array(list(pool.map(size, names)), dtype=np.float64).reshape(-1, 2)
 
 
 def _without_flag(line: str) -> str:

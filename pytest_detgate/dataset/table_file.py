@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.gaps import Gap
+from pytest_detgate.regular_file import open_regular
 
 # Raised with the layout, and with whatever a reader makes of the same file.
 _MAGIC = b"detgate tables 2\n"
@@ -92,7 +93,7 @@ def read_tables(path: Path) -> Dataset | None:
     """The tables of a file, mapped into memory and without name and folder; None where there is
     no such file or it is damaged."""
     with contextlib.suppress(OSError, ValueError, KeyError, msgspec.MsgspecError):
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         header, start = _header(content)
         _check(memoryview(content)[start:], header.columns.values())
@@ -104,7 +105,7 @@ def read_classes(path: Path) -> tuple[str, ...] | None:
     """Only the class names of such a file; None where it cannot be had."""
     with (
         contextlib.suppress(OSError, ValueError, msgspec.MsgspecError),
-        path.open("rb") as file,
+        open_regular(path) as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
     ):
         return _header(content)[0].classes

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap
 
@@ -111,7 +112,7 @@ class Dataset:
 
     `category_id` are the file's own ids of the classes. `notes` are facts about the file that a
     reader of the report must know, `gaps` what nothing can look at: an item passes over none of
-    them unless its rule measures them.
+    them unless its rule measures them. `image_options` say how its images are read.
     """
 
     name: str
@@ -124,6 +125,7 @@ class Dataset:
     sha256: str | None = None
     notes: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    image_options: ImageOptions = AS_SHOWN
 
     def image_path(self, row: int) -> Path:
         """The picture of an image row."""

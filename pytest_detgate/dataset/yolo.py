@@ -59,7 +59,7 @@ def read_yolo(files: SplitFiles) -> Dataset:
         if label in there:
             contents.append((label, read_bytes(files.labels / label)))
             _read_label(files.labels / label, label, contents[-1][1], row, boxes)
-    size = picture_sizes(files.images, list(label_of.values()))
+    size = picture_sizes(files.images, list(label_of.values()), files.image_options)
     image = np.array(boxes.image, dtype=np.int64)
     number = np.array(boxes.number, dtype=np.int64)
     shares = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import require_regular
 
 # What MMEngine stores beside weights (histories of logged values, NumPy scalars). The gate uses
 # none of it, so each name is given an inert stand-in instead of the real thing: to let
@@ -87,8 +88,10 @@ def require_checkpoint(path: Path) -> None:
     """Raise where there is no file that could be a checkpoint."""
     if not path.exists():
         raise DetectorError(f"{path}: there is no such checkpoint")
-    if not path.is_file():
-        raise DetectorError(f"{path}: a checkpoint is a file, this is a folder")
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise DetectorError(f"{path}: a checkpoint is a file: {error.strerror}") from None
     if path.stat().st_size == 0:
         raise DetectorError(f"{path}: the checkpoint is empty (0 bytes)")
 

@@ -12,6 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from pytest_detgate.detector.config_sources import of_project
+from pytest_detgate.regular_file import read_regular
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _file_of(module: str) -> str | None:
 
 def _imported(file: Path, module: str) -> Iterator[str]:
     package = module if file.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(file.read_bytes())):
+    for node in ast.walk(ast.parse(read_regular(file))):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _with_parents(alias.name)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from pytest_detgate.detector.protocol import UnreadableImage
 from pytest_detgate.detector.store import Store, chunked
 from pytest_detgate.progress import NoProgress, Progress
+from pytest_detgate.regular_file import open_regular
 
 # A file changed again within the resolution of its time stamp would look unchanged, so the
 # digest of a file that was written just now is not kept. Two seconds is FAT's resolution.
@@ -78,7 +79,7 @@ def file_digests(
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as it is now; a large one is read in pieces."""
     digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
+    with open_regular(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

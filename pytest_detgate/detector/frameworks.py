@@ -189,6 +189,7 @@ class _Registered(Framework):
             "key": info.key,
             "checkpoint": sha256,
             "options": source.options,
+            "upright": source.image_options.is_upright,
             "files": [sha256_of(file) for file in files],
             "environment": loaded.environment,
             "versions": installed_versions(packages),

@@ -17,9 +17,12 @@ from mmengine.fileio import register_backend
 from mmengine.fileio.backends import BaseStorageBackend
 from torch.utils.data import DataLoader
 
-from pytest_detgate.detector.picture_bytes import cut_short, reason_of
+from pytest_detgate.dataset.image_file import open_image
+from pytest_detgate.dataset.image_options import ImageOptions
+from pytest_detgate.detector.picture_bytes import read_image, reason_of
 from pytest_detgate.detector.stored_wall import Guard
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular
 
 _BACKEND = "detgate"
 _ATTEMPTS = 3
@@ -59,8 +62,15 @@ class _BytesInHand(BaseStorageBackend):  # type: ignore[misc]
 
 
 class _TestImages:
-    def __init__(self, images: Sequence[Path], transforms: Sequence[Any], guard: Guard) -> None:
+    def __init__(
+        self,
+        images: Sequence[Path],
+        transforms: Sequence[Any],
+        options: ImageOptions,
+        guard: Guard,
+    ) -> None:
         self._images = images
+        self._options = options
         self._guard = guard
         self._load = transforms[0]
         self._transforms = transforms[1:]
@@ -90,21 +100,32 @@ class _TestImages:
 
     def _read(self, image: Path, index: int) -> tuple[str, dict[str, Any]]:
         for _ in range(_ATTEMPTS):
-            content = image.read_bytes()
-            if (flaw := cut_short(content)) is not None:
-                raise ValueError(flaw)
+            content, given = read_image(str(image), self._options)
             if self._from_hand:
                 register_backend(_BACKEND, _BytesInHand, force=True)
-                _BytesInHand.current = content
+                _BytesInHand.current = given
             with self._guard.running():
                 results = self._load({"img_path": str(image), "img_id": index})
             _BytesInHand.current = b""
             if results is None:
                 raise ValueError("it cannot be decoded")
             # Another loader opens the file again: what it read is known only if that is the same.
-            if self._from_hand or image.read_bytes() == content:
+            if self._from_hand or read_regular(image) == content:
+                if given is not content:
+                    self._require_turned(results, given)
                 return hashlib.sha256(content).hexdigest(), results
         raise ValueError("it changes while it is being read")
+
+    def _require_turned(self, results: dict[str, Any], given: bytes) -> None:
+        """Raise `ValueError` where a loader of the project's has not turned an image."""
+        with open_image(given, self._options.max_pixels) as image:
+            width, height = image.size
+        pixels = results.get("img")
+        if pixels is not None and tuple(pixels.shape[:2]) != (height, width):
+            raise ValueError(
+                f"its EXIF orientation makes it {width} × {height}, but the loader of the test "
+                "pipeline does not (exif under [dataset])"
+            )
 
 
 def prepared_images(
@@ -113,6 +134,7 @@ def prepared_images(
     *,
     batch_size: int,
     n_workers: int,
+    options: ImageOptions,
     pinned: bool = False,
     guard: Guard = _FREE,
 ) -> Iterator[Prepared]:
@@ -123,7 +145,9 @@ def prepared_images(
     finished = 0
     if n_workers:
         try:
-            for batch in _loader(images, transforms, batch_size, n_workers, pinned, guard):
+            for batch in _loader(
+                images, transforms, options, batch_size, n_workers, pinned, guard
+            ):
                 finished += len(batch)
                 yield from batch
             return
@@ -132,19 +156,20 @@ def prepared_images(
             # There may be as little memory to pin.
             if not any(text in str(error) for text in ("DataLoader worker", "pin memory thread")):
                 raise
-    for batch in _loader(images[finished:], transforms, batch_size, 0, False, guard):
+    for batch in _loader(images[finished:], transforms, options, batch_size, 0, False, guard):
         yield from batch
 
 
 def _loader(
     images: Sequence[Path],
     transforms: Sequence[Callable[[Any], Any]],
+    options: ImageOptions,
     batch_size: int,
     n_workers: int,
     pinned: bool,
     guard: Guard,
 ) -> DataLoader[Prepared]:
-    dataset: Any = _TestImages(images, transforms, guard)
+    dataset: Any = _TestImages(images, transforms, options, guard)
     return DataLoader(
         dataset,
         batch_size=batch_size,

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.image_options import ImageOptions
 from pytest_detgate.detector.acceleration import compiling_failed
 from pytest_detgate.detector.answers import checked_detections
 from pytest_detgate.detector.devices import device_type
@@ -47,6 +48,7 @@ class MMDetector:
         info: ModelInfo,
         device: str,
         batch_size: int,
+        image_options: ImageOptions,
         guard: Guard = _FREE,
     ) -> None:
         self.info = info
@@ -54,6 +56,7 @@ class MMDetector:
         self.model: Any = model.to(device).eval()
         self.transforms = transforms
         self.batch_size = batch_size
+        self.image_options = image_options
         self.model_seconds = 0.0
         """Time spent in the model so far: from tensors in memory to boxes in memory."""
         self.notes: tuple[str, ...] = ()
@@ -75,6 +78,7 @@ class MMDetector:
             self.transforms,
             batch_size=self.batch_size,
             n_workers=n_workers,
+            options=self.image_options,
             pinned=on_gpu,
             guard=self._guard,
         )

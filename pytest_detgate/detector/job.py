@@ -16,6 +16,8 @@ from typing import IO, TypeVar
 
 import msgspec
 
+from pytest_detgate.regular_file import read_regular_text
+
 M = TypeVar("M", bound=msgspec.Struct)
 
 PATIENCE_SECONDS = 10
@@ -104,5 +106,5 @@ def how_it_ended(code: int, log: Path) -> str:
         if code < 0
         else f"the process ended with exit code {code}"
     )
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = read_regular_text(log, errors="replace").strip().splitlines()
     return ended + (f" after {lines[-1]!r}" if lines else "")

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pytest_detgate.dataset.image_options import ImageOptions
 from pytest_detgate.detector.job import (
     PATIENCE_SECONDS,
     end_job,
@@ -74,6 +75,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any]
     folder: str | None
     threads: int | None
+    image_options: ImageOptions
     sha256: str
     device: str
     images: list[str]
@@ -93,6 +95,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
             options=self.options,
             folder=_path(self.folder),
             threads=self.threads,
+            image_options=self.image_options,
         )
 
 
@@ -138,6 +141,7 @@ def measure_latency(
         options=dict(source.options),
         folder=_name(source.folder),
         threads=source.threads,
+        image_options=source.image_options,
         sha256=sha256,
         device=device,
         images=[str(image.absolute()) for image in [*first, *images]],

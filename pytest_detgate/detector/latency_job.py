@@ -21,12 +21,13 @@ from pytest_detgate.detector.job import Channel
 from pytest_detgate.detector.latency import Latency, Message, Request, could_not
 from pytest_detgate.detector.protocol import Detected, UnreadableImage
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular, read_regular_text
 
 
 def main(arguments: list[str]) -> int:
     """Measure; returns the exit code."""
     channel = Channel()
-    request = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Request)
+    request = msgspec.json.decode(read_regular(arguments[0]), type=Request)
     try:
         answer = _measure(request, channel)
     except BrokenPipeError:
@@ -102,7 +103,7 @@ def peak_resident_bytes() -> int | None:
     # does not.
     status = Path("/proc/self/status")
     if status.is_file():
-        for line in status.read_text(encoding="ascii", errors="replace").splitlines():
+        for line in read_regular_text(status, "ascii", "replace").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
     try:

@@ -36,9 +36,10 @@ from pytest_detgate.detector.stored_parts import (
 )
 from pytest_detgate.detector.stored_wall import Guard
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
-_FORMAT = 2
+_FORMAT = 3
 
 # A GPU is not busy with fewer images of a small model.
 _GPU_BATCH_SIZE = 16
@@ -90,7 +91,8 @@ def load_model(
                 "packages": package_versions(),
                 "precision": source.precision,
                 "compile": source.compile,
-                "code": sorted(hashlib.sha256(file.read_bytes()).hexdigest() for file in code),
+                "upright": source.image_options.is_upright,
+                "code": sorted(hashlib.sha256(read_regular(file)).hexdigest() for file in code),
             }
         )
         info = ModelInfo(
@@ -116,6 +118,7 @@ def load_model(
             device=place,
             # What torch.compile does, at the first images, no guard can tell from an attack.
             guard=Guard() if source.compile else guard,
+            image_options=source.image_options,
             # A CPU gains nothing from batches, and one by one the answers are exactly repeatable.
             batch_size=batch_size
             or (

@@ -14,6 +14,7 @@ from typing import Any
 
 from pytest_detgate.detector.checkpoint import class_names
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular_text
 
 # Weights are loaded from the checkpoint and nowhere else. `pretrained` and `init_cfg` name files
 # to download, `teacher_ckpt` names a file that MMEngine would unpickle.
@@ -114,7 +115,7 @@ def stated_classes(config: Mapping[str, Any], *, is_own: bool) -> dict[str, tupl
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8").splitlines()
+        return read_regular_text(path).splitlines()
     except (OSError, ValueError) as error:
         raise DetectorError(f"{path}: the class names cannot be read: {error}") from error
 

@@ -88,6 +88,6 @@ def _request(source: ModelSource, identity: str) -> str:
     config = str(source.config.absolute()) if source.config else ""
     asked = [
         *(identity, config, source.trust, source.precision, source.compile),
-        *(source.framework, source.entry, source.options),
+        *(source.framework, source.entry, source.options, source.image_options.is_upright),
     ]
     return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()

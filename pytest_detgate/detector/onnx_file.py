@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import open_regular
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
@@ -40,7 +41,10 @@ def read_onnx_file(path: Path) -> OnnxFile:
     """Read what an ONNX file says of itself; `DetectorError` where it is damaged or is none."""
     found = OnnxFile()
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with (
+            open_regular(path) as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
             _Reader(data, found).model((0, len(data)))
     except (OSError, ValueError, IndexError, RecursionError) as error:
         raise DetectorError(f"{path}: damaged, or not an ONNX file: {error}") from error

@@ -33,9 +33,10 @@ class Placement:
 
 
 def decoded(content: bytes) -> NDArray[np.uint8]:
-    """The pixels of a picture, (height, width, 3) in the order blue, green, red, turned as its
-    EXIF data say; `ValueError` where it cannot be decoded."""
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    """The pixels of a picture, (height, width, 3) in the order blue, green, red, as they are
+    stored; `ValueError` where it cannot be decoded."""
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
+    picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if picture is None:
         raise ValueError("it cannot be decoded")
     return np.asarray(picture, np.uint8)

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_detgate.dataset.image_options import ImageOptions
 from pytest_detgate.detector.devices import check_device, device_type
 from pytest_detgate.detector.digests import sha256_of
 from pytest_detgate.detector.onnx_file import (
@@ -23,7 +24,7 @@ from pytest_detgate.detector.onnx_file import (
     require_no_foreign_code,
 )
 from pytest_detgate.detector.packages import installed_versions, quiet
-from pytest_detgate.detector.picture_bytes import cut_short, reason_of
+from pytest_detgate.detector.picture_bytes import read_image, reason_of
 from pytest_detgate.detector.protocol import (
     Detected,
     LoadedModel,
@@ -34,7 +35,7 @@ from pytest_detgate.detector.protocol import (
 from pytest_detgate.errors import DetectorError
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
-_FORMAT = 1
+_FORMAT = 2
 _WORKERS = 4
 _CUDA = "CUDAExecutionProvider"
 _INSTALL = "pip install 'pytest-detgate[onnx]'"
@@ -60,6 +61,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
     file = read_onnx_file(path)
     require_no_foreign_code(path, file)
     beside = files_beside(path, file)
+    weights = [sha256_of(other) for other in beside]
     session, place = _session(ort, path, check_device(device), source.threads)
     settings = resolve_settings(
         path,
@@ -73,7 +75,8 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
             "format": _FORMAT,
             "framework": "onnx",
             "checkpoint": sha256,
-            "beside": [sha256_of(other) for other in beside],
+            "beside": weights,
+            "upright": source.image_options.is_upright,
             "settings": settings,
             "versions": installed_versions(_DISTRIBUTIONS),
         }
@@ -86,7 +89,9 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         score_floor=settings.score_floor,
         epoch=_epoch(file.metadata.get(EPOCH)),
     )
-    detector = OnnxDetector(session, settings, info=info, device=place)
+    detector = OnnxDetector(
+        session, settings, info=info, device=place, image_options=source.image_options
+    )
     return LoadedModel(detector=detector, files=beside, packages=_DISTRIBUTIONS)
 
 
@@ -109,13 +114,22 @@ class _Prepared:
 class OnnxDetector:
     """Runs a session over images, one at a time."""
 
-    def __init__(self, session: Any, settings: Any, *, info: ModelInfo, device: str) -> None:
+    def __init__(
+        self,
+        session: Any,
+        settings: Any,
+        *,
+        info: ModelInfo,
+        device: str,
+        image_options: ImageOptions,
+    ) -> None:
         self.info = info
         self.device = device
         self.model_seconds = 0.0
         """Time spent in the session so far."""
         self._session = session
         self._settings = settings
+        self._image_options = image_options
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield each image's detections, in order; threads read images ahead of the session."""
@@ -142,10 +156,8 @@ class OnnxDetector:
         from pytest_detgate.detector.onnx_images import decoded, prepared
 
         try:
-            content = image.read_bytes()
-            if (flaw := cut_short(content)) is not None:
-                raise ValueError(flaw)
-            picture = decoded(content)
+            content, given = read_image(str(image), self._image_options)
+            picture = decoded(given)
         except Exception as error:  # every decoder has errors of its own
             return _Prepared(image, problem=reason_of(error))
         values, placement = prepared(picture, self._settings)

@@ -11,6 +11,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
+
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a model once it has been loaded; kept, so that it need not be loaded again.
@@ -36,8 +38,9 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 class ImageDetections:
     """The detections on one image, best score first.
 
-    `xyxy` is (n, 4) float32 corners in pixels of the original image, `score` (n,) float32,
-    `label` (n,) int32 indices into the model's classes.
+    `xyxy` is (n, 4) float32 corners in pixels of the original image, turned as its EXIF
+    orientation says unless `exif = "ignore"` under `[dataset]`, `score` (n,) float32, `label` (n,)
+    int32 indices into the model's classes.
     """
 
     xyxy: NDArray[np.float32]
@@ -103,7 +106,8 @@ class ModelSource:
     the function that makes it, for models that are Python code, and `options` what `detgate.toml`
     says to the framework, as plain JSON values. `folder` is that of `detgate.toml`, where modules
     of the project may lie. `threads` is how many threads a model on a CPU may use; None where
-    nobody has said.
+    nobody has said. `image_options` say how images are read: boxes are in pixels of the image as
+    it is turned there.
     """
 
     checkpoint: Path | None
@@ -116,6 +120,7 @@ class ModelSource:
     options: Mapping[str, Any] = field(default_factory=dict)
     folder: Path | None = None
     threads: int | None = None
+    image_options: ImageOptions = AS_SHOWN
 
     @property
     def name(self) -> str:

@@ -24,6 +24,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_detgate.dataset.image_file import open_image
 from pytest_detgate.detector.answers import checked_detections
 from pytest_detgate.detector.code_files import Code, code_of
 from pytest_detgate.detector.config_sources import recorded_reads
@@ -40,6 +41,7 @@ from pytest_detgate.detector.protocol import (
     UnreadableImage,
 )
 from pytest_detgate.errors import DetectorError, nearest
+from pytest_detgate.regular_file import open_regular, read_regular
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
 _FORMAT = 1
@@ -91,6 +93,7 @@ def load_model(
         device=_device(made, entry, device),
         batch_size=batch_size or _BATCH,
         folder=source.folder,
+        max_pixels=source.image_options.max_pixels,
     )
     return LoadedModel(detector=detector, files=tuple(sorted(files)), packages=code.packages)
 
@@ -114,6 +117,7 @@ class EntryDetector:
         device: str,
         batch_size: int,
         folder: Path | None,
+        max_pixels: int,
     ) -> None:
         self.info = info
         self.device = device
@@ -121,6 +125,7 @@ class EntryDetector:
         self._entry = entry
         self._batch_size = batch_size
         self._folder = folder
+        self._max_pixels = max_pixels
         self._labels = {name: at for at, name in enumerate(info.classes)}
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
@@ -160,7 +165,7 @@ class EntryDetector:
         except (Exception, SystemExit) as error:  # the project's own code runs
             if len(images) > 1:  # which of them was it?
                 return [answer for image in images for answer in self._answers([image])]
-            if (reason := _undecodable(images[0])) is not None:
+            if (reason := _undecodable(images[0], self._max_pixels)) is not None:
                 return [UnreadableImage(reason)]
             raise DetectorError(
                 f"{self._entry} fails on {images[0]}: {type(error).__name__}: {error}"
@@ -237,6 +242,7 @@ def _digests(
         "checkpoint": sha256,
         "entry": source.entry,
         "options": source.options,
+        "upright": source.image_options.is_upright,
         "files": held,
         "versions": installed_versions(code.packages),
     }
@@ -290,7 +296,7 @@ def _device(made: Any, entry: str, asked: str) -> str:
 
 
 def _digest(image: Path) -> str:
-    content = image.read_bytes()
+    content = read_regular(image)
     if (flaw := cut_short(content)) is not None:
         raise ValueError(flaw)
     return hashlib.sha256(content).hexdigest()
@@ -303,12 +309,10 @@ def _is_unchanged(image: Path, before: Signature) -> bool:
         return False
 
 
-def _undecodable(image: Path) -> str | None:
+def _undecodable(image: Path, max_pixels: int) -> str | None:
     """Why a picture cannot be decoded by anybody, if so."""
-    from PIL import Image
-
     try:
-        with Image.open(image) as picture:
+        with open_regular(image) as file, open_image(file, max_pixels) as picture:
             picture.load()
     except Exception as error:  # Pillow's decoders raise many kinds
         return reason_of(error)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pytest_detgate.detector.stored_config import parse_stored_config
 from pytest_detgate.detector.training_record import finished_run
 from pytest_detgate.errors import DataError, DetectorError
+from pytest_detgate.regular_file import read_regular_text
 
 _SCALARS = "scalars.json"
 # What stands in a validation's line and is no metric of it.
@@ -126,7 +127,7 @@ def read_scalars(path: Path) -> RunLog:
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
     try:
-        content = path.read_text(encoding="utf-8")
+        content = read_regular_text(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -193,7 +194,7 @@ def _validations(rows: list[dict[str, Any]], path: Path) -> Iterator[Validation]
 def _plan(path: Path) -> Plan | None:
     """The planned length, from the resolved configuration that MMEngine puts beside the log."""
     try:
-        config = parse_stored_config(path.read_text(encoding="utf-8"), str(path))
+        config = parse_stored_config(read_regular_text(path), str(path))
     except (OSError, UnicodeDecodeError, DetectorError):
         return None
     if "EarlyStoppingHook" in str(config.get("custom_hooks")):

@@ -25,6 +25,7 @@ from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.detector.training_checkpoints import read_checkpoints_as_data
 from pytest_detgate.detector.training_process import Message, Outcome
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular_text
 
 _EVERY_SECONDS = 0.2
 
@@ -120,7 +121,7 @@ def _train(
     code = project_files([*custom_imports(config), "mmdet", "mmcv", "mmengine"])
     files = {*loaded.files, *code, *watch.files, *started_from}
     return Outcome(
-        checkpoint=latest.read_text(encoding="utf-8").strip(),
+        checkpoint=read_regular_text(latest).strip(),
         device=place.partition(":")[0] if is_one_of_many else place,
         randomness=dict(config.randomness),
         files=sorted(str(file.absolute()) for file in files if file.is_file()),

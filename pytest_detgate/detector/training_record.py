@@ -12,6 +12,7 @@ import msgspec
 from pytest_detgate.detector.digests import file_digests
 from pytest_detgate.detector.packages import package_versions
 from pytest_detgate.detector.store import Store
+from pytest_detgate.regular_file import read_regular
 
 _RECORD = "detgate-train.json"
 LOG = "detgate-train.log"
@@ -78,7 +79,7 @@ def trained_run(record: TrainingRecord, work_dir: Path, *, reused: bool) -> Trai
 def read_record(work_dir: Path) -> TrainingRecord | None:
     """The record of the finished run that a work directory holds."""
     try:
-        return msgspec.json.decode((work_dir / _RECORD).read_bytes(), type=TrainingRecord)
+        return msgspec.json.decode(read_regular(work_dir / _RECORD), type=TrainingRecord)
     except (OSError, msgspec.MsgspecError):
         return None  # never finished, or recorded by another version of the gate
 

@@ -24,6 +24,7 @@ from pytest_detgate.detector.job import (
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress, Progress
+from pytest_detgate.regular_file import read_regular
 
 Wanted = Literal["settings", "view"]
 
@@ -120,4 +121,4 @@ def _answer(config: Path, wanted: Wanted, progress: Progress) -> bytes:
         if not done:
             why = error or f"{config}: {how_it_ended(process.returncode, log_path)}"
             raise DetectorError(why)
-        return answer.read_bytes()
+        return read_regular(answer)

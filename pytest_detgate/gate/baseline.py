@@ -22,6 +22,7 @@ from pytest_detgate.gate.comparable import (
     require_other_file,
     require_same_classes,
 )
+from pytest_detgate.regular_file import open_regular
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.score_card import ApMetric
@@ -86,7 +87,7 @@ def is_report(path: Path) -> bool:
     if path.suffix.lower() == ".json":
         return True
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return file.read(64).lstrip()[:1] == b"{"
     except OSError:
         return False  # which the reader of checkpoints says

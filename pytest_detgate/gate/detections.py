@@ -15,6 +15,7 @@ from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
 from pytest_detgate.gate.fingerprints import detections_sha256
+from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency import Latency
@@ -116,7 +117,7 @@ class ResultFiles:
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file; `DataError` if it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(path)).hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import ModelRecord, PredictionsRecord
+from pytest_detgate.dataset.image_options import refused_links
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.kept import KeptDetector
@@ -61,9 +62,10 @@ class ModelDetections:
         self._notes: dict[str, None] = {}
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
-        paths = [
-            dataset.image_path(row) for dataset in datasets for row in range(len(dataset.images))
-        ]
+        paths = []
+        for dataset in datasets:
+            self._found.update(_refused(dataset))
+            paths += [dataset.image_path(row) for row in range(len(dataset.images))]
         missing = [path for path in dict.fromkeys(paths) if path not in self._found]
         if missing:
             run = self._loaded().detect(missing)
@@ -79,7 +81,7 @@ class ModelDetections:
 
     def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         detector = self._loaded()
-        paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
+        paths = self._paths(dataset, rows)
         first, second = detector.infer(paths), detector.infer(paths)
         for path in paths:
             if first[path].sha256 != second[path].sha256:
@@ -94,6 +96,7 @@ class ModelDetections:
         return TwoInferences(rows, table(first), table(second), device)
 
     def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        self._paths(dataset, rows)
         timed = self._loaded().latency([dataset.image_path(row) for row in rows], warm_up)
         self._devices.add(timed.device)
         return timed
@@ -125,6 +128,15 @@ class ModelDetections:
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return {}
+
+    def _paths(self, dataset: Dataset, rows: NDArray[np.int64]) -> list[Path]:
+        """The images of some rows, each once; `DetectorError` where one may not be read."""
+        paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
+        refused = _refused(dataset)
+        for path in paths:
+            if path in refused:
+                raise DetectorError(f"{path}: {refused[path].reason}")
+        return paths
 
     def _table(
         self,
@@ -163,6 +175,13 @@ class ModelDetections:
     @cached_property
     def _source(self) -> ModelSource:
         return self._make_source()
+
+
+def _refused(dataset: Dataset) -> dict[Path, UnreadableImage]:
+    """The images that lead out of their folder by a link, which no model may read."""
+    names = dataset.images.file_name.tolist()
+    refused = refused_links(dataset.images_dir, names, dataset.image_options)
+    return {dataset.image_path(row): UnreadableImage(one.reason) for row, one in refused.items()}
 
 
 def _readable(

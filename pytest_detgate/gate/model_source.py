@@ -12,6 +12,7 @@ import msgspec
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.schema import ModelTable
+from pytest_detgate.dataset.image_options import ImageOptions
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 
@@ -69,7 +70,12 @@ def is_complete(table: ModelTable) -> bool:
 
 
 def model_source(
-    configuration: Configuration, checkpoint: Path | None, *, config: str | None, trust: bool
+    configuration: Configuration,
+    checkpoint: Path | None,
+    *,
+    config: str | None,
+    trust: bool,
+    image_options: ImageOptions,
 ) -> ModelSource:
     """A checkpoint with what `[model]` says of how it runs. `config` is the configuration that
     goes with it; what no framework is named for goes by its file name."""
@@ -96,6 +102,7 @@ def model_source(
         entry=table.entry,
         options=options,
         folder=configuration.path.parent,
+        image_options=image_options,
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.schema import ConfigTable, SplitTable
 from pytest_detgate.config.wording import unknown
+from pytest_detgate.dataset.image_options import ImageOptions, real_paths
 from pytest_detgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -85,6 +86,18 @@ class Project:
         return None if train is None or "seed" not in document["train"] else train.seed
 
     @cached_property
+    def image_options(self) -> ImageOptions:
+        """How images are read, as `[dataset]` says."""
+        table = self.tables.dataset
+        locate = self.configuration.locate
+        return ImageOptions(
+            exif=table.exif,
+            max_pixels=table.max_pixels,
+            stores=real_paths(map(locate, table.follow_links)),
+            project=os.path.realpath(self.configuration.path.parent),
+        )
+
+    @cached_property
     def frame_pattern(self) -> re.Pattern[str] | None:
         """The pattern that tells clip and frame from a file name."""
         pattern = self.tables.dataset.frame_pattern
@@ -123,7 +136,7 @@ class Project:
             raise DataError(unknown("split or probe", name, (*self.splits, *self.probes)))
         images = self.configuration.locate(table.images)
         if table.annotations is None:
-            return read_folder(images, name)
+            return read_folder(images, name, self.image_options)
         path = self.configuration.locate(table.annotations)
         if isinstance(table, SplitTable) and table.format != "coco":
             return self._read_labels(name, table, image_fields)
@@ -131,10 +144,14 @@ class Project:
         def read() -> Dataset:
             return read_coco(path, images, name, image_fields)
 
-        if self.kept is None:
-            return read()
-        dataset = self.kept.read(path, image_fields, read)
-        return dataclasses.replace(dataset, name=name, images_dir=images, annotations=path)
+        dataset = read() if self.kept is None else self.kept.read(path, image_fields, read)
+        return dataclasses.replace(
+            dataset,
+            name=name,
+            images_dir=images,
+            annotations=path,
+            image_options=self.image_options,
+        )
 
     def _read_labels(self, name: str, table: SplitTable, fields: tuple[str, ...]) -> Dataset:
         from pytest_detgate.dataset.formats import label_readers
@@ -148,6 +165,7 @@ class Project:
             classes=None if table.classes is None else locate(table.classes),
             listed=None if table.list is None else locate(table.list),
             fields=fields,
+            image_options=self.image_options,
         )
         return label_readers()[table.format](files)
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
+from pytest_detgate.dataset.image_options import refused_links
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detector.digests import file_digests
 from pytest_detgate.detector.protocol import UnreadableImage
@@ -22,6 +23,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.locks import lock_if_possible
 from pytest_detgate.pictures.hashing import HASH_KIND, picture_hash
 from pytest_detgate.progress import Progress
+from pytest_detgate.regular_file import read_regular
 
 # Digested and then decoded: few enough to be still in the system's file cache. Also what a kill
 # costs at most.
@@ -54,6 +56,9 @@ def picture_keys(
     digest: NDArray[np.bytes_] = np.zeros(n, dtype="S32")
     hashes = np.zeros(n, dtype=np.uint64)
     unreadable: list[str] = []
+    options = dataset.image_options
+    refused = refused_links(dataset.images_dir, dataset.images.file_name.tolist(), options)
+    limit = options.max_pixels if hashed else None
     label = f"{'hashing' if hashed else 'reading'} pictures of {dataset.name}"
     with (
         # One process of those that share the store hashes; the others then find its answers.
@@ -63,8 +68,10 @@ def picture_keys(
     ):
         for start in range(0, n, _AT_ONCE):
             rows = range(start, min(start + _AT_ONCE, n))
-            keys = _keys([dataset.image_path(row) for row in rows], store, pool, hashed=hashed)
-            for row, key in zip(rows, keys, strict=True):
+            paths = {row: dataset.image_path(row) for row in rows if row not in refused}
+            keys = dict(zip(paths, _keys(list(paths.values()), store, pool, limit), strict=True))
+            for row in rows:
+                key = keys[row] if row in keys else UnreadableImage(refused[row].reason)
                 if isinstance(key, UnreadableImage):
                     unreadable.append(f"{dataset.images.file_name[row]}: {key.reason}")
                 else:
@@ -80,10 +87,11 @@ def picture_keys(
 
 
 def _keys(
-    paths: Sequence[Path], store: Store, pool: ThreadPoolExecutor, *, hashed: bool
+    paths: Sequence[Path], store: Store, pool: ThreadPoolExecutor, max_pixels: int | None
 ) -> list[Key | UnreadableImage]:
+    """The key of each picture; without a limit of pixels none is hashed."""
     digests = file_digests(paths, store)
-    if not hashed:
+    if max_pixels is None:
         return [
             answer if isinstance(answer, UnreadableImage) else (answer, 0)
             for answer in map(digests.__getitem__, paths)
@@ -97,7 +105,7 @@ def _keys(
     for path, answer in digests.items():
         if isinstance(answer, str) and answer not in known:
             missing.setdefault(answer, path)
-    made = _hash_all(missing, pool)
+    made = _hash_all(missing, pool, max_pixels)
     fresh = [key for key in made.values() if not isinstance(key, UnreadableImage)]
     store.keep_picture_hashes(HASH_KIND, fresh)
 
@@ -111,20 +119,21 @@ def _keys(
 
 
 def _hash_all(
-    files: Mapping[str, Path], pool: ThreadPoolExecutor
+    files: Mapping[str, Path], pool: ThreadPoolExecutor, max_pixels: int
 ) -> dict[str, Key | UnreadableImage]:
     with warnings.catch_warnings():
-        # Pillow warns of odd metadata and of large pictures; a project that makes errors of
-        # warnings would lose the picture over it.
+        # Pillow warns of odd metadata; a project that makes errors of warnings would lose the
+        # picture over it.
         warnings.simplefilter("ignore")
-        return dict(zip(files, pool.map(_hash_file, files.values()), strict=True))
+        keys = pool.map(lambda path: _hash_file(path, max_pixels), files.values())
+        return dict(zip(files, keys, strict=True))
 
 
-def _hash_file(path: Path) -> Key | UnreadableImage:
+def _hash_file(path: Path, max_pixels: int) -> Key | UnreadableImage:
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
         # Of the bytes that are decoded: the file may have changed since its digest was taken.
-        return hashlib.sha256(content).hexdigest(), picture_hash(content)
+        return hashlib.sha256(content).hexdigest(), picture_hash(content, max_pixels)
     except UnidentifiedImageError:
         return UnreadableImage("it is no picture of a format that Pillow knows")
     except Exception as error:  # every decoder has errors of its own

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_detgate.errors import DetgateError
+from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
     from pytest_detgate.audit.mending import FindingsOnImages
@@ -142,7 +143,7 @@ def announce(run: Path, items: list[pytest.Item]) -> None:
 def announced(run: Path) -> frozenset[str]:
     """The names that `announce` left."""
     try:
-        return frozenset(json.loads((run / _ANNOUNCED).read_bytes()))
+        return frozenset(json.loads(read_regular(run / _ANNOUNCED)))
     except FileNotFoundError:
         return frozenset()
 

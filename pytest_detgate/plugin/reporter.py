@@ -103,6 +103,7 @@ class Reporter:
                 root=gate.project.root,
                 redaction=gate.redaction,
                 settings=gate.project.tables.report,
+                stores=gate.project.image_options.stores,
             )
             self._problems += self._published.failures
         except (DetgateError, OSError) as error:
@@ -151,7 +152,14 @@ class Reporter:
 
         project = self._session.project
         rules = [self._result(node_id) for node_id in self._promised]
-        dataset = DatasetRecord(splits={}, probes={}, charts=self._charts())
+        images = project.image_options
+        dataset = DatasetRecord(
+            splits={},
+            probes={},
+            charts=self._charts(),
+            exif=images.exif or "apply",
+            max_pixels=images.max_pixels,
+        )
         predictions, scores = {}, {}
         for facts in self._facts:
             dataset.splits.update(facts.dataset.splits)

@@ -112,7 +112,13 @@ class GateSession:
         configuration = self.project.configuration
         trust = self.options.trust_checkpoint
         return ModelDetections(
-            source=lambda: model_source(configuration, checkpoint(), config=config, trust=trust),
+            source=lambda: model_source(
+                configuration,
+                checkpoint(),
+                config=config,
+                trust=trust,
+                image_options=self.project.image_options,
+            ),
             device=self.options.device,
             plan=run_plan(configuration.tables.run),
             batch_size=configuration.tables.model.batch_size,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_detgate.errors import DetectorError, DetgateError
+from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
     from pytest_detgate.plugin.state import GateSession
@@ -53,7 +54,7 @@ class TrainFirst:
 def trained_checkpoint(run: Path) -> Path:
     """The checkpoint that training ended with; `DetectorError` if it did not end well."""
     try:
-        result = json.loads((run / _RESULT).read_text(encoding="utf-8"))
+        result = json.loads(read_regular(run / _RESULT))
     except FileNotFoundError:
         raise DetectorError("training did not run") from None
     if "error" in result:

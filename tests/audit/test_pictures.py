@@ -13,6 +13,7 @@ from PIL import Image
 from pytest_detgate.audit.closeups import CLOSEUPS, closeups_of
 from pytest_detgate.audit.pictures import HEIGHT, WIDTH, Picture, PictureFolders, thumbnail
 from pytest_detgate.audit.record import DatasetRecord, ProbeRecord
+from pytest_detgate.dataset.image_options import Exif, ImageOptions
 
 SECRET = (255, 0, 255)
 
@@ -95,7 +96,7 @@ def test_what_is_no_picture_is_said_in_words(project: Path) -> None:
 
     assert all(picture.source is None for picture in found.values())
     assert found["text.jpg"].problem == (
-        "The picture cannot be read: cannot identify image file 'text.jpg'"
+        "The picture cannot be read: it is no image that Pillow knows."
     )
     assert found["vector.eps"].problem.startswith("The picture cannot be read")
     assert found["pipe.jpg"].problem == "The picture is not there."
@@ -106,20 +107,26 @@ def test_what_is_no_picture_is_said_in_words(project: Path) -> None:
     assert folders(project).picture("b", "frame.jpg").problem.startswith("The record names no")
 
 
-@pytest.mark.parametrize("pixels", [12_000 * 12_000, 20_000 * 20_000])
-def test_a_bomb_is_not_decoded(
-    tmp_path: Path, pixels: int, monkeypatch: pytest.MonkeyPatch
+def test_a_bomb_is_not_decoded_unless_the_project_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    side = int(pixels**0.5)
     path = tmp_path / "bomb.png"
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)
-    Image.new("1", (side, side)).save(path)
+    Image.new("1", (14_000, 13_000)).save(path)
     monkeypatch.undo()
+    before = Image.MAX_IMAGE_PIXELS
 
     picture = thumbnail(path)
+    shown = thumbnail(path, (), ImageOptions(max_pixels=182_000_000))
 
     assert picture.source is None
-    assert picture.problem == "The picture is too large to show."
+    assert picture.size == (14_000, 13_000)
+    assert picture.problem == (
+        "The picture is too large to show: 14000 × 13000 are 182,000,000 pixels, over the limit of "
+        "178,956,970; max-pixels under [dataset] raises it"
+    )
+    assert decoded(shown).size == (640, 594)
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "I;16", "I", "F"])
@@ -143,16 +150,27 @@ def test_a_thermal_picture_is_stretched_to_what_can_be_seen(tmp_path: Path) -> N
     assert picture.getpixel((60, 32)) == pytest.approx(0, abs=4)
 
 
-def test_a_thumbnail_keeps_stored_pixels_upright_and_no_metadata(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("exif_option", "size", "top"), [(None, (400, 800), "red"), ("ignore", (640, 320), "black")]
+)
+def test_a_thumbnail_is_turned_as_its_boxes_mean_it_and_has_no_metadata(
+    tmp_path: Path, exif_option: Exif | None, size: tuple[int, int], top: str
+) -> None:
+    """A camera held upright stores its image lying on its side: the left edge is the top."""
     path = tmp_path / "phone.jpg"
     exif = Image.Exif()
-    exif[0x0112] = 6  # "rotate me": boxes do not know of it
+    exif[0x0112] = 6
     exif[0x010E] = "taken at the gate"
-    Image.new("RGB", (800, 400)).save(path, exif=exif, comment=b"secret", icc_profile=b"profile")
+    stored = Image.new("RGB", (800, 400))
+    stored.paste((255, 0, 0), (0, 0, 80, 400))
+    stored.save(path, exif=exif, comment=b"secret", icc_profile=b"profile")
 
-    picture = decoded(thumbnail(path))
+    picture = decoded(thumbnail(path, (), ImageOptions(exif=exif_option)))
 
-    assert picture.size == (640, 320)
+    assert picture.size == size
+    red = picture.getchannel("R").getpixel((picture.width - 20, 5))
+    assert isinstance(red, int)
+    assert (red > 200) == (top == "red")
     assert not picture.getexif()
     assert {"exif", "comment", "icc_profile"} & set(picture.info) == set()
 

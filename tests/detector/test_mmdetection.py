@@ -120,9 +120,9 @@ def test_a_worker_process_that_dies_loses_no_image(
     really = images._loader
 
     def loader(
-        paths: Any, transforms: Any, batch_size: int, n_workers: int, *more: Any
+        paths: Any, transforms: Any, options: Any, batch_size: int, n_workers: int, *more: Any
     ) -> Iterator[Any]:
-        for number, batch in enumerate(really(paths, transforms, batch_size, 0, *more)):
+        for number, batch in enumerate(really(paths, transforms, options, batch_size, 0, *more)):
             if n_workers and number == 2:
                 raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Bus error.")
             yield batch

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from pytest_detgate.dataset.image_options import AS_SHOWN, Exif, ImageOptions
 from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.latency import measure_latency
@@ -39,12 +41,12 @@ def image(tmp_path: Path) -> Path:
     return draw(tmp_path / "both.png", (128, 64), (RED, RED_BOX), (BLUE, BLUE_BOX))
 
 
-def load(path: Path, **changes: Any) -> Any:
+def load(path: Path, image_options: Any = AS_SHOWN, **changes: Any) -> Any:
     """The detector of a file; `changes` are options, None to leave one out."""
     changed = {key.replace("_", "-"): value for key, value in changes.items()}
     options = {key: value for key, value in {**OPTIONS, **changed}.items() if value is not None}
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    source = ModelSource(path, framework="onnx", options=options)
+    source = ModelSource(path, framework="onnx", options=options, image_options=image_options)
     return framework("onnx").load(source, sha256=sha256, device="cpu", batch_size=None).detector
 
 
@@ -105,6 +107,28 @@ def test_boxes_come_back_to_where_they_are_in_the_picture(
     assert found(detector, image) == BOTH
     assert detector.device == "cpu"
     assert detector.info.classes == CLASSES
+
+
+@pytest.mark.parametrize(
+    ("exif", "box"),
+    [(None, (40, 0, 30, 20)), ("apply", (40, 0, 30, 20)), ("ignore", (0, 10, 20, 30))],
+)
+def test_an_image_is_seen_as_its_labels_mean_it(
+    tmp_path: Path, exif: Exif | None, box: tuple[int, ...]
+) -> None:
+    """A red box of 20 × 30, stored at (0, 10) of 40 × 80. Turned by 90 degrees to the right a point
+    (x, y) comes to (80 - y, x): the box begins at 80 - 10 - 30 = 40 and 0, and is 30 × 20."""
+    path = draw(tmp_path / "a.png", (40, 80), (RED, (0, 10, 20, 30)))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    with Image.open(path) as image:
+        image.load()
+        image.save(path, exif=turned)
+    model = write_model(tmp_path / "m.onnx", size=None)
+
+    detector = load(model, ImageOptions(exif=exif), resize="none")
+
+    assert found(detector, path) == {"red": (0.9, box)}
 
 
 def test_a_picture_may_stay_at_its_own_size(tmp_path: Path) -> None:

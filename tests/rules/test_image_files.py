@@ -73,7 +73,12 @@ CASES: list[tuple[str, Callable[[Path], object], str, str]] = [
     ("text.jpg", lambda path: path.write_text("no picture"), "unreadable", "not a picture"),
     ("folder.jpg", lambda path: path.mkdir(), "unreadable", "a folder"),
     ("pipe.jpg", lambda path: os.mkfifo(path), "unreadable", "not a regular file"),
-    ("bomb.png", bomb, "unreadable", "900000000 pixels"),
+    (
+        "bomb.png",
+        bomb,
+        "unreadable",
+        "900,000,000 pixels, over the limit of 178,956,970",
+    ),
     ("link.jpg", escaping, "unreadable", "a link that leads out of the images folder"),
     ("loop.jpg", looping, "unreadable", "Too many levels of symbolic links"),
     ("half.jpg", half, "truncated", "the end of the picture is missing"),

@@ -26,9 +26,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The contents that were decoded so far."""
     contents: list[bytes] = []
 
-    def counting(content: bytes) -> int:
+    def counting(content: bytes, max_pixels: int) -> int:
         contents.append(content)
-        return picture_hash(content)
+        return picture_hash(content, max_pixels)
 
     monkeypatch.setattr(kept, "picture_hash", counting)
     return contents

@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
+from pytest_detgate.dataset.image_file import image_size
+from pytest_detgate.dataset.image_options import ImageOptions
 
 
 def alike(images: Sequence[Path]) -> list[Path]:
@@ -19,10 +20,7 @@ def alike(images: Sequence[Path]) -> list[Path]:
 
 
 def _size(image: Path) -> tuple[int, int]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(image) as picture:
-                return picture.size
-    except Exception:  # whoever decodes it says what is wrong
-        return (0, 0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # Whoever decodes it says what is wrong.
+        return image_size(str(image), ImageOptions()) or (0, 0)

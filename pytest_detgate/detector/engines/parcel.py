@@ -14,6 +14,7 @@ import msgspec
 from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular
 
 
 class Parcel(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +51,7 @@ def pack(source: ModelSource, sha256: str) -> bytes:
     files = {}
     for path in wanted:
         try:
-            files[_below(root, path)] = path.read_bytes()
+            files[_below(root, path)] = read_regular(path)
         except OSError as error:
             raise DetectorError(f"{path}: cannot be read: {error.strerror}") from error
     if checkpoint is not None and (

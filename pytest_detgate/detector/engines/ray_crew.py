@@ -28,6 +28,7 @@ from pytest_detgate.detector.engines.wire import (
     encode,
 )
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular
 
 _RAISED = re.compile(r"\w+(Error|Exception): ")
 _KNOCK_SECONDS = 5.0
@@ -177,7 +178,7 @@ class RayCrew:
         if self._shared_files:
             return SentImage(path=str(image))
         try:
-            return SentImage(path=str(image), content=image.read_bytes())
+            return SentImage(path=str(image), content=read_regular(image))
         except OSError as error:
             return SentImage(path=str(image), problem=error.strerror or str(error))
 

@@ -27,6 +27,7 @@ from pytest_detgate.detector.engines.wire import (
 from pytest_detgate.detector.packages import installed_versions
 from pytest_detgate.detector.protocol import LoadedModel
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import open_regular
 
 
 class Worker:
@@ -132,7 +133,7 @@ def _with_own_names(text: str, folder: Path, batch: Batch) -> str:
 
 def _verify(checkpoint: Path, sha256: str) -> None:
     try:
-        with checkpoint.open("rb") as file:
+        with open_regular(checkpoint) as file:
             found = hashlib.sha256()
             while chunk := file.read(1 << 20):
                 found.update(chunk)

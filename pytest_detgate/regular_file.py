@@ -1,0 +1,70 @@
+"""Opening of files that a project names.
+
+A path comes from a configuration, an annotation file or a folder, and may lead to anything: a pipe
+that nobody writes to waits for ever, a device has no end. Only regular files are opened, after
+links were followed, and only here (`tests/unit/test_regular_files.py` looks for other ways).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+from pathlib import Path
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class NotRegularError(OSError):
+    """A path leads to something that is no regular file; `strerror` says to what."""
+
+
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
+    """Open a regular file for reading bytes.
+
+    Raises `OSError` as `open` does, `NotRegularError` for anything but a regular file, and
+    `ValueError` for a name that no file can have.
+    """
+    require_regular(path)
+    descriptor = os.open(path, _FLAGS)
+    try:
+        # It may have been replaced since it was looked at.
+        _require_regular(os.fstat(descriptor).st_mode, path)
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def read_regular(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a regular file; errors as `open_regular`."""
+    with open_regular(path) as file:
+        return file.read()
+
+
+def read_regular_text(
+    path: str | os.PathLike[str], encoding: str = "utf-8", errors: str = "strict"
+) -> str:
+    """Return the text of a regular file, with every line ending as `\\n`."""
+    text = read_regular(path).decode(encoding, errors)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def require_regular(path: str | os.PathLike[str]) -> None:
+    """Raise `OSError` unless a path leads to a regular file, for a library that opens it itself."""
+    _require_regular(os.stat(path).st_mode, path)  # noqa: PTH116 (a plain text may be no path)
+
+
+def _require_regular(mode: int, path: str | os.PathLike[str]) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kind = next((words for is_kind, words in _KINDS if is_kind(mode)), "something else")
+    raise NotRegularError(0, f"not a regular file but {kind}", str(Path(path)))

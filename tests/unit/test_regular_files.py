@@ -1,0 +1,231 @@
+"""Only regular files are opened, everywhere: a pipe would wait for ever, a device has no end."""
+
+from __future__ import annotations
+
+import ast
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_detgate.audit.record import read_report
+from pytest_detgate.config.load import load_configuration
+from pytest_detgate.dataset.text_file import read_text as read_class_file
+from pytest_detgate.detector.checkpoint import require_checkpoint
+from pytest_detgate.detector.onnx_file import read_onnx_file
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.regular_file import (
+    NotRegularError,
+    open_regular,
+    read_regular,
+    read_regular_text,
+    require_regular,
+)
+from tests.judged import judged
+from tests.unit.label_files import draw
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted(
+    path
+    for folder in ("pytest_detgate", "checks", "fixtures")
+    for path in (ROOT / folder).rglob("*.py")
+)
+
+OPENERS = frozenset(
+    {
+        *("open", "read_bytes", "read_text", "fromfile", "memmap", "imread", "loadtxt"),
+        *("genfromtxt", "connect", "fdopen"),
+    }
+)
+"""Names of functions and methods that open a file by its path."""
+LOADERS = frozenset({"np", "numpy", "torch", "json", "yaml", "pickle", "toml", "tomllib"})
+"""Modules whose `load` does."""
+
+# Where a file is opened in another way, and why that is right.
+EXCEPTIONS = {
+    ("regular_file", "open"): "the one place",
+    ("regular_file", "fdopen"): "the one place",
+    ("__main__", "open"): "the null device, for output that nobody reads",
+    ("audit.files", "open"): "a file that is written, and a folder that is synchronised",
+    ("audit.rendering", "read_text"): "a template of the package",
+    ("dataset.image_file", "open"): "an image that was opened by open_regular",
+    ("dataset.table_file", "open"): "a file that is written",
+    ("detector.checkpoint", "torch.load"): "after require_regular: torch is faster by path",
+    ("detector.config_sources", "fromfile"): "MMEngine runs a configuration of the project's",
+    ("detector.engines.pipes", "open"): "the null device, and a log that is written",
+    ("detector.engines.pipes", "fdopen"): "pipes of this process",
+    ("detector.job", "fdopen"): "a pipe of this process",
+    ("detector.latency", "open"): "a log that is written",
+    ("detector.picture_bytes", "open"): "an image in memory",
+    ("detector.store_file", "connect"): "SQLite opens for writing, which never waits for a pipe",
+    ("detector.training_process", "open"): "a log that is written",
+    ("detector.training_view", "open"): "a log that is written",
+    ("plugin.github", "open"): "a file that is appended to",
+}
+
+
+def openings(path: Path) -> Iterator[str]:
+    """What a module opens files with: `open`, `torch.load`."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        function = node.func
+        if isinstance(function, ast.Name) and function.id == "open":
+            yield function.id
+        elif isinstance(function, ast.Attribute):
+            if function.attr in OPENERS:
+                yield function.attr
+            owner = function.value
+            if function.attr == "load" and isinstance(owner, ast.Name) and owner.id in LOADERS:
+                yield f"{owner.id}.load"
+
+
+def test_files_are_opened_in_one_place() -> None:
+    found = {
+        (
+            ".".join(path.relative_to(ROOT).with_suffix("").parts).removeprefix("pytest_detgate."),
+            one,
+        )
+        for path in SOURCES
+        for one in openings(path)
+    }
+
+    assert sorted(found - set(EXCEPTIONS)) == []
+    assert sorted(set(EXCEPTIONS) - found) == []
+
+
+def test_a_regular_file_is_read_through_links(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"one\r\ntwo\rthree\xff")
+    (tmp_path / "b").symlink_to("a")
+
+    assert read_regular(tmp_path / "b") == b"one\r\ntwo\rthree\xff"
+    assert read_regular_text(tmp_path / "b", "latin-1") == "one\ntwo\nthree\xff"
+    with open_regular(str(tmp_path / "b")) as file:
+        file.seek(-4, os.SEEK_END)
+        assert file.read(2) == b"re"
+
+
+def test_whatever_else_there_is_has_a_name(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        os.chdir(tmp_path)  # the name of a socket may not be long
+        server.bind("socket")
+    (tmp_path / "zero").symlink_to("/dev/zero")
+    (tmp_path / "loop").symlink_to("loop")
+
+    told = {}
+    for name in ("pipe", "socket", "zero", ".", "loop", "gone"):
+        with pytest.raises(OSError, match="Errno") as caught:
+            require_regular(tmp_path / name)
+        told[name] = caught.value.strerror
+        assert isinstance(caught.value, NotRegularError) == (name not in ("loop", "gone"))
+
+    assert told == {
+        "pipe": "not a regular file but a pipe",
+        "socket": "not a regular file but a socket",
+        "zero": "not a regular file but a device",
+        ".": "not a regular file but a folder",
+        "loop": "Too many levels of symbolic links",
+        "gone": "No such file or directory",
+    }
+
+
+def test_what_takes_the_place_of_a_file_meanwhile_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "a")
+    monkeypatch.setattr("pytest_detgate.regular_file.require_regular", lambda path: None)
+
+    with pytest.raises(NotRegularError, match="a pipe"):
+        open_regular(tmp_path / "a")
+
+
+PROJECT = """
+[dataset]
+follow-links = ["/dev"]
+[dataset.splits.val]
+annotations = "val.json"
+images = "images"
+[rules.image-files]
+[rules.duplicate-ids]
+[probes.calm]
+images = "probe"
+[rules.probe-isolation]
+from = "val"
+clips = false
+[model]
+evaluate-on = "val"
+[rules.mean-ap]
+min = 0.5
+"""
+COCO = (
+    '{"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "cone"}],'
+    ' "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5]}]}'
+)
+
+
+@pytest.fixture
+def in_time() -> Iterator[None]:
+    """Fail, in place of waiting for ever."""
+
+    def give_up(number: int, frame: object) -> None:
+        raise AssertionError("it waits")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(30)
+    yield
+    signal.alarm(0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def put(path: Path, kind: str) -> None:
+    """A pipe that nobody writes to, or a link to a device without an end."""
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+
+
+@pytest.mark.usefixtures("in_time")
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize(
+    ("what", "items"),
+    [
+        ("val.json", ("image-files[val]", "duplicate-ids[val]", "probe-isolation[calm]")),
+        ("images/a.jpg", ("image-files[val]", "probe-isolation[calm]")),
+        ("probe/b.jpg", ("probe-isolation[calm]",)),
+        ("result.json", ("mean-ap",)),
+    ],
+)
+def test_data_that_is_no_regular_file(
+    tmp_path: Path, what: str, items: tuple[str, ...], kind: str
+) -> None:
+    (tmp_path / "val.json").write_text(COCO, encoding="utf-8")
+    (tmp_path / "result.json").write_text("[]", encoding="utf-8")
+    draw(tmp_path, "images/a.jpg", "probe/b.jpg")
+    put(tmp_path / what, kind)
+
+    results = judged(tmp_path, PROJECT, {"val": tmp_path / "result.json"})
+
+    for item in items:
+        told = [results[item].message, *(finding.text for finding in results[item].findings)]
+        assert results[item].verdict in ("failed", "not-evaluated")
+        assert f"not a regular file but a {kind}" in " ".join(told)
+
+
+@pytest.mark.usefixtures("in_time")
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize(
+    "read",
+    [load_configuration, require_checkpoint, read_onnx_file, read_report, read_class_file],
+    ids=lambda read: str(read.__name__),
+)
+def test_a_file_by_itself(tmp_path: Path, kind: str, read: Callable[[Path], object]) -> None:
+    put(tmp_path / "file", kind)
+
+    with pytest.raises(DetgateError, match=f"not a regular file but a {kind}"):
+        read(tmp_path / "file")
