@@ -68,7 +68,7 @@ class PictureFolders:
         """`stores` are the real paths of folders that images may be links into."""
         self.closed = closed
         self._options = ImageOptions(
-            exif=dataset.exif,
+            exif="apply" if dataset.upright else "ignore",
             max_pixels=dataset.max_pixels,
             stores=stores,
             project=os.path.realpath(root),

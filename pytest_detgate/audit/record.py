@@ -14,7 +14,7 @@ import msgspec
 
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.charts import Chart, Evidence
-from pytest_detgate.dataset.image_options import MAX_PIXELS, Exif
+from pytest_detgate.dataset.image_options import MAX_PIXELS
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
@@ -95,13 +95,13 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What was gated; `charts` compare what is in the splits. `exif` says whether images are turned
+    """What was gated; `charts` compare what is in the splits. `upright` says that images are turned
     as their EXIF orientation says, `max_pixels` how large an image may be that is opened."""
 
     splits: dict[str, SplitRecord] = {}
     probes: dict[str, ProbeRecord] = {}
     charts: list[Chart] = []
-    exif: Exif = "apply"
+    upright: bool = True
     max_pixels: int = MAX_PIXELS
 
 

@@ -157,7 +157,7 @@ class Reporter:
             splits={},
             probes={},
             charts=self._charts(),
-            exif=images.exif or "apply",
+            upright=images.is_upright,
             max_pixels=images.max_pixels,
         )
         predictions, scores = {}, {}

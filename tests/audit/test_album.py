@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -56,9 +57,9 @@ def test_a_picture_is_read_and_embedded_once(folder: Path, monkeypatch: pytest.M
     read_files: list[Path] = []
     real = pictures_module.thumbnail
 
-    def noting(path: Path, boxes: object = ()) -> object:
+    def noting(path: Path, *given: Any) -> object:
         read_files.append(path)
-        return real(path)
+        return real(path, *given)
 
     monkeypatch.setattr(pictures_module, "thumbnail", noting)
     pair = Pair(

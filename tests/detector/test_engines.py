@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.dataset.image_options import ImageOptions
 from pytest_detgate.detector.engines import wire
 from pytest_detgate.detector.engines.alike import alike
 from pytest_detgate.detector.engines.local import LocalWorkers
@@ -414,6 +415,7 @@ def test_an_order_says_all_that_the_user_said(project: Project) -> None:
         options={"size": [64, 64], "resize": "letterbox", "divide-by": 255.0},
         folder=project.root,
         threads=3,
+        image_options=ImageOptions("ignore", 225_000_000, ("/srv/dvc",), str(project.root)),
     )
     defaults = ModelSource(None)
     assert all(

@@ -18,7 +18,7 @@ IDS = ["duplicate-images[train-val]", "probe-isolation[youtube]"]
 NO_HASHING = """
 import pytest_detgate.pictures.kept
 
-def refuse(content):
+def refuse(content, max_pixels):
     raise AssertionError("hashed again")
 
 pytest_detgate.pictures.kept.picture_hash = refuse
