@@ -145,9 +145,7 @@ def prepared_images(
     finished = 0
     if n_workers:
         try:
-            for batch in _loader(
-                images, transforms, options, batch_size, n_workers, pinned, guard
-            ):
+            for batch in _loader(images, transforms, options, batch_size, n_workers, pinned, guard):
                 finished += len(batch)
                 yield from batch
             return

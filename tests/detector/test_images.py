@@ -60,6 +60,7 @@ def load_turned(
     from mmengine.registry import TRANSFORMS
 
     from pytest_detgate.detector.images import _TestImages
+    from pytest_detgate.detector.stored_wall import Guard
 
     path = tmp_path / "a.png"
     exif = Image.Exif()
@@ -71,7 +72,7 @@ def load_turned(
         seen.append(results["img"][..., 0].tolist())
         return {"inputs": None, "data_samples": None}
 
-    prepared = _TestImages([path], [TRANSFORMS.build(loader), keep], options)[0]
+    prepared = _TestImages([path], [TRANSFORMS.build(loader), keep], options, Guard())[0]
     return (seen[0] if seen else None), prepared.problem
 
 

@@ -61,6 +61,7 @@ EXCEPTIONS = {
     ("detector.latency", "open"): "a log that is written",
     ("detector.picture_bytes", "open"): "an image in memory",
     ("detector.store_file", "connect"): "SQLite opens for writing, which never waits for a pipe",
+    ("detector.stored_parts", "read_text"): "a list of the package",
     ("detector.training_process", "open"): "a log that is written",
     ("detector.training_view", "open"): "a log that is written",
     ("plugin.github", "open"): "a file that is appended to",
