@@ -14,6 +14,7 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.chart_numbers import BARS
+from pytest_detgate.gate.class_floor_rule import require_classes
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.rule import Inputs, Outcome, SplitRule, Target
 
@@ -46,9 +47,8 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
+        require_classes(dataset)
         boxes = class_counts(dataset).boxes
-        if not len(boxes):
-            raise DataError(f"{dataset.name} has no classes, so there is no ratio of them")
         most, least = int(boxes.argmax()), int(boxes.argmin())
         if not boxes[least]:
             raise DataError(

@@ -15,6 +15,7 @@ from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.chart_numbers import BARS
+from pytest_detgate.gate.class_floor_rule import require_classes
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
@@ -28,7 +29,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
 
     `count` is the number of classes of the split's file on fewer than `min-images` images or in
     fewer than `min-boxes` boxes. `images[CLASS]` and `boxes[CLASS]` are shown for each class.
-    Crowd regions are not counted.
+    Crowd regions are not counted. A file without any class is not evaluated.
 
     ## Why it matters
 
@@ -54,6 +55,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = inputs.dataset(target.datasets[0])
+        require_classes(dataset)
         counts = class_counts(dataset)
         lacking = [
             at

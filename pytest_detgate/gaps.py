@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 import msgspec
 
@@ -33,10 +33,15 @@ infinity. `images-without-detections`, `classes-without-detections`: images and 
 result file does not cover. `outputs-not-finite`: images on which a model answered NaN or infinity.
 """
 
+ALL_GAPS: frozenset[GapKind] = frozenset(get_args(GapKind))
 UNREFERENCED: frozenset[GapKind] = frozenset({"unlisted-image", "unlisted-class"})
 """Annotations that refer to something the file does not list."""
 ODD_ANNOTATIONS: frozenset[GapKind] = UNREFERENCED | {"boxes-not-finite"}
 """Annotations that are in the tables and yet are no box of an image and a class."""
+DETECTION_GAPS: frozenset[GapKind] = frozenset(
+    {"images-without-detections", "classes-without-detections", "outputs-not-finite"}
+)
+"""What it is not known of what the detector finds."""
 ANNOTATION_GAPS: frozenset[GapKind] = ODD_ANNOTATIONS | {
     "shapes-not-boxes",
     "images-without-labels",

@@ -105,6 +105,16 @@ def results(
     ]
 
 
+def named_results(
+    images: Mapping[str, Sequence[Box]],
+    detections: Mapping[str, Sequence[tuple[str, float, float, float, float, float]]],
+    classes: Sequence[str] = ("helmet_off",),
+) -> dict[str, Any]:
+    """A result file's content that lists the images and classes which it covers: all of them."""
+    listed = coco(images, classes)
+    return {**listed, "annotations": results(images, detections, classes)}
+
+
 @pytest.fixture
 def write_json() -> Callable[[Path, Any], Path]:
     """A function that writes JSON, folders included, and gives the path back."""

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_detgate.gate.detections import ResultFiles
 from pytest_detgate.gate.other_models import OtherModels
 from pytest_detgate.gate.project import Project
-from tests.conftest import results
+from tests.conftest import named_results
 
 Images = Mapping[str, Sequence[Any]]
 """Boxes by image: the ground truth of a split or probe, or what was found on it."""
@@ -27,7 +27,7 @@ def write_model(
     for dataset, images in datasets.items():
         path = folder / name / f"{dataset}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(results(images, found.get(dataset, {}), classes)))
+        path.write_text(json.dumps(named_results(images, found.get(dataset, {}), classes)))
     checkpoint = folder / f"{name}.pth"
     checkpoint.write_text(name)
     return checkpoint

@@ -124,12 +124,14 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 class PredictionsRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A result file that was gated in place of a model. `detections_sha256` is a digest of the
-    detections in it, whatever their order and layout; None where there is none."""
+    detections in it, whatever their order and layout; None where there is none. `notes` are facts
+    about the file that a reader must know."""
 
     path: str
     sha256: str
     detections: int
     detections_sha256: str | None = None
+    notes: list[str] = []
 
 
 class BaselineRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.identity import Id, Ids, joined_ids, whole_ids
 from pytest_detgate.dataset.json_arrays import decoded_pieces
+from pytest_detgate.dataset.json_keys import require_unique_keys
 from pytest_detgate.dataset.json_text import Number, numbers
 
 _NONE = float("nan")
@@ -64,6 +65,7 @@ class _AnyAnnotation(msgspec.Struct, gc=False):
     iscrowd: bool | int | None = None
 
 
+_REQUIRED = (b'"image_id"', b'"category_id"', b'"bbox"')
 _decode_plain = msgspec.json.Decoder(list[_PlainAnnotation]).decode
 _decode_any = msgspec.json.Decoder(list[_AnyAnnotation]).decode
 _encode = msgspec.msgpack.Encoder().encode
@@ -112,7 +114,10 @@ def _decode(piece: bytes) -> AnnotationRows:
         columns = _plain_rows(_decode_plain(piece))
     except msgspec.ValidationError:
         columns = None
-    return _any_rows(piece) if columns is None else columns
+    if columns is None:
+        columns = _any_rows(piece)
+    require_unique_keys(piece, len(columns), _REQUIRED)
+    return columns
 
 
 def _plain_rows(rows: list[_PlainAnnotation]) -> AnnotationRows | None:

@@ -56,7 +56,7 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
     with ThreadPoolExecutor(1) as beside:
         # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
         digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
-        file = decode_json(content, _File, path)
+        file = decode_json(content, _File, path, _arrays)
         images = read_images(file.images, tuple(image_fields), path)
         refuse_escaping(images.file_name, str(path))
         rows = read_annotations(b"[]" if file.annotations is UNSET else file.annotations, path)
@@ -74,6 +74,10 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
         notes=tuple(_notes(images, boxes)),
         gaps=tuple(_gaps(boxes)),
     )
+
+
+def _arrays(file: _File) -> list[Raw]:
+    return [file.images, *([] if file.annotations is UNSET else [file.annotations])]
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

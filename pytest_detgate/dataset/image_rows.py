@@ -11,6 +11,7 @@ import numpy as np
 
 from pytest_detgate.dataset.identity import Id, joined_ids, whole_ids
 from pytest_detgate.dataset.json_arrays import decoded_pieces
+from pytest_detgate.dataset.json_keys import require_unique_keys
 from pytest_detgate.dataset.json_text import Number, numbers
 from pytest_detgate.dataset.tables import ImageTable, object_column
 
@@ -23,7 +24,9 @@ def read_images(array: msgspec.Raw | bytes, fields: tuple[str, ...], path: Path)
     decode = msgspec.json.Decoder(list[_image_type(fields)]).decode  # type: ignore[misc]
 
     def columns(piece: bytes) -> _Columns:
-        return _Columns(decode(piece), fields)
+        rows = decode(piece)
+        require_unique_keys(piece, len(rows), (b'"id"', b'"file_name"'))
+        return _Columns(rows, fields)
 
     parts = list(decoded_pieces(array, "images", columns, path))
     return ImageTable(

@@ -7,7 +7,7 @@ the numbers they mean.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.json_keys import refuse_repeated_keys
 from pytest_detgate.errors import DataError
 
 T = TypeVar("T")
@@ -27,11 +28,27 @@ _LITERAL_AS_VALUE = re.compile(rb"(?<=[\[,:\s])(?:NaN|-?Infinity)(?=[\s,\]}])")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
-def decode_json(content: bytes, kind: type[T], path: Path) -> T:
-    """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place."""
+def decode_json(
+    content: bytes,
+    kind: type[T],
+    path: Path,
+    arrays: Callable[[T], Sequence[msgspec.Raw]] | None = None,
+) -> T:
+    """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place.
+
+    With `arrays`, which gives the long arrays of the value that are still text, a key that occurs
+    twice outside of them is wrong, too.
+    """
     content = content.removeprefix(b"\xef\xbb\xbf")
+
+    def decoded(text: bytes) -> T:
+        value = msgspec.json.decode(text, type=kind)
+        if arrays is not None:
+            refuse_repeated_keys(text, arrays(value), path)
+        return value
+
     try:
-        return msgspec.json.decode(content, type=kind)
+        return decoded(content)
     except msgspec.ValidationError as error:
         raise DataError(f"{path}: {error}") from None
     except UnicodeDecodeError as error:
@@ -45,7 +62,7 @@ def decode_json(content: bytes, kind: type[T], path: Path) -> T:
         if quoted is None:
             continue
         try:
-            return msgspec.json.decode(quoted, type=kind)
+            return decoded(quoted)
         except msgspec.ValidationError as error:
             raise DataError(f"{path}: {error}") from None
         except msgspec.DecodeError:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.identity import Id, id_column, joined_ids
 from pytest_detgate.dataset.json_arrays import decoded_pieces
+from pytest_detgate.dataset.json_keys import require_unique_keys
 from pytest_detgate.dataset.json_text import Number
 
 
@@ -38,6 +39,7 @@ class Result(msgspec.Struct, gc=False):
     score: Number
 
 
+_KEYS = tuple(f'"{name}"'.encode() for name in Result.__struct_fields__)
 _decode_results = msgspec.json.Decoder(list[Result]).decode
 
 
@@ -54,6 +56,7 @@ def read_result_rows(array: msgspec.Raw, path: Path) -> ResultRows:
 
 def _decode(piece: bytes) -> ResultRows:
     rows = _decode_results(piece)
+    require_unique_keys(piece, len(rows), _KEYS)
     sides = chain.from_iterable([row.bbox for row in rows])
     return ResultRows(
         image_id=id_column([row.image_id for row in rows]),

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.coco import CocoCategory, read_bytes
 from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of, shown_id
 from pytest_detgate.dataset.json_text import decode_json
+from pytest_detgate.dataset.result_coverage import coverage_gaps
 from pytest_detgate.dataset.result_rows import Result, read_result_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
@@ -34,26 +35,38 @@ class _NamedResults(msgspec.Struct, Generic[Rows]):
     categories: list[CocoCategory] | None = None
 
 
-def read_results(path: Path, dataset: Dataset) -> DetectionTable:
+def read_results(
+    path: Path, dataset: Dataset, detector_classes: Sequence[str] = ()
+) -> DetectionTable:
     """Read the detections of a split or probe from a COCO result file.
 
     Where the file carries its own images and categories they are matched by file name and class
-    name; else its ids are those of the split's annotation file. An image, a class, a box or a
-    score that does not fit raises `DataError` and is named; scores are between 0 and 1.
+    name, and those that it does not list are gaps of the table; else its ids are those of the
+    split's annotation file. `detector_classes` stand in for the classes of a split or probe that
+    has none, as a folder. An image, a class, a box or a score that does not fit, and a key that
+    occurs twice, raises `DataError` and is named; scores are between 0 and 1.
     """
     content = read_bytes(path)
     try:
         file = _file(content, msgspec.Raw, path)
         rows = read_result_rows(file.annotations, path)
-    except DataError:
+    except DataError as error:
         # Decoding it in one go takes longer, and names the first mistake of the whole file.
         _file(content, list[Result], path)
-        raise
-    image = _image_rows(path, rows.image_id, file.images, dataset)
+        text = str(error)
+        raise DataError(
+            text.replace("`$.annotations", "`$") if _is_bare_list(content) else text
+        ) from None
+    image, listed_images = _image_rows(path, rows.image_id, file.images, dataset)
     classes, category = _classes(path, rows.category_id, file.categories, dataset)
     xywh, score = rows.xywh, rows.score
     wrong = np.logical_or.reduce(~np.isfinite(xywh), axis=1)
     _refuse_first(path, wrong, lambda at: f"bbox {xywh[at].tolist()} is not finite")
+    _refuse_first(
+        path,
+        (xywh[:, 2:] < 0).any(axis=1),
+        lambda at: f"bbox {xywh[at].tolist()} has a negative width or height",
+    )
     _refuse_first(path, ~np.isfinite(score), lambda at: f"score {score[at]} is not finite")
     _refuse_first(
         path, (score < 0) | (score > 1), lambda at: f"score {score[at]:g} is not between 0 and 1"
@@ -65,6 +78,14 @@ def read_results(path: Path, dataset: Dataset) -> DetectionTable:
         xywh=xywh,
         score=score,
         sha256=hashlib.sha256(content).hexdigest(),
+        gaps=coverage_gaps(
+            dataset,
+            listed_images=listed_images,
+            listed_classes=None if file.categories is None else classes,
+            expected_classes=dataset.classes or detector_classes,
+            detections=len(rows),
+        ),
+        notes=() if listed_images is not None else (_unlisted(path, content, image, dataset),),
     )
 
 
@@ -80,14 +101,33 @@ def read_result_classes(path: Path) -> tuple[str, ...]:
 
 def _file(content: bytes, kind: type[Rows], path: Path) -> _NamedResults[Rows]:
     """The file, be it a plain list or a dictionary, with its detections as a `kind`."""
-    if content.lstrip()[:1] == b"[":
+    if _is_bare_list(content):
         return _NamedResults(annotations=decode_json(content, kind, path))
-    return decode_json(content, _NamedResults[kind], path)  # type: ignore[valid-type]
+    named: type[_NamedResults[Rows]] = _NamedResults[kind]  # type: ignore[valid-type]
+    if kind is not msgspec.Raw:
+        return decode_json(content, named, path)
+    return decode_json(content, named, path, lambda file: [file.annotations])  # type: ignore[list-item]
+
+
+def _unlisted(path: Path, content: bytes, image: NDArray[np.int64], dataset: Dataset) -> str:
+    """What a reader must know of a file that does not say which images it covers."""
+    what = "is a bare list" if _is_bare_list(content) else "does not list its images"
+    total = len(dataset.images)
+    without = total - len(np.unique(image))
+    return (
+        f"{path} {what}: images without rows count as images without detections "
+        f"({without:,} of {total:,})"
+    )
+
+
+def _is_bare_list(content: bytes) -> bool:
+    return content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
 
 
 def _image_rows(
     path: Path, wanted: NDArray[Any], listed: list[_ResultImage] | None, dataset: Dataset
-) -> NDArray[np.int64]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+    """The image row of each detection, and the rows that the file lists, where it has a list."""
     if listed is not None:
         return _rows_by_file_name(path, wanted, listed, dataset)
     twice = repeated(dataset.images.id)
@@ -107,12 +147,12 @@ def _image_rows(
         rows == UNLISTED,
         lambda at: f"image_id {shown_id(wanted, at)} is not an image of {dataset.name}",
     )
-    return rows
+    return rows, None
 
 
 def _rows_by_file_name(
     path: Path, wanted: NDArray[Any], listed: list[_ResultImage], dataset: Dataset
-) -> NDArray[np.int64]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     names = dataset.images.file_name
     if repeated(names):
         raise DataError(
@@ -139,7 +179,7 @@ def _rows_by_file_name(
             + nearest(listed[place[at]].file_name, names.tolist())
         ),
     )
-    return rows
+    return rows, row_of_listed[row_of_listed != UNLISTED]
 
 
 def _classes(

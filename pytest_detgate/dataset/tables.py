@@ -90,7 +90,8 @@ class DetectionTable(_Frozen):
     indices into `classes`, `xywh` (n, 4) float64 in pixels, `score` (n,) float64.
     `score_floor` is the score below which its maker kept nothing, where that is known, and
     `sha256` that of the result file that they were read from, if they were. `gaps` are the images
-    and classes of which it is not known what the detector finds.
+    and classes of which it is not known what the detector finds, `notes` facts that a reader of
+    the report must know.
     """
 
     classes: tuple[str, ...]
@@ -101,6 +102,7 @@ class DetectionTable(_Frozen):
     score_floor: float = 0.0
     sha256: str | None = None
     gaps: tuple[Gap, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.image)

@@ -133,6 +133,7 @@ class BaselineModel:
         require_other_file(self._gated.source.digest(name), [self.record.sha256], self.record)
         # A result file of a folder that holds nothing names no classes either.
         gated = self._gated.detections(name).classes
-        other = self._other.detections(name).classes
+        with named(self.record):
+            other = self._other.detections(name).classes
         if gated and other:
             require_same_classes(gated, other, "its detector", self.record)

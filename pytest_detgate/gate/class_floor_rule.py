@@ -10,7 +10,9 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.gate.interval_rule import IntervalRule, require_support
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, Target, require_limit, require_names
@@ -44,10 +46,12 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
 
     def targets(self, project: Project) -> Iterator[Target]:
         known = project.evaluated_classes if self.min is not None else None
-        if known is None and not self.classes:
-            # The annotation file cannot be read: one item remains, to say so.
+        # Two categories of one name are one item, which says that they cannot be told apart.
+        names = dict.fromkeys(known or self.classes or ())
+        if not names:
+            # There are no classes, or they cannot be read: one item remains, to say so.
             yield self.target(project)
-        for name in known or self.classes or ():
+        for name in names:
             yield self.target(project, name)
 
     def floor(self, name: str) -> float | None:
@@ -55,28 +59,41 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
         return (self.classes or {}).get(name, self.min)
 
     def support(self, target: Target, inputs: Inputs) -> ClassSupport:
-        """The class of an item and the ground truth that stands behind it.
+        """The class of an item and its ground truth that is judged: without crowd regions, on
+        images that are listed.
 
-        `DataError` where there is none, `TooLittleEvidenceError` where there is less than asked.
+        `NotLookedAtError` where there is none, `TooLittleEvidenceError` where there is less than
+        asked.
         """
         split = target.datasets[0]
         dataset = inputs.dataset(split)
+        require_classes(dataset)
         if target.label is None:
             raise DataError(f"the classes of {split} could not be read")
-        category = dataset.classes.index(target.label)
-        of_class = (dataset.boxes.category == category) & ~dataset.boxes.crowd
-        images = len(np.unique(dataset.boxes.image[of_class]))
-        boxes = int(np.count_nonzero(of_class))
+        boxes_of, category = dataset.boxes, dataset.classes.index(target.label)
+        judged = (boxes_of.category == category) & ~boxes_of.crowd & (boxes_of.image != UNLISTED)
+        images = len(np.unique(boxes_of.image[judged]))
+        boxes = int(np.count_nonzero(judged))
         if not boxes:
-            raise DataError(
+            raise NotLookedAtError(
                 f"class {target.label!r} has no ground truth in {split}, so its {self.figure} is "
-                "not defined"
+                "not defined",
+                Extent(unit="classes", to_look_at=1, looked_at=0),
             )
         require_support(
             f"class {target.label!r} in {split}",
             {"boxes": (boxes, self.min_boxes), "images": (images, self.min_images)},
         )
         return ClassSupport(target.label, category, boxes, images)
+
+
+def require_classes(dataset: Dataset) -> None:
+    """Raise `NotLookedAtError` where a split lists no class at all."""
+    if not dataset.classes:
+        raise NotLookedAtError(
+            f"{dataset.name} lists no class, so there is none to look at",
+            Extent(unit="classes", to_look_at=0, looked_at=0),
+        )
 
 
 @dataclass(frozen=True, slots=True)

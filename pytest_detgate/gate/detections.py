@@ -75,12 +75,13 @@ class ResultFiles:
         from pytest_detgate.dataset.results import read_results
 
         path = self._file(dataset.name)
-        table = read_results(path, dataset)
+        table = read_results(path, dataset, self._project.evaluated_classes or ())
         self._records[dataset.name] = PredictionsRecord(
             path=self._project.relative(path),
             sha256=table.sha256 or "",
             detections=len(table),
             detections_sha256=detections_sha256(table),
+            notes=[self._project.shorten(note) for note in table.notes],
         )
         return table
 

@@ -6,34 +6,45 @@ alike: a rule only says which gaps it measures itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
-from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.gaps import Extent, Gap, GapKind, NotLookedAtError, Unit, described
 
 
 def extent_of(
-    datasets: Sequence[tuple[Dataset, Sequence[Gap]]], ignored: frozenset[GapKind]
+    seen: Sequence[tuple[Dataset, DetectionTable | None]],
+    ignored: frozenset[GapKind],
+    allowed: Mapping[GapKind, int],
 ) -> Extent:
     """How much of some splits and probes can be looked at.
 
-    Each comes with the gaps in its detections. `ignored` are the kinds of gaps that make no
-    difference to the item, or that it measures itself.
+    Each comes with its detections where the item needs them. `ignored` are the kinds of gaps that
+    make no difference to the item, or that it measures itself; of the `allowed` kinds so many
+    things may be left out of each.
     """
-    gaps = [
-        one
-        for dataset, of_detections in datasets
-        for one in (*dataset.gaps, *of_detections)
-        if one.kind not in ignored
-    ]
-    unit: Unit = "images" if not gaps else gaps[0].unit
+    gaps: list[Gap] = []
+    sizes: Counter[GapKind] = Counter()
+    for dataset, detections in seen:
+        own = [*dataset.gaps, *(() if detections is None else detections.gaps)]
+        own = [one for one in own if one.kind not in ignored]
+        for kind in {one.kind for one in own}:
+            of_kind = sum(one.count for one in own if one.kind == kind)
+            sizes[kind] = max(sizes[kind], of_kind)
+        gaps += own
+    excused = {kind for kind, size in sizes.items() if size <= allowed.get(kind, 0)}
+    # What is not allowed decides; what is allowed is counted where there is nothing else.
+    first = next((one for one in gaps if one.kind not in excused), next(iter(gaps), None))
+    unit: Unit = "images" if first is None else first.unit
     of_unit = [one for one in gaps if one.unit == unit]
-    rows = sum(_rows(dataset, unit) for dataset, _ in datasets)
-    to_look_at = rows + sum(one.count for one in of_unit if not one.listed)
+    to_look_at = sum(_rows(*one, unit) for one in seen)
+    to_look_at += sum(one.count for one in of_unit if not one.listed)
     return Extent(
         unit=unit,
         to_look_at=to_look_at,
         looked_at=max(to_look_at - sum(one.count for one in of_unit), 0),
+        allowed=sum(one.count for one in of_unit if one.kind in excused),
         left_out=described(gaps),
     )
 
@@ -53,8 +64,11 @@ def not_looked_at(extent: Extent, names: Sequence[str]) -> str:
     return f"{missing:,} of {extent.to_look_at:,} {extent.unit}{where} were not looked at{left_out}"
 
 
-def _rows(dataset: Dataset, unit: Unit) -> int:
+def _rows(dataset: Dataset, detections: DetectionTable | None, unit: Unit) -> int:
     """How many of a unit the tables of a split or probe hold."""
     if unit == "annotations":
         return len(dataset.boxes)
-    return len(dataset.classes) if unit == "classes" else len(dataset.images)
+    if unit != "classes":
+        return len(dataset.images)
+    # A folder knows no classes, but what was found on it does.
+    return len(dataset.classes or (() if detections is None else detections.classes))

@@ -27,6 +27,7 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.store import Store
 from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DataError, DetgateError
+from pytest_detgate.gaps import NotLookedAtError, described
 from pytest_detgate.gate.baseline import Baseline, open_baseline
 from pytest_detgate.gate.detections import DetectionSource, NoDetections, TwoInferences
 from pytest_detgate.gate.fingerprints import images_sha256, names_sha256
@@ -361,6 +362,14 @@ class _InputsBeside(GateInputs):
     def __init__(self, gate: GateInputs, source: DetectionSource, wanted: Sequence[str]) -> None:
         super().__init__(gate.project, source, wanted, store=gate._store, progress=gate._progress)
         self._gate = gate
+
+    def detections(self, name: str) -> DetectionTable:
+        """What the other model found; a `NotLookedAtError` where it did not look at everything:
+        a figure that comes out too low for it would let the gated model pass."""
+        table = super().detections(name)
+        if table.gaps:
+            raise NotLookedAtError("; ".join(described(table.gaps)))
+        return table
 
     def tables(self, name: str) -> Dataset:
         return self._gate.tables(name)

@@ -14,7 +14,7 @@ from pytest_detgate.audit.record import FINDINGS_CAP, RuleResult, sendable
 from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Verdict
-from pytest_detgate.gaps import Extent
+from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.gate.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.gate.plain_outcome import plain_outcome
 from pytest_detgate.gate.registry import BoundRule
@@ -37,6 +37,7 @@ def judge(
     item = bound.item_name(target)
     extent: Extent | None = None
     try:
+        _require_an_item(target)
         extent = _extent(bound, target, inputs)
         outcome = plain_outcome(bound.rule.check(target, inputs))
         findings = _first(outcome.findings, keep)
@@ -47,9 +48,13 @@ def judge(
     except TooLittleEvidenceError as error:
         reason = f"too little evidence: {inputs.project.shorten(str(error))}"
         result = _not_evaluated(item, bound, reason, started, extent)
-        if getattr(bound.rule, "too_little", "fail") == "warn":
+        looked = extent is not None and extent.is_complete
+        if looked and getattr(bound.rule, "too_little", "fail") == "warn":
             return msgspec.structs.replace(result, verdict="warned")
         return result
+    except NotLookedAtError as error:
+        extent = error.extent or extent
+        return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started, extent)
     except DetgateError as error:
         return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started, extent)
     except Exception as error:
@@ -99,6 +104,14 @@ def judge(
     return sendable(_with_extent(result, extent))
 
 
+def _require_an_item(target: Target) -> None:
+    if target.nothing:
+        raise NotLookedAtError(
+            "this rule makes no item here: it finds nothing to look at",
+            Extent(unit="runs", to_look_at=0, looked_at=0),
+        )
+
+
 def _extent(bound: BoundRule, target: Target, inputs: Inputs) -> Extent:
     """How much of its splits and probes an item can look at; a rule on none looks at one run."""
     if not target.datasets:
@@ -106,11 +119,16 @@ def _extent(bound: BoundRule, target: Target, inputs: Inputs) -> Extent:
     seen = [
         (
             inputs.tables(name),
-            inputs.detections(name).gaps if name in target.detections else (),
+            inputs.detections(name) if name in target.detections else None,
         )
         for name in target.datasets
     ]
-    return extent_of(seen, bound.rule.ignored_gaps)
+    ignored, allowed = bound.rule.ignored_gaps, bound.rule.allowed_gaps()
+    spoiled = extent_of(seen, ignored | (ALL_GAPS - bound.rule.spoiling_gaps), allowed)
+    if not spoiled.is_complete:
+        require_something(spoiled, target.datasets)
+        raise NotLookedAtError(not_looked_at(spoiled, target.datasets), spoiled)
+    return extent_of(seen, ignored, allowed)
 
 
 def _with_extent(result: RuleResult, extent: Extent | None) -> RuleResult:

@@ -15,6 +15,7 @@ from pytest_detgate.detector.digests import file_digest
 from pytest_detgate.detector.store import Store
 from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import NotLookedAtError
 from pytest_detgate.gate.detections import DetectionSource, file_sha256
 
 if TYPE_CHECKING:
@@ -103,7 +104,10 @@ def measure_sweep(
             measured[digest] = measure(Epoch(name, True, gated))
         else:
             beside = gated.beside(others.of_epoch(path), wanted)
-            measured[digest] = measure(Epoch(name, False, beside))
+            try:
+                measured[digest] = measure(Epoch(name, False, beside))
+            except NotLookedAtError as error:
+                raise NotLookedAtError(f"{name}: {error}") from None
             # The next model must not share its memory with one that refers to itself.
             del beside
             gc.collect()

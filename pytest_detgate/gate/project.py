@@ -111,7 +111,10 @@ class Project:
 
     @cached_property
     def evaluated_classes(self) -> tuple[str, ...] | None:
-        """Class names of the split that AP is measured on; None where they cannot be read."""
+        """Class names of the split that AP is measured on; None where they cannot be read, or
+        there is no such split."""
+        if self.evaluate_on not in self.splits:
+            return None
         try:
             return self.classes(self.evaluate_on)
         except DataError:

@@ -6,7 +6,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -67,6 +67,7 @@ def bind_rules(project: Project) -> tuple[BoundRule, ...]:
         for code, tables in configuration.tables.rules.items()
         for entry, table in enumerate(_tables_of(code, tables, classes, place))
     )
+    _refuse_equal_items(bound)
     _check_waivers(project, bound)
     return bound
 
@@ -81,7 +82,9 @@ def add_rule(
     place = project.configuration.place.table("rules").table(code)
     rule = convert_table(table, rule_classes()[code], place)
     rule.validate(project)
-    return (*bound, BoundRule(rule, place, tuple(rule.targets(project))))
+    together = (*bound, BoundRule(rule, place, _items(rule, project)))
+    _refuse_equal_items(together)
+    return together
 
 
 def _tables_of(
@@ -110,7 +113,26 @@ def _bind(kind: type[Rule], table: Any, place: Place, project: Project) -> Bound
         for key in error.table:
             place = place.table(key)
         raise place.error(str(error), error.key) from None
-    return BoundRule(rule, place, tuple(rule.targets(project)))
+    return BoundRule(rule, place, _items(rule, project))
+
+
+def _items(rule: Rule, project: Project) -> tuple[Target, ...]:
+    """The items of a rule: at least one, so that a rule is never silent."""
+    return tuple(rule.targets(project)) or (Target(nothing=True),)
+
+
+def _refuse_equal_items(bound: Sequence[BoundRule]) -> None:
+    """Raise `ConfigError` where two items would have one node id: one of them would not count."""
+    seen: set[str] = set()
+    for rule in bound:
+        for target in rule.targets:
+            item = rule.item_name(target)
+            if item in seen:
+                raise rule.place.error(
+                    f"two items would be named {item!r}, and only one of them would count; give "
+                    "the names that make them alike different spellings"
+                )
+            seen.add(item)
 
 
 def _check_waivers(project: Project, bound: tuple[BoundRule, ...]) -> None:

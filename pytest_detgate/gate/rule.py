@@ -7,6 +7,7 @@ pytest and reports are not its business.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVar
@@ -19,7 +20,7 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement, Table
-from pytest_detgate.gaps import Extent, GapKind
+from pytest_detgate.gaps import DETECTION_GAPS, Extent, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 
@@ -59,12 +60,14 @@ class Target:
     """One item of a rule: its label in square brackets, and what it needs to be evaluated.
 
     `datasets` are the splits and probes the rule looks at; `detections` those of them that it
-    needs detections of.
+    needs detections of. `nothing` marks the item of a rule that finds nothing to look at: it says
+    so, and is never evaluated.
     """
 
     label: str | None = None
     datasets: tuple[str, ...] = ()
     detections: tuple[str, ...] = ()
+    nothing: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +185,8 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     ignored_gaps: ClassVar[frozenset[GapKind]] = frozenset()
     """Gaps in its splits and probes that make no difference to it, or that it measures itself; any
     other makes its items *not evaluated*."""
+    spoiling_gaps: ClassVar[frozenset[GapKind]] = frozenset()
+    """Those of the others that make a figure of the rest wrong, so that nothing is measured."""
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 
@@ -196,8 +201,22 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
         """Raise `OptionError` for options that make no sense in this project."""
 
     def targets(self, project: Project) -> Iterator[Target]:
-        """The items this table makes, in a stable order."""
+        """The items this table makes, in a stable order; a table without any gets one that is
+        not evaluated."""
         raise NotImplementedError
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        """How much of each kind of gap an option of this table allows, where it allows any."""
+        return {}
+
+    def can_fail(self) -> bool:
+        """Whether any data or model could break a limit of this table. A floor of 0 and a largest
+        share of 1 are limits that nothing breaks."""
+        return True
+
+    def can_block(self) -> bool:
+        """Whether a limit of this table, if it is broken, fails the run."""
+        return self.severity == "error" and self.can_fail()
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         """Measure one target."""
@@ -247,10 +266,26 @@ class SplitPairRule(Rule, frozen=True, kw_only=True):
         yield Target(label="-".join(self.between), datasets=self.between)
 
 
-class ProbeRule(Rule, frozen=True, kw_only=True):
-    """A rule that looks at what the detector says on probes, one item for each probe."""
+class DetectionRule(Rule, frozen=True, kw_only=True):
+    """A rule that looks at what the detector says."""
 
     family: ClassVar[Family] = "model"
+
+    allow_missing_classes: Annotated[
+        bool | Count,
+        Meta(
+            description="How many classes a result file that lists its classes may leave out; true "
+            "for any number. They count as classes without detections."
+        ),
+    ] = False
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        given = self.allow_missing_classes
+        return {"classes-without-detections": sys.maxsize if given is True else int(given)}
+
+
+class ProbeRule(DetectionRule, frozen=True, kw_only=True):
+    """A rule that looks at what the detector says on probes, one item for each probe."""
 
     def validate(self, project: Project) -> None:
         if not project.probes:
@@ -261,16 +296,14 @@ class ProbeRule(Rule, frozen=True, kw_only=True):
             yield Target(label=probe, datasets=(probe,), detections=(probe,))
 
 
-class ScoreRule(Rule, frozen=True, kw_only=True):
+class ScoreRule(DetectionRule, frozen=True, kw_only=True):
     """A rule on the COCO figures of the split that `[model] evaluate-on` names."""
 
-    family: ClassVar[Family] = "model"
+    # What a detector was not asked about counts as not found: AP and recall would be too low.
+    spoiling_gaps: ClassVar[frozenset[GapKind]] = DETECTION_GAPS
 
     def validate(self, project: Project) -> None:
-        if project.evaluate_on not in project.splits:
-            raise OptionError(
-                f"[model] evaluate-on: {unknown('split', project.evaluate_on, project.splits)}"
-            )
+        require_evaluated_split(project)
 
     def targets(self, project: Project) -> Iterator[Target]:
         yield self.target(project)
@@ -290,9 +323,14 @@ class TrainingRule(Rule, frozen=True, kw_only=True):
         yield Target()
 
 
-class RunningRule(ScoreRule, frozen=True, kw_only=True):
-    """A rule that runs the detector by itself on some images of that split, and so needs no
-    detections of them all."""
+class RunningRule(Rule, frozen=True, kw_only=True):
+    """A rule that runs the detector by itself on some images of the evaluated split, and so needs
+    no detections of them all."""
+
+    family: ClassVar[Family] = "model"
+
+    def validate(self, project: Project) -> None:
+        require_evaluated_split(project)
 
     def targets(self, project: Project) -> Iterator[Target]:
         yield Target(datasets=(project.evaluate_on,))
@@ -306,6 +344,14 @@ def merged(own: S, rule: Rule) -> S:
             for key in own.__struct_fields__
         }
     )
+
+
+def require_evaluated_split(project: Project) -> None:
+    """Raise `OptionError` where `[model] evaluate-on` names no split."""
+    if project.evaluate_on not in project.splits:
+        raise OptionError(
+            f"[model] evaluate-on: {unknown('split', project.evaluate_on, project.splits)}"
+        )
 
 
 def require_training_config(project: Project) -> None:

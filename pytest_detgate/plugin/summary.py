@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_detgate.audit.findings_folder import FOLDER
 from pytest_detgate.audit.headline import counts, in_order
 from pytest_detgate.audit.publishing import PAGE, SUMMARY
-from pytest_detgate.audit.terminal import cut
+from pytest_detgate.audit.terminal import cut, wrapped
 from pytest_detgate.audit.words import counted, visible
 from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.wording import summary_text
@@ -47,6 +47,9 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Pat
         terminal.write_line(f"{name:<{name_width}}  {cut(summary_text(rule), room)}".rstrip())
     if len(shown) < len(rules):
         terminal.write_line(f"not listed: {_counted(rules[len(shown) :])} (-v lists every rule)")
+    for file in report.predictions.values():
+        for line in (line for note in file.notes for line in wrapped(note)):
+            terminal.write_line(line)
     terminal.write_line(f"{_counted(rules)}; page: {_short(folder / PAGE)}")
     terminal.write_line(f"to paste into a pull request: {_short(folder / SUMMARY)}")
     files = sum(len(rule.findings_files) for rule in rules)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.identity import shown_id
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.gaps import UNREFERENCED
 from pytest_detgate.scoring.columns import Columns, columns_of
 from pytest_detgate.scoring.score_card import ScoreCard, class_scores
 
@@ -27,9 +28,9 @@ def evaluate(dataset: Dataset, detections: DetectionTable, engine: Engine = "hot
     """Score the detections of a split by the COCO protocol for boxes.
 
     Classes are matched by name; detections of a class that the split does not know are left out.
-    Raises `DataError` where a figure would mean nothing: no ground truth, no detections at all,
-    a class that the detector does not know, boxes that are not finite; and, for "both",
-    any difference between the engines.
+    Raises `DataError` where a figure would mean nothing: no ground truth, ground truth of an image
+    or class that is not listed, no detections at all, a class that the detector does not know,
+    boxes that are not finite; and, for "both", any difference between the engines.
     """
     refuse_undefined(dataset, detections)
     columns = columns_of(dataset, detections)
@@ -55,6 +56,9 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
     name = dataset.name
     if not len(dataset.boxes):
         raise DataError(f"{name} has no ground-truth boxes, so AP is not defined on it")
+    dropped = [one.text for one in dataset.gaps if one.kind in UNREFERENCED]
+    if dropped:
+        raise DataError(f"{name}: {'; '.join(dropped)}, so AP would leave them out")
     if len(set(dataset.classes)) < len(dataset.classes):
         twice = [c for at, c in enumerate(dataset.classes) if c in dataset.classes[:at]]
         raise DataError(f"{name} has two categories named {twice[0]!r}; AP by class is ambiguous")
@@ -64,7 +68,9 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
             f"{name}: annotation {shown_id(dataset.boxes.id, bad)} has a box that is not finite: "
             f"{dataset.boxes.xywh[bad].tolist()}"
         )
-    for wanted in dataset.classes:
+    # A result file that leaves out a class has a gap, which decides what may still be judged.
+    known = any(one.kind == "classes-without-detections" for one in detections.gaps)
+    for wanted in () if known else dataset.classes:
         if wanted not in detections.classes:
             raise DataError(
                 f"class {wanted!r} of {name} is not a class of the detector"

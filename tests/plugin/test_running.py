@@ -21,11 +21,20 @@ def test_result_files_pass(project: GateProject) -> None:
     assert set(project.verdicts().values()) == {"passed"}
     assert project.report["verdict"] == "passed"
     content = (project.pytester.path / "found/val.json").read_bytes()
-    assert project.report["predictions"]["val"] == {
+    record = project.report["predictions"]["val"]
+    assert len(record.pop("detections_sha256")) == 64
+    assert record == {
         "path": "found/val.json",
         "sha256": hashlib.sha256(content).hexdigest(),
         "detections": len(json.loads(content)),
+        "notes": [
+            "found/val.json is a bare list: images without rows count as images without "
+            "detections (1 of 3)"
+        ],
     }
+    result.stdout.fnmatch_lines(
+        ["found/val.json is a bare list: images without rows count as images without", "*(1 of 3)"]
+    )
 
 
 def test_one_false_box_too_many_blocks(project: GateProject, result_content: Any) -> None:
@@ -345,5 +354,6 @@ def test_splits_that_different_workers_read_are_compared(project: GateProject) -
     }
     assert charts == expected
     assert list(project.report["dataset"]["splits"]["train"]) == [
-        *("annotations", "images_dir", "sha256", "images", "boxes", "empty", "notes"),
+        *("annotations", "images_dir", "sha256", "images", "boxes", "empty"),
+        *("images_sha256", "notes"),
     ]

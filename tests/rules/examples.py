@@ -21,7 +21,7 @@ from pytest_detgate.gate.detections import ResultFiles, TwoInferences
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.other_models import OtherModels
 from pytest_detgate.gate.project import Project
-from tests.conftest import coco, results
+from tests.conftest import coco, named_results
 from tests.drawn import draw_pictures
 from tests.judged import judged
 from tests.others import other_models, write_model
@@ -88,7 +88,7 @@ def example_results(
         return folder / name
 
     def write_results(name: str, images: Mapping[str, Any], found: Mapping[str, Any]) -> Path:
-        content = {"annotations": results(images, found, example.classes)}
+        content = named_results(images, found, example.classes)
         change_results(content)
         return write(name, content["annotations"])
 

@@ -75,7 +75,9 @@ def test_same_data_are_compared(site: Comparison) -> None:
 def test_baseline_that_is_the_gated_file(site: Comparison) -> None:
     gated = model(site, "new")
     files = result_files(gated)
-    # The result file of both stands for one checkpoint here.
+    # The result file of both, a bare list, stands for one checkpoint here.
+    rows = json.loads(files["val"].read_text())["annotations"]
+    files["val"].write_text(json.dumps(rows))
     gated.write_bytes(files["val"].read_bytes())
 
     results = site.results(RULES, gated, baseline=gated)
@@ -186,7 +188,8 @@ def test_folder_with_other_pictures(site: Comparison) -> None:
     folder = as_folder(site, "a.jpg", "b.jpg")
     for name in ("old", "new"):
         model(site, name)
-        site.write(f"{name}/calm.json", {**coco({"a.jpg": []}), "info": name})
+        listed = coco({"a.jpg": [], "b.jpg": []})
+        site.write(f"{name}/calm.json", {**listed, "info": name})
     report = site.report(FIRST, site.folder / "old.pth")
 
     same = site.results(RULES, site.folder / "new.pth", baseline=report)
@@ -255,7 +258,7 @@ def test_result_file_of_the_baseline_in_another_layout(site: Comparison) -> None
     report = site.report(FIRST, model(site, "old", 0.7))
     files = result_files(model(site, "new", 0.7))
     for path in files.values():
-        rows = json.loads(path.read_text())
+        rows = json.loads(path.read_text())["annotations"]
         rows = [dict(reversed(row.items())) for row in reversed(rows)]
         path.write_text(json.dumps(rows, indent=3) + "\n")
 
@@ -268,7 +271,8 @@ def test_result_file_of_the_baseline_in_another_layout(site: Comparison) -> None
 def test_models_that_both_find_nothing_are_two(site: Comparison) -> None:
     old = site.model("old", val={"a_1.jpg": [("helmet_off", 0.7, 10, 10, 30, 30)]})
     new = site.model("new", val={"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]})
-    (site.folder / "new" / "calm.json").write_text("[ ]")  # not the bytes of the other
+    calm = site.folder / "new" / "calm.json"
+    calm.write_text(json.dumps(json.loads(calm.read_text()), indent=1))  # not the other's bytes
 
     results = site.results(RULES, new, baseline=site.report(FIRST, old))
 

@@ -14,6 +14,7 @@ from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Measurement
+from tests.conftest import named_results
 from tests.judged import judged, measured
 
 CLASSES = ["helmet_off", "no_vest"]
@@ -36,7 +37,7 @@ FOUR = {
 
 
 @pytest.fixture
-def probe(tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any) -> Probe:
+def probe(tmp_path: Path, coco_content: Any, write_json: Any) -> Probe:
     """A function from a rule's table, frames and detections to the result of the only item."""
 
     def evaluate(
@@ -48,7 +49,7 @@ def probe(tmp_path: Path, coco_content: Any, result_content: Any, write_json: An
     ) -> RuleResult:
         images = {name: list((allowed or {}).get(name, ())) for name in frames}
         write_json(tmp_path / "calm.json", coco_content(images, CLASSES))
-        results = write_json(tmp_path / "found.json", result_content(images, found, CLASSES))
+        results = write_json(tmp_path / "found.json", named_results(images, found, CLASSES))
         config = (
             f'{head}[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
             f"[rules.probe-fp]\n{rule}"

@@ -68,12 +68,9 @@ def test_installed_wheel_gates_a_result_file(wheel: Path, tmp_path: Path) -> Non
     project = tmp_path / "project"
     project.mkdir()
     (project / "pytest.ini").write_text("[pytest]\n")
-    (project / "val.json").write_bytes(
-        msgspec.json.encode(
-            {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "c"}]}
-        )
-    )
-    (project / "found.json").write_text("[]")
+    listed = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "c"}]}
+    (project / "val.json").write_bytes(msgspec.json.encode(listed))
+    (project / "found.json").write_bytes(msgspec.json.encode({**listed, "annotations": []}))
     (project / "detgate.toml").write_text(
         '[probes.calm]\nannotations = "val.json"\nimages = "images"\n'
         "[rules.probe-fp]\nmax-boxes = 0\n"

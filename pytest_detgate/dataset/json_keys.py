@@ -1,0 +1,108 @@
+"""Keys that occur twice in one object of a JSON text: a decoder takes the last and says nothing.
+
+A file in which `"annotations"` or a `"score"` stands twice has two meanings, so it is refused.
+Long arrays are checked a piece at a time while they are decoded, without reading them again:
+where every row has the keys of the first one, counting colons is enough.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from pytest_detgate.errors import DataError
+
+_COLON, _BRACE = ord(":"), ord("{")
+# A run-length encoded mask, the one object that rows of COCO files often hold, has two keys.
+_KEYS_OF_MASK = 2
+
+
+def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path) -> None:
+    """Raise `DataError` where a key occurs twice in an object of a JSON text, its `arrays` left
+    out: those are values that were decoded from this very text, and are checked row by row."""
+    # An array that is left out keeps its key, so that what stands beside it is still JSON.
+    outline, start = [], 0
+    first = _address(text)
+    for array in sorted(arrays, key=_address):
+        begin = _address(array) - first
+        outline += [text[start:begin], b"0"]
+        start = begin + len(memoryview(array))
+    outline.append(text[start:])
+    twice = _repeated_key(b"".join(outline))
+    if twice is not None:
+        raise DataError(f"{path}: {_said(twice)}")
+
+
+def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> None:
+    """Raise `msgspec.ValidationError` with its row where a row of a JSON array has a key twice.
+
+    `piece` is the text of an array of `rows` objects, of which each has the `required` keys,
+    given with their quotes. A repeated key that is not required is found where the other rows
+    have the same keys as the first.
+    """
+    if not rows:
+        return
+    characters = np.frombuffer(piece, np.uint8)
+    colons = np.count_nonzero(characters == _COLON)
+    if colons == rows * len(required):
+        return  # no row has any other key
+    first = _first_row(piece)
+    if first is not None and _repeated_key(first) is None:
+        inner = int(np.count_nonzero(characters == _BRACE)) - rows
+        plain = first.count(b":") - _KEYS_OF_MASK * (first.count(b"{") - 1)
+        if colons == rows * plain + _KEYS_OF_MASK * inner:
+            return
+        if b"\\u" not in piece and all(piece.count(key) == rows for key in required):
+            return
+    for row, text in enumerate(msgspec.json.decode(piece, type=list[msgspec.Raw])):
+        twice = _repeated_key(bytes(text))
+        if twice is not None:
+            raise msgspec.ValidationError(f"{_said(twice)} - at `$[{row}]`")
+
+
+def _said(key: str) -> str:
+    return f"the key {key!r} occurs twice in one object"
+
+
+def _first_row(piece: bytes) -> bytes | None:
+    """The text of the first object of an array; None where it cannot be told."""
+    end = 0
+    while end := piece.find(b"}", end) + 1:
+        try:
+            json.loads(piece[1:end])
+        except (ValueError, RecursionError):
+            continue  # the brace closes an object inside of it, or stands in a string
+        return piece[1:end]
+    return None
+
+
+def _repeated_key(text: bytes) -> str | None:
+    """The first key that an object in a JSON text has twice; None where there is none, or where
+    the text is no JSON, which its decoder says."""
+    twice: list[str] = []
+
+    def look(pairs: list[tuple[str, object]]) -> None:
+        keys = [key for key, _ in pairs]
+        if len(set(keys)) < len(keys):
+            twice.append(next(key for place, key in enumerate(keys) if key in keys[:place]))
+
+    with contextlib.suppress(ValueError, RecursionError):
+        # Numbers stay text: one of thousands of digits is no mistake here.
+        json.loads(
+            text.decode("utf-8", "replace"),
+            strict=False,
+            object_pairs_hook=look,
+            parse_int=str,
+            parse_float=str,
+        )
+    return twice[0] if twice else None
+
+
+def _address(buffer: bytes | msgspec.Raw) -> int:
+    """Where a buffer lies in memory."""
+    return int(np.frombuffer(buffer, np.uint8).__array_interface__["data"][0])

@@ -1,0 +1,148 @@
+"""Items that a table makes: never none, and never two of one name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.errors import ConfigError
+from tests.conftest import coco, results
+from tests.judged import judged, split_tables
+
+BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
+FOUND = ("worker", 0.9, 10.0, 10.0, 40.0, 40.0)
+
+PLUGIN = '''
+from typing import ClassVar
+from pytest_detgate import Measurement, Outcome, Rule, Target
+
+
+class Odd(Rule, frozen=True, kw_only=True):
+    """Makes the items that it is asked for."""
+
+    code: ClassVar[str] = "odd"
+
+    labels: tuple[str, ...] = ()
+
+    def targets(self, project):
+        for label in self.labels:
+            yield Target(label=label, datasets=("val",))
+
+    def check(self, target, inputs):
+        return Outcome(message="fine", measurements=[Measurement.at_most("count", 0, 0)])
+'''
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_json: Any) -> Path:
+    (tmp_path / "odd_items.py").write_text(PLUGIN, encoding="utf-8")
+    monkeypatch.delitem(__import__("sys").modules, "odd_items", raising=False)
+    write_json(tmp_path / "val.json", coco({"a_1.jpg": [BOX]}, ["worker"]))
+    return tmp_path
+
+
+def outcome(folder: Path, rules: str) -> dict[str, RuleResult]:
+    return judged(folder, 'plugins = ["odd_items"]\n' + split_tables(val="images") + rules)
+
+
+def test_a_rule_without_items_has_one_that_is_not_evaluated(plugin: Path) -> None:
+    (result,) = outcome(plugin, "[rules.odd]").values()
+
+    assert (result.id, result.verdict) == ("odd", "not-evaluated")
+    assert (result.looked_at, result.to_look_at) == (0, 0)
+    assert "makes no item" in result.message
+
+
+def test_two_items_of_one_name_are_a_configuration_error(plugin: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        outcome(plugin, '[rules.odd]\nlabels = ["a", "b", "a"]')
+
+    assert "[rules.odd]: two items would be named 'odd[a]'" in str(caught.value)
+
+
+def test_nor_do_two_tables_share_one(plugin: Path) -> None:
+    """An entry `a` with the label `x` and an entry without label that is named `a[x]`."""
+    rules = '[[rules.odd]]\nname = "a"\nlabels = ["x"]\n[[rules.odd]]\nname = "a[x]"\n'
+    with pytest.raises(ConfigError, match="two items would be named"):
+        outcome(plugin, rules)
+
+
+CLASS_RULES = {
+    "class-ap": "min = 0.5",
+    "recall": "min = 0.5",
+    "class-support": "min-boxes = 1",
+    "class-balance": "max-ratio = 2",
+}
+
+
+@pytest.mark.parametrize("code", CLASS_RULES)
+def test_without_classes_an_item_says_that_there_is_nothing_to_look_at(
+    tmp_path: Path, write_json: Any, code: str
+) -> None:
+    content = {**coco({"a_1.jpg": [], "a_2.jpg": []}), "categories": []}
+    write_json(tmp_path / "val.json", content)
+    found = write_json(
+        tmp_path / "found.json",
+        {"images": content["images"], "categories": [], "annotations": []},
+    )
+    config = f"{split_tables(val='images')}[rules.{code}]\n{CLASS_RULES[code]}"
+    (result,) = judged(tmp_path, config, {"val": found}).values()
+
+    assert result.verdict == "not-evaluated"
+    assert (result.looked_at, result.look_unit) == (0, "classes")
+
+
+@pytest.mark.parametrize("code", CLASS_RULES)
+def test_classes_without_ground_truth_never_pass(
+    tmp_path: Path, write_json: Any, code: str
+) -> None:
+    images: dict[str, list[Any]] = {"a_1.jpg": [], "a_2.jpg": []}
+    write_json(tmp_path / "val.json", coco(images, ["worker", "cone"]))
+    found = write_json(
+        tmp_path / "found.json", results(images, {"a_1.jpg": [FOUND]}, ["worker", "cone"])
+    )
+    config = f"{split_tables(val='images')}[rules.{code}]\n{CLASS_RULES[code]}"
+    items = judged(tmp_path, config, {"val": found})
+
+    assert items
+    assert {result.verdict for result in items.values()} <= {"failed", "not-evaluated"}
+
+
+def test_categories_of_one_name_are_one_item_which_says_so(tmp_path: Path, write_json: Any) -> None:
+    images = {"a_1.jpg": [BOX]}
+    content = coco(images, ["worker"])
+    content["categories"].append({"id": 2, "name": "worker"})
+    write_json(tmp_path / "val.json", content)
+    found = write_json(tmp_path / "found.json", results(images, {"a_1.jpg": [FOUND]}, ["worker"]))
+    config = f"{split_tables(val='images')}[rules.class-ap]\nmin = 0.5\n[rules.recall]\nmin = 0.5"
+    items = judged(tmp_path, config, {"val": found})
+
+    assert list(items) == ["class-ap[worker]", "recall[worker]"]
+    assert {result.verdict for result in items.values()} == {"not-evaluated"}
+
+
+def test_too_little_evidence_is_no_warning_where_it_was_not_looked_for(
+    tmp_path: Path, write_json: Any
+) -> None:
+    """The file lists one of two images; that one has too few boxes, which alone would warn."""
+    images = {"a_1.jpg": [BOX], "a_2.jpg": [BOX]}
+    content = coco(images, ["worker"])
+    write_json(tmp_path / "val.json", content)
+    annotations = results(images, {"a_1.jpg": [FOUND]}, ["worker"])
+    half = {
+        "images": content["images"][:1],
+        "categories": content["categories"],
+        "annotations": annotations,
+    }
+    config = (
+        f"{split_tables(val='images')}[rules.class-ap]\nmin = 0.5\nmin-boxes = 9\n"
+        'too-little = "warn"'
+    )
+    whole = judged(tmp_path, config, {"val": write_json(tmp_path / "whole.json", annotations)})
+    part = judged(tmp_path, config, {"val": write_json(tmp_path / "part.json", half)})
+
+    assert whole["class-ap[worker]"].verdict == "warned"
+    assert part["class-ap[worker]"].verdict == "not-evaluated"
