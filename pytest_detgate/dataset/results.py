@@ -64,7 +64,7 @@ def read_results(
     _refuse_first(path, wrong, lambda at: f"bbox {xywh[at].tolist()} is not finite")
     _refuse_first(
         path,
-        (xywh[:, 2:] < 0).any(axis=1),
+        np.logical_or.reduce(xywh[:, 2:] < 0, axis=1),
         lambda at: f"bbox {xywh[at].tolist()} has a negative width or height",
     )
     _refuse_first(path, ~np.isfinite(score), lambda at: f"score {score[at]} is not finite")
