@@ -125,8 +125,7 @@ def _extent(bound: BoundRule, target: Target, inputs: Inputs) -> Extent:
     ]
     ignored, allowed = bound.rule.ignored_gaps, bound.rule.allowed_gaps()
     spoiled = extent_of(seen, ignored | (ALL_GAPS - bound.rule.spoiling_gaps), allowed)
-    if not spoiled.is_complete:
-        require_something(spoiled, target.datasets)
+    if spoiled.to_look_at and not spoiled.is_complete:
         raise NotLookedAtError(not_looked_at(spoiled, target.datasets), spoiled)
     return extent_of(seen, ignored, allowed)
 

@@ -99,8 +99,14 @@ def test_class_without_ground_truth(project: GateProject, coco_content: Any) -> 
     }
 
 
+def without_detections(project: GateProject) -> None:
+    """A detector that looked at every image of the split and found nothing."""
+    path = project.pytester.path / "data/val.json"
+    project.write("found/val.json", {**json.loads(path.read_text()), "annotations": []})
+
+
 def test_no_detections_at_all(project: GateProject) -> None:
-    project.write("found/val.json", [])
+    without_detections(project)
 
     assert project.gate().ret == 1
     reasons = not_evaluated(project)
@@ -111,7 +117,7 @@ def test_no_detections_at_all(project: GateProject) -> None:
 
 def test_no_ground_truth_at_all(project: GateProject, coco_content: Any) -> None:
     project.write("data/val.json", coco_content({"roof_1.jpg": [], "roof_2.jpg": []}))
-    project.write("found/val.json", [])
+    without_detections(project)
 
     assert project.gate().ret == 1
     assert "AP is not defined" in not_evaluated(project)["mean-ap"]
@@ -237,7 +243,7 @@ def test_unknown_class_in_named_results(project: GateProject, result_content: An
 
 def test_no_detections_at_all_on_any_model_rule(project: GateProject) -> None:
     with_model_rules(project)
-    project.write("found/val.json", [])
+    without_detections(project)
 
     assert project.gate().ret == 1
     reasons = not_evaluated(project)

@@ -13,7 +13,7 @@ from pytest_detgate.gate.inputs import GateInputs
 from pytest_detgate.gate.judge import judge
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import bind_rules
-from tests.conftest import coco, results
+from tests.conftest import coco, named_results
 
 CLASSES = ("helmet_off", "no_vest")
 
@@ -28,7 +28,7 @@ def gate_on(
     """Evaluate the items of a `detgate.toml` on the split `val`; gives them by name, and what
     they were evaluated from."""
     write_json(folder / "val.json", coco(truth, CLASSES))
-    path = write_json(folder / "found.json", results(truth, found, CLASSES))
+    path = write_json(folder / "found.json", named_results(truth, found, CLASSES))
     toml = folder / "detgate.toml"
     split = '\n[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
     toml.write_text(config + split, encoding="utf-8")

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.charts import LineChart
-from tests.conftest import coco, results
+from tests.conftest import coco, named_results
 from tests.judged import judged, measured
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -41,7 +41,7 @@ def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
     ):
         write_json(tmp_path / f"{name}.json", coco(images, ["worker"]))
         files[name] = write_json(
-            tmp_path / f"{name}-found.json", results(images, found, ["worker"])
+            tmp_path / f"{name}-found.json", named_results(images, found, ["worker"])
         )
         config += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
 
@@ -211,8 +211,8 @@ def test_class_without_ground_truth_is_not_evaluated(tmp_path: Path, write_json:
     write_json(tmp_path / "val.json", coco(WORKERS, classes))
     write_json(tmp_path / "p.json", coco({"a.jpg": []}, classes))
     files = {
-        "val": write_json(tmp_path / "v.json", results(WORKERS, FOUND, classes)),
-        "p": write_json(tmp_path / "f.json", []),
+        "val": write_json(tmp_path / "v.json", named_results(WORKERS, FOUND, classes)),
+        "p": write_json(tmp_path / "f.json", named_results({"a.jpg": []}, {}, classes)),
     }
     config = (
         '[dataset.splits.val]\nannotations = "val.json"\nimages = "i"\n'

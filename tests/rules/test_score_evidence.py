@@ -14,7 +14,7 @@ import pytest
 
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.charts import BarChart, ByThreshold, LineChart
-from tests.conftest import coco, results
+from tests.conftest import coco, named_results
 from tests.judged import judged, measured, split_tables
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -41,7 +41,7 @@ def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
         classes: Sequence[str] = ("worker",),
     ) -> dict[str, RuleResult]:
         write_json(tmp_path / "val.json", coco(images, classes))
-        detections = write_json(tmp_path / "found.json", results(images, found, classes))
+        detections = write_json(tmp_path / "found.json", named_results(images, found, classes))
         return judged(tmp_path, split_tables(val="images") + rules, {"val": detections})
 
     return run

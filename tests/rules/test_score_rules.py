@@ -17,7 +17,7 @@ import pytest
 
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.findings import Interval
-from tests.conftest import coco, results
+from tests.conftest import coco, named_results
 from tests.judged import judged, measured, split_tables, told
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -46,7 +46,7 @@ def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
         for image in content["images"]:
             image.update((fields or {}).get(image["file_name"], {}))
         write_json(tmp_path / "val.json", content)
-        detections = write_json(tmp_path / "found.json", results(images, found, classes))
+        detections = write_json(tmp_path / "found.json", named_results(images, found, classes))
         config = split_tables(val="images") + rules
         return judged(tmp_path, config, {"val": detections})
 
