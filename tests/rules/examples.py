@@ -90,7 +90,7 @@ def example_results(
     def write_results(name: str, images: Mapping[str, Any], found: Mapping[str, Any]) -> Path:
         content = named_results(images, found, example.classes)
         change_results(content)
-        return write(name, content["annotations"])
+        return write(name, content)
 
     files = {}
     for table, named in {"dataset.splits": example.splits, "probes": example.probes}.items():
