@@ -1,55 +1,91 @@
 PYTHON ?= python3
-VENV := .venv
-BIN := $(abspath $(VENV))/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check
-READY := $(VENV)/.ready
+FULL := .venv
+# Without torch: what pip installs today, and the lower bounds of pyproject.toml.
+LATEST := .venv-latest
+MINIMUMS := .venv-minimums
+TESTS := tests
+# Enough to see that a set of dependencies works: the examples of all rules, the figures beside
+# those of others, and gates from end to end.
+SHORT := tests/rules/test_rule_examples.py tests/rules/test_plain_messages.py tests/parity \
+  tests/plugin/test_running.py
 BENCHMARKS := inference gate_overhead incremental store data_rules picture_hashes result_files scoring \
   bootstrap engines page
 
-.PHONY: setup demo test campaign mutants check docs bench clean
+pip = $(1)/bin/python -m pip --disable-pip-version-check
+pytest = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile
+# pip takes groups of pyproject.toml from 25.1 on; an older Python brings an older pip.
+create = test -x $(1)/bin/python || $(PYTHON) -m venv $(1); \
+  $(call pip,$(1)) install --quiet --upgrade "pip>=25.1"
 
-setup: $(READY)
+.PHONY: setup light demo test test-latest test-minimums test-short campaign mutants check docs \
+  bench clean
+
+setup: $(FULL)/.ready
+light: $(LATEST)/.ready
 
 # onedl-mmcv compiles its operators against the torch it finds, so torch comes first and the build
 # is not isolated; without this the wheel is silently made without operators.
-$(READY): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install --quiet --upgrade "pip>=25.1"
-	$(PIP) install --quiet -c constraints.txt torch setuptools wheel ninja psutil
+$(FULL)/.ready: pyproject.toml constraints.txt
+	$(call create,$(FULL))
+	$(call pip,$(FULL)) install --quiet -c constraints.txt torch setuptools wheel ninja psutil
 	@echo "Building onedl-mmcv where there is no wheel of it yet: about 12 minutes, once."
-	$(PIP) install --quiet -c constraints.txt --no-build-isolation onedl-mmcv
-	$(PIP) install --quiet -c constraints.txt --no-build-isolation -e ".[mmdet]" --group dev
+	$(call pip,$(FULL)) install --quiet -c constraints.txt --no-build-isolation onedl-mmcv
+	$(call pip,$(FULL)) install --quiet -c constraints.txt --no-build-isolation -e ".[all]" --group dev
 	touch $@
 
-demo: $(READY)
-	$(BIN)/python examples/site/demo.py
+$(LATEST)/.ready: pyproject.toml
+	$(call create,$(LATEST))
+	$(call pip,$(LATEST)) install --quiet --upgrade --upgrade-strategy eager \
+	  -e ".[expectations,onnx]" --group light --group types
+	touch $@
 
-test: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+$(MINIMUMS)/.ready: pyproject.toml tools/minimums.py
+	$(call create,$(MINIMUMS))
+	$(call pip,$(MINIMUMS)) install --quiet "tomli>=2; python_version < '3.11'"
+	$(MINIMUMS)/bin/python tools/minimums.py > $(MINIMUMS)/constraints.txt
+	$(call pip,$(MINIMUMS)) install --quiet -c $(MINIMUMS)/constraints.txt \
+	  -e ".[expectations,onnx]" --group light
+	touch $@
+
+demo: $(FULL)/.ready
+	$(FULL)/bin/python examples/site/demo.py
+
+test: $(FULL)/.ready
+	$(call pytest,$(FULL)) $(TESTS)
+
+test-latest: $(LATEST)/.ready
+	$(call pytest,$(LATEST)) $(TESTS)
+
+test-minimums: $(MINIMUMS)/.ready
+	$(call pytest,$(MINIMUMS)) $(TESTS)
+
+test-short:
+	$(MAKE) test-minimums test-latest TESTS="$(SHORT)"
 
 # 10,000 damaged projects; interrupted, it goes on where it was.
-campaign: $(READY)
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.campaign
+campaign: $(LATEST)/.ready
+	OMP_NUM_THREADS=1 $(LATEST)/bin/python -m tests.campaign
 
 # Every change of one operator in the code that decides has to make a test fail.
-mutants: $(READY)
-	$(PIP) install --quiet --group mutants
-	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run > .mutants.log
-	$(BIN)/python -m tests.campaign.mutants
+mutants: $(LATEST)/.ready
+	$(call pip,$(LATEST)) install --quiet --group mutants
+	OMP_NUM_THREADS=1 $(LATEST)/bin/python -m mutmut run > .mutants.log
+	$(LATEST)/bin/python -m tests.campaign.mutants
 
-check: $(READY)
-	$(BIN)/ruff check
-	$(BIN)/ruff format --check
-	$(BIN)/mypy
+check: $(LATEST)/.ready
+	$(LATEST)/bin/ruff check
+	$(LATEST)/bin/ruff format --check
+	$(LATEST)/bin/mypy
 
-docs: $(READY)
-	$(BIN)/python -m pytest_detgate rules > docs/rules.md
-	$(BIN)/python -m pytest_detgate schema > docs/detgate.schema.json
-	$(BIN)/python -m pytest_detgate schema --report > docs/report.schema.json
+docs: $(LATEST)/.ready
+	$(LATEST)/bin/python -m pytest_detgate rules > docs/rules.md
+	$(LATEST)/bin/python -m pytest_detgate schema > docs/detgate.schema.json
+	$(LATEST)/bin/python -m pytest_detgate schema --report > docs/report.schema.json
 
-bench: $(READY)
-	$(PIP) install --quiet -c constraints.txt --group bench
-	set -e; for name in $(BENCHMARKS); do $(BIN)/python benchmarks/$$name.py; done
+bench: $(FULL)/.ready
+	$(call pip,$(FULL)) install --quiet -c constraints.txt --group bench
+	set -e; for name in $(BENCHMARKS); do $(FULL)/bin/python benchmarks/$$name.py; done
 
 clean:
-	rm -rf $(VENV) build dist *.egg-info examples/site/data examples/site/work_dirs
+	rm -rf $(FULL) $(LATEST) $(MINIMUMS) build dist *.egg-info \
+	  examples/site/data examples/site/work_dirs

@@ -110,8 +110,8 @@ def _evidence(
     """The images with most of them, with the boxes that they double."""
 
     def text(rows: NDArray[np.int64]) -> str:
-        n_extra = np.count_nonzero(np.isin(rows, extra))
-        n_places = np.count_nonzero(np.isin(rows, contradicting))
+        n_extra = int(np.count_nonzero(np.isin(rows, extra)))
+        n_places = int(np.count_nonzero(np.isin(rows, contradicting)))
         told = []
         if n_extra:
             told.append(f"{counted(n_extra, 'box')} too many")

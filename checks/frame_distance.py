@@ -119,7 +119,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
                 )
             dataset = inputs.dataset(tested_name)
             yield from image_findings(dataset, np.flatnonzero(unknown), unlike)
-            nearest_first = sorted(np.flatnonzero(close), key=lambda row: int(distance[row]))
+            nearest_first = sorted(np.flatnonzero(close).tolist(), key=lambda row: int(distance[row]))
             yield from image_findings(dataset, nearest_first, near)
 
         message = (
@@ -228,6 +228,6 @@ def _bins(distance: NDArray[np.int64], steps: list[int]) -> Iterator[tuple[str, 
     below = -1
     for step in steps:
         name = f"{step}" if step == below + 1 else f"{below + 1}-{step}"
-        yield name, np.count_nonzero((distance > below) & (distance <= step))
+        yield name, int(np.count_nonzero((distance > below) & (distance <= step)))
         below = step
-    yield f"over {below}", np.count_nonzero(distance > below)
+    yield f"over {below}", int(np.count_nonzero(distance > below))

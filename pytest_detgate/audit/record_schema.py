@@ -25,10 +25,23 @@ def record_schema() -> dict[str, Any]:
     root = definitions.pop("Report")
     root["properties"]["format"] = {"const": FORMAT}
     root["required"] = ["format", *root["required"]]
-    return {
-        "$schema": DIALECT,
-        "$id": f"urn:pytest-detgate:report:{FORMAT}",
-        **root,
-        "title": f"report.json of pytest-detgate, format {FORMAT}",
-        "$defs": definitions,
-    }
+    return null_last(
+        {
+            "$schema": DIALECT,
+            "$id": f"urn:pytest-detgate:report:{FORMAT}",
+            **root,
+            "title": f"report.json of pytest-detgate, format {FORMAT}",
+            "$defs": definitions,
+        }
+    )
+
+
+def null_last(schema: dict[str, Any]) -> dict[str, Any]:
+    """Put `null` last among the alternatives, in place; versions of msgspec differ in this."""
+    if "anyOf" in schema:
+        schema["anyOf"].sort(key=lambda one: one == {"type": "null"})
+    for part in schema.values():
+        for entry in part if isinstance(part, list) else [part]:
+            if isinstance(entry, dict):
+                null_last(entry)
+    return schema

@@ -16,7 +16,7 @@ def export_rtmdet(config: Path, checkpoint: Path, path: Path, size: int) -> Path
 
     from pytest_detgate.detector.packages import quiet
 
-    class Rows(torch.nn.Module):
+    class Rows(torch.nn.Module):  # type: ignore[misc,unused-ignore]
         def __init__(self, model: torch.nn.Module) -> None:
             super().__init__()
             self.model = model

@@ -18,6 +18,7 @@ from pytest_detgate.dataset.results import read_results
 from pytest_detgate.scoring.columns import Columns, columns_of
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors, errors_of
 from pytest_detgate.scoring.matching import candidates_of, match
+from tests.needs import import_or_skip
 from tests.parity.detection_sets import CLASSES, detection_set
 from tests.parity.hotcoco_evaluation import hotcoco_evaluation
 
@@ -43,7 +44,7 @@ def errors_in(columns: Columns) -> Errors:
 
 def tide_run(columns: Columns) -> Any:
     """tidecv's run on the images in the order of their ids."""
-    tidecv = pytest.importorskip("tidecv", exc_type=ImportError)
+    tidecv = import_or_skip("tidecv")
     truth, found = tidecv.Data("truth"), tidecv.Data("found")
     for image in np.argsort(columns.image_order).tolist():
         truth.add_image(image, str(image))

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 
 from pytest_detgate.audit.record import RuleResult
@@ -24,6 +23,7 @@ from pytest_detgate.gate.project import Project
 from tests.conftest import coco, named_results
 from tests.drawn import draw_pictures
 from tests.judged import judged
+from tests.needs import import_or_skip
 from tests.others import other_models, write_model
 
 Change = Callable[[dict[str, Any]], object]
@@ -77,7 +77,7 @@ def example_results(
 ) -> dict[str, RuleResult]:
     """Write an example's files, each changed before, and evaluate its items."""
     if example.needs is not None:
-        pytest.importorskip(example.needs, exc_type=ImportError)
+        import_or_skip(example.needs)
     config = textwrap.dedent(example.config)
     for name, text in example.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.needs import import_or_skip
 from tests.rules.expecting import COCO, HEAD, expect
 
-pytest.importorskip("great_expectations", exc_type=ImportError)
+import_or_skip("great_expectations")
 
 GUARD = """
 import os, sys
@@ -21,6 +22,9 @@ def guard(event, arguments):
     allowed = ("socket.__new__", "socket.bind", "socket.gethostname")
     if event.startswith("socket.") and event not in allowed:
         raise SystemExit(f"{event} {arguments}")
+    # numpy.testing of NumPy 1 asks for the processor when it is imported.
+    if event == "subprocess.Popen" and arguments[0] == "lscpu":
+        return
     if event in ("subprocess.Popen", "os.mkdir", "os.rename", "os.remove", "os.system"):
         raise SystemExit(f"{event} {arguments}")
     if event == "open":

@@ -10,9 +10,10 @@ import pytest
 
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.errors import ConfigError
+from tests.needs import import_or_skip
 from tests.rules.expecting import COCO, HEAD, expect, toml
 
-pytest.importorskip("great_expectations", exc_type=ImportError)
+import_or_skip("great_expectations")
 
 
 @pytest.mark.parametrize(

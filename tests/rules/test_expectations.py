@@ -13,9 +13,10 @@ from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import bind_rules
+from tests.needs import import_or_skip
 from tests.rules.expecting import HEAD, expect, texts
 
-pytest.importorskip("great_expectations", exc_type=ImportError)
+import_or_skip("great_expectations")
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,9 @@ def test_damaged_entry_is_as_good_as_none(folder: Path, decoded: list[bytes]) ->
 
 def test_one_process_hashes_at_a_time(folder: Path) -> None:
     """While another gate hashes, this one waits, to find what that one kept."""
-    lock = FileLock(folder.parent / "kept" / "pictures.lock")
+    path = folder.parent / "kept" / "pictures.lock"
+    path.parent.mkdir()
+    lock = FileLock(path)
     with futures.ThreadPoolExecutor(1) as pool, lock:
         waiting = pool.submit(keys, folder)
         with pytest.raises(futures.TimeoutError):

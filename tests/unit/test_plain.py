@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -61,7 +61,7 @@ def test_every_container_is_walked() -> None:
                 ),
                 *chart(bars).charts,
             ],
-            frames_total=np.count_nonzero(bars),
+            frames_total=cast(int, np.count_nonzero(bars)),
         ),
         "it",
     )
