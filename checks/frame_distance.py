@@ -119,7 +119,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
                 )
             dataset = inputs.dataset(tested_name)
             yield from image_findings(dataset, np.flatnonzero(unknown), unlike)
-            nearest_first = sorted(np.flatnonzero(close).tolist(), key=lambda row: int(distance[row]))
+            rows = np.flatnonzero(close)
+            nearest_first = rows[np.argsort(distance[rows], kind="stable")]
             yield from image_findings(dataset, nearest_first, near)
 
         message = (
