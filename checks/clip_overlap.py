@@ -9,12 +9,13 @@ from msgspec import Meta
 
 from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.dataset.clips import near_clips
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.gate.clip_evidence import images_by_clip, shared_clips_evidence
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import untold_findings
+from pytest_detgate.gate.places import near_clip_findings, untold_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     ClipField,
@@ -35,7 +36,8 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
     number of tested images. The clip of an image is the group `clip` of `frame-pattern` in its
     file name, or the image field that `clip-field` names. `unparsed` counts the images, of both
     splits, whose clip cannot be told: they could hide a leak, so they fail the rule unless
-    `max-unparsed` allows them.
+    `max-unparsed` allows them. A tested clip that differs from one of the reference only in letter
+    case or blanks cannot be told either.
 
     ## Why it matters
 
@@ -68,7 +70,8 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
         shared = images[0].keys() & images[1].keys()
         leaked = sum(images[1][clip] for clip in shared)
         n = len(tested.clip)
-        unparsed = len(reference.unparsed) + len(tested.unparsed)
+        near = near_clips(tested.clip, reference.clip)
+        unparsed = len(reference.unparsed) + len(tested.unparsed) + len(near)
         message = (
             f"{leaked} of {n} {target.datasets[1]} images share a clip with "
             f"{target.datasets[0]} ({counted(len(shared), 'clip')})"
@@ -79,6 +82,9 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
         def findings() -> Iterator[Finding]:
             for name, clips in zip(target.datasets, (reference, tested), strict=True):
                 yield from untold_findings(inputs.dataset(name), clips.unparsed, "clip")
+            yield from near_clip_findings(
+                inputs.dataset(target.datasets[1]), tested.clip.tolist(), near, target.datasets[0]
+            )
             for clip in sorted(shared, key=lambda clip: (-images[1][clip], clip)):
                 yield Finding(
                     text=f"clip {clip}: {counted(images[0][clip], 'image')} in "

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from msgspec import Meta
 from numpy.typing import NDArray
 
+from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.identity import id_column, repeated_rows
-from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.dataset.keys import near_rows
+from pytest_detgate.dataset.tables import UNLISTED, Dataset, object_column
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
 from pytest_detgate.gate.example import Example
+from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
 
 
@@ -21,35 +25,50 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `count` is the number of ids and file names that are used more than once: `image_ids`,
-    `category_ids`, `annotation_ids` and `file_names`. An id written as text and as a number is
-    the same id. Annotations without an id are not counted.
+    `count` is the number of ids and names that are used more than once: `image_ids`,
+    `category_ids`, `class_names`, `annotation_ids` and `file_names`. An id written as text and as
+    a number is the same id, a name in two forms of Unicode is one name, and `./a.jpg` is `a.jpg`.
+    Annotations without an id are not counted.
+
+    `near_names` counts file names and class names that differ from another one only in letter
+    case, in blanks or in the kind of slash; more than `max-near-names` fail.
 
     ## Why it matters
 
     With an image id used twice nobody can say which picture a box belongs to. With an annotation
     id used twice evaluators differ: pycocotools gives another AP than its successors. A picture
-    listed twice counts twice in every figure, and usually has two sets of boxes.
+    listed twice counts twice in every figure, and usually has two sets of boxes. `a.jpg` and
+    `A.JPG` are two files on one system and one on another; `helmet` and `Helmet ` are two classes
+    that nobody meant.
 
     ## How to mend
 
     Number the annotations anew. For images find out first which entry is the right one: two files
-    that were merged without new numbers mix the boxes of different pictures.
+    that were merged without new numbers mix the boxes of different pictures. Write near names in
+    one way, or allow those that are meant by `max-near-names`.
     """
 
     code: ClassVar[str] = "duplicate-ids"
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | {"unreadable-images"}
 
+    max_near_names: Annotated[
+        Count, Meta(description="Names near another one that are allowed.")
+    ] = 0
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
         category_id = id_column(dataset.category_id)
+        classes = object_column(dataset.classes)
         groups = {
             "image_ids": repeated_rows(dataset.images.id),
             "category_ids": repeated_rows(category_id),
+            "class_names": repeated_rows(classes),
             "file_names": repeated_rows(dataset.images.file_name),
             "annotation_ids": repeated_rows(dataset.boxes.id),
         }
         count = sum(map(len, groups.values()))
+        near_files, near_classes = near_rows(dataset.images.file_name), near_rows(classes)
+        n_near = sum(len(rows) - 1 for rows in (*near_files, *near_classes))
 
         def findings() -> Iterator[Finding]:
             for rows in groups["image_ids"]:
@@ -58,20 +77,29 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
                 names = ", ".join(dataset.classes[row] for row in rows)
                 text = f"category id {category_id[rows[0]]} is used {_times(rows)}: {names}"
                 yield Finding(text=text, dataset=dataset.name)
+            for rows in groups["class_names"]:
+                text = f"class {classes[rows[0]]} is listed {_times(rows)}"
+                yield Finding(text=text, dataset=dataset.name)
             for rows in groups["file_names"]:
                 yield _of_image(dataset, rows, "the file is listed")
             for rows in groups["annotation_ids"]:
                 yield _of_annotation(dataset, rows)
+            yield from _of_near_names(dataset, near_files, near_classes)
 
+        message = (
+            f"{count} {'id or name is' if count == 1 else 'ids or names are'} used more than once"
+        )
+        if n_near:
+            message += f"; {counted(n_near, 'name')} differ from another one only in spelling"
         return Outcome(
-            message=f"{count} {'id or file name is' if count == 1 else 'ids or file names are'} "
-            "used more than once",
+            message=message,
             measurements=[
                 Measurement.at_most("count", count, self.max),
+                Measurement.at_most("near_names", n_near, self.max_near_names),
                 *(Measurement.shown(name, len(found)) for name, found in groups.items()),
             ],
             findings=findings(),
-            findings_total=count,
+            findings_total=count + n_near,
         )
 
     passing: ClassVar[Example] = Example(
@@ -83,6 +111,23 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
         splits={"train": {"a_1.jpg": [], "a_2.jpg": []}},
         added={"train": {"images": [{"id": 2, "file_name": "a_3.jpg"}]}},
     )
+
+
+def _of_near_names(
+    dataset: Dataset, files: Iterable[list[int]], classes: Iterable[list[int]]
+) -> Iterator[Finding]:
+    for kind, groups, names in (
+        ("file", files, dataset.images.file_name.tolist()),
+        ("class", classes, list(dataset.classes)),
+    ):
+        for first, *others in groups:
+            for row in others:
+                yield Finding(
+                    text=f"{kind} {names[row]!r} differs from {names[first]!r} only in letter "
+                    "case, blanks or slashes",
+                    dataset=dataset.name,
+                    image=names[row] if kind == "file" else None,
+                )
 
 
 def _of_image(dataset: Dataset, rows: NDArray[np.int64], what: str) -> Finding:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from pytest_detgate.charts import Evidence, Histogram, Mark
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.clip_maps import clip_map, neighbours
+from pytest_detgate.dataset.clips import near_clips
 from pytest_detgate.dataset.frames import FrameKey, Frames, Nearest, nearest_frames
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import image_findings, untold_findings
+from pytest_detgate.gate.places import image_findings, near_clip_findings, untold_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     ClipField,
@@ -47,8 +48,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
     of the pattern is optional or the field is missing, is a photo: two photos of one clip are the
     same source, distance 0. `unparsed` counts the images, of both splits, whose clip or number
     cannot be told, and tested images whose clip the reference holds only with pictures they
-    cannot be compared with, a photo with frames. They could hide a leak, so they fail the rule
-    unless `max-unparsed` allows them.
+    cannot be compared with, a photo with frames, or in another spelling (letter case, blanks).
+    They could hide a leak, so they fail the rule unless `max-unparsed` allows them.
 
     ## Why it matters
 
@@ -97,7 +98,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         close = told & (distance <= self.within)
         # A leak is known to be one, whatever else the reference holds of the clip.
         unknown = nearest.unknown & ~close
-        unparsed = len(reference.unparsed) + len(tested.unparsed) + int(unknown.sum())
+        spelt = near_clips(tested.clip, reference.clip)
+        unparsed = len(reference.unparsed) + len(tested.unparsed) + int(unknown.sum()) + len(spelt)
         steps = _steps(self.within)
         shares = [np.count_nonzero(told & (distance <= step)) / n for step in steps]
         share = int(close.sum()) / n
@@ -119,6 +121,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
                 )
             dataset = inputs.dataset(tested_name)
             yield from image_findings(dataset, np.flatnonzero(unknown), unlike)
+            yield from near_clip_findings(dataset, tested.clip.tolist(), spelt, reference_name)
             rows = np.flatnonzero(close)
             nearest_first = rows[np.argsort(distance[rows], kind="stable")]
             yield from image_findings(dataset, nearest_first, near)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from pytest_detgate.charts import Bar, BarChart, Chart, Evidence, left_out
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.clips import field_values
+from pytest_detgate.dataset.keys import keys, near_key
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import GapKind
 from pytest_detgate.gate.chart_numbers import BARS
@@ -38,7 +40,8 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
     `clips` and `sites` count the different clips and sites of the images without any annotation
     (`images`). The clip of an image is the group `clip` of `frame-pattern` in its file name, or
     the image field that `clip-field` names; its site is the group `site`, or the field of
-    `site-field`. An image whose clip or site cannot be told (`unparsed`) adds nothing.
+    `site-field`. An image whose clip or site cannot be told (`unparsed`) adds nothing. Names that
+    differ only in letter case or blanks count as one.
 
     ## Why it matters
 
@@ -92,9 +95,9 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
                 values = _of_field(inputs, dataset.name, rows, field, f"{what}-field")
             else:
                 matches = matches or _matches(inputs, dataset.name, rows)
-                values = [match[what] if match else None for match in matches]
+                values = keys([match[what] if match else None for match in matches])
             unparsed |= np.array([value is None for value in values], dtype=np.bool_)
-            images = Counter(value for value in values if value is not None)
+            images = _by_source(values)
             several = sorted(images)
             if several:
                 charts.append(_chart(what, images, least))
@@ -140,12 +143,20 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
     )
 
 
+def _by_source(values: Sequence[str | None]) -> Counter[str]:
+    """How many images come from each clip or site. Names that differ only in letter case or blanks
+    count as one, since they may be."""
+    first: dict[str, str] = {}
+    told = [value for value in values if value is not None]
+    return Counter(first.setdefault(near_key(value), value) for value in told)
+
+
 def _of_field(
     inputs: Inputs, name: str, rows: NDArray[np.int64], field: str, option: str
 ) -> list[str | None]:
     """What an image field says of some images, None where it says nothing."""
     values = field_values(inputs.images_with(name, field), field, option)
-    return [None if values[row] is None else str(values[row]) for row in rows]
+    return keys([values[row] for row in rows])
 
 
 def _matches(inputs: Inputs, name: str, rows: NDArray[np.int64]) -> list[re.Match[str] | None]:

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, HashDistance
-from pytest_detgate.dataset.clips import Clips
+from pytest_detgate.dataset.clips import Clips, near_clips
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.gate.clip_evidence import shared_clips_evidence
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import image_findings, untold_findings
+from pytest_detgate.gate.places import image_findings, near_clip_findings, untold_findings
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     ClipField,
@@ -44,8 +44,9 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
 
     The clip is the group `clip` of `frame-pattern` in the file name, or the image field that
     `clip-field` names. `unparsed` counts the pictures, of probe and split, whose clip cannot be
-    told: they could hide a leak, so they fail the rule unless `max-unparsed` allows them, or
-    `clips = false` says that names tell no clips and only pictures are to be compared.
+    told, or differs from one of the split only in letter case or blanks: they could hide a leak,
+    so they fail the rule unless `max-unparsed` allows them, or `clips = false` says that names
+    tell no clips and only pictures are to be compared.
 
     ## Why it matters
 
@@ -101,7 +102,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         n = len(copies.row)
         clips = self._clips(target, inputs)
         shared = _shared(*clips) if clips else np.zeros(n, dtype=np.bool_)
-        unparsed = sum(len(told.unparsed) for told in clips)
+        spelt = near_clips(clips[0].clip, clips[1].clip) if clips else {}
+        unparsed = sum(len(told.unparsed) for told in clips) + len(spelt)
         near = copies.found & ~copies.exact
         leaked = copies.found | shared
         listed = inputs.dataset(split).images.file_name
@@ -117,6 +119,9 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         def findings() -> Iterator[Finding]:
             for name, told in zip(target.datasets, clips, strict=bool(clips)):
                 yield from untold_findings(inputs.dataset(name), told.unparsed, "clip")
+            if clips:
+                listed_clips = clips[0].clip.tolist()
+                yield from near_clip_findings(inputs.dataset(probe), listed_clips, spelt, split)
             rows = np.flatnonzero(leaked)
             worst_first = np.lexsort((rows, ~near[rows], ~copies.exact[rows]))
             yield from image_findings(inputs.dataset(probe), rows[worst_first], reason)

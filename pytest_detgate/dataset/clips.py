@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.keys import keys, near_key
 from pytest_detgate.dataset.tables import ImageTable, object_column
 from pytest_detgate.errors import DataError
+
+# The literal NaN of a JSON file as it is read into a field of any kind.
+_NO_VALUE = "NaN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class ClipKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clips:
-    """The clip of each image of a table: (n,) object, None where it cannot be told."""
+    """The clip of each image of a table: (n,) object, None where it cannot be told. Clips are
+    keys, so that one clip is one text, whoever wrote it."""
 
     clip: NDArray[np.object_]
 
@@ -40,18 +45,32 @@ def clips_of(images: ImageTable, key: ClipKey) -> Clips:
     assert key.pattern is not None
     search = key.pattern.search
     matches = map(search, images.file_name.tolist())
-    return Clips(object_column([match["clip"] if match else None for match in matches]))
+    return Clips(object_column(keys([match["clip"] if match else None for match in matches])))
 
 
 def _clips_from_field(images: ImageTable, field: str) -> NDArray[np.object_]:
     values = field_values(images, field, "clip-field")
-    return object_column([None if value is None else str(value) for value in values])
+    return object_column(keys(values))
+
+
+def near_clips(tested: NDArray[np.object_], reference: NDArray[np.object_]) -> dict[int, str]:
+    """Return the rows of the tested images whose clip may be one of the reference written in
+    another way (letter case, blanks), with that clip; they are not known to differ."""
+    listed = set(reference.tolist()) - {None}
+    of_near = {near_key(clip): clip for clip in sorted(listed, reverse=True)}
+    near = {
+        clip: of_near[near_key(clip)]
+        for clip in set(tested.tolist()) - listed - {None}
+        if near_key(clip) in of_near
+    }
+    return {row: near[clip] for row, clip in enumerate(tested.tolist()) if clip in near}
 
 
 def field_values(images: ImageTable, field: str, option: str) -> list[Any]:
     """One value an image, None where it lacks the field; `DataError` where no image has it."""
-    # A folder of pictures has no fields at all.
-    values: list[Any] = images.fields[field].tolist() if field in images.fields else [None]
+    # A folder of pictures has no fields at all. Where a table had no value, some write NaN.
+    column: list[Any] = images.fields[field].tolist() if field in images.fields else [None]
+    values = [None if value == _NO_VALUE or value != value else value for value in column]
     if values and all(value is None for value in values):
         raise DataError(f"no image has the field {field!r} that {option} names")
     return values

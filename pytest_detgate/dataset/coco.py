@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from msgspec import UNSET, Raw, UnsetType
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.annotation_rows import AnnotationRows, read_annotations
-from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of
+from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of, whole_ids
 from pytest_detgate.dataset.image_rows import read_images
 from pytest_detgate.dataset.json_text import decode_json
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, ImageTable, refuse_escaping
@@ -24,7 +24,7 @@ from pytest_detgate.regular_file import read_regular
 
 
 class CocoCategory(msgspec.Struct):
-    id: Id
+    id: Id | float
     name: str
 
 
@@ -60,7 +60,7 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
         images = read_images(file.images, tuple(image_fields), path)
         refuse_escaping(images.file_name, str(path))
         rows = read_annotations(b"[]" if file.annotations is UNSET else file.annotations, path)
-    category_id = id_column([category.id for category in file.categories])
+    category_id = category_ids(file.categories, path)
     boxes = box_table(rows, images.id, category_id)
     return Dataset(
         name=name,
@@ -78,6 +78,14 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
 
 def _arrays(file: _File) -> list[Raw]:
     return [file.images, *([] if file.annotations is UNSET else [file.annotations])]
+
+
+def category_ids(categories: Sequence[CocoCategory], path: Path) -> NDArray[Any]:
+    """The ids of the categories of a file; a fraction raises `DataError`."""
+    try:
+        return id_column(whole_ids([category.id for category in categories], "id"))
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: {str(error).replace('`$[', '`$.categories[')}") from None
 
 
 def read_class_names(path: Path) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.tables import UNLISTED, object_column
 
 Id = int | str
@@ -66,32 +67,25 @@ def whole_ids(ids: list[Any], field: str) -> Ids:
 def rows_of(wanted: NDArray[Any], listed: NDArray[Any]) -> NDArray[np.int64]:
     """(len(wanted),) row of each wanted id among the listed ones, `UNLISTED` where it is not.
 
-    An id written as text in one place and as a number in the other ("2299" and 2299) is the same
-    id. Of ids that are listed twice the first row counts; callers refuse those before they rely
-    on the answer.
+    Ids are equal where their keys are (`keys.key`); None is no id. Of ids that are listed twice
+    the first row counts; callers refuse those before they rely on the answer.
     """
     if wanted.dtype == np.int64 and listed.dtype == np.int64:
         return _rows_of_integers(wanted, listed)
-    rows = {value: row for row, value in reversed(list(enumerate(listed.tolist())))}
-    texts = {str(value): row for value, row in rows.items()}
-    found = (rows.get(value, texts.get(str(value), UNLISTED)) for value in wanted.tolist())
+    rows = {name: row for row, name in reversed(list(enumerate(keys(listed)))) if name is not None}
+    found = (UNLISTED if name is None else rows.get(name, UNLISTED) for name in keys(wanted))
     return np.fromiter(found, dtype=np.int64, count=len(wanted))
 
 
 def repeated(ids: NDArray[Any]) -> list[Any]:
-    """The ids that occur more than once, in order of first appearance."""
-    if ids.dtype == np.int64:
-        if all_different(ids):
-            return []
-    elif len(set(ids.tolist())) == len(ids):
-        return []
-    return [value for value, count in Counter(ids.tolist()).items() if count > 1]
+    """The ids that occur more than once, in order of first appearance, as they first occur."""
+    return [ids[rows[:1]].tolist()[0] for rows in repeated_rows(ids)]
 
 
 def repeated_rows(ids: NDArray[Any]) -> list[NDArray[np.int64]]:
     """The rows of each id that occurs more than once, in order of first appearance.
 
-    The same id as text and as a number occurs twice. None is no id.
+    Ids are equal where their keys are (`keys.key`). None is no id.
     """
     if ids.dtype == np.int64:
         if all_different(ids):
@@ -102,18 +96,15 @@ def repeated_rows(ids: NDArray[Any]) -> list[NDArray[np.int64]]:
         ends = np.r_[starts[1:], len(ids)]
         groups = [order[starts[at] : ends[at]] for at in several]
         return sorted(groups, key=lambda rows: int(rows[0]))
-    texts: list[str | None] = ids.tolist()
-    if len(set(texts)) == len(texts) and set(map(type, texts)) == {str}:
+    names = keys(ids)
+    if len(set(names)) == len(names):
         return []
-    texts = [None if value is None else str(value) for value in texts]
-    if len(set(texts)) == len(texts):
-        return []
-    count = Counter(texts)
-    rows_of_text: dict[str, list[int]] = {}
-    for row, text in enumerate(texts):
-        if text is not None and count[text] > 1:
-            rows_of_text.setdefault(text, []).append(row)
-    return [np.array(rows, dtype=np.int64) for rows in rows_of_text.values()]
+    count = Counter(names)
+    rows_of_name: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        if name is not None and count[name] > 1:
+            rows_of_name.setdefault(name, []).append(row)
+    return [np.array(rows, dtype=np.int64) for rows in rows_of_name.values()]
 
 
 def all_different(ids: NDArray[np.int64]) -> bool:

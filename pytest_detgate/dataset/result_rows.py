@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.identity import Id, id_column, joined_ids
+from pytest_detgate.dataset.identity import Id, id_column, joined_ids, whole_ids
 from pytest_detgate.dataset.json_arrays import decoded_pieces
 from pytest_detgate.dataset.json_keys import require_unique_keys
 from pytest_detgate.dataset.json_text import Number
@@ -33,8 +33,8 @@ class ResultRows:
 class Result(msgspec.Struct, gc=False):
     """A detection as its file writes it."""
 
-    image_id: Id
-    category_id: Id
+    image_id: Id | float
+    category_id: Id | float
     bbox: tuple[Number, Number, Number, Number]
     score: Number
 
@@ -59,8 +59,8 @@ def _decode(piece: bytes) -> ResultRows:
     require_unique_keys(piece, len(rows), _KEYS)
     sides = chain.from_iterable([row.bbox for row in rows])
     return ResultRows(
-        image_id=id_column([row.image_id for row in rows]),
-        category_id=id_column([row.category_id for row in rows]),
+        image_id=id_column(whole_ids([row.image_id for row in rows], "image_id")),
+        category_id=id_column(whole_ids([row.category_id for row in rows], "category_id")),
         # From a list of tuples NumPy takes twice as long.
         xywh=np.fromiter(sides, np.float64, 4 * len(rows)).reshape(-1, 4),
         score=np.array([row.score for row in rows], dtype=np.float64),

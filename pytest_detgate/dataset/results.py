@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.coco import CocoCategory, read_bytes
+from pytest_detgate.dataset.coco import CocoCategory, category_ids, read_bytes
 from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of, shown_id
 from pytest_detgate.dataset.json_text import decode_json
 from pytest_detgate.dataset.result_coverage import coverage_gaps
@@ -23,7 +23,7 @@ Rows = TypeVar("Rows")
 
 
 class _ResultImage(msgspec.Struct, gc=False):
-    id: Id
+    id: Id | float
     file_name: str
 
 
@@ -197,7 +197,7 @@ def _classes(
     if listed is None:
         ids, names = id_column(dataset.category_id), dataset.classes
     else:
-        ids = id_column([category.id for category in listed])
+        ids = category_ids(listed, path)
         names = tuple(category.name for category in listed)
         _refuse_unknown_classes(path, names, dataset)
     if repeated(ids):

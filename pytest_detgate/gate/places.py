@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from pytest_detgate.boxes import drawable
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
@@ -62,6 +62,20 @@ def image_findings(
         yield Finding(
             text=reason(row), dataset=dataset.name, image=str(dataset.images.file_name[row])
         )
+
+
+def near_clip_findings(
+    dataset: Dataset, clips: Sequence[str | None], near: Mapping[int, str], other: str
+) -> Iterator[Finding]:
+    """One finding for each image whose clip may be one of `other` written in another way."""
+    return image_findings(
+        dataset,
+        near,
+        lambda row: (
+            f"its clip {clips[row]!r} differs from {near[row]!r} of {other} only in letter case or "
+            "blanks, so it cannot be told whether they are one"
+        ),
+    )
 
 
 def untold_findings(dataset: Dataset, rows: Iterable[int], what: str) -> Iterator[Finding]:

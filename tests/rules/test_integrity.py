@@ -69,8 +69,10 @@ def test_every_kind_of_repeated_id(tmp_path: Path) -> None:
         "count": 4,
         "image_ids": 1,
         "category_ids": 1,
+        "class_names": 0,
         "file_names": 1,
         "annotation_ids": 1,
+        "near_names": 0,
     }
     assert [(found.image, found.text) for found in result.findings] == [
         ("a.jpg", "image id 1 is used twice: a.jpg, b.jpg"),

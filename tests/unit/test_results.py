@@ -200,8 +200,8 @@ def test_few_detections_and_space_around_them(
 @pytest.mark.parametrize(
     ("field", "value", "what", "where"),
     [
-        ("image_id", 5.0, "Expected `int | str`, got `float`", ".image_id"),
-        ("category_id", None, "Expected `int | str`, got `null`", ".category_id"),
+        ("image_id", 5.5, "Expected a whole number or text, got `5.5`", ".image_id"),
+        ("category_id", None, "Expected `int | float | str`, got `null`", ".category_id"),
         ("bbox", [1, 2, 3], "Expected `array` of length 4", ".bbox"),
         ("bbox", [1, 2, True, 4], "Expected `float | str`, got `bool`", ".bbox[2]"),
         ("score", "0.5", "Invalid enum value '0.5'", ".score"),

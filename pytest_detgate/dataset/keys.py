@@ -1,0 +1,99 @@
+"""Which ids and names are equal, whoever wrote them.
+
+Image ids, annotation ids, class ids, clips, values of slices and file names are equal where they
+have the same key: where they are the same number (5, 5.0, and the text "5"), or the same text in
+Unicode's composed form (NFC). Of a path `./` at a part's place and doubled slashes mean nothing, so
+that `./a.jpg` is `a.jpg`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SLASHES = re.compile(r"\s*[/\\]+\s*")
+# Where none of these occurs between names, they can differ only in letter case.
+_ODD = ("\\", "\t", "\n", "\r", "\v", "\f", "\0 ", " \0", "/ ", " /")
+
+
+def key(value: object) -> str | None:
+    """Return what an id or name is compared by; None for none, and for a number that is none."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return _text_key(value)
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        if value != value:
+            return None
+        return str(int(value)) if value.is_integer() else repr(value)
+    return str(value)
+
+
+def keys(values: Sequence[Any] | NDArray[Any]) -> list[str | None]:
+    """Return the key of each id or name."""
+    if isinstance(values, np.ndarray):
+        values = values.tolist()
+    kinds = set(map(type, values))
+    if kinds == {str} and is_plain("\0".join(values)):
+        return list(values)
+    if kinds == {int}:
+        return list(map(str, values))
+    return list(map(key, values))
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text, or several with NUL between them, are sure to be their own keys."""
+    return text.isascii() and "./" not in text and "//" not in text
+
+
+def near_key(text: str) -> str:
+    """Return what two names share that a person may take for one: they differ in letter case, in
+    blanks around a part of the path, in the kind of slash or in how letters are composed."""
+    folded = unicodedata.normalize("NFKC", text).casefold().strip()
+    return _SLASHES.sub("/", folded)
+
+
+def near_rows(values: Sequence[Any] | NDArray[Any]) -> list[list[int]]:
+    """Return the rows of the names that differ and yet are near each other, the first of each
+    key, in order of first appearance. None is no name."""
+    listed = keys(values)
+    names = [name for name in listed if name is not None]
+    # All names together take a hundredth of the time that they take one by one.
+    joined = "\0".join(["", *names, ""])
+    lower = joined.lower()
+    is_simple = (
+        joined.isascii()
+        and joined.count("\0") == len(names) + 1
+        and not any(text in joined for text in _ODD)
+    )
+    if is_simple and lower == joined:
+        return []  # nothing in it could be written in another way
+    first = dict.fromkeys(names)
+    folded = lower.split("\0")[1:-1] if is_simple else list(map(near_key, first))
+    if is_simple and len(set(folded)) == len(first):
+        return []
+    of_name = dict(zip(names if is_simple else first, folded, strict=True))
+    count = Counter(of_name[name] for name in first)
+    groups: dict[str, dict[str, int]] = {}
+    for row, name in enumerate(listed):
+        if name is not None and count[of_name[name]] > 1:
+            groups.setdefault(of_name[name], {}).setdefault(name, row)
+    return [list(rows.values()) for rows in groups.values()]
+
+
+def _text_key(text: str) -> str:
+    if not text.isascii():
+        text = unicodedata.normalize("NFC", text)
+    if "./" not in text and "//" not in text:
+        return text
+    head = "/" if text.startswith("/") else ""
+    parts = [part for part in text.split("/") if part not in ("", ".")]
+    return head + "/".join(parts) if parts else text
