@@ -249,7 +249,7 @@ def read_report(path: Path) -> Report:
         head = msgspec.json.decode(data, type=_Head)
     except msgspec.ValidationError as error:
         raise DataError(f"{path}: not a report of pytest-detgate: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DataError(f"{path}: not JSON, or cut off: {error}") from error
     if head.format > FORMAT:
         raise DataError(

@@ -11,7 +11,9 @@ import msgspec
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.config.wording import Place
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.dataset.json_text import TOO_DEEP
+from pytest_detgate.dataset.text_file import as_utf8
+from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.regular_file import read_regular
 
 
@@ -40,14 +42,18 @@ def load_configuration(path: Path) -> Configuration:
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     try:
-        text = content.decode()
+        text = as_utf8(content, path).decode()
         document = msgspec.toml.decode(text)
+    except DataError as error:
+        raise ConfigError(str(error)) from None
     except UnicodeDecodeError as error:
         raise ConfigError(
             f"{path.name}: not UTF-8 text, which TOML must be (byte {error.start})"
         ) from None
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, ValueError) as error:
         raise ConfigError(f"{path.name}: not valid TOML: {error}") from None
+    except RecursionError:
+        raise ConfigError(f"{path.name}: {TOO_DEEP}") from None
     place = Place(path, text)
     tables = convert_table(document, ConfigTable, place)
     if not tables.rules:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.coco import read_bytes
 from pytest_detgate.dataset.identity import id_column, rows_of
 from pytest_detgate.dataset.labelled import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.pictures_of_split import (
@@ -23,6 +22,7 @@ from pytest_detgate.dataset.pictures_of_split import (
     pictures_of_split,
 )
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text_file import read_bytes
 from pytest_detgate.errors import DataError
 
 _DECIMAL_COMMA = re.compile(rb'"(-?\d+),(\d+)"')

@@ -18,9 +18,9 @@ from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of, wh
 from pytest_detgate.dataset.image_rows import read_images
 from pytest_detgate.dataset.json_text import decode_json
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, ImageTable, refuse_escaping
+from pytest_detgate.dataset.text_file import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, GapKind, gap
-from pytest_detgate.regular_file import read_regular
 
 
 class CocoCategory(msgspec.Struct):
@@ -48,7 +48,8 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
     be read, is cut off, or lacks what COCO requires raises `DataError` with the place.
     """
     content = read_bytes(path)
-    if content.lstrip()[:1] == b"[":
+    text = as_utf8(content, path)
+    if text.lstrip()[:1] == b"[":
         raise DataError(
             f"{path}: a list, as a result file is; a COCO annotation file is an object with "
             "images, annotations and categories"
@@ -56,7 +57,7 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
     with ThreadPoolExecutor(1) as beside:
         # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
         digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
-        file = decode_json(content, _File, path, _arrays)
+        file = decode_json(text, _File, path, _arrays)
         images = read_images(file.images, tuple(image_fields), path)
         refuse_escaping(images.file_name, str(path))
         rows = read_annotations(b"[]" if file.annotations is UNSET else file.annotations, path)
@@ -92,16 +93,6 @@ def read_class_names(path: Path) -> tuple[str, ...]:
     """The category names of a COCO file, without building anything else of it."""
     file = decode_json(read_bytes(path), _Categories, path)
     return tuple(category.name for category in file.categories)
-
-
-def read_bytes(path: Path) -> bytes:
-    """A file's content, or a `DataError` that says why it cannot be had."""
-    try:
-        return read_regular(path)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
 
 
 def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray[Any]) -> BoxTable:

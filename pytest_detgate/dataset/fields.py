@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from pytest_detgate.dataset.coco import read_bytes
 from pytest_detgate.dataset.json_text import decode_json
+from pytest_detgate.dataset.text_file import read_bytes
 
 Entries = Literal["images", "annotations"]
 

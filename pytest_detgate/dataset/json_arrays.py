@@ -13,6 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
+from pytest_detgate.dataset.json_text import TOO_DEEP
 from pytest_detgate.errors import DataError
 
 Rows = TypeVar("Rows", bound=Sized)
@@ -51,6 +52,8 @@ def decoded_pieces(
             start = follows
     except msgspec.DecodeError as error:
         raise DataError(f"{path}: {_placed(str(error), key, done)}") from None
+    except RecursionError:
+        raise DataError(f"{path}: {key}: {TOO_DEEP}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: {key}: not UTF-8 text: {error.reason}") from None
 

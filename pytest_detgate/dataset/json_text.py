@@ -16,9 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.json_keys import refuse_repeated_keys
+from pytest_detgate.dataset.text_file import as_utf8
 from pytest_detgate.errors import DataError
 
 T = TypeVar("T")
+
+TOO_DEEP = "lists and objects are nested too deeply in it to be read"
 
 Number = float | Literal["NaN", "Infinity", "-Infinity"]
 """A number field that may hold one of the literals; `number` makes a float of it."""
@@ -39,7 +42,7 @@ def decode_json(
     With `arrays`, which gives the long arrays of the value that are still text, a key that occurs
     twice outside of them is wrong, too.
     """
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = as_utf8(content, path)
 
     def decoded(text: bytes) -> T:
         value = msgspec.json.decode(text, type=kind)
@@ -51,6 +54,8 @@ def decode_json(
         return decoded(content)
     except msgspec.ValidationError as error:
         raise DataError(f"{path}: {error}") from None
+    except RecursionError:
+        raise DataError(f"{path}: {TOO_DEEP}") from None
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text: {error.reason}") from None
     except msgspec.DecodeError as error:
@@ -65,6 +70,8 @@ def decode_json(
             return decoded(quoted)
         except msgspec.ValidationError as error:
             raise DataError(f"{path}: {error}") from None
+        except RecursionError:
+            raise DataError(f"{path}: {TOO_DEEP}") from None
         except msgspec.DecodeError:
             pass
     raise DataError(f"{path}: {_malformed(first, content)}") from None

@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.coco import CocoCategory, category_ids, read_bytes
+from pytest_detgate.dataset.coco import CocoCategory, category_ids
 from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of, shown_id
 from pytest_detgate.dataset.json_text import decode_json
 from pytest_detgate.dataset.result_coverage import coverage_gaps
 from pytest_detgate.dataset.result_rows import Result, read_result_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
+from pytest_detgate.dataset.text_file import as_utf8, read_bytes
 from pytest_detgate.errors import DataError, nearest
 
 Rows = TypeVar("Rows")
@@ -55,7 +56,7 @@ def read_results(
         _file(content, list[Result], path)
         text = str(error)
         raise DataError(
-            text.replace("`$.annotations", "`$") if _is_bare_list(content) else text
+            text.replace("`$.annotations", "`$") if _is_bare_list(as_utf8(content, path)) else text
         ) from None
     image, listed_images = _image_rows(path, rows.image_id, file.images, dataset)
     classes, category = _classes(path, rows.category_id, file.categories, dataset)
@@ -101,6 +102,7 @@ def read_result_classes(path: Path) -> tuple[str, ...]:
 
 def _file(content: bytes, kind: type[Rows], path: Path) -> _NamedResults[Rows]:
     """The file, be it a plain list or a dictionary, with its detections as a `kind`."""
+    content = as_utf8(content, path)
     if _is_bare_list(content):
         return _NamedResults(annotations=decode_json(content, kind, path))
     named: type[_NamedResults[Rows]] = _NamedResults[kind]  # type: ignore[valid-type]
@@ -111,7 +113,7 @@ def _file(content: bytes, kind: type[Rows], path: Path) -> _NamedResults[Rows]:
 
 def _unlisted(path: Path, content: bytes, image: NDArray[np.int64], dataset: Dataset) -> str:
     """What a reader must know of a file that does not say which images it covers."""
-    what = "is a bare list" if _is_bare_list(content) else "does not list its images"
+    what = "is a bare list" if _is_bare_list(as_utf8(content, path)) else "does not list its images"
     total = len(dataset.images)
     without = total - len(np.unique(image))
     return (
@@ -121,7 +123,7 @@ def _unlisted(path: Path, content: bytes, image: NDArray[np.int64], dataset: Dat
 
 
 def _is_bare_list(content: bytes) -> bool:
-    return content.removeprefix(b"\xef\xbb\xbf").lstrip()[:1] == b"["
+    return content.lstrip()[:1] == b"["
 
 
 def _image_rows(

@@ -1,16 +1,56 @@
-"""Small text files, read whole."""
+"""Files of text, read whole."""
 
 from __future__ import annotations
 
+import codecs
 from pathlib import Path
 
-from pytest_detgate.dataset.coco import read_bytes
 from pytest_detgate.errors import DataError
+from pytest_detgate.regular_file import read_regular
+
+# UTF-32 first: its mark of small end begins with that of UTF-16.
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return a file's content; `DataError` says why it cannot be read."""
+    try:
+        return read_regular(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from None
+    except ValueError as error:  # a name that no file can have
+        raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def as_utf8(content: bytes, path: Path) -> bytes:
+    """Return text as UTF-8 without a byte order mark, whatever Unicode encoding its mark names.
+
+    Without a mark the content is taken to be UTF-8, and is not looked at.
+    """
+    if content.startswith(codecs.BOM_UTF8):
+        return content[len(codecs.BOM_UTF8) :]
+    for mark, encoding in _MARKS:
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding).encode()
+            except UnicodeDecodeError as error:
+                raise DataError(
+                    f"{path}: not {encoding.upper()} text, as its byte order mark says "
+                    f"(byte {error.start})"
+                ) from None
+    return content
 
 
 def read_text(path: Path) -> str:
-    """A file's text, or a `DataError` that says why it cannot be had."""
+    """Return a file's text; `DataError` says why it cannot be read."""
     try:
-        return read_bytes(path).decode("utf-8-sig")
+        return as_utf8(read_bytes(path), path).decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None

@@ -13,7 +13,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from pytest_detgate.dataset.class_names import class_names
-from pytest_detgate.dataset.coco import read_bytes
 from pytest_detgate.dataset.labelled import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.pictures_of_split import (
     USUAL_SUFFIX,
@@ -22,6 +21,7 @@ from pytest_detgate.dataset.pictures_of_split import (
     pictures_of_split,
 )
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.dataset.text_file import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 
 _NOT_LABELS = frozenset({"classes.txt"})
@@ -109,7 +109,7 @@ def _refuse_shared_labels(files: SplitFiles, names: list[str], label_of: dict[st
 
 
 def _read_label(path: Path, label: str, content: bytes, image: int, boxes: _Boxes) -> None:
-    for at, line in enumerate(content.splitlines(), start=1):
+    for at, line in enumerate(as_utf8(content, path).splitlines(), start=1):
         words = line.split()
         if not words:
             continue

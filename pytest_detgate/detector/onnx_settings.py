@@ -262,7 +262,7 @@ def _own(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
             )
         try:
             value = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             value = text
         try:
             values[key] = msgspec.to_builtins(msgspec.convert(value, fields[key].type))

@@ -135,7 +135,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
     for number, line in enumerate(content.splitlines(keepends=True), start=1):
         try:
             row = json.loads(line)  # unlike msgspec it reads NaN and Infinity
-        except ValueError:
+        except (ValueError, RecursionError):
             if not line.endswith("\n"):
                 return  # cut short where the run was killed
             row = None

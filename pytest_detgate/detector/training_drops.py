@@ -10,9 +10,9 @@ from typing import Literal
 
 import msgspec
 
-from pytest_detgate.dataset.coco import read_bytes
 from pytest_detgate.dataset.identity import Id
 from pytest_detgate.dataset.json_text import Number, decode_json, number
+from pytest_detgate.dataset.text_file import read_bytes
 from pytest_detgate.detector.training_view import FedBox, FedPart
 
 ImageReason = Literal[

@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.dataset.coco import read_bytes
 from pytest_detgate.dataset.json_text import decode_json
+from pytest_detgate.dataset.text_file import read_bytes
 from pytest_detgate.errors import DataError
 
 # A suite that was saved carries them; they say how to run and show an expectation, not what it is.

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.clips import ClipKey, clips_of
-from pytest_detgate.dataset.coco import read_bytes, read_coco
+from pytest_detgate.dataset.coco import read_coco
 from pytest_detgate.dataset.identity import repeated
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text_file import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 
 Entry = dict[str, msgspec.Raw]
@@ -58,7 +59,7 @@ def read_source(path: Path, images_dir: Path, key: ClipKey) -> Source:
             f"told, first {first!r}; a single photo needs a clip of its own, so the pattern must "
             "match it too"
         )
-    top = _top(read_bytes(path))
+    top = _top(as_utf8(read_bytes(path), path))
     return Source(
         path=path,
         dataset=dataset,
@@ -104,7 +105,7 @@ def joined(entries: Sequence[msgspec.Raw]) -> bytes:
 
 
 def _top(content: bytes) -> Entry:
-    top: Entry = _decode(content.removeprefix(b"\xef\xbb\xbf"), Entry)
+    top: Entry = _decode(content, Entry)
     return top
 
 
