@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest_detgate
 from pytest_detgate.detector.audit_hook import listening
-from pytest_detgate.detector.packages import quiet
+from pytest_detgate.detector.packages import import_yapf, quiet
 from pytest_detgate.errors import DetectorError
 
 
@@ -34,6 +34,7 @@ def load_config(path: Path) -> LoadedConfig:
     """Load a configuration file as MMEngine does: it is the project's own code and is run."""
     if not path.is_file():
         raise DetectorError(f"{path}: there is no such configuration file")
+    import_yapf()
     from mmengine.config import Config
 
     loaded_before = set(sys.modules)

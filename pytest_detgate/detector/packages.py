@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.locks import lock_if_possible
 
 # The distributions that may provide each import name: OpenMMLab's own and its continuation.
 _DISTRIBUTIONS = {
@@ -26,6 +27,8 @@ _DISTRIBUTIONS = {
 }
 
 _OWN = "pytest_detgate"
+_PATIENCE_S = 60.0
+"""Far longer than a process needs to write yapf's cache."""
 _INSTALL = (
     "pip install 'pytest-detgate[mmdet]'; its onedl-mmcv has to be built where torch can be "
     'imported: pip install torch ninja psutil wheel "setuptools<81", '
@@ -74,12 +77,30 @@ def _folders(path: tuple[str, ...], files: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(folder + os.sep for folder in sorted(folders))
 
 
+def import_yapf() -> None:
+    """Import yapf, as MMEngine does, while no other process of the gate does.
+
+    A user's first import of it writes a cache in place. A process that is started at the same
+    time, as a second training is, would read half of that cache and end.
+    """
+    if "yapf" in sys.modules:
+        return
+    # What goes wrong here goes wrong again where MMEngine is imported, and is reported there.
+    with contextlib.suppress(Exception):
+        from platformdirs import user_cache_path
+
+        path = user_cache_path("YAPF", "Google") / "pytest-detgate.lock"
+        with lock_if_possible(path, patience_s=_PATIENCE_S):
+            importlib.import_module("yapf")
+
+
 def require_mmdetection() -> None:
     """Import what runs a model, or say how to install it."""
     # Torch's threads wait for each other by spinning. Where another process holds a core, as in
     # CI, that makes a forward pass many times slower; sleeping costs next to nothing. OpenMP reads
     # this once, when torch loads it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import_yapf()
     with quiet():
         for name in ("torch", "mmengine", "mmcv", "mmdet"):
             try:

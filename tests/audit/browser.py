@@ -15,6 +15,8 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.processes import PATIENCE_S
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 HEIGHTS = {390: 844, 320: 700}
 Scheme = Literal["light", "dark"]
@@ -29,7 +31,9 @@ def find_browser() -> str | None:
 def running_browser() -> Iterator[Browser]:
     """Run a headless browser."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(
+            executable_path=find_browser(), args=["--no-sandbox"], timeout=PATIENCE_S * 1000
+        )
         yield browser
         browser.close()
 
@@ -66,6 +70,7 @@ def visiting(
         color_scheme=scheme,
         java_script_enabled=script,
     )
+    context.set_default_timeout(PATIENCE_S * 1000)
     visit = Visit(context.new_page())
     visit.page.on("console", lambda message: visit.problems.append(message.text))
     visit.page.on("pageerror", lambda error: visit.problems.append(str(error)))

@@ -16,6 +16,7 @@ import pytest
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.processes import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -103,7 +104,7 @@ def start_python(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]
 def run_python(start_python: Callable[..., subprocess.Popen[str]]) -> Callable[..., str]:
     """A function that runs a Python script and gives back what it printed."""
 
-    def run(script: str, *arguments: object, timeout_s: float = 60) -> str:
+    def run(script: str, *arguments: object, timeout_s: float = PATIENCE_S) -> str:
         process = start_python(script, *arguments)
         output, errors = process.communicate(timeout=timeout_s)
         assert process.returncode == 0, errors

@@ -37,10 +37,9 @@ from pytest_detgate.detector.protocol import (
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import onnx_models, worksite
-from tests.processes import assert_all_end, with_variable
+from tests.processes import PATIENCE_S, assert_all_end, with_variable
 
 BATCH = 3
-PATIENCE_SECONDS = 120
 
 # Notes every image that a process looks at, and dies on some: once or always. It knows them by
 # the end of their names, which a worker on another machine keeps.
@@ -167,7 +166,7 @@ class Project:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     root = tmp_path_factory.mktemp("engines")
     log = Log(root / "log")
-    text = LOG.format(log=str(log.folder), patience=PATIENCE_SECONDS)
+    text = LOG.format(log=str(log.folder), patience=PATIENCE_S)
     (root / "engines_log.py").write_text(text, encoding="utf-8")
     (root / "limit.txt").write_text("0.5", encoding="utf-8")
     (root / "engines_site").mkdir()

@@ -25,6 +25,7 @@ from pytest_detgate.detector.protocol import (
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
+from tests.processes import PATIENCE_S
 
 MODEL = ModelInfo(key="k" * 64, checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)
 
@@ -236,7 +237,7 @@ def test_two_processes_infer_once_and_a_third_without_torch(
 ) -> None:
     arguments = (site.checkpoint, site.config, tmp_path / "store", *site.images)
     processes = [start_python(GATE, *arguments) for _ in range(2)]
-    outputs = [process.communicate(timeout=90) for process in processes]
+    outputs = [process.communicate(timeout=PATIENCE_S) for process in processes]
     first, second = (json.loads(out) if out else pytest.fail(err) for out, err in outputs)
     assert first["inferred"] + second["inferred"] == len(site.images)
     assert sorted([first["inferred"], second["inferred"]]) == [0, len(site.images)]

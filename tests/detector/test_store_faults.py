@@ -88,7 +88,7 @@ def test_fifty_kills_while_four_processes_share_a_store(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
     path = tmp_path / STORE_FILE
-    run_python(FOUR_PROCESSES, path, 50, timeout_s=300)
+    run_python(FOUR_PROCESSES, path, 50)
 
     store = Store(path)
     names = [f"image {number}" for number in range(1000)]

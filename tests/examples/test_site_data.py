@@ -13,6 +13,8 @@ import msgspec
 import pytest
 from PIL import Image
 
+from tests.processes import PATIENCE_S
+
 SITE = Path(__file__).parents[2] / "examples" / "site"
 FRAME = re.compile(r"(?P<clip>[^/]+)_(?P<frame>\d+)\.jpg$")
 
@@ -20,9 +22,8 @@ FRAME = re.compile(r"(?P<clip>[^/]+)_(?P<frame>\d+)\.jpg$")
 def draw(out: Path, seed: int = 0) -> Path:
     """The folder into which a small version of the data was drawn."""
     command = [sys.executable, str(SITE / "make_data.py")]
-    subprocess.run(
-        [*command, "--out", str(out), "--seed", str(seed), "--clips", "2"], check=True, timeout=120
-    )
+    options = ["--out", str(out), "--seed", str(seed), "--clips", "2"]
+    subprocess.run([*command, *options], check=True, timeout=PATIENCE_S)
     return out
 
 

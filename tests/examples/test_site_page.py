@@ -22,6 +22,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from playwright.sync_api import Browser
 
 from tests.audit.browser import Scheme, Visit, find_browser, running_browser, visiting
+from tests.processes import PATIENCE_S
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chromium or Chrome on this machine"
@@ -37,7 +38,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of a gate of the first model's result files."""
     folder = tmp_path_factory.mktemp("site")
     command = [sys.executable, str(SITE / "make_data.py"), "--out", str(folder / "data")]
-    subprocess.run(command, check=True, timeout=300)
+    subprocess.run(command, check=True, timeout=PATIENCE_S)
     for name in ("detgate.toml", "pytest.ini"):
         shutil.copy(SITE / name, folder)
     shutil.copytree(SITE / "configs", folder / "configs")
@@ -48,7 +49,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert run.returncode == 1, run.stdout + run.stderr

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import struct
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -110,7 +109,6 @@ def test_flaw(
         ],
         "categories": [],
     }
-    started = time.monotonic()
 
     result = judged_split(tmp_path, "[rules.image-files]", content)
 
@@ -124,7 +122,6 @@ def test_flaw(
     (finding,) = result.findings
     assert finding.image == name
     assert reason in finding.text
-    assert time.monotonic() - started < 20
 
 
 def test_an_unstated_size_is_not_wrong(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from pytest_detgate.pictures.hashing import picture_hash
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress
 from tests.drawn import draw_pictures, drawn
+from tests.processes import PATIENCE_S
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_one_process_hashes_at_a_time(folder: Path) -> None:
             waiting.result(timeout=0.3)
         lock.release()
 
-        assert len(waiting.result(timeout=60)) == 3
+        assert len(waiting.result(timeout=PATIENCE_S)) == 3
 
 
 def test_store_that_cannot_be_used_costs_only_time(folder: Path) -> None:
