@@ -146,7 +146,7 @@ def check(
     gate: Gate, case: Case, *, page: bool = False, fresh: bool = False
 ) -> tuple[list[Fault], Ran]:
     """Run one case, and everything that is wrong with the run."""
-    expected = expected_of(case.project)
+    expected = expected_of(case.project, case.first)
     ran = gate.run(case, page=page, fresh=fresh)
     return faults_of(case, expected, ran), ran
 

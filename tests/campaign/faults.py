@@ -29,11 +29,12 @@ class Fault:
         """What makes two faults one finding: not which rule, but which damage."""
         if self.kind in _OF_RUN:
             return f"{self.kind} | {self.text[:40]} | {case.place}"
-        about = f"{self.about} | " if self.kind in ("traceback", "crash", "exit code") else ""
+        about = f"{self.about} | " if self.kind in _BY_ABOUT else ""
         return f"{self.kind} | {about}{case.place}: {case.damage}, {_what(case.what)}"
 
 
 _OF_RUN = ("older verdict",)
+_BY_ABOUT = ("traceback", "crash", "exit code", "wrong refusal")
 
 
 def _what(what: str) -> str:

@@ -74,13 +74,16 @@ class Gate:
         folder = self._folder / "case"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        report = folder / REPORT
+        earlier = b""
         if case.first is not None:
             case.first.write(folder)
             self._pytest(folder, case.first.arguments, page=False, fresh=False)
+            if (report / "report.json").exists():
+                earlier = (report / "report.json").read_bytes()
             for name in case.first.files.keys() - case.project.files.keys():
-                (folder / name).unlink()
-        case.project.write(folder)
-        report = folder / REPORT
+                (folder / name).unlink(missing_ok=True)
+        case.project.write(folder, earlier)
         shutil.rmtree(report, ignore_errors=True)
         report.mkdir()
         for name, text in STALE.items():
