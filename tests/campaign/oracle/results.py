@@ -52,6 +52,8 @@ def read_results(files: Files, path: str, labels: Labels) -> Detections:
     if isinstance(content, list):
         content = {"annotations": content}
     rows = list_in(content, "annotations", path)
+    if not rows and "images" not in content:
+        raise NotLookedAtError(f"{path}: no detection, and no list of the images that were seen")
     image_of = _images(content, labels, path)
     classes, category_of = _classes(content, labels, path)
     found = []
