@@ -18,7 +18,7 @@ from hypothesis.errors import HypothesisException
 
 from tests.campaign.cases import cases
 from tests.campaign.faults import Fault, faults_of
-from tests.campaign.gate import Gate, Ran
+from tests.campaign.gate import PATIENCE, Gate, Ran
 from tests.campaign.oracle.expected import expected_of
 from tests.campaign.project import Case
 
@@ -153,6 +153,8 @@ def check(
     """Run one case, and everything that is wrong with the run."""
     expected = expected_of(case.project, case.first)
     ran = gate.run(case, page=page, fresh=fresh)
+    if ran.hung:
+        ran = gate.run(case, page=page, seconds=PATIENCE)
     return faults_of(case, expected, ran), ran
 
 
