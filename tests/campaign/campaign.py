@@ -18,7 +18,7 @@ from hypothesis.errors import HypothesisException
 
 from tests.campaign.cases import cases
 from tests.campaign.faults import Fault, faults_of
-from tests.campaign.gate import Gate, Ran
+from tests.campaign.gate import PATIENCE, Gate, Ran
 from tests.campaign.oracle.expected import expected_of
 from tests.campaign.project import Case
 
@@ -28,8 +28,8 @@ BATCH = 10
 has, which finds little here, as each has one damage only."""
 PAGE_EVERY, FRESH_EVERY = 10, 100
 """Every so many cases have a page, or a process of their own as a user's run has."""
-_TRIES = 80
-"""Runs that shrinking one fault may take."""
+_TRIES, _SECONDS = 80, 60.0
+"""Runs, and the time, that shrinking one fault may take."""
 
 
 @dataclass
@@ -75,6 +75,7 @@ class Campaign:
         self._seen: set[bytes] = set()
         self._target: str | None = None
         self._tries = 0
+        self._until = 0.0
 
     def run(self, number: int) -> Tally:
         """Run the cases of one seed."""
@@ -94,7 +95,9 @@ class Campaign:
         )
         @given(cases())
         def try_cases(case: Case) -> None:
-            self._try(case, tally)
+            # Raised at one place only: by its place Hypothesis tells whether a fault is the same.
+            if self._is_faulty(case, tally):
+                raise _FaultyError
 
         # The smallest case is kept; Hypothesis is told of a fault only to shrink it.
         with contextlib.suppress(_FaultyError, HypothesisException):
@@ -102,13 +105,13 @@ class Campaign:
         tally.seconds = time.perf_counter() - started
         return tally
 
-    def _try(self, case: Case, tally: Tally) -> None:
+    def _is_faulty(self, case: Case, tally: Tally) -> bool:
+        """Run a case; whether it has a fault that is to be shrunk."""
         if self._target is not None:
-            self._shrink_further(case)
-            return
+            return self._is_smaller(case, self._target)
         digest = hashlib.sha256(json.dumps(case.to_json()).encode()).digest()
         if digest in self._seen:
-            return
+            return False
         self._seen.add(digest)
         number = tally.cases.total() + int.from_bytes(digest[:2], "big")
         faults, ran = check(
@@ -123,19 +126,21 @@ class Campaign:
             self.smallest[fault.signature(case)] = Smallest(fault, case)
         if new and self._shrink:
             self._target, self._tries = new[0].signature(case), 0
-            raise _FaultyError
+            self._until = time.perf_counter() + _SECONDS
+        return self._target is not None
 
-    def _shrink_further(self, case: Case) -> None:
-        """Tell Hypothesis whether a smaller case has the same fault."""
-        assert self._target is not None
-        best = self.smallest[self._target]
-        if case.size() > best.case.size() or self._tries > _TRIES:
-            return
+    def _is_smaller(self, case: Case, target: str) -> bool:
+        """Whether a case that is not larger than the smallest one has the same fault."""
+        best = self.smallest[target]
+        is_over = self._tries > _TRIES or time.perf_counter() > self._until
+        if case.size() > best.case.size() or is_over:
+            return False
         self._tries += 1
         for fault in check(self._gate, case, page=best.fault.kind == "half record")[0]:
-            if fault.signature(case) == self._target:
-                self.smallest[self._target] = Smallest(fault, case)
-                raise _FaultyError
+            if fault.signature(case) == target:
+                self.smallest[target] = Smallest(fault, case)
+                return True
+        return False
 
 
 class _FaultyError(Exception):
@@ -146,8 +151,10 @@ def check(
     gate: Gate, case: Case, *, page: bool = False, fresh: bool = False
 ) -> tuple[list[Fault], Ran]:
     """Run one case, and everything that is wrong with the run."""
-    expected = expected_of(case.project)
+    expected = expected_of(case.project, case.first)
     ran = gate.run(case, page=page, fresh=fresh)
+    if ran.hung:
+        ran = gate.run(case, page=page, seconds=PATIENCE)
     return faults_of(case, expected, ran), ran
 
 

@@ -14,11 +14,11 @@ from tests.campaign.damage.plugins import damage_plugins
 from tests.campaign.damage.structures import KINDS, damage_structure
 from tests.campaign.damage.texts import damage_bytes, damage_lines
 from tests.campaign.project import Case, Entry, Project
-from tests.campaign.projects import projects
+from tests.campaign.projects import earlier_project, projects
 
 _PLACES = ("data", "data", "data", "results", "results", "configuration", "command line", "plugins")
 _CONFIG = "detgate.toml"
-_RESULTS = ("found", "answers.json")
+_RESULTS = ("found", "answers.json", "epoch_1.pth", "epoch_2.pth", "baseline.json")
 _NO_DATA = (_CONFIG, "pytest.ini", "detector.py", *_RESULTS)
 
 
@@ -28,8 +28,9 @@ def cases(draw: DrawFn) -> Case:
     project: Project = draw(projects())
     place = draw(st.sampled_from((*_PLACES * 4, "none")))
     if place == "none":
-        return Case(project)
+        return Case(project, first=earlier_project(project))
     sound = project.copy()
+    baseline = earlier_project(project)
     if place == "plugins":
         kind, what = "plugin", damage_plugins(draw, project)
     else:
@@ -39,7 +40,7 @@ def cases(draw: DrawFn) -> Case:
         what = str(said)
     # Now and then the sound project was gated before, in the same folder, with the same cache.
     is_second = draw(st.sampled_from((False,) * 7 + (True,)))
-    return Case(project, kind, place, what, first=sound if is_second else None)
+    return Case(project, kind, place, what, first=baseline or (sound if is_second else None))
 
 
 def _damage(draw: DrawFn, kind: str, place: str, project: Project) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.campaign.label_files import Files
+from tests.campaign.label_files import IDS
 from tests.campaign.worlds import Picture
 
 FORMS = ("list", "named", "classes named")
@@ -20,7 +20,7 @@ HERE = Path(__file__).resolve().parent
 
 class Detector:
     def __init__(self, checkpoint, device):
-        content = json.loads((HERE / "answers.json").read_text(encoding="utf-8"))
+        content = json.loads((checkpoint or HERE / "answers.json").read_text(encoding="utf-8"))
         self.classes, self.answers = content["classes"], content["answers"]
 
     def detect(self, images):
@@ -31,7 +31,11 @@ class Detector:
 
 
 def result_file(
-    form: str, pictures: Sequence[Picture], classes: Sequence[str], labels: str | None
+    form: str,
+    pictures: Sequence[Picture],
+    classes: Sequence[str],
+    labels: str | None,
+    ids: str = "from one",
 ) -> Any:
     """A result file of a split or probe whose labels have the format `labels`, None for a folder.
 
@@ -39,15 +43,20 @@ def result_file(
     else the file name, and for classes the number (YOLO) or the name.
     """
     by_name = labels in ("voc", "cvat", "openimages")
-    first = 0 if labels == "yolo" else 1
+    first = 0 if labels is not None and labels.startswith("yolo") else 1
     category: dict[str, int | str] = {
         name: name if by_name else number for number, name in enumerate(classes, start=first)
     }
     # A folder says nothing of classes, so the file has to.
     if labels is None and form == "list":
         form = "classes named"
+    # Where a split takes its images from a folder of all, their names begin with its own folder.
     image: dict[str, int | str] = {
-        one.name: number if labels == "coco" or form == "named" else one.name
+        one.name: IDS[ids](number, one.name)
+        if labels == "coco"
+        else number
+        if form == "named"
+        else listed_name(one, labels)
         for number, one in enumerate(pictures, start=1)
     }
     rows = [
@@ -65,12 +74,19 @@ def result_file(
     content: dict[str, Any] = {"annotations": rows}
     content["categories"] = [{"id": number, "name": name} for name, number in category.items()]
     if form == "named":
-        content["images"] = [{"id": image[one.name], "file_name": one.name} for one in pictures]
+        content["images"] = [
+            {"id": image[one.name], "file_name": listed_name(one, labels)} for one in pictures
+        ]
     return content
 
 
-def detector_files(parts: Mapping[str, Sequence[Picture]], classes: Sequence[str]) -> Files:
-    """A detector of the project's own that looks its answers up, by the path of the image."""
+def listed_name(picture: Picture, labels: str | None) -> str:
+    """What a split calls an image, by the format of its labels."""
+    return f"val/{picture.name}" if labels == "yolo with lists" else picture.name
+
+
+def answers_of(parts: Mapping[str, Sequence[Picture]], classes: Sequence[str]) -> Any:
+    """What a detector of the project's own answers, by the path of the image."""
     answers = {
         f"images/{part}/{one.name}": [
             [x, y, x + width, y + height, found.score, found.name]
@@ -80,7 +96,4 @@ def detector_files(parts: Mapping[str, Sequence[Picture]], classes: Sequence[str
         for part, pictures in parts.items()
         for one in pictures
     }
-    return {
-        "detector.py": {"text": DETECTOR},
-        "answers.json": {"json": {"classes": list(classes), "answers": answers}},
-    }
+    return {"classes": list(classes), "answers": answers}

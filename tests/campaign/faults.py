@@ -29,11 +29,12 @@ class Fault:
         """What makes two faults one finding: not which rule, but which damage."""
         if self.kind in _OF_RUN:
             return f"{self.kind} | {self.text[:40]} | {case.place}"
-        about = f"{self.about} | " if self.kind in ("traceback", "crash", "exit code") else ""
+        about = f"{self.about} | " if self.kind in _BY_ABOUT else ""
         return f"{self.kind} | {about}{case.place}: {case.damage}, {_what(case.what)}"
 
 
 _OF_RUN = ("older verdict",)
+_BY_ABOUT = ("traceback", "crash", "exit code", "wrong refusal")
 
 
 def _what(what: str) -> str:
@@ -180,7 +181,8 @@ def _item_faults(
         yield Fault("crash", code, message)
     if verdict == "passed":
         looked_at, to_look_at = rule.get("looked_at"), rule.get("to_look_at")
-        if looked_at is not None and to_look_at is not None and looked_at < to_look_at:
+        allowed = rule.get("left_out_allowed", 0)
+        if looked_at is None or not to_look_at or looked_at < to_look_at - allowed:
             yield Fault("not looked at", code, f"{message}: {looked_at} of {to_look_at}")
     if case.damage == "none" and grant.may is True and verdict != "passed":
         yield Fault("wrong refusal", code, f"{verdict}: {message}")

@@ -18,8 +18,9 @@ from tests.campaign.project import Case
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 REPORT = "detgate-report"
-SECONDS = 10.0
-"""A case takes a tenth of a second, and a few at the worst; what takes longer hangs."""
+SECONDS, PATIENCE = 10.0, 90.0
+"""A case takes a tenth of a second, and a few at the worst. What takes longer is given more time,
+as the machine may be busy, and then hangs."""
 STALE = {
     "report.json": '{"format": 1, "verdict": "passed", "rules": [], "started": "1999"}',
     "index.html": "<html>passed 1999</html>",
@@ -69,23 +70,29 @@ class Gate:
             self._server.wait()
             self._server = None
 
-    def run(self, case: Case, *, page: bool = False, fresh: bool = False) -> Ran:
-        """Write a case and gate it; `fresh` in a process of its own, as a user does."""
+    def run(
+        self, case: Case, *, page: bool = False, fresh: bool = False, seconds: float = SECONDS
+    ) -> Ran:
+        """Write a case and gate it; `fresh` in a process of its own, as a user does. It is killed
+        after so many seconds."""
         folder = self._folder / "case"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        report = folder / REPORT
+        earlier = b""
         if case.first is not None:
             case.first.write(folder)
-            self._pytest(folder, case.first.arguments, page=False, fresh=False)
+            self._pytest(folder, case.first.arguments, seconds)
+            if (report / "report.json").exists():
+                earlier = (report / "report.json").read_bytes()
             for name in case.first.files.keys() - case.project.files.keys():
-                (folder / name).unlink()
-        case.project.write(folder)
-        report = folder / REPORT
+                (folder / name).unlink(missing_ok=True)
+        case.project.write(folder, earlier)
         shutil.rmtree(report, ignore_errors=True)
         report.mkdir()
         for name, text in STALE.items():
             (report / name).write_text(text)
-        answer = self._pytest(folder, case.project.arguments, page=page, fresh=fresh)
+        answer = self._pytest(folder, case.project.arguments, seconds, page=page, fresh=fresh)
         return Ran(
             code=answer["code"],
             hung=answer["hung"],
@@ -98,13 +105,19 @@ class Gate:
         )
 
     def _pytest(
-        self, folder: Path, arguments: list[str], *, page: bool, fresh: bool
+        self,
+        folder: Path,
+        arguments: list[str],
+        seconds: float,
+        *,
+        page: bool = False,
+        fresh: bool = False,
     ) -> dict[str, Any]:
         if fresh:
             return _in_fresh_process(folder, arguments)
         if self._server is None or self._server.poll() is not None:
             self._server = _start_server()
-        wanted = {"folder": str(folder), "arguments": arguments, "seconds": SECONDS, "page": page}
+        wanted = {"folder": str(folder), "arguments": arguments, "seconds": seconds, "page": page}
         _pipe(self._server.stdin).write(json.dumps(wanted) + "\n")
         _pipe(self._server.stdin).flush()
         answer: dict[str, Any] = json.loads(_pipe(self._server.stdout).readline())
@@ -134,11 +147,11 @@ def _in_fresh_process(folder: Path, arguments: list[str]) -> dict[str, Any]:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                timeout=3 * SECONDS,
+                timeout=PATIENCE,
                 check=False,
             )
         except subprocess.TimeoutExpired:
-            return {"code": None, "hung": True, "seconds": 3 * SECONDS}
+            return {"code": None, "hung": True, "seconds": PATIENCE}
     code = None if done.returncode < 0 else done.returncode
     return {"code": code, "hung": False, "seconds": time.perf_counter() - started}
 

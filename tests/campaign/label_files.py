@@ -29,26 +29,26 @@ def image_files(folder: str, pictures: Sequence[Picture]) -> Files:
     }
 
 
-def coco(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
+IDS: dict[str, Callable[[int, str], int | str]] = {
+    "from one": lambda number, name: number,
+    "from zero": lambda number, name: number - 1,
+    "far apart": lambda number, name: number * 10**9,
+    "text": lambda number, name: str(number),
+    "names": lambda number, name: name,
+}
+"""How a COCO file calls its images, by their number from 1 and their file name."""
+
+
+def coco(
+    part: str, pictures: Sequence[Picture], classes: Sequence[str], ids: str = "from one"
+) -> tuple[Files, Any]:
     """A COCO file; images have the further fields video, site and frame_id."""
-    annotations = [
-        {
-            "id": 0,
-            "image_id": number,
-            "category_id": list(classes).index(box.name) + 1,
-            "bbox": list(box.box),
-            "area": box.box[2] * box.box[3],
-            "iscrowd": int(box.crowd),
-        }
-        for number, one in enumerate(pictures, start=1)
-        for box in one.boxes
-    ]
-    for number, annotation in enumerate(annotations, start=1):
-        annotation["id"] = number
+    names = dict(enumerate((one.name for one in pictures), start=1))
+    boxes = [(number, box) for number, one in enumerate(pictures, start=1) for box in one.boxes]
     content = {
         "images": [
             {
-                "id": number,
+                "id": IDS[ids](number, one.name),
                 "file_name": one.name,
                 "width": one.size[0],
                 "height": one.size[1],
@@ -59,7 +59,17 @@ def coco(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tupl
             for number, one in enumerate(pictures, start=1)
         ],
         "categories": [{"id": at, "name": name} for at, name in enumerate(classes, start=1)],
-        "annotations": annotations,
+        "annotations": [
+            {
+                "id": index,
+                "image_id": IDS[ids](number, names[number]),
+                "category_id": list(classes).index(box.name) + 1,
+                "bbox": list(box.box),
+                "area": box.box[2] * box.box[3],
+                "iscrowd": int(box.crowd),
+            }
+            for index, (number, box) in enumerate(boxes, start=1)
+        ],
     }
     table = {"annotations": f"data/{part}.json", "images": f"images/{part}"}
     return {f"data/{part}.json": {"json": content}}, table
@@ -91,6 +101,16 @@ def yolo(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tupl
         "classes": "labels/data.yaml",
     }
     return files, table
+
+
+def yolo_listed(
+    part: str, pictures: Sequence[Picture], classes: Sequence[str]
+) -> tuple[Files, Any]:
+    """The same, where a file lists the images of the split out of one folder for all."""
+    files, table = yolo(part, pictures, classes)
+    lines = "".join(f"./images/{part}/{one.name}\n" for one in pictures)
+    files[f"data/{part}.txt"] = {"text": lines}
+    return files, table | {"annotations": "labels", "images": "images", "list": f"data/{part}.txt"}
 
 
 def voc(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -> tuple[Files, Any]:
@@ -170,6 +190,7 @@ def openimages(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -
 WRITERS: dict[str, Writer] = {
     "coco": coco,
     "yolo": yolo,
+    "yolo with lists": yolo_listed,
     "voc": voc,
     "cvat": cvat,
     "openimages": openimages,

@@ -19,7 +19,8 @@ from tests.campaign.toml_text import toml_text
 
 Entry = dict[str, Any]
 """A file, by one key: `json`, `toml` (a structure), `text`, `base64` (bytes), `picture` (see
-`pictures`), `link` (its target), `folder` (empty) or `pipe`."""
+`pictures`), `link` (its target), `folder` (empty), `pipe`, or `report`: that share of the record
+of the run before."""
 
 
 @dataclass
@@ -42,9 +43,12 @@ class Project:
         """A project that can be damaged without harm to this one."""
         return copy.deepcopy(self)
 
-    def write(self, folder: Path) -> None:
-        """Write every file below `folder`, over those that are there."""
+    def write(self, folder: Path, report: bytes = b"") -> None:
+        """Write every file below `folder`, over those that are there; `report` is the record of
+        the run before."""
         for name, entry in self.files.items():
+            if "report" in entry:
+                entry = raw(report[: int(len(report) * entry["report"])])
             _write_entry(folder / name, entry)
 
 
@@ -98,6 +102,11 @@ def content(entry: Entry) -> bytes | None:
     if "picture" in entry:
         return picture_bytes(**entry["picture"])
     return None
+
+
+def is_report(entry: Entry | None) -> bool:
+    """Whether a file is the whole record of the run before."""
+    return entry is not None and entry.get("report") == 1.0
 
 
 def raw(data: bytes) -> Entry:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from tests.campaign.detections import FORMS, detector_files, result_file
-from tests.campaign.label_files import WRITERS, Files, coco, image_files
+from tests.campaign.detections import DETECTOR, FORMS, answers_of, result_file
+from tests.campaign.label_files import IDS, WRITERS, Files, coco, image_files
 from tests.campaign.project import Entry, Project
 from tests.campaign.rule_tables import MODEL, Setting, rule_tables
 from tests.campaign.worlds import Found, Picture, World, worlds
@@ -27,6 +28,7 @@ SCALARS = "".join(
 class Parts:
     """What a project is put together from."""
 
+    ids: str
     files: Files = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     predictions: dict[str, str] = field(default_factory=dict)
@@ -37,54 +39,102 @@ def projects(draw: DrawFn) -> Project:
     """A project, with the arguments that gate it."""
     world = draw(worlds())
     labels = draw(st.sampled_from(("coco", "coco", "coco", *sorted(WRITERS))))
-    source = draw(st.sampled_from(("results", "results", "results", "detector", "none")))
-    setting = Setting(world, labels, detector=source == "detector", baseline=False)
-    parts = Parts()
+    source = draw(st.sampled_from((*("results",) * 4, "detector", "checkpoints", "none")))
+    has_baseline = source == "results" and draw(st.sampled_from((False, False, False, True)))
+    runs = source in ("detector", "checkpoints")
+    setting = Setting(world, labels, detector=runs, epochs=source == "checkpoints")
+    parts = Parts(ids=draw(st.sampled_from(("from one", "from one", *sorted(IDS)))))
     _write_splits(draw, world, labels, parts)
     probe_labels = _write_probes(draw, world, parts)
-    rules = rule_tables(draw, setting, model=source != "none")
+    rules = rule_tables(draw, setting, model=source != "none", baseline=has_baseline)
     if "training-curve" in rules:
         parts.files["scalars.json"] = {"text": SCALARS}
+    if "training-seed" in rules:
+        parts.config["train"] = {"config": "train.py", "work-dir": "work", "seed": 3}
     needed = _needed(rules, world)
     if source == "results":
         forms = {**dict.fromkeys(world.splits, labels), **probe_labels}
         _write_results(draw, world, forms, needed, parts)
     elif needed:
-        parts.files |= detector_files(world.parts(), world.classes)
-        parts.config["model"] = {"framework": "python", "entry": "detector:Detector"}
+        _write_detector(source, world, parts)
     parts.config["scoring"] = {"replicates": draw(st.sampled_from((0, 200)))}
     if not parts.config["scoring"]["replicates"]:
         for table in rules.values():
             if table.get("bound") == "lower":
                 del table["bound"]
-    parts.config["rules"] = rules
+    parts.config["rules"] = {code: _named(draw, table) for code, table in rules.items()}
+    arguments = ["detgate.toml"]
+    for name, path in parts.predictions.items():
+        arguments.append(f"--detgate-predictions={name}={path}")
+    if has_baseline:
+        parts.files["baseline.json"] = {"report": 1.0}
+        arguments.append("--detgate-baseline=baseline.json")
     files: dict[str, Entry] = {
         "pytest.ini": {"text": "[pytest]\n"},
         "detgate.toml": {"toml": parts.config},
         **parts.files,
     }
-    arguments = ["detgate.toml"]
-    for name, path in parts.predictions.items():
-        arguments.append(f"--detgate-predictions={name}={path}")
     return Project(files, arguments)
+
+
+def earlier_project(project: Project) -> Project | None:
+    """The project that gave the baseline, whose detector was a little less sure; None where a
+    project has no baseline."""
+    if "baseline.json" not in project.files:
+        return None
+    earlier = project.copy()
+    del earlier.files["baseline.json"]
+    earlier.arguments = [one for one in earlier.arguments if "baseline" not in one]
+    for name, entry in earlier.files.items():
+        if name.startswith("found/"):
+            content = entry["json"]
+            for row in content if isinstance(content, list) else content["annotations"]:
+                row["score"] = round(row["score"] - 0.0005, 5)
+    return earlier
+
+
+def _named(draw: DrawFn, table: dict[str, Any]) -> Any:
+    """A table, or now and then two of them with names."""
+    if draw(st.sampled_from((False,) * 11 + (True,))):
+        return [table | {"name": "one"}, table | {"name": "two"}]
+    return table
 
 
 def _needed(rules: dict[str, Any], world: World) -> list[str]:
     """The splits and probes that some rule needs detections of."""
     names: list[str] = []
-    for code in MODEL:
+    for code in (*MODEL, "ap-regression", "fp-regression", "latency"):
         if code in rules:
             if code not in ("probe-fp", "fp-regression"):
                 names.append("val")
-            if code in ("probe-fp", "fp-regression", "operating-point"):
+            if code in ("probe-fp", "fp-regression", "operating-point", "checkpoint-choice"):
                 names += ["val", *world.probes]
     return list(dict.fromkeys(names))
+
+
+def _write_detector(source: str, world: World, parts: Parts) -> None:
+    """A detector that looks its answers up, without a checkpoint or with those of two epochs."""
+    parts.files["detector.py"] = {"text": DETECTOR}
+    parts.config["model"] = {"framework": "python", "entry": "detector:Detector"}
+    content = answers_of(world.parts(), world.classes)
+    if source == "detector":
+        parts.files["answers.json"] = {"json": content}
+        return
+    parts.files["epoch_2.pth"] = {"json": content}
+    parts.config["model"]["checkpoint"] = "epoch_2.pth"
+    # The first epoch found only the best of each image, and was less sure of it.
+    answers = {
+        name: [[*row[:4], round(row[4] - 0.05, 4), row[5]] for row in rows[:1]]
+        for name, rows in content["answers"].items()
+    }
+    parts.files["epoch_1.pth"] = {"json": content | {"answers": answers}}
 
 
 def _write_splits(draw: DrawFn, world: World, labels: str, parts: Parts) -> None:
     tables = {}
     for name, pictures in world.splits.items():
-        files, tables[name] = WRITERS[labels](name, pictures, world.classes)
+        write = partial(coco, ids=parts.ids) if labels == "coco" else WRITERS[labels]
+        files, tables[name] = write(name, pictures, world.classes)
         parts.files |= files | image_files(f"images/{name}", pictures)
     parts.config["dataset"] = {"frame-pattern": PATTERN, "splits": tables}
 
@@ -97,7 +147,7 @@ def _write_probes(draw: DrawFn, world: World, parts: Parts) -> dict[str, str | N
         table = {"images": f"images/{name}"}
         formats[name] = None
         if not is_plain or draw(st.booleans()):
-            files, table = coco(name, pictures, world.classes)
+            files, table = coco(name, pictures, world.classes, parts.ids)
             parts.files |= files
             formats[name] = "coco"
         parts.files |= image_files(f"images/{name}", pictures)
@@ -119,12 +169,12 @@ def _write_results(
         occur = {box.name for one in pictures for box in one.boxes}
         classes = [name for name in world.classes if name in occur or labels in _LISTED]
         kept = pictures if labels in _LISTED else [_only(one, classes) for one in pictures]
-        content = result_file(form, kept, classes, labels)
+        content = result_file(form, kept, classes, labels, parts.ids)
         parts.files[f"found/{name}.json"] = {"json": content}
         parts.predictions[name] = f"found/{name}.json"
 
 
-_LISTED = ("coco", "yolo", "cvat", "openimages", None)
+_LISTED = ("coco", "yolo", "yolo with lists", "cvat", "openimages", None)
 
 
 def _only(picture: Picture, classes: Sequence[str]) -> Picture:

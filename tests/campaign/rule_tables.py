@@ -17,12 +17,12 @@ Table = dict[str, Any]
 @dataclass(frozen=True)
 class Setting:
     """What a table may be about. `labels` is the format of the splits, `detector` says that a
-    detector is run, `baseline` that there is the report of an earlier run."""
+    detector is run, `epochs` that it has two checkpoints."""
 
     world: World
     labels: str
     detector: bool
-    baseline: bool
+    epochs: bool
 
 
 Maker = Callable[[DrawFn, Setting], "Table | None"]
@@ -118,10 +118,22 @@ def _expectations(draw: DrawFn, setting: Setting) -> Table:
     return {"table": "images", "expect": [dict(one) for one in expectations[:count]]}
 
 
-def _fp_regression(draw: DrawFn, setting: Setting) -> Table | None:
-    if not setting.world.probes or not setting.baseline:
+def _checkpoint_choice(draw: DrawFn, setting: Setting) -> Table | None:
+    if not setting.world.probes or not setting.epochs:
         return None
-    return {"max-growth-boxes": _pick(draw, 0, 1)}
+    return {"checkpoints": "epoch_*.pth"}
+
+
+def _regressions(draw: DrawFn, setting: Setting) -> dict[str, Table]:
+    """What compares with an earlier run, and what that run has to have measured."""
+    tables: dict[str, Table] = {
+        "mean-ap": {"min": 0.11},
+        "ap-regression": {"max-drop": _pick(draw, 0.05, 0.2)},
+    }
+    if setting.world.probes:
+        tables["probe-fp"] = {"max-boxes": 4}
+        tables["fp-regression"] = {"max-growth-boxes": _pick(draw, 0, 1)}
+    return tables
 
 
 def _training_curve(draw: DrawFn, setting: Setting) -> Table:
@@ -159,10 +171,14 @@ DATA: dict[str, Maker] = {
     ),
     "split-drift": lambda draw, setting: _pair(draw, setting) | {"max": _pick(draw, 0.9, 0.3)},
     "training-curve": _training_curve,
+    "training-seed": lambda draw, setting: {},
 }
 """The data rules that are drawn often, by code."""
 
-SLOW: dict[str, Maker] = {"expectations": _expectations}
+SLOW: dict[str, Maker] = {
+    "expectations": _expectations,
+    "latency": lambda draw, setting: {"max-ms": 60_000} if setting.detector else None,
+}
 """Rules that take long; they are drawn seldom."""
 
 MODEL: dict[str, Maker] = {
@@ -179,21 +195,24 @@ MODEL: dict[str, Maker] = {
     "error-budget": lambda draw, setting: {"background": 0.2, "miss": _pick(draw, 0.5, 0.11)},
     "calibration": lambda draw, setting: {"max": _pick(draw, 0.5, 0.2)},
     "class-names": lambda draw, setting: {"splits": ["val"]},
-    "ap-regression": lambda draw, setting: {"max-drop": 0.05} if setting.baseline else None,
-    "fp-regression": _fp_regression,
+    "checkpoint-choice": _checkpoint_choice,
     "repeatability": lambda draw, setting: {} if setting.detector else None,
 }
 """The rules that need detections, by code."""
 
 
-def rule_tables(draw: DrawFn, setting: Setting, *, model: bool) -> dict[str, Table]:
-    """One to five rules, each with a table."""
+def rule_tables(
+    draw: DrawFn, setting: Setting, *, model: bool, baseline: bool = False
+) -> dict[str, Table]:
+    """One to five rules, each with a table, and those that compare with a baseline."""
     makers = {**DATA, **MODEL} if model else dict(DATA)
     if draw(st.sampled_from((False,) * 19 + (True,))):
         makers |= SLOW
     chosen = draw(st.lists(st.sampled_from(sorted(makers)), min_size=1, max_size=5, unique=True))
     drawn = {code: makers[code](draw, setting) for code in chosen}
     tables = {code: table for code, table in drawn.items() if table is not None}
+    if baseline:
+        tables |= _regressions(draw, setting)
     for table in tables.values():
         if draw(st.sampled_from((False,) * 9 + (True,))):
             table["severity"] = "warning"

@@ -13,7 +13,7 @@ from scipy import stats
 from tests.campaign.damage.structures import KINDS
 from tests.campaign.label_files import WRITERS, image_files
 from tests.campaign.oracle import figures
-from tests.campaign.oracle.command import read_command
+from tests.campaign.oracle.command_line import read_command
 from tests.campaign.oracle.expected import expected_of
 from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Box
@@ -44,6 +44,7 @@ def test_every_format_holds_the_same_boxes(world: World) -> None:
     for name, write in WRITERS.items():
         pictures = world.splits["val"]
         files, table = write("val", pictures, world.classes)
+        prefix = "val/" if "list" in table else ""
         labels = read_labels(files | image_files("images/val", pictures), table)
         found = {
             (labels.images[one.image].file_name, one.category, *map(round, one.box))
@@ -51,7 +52,9 @@ def test_every_format_holds_the_same_boxes(world: World) -> None:
             if one.image is not None and one.box is not None
         }
         expected = {
-            (one.name, box.name, *map(round, box.box)) for one in pictures for box in one.boxes
+            (prefix + one.name, box.name, *map(round, box.box))
+            for one in pictures
+            for box in one.boxes
         }
         assert found == expected, name
         assert len(labels.images) == len(pictures), name
@@ -158,8 +161,8 @@ def test_the_command_line_is_read() -> None:
         ["detgate.toml", "--detgate-predictions=val=a=b.json", "-k", "not recall", "-x"]
     )
     assert command.predictions == {"val": ["a=b.json"]}
-    assert command.selects("mean-ap")
-    assert not command.selects("recall[a]")
+    assert command.selects("mean-ap", is_model=True)
+    assert not command.selects("recall[a]", is_model=True)
     assert command.stops_early
     with pytest.raises(NotLookedAtError):
         read_command(["--detgate-nothing"])

@@ -69,6 +69,7 @@ def worlds(draw: DrawFn) -> World:
     """A world of two splits and up to two probes, of one to four images each."""
     classes = draw(st.lists(st.sampled_from(_CLASSES), min_size=1, max_size=3, unique=True))
     looks = iter(range(1000))
+    folder = draw(st.sampled_from(("", "", "cam1/")))
     # Scores are all different, so that no order among equal ones can decide anything.
     steps = iter(range(1000))
     leaks = draw(st.sampled_from((False, False, False, True)))
@@ -78,16 +79,18 @@ def worlds(draw: DrawFn) -> World:
         for _ in range(draw(st.integers(1, 4))):
             clip, site = draw(st.sampled_from(clips)), draw(st.sampled_from(_SITES))
             frame = 10 * draw(st.integers(1, 9))
-            name = f"{site}-{clip}_{frame:03d}.png"
+            name = f"{folder}{site}-{clip}_{frame:03d}.png"
             if name in made:
                 continue
             size = draw(st.sampled_from(SIZES))
             picture = Picture(name, clip, frame, site, size, next(looks))
             cells = draw(st.permutations(_CELLS))
             for cell in cells[: 0 if empty else draw(st.integers(0, 2))]:
-                picture.boxes.append(Labelled(draw(st.sampled_from(classes)), _box(draw, cell)))
+                is_crowd = draw(st.sampled_from((False,) * 15 + (True,)))
+                name = draw(st.sampled_from(classes))
+                picture.boxes.append(Labelled(name, _box(draw, cell), is_crowd))
             picture.found = _detections(draw, picture, classes, cells[-1], steps, calm=empty)
-            made[name] = picture
+            made[picture.name] = picture
         return list(made.values())
 
     splits = {
@@ -96,7 +99,8 @@ def worlds(draw: DrawFn) -> World:
     }
     first = splits["val"][0]
     for name in classes:  # each class can be looked for
-        if not any(box.name == name for one in splits["val"] for box in one.boxes):
+        boxes = [box for one in splits["val"] for box in one.boxes if not box.crowd]
+        if not any(box.name == name for box in boxes):
             free = [cell for cell in _CELLS if not _taken(first, cell)]
             if not free:
                 continue

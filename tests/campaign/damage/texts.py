@@ -61,7 +61,9 @@ def _renormalised(draw: DrawFn, text: str) -> tuple[str, str]:
 
 def damage_bytes(draw: DrawFn, kind: str, entry: Entry) -> tuple[Entry, str] | None:
     """A damaged file and how; None where the damage is none of bytes."""
-    data = content(entry)
+    if "report" in entry and kind == "truncate":
+        return {"report": draw(st.sampled_from((0.5, 0.99)))}, "cut off"
+    data = b"" if "report" in entry else content(entry)
     if data is None:
         return None
     match kind:

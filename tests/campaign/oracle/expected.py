@@ -8,8 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from tests.campaign.oracle import model_rules, other_rules, pair_rules, probe_rules, split_rules
-from tests.campaign.oracle.command import Command, is_model, read_command
+from tests.campaign.oracle import (
+    baseline_rules,
+    model_rules,
+    other_rules,
+    pair_rules,
+    probe_rules,
+    split_rules,
+)
+from tests.campaign.oracle.command_line import Command, read_command
 from tests.campaign.oracle.options import unknown_keys
 from tests.campaign.oracle.reading import NotLookedAtError, text_of
 from tests.campaign.oracle.view import Table, View
@@ -19,6 +26,10 @@ try:
     import tomllib
 except ImportError:  # before Python 3.11
     import tomli as tomllib  # type: ignore[import-not-found,no-redef]
+
+
+MODEL = model_rules.CODES | probe_rules.CODES | baseline_rules.CODES
+"""The rules on detections."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +60,8 @@ class Expected:
         return self.items.get(item, Grant(False, "there is no such item"))
 
 
-def expected_of(project: Project) -> Expected:
-    """Work out what a run may say of a project."""
+def expected_of(project: Project, first: Project | None = None) -> Expected:
+    """Work out what a run may say of a project; `first` was gated before it."""
     expected = Expected()
     try:
         expected.command = read_command(project.arguments)
@@ -62,7 +73,7 @@ def expected_of(project: Project) -> Expected:
     if wrong:
         expected.refused = f"unknown or missing: {wrong}"
         return expected
-    view = View(project.files, config, expected.command.predictions)
+    view = View(project.files, config, expected.command, _view(first))
     needed: dict[str, set[str]] = {}
     for code, table in _tables(config):
         for label, check in _items(view, code, table, expected):
@@ -72,12 +83,24 @@ def expected_of(project: Project) -> Expected:
                 expected.refused = f"two items are called {item}"
             expected.items[item] = _grant(check, table)
             needed[item] = _reads(view, code, label)
-    expected.selected = frozenset(filter(expected.command.selects, expected.items))
+    expected.selected = frozenset(
+        item
+        for item in expected.items
+        if expected.command.selects(item, is_model=item.split("[")[0].split(".")[0] in MODEL)
+    )
     for item in expected.items:
         if any(lost in item for lost in project.lost):
             expected.items[item] = Grant(False, "a plugin keeps it from running")
     _refuse_unread(expected, view, needed)
     return expected
+
+
+def _view(project: Project | None) -> View | None:
+    """What there was to look at in the run before."""
+    if project is None:
+        return None
+    command = read_command(project.arguments)
+    return View(project.files, _config(project, command), command)
 
 
 def _config(project: Project, command: Command) -> dict[str, Any]:
@@ -114,8 +137,17 @@ def _items(
 ) -> Iterator[tuple[str | None, Callable[[], bool | None]]]:
     """The labels of a table's items, each with its check."""
     splits = {**split_rules.RULES, **other_rules.SPLIT_RULES, **model_rules.SPLIT_RULES}
-    probes = {**pair_rules.PROBE_RULES, **probe_rules.PROBE_RULES}
-    singles = {**other_rules.SINGLE_RULES, **model_rules.SINGLE_RULES, **probe_rules.SINGLE_RULES}
+    probes = {
+        **pair_rules.PROBE_RULES,
+        **probe_rules.PROBE_RULES,
+        **baseline_rules.PROBE_RULES,
+    }
+    singles = {
+        **other_rules.SINGLE_RULES,
+        **model_rules.SINGLE_RULES,
+        **probe_rules.SINGLE_RULES,
+        **baseline_rules.SINGLE_RULES,
+    }
     names: list[str] = []
     label: str | None
     if code in splits:
@@ -172,13 +204,13 @@ def _items_of_data(
 
 def _reads(view: View, code: str, label: str | None) -> set[str]:
     """The splits and probes whose detections an item needs."""
-    if not is_model(code):
+    if code not in MODEL:
         return set()
-    if code in probe_rules.PROBE_RULES:
+    if code in probe_rules.PROBE_RULES or code in baseline_rules.PROBE_RULES:
         return {str(label), view.evaluated}
     if code in model_rules.SPLIT_RULES:
         return {str(label)}
-    probes = view.probes if code == "operating-point" else []
+    probes = view.probes if code in ("operating-point", "checkpoint-choice") else []
     return {view.evaluated, *probes}
 
 
@@ -190,6 +222,11 @@ def _refuse_unread(expected: Expected, view: View, needed: dict[str, set[str]]) 
             expected.refused = f"--detgate-predictions: no split or probe {name!r}"
         elif name not in read_names and expected.is_exact and name != view.evaluated:
             expected.refused = f"--detgate-predictions: no rule reads {name!r}"
+    codes = {item.split("[")[0].split(".")[0] for item in expected.selected}
+    if expected.command.baseline and not codes & baseline_rules.COMPARING:
+        expected.refused = "--detgate-baseline: no rule reads it"
+    if expected.command.checkpoint and not codes & MODEL and expected.is_exact:
+        expected.refused = "--detgate-ckpt: no rule reads it"
 
 
 def is_control(text: str) -> bool:

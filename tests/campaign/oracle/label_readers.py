@@ -104,7 +104,7 @@ def _value(entry: Any, key: str) -> Any:
 
 def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
     labels = Labels(folder, "yolo")
-    rows = list_images(files, labels)
+    rows = list_images(files, labels, table.get("list"))
     labels.classes = _yaml_names(files, text(table.get("classes"), "file of classes"))
     labels.category_key = {("number", at): name for at, name in enumerate(labels.classes)}
     unlabelled = set(rows)
@@ -114,6 +114,8 @@ def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
         stem = name_of(PurePosixPath(name).with_suffix("").as_posix())
         row = rows.get(stem)
         unlabelled.discard(stem)
+        if row is None and "list" in table:
+            continue  # of another split
         if row is None:
             labels.strays.append(name)
             row = len(labels.images)

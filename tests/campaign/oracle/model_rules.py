@@ -212,14 +212,10 @@ def _class_names(view: View, table: Table, split: str) -> bool | None:
         categories = list_in(content, "categories", "result file")
         names = [text(one.get("name")) for one in categories]
     else:
-        content = json_of(read(view.files, "answers.json"), "answers.json", keys_twice=True)
-        names = list_in(content, "classes", "answers.json")
+        content = json_of(read(view.files, view.answers), view.answers, keys_twice=True)
+        names = list_in(content, "classes", view.answers)
     differ = set(names) ^ set(view.classes(split))
     return None if len(differ) <= number(table.get("max", 0)) else False
-
-
-def needs_baseline(view: View, table: Table, label: str) -> bool:
-    return False  # no case has a baseline that could be compared with
 
 
 def _repeatability(view: View, table: Table, label: str) -> bool | None:
@@ -229,11 +225,17 @@ def _repeatability(view: View, table: Table, label: str) -> bool | None:
     return None
 
 
+def _latency(view: View, table: Table, label: str) -> None:
+    if view.predictions:
+        raise NotLookedAtError("a result file cannot be timed")
+    view.detections(view.evaluated)
+
+
 SINGLE_RULES: dict[str, Check] = {
     "mean-ap": _mean_ap,
     "calibration": _calibration,
-    "ap-regression": needs_baseline,
     "repeatability": _repeatability,
+    "latency": _latency,
 }
 CLASS_RULES: dict[str, Check] = {"class-ap": _class_ap, "recall": _recall}
 SPLIT_RULES: dict[str, Check] = {"class-names": _class_names}

@@ -41,6 +41,9 @@ _RULES = {
     "size-ap": f"{_BOOT} small medium large min-boxes",
     "slice-ap": f"{_BOOT} by min metric min-images min-boxes max-unsliced",
     "split-drift": "between max features confidence unit clip-field",
+    "checkpoint-choice": "checkpoints metric noise",
+    "latency": "max-ms max-p95-ms max-mb images warm-up",
+    "training-seed": "",
     "training-curve": "path max spike validation metric max-fall plateau-validations plateau-gain "
     "min-epochs min-iterations",
 }
@@ -66,7 +69,8 @@ NEEDED = {("dataset", "splits", "*"): ("annotations", "images"), ("probes", "*")
 
 PLAIN_OPTIONS = frozenset({"-x", "-q", "-v", "--collect-only", "-rA", "--lf", "--exitfirst"})
 VALUE_OPTIONS = frozenset(
-    {"-k", "-m", "-p", "--deselect", "--maxfail", "--detgate-predictions", "--detgate-config"}
+    {"--detgate-baseline", "--detgate-ckpt", "--detgate-sweep"}
+    | {"-k", "-m", "-p", "--deselect", "--maxfail", "--detgate-predictions", "--detgate-config"}
     | {"--detgate-report", "--rootdir", "--tb", "--junitxml", "--detgate-device", "--ignore"}
 )
 

@@ -50,5 +50,15 @@ def _expectations(view: View, table: Table, split: str) -> bool | None:
     return None
 
 
-SINGLE_RULES: dict[str, Check] = {"training-curve": _training_curve}
+def _training_seed(view: View, table: Table, label: str) -> bool | None:
+    seed = view.table("train").get("seed")
+    if isinstance(seed, bool) or not isinstance(seed, (int, float)):
+        raise NotLookedAtError("no seed")
+    return True
+
+
+SINGLE_RULES: dict[str, Check] = {
+    "training-curve": _training_curve,
+    "training-seed": _training_seed,
+}
 SPLIT_RULES: dict[str, Check] = {"expectations": _expectations}

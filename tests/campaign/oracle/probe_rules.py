@@ -7,7 +7,6 @@ from tests.campaign.oracle.model_rules import (
     class_table,
     evaluated,
     found_of_class,
-    needs_baseline,
     of_class,
 )
 from tests.campaign.oracle.reading import NotLookedAtError, number
@@ -85,6 +84,6 @@ def _is_kept(view: View, table: Table, threshold: float) -> bool:
     return True
 
 
-PROBE_RULES: dict[str, Check] = {"probe-fp": _probe_fp, "fp-regression": needs_baseline}
+PROBE_RULES: dict[str, Check] = {"probe-fp": _probe_fp}
 SINGLE_RULES: dict[str, Check] = {"operating-point": _operating_point}
 CODES = frozenset((*PROBE_RULES, *SINGLE_RULES))

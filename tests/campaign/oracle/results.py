@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -51,6 +52,8 @@ def read_results(files: Files, path: str, labels: Labels) -> Detections:
     if isinstance(content, list):
         content = {"annotations": content}
     rows = list_in(content, "annotations", path)
+    if not rows and "images" not in content:
+        raise NotLookedAtError(f"{path}: no detection, and no list of the images that were seen")
     image_of = _images(content, labels, path)
     classes, category_of = _classes(content, labels, path)
     found = []
@@ -125,13 +128,14 @@ def _classes(content: Any, labels: Labels, path: str) -> tuple[list[str] | None,
     return names, category_of
 
 
-def read_answers(files: Files, labels: Labels) -> Detections:
-    """What the detector of the project answers for every image of a split or probe."""
+def read_answers(files: Files, labels: Labels, path: str) -> Detections:
+    """What the detector of the project answers for every image of a split or probe, from its
+    file of answers."""
     if read(files, "detector.py") != DETECTOR.encode():
         raise NotLookedAtError("the detector is another one")
     # Of a key that occurs twice Python takes the last, and so does this detector.
-    content = json_of(read(files, "answers.json"), "answers.json", keys_twice=True)
-    classes = list_in(content, "classes", "answers.json")
+    content = json_of(read(files, path), path, keys_twice=True)
+    classes = list_in(content, "classes", path)
     if not classes or not all(isinstance(name, str) for name in classes):
         raise NotLookedAtError("a class of the detector has no name")
     if len(set(classes)) < len(classes):
@@ -139,8 +143,7 @@ def read_answers(files: Files, labels: Labels) -> Detections:
     answers = content.get("answers")
     found = []
     for index, image in enumerate(labels.images):
-        path = f"{labels.folder}/{image.file_name}"
-        name = name_of(path) if path not in (answers or {}) else path
+        name = os.path.normpath(f"{labels.folder}/{image.file_name}")
         if not is_regular(files, name):
             raise NotLookedAtError(f"{name}: no such image")
         rows = answers.get(name) if isinstance(answers, dict) else None

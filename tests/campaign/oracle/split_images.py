@@ -7,18 +7,25 @@ from typing import Any
 
 from tests.campaign.oracle.folders import is_image, names_below, size_of
 from tests.campaign.oracle.labels import Image, Labels
-from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, number
-from tests.campaign.project import Entry
+from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, number, text, text_of
+from tests.campaign.project import Entry, read
 
 Files = dict[str, Entry]
 
 
-def list_images(files: Files, labels: Labels) -> dict[str, int]:
-    """List the image files of a split whose labels do not; the index of each by its stem."""
+def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, int]:
+    """List the image files of a split whose labels do not; the index of each by its stem.
+
+    `listed` is a file that names them, one a line, by as much of their path as it likes.
+    """
+    there = [
+        name
+        for name in names_below(files, labels.folder)
+        if is_image(files, f"{labels.folder}/{name}")
+    ]
+    chosen = there if listed is None else _named(files, text(listed, "list of images"), there)
     rows: dict[str, int] = {}
-    for name in names_below(files, labels.folder):
-        if not is_image(files, f"{labels.folder}/{name}"):
-            continue
+    for name in chosen:
         image = Image(key_of(name), name)
         size = size_of(files, f"{labels.folder}/{name}")
         if size is not None:
@@ -29,6 +36,30 @@ def list_images(files: Files, labels: Labels) -> dict[str, int]:
         rows[stem] = len(labels.images)
         labels.images.append(image)
     return rows
+
+
+def _named(files: Files, path: str, there: list[str]) -> list[str]:
+    """The image that each line means: the one with the longest matching tail."""
+    chosen: dict[str, None] = {}
+    for line in text_of(read(files, path), path).splitlines():
+        if not line.strip():
+            continue
+        wanted = name_of(line.strip()).split("/")
+        lengths = {name: _tail(wanted, name_of(name).split("/")) for name in there}
+        longest = max(lengths.values(), default=0)
+        best = [name for name, length in lengths.items() if length == longest]
+        if not longest or len(best) > 1:
+            raise NotLookedAtError(f"{path}: {line!r} means {len(best) if longest else 0} images")
+        chosen[best[0]] = None
+    return list(chosen)
+
+
+def _tail(one: list[str], other: list[str]) -> int:
+    """How many last parts two paths share."""
+    length = 0
+    while length < min(len(one), len(other)) and one[-1 - length] == other[-1 - length]:
+        length += 1
+    return length
 
 
 def corners(left: Any, top: Any, right: Any, bottom: Any) -> tuple[float, float, float, float]:

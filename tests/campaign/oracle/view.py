@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from typing import Any
 
+from tests.campaign.oracle.command_line import Command
 from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Labels
 from tests.campaign.oracle.reading import Key, NotLookedAtError, key_of, number, text
 from tests.campaign.oracle.results import Detection, Detections, read_answers, read_results
-from tests.campaign.project import Entry
+from tests.campaign.project import Entry, is_report
 
 Table = dict[str, Any]
 
@@ -19,11 +21,17 @@ class View:
     """The labels and detections of a project by split and probe, read once each."""
 
     def __init__(
-        self, files: dict[str, Entry], config: Table, predictions: dict[str, list[str]]
+        self,
+        files: dict[str, Entry],
+        config: Table,
+        command: Command,
+        earlier: View | None = None,
     ) -> None:
         self.files = files
         self.config = config
-        self.predictions = predictions
+        self.predictions = command.predictions
+        self.command = command
+        self._earlier = earlier
         self._made: dict[tuple[str, str], Any] = {}
 
     def table(self, *path: str) -> Table:
@@ -45,6 +53,22 @@ class View:
     def evaluated(self) -> str:
         """The split that AP is measured on."""
         return text(self.table("model").get("evaluate-on", "val"))
+
+    @property
+    def earlier(self) -> View:
+        """The run before, whose record is the baseline."""
+        path = self.command.baseline or self.table("model").get("baseline")
+        if self._earlier is None or not isinstance(path, str):
+            raise NotLookedAtError("no baseline")
+        if not is_report(self.files.get(os.path.normpath(path))):
+            raise NotLookedAtError(f"{path} is no baseline")
+        return self._earlier
+
+    @property
+    def answers(self) -> str:
+        """The file that the project's own detector looks its answers up in."""
+        checkpoint = self.command.checkpoint or self.table("model").get("checkpoint")
+        return "answers.json" if checkpoint is None else text(checkpoint, "checkpoint")
 
     def threshold(self, table: Table) -> float:
         """The operating point."""
@@ -130,13 +154,16 @@ class View:
 
     def _require_life(self) -> None:
         """The evaluated split, if it holds objects, must not be empty of detections."""
-        if not self.predictions and not self.table("model"):
-            raise NotLookedAtError("no model")
         name = self.evaluated
         if name not in self.splits or (self.predictions and name not in self.predictions):
             raise NotLookedAtError("nothing shows that this detector finds anything")
         if self.labels(name).annotations and not self.detections(name).rows:
             raise NotLookedAtError(f"nothing is found on {name}, which has objects")
+
+    def require_detector(self) -> None:
+        """Refuse any other detector than that of the project."""
+        if self.table("model").get("entry") != "detector:Detector":
+            raise NotLookedAtError("no model")
 
     def _labels(self, name: str) -> Labels:
         table = self.table("dataset", "splits").get(name) or self.table("probes").get(name)
@@ -153,9 +180,8 @@ class View:
         labels = self.labels(name)
         if self.predictions:
             return read_results(self.files, self.result_file(name), labels)
-        if self.table("model").get("entry") != "detector:Detector":
-            raise NotLookedAtError("no model")
-        return read_answers(self.files, labels)
+        self.require_detector()
+        return read_answers(self.files, labels, self.answers)
 
     def _once(self, kind: str, name: str, make: Any) -> Any:
         if (kind, name) not in self._made:

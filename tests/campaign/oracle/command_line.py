@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tests.campaign.oracle import model_rules, probe_rules
 from tests.campaign.oracle.options import PLAIN_OPTIONS, VALUE_OPTIONS
 from tests.campaign.oracle.reading import NotLookedAtError
 
@@ -19,20 +18,21 @@ class Command:
     deselected: list[str] = field(default_factory=list)
     node_ids: list[str] = field(default_factory=list)
     predictions: dict[str, list[str]] = field(default_factory=dict)
+    baseline: str | None = None
+    checkpoint: str | None = None
+    sweep: str | None = None
     stops_early: bool = False
     collects_only: bool = False
 
-    def selects(self, item: str) -> bool:
+    def selects(self, item: str, *, is_model: bool) -> bool:
         """Whether the user's own choice lets an item run."""
         node_id = f"{self.config}::{item}"
         if any(node_id.startswith(prefix) for prefix in self.deselected):
             return False
         if self.node_ids and node_id not in self.node_ids:
             return False
-        if self.markers == "detgate_data" and is_model(item):
-            return False
-        if self.markers == "detgate_model" and not is_model(item):
-            return False
+        if self.markers in ("detgate_data", "detgate_model"):
+            return is_model == (self.markers == "detgate_model")
         keyword = self.keywords.removeprefix("not ")
         if self.keywords.startswith("not "):
             return keyword not in node_id
@@ -42,11 +42,6 @@ class Command:
     def chooses(self) -> bool:
         """Whether the user leaves items out."""
         return bool(self.keywords or self.markers or self.deselected or self.node_ids)
-
-
-def is_model(item: str) -> bool:
-    """Whether an item is of a rule on detections."""
-    return item.split("[")[0].split(".")[0] in {*model_rules.CODES, *probe_rules.CODES}
 
 
 def read_command(arguments: list[str]) -> Command:
@@ -89,5 +84,11 @@ def _take(command: Command, name: str, value: str) -> None:
             command.deselected.append(value)
         case "--detgate-config":
             command.config = value
+        case "--detgate-baseline":
+            command.baseline = value
+        case "--detgate-ckpt":
+            command.checkpoint = value
+        case "--detgate-sweep":
+            command.sweep = value
         case "--maxfail":
             command.stops_early = True

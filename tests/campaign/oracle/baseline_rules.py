@@ -1,0 +1,105 @@
+"""Which items of the rules that compare models may pass; see `split_rules`."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+
+from tests.campaign.oracle.figures import THRESHOLDS, average_precision, false_boxes
+from tests.campaign.oracle.labels import Labels
+from tests.campaign.oracle.model_rules import evaluated, found_of_class, of_class
+from tests.campaign.oracle.reading import NotLookedAtError, number, text
+from tests.campaign.oracle.results import read_answers
+from tests.campaign.oracle.split_rules import SMALL, Check
+from tests.campaign.oracle.view import Table, View
+from tests.campaign.project import read
+
+_THRESHOLDS = {"AP": THRESHOLDS, "AP50": (0.5,), "AP75": (0.75,)}
+
+
+def _require_same_labels(one: Labels, other: Labels) -> None:
+    """Refuse a comparison on other images, objects or classes."""
+    for what in ("images", "annotations", "classes"):
+        if getattr(one, what) != getattr(other, what):
+            raise NotLookedAtError(f"the {what} are not those of the baseline")
+
+
+def _ap_regression(view: View, table: Table, label: str) -> bool | None:
+    split, earlier = view.evaluated, view.earlier
+    truth, found, images = evaluated(view)
+    _, before, _ = evaluated(earlier)
+    _require_same_labels(view.labels(split), earlier.labels(split))
+    if view.detections(split).classes != earlier.detections(split).classes:
+        raise NotLookedAtError("the classes of the detector are not those of the baseline")
+    limits = [
+        key for key in ("max-drop", "max-drop-relative", "min-gain", "max-gain") if key in table
+    ]
+    if not limits:
+        return False
+    thresholds = _THRESHOLDS[table.get("metric", "AP")]
+    noise = number(table.get("noise", 0.003))
+    for name in view.classes(split):
+        own = of_class(name, truth)
+        values = [
+            average_precision(range(images), own, found_of_class(name, rows), thresholds)
+            for rows in (found, before)
+        ]
+        if None in values or "max-drop" not in table:
+            continue
+        now, then = values
+        if now - then < -(number(table["max-drop"]) + noise) - SMALL:  # type: ignore[operator]
+            return False
+    return None
+
+
+def _fp_regression(view: View, table: Table, probe: str) -> bool | None:
+    earlier = view.earlier
+    labels, before = view.labels(probe), earlier.labels(probe)
+    labels.require_labels()
+    _require_same_labels(labels, before)
+    if view.threshold(table) != earlier.threshold(table):
+        raise NotLookedAtError("the threshold is not that of the baseline")
+    for image in labels.images:
+        path = f"{labels.folder}/{image.file_name}"
+        now, then = read(view.files, path), read(earlier.files, path)
+        # What cannot be read cannot be compared; names alone are then, and that is said.
+        if now is not None and now != then:
+            raise NotLookedAtError(f"{path} is not the image of the baseline")
+    counts = [
+        len(
+            false_boxes(
+                labels.annotations, one.found(probe), len(labels.images), view.threshold(table)
+            )
+        )
+        for one in (view, earlier)
+    ]
+    noise = number(table.get("noise", 0))
+    growth = counts[0] - counts[1]
+    if "max-growth-boxes" in table and growth > number(table["max-growth-boxes"]) + noise:
+        return False
+    return None if {"max-growth", "max-growth-boxes", "min-reduction"} & set(table) else False
+
+
+def _checkpoint_choice(view: View, table: Table, label: str) -> None:
+    view.require_detector()
+    pattern = view.command.sweep or text(table.get("checkpoints"), "pattern")
+    wanted = os.path.normpath(pattern)
+    epochs = [name for name in view.files if fnmatch.fnmatchcase(name, wanted)]
+    if not set(epochs) - {os.path.normpath(view.answers)} or not view.probes:
+        raise NotLookedAtError("no other checkpoint, or no probe")
+    evaluated(view)
+    for name in (view.evaluated, *view.probes):
+        labels = view.labels(name)
+        labels.require_labels(sized=True)
+        view.found(name)
+        for epoch in epochs:
+            read_answers(view.files, labels, epoch)
+
+
+COMPARING = frozenset({"ap-regression", "fp-regression"})
+SINGLE_RULES: dict[str, Check] = {
+    "ap-regression": _ap_regression,
+    "checkpoint-choice": _checkpoint_choice,
+}
+PROBE_RULES: dict[str, Check] = {"fp-regression": _fp_regression}
+CODES = frozenset((*SINGLE_RULES, *PROBE_RULES))
