@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.dataset.frames import whole_number
 from pytest_detgate.findings import Interval
 from tests.conftest import coco, named_results
 from tests.judged import judged, measured, split_tables, told
@@ -230,7 +231,10 @@ def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
 
     def slices(by: str) -> dict[str, tuple[object, object]]:
         answers = evaluate(
-            f"{SITES}[rules.slice-ap]\nmin = 0.9\nby = {by}", images, found, fields=fields
+            f"{SITES}[rules.slice-ap]\nmin = 0.9\nmax-unsliced = 1\nby = {by}",
+            images,
+            found,
+            fields=fields,
         )
         return {
             item: (measured(result)["ap"], measured(result)["images"])
@@ -263,11 +267,87 @@ def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
     }
 
 
-def test_images_outside_of_every_slice_are_counted(evaluate: Evaluate) -> None:
+@pytest.mark.parametrize(
+    ("option", "verdict"),
+    [
+        ("", "not-evaluated"),
+        ("\nmax-unsliced = 8", "not-evaluated"),
+        ("\nmax-unsliced = 9", "passed"),
+    ],
+)
+def test_images_outside_of_every_slice_are_counted(
+    evaluate: Evaluate, option: str, verdict: str
+) -> None:
     fields = {"site0_1.jpg": {"hour": 1}}
-    (result,) = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "hour"', fields=fields).values()
+    rule = f'[rules.slice-ap]\nmin = 0.9\nby = "hour"{option}'
+    (result,) = evaluate(rule, fields=fields).values()
 
     assert measured(result) == {"ap": ONE, "images": 1, "boxes": 1, "unsliced": 9}
+    assert result.verdict == verdict
+    assert (result.looked_at, result.to_look_at, result.look_unit) == (1, 10, "images")
+    if not option:
+        assert result.message.startswith(
+            "9 of 10 images of val were not looked at (9 images without a value of by = 'hour'; "
+            "max-unsliced = 0)"
+        )
+
+
+def test_values_that_print_alike_are_slices_of_their_own(evaluate: Evaluate) -> None:
+    """Each of five frames has another value; the detector finds nothing on the last two."""
+    values = [7, "7", 0.1 + 0.2, 0.3, True]
+    fields = {f"site{n}_1.jpg": {"of": values[n]} for n in range(5)}
+    images = {name: [BOX] for name in fields}
+    found = {name: [FOUND] for name in list(images)[:3]}
+    items = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "of"', images, found, fields=fields)
+
+    assert {
+        item: (result.verdict, measured(result)["images"]) for item, result in items.items()
+    } == {
+        "slice-ap[of=0.3]": ("failed", 1),
+        "slice-ap[of=0.30000000000000004]": ("passed", 1),
+        "slice-ap[of=true]": ("failed", 1),
+        "slice-ap[of=7]": ("passed", 1),
+        "slice-ap[of='7']": ("passed", 1),
+    }
+
+
+def test_equal_values_are_one_slice(evaluate: Evaluate) -> None:
+    """5 and 5.0 are one number; a composed and a decomposed letter are one text."""
+    numbers = {f"site{n}_1.jpg": {"of": value} for n, value in enumerate([5, 5.0])}
+    texts = {f"site{n}_1.jpg": {"of": value} for n, value in enumerate(["caf\u00e9", "cafe\u0301"])}
+    images = {name: [BOX] for name in numbers}
+    for fields, item in ((numbers, "slice-ap[of=5]"), (texts, "slice-ap[of=caf\u00e9]")):
+        found = {name: [FOUND] for name in images}
+        items = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "of"', images, found, fields=fields)
+
+        assert list(items) == [item]
+        assert measured(items[item])["images"] == 2
+
+
+@pytest.mark.parametrize("frame", ["\u00b2", "7" * 200], ids=["superscript", "200 digits"])
+def test_a_frame_that_is_no_number_is_in_no_slice(evaluate: Evaluate, frame: str) -> None:
+    pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\w+)\\.jpg$'\n"
+    images = {"a_1.jpg": [BOX], f"a_{frame}.jpg": [BOX]}
+    found = {name: [FOUND] for name in images}
+    items = evaluate(f'{pattern}[rules.slice-ap]\nmin = 0.9\nby = "frame"', images, found)
+
+    assert list(items) == ["slice-ap[frame=1]"]
+    result = items["slice-ap[frame=1]"]
+    assert (result.verdict, result.looked_at, result.to_look_at) == ("not-evaluated", 1, 2)
+
+
+def test_a_frame_of_five_thousand_digits_is_no_number() -> None:
+    """No file has such a name, but an annotation file may list one."""
+    assert whole_number("7" * 5000) is None
+    assert whole_number("7" * 18) == int("7" * 18)
+
+
+def test_no_image_in_any_slice_is_not_evaluated(evaluate: Evaluate) -> None:
+    pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\D+)\\.jpg$'\n"
+    (result,) = evaluate(f'{pattern}[rules.slice-ap]\nmin = 0.9\nby = "frame"').values()
+
+    assert (result.id, result.verdict) == ("slice-ap", "not-evaluated")
+    assert (result.looked_at, result.to_look_at) == (0, 10)
 
 
 def test_slice_without_ground_truth_is_too_little_evidence(evaluate: Evaluate) -> None:
@@ -291,6 +371,10 @@ def test_slice_without_ground_truth_is_too_little_evidence(evaluate: Evaluate) -
         ("width.__class__", "cannot be evaluated"),
         ("(lambda: width)()", "cannot be evaluated"),
         ("[width]", "cannot be evaluated"),
+        ("width[0]", "cannot be evaluated"),
+        ("file_name[width]", "cannot be evaluated"),
+        ("2 ** (10 ** 9) + width", "cannot be evaluated"),
+        ("width / width - 1 or 10 ** 30", "has a value of more than 18 digits"),
         ("3", "'3' names no field of the images"),
     ],
 )
