@@ -36,7 +36,7 @@ from pytest_detgate.gate.rule import (
 )
 from pytest_detgate.gate.score_charts import bar
 from pytest_detgate.scoring.resampling import Resampling
-from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
+from pytest_detgate.scoring.score_card import ApMetric
 
 
 class ApRegression(IntervalRule, frozen=True, kw_only=True):
@@ -110,7 +110,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         classes: dict[str, float | None] = {
             name: getattr(score, self.metric) for name, score in scores.classes.items()
         }
-        message = f"{self.metric} {value:.3f} on {split} ({PROTOCOL})"
+        message = f"{self.metric} {value:.3f} on {split} ({scores.protocol})"
         try:
             baseline = inputs.baseline()
         except NoBaselineError as error:

@@ -13,7 +13,7 @@ from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import bounds, counted, figure_and_floor
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.score_charts import bar, curves_of
-from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
+from pytest_detgate.scoring.score_card import ApMetric
 
 BARS_OF_CLASS = 12
 """Classes that an item compares at most, its own among them."""
@@ -51,11 +51,12 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
         value: float | None = getattr(inputs.scores(split).classes[support.name], self.metric)
         if value is None:
             raise DataError(f"AP of class {support.name!r} is not defined on {split}")
+        protocol = inputs.scores(split).protocol
         held = self._held(inputs, split, support.name, support.category, value)
         return Outcome(
             message=f"{support.name}: {self.metric} "
             f"{figure_and_floor(value, held.limit, f' on {split}')}, "
-            f"{counted(support.boxes, 'box')} ({PROTOCOL}){bounds(held.interval)}",
+            f"{counted(support.boxes, 'box')} ({protocol}){bounds(held.interval)}",
             measurements=[
                 held,
                 Measurement.shown("boxes", support.boxes),

@@ -15,7 +15,7 @@ from pytest_detgate.gate.interval_rule import IntervalRule, require_support
 from pytest_detgate.gate.phrases import bounds, figure_and_floor
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.score_charts import ap_by_class, curves_of
-from pytest_detgate.scoring.score_card import PROTOCOL, Metric
+from pytest_detgate.scoring.score_card import Metric
 
 
 class MeanAp(IntervalRule, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
         name = "ap" if self.metric.startswith("AP") else "ar"
         return Outcome(
             message=f"{self.metric} {figure_and_floor(value, self.min, f' on {split}')} "
-            f"({PROTOCOL}){bounds(interval)}",
+            f"({scores.protocol}){bounds(interval)}",
             measurements=[
                 Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
             ],

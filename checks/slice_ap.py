@@ -20,7 +20,7 @@ from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, Target
 from pytest_detgate.scoring.bootstrap import bootstrap
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
-from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric, mean_precision
+from pytest_detgate.scoring.score_card import ApMetric, mean_precision, with_uncounted
 
 
 class SliceAp(IntervalRule, frozen=True, kw_only=True):
@@ -98,16 +98,22 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
             f"{target.label} in {split}",
             {"images": (n_images, self.min_images), "boxes": (boxes, self.min_boxes)},
         )
-        precision, _ = precision_and_recall(matches, images, max_detections=(100,))
+        most = inputs.project.tables.scoring.max_detections
+        precision, _ = precision_and_recall(matches, images, max_detections=(most,))
         value = mean_precision(precision[:, :, :, 0], self.metric)
         if value is None:
             raise TooLittleEvidenceError(f"{target.label} in {split} has no box to find")
         interval = self.interval(
-            inputs, split, lambda draws: bootstrap(matches, draws).figure(self.metric), images
+            inputs,
+            split,
+            lambda draws: bootstrap(matches, draws, None, most).figure(self.metric),
+            images,
         )
+        beyond = matches.candidates.rank >= most
+        uncounted = int(np.count_nonzero(beyond & images[matches.candidates.image]))
         return Outcome(
             message=f"{self.metric} {value:.3f} on {n_images} images of {split}, {boxes} boxes "
-            f"({PROTOCOL}){bounds(interval)}",
+            f"({with_uncounted(most, uncounted)}){bounds(interval)}",
             measurements=[
                 Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval),
                 Measurement.shown("images", n_images),

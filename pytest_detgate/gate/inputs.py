@@ -168,10 +168,11 @@ class GateInputs:
         )
 
     def scores(self, split: str) -> ScoreCard:
+        scoring = self.project.tables.scoring
         return self._once(
             ("scores", split),
             lambda: evaluate(
-                self.dataset(split), self.detections(split), self.project.tables.scoring.engine
+                self.dataset(split), self.detections(split), scoring.engine, scoring.max_detections
             ),
         )
 
@@ -206,7 +207,12 @@ class GateInputs:
         def make() -> Replicates:
             matches = self.matches(split, area)
             with self._progress.task("bootstrap", replicates, "replicates") as advance:
-                return bootstrap(matches, self.resampling(split, replicates, seed), advance)
+                return bootstrap(
+                    matches,
+                    self.resampling(split, replicates, seed),
+                    advance,
+                    self.project.tables.scoring.max_detections,
+                )
 
         return self._once(("replicates", split, area, replicates, seed), make)
 

@@ -132,7 +132,8 @@ class Inputs(Protocol):
         """COCO figures of a split."""
 
     def matches(self, split: str, area: Area = "all") -> Matches:
-        """Which detections of a split match which ground truth, at every IoU threshold."""
+        """Which detections of a split, all of them, match which ground truth, at every IoU
+        threshold."""
 
     def errors(self, split: str) -> Errors:
         """The errors of a split by kind, and the AP that each kind costs."""

@@ -25,11 +25,11 @@ from pytest_detgate.gate.score_charts import (
 from pytest_detgate.scoring.error_kinds import KINDS
 from pytest_detgate.scoring.resampling import percentile_interval
 from pytest_detgate.scoring.score_card import (
-    PROTOCOL,
     ApMetric,
     Area,
     Metric,
     ScoreCard,
+    protocol_name,
 )
 
 
@@ -54,8 +54,10 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
         for at, (name, score) in enumerate(card.classes.items())
     }
     return ScoreRecord(
-        protocol=PROTOCOL,
+        protocol=protocol_name(card.max_detections),
         engine=card.engine,
+        max_detections=card.max_detections,
+        uncounted=card.uncounted,
         AP=card.average_precision(),
         AP50=card.average_precision(0.5),
         AP75=card.average_precision(0.75),

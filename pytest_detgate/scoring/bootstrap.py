@@ -19,14 +19,20 @@ from numpy.typing import NDArray
 from pytest_detgate.scoring.matching import UNMATCHED, Matches
 from pytest_detgate.scoring.precision_recall import RECALL_POINTS, rows_of_class
 from pytest_detgate.scoring.resampling import Resampling
-from pytest_detgate.scoring.score_card import MAX_DETECTIONS, Metric, threshold_number
+from pytest_detgate.scoring.score_card import (
+    MAX_DETECTIONS,
+    Metric,
+    ar_limit,
+    limits_of,
+    threshold_number,
+)
 
 _ELEMENTS_AT_ONCE = 1 << 19
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replicates:
-    """Figures by replicate B, class K, IoU threshold T and most detections M = 1, 10, 100.
+    """Figures by replicate B, class K, IoU threshold T and limit on detections M (`limits_of`).
 
     `ap` (B, K, T) and `recall` (B, K, T, M) as `ScoreCard` has them; NaN where no ground truth of
     the class was drawn.
@@ -41,8 +47,7 @@ class Replicates:
         truth in it."""
         classes = slice(None) if category is None else slice(category, category + 1)
         if metric.startswith("AR"):
-            most = MAX_DETECTIONS.index(int(metric[2:]))
-            values = self.recall[:, classes, :, most].mean(axis=2)
+            values = self.recall[:, classes, :, ar_limit(metric)].mean(axis=2)
         elif metric == "AP":
             values = self.ap[:, classes].mean(axis=2)
         else:
@@ -66,8 +71,8 @@ class _Class:
     """What a replicate of one class needs.
 
     `unit` (n,) of the detections that count at any threshold, best first; `gt_unit` (G,) of its
-    ground truth. For each threshold: the places of true positives, those of them within the 1, 10
-    and 100 best, and the places of detections that are ignored at this threshold only.
+    ground truth. For each threshold: the places of true positives, those of them within each
+    limit, and the places of detections that are ignored at this threshold only.
     """
 
     unit: NDArray[np.int64]
@@ -78,17 +83,21 @@ class _Class:
 
 
 def bootstrap(
-    matches: Matches, resampling: Resampling, advance: Callable[[int], None] | None = None
+    matches: Matches,
+    resampling: Resampling,
+    advance: Callable[[int], None] | None = None,
+    max_detections: int = MAX_DETECTIONS,
 ) -> Replicates:
     """Compute the figures of every replicate, of the images that have a unit; `advance` hears how
-    many replicates are done."""
+    many replicates are done. AP looks at the `max_detections` best of each image and class."""
+    limits = limits_of(max_detections)
     classes = [
-        _class(matches, category, resampling.units.of_image)
+        _class(matches, category, resampling.units.of_image, limits)
         for category in range(len(matches.candidates.columns.classes))
     ]
     shape = (resampling.replicates, len(classes), len(matches.gt))
     ap = np.full(shape, np.nan)
-    recall = np.full((*shape, len(MAX_DETECTIONS)), np.nan)
+    recall = np.full((*shape, len(limits)), np.nan)
     start = 0
     for weights in resampling.weights():
         for category, one in enumerate(classes):
@@ -104,9 +113,12 @@ def bootstrap(
     return Replicates(ap, recall, resampling)
 
 
-def _class(matches: Matches, category: int, unit_of_image: NDArray[np.int64]) -> _Class:
+def _class(
+    matches: Matches, category: int, unit_of_image: NDArray[np.int64], limits: tuple[int, ...]
+) -> _Class:
     columns = matches.candidates.columns
     rows = rows_of_class(matches, category, unit_of_image >= 0)
+    rows = rows[matches.candidates.rank[rows] < limits[-1]]
     rows = rows[~matches.ignored[:, rows].all(axis=0)]
     rank = matches.candidates.rank[rows]
     ignored = matches.ignored[:, rows]
@@ -118,9 +130,7 @@ def _class(matches: Matches, category: int, unit_of_image: NDArray[np.int64]) ->
         unit=unit_of_image[matches.candidates.image[rows]],
         gt_unit=unit_of_image[columns.gt_image[to_find]],
         hits=hits,
-        within=[
-            [np.flatnonzero(rank[places] < most) for most in MAX_DETECTIONS] for places in hits
-        ],
+        within=[[np.flatnonzero(rank[places] < most) for most in limits] for places in hits],
         ignored=[np.flatnonzero(row) for row in ignored],
     )
 
