@@ -37,7 +37,8 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
     `ap` is the AP over IoU 0.50 to 0.95 of the boxes of one size by the COCO protocol, unrounded:
     small under 32², medium up to 96², large over 96² pixels of `area`. `boxes` is the ground truth
     of that size. One item for each size that is given a floor. Beside it stand its bounds, from a
-    bootstrap over clips (over images where there are no clips).
+    bootstrap over clips (over images where there are no clips), and never better than the exact
+    bounds of the recall that AP cannot exceed.
 
     ## Why it matters
 
@@ -76,11 +77,7 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         if value is None:
             raise DataError(f"{split} has no {size} boxes, so their AP is not defined")
         require_support(f"size {size!r} in {split}", {"boxes": (boxes, self.min_boxes)})
-        interval = self.interval(
-            inputs,
-            split,
-            lambda draws: inputs.replicates(split, size, draws.replicates, draws.seed).figure("AP"),
-        )
+        interval = self.metric_interval(inputs, split, "AP", value, area=size)
         held = Measurement.at_least(
             "ap", value, getattr(self, size), bound=self.bound, interval=interval
         )

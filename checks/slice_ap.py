@@ -14,7 +14,7 @@ from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import IntervalRule, require_support
+from pytest_detgate.gate.interval_rule import IntervalRule, drawn_metric, require_support
 from pytest_detgate.gate.phrases import bounds, counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, Target
@@ -34,7 +34,8 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
     slice and an item, `slice-ap[site=north]`. `ap` is the AP of its images alone by the COCO
     protocol, `images` their number, `boxes` their ground truth. Numbers that are equal are one
     slice; a text that reads like a number is a slice of its own, in quotes. Beside the value stand
-    its bounds, from a bootstrap over the slice's clips (over images where there are no clips).
+    its bounds, from a bootstrap over the slice's clips (over images where there are no clips), and
+    never better than the exact bounds of the recall that AP cannot exceed.
 
     `unsliced` counts the images of the split that lack what `by` names. They are in no slice, so
     nobody looks at them: more than `max-unsliced` make every item *not evaluated*.
@@ -106,7 +107,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         interval = self.interval(
             inputs,
             split,
-            lambda draws: bootstrap(matches, draws, None, most).figure(self.metric),
+            lambda draws: drawn_metric(bootstrap(matches, draws, None, most), self.metric, value),
             images,
         )
         beyond = matches.candidates.rank >= most

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.scoring.exact_limits import Seen, seen
 from pytest_detgate.scoring.matching import UNMATCHED, Matches
 from pytest_detgate.scoring.precision_recall import RECALL_POINTS, rows_of_class
 from pytest_detgate.scoring.resampling import Resampling
@@ -36,11 +37,17 @@ class Replicates:
 
     `ap` (B, K, T) and `recall` (B, K, T, M) as `ScoreCard` has them; NaN where no ground truth of
     the class was drawn.
+
+    `found` (M, T, G) says of the G boxes that are to be found which ones are, `category` and
+    `unit` (G,) are their class and the unit that they are drawn with.
     """
 
     ap: NDArray[np.float64]
     recall: NDArray[np.float64]
     resampling: Resampling
+    found: NDArray[np.bool_]
+    category: NDArray[np.int64]
+    unit: NDArray[np.int64]
 
     def figure(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
         """(B,) one of COCO's figures in every replicate, of one class or of all that have ground
@@ -53,6 +60,19 @@ class Replicates:
         else:
             values = self.ap[:, classes, threshold_number(int(metric[2:]) / 100)]
         return mean_of_defined(values) if category is None else values[:, 0]
+
+    def seen(self, metric: Metric, category: int | None = None) -> Seen:
+        """What stands behind one of the figures: the recall that is reached by the detections
+        that it looks at, at its IoU thresholds; AP is at most that."""
+        rows = slice(None) if category is None else np.flatnonzero(self.category == category)
+        if metric.startswith("AR"):
+            found = self.found[ar_limit(metric)]
+        elif metric == "AP":
+            found = self.found[-1]
+        else:
+            number = threshold_number(int(metric[2:]) / 100)
+            found = self.found[-1, number : number + 1]
+        return seen(found[:, rows].mean(axis=0), self.category[rows], self.unit[rows])
 
 
 def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,7 +130,28 @@ def bootstrap(
         start += len(weights)
         if advance is not None:
             advance(len(weights))
-    return Replicates(ap, recall, resampling)
+    columns, units = matches.candidates.columns, resampling.units
+    unit = units.of_image[columns.gt_image]
+    to_find = np.flatnonzero(~matches.gt_ignored & (unit >= 0))
+    return Replicates(
+        ap=ap,
+        recall=recall,
+        resampling=resampling,
+        found=_found(matches, limits)[:, :, to_find],
+        category=columns.gt_category[to_find],
+        unit=unit[to_find],
+    )
+
+
+def _found(matches: Matches, limits: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(M, T, G) the boxes that the best detections of their image and class find."""
+    found = np.zeros((len(limits), len(matches.gt), len(matches.gt_ignored)), dtype=np.bool_)
+    for threshold in range(len(matches.gt)):
+        hits = np.flatnonzero(matches.hits(threshold))
+        for limit, most in enumerate(limits):
+            within = hits[matches.candidates.rank[hits] < most]
+            found[limit, threshold, matches.gt[threshold, within]] = True
+    return found
 
 
 def _class(
