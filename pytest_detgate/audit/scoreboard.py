@@ -86,10 +86,10 @@ def _protocol(record: ScoreRecord) -> str:
     """The protocol with the limit on detections, which hides what a dense image holds."""
     left_out = ""
     if record.uncounted:
-        left_out = f" ({counted(record.uncounted, 'detection')} beyond them left out)"
+        left_out = f" and leaves out {counted(record.uncounted, 'detection')}"
     return (
-        f"COCO bbox, the best {record.max_detections:,} detections of each image and class"
-        f"{left_out}"
+        f"{record.protocol}; AP looks at the best {record.max_detections:,} detections of each "
+        f"image and class{left_out}"
     )
 
 
