@@ -13,7 +13,7 @@ from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import bounds, counted, figure_and_floor
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.score_charts import bar, curves_of
-from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
+from pytest_detgate.scoring.score_card import ApMetric
 
 BARS_OF_CLASS = 12
 """Classes that an item compares at most, its own among them."""
@@ -28,7 +28,9 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     ground truth. `min` is the floor of every class, `classes` gives single classes their own.
     A class without ground truth has no AP, so it is not evaluated, and that fails.
     Beside the value stand its bounds, from a bootstrap over clips (over images where there are
-    no clips); with `bound = "lower"` the lower one is held against the floor.
+    no clips); with `bound = "lower"` the lower one is held against the floor. No bound is better
+    than the exact one of the recall that AP cannot exceed, by clips where there are clips: where
+    all is found on 5 clips, AP may still be 0.55.
 
     ## Why it matters
 
@@ -51,11 +53,12 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
         value: float | None = getattr(inputs.scores(split).classes[support.name], self.metric)
         if value is None:
             raise DataError(f"AP of class {support.name!r} is not defined on {split}")
+        protocol = inputs.scores(split).protocol
         held = self._held(inputs, split, support.name, support.category, value)
         return Outcome(
             message=f"{support.name}: {self.metric} "
             f"{figure_and_floor(value, held.limit, f' on {split}')}, "
-            f"{counted(support.boxes, 'box')} ({PROTOCOL}){bounds(held.interval)}",
+            f"{counted(support.boxes, 'box')} ({protocol}){bounds(held.interval)}",
             measurements=[
                 held,
                 Measurement.shown("boxes", support.boxes),
@@ -67,13 +70,7 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     def _held(
         self, inputs: Inputs, split: str, name: str, category: int, value: float
     ) -> Measurement:
-        interval = self.interval(
-            inputs,
-            split,
-            lambda draws: inputs.replicates(split, "all", draws.replicates, draws.seed).figure(
-                self.metric, category
-            ),
-        )
+        interval = self.metric_interval(inputs, split, self.metric, value, category=category)
         return Measurement.at_least(
             "ap", value, self.floor(name), bound=self.bound, interval=interval
         )

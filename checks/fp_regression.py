@@ -21,6 +21,7 @@ from pytest_detgate.gate.comparable import SCORE_THRESHOLD
 from pytest_detgate.gate.evidence_frames import shown_frames
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.interval_rule import (
+    Drawn,
     OwnConfidence,
     OwnReplicates,
     OwnSeed,
@@ -54,8 +55,10 @@ from pytest_detgate.gate.threshold_evidence import (
     threshold_chart,
     up_to,
 )
+from pytest_detgate.scoring.exact_limits import widened
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.operating_point import false_scores
+from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.resampling import Resampling, resampled_sums
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
@@ -97,9 +100,9 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     The intervals are a paired bootstrap over clips, or over images where there are no clips: both
     models in the same draws. `bound = "upper"` holds the end that is worse. Of a report only the
-    recorded number is known, so the interval is that of the gated model alone. Draws of a probe
-    without any false box all have none: what that proves is a question for the upper bound of
-    `probe-fp`.
+    recorded number is known, so the interval is that of the gated model alone. It is never
+    narrower than the exact Poisson intervals of the boxes that came and of those that went, by
+    clips where there are clips, as in `probe-fp`.
 
     The frames shown are those with more false boxes than the baseline has, or, of a report, all.
 
@@ -182,7 +185,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             shown = [Measurement.shown("boxes", boxes), over]
             return outcome_of_first_run(error, self.first_run, message, shown)
         before = baseline.false_boxes(probe, threshold)
-        drawn = _Drawn(on_image, before, baseline.false_on_images(probe, threshold))
+        drawn = _FalseBoxes(on_image, before, baseline.false_on_images(probe, threshold))
         more = drawn.more()[image]
         shown_first = np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
@@ -205,7 +208,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         )
 
     def _evidence(
-        self, inputs: Inputs, baseline: Baseline, probe: str, threshold: float, drawn: _Drawn
+        self, inputs: Inputs, baseline: Baseline, probe: str, threshold: float, drawn: _FalseBoxes
     ) -> Evidence:
         """The frames that grew most, and where the baseline's detections are known both models
         over each threshold."""
@@ -266,7 +269,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         boxes: int,
         before: int,
         limits: ProbeLimits,
-        interval: Callable[[_Figure], Interval | None],
+        interval: Callable[[_Figure, float], Interval | None],
     ) -> Iterator[Measurement]:
         noise = limits.noise or 0
         more = limits.max_growth_boxes
@@ -277,7 +280,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             boxes - before,
             None if more is None else more + noise,
             bound=self.bound,
-            interval=interval(_Drawn.change),
+            interval=interval(_FalseBoxes.change, 1.0),
         )
         if before and limits.max_growth is not None:
             yield Measurement.at_most(
@@ -285,7 +288,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
                 (boxes - before) / before,
                 limits.max_growth + noise / before,
                 bound=self.bound,
-                interval=interval(_Drawn.growth),
+                interval=interval(_FalseBoxes.growth, 1 / before),
             )
         if before and limits.min_reduction is not None:
             yield Measurement.at_least(
@@ -293,18 +296,21 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
                 (before - boxes) / before,
                 min(max(limits.min_reduction, noise / before), 1.0),
                 bound="lower" if self.bound == "upper" else "point",
-                interval=interval(_Drawn.reduction),
+                interval=interval(_FalseBoxes.reduction, -1 / before),
             )
         all_gone = not before and limits.min_reduction is not None
         yield Measurement.at_most("boxes", boxes, 0 if all_gone else None)
 
     def _intervals(
-        self, inputs: Inputs, probe: str, drawn: _Drawn
-    ) -> Callable[[_Figure], Interval | None]:
-        """A function from a figure to its bounds."""
+        self, inputs: Inputs, probe: str, drawn: _FalseBoxes
+    ) -> Callable[[_Figure, float], Interval | None]:
+        """A function from a figure, which is the change times a factor, to its bounds."""
 
-        def interval(figure: _Figure) -> Interval | None:
-            found = bootstrapped(self, inputs, probe, lambda draws: figure(drawn, draws))
+        def interval(figure: _Figure, factor: float) -> Interval | None:
+            def figures(draws: Resampling) -> Drawn:
+                return Drawn(figure(drawn, draws), lambda found: drawn.limit(found, draws, factor))
+
+            found = bootstrapped(self, inputs, probe, figures)
             return compared_interval(found, paired=drawn.other is not None)
 
         return interval
@@ -377,7 +383,7 @@ def _known(values: NDArray[np.float64]) -> list[Number | None]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
+class _FalseBoxes:
     """False boxes by image of the gated model, and of the other where they are known: `before`
     is their sum."""
 
@@ -406,10 +412,29 @@ class _Drawn:
         """(B,) the share of the baseline that is gone."""
         return -self.growth(draws)
 
+    def limit(self, interval: Interval, draws: Resampling, factor: float) -> Interval:
+        """The interval of `factor` times the change, no narrower than the exact ones of the boxes
+        that came and of those that went."""
+        units = draws.units
+        evidence = ProbeEvidence(
+            frames=len(self.own),
+            confidence=interval.confidence,
+            clip=units.of_image if units.kind == "clip" else None,
+        )
+        more = self.more()
+        came, went = np.maximum(more, 0), np.maximum(-more, 0)
+        fixed = self.before if self.other is None else 0
+        most = evidence.of_boxes(came).high - int(went.sum()) - fixed
+        least = int(came.sum()) - evidence.of_boxes(went).high - fixed
+        if self.other is None:
+            least = evidence.of_boxes(came).low - fixed
+        ends = sorted((factor * least, factor * most))
+        return widened(interval, *ends)
+
     def _others(self, draws: Resampling) -> NDArray[np.float64]:
         if self.other is None:
             return np.full(draws.replicates, float(self.before))
         return resampled_sums(self.other, draws)
 
 
-_Figure = Callable[[_Drawn, Resampling], NDArray[np.float64]]
+_Figure = Callable[[_FalseBoxes, Resampling], NDArray[np.float64]]

@@ -15,7 +15,7 @@ from pytest_detgate.gate.interval_rule import IntervalRule, require_support
 from pytest_detgate.gate.phrases import bounds, figure_and_floor
 from pytest_detgate.gate.rule import Inputs, Outcome, Target
 from pytest_detgate.gate.score_charts import ap_by_class, curves_of
-from pytest_detgate.scoring.score_card import PROTOCOL, Metric
+from pytest_detgate.scoring.score_card import Metric
 
 
 class MeanAp(IntervalRule, frozen=True, kw_only=True):
@@ -25,7 +25,8 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
 
     The figure that `metric` names, by the COCO protocol of pycocotools, unrounded. Beside it stand
     its bounds, from a bootstrap over clips (over images where there are no clips); with
-    `bound = "lower"` the lower one is held against `min`.
+    `bound = "lower"` the lower one is held against `min`. No bound is better than the exact one of
+    the recall that AP cannot exceed, by clips where there are clips.
 
     ## Why it matters
 
@@ -53,44 +54,38 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
             raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
         images = len(inputs.dataset(split).images)
         require_support(split, {"images": (images, self.min_images)})
-        interval = self._interval(inputs, split, self.metric)
+        interval = self.metric_interval(inputs, split, self.metric, value)
         name = "ap" if self.metric.startswith("AP") else "ar"
         return Outcome(
             message=f"{self.metric} {figure_and_floor(value, self.min, f' on {split}')} "
-            f"({PROTOCOL}){bounds(interval)}",
+            f"({scores.protocol}){bounds(interval)}",
             measurements=[
                 Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
             ],
             evidence=Evidence(charts=self._charts(inputs, split)),
         )
 
-    def _interval(
-        self, inputs: Inputs, split: str, metric: Metric, category: int | None = None
-    ) -> Interval | None:
-        return self.interval(
-            inputs,
-            split,
-            lambda draws: inputs.replicates(split, "all", draws.replicates, draws.seed).figure(
-                metric, category
-            ),
-        )
-
     def _charts(self, inputs: Inputs, split: str) -> list[Chart]:
         """The curve of the mean, and the classes that make it."""
         scores = inputs.scores(split)
         metric: Metric = "AP" if self.metric.startswith("AR") else self.metric
-        classes = list(scores.classes)
+        values = {name: getattr(score, metric) for name, score in scores.classes.items()}
+        category = {name: index for index, name in enumerate(values)}
 
         def interval(name: str) -> Interval | None:
+            if values[name] is None:
+                return None
             try:
-                return self._interval(inputs, split, metric, classes.index(name))
+                return self.metric_interval(
+                    inputs, split, metric, values[name], category=category[name]
+                )
             except TooLittleEvidenceError:
                 return None
 
         charts = [
             curves_of(scores, f"the mean over classes on {split}"),
             ap_by_class(
-                {name: getattr(score, metric) for name, score in scores.classes.items()},
+                values,
                 interval,
                 split,
                 metric,

@@ -28,7 +28,6 @@ from pytest_detgate.gate.rule import (
     Outcome,
     ProbeRule,
     Target,
-    clip_key,
     merged,
     require_names,
 )
@@ -52,8 +51,11 @@ Bound = Annotated[
     Meta(description="What is held against the budget: the value, or its upper bound."),
 ]
 Unit = Annotated[
-    Literal["image", "clip"],
-    Meta(description="What stands for itself: each frame, or each clip with all its frames."),
+    Literal["auto", "image", "clip"],
+    Meta(
+        description="What is independent of each other: each frame, or each clip with all its "
+        "frames; auto takes clips wherever they can be told."
+    ),
 ]
 BoundConfidence = Annotated[
     Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")
@@ -101,11 +103,13 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     With `bound = "upper"` the one-sided upper bound at `confidence` is held against each limit:
     the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of
     frames. Luck on a few frames then does not pass. The report shows both bounds in any case.
-    Frames of one clip are not independent: `unit = "clip"` takes each clip with a false box for
-    one event that weighs its boxes or frames (Fay and Feuer 1997), which needs `frame-pattern`.
-    The bound then allows for a clip that fires on all its frames; a frame whose clip cannot be
-    told is a clip of its own. A probe of fewer than `min-images` frames proves nothing: it is
-    not evaluated, or warns where `too-little` says so.
+    Frames of one clip are not independent, so each clip with a false box is one event that weighs
+    its boxes or frames (Fay and Feuer 1997), wherever clips can be told by `frame-pattern` or the
+    `clip-field` of `[scoring]`. The bound then allows for a clip that fires on all its frames; a
+    frame whose clip cannot be told is a clip of its own. Where no clip can be told, or with
+    `unit = "image"`, the bounds assume independent frames, and the message says so. A probe of
+    fewer than `min-images` frames proves nothing: it is not evaluated, or warns where `too-little`
+    says so.
 
     ## Why it matters
 
@@ -133,7 +137,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     score_threshold: Threshold | None = None
     bound: Bound = "point"
     confidence: BoundConfidence | None = None
-    unit: Unit = "image"
+    unit: Unit = "auto"
     min_images: MinImages | None = None
     too_little: TooLittle = "fail"
     probes: (
@@ -156,9 +160,11 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                     f"{', '.join(keys[:-1])} or {keys[-1]}, here or in a table "
                     f"[rules.probe-fp.probes.{probe}]"
                 )
-            if budget.unit == "clip" and project.frame_pattern is None:
+            tells = project.frame_pattern is not None or project.tables.scoring.clip_field
+            if budget.unit == "clip" and not tells:
                 raise OptionError(
-                    'unit = "clip" cannot tell clips: give [dataset] frame-pattern',
+                    'unit = "clip" cannot tell clips: give [dataset] frame-pattern, or clip-field '
+                    "in [scoring]",
                     *self._place(probe, "unit"),
                 )
 
@@ -267,12 +273,12 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     def _proof(self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int) -> ProbeEvidence:
         clip: NDArray[np.int64] | None = None
-        if budget.unit == "clip":
-            clips = inputs.clips(probe, clip_key(inputs.project, None)).clip.tolist()
-            # A frame's own row number cannot be the name of a clip, which is text.
-            names = [row if name is None else name for row, name in enumerate(clips)]
-            number = {name: at for at, name in enumerate(dict.fromkeys(names))}
-            clip = np.array([number[name] for name in names], dtype=np.int64)
+        if budget.unit != "image":
+            units = inputs.units(probe)
+            if units.kind == "clip":
+                clip = units.of_image
+            elif budget.unit == "clip":
+                raise DataError(f'unit = "clip": no frame of {probe} tells its clip')
         confidence = self._confidence(inputs.project, budget)
         return ProbeEvidence(frames=frames, confidence=confidence, clip=clip)
 
@@ -334,7 +340,8 @@ def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:
 def _proved(of_images: Interval, evidence: ProbeEvidence) -> str:
     """What follows for frames like these, rounded so that it stays true."""
     low, high = (end / evidence.frames * 100 for end in (of_images.low, of_images.high))
-    confidence = f"({percent(evidence.confidence)} confidence)"
+    assumed = "" if evidence.clips else ", assuming independent frames"
+    confidence = f"({percent(evidence.confidence)} confidence{assumed})"
     units = evidence.clips or evidence.frames
     seen = counted(units, "clip" if evidence.clips else "frame")
     if high < 100:

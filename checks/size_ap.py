@@ -19,7 +19,7 @@ from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, Outcome, Target, require_limit
 from pytest_detgate.gate.score_charts import bar, curves_of
 from pytest_detgate.scoring.precision_recall import boxes_to_find
-from pytest_detgate.scoring.score_card import PROTOCOL, Area
+from pytest_detgate.scoring.score_card import Area
 
 _SIZES: tuple[Area, ...] = ("small", "medium", "large")
 _CURES: dict[Area, str] = {
@@ -37,7 +37,8 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
     `ap` is the AP over IoU 0.50 to 0.95 of the boxes of one size by the COCO protocol, unrounded:
     small under 32², medium up to 96², large over 96² pixels of `area`. `boxes` is the ground truth
     of that size. One item for each size that is given a floor. Beside it stand its bounds, from a
-    bootstrap over clips (over images where there are no clips).
+    bootstrap over clips (over images where there are no clips), and never better than the exact
+    bounds of the recall that AP cannot exceed.
 
     ## Why it matters
 
@@ -70,21 +71,18 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         (size,) = (area for area in get_args(Area) if area == target.label)
-        value = inputs.scores(split).average_precision(area=size)
+        scores = inputs.scores(split)
+        value = scores.average_precision(area=size)
         boxes = int(np.sum(boxes_to_find(inputs.matches(split, size))))
         if value is None:
             raise DataError(f"{split} has no {size} boxes, so their AP is not defined")
         require_support(f"size {size!r} in {split}", {"boxes": (boxes, self.min_boxes)})
-        interval = self.interval(
-            inputs,
-            split,
-            lambda draws: inputs.replicates(split, size, draws.replicates, draws.seed).figure("AP"),
-        )
+        interval = self.metric_interval(inputs, split, "AP", value, area=size)
         held = Measurement.at_least(
             "ap", value, getattr(self, size), bound=self.bound, interval=interval
         )
         return Outcome(
-            message=f"AP {value:.3f} of {boxes} {size} boxes on {split} ({PROTOCOL})"
+            message=f"AP {value:.3f} of {boxes} {size} boxes on {split} ({scores.protocol})"
             f"{bounds(interval)}",
             measurements=[held, Measurement.shown("boxes", boxes)],
             evidence=Evidence(charts=self._charts(inputs, split, size, held)),

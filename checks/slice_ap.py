@@ -9,17 +9,18 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.dataset.slices import names_in
+from pytest_detgate.dataset.slices import NO_SLICE, Slices, names_in
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import IntervalRule, require_support
-from pytest_detgate.gate.phrases import bounds
+from pytest_detgate.gate.interval_rule import IntervalRule, drawn_metric, require_support
+from pytest_detgate.gate.phrases import bounds, counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, Target
 from pytest_detgate.scoring.bootstrap import bootstrap
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
-from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric, mean_precision
+from pytest_detgate.scoring.score_card import ApMetric, mean_precision, with_uncounted
 
 
 class SliceAp(IntervalRule, frozen=True, kw_only=True):
@@ -31,9 +32,13 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
     images in the annotation file, `file_name`, `width`, `height`, `boxes` (annotations of the
     image), or an expression over them such as `"'night' if hour < 6 else 'day'"`. Each value is a
     slice and an item, `slice-ap[site=north]`. `ap` is the AP of its images alone by the COCO
-    protocol, `images` their number, `boxes` their ground truth, `unsliced` the images of the split
-    that lack what `by` names. Beside it stand its bounds, from a bootstrap over the slice's clips
-    (over images where there are no clips).
+    protocol, `images` their number, `boxes` their ground truth. Numbers that are equal are one
+    slice; a text that reads like a number is a slice of its own, in quotes. Beside the value stand
+    its bounds, from a bootstrap over the slice's clips (over images where there are no clips), and
+    never better than the exact bounds of the recall that AP cannot exceed.
+
+    `unsliced` counts the images of the split that lack what `by` names. They are in no slice, so
+    nobody looks at them: more than `max-unsliced` make every item *not evaluated*.
 
     ## Why it matters
 
@@ -58,6 +63,9 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
     min_boxes: Annotated[
         Count, Meta(description="Least ground truth of a slice that proves anything.")
     ] = 1
+    max_unsliced: Annotated[
+        Count, Meta(description="Images that may lack what by names, and so are in no slice.")
+    ] = 0
 
     def validate(self, project: Project) -> None:
         super().validate(project)
@@ -80,8 +88,9 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         slices = inputs.project.slices(split, self.by)
+        extent = self._extent(slices)
         if target.label is None:
-            raise DataError(f"by = {self.by!r} makes no slices of {split}")
+            raise NotLookedAtError(f"by = {self.by!r} makes no slices of {split}", extent)
         images = slices.images(target.label)
         matches = inputs.matches(split)
         n_images = int(np.count_nonzero(images))
@@ -90,22 +99,45 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
             f"{target.label} in {split}",
             {"images": (n_images, self.min_images), "boxes": (boxes, self.min_boxes)},
         )
-        precision, _ = precision_and_recall(matches, images, max_detections=(100,))
+        most = inputs.project.tables.scoring.max_detections
+        precision, _ = precision_and_recall(matches, images, max_detections=(most,))
         value = mean_precision(precision[:, :, :, 0], self.metric)
         if value is None:
             raise TooLittleEvidenceError(f"{target.label} in {split} has no box to find")
         interval = self.interval(
-            inputs, split, lambda draws: bootstrap(matches, draws).figure(self.metric), images
+            inputs,
+            split,
+            lambda draws: drawn_metric(bootstrap(matches, draws, None, most), self.metric, value),
+            images,
         )
+        beyond = matches.candidates.rank >= most
+        uncounted = int(np.count_nonzero(beyond & images[matches.candidates.image]))
         return Outcome(
             message=f"{self.metric} {value:.3f} on {n_images} images of {split}, {boxes} boxes "
-            f"({PROTOCOL}){bounds(interval)}",
+            f"({with_uncounted(most, uncounted)}){bounds(interval)}",
             measurements=[
                 Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval),
                 Measurement.shown("images", n_images),
                 Measurement.shown("boxes", boxes),
-                Measurement.shown("unsliced", int(np.count_nonzero(slices.of_image < 0))),
+                Measurement.shown("unsliced", extent.to_look_at - extent.looked_at),
             ],
+            extent=extent,
+        )
+
+    def _extent(self, slices: Slices) -> Extent:
+        """The images that are in any slice, of all images of the split."""
+        total = len(slices.of_image)
+        unsliced = int(np.count_nonzero(slices.of_image == NO_SLICE))
+        text = (
+            f"{counted(unsliced, 'image')} without a value of by = {self.by!r}; max-unsliced = "
+            f"{self.max_unsliced}"
+        )
+        return Extent(
+            unit="images",
+            to_look_at=total,
+            looked_at=total - unsliced,
+            allowed=self.max_unsliced,
+            left_out=(text,) if unsliced else (),
         )
 
     passing: ClassVar[Example] = Example(

@@ -7,11 +7,19 @@ from numpy.typing import NDArray
 
 Boxes = NDArray[np.float64]
 
+MAX_AREA = 1e10
+"""The largest area in square pixels that COCO takes for that of a box."""
+
 
 def area(xywh: Boxes) -> NDArray[np.float64]:
     """(n,) width × height."""
     product: NDArray[np.float64] = xywh[:, 2] * xywh[:, 3]
     return product
+
+
+def usable_area(area: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether an area that a file gives can be that of a box; NaN is none."""
+    return np.asarray((area >= 0) & (area <= MAX_AREA))
 
 
 def drawable(xywh: Boxes) -> NDArray[np.bool_]:

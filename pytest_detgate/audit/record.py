@@ -180,6 +180,8 @@ class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
 class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     """COCO figures of one split; None where COCO defines no value (pycocotools says −1).
 
+    AP looks at the `max_detections` best detections of each image and class, `uncounted` are not
+    among them.
     `intervals` are the bounds of those figures that have some, by the name of the figure.
     `confusion` is at the operating point, `errors` are by kind: both are missing from reports of
     earlier releases, and where they could not be computed. `charts` are the curves behind the
@@ -201,6 +203,8 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     AR_medium: float | None
     AR_large: float | None
     classes: dict[str, ClassScoreRecord]
+    max_detections: int = 100
+    uncounted: int = 0
     intervals: dict[str, Interval] = {}
     confusion: ConfusionRecord | None = None
     errors: dict[str, ErrorRecord] = {}

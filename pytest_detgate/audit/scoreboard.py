@@ -70,7 +70,7 @@ def _split(at: int, name: str, record: ScoreRecord) -> SplitScores:
         caption = f"Showing the {len(shown):,} weakest of {counted(len(weakest), 'class')}"
     return SplitScores(
         split=name,
-        protocol=record.protocol,
+        protocol=_protocol(record),
         engine=record.engine,
         figures=figures,
         classes=[_class(label, score) for label, score in shown],
@@ -79,6 +79,17 @@ def _split(at: int, name: str, record: ScoreRecord) -> SplitScores:
             drawing_of(chart, f"scores-{at}-chart-{number}")
             for number, chart in enumerate(record.charts, start=1)
         ],
+    )
+
+
+def _protocol(record: ScoreRecord) -> str:
+    """The protocol with the limit on detections, which hides what a dense image holds."""
+    left_out = ""
+    if record.uncounted:
+        left_out = f" and leaves out {counted(record.uncounted, 'detection')}"
+    return (
+        f"{record.protocol}; AP looks at the best {record.max_detections:,} detections of each "
+        f"image and class{left_out}"
     )
 
 

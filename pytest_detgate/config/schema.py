@@ -272,6 +272,14 @@ class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     """Who computes AP, and how sure it is. With "both" engines, any difference fails the run."""
 
     engine: Literal["hotcoco", "pycocotools", "both"] = "hotcoco"
+    max_detections: Annotated[
+        int,
+        Meta(
+            ge=100,
+            description="Of each image and class, how many of the best detections AP looks at. "
+            "COCO says 100. Recall, false boxes and everything else look at all detections.",
+        ),
+    ] = 100
     confidence: Annotated[
         Confidence, Meta(description="Of the one-sided bounds that stand beside a value.")
     ] = 0.95

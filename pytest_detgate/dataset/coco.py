@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 from numpy.typing import NDArray
 
+from pytest_detgate.boxes import MAX_AREA, usable_area
 from pytest_detgate.dataset.annotation_rows import AnnotationRows, read_annotations
 from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of, whole_ids
 from pytest_detgate.dataset.image_rows import read_images
@@ -113,6 +114,12 @@ def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray
 def _notes(images: ImageTable, boxes: BoxTable) -> Iterable[str]:
     for one in _gaps(boxes):
         yield one.text
+    odd = np.count_nonzero(~usable_area(boxes.area) & ~np.isnan(boxes.area))
+    if odd:
+        yield (
+            f"{odd} annotations have an area below 0 or over {MAX_AREA:g}; the area of their boxes "
+            "counts instead"
+        )
     twice = repeated(images.id)
     if twice:
         yield f"{len(twice)} image ids are used twice, first {twice[0]!r}"

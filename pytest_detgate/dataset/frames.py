@@ -75,7 +75,7 @@ def frames_of(images: ImageTable, clips: Clips, key: FrameKey) -> Frames:
     for row, value in enumerate(values):
         if value is None:
             continue
-        whole = _whole_number(value)
+        whole = whole_number(value)
         if whole is None:
             clip[row] = None
         else:
@@ -168,11 +168,13 @@ def _in_one(clip: Rows, number: Rows, of_clip: Rows, listed: Rows) -> tuple[Rows
     return joined[: len(clip)], joined[len(clip) :]
 
 
-def _whole_number(value: object) -> int | None:
+def whole_number(value: object) -> int | None:
+    """A frame number from text or a number; None where it is no whole number, or one of more
+    digits than any clip has frames."""
     if isinstance(value, str):
         try:
             number = int(value)
-        except ValueError:
+        except ValueError:  # also where it has thousands of digits
             return None
     elif isinstance(value, float) and value.is_integer():
         number = int(value)

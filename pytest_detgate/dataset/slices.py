@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import ast
+import math
 import re
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.frames import whole_number
 from pytest_detgate.dataset.tables import Dataset, ImageTable
 from pytest_detgate.errors import DataError
 
 COLUMNS = ("file_name", "width", "height", "boxes")
 NO_SLICE = -1
 MOST_SLICES = 5000
+
+_LARGEST = 10**18
+_SHOWN = 80
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +45,8 @@ def names_in(expression: str) -> tuple[str, ...]:
         tree = ast.parse(expression.strip(), mode="eval")
     except SyntaxError as error:
         raise DataError(f"{expression!r} is not an expression: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise DataError(f"{_cut(expression)!r} is not an expression: {error}") from None
     names = (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
     return tuple(dict.fromkeys(names))
 
@@ -55,7 +63,8 @@ def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None
     Names are groups of the frame pattern (`clip`, `site`; `frame` is a number), `file_name`,
     `width`, `height`, `boxes` (annotations of the image), and any field of the images that the
     data set was read with. A field that no image has, or an expression that cannot be evaluated,
-    raises `DataError`.
+    raises `DataError`. Numbers that are equal make one slice, 5 and 5.0 too; a number and a text
+    make two.
     """
     names = names_in(expression)
     if not names:
@@ -68,13 +77,17 @@ def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None
         else evaluate(dict(zip(names, row, strict=True)))
         for row in zip(*columns.values(), strict=True)
     ]
-    several = sorted({value for value in values if value is not None}, key=_sort_key)
+    # True and 1 are equal to Python, and yet two values.
+    keys = [None if value is None else (isinstance(value, bool), value) for value in values]
+    several = sorted({key for key in keys if key is not None}, key=_sort_key)
     if len(several) > MOST_SLICES:
         raise DataError(f"{expression!r} makes {len(several)} slices, over {MOST_SLICES}")
-    place = {value: at for at, value in enumerate(several)}
+    number = {key: index for index, key in enumerate(several)}
     return Slices(
-        labels=tuple(f"{expression}={_said(value)}" for value in several),
-        of_image=np.array([place.get(value, NO_SLICE) for value in values], dtype=np.int64),
+        labels=tuple(f"{expression}={text}" for text in _texts([value for _, value in several])),
+        of_image=np.array(
+            [NO_SLICE if key is None else number[key] for key in keys], dtype=np.int64
+        ),
     )
 
 
@@ -102,15 +115,13 @@ def _column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> lis
 def _of_pattern(images: ImageTable, group: str, pattern: re.Pattern[str]) -> list[Any]:
     matches = (pattern.search(name) for name in images.file_name.tolist())
     values = [None if match is None else match[group] for match in matches]
-    if group == "frame":
-        return [int(value) if value is not None and value.isdigit() else None for value in values]
-    return values
+    return [whole_number(value) for value in values] if group == "frame" else values
 
 
 def _evaluator(expression: str) -> Callable[[Mapping[str, Any]], Any]:
     if expression.isidentifier():
         return lambda names: _plain(names[expression], expression)
-    from simpleeval import InvalidExpression, SimpleEval
+    from simpleeval import SimpleEval
 
     evaluator = SimpleEval(functions={})
     parsed = evaluator.parse(expression.strip())
@@ -119,24 +130,49 @@ def _evaluator(expression: str) -> Callable[[Mapping[str, Any]], Any]:
         evaluator.names = names
         try:
             return _plain(evaluator.eval(expression, previously_parsed=parsed), expression)
-        except (InvalidExpression, TypeError, ValueError, ArithmeticError) as error:
+        except DataError:
+            raise
+        except Exception as error:  # whatever an expression of the project's does to its values
             raise DataError(f"{expression!r} cannot be evaluated: {error}") from None
 
     return evaluate
 
 
 def _plain(value: Any, expression: str) -> Any:
-    if value is None or isinstance(value, (str, int, float)):
+    """A value that can tell slices: text, as NFC, a number or a truth; None for NaN, which is no
+    value."""
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise DataError(f"{expression!r} has a value of more than 18 digits")
+    if value is None or isinstance(value, (int, float)):
         return value
-    raise DataError(f"{expression!r} is neither a number nor text: {value!r}")
+    raise DataError(f"{expression!r} is neither a number nor text: {_cut(repr(value))}")
 
 
-def _sort_key(value: Any) -> tuple[bool, Any]:
-    is_text = isinstance(value, str)
-    return is_text, value
+def _sort_key(key: tuple[bool, Any]) -> tuple[bool, Any, bool]:
+    is_truth, value = key
+    return isinstance(value, str), value, is_truth
 
 
-def _said(value: Any) -> str:
+def _texts(values: Sequence[Any]) -> list[str]:
+    """The values as the names of slices have them, no two alike: text stands in quotes where it
+    could be taken for another value."""
+    plain = [_text(value) for value in values]
+    if len(set(plain)) == len(plain):
+        return plain
+    return [repr(value) if isinstance(value, str) else _text(value) for value in values]
+
+
+def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value)) if abs(value) < _LARGEST else repr(value)
+    return value if isinstance(value, str) else repr(value)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.fields import field_names, read_fields
+from pytest_detgate.dataset.frames import whole_number
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable, object_column
 from pytest_detgate.findings import Finding
 
@@ -150,9 +151,10 @@ def _pattern_columns(names: NDArray[np.object_], pattern: re.Pattern[str]) -> di
 
 def _frames(texts: list[str | None]) -> Column:
     """Frame numbers as numbers, where every one of them is."""
-    if all(text is None or text.isdecimal() for text in texts):
-        return np.array([np.nan if text is None else float(text) for text in texts])
-    return object_column(texts)
+    numbers = [whole_number(text) for text in texts]
+    if any(number is None for text, number in zip(texts, numbers, strict=True) if text is not None):
+        return object_column(texts)
+    return np.array([np.nan if number is None else float(number) for number in numbers])
 
 
 def _further(

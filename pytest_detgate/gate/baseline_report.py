@@ -27,7 +27,7 @@ from pytest_detgate.gate.comparable import (
 )
 from pytest_detgate.gate.detections import file_sha256
 from pytest_detgate.gate.fingerprints import names_sha256
-from pytest_detgate.scoring.score_card import PROTOCOL, ApMetric
+from pytest_detgate.scoring.score_card import ApMetric, protocol_name
 
 if TYPE_CHECKING:
     from pytest_detgate.gate.inputs import GateInputs
@@ -59,9 +59,10 @@ class BaselineReport:
         scores = self._report.scores.get(split)
         if scores is None:
             raise self._lacks(f"AP of {split}", self._rules(_SCORING))
-        if scores.protocol != PROTOCOL:
+        protocol = protocol_name(self._gated.project.tables.scoring.max_detections)
+        if scores.protocol != protocol:
             raise DataError(
-                f"the baseline {self.record.path} is scored by {scores.protocol}, not by {PROTOCOL}"
+                f"the baseline {self.record.path} is scored by {scores.protocol}, not by {protocol}"
             )
         recorded = self._report.dataset.splits.get(split)
         dataset = self._gated.dataset(split)

@@ -168,10 +168,11 @@ class GateInputs:
         )
 
     def scores(self, split: str) -> ScoreCard:
+        scoring = self.project.tables.scoring
         return self._once(
             ("scores", split),
             lambda: evaluate(
-                self.dataset(split), self.detections(split), self.project.tables.scoring.engine
+                self.dataset(split), self.detections(split), scoring.engine, scoring.max_detections
             ),
         )
 
@@ -197,16 +198,33 @@ class GateInputs:
 
         return self._once(("confusion", split), make)
 
+    def units(self, name: str) -> Units:
+        def make() -> Units:
+            dataset = self.dataset(name)
+            field = self.project.tables.scoring.clip_field
+            # A folder has no fields, so its file names are all there is.
+            key = ClipKey(self.project.frame_pattern, field if dataset.annotations else None)
+            images = len(dataset.images)
+            if key.pattern is None and key.field is None:
+                return image_units(images)
+            clips = self.clips(name, key).clip.tolist()
+            return clip_units(clips) if any(clips) else image_units(images)
+
+        return self._once(("units", name), make)
+
     def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
-        return Resampling(
-            self._once(("units", split), lambda: self._units(split)), replicates, seed
-        )
+        return Resampling(self.units(split), replicates, seed)
 
     def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
         def make() -> Replicates:
             matches = self.matches(split, area)
             with self._progress.task("bootstrap", replicates, "replicates") as advance:
-                return bootstrap(matches, self.resampling(split, replicates, seed), advance)
+                return bootstrap(
+                    matches,
+                    self.resampling(split, replicates, seed),
+                    advance,
+                    self.project.tables.scoring.max_detections,
+                )
 
         return self._once(("replicates", split, area, replicates, seed), make)
 
@@ -251,14 +269,6 @@ class GateInputs:
         if path is None:
             raise DataError("neither [train] nor [model] names a configuration to train with")
         return path
-
-    def _units(self, split: str) -> Units:
-        images = self.dataset(split).images
-        key = ClipKey(self.project.frame_pattern, self.project.tables.scoring.clip_field)
-        if key.pattern is None and key.field is None:
-            return image_units(len(images))
-        clips = self.clips(split, key).clip.tolist()
-        return image_units(len(images)) if not any(clips) else clip_units(clips)
 
     def dataset_record(self) -> DatasetRecord:
         """What was read so far, for the report."""

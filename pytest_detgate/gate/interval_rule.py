@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
@@ -19,13 +20,21 @@ from pytest_detgate.gate.rule import (
     OptionError,
     ScoreRule,
 )
+from pytest_detgate.scoring.bootstrap import Replicates
 from pytest_detgate.scoring.resampling import Resampling, percentile_interval
+from pytest_detgate.scoring.score_card import Area, Metric
 
+LEAST_DRAWS = 200
+"""Draws of a bootstrap whose bound a rule may hold against a limit."""
 OwnConfidence = Annotated[
     Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")
 ]
 OwnReplicates = Annotated[
-    Count, Meta(description="Draws of the bootstrap; omitted: that of [scoring].")
+    Count,
+    Meta(
+        description="Draws of the bootstrap; omitted: that of [scoring]. A bound that is held "
+        "against a limit needs 200 or more."
+    ),
 ]
 OwnSeed = Annotated[Count, Meta(description="Of the bootstrap; omitted: that of [scoring].")]
 TooLittle = Annotated[
@@ -73,11 +82,48 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         self,
         inputs: Inputs,
         split: str,
-        figure: Callable[[Resampling], NDArray[np.float64]],
+        figure: Callable[[Resampling], Drawn],
         images: NDArray[np.bool_] | None = None,
     ) -> Interval | None:
         """The bounds of a figure of a split; see `bootstrapped`."""
         return bootstrapped(self, inputs, split, figure, images)
+
+    def metric_interval(
+        self,
+        inputs: Inputs,
+        split: str,
+        metric: Metric,
+        value: float,
+        *,
+        area: Area = "all",
+        category: int | None = None,
+    ) -> Interval | None:
+        """The bounds of one of COCO's figures of a split, of which `value` was measured."""
+
+        def figure(draws: Resampling) -> Drawn:
+            replicates = inputs.replicates(split, area, draws.replicates, draws.seed)
+            return drawn_metric(replicates, metric, value, category)
+
+        return self.interval(inputs, split, figure)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A figure in every draw of a bootstrap, (B,), and what keeps its interval from being better
+    than the exact one of what was seen."""
+
+    values: NDArray[np.float64]
+    limit: Callable[[Interval], Interval]
+
+
+def drawn_metric(
+    replicates: Replicates, metric: Metric, value: float, category: int | None = None
+) -> Drawn:
+    """One of COCO's figures, of which `value` was measured."""
+    behind = replicates.seen(metric, category)
+    return Drawn(
+        replicates.figure(metric, category), lambda interval: behind.limit(interval, value)
+    )
 
 
 def draws_of(options: BootstrapOptions, project: Project) -> int:
@@ -86,20 +132,27 @@ def draws_of(options: BootstrapOptions, project: Project) -> int:
 
 
 def require_draws(options: BootstrapOptions, project: Project) -> None:
-    """Raise `OptionError` where a bound is to be held and nothing is drawn."""
-    if options.bound != "point" and not draws_of(options, project):
-        raise OptionError(f'bound = "{options.bound}" needs replicates, and there are 0', "bound")
+    """Raise `OptionError` where a bound is to be held and too little is drawn for one: with a
+    few draws it is a matter of the seed."""
+    draws = draws_of(options, project)
+    if options.bound != "point" and draws < LEAST_DRAWS:
+        raise OptionError(
+            f'bound = "{options.bound}" needs at least {LEAST_DRAWS} replicates, and there are '
+            f"{draws}",
+            "bound",
+        )
 
 
 def bootstrapped(
     options: BootstrapOptions,
     inputs: Inputs,
     name: str,
-    figure: Callable[[Resampling], NDArray[np.float64]],
+    figure: Callable[[Resampling], Drawn],
     images: NDArray[np.bool_] | None = None,
 ) -> Interval | None:
     """The bounds of a figure, which `figure` computes for every draw of a bootstrap over a split
-    or probe, or over some of its images (images,).
+    or probe, or over some of its images (images,). They are never better than the exact ones of
+    what was seen, nor on the wrong side of its value.
 
     None without replicates. Where the evidence is too little for bounds, the value alone is
     reported if nothing but the value is asked for.
@@ -114,7 +167,8 @@ def bootstrapped(
     if images is not None:
         resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
     try:
-        return percentile_interval(figure(resampling), confidence, resampling)
+        drawn = figure(resampling)
+        return drawn.limit(percentile_interval(drawn.values, confidence, resampling))
     except TooLittleEvidenceError:
         if options.bound != "point":
             raise

@@ -132,4 +132,4 @@ def matching_files(pattern: str) -> list[Path]:
 def by_number(name: str) -> list[tuple[int, str]]:
     """A key that sorts `epoch_2` before `epoch_10`."""
     parts = re.split(r"(\d+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in parts]
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts]

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.confusion import Confusion
     from pytest_detgate.scoring.error_kinds import Errors
     from pytest_detgate.scoring.matching import Matches
-    from pytest_detgate.scoring.resampling import Resampling
+    from pytest_detgate.scoring.resampling import Resampling, Units
     from pytest_detgate.scoring.score_card import Area, ScoreCard
 
 S = TypeVar("S", bound=Struct)
@@ -132,13 +132,18 @@ class Inputs(Protocol):
         """COCO figures of a split."""
 
     def matches(self, split: str, area: Area = "all") -> Matches:
-        """Which detections of a split match which ground truth, at every IoU threshold."""
+        """Which detections of a split, all of them, match which ground truth, at every IoU
+        threshold."""
 
     def errors(self, split: str) -> Errors:
         """The errors of a split by kind, and the AP that each kind costs."""
 
     def confusion(self, split: str) -> Confusion:
         """What is detected in place of what on a split, at the operating point."""
+
+    def units(self, name: str) -> Units:
+        """What is independent of each other in a split or probe: its clips, or its images where
+        clips cannot be told."""
 
     def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
         """The draws of a bootstrap over the clips of a split, or over its images where it has no

@@ -15,6 +15,7 @@ from pytest_detgate.audit.record import (
 from pytest_detgate.charts import Chart
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Interval
+from pytest_detgate.gate.interval_rule import drawn_metric
 from pytest_detgate.gate.rule import Inputs
 from pytest_detgate.gate.score_charts import (
     ap_by_class,
@@ -25,12 +26,14 @@ from pytest_detgate.gate.score_charts import (
 from pytest_detgate.scoring.error_kinds import KINDS
 from pytest_detgate.scoring.resampling import percentile_interval
 from pytest_detgate.scoring.score_card import (
-    PROTOCOL,
     ApMetric,
     Area,
     Metric,
     ScoreCard,
+    protocol_name,
 )
+
+_SIZES: tuple[Area, ...] = ("small", "medium", "large")
 
 
 def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
@@ -39,23 +42,27 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
     bounds = _Bounds(inputs, split)
     errors = _errors(inputs, split)
     names: tuple[ApMetric, ...] = get_args(ApMetric)
-    intervals = {name: bounds.of(name) for name in get_args(Metric)}
-    for area in ("small", "medium", "large"):
-        intervals[f"AP_{area}"] = bounds.of("AP", area)
-        intervals[f"AR_{area}"] = bounds.of("AR100", area)
+    intervals = {name: bounds.of(name, card.figure(name)) for name in get_args(Metric)}
+    for area in _SIZES:
+        intervals[f"AP_{area}"] = bounds.of("AP", card.average_precision(area=area), area)
+        intervals[f"AR_{area}"] = bounds.of("AR100", card.average_recall(100, area), area)
     classes = {
         name: ClassScoreRecord(
             AP=score.AP,
             AP50=score.AP50,
             AP75=score.AP75,
             boxes=score.boxes,
-            intervals=_known({metric: bounds.of(metric, "all", at) for metric in names}),
+            intervals=_known(
+                {metric: bounds.of(metric, getattr(score, metric), "all", at) for metric in names}
+            ),
         )
         for at, (name, score) in enumerate(card.classes.items())
     }
     return ScoreRecord(
-        protocol=PROTOCOL,
+        protocol=protocol_name(card.max_detections),
         engine=card.engine,
+        max_detections=card.max_detections,
+        uncounted=card.uncounted,
         AP=card.average_precision(),
         AP50=card.average_precision(0.5),
         AP75=card.average_precision(0.75),
@@ -137,17 +144,22 @@ class _Bounds:
         self._scoring = inputs.project.tables.scoring
 
     def of(
-        self, metric: Metric, area: Area = "all", category: int | None = None
+        self,
+        metric: Metric,
+        value: float | None,
+        area: Area = "all",
+        category: int | None = None,
     ) -> Interval | None:
         scoring = self._scoring
-        if not scoring.replicates:
+        if not scoring.replicates or value is None:
             return None
         try:
             replicates = self._inputs.replicates(
                 self._split, area, scoring.replicates, scoring.seed
             )
-            return percentile_interval(
-                replicates.figure(metric, category), scoring.confidence, replicates.resampling
+            drawn = drawn_metric(replicates, metric, value, category)
+            return drawn.limit(
+                percentile_interval(drawn.values, scoring.confidence, replicates.resampling)
             )
         except TooLittleEvidenceError:
             return None

@@ -16,38 +16,63 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.scoring.exact_limits import Seen, seen
 from pytest_detgate.scoring.matching import UNMATCHED, Matches
 from pytest_detgate.scoring.precision_recall import RECALL_POINTS, rows_of_class
 from pytest_detgate.scoring.resampling import Resampling
-from pytest_detgate.scoring.score_card import MAX_DETECTIONS, Metric, threshold_number
+from pytest_detgate.scoring.score_card import (
+    MAX_DETECTIONS,
+    Metric,
+    ar_limit,
+    limits_of,
+    threshold_number,
+)
 
 _ELEMENTS_AT_ONCE = 1 << 19
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replicates:
-    """Figures by replicate B, class K, IoU threshold T and most detections M = 1, 10, 100.
+    """Figures by replicate B, class K, IoU threshold T and limit on detections M (`limits_of`).
 
     `ap` (B, K, T) and `recall` (B, K, T, M) as `ScoreCard` has them; NaN where no ground truth of
     the class was drawn.
+
+    `found` (M, T, G) says of the G boxes that are to be found which ones are, `category` and
+    `unit` (G,) are their class and the unit that they are drawn with.
     """
 
     ap: NDArray[np.float64]
     recall: NDArray[np.float64]
     resampling: Resampling
+    found: NDArray[np.bool_]
+    category: NDArray[np.int64]
+    unit: NDArray[np.int64]
 
     def figure(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
         """(B,) one of COCO's figures in every replicate, of one class or of all that have ground
         truth in it."""
         classes = slice(None) if category is None else slice(category, category + 1)
         if metric.startswith("AR"):
-            most = MAX_DETECTIONS.index(int(metric[2:]))
-            values = self.recall[:, classes, :, most].mean(axis=2)
+            values = self.recall[:, classes, :, ar_limit(metric)].mean(axis=2)
         elif metric == "AP":
             values = self.ap[:, classes].mean(axis=2)
         else:
             values = self.ap[:, classes, threshold_number(int(metric[2:]) / 100)]
         return mean_of_defined(values) if category is None else values[:, 0]
+
+    def seen(self, metric: Metric, category: int | None = None) -> Seen:
+        """What stands behind one of the figures: the recall that is reached by the detections
+        that it looks at, at its IoU thresholds; AP is at most that."""
+        rows = slice(None) if category is None else np.flatnonzero(self.category == category)
+        if metric.startswith("AR"):
+            found = self.found[ar_limit(metric)]
+        elif metric == "AP":
+            found = self.found[-1]
+        else:
+            number = threshold_number(int(metric[2:]) / 100)
+            found = self.found[-1, number : number + 1]
+        return seen(found[:, rows].mean(axis=0), self.category[rows], self.unit[rows])
 
 
 def mean_of_defined(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -66,8 +91,8 @@ class _Class:
     """What a replicate of one class needs.
 
     `unit` (n,) of the detections that count at any threshold, best first; `gt_unit` (G,) of its
-    ground truth. For each threshold: the places of true positives, those of them within the 1, 10
-    and 100 best, and the places of detections that are ignored at this threshold only.
+    ground truth. For each threshold: the places of true positives, those of them within each
+    limit, and the places of detections that are ignored at this threshold only.
     """
 
     unit: NDArray[np.int64]
@@ -78,17 +103,21 @@ class _Class:
 
 
 def bootstrap(
-    matches: Matches, resampling: Resampling, advance: Callable[[int], None] | None = None
+    matches: Matches,
+    resampling: Resampling,
+    advance: Callable[[int], None] | None = None,
+    max_detections: int = MAX_DETECTIONS,
 ) -> Replicates:
     """Compute the figures of every replicate, of the images that have a unit; `advance` hears how
-    many replicates are done."""
+    many replicates are done. AP looks at the `max_detections` best of each image and class."""
+    limits = limits_of(max_detections)
     classes = [
-        _class(matches, category, resampling.units.of_image)
+        _class(matches, category, resampling.units.of_image, limits)
         for category in range(len(matches.candidates.columns.classes))
     ]
     shape = (resampling.replicates, len(classes), len(matches.gt))
     ap = np.full(shape, np.nan)
-    recall = np.full((*shape, len(MAX_DETECTIONS)), np.nan)
+    recall = np.full((*shape, len(limits)), np.nan)
     start = 0
     for weights in resampling.weights():
         for category, one in enumerate(classes):
@@ -101,12 +130,36 @@ def bootstrap(
         start += len(weights)
         if advance is not None:
             advance(len(weights))
-    return Replicates(ap, recall, resampling)
+    columns, units = matches.candidates.columns, resampling.units
+    unit = units.of_image[columns.gt_image]
+    to_find = np.flatnonzero(~matches.gt_ignored & (unit >= 0))
+    return Replicates(
+        ap=ap,
+        recall=recall,
+        resampling=resampling,
+        found=_found(matches, limits)[:, :, to_find],
+        category=columns.gt_category[to_find],
+        unit=unit[to_find],
+    )
 
 
-def _class(matches: Matches, category: int, unit_of_image: NDArray[np.int64]) -> _Class:
+def _found(matches: Matches, limits: tuple[int, ...]) -> NDArray[np.bool_]:
+    """(M, T, G) the boxes that the best detections of their image and class find."""
+    found = np.zeros((len(limits), len(matches.gt), len(matches.gt_ignored)), dtype=np.bool_)
+    for threshold in range(len(matches.gt)):
+        hits = np.flatnonzero(matches.hits(threshold))
+        for limit, most in enumerate(limits):
+            within = hits[matches.candidates.rank[hits] < most]
+            found[limit, threshold, matches.gt[threshold, within]] = True
+    return found
+
+
+def _class(
+    matches: Matches, category: int, unit_of_image: NDArray[np.int64], limits: tuple[int, ...]
+) -> _Class:
     columns = matches.candidates.columns
     rows = rows_of_class(matches, category, unit_of_image >= 0)
+    rows = rows[matches.candidates.rank[rows] < limits[-1]]
     rows = rows[~matches.ignored[:, rows].all(axis=0)]
     rank = matches.candidates.rank[rows]
     ignored = matches.ignored[:, rows]
@@ -118,9 +171,7 @@ def _class(matches: Matches, category: int, unit_of_image: NDArray[np.int64]) ->
         unit=unit_of_image[matches.candidates.image[rows]],
         gt_unit=unit_of_image[columns.gt_image[to_find]],
         hits=hits,
-        within=[
-            [np.flatnonzero(rank[places] < most) for most in MAX_DETECTIONS] for places in hits
-        ],
+        within=[[np.flatnonzero(rank[places] < most) for most in limits] for places in hits],
         ignored=[np.flatnonzero(row) for row in ignored],
     )
 

@@ -19,13 +19,25 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.gaps import UNREFERENCED
 from pytest_detgate.scoring.columns import Columns, columns_of
-from pytest_detgate.scoring.score_card import ScoreCard, class_scores
+from pytest_detgate.scoring.score_card import (
+    MAX_DETECTIONS,
+    ScoreCard,
+    class_scores,
+    limits_of,
+)
 
 Engine = Literal["hotcoco", "pycocotools", "both"]
 
 
-def evaluate(dataset: Dataset, detections: DetectionTable, engine: Engine = "hotcoco") -> ScoreCard:
+def evaluate(
+    dataset: Dataset,
+    detections: DetectionTable,
+    engine: Engine = "hotcoco",
+    max_detections: int = MAX_DETECTIONS,
+) -> ScoreCard:
     """Score the detections of a split by the COCO protocol for boxes.
+
+    AP looks at the `max_detections` best detections of each image and class, 100 or more.
 
     Classes are matched by name; detections of a class that the split does not know are left out.
     Raises `DataError` where a figure would mean nothing: no ground truth, ground truth of an image
@@ -34,7 +46,8 @@ def evaluate(dataset: Dataset, detections: DetectionTable, engine: Engine = "hot
     """
     refuse_undefined(dataset, detections)
     columns = columns_of(dataset, detections)
-    arrays = [_ENGINES[name](columns) for name in _ENGINES if engine in (name, "both")]
+    limits = limits_of(max_detections)
+    arrays = [_ENGINES[name](columns, limits) for name in _ENGINES if engine in (name, "both")]
     if engine == "both":
         _refuse_difference(*arrays)
     precision, recall = arrays[0]
@@ -48,6 +61,8 @@ def evaluate(dataset: Dataset, detections: DetectionTable, engine: Engine = "hot
         ),
         precision=precision,
         recall=recall,
+        max_detections=max_detections,
+        uncounted=columns.beyond(max_detections),
     )
 
 
@@ -81,7 +96,9 @@ def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
         raise DataError(f"no detections at all on {name} ({len(dataset.images)} images)")
 
 
-def _hotcoco(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _hotcoco(
+    columns: Columns, limits: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     import hotcoco
 
     truth = hotcoco.COCO.from_arrays(
@@ -94,12 +111,17 @@ def _hotcoco(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]
         iscrowd=columns.gt_crowd,
     )
     evaluation: Any = hotcoco.COCOeval(truth, truth.load_res(_results(columns)), "bbox")
+    parameters = evaluation.params
+    parameters.max_dets = list(limits)
+    evaluation.params = parameters
     evaluation.evaluate()
     evaluation.accumulate()
     return evaluation.eval["precision"], evaluation.eval["recall"]
 
 
-def _pycocotools(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _pycocotools(
+    columns: Columns, limits: tuple[int, ...]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
@@ -131,6 +153,7 @@ def _pycocotools(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.floa
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(results), "bbox")
+        evaluation.params.maxDets = list(limits)
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation.eval["precision"], evaluation.eval["recall"]

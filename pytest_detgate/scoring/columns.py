@@ -20,6 +20,9 @@ class Columns:
     pycocotools does on the file itself. `gt_image` and `dt_image` are rows of the image table,
     `gt_category` and `dt_category` indices into `classes`. `gt_row` and `dt_row` are the rows of
     the tables they were taken from, in their order.
+
+    `gt_area` is between 0 and `boxes.MAX_AREA`: where the file gives none, or one outside of that,
+    it is that of the box. COCO ignores boxes outside of it, with all that they would cost.
     """
 
     classes: tuple[str, ...]
@@ -48,6 +51,12 @@ class Columns:
         """(K,) detections of each class."""
         return np.bincount(self.dt_category, minlength=len(self.classes))
 
+    def beyond(self, most: int) -> int:
+        """How many detections are not among the `most` best of their image and class."""
+        group = self.dt_category * self.n_images + self.dt_image
+        _, counts = np.unique(group, return_counts=True)
+        return int(np.maximum(counts - most, 0).sum())
+
 
 def columns_of(dataset: Dataset, detections: DetectionTable) -> Columns:
     """Put ground truth and detections side by side.
@@ -71,7 +80,11 @@ def columns_of(dataset: Dataset, detections: DetectionTable) -> Columns:
         gt_image=dataset.boxes.image[listed],
         gt_category=dataset.boxes.category[listed],
         gt_xywh=xywh,
-        gt_area=np.where(np.isnan(area), geometry.area(xywh), area),
+        gt_area=np.where(
+            geometry.usable_area(area),
+            area,
+            np.clip(np.nan_to_num(geometry.area(xywh)), 0, geometry.MAX_AREA),
+        ),
         gt_crowd=dataset.boxes.crowd[listed],
         dt_row=known,
         dt_image=detections.image[known],

@@ -48,7 +48,7 @@ def confusion(dataset: Dataset, detections: DetectionTable, score_threshold: flo
     columns = _some(columns, np.arange(len(columns.gt_row)), over)
     n = len(columns.classes)
     thresholds = np.array([MATCH_IOU])
-    matches = match(candidates_of(columns, thresholds=thresholds, max_detections=None))
+    matches = match(candidates_of(columns, thresholds=thresholds))
     of_box = np.full(len(columns.gt_row), UNMATCHED, dtype=np.int64)
     detection = matches.candidates.detection
     hits = matches.hits()
@@ -62,7 +62,7 @@ def confusion(dataset: Dataset, detections: DetectionTable, score_threshold: flo
     near, _, _ = overlapping(columns, false, MATCH_IOU, columns.dt_image[false], free_image)
     false = false[np.unique(near)]
     left = _as_one_class(_some(columns, free, false))
-    across = match(candidates_of(left, thresholds=thresholds, max_detections=None))
+    across = match(candidates_of(left, thresholds=thresholds))
     hits = across.hits()
     of_box[free[across.gt[0, hits]]] = false[across.candidates.detection[hits]]
 

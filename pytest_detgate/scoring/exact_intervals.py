@@ -32,8 +32,9 @@ def poisson_interval(count: int, confidence: float) -> Interval:
     )
 
 
-def binomial_interval(successes: int, trials: int, confidence: float) -> Interval:
-    """The interval of a share of which `successes` of `trials` were seen, trials ≥ 1.
+def binomial_interval(successes: float, trials: float, confidence: float) -> Interval:
+    """The interval of a share of which `successes` of `trials` were seen, trials > 0; either may
+    be a fraction, where trials are counted in effect.
 
     Clopper and Pearson, Biometrika 1934; 26:404-413.
     """

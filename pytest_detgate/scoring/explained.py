@@ -29,7 +29,7 @@ def explained(dataset: Dataset, detections: DetectionTable) -> Explained:
     found_at = np.full(len(dataset.boxes), np.nan)
     if len(dataset.boxes) and len(detections):
         columns = columns_of(dataset, detections)
-        candidates = candidates_of(columns, thresholds=np.array([MATCH_IOU]), max_detections=None)
+        candidates = candidates_of(columns, thresholds=np.array([MATCH_IOU]))
         matches = match(candidates)
         false[columns.dt_row[candidates.detection]] = matches.false()
         hits = matches.hits()

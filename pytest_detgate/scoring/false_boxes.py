@@ -28,9 +28,7 @@ def false_boxes(
     rows = over[np.argsort(-detections.score[over], kind="stable")]
     if not len(dataset.boxes):
         return rows
-    candidates = candidates_of(
-        columns_of(dataset, detections), thresholds=np.array([MATCH_IOU]), max_detections=None
-    )
+    candidates = candidates_of(columns_of(dataset, detections), thresholds=np.array([MATCH_IOU]))
     false = np.ones(len(detections), dtype=np.bool_)
     false[candidates.columns.dt_row[candidates.detection]] = match(candidates).false()
     return rows[false[rows]]

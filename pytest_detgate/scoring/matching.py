@@ -9,6 +9,7 @@ recall at an operating point) comes from here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -21,12 +22,13 @@ from pytest_detgate.scoring.score_card import IOU_THRESHOLDS, Area
 
 UNMATCHED = -1
 AREAS: dict[Area, tuple[float, float]] = {
-    "all": (0.0, 1e10),
+    "all": (-math.inf, math.inf),
     "small": (0.0, 32.0**2),
     "medium": (32.0**2, 96.0**2),
-    "large": (96.0**2, 1e10),
+    "large": (96.0**2, geometry.MAX_AREA),
 }
-"""Area ranges in square pixels, both ends included, as COCO has them."""
+"""Area ranges in square pixels, both ends included, as COCO has them; but all is all, where COCO
+leaves out boxes over `MAX_AREA`, so that no box is free of charge."""
 
 _PAIRS_AT_ONCE = 1 << 18
 
@@ -90,23 +92,18 @@ class Matches:
 
 
 def candidates_of(
-    columns: Columns,
-    *,
-    thresholds: NDArray[np.float64] = IOU_THRESHOLDS,
-    max_detections: int | None = 100,
+    columns: Columns, *, thresholds: NDArray[np.float64] = IOU_THRESHOLDS
 ) -> Candidates:
-    """Sort the detections and find the pairs that overlap enough to match.
+    """Sort all detections and find the pairs that overlap enough to match.
 
-    Of each image and class the `max_detections` best are looked at; None looks at all.
+    AP looks at the best detections of each image and class only. They are those of the lowest
+    `rank`, and match what they would match if there were no others.
     """
     order = np.lexsort((-columns.dt_score, columns.image_order[columns.dt_image]))
     image_rank = _place_in_group(columns.dt_image[order])
     by_class = np.argsort(columns.dt_category[order], kind="stable")
     order, image_rank = order[by_class], image_rank[by_class]
     rank = _place_in_group(columns.dt_category[order] * columns.n_images + columns.dt_image[order])
-    if max_detections is not None:
-        kept = rank < max_detections
-        order, rank, image_rank = order[kept], rank[kept], image_rank[kept]
     by_score = np.lexsort((-columns.dt_score[order], columns.dt_category[order]))
     detection = order[by_score]
     classes = np.arange(len(columns.classes) + 1)

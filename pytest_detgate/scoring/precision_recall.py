@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.score_card import MAX_DETECTIONS
+from pytest_detgate.scoring.score_card import limits_of
 
 RECALL_POINTS = np.linspace(0.0, 1.0, 101)
 
@@ -16,7 +16,7 @@ RECALL_POINTS = np.linspace(0.0, 1.0, 101)
 def precision_and_recall(
     matches: Matches,
     images: NDArray[np.bool_] | None = None,
-    max_detections: Sequence[int] = MAX_DETECTIONS,
+    max_detections: Sequence[int] = limits_of(),
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Precision (T, R, K, M) at the recall points, and the highest recall (T, K, M).
 

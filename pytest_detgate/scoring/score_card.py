@@ -8,10 +8,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-PROTOCOL = "COCO bbox"
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10, dtype=np.float64)
 AREA_RANGES = ("all", "small", "medium", "large")
-MAX_DETECTIONS = (1, 10, 100)
+MAX_DETECTIONS = 100
+"""Of each image and class, how many of the best detections AP looks at, unless it is told."""
+_AR_LIMITS = (1, 10, 100)
 
 Area = Literal["all", "small", "medium", "large"]
 ApMetric = Literal["AP", "AP50", "AP75"]
@@ -37,14 +38,24 @@ class ScoreCard:
     """One COCO evaluation of a split.
 
     Axes: T = 10 IoU thresholds, R = 101 recall points, K = classes, A = area ranges (all, small,
-    medium, large), M = 1, 10, 100 detections. `precision` is (T, R, K, A, M), `recall`
-    (T, K, A, M); −1 where nothing is defined, which the named figures give as None.
+    medium, large), M = the limits on detections of `limits_of`. `precision` is (T, R, K, A, M),
+    `recall` (T, K, A, M); −1 where nothing is defined, which the named figures give as None.
+
+    `uncounted` detections are not among the `max_detections` best of their image and class, and
+    so have no part in AP.
     """
 
     engine: str
     classes: dict[str, ClassScore]
     precision: NDArray[np.float64]
     recall: NDArray[np.float64]
+    max_detections: int = MAX_DETECTIONS
+    uncounted: int = 0
+
+    @property
+    def protocol(self) -> str:
+        """The protocol as messages have it."""
+        return with_uncounted(self.max_detections, self.uncounted)
 
     def average_precision(
         self, iou: float | None = None, area: str = "all", category: int | None = None
@@ -57,13 +68,39 @@ class ScoreCard:
 
     def average_recall(self, detections: int = 100, area: str = "all") -> float | None:
         """AR over 0.50:0.95 with at most 1, 10 or 100 detections an image."""
-        return _mean(self.recall[:, :, AREA_RANGES.index(area), MAX_DETECTIONS.index(detections)])
+        return _mean(self.recall[:, :, AREA_RANGES.index(area), _AR_LIMITS.index(detections)])
 
     def figure(self, metric: Metric) -> float | None:
         """One of the figures by its usual name."""
         if metric.startswith("AR"):
             return self.average_recall(int(metric[2:]))
         return self.average_precision(None if metric == "AP" else int(metric[2:]) / 100)
+
+
+def limits_of(max_detections: int = MAX_DETECTIONS) -> tuple[int, ...]:
+    """How many detections of an image and class count: 1, 10 and 100 for AR, the last for AP."""
+    return tuple(dict.fromkeys((*_AR_LIMITS, max_detections)))
+
+
+def ar_limit(metric: Metric) -> int:
+    """The place among the limits of how many detections a kind of AR looks at."""
+    return _AR_LIMITS.index(int(metric[2:]))
+
+
+def protocol_name(max_detections: int) -> str:
+    """What AP is computed by; figures of other names are not comparable."""
+    other = f", {max_detections} detections" if max_detections != MAX_DETECTIONS else ""
+    return f"COCO bbox{other}"
+
+
+def with_uncounted(max_detections: int, uncounted: int) -> str:
+    """The protocol, and the detections that have no part in AP where there are any."""
+    if not uncounted:
+        return protocol_name(max_detections)
+    return (
+        f"COCO bbox; {uncounted} detections beyond the best {max_detections} of an image and class "
+        "do not count"
+    )
 
 
 def mean_precision(precision: NDArray[np.float64], metric: ApMetric) -> float | None:

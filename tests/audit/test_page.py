@@ -330,7 +330,10 @@ def test_scores_name_the_protocol_and_say_what_is_not_defined(page: Element) -> 
     board = page.one("article", "board")
     classes = board.one("table", "classes")
 
-    assert "Protocol: COCO bbox, maxDets 1/10/100, computed by hotcoco 1.3.2" in board.text
+    assert (
+        "Protocol: COCO bbox, maxDets 1/10/100; AP looks at the best 100 detections of each image "
+        "and class, computed by hotcoco 1.3.2"
+    ) in board.text
     figures = {entry.one("dt").text: entry.one("dd").text for entry in board.one("dl").all("div")}
     assert figures["AP IoU 0.50 to 0.95"] == "0.911"
     assert figures["AP small under 32² px"] == "not defined"

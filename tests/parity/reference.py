@@ -60,7 +60,10 @@ def random_set(
 
 
 def by_pycocotools(
-    dataset: Dataset, detections: DetectionTable, image_rows: Sequence[int] | None = None
+    dataset: Dataset,
+    detections: DetectionTable,
+    image_rows: Sequence[int] | None = None,
+    max_detections: Sequence[int] = (1, 10, 100),
 ) -> Any:
     """pycocotools' evaluation of some of the images, or of all; a row that is given several times
     stands in the files several times."""
@@ -100,6 +103,7 @@ def by_pycocotools(
     with contextlib.redirect_stdout(io.StringIO()):
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(results), "bbox")
+        evaluation.params.maxDets = list(max_detections)
         evaluation.evaluate()
         evaluation.accumulate()
     return evaluation

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.scoring.coco_evaluation import evaluate
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import AREAS, UNMATCHED, candidates_of, match
 from pytest_detgate.scoring.precision_recall import precision_and_recall
-from pytest_detgate.scoring.score_card import Area
+from pytest_detgate.scoring.score_card import Area, limits_of
 from tests.parity.reference import by_pycocotools, random_set
 
 SETS = [*range(30), "crowded"]
@@ -86,15 +87,26 @@ def test_pairs_found_in_pieces_are_the_same(monkeypatch: pytest.MonkeyPatch) -> 
     assert np.count_nonzero(whole.gt != UNMATCHED) > 100
 
 
-def test_no_limit_on_detections_looks_at_all() -> None:
-    dataset, detections = random_set(1, images=2, boxes=40, found=900)
+@pytest.mark.parametrize("most", [100, 130])
+def test_many_detections_of_an_image(most: int) -> None:
+    """All are matched; AP looks at the best of each image and class, and is pycocotools'."""
+    dataset, detections = random_set(1, images=2, boxes=400, found=1200)
     columns = columns_of(dataset, detections)
+    matches = match(candidates_of(columns))
+    limits = limits_of(most)
 
-    limited = candidates_of(columns)
-    every = candidates_of(columns, max_detections=None)
+    precision, recall = precision_and_recall(matches, max_detections=limits)
+    evaluation = by_pycocotools(dataset, detections, max_detections=limits)
+    card = evaluate(dataset, detections, "both", most)
 
-    assert len(every.detection) == 900
-    assert limited.rank.max() == 99 < every.rank.max()
+    assert len(matches.candidates.detection) == 1200
+    assert columns.beyond(most) == np.count_nonzero(matches.candidates.rank >= most) > 100
+    assert card.uncounted == columns.beyond(most)
+    assert np.array_equal(card.precision, evaluation.eval["precision"])
+    assert np.array_equal(card.recall, evaluation.eval["recall"])
+    assert np.array_equal(precision, evaluation.eval["precision"][:, :, :, 0])
+    assert np.array_equal(recall, evaluation.eval["recall"][:, :, 0])
+    assert matches.hits()[matches.candidates.rank >= 100].any()
 
 
 def test_nothing_on_either_side() -> None:

@@ -15,6 +15,7 @@ import pytest
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.other_models import by_number
 from tests.judged import measured
 from tests.others import result_files
 from tests.rules.comparing import Comparison
@@ -250,3 +251,10 @@ def test_without_a_probe_is_a_mistake(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="there is no probe; add a table"):
         gate(site, site.model("last"))
+
+
+def test_names_with_odd_digits_are_sorted() -> None:
+    """A superscript is a digit to Python, and no number."""
+    assert sorted(["e1²2.pth", "e1²1.pth", "e10.pth", "e2.pth"], key=by_number) == [
+        *("e1²1.pth", "e1²2.pth", "e2.pth", "e10.pth")
+    ]

@@ -12,6 +12,7 @@ from pytest_detgate.audit.record import RuleResult, read_report
 from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
+from pytest_detgate.scoring.exact_intervals import clustered_poisson_interval
 from pytest_detgate.scoring.resampling import Resampling, clip_units
 from tests.judged import measured
 from tests.rules.comparing import Comparison
@@ -84,8 +85,8 @@ def test_message_has_both_counts(site: Comparison) -> None:
     grown = compared(site, "max-growth = 1.0", 5, 4)
     from_nothing = compared(site, "max-growth = 1.0", 1, 0)
 
-    # The change is that of one frame of ten, drawn Binomial(10, 0.1) times: 5 % at 0, 95 % at 3.
-    bounds = "; 95 % bounds +0 and +3"
+    # One box came and none went: exact Poisson bounds 4.744 of 1, and 2.996 of 0.
+    bounds = "; 95 % bounds -1.996 and +4.744"
     assert grown.message == f"5 false boxes on 10 frames, baseline old.pth 4: +1 (+25%){bounds}"
     assert from_nothing.message == f"1 false box on 10 frames, baseline old.pth 0: +1{bounds}"
 
@@ -291,9 +292,14 @@ def test_paired_draws_are_those_of_repeated_clips(tmp_path: Path) -> None:
         growths.append((after - before) / before)
     for name, values in (("change", changes), ("growth", growths)):
         interval = interval_of(result, name)
-        expected = np.quantile(values, [0.1, 0.9])
+        # Three boxes came, two of them on one clip of three frames, and none went.
+        factor = 1 if name == "change" else 1 / measured(result)["baseline"]
+        most = factor * clustered_poisson_interval([2, 1], 3, 0.9).high
+        least = factor * (3 - clustered_poisson_interval([], 3, 0.9).high)
+        low, high = np.quantile(values, [0.1, 0.9])
+        expected = min(low, least), max(high, most)
         assert (interval.low, interval.high) == pytest.approx(expected)
-    method = "paired bootstrap over 8 clips, 7 replicates, seed 2"
+    method = "paired bootstrap over 8 clips, 7 replicates, seed 2, no narrower than exact"
     assert interval_of(result, "change").method == method
 
 
@@ -356,5 +362,26 @@ def test_too_few_images_prove_nothing(tmp_path: Path) -> None:
 
 
 def test_bound_without_draws_is_a_mistake(site: Comparison) -> None:
-    with pytest.raises(ConfigError, match='bound = "upper" needs replicates, and there are 0'):
+    with pytest.raises(ConfigError, match='bound = "upper" needs at least 200 replicates'):
         compared(site, 'max-growth = 1.0\nbound = "upper"\nreplicates = 0', 1, 1)
+
+
+def test_no_false_box_on_ten_images_is_no_proof_that_none_will_come(site: Comparison) -> None:
+    """Neither model has any: every draw says 0, and the exact Poisson bound of 0 is 2.996."""
+    for most, verdict in ((2, "failed"), (3, "passed")):
+        result = compared(site, f'max-growth-boxes = {most}\nbound = "upper"', 0, 0)
+
+        assert interval_of(result, "change").high == pytest.approx(2.9957, abs=5e-5)
+        assert result.verdict == verdict
+
+
+def test_all_boxes_gone_is_no_proof_that_all_stay_away(site: Comparison) -> None:
+    """Each of ten images has lost its four boxes: none came, of which the exact bound is 2.996."""
+    gone = site.model("gated", calm={})
+    rule = '[rules.fp-regression]\nmin-reduction = {}\nbound = "upper"'
+    old = site.model("old", calm=false(*[4] * 10))
+    for least, verdict in ((0.925, "passed"), (0.926, "failed")):
+        (result,) = site.results(rule.format(least), gone, baseline=old).values()
+
+        assert interval_of(result, "reduction").low == pytest.approx(1 - 2.9957 / 40, abs=5e-5)
+        assert result.verdict == verdict

@@ -366,7 +366,7 @@ def test_message_says_what_few_frames_prove(probe: Probe, frames: int, hit: int,
     plural = "1 frame" if frames == 1 else f"{frames} frames"
     assert message == (
         f"{boxes} on {hit} of {frames} frames{named}, budget 21; from {plural} it only follows "
-        f"that {said} (95 % confidence)"
+        f"that {said} (95 % confidence, assuming independent frames)"
     )
 
 
@@ -378,7 +378,7 @@ def test_message_is_short_where_frames_are_many(probe: Probe) -> None:
 
     assert message == (
         "0 false boxes on 0 of 1000 frames, at most 0.01 of the frames by upper bound; "
-        "fewer than 0.3 % of such frames have one (95 % confidence)"
+        "fewer than 0.3 % of such frames have one (95 % confidence, assuming independent frames)"
     )
 
 
@@ -530,3 +530,77 @@ def test_budget_of_a_class_that_the_detector_does_not_have(probe: Probe) -> None
 def test_options_that_make_no_sense_are_refused(probe: Probe, rule: str, error: str) -> None:
     with pytest.raises(ConfigError, match=error):
         probe(rule)
+
+
+def upper(result: RuleResult, name: str = "boxes") -> float:
+    (interval,) = [one.interval for one in result.measurements if one.name == name]
+    assert interval is not None
+    return interval.high
+
+
+@pytest.mark.parametrize("unit", ["", '\nunit = "auto"', '\nunit = "clip"'])
+def test_frames_are_counted_by_clip_wherever_clips_can_be_told(probe: Probe, unit: str) -> None:
+    """Two clips of ten frames without a false box: a third of such clips may come with ten, so
+    the bound is ten times the exact Poisson bound of 0, 2.9957."""
+    frames = [f"{clip}_{n}.jpg" for clip in "ab" for n in range(10)]
+    result = probe(f"max-boxes = 29{unit}", {}, frames, head=CLIPS)
+
+    assert upper(result) == pytest.approx(29.957, abs=5e-4)
+    assert measured(result)["clips_total"] == 2
+    assert "from 2 clips nothing follows" in result.message
+    assert "independent" not in result.message
+    held = probe(f'max-boxes = 29\nbound = "upper"{unit}', {}, frames, head=CLIPS)
+    assert held.verdict == "failed"
+
+
+@pytest.mark.parametrize(
+    ("head", "unit"),
+    [
+        ("", ""),
+        (CLIPS, '\nunit = "image"'),
+        ("[dataset]\nframe-pattern = '(?P<clip>never)_(?P<frame>\\d+)'\n", ""),
+    ],
+    ids=["no pattern", "as told", "no name matches"],
+)
+def test_bounds_by_frame_say_what_they_assume(probe: Probe, head: str, unit: str) -> None:
+    """1 - 0.05^(1/20) = 0.1391 of such frames, and 2.9957 boxes."""
+    frames = [f"{clip}_{n}.jpg" for clip in "ab" for n in range(10)]
+    result = probe(f"max-boxes = 29{unit}", {}, frames, head=head)
+
+    assert upper(result) == pytest.approx(2.9957, abs=5e-5)
+    assert "clips_total" not in measured(result)
+    assert result.message.endswith(
+        "fewer than 14 % of such frames have one (95 % confidence, assuming independent frames)"
+    )
+
+
+def test_by_clip_as_told_without_any_clip_is_not_evaluated(probe: Probe) -> None:
+    head = "[dataset]\nframe-pattern = '(?P<clip>never)_(?P<frame>\\d+)'\n"
+    result = probe('max-boxes = 29\nunit = "clip"', {}, head=head)
+
+    assert result.verdict == "not-evaluated"
+    assert "no frame of calm tells its clip" in result.message
+
+
+@pytest.mark.parametrize("annotated", [True, False])
+def test_an_image_field_tells_clips_where_there_is_one(
+    tmp_path: Path, write_json: Any, coco_content: Any, annotated: bool
+) -> None:
+    """A folder has no fields: its clips are told by its names."""
+    frames: dict[str, list[Any]] = {f"{clip}_{n}.jpg": [] for clip in "abcd" for n in range(2)}
+    content = coco_content(frames, CLASSES)
+    for row, image in enumerate(content["images"]):
+        image["video"] = row // 4
+    write_json(tmp_path / "calm.json", content)
+    (tmp_path / "images").mkdir()
+    for name in frames:
+        (tmp_path / "images" / name).write_bytes(b"")
+    found = write_json(tmp_path / "found.json", named_results(frames, {}, CLASSES))
+    config = (
+        f'{CLIPS}[scoring]\nclip-field = "video"\n[probes.calm]\nimages = "images"\n'
+        + ('annotations = "calm.json"\n' if annotated else "")
+        + "[rules.probe-fp]\nmax-boxes = 1\n"
+    )
+    (result,) = judged(tmp_path, config, {"calm": found}).values()
+
+    assert measured(result)["clips_total"] == (2 if annotated else 4)

@@ -3,8 +3,9 @@
 Ten frames hold one box each and the detector finds the first five, with no other box. COCO reads
 precision at recall 0, 0.01 … 1: with m of 10 found it is 1 at 10 m + 1 of the 101 points, so AP is
 51/101. A bootstrap draws m from the binomial distribution of 10 and ½, whose 10 % and 90 %
-quantiles are 3 and 7: the bounds of AP are 31/101 and 70/101 (of 7 the last point is missed:
-pycocotools has 0.7000000000000001 for it), those of recall 0.3 and 0.7.
+quantiles are 3 and 7: its bounds of AP are 31/101 and 70/101 (of 7 the last point is missed:
+pycocotools has 0.7000000000000001 for it), those of recall 0.3 and 0.7. The exact bounds of 5 of
+10, which SciPy gives, are wider, so they count.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy import stats
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.dataset.frames import whole_number
+from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
 from tests.conftest import coco, named_results
 from tests.judged import judged, measured, split_tables, told
@@ -63,6 +67,11 @@ def interval(result: RuleResult) -> Interval:
 SCORING = "[scoring]\nconfidence = 0.9\n"
 
 
+EXACT = stats.binomtest(5, 10).proportion_ci(0.8, method="exact")
+LOW, HIGH = EXACT.low, EXACT.high
+"""Both one-sided bounds at 90 % of a share of which 5 of 10 were seen."""
+
+
 @pytest.mark.parametrize("rule", ["mean-ap", "class-ap", "slice-ap", "size-ap"])
 def test_bounds_of_ap_by_hand(evaluate: Evaluate, rule: str) -> None:
     options = {"slice-ap": 'min = 0.5\nby = "height"', "size-ap": "medium = 0.5"}
@@ -72,13 +81,19 @@ def test_bounds_of_ap_by_hand(evaluate: Evaluate, rule: str) -> None:
 
     assert (point.verdict, lower.verdict) == ("passed", "failed")
     assert measured(point)["ap"] == pytest.approx(51 / 101)
+    # The upper bound is that of 51/101 of 10, by the beta distribution.
+    high = stats.beta.ppf(0.9, 510 / 101 + 1, 500 / 101)
+    assert LOW < 31 / 101
+    assert high > 70 / 101
     for result in (point, lower):
-        assert interval(result).low == pytest.approx(31 / 101)
-        assert interval(result).high == pytest.approx(70 / 101)
-        assert interval(result).method == "bootstrap over 10 images, 1000 replicates, seed 0"
+        assert interval(result).low == pytest.approx(LOW)
+        assert interval(result).high == pytest.approx(high)
+        assert interval(result).method == (
+            "bootstrap over 10 images, 1000 replicates, seed 0, no narrower than exact"
+        )
     assert lower.measurements[0].bound == "lower"
     assert lower.measurements[0].value == point.measurements[0].value
-    assert "90 % bounds 0.307 and 0.693" in lower.message
+    assert f"90 % bounds {LOW:.3f} and {high:.3f}" in lower.message
 
 
 def test_bounds_of_recall_by_hand(evaluate: Evaluate) -> None:
@@ -88,8 +103,56 @@ def test_bounds_of_recall_by_hand(evaluate: Evaluate) -> None:
 
     assert (point.verdict, lower.verdict) == ("passed", "failed")
     assert measured(point) == {"recall": 0.5, "found": 5, "boxes": 10}
-    assert (interval(lower).low, interval(lower).high) == (0.3, 0.7)
+    assert (interval(lower).low, interval(lower).high) == pytest.approx((LOW, HIGH))
     assert told(lower) == [f"site{number}_1.jpg: worker not found" for number in range(5, 10)]
+
+
+FIVE_RULES = {
+    "recall": "min = {}",
+    "class-ap": "min = {}",
+    "mean-ap": "min = {}",
+    "size-ap": "medium = {}",
+    "slice-ap": 'by = "width"\nmin = {}',
+}
+
+
+@pytest.mark.parametrize("rule", FIVE_RULES)
+@pytest.mark.parametrize("clips", [False, True], ids=["by image", "by clip"])
+def test_all_of_five_proves_no_more_than_the_exact_bound(
+    evaluate: Evaluate, rule: str, clips: bool
+) -> None:
+    """0.05^(1/5) = 0.5493, also where each of five clips has four frames that are all alike."""
+    frames = range(4 if clips else 1)
+    images = {f"site{number}_{frame}.jpg": [BOX] for number in range(5) for frame in frames}
+    found = {name: [FOUND] for name in images}
+    pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'\n"
+    verdicts = []
+    for floor in (0.549, 0.55):
+        table = f'[rules.{rule}]\n{FIVE_RULES[rule].format(floor)}\nbound = "lower"\n'
+        (result,) = evaluate((pattern if clips else "") + table, images, found).values()
+        assert interval(result).low == pytest.approx(0.5493, abs=5e-5)
+        verdicts.append(result.verdict)
+
+    assert verdicts == ["passed", "failed"]
+
+
+@pytest.mark.parametrize("rule", FIVE_RULES)
+def test_a_bound_that_is_held_needs_200_draws(evaluate: Evaluate, rule: str) -> None:
+    """One draw may lie anywhere, also above the value."""
+    table = f'[rules.{rule}]\n{FIVE_RULES[rule].format(0.5)}\nbound = "lower"\nreplicates = '
+
+    for draws in (0, 1, 199):
+        with pytest.raises(ConfigError, match=f"needs at least 200 replicates, and .* {draws}$"):
+            evaluate(f"{table}{draws}")
+    evaluate(f"{table}200")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_one_draw_is_shown_on_the_right_side_of_the_value(evaluate: Evaluate, seed: int) -> None:
+    table = f"[scoring]\nreplicates = 1\nseed = {seed}\n[rules.recall]\nmin = 0.1"
+    (result,) = evaluate(table).values()
+
+    assert interval(result).low < 0.5 < interval(result).high
 
 
 def test_clips_are_drawn_where_there_are_clips(evaluate: Evaluate) -> None:
@@ -102,9 +165,11 @@ def test_clips_are_drawn_where_there_are_clips(evaluate: Evaluate) -> None:
     (by_image,) = evaluate(rule, images, found).values()
 
     assert interval(by_clip).method.startswith("bootstrap over 10 clips")
-    assert interval(by_clip).low == pytest.approx(31 / 101)
+    assert interval(by_clip).low == pytest.approx(LOW)
     assert interval(by_image).method.startswith("bootstrap over 30 images")
-    assert interval(by_image).low > 35 / 101
+    exact = stats.binomtest(15, 30).proportion_ci(0.8, method="exact")
+    assert interval(by_image).low == pytest.approx(exact.low)
+    assert exact.low > LOW
 
 
 def test_an_image_field_tells_the_clips(evaluate: Evaluate) -> None:
@@ -120,7 +185,7 @@ def test_rule_has_its_own_confidence_replicates_and_seed(evaluate: Evaluate) -> 
     (result,) = evaluate(table).values()
 
     assert interval(result).confidence == 0.99
-    assert interval(result).method.endswith("200 replicates, seed 7")
+    assert "200 replicates, seed 7" in interval(result).method
 
 
 def test_without_replicates_there_are_no_bounds(evaluate: Evaluate) -> None:
@@ -230,7 +295,10 @@ def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
 
     def slices(by: str) -> dict[str, tuple[object, object]]:
         answers = evaluate(
-            f"{SITES}[rules.slice-ap]\nmin = 0.9\nby = {by}", images, found, fields=fields
+            f"{SITES}[rules.slice-ap]\nmin = 0.9\nmax-unsliced = 1\nby = {by}",
+            images,
+            found,
+            fields=fields,
         )
         return {
             item: (measured(result)["ap"], measured(result)["images"])
@@ -263,11 +331,87 @@ def test_slices_by_site_clip_field_and_expression(evaluate: Evaluate) -> None:
     }
 
 
-def test_images_outside_of_every_slice_are_counted(evaluate: Evaluate) -> None:
+@pytest.mark.parametrize(
+    ("option", "verdict"),
+    [
+        ("", "not-evaluated"),
+        ("\nmax-unsliced = 8", "not-evaluated"),
+        ("\nmax-unsliced = 9", "passed"),
+    ],
+)
+def test_images_outside_of_every_slice_are_counted(
+    evaluate: Evaluate, option: str, verdict: str
+) -> None:
     fields = {"site0_1.jpg": {"hour": 1}}
-    (result,) = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "hour"', fields=fields).values()
+    rule = f'[rules.slice-ap]\nmin = 0.9\nby = "hour"{option}'
+    (result,) = evaluate(rule, fields=fields).values()
 
     assert measured(result) == {"ap": ONE, "images": 1, "boxes": 1, "unsliced": 9}
+    assert result.verdict == verdict
+    assert (result.looked_at, result.to_look_at, result.look_unit) == (1, 10, "images")
+    if not option:
+        assert result.message.startswith(
+            "9 of 10 images of val were not looked at (9 images without a value of by = 'hour'; "
+            "max-unsliced = 0)"
+        )
+
+
+def test_values_that_print_alike_are_slices_of_their_own(evaluate: Evaluate) -> None:
+    """Each of five frames has another value; the detector finds nothing on the last two."""
+    values = [7, "7", 0.1 + 0.2, 0.3, True]
+    fields = {f"site{n}_1.jpg": {"of": values[n]} for n in range(5)}
+    images = {name: [BOX] for name in fields}
+    found = {name: [FOUND] for name in list(images)[:3]}
+    items = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "of"', images, found, fields=fields)
+
+    assert {
+        item: (result.verdict, measured(result)["images"]) for item, result in items.items()
+    } == {
+        "slice-ap[of=0.3]": ("failed", 1),
+        "slice-ap[of=0.30000000000000004]": ("passed", 1),
+        "slice-ap[of=true]": ("failed", 1),
+        "slice-ap[of=7]": ("passed", 1),
+        "slice-ap[of='7']": ("passed", 1),
+    }
+
+
+def test_equal_values_are_one_slice(evaluate: Evaluate) -> None:
+    """5 and 5.0 are one number; a composed and a decomposed letter are one text."""
+    numbers = {f"site{n}_1.jpg": {"of": value} for n, value in enumerate([5, 5.0])}
+    texts = {f"site{n}_1.jpg": {"of": value} for n, value in enumerate(["caf\u00e9", "cafe\u0301"])}
+    images = {name: [BOX] for name in numbers}
+    for fields, item in ((numbers, "slice-ap[of=5]"), (texts, "slice-ap[of=caf\u00e9]")):
+        found = {name: [FOUND] for name in images}
+        items = evaluate('[rules.slice-ap]\nmin = 0.9\nby = "of"', images, found, fields=fields)
+
+        assert list(items) == [item]
+        assert measured(items[item])["images"] == 2
+
+
+@pytest.mark.parametrize("frame", ["\u00b2", "7" * 200], ids=["superscript", "200 digits"])
+def test_a_frame_that_is_no_number_is_in_no_slice(evaluate: Evaluate, frame: str) -> None:
+    pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\w+)\\.jpg$'\n"
+    images = {"a_1.jpg": [BOX], f"a_{frame}.jpg": [BOX]}
+    found = {name: [FOUND] for name in images}
+    items = evaluate(f'{pattern}[rules.slice-ap]\nmin = 0.9\nby = "frame"', images, found)
+
+    assert list(items) == ["slice-ap[frame=1]"]
+    result = items["slice-ap[frame=1]"]
+    assert (result.verdict, result.looked_at, result.to_look_at) == ("not-evaluated", 1, 2)
+
+
+def test_a_frame_of_five_thousand_digits_is_no_number() -> None:
+    """No file has such a name, but an annotation file may list one."""
+    assert whole_number("7" * 5000) is None
+    assert whole_number("7" * 18) == int("7" * 18)
+
+
+def test_no_image_in_any_slice_is_not_evaluated(evaluate: Evaluate) -> None:
+    pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\D+)\\.jpg$'\n"
+    (result,) = evaluate(f'{pattern}[rules.slice-ap]\nmin = 0.9\nby = "frame"').values()
+
+    assert (result.id, result.verdict) == ("slice-ap", "not-evaluated")
+    assert (result.looked_at, result.to_look_at) == (0, 10)
 
 
 def test_slice_without_ground_truth_is_too_little_evidence(evaluate: Evaluate) -> None:
@@ -291,6 +435,10 @@ def test_slice_without_ground_truth_is_too_little_evidence(evaluate: Evaluate) -
         ("width.__class__", "cannot be evaluated"),
         ("(lambda: width)()", "cannot be evaluated"),
         ("[width]", "cannot be evaluated"),
+        ("width[0]", "cannot be evaluated"),
+        ("file_name[width]", "cannot be evaluated"),
+        ("2 ** (10 ** 9) + width", "cannot be evaluated"),
+        ("width / width - 1 or 10 ** 30", "has a value of more than 18 digits"),
         ("3", "'3' names no field of the images"),
     ],
 )
