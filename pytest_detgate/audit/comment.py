@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_detgate.audit.headline import VERDICT_WORDS, counts, headline_of, in_order
+from pytest_detgate.audit.headline import VERDICT_WORDS, Tone, counts, headline_of, in_order
 from pytest_detgate.audit.markdown import code, plain, prose
 from pytest_detgate.audit.one_line import decisive, finding_place, held_against_limit
 from pytest_detgate.audit.record import Report, RuleResult
 from pytest_detgate.audit.words import NARROW, counted, duration, moment, number
-from pytest_detgate.findings import Verdict
 
 LINES = 60
 ROWS = 16
 TOLD = 3
 EXAMPLES = 3
-MARKS: dict[Verdict, str] = {
+MARKS: dict[Tone, str] = {
     "failed": "❌",
     "not-evaluated": "❔",
     "warned": "⚠️",
     "waived": "☑️",
     "passed": "✅",
+    "none": "⚪",
 }
 # Together they keep the file under what a comment may hold (65,536 characters), though all of a
 # text had to be written as entities.

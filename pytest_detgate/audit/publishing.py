@@ -15,16 +15,11 @@ from pytest_detgate.audit.badge import badge_svg
 from pytest_detgate.audit.comment import summary_markdown
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.audit.findings_folder import publish
+from pytest_detgate.audit.folder import BADGE, BESIDE, PAGE, RECORD, SUMMARY
 from pytest_detgate.audit.page import write_page
 from pytest_detgate.audit.record import Report, write_report
 from pytest_detgate.audit.redaction import Redaction
 from pytest_detgate.config.schema import ReportTable
-
-RECORD = "report.json"
-PAGE = "index.html"
-SUMMARY = "summary.md"
-BADGE = "badge.svg"
-BESIDE = (PAGE, SUMMARY, BADGE)
 
 
 @dataclass(kw_only=True)

@@ -17,6 +17,7 @@ from pytest_detgate.config.wording import Place
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import OptionError, Rule, Target
+from pytest_detgate.printable import printable
 
 # The rules are reached by name, never by an import statement: see ARCHITECTURE.md.
 BUILT_IN = "pytest_detgate.checks"
@@ -31,9 +32,10 @@ class BoundRule:
     targets: tuple[Target, ...]
 
     def item_name(self, target: Target) -> str:
-        """The last part of the item's node id, e.g. `probe-fp[youtube]`."""
+        """The last part of the item's node id, e.g. `probe-fp[youtube]`, without a control
+        character, whatever names the data has."""
         code = self.rule.code if self.rule.name is None else f"{self.rule.code}.{self.rule.name}"
-        return code if target.label is None else f"{code}[{target.label}]"
+        return printable(code if target.label is None else f"{code}[{target.label}]")
 
 
 def rule_classes(

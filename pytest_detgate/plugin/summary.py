@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.audit.findings_folder import FOLDER
-from pytest_detgate.audit.headline import counts, in_order
-from pytest_detgate.audit.publishing import PAGE, SUMMARY
+from pytest_detgate.audit.folder import FINDINGS, PAGE, SUMMARY
+from pytest_detgate.audit.headline import can_block, counts, in_order
 from pytest_detgate.audit.terminal import cut, wrapped
 from pytest_detgate.audit.words import counted, visible
 from pytest_detgate.findings import Verdict
@@ -32,9 +31,7 @@ MOST_UNCLEAN = 200
 
 def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Path) -> None:
     """Write the section; `folder` is that of the report."""
-    blocked = report.verdict == "failed"
-    word = "BLOCKED" if blocked else "PASSED"
-    terminal.write_sep("=", f"detgate: {word}", red=blocked, green=not blocked, bold=True)
+    _write_heading(terminal, report)
     width = terminal._tw.fullwidth
     rules = in_order(report.rules)
     shown = _shown(rules, terminal.config.get_verbosity())
@@ -50,12 +47,25 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Pat
     for file in report.predictions.values():
         for line in (line for note in file.notes for line in wrapped(note)):
             terminal.write_line(line)
+    if report.not_selected:
+        left_out, total = len(report.not_selected), len(report.not_selected) + len(rules)
+        terminal.write_line(f"not selected: {left_out:,} of {counted(total, 'rule')}")
     terminal.write_line(f"{_counted(rules)}; page: {_short(folder / PAGE)}")
     terminal.write_line(f"to paste into a pull request: {_short(folder / SUMMARY)}")
     files = sum(len(rule.findings_files) for rule in rules)
     if files:
-        where = _short(folder / FOLDER)
+        where = _short(folder / FINDINGS)
         terminal.write_line(f"findings as COCO, to mend: {where} ({counted(files, 'file')})")
+
+
+def _write_heading(terminal: pytest.TerminalReporter, report: Report) -> None:
+    if report.verdict == "failed":
+        terminal.write_sep("=", "detgate: BLOCKED", red=True, bold=True)
+    elif can_block(report.rules):
+        terminal.write_sep("=", "detgate: PASSED", green=True, bold=True)
+    else:
+        heading = "detgate: PASSED, nothing here can block"
+        terminal.write_sep("=", heading, yellow=True, bold=True)
 
 
 def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:
