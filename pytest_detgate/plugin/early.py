@@ -27,28 +27,41 @@ def remember_choice(config: pytest.Config) -> None:
 
 
 def mark_early(config: pytest.Config) -> None:
-    """Let the report's folder say `running` if this run gates, so far as its command line tells."""
+    """Let the report's folder say `running` if this run gates, so far as its command line tells,
+    and an earlier run left something there."""
     option = config.known_args_namespace
     if not hasattr(option, "detgate_report"):
         return
     folder = _folder(config, option)
-    if os.environ.get(_ENVIRONMENT) != str(folder):
-        _mark(config, option, option.file_or_dir)
+    is_worker = os.environ.get(_ENVIRONMENT) == str(folder)
+    if not is_worker and _gates(config, option, option.file_or_dir) and _has_report(folder):
+        _mark(config, folder)
 
 
-def mark(config: pytest.Config) -> None:
-    """Let the report's folder say `running` if this run gates and nothing says so yet."""
-    if _MARKED not in config.stash and not hasattr(config, "workerinput"):
-        _mark(config, config.option, config.args)
-
-
-def _mark(config: pytest.Config, option: argparse.Namespace, arguments: list[str]) -> None:
-    if only_lists(option) or not is_asked(config, option, arguments):
+def mark(config: pytest.Config, *, always: bool) -> None:
+    """The same for a run of which all options and arguments are known; `always` also where there
+    is no earlier report."""
+    if hasattr(config, "workerinput") or _MARKED in config.stash:
         return
+    folder = _folder(config, config.option)
+    if _gates(config, config.option, config.args) and (always or _has_report(folder)):
+        _mark(config, folder)
+
+
+def _gates(config: pytest.Config, option: argparse.Namespace, arguments: list[str]) -> bool:
+    return not only_lists(option) and is_asked(config, option, arguments)
+
+
+def _has_report(folder: Path) -> bool:
+    from pytest_detgate.audit.folder import BESIDE, RECORD
+
+    return any(os.path.lexists(folder / name) for name in (RECORD, *BESIDE))
+
+
+def _mark(config: pytest.Config, folder: Path) -> None:
     from pytest_detgate import __version__
     from pytest_detgate.audit.running import mark_running
 
-    folder = _folder(config, option)
     started = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     # A folder that cannot be written is told of when the record cannot be written either.
     with contextlib.suppress(OSError):

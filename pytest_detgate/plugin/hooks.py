@@ -47,7 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if handed is not None:
         config.stash[CHOICE] = Choice(**handed["choice"])
     config.stash.setdefault(CHOICE, Choice.of(config.option, config.invocation_params.dir))
-    mark(config)
+    mark(config, always=False)
     options = resolve_options(config)
     if not options.asked or config.option.detgate_rules:
         return
@@ -57,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         start_gate(config, options)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
+    mark(config, always=True)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DetgateFile | None:

@@ -19,7 +19,7 @@ USED = pytest.StashKey[bool]()
 """Set on a test that has asked for a fixture of the gate."""
 
 
-class NoLimitError(pytest.fail.Exception):
+class NoLimitError(pytest.fail.Exception):  # type: ignore[name-defined, misc]
     """A test records and holds nothing against a limit."""
 
 

@@ -74,6 +74,25 @@ def test_run_that_ends_before_a_verdict(
     assert_running(project)
 
 
+def test_file_that_only_the_ini_file_names(project: GateProject) -> None:
+    leave_old_verdict(project)
+    project.pytester.makeini("[pytest]\ntestpaths = detgate.toml\n")
+    project.write("detgate.toml", "x =")
+
+    assert project.gate_here(with_predictions=False).ret == 4
+    assert_running(project)
+
+
+def test_first_run_that_ends_before_an_item(project: GateProject) -> None:
+    project.write("conftest.py", "def pytest_collection():\n    raise KeyboardInterrupt\n")
+
+    assert project.gate().ret == 2
+    assert project.report["verdict"] == "failed"
+    assert {rule["message"] for rule in project.report["rules"]} == {
+        "the run ended before this item was reached"
+    }
+
+
 def test_nothing_collected_is_no_verdict(project: GateProject) -> None:
     leave_old_verdict(project)
 
