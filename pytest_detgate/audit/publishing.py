@@ -105,7 +105,8 @@ def _said(what: str, error: Exception) -> str:
 
 
 def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
-    """Where the pictures of a split or probe lie whose folder the record does not name."""
+    """Where the pictures of each split and probe lie, which this run has read already; the record
+    may not say it."""
     own, seen = (
         [
             *((name, split.images_dir) for name, split in dataset.splits.items()),
@@ -113,8 +114,4 @@ def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
         ]
         for dataset in (report.dataset, shown.dataset)
     )
-    return {
-        name: root / place
-        for (_, place), (name, shown_place) in zip(own, seen, strict=True)
-        if place != shown_place
-    }
+    return {name: root / place for (_, place), (name, _) in zip(own, seen, strict=True)}
