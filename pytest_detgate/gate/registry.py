@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import inspect
 import pkgutil
@@ -19,6 +20,7 @@ from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import OptionError, Rule, Target
 from pytest_detgate.printable import printable
 
+LONGEST_WAIVER = datetime.timedelta(days=366)
 # The rules are reached by name, never by an import statement: see ARCHITECTURE.md.
 BUILT_IN = "pytest_detgate.checks"
 
@@ -139,10 +141,17 @@ def _refuse_equal_items(bound: Sequence[BoundRule]) -> None:
 
 def _check_waivers(project: Project, bound: tuple[BoundRule, ...]) -> None:
     items = [rule.item_name(target) for rule in bound for target in rule.targets]
-    for waiver in project.tables.waivers:
+    place = project.configuration.place.table("waivers")
+    latest = datetime.datetime.now(datetime.timezone.utc).date() + LONGEST_WAIVER
+    for entry, waiver in enumerate(project.tables.waivers):
         if waiver.item not in items:
-            place = project.configuration.place.table("waivers")
             raise place.unknown("item", waiver.item, items)
+        if waiver.until > latest:
+            raise place.at(entry).error(
+                f"a waiver ends within a year, on {latest.isoformat()} at the latest; found "
+                f"{waiver.until.isoformat()}",
+                "until",
+            )
 
 
 def _built_in_modules() -> Iterator[ModuleType]:
