@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_detgate.audit.folder import FINDINGS, PAGE, SUMMARY
 from pytest_detgate.audit.headline import can_block, counts, in_order
+from pytest_detgate.audit.one_line import left_out_text
 from pytest_detgate.audit.terminal import cut, wrapped
 from pytest_detgate.audit.words import counted, visible
 from pytest_detgate.findings import Verdict
@@ -41,7 +42,7 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Pat
         terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
         room = max(width - 14 - name_width - 2, 24)
         name = _cut_start(rule.id, name_width)
-        terminal.write_line(f"{name:<{name_width}}  {cut(summary_text(rule), room)}".rstrip())
+        terminal.write_line(f"{name:<{name_width}}  {_told(rule, room)}".rstrip())
     if len(shown) < len(rules):
         terminal.write_line(f"not listed: {_counted(rules[len(shown) :])} (-v lists every rule)")
     for file in report.predictions.values():
@@ -66,6 +67,13 @@ def _write_heading(terminal: pytest.TerminalReporter, report: Report) -> None:
     else:
         heading = "detgate: PASSED, nothing here can block"
         terminal.write_sep("=", heading, yellow=True, bold=True)
+
+
+def _told(rule: RuleResult, room: int) -> str:
+    """What decided and, where it did not look at all, how much it looked at: that stays whole."""
+    looked = left_out_text(rule)
+    note = f" ({looked})" if looked else ""
+    return cut(summary_text(rule), max(room - len(note), 24)) + note
 
 
 def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:

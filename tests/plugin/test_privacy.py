@@ -206,7 +206,7 @@ def test_the_table_in_the_documentation_is_one_that_works(project: GateProject) 
     (table,) = re.findall(r"```toml\n(.*?)```", documentation.read_text("utf-8"), re.DOTALL)
     project.write("detgate.toml", CONFIG + table)
 
-    assert project.gate("-k", "share").ret == 0
+    assert project.gate("detgate.toml", "-k", "share", with_predictions=False).ret == 0
 
 
 def test_the_budget_for_pictures_is_kept(private: GateProject) -> None:
