@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -105,6 +106,33 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         measured = cls(name=name, value=number, bound=bound, interval=_interval(name, interval))
         passed = measured.held <= limit if relation == "<=" else measured.held >= limit
         return msgspec.structs.replace(measured, limit=limit, relation=relation, passed=passed)
+
+
+def can_break(measured: Measurement, others: Sequence[Measurement] = ()) -> bool:
+    """Whether any data or model could break the limit of a value that a built-in rule measures.
+
+    Nothing breaks a floor of 0, a largest share of 1, or a limit on a number that is not below
+    the total, which `others` may tell: `images_total` is that of `images`.
+    """
+    if measured.limit is None:
+        return False
+    is_share = measured.name.partition("[")[0] in _SHARES and 0 <= measured.value <= 1
+    if measured.relation == ">=":
+        return measured.limit > 0 or not (is_share or measured.name in _COUNTS)
+    totals = [one.value for one in others if one.name == f"{measured.name}_total"]
+    if is_share:
+        totals.append(1)
+    return all(measured.limit < total for total in totals)
+
+
+# Values from 0 to 1, and numbers of things that a rule holds against a floor.
+_SHARES = frozenset(
+    {
+        *("share", "image_share", "dropped_share", "effective_empty_share"),
+        *("ap", "ar", "recall", "ece", "dap", "score_difference", "distance"),
+    }
+)
+_COUNTS = frozenset({"clips", "sites"})
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pytest_detgate.audit.headline import BLOCKING, counts
+from pytest_detgate.audit.headline import BLOCKING, can_block, counts
 from pytest_detgate.audit.record import Report
 from pytest_detgate.audit.rendering import render_plain
 
 # White on each of these has a contrast of at least 4.5 to 1.
-_GREEN, _AMBER, _RED = "#2b7a3f", "#8a5a00", "#b3261e"
+_GREEN, _AMBER, _RED, GREY = "#2b7a3f", "#8a5a00", "#b3261e", "#6b7079"
 # Advance widths of Verdana, in sixteenths of an em; what is not listed is as wide as a digit.
 _WIDTHS = {" ": 5.6, ",": 5.8, "i": 4.4, "l": 4.4, "t": 6.3, "r": 6.8, "f": 5.6, "w": 13.1, "d": 10}
 _USUAL = 10.0
@@ -36,7 +36,11 @@ class Part:
 
 def badge_svg(report: Report) -> str:
     """An SVG of one line, `detgate | blocked 3 of 14`."""
-    text, colour = badge_text(report)
+    return badge_of(*badge_text(report))
+
+
+def badge_of(text: str, colour: str) -> str:
+    """An SVG of one line, `detgate | text`."""
     name = Part(text="detgate", x=0, width=_width("detgate"))
     verdict = Part(text=text, x=name.width, width=_width(text))
     return render_plain("badge.svg.j2", name=name, verdict=verdict, colour=colour)
@@ -51,9 +55,12 @@ def badge_text(report: Report) -> tuple[str, str]:
         return f"blocked {blocking:,} of {total:,}", _RED
     if report.verdict in BLOCKING or not total:
         return "blocked", _RED
-    said = [f"passed {found.get('passed', 0):,}"]
+    selected = f" of {total + len(report.not_selected):,}" if report.not_selected else ""
+    said = [f"passed {found.get('passed', 0):,}{selected}"]
     said += [f"{found[kind]:,} {kind}" for kind in ("warned", "waived") if kind in found]
-    return ", ".join(said), _AMBER if len(said) > 1 else _GREEN
+    if not can_block(report.rules):
+        return ", ".join([*said, "cannot block"]), GREY
+    return ", ".join(said), _AMBER if len(said) > 1 or selected else _GREEN
 
 
 def _width(text: str) -> int:

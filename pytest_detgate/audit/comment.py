@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_detgate.audit.headline import VERDICT_WORDS, counts, headline_of, in_order
+from pytest_detgate.audit.headline import VERDICT_WORDS, Tone, counts, headline_of, in_order
 from pytest_detgate.audit.markdown import code, plain, prose
-from pytest_detgate.audit.one_line import decisive, finding_place, held_against_limit
+from pytest_detgate.audit.one_line import (
+    decisive,
+    finding_place,
+    held_against_limit,
+    left_out_text,
+)
 from pytest_detgate.audit.record import Report, RuleResult
 from pytest_detgate.audit.words import NARROW, counted, duration, moment, number
-from pytest_detgate.findings import Verdict
 
 LINES = 60
 ROWS = 16
 TOLD = 3
 EXAMPLES = 3
-MARKS: dict[Verdict, str] = {
+MARKS: dict[Tone, str] = {
     "failed": "❌",
     "not-evaluated": "❔",
     "warned": "⚠️",
     "waived": "☑️",
     "passed": "✅",
+    "none": "⚪",
 }
 # Together they keep the file under what a comment may hold (65,536 characters), though all of a
 # text had to be written as entities.
@@ -30,20 +35,25 @@ _NAME, _REASON, _VALUES, _ADVICE = 80, 160, 120, 400
 def summary_markdown(report: Report, page: str) -> str:
     """The run in GitHub's Markdown; `page` is where the page lies."""
     headline = headline_of(report)
-    rules = [rule for rule in in_order(report.rules) if rule.verdict != "passed"]
+    rules = [rule for rule in in_order(report.rules) if _is_listed(rule)]
     lines = [
         f"## {MARKS[headline.verdict]} detgate: {headline.word}",
         "",
         plain(headline.sentence, 2 * _ADVICE, begins=True),
         "",
         *_table(rules),
-        *_passed(report, len(rules)),
+        *_passed(report),
     ]
     for rule in _told(rules):
         lines += _worst(rule)
     lines += [f"{'. '.join(_gated(report))}.", ""]
     lines += [f"Evidence, charts and pictures: {code(page, _ADVICE)}"]
     return "\n".join(lines) + "\n"
+
+
+def _is_listed(rule: RuleResult) -> bool:
+    """Whether a reader has to know more of a rule than that it passed."""
+    return rule.verdict != "passed" or bool(left_out_text(rule))
 
 
 def _table(rules: list[RuleResult]) -> Iterator[str]:
@@ -54,11 +64,12 @@ def _table(rules: list[RuleResult]) -> Iterator[str]:
     for rule in rules[:ROWS]:
         values = "; ".join(map(held_against_limit, decisive(rule)))
         reason = rule.message if rule.waiver is None else f"{rule.message}. Waiver: {rule.waiver}"
+        looked = left_out_text(rule)
         cells = (
             f"{MARKS[rule.verdict]} {VERDICT_WORDS[rule.verdict].lower()}",
             code(rule.id, _NAME),
             plain(values, _VALUES) if values else "no value",
-            plain(reason, _REASON) if reason else "–",
+            _reason(reason, looked),
         )
         yield f"| {' | '.join(cells)} |"
     yield ""
@@ -69,8 +80,16 @@ def _table(rules: list[RuleResult]) -> Iterator[str]:
         yield ""
 
 
-def _passed(report: Report, others: int) -> list[str]:
-    passed = len(report.rules) - others
+def _reason(reason: str, looked: str) -> str:
+    """The reason of a verdict, and how much was looked at where that is not all."""
+    parts = [plain(reason, _REASON)] if reason else []
+    parts += [f"({plain(looked, _REASON)})"] if looked else []
+    return " ".join(parts) or "–"
+
+
+def _passed(report: Report) -> list[str]:
+    passed = counts(report.rules).get("passed", 0)
+    others = len(report.rules) - passed
     return [f"{MARKS['passed']} {counted(passed, 'rule')} passed.", ""] if passed and others else []
 
 

@@ -8,7 +8,13 @@ from pathlib import Path
 from pytest_detgate.audit.comparison import KINDS, Comparison, Kind
 from pytest_detgate.audit.comparison_rows import figure_rows, rule_row
 from pytest_detgate.audit.files import write_whole
-from pytest_detgate.audit.headline import BLOCKING, VERDICT_WORDS, Headline, counts
+from pytest_detgate.audit.headline import (
+    BLOCKING,
+    VERDICT_WORDS,
+    Headline,
+    counts,
+    headline_of,
+)
 from pytest_detgate.audit.rendering import render
 from pytest_detgate.audit.words import counted
 
@@ -56,7 +62,7 @@ def headline_of_comparison(comparison: Comparison) -> Headline:
     if passing:
         word = f"{counted(passing, 'rule')} newly passing"
         return Headline(verdict="passed", word=word, sentence=_others(comparison, word))
-    verdict = comparison.after.verdict
+    verdict = headline_of(comparison.after).verdict
     word = "Still blocked" if verdict in BLOCKING else "No rule newly fails"
     return Headline(verdict=verdict, word=word, sentence=comparison.sentence)
 

@@ -41,6 +41,7 @@ class Evidence:
     row: Row
     open: bool
     advice: str
+    left_out: list[str]
     judged: list[Judged]
     values: list[Value]
     values_open: bool
@@ -108,6 +109,7 @@ def _evidence(
         row=row,
         open=rule.verdict not in ("passed", "waived") and (_visible(rule) or bool(advice)),
         advice=advice,
+        left_out=rule.left_out,
         judged=judged_of(rule) if row.more else [],
         values=values,
         values_open=len(values) <= OPEN_VALUES,

@@ -15,16 +15,14 @@ from pathlib import Path
 import msgspec
 
 from pytest_detgate.audit.files import write_whole
+from pytest_detgate.audit.folder import FINDINGS, remove_findings
 from pytest_detgate.audit.mending import MendingFile
 from pytest_detgate.audit.record import Report, RuleResult
 from pytest_detgate.audit.redaction import Redaction
 from pytest_detgate.audit.rows import fragment_names
 from pytest_detgate.plain import encode
-from pytest_detgate.regular_file import open_regular, read_regular
+from pytest_detgate.regular_file import read_regular
 
-FOLDER = "findings"
-# Every file of ours begins so; a file that a person or a tool wrote there is left alone.
-_OURS = b'{"info":{"description":"pytest-detgate: findings of '
 _LONGEST = 120
 
 
@@ -40,8 +38,8 @@ def publish(
     """Put the files of a run in place under the report's folder, and those of earlier runs away;
     the report that comes back names them. `items` are the rules as they were put aside, before
     anything in the report was hidden."""
-    target = folder / FOLDER
-    _remove_earlier(target)
+    target = folder / FINDINGS
+    remove_findings(folder)
     names = fragment_names(rule.id[:_LONGEST] for rule in report.rules)
     rules = [
         msgspec.structs.replace(
@@ -87,7 +85,7 @@ def _published(
             categories=_shown(file.categories, redaction),
         )
         write_whole(target / f"{name}{suffix}.json", encode(whole))
-        yield f"{FOLDER}/{name}{suffix}.json"
+        yield f"{FINDINGS}/{name}{suffix}.json"
 
 
 def _shown(part: msgspec.Raw, redaction: Redaction) -> msgspec.Raw:
@@ -115,16 +113,8 @@ def _places(report: Report, name: str) -> dict[str, str]:
     return places if entry.annotations is None else {"annotations": entry.annotations, **places}
 
 
-def _remove_earlier(folder: Path) -> None:
-    for path in folder.glob("*.json"):
-        with open_regular(path) as file:
-            if file.read(len(_OURS)) != _OURS:
-                continue
-        path.unlink()
-
-
 def _aside(run: Path, item: str) -> Path:
-    return run / FOLDER / hashlib.sha256(item.encode("utf-8", "replace")).hexdigest()[:32]
+    return run / FINDINGS / hashlib.sha256(item.encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def _plain(text: str) -> str:

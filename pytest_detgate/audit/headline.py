@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from pytest_detgate.audit.record import Report, RuleResult
 from pytest_detgate.audit.words import counted
 from pytest_detgate.findings import Verdict
 
+Tone = Verdict | Literal["none"]
+"""What picks a mark and a colour: a verdict, or that there is none that means anything."""
 ORDER: tuple[Verdict, ...] = ("failed", "not-evaluated", "warned", "waived", "passed")
 BLOCKING: tuple[Verdict, ...] = ("failed", "not-evaluated")
 VERDICT_WORDS: dict[Verdict, str] = {
@@ -35,7 +38,7 @@ _COUNTED: dict[Verdict, str] = {
 class Headline:
     """The first words of the page; `verdict` picks their mark and colour."""
 
-    verdict: Verdict
+    verdict: Tone
     word: str
     sentence: str
 
@@ -76,8 +79,13 @@ def run_verdict(rules: list[RuleResult]) -> Verdict:
     return "failed" if any(rule.verdict in BLOCKING for rule in rules) else "passed"
 
 
+def can_block(rules: Sequence[RuleResult]) -> bool:
+    """Tell whether any rule blocks, or would have with a worse value."""
+    return any(rule.can_block or rule.verdict in BLOCKING for rule in rules)
+
+
 def headline_of(report: Report) -> Headline:
-    """Say whether the merge is blocked and why.
+    """Say whether the merge is blocked and why, and what was not selected.
 
     It is blocked when the record says so or when any rule does: the page never reads better than
     the rules below it.
@@ -87,13 +95,22 @@ def headline_of(report: Report) -> Headline:
     blocking = [verdict for verdict in BLOCKING if verdict in found]
     if blocking:
         why = {verdict: found[verdict] for verdict in blocking}
-        return Headline(verdict=blocking[0], word="Blocked", sentence=_sentence(why, len(rules)))
+        sentence = f"{_sentence(why, len(rules))}{_not_selected(report)}"
+        return Headline(verdict=blocking[0], word="Blocked", sentence=sentence)
     if report.verdict in BLOCKING or not rules:
         reason = "No rule failed, yet the run did not pass" if rules else "No rule was evaluated"
         sentence = f"{reason}. The terminal output says more."
         return Headline(verdict="not-evaluated", word="Blocked", sentence=sentence)
     worst = next(verdict for verdict in ORDER if verdict in found)
-    return Headline(verdict=worst, word="Clear to merge", sentence=_sentence(found, len(rules)))
+    sentence = f"{_sentence(found, len(rules))}{_not_selected(report)}"
+    if not can_block(rules):
+        return Headline(
+            verdict="none",
+            word="Nothing here can block",
+            sentence=f"{sentence} No value would have failed this run: every rule only warns, is "
+            "waived, or has limits that nothing can break.",
+        )
+    return Headline(verdict=worst, word="Clear to merge", sentence=sentence)
 
 
 def story_of(rules: Sequence[RuleResult]) -> list[Told]:
@@ -122,6 +139,13 @@ def story_of(rules: Sequence[RuleResult]) -> list[Told]:
         )
         for places in groups
     ]
+
+
+def _not_selected(report: Report) -> str:
+    """A further sentence on the rules that the user left out; nothing where all were selected."""
+    count = len(report.not_selected)
+    were = "was" if count == 1 else "were"
+    return f" {counted(count, 'more rule')} {were} not selected." if count else ""
 
 
 def _brief(message: str) -> str:

@@ -28,6 +28,21 @@ def decisive(result: RuleResult) -> list[Measurement]:
     return [measured for measured in held if not measured.passed]
 
 
+def looked_text(result: RuleResult) -> str:
+    """How much the item looked at: `looked at 3 of 10 images`; nothing where it never counted."""
+    if result.looked_at is None or result.to_look_at is None:
+        return ""
+    unit = result.look_unit or "images"
+    return f"looked at {result.looked_at:,} of {result.to_look_at:,} {unit}"
+
+
+def left_out_text(result: RuleResult) -> str:
+    """The same where that is not all; nothing otherwise."""
+    looked_at, to_look_at = result.looked_at, result.to_look_at
+    is_all = looked_at is None or to_look_at is None or looked_at >= to_look_at > 0
+    return "" if is_all else looked_text(result)
+
+
 def compared(measured: Measurement) -> str:
     """What was held against the limit, as the comparison that came true: `boxes 61 > 21`,
     `boxes 4, upper bound 9.15 > 8`."""

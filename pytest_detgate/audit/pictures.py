@@ -65,7 +65,9 @@ class PictureFolders:
         further: Mapping[str, Path] = MappingProxyType({}),
         stores: tuple[str, ...] = (),
     ) -> None:
-        """`stores` are the real paths of folders that images may be links into."""
+        """`further` are folders of splits and probes that may be anywhere. A folder that only the
+        record names must be under `root`: anybody may have written the record. `stores` are the
+        real paths of folders that images may be links into."""
         self.closed = closed
         self._options = ImageOptions(
             exif="apply" if dataset.upright else "ignore",
@@ -77,7 +79,13 @@ class PictureFolders:
             **{name: split.images_dir for name, split in dataset.splits.items()},
             **{name: probe.images_dir for name, probe in dataset.probes.items()},
         }
-        self._folders = {**{name: root / place for name, place in places.items()}, **further}
+        named = {name: root / place for name, place in places.items()}
+        self._outside = {
+            name
+            for name, folder in named.items()
+            if name not in further and not _is_under(folder, root)
+        }
+        self._folders = {**named, **further}
 
     def picture(self, dataset: str, file_name: str, boxes: Sequence[Box] = ()) -> Picture:
         """Read one picture as a thumbnail, with close-ups of the first small boxes on it."""
@@ -85,12 +93,25 @@ class PictureFolders:
             return Picture()
         if dataset not in self._folders:
             return Picture(problem="The record names no images folder for this picture.")
+        if dataset in self._outside:
+            return Picture(
+                problem="Refused: the record names an images folder outside the root folder; "
+                "--images of the report command says where it is."
+            )
         path = inside(self._folders[dataset], file_name, self._options)
         if path is None:
             return Picture(problem="Refused: this file name leads out of its images folder.")
         if not path.is_file():
             return Picture(problem="The picture is not there.")
         return thumbnail(path, boxes, self._options)
+
+
+def _is_under(folder: Path, root: Path) -> bool:
+    """Whether a folder is the root or under it, after links were followed."""
+    try:
+        return folder.resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
+        return False
 
 
 def inside(folder: Path, file_name: str, options: ImageOptions = AS_SHOWN) -> Path | None:

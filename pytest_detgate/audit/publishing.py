@@ -15,16 +15,11 @@ from pytest_detgate.audit.badge import badge_svg
 from pytest_detgate.audit.comment import summary_markdown
 from pytest_detgate.audit.files import write_whole
 from pytest_detgate.audit.findings_folder import publish
+from pytest_detgate.audit.folder import BADGE, BESIDE, PAGE, RECORD, SUMMARY
 from pytest_detgate.audit.page import write_page
 from pytest_detgate.audit.record import Report, write_report
 from pytest_detgate.audit.redaction import Redaction
 from pytest_detgate.config.schema import ReportTable
-
-RECORD = "report.json"
-PAGE = "index.html"
-SUMMARY = "summary.md"
-BADGE = "badge.svg"
-BESIDE = (PAGE, SUMMARY, BADGE)
 
 
 @dataclass(kw_only=True)
@@ -110,7 +105,8 @@ def _said(what: str, error: Exception) -> str:
 
 
 def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
-    """Where the pictures of a split or probe lie whose folder the record does not name."""
+    """Where the pictures of each split and probe lie, which this run has read already; the record
+    may not say it."""
     own, seen = (
         [
             *((name, split.images_dir) for name, split in dataset.splits.items()),
@@ -118,8 +114,4 @@ def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
         ]
         for dataset in (report.dataset, shown.dataset)
     )
-    return {
-        name: root / place
-        for (_, place), (name, shown_place) in zip(own, seen, strict=True)
-        if place != shown_place
-    }
+    return {name: root / place for (_, place), (name, _) in zip(own, seen, strict=True)}

@@ -23,6 +23,7 @@ from pytest_detgate.regular_file import read_regular
 
 FORMAT = 1
 FINDINGS_CAP = 200
+RUNNING: Literal["running"] = "running"
 # No string of a JSON text holds a line break, so this finds lists and nothing else.
 _NUMBERS = re.compile(rb"\[\n\s*((?:[-+.\deE]+|null)(?:,\n\s*(?:[-+.\deE]+|null))*)\n\s*\]")
 _BREAK = re.compile(rb",\n\s*")
@@ -35,6 +36,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     `to_look_at` is how much the item has to look at, counted before it looks, `looked_at` how much
     it did look at, both in `look_unit`; None where the item never came to count. `left_out` says
     what was not looked at, of which `left_out_allowed` are allowed by an option.
+    `can_block` says whether a worse value would have failed the run: not that of a warning, of a
+    waived item, or of a limit that nothing can break.
     `waiver` says who accepted the failure, why and until when.
     `about` is the rule in one line, for a reader who meets it here for the first time, `advice`
     what to try where it does not pass.
@@ -55,6 +58,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     look_unit: Unit | None = None
     left_out: list[str] = []
     left_out_allowed: int = 0
+    can_block: bool = True
     waiver: str | None = None
     about: str = ""
     advice: str = ""
@@ -217,10 +221,15 @@ class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run. Paths are relative to the root directory pytest ran with."""
+    """A whole run. Paths are relative to the root directory pytest ran with.
+
+    The verdict is `running` until the run ends, and stays so where it ends without a record.
+    `not_selected` are the rules that the user left out (`-k`, `-m`, `--deselect`, `--lf`, `--sw`
+    or node ids).
+    """
 
     format: int = FORMAT
-    verdict: Verdict
+    verdict: Verdict | Literal["running"]
     started: str
     duration_s: float
     command: list[str]
@@ -228,6 +237,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     config: ConfigRecord
     dataset: DatasetRecord
     rules: list[RuleResult]
+    not_selected: list[str] = []
     model: ModelRecord | None = None
     predictions: dict[str, PredictionsRecord] = {}
     scores: dict[str, ScoreRecord] = {}
@@ -263,9 +273,15 @@ def read_report(path: Path) -> Report:
     if head.format < 1:
         raise DataError(f"{path}: there is no report format {head.format}")
     try:
-        return msgspec.json.decode(data, type=Report)
+        report = msgspec.json.decode(data, type=Report)
     except msgspec.ValidationError as error:
         raise DataError(f"{path}: damaged report of format {head.format}: {error}") from error
+    if report.verdict == RUNNING:
+        raise DataError(
+            f"{path}: the run of {report.started} has no verdict: it has not ended yet, or it "
+            "ended before its record was written"
+        )
+    return report
 
 
 def write_report(report: Report, path: Path) -> None:

@@ -13,11 +13,22 @@ import socket
 import typing
 from collections.abc import Iterable
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TypeVar
 
 import msgspec
 
+from pytest_detgate.audit.path_texts import (
+    CLIMBING,
+    ELSEWHERE,
+    HIDDEN,
+    HOST,
+    folder_pattern,
+    known_pattern,
+    may_hold_path,
+    option_and_path,
+    without_absolute_paths,
+)
 from pytest_detgate.audit.record import (
     BaselineRecord,
     ConfigRecord,
@@ -28,9 +39,6 @@ from pytest_detgate.audit.record import (
     SplitRecord,
 )
 
-HIDDEN = "[redacted]"
-HOST = "[host]"
-ELSEWHERE = "…"
 S = TypeVar("S", bound=msgspec.Struct)
 
 _PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
@@ -51,21 +59,6 @@ _KEPT = frozenset(
 )
 
 _LOGIN = re.compile(r"(?<=://)[^\s/@'\"]+@")
-# Behind a word, a dot or a bracket a slash goes on with something relative: `a/b`, `</b>`.
-_BEFORE = r"(?<![\w.~/\\<>)\]}%" + ELSEWHERE + r"])"
-_ENDS = r"\s'\"`,;:()\[\]{}<>|"
-_QUOTED = re.compile(r"(?P<quote>['\"`])(?P<path>(?:/(?!/)|[A-Za-z]:[\\/])[^'\"`\n]*)(?P=quote)")
-_FILE_URL = re.compile(rf"file://(?=/)(?P<path>[^{_ENDS}]+)")
-# The word behind a blank belongs to the path where a slash follows at once: `/mnt/my disk/a.jpg`.
-_POSIX = re.compile(
-    rf"{_BEFORE}(?P<path>/(?=[\w.~%@+\[-])(?:[^{_ENDS}]|\[redacted\]|\[host\]"
-    rf"|[ ](?=[^{_ENDS}/]+/))*)"
-)
-_CLIMBING = re.compile(rf"(?<![\w./])(?P<path>(?:\.\./)+[^{_ENDS}]+)")
-# What a path that could tell something begins with: most texts hold none.
-_SUSPECT = re.compile(r"\\|\.\./|[A-Za-z]:/|" + _BEFORE + "/")
-_WINDOWS = re.compile(rf"(?<!\w)(?P<path>[A-Za-z]:[\\/][^{_ENDS}]+)")
-_SHARE = re.compile(rf"(?<![^\s=('\"])(?P<path>\\\\[\w.-]+\\[^{_ENDS}]+)")
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
 # Each with what a text must hold to be worth a look: a record may have a hundred thousand.
@@ -105,10 +98,10 @@ class Redaction:
         self._patterns = tuple(patterns)
         own = _own_host(host or socket.gethostname())
         self._hosts = (*_compiled(), *own) if hosts else ()
-        self._under_root = _prefix({str(root), str(root.resolve())})
-        self._under_home = _prefix({str(self._home), str(self._home.resolve())})
+        self._under_root = folder_pattern({str(root), str(root.resolve())})
+        self._under_home = folder_pattern({str(self._home), str(self._home.resolve())})
         self._known = self._known_places(places)
-        self._known_pattern = _alternatives(self._known)
+        self._without_known = known_pattern(self._known)
 
     def text(self, text: str) -> str:
         """A text as it may be seen."""
@@ -125,11 +118,13 @@ class Redaction:
 
     def argument(self, argument: str) -> str:
         """An argument of a command line, in which a path may hold blanks."""
+        absolute = option_and_path(argument)
+        if absolute is not None:
+            return self.text(absolute[0]) + self.place(absolute[1])
         head, equals, value = argument.partition("=")
         if not equals:
             head, value = "", argument
-        is_path = value.startswith("/") and not value.startswith("//")
-        if is_path or (self._paths and "/" in value and "://" not in value and "::" not in value):
+        if self._paths and "/" in value and "://" not in value and "::" not in value:
             return self.text(f"{head}{equals}") + self.place(value)
         return self.text(argument)
 
@@ -149,7 +144,7 @@ class Redaction:
     def _may_name_a_path(self, text: str) -> bool:
         if "/" not in text and "\\" not in text:
             return False
-        return any(place in text for place in self._known) or bool(_SUSPECT.search(text))
+        return any(place in text for place in self._known) or may_hold_path(text)
 
     def _without_names(self, text: str) -> str:
         for pattern in self._patterns:
@@ -165,18 +160,16 @@ class Redaction:
 
     def _without_paths(self, text: str) -> str:
         text = self._under_root.sub(_inside, text)
-        text = self._known_pattern.sub(lambda found: self._known[found[0]], text)
+        text = self._without_known(text)
         text = self._under_home.sub(_at_home, text)
-        text = _CLIMBING.sub(lambda found: self._shown(found["path"]), text)
-        text = _FILE_URL.sub(_last_part, text)
-        text = _QUOTED.sub(_last_part, text)
-        for pattern in (_WINDOWS, _SHARE, _POSIX):
-            text = pattern.sub(_last_part, text)
-        return text
+        text = CLIMBING.sub(lambda found: self._shown(found["path"]), text)
+        return without_absolute_paths(text)
 
     def _shown(self, place: str) -> str:
         if "://" in place or not place:
             return self.text(place)
+        if PureWindowsPath(place).is_absolute() and not place.startswith("/"):
+            return f"{ELSEWHERE}/{PureWindowsPath(place).name}"
         path = _plain(self._root / place)
         if self._paths:
             short = PurePosixPath(place.replace("\\", "/"))
@@ -276,36 +269,12 @@ def _is_closed(annotation: object) -> bool:
     return annotation in (int, float, bool, type(None))
 
 
-def _prefix(folders: set[str]) -> re.Pattern[str]:
-    """Finds these folders where they stand for themselves or begin a path."""
-    named = sorted((re.escape(folder) for folder in folders if folder != os.sep), key=len)
-    if not named:
-        return re.compile(r"(?!)")
-    folder = "|".join(reversed(named))
-    return re.compile(rf"(?<![\w.~-])(?:{folder})(?![\w-]|\.\w)(?P<below>/(?=[^\s/]))?")
-
-
-def _alternatives(known: Iterable[str]) -> re.Pattern[str]:
-    longest = sorted(map(re.escape, known), key=len, reverse=True)
-    if not longest:
-        return re.compile(r"(?!)")
-    return re.compile(rf"(?<![\w./~{ELSEWHERE}-])(?:{'|'.join(longest)})(?![\w-]|\.\w)")
-
-
 def _inside(found: re.Match[str]) -> str:
     return "" if found["below"] else "."
 
 
 def _at_home(found: re.Match[str]) -> str:
     return "~/" if found["below"] else "~"
-
-
-def _last_part(found: re.Match[str]) -> str:
-    path = found["path"]
-    name = re.split(r"[\\/]", path.rstrip("\\/"))[-1]
-    quote = found.groupdict().get("quote") or ""
-    end = "/" if path.endswith("/") else ""
-    return f"{quote}{ELSEWHERE}/{name}{end}{quote}" if name else found[0]
 
 
 def _hidden_host(found: re.Match[str]) -> str:

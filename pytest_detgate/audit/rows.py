@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_detgate.audit.headline import VERDICT_WORDS
+from pytest_detgate.audit.one_line import left_out_text, looked_text
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.audit.scale import Scale, scale_of
 from pytest_detgate.audit.words import (
@@ -67,7 +68,8 @@ class Row:
     `name` is its id as a fragment name. `judged` are the values that missed their limits first,
     and then others, up to a few: `more` says how many there are besides. `evidence` says in a
     word what there is to see; it is empty where the page shows nothing more of the rule. `tuned`
-    says that values depend on the score threshold.
+    says that values depend on the score threshold. `looked` says how much it looked at, `left_out`
+    the same where that is not all.
     """
 
     id: str
@@ -77,6 +79,8 @@ class Row:
     word: str
     about: str
     message: str
+    looked: str
+    left_out: str
     waiver: str
     judged: list[Judged]
     more: int
@@ -95,6 +99,8 @@ def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
         word=VERDICT_WORDS[rule.verdict],
         about=rule.about,
         message=rule.message,
+        looked=looked_text(rule),
+        left_out=left_out_text(rule),
         waiver=rule.waiver or "",
         judged=judged[:JUDGED],
         more=max(len(judged) - JUDGED, 0),

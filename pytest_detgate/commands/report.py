@@ -33,15 +33,16 @@ def add(commands: Commands) -> None:
         type=Path,
         default=Path(),
         metavar="DIR",
-        help="folder that the paths in the record are relative to (default: here)",
+        help="folder that the paths in the record are relative to (default: here); images are read "
+        "from no other folder, unless --images names it",
     )
     report.add_argument(
         "--images",
         action="append",
         default=[],
         metavar="NAME=DIR",
-        help="where the pictures of a split or probe lie whose folder the record does not name; "
-        "may be repeated",
+        help="where the images of a split or probe are whose folder the record does not name, or "
+        "names outside the root folder; may be repeated",
     )
     report.add_argument(
         "--max-megabytes",

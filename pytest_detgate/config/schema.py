@@ -345,7 +345,9 @@ class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     item: Annotated[str, Meta(description="The item as it is listed, e.g. probe-fp[youtube].")]
     reason: Annotated[str, Meta(min_length=1)]
     owner: Annotated[str, Meta(min_length=1)]
-    until: Annotated[datetime.date, Meta(description="Last day on which the waiver holds.")]
+    until: Annotated[
+        datetime.date, Meta(description="Last day on which the waiver holds, at most a year ahead.")
+    ]
 
 
 class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

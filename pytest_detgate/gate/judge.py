@@ -13,7 +13,7 @@ import msgspec
 from pytest_detgate.audit.record import FINDINGS_CAP, RuleResult, sendable
 from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
-from pytest_detgate.findings import Finding, Verdict
+from pytest_detgate.findings import Finding, Verdict, can_break
 from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.gate.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.gate.plain_outcome import plain_outcome
@@ -50,7 +50,7 @@ def judge(
         result = _not_evaluated(item, bound, reason, started, extent)
         looked = extent is not None and extent.is_complete
         if looked and getattr(bound.rule, "too_little", "fail") == "warn":
-            return msgspec.structs.replace(result, verdict="warned")
+            return msgspec.structs.replace(result, verdict="warned", can_block=False)
         return result
     except NotLookedAtError as error:
         extent = error.extent or extent
@@ -66,12 +66,13 @@ def judge(
     verdict: Verdict = "passed" if outcome.accepted is None else "waived"
     message = outcome.message
     waiver = outcome.accepted
+    given = next((entry for entry in waivers if entry.item == item), None)
+    is_waived = given is not None and given.until >= _today()
     if failed:
         verdict = "warned" if bound.rule.severity == "warning" else "failed"
-        given = next((entry for entry in waivers if entry.item == item), None)
         if given is not None and verdict == "failed":
             waiver = f"{given.reason} ({given.owner}, until {given.until.isoformat()})"
-            if given.until >= _today():
+            if is_waived:
                 verdict = "waived"
             else:
                 message += f"; its waiver ended on {given.until.isoformat()}"
@@ -95,6 +96,7 @@ def judge(
             len(findings) if outcome.findings_total is None else outcome.findings_total
         ),
         duration_s=time.perf_counter() - started,
+        can_block=_can_block(bound, outcome) and not is_waived,
         waiver=waiver,
         about=rule_page(type(bound.rule)).summary,
         advice=how_to_mend(type(bound.rule)),
@@ -102,6 +104,16 @@ def judge(
         evidence=outcome.evidence,
     )
     return sendable(_with_extent(result, extent))
+
+
+def _can_block(bound: BoundRule, outcome: Outcome) -> bool:
+    """Whether other values would have failed the run."""
+    measured = outcome.measurements
+    return (
+        outcome.accepted is None
+        and bound.rule.can_block()
+        and any(can_break(one, measured) for one in measured)
+    )
 
 
 def _require_an_item(target: Target) -> None:

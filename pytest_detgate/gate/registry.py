@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import inspect
 import pkgutil
@@ -17,7 +18,9 @@ from pytest_detgate.config.wording import Place
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import OptionError, Rule, Target
+from pytest_detgate.printable import printable
 
+LONGEST_WAIVER = datetime.timedelta(days=366)
 # The rules are reached by name, never by an import statement: see ARCHITECTURE.md.
 BUILT_IN = "pytest_detgate.checks"
 
@@ -31,9 +34,10 @@ class BoundRule:
     targets: tuple[Target, ...]
 
     def item_name(self, target: Target) -> str:
-        """The last part of the item's node id, e.g. `probe-fp[youtube]`."""
+        """The last part of the item's node id, e.g. `probe-fp[youtube]`, without a control
+        character, whatever names the data has."""
         code = self.rule.code if self.rule.name is None else f"{self.rule.code}.{self.rule.name}"
-        return code if target.label is None else f"{code}[{target.label}]"
+        return printable(code if target.label is None else f"{code}[{target.label}]")
 
 
 def rule_classes(
@@ -137,10 +141,17 @@ def _refuse_equal_items(bound: Sequence[BoundRule]) -> None:
 
 def _check_waivers(project: Project, bound: tuple[BoundRule, ...]) -> None:
     items = [rule.item_name(target) for rule in bound for target in rule.targets]
-    for waiver in project.tables.waivers:
+    place = project.configuration.place.table("waivers")
+    latest = datetime.datetime.now(datetime.timezone.utc).date() + LONGEST_WAIVER
+    for entry, waiver in enumerate(project.tables.waivers):
         if waiver.item not in items:
-            place = project.configuration.place.table("waivers")
             raise place.unknown("item", waiver.item, items)
+        if waiver.until > latest:
+            raise place.at(entry).error(
+                f"a waiver ends within a year, on {latest.isoformat()} at the latest; found "
+                f"{waiver.until.isoformat()}",
+                "until",
+            )
 
 
 def _built_in_modules() -> Iterator[ModuleType]:

@@ -39,15 +39,16 @@ class DetgateFile(pytest.File):
 
     def collect(self) -> Iterator[pytest.Item]:
         session = self.config.stash[SESSION]
-        session.is_collected = True
         for bound in session.rules:
             for target in bound.targets:
                 name = bound.item_name(target)
                 # Without the explicit id, pytest 9.2 takes the brackets for part of the name,
                 # and --lf, which compares parsed ids, finds none of these items again.
-                yield RuleItem.from_parent(
+                item: RuleItem = RuleItem.from_parent(
                     self, name=name, nodeid=f"{self.nodeid}::{name}", bound=bound, target=target
                 )
+                session.items[name] = item
+                yield item
 
 
 class RuleItem(pytest.Item):
@@ -62,6 +63,11 @@ class RuleItem(pytest.Item):
         self.add_marker("detgate")
         family = "model" if target.detections else bound.rule.family
         self.add_marker(f"detgate_{family}")
+
+    @property
+    def rule_id(self) -> str:
+        """Its name in the record; a plugin may give the item another."""
+        return self.bound.item_name(self.target)
 
     @property
     def gate(self) -> GateSession:
@@ -100,13 +106,3 @@ def wanted_detections(items: list[pytest.Item]) -> tuple[str, ...]:
         name for item in items if isinstance(item, RuleItem) for name in item.target.detections
     ]
     return tuple(dict.fromkeys(names))
-
-
-def require_collected(session: pytest.Session, gate: GateSession) -> None:
-    """Refuse a run that was asked to gate and in which pytest passed the file over."""
-    chosen = session.config.getoption("lf", False) or session.testsfailed
-    if gate.options.asked and not gate.is_collected and not chosen:
-        raise pytest.UsageError(
-            f"{gate.options.config} was not collected, so nothing would be gated; is it ignored, "
-            "or in a folder that norecursedirs names?"
-        )

@@ -3,28 +3,31 @@ environment, so it imports nothing but pytest and the standard library."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
 
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.plugin.collection import (
-    MARKERS,
-    DetgateFile,
-    RuleItem,
-    require_collected,
-    wanted_detections,
-)
-from pytest_detgate.plugin.options import add_options, resolve_options
-from pytest_detgate.plugin.recording import RECORD, announce, recorded_result
-from pytest_detgate.plugin.state import SESSION
+from pytest_detgate.plugin.choice import CHOICE, Choice
+from pytest_detgate.plugin.collection import MARKERS, DetgateFile
+from pytest_detgate.plugin.early import mark, mark_early, remember_choice
+from pytest_detgate.plugin.folders import WORKER_INPUT
+from pytest_detgate.plugin.options import add_options, entry_of, resolve_options
+from pytest_detgate.plugin.recording import RECORD
+from pytest_detgate.plugin.state import SESSION, GateSession
 
 pytest_plugins = ["pytest_detgate.fixtures.gate"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+    remember_choice(early_config)
+    mark_early(early_config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -40,6 +43,11 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 def pytest_configure(config: pytest.Config) -> None:
     for marker, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{marker}: {meaning}")
+    handed = getattr(config, "workerinput", {}).get(WORKER_INPUT)
+    if handed is not None:
+        config.stash[CHOICE] = Choice(**handed["choice"])
+    config.stash.setdefault(CHOICE, Choice.of(config.option, config.invocation_params.dir))
+    mark(config, always=False)
     options = resolve_options(config)
     if not options.asked or config.option.detgate_rules:
         return
@@ -49,22 +57,14 @@ def pytest_configure(config: pytest.Config) -> None:
         start_gate(config, options)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from None
+    mark(config, always=True)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DetgateFile | None:
     session = parent.config.stash.get(SESSION, None)
-    if session is None or file_path.resolve() != session.options.config:
+    if session is None or entry_of(file_path) != session.options.entry:
         return None
     return DetgateFile.from_parent(parent, path=file_path)
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_finish(session: pytest.Session) -> None:
-    gate = session.config.stash.get(SESSION, None)
-    if gate is not None:
-        gate.wanted = wanted_detections(session.items)
-        require_collected(session, gate)
-        announce(gate.folders.run, session.items)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -72,8 +72,22 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     result = yield
     record = item.stash.get(RECORD, None)
     if record is not None:
-        gate = item.config.stash.get(SESSION, None)
-        record.hold(str if gate is None else gate.redaction.text)
+        record.hold(_shown(item))
+    return result
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
+    result = yield
+    record = item.stash.get(RECORD, None)
+    if record is not None:
+        # What a fixture measures while it is torn down counts, too.
+        record.hold(_shown(item))
+        if _gate_of(item) is not None:
+            from pytest_detgate.plugin.reports import may_lack_limit
+
+            if may_lack_limit(item):
+                record.require_limit()
     return result
 
 
@@ -82,17 +96,21 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    gate = item.config.stash.get(SESSION, None)
-    if gate is None or not gate.options.asked or call.when != "call":
-        return report
-    if isinstance(item, RuleItem):
-        result, findings = item.result, item.findings
-    elif RECORD in item.stash:
-        result, findings = recorded_result(item, call, report), item.stash[RECORD].on_images()
-    else:
-        return report
-    if result is not None and findings is not None:
-        from pytest_detgate.plugin.sending import attach_result
+    gate = _gate_of(item)
+    if gate is not None:
+        from pytest_detgate.plugin.reports import add_result
 
-        attach_result(item, report, result, findings, gate)
+        add_result(item, call, report, gate)
     return report
+
+
+def _shown(item: pytest.Item) -> Callable[[str], str]:
+    """What hides in a text of this process what must not be seen."""
+    gate = item.config.stash.get(SESSION, None)
+    return str if gate is None else gate.redaction.text
+
+
+def _gate_of(item: pytest.Item) -> GateSession | None:
+    """The gate of a run that was asked for one."""
+    gate = item.config.stash.get(SESSION, None)
+    return gate if gate is not None and gate.options.asked else None

@@ -5,6 +5,7 @@ They stay text on `config.option`, because pytest-xdist has to carry them to its
 
 from __future__ import annotations
 
+import argparse
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,14 +14,24 @@ from pathlib import Path
 import pytest
 
 CONFIG_NAME = "detgate.toml"
+_LISTING = (
+    *("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test"),
+    *("cacheshow", "detgate_rules"),
+)
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GateOptions:
-    """What the command line asks of the gate. Paths, and the pattern `sweep`, are absolute."""
+    """What the command line asks of the gate. Paths, and the pattern `sweep`, are absolute.
+
+    `config` is the file itself, `entry` its place in its folder, where a link may stand for it,
+    and `argument` that place as the command line names it.
+    """
 
     config: Path
+    entry: Path
+    argument: Path
     asked: bool
     report: Path
     device: str
@@ -84,7 +95,6 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--detgate-device",
         metavar="auto|cpu|cuda|cuda:N",
-        type=_device,
         default="auto",
         help="where the model runs (default: %(default)s, a GPU where there is one)",
     )
@@ -108,6 +118,25 @@ def add_options(parser: pytest.Parser) -> None:
     )
 
 
+def is_asked(config: pytest.Config, option: argparse.Namespace, arguments: list[str]) -> bool:
+    """Whether a run is to gate, by its options, its positional arguments and its ini file."""
+    return (
+        any(_is_config(str(argument)) for argument in arguments)
+        or option.detgate_config is not None
+        or option.detgate_ckpt is not None
+        or bool(option.detgate_predictions)
+        or option.detgate_train
+        or option.detgate_baseline is not None
+        or option.detgate_sweep is not None
+        or bool(config.getini("detgate"))
+    )
+
+
+def only_lists(option: argparse.Namespace) -> bool:
+    """Whether the options ask pytest to print something and to run no test."""
+    return any(getattr(option, name, False) for name in _LISTING)
+
+
 def resolve_options(config: pytest.Config) -> GateOptions:
     """Convert the options of a run; what makes no sense raises `pytest.UsageError`."""
     option = config.option
@@ -115,7 +144,7 @@ def resolve_options(config: pytest.Config) -> GateOptions:
     named = _config_argument(config)
     if option.detgate_config is not None:
         path = start / option.detgate_config
-        if named not in (None, path.resolve()):
+        if named is not None and named.resolve() != path.resolve():
             raise pytest.UsageError(
                 f"--detgate-config names {option.detgate_config} and the arguments name {named}; "
                 "one gate a run"
@@ -139,18 +168,11 @@ def resolve_options(config: pytest.Config) -> GateOptions:
         )
     return GateOptions(
         config=path.resolve(),
-        asked=(
-            named is not None
-            or option.detgate_config is not None
-            or option.detgate_ckpt is not None
-            or bool(predictions)
-            or option.detgate_train
-            or option.detgate_baseline is not None
-            or option.detgate_sweep is not None
-            or bool(config.getini("detgate"))
-        ),
+        entry=entry_of(path),
+        argument=path,
+        asked=is_asked(config, option, config.args),
         report=start / option.detgate_report,
-        device=option.detgate_device,
+        device=_device(option.detgate_device),
         checkpoint=None if option.detgate_ckpt is None else start / option.detgate_ckpt,
         predictions=predictions,
         baseline=None if option.detgate_baseline is None else start / option.detgate_baseline,
@@ -172,15 +194,29 @@ def _device(text: str) -> str:
 
 def _config_argument(config: pytest.Config) -> Path | None:
     """The gate's file where the arguments name one: `pytest detgate.toml::probe-fp[x]`."""
-    found = {
-        (config.invocation_params.dir / name).resolve()
-        for name in (str(argument).split("::")[0] for argument in config.args)
-        if Path(name).name == CONFIG_NAME
-    }
-    if len(found) > 1:
-        names = ", ".join(sorted(str(path) for path in found))
+    found = [
+        config.invocation_params.dir / name
+        for name in map(_file_of, filter(_is_config, map(str, config.args)))
+    ]
+    files = {path.resolve() for path in found}
+    if len(files) > 1:
+        names = ", ".join(sorted(map(str, files)))
         raise pytest.UsageError(f"one gate a run; the arguments name {names}")
-    return found.pop() if found else None
+    return found[0] if found else None
+
+
+def entry_of(path: Path) -> Path:
+    """The place of a file in its folder, without links up to there."""
+    return path.parent.resolve() / path.name
+
+
+def _is_config(argument: str) -> bool:
+    return Path(_file_of(argument)).name == CONFIG_NAME
+
+
+def _file_of(argument: str) -> str:
+    """The file of an argument, which may be a node id."""
+    return argument.split("::")[0]
 
 
 def _predictions(texts: list[str], start: Path) -> dict[str, Path]:

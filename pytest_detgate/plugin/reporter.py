@@ -7,7 +7,7 @@ import importlib.metadata
 import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,10 @@ import pytest
 
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, decode_message
-from pytest_detgate.plugin.recording import announced
+from pytest_detgate.plugin.options import only_lists
+from pytest_detgate.plugin.promise import Selection, announced
+from pytest_detgate.plugin.received import Received
+from pytest_detgate.plugin.unread import refuse_unread
 
 if TYPE_CHECKING:
     from pytest_detgate.audit.publishing import Published
@@ -40,64 +43,86 @@ REPORTED_PACKAGES = (
     "onnxruntime-gpu",
 )
 
-_OF_TESTS = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+_LONGEST = 2000
+_WITHOUT_FAILURE = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
+_OF_TESTS = (*_WITHOUT_FAILURE, pytest.ExitCode.TESTS_FAILED)
 
 
 class Reporter:
     """Receives each item's report, also from xdist workers; writes the record and the page when
-    the session ends. Items that were promised and sent nothing are *not evaluated*."""
+    the session ends.
+
+    The promise is every item of `detgate.toml` and every test that uses the gate, unless the user
+    left it out. What was promised and sent no result, or lost it in setup or teardown, is *not
+    evaluated*.
+    """
 
     def __init__(self, session: GateSession) -> None:
         self._session = session
-        file = os.path.relpath(session.options.config, session.project.root)
-        self._prefix = file.replace(os.sep, "/") + "::"
         self._started = datetime.datetime.now(datetime.timezone.utc)
         self._clock = time.perf_counter()
-        self._promised: dict[str, None] = {}
-        self._results: dict[str, RuleResult] = {}
-        self._lost: dict[str, str] = {}
+        self._received = Received()
         self._facts: list[Facts] = []
         self._places: dict[str, tuple[str, int | None]] = {}
         self._published: Published | None = None
         self._problems: list[str] = []
+        self._step_problems: list[str] = []
 
-    def promise(self, node_ids: Iterable[str]) -> None:
-        """Expect a verdict for those of these items that give one: rules, and tests that record."""
-        recording = announced(self._session.folders.run)
-        self._promised.update(
-            dict.fromkeys(
-                node_id
-                for node_id in node_ids
-                if node_id.startswith(self._prefix) or node_id in recording
+    def check_selection(self) -> None:
+        """Raise `pytest.UsageError` where the selection reaches no gate, or leaves unread what the
+        command line names."""
+        gate = self._session
+        selection = announced(gate.folders.run)
+        if selection is None:
+            return
+        if not selection.is_collected:
+            raise pytest.UsageError(
+                f"{gate.options.config} was not collected, so nothing would be gated; is it "
+                "ignored, or in a folder that norecursedirs names?"
             )
-        )
+        refuse_unread(gate, selection)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.promise(item.nodeid for item in session.items)
+        if not only_lists(session.config.option) and not session.testsfailed:
+            self.check_selection()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         text = getattr(report, ATTRIBUTE, None)
+        result = None
         if text is not None:
             message = decode_message(text)
-            self._promised.setdefault(report.nodeid)
-            self._results[report.nodeid] = message.result
-            self._places[message.result.id] = report.location[:2]
-            if message.facts is not None:
-                self._facts.append(message.facts)
-        elif not report.passed and report.nodeid in self._promised:
-            self._lost[report.nodeid] = _reason(report)
+            result = message.result
+            self._places[result.id] = report.location[:2]
+            self._facts += [] if message.facts is None else [message.facts]
+        self._received.add(report, result)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        if session.config.option.collectonly or not self._promised:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        try:
+            self._publish(session)
+        except Exception as error:
+            crashed = f"{type(error).__name__}: {error}"
+            self._problems.append(f"the report could not be written: {crashed}")
+        try:
+            return (yield)
+        finally:
+            # Whatever a plugin has set it to: a gate that blocks ends with a failure.
+            session.exitstatus = self._exit_status(session.exitstatus)
+
+    def _publish(self, session: pytest.Session) -> None:
+        if only_lists(session.config.option) or session.exitstatus == pytest.ExitCode.USAGE_ERROR:
+            return
+        gate = self._session
+        selection = announced(gate.folders.run) or Selection(is_collected=False)
+        rules = self._received.results(gate.rule_names, selection)
+        if not rules:
             return
         from pytest_detgate.audit.publishing import publish_run
 
-        gate = self._session
         folder = gate.options.report
         try:
             self._published = publish_run(
-                self._build_report(session.config),
+                self._build_report(session.config, rules, selection),
                 folder,
                 run=gate.folders.run,
                 root=gate.project.root,
@@ -105,26 +130,31 @@ class Reporter:
                 settings=gate.project.tables.report,
                 stores=gate.project.image_options.stores,
             )
-            self._problems += self._published.failures
         except (DetgateError, OSError) as error:
             self._problems.append(f"the report could not be written to {folder}: {error}")
-        if self._problems and session.exitstatus in _OF_TESTS:
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
-        if self._published is None:
             return
-        self._problems += self._published.complaints
+        self._problems += self._published.failures
         self._tell_step(self._published.summary)
-        if self._published.report.verdict == "failed" and session.exitstatus == pytest.ExitCode.OK:
-            # pytest-xdist ends with OK although a worker had an internal error.
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _exit_status(self, status: int) -> int:
+        """The exit status of a run that ended with `status` by itself."""
+        if status in _OF_TESTS and self._problems:
+            return pytest.ExitCode.INTERNAL_ERROR
+        # pytest-xdist ends with OK although a worker had an internal error.
+        blocks = self._published is not None and self._published.report.verdict == "failed"
+        return pytest.ExitCode.TESTS_FAILED if blocks and status in _WITHOUT_FAILURE else status
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        from pytest_detgate.audit.words import on_one_line
+
         if self._published is not None:
             from pytest_detgate.plugin.summary import write_summary
 
             write_summary(terminalreporter, self._published.report, self._session.options.report)
-        for problem in self._problems:
-            terminalreporter.write_line(f"detgate: {problem}", red=True, bold=True)
+        complaints = [] if self._published is None else self._published.complaints
+        for problem in [*self._problems, *complaints, *self._step_problems]:
+            line = on_one_line(f"detgate: {problem}", _LONGEST)
+            terminalreporter.write_line(line, red=True, bold=True)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Annotate behind everything else that pytest prints."""
@@ -144,14 +174,15 @@ class Reporter:
         path = os.environ.get(STEP_SUMMARY)
         if path and summary:
             problem = append_step_summary(summary, Path(path))
-            self._problems += [] if problem is None else [problem]
+            self._step_problems += [] if problem is None else [problem]
 
-    def _build_report(self, config: pytest.Config) -> Report:
+    def _build_report(
+        self, config: pytest.Config, rules: list[RuleResult], selection: Selection
+    ) -> Report:
         from pytest_detgate.audit.headline import run_verdict
         from pytest_detgate.audit.record import ConfigRecord, DatasetRecord, Report
 
         project = self._session.project
-        rules = [self._result(node_id) for node_id in self._promised]
         images = project.image_options
         dataset = DatasetRecord(
             splits={},
@@ -178,6 +209,7 @@ class Reporter:
             ),
             dataset=dataset,
             rules=rules,
+            not_selected=selection.not_selected,
             model=_model_of(self._facts),
             predictions=predictions,
             scores=scores,
@@ -192,27 +224,6 @@ class Reporter:
         contents = {name: one for facts in self._facts for name, one in facts.contents.items()}
         in_order = [name for name in self._session.project.splits if name in contents]
         return contents_charts({name: contents[name] for name in in_order})
-
-    def _result(self, node_id: str) -> RuleResult:
-        from pytest_detgate.audit.record import RuleResult
-
-        if node_id in self._results:
-            return self._results[node_id]
-        item = node_id.removeprefix(self._prefix)
-        reason = self._lost.get(node_id, "the run ended before this item was reached")
-        return RuleResult(
-            id=item,
-            code=item.split("[")[0].split("::")[-1].split(".")[0],
-            verdict="not-evaluated",
-            message=reason,
-        )
-
-
-def _reason(report: pytest.TestReport) -> str:
-    """Why an item that failed or was skipped sent no result."""
-    if isinstance(report.longrepr, tuple):
-        return f"skipped: {report.longrepr[2].removeprefix('Skipped: ')}"
-    return (report.longreprtext.strip().splitlines() or ["no reason was given"])[-1]
 
 
 def _model_of(facts: list[Facts]) -> ModelRecord | None:

@@ -20,20 +20,21 @@ from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import BoundRule, add_rule, bind_rules
 from pytest_detgate.gate.rule import OptionError
 from pytest_detgate.plugin.folders import shared_folders
-from pytest_detgate.plugin.options import GateOptions, resolve_options
+from pytest_detgate.plugin.options import GateOptions, entry_of, resolve_options
 from pytest_detgate.plugin.progress import TerminalProgress
+from pytest_detgate.plugin.promise import Collected
 from pytest_detgate.plugin.state import SESSION, GateSession
+from pytest_detgate.plugin.unread import SWEEP_RULE
 from pytest_detgate.progress import NoProgress, Progress
-
-SWEEP_RULE = "checkpoint-choice"
 
 
 def start_gate(config: pytest.Config, options: GateOptions) -> None:
     """Make the gate of this process and add its file to what is collected; a wrong configuration
     raises `ConfigError`."""
     session = config.stash[SESSION] = _make_session(config, options)
-    if not _is_reached(config, options.config):
-        config.args.append(str(options.config))
+    if not _is_reached(config, options.entry):
+        config.args.append(str(options.argument))
+    config.pluginmanager.register(Collected(session))
     if not hasattr(config, "workerinput"):
         _register_roles(config, session)
 
@@ -44,9 +45,9 @@ def _is_reached(config: pytest.Config, file: Path) -> bool:
     Up to pytest 8, an argument inside another one makes it forget the rest of that folder.
     """
     start = config.invocation_params.dir
-    named = [(start / argument.split("::")[0]).resolve() for argument in config.args]
-    walked = named if pytest.version_tuple < (9,) else []
-    return file in named or any(folder in file.parents for folder in walked)
+    named = [start / argument.split("::")[0] for argument in config.args]
+    walked = [path.resolve() for path in named] if pytest.version_tuple < (9,) else []
+    return file in map(entry_of, named) or any(folder in file.parents for folder in walked)
 
 
 def gate_of(config: pytest.Config) -> GateSession:
@@ -135,13 +136,13 @@ def _register_roles(config: pytest.Config, session: GateSession) -> None:
     from pytest_detgate.plugin.training import TrainFirst
     from pytest_detgate.plugin.xdist import XdistController
 
+    # Without names, by which `-p no:...` could keep them out.
     reporter = Reporter(session)
-    config.pluginmanager.register(reporter, "detgate-reporter")
+    config.pluginmanager.register(reporter)
     if session.options.train:
-        config.pluginmanager.register(TrainFirst(session), "detgate-training")
+        config.pluginmanager.register(TrainFirst(session))
     if config.pluginmanager.hasplugin("xdist"):
-        controller = XdistController(session.folders, reporter)
-        config.pluginmanager.register(controller, "detgate-xdist")
+        config.pluginmanager.register(XdistController(session.folders, reporter))
 
 
 def _progress(config: pytest.Config) -> Progress:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_detgate.errors import DataError
+from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.plugin.folders import SharedFolders
 from pytest_detgate.plugin.options import GateOptions
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_detgate.gate.other_models import OtherModels
     from pytest_detgate.gate.project import Project
     from pytest_detgate.gate.registry import BoundRule
+    from pytest_detgate.plugin.collection import RuleItem
     from pytest_detgate.progress import Progress
 
 SESSION = pytest.StashKey["GateSession"]()
@@ -42,10 +43,17 @@ class GateSession:
     """Hides in whatever leaves the process what the project does not want seen."""
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
-    is_collected: bool = False
-    """Whether pytest came to collect the file; a gate that was not reached must not pass."""
+    items: dict[str, RuleItem] = field(default_factory=dict)
+    """The items of the file by name, where this process has collected it."""
+    _names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    """File names of images by split or probe, where a test has named one."""
     sent: bytes = field(default=b"", repr=False)
     """The facts last sent to the reporter."""
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The names of all items of the file, in its order."""
+        return tuple(bound.item_name(target) for bound in self.rules for target in bound.targets)
 
     @cached_property
     def inputs(self) -> GateInputs:
@@ -59,6 +67,14 @@ class GateSession:
             progress=self.progress,
             others=self._others(),
         )
+
+    def require_image(self, dataset: str, image: str | None) -> None:
+        """Raise `DetgateError` for a split or probe, or an image in it, that does not exist."""
+        if dataset not in self._names:
+            self._names[dataset] = frozenset(self.inputs.tables(dataset).images.file_name)
+        names = self._names[dataset]
+        if image is not None and image not in names:
+            raise DataError(f"no image {image!r} in {dataset}{nearest(image, names)}")
 
     def _source(self) -> DetectionSource:
         from pytest_detgate.gate.detections import NoDetections, ResultFiles

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.audit.findings_folder import FOLDER
-from pytest_detgate.audit.headline import counts, in_order
-from pytest_detgate.audit.publishing import PAGE, SUMMARY
+from pytest_detgate.audit.folder import FINDINGS, PAGE, SUMMARY
+from pytest_detgate.audit.headline import can_block, counts, in_order
+from pytest_detgate.audit.one_line import left_out_text
 from pytest_detgate.audit.terminal import cut, wrapped
 from pytest_detgate.audit.words import counted, visible
 from pytest_detgate.findings import Verdict
@@ -32,9 +32,7 @@ MOST_UNCLEAN = 200
 
 def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Path) -> None:
     """Write the section; `folder` is that of the report."""
-    blocked = report.verdict == "failed"
-    word = "BLOCKED" if blocked else "PASSED"
-    terminal.write_sep("=", f"detgate: {word}", red=blocked, green=not blocked, bold=True)
+    _write_heading(terminal, report)
     width = terminal._tw.fullwidth
     rules = in_order(report.rules)
     shown = _shown(rules, terminal.config.get_verbosity())
@@ -44,18 +42,38 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Pat
         terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
         room = max(width - 14 - name_width - 2, 24)
         name = _cut_start(rule.id, name_width)
-        terminal.write_line(f"{name:<{name_width}}  {cut(summary_text(rule), room)}".rstrip())
+        terminal.write_line(f"{name:<{name_width}}  {_told(rule, room)}".rstrip())
     if len(shown) < len(rules):
         terminal.write_line(f"not listed: {_counted(rules[len(shown) :])} (-v lists every rule)")
     for file in report.predictions.values():
         for line in (line for note in file.notes for line in wrapped(note)):
             terminal.write_line(line)
+    if report.not_selected:
+        left_out, total = len(report.not_selected), len(report.not_selected) + len(rules)
+        terminal.write_line(f"not selected: {left_out:,} of {counted(total, 'rule')}")
     terminal.write_line(f"{_counted(rules)}; page: {_short(folder / PAGE)}")
     terminal.write_line(f"to paste into a pull request: {_short(folder / SUMMARY)}")
     files = sum(len(rule.findings_files) for rule in rules)
     if files:
-        where = _short(folder / FOLDER)
+        where = _short(folder / FINDINGS)
         terminal.write_line(f"findings as COCO, to mend: {where} ({counted(files, 'file')})")
+
+
+def _write_heading(terminal: pytest.TerminalReporter, report: Report) -> None:
+    if report.verdict == "failed":
+        terminal.write_sep("=", "detgate: BLOCKED", red=True, bold=True)
+    elif can_block(report.rules):
+        terminal.write_sep("=", "detgate: PASSED", green=True, bold=True)
+    else:
+        heading = "detgate: PASSED, nothing here can block"
+        terminal.write_sep("=", heading, yellow=True, bold=True)
+
+
+def _told(rule: RuleResult, room: int) -> str:
+    """What decided and, where it did not look at all, how much it looked at: that stays whole."""
+    looked = left_out_text(rule)
+    note = f" ({looked})" if looked else ""
+    return cut(summary_text(rule), max(room - len(note), 24)) + note
 
 
 def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:

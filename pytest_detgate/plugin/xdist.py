@@ -1,5 +1,5 @@
-"""Registered only where pytest-xdist is: hands the run's folders to workers, hears what they
-collected."""
+"""Registered only where pytest-xdist is: hands workers the run's folders and the user's choice,
+and notes when they have collected."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_detgate.plugin.choice import CHOICE
 from pytest_detgate.plugin.folders import WORKER_INPUT, SharedFolders
 
 if TYPE_CHECKING:
@@ -25,8 +26,9 @@ class XdistController:
         node.workerinput[WORKER_INPUT] = {
             "store": str(self._folders.store),
             "run": str(self._folders.run),
+            "choice": node.config.stash[CHOICE].sent(),
         }
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
-        self._reporter.promise(ids)
+        self._reporter.check_selection()

@@ -218,3 +218,32 @@ def test_a_closed_folder_reads_nothing(project: Path, monkeypatch: pytest.Monkey
 
     assert closed.picture("a", "frame.jpg") == Picture()
     assert opened == []
+
+
+@pytest.mark.parametrize("place", ["{away}", "../away", "linked", "loop", "nul\0"])
+def test_a_folder_outside_the_root_is_read_only_where_somebody_names_it(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, place: str
+) -> None:
+    """A record that somebody else wrote may name any folder of this machine."""
+    away = project.parent / "away"
+    away.mkdir(exist_ok=True)
+    Image.new("RGB", (64, 64), SECRET).save(away / "frame.jpg")
+    (project / "linked").symlink_to(away, target_is_directory=True)
+    (project / "loop").symlink_to(project / "loop")
+    probe = ProbeRecord(images_dir=place.replace("{away}", str(away)), images=1, boxes=0)
+    record = DatasetRecord(probes={"a": probe})
+
+    refused = PictureFolders(record, project).picture("a", "frame.jpg")
+    named = PictureFolders(record, project, further={"a": away}).picture("a", "frame.jpg")
+
+    assert refused.source is None
+    assert refused.size is None
+    assert "outside the root folder" in refused.problem
+    assert named.source is not None
+
+
+def test_a_root_behind_a_link_is_the_root(project: Path) -> None:
+    link = project.parent / f"{project.name}-link"
+    link.symlink_to(project, target_is_directory=True)
+
+    assert folders(link).picture("a", "frame.jpg").source is not None

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pytest_detgate.audit.record import DatasetRecord, Report, SplitRecord
@@ -52,6 +54,31 @@ def redaction(
         ("../../../bob/data/val.json", "…/val.json"),
         ("the folder /data holds nothing", "the folder …/data holds nothing"),
         ("https://ada:secret@example.org/x/y", "https://[redacted]@example.org/x/y"),
+        ("/mnt/acme [old]/x.json: gone", "…/x.json: gone"),
+        ("/mnt/acme (2024) {b}/val.json", "…/val.json"),
+        ("read /mnt/data[1]/a(2)/x.json, then", "read …/x.json, then"),
+        ("(see /mnt/acme/x.json) or a/b", "(see …/x.json) or a/b"),
+        ("/mnt/my big disk/val.json: gone", "…/val.json: gone"),
+        ("/mnt/it's/acme,inc/val.json", "…/val.json"),
+        ("from //nas/share/acme/x.json", "from …/x.json"),
+        ("'//nas/share/my disk/x.json' is gone", "'…/x.json' is gone"),
+        (r"from \\\\nas7\\share\\a [b]\\val.json", "from …/val.json"),
+        (r"\\?\C:\Users\ada\val.json", "…/val.json"),
+        (r"[\\nas7\share\acme\val.json]", "[…/val.json]"),
+        (r"D:\acme (old)\x.json: gone", "…/x.json: gone"),
+        ("D:/acme [old]/x.json", "…/x.json"),
+        ("file://nas/share/acme/val.json", "…/val.json"),
+        ("FILE:/mnt/acme/val.json", "…/val.json"),
+        ("'file:///mnt/my disk/val.json'", "'…/val.json'"),
+        ("PATH=/mnt/a/bin:/mnt/b/bin", "PATH=…/bin:…/bin"),
+        ("link->/mnt/acme/x.json", "link->…/x.json"),
+        ("../../../../mnt/acme [old]/val.json", "…/val.json"),
+        ("in </mnt/acme/x.json>", "in <…/x.json>"),
+        ("/home/ada/work/site (old)/x.json", "~/work/site (old)/x.json"),
+        ("/home/ada (old)/x.json", "…/x.json"),
+        ("/home/ada/work/site@2/x.json", "~/work/site@2/x.json"),
+        ("nothing in /home/ada/work/site (see a/b)", "nothing in . (see a/b)"),
+        ("https://h.org/x?file=/mnt/acme/x.json", "https://h.org/x?file=…/x.json"),
         # what is no absolute path stays
         ("../shared/val.json", "../shared/val.json"),
         ("val/roof_1.jpg: 3 of 4 and/or 35.2/s, 1/2 of them", None),
@@ -59,10 +86,90 @@ def redaction(
         ("</script><img src=x>", None),
         ("the class 'n/a' / none", None),
         ("(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$", None),
+        ("(/|^)[^/]+/(?P<frame>\\d+)", None),
+        ("http://h.org/a(b)/c&/d/-/e", None),
+        ("1 / 2 or a // b", None),
     ],
 )
 def test_absolute_paths_are_never_shown(text: str, shown: str | None) -> None:
     assert redaction().text(text) == (text if shown is None else shown)
+
+
+# Names of folders with what people and systems put into them, each unlike any other text here.
+_SIGNS = " ()[]{}<>,;:!#$%&+=@^~.'-_é日"
+_NAMES = st.tuples(
+    st.text("QXZ", min_size=3, max_size=4),
+    st.text(_SIGNS, max_size=3),
+    st.text("QXZ", min_size=3, max_size=4),
+).map("".join)
+# Where nothing says where a path ends, a blank may end it.
+_PLAIN_NAMES = _NAMES.filter(lambda name: " " not in name)
+_STARTS = ("/mnt", "//nas", "/", r"\\\\nas", "C:", "d:", "file:///mnt", "file://nas")
+_QUOTES = ("'{}'", '"{}"', "`{}`", "open('{}')")
+_CONTEXTS = (
+    *("{}", "{}: gone", "({})", "see {}", "path={}", "[{}]", "a, {}; b", "{} and a/b"),
+    *("--x={}", "|{}|", "->{}", "{}:12: error", "{},{}"),
+)
+
+
+def path_of(start: str, parents: list[str]) -> str:
+    """A path to a file `val.json` in some folders, as a system writes it."""
+    separator = "\\" if start.startswith(("\\", "C:")) else "/"
+    return separator.join([start.rstrip("/"), *parents, "val.json"])
+
+
+@given(
+    start=st.sampled_from(_STARTS),
+    parents=st.lists(_NAMES, min_size=1, max_size=4),
+    context=st.sampled_from(_QUOTES),
+)
+@settings(max_examples=100, deadline=None)
+def test_no_name_of_a_folder_is_left_of_a_quoted_path(
+    start: str, parents: list[str], context: str
+) -> None:
+    path = path_of(start, parents)
+    if context.startswith("'") or "('" in context:
+        path = path.replace("'", "\\'")
+
+    shown = redaction().text(context.replace("{}", path))
+
+    assert not re.search("[QXZ]{3}", shown)
+    assert "val.json" in shown
+
+
+@given(
+    start=st.sampled_from(_STARTS),
+    parents=st.lists(_PLAIN_NAMES, min_size=1, max_size=4),
+    context=st.sampled_from(_CONTEXTS),
+)
+@settings(max_examples=200, deadline=None)
+def test_no_name_of_a_folder_is_left_of_a_path_in_a_sentence(
+    start: str, parents: list[str], context: str
+) -> None:
+    path = path_of(start, parents)
+
+    shown = redaction().text(context.replace("{}", path))
+
+    assert not re.search("[QXZ]{3}", shown)
+    assert "val.json" in shown
+
+
+@given(
+    start=st.sampled_from(("/mnt", "//nas", "/home/ada")),
+    parents=st.lists(_NAMES, min_size=1, max_size=4),
+    context=st.sampled_from(_CONTEXTS),
+)
+@settings(max_examples=100, deadline=None)
+def test_no_name_of_a_folder_is_left_of_a_place_that_the_project_names(
+    start: str, parents: list[str], context: str
+) -> None:
+    path = path_of(start, parents)
+    hides = redaction(paths=True, places=(path,))
+
+    assert not re.search("[QXZ]{3}", hides.text(context.replace("{}", path)))
+    for argument in (f"--detgate-predictions=val={path}", f"--rootdir={path}", path):
+        assert not re.search("[QXZ]{3}", hides.argument(argument))
+    assert hides.place(path) == "…/val.json"
 
 
 def test_a_place_with_blanks_that_the_project_names_is_known_in_any_text() -> None:

@@ -188,7 +188,7 @@ def test_each_table_of_a_list_is_annotated_at_its_own_line(
     project.write("detgate.toml", head + tables)
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
 
-    result = project.gate()
+    result = project.gate("detgate.toml", with_predictions=False)
 
     first = len(head.splitlines()) + 1
     assert [line.partition(",title")[0] for line in result.outlines[-2:]] == [
@@ -358,7 +358,11 @@ def test_a_long_run_lists_what_did_not_pass(project: GateProject) -> None:
     project.write("detgate.toml", head + names)
 
     quiet, verbose = (
-        [line.split()[:2] for line in project.gate(*options).outlines] for options in ((), ("-v",))
+        [
+            line.split()[:2]
+            for line in project.gate("detgate.toml", *options, with_predictions=False).outlines
+        ]
+        for options in ((), ("-v",))
     )
 
     assert ["failed", "empty-gt-share.n0[train]"] in quiet
@@ -377,3 +381,26 @@ def test_a_record_that_cannot_be_written_leaves_no_page_of_an_earlier_run(
 
     assert project.gate().ret == 3
     assert not (folder(project) / "index.html").exists()
+
+
+def test_an_item_that_looked_at_less_says_so_everywhere(project: GateProject) -> None:
+    """The result file lists two of the three images of val."""
+    path = project.pytester.path / "found/val.json"
+    content = json.loads(path.read_text())
+    truth = json.loads((project.pytester.path / "data/val.json").read_text())
+    project.write(
+        "found/val.json",
+        {
+            "images": truth["images"][:2],
+            "categories": truth["categories"],
+            "annotations": content if isinstance(content, list) else content["annotations"],
+        },
+    )
+
+    result = project.gate_here()
+
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["not-evaluated mean-ap*(looked at 2 of 3 images)"])
+    for name in ("index.html", "summary.md"):
+        text = (folder(project) / name).read_text("utf-8")
+        assert "looked at 2 of 3 images" in text.lower()

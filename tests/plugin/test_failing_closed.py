@@ -467,7 +467,7 @@ def test_warning_that_cannot_be_evaluated_still_fails(
     project.write("data/train.json", coco_content({}))
     project.write("detgate.toml", CONFIG.replace("min = 0.25", 'min = 0.25\nseverity = "warning"'))
 
-    assert project.gate("-k", "empty").ret == 1
+    assert project.gate("detgate.toml", "-k", "empty", with_predictions=False).ret == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -66,7 +66,7 @@ def test_every_finding_is_there_though_the_record_has_the_first_200(
 ) -> None:
     many_empty_images(project, coco_content, 450)
 
-    assert project.gate(*workers, "-k", "empty").ret == 1
+    assert project.gate("detgate.toml", *workers, "-k", "empty", with_predictions=False).ret == 1
 
     (rule,) = project.report["rules"]
     assert (len(rule["findings"]), rule["findings_total"]) == (200, 450)
@@ -80,7 +80,7 @@ def test_two_data_sets_make_two_files(project: GateProject, coco_content: Any) -
     project.write("data/train.json", coco_content({"odd.jpg": [], "yard_1.jpg": []}))
     project.write("data/val.json", coco_content({"roof_1.jpg": [], "strange.jpg": []}))
 
-    project.gate("-k", "overlap")
+    project.gate("detgate.toml", "-k", "overlap", with_predictions=False)
 
     files = findings(project)
     assert {
@@ -108,7 +108,7 @@ def test_files_of_earlier_runs_are_removed_and_those_of_others_are_not(
 
 
 def test_no_findings_make_no_folder(project: GateProject) -> None:
-    project.gate("-k", "mean-ap")
+    project.gate(project.arguments[0], "-k", "mean-ap", with_predictions=False)
 
     assert not (project.pytester.path / "detgate-report" / "findings").exists()
 
@@ -131,7 +131,7 @@ def test_rule_that_could_not_be_evaluated_makes_no_file(project: GateProject) ->
         'plugins = ["own_rules"]\n' + CONFIG + '[rules.half]\nsplits = ["train"]\n',
     )
 
-    assert project.gate("-k", "half").ret == 1
+    assert project.gate("detgate.toml", "-k", "half", with_predictions=False).ret == 1
 
     assert project.verdicts() == {"half[train]": "not-evaluated"}
     assert findings(project) == {}

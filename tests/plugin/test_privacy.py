@@ -129,6 +129,43 @@ def test_an_earlier_record_is_told_where_its_pictures_are(
     assert capsys.readouterr().out.splitlines() == [str(page)] * 4
 
 
+def test_a_forged_record_shows_no_picture_from_outside_the_root(
+    project: GateProject, tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    away.mkdir()
+    for name in ("tube_1.jpg", "tube_2.jpg"):
+        Image.new("RGB", (100, 100), (90, 120, 150)).save(away / name)
+    project.write("detgate.toml", STRICT)
+    project.gate_here()
+    record = project.pytester.path / "detgate-report" / "report.json"
+    record.write_text(record.read_text().replace("probes/youtube", str(away)))
+    page = tmp_path / "page.html"
+
+    for options, has_picture in (
+        ([], False),
+        ([f"--root={tmp_path}"], True),
+        ([f"--images=youtube={away}"], True),
+    ):
+        assert main(["report", str(record), "-o", str(page), *options]) == 0
+        assert ("data:image/jpeg;base64," in page.read_text("utf-8")) is has_picture
+
+
+def test_pictures_beside_the_root_are_in_the_page_of_the_run(
+    project: GateProject, tmp_path: Path
+) -> None:
+    away = project.pytester.path.parent / f"{project.pytester.path.name}-away"
+    away.mkdir()
+    for name in ("tube_1.jpg", "tube_2.jpg"):
+        Image.new("RGB", (100, 100), (90, 120, 150)).save(away / name)
+    project.write("detgate.toml", STRICT.replace("probes/youtube", f"../{away.name}"))
+
+    project.gate_here()
+
+    page = (project.pytester.path / "detgate-report/index.html").read_text("utf-8")
+    assert "data:image/jpeg;base64," in page
+
+
 def test_without_pictures_none_is_read(private: GateProject, tmp_path: Path) -> None:
     """A pipe in a picture's place would make a reader wait for ever."""
     picture = tmp_path / "acme corp" / "probe 7" / "tube_2.jpg"
@@ -169,7 +206,7 @@ def test_the_table_in_the_documentation_is_one_that_works(project: GateProject) 
     (table,) = re.findall(r"```toml\n(.*?)```", documentation.read_text("utf-8"), re.DOTALL)
     project.write("detgate.toml", CONFIG + table)
 
-    assert project.gate("-k", "share").ret == 0
+    assert project.gate("detgate.toml", "-k", "share", with_predictions=False).ret == 0
 
 
 def test_the_budget_for_pictures_is_kept(private: GateProject) -> None:

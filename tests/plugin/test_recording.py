@@ -60,6 +60,7 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
         "look_unit": None,
         "left_out": [],
         "left_out_allowed": 0,
+        "can_block": True,
         "findings_files": ["findings/test-own-py-test-stale.json"],
         "tables": {},
         "evidence": {},
@@ -174,7 +175,7 @@ def test_error_of_a_fixture_points_at_the_test(project: GateProject) -> None:
     """
     project.pytester.makepyfile(test_own=code)
 
-    result = project.gate("test_own.py", "-k", "test_it")
+    result = project.gate("detgate.toml", "test_own.py", "-k", "test_it", with_predictions=False)
 
     text = result.stdout.str()
     assert "no split or probe 'vall'; did you mean 'val'?" in text

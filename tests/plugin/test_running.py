@@ -6,6 +6,7 @@ import hashlib
 import json
 import sys
 import xml.etree.ElementTree as ElementTree
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -121,16 +122,26 @@ def test_collect_only_lists_and_writes_nothing(project: GateProject) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "predictions", "expected"),
     [
-        (("-k", "probe"), ["probe-fp[youtube]"]),
-        (("-m", "detgate_data"), ["empty-gt-share[train]", "clip-overlap[train-val]"]),
-        (("-m", "detgate and not detgate_data"), [i.split("::")[1] for i in IDS[2:]]),
-        (("detgate.toml::class-ap[helmet_off]",), ["class-ap[helmet_off]"]),
+        (("-k", "probe"), (0, 1), ["probe-fp[youtube]"]),
+        (
+            ("-m", "detgate_data", "detgate.toml"),
+            (),
+            ["empty-gt-share[train]", "clip-overlap[train-val]"],
+        ),
+        (("-m", "detgate and not detgate_data"), (0, 1), [i.split("::")[1] for i in IDS[2:]]),
+        (("detgate.toml::class-ap[helmet_off]",), (0,), ["class-ap[helmet_off]"]),
     ],
 )
-def test_selection(project: GateProject, arguments: tuple[str, ...], expected: list[str]) -> None:
-    result = project.gate(*arguments)
+def test_selection(
+    project: GateProject,
+    arguments: tuple[str, ...],
+    predictions: tuple[int, ...],
+    expected: list[str],
+) -> None:
+    given = [project.arguments[index] for index in predictions]
+    result = project.gate(*given, *arguments, with_predictions=False)
 
     assert result.ret == 0
     assert list(project.verdicts()) == expected
@@ -252,7 +263,7 @@ def test_severity_warning_is_shown_and_does_not_fail(project: GateProject) -> No
 
 @pytest.mark.parametrize(
     ("until", "code", "verdict"),
-    [("2999-01-01", 0, "waived"), ("2020-01-01", 1, "failed")],
+    [(str(date.today() + timedelta(days=300)), 0, "waived"), ("2020-01-01", 1, "failed")],
 )
 def test_waiver_holds_until_its_day(
     project: GateProject, until: str, code: int, verdict: str

@@ -11,7 +11,10 @@ ROOT = Path(__file__).resolve().parents[2]
 
 # Each layer may import itself and those before it. `checks` and `fixtures` stand on top.
 LAYERS = (
-    ("errors", "plain", "progress", "boxes", "charts", "findings", "gaps", "locks", "regular_file"),
+    (
+        *("errors", "plain", "printable", "progress", "boxes", "charts", "findings", "gaps"),
+        *("locks", "regular_file"),
+    ),
     ("config", "dataset"),
     ("scoring", "detector", "audit", "pictures", "drift", "expectations", "splitting"),
     ("gate",),

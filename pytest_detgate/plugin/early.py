@@ -1,0 +1,83 @@
+"""What a gate does as soon as its options can be read: before a conftest, a configuration or a
+model can end the run."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_detgate.plugin.choice import CHOICE, Choice
+from pytest_detgate.plugin.options import is_asked, only_lists
+
+_MARKED = pytest.StashKey[bool]()
+# Names the report's folder of the run that a process belongs to. A worker of pytest-xdist reads
+# its options like a run of its own, and may start when the record is written already.
+_ENVIRONMENT = "PYTEST_DETGATE_RUNNING"
+
+
+def remember_choice(config: pytest.Config) -> None:
+    """Keep what the user typed, which plugins may change later."""
+    option = config.known_args_namespace
+    config.stash[CHOICE] = Choice.of(option, config.invocation_params.dir)
+
+
+def mark_early(config: pytest.Config) -> None:
+    """Let the report's folder say `running` if this run gates, so far as its command line tells,
+    and an earlier run left something there."""
+    option = config.known_args_namespace
+    if not hasattr(option, "detgate_report"):
+        return
+    folder = _folder(config, option)
+    is_worker = os.environ.get(_ENVIRONMENT) == str(folder)
+    if not is_worker and _gates(config, option, option.file_or_dir) and _has_report(folder):
+        _mark(config, folder)
+
+
+def mark(config: pytest.Config, *, always: bool) -> None:
+    """The same for a run of which all options and arguments are known; `always` also where there
+    is no earlier report."""
+    if hasattr(config, "workerinput") or _MARKED in config.stash:
+        return
+    folder = _folder(config, config.option)
+    if _gates(config, config.option, config.args) and (always or _has_report(folder)):
+        _mark(config, folder)
+
+
+def _gates(config: pytest.Config, option: argparse.Namespace, arguments: list[str]) -> bool:
+    return not only_lists(option) and is_asked(config, option, arguments)
+
+
+def _has_report(folder: Path) -> bool:
+    from pytest_detgate.audit.folder import BESIDE, RECORD
+
+    return any(os.path.lexists(folder / name) for name in (RECORD, *BESIDE))
+
+
+def _mark(config: pytest.Config, folder: Path) -> None:
+    from pytest_detgate import __version__
+    from pytest_detgate.audit.running import mark_running
+
+    started = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # A folder that cannot be written is told of when the record cannot be written either.
+    with contextlib.suppress(OSError):
+        mark_running(folder, started, __version__)
+    config.stash[_MARKED] = True
+    before = os.environ.get(_ENVIRONMENT)
+    os.environ[_ENVIRONMENT] = str(folder)
+    config.add_cleanup(lambda: _restore(before))
+
+
+def _restore(before: str | None) -> None:
+    if before is None:
+        os.environ.pop(_ENVIRONMENT, None)
+    else:
+        os.environ[_ENVIRONMENT] = before
+
+
+def _folder(config: pytest.Config, option: argparse.Namespace) -> Path:
+    return Path(os.path.abspath(config.invocation_params.dir / option.detgate_report))  # noqa: PTH100

@@ -1,0 +1,25 @@
+r"""Text in which every control character can be seen, as `\x1b` stands for an escape.
+
+A name from a data file becomes part of a node id, which terminals, build servers and other tools
+print as it is: there a line break could begin a command, and an escape could hide a line.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Control characters, separators of lines and paragraphs, what turns the direction of writing, and
+# bytes of a file name that are not UTF-8.
+_CONTROLS = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def printable(text: str) -> str:
+    """Write control characters as Python writes them in a literal."""
+    return _CONTROLS.sub(lambda found: _SHORT.get(found[0]) or _escaped(ord(found[0])), text)
+
+
+def _escaped(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
