@@ -34,6 +34,7 @@ from pytest_detgate.gate.fingerprints import images_sha256, names_sha256
 from pytest_detgate.gate.other_models import Epoch, OtherModels, measure_sweep
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.score_record import score_record
+from pytest_detgate.gate.silent import Silence, refuse, silence_of
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.scoring.bootstrap import Replicates, bootstrap
@@ -143,6 +144,16 @@ class GateInputs:
             return self.source.detections(self.dataset(name))
 
         return self._once(("detections", name), make)
+
+    def refuse_silent(self, name: str) -> None:
+        found_some = len(self.detections(name)) > 0
+
+        def make() -> Silence | None:
+            return silence_of(self, infer=not found_some)
+
+        silence = self._once(("silence", found_some), make)
+        if silence is not None:
+            refuse(silence, name, self, found_some=found_some)
 
     def asked_for(self, name: str) -> bool:
         return name in self._wanted
@@ -385,6 +396,14 @@ class _InputsBeside(GateInputs):
 
     def frames(self, name: str, key: FrameKey) -> Frames:
         return self._gate.frames(name, key)
+
+    def detections(self, name: str) -> DetectionTable:
+        found = super().detections(name)
+        if found.gaps:  # no item counts them: it has those of the gated model to look at
+            record = self.source.model_record()
+            model = "the other model" if record is None else record.checkpoint
+            raise NotLookedAtError(f"{model} on {name}: {'; '.join(described(found.gaps))}")
+        return found
 
     def pictures(self, name: str, *, hashed: bool) -> PictureKeys:
         return self._gate.pictures(name, hashed=hashed)
