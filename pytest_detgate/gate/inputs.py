@@ -379,7 +379,9 @@ class _InputsBeside(GateInputs):
         a figure that comes out too low for it would let the gated model pass."""
         table = super().detections(name)
         if table.gaps:
-            raise NotLookedAtError("; ".join(described(table.gaps)))
+            record = self.source.model_record()
+            model = "the other model" if record is None else record.checkpoint
+            raise NotLookedAtError(f"{model} on {name}: {'; '.join(described(table.gaps))}")
         return table
 
     def tables(self, name: str) -> Dataset:
@@ -396,14 +398,6 @@ class _InputsBeside(GateInputs):
 
     def frames(self, name: str, key: FrameKey) -> Frames:
         return self._gate.frames(name, key)
-
-    def detections(self, name: str) -> DetectionTable:
-        found = super().detections(name)
-        if found.gaps:  # no item counts them: it has those of the gated model to look at
-            record = self.source.model_record()
-            model = "the other model" if record is None else record.checkpoint
-            raise NotLookedAtError(f"{model} on {name}: {'; '.join(described(found.gaps))}")
-        return found
 
     def pictures(self, name: str, *, hashed: bool) -> PictureKeys:
         return self._gate.pictures(name, hashed=hashed)
