@@ -17,7 +17,7 @@ from pytest_detgate.gate.model_detections import ModelDetections
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import bind_rules, rule_classes
 from pytest_detgate.progress import NoProgress
-from tests.conftest import coco, results
+from tests.conftest import coco, named_results
 from tests.detector.onnx_models import draw
 from tests.judged import judged
 from tests.rules.examples import example_results
@@ -48,7 +48,7 @@ def on_files(tmp_path: Path, write_json: Any) -> Files:
             write_json(tmp_path / f"{name}.json", coco(images, CLASSES))
         files = {
             name: write_json(
-                tmp_path / f"{name}-found.json", results(datasets[name], boxes, CLASSES)
+                tmp_path / f"{name}-found.json", named_results(datasets[name], boxes, CLASSES)
             )
             for name, boxes in found.items()
         }
