@@ -111,6 +111,11 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     fewer than `min-images` frames proves nothing: it is not evaluated, or warns where `too-little`
     says so.
 
+    A detector that finds nothing at all has no false boxes either. So a probe without any
+    detection, at any score, is evaluated only if the detector finds something on images with
+    ground truth: a model is run on those of the evaluated split until it does, and of result
+    files that of the evaluated split must be given, too.
+
     ## Why it matters
 
     Every such box is a false alarm on a worker who did nothing wrong. AP does not count them:

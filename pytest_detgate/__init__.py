@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         LoadedModel,
         ModelInfo,
         ModelSource,
+        OutputNotFinite,
         UnreadableImage,
     )
     from pytest_detgate.errors import DetectorError, DetgateError, TooLittleEvidenceError
@@ -67,6 +68,7 @@ __all__ = [
     "ModelSource",
     "OptionError",
     "Outcome",
+    "OutputNotFinite",
     "ProbeRule",
     "Record",
     "Rule",
@@ -91,6 +93,7 @@ _MODULES = {
         "LoadedModel",
         "ModelInfo",
         "ModelSource",
+        "OutputNotFinite",
         "UnreadableImage",
     ),
     "errors": ("DetectorError", "DetgateError", "TooLittleEvidenceError"),

@@ -58,20 +58,21 @@ def _outputs(model: Any, device: str) -> list[torch.Tensor] | None:
         ):
             data = model.data_preprocessor({"inputs": [pixels], "data_samples": [sample]}, False)
             answer = model(data["inputs"], data["data_samples"], mode="tensor")
-            return [tensor.float().clone() for tensor in _tensors(answer)]
+            return [tensor.float().clone() for tensor in tensors(answer)]
     except Exception:  # the model may be the project's own, and take only what it is used to
         return None
 
 
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
+def tensors(value: Any) -> Iterator[torch.Tensor]:
+    """Every tensor in an output: a tensor, or a list, tuple or dictionary of outputs."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, dict):
         for part in value.values():
-            yield from _tensors(part)
+            yield from tensors(part)
     elif isinstance(value, (list, tuple)):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors(part)
 
 
 def _same(found: list[torch.Tensor] | None, expected: list[torch.Tensor]) -> bool:
@@ -149,7 +150,7 @@ def check_precision(precision: str, device: str) -> None:
 
 def compile_parts(model: Any) -> None:
     """Let `torch.compile` compile each of the model's networks, when it is first used."""
-    for part in _networks(model):
+    for _, part in networks(model):
         part.forward = torch.compile(part.forward)
 
 
@@ -159,7 +160,7 @@ def lower_precision(model: Any, device: str, precision: str) -> None:
     What they answer is float32 again, so that boxes are decoded and compared as ever: in
     bfloat16 a corner at 600 pixels is known to four.
     """
-    for part in _networks(model):
+    for _, part in networks(model):
         part.forward = _cast(part.forward, device_type(device), getattr(torch, precision))
 
 
@@ -182,16 +183,18 @@ def _as_float32(value: Any, dtype: torch.dtype) -> Any:
     return value
 
 
-def _networks(module: Any) -> Iterator[Any]:
-    """The model's own parts: backbone, neck, heads. Heads of regions are looked into, for a
-    model asks their parts."""
+def networks(
+    module: Any, *, with_preprocessor: bool = False, prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Name and module of the model's own parts: backbone, neck, heads. Heads of regions are looked
+    into, for a model asks their parts."""
     for name, child in module.named_children():
-        if name == "data_preprocessor" or name.startswith("loss"):
+        if name.startswith("loss") or (name == "data_preprocessor" and not with_preprocessor):
             continue
         if isinstance(child, torch.nn.ModuleList) or name == "roi_head":
-            yield from _networks(child)
+            yield from networks(child, prefix=f"{prefix}{name}.")
         else:
-            yield child
+            yield f"{prefix}{name}", child
 
 
 def compiling_failed(error: BaseException) -> bool:

@@ -14,8 +14,9 @@ from pytest_detgate.detector.protocol import (
     Detected,
     Detector,
     ImageDetections,
+    ImageResult,
     ModelInfo,
-    UnreadableImage,
+    OutputNotFinite,
 )
 from pytest_detgate.errors import DetectorError
 
@@ -26,15 +27,17 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 def checked_detections(
     xyxy: ArrayLike, score: ArrayLike, label: ArrayLike, *, image: Path, n_classes: int
-) -> ImageDetections:
+) -> ImageDetections | OutputNotFinite:
     """The detections on one image, best score first.
 
     `xyxy` is (n, 4) corners in pixels, `score` (n,) from 0 to 1, `label` (n,) whole numbers from
-    0 to `n_classes` - 1. Anything else is a `DetectorError` that names the image: a box that is
-    left out would make a budget of false boxes pass.
+    0 to `n_classes` - 1. With NaN or infinity among them the image is one that nothing is known
+    of. Anything else is a `DetectorError` that names the image: a box that is left out would make
+    a budget of false boxes pass.
     """
     boxes = _array(xyxy, "boxes", image)
     scores = _array(score, "scores", image)
+    _require_fractions(score, image)
     labels = _array(label, "labels", image)
     if boxes.size == 0 and scores.size == 0 and labels.size == 0:
         boxes, scores, labels = np.zeros((0, 4)), np.zeros(0), np.zeros(0)
@@ -46,8 +49,9 @@ def checked_detections(
         )
     with np.errstate(over="ignore"):
         boxes, scores = boxes.astype(np.float32), scores.astype(np.float32)
-    if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-        raise DetectorError(f"the model's answer to {image} is not finite (NaN or infinite)")
+    for what, values in (("boxes", boxes), ("scores", scores), ("labels", labels)):
+        if not np.isfinite(values).all():
+            return OutputNotFinite(what)
     outside = (scores < 0) | (scores > 1)
     if outside.any():
         raise DetectorError(
@@ -69,11 +73,24 @@ def checked_detections(
 
 def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:
     try:
-        return np.asarray(values, np.float64)
+        array = np.asarray(values)
+        if array.dtype.kind in "bc" and array.size:
+            raise TypeError(f"they are {array.dtype}")
+        return array.astype(np.float64)
     except Exception as error:  # what is no array converts itself, or refuses to
         raise DetectorError(
             f"the model's answer to {image}: its {what} are no numbers: {error}"
         ) from error
+
+
+def _require_fractions(score: ArrayLike, image: Path) -> None:
+    """Refuse scores that were cast to whole numbers, after which nearly all are 0."""
+    kind = np.asarray(score).dtype
+    if hasattr(score, "dtype") and kind.kind in "iu" and np.size(score):
+        raise DetectorError(
+            f"the model's answer to {image}: its scores are {kind}, and a score from 0 to 1 is 0 "
+            "after a cast to whole numbers"
+        )
 
 
 class CheckedDetector:
@@ -106,12 +123,11 @@ class CheckedDetector:
     def _checked(self, images: Sequence[Path], ask: _Ask) -> Iterator[Detected]:
         missing = Counter(images)
         for answer in self._heard(images, ask):
-            if not isinstance(answer, Detected) or not isinstance(
-                answer.result, (ImageDetections, UnreadableImage)
-            ):
+            if not isinstance(answer, Detected) or not isinstance(answer.result, ImageResult):
                 raise DetectorError(
                     f"{self.info.checkpoint}: the detector gives a Detected for each image, with "
-                    f"ImageDetections or an UnreadableImage; found {str(answer)[:80]}"
+                    "ImageDetections, an UnreadableImage or an OutputNotFinite; found "
+                    f"{str(answer)[:80]}"
                 )
             if not missing[answer.image]:
                 raise DetectorError(
@@ -119,7 +135,7 @@ class CheckedDetector:
                     "answered before"
                 )
             missing[answer.image] -= 1
-            result = answer.result
+            result: ImageResult = answer.result
             if isinstance(result, ImageDetections):
                 if not _SHA256.fullmatch(answer.sha256):
                     raise DetectorError(

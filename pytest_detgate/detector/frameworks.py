@@ -22,6 +22,9 @@ from pytest_detgate.errors import DetectorError, nearest
 
 ENTRY_POINTS = "detgate.detectors"
 
+# Raised when the way in which answers are taken changes, so that kept ones are not used.
+_FORMAT = 2
+
 
 class MMDetection(Framework):
     """Checkpoints of MMDetection."""
@@ -185,6 +188,7 @@ class _Registered(Framework):
         said = getattr(loaded.detector, "device", None)
         place = said_device(said, device, f"the framework {self._point.name!r}")
         parts = {
+            "format": _FORMAT,
             "framework": self._point.name,
             "key": info.key,
             "checkpoint": sha256,

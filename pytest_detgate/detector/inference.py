@@ -22,9 +22,11 @@ from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
     ModelInfo,
+    OutputNotFinite,
     UnreadableImage,
 )
 from pytest_detgate.detector.stored_wall import Guard
+from pytest_detgate.detector.watching import OutputWatch
 from pytest_detgate.errors import DetectorError
 
 # How those parts of torch that have no exception of their own for it say that memory ran out.
@@ -63,6 +65,7 @@ class MMDetector:
         """What a reader must know of how it was run: that memory ran out."""
         self._first_batch_size = batch_size
         self._guard = guard
+        self._watch = OutputWatch(self.model)
 
     def detect(self, images: Sequence[Path], *, n_workers: int | None = None) -> Iterator[Detected]:
         """Yield each image's detections as soon as they are known, in any order.
@@ -106,18 +109,42 @@ class MMDetector:
     def _detected(self, group: list[Prepared]) -> list[Detected]:
         if (problem := group[0].problem) is not None:
             return [Detected(group[0].image, "", UnreadableImage(problem))]
-        answers: list[NDArray[np.float32]] = []
+        answers: list[NDArray[np.float32] | OutputNotFinite] = []
         started = time.perf_counter()
         while len(answers) < len(group):
             batch = group[len(answers) : len(answers) + self.batch_size]
-            answers += self._predict(batch)[: len(batch)]
+            answers += self._watched(batch)
         self.model_seconds += time.perf_counter() - started
         return [
-            Detected(prepared.image, prepared.sha256, self._checked(table, prepared.image))
-            for prepared, table in zip(group, answers, strict=True)
+            Detected(prepared.image, prepared.sha256, self._checked(answer, prepared.image))
+            for prepared, answer in zip(group, answers, strict=True)
         ]
 
-    def _checked(self, table: NDArray[np.float32], image: Path) -> ImageDetections:
+    def _watched(self, batch: list[Prepared]) -> list[NDArray[np.float32] | OutputNotFinite]:
+        """Answer for each image of a batch, or for none where it has to be tried again."""
+        self._watch.begin()
+        tables = self._predict(batch)
+        if not tables or self._watch.settle():
+            return []
+        if not self._watch.not_finite():
+            return [*tables]
+        # Which image it was, the outputs of a batch do not say: heads mix its images.
+        return [self._alone(prepared) for prepared in batch]
+
+    def _alone(self, prepared: Prepared) -> NDArray[np.float32] | OutputNotFinite:
+        tables: list[NDArray[np.float32]] = []
+        while not tables:
+            self._watch.begin(exact=True)
+            tables = self._predict([prepared])
+        parts = self._watch.not_finite()
+        return OutputNotFinite(parts[0]) if parts else tables[0]
+
+    def _checked(
+        self, answer: NDArray[np.float32] | OutputNotFinite, image: Path
+    ) -> ImageDetections | OutputNotFinite:
+        if isinstance(answer, OutputNotFinite):
+            return answer
+        table = answer
         return checked_detections(
             table[:, :4],
             table[:, 4],
@@ -135,7 +162,8 @@ class MMDetector:
         samples += [samples[-1].clone() for _ in range(n_fill)]
         try:
             with torch.inference_mode(), self._guard.running():
-                return _tables(self.model.test_step({"inputs": inputs, "data_samples": samples}))
+                answers = self.model.test_step({"inputs": inputs, "data_samples": samples})
+                return _tables(answers)[: len(batch)]
         except DetectorError:
             raise
         except Exception as error:  # the model is the project's, and may raise anything

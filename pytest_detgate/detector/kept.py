@@ -143,7 +143,7 @@ class KeptDetector:
             wanted = Wanted()
             for path, answer in digests.items():
                 if isinstance(answer, UnreadableImage):
-                    wanted.unreadable[path] = answer
+                    wanted.unknown[path] = answer
                 else:
                     wanted.digest[path] = answer
             self._look_up(key, wanted)
@@ -182,8 +182,9 @@ class KeptDetector:
             while missing := wanted.missing():
                 for image, sha256, result in detector.detect(list(missing.values())):
                     advance(1)
-                    if isinstance(result, UnreadableImage):
-                        wanted.unreadable[image] = result
+                    if not isinstance(result, ImageDetections):
+                        # Not kept: the next run looks again.
+                        wanted.unknown[image] = result
                         continue
                     if sha256 != wanted.digest[image]:
                         _require_content(image, sha256)

@@ -19,7 +19,7 @@ from pytest_detgate.detector.devices import device_type, exclusive
 from pytest_detgate.detector.engines.loading import load_detector
 from pytest_detgate.detector.job import Channel
 from pytest_detgate.detector.latency import Latency, Message, Request, could_not
-from pytest_detgate.detector.protocol import Detected, UnreadableImage
+from pytest_detgate.detector.protocol import Detected, OutputNotFinite, UnreadableImage
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular, read_regular_text
 
@@ -70,6 +70,10 @@ def _measure(request: Request, channel: Channel) -> Latency:
                 model_times.append(detector.model_seconds - in_model)
             if isinstance(answer.result, UnreadableImage):
                 raise DetectorError(f"{answer.image}: cannot be read: {answer.result.reason}")
+            if isinstance(answer.result, OutputNotFinite):
+                raise DetectorError(
+                    f"{answer.image}: the model gives NaN or infinity ({answer.result.output})"
+                )
             channel.send(Message(finished=1))
         if device_type(place) == "cpu":
             peak = peak_resident_bytes()

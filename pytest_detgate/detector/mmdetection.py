@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,6 +26,7 @@ from pytest_detgate.detector.checkpoint import Checkpoint, class_names, read_che
 from pytest_detgate.detector.config_sources import LoadedConfig, load_config, project_files
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.inference import MMDetector
+from pytest_detgate.detector.name_lists import difference, some
 from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
 from pytest_detgate.detector.stored_config import parse_stored_config
@@ -35,6 +36,7 @@ from pytest_detgate.detector.stored_parts import (
     without_backends,
 )
 from pytest_detgate.detector.stored_wall import Guard
+from pytest_detgate.detector.weights import load_weights
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular
 
@@ -73,7 +75,7 @@ def load_model(
             model, transforms = _built(model_section, pipeline, origin, guard)
             classes = _classes(checkpoint, loaded.config, origin, is_own=is_own)
         _check_heads(model, classes, origin)
-        _load_weights(model, checkpoint, origin)
+        load_weights(model, checkpoint, origin)
         code = project_files(
             [
                 *{type(part).__module__ for part in [*model.modules(), *transforms]},
@@ -205,19 +207,9 @@ def _classes(
         if names != classes:
             raise DetectorError(
                 f"{origin}: class names of {place} and of {first} differ: "
-                f"{_difference(names, classes)}"
+                f"{difference(names, classes)}"
             )
     return classes
-
-
-def _difference(names: Sequence[str], expected: Sequence[str]) -> str:
-    missing = [name for name in expected if name not in names]
-    extra = [name for name in names if name not in expected]
-    if not missing and not extra:
-        return f"another order, {', '.join(names)} instead of {', '.join(expected)}"
-    parts = [f"lacks {_some(missing)}"] if missing else []
-    parts += [f"has {_some(extra)} in addition"] if extra else []
-    return f"{len(names)} against {len(expected)} names: it {' and '.join(parts)}"
 
 
 def _check_heads(model: torch.nn.Module, classes: Sequence[str], origin: str) -> None:
@@ -230,41 +222,5 @@ def _check_heads(model: torch.nn.Module, classes: Sequence[str], origin: str) ->
             if isinstance(count, int) and count != len(classes):
                 raise DetectorError(
                     f"{origin}: {name}.num_classes is {count}, but there are "
-                    f"{len(classes)} class names: {_some(classes)}"
+                    f"{len(classes)} class names: {some(classes)}"
                 )
-
-
-def _load_weights(model: torch.nn.Module, checkpoint: Checkpoint, origin: str) -> None:
-    state = dict(checkpoint.state_dict)
-    if state and all(isinstance(name, str) and name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): value for name, value in state.items()}
-    try:
-        missing, unexpected = model.load_state_dict(state, strict=False)
-    except Exception as error:  # shapes that differ, or values that are no tensors
-        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-        raise DetectorError(
-            f"{checkpoint.path}: the weights do not fit the model of {origin}: "
-            f"{' '.join(lines[1:4] or lines)}"
-        ) from error
-    if missing or unexpected:
-        parts = [f"{len(missing)} missing ({_some(missing)})"] if missing else []
-        parts += [f"{len(unexpected)} unexpected ({_some(unexpected)})"] if unexpected else []
-        raise DetectorError(
-            f"{checkpoint.path}: the weights do not fit the model of {origin}: {', '.join(parts)}"
-        )
-    bad = [
-        name
-        for name, value in model.state_dict().items()
-        if value.is_floating_point() and not torch.isfinite(value).all()
-    ]
-    if bad:
-        # Such a model finds nothing anywhere, which a budget of false boxes would call good.
-        raise DetectorError(
-            f"{checkpoint.path}: {len(bad)} weights are not finite (NaN or infinite): {_some(bad)}"
-        )
-
-
-def _some(names: Iterable[str]) -> str:
-    names = list(names)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

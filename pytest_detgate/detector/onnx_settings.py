@@ -15,6 +15,7 @@ import msgspec
 
 from pytest_detgate.config.onnx_table import OnnxTable
 from pytest_detgate.config.wording import expected, found
+from pytest_detgate.detector.name_lists import difference
 from pytest_detgate.errors import DetectorError, nearest
 
 METADATA_PREFIX = "detgate."
@@ -33,6 +34,7 @@ _INPUT_TYPES = {
     "tensor(double)": "float64",
     "tensor(uint8)": "uint8",
 }
+_FRACTIONS = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(bfloat16)")
 _RAW_SCORE_FLOOR = 0.001
 
 
@@ -101,8 +103,10 @@ class _Resolver:
         self._path = path
         self._inputs = inputs
         self._outputs = outputs
-        values = {**_of_ultralytics(metadata, outputs), **_own(path, metadata), **options}
-        self._table = msgspec.convert(values, OnnxTable)
+        exported, own = _of_ultralytics(metadata, outputs), _own(path, metadata)
+        self._table = msgspec.convert({**exported, **own, **options}, OnnxTable)
+        for stated in (own, exported):
+            self._require_same_classes(stated.get("classes"))
 
     def settings(self) -> OnnxSettings:
         table = self._table
@@ -224,7 +228,27 @@ class _Resolver:
             self._refuse(
                 f"layout {layout} takes {_N_OUTPUTS[layout]} outputs, found {list(chosen)}"
             )
+        self._require_fractions(layout, chosen)
         return layout, chosen
+
+    def _require_fractions(self, layout: str, chosen: Sequence[str]) -> None:
+        """Refuse scores that were cast to whole numbers, after which nearly all are 0."""
+        scores = chosen[1] if layout == "boxes-scores-labels" else chosen[0]
+        (kind,) = (port.type for port in self._outputs if port.name == scores)
+        if kind not in _FRACTIONS:
+            self._refuse(
+                f"the output {scores}, which holds the scores, is {kind}: a score is from 0 to 1, "
+                "and a cast to whole numbers makes it 0; export it as float"
+            )
+
+    def _require_same_classes(self, stated: Sequence[str] | None) -> None:
+        """Refuse names that are not those of the file: labels would mean other classes."""
+        named = self._table.classes
+        if stated is not None and named is not None and tuple(stated) != named:
+            self._refuse(
+                "classes under [model.onnx] are not those of the file's metadata: "
+                f"{difference(named, stated)}"
+            )
 
     def _classes(self) -> tuple[str, ...]:
         classes: tuple[str, ...] = self._needed("classes", self._table.classes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -55,16 +55,30 @@ class UnreadableImage:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class OutputNotFinite:
+    """An image on which a model gave NaN or infinity; `output` names what was not finite.
+
+    Nothing is known of such an image: comparisons with NaN drop boxes, which looks like an image
+    without any.
+    """
+
+    output: str
+
+
+ImageResult: TypeAlias = ImageDetections | UnreadableImage | OutputNotFinite
+
+
 class Detected(NamedTuple):
     """What a detector says of one image.
 
     `sha256` is that of the very bytes that were decoded, which need not be those that the file
-    held when it was asked for; empty where they could not be decoded.
+    held when it was asked for; empty where there are no detections.
     """
 
     image: Path
     sha256: str
-    result: ImageDetections | UnreadableImage
+    result: ImageResult
 
 
 class Detector(Protocol):

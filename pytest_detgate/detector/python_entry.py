@@ -35,16 +35,18 @@ from pytest_detgate.detector.picture_bytes import cut_short, reason_of
 from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
+    ImageResult,
     LoadedModel,
     ModelInfo,
     ModelSource,
+    OutputNotFinite,
     UnreadableImage,
 )
 from pytest_detgate.errors import DetectorError, nearest
 from pytest_detgate.regular_file import open_regular, read_regular
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
-_FORMAT = 1
+_FORMAT = 2
 _BATCH = 16
 _ATTEMPTS = 3
 
@@ -156,7 +158,7 @@ class EntryDetector:
             is_read = isinstance(result, ImageDetections)
             yield Detected(image, digests[image] if is_read else "", result)
 
-    def _answers(self, images: list[Path]) -> list[ImageDetections | UnreadableImage]:
+    def _answers(self, images: list[Path]) -> list[ImageResult]:
         try:
             with importable(self._folder), quiet():
                 answers = list(self._made.detect(list(images)))
@@ -177,7 +179,7 @@ class EntryDetector:
             )
         return [self._checked(answer, image) for answer, image in zip(answers, images, strict=True)]
 
-    def _checked(self, answer: Any, image: Path) -> ImageDetections:
+    def _checked(self, answer: Any, image: Path) -> ImageDetections | OutputNotFinite:
         try:
             boxes, scores, labels = answer
         except (TypeError, ValueError):

@@ -41,6 +41,15 @@ class DetectionSource(Protocol):
     def detections(self, dataset: Dataset) -> DetectionTable:
         """Detections of every image; a `DetgateError` says why they cannot be had."""
 
+    def finds_anything(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
+    ) -> bool | None:
+        """Whether there is a detection, of any score, on a split or probe.
+
+        `rows` are the images with ground truth. None where it is not known; with `infer` a model
+        runs on as many of them as it takes.
+        """
+
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         """The names of the detector's classes; a `DetgateError` says why they cannot be had."""
 
@@ -67,6 +76,7 @@ class ResultFiles:
         self._files = files
         self._project = project
         self._records: dict[str, PredictionsRecord] = {}
+        self._tables: dict[str, DetectionTable] = {}
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
         pass
@@ -74,6 +84,8 @@ class ResultFiles:
     def detections(self, dataset: Dataset) -> DetectionTable:
         from pytest_detgate.dataset.results import read_results
 
+        if dataset.name in self._tables:
+            return self._tables[dataset.name]
         path = self._file(dataset.name)
         table = read_results(path, dataset, self._project.evaluated_classes or ())
         self._records[dataset.name] = PredictionsRecord(
@@ -83,7 +95,15 @@ class ResultFiles:
             detections_sha256=detections_sha256(table),
             notes=[self._project.shorten(note) for note in table.notes],
         )
+        self._tables[dataset.name] = table
         return table
+
+    def finds_anything(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
+    ) -> bool | None:
+        if dataset.name not in self._files:
+            return None
+        return len(self.detections(dataset)) > 0
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         from pytest_detgate.dataset.results import read_result_classes
@@ -134,6 +154,11 @@ class NoDetections:
             f"there are no detections of {dataset.name}: name a checkpoint (--detgate-ckpt, or "
             f"[model] checkpoint) or a result file (--detgate-predictions {dataset.name}=FILE)"
         )
+
+    def finds_anything(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
+    ) -> bool | None:
+        return None
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         raise DataError(

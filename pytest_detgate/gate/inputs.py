@@ -34,6 +34,7 @@ from pytest_detgate.gate.fingerprints import images_sha256, names_sha256
 from pytest_detgate.gate.other_models import Epoch, OtherModels, measure_sweep
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.score_record import score_record
+from pytest_detgate.gate.silent import Silence, refuse, silence_of
 from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.scoring.bootstrap import Replicates, bootstrap
@@ -143,6 +144,25 @@ class GateInputs:
             return self.source.detections(self.dataset(name))
 
         return self._once(("detections", name), make)
+
+    def complete_detections(self, name: str) -> DetectionTable:
+        """The detections, for tests written by hand, which are not judged: `NotLookedAtError`
+        where they are not those of every image, or where the detector finds nothing anywhere."""
+        table = self.detections(name)
+        if table.gaps:
+            raise NotLookedAtError(f"{name}: {'; '.join(described(table.gaps))}")
+        self.refuse_silent(name)
+        return table
+
+    def refuse_silent(self, name: str) -> None:
+        found_some = len(self.detections(name)) > 0
+
+        def make() -> Silence | None:
+            return silence_of(self, infer=not found_some)
+
+        silence = self._once(("silence", found_some), make)
+        if silence is not None:
+            refuse(silence, name, self, found_some=found_some)
 
     def asked_for(self, name: str) -> bool:
         return name in self._wanted

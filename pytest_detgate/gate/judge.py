@@ -39,6 +39,7 @@ def judge(
     try:
         _require_an_item(target)
         extent = _extent(bound, target, inputs)
+        _require_detector(target, inputs, extent)
         outcome = plain_outcome(bound.rule.check(target, inputs))
         findings = _first(outcome.findings, keep)
         failed = outcome.accepted is None and _failed(outcome)
@@ -140,6 +141,14 @@ def _extent(bound: BoundRule, target: Target, inputs: Inputs) -> Extent:
     if spoiled.to_look_at and not spoiled.is_complete:
         raise NotLookedAtError(not_looked_at(spoiled, target.datasets), spoiled)
     return extent_of(seen, ignored, allowed)
+
+
+def _require_detector(target: Target, inputs: Inputs, extent: Extent) -> None:
+    """Raise where the detections of a target cannot say anything."""
+    if target.detections and extent.to_look_at and not extent.looked_at:
+        raise NotLookedAtError(not_looked_at(extent, target.datasets), extent)
+    for name in target.detections:
+        inputs.refuse_silent(name)
 
 
 def _with_extent(result: RuleResult, extent: Extent | None) -> RuleResult:

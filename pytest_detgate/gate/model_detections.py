@@ -18,17 +18,24 @@ from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
+    ImageResult,
     ModelInfo,
     ModelSource,
     UnreadableImage,
 )
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.gaps import Gap, described, gap
 from pytest_detgate.gate.detections import TwoInferences
+from pytest_detgate.gate.misplaced import FoundBoxes, boxes_in_image
 from pytest_detgate.progress import Progress
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency import Latency
     from pytest_detgate.gate.project import Project
+
+
+# Nearly every model finds something on one of so few images, if only at a low score.
+_FIRST_IMAGES = 8
 
 
 class ModelDetections:
@@ -56,7 +63,7 @@ class ModelDetections:
         self._store = store
         self._progress = progress
         self._detector: KeptDetector | None = None
-        self._found: dict[Path, ImageDetections | UnreadableImage] = {}
+        self._found: dict[Path, ImageResult] = {}
         self._kept = 0
         self._devices: set[str] = set()
         self._notes: dict[str, None] = {}
@@ -68,16 +75,40 @@ class ModelDetections:
             paths += [dataset.image_path(row) for row in range(len(dataset.images))]
         missing = [path for path in dict.fromkeys(paths) if path not in self._found]
         if missing:
-            run = self._loaded().detect(missing)
-            self._found.update(run)
-            self._kept += run.kept
-            self._devices |= run.devices
-            self._notes.update(dict.fromkeys(run.notes))
+            self._detect(missing)
+
+    def _detect(self, images: Sequence[Path]) -> None:
+        run = self._loaded().detect(images)
+        self._found.update(run)
+        self._kept += run.kept
+        self._devices |= run.devices
+        self._notes.update(dict.fromkeys(run.notes))
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         self.prepare([dataset])
         rows = np.arange(len(dataset.images), dtype=np.int64)
         return self._table(dataset, rows, self._found)
+
+    def finds_anything(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
+    ) -> bool | None:
+        self._found.update(_refused(dataset))
+        every_row = range(len(dataset.images))
+        if any(_is_something(self._found.get(dataset.image_path(row))) for row in every_row):
+            return True
+        paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
+        unknown = [path for path in paths if path not in self._found]
+        if unknown and not infer:
+            return None
+        n_images = _FIRST_IMAGES
+        while unknown:
+            part, unknown = unknown[:n_images], unknown[n_images:]
+            self._detect(part)
+            if any(_is_something(self._found[path]) for path in part):
+                return True
+            n_images *= 4
+        were_read = (not isinstance(self._found[path], UnreadableImage) for path in paths)
+        return False if any(were_read) else None
 
     def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         detector = self._loaded()
@@ -91,7 +122,10 @@ class ModelDetections:
         self._notes.update(dict.fromkeys(detector.notes))
 
         def table(answers: Mapping[Path, Detected]) -> DetectionTable:
-            return self._table(dataset, rows, {path: one.result for path, one in answers.items()})
+            found = self._table(dataset, rows, {path: one.result for path, one in answers.items()})
+            if found.gaps:
+                raise DetectorError(f"{dataset.name}: {'; '.join(described(found.gaps))}")
+            return found
 
         return TwoInferences(rows, table(first), table(second), device)
 
@@ -142,19 +176,35 @@ class ModelDetections:
         self,
         dataset: Dataset,
         rows: NDArray[np.int64],
-        answers: Mapping[Path, ImageDetections | UnreadableImage],
+        answers: Mapping[Path, ImageResult],
     ) -> DetectionTable:
         info = self._info()
-        found = _readable(dataset, rows, answers)
-        counts = [len(image.score) for image in found]
-        xyxy = np.concatenate([image.xyxy for image in found]).astype(np.float64)
+        found, gaps = _known(dataset, rows, answers)
+        counts = [len(image.score) for image in found.values()]
+        boxes = FoundBoxes(
+            image=np.repeat(np.array([*found], np.int64), counts),
+            xyxy=np.concatenate([np.zeros((0, 4)), *(image.xyxy for image in found.values())]),
+            score=np.concatenate([np.zeros(0), *(image.score for image in found.values())]),
+        )
+        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in found.values())])
+        is_placed, note = boxes_in_image(
+            boxes,
+            dataset.images,
+            dataset.name,
+            threshold=self._project.score_threshold,
+            framework=self._source.framework,
+        )
+        if note is not None:
+            self._notes[note] = None
+        xyxy = boxes.xyxy[is_placed]
         return DetectionTable(
             classes=info.classes,
-            image=np.repeat(rows, counts),
-            category=np.concatenate([image.label for image in found]).astype(np.int64),
+            image=boxes.image[is_placed],
+            category=label[is_placed],
             xywh=np.column_stack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]),
-            score=np.concatenate([image.score for image in found]).astype(np.float64),
+            score=boxes.score[is_placed],
             score_floor=info.score_floor,
+            gaps=gaps,
         )
 
     def _loaded(self) -> KeptDetector:
@@ -184,25 +234,34 @@ def _refused(dataset: Dataset) -> dict[Path, UnreadableImage]:
     return {dataset.image_path(row): UnreadableImage(one.reason) for row, one in refused.items()}
 
 
-def _readable(
-    dataset: Dataset,
-    rows: NDArray[np.int64],
-    answers: Mapping[Path, ImageDetections | UnreadableImage],
-) -> list[ImageDetections]:
-    found = []
+def _is_something(answer: ImageResult | None) -> bool:
+    return isinstance(answer, ImageDetections) and len(answer.score) > 0
+
+
+def _known(
+    dataset: Dataset, rows: NDArray[np.int64], answers: Mapping[Path, ImageResult]
+) -> tuple[dict[int, ImageDetections], tuple[Gap, ...]]:
+    """What was found on each row, and the rows of which nothing is known; `DetectorError` where an
+    image cannot be read."""
+    found: dict[int, ImageDetections] = {}
     unreadable = []
-    for row in rows:
+    not_finite = []
+    for row in rows.tolist():
         answer = answers[dataset.image_path(row)]
+        name = dataset.images.file_name[row]
         if isinstance(answer, UnreadableImage):
-            unreadable.append(f"{dataset.images.file_name[row]}: {answer.reason}")
+            unreadable.append(f"{name}: {answer.reason}")
+        elif isinstance(answer, ImageDetections):
+            found[row] = answer
         else:
-            found.append(answer)
+            not_finite.append(f"{name} ({answer.output})")
     if unreadable:
         raise DetectorError(
             f"{len(unreadable)} of {len(rows)} images of {dataset.name} cannot be read, first "
             f"{unreadable[0]}"
         )
-    return found
+    text = "images make the model give NaN or infinity"
+    return found, gap("outputs-not-finite", "images", not_finite, text)
 
 
 def _numbers(source: ModelSource) -> list[str]:

@@ -121,6 +121,11 @@ class Inputs(Protocol):
     def detections(self, name: str) -> DetectionTable:
         """What the detector, or the result file in its place, found on a split or probe."""
 
+    def refuse_silent(self, name: str) -> None:
+        """Raise `NotLookedAtError` where the detector finds nothing at all, on a split or probe
+        that it finds nothing on or on images with ground truth: no count of its boxes says
+        anything then. Every item does so for the detections that it needs."""
+
     def asked_for(self, name: str) -> bool:
         """Whether some item of the run needs the detections of a split or probe, so that looking
         at them, for evidence, makes no model run on more images."""

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 import warnings
 from pathlib import Path
+from typing import Any
+
+
+def give_every_box_a_size(content: dict[str, Any]) -> None:
+    """Change the checkpoint of an RTMDet so that every edge is about a stride away from its point;
+    of random weights half the boxes have their right edge left of their left one."""
+    for name, value in content["state_dict"].items():
+        if "rtm_reg" in name:
+            value *= 0.001
+            if value.dim() == 1:
+                value += 1
 
 
 def export_rtmdet(config: Path, checkpoint: Path, path: Path, size: int) -> Path:

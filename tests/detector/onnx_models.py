@@ -47,9 +47,13 @@ def write_model(
     metadata: Mapping[str, str] | None = None,
     weights_in: str | None = None,
     domain: str = "",
+    infinite_on_blue: bool = False,
+    score_type: str = "FLOAT",
 ) -> Path:
     """Write the network. `size` is (height, width), None for any; `weights_in` names the file
-    that the weights of its convolution are put into; `domain` is that of its last operator."""
+    that the weights of its convolution are put into; `domain` is that of its last operator.
+    `infinite_on_blue` divides scores by zero where there is blue, `score_type` is what scores are
+    cast to."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -102,6 +106,11 @@ def write_model(
         boxes = add("Div", boxes, constant([size[1], size[0]] * 2))
     there = add("ReduceMax", mask, constant([2, 3], np.int64), keepdims=0)
     score = add("Mul", there, constant([scores]))
+    if infinite_on_blue:
+        blue = add("Gather", there, constant([1], np.int64), axis=1)
+        score = add("Div", score, add("Sub", constant(1), blue))
+    if score_type != "FLOAT":
+        score = add("Cast", score, to=getattr(TensorProto, score_type))
     labels = constant([[first_label, first_label + 1]], np.int64)
     column = add("Unsqueeze", score, last_axis)
     if layout == "boxes-scores-labels":
@@ -121,7 +130,7 @@ def write_model(
         nodes[-1] = helper.make_node("Special", [value], [name], domain=domain)
     height_width: list[Any] = ["height", "width"] if size is None else list(size)
     shape = [1, *height_width, 3] if channels_last else [1, 3, *height_width]
-    kinds = {"labels": TensorProto.INT64}
+    kinds = {"labels": TensorProto.INT64, "scores": getattr(TensorProto, score_type)}
     shapes: dict[str, list[Any]] = {
         **{"boxes": [1, 2, 4], "scores": [1, 2], "labels": [1, 2], "dets": [1, 2, 5]},
         "output0": [1, 2, 6] if layout == "rows" else [1, 6, 2],

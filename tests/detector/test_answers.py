@@ -13,6 +13,7 @@ from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
     ModelInfo,
+    OutputNotFinite,
     UnreadableImage,
 )
 from pytest_detgate.errors import DetectorError
@@ -62,19 +63,30 @@ def test_what_is_right_comes_through_in_any_order() -> None:
         ([said(ONE), said(ONE)], r"answered to one\.png, which it was not asked, or had answered"),
         ([said(Path("three.png"))], r"answered to three\.png, which it was not asked"),
         ([said(ONE, 1.25)], r"one\.png: a score is from 0 to 1, found 1\.25"),
-        ([said(ONE, float("nan"))], r"one\.png is not finite"),
         ([said(ONE, label=2)], r"one\.png: a label is a whole number from 0 to 1, found 2"),
         ([said(ONE, label=-1)], r"found -1"),
         # Whoever leaves it out would give every image the answer to the last one.
         ([said(ONE)._replace(sha256="")], r"one\.png: its sha256 .* found ''"),
         ([said(ONE)._replace(sha256="one.png")], r"found 'one\.png'"),
-        ([said(ONE)._replace(result=None)], r"an UnreadableImage; found Detected\("),  # type: ignore[arg-type]
+        (
+            [said(ONE)._replace(result=None)],  # type: ignore[arg-type]
+            r"an UnreadableImage or an OutputNotFinite; found Detected\(",
+        ),
         ([(ONE, DIGEST, said(ONE).result)], r"gives a Detected for each image"),
     ],
 )
 def test_what_cannot_be_counted_is_refused(answers: list[Detected], message: str) -> None:
     with pytest.raises(DetectorError, match=message):
         heard(*answers)
+
+
+def test_of_an_image_with_nan_or_infinity_nothing_is_known() -> None:
+    unknown = Detected(TWO, "", OutputNotFinite("logits"))
+
+    first, second = heard(said(ONE, float("nan")), unknown)
+
+    assert first.result == OutputNotFinite("scores")
+    assert second == unknown
 
 
 def test_only_a_detector_that_says_so_has_a_time_in_the_model() -> None:

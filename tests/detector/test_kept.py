@@ -20,6 +20,7 @@ from pytest_detgate.detector.protocol import (
     ImageDetections,
     ModelInfo,
     ModelSource,
+    OutputNotFinite,
     UnreadableImage,
 )
 from pytest_detgate.errors import DetectorError
@@ -76,8 +77,9 @@ def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
         )
         found = gate.detect([tmp_path / name for name in contents])
         values = {
-            path.name: int(one.score[0]) if isinstance(one, ImageDetections) else one.reason
+            path.name: one.reason if isinstance(one, UnreadableImage) else int(one.score[0])
             for path, one in found.items()
+            if not isinstance(one, OutputNotFinite)
         }
         return found, values
 

@@ -186,7 +186,6 @@ def test_what_counts_as_memory_that_runs_out(
 @pytest.mark.parametrize(
     ("where", "value", "says"),
     [
-        ("bboxes", float("inf"), "is not finite"),
         ("scores", 1.5, "a score is from 0 to 1, found 1.5"),
         ("labels", 7, "a label is a whole number from 0 to 1, found 7"),
     ],

@@ -15,7 +15,13 @@ from pytest_detgate.detector.engines.plan import RunPlan
 from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.kept import KeptDetector
 from pytest_detgate.detector.latency import measure_latency
-from pytest_detgate.detector.protocol import ImageDetections, ModelSource, UnreadableImage
+from pytest_detgate.detector.protocol import (
+    ImageDetections,
+    ImageResult,
+    ModelSource,
+    OutputNotFinite,
+    UnreadableImage,
+)
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector.onnx_models import BLUE, RED, draw
@@ -200,12 +206,10 @@ class Detector:
 
 
 @pytest.fixture
-def answering(
-    project: Path, gate: Callable[..., KeptDetector]
-) -> Callable[..., ImageDetections | UnreadableImage]:
+def answering(project: Path, gate: Callable[..., KeptDetector]) -> Callable[..., ImageResult]:
     """A function from the body of `detect` to what the gate takes from it on one picture."""
 
-    def answer(detect: str, more: str = "") -> ImageDetections | UnreadableImage:
+    def answer(detect: str, more: str = "") -> ImageResult:
         text = ONE.replace("{detect}", textwrap.indent(detect, " " * 8).strip())
         (project / "one.py").write_text(text.replace("{more}", more))
         image = project / "both.png"
@@ -219,8 +223,11 @@ def answering(
     [
         ("return [([[0, 0, 1, 1]], [1.5], [0])]", r"both\.png: a score is from 0 to 1, found 1\.5"),
         ("return [([[0, 0, 1, 1]], [-0.5], [0])]", r"both\.png: a score is from 0 to 1"),
-        ("return [([[0, 0, 1, 1]], [np.nan], [0])]", r"both\.png is not finite"),
-        ("return [([[0, 0, 1, np.inf]], [0.5], [0])]", r"both\.png is not finite"),
+        ("return [([[0, 0, 1, 1]], np.array([0.5]).astype(np.int8), [0])]",
+         r"both\.png: its scores are int8, and a score from 0 to 1 is 0 after a cast"),
+        ("return [([[0, 0, 1, 1]], np.array([True]), [0])]", "its scores are no numbers: .* bool"),
+        ("return [([[0, 0, 1, 1]], [0.5 + 2j], [0])]", "scores are no numbers: .* complex128"),
+        ("return [([[0, 0, 1, 1j]], [0.5], [0])]", "boxes are no numbers: .* complex128"),
         ("return [([[0, 0, 1, 1]], [0.5], [2])]", "a label is a whole number from 0 to 1, found 2"),
         ("return [([[0, 0, 1, 1]], [0.5], [0.5])]", "a label is a whole number"),
         ("return [([[0, 0, 1, 1]], [0.5], ['rad'])]",
@@ -245,6 +252,22 @@ def test_answers_that_mean_nothing_are_refused(
 ) -> None:
     with pytest.raises(DetectorError, match=message):
         answering(detect)
+
+
+@pytest.mark.parametrize(
+    ("answer", "output"),
+    [
+        ("[[0, 0, 1, 1]], [np.nan], [0]", "scores"),
+        ("[[0, 0, 1, 1]], [np.inf], [0]", "scores"),
+        ("[[0, 0, 1, np.inf]], [0.5], [0]", "boxes"),
+        ("[[0, 0, 1, 1e300]], [0.5], [0]", "boxes"),
+        ("[[0, 0, 1, 1]], [0.5], [np.nan]", "labels"),
+    ],
+)
+def test_of_an_image_with_nan_or_infinity_nothing_is_known(
+    answering: Callable[..., Any], answer: str, output: str
+) -> None:
+    assert answering(f"return [({answer})]") == OutputNotFinite(output)
 
 
 def test_answers_may_be_arrays_of_any_number(answering: Callable[..., Any]) -> None:

@@ -14,7 +14,7 @@ import pytest
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
-from tests.detector.exported import export_rtmdet
+from tests.detector.exported import export_rtmdet, give_every_box_a_size
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
 from tests.plugin.records import reasons_in, report_in, values_in
 from tests.processes import assert_all_end
@@ -518,8 +518,14 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(3):
         worksite.draw(root / "probe" / f"calm_{seed}.png", 100 + seed, (96, 96))
     config = worksite.write_config(root)
-    config.write_text(config.read_text().replace("size_divisor=32", "size=(96, 96)"))
+    text = config.read_text().replace("size_divisor=32", "size=(96, 96)")
+    config.write_text(text.replace("max_per_img=50", "max_per_img=1000"))
     checkpoint = worksite.write_checkpoint(config, root / "epoch_7.pth")
+    import torch
+
+    content = torch.load(checkpoint, weights_only=False)
+    give_every_box_a_size(content)
+    torch.save(content, checkpoint)
     export_rtmdet(config, checkpoint, root / "deployed.onnx", 96)
     return root
 

@@ -20,12 +20,18 @@ from tests.others import Images, other_models, result_files, write_model
 
 
 class Comparison:
-    """A project whose split is `val`; every other data set is a probe."""
+    """A project whose split is `val`; every other data set is a probe. `always` is what every
+    model finds on data sets of which it is not said."""
 
     def __init__(
-        self, folder: Path, datasets: Mapping[str, Images], classes: Sequence[str] = ("helmet_off",)
+        self,
+        folder: Path,
+        datasets: Mapping[str, Images],
+        classes: Sequence[str] = ("helmet_off",),
+        always: Mapping[str, Images] | None = None,
     ) -> None:
         self.folder = folder
+        self.always = always or {}
         self.datasets = datasets
         self.classes = classes
         self.head = ""
@@ -41,7 +47,7 @@ class Comparison:
 
     def model(self, name: str, **found: Images) -> Path:
         """Write a model that found this on the data sets; its checkpoint is `NAME.pth`."""
-        return write_model(self.folder, name, self.datasets, found, self.classes)
+        return write_model(self.folder, name, self.datasets, {**self.always, **found}, self.classes)
 
     def inputs(
         self,

@@ -202,7 +202,7 @@ def test_gated_model_that_finds_nothing_is_not_evaluated(site: Comparison) -> No
     result = gate(site, epoch(site, "last", []))
 
     assert result.verdict == "not-evaluated"
-    assert "no detections at all on val" in result.message
+    assert "the detector finds nothing, at any score, on the 10 images of val" in result.message
 
 
 def test_epoch_that_cannot_be_read_is_no_pass(site: Comparison) -> None:

@@ -115,7 +115,7 @@ def test_worst_come_first(tmp_path: Path, write_json: Any) -> None:
     ("truth", "found", "reason"),
     [
         ({"a.jpg": []}, {"a.jpg": [("no_vest", 0.9, *BOX)]}, "no ground-truth boxes"),
-        (TRUTH, {}, "no detections at all on val"),
+        (TRUTH, {}, "the detector finds nothing, at any score, on the 2 images of val"),
     ],
 )
 def test_nothing_to_compute_from(

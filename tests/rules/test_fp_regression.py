@@ -28,9 +28,14 @@ def false(*counts: int, score: float = 0.8) -> dict[str, list[Any]]:
     }
 
 
+# What shows of every model that it finds anything at all.
+BUSY: dict[str, list[Any]] = {"busy_1.jpg": [("helmet_off", 0, 0, 9, 9)]}
+SEEN = {"val": {"busy_1.jpg": [("helmet_off", 0.05, 0, 0, 9, 9)]}}
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Comparison:
-    return Comparison(tmp_path, {"calm": FRAMES})
+    return Comparison(tmp_path, {"val": BUSY, "calm": FRAMES}, always=SEEN)
 
 
 def compared(site: Comparison, options: str, gated: int, baseline: int) -> RuleResult:
@@ -348,7 +353,7 @@ def test_reduction_is_held_by_its_lower_bound(tmp_path: Path) -> None:
 
 
 def test_too_few_images_prove_nothing(tmp_path: Path) -> None:
-    site = Comparison(tmp_path, {"calm": {"a_1.jpg": [], "a_2.jpg": []}})
+    site = Comparison(tmp_path, {"val": BUSY, "calm": {"a_1.jpg": [], "a_2.jpg": []}}, always=SEEN)
     gated, old = site.model("gated"), site.model("old")
     old.write_text("another")
     rule = "[rules.fp-regression]\nmax-growth = 0.5\n"

@@ -50,11 +50,17 @@ def probe(tmp_path: Path, coco_content: Any, write_json: Any) -> Probe:
         images = {name: list((allowed or {}).get(name, ())) for name in frames}
         write_json(tmp_path / "calm.json", coco_content(images, CLASSES))
         results = write_json(tmp_path / "found.json", named_results(images, found, CLASSES))
+        # The detector finds something elsewhere, so that its silence on the probe means something.
+        truth = {"gate_1.jpg": [("helmet_off", 0, 0, 9, 9)]}
+        write_json(tmp_path / "busy.json", coco_content(truth, CLASSES))
+        on_busy = named_results(truth, {"gate_1.jpg": [box(0.05)]}, CLASSES)
         config = (
             f'{head}[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
+            '[probes.busy]\nannotations = "busy.json"\nimages = "images"\n'
             f"[rules.probe-fp]\n{rule}"
         )
-        return judged(tmp_path, config, {"calm": results})["probe-fp[calm]"]
+        files = {"calm": results, "busy": write_json(tmp_path / "busy-found.json", on_busy)}
+        return judged(tmp_path, config, files)["probe-fp[calm]"]
 
     return evaluate
 

@@ -174,7 +174,9 @@ def test_a_folder_is_judged_by_the_classes_of_the_evaluated_split(
     def verdict(classes: tuple[str, ...], options: str = "") -> RuleResult:
         content = named_results(FRAMES, {}, classes)
         found = write_json(tmp_path / "found.json", content)
-        return judged(tmp_path, config + options, {"calm": found})["probe-fp[calm]"]
+        on_val = write_json(tmp_path / "val-found.json", named_results(SPLIT, FOUND, CLASSES))
+        files = {"calm": found, "val": on_val}
+        return judged(tmp_path, config + options, files)["probe-fp[calm]"]
 
     assert verdict(CLASSES).verdict == "passed"
     one = verdict(("worker",))

@@ -253,7 +253,7 @@ def test_no_detections_at_all_is_not_evaluated(evaluate: Evaluate) -> None:
     assert len(found) == 5
     for result in found.values():
         assert result.verdict == "not-evaluated"
-        assert "no detections at all on val (10 images)" in result.message
+        assert "the detector finds nothing, at any score, on the" in result.message
 
 
 def test_size_without_boxes_is_not_evaluated(evaluate: Evaluate) -> None:

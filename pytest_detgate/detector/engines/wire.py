@@ -11,8 +11,10 @@ import numpy as np
 from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
+    ImageResult,
     ModelInfo,
     ModelSource,
+    OutputNotFinite,
     UnreadableImage,
 )
 
@@ -66,13 +68,15 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found on one image: arrays as the bytes of little-endian numbers."""
+    """What was found on one image: arrays as the bytes of little-endian numbers. `problem` says
+    why it cannot be read, `not_finite` which output was not."""
 
     sha256: str = ""
     xyxy: bytes = b""
     score: bytes = b""
     label: bytes = b""
     problem: str | None = None
+    not_finite: str | None = None
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -167,10 +171,12 @@ def read(file: IO[bytes]) -> Message | None:
     return decode(content) if len(content) == length else None
 
 
-def packed(sha256: str, result: ImageDetections | UnreadableImage) -> Answer:
+def packed(sha256: str, result: ImageResult) -> Answer:
     """What was found on an image, for sending."""
     if isinstance(result, UnreadableImage):
         return Answer(problem=result.reason)
+    if isinstance(result, OutputNotFinite):
+        return Answer(not_finite=result.output)
     return Answer(
         sha256=sha256,
         xyxy=result.xyxy.astype("<f4").tobytes(),
@@ -183,6 +189,8 @@ def unpacked(image: Path, answer: Answer) -> Detected:
     """What `packed` was given."""
     if answer.problem is not None:
         return Detected(image, "", UnreadableImage(answer.problem))
+    if answer.not_finite is not None:
+        return Detected(image, "", OutputNotFinite(answer.not_finite))
     return Detected(
         image,
         answer.sha256,
