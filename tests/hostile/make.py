@@ -87,7 +87,6 @@ def _containers(folder: Path) -> list[Hostile]:
         "tar": containers.in_tar(call),
         "torch-script": containers.torch_script(folder),
         "bomb": containers.bomb(),
-        "pickle-among-the-records": containers.in_zip(harmless, constants__pkl=call),
         "program-among-the-records": containers.in_zip(
             harmless, **{"constants.pkl": call, "code____torch__.py": b"import os"}
         ),
@@ -109,6 +108,10 @@ def _containers(folder: Path) -> list[Hostile]:
         path = folder / f"{name}.pth"
         path.write_bytes(content)
         made.append(Hostile(path, canary, content="x"))
+    # Of which nothing is read: it is then a checkpoint without a configuration.
+    path = folder / "pickle-among-the-records.pth"
+    path.write_bytes(containers.in_zip(harmless, data__0=call, more__pkl=call))
+    made.append(Hostile(path, canary, configuration="holds no configuration of MMEngine"))
     return made
 
 

@@ -81,7 +81,7 @@ def broken() -> dict[str, bytes]:
         + (text("storage") + name("posix", "system") + text("0") + text("cpu") + b"K\x04tQ."),
         "empty": b"",
         "no-stop": b"}",
-        "of-the-future": b"\x80\xff}.",
+        "of-the-future": b"\x80\xff" + name("posix", "system") + b".",
         "nested-deeply": b"(" * 200_000 + b".",
         "long-bytes": b"\x80\x04\x8e" + struct.pack("<Q", 1 << 62) + b".",
         "long-string": b"X\xff\xff\xff\x7f.",
