@@ -1,8 +1,8 @@
-"""Sends hostile checkpoints through one of the ways in which the gate reads a checkpoint.
+"""Sends hostile checkpoints through the ways in which the gate reads a checkpoint.
 
-Run as `python -m tests.hostile.drive WAY PROJECT ANSWERS` in the project's folder. A process takes
-all files one after another, since importing torch takes longer than refusing a hundred files.
-Writes what was said of each to the file ANSWERS, and whether a canary was made.
+Run as `python -m tests.hostile.drive PROJECT ANSWERS WAY ...` in the project's folder. A process
+takes all files one after another, since importing torch takes longer than refusing a hundred.
+Writes what was said of each to the file ANSWERS, by way, and whether a canary was made.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.hostile.make import Hostile
+
+Way = Callable[[Path], Iterator[Callable[[Path], str]]]
 
 
 def listed(project: Path) -> list[Hostile]:
@@ -247,26 +249,39 @@ def wall_alone(project: Path) -> Iterator[Callable[[Path], str]]:
     yield load
 
 
-WAYS = {
-    way.__name__: way
-    for way in (gate, comparing, worker, ray, latency, load_from, resume, init_cfg)
-}
-PROOFS = {way.__name__: way for way in (unguarded, wall_alone)}
+TOGETHER = ((gate, comparing), (worker, ray, latency), (load_from, resume, init_cfg))
+WAYS = tuple(way.__name__ for ways in TOGETHER for way in ways)
+PROOFS = (unguarded, wall_alone)
+
+
+def partners(way: str) -> list[str]:
+    """The ways that go in one process with a way."""
+    for ways in (*TOGETHER, *((proof,) for proof in PROOFS)):
+        names = [one.__name__ for one in ways]
+        if way in names:
+            return names
+    raise KeyError(way)
 
 
 def main(arguments: list[str]) -> int:
-    """Send all files one way."""
+    """Send all files, one way after another."""
     import torch
 
     from pytest_detgate.detector.packages import require_mmdetection
 
-    name, project = arguments[0], Path(arguments[1])
+    project, answers, *names = arguments
     require_mmdetection()
     torch.set_num_threads(1)
     gc.freeze()
+    said = {name: _sent(Path(project), globals()[name]) for name in names}
+    Path(answers).write_text(json.dumps(said), encoding="utf-8")
+    return 0
+
+
+def _sent(project: Path, way: Way) -> dict[str, Any]:
     answers: dict[str, Any] = {}
     beside = project / "hostile" / "beside.canary"
-    with contextlib.contextmanager({**WAYS, **PROOFS}[name])(project) as send:
+    with contextlib.contextmanager(way)(project) as send:
         for one in listed(project):
             for canary in (one.canary, beside):
                 canary.unlink(missing_ok=True)
@@ -274,14 +289,11 @@ def main(arguments: list[str]) -> int:
                 said = send(one.path)
             except Exception:
                 said = traceback.format_exc()
-            answers[one.name] = {
-                "said": said,
-                "ran": one.canary.exists() or beside.exists(),
-            }
+            ran = one.canary.exists() or beside.exists()
+            answers[one.name] = {"said": said, "ran": ran}
             for module in ("evil", "evil.registry", "evil_module", "mc", "petrel_client"):
                 sys.modules.pop(module, None)
-    Path(arguments[2]).write_text(json.dumps(answers), encoding="utf-8")
-    return 0
+    return answers
 
 
 if __name__ == "__main__":
