@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import require_regular
+from pytest_detgate.regular_file import open_regular, require_regular
 
 # What MMEngine stores beside weights (histories of logged values, NumPy scalars). The gate uses
 # none of it, so each name is given an inert stand-in instead of the real thing: to let
@@ -177,7 +177,7 @@ def _refuse_unpacking(source: Any, name: object) -> None:
 def _opened(source: Any) -> Iterator[Any]:
     """A file to look into; one that is open already stands where it stood afterwards."""
     if not hasattr(source, "seek"):
-        with Path(source).open("rb") as file:
+        with open_regular(source) as file:
             yield file
         return
     start = source.tell()
@@ -230,8 +230,8 @@ def _wanted(source: Any, error: Exception) -> str | None:
 
 
 def _operation(code: int) -> str:
-    known = pickletools.code2op.get(chr(code))
-    name = code if known is None else known.name
+    names = {operation.code: operation.name for operation in pickletools.opcodes}
+    name = names.get(chr(code), code)
     return f"it uses the pickle operation {name}, which weights do not need"
 
 

@@ -129,29 +129,26 @@ def latency(project: Path) -> Iterator[Callable[[Path], str]]:
     """The process that times a model."""
     import msgspec
 
-    from pytest_detgate.detector import latency_job
-    from pytest_detgate.detector.latency import Request
+    from pytest_detgate.detector import job, latency_job
+    from pytest_detgate.detector.latency import Message, request_for
+    from pytest_detgate.detector.protocol import ModelSource
 
-    sent: list[Any] = []
+    sent: list[Message] = []
 
     class Kept:
-        def send(self, message: Any) -> None:
+        def send(self, message: Message) -> None:
             sent.append(message)
 
-    latency_job.Channel = Kept  # type: ignore[misc, assignment]
+    vars(latency_job)[job.Channel.__name__] = Kept
     image = next((project / "probe").iterdir())
 
     def measure(path: Path) -> str:
-        request = Request(
-            **{"checkpoint": str(path), "config": None, "trust": False, "precision": "float32"},
-            **{"compile": False, "framework": "mmdetection", "entry": None, "options": {}},
-            **{"folder": None, "threads": 1, "sha256": "", "device": "cpu", "warm_up": 0},
-            images=[str(image)],
-        )
+        source = ModelSource(path, threads=1)
+        request = request_for(source, [image], 0, sha256="", device="cpu")
         (project / "request").write_bytes(msgspec.json.encode(request))
         sent.clear()
         code = latency_job.main([str(project / "request")])
-        error: str = sent[-1].error or ""
+        error = sent[-1].error or ""
         assert code == bool(error)
         return error
 
@@ -238,8 +235,8 @@ def wall_alone(project: Path) -> Iterator[Callable[[Path], str]]:
     """The second wall without the first: every part counts as known."""
     from pytest_detgate.detector import mmdetection, stored_wall
 
-    mmdetection.refuse_unknown_parts = lambda sections, source: None
-    stored_wall.known_parts_only = lambda source: contextlib.nullcontext()  # type: ignore
+    vars(mmdetection)["refuse_unknown_parts"] = lambda sections, source: None
+    vars(stored_wall)["known_parts_only"] = lambda source: contextlib.nullcontext()
 
     from pytest_detgate.detector.protocol import ModelSource
 
