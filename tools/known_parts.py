@@ -20,57 +20,22 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.harm import (
+    ATTRIBUTES,
+    BUILTINS,
+    COMPUTING,
+    FILES,
+    HARMLESS,
+    LOOKED_INTO,
+    NOT_COMPUTING,
+    TRUSTED,
+)
 from tools.source_index import Found, Index, Module, Scope, bind, dotted
 
 PACKAGES = ("mmdet", "mmcv", "mmengine")
 _TORCH = "torch.nn.modules"
 _REGISTRIES = ("MODELS", "TASK_UTILS", "TRANSFORMS", "DETECTORS")
 
-_BUILTINS = {"eval", "exec", "compile", "open", "__import__", "breakpoint"}
-# Attributes that nothing a detector is made of has for a good reason.
-_ATTRIBUTES = {
-    *("exec", "system", "popen", "spawn", "Popen", "check_output", "check_call", "fork", "run"),
-    *("import_module", "load_module", "exec_module", "run_path", "run_module", "load_library"),
-    *("load_inline", "load_ext", "load", "loads", "load_from_json", "from_file", "fromfile"),
-    *("fromstring", "from_pretrained", "from_url", "hub", "load_url", "load_state_dict_from_url"),
-    *("load_checkpoint", "load_from_checkpoint", "load_from_http", "urlopen", "urlretrieve"),
-    *("download", "request", "open", "read_text", "read_bytes", "get_text", "get_local_path"),
-    *("imread", "imwrite", "imreadmulti", "VideoCapture", "VideoWriter", "FileStorage"),
-    *("CascadeClassifier", "readNet", "save", "savez", "savez_compressed", "savetxt", "tofile"),
-    *("memmap", "loadtxt", "genfromtxt", "fromregex", "write_text", "write_bytes", "dump", "dumps"),
-    *("unlink", "rmtree", "makedirs", "mkdir", "rmdir", "connect", "cpp_extension", "package"),
-    *("__globals__", "__builtins__", "__subclasses__", "f_globals", "attrgetter", "methodcaller"),
-    *("get_object_from_string", "read_csv"),
-}
-# Packages whose functions compute and do nothing else, unless they are named above.
-_COMPUTING = {
-    *("torch", "torchvision", "numpy", "cv2", "math", "scipy", "random", "sklearn", "lap"),
-    *("typing", "typing_extensions", "functools", "itertools", "collections", "abc", "enum"),
-    *("copy", "warnings", "numbers", "operator", "contextlib", "dataclasses", "inspect", "re"),
-    *("logging", "time", "weakref", "packaging", "pycocotools", "types", "PIL", "regex", "addict"),
-    *("six", "skimage", "fairscale", "shapely", "einops"),
-    *("torch_npu", "torch_mlu", "parrots"),  # devices that are elsewhere
-}
-_FILES = ("mmengine.fileio", "mmengine.hub", "mmengine.runner")
-_NOT_COMPUTING = ("scipy.io", "torch.utils.model_zoo", "cv2.dnn", "cv2.samples")
-_HARMLESS = ("os.path.join", "os.path.basename", "os.path.splitext", "os.sep", "sys.version_info")
-
-# Where following stops, and why.
-_TRUSTED = {
-    "mmengine.registry": "looks names up, which the gate checks",
-    "mmengine.logging": "writes messages to the log that is there",
-    "mmengine.dist": "talks to the processes that train together, of which there are none",
-    "mmengine.model.base_module.BaseModule": "loads what init_cfg names, which the gate removes",
-    "mmengine.config.config.ConfigDict": "a dictionary of values that are there",
-    "mmengine.utils.dl_utils.parrots_wrapper": "asks which build of torch this is",
-    "mmengine.utils.version_utils": "compares versions",
-    "mmengine.utils.manager": "counts instances by name",
-    "mmcv.utils.ext_loader": "imports the compiled operators of mmcv, by a constant name",
-    "mmcv.ops.nms.batched_nms": "evaluates the name of an operator, which the gate checks",
-    "mmcv.transforms.loading.LoadImageFromFile": "reads the image, from bytes that the gate has "
-    "read; its backend_args are removed",
-    "torch.nn.modules.module.Module": "the base of all",
-}
 # Is called by training only, unless a class calls it itself.
 _NOT_CALLED = "init_weights"
 
@@ -122,7 +87,7 @@ class Reader:
         place = found.place
         if _is_trusted(place):
             return None
-        if place.startswith(_FILES):
+        if place.startswith(FILES):
             return f"uses {place}"
         if place not in self._reasons:
             self._reasons[place] = None  # meanwhile, for what refers to itself
@@ -179,10 +144,10 @@ class Reader:
         if found.node is not None:
             return self.reason(found)
         path = found.path
-        if found.module is not None or path.startswith(_HARMLESS):
+        if found.module is not None or path.startswith(HARMLESS):
             return None  # of a module, what is used is looked at where it is used
-        known = path.partition(".")[0] in (*_COMPUTING, *PACKAGES)
-        if known and not path.startswith(_NOT_COMPUTING) and not _has_bad(path.split(".")[1:]):
+        known = path.partition(".")[0] in (*COMPUTING, *PACKAGES)
+        if known and not path.startswith(NOT_COMPUTING) and not _has_bad(path.split(".")[1:]):
             return None
         return f"uses {path}"
 
@@ -191,9 +156,23 @@ class Reader:
         for node in ast.walk(code):
             if isinstance(node, (ast.Import, ast.ImportFrom)):
                 bind(module, [node], local, [])
+        for node in ast.walk(code):
+            if isinstance(node, ast.Call) and (why := self._looked_into(module, node, local)):
+                return f"{why} ({module.name}, line {node.lineno})"
         for used in _used(code):
             if why := self._name(module, used, local):
                 return why if why.endswith(")") else f"{why} ({module.name}, line {used.lineno})"
+        return None
+
+    def _looked_into(self, module: Module, call: ast.Call, local: Scope) -> str | None:
+        """What is wrong with a `getattr`: that it takes what it likes out of a module."""
+        if dotted(call.func) != "getattr" or isinstance(call.args[1], ast.Constant):
+            return None
+        holder = dotted(call.args[0]) or ""
+        for found in self._index.resolve(module, holder, local):
+            is_module = found.node is None and found.path not in LOOKED_INTO
+            if is_module and holder.partition(".")[0] not in ("self", "cls"):
+                return f"looks names up in {found.path}"
         return None
 
     def _name(self, module: Module, node: ast.expr, local: Scope) -> str | None:
@@ -204,7 +183,7 @@ class Reader:
         if found := self._index.resolve(module, name, local):
             return next(filter(None, map(self._use, found)), None)
         root, *attributes = name.split(".")
-        if root in _BUILTINS and not attributes:
+        if root in BUILTINS and not attributes:
             return f"uses {root}"
         return f"uses {name}" if _has_bad(attributes) else None
 
@@ -215,11 +194,11 @@ def _registers(node: ast.expr) -> bool:
 
 
 def _is_trusted(place: str) -> bool:
-    return any(place == name or place.startswith(f"{name}.") for name in _TRUSTED)
+    return any(place == name or place.startswith(f"{name}.") for name in TRUSTED)
 
 
 def _has_bad(attributes: list[str]) -> bool:
-    return not _ATTRIBUTES.isdisjoint(attributes)
+    return not ATTRIBUTES.isdisjoint(attributes)
 
 
 def _used(code: ast.AST) -> Iterator[ast.expr]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import pickle
+import pickletools
 import re
 import warnings
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import require_regular
+from pytest_detgate.regular_file import open_regular, require_regular
 
 # What MMEngine stores beside weights (histories of logged values, NumPy scalars). The gate uses
 # none of it, so each name is given an inert stand-in instead of the real thing: to let
@@ -139,21 +142,50 @@ def load_as_data(source: Any, allowed: Sequence[Any], *, map_location: Any = "cp
             f"{name}: torch {torch.__version__} cannot read checkpoints safely; install "
             "torch 2.6 or newer, or allow this file with --detgate-trust-checkpoint"
         )
+    _refuse_unpacking(source, name)
     with warnings.catch_warnings(), _allowed_alone(allowed):
         warnings.simplefilter("ignore")
         try:
             return torch.load(source, map_location=map_location, weights_only=True)
-        except pickle.UnpicklingError as error:
+        except Exception as error:  # torch raises whatever the broken bytes happen to trigger
             wanted = _wanted(source, error)
-            if not wanted:
+            if wanted is None:
                 raise _damaged(name, error) from error
             raise DetectorError(
-                f"{name}: refused, because reading it could run code: it asks for "
-                f"{', '.join(wanted)}. If you know where it comes from, "
-                "--detgate-trust-checkpoint allows it"
+                f"{name}: refused, because reading it could run code: {wanted}. If you know where "
+                "it comes from, --detgate-trust-checkpoint allows it"
             ) from error
-        except Exception as error:  # torch raises whatever the broken bytes happen to trigger
-            raise _damaged(name, error) from error
+
+
+def _refuse_unpacking(source: Any, name: object) -> None:
+    """Raise where a zip file would unpack to far more than it is: what torch saves is not
+    compressed, and a few kilobytes can be made to fill the memory."""
+    with _opened(source) as file:
+        try:
+            unpacked = sum(entry.file_size for entry in zipfile.ZipFile(file).infolist())
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+            return  # torch says what is wrong with it
+        size = file.seek(0, io.SEEK_END)
+    if unpacked > 4 * size + 16e6:
+        raise DetectorError(
+            f"{name}: not a checkpoint written by torch.save: {size / 1e6:,.1f} MB that unpack to "
+            f"{unpacked / 1e6:,.1f} MB"
+        )
+
+
+@contextlib.contextmanager
+def _opened(source: Any) -> Iterator[Any]:
+    """A file to look into; one that is open already stands where it stood afterwards."""
+    if not hasattr(source, "seek"):
+        with open_regular(source) as file:
+            yield file
+        return
+    start = source.tell()
+    source.seek(0)
+    try:
+        yield source
+    finally:
+        source.seek(start)
 
 
 @contextlib.contextmanager
@@ -173,14 +205,42 @@ def _allowed_alone(allowed: Sequence[Any]) -> Iterator[None]:
 
 
 def _damaged(name: object, error: Exception) -> DetectorError:
-    detail = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    lines = str(error).strip().splitlines()
+    detail = lines[0] if lines else type(error).__name__
+    if "TorchScript" in detail:
+        detail = "it is a TorchScript program"
     return DetectorError(
         f"{name}: damaged, or not a checkpoint written by torch.save: {detail[:300]}"
     )
 
 
-def _wanted(source: Any, error: pickle.UnpicklingError) -> list[str]:
-    """Name what a refused file asked for; nothing where it is no checkpoint at all."""
+def _wanted(source: Any, error: Exception) -> str | None:
+    """What a refused file asked for; None where it is no checkpoint at all."""
+    said = str(error)
+    if "legacy .tar" in said:
+        return "it has a format that torch wrote before 2017, which is unpickled without limits"
+    if operand := re.search(r"Unsupported operand (\d+)", said):
+        return _operation(int(operand[1])) if _is_pickled(source) else None
+    if detail := re.search(r"WeightsUnpickler error:\s*(\S.*)", said):
+        return detail[1]
+    if isinstance(error, pickle.UnpicklingError) and (names := _wanted_names(source, said)):
+        shown = (name if name.isprintable() else repr(name) for name in names)
+        return f"it asks for {', '.join(shown)}"
+    return None
+
+
+def _operation(code: int) -> str:
+    names = {operation.code: operation.name for operation in pickletools.opcodes}
+    name = names.get(chr(code), code)
+    return f"it uses the pickle operation {name}, which weights do not need"
+
+
+def _is_pickled(source: Any) -> bool:
+    with _opened(source) as file:
+        return file.read(2)[:1] == b"\x80" or zipfile.is_zipfile(file)
+
+
+def _wanted_names(source: Any, said: str) -> list[str]:
     import torch
 
     try:
@@ -188,7 +248,7 @@ def _wanted(source: Any, error: pickle.UnpicklingError) -> list[str]:
             source.seek(0)
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(source))
     except Exception:  # files in torch's older format cannot be listed without being loaded
-        return re.findall(r"GLOBAL (\S+)", str(error))[:1]
+        return re.findall(r"GLOBAL (\S+)", said)[:1]
 
 
 def _release(version: str) -> tuple[int, ...]:
@@ -196,6 +256,6 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def _listed(content: Mapping[Any, Any]) -> str:
-    names = [str(name) for name in list(content)[:5]]
+    names = [str(name) if str(name).isprintable() else repr(name) for name in list(content)[:5]]
     more = f" and {len(content) - 5} more" if len(content) > 5 else ""
     return f"{', '.join(names)}{more}" if names else "nothing"

@@ -115,22 +115,12 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     answer: Latency | None = None
 
 
-def measure_latency(
-    source: ModelSource,
-    images: Sequence[Path],
-    warm_up: int,
-    *,
-    sha256: str,
-    device: str,
-    progress: Progress,
-) -> Latency:
-    """Time the model on every image, after it has seen `warm_up` of them.
-
-    It runs in a process of its own, so that nothing that is loaded here counts, and whatever
-    happens to it there is a `DetectorError` here. `sha256` is that of the checkpoint.
-    """
+def request_for(
+    source: ModelSource, images: Sequence[Path], warm_up: int, *, sha256: str, device: str
+) -> Request:
+    """What the process that measures is asked for a model and images."""
     first = [images[at % len(images)] for at in range(warm_up)]
-    request = Request(
+    return Request(
         checkpoint=_name(source.checkpoint),
         config=_name(source.config),
         trust=source.trust,
@@ -147,6 +137,23 @@ def measure_latency(
         images=[str(image.absolute()) for image in [*first, *images]],
         warm_up=warm_up,
     )
+
+
+def measure_latency(
+    source: ModelSource,
+    images: Sequence[Path],
+    warm_up: int,
+    *,
+    sha256: str,
+    device: str,
+    progress: Progress,
+) -> Latency:
+    """Time the model on every image, after it has seen `warm_up` of them.
+
+    It runs in a process of its own, so that nothing that is loaded here counts, and whatever
+    happens to it there is a `DetectorError` here. `sha256` is that of the checkpoint.
+    """
+    request = request_for(source, images, warm_up, sha256=sha256, device=device)
     with tempfile.TemporaryDirectory(prefix="detgate-") as folder:
         asked, log_path = Path(folder, "request.json"), Path(folder, "log")
         asked.write_bytes(msgspec.json.encode(request))

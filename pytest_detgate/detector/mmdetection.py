@@ -75,7 +75,8 @@ def load_model(
             model, transforms = _built(model_section, pipeline, origin, guard)
             classes = _classes(checkpoint, loaded.config, origin, is_own=is_own)
         _check_heads(model, classes, origin)
-        load_weights(model, checkpoint, origin)
+        with guard.running():
+            load_weights(model, checkpoint, origin)
         code = project_files(
             [
                 *{type(part).__module__ for part in [*model.modules(), *transforms]},

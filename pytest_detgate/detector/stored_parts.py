@@ -60,6 +60,11 @@ class _Names:
             yield f"mmcv.ops.{name}"
 
 
+@functools.cache
+def _names() -> _Names:
+    return _Names()
+
+
 def registered_part(registry: Any, name: str) -> object:
     """What a registry, or a module that is loaded, has by this name, or None; unlike MMEngine's
     own look-up it imports nothing."""
@@ -94,7 +99,7 @@ def without_backends(value: Any) -> Any:
 def refuse_unknown_parts(sections: Mapping[str, Any], source: str) -> None:
     """Raise where sections of a stored configuration ask for more than known parts and plain
     values; `sections` are named as the message calls them."""
-    names = _Names()
+    names = _names()
     for place, key, value in _leaves(sections, "", ""):
         if key in ("_scope_", "default_scope"):
             if value is not None and value not in _SCOPES:
@@ -126,14 +131,15 @@ def _leaves(value: Any, place: str, key: object) -> Iterator[tuple[str, object, 
 @contextlib.contextmanager
 def known_parts_only(source: str) -> Iterator[None]:
     """Hold whatever is looked up by name meanwhile to the known parts as well: a class may put
-    the name of another part together from values of its own."""
+    the name of another part together, and a name that a registry does not have MMEngine takes for
+    that of a module, which it imports."""
     from mmengine.registry import Registry
 
-    names = _Names()
+    names = _names()
     really = Registry.get
 
     def get(self: Any, key: str) -> Any:
-        if not names.is_known(key):
+        if not (names.is_known(key) and _finds(self, key)):
             what = "no part of MMDetection that is known to be safe to build"
             raise not_used(source, f"one of its parts asks for {_short(key)}, {what}")
         return really(self, key)
@@ -143,6 +149,16 @@ def known_parts_only(source: str) -> Iterator[None]:
         yield
     finally:
         Registry.get = really
+
+
+def _finds(registry: Any, name: str) -> bool:
+    """Whether a registry, or one that it looks in next, has a part of this name. A name with a
+    dot is that of a module that is loaded, or of one within MMDetection."""
+    while "." not in name and name not in registry.module_dict:
+        registry = registry.parent
+        if registry is None:
+            return False
+    return True
 
 
 def not_used(source: str, why: str) -> DetectorError:

@@ -72,20 +72,21 @@ class Guard:
 
     source: str | None = None
 
-    @contextlib.contextmanager
-    def building(self) -> Iterator[None]:
+    def building(self) -> AbstractContextManager[None]:
         """While the model is built by the names of its parts."""
-        if self.source is None:
-            yield
-            return
-        with walled(self.source, "while the model was built"), known_parts_only(self.source):
-            yield
+        return self._while("while the model was built")
 
     def running(self) -> AbstractContextManager[None]:
         """While the model, or a transform of its pipeline, is at work."""
+        return self._while("while the model ran")
+
+    @contextlib.contextmanager
+    def _while(self, doing: str) -> Iterator[None]:
         if self.source is None:
-            return contextlib.nullcontext()
-        return walled(self.source, "while the model ran")
+            yield
+            return
+        with walled(self.source, doing), known_parts_only(self.source):
+            yield
 
 
 class _RefusedImportError(DetectorError, ImportError):

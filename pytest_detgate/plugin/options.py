@@ -101,7 +101,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--detgate-trust-checkpoint",
         action="store_true",
-        help="load a checkpoint that holds more than weights; it may run code",
+        help="load a checkpoint that holds more than weights, and build any model that its stored "
+        "configuration names; it may run code",
     )
     group.addoption(
         "--detgate-no-cache",

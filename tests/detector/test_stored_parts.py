@@ -118,7 +118,29 @@ def test_names_are_checked_where_they_are_looked_up_too(tmp_path: Path) -> None:
         with pytest.raises(DetectorError, match="asks for 'BertModel'"):
             MODELS.build({"type": "BertModel", "name": "bert"})
     assert "turtledemo.__main__" not in sys.modules
-    assert MODELS.get("BertModel") is not None
+
+
+def test_a_name_that_a_registry_does_not_have_is_not_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Known parts, asked for where they are not: MMEngine would import modules of these names."""
+    from mmdet.registry import MODELS, TASK_UTILS
+
+    monkeypatch.syspath_prepend(tmp_path)
+    for name in ("nms", "AnchorGenerator", "RTMDet"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit", encoding="utf-8")
+    with known_parts_only("x.pth"):
+        for registry, name in (
+            (MODELS, "nms"),
+            (MODELS, "AnchorGenerator"),
+            (TASK_UTILS, "RTMDet"),
+        ):
+            with pytest.raises(DetectorError, match=f"asks for '{name}'"):
+                registry.get(name)
+        for name in ("RTMDet", "mmdet.RTMDet", "mmengine.SiLU", "Conv2d"):
+            assert MODELS.get(name) is not None
+        assert TASK_UTILS.get("AnchorGenerator") is not None
+    assert MODELS.get("BertModel") is not None  # afterwards all is as it was
 
 
 def test_images_are_files_of_this_machine() -> None:

@@ -1,0 +1,108 @@
+"""The kinds of files that `torch.load` reads, around a pickle of one's own."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import struct
+import tarfile
+import warnings
+import zipfile
+from pathlib import Path
+
+# What torch's older format begins with, before the pickle that matters.
+_MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
+_SYSTEM = {"protocol_version": _PROTOCOL, "little_endian": True, "type_sizes": {}}
+_HARMLESS = pickle.dumps({"state_dict": {}, "meta": {}}, 2)
+
+
+def in_zip(content: bytes, **more: bytes) -> bytes:
+    """A file as torch writes it today; `more` are records by name, `__` being a slash."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/version", b"3\n")
+        archive.writestr("archive/byteorder", b"little")
+        for name, record in more.items():
+            archive.writestr(f"archive/{name.replace('__', '/')}", record)
+    return buffer.getvalue()
+
+
+def in_older_format(content: bytes, *, at: str = "object") -> bytes:
+    """A file as torch wrote it until 1.6: five pickles one after another, of which `content` is
+    the one that `at` names."""
+    parts = {
+        "magic": pickle.dumps(_MAGIC, 2),
+        "protocol": pickle.dumps(_PROTOCOL, 2),
+        "system": pickle.dumps(_SYSTEM, 2),
+        "object": _HARMLESS,
+        "keys": pickle.dumps([], 2),
+    }
+    return b"".join({**parts, at: content}.values())
+
+
+def in_tar(content: bytes) -> bytes:
+    """A file as torch wrote it before 0.1.10."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, record in (("storages", b""), ("tensors", b""), ("pickle", content)):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(record)
+            archive.addfile(entry, io.BytesIO(record))
+    return buffer.getvalue()
+
+
+def bomb() -> bytes:
+    """A file of 300 kB that unpacks to 300 MB."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", _HARMLESS)
+        archive.writestr("archive/version", b"3\n")
+        with archive.open("archive/data/0", "w", force_zip64=True) as record:
+            for _ in range(300):
+                record.write(bytes(1 << 20))
+    return buffer.getvalue()
+
+
+def torch_script(folder: Path) -> bytes:
+    """A program in torch's own language."""
+    import torch
+
+    path = folder / "script.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch writes no more of them, and will read them for long
+        torch.jit.save(torch.jit.script(torch.nn.Linear(1, 1)), str(path))
+    content = path.read_bytes()
+    path.unlink()
+    return content
+
+
+def tensor_of(numel: int, size: int, *, stored: int, offset: int = 0) -> bytes:
+    """A file with one tensor of `size` numbers, of a storage that says it has `numel`, of which
+    `stored` are there."""
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save({"state_dict": {"weight": torch.zeros(4)}, "meta": {}}, buffer)
+    source = zipfile.ZipFile(io.BytesIO(buffer.getvalue()))
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for entry in source.infolist():
+            content = source.read(entry)
+            if entry.filename.endswith("data.pkl"):
+                # K\x04 twice: the numbers in the storage, then its only dimension; K\x00: where
+                # the tensor begins.
+                assert content.count(b"K\x04") == 2
+                before, middle, after = content.split(b"K\x04")
+                middle = middle.replace(b"K\x00", b"J" + struct.pack("<i", offset), 1)
+                content = _number(numel).join([before, middle]) + _number(size) + after
+            elif "/data/" in entry.filename:
+                content = bytes(4 * stored)
+            archive.writestr(entry.filename, content)
+    return written.getvalue()
+
+
+def _number(value: int) -> bytes:
+    """The opcode that puts a whole number on the stack."""
+    content = value.to_bytes(9, "little", signed=True)
+    return b"\x8a" + bytes([len(content)]) + content
