@@ -61,7 +61,7 @@ def test_every_container_is_walked() -> None:
                 ),
                 *chart(bars).charts,
             ],
-            frames_total=cast(int, np.count_nonzero(bars)),
+            frames_total=cast(Any, np.count_nonzero(bars)),
         ),
         "it",
     )
