@@ -19,13 +19,10 @@ def record_schema() -> dict[str, Any]:
     format fits too.
     """
     (_,), definitions = msgspec.json.schema_components([Report], ref_template="#/$defs/{name}")
-    for definition in definitions.values():
-        if "description" in definition:
-            definition["description"] = inspect.cleandoc(definition["description"])
     root = definitions.pop("Report")
     root["properties"]["format"] = {"const": FORMAT}
     root["required"] = ["format", *root["required"]]
-    return null_last(
+    return in_one_form(
         {
             "$schema": DIALECT,
             "$id": f"urn:pytest-detgate:report:{FORMAT}",
@@ -36,12 +33,15 @@ def record_schema() -> dict[str, Any]:
     )
 
 
-def null_last(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put `null` last among the alternatives, in place; versions of msgspec differ in this."""
+def in_one_form(schema: dict[str, Any]) -> dict[str, Any]:
+    """Put `null` last among the alternatives and take the indent from descriptions, in place:
+    versions of msgspec differ in the one, versions of Python in the other."""
     if "anyOf" in schema:
         schema["anyOf"].sort(key=lambda one: one == {"type": "null"})
+    if isinstance(schema.get("description"), str):
+        schema["description"] = inspect.cleandoc(schema["description"])
     for part in schema.values():
         for entry in part if isinstance(part, list) else [part]:
             if isinstance(entry, dict):
-                null_last(entry)
+                in_one_form(entry)
     return schema

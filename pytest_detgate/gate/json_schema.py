@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.audit.record_schema import DIALECT, null_last
+from pytest_detgate.audit.record_schema import DIALECT, in_one_form
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.gate.rule import Rule
 
@@ -32,4 +32,4 @@ def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:
     for kind in rules.values():
         definition = definitions[kind.__name__]
         definition["description"] = (kind.__doc__ or "").split("\n", 1)[0]
-    return null_last({"$schema": DIALECT, **root, "title": "detgate.toml", "$defs": definitions})
+    return in_one_form({"$schema": DIALECT, **root, "title": "detgate.toml", "$defs": definitions})
