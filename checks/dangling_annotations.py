@@ -9,7 +9,7 @@ import numpy as np
 from pytest_detgate.dataset.identity import shown_id
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
+from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.places import box_findings
@@ -38,7 +38,7 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "dangling-annotations"
-    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | {"unreadable-images"}
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)

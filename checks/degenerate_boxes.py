@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
+from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.places import box_findings, numbers
@@ -34,11 +34,11 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "degenerate-boxes"
-    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
-        xywh = dataset.boxes.xywh
+        xywh = dataset.boxes.shapes
         # One sum is finite only where all four are: far cheaper than four questions a box.
         with np.errstate(invalid="ignore", over="ignore"):
             finite = np.isfinite(xywh[:, 0] + xywh[:, 1] + xywh[:, 2] + xywh[:, 3])

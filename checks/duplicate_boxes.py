@@ -16,6 +16,7 @@ from pytest_detgate.dataset.annotated import annotated_images
 from pytest_detgate.dataset.doubles import double_boxes
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Measurement
+from pytest_detgate.gaps import NO_PIXELS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.places import annotation, box_findings
@@ -45,6 +46,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-boxes"
+    ignored_gaps: ClassVar[frozenset[GapKind]] = NO_PIXELS
 
     iou: Annotated[
         float,
@@ -58,6 +60,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
         boxes = dataset.boxes
+        shapes = boxes.shapes
         doubles = double_boxes(boxes, self.iou)
         extra, places = doubles.extra, doubles.contradicting
         doubled = dict(zip(extra.tolist(), doubles.other.tolist(), strict=True))
@@ -65,7 +68,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
 
         def double(row: int) -> str:
             other = doubled[row]
-            iou = geometry.iou(boxes.xywh[[row]], boxes.xywh[[other]])[0, 0]
+            iou = geometry.iou(shapes[[row]], shapes[[other]])[0, 0]
             return f"doubles {annotation(dataset, other)} (IoU {iou:.3g})"
 
         def contradiction(row: int) -> str:

@@ -14,7 +14,7 @@ from pytest_detgate.dataset.identity import id_column, repeated_rows
 from pytest_detgate.dataset.keys import near_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, object_column
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
+from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
@@ -31,7 +31,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
     Annotations without an id are not counted.
 
     `near_names` counts file names and class names that differ from another one only in letter
-    case, in blanks or in the kind of slash; more than `max-near-names` fail.
+    case or in blanks; more than `max-near-names` fail.
 
     ## Why it matters
 
@@ -49,7 +49,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-ids"
-    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | {"unreadable-images"}
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
 
     max_near_names: Annotated[
         Count, Meta(description="Names near another one that are allowed.")
@@ -124,7 +124,7 @@ def _of_near_names(
             for row in others:
                 yield Finding(
                     text=f"{kind} {names[row]!r} differs from {names[first]!r} only in letter "
-                    "case, blanks or slashes",
+                    "case or blanks",
                     dataset=dataset.name,
                     image=names[row] if kind == "file" else None,
                 )

@@ -62,7 +62,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
     max: Annotated[Share, Meta(description="Largest share of empty images.")] | None = None
 
     max_missing: Annotated[
-        Count, Meta(description="Images without a label file that are allowed.")
+        Count, Meta(description="Images without a label file that are allowed, as max-unlabelled.")
     ] = 0
 
     def validate(self, project: Project) -> None:
@@ -77,6 +77,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         empty = dataset.empty_images()
         unlabelled = dataset.images.unlabelled
         missing = np.flatnonzero(unlabelled) if unlabelled is not None else empty[:0]
+        max_missing = max(self.max_missing, self.max_unlabelled)
         listed = dataset.boxes.image[~dataset.boxes.crowd & (dataset.boxes.image >= 0)]
         not_crowd = np.bincount(listed, minlength=images)
         share = len(empty) / images
@@ -85,9 +86,9 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
             Measurement.at_most("share", share, self.max),
         ]
         if unlabelled is not None:
-            measurements.append(Measurement.at_most("missing", len(missing), self.max_missing))
+            measurements.append(Measurement.at_most("missing", len(missing), max_missing))
         told_empty = empty if self.max is not None and share > self.max else empty[:0]
-        told_missing = missing if len(missing) > self.max_missing else missing[:0]
+        told_missing = missing if len(missing) > max_missing else missing[:0]
         message = (
             f"{len(empty)} of {images} {dataset.name} images have no annotation"
             if len(empty)

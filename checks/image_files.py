@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pytest_detgate.dataset.picture_files import KINDS, picture_flaws
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
+from pytest_detgate.gaps import ANNOTATION_GAPS, NO_PIXELS, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.places import image_findings
@@ -45,10 +45,7 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "image-files"
-    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS | {
-        "unreadable-images",
-        "labels-without-image",
-    }
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS | NO_PIXELS
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -17,11 +17,13 @@ from pytest_detgate.drift.features import FEATURES, Feature, features_of
 from pytest_detgate.drift.permutation import Chance, chance, distance, holm, least_p, shares
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import (
     ClipField,
     Inputs,
+    MaxUnlabelled,
     OptionError,
     Outcome,
     SplitPairRule,
@@ -83,6 +85,10 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
         | None
     ) = None
     clip_field: ClipField | None = None
+    max_unlabelled: MaxUnlabelled = 0
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        return {"images-without-labels": self.max_unlabelled}
 
     def validate(self, project: Project) -> None:
         super().validate(project)

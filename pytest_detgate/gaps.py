@@ -24,10 +24,11 @@ GapKind = Literal[
 ]
 """What kinds of things are left out.
 
-`other-files`: files in a folder of images that are no images. `images-without-labels`: images
-without a label file. `labels-without-image`: label files whose image is missing.
-`unreadable-images`: images that cannot be opened, so that boxes in shares of them have no pixels.
-`shapes-not-boxes`: shapes that have no box, such as masks. `unlisted-image`, `unlisted-class`:
+`other-files`: files in a folder of images that are no images, and folders that were not looked
+into. `images-without-labels`: images without a label file. `labels-without-image`: labels whose
+image is missing. `unreadable-images`: images that are listed and missing, or that cannot be opened,
+so that boxes in shares of them have no pixels. `shapes-not-boxes`: images with shapes that have no
+box, such as masks. `unlisted-image`, `unlisted-class`:
 annotations of an image or class that the file does not list. `boxes-not-finite`: boxes with NaN or
 infinity. `images-without-detections`, `classes-without-detections`: images and classes that a
 result file does not cover. `outputs-not-finite`: images on which a model answered NaN or infinity.
@@ -47,6 +48,9 @@ ANNOTATION_GAPS: frozenset[GapKind] = ODD_ANNOTATIONS | {
     "images-without-labels",
 }
 """Gaps that make no difference to a rule that looks at images and not at what is on them."""
+
+NO_PIXELS: frozenset[GapKind] = frozenset({"unreadable-images", "labels-without-image"})
+"""Images that make no difference to a rule that needs neither their pixels nor their size."""
 
 Unit = Literal["images", "annotations", "classes", "slices", "clips", "files", "runs"]
 

@@ -37,12 +37,29 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         Annotated[
             str,
             Meta(
-                description="File that names the pictures of the split, one a line, for yolo, voc "
-                "and openimages. Omitted: all pictures of the folder."
+                description="File that names the images of the split, one a line, for yolo, voc "
+                "and openimages. Omitted: all images of the folder. Of files with one name in "
+                "several folders the one that agrees in most folders is meant."
             ),
         ]
         | None
     ) = None
+    missing_labels: Annotated[
+        Literal["unknown", "background"],
+        Meta(
+            description="What an image without a label file means, for yolo, voc and openimages. "
+            "unknown: nobody has said what is on it, and max-unlabelled of a rule allows so many. "
+            "background: nothing is on it, as Ultralytics takes it."
+        ),
+    ] = "unknown"
+    allow_other_files: Annotated[
+        bool,
+        Meta(
+            description="true: files among the images that are neither images nor labels, and "
+            "folders that cannot be looked into, are left out. Otherwise no rule passes. For yolo, "
+            "voc and openimages without a list."
+        ),
+    ] = False
 
 
 class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -264,8 +281,24 @@ class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
 class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Frames checked by hand: nothing to detect in them but the boxes of `annotations`."""
 
-    images: str
-    annotations: str | None = None
+    images: Annotated[str, Meta(description="Folder of the images.")]
+    annotations: (
+        Annotated[
+            str,
+            Meta(
+                description="COCO file that lists them; its boxes are allowed. Omitted: all images "
+                "of the folder."
+            ),
+        ]
+        | None
+    ) = None
+    allow_other_files: Annotated[
+        bool,
+        Meta(
+            description="true: files in the folder that are no images, and folders that cannot be "
+            "looked into, are left out. Otherwise no rule passes on the probe. Without annotations."
+        ),
+    ] = False
 
 
 class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,15 @@ from msgspec import UNSET, Raw, UnsetType
 from numpy.typing import NDArray
 
 from pytest_detgate.boxes import MAX_AREA, usable_area
+from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.annotation_rows import AnnotationRows, read_annotations
 from pytest_detgate.dataset.identity import Id, id_column, repeated, rows_of, whole_ids
 from pytest_detgate.dataset.image_rows import read_images
 from pytest_detgate.dataset.json_text import decode_json
-from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, ImageTable, refuse_escaping
+from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable, refuse_escaping
 from pytest_detgate.dataset.text_file import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
-from pytest_detgate.gaps import Gap, GapKind, gap
+from pytest_detgate.gaps import Gap, gap
 
 
 class CocoCategory(msgspec.Struct):
@@ -64,6 +66,12 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
         rows = read_annotations(b"[]" if file.annotations is UNSET else file.annotations, path)
     category_id = category_ids(file.categories, path)
     boxes = box_table(rows, images.id, category_id)
+    gaps = tuple(annotation_gaps(boxes))
+    if file.annotations is UNSET:
+        # Nobody has said what is on the images, which is not the same as nothing.
+        images = dataclasses.replace(images, unlabelled=np.ones(len(images), dtype=np.bool_))
+        what = "images have no labels: the file has no list `annotations`"
+        gaps += gap("images-without-labels", "images", images.file_name.tolist(), what)
     return Dataset(
         name=name,
         images_dir=images_dir,
@@ -73,8 +81,8 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
         category_id=tuple(category_id.tolist()),
         annotations=path,
         sha256=digest.result(),
-        notes=tuple(_notes(images, boxes)),
-        gaps=tuple(_gaps(boxes)),
+        notes=tuple(_notes(images, boxes, gaps)),
+        gaps=gaps,
     )
 
 
@@ -111,8 +119,8 @@ def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray
     )
 
 
-def _notes(images: ImageTable, boxes: BoxTable) -> Iterable[str]:
-    for one in _gaps(boxes):
+def _notes(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:
+    for one in gaps:
         yield one.text
     odd = np.count_nonzero(~usable_area(boxes.area) & ~np.isnan(boxes.area))
     if odd:
@@ -123,30 +131,3 @@ def _notes(images: ImageTable, boxes: BoxTable) -> Iterable[str]:
     twice = repeated(images.id)
     if twice:
         yield f"{len(twice)} image ids are used twice, first {twice[0]!r}"
-
-
-def _gaps(boxes: BoxTable) -> Iterable[Gap]:
-    """The annotations that cannot be judged as boxes of an image and a class of the file."""
-    wrong: tuple[tuple[GapKind, Any, NDArray[Any], str], ...] = (
-        (
-            "unlisted-image",
-            boxes.image == UNLISTED,
-            boxes.image_id,
-            "annotations refer to images that the file does not list",
-        ),
-        (
-            "unlisted-class",
-            boxes.category == UNLISTED,
-            boxes.category_id,
-            "annotations refer to categories that the file does not list",
-        ),
-        (
-            "boxes-not-finite",
-            ~np.isfinite(boxes.xywh).all(axis=1),
-            boxes.id,
-            "boxes are not finite",
-        ),
-    )
-    for kind, rows, ids, text in wrong:
-        if rows.any():
-            yield from gap(kind, "annotations", list(map(str, ids[rows].tolist())), text)

@@ -36,7 +36,7 @@ def double_boxes(boxes: BoxTable, iou: float) -> DoubleBoxes:
     """Find pairs in one image: of one class with that IoU or more, or the very same box with two
     classes. Crowd regions, boxes without area and annotations of what is not listed are left out.
     """
-    found = list(_pairs(boxes, iou))
+    found = list(_pairs(boxes, boxes.shapes, iou))
     pairs = np.sort(np.concatenate([np.stack(pair, axis=1) for pair in found]), axis=1)
     pairs = pairs[np.lexsort(pairs.T[::-1])]
     two_classes = boxes.category[pairs[:, 0]] != boxes.category[pairs[:, 1]]
@@ -52,7 +52,7 @@ def double_boxes(boxes: BoxTable, iou: float) -> DoubleBoxes:
     return DoubleBoxes(extra=extra, other=partner, contradicting=contradicting[np.sort(first_pair)])
 
 
-def _pairs(boxes: BoxTable, iou: float) -> Iterator[tuple[Rows, Rows]]:
+def _pairs(boxes: BoxTable, xywh: NDArray[np.float64], iou: float) -> Iterator[tuple[Rows, Rows]]:
     """Rows of the boxes of each pair."""
     yield np.empty(0, np.int64), np.empty(0, np.int64)
     image = boxes.image
@@ -61,11 +61,11 @@ def _pairs(boxes: BoxTable, iou: float) -> Iterator[tuple[Rows, Rows]]:
     while start < len(image):
         end = _end_of_image(image, order, min(start + _AT_ONCE, len(image)))
         if order is None:
-            for one, other in _pairs_of_images(boxes, slice(start, end), iou):
+            for one, other in _pairs_of_images(boxes, xywh, slice(start, end), iou):
                 yield one + start, other + start
         else:
             rows = order[start:end]
-            for one, other in _pairs_of_images(boxes, rows, iou):
+            for one, other in _pairs_of_images(boxes, xywh, rows, iou):
                 yield rows[one], rows[other]
         start = end
 
@@ -87,10 +87,10 @@ def _end_of_image(image: Rows, order: Rows | None, end: int) -> int:
 
 
 def _pairs_of_images(
-    boxes: BoxTable, rows: slice | Rows, iou: float
+    boxes: BoxTable, shapes: NDArray[np.float64], rows: slice | Rows, iou: float
 ) -> Iterator[tuple[Rows, Rows]]:
     """The places in `rows` of the pairs of some images, which stand there with all their boxes."""
-    image, category, xywh = boxes.image[rows], boxes.category[rows], boxes.xywh[rows]
+    image, category, xywh = boxes.image[rows], boxes.category[rows], shapes[rows]
     with np.errstate(invalid="ignore", over="ignore"):
         usable = np.isfinite(xywh[:, 0] + xywh[:, 1] + xywh[:, 2] + xywh[:, 3])
     usable &= (xywh[:, 2] > 0) & (xywh[:, 3] > 0) & ~boxes.crowd[rows]

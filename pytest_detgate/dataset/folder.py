@@ -1,27 +1,30 @@
-"""A folder of pictures as a data set without boxes."""
+"""A folder of images as a data set without boxes."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from pytest_detgate.dataset.folder_files import image_files, other_files_gap
 from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
-from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
+from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable, object_column
 from pytest_detgate.errors import DataError
 
-PICTURE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 
+def read_folder(
+    folder: Path, name: str, options: ImageOptions = AS_SHOWN, *, allow_other_files: bool = False
+) -> Dataset:
+    """Every image in `folder` and its sub-folders, sorted by name, as the probe `name`.
 
-def read_folder(folder: Path, name: str, options: ImageOptions = AS_SHOWN) -> Dataset:
-    """Every picture in `folder` and its sub-folders, sorted by name, as the probe `name`.
-
-    Classes are not known: the folder says only that there is nothing to detect.
+    Classes are not known: the folder says only that there is nothing to detect. Files that are no
+    images, and folders that were not looked into, are a gap unless they are allowed.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
-    file_names = np.array(picture_names(folder), dtype=object)
+    found = image_files(folder, options)
+    gaps, notes = other_files_gap(found.others, allowed=allow_other_files)
+    file_names = object_column(found.images)
     n = len(file_names)
     return Dataset(
         name=name,
@@ -43,19 +46,7 @@ def read_folder(folder: Path, name: str, options: ImageOptions = AS_SHOWN) -> Da
             crowd=np.empty(0, dtype=np.bool_),
         ),
         classes=(),
+        notes=notes,
+        gaps=gaps,
         image_options=options,
     )
-
-
-def picture_names(folder: Path) -> list[str]:
-    """Every picture in a folder and its sub-folders, relative to it, sorted."""
-    found = []
-    for directory, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        relative = Path(directory).relative_to(folder)
-        found += [
-            (relative / file).as_posix()
-            for file in files
-            if not file.startswith(".") and Path(file).suffix.lower() in PICTURE_SUFFIXES
-        ]
-    return sorted(found)

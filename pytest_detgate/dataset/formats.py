@@ -10,7 +10,9 @@ from pytest_detgate.dataset.tables import Dataset
 
 def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:
     """The reader of each format, by the name that `detgate.toml` gives it."""
-    from pytest_detgate.dataset.by_hotcoco import read_cvat, read_openimages, read_voc
+    from pytest_detgate.dataset.cvat import read_cvat
+    from pytest_detgate.dataset.openimages import read_openimages
+    from pytest_detgate.dataset.voc import read_voc
     from pytest_detgate.dataset.yolo import read_yolo
 
     return {"yolo": read_yolo, "voc": read_voc, "cvat": read_cvat, "openimages": read_openimages}

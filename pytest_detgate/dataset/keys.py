@@ -1,9 +1,9 @@
 """Which ids and names are equal, whoever wrote them.
 
 Image ids, annotation ids, class ids, clips, values of slices and file names are equal where they
-have the same key: where they are the same number (5, 5.0, and the text "5"), or the same text in
-Unicode's composed form (NFC). Of a path `./` at a part's place and doubled slashes mean nothing, so
-that `./a.jpg` is `a.jpg`.
+have the same key: where they are the same number (5, 5.0, and the texts "5" and "5.0"), or the same
+text in Unicode's composed form (NFC). In a path `.` as a part, doubled slashes and the kind of
+slash mean nothing, so that `./a.jpg` is `a.jpg`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_SLASHES = re.compile(r"\s*[/\\]+\s*")
+_WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
+_ENDS_AS_WHOLE = re.compile(r"\.0+(?:\0|\Z)")
+_BLANKS = re.compile(r"\s*/\s*")
 # Where none of these occurs between names, they can differ only in letter case.
-_ODD = ("\\", "\t", "\n", "\r", "\v", "\f", "\0 ", " \0", "/ ", " /")
+_ODD = ("\t", "\n", "\r", "\v", "\f", "\0 ", " \0", "/ ", " /")
 
 
 def key(value: object) -> str | None:
@@ -51,14 +53,18 @@ def keys(values: Sequence[Any] | NDArray[Any]) -> list[str | None]:
 
 def is_plain(text: str) -> bool:
     """Whether a text, or several with NUL between them, are sure to be their own keys."""
-    return text.isascii() and "./" not in text and "//" not in text
+    return (
+        text.isascii()
+        and not any(odd in text for odd in ("./", "//", "\\"))
+        and not (".0" in text and _ENDS_AS_WHOLE.search(text))
+    )
 
 
 def near_key(text: str) -> str:
     """Return what two names share that a person may take for one: they differ in letter case, in
-    blanks around a part of the path, in the kind of slash or in how letters are composed."""
+    blanks around a part of the path, or in how letters are composed."""
     folded = unicodedata.normalize("NFKC", text).casefold().strip()
-    return _SLASHES.sub("/", folded)
+    return _BLANKS.sub("/", folded.replace("\\", "/"))
 
 
 def near_rows(values: Sequence[Any] | NDArray[Any]) -> list[list[int]]:
@@ -92,6 +98,12 @@ def near_rows(values: Sequence[Any] | NDArray[Any]) -> list[list[int]]:
 def _text_key(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
+    if is_plain(text):
+        return text
+    whole = _WHOLE.fullmatch(text)
+    if whole is not None:
+        return "0" if whole[1] == "-0" else whole[1]
+    text = text.replace("\\", "/")
     if "./" not in text and "//" not in text:
         return text
     head = "/" if text.startswith("/") else ""

@@ -66,7 +66,9 @@ class BoxTable(_Frozen):
     `image` and `category` (n,) int64 are row numbers into the images and the classes, `UNLISTED`
     where the file refers to one it does not list; `xywh` (n, 4) float64 in pixels; `area` (n,)
     float64, NaN where the file does not say; `crowd` (n,) bool. `id`, `image_id`, `category_id`
-    as in the file; `id` is None where an annotation has none.
+    as in the file; `id` is None where an annotation has none. `shares` (n, 4), of a format that
+    writes them, are the boxes in shares of their image: those have no pixels (NaN in `xywh`) where
+    the size of the image is not known.
     """
 
     id: NDArray[Any]
@@ -77,9 +79,18 @@ class BoxTable(_Frozen):
     xywh: NDArray[np.float64]
     area: NDArray[np.float64]
     crowd: NDArray[np.bool_]
+    shares: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.image)
+
+    @property
+    def shapes(self) -> NDArray[np.float64]:
+        """(n, 4) boxes that can be compared with those of the same image: in pixels, or in shares
+        of the image where its size is not known."""
+        if self.shares is None:
+            return self.xywh
+        return np.where(np.isnan(self.xywh), self.shares, self.xywh)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

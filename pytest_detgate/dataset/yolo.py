@@ -1,30 +1,32 @@
-"""YOLO labels to tables: a text file for each picture, `class cx cy width height` on each line.
-
-Read here, as `hotcoco.COCO.from_yolo` needs a `data.yaml` among the labels, refuses a label file
-without a picture, and passes over a picture without a label file.
-"""
+"""YOLO labels to tables: a text file for each image, `class cx cy width height` on each line."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 
 from pytest_detgate.dataset.class_names import class_names
+from pytest_detgate.dataset.folder_files import folder_files, is_left_behind
+from pytest_detgate.dataset.image_names import USUAL_SUFFIX, FileNames
+from pytest_detgate.dataset.keys import key
 from pytest_detgate.dataset.labelled import Labels, SplitFiles, digest_of, labelled_dataset
-from pytest_detgate.dataset.pictures_of_split import (
-    USUAL_SUFFIX,
-    PictureFolder,
-    picture_sizes,
-    pictures_of_split,
+from pytest_detgate.dataset.side_files import is_side_file
+from pytest_detgate.dataset.split_images import (
+    ImageFolder,
+    image_sizes,
+    named,
+    split_images,
+    with_labels,
 )
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.dataset.text_file import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 
-_NOT_LABELS = frozenset({"classes.txt"})
+_SUFFIX = ".txt"
+# No data set has so many classes.
+_MOST_DIGITS = 9
 
 
 @dataclass(slots=True)
@@ -40,72 +42,99 @@ class _Boxes:
 def read_yolo(files: SplitFiles) -> Dataset:
     """Read a folder of YOLO labels; a line that is no box raises `DataError` with its place.
 
-    A picture without a label file is `unlabelled`; one with an empty file has nothing on it.
+    An image without a label file is `unlabelled`; one with an empty file has nothing on it.
     """
-    if not files.labels.is_dir():
-        raise DataError(f"{files.labels}: no such folder of labels")
+    labels = _label_files(files)
     classes = class_names(files.labels, files.classes)
-    folder = PictureFolder(files.images)
-    names = pictures_of_split(folder, files.listed)
-    label_of = {PurePosixPath(name).with_suffix(".txt").as_posix(): name for name in names}
-    _refuse_shared_labels(files, names, label_of)
-    there = set(_label_files(files))
-    strays = sorted(there - set(label_of)) if files.listed is None else []
-    for stray in strays:
-        label_of[stray] = PurePosixPath(stray).with_suffix(USUAL_SUFFIX).as_posix()
+    if not labels:
+        raise DataError(
+            f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
+        )
+    folder = split_images(files, lambda name: is_side_file(name, "yolo"))
+    images = with_labels(folder, labels, _images_of(folder, labels))
     boxes = _Boxes()
     contents: list[tuple[str, bytes]] = []
-    for row, label in enumerate(label_of):
-        if label in there:
+    for row, number in enumerate(images.label.tolist()):
+        if number >= 0:
+            label = labels[number]
             contents.append((label, read_bytes(files.labels / label)))
             _read_label(files.labels / label, label, contents[-1][1], row, boxes)
-    size = picture_sizes(files.images, list(label_of.values()), files.image_options)
-    image = np.array(boxes.image, dtype=np.int64)
+    size, unreadable = image_sizes(files, images)
     number = np.array(boxes.number, dtype=np.int64)
-    shares = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
-    scale = np.tile(size, 2)[image]
-    xywh = np.concatenate([shares[:, :2] - shares[:, 2:] / 2, shares[:, 2:]], axis=1) * scale
-    unreadable = int(np.isnan(size[np.unique(image)]).any(axis=1).sum())
-    notes = [
-        (strays, f"{len(strays)} label files have no picture, first {next(iter(strays), '')}"),
-        (unreadable, f"{unreadable} pictures cannot be read, so their boxes have no pixels"),
-    ]
+    centres = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
+    shares = np.concatenate([centres[:, :2] - centres[:, 2:] / 2, centres[:, 2:]], axis=1)
     return labelled_dataset(
         files,
         Labels(
-            file_name=list(label_of.values()),
+            file_name=images.names,
             size=size,
-            unlabelled=np.array([label not in there for label in label_of], dtype=np.bool_),
+            unlabelled=images.unlabelled,
+            is_there=images.is_there,
             classes=classes,
             category_id=tuple(range(len(classes))),
             box_id=boxes.id,
             box_category_id=boxes.number,
-            image=image,
+            image=np.array(boxes.image, dtype=np.int64),
             category=np.where((number >= 0) & (number < len(classes)), number, UNLISTED),
-            xywh=xywh,
-            crowd=np.zeros(len(xywh), dtype=np.bool_),
+            shares=shares,
+            crowd=np.zeros(len(shares), dtype=np.bool_),
             sha256=digest_of(contents),
-            notes=tuple(text for wanted, text in notes if wanted),
+            notes=images.notes,
+            gaps=(*images.gaps, *unreadable),
         ),
     )
 
 
-def _label_files(files: SplitFiles) -> Iterator[str]:
-    for path in files.labels.rglob("*.txt"):
-        if path.name not in _NOT_LABELS and path not in (files.classes, files.listed):
-            yield path.relative_to(files.labels).as_posix()
+def _label_files(files: SplitFiles) -> list[str]:
+    if not files.labels.is_dir():
+        raise DataError(f"{files.labels}: no such folder of labels")
+    found = folder_files(files.labels, files.image_options)
+    if found.not_listed:
+        raise DataError(
+            f"{files.labels}: folders of labels were not looked into: {', '.join(found.not_listed)}"
+        )
+    own = {path for path in (files.classes, files.listed) if path is not None}
+    return [
+        name
+        for name in found.files
+        if name.endswith(_SUFFIX)
+        and not is_left_behind(PurePosixPath(name).name)
+        and not is_side_file(name, "text")
+        and files.labels / name not in own
+    ]
 
 
-def _refuse_shared_labels(files: SplitFiles, names: list[str], label_of: dict[str, str]) -> None:
-    if len(label_of) == len(names):
-        return
-    for name in names:
-        label = PurePosixPath(name).with_suffix(".txt").as_posix()
-        if label_of[label] != name:
+def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
+    """The image of each label file, which has its path but for the suffix."""
+    of_label: dict[str | None, str] = {}
+    for name in folder.rows:
+        label = _label_of(name)
+        if label in of_label:
             raise DataError(
-                f"{files.labels / label}: is the label file of both {name} and {label_of[label]} "
-                f"in {files.images}"
+                f"{folder.files.labels / str(label)}: is the label file of both {of_label[label]} "
+                f"and {name} in {folder.files.images}"
             )
+        of_label[label] = name
+    images = [of_label.get(key(label)) for label in labels]
+    # A list may write an image that is missing with any folders in front.
+    index = FileNames(labels)
+    place = {label: number for number, label in enumerate(labels)}
+    for name, is_there in folder.rows.items():
+        if not is_there and _label_of(name) not in place:
+            with named(folder.files.labels):
+                label = index.find(PurePosixPath(name).with_suffix(_SUFFIX).as_posix())
+            if label is not None and images[place[label]] is None:
+                images[place[label]] = name
+    if folder.files.listed is None:
+        there = set(map(_label_of, folder.index.names))
+        for number, label in enumerate(labels):
+            if images[number] is None and key(label) not in there:
+                images[number] = PurePosixPath(label).with_suffix(USUAL_SUFFIX).as_posix()
+    return images
+
+
+def _label_of(image: str) -> str | None:
+    return key(PurePosixPath(image).with_suffix(_SUFFIX).as_posix())
 
 
 def _read_label(path: Path, label: str, content: bytes, image: int, boxes: _Boxes) -> None:
@@ -119,7 +148,7 @@ def _read_label(path: Path, label: str, content: bytes, image: int, boxes: _Boxe
                 f"{len(words)} words"
             )
         try:
-            boxes.number.append(int(words[0]))
+            boxes.number.append(_number(words[0]))
             boxes.shares.append(tuple(map(float, words[1:])))
         except ValueError:
             shown = line.decode("utf-8", "replace").strip()[:80]
@@ -128,3 +157,9 @@ def _read_label(path: Path, label: str, content: bytes, image: int, boxes: _Boxe
             ) from None
         boxes.image.append(image)
         boxes.id.append(f"{label}:{at}")
+
+
+def _number(word: bytes) -> int:
+    if b"_" in word or len(word) > _MOST_DIGITS:  # Python reads 1_0 as 10
+        raise ValueError
+    return int(word)

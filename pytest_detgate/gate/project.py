@@ -139,7 +139,8 @@ class Project:
             raise DataError(unknown("split or probe", name, (*self.splits, *self.probes)))
         images = self.configuration.locate(table.images)
         if table.annotations is None:
-            return read_folder(images, name, self.image_options)
+            allowed = table.allow_other_files
+            return read_folder(images, name, self.image_options, allow_other_files=allowed)
         path = self.configuration.locate(table.annotations)
         if isinstance(table, SplitTable) and table.format != "coco":
             return self._read_labels(name, table, image_fields)
@@ -148,6 +149,8 @@ class Project:
             return read_coco(path, images, name, image_fields)
 
         dataset = read() if self.kept is None else self.kept.read(path, image_fields, read)
+        if name in self.probes:
+            dataset = _without_labels(dataset)
         return dataclasses.replace(
             dataset,
             name=name,
@@ -169,6 +172,8 @@ class Project:
             listed=None if table.list is None else locate(table.list),
             fields=fields,
             image_options=self.image_options,
+            allow_other_files=table.allow_other_files,
+            background=table.missing_labels == "background",
         )
         return label_readers()[table.format](files)
 
@@ -224,10 +229,45 @@ class Project:
             for key, given, formats in (
                 ("classes", table.classes, ("yolo", "openimages")),
                 ("list", table.list, ("yolo", "voc", "openimages")),
+                (
+                    "missing-labels",
+                    None if table.missing_labels == "unknown" else table.missing_labels,
+                    ("yolo", "voc", "openimages"),
+                ),
+                (
+                    "allow-other-files",
+                    table.allow_other_files or None,
+                    ("yolo", "voc", "openimages"),
+                ),
             ):
                 if given is not None and table.format not in formats:
                     raise place.error(
-                        f'means nothing with format = "{table.format}"; it goes with '
-                        + " and ".join(formats),
+                        f"only applies to format = {' or '.join(map(_quoted, formats))}, not "
+                        f"{_quoted(table.format)}",
                         key,
                     )
+            if table.allow_other_files and table.list is not None:
+                raise place.error(
+                    "only applies without a list, which says what the split is", "allow-other-files"
+                )
+        for name, probe in self.tables.probes.items():
+            if probe.allow_other_files and probe.annotations is not None:
+                raise (
+                    self.configuration.place.table("probes")
+                    .table(name)
+                    .error(
+                        "only applies without annotations, which list the images",
+                        "allow-other-files",
+                    )
+                )
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _without_labels(dataset: Dataset) -> Dataset:
+    """A probe whose file has no annotations: there is nothing on its images, as on those of any."""
+    gaps = tuple(one for one in dataset.gaps if one.kind != "images-without-labels")
+    images = dataclasses.replace(dataset.images, unlabelled=None)
+    return dataclasses.replace(dataset, gaps=gaps, images=images)

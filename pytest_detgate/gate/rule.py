@@ -20,7 +20,7 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement, Table
-from pytest_detgate.gaps import DETECTION_GAPS, Extent, GapKind
+from pytest_detgate.gaps import ANNOTATION_GAPS, DETECTION_GAPS, Extent, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 
@@ -233,10 +233,21 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
         raise NotImplementedError
 
 
+MaxUnlabelled = Annotated[
+    Count,
+    Meta(description="Images without a label file that may be left out, of each split."),
+]
+"""The option `max-unlabelled` of rules that look at what is on the images of a split."""
+
+
 class SplitRule(Rule, frozen=True, kw_only=True):
     """A rule that looks at splits, one item for each."""
 
     splits: Annotated[tuple[str, ...], Meta(description="Omitted: every split.")] | None = None
+    max_unlabelled: MaxUnlabelled = 0
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        return {"images-without-labels": self.max_unlabelled}
 
     def validate(self, project: Project) -> None:
         require_names("split", self.splits or (), project.splits, "splits")
@@ -312,6 +323,11 @@ class ScoreRule(DetectionRule, frozen=True, kw_only=True):
     # What a detector was not asked about counts as not found: AP and recall would be too low.
     spoiling_gaps: ClassVar[frozenset[GapKind]] = DETECTION_GAPS
 
+    max_unlabelled: MaxUnlabelled = 0
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        return {**super().allowed_gaps(), "images-without-labels": self.max_unlabelled}
+
     def validate(self, project: Project) -> None:
         require_evaluated_split(project)
 
@@ -337,6 +353,7 @@ class RunningRule(Rule, frozen=True, kw_only=True):
     """A rule that runs the detector by itself on some images of the evaluated split, and so needs
     no detections of them all."""
 
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
     family: ClassVar[Family] = "model"
 
     def validate(self, project: Project) -> None:

@@ -48,7 +48,7 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             SPLITS + "[rules.empty-gt-share]\nmim = 0.25",
             "detgate.toml:9: [rules.empty-gt-share] mim: no such key; did you mean 'min'? "
-            "(allowed here: name, severity, splits, min, max, max-missing)",
+            "(allowed here: name, severity, splits, max-unlabelled, min, max, max-missing)",
             id="misspelt option",
         ),
         pytest.param(
@@ -74,8 +74,8 @@ def message(folder: Path, text: str) -> str:
         ),
         pytest.param(
             SPLITS + "classes = 'names.txt'\n" + RULE,
-            'detgate.toml:8: [dataset.splits.val] classes: means nothing with format = "coco"; '
-            "it goes with yolo and openimages",
+            'detgate.toml:8: [dataset.splits.val] classes: only applies to format = "yolo" or '
+            '"openimages"',
             id="option of another format",
         ),
         pytest.param(

@@ -155,12 +155,23 @@ def test_voc_by_hand(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "missing <filename>"),
-        (voc(("cone", corners(1, 1, 2, 2)))[:80], "syntax error"),
+        ("", "not XML: no element found"),
+        ("<annotation><size/></annotation>", "missing <filename>"),
+        (voc(("cone", corners(1, 1, 2, 2)))[:80], "not XML: unclosed token"),
+        ("<annotation>" + voc(("cone", corners(1, 1, 2, 2))), "not XML: no element found"),
+        (
+            voc().replace("annotation>", "annotations>"),
+            "expected <annotation>, found <annotations>",
+        ),
+        (voc(("", corners(1, 1, 2, 2))), "object 1 has no <name>"),
+        (voc(("cone", corners(1, 1, 2, float("nan")))), "object 1: expected numbers"),
         (voc(("cone", "")), "has no <bndbox>"),
         (voc(("cone", corners(30, 5, 10, 45))), "inverted"),
-        (voc(name="../../etc/passwd"), "leaves the images folder"),
-        ('<!DOCTYPE a [<!ENTITY x "' + "y" * 99 + '">]>' + voc(("&x;", corners(1, 1, 2, 2))), ""),
+        (voc(name="../../etc/passwd"), "none of the 1 images"),
+        (
+            '<!DOCTYPE a [<!ENTITY x "' + "y" * 99 + '">]>' + voc(("&x;", corners(1, 1, 2, 2))),
+            "not XML: a document type",
+        ),
     ],
 )
 def test_voc_file_that_is_wrong(tmp_path: Path, text: str, expected: str) -> None:
@@ -189,7 +200,9 @@ def test_cvat_by_hand(tmp_path: Path) -> None:
     assert dataset.boxes.xywh.tolist() == [[10.5, 5, 20, 40]]
     assert dataset.images.unlabelled is None
     assert dataset.empty_images().tolist() == [1]
-    assert "skipped 1 unsupported shape" in dataset.notes[0]
+    assert dataset.notes == (
+        "1 images have shapes that are no boxes (1 polyline), first sub/a.jpg",
+    )
 
 
 def test_openimages_by_hand(tmp_path: Path) -> None:

@@ -39,7 +39,10 @@ def test_yolo_by_hand(tmp_path: Path) -> None:
     assert dataset.boxes.id.tolist() == ["a.txt:1", "a.txt:3", "sub/b.txt:1"]
     assert unlabelled(dataset) == ["missing.jpg"]
     assert dataset.images.file_name[dataset.empty_images()].tolist() == ["empty.jpg"]
-    assert dataset.notes == ("1 images have no label file, which is not the same as an empty one",)
+    assert dataset.notes == (
+        "1 annotations refer to categories that the file does not list, first 7",
+        "1 images have no label file, which is not the same as an empty one, first missing.jpg",
+    )
 
 
 def test_yolo_label_without_a_picture_is_a_picture_that_is_not_there(tmp_path: Path) -> None:
@@ -50,10 +53,8 @@ def test_yolo_label_without_a_picture_is_a_picture_that_is_not_there(tmp_path: P
 
     assert dataset.images.file_name.tolist() == ["a.jpg", "b.jpg"]
     assert np.isnan(dataset.boxes.xywh).all()
-    assert dataset.notes == (
-        "1 label files have no picture, first b.txt",
-        "1 pictures cannot be read, so their boxes have no pixels",
-    )
+    assert dataset.boxes.shapes.tolist() == [[0, 0, 1, 1]]
+    assert dataset.notes == ("1 labels belong to missing images, first b.txt",)
 
 
 def test_a_list_says_which_pictures_the_split_has(tmp_path: Path) -> None:

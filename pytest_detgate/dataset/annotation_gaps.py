@@ -1,0 +1,39 @@
+"""Annotations that are in the tables and yet are no box of an image and a class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.tables import UNLISTED, BoxTable
+from pytest_detgate.gaps import Gap, GapKind, gap
+
+
+def annotation_gaps(boxes: BoxTable) -> Iterable[Gap]:
+    """The annotations that cannot be judged as boxes of an image and a class of the file."""
+    wrong: tuple[tuple[GapKind, NDArray[np.bool_], NDArray[Any], str], ...] = (
+        (
+            "unlisted-image",
+            np.asarray(boxes.image == UNLISTED),
+            boxes.image_id,
+            "annotations refer to images that the file does not list",
+        ),
+        (
+            "unlisted-class",
+            np.asarray(boxes.category == UNLISTED),
+            boxes.category_id,
+            "annotations refer to categories that the file does not list",
+        ),
+        (
+            "boxes-not-finite",
+            np.asarray(~np.isfinite(boxes.shapes).all(axis=1)),
+            boxes.id,
+            "boxes are not finite",
+        ),
+    )
+    for kind, rows, ids, text in wrong:
+        if rows.any():
+            yield from gap(kind, "annotations", list(map(str, ids[rows].tolist())), text)

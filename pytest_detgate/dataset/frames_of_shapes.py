@@ -1,0 +1,28 @@
+"""The upright boxes around shapes that are no upright boxes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_detgate.errors import DataError
+
+Frame = tuple[float, float, float, float]
+"""x and y of the left upper corner, width and height, in pixels."""
+
+
+def frame_of_points(values: Sequence[float], what: str, path: Path) -> Frame:
+    """The frame of points, given as x, y, x, y, ...; `DataError` where there are none."""
+    xs, ys = values[0::2], values[1::2]
+    if not ys or len(xs) != len(ys):
+        raise DataError(f"{path}: {what}: expected pairs of x and y, found {len(values)} numbers")
+    return min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)
+
+
+def frame_of_turned_box(cx: float, cy: float, width: float, height: float, degrees: float) -> Frame:
+    """The frame of a box that is turned around its centre."""
+    angle = math.radians(degrees)
+    cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+    own_width, own_height = width * cos + height * sin, width * sin + height * cos
+    return cx - own_width / 2, cy - own_height / 2, own_width, own_height

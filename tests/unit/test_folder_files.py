@@ -1,0 +1,207 @@
+"""Whatever Pillow can open is an image, and every other file of a folder is named."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from pytest_detgate.dataset import folder_files as folder_files_module
+from pytest_detgate.dataset.folder import read_folder
+from pytest_detgate.dataset.folder_files import folder_files, image_files
+from pytest_detgate.dataset.image_file import image_formats, image_suffixes
+from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
+from pytest_detgate.errors import ConfigError
+from tests.judged import judged
+from tests.unit.label_files import draw, write
+
+IMAGES = ["a.jpg", "b.JFIF", "c.jpe", "d.gif", "e.avif", "f.ppm", "g.webp", "sub/h.TIFF", "i.bmp"]
+
+
+def draw_all(folder: Path) -> None:
+    for name in IMAGES:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        kind = Image.registered_extensions()[Path(name).suffix.lower()]
+        Image.new("RGB", (8, 8)).save(folder / name, kind)
+
+
+def test_every_format_is_an_image(tmp_path: Path) -> None:
+    draw_all(tmp_path)
+
+    found = image_files(tmp_path, AS_SHOWN)
+
+    assert list(found.images) == sorted(IMAGES)
+    assert found.others == ()
+
+
+def test_everything_else_is_named_but_for_what_systems_leave_behind(tmp_path: Path) -> None:
+    draw_all(tmp_path / "probe")
+    draw_all(tmp_path / "elsewhere")
+    write(
+        tmp_path / "probe",
+        {
+            **dict.fromkeys((".DS_Store", "sub/Thumbs.db", "desktop.ini", "._a.jpg", ".keep"), ""),
+            **dict.fromkeys((".git/a.jpg", ".ipynb_checkpoints/b.jpg"), ""),
+            **dict.fromkeys(("notes.txt", "sub/clip.mp4", "image", ".a.jpg", "x.eps"), ""),
+        },
+    )
+    (tmp_path / "probe" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "probe" / "loop").symlink_to("loop")
+
+    found = image_files(tmp_path / "probe", AS_SHOWN)
+
+    assert list(found.images) == sorted(IMAGES)
+    # A hidden image may have been put aside: whoever looks at the folder should know of it.
+    assert sorted(found.others) == [
+        ".a.jpg",
+        "image",
+        "linked/ (a link to a folder)",
+        "loop",
+        "notes.txt",
+        "sub/clip.mp4",
+        "x.eps",
+    ]
+
+
+def test_a_linked_folder_is_looked_into_where_links_may_lead_there(tmp_path: Path) -> None:
+    draw(tmp_path / "probe", "a.jpg")
+    draw(tmp_path / "store", "one/b.jpg")
+    (tmp_path / "probe" / "linked").symlink_to(tmp_path / "store")
+    (tmp_path / "store" / "one" / "round").symlink_to(tmp_path / "store")
+    options = ImageOptions(stores=(str(tmp_path / "store"),))
+
+    found = folder_files(tmp_path / "probe", options)
+
+    assert found.files == ("a.jpg", "linked/one/b.jpg")
+    assert found.not_listed == ("linked/one/round/ (a link to a folder)",)
+
+
+def test_a_folder_that_cannot_be_listed_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As root a test cannot take the right to list a folder from itself."""
+    draw(tmp_path, "a.jpg", "locked/b.jpg")
+    really = os.scandir
+
+    def scandir(path: str) -> Any:
+        if "locked" in str(path):
+            raise PermissionError(13, "Permission denied")
+        return really(path)
+
+    monkeypatch.setattr(folder_files_module.os, "scandir", scandir)
+
+    found = image_files(tmp_path, AS_SHOWN)
+
+    assert found.images == ("a.jpg",)
+    assert found.others == ("locked/ (Permission denied)",)
+
+
+def test_a_plugin_of_pillow_makes_its_files_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pillow_heif` registers its formats when it is asked to; here by a stand-in of that name."""
+    (tmp_path / "pillow_heif.py").write_text(
+        "from PIL import Image\n"
+        "def register_heif_opener():\n"
+        "    Image.register_open('HEIF', lambda *_: None, lambda _: False)\n"
+        "    Image.register_extension('HEIF', '.heic')\n"
+    )
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "a.heic").touch()
+    without = image_files(tmp_path / "images", AS_SHOWN)
+    if ".heic" in image_suffixes():
+        pytest.skip("pillow_heif is installed")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "pillow_heif", raising=False)
+    image_formats.cache_clear()
+    image_suffixes.cache_clear()
+    try:
+        found = image_files(tmp_path / "images", AS_SHOWN)
+    finally:
+        del Image.OPEN["HEIF"], Image.EXTENSION[".heic"]
+        Image.ID.remove("HEIF")
+        image_formats.cache_clear()
+        image_suffixes.cache_clear()
+
+    assert (without.images, without.others) == ((), ("a.heic",))
+    assert (found.images, found.others) == (("a.heic",), ())
+
+
+PROBE = """
+[dataset]
+frame-pattern = '(?P<clip>[a-z]+)'
+[dataset.splits.train]
+annotations = "train.json"
+images = "images"
+[probes.calm]
+images = "probe"
+{option}
+[rules.probe-isolation]
+"""
+
+
+@pytest.mark.parametrize(
+    ("option", "verdict"), [("", "not-evaluated"), ("allow-other-files = true", "passed")]
+)
+def test_a_probe_with_other_files_is_not_evaluated_unless_they_are_allowed(
+    tmp_path: Path, write_json: Any, coco_content: Any, option: str, verdict: str
+) -> None:
+    images = Image.effect_noise((32, 32), 90)
+    (tmp_path / "images").mkdir()
+    images.save(tmp_path / "images" / "yard.jpg")
+    draw(tmp_path / "probe", "tube.jpg")
+    write(tmp_path / "probe", {"notes.txt": "", "clip.mp4": "", ".DS_Store": ""})
+    write_json(tmp_path / "train.json", coco_content({"yard.jpg": []}))
+
+    result = judged(tmp_path, PROBE.format(option=option))["probe-isolation[calm]"]
+
+    assert result.verdict == verdict
+    if verdict == "not-evaluated":
+        assert (result.looked_at, result.to_look_at, result.look_unit) == (2, 4, "files")
+        assert result.left_out == [
+            "2 files or folders are no images (allow-other-files = true leaves them out): "
+            "clip.mp4, notes.txt"
+        ]
+
+
+def test_what_is_left_out_is_noted(tmp_path: Path) -> None:
+    draw(tmp_path, "a.jpg")
+    write(tmp_path, {"notes.txt": ""})
+
+    assert read_folder(tmp_path, "calm", allow_other_files=True).notes == (
+        "1 files or folders are no images (allow-other-files)",
+    )
+    assert read_folder(tmp_path, "calm").notes == ()
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        (
+            '[dataset.splits.a]\nannotations = "a"\nimages = ""\nallow-other-files = true',
+            'allow-other-files: only applies to format = "yolo" or "voc" or "openimages"',
+        ),
+        (
+            '[dataset.splits.a]\nannotations = "a"\nimages = ""\nmissing-labels = "background"',
+            'missing-labels: only applies to format = "yolo" or "voc" or "openimages"',
+        ),
+        (
+            '[dataset.splits.a]\nannotations = "a"\nimages = ""\nformat = "yolo"\nlist = "a"\n'
+            "allow-other-files = true",
+            "allow-other-files: only applies without a list",
+        ),
+        (
+            '[probes.a]\nannotations = "a"\nimages = ""\nallow-other-files = true',
+            "allow-other-files: only applies without annotations",
+        ),
+    ],
+)
+def test_an_option_that_would_do_nothing(tmp_path: Path, table: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        judged(tmp_path, f"{table}\n[rules.image-files]")
+
+    assert expected in str(caught.value)

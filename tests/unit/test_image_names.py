@@ -1,0 +1,106 @@
+"""Which image a label or a list means by what it writes; nothing is guessed."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_detgate.dataset.image_names import AmbiguousNameError, FileNames, name_of_missing
+
+FILES = [
+    "0000.jpg",
+    "camA/0001.jpg",
+    "camB/0001.jpg",
+    "camA/0002.jpg",
+    "deep/camA/0002.jpg",
+    "x/only.jfif",
+    "y/two.png",
+    "y/two.webp",
+    unicodedata.normalize("NFD", "z/café.jpg"),
+    "x/0003.jpg",
+    "0003.jpg",
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "hints", "found"),
+    [
+        ("0000.jpg", (), "0000.jpg"),
+        ("./images/camB/0001.jpg", (), "camB/0001.jpg"),
+        ("/data/site/images/camB/0001.jpg", (), "camB/0001.jpg"),
+        ("C:\\data\\camA\\0001.jpg", (), "camA/0001.jpg"),
+        ("camB/0001", (), "camB/0001.jpg"),
+        # A path that is given whole is meant, though another one ends like it.
+        ("camA/0002.jpg", (), "camA/0002.jpg"),
+        ("any/deep/camA/0002.jpg", (), "deep/camA/0002.jpg"),
+        ("0003.jpg", (), "0003.jpg"),
+        ("any/x/0003.jpg", (), "x/0003.jpg"),
+        # With another suffix, or none.
+        ("only", (), "x/only.jfif"),
+        ("only.jpg", (), "x/only.jfif"),
+        (unicodedata.normalize("NFC", "café.jpg"), (), FILES[8]),
+        ("0001.jpg", ("camB/0001.jpg",), "camB/0001.jpg"),
+        ("0001.jpg", ("VOC2012/0001.jpg", "camB/0001.jpg"), "camB/0001.jpg"),
+        ("0001.jpg", ("camB/0001.jpg", "labels/camB/0001.jpg"), "camB/0001.jpg"),
+        # The folder that is written is another one.
+        ("camC/0001.jpg", (), None),
+        ("camA/0000.jpg", (), "0000.jpg"),
+        ("x/y/two.png", (), "y/two.png"),
+        ("gone.jpg", (), None),
+    ],
+)
+def test_found(text: str, hints: Sequence[str], found: str | None) -> None:
+    assert FileNames(FILES).find(text, hints) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "hints"),
+    [
+        ("0001.jpg", ()),
+        ("0001", ()),
+        ("two", ()),
+        ("two.jpg", ()),
+        ("0001.jpg", ("VOC2012/0001.jpg",)),
+        # Two hints that contradict each other.
+        ("0001.jpg", ("camA/0001.jpg", "camB/0001.jpg")),
+    ],
+)
+def test_what_may_be_several_files_is_refused_with_their_names(
+    text: str, hints: Sequence[str]
+) -> None:
+    with pytest.raises(AmbiguousNameError) as caught:
+        FileNames(FILES).find(text, hints)
+
+    names = "camA/0001.jpg, camB/0001.jpg" if "0001" in text else "y/two.png, y/two.webp"
+    assert str(caught.value) == f"{text!r} may be any of 2 files: {names}"
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("x/ONLY.JFIF", " (there is x/only.jfif)"),
+        ("only.png", " (there is x/only.jfif)"),
+        ("camC/0000.jpg", " (there is 0000.jpg)"),
+        ("gone.jpg", ""),
+    ],
+)
+def test_a_near_name_is_told(text: str, near: str) -> None:
+    assert FileNames(FILES).near(text) == near
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("./sub/a.png", "sub/a.png"),
+        ("a", "a.jpg"),
+        ("../../etc/passwd", "passwd.jpg"),
+        ("/srv/a.jpg", "a.jpg"),
+        ("C:\\a\\b.jpg", "b.jpg"),
+        ("sub\\b.jpg", "sub/b.jpg"),
+    ],
+)
+def test_the_name_of_an_image_that_is_not_there_stays_in_its_folder(text: str, name: str) -> None:
+    assert name_of_missing(text) == name
