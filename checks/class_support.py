@@ -14,6 +14,7 @@ from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.gaps import UNREFERENCED, GapKind
 from pytest_detgate.gate.chart_numbers import BARS
 from pytest_detgate.gate.class_floor_rule import require_classes
 from pytest_detgate.gate.example import Example
@@ -43,6 +44,8 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "class-support"
+    # More boxes of a class could only help it.
+    ignored_gaps: ClassVar[frozenset[GapKind]] = UNREFERENCED
 
     min_images: Annotated[Count, Meta(description="Least number of images of a class.")] | None = (
         None

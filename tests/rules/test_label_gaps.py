@@ -292,16 +292,13 @@ def test_shapes_of_cvat_that_have_a_frame(tmp_path: Path) -> None:
 
     dataset = READERS["cvat"](split(tmp_path, "labels.xml"))
 
-    np.testing.assert_allclose(
-        dataset.boxes.xywh,
-        [
-            [45, 15, 10, 20],
-            [50 - 22.3205 / 2, 25 - 18.6603 / 2, 22.3205, 18.6603],
-            [10, 5.5, 20, 34.5],
-            [40, 20, 20, 10],
-        ],
-        atol=1e-4,
-    )
+    expected: list[list[float]] = [
+        [45, 15, 10, 20],
+        [50 - 22.3205 / 2, 25 - 18.6603 / 2, 22.3205, 18.6603],
+        [10, 5.5, 20, 34.5],
+        [40, 20, 20, 10],
+    ]
+    np.testing.assert_allclose(dataset.boxes.xywh, expected, atol=1e-4)
     assert [dataset.classes[at] for at in dataset.boxes.category] == [
         "cone",
         "cone",

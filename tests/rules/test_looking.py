@@ -21,6 +21,7 @@ from pytest_detgate.gate.registry import BoundRule, bind_rules
 from pytest_detgate.gate.rule import Outcome, Target
 
 BOX = [10.0, 10.0, 20.0, 20.0]
+OUTSIDE = [90.0, 90.0, 20.0, 20.0]
 DANGLING = {"id": 3, "image_id": 2, "category_id": 7, "bbox": BOX, "iscrowd": 0, "area": 400}
 
 
@@ -56,12 +57,12 @@ def judged(folder: Path, content: Any, table: str, *waivers: WaiverTable) -> Rul
 
 
 def test_what_was_left_out_is_counted_and_named(tmp_path: Path, two_images: Any) -> None:
-    result = judged(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 1")
+    result = judged(tmp_path, two_images, "[rules.box-bounds]")
 
     assert result.verdict == "not-evaluated"
     assert result.message == (
         "1 of 3 annotations of train were not looked at (1 annotations refer to categories that "
-        "the file does not list: 7); of the rest: 0 classes of 1 with fewer than 1 boxes"
+        "the file does not list: 7); of the rest: 0 boxes of 3 outside their image"
     )
     assert (result.looked_at, result.to_look_at, result.look_unit) == (2, 3, "annotations")
     assert result.left_out == ["1 annotations refer to categories that the file does not list: 7"]
@@ -69,17 +70,20 @@ def test_what_was_left_out_is_counted_and_named(tmp_path: Path, two_images: Any)
 
 
 def test_what_fails_in_the_rest_still_fails(tmp_path: Path, two_images: Any) -> None:
-    result = judged(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 3")
+    two_images["annotations"][0]["bbox"] = OUTSIDE
+
+    result = judged(tmp_path, two_images, "[rules.box-bounds]")
 
     assert result.verdict == "failed"
     assert "1 of 3 annotations of train were not looked at" in result.message
 
 
 def test_neither_severity_nor_waiver_lets_it_pass(tmp_path: Path, two_images: Any) -> None:
-    warning = '[rules.class-support]\nmin-boxes = 3\nseverity = "warning"'
+    two_images["annotations"][0]["bbox"] = OUTSIDE
+    warning = '[rules.box-bounds]\nseverity = "warning"'
     waiver = msgspec.convert(
         {
-            "item": "class-support[train]",
+            "item": "box-bounds[train]",
             "reason": "known",
             "owner": "ada",
             "until": "2999-01-01",
@@ -88,7 +92,7 @@ def test_neither_severity_nor_waiver_lets_it_pass(tmp_path: Path, two_images: An
     )
 
     assert judged(tmp_path, two_images, warning).verdict == "not-evaluated"
-    by_waiver = judged(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 3", waiver)
+    by_waiver = judged(tmp_path, two_images, "[rules.box-bounds]", waiver)
     assert by_waiver.verdict != "waived"
 
 

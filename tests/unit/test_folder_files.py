@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pytest_detgate.dataset import folder_files as folder_files_module
 from pytest_detgate.dataset.folder import read_folder
 from pytest_detgate.dataset.folder_files import folder_files, image_files
 from pytest_detgate.dataset.image_file import image_formats, image_suffixes
@@ -92,7 +91,7 @@ def test_a_folder_that_cannot_be_listed_is_named(
             raise PermissionError(13, "Permission denied")
         return really(path)
 
-    monkeypatch.setattr(folder_files_module.os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", scandir)
 
     found = image_files(tmp_path, AS_SHOWN)
 
