@@ -12,6 +12,7 @@ import contextlib
 import gc
 import os
 import sys
+import tempfile
 import types
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
@@ -63,6 +64,8 @@ _EVALUATES = frozenset({"collections", "dataclasses", "typing", "enum", "inspect
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/nvidia")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
+Stack = list[types.FrameType]
+
 
 @dataclass(frozen=True, slots=True)
 class Guard:
@@ -98,13 +101,15 @@ def walled(source: str, doing: str) -> Iterator[None]:
     """Refuse in this thread what no model does; raises a `DetectorError` that names it, also
     where the code that was stopped has swallowed the first one. `doing` says what goes on."""
     refused: list[DetectorError] = []
+    outside = len(_stack())
 
     def on_event(event: str, arguments: tuple[Any, ...]) -> None:
-        if (what := _refusal(event, arguments)) is not None:
+        if (what := _refusal(event, arguments, outside)) is not None:
             error = not_used(source, f"{doing}, it tried to {what}")
             refused.append(_RefusedImportError(str(error)) if event == "import" else error)
             raise refused[-1]
 
+    tempfile.gettempdir()  # writes a file when it is first asked, by a module that torch imports
     # Files of modules are written beside them; and what is collected here may belong to others,
     # whose files are removed when they go.
     writes, collects = sys.dont_write_bytecode, gc.isenabled()
@@ -126,17 +131,21 @@ def walled(source: str, doing: str) -> Iterator[None]:
             raise one
 
 
-def _refusal(event: str, arguments: tuple[Any, ...]) -> str | None:
-    """What an event is, if it is to be refused."""
+def _refusal(event: str, arguments: tuple[Any, ...], outside: int) -> str | None:
+    """What an event is, if it is to be refused; the first frames of the stack, `outside` many,
+    are those outside of the wall."""
     if event == "open":
         return _opened(*arguments)
-    if event == "import":
-        return _imported(arguments[0], arguments[1])
-    if event == "compile":
-        return _evaluated(arguments[1], None)
-    if event == "exec":
-        code = arguments[0]
-        return _evaluated(code.co_filename, code)
+    if event.startswith(("import", "compile", "exec", "ctypes.")):
+        inside = _stack()[: -outside or None]
+        if event.startswith("ctypes.") and _in_a_module(inside):
+            return None
+        if event == "import":
+            return _imported(arguments[0], arguments[1], inside)
+        if event == "compile":
+            return _evaluated(arguments[1], None, inside)
+        if event == "exec":
+            return _evaluated(arguments[0].co_filename, arguments[0], inside)
     for what, names in _REFUSED.items():
         if event.startswith(names):
             shown = ", ".join(repr(argument)[:80] for argument in arguments[:2])
@@ -152,35 +161,35 @@ def _opened(path: Any, mode: Any, flags: Any) -> str | None:
     is_written = is_written or (isinstance(mode, str) and not set("wax+").isdisjoint(mode))
     if is_written and file != os.devnull:
         return f"write a file ({file!r})"
-    if not file.startswith((*python_folders(), "/proc/", "/sys/", *_DEVICES)):
+    is_archive = file in sys.path and file.endswith(".zip")  # of modules, as Python's own
+    if not is_archive and not file.startswith((*python_folders(), "/proc/", "/sys/", *_DEVICES)):
         return f"open a file ({file!r})"
     return None
 
 
-def _imported(name: Any, file: Any) -> str | None:
-    package = str(name).partition(".")[0]
-    if not _may_be_imported(package):
-        return f"import {name!r}"
+def _imported(name: Any, file: Any, inside: Stack) -> str | None:
     if isinstance(file, str) and not file.startswith(python_folders()):
         return f"import {name!r} from {file!r}"
-    return None
+    return None if _may_be_imported(str(name), inside) else f"import {name!r}"
 
 
-def _may_be_imported(package: str) -> bool:
-    return package not in _ACTIVE and package in (_PACKAGES | sys.stdlib_module_names)
+def _may_be_imported(name: str, inside: Stack) -> bool:
+    package = name.partition(".")[0]
+    known = package not in _ACTIVE and package in (_PACKAGES | sys.stdlib_module_names)
+    return known or _in_a_module(inside)
 
 
-def _evaluated(file: Any, code: types.CodeType | None) -> str | None:
+def _evaluated(file: Any, code: types.CodeType | None, inside: Stack) -> str | None:
     """Modules that are imported are compiled and run, too; those have a file of Python's."""
     name = os.fsdecode(file) if isinstance(file, (str, bytes)) else ""
     if folders := [folder for folder in python_folders() if name.startswith(folder)]:
         # Not every way to import a module is announced as one.
         folder = max(folders, key=len)
-        package = name[len(folder) :].partition(os.sep)[0].removesuffix(".py")
-        is_inside = os.path.basename(folder.rstrip(os.sep)) in _PACKAGES  # noqa: PTH119
-        return None if is_inside or _may_be_imported(package) else f"import {package!r}"
-    caller = _caller()
-    if name.startswith("<frozen ") or caller in _EVALUATES:
+        module = name[len(folder) :].partition(os.sep)[0].removesuffix(".py")
+        is_known = os.path.basename(folder.rstrip(os.sep)) in _PACKAGES  # noqa: PTH119
+        return None if is_known or _may_be_imported(module, inside) else f"import {module!r}"
+    caller = str(inside[0].f_globals.get("__name__", "")) if inside else ""
+    if name.startswith("<frozen ") or caller in _EVALUATES or _in_a_module(inside):
         return None
     if caller == "mmcv.ops.nms":  # evaluates the name of an operator
         names = () if code is None else code.co_names
@@ -189,10 +198,23 @@ def _evaluated(file: Any, code: types.CodeType | None) -> str | None:
     return f"evaluate text, in {caller}"
 
 
-def _caller() -> str:
-    """The module whose code caused the event that is being looked at."""
+def _stack() -> Stack:
+    """The frames of this thread, the innermost first, without those of the wall itself."""
     frame: types.FrameType | None = sys._getframe()
-    own = (__name__, listening.__module__)
-    while frame is not None and frame.f_globals.get("__name__") in own:
+    own = (__name__, listening.__module__, contextlib.__name__)
+    frames = []
+    while frame is not None:
+        if frames or frame.f_globals.get("__name__") not in own:
+            frames.append(frame)
         frame = frame.f_back
-    return "" if frame is None else str(frame.f_globals.get("__name__", ""))
+    return frames
+
+
+def _in_a_module(inside: Stack) -> bool:
+    """Whether a module of an installed package is being imported, whose import was let through:
+    it may import and load what it needs, and evaluate text of its own."""
+    folders = python_folders()
+    return any(
+        frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(folders)
+        for frame in inside
+    )

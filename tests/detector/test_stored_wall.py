@@ -171,3 +171,43 @@ def test_a_model_that_does_more_when_it_runs_is_stopped(
         with pytest.raises(DetectorError, match=r"while the model was built, it tried to write a"):
             load_model(ModelSource(site.checkpoint, None), sha256="", device="cpu")
     assert not (tmp_path / "canary").exists()
+
+
+@pytest.mark.parametrize("module", ["numpy", "scipy.optimize", "shapely.geometry"])
+def test_a_known_package_may_be_imported_late(module: str, run_python: Callable[..., str]) -> None:
+    """With what it needs: modules evaluate text and import others while they are imported."""
+    pytest.importorskip(module.partition(".")[0])
+    script = f"""
+import importlib, sys
+from pytest_detgate.detector.stored_wall import walled
+with walled("x.pth", "while the model was built"):
+    importlib.import_module({module!r})
+print(type(sys.modules[{module!r}]).__name__)
+"""
+    assert run_python(script).strip() == "module"
+
+
+def test_a_module_that_is_imported_late_is_held_to_the_rest(
+    run_python: Callable[..., str], tmp_path: Path
+) -> None:
+    """Whatever a module of a known package does, it starts nothing and writes nothing."""
+    folder = tmp_path / "site-packages" / "yaml"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(
+        "import this_is_not_there_at_all_but_may_be_asked_for\n", encoding="utf-8"
+    )
+    (folder.parent / "this_is_not_there_at_all_but_may_be_asked_for.py").write_text(
+        "exec('x = 1')\nopen('canary', 'w')\n", encoding="utf-8"
+    )
+    script = f"""
+import sys
+sys.path.insert(0, {str(folder.parent)!r})
+from pytest_detgate.detector.stored_wall import walled
+try:
+    with walled("x.pth", "while the model was built"):
+        import yaml
+except Exception as error:
+    print(error)
+"""
+    assert "it tried to write a file" in run_python(script)
+    assert not (tmp_path / "canary").exists()
