@@ -202,7 +202,7 @@ def _stack() -> Stack:
     """The frames of this thread, the innermost first, without those of the wall itself."""
     frame: types.FrameType | None = sys._getframe()
     own = (__name__, listening.__module__, contextlib.__name__)
-    frames = []
+    frames: Stack = []
     while frame is not None:
         if frames or frame.f_globals.get("__name__") not in own:
             frames.append(frame)
