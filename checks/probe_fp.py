@@ -30,6 +30,7 @@ from pytest_detgate.gate.rule import (
     Target,
     merged,
     require_names,
+    sets_limit,
 )
 from pytest_detgate.gate.threshold_evidence import recall_of_split
 from pytest_detgate.scoring.false_boxes import false_boxes
@@ -158,7 +159,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             require_names("class", own.classes or (), project.known_classes, table=table)
         for probe in project.probes:
             budget = self.budget(probe)
-            if all(getattr(budget, limit) is None for limit in LIMITS):
+            if not any(sets_limit(getattr(budget, limit)) for limit in LIMITS):
                 keys = [limit.replace("_", "-") for limit in LIMITS]
                 raise OptionError(
                     f"probe {probe!r} has no budget, so it could never fail; give "

@@ -425,9 +425,15 @@ def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKe
     return ClipKey(pattern=project.frame_pattern, field=field)
 
 
+def sets_limit(option: object) -> bool:
+    """Whether an option that was given, or left out (None), sets a limit: an empty table of
+    limits by class sets none."""
+    return option is not None and option != {}
+
+
 def require_limit(rule: Rule, *keys: str) -> None:
     """Raise `OptionError` unless one of the options that set a limit is given."""
-    if all(getattr(rule, key.replace("-", "_")) is None for key in keys):
+    if not any(sets_limit(getattr(rule, key.replace("-", "_"))) for key in keys):
         raise OptionError(f"sets no limit, so it could never fail; give {' or '.join(keys)}")
 
 

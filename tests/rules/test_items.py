@@ -146,3 +146,29 @@ def test_too_little_evidence_is_no_warning_where_it_was_not_looked_for(
 
     assert whole["class-ap[worker]"].verdict == "warned"
     assert part["class-ap[worker]"].verdict == "not-evaluated"
+
+
+@pytest.mark.parametrize(
+    ("rule", "given"),
+    [
+        ("operating-point", "max-boxes = 1\nclasses = {}"),
+        ("class-ap", "classes = {}"),
+        ("recall", "classes = {}"),
+        ("calibration", "classes = {}"),
+        ("ap-regression", "classes = {}"),
+        ("error-budget", "counts = {}"),
+        ("probe-fp", "classes = {}"),
+        ("probe-fp", "[rules.probe-fp.probes.calm]\nclasses = {}"),
+    ],
+)
+def test_an_empty_table_of_limits_could_never_fail(
+    tmp_path: Path, write_json: Any, rule: str, given: str
+) -> None:
+    images = {"a_1.jpg": [BOX]}
+    write_json(tmp_path / "val.json", coco(images, ["worker"]))
+    write_json(tmp_path / "calm.json", coco({"b_1.jpg": []}, ["worker"]))
+    probe = '[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
+    config = f"{split_tables(val='images')}{probe}[rules.{rule}]\n{given}\n"
+
+    with pytest.raises(ConfigError, match=rf"\[rules.{rule}\].* so it could never fail"):
+        judged(tmp_path, config)
