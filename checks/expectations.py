@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from itertools import chain
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, get_args
 
 from msgspec import Meta
 
-from pytest_detgate.config.numbers import Count
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.errors import DataError
 from pytest_detgate.expectations.columns import (
     ColumnTable,
     TableName,
@@ -16,6 +18,7 @@ from pytest_detgate.expectations.columns import (
     detection_columns,
     image_columns,
 )
+from pytest_detgate.expectations.coverage import Looked, worst
 from pytest_detgate.expectations.engine import Answer, answers
 from pytest_detgate.expectations.vocabulary import Vocabulary, require_great_expectations
 from pytest_detgate.expectations.wanted import (
@@ -25,7 +28,7 @@ from pytest_detgate.expectations.wanted import (
     wanted_in_suite,
 )
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gaps import ODD_ANNOTATIONS, GapKind
+from pytest_detgate.gaps import ODD_ANNOTATIONS, Extent, GapKind
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, SplitRule, Target
@@ -56,7 +59,10 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     `class`, `x`, `y`, `width`, `height`, `area`, `crowd`, `image_width`, `image_height`;
     `detections` has `image`, `class`, `score`, `x`, `y`, `width`, `height`, `image_width`,
     `image_height`. A further field of images or annotations is a column where an expectation
-    names it. An expectation that has no value to look at is not evaluated, and that fails.
+    names it. An expectation is not evaluated, and that fails, where it has no row or value to look
+    at, where more than `max-null-share` of its rows have no value (Great Expectations passes over
+    them), or where nothing could fail it: no limit in it, an empty set, `mostly` = 0, one value in
+    a column whose spread it measures. A suite that is named after one table is refused on another.
 
     It needs `pip install 'pytest-detgate[expectations]'`. Nothing is written or sent anywhere.
 
@@ -82,7 +88,13 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
         Annotated[str, Meta(description="JSON file of a suite that Great Expectations saved.")]
         | None
     ) = None
-    max: Annotated[Count, Meta(description="Expectations that need not be met.")] = 0
+    max: Annotated[
+        Count, Meta(description="Expectations that need not be met, fewer than there are.")
+    ] = 0
+    max_null_share: Annotated[
+        Share,
+        Meta(description="Largest share of the rows that may lack the value which is looked at."),
+    ] = 0.5
 
     def validate(self, project: Project) -> None:
         super().validate(project)
@@ -97,6 +109,16 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             odd = first_odd_number(entry)
             if odd is not None:
                 raise OptionError(f"entry {at} ({kind}): {odd} is no limit", "expect")
+            if entry.get("mostly") == 0:
+                raise OptionError(
+                    f"entry {at} ({kind}): with mostly = 0 nothing could fail it", "expect"
+                )
+        if self.suite is None and self.max >= len(self.expect):
+            raise OptionError(
+                f"allows {self.max} of {len(self.expect)} expectations not to be met, so it could "
+                "never fail",
+                "max",
+            )
 
     def targets(self, project: Project) -> Iterator[Target]:
         for target in super().targets(project):
@@ -109,7 +131,12 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
         asked = [vocabulary.asked(wanted) for wanted in self._wanted(inputs.project)]
         fields = dict.fromkeys(name for one in asked for name in one.possible_fields)
         table = self._table(target.datasets[0], inputs, tuple(fields))
-        held = answers(table, asked, vocabulary)
+        if self.max >= len(asked):
+            raise DataError(
+                f"max = {self.max} allows all {len(asked)} expectations not to be met, so nothing "
+                "could fail this"
+            )
+        held, looked = answers(table, asked, vocabulary)
         unmet = [answer for answer in held if not answer.met]
         return Outcome(
             message=f"{len(unmet)} of {len(held)} expectations on the {self.table} of "
@@ -124,13 +151,28 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
                 _by_row(unmet, table),
             ),
             findings_total=sum(1 + len(answer.rows) for answer in unmet),
+            extent=self._extent(worst(looked), table),
+        )
+
+    def _extent(self, looked: Looked | None, table: ColumnTable) -> Extent:
+        """The rows of the table, and where values are looked at those of the expectation with the
+        largest share of rows without one."""
+        if looked is None:
+            return Extent(unit=self.table, to_look_at=len(table), looked_at=len(table))
+        left_out = f"{looked.what}: {looked.nulls} of {looked.rows} rows have no value"
+        return Extent(
+            unit=self.table,
+            to_look_at=looked.rows,
+            looked_at=looked.rows - looked.nulls,
+            allowed=math.floor(self.max_null_share * looked.rows),
+            left_out=(left_out,) if looked.nulls else (),
         )
 
     def _wanted(self, project: Project) -> list[Wanted]:
         wanted = wanted_by_name(self.expect)
         if self.suite is not None:
             path = project.configuration.locate(self.suite)
-            wanted += wanted_in_suite(path, self.suite)
+            wanted += wanted_in_suite(path, self.suite, self.table, get_args(TableName))
         return wanted
 
     def _table(self, split: str, inputs: Inputs, fields: tuple[str, ...]) -> ColumnTable:

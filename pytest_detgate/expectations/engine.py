@@ -9,12 +9,14 @@ from typing import Any
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.expectations.columns import ColumnTable
+from pytest_detgate.expectations.coverage import Looked, needs_spread, require_limit
 from pytest_detgate.expectations.vocabulary import Asked, Vocabulary, quiet
 from pytest_detgate.expectations.wanted import Wanted
 from pytest_detgate.plain import plain_value
 
 _TAG = "detgate"
 _NO_NULLS = "expect_column_values_to_not_be_null"
+_DIFFERENT = "expect_column_unique_value_count_to_be_between"
 # Rows are told by their number; the values in them are looked up in the table itself.
 _RESULT_FORMAT = {
     "result_format": "COMPLETE",
@@ -36,20 +38,30 @@ class Answer:
     sentence: str
 
 
-def answers(table: ColumnTable, asked: Sequence[Asked], vocabulary: Vocabulary) -> list[Answer]:
-    """Hold expectations against a table, an answer for each.
+def answers(
+    table: ColumnTable, asked: Sequence[Asked], vocabulary: Vocabulary
+) -> tuple[list[Answer], list[Looked]]:
+    """Hold expectations against a table: an answer for each, and how much each that looks at
+    values has looked at.
 
-    What one of them cannot be asked raises `DataError`: an unknown argument or column, no value
-    to look at, or a crash inside.
+    What one of them cannot be asked raises `DataError`: an unknown argument or column, no limit
+    that could be broken, no row or value to look at, or a crash inside.
     """
     for one in asked:
         _require_columns(one, table)
     with quiet():
         built = [one.built({_TAG: at}) for at, one in enumerate(asked)]
+        for one in asked:
+            require_limit(one)
+        if not len(table):
+            raise DataError(
+                f"{asked[0].wanted.said}: there are no rows, so nothing could be looked at"
+            )
         batch = _batch(table)
-        _require_values(batch, vocabulary, asked)
+        looked = _counted(batch, vocabulary, asked, table)
+        _require_spread(batch, vocabulary, [one for one in asked if needs_spread(one)])
         results = _validated(batch, built, [one.wanted for one in asked])
-    return [_answer(one, result) for one, result in zip(asked, results, strict=True)]
+    return [_answer(one, result) for one, result in zip(asked, results, strict=True)], looked
 
 
 def _require_columns(asked: Asked, table: ColumnTable) -> None:
@@ -61,29 +73,61 @@ def _require_columns(asked: Asked, table: ColumnTable) -> None:
             )
 
 
-def _require_values(batch: Any, vocabulary: Vocabulary, asked: Sequence[Asked]) -> None:
-    """An expectation on no value at all would be met without anything having been seen."""
-    looked_at: dict[tuple[str, str], tuple[Asked, str]] = {}
+def _counted(
+    batch: Any, vocabulary: Vocabulary, asked: Sequence[Asked], table: ColumnTable
+) -> list[Looked]:
+    """Rows and missing values of every column that an expectation looks at, under its condition.
+
+    An expectation on no row or no value at all would be met without anything having been seen:
+    `DataError`."""
+    counted: dict[tuple[str, str], tuple[Asked, str]] = {}
     for one in asked:
-        if "null" not in one.kind.expectation_type:
-            for column in one.columns:
-                looked_at.setdefault((column, repr(one.condition)), (one, column))
-    pairs = list(looked_at.values())
+        # Of a table as a whole any column tells how many rows meet the condition.
+        for column in one.columns or tuple(table.columns)[:1]:
+            counted.setdefault((column, repr(one.condition)), (one, column))
+    pairs = list(counted.values())
     kind = vocabulary.kinds[_NO_NULLS]
     built = [
         kind(column=column, mostly=0, meta={_TAG: at}, **one.condition)
         for at, (one, column) in enumerate(pairs)
     ]
     results = _validated(batch, built, [one.wanted for one, _ in pairs])
-    for (one, column), result in zip(pairs, results, strict=True):
-        rows, nulls = result.result["element_count"], result.result["unexpected_count"]
-        if rows == 0:
-            none = "no row meets row_condition" if one.condition else "there are no rows"
-            raise DataError(f"{one.wanted.said}: {none}, so nothing could be looked at")
-        if rows == nulls:
+    numbers = {
+        key: (result.result["element_count"], result.result["unexpected_count"])
+        for key, result in zip(counted, results, strict=True)
+    }
+    looked = []
+    for one in asked:
+        for column in one.columns or tuple(table.columns)[:1]:
+            rows, nulls = numbers[column, repr(one.condition)]
+            if rows == 0:
+                raise DataError(
+                    f"{one.wanted.said}: no row meets row_condition, so nothing could be looked at"
+                )
+            if one.looks_at_nulls or not one.columns:
+                continue
+            if rows == nulls:
+                raise DataError(
+                    f"{one.wanted.said}: no row has a value of {column!r}, "
+                    "so nothing could be looked at"
+                )
+            looked.append(Looked(f"{one.wanted.said}, {column}", rows, nulls))
+    return looked
+
+
+def _require_spread(batch: Any, vocabulary: Vocabulary, asked: Sequence[Asked]) -> None:
+    """Raise `DataError` where all values of a column are one: none of them can be an outlier."""
+    kind = vocabulary.kinds[_DIFFERENT]
+    built = [
+        kind(column=one.columns[0], min_value=2, meta={_TAG: at}, **one.condition)
+        for at, one in enumerate(asked)
+    ]
+    results = _validated(batch, built, [one.wanted for one in asked])
+    for one, result in zip(asked, results, strict=True):
+        if not result.success:
             raise DataError(
-                f"{one.wanted.said}: no row has a value of {column!r}, "
-                "so nothing could be looked at"
+                f"{one.wanted.said}: all values of {one.columns[0]!r} are the same, so nothing "
+                "could fail it"
             )
 
 

@@ -39,11 +39,23 @@ class Asked:
         return (*self._columns(_COLUMNS), *words)
 
     def _columns(self, keys: Iterable[str]) -> tuple[str, ...]:
-        values = [self._argument(key) for key in keys]
+        values = [self.argument(key) for key in keys]
         lists = ([value] if isinstance(value, str) else value or () for value in values)
         return tuple(dict.fromkeys(str(name) for names in lists for name in names))
 
-    def _argument(self, key: str) -> Any:
+    @property
+    def mostly(self) -> float | None:
+        """The share of rows that must meet it, where it says so."""
+        value = self.argument("mostly")
+        return value if isinstance(value, (int, float)) else None
+
+    @property
+    def looks_at_nulls(self) -> bool:
+        """Whether rows without a value are what it looks at."""
+        return "null" in self.kind.expectation_type
+
+    def argument(self, key: str) -> Any:
+        """One of its arguments, or the default of its class."""
         default = getattr(_fields(self.kind).get(key), "default", None)
         return self.wanted.arguments.get(key, default)
 
@@ -59,7 +71,7 @@ class Asked:
     @property
     def condition(self) -> dict[str, Any]:
         """The arguments that choose its rows."""
-        values = {key: self._argument(key) for key in ("row_condition", "condition_parser")}
+        values = {key: self.argument(key) for key in ("row_condition", "condition_parser")}
         return {key: value for key, value in values.items() if value is not None}
 
     def built(self, tag: Mapping[str, Any]) -> Any:

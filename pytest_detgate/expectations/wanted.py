@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ class _SavedExpectation(msgspec.Struct):
 
 class _SavedSuite(msgspec.Struct):
     expectations: list[_SavedExpectation]
+    name: str | None = None
 
 
 def wanted_by_name(entries: Sequence[Mapping[str, Any]]) -> list[Wanted]:
@@ -58,12 +60,19 @@ def wanted_by_name(entries: Sequence[Mapping[str, Any]]) -> list[Wanted]:
     ]
 
 
-def wanted_in_suite(path: Path, name: str) -> list[Wanted]:
+def wanted_in_suite(path: Path, name: str, table: str, tables: Sequence[str]) -> list[Wanted]:
     """The expectations of a suite that Great Expectations saved as JSON; `name` is the path as
-    it was typed. A file that is no such suite, or is empty, raises `DataError`."""
+    it was typed. A file that is no such suite, is empty, or is named after another of the
+    `tables` than the one that it is used on, raises `DataError`."""
     suite = decode_json(read_bytes(path), _SavedSuite, path)
     if not suite.expectations:
         raise DataError(f"{path}: a suite without expectations says yes without having looked")
+    words = re.split(r"[^a-z]+", (suite.name or "").lower())
+    named = [one for one in tables if one in words]
+    if named and table not in named:
+        raise DataError(
+            f"{path}: the suite {suite.name!r} is for the table {named[0]}, and this is {table}"
+        )
     wanted = []
     for at, saved in enumerate(suite.expectations, start=1):
         place = f"{name}: expectation {at}"

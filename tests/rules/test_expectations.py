@@ -151,8 +151,10 @@ def test_columns(
 
 
 def test_max_allows_some(evaluated: Callable[..., RuleResult]) -> None:
-    rule = expect("images", "expect_table_row_count_to_equal", value=4)
+    met = '\n[[rules.expectations.expect]]\ntype = "expect_table_row_count_to_equal"\nvalue = 3'
+    rule = expect("images", "expect_table_row_count_to_equal", value=4) + met
 
+    assert evaluated(rule).verdict == "failed"
     assert evaluated("max = 1\n" + rule).verdict == "passed"
 
 
