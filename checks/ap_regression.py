@@ -55,8 +55,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     The interval is a paired bootstrap: both models in the same draws, so that what is hard for
     both cancels out. `bound = "lower"` holds the interval's low end. Of a report only the recorded
     number is known, so the interval is that of the gated model alone. In either case it leaves
-    room for clips unlike all that were seen: of G clips, 1 − 0.05^(1/G) at 95 % confidence, which
-    is 0.05 for 60 of them.
+    room for clips unlike all that were seen, on which the AP of the baseline is lost: a share of
+    1 − 0.05^(1/G) after G clips, at 95 % confidence, which is 0.05 for 60 of them.
 
     A comparison is refused where the gated file and the baseline are the same, or where their
     classes, annotations or protocol differ. Where no baseline is named, the
@@ -210,7 +210,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             )
             units = own.seen(self.metric, category).units
             return Drawn(
-                differences, lambda interval: limit_of_change(interval, value - before, units)
+                differences,
+                lambda interval: limit_of_change(interval, value - before, before, units),
             )
 
         return compared_interval(self.interval(inputs, split, changes), paired=paired)

@@ -69,11 +69,11 @@ def unseen(units: int, confidence: float) -> float:
     return float(1 - (1 - confidence) ** (1 / units))
 
 
-def limit_of_change(interval: Interval, change: float, units: int) -> Interval:
-    """The interval of a change between two models, which leaves room for what a share `unseen` of
-    the clips would do: on each the figure may fall from 1 to 0, or rise."""
+def limit_of_change(interval: Interval, change: float, before: float, units: int) -> Interval:
+    """The interval of a change to a figure from what it was `before`, 0 to 1, which leaves room
+    for a share `unseen` of the clips: on those the figure may fall to 0, or rise to 1."""
     room = unseen(units, interval.confidence)
-    return widened(interval, change - room, change + room)
+    return widened(interval, change - room * before, change + room * (1 - before))
 
 
 def widened(interval: Interval, low: float, high: float) -> Interval:
