@@ -48,7 +48,9 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
     and place (`both`), and boxes that were not found (`miss`). `dap` is what AP at IoU 0.5 would
     gain if all errors of the kind were mended and no others, from 0 to 1; `count` is how many
     there are, at any score; the thousand worst are listed. The numbers are those of tidecv, but
-    that classes without ground truth, which have no AP, are left out of the mean.
+    that classes without ground truth, which have no AP, are left out of the mean. As in tidecv, the
+    best 100 detections of each image are looked at (`max-detections` of `[scoring]`); the message
+    says how many that leaves out.
 
     ## Why it matters
 
@@ -103,7 +105,8 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
             )
         )
         return Outcome(
-            message=f"{counted(count, 'error')} of kind {kind} cost {dap:.3f} AP50 on {split}",
+            message=f"{counted(count, 'error')} of kind {kind} cost {dap:.3f} AP50 on {split}"
+            f"{self._uncounted(errors, inputs.project)}",
             measurements=[
                 Measurement.at_most("dap", dap, self._most(kind)),
                 Measurement.at_most("count", count, (self.counts or {}).get(kind)),
@@ -119,6 +122,12 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
             tables=_tables(errors),
             evidence=Evidence(charts=[*self._costs(errors, split), *_matrix(inputs, split, kind)]),
         )
+
+    def _uncounted(self, errors: Errors, project: Project) -> str:
+        if not errors.uncounted:
+            return ""
+        most = project.tables.scoring.max_detections
+        return f"; {errors.uncounted} detections beyond the best {most} of an image do not count"
 
     def _costs(self, errors: Errors, split: str) -> Iterator[BarChart]:
         limits = {kind: most for kind in KINDS if (most := self._most(kind)) is not None}

@@ -208,7 +208,8 @@ class GateInputs:
         )
 
     def errors(self, split: str) -> Errors:
-        return self._once(("errors", split), lambda: errors_of(self.matches(split)))
+        most = self.project.tables.scoring.max_detections
+        return self._once(("errors", split), lambda: errors_of(self.matches(split), most))
 
     def confusion(self, split: str) -> Confusion:
         def make() -> Confusion:

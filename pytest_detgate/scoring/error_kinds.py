@@ -4,7 +4,8 @@ The kinds and their costs are those of TIDE (Bolya et al., ECCV 2020) as its pro
 computes them, so that the numbers are the ones people know:
 
 - The 100 best detections of an image are looked at, of all classes together (COCO takes 100 of
-  each class), and AP is at IoU 0.5. Its 101 recall points are i / 100 to the last bit.
+  each class), unless `[scoring] max-detections` says otherwise, and AP is at IoU 0.5. Its 101
+  recall points are i / 100 to the last bit.
 - A detection that is not a true positive is, by the first of these that holds:
   `location` where it overlaps a box of its class most with 0.1 ≤ IoU ≤ 0.5;
   `class` where it overlaps a box of another class with IoU ≥ 0.5;
@@ -34,12 +35,12 @@ from numpy.typing import NDArray
 
 from pytest_detgate.scoring.columns import Columns
 from pytest_detgate.scoring.matching import UNMATCHED, Matches, overlapping
+from pytest_detgate.scoring.score_card import MAX_DETECTIONS
 
 ErrorKind = Literal["background", "duplicate", "class", "location", "both", "miss"]
 KINDS: tuple[ErrorKind, ...] = get_args(ErrorKind)
 MATCH_IOU = 0.5
 BACKGROUND_IOU = 0.1
-MOST_ON_IMAGE = 100
 
 _BACKGROUND, _DUPLICATE, _CLASS, _LOCATION, _BOTH, _MISS = range(len(KINDS))
 _RECALL_POINTS = np.arange(101) / 100
@@ -54,7 +55,8 @@ class Errors:
     a `location` or `class` error is about, `UNMATCHED` for other kinds. `missed` (M,) rows of the
     ground truth. `count` (6, K) errors by kind and class: of the detection, of the box for
     misses. `ap` (K,) AP at IoU 0.5 of each class and `mended` (6, K) with one kind mended, from
-    0 to 1; NaN where a class has no ground truth, or none is left.
+    0 to 1; NaN where a class has no ground truth, or none is left. `uncounted` detections are not
+    among the best of their image.
     """
 
     columns: Columns
@@ -65,6 +67,7 @@ class Errors:
     count: NDArray[np.int64]
     ap: NDArray[np.float64]
     mended: NDArray[np.float64]
+    uncounted: int = 0
 
     def of_kind(self, kind: ErrorKind) -> NDArray[np.int64]:
         """Places of the errors of a kind other than `miss` in `detection`."""
@@ -88,11 +91,12 @@ class Errors:
         return gain
 
 
-def errors_of(matches: Matches) -> Errors:
-    """Sort the errors by kind; the first IoU threshold of the matches must be 0.5."""
+def errors_of(matches: Matches, max_detections: int = MAX_DETECTIONS) -> Errors:
+    """Sort the errors by kind, of the `max_detections` best detections of each image; the first
+    IoU threshold of the matches must be 0.5."""
     candidates, columns = matches.candidates, matches.candidates.columns
     assert candidates.thresholds[0] == MATCH_IOU
-    kept = np.flatnonzero(candidates.image_rank < MOST_ON_IMAGE)
+    kept = np.flatnonzero(candidates.image_rank < max_detections)
     hit = matches.hits()[kept]
     wrong = np.flatnonzero(~hit)
     taken = np.zeros(len(columns.gt_row), dtype=np.bool_)
@@ -117,7 +121,7 @@ def errors_of(matches: Matches) -> Errors:
     line = _Line(
         category=category,
         score=columns.dt_score[detection],
-        turn=columns.image_order[columns.dt_image[detection]] * MOST_ON_IMAGE + rank,
+        turn=columns.image_order[columns.dt_image[detection]] * max_detections + rank,
         first=np.searchsorted(category, np.arange(n_classes + 1)),
     )
     true = np.flatnonzero(hit)
@@ -144,6 +148,7 @@ def errors_of(matches: Matches) -> Errors:
         count=count,
         ap=_average_precision(line, false, true, category[true], boxes),
         mended=mended,
+        uncounted=len(candidates.detection) - len(kept),
     )
 
 

@@ -151,3 +151,15 @@ def test_a_huge_false_box_counts(tmp_path: Path, write_json: Any) -> None:
     (result,) = judged(tmp_path, config, {"calm": path}).values()
 
     assert (result.verdict, measured(result)["boxes"]) == ("failed", 1)
+
+
+def test_the_error_budget_says_what_it_does_not_look_at(gate: Gate) -> None:
+    """Of 200 objects that are all found it sees 100, as tidecv does."""
+    rule = "[rules.error-budget]\nmiss = 0.9\n"
+    capped = gate(rule)["error-budget[miss]"]
+    whole = gate("[scoring]\nmax-detections = 200\n" + rule)["error-budget[miss]"]
+
+    assert measured(capped)["count"] == 100
+    assert capped.message.endswith("; 100 detections beyond the best 100 of an image do not count")
+    assert measured(whole)["count"] == 0
+    assert "do not count" not in whole.message
