@@ -74,6 +74,8 @@ def checked_detections(
 def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:
     try:
         array = np.asarray(values)
+        if array.dtype.kind in "US" and array.size:
+            raise TypeError(f"they are text, such as {array.reshape(-1)[0].item()!r}")
         if array.dtype.kind in "bc" and array.size:
             raise TypeError(f"they are {array.dtype}")
         return array.astype(np.float64)

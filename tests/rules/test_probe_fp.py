@@ -601,7 +601,9 @@ def test_an_image_field_tells_clips_where_there_is_one(
     (tmp_path / "images").mkdir()
     for name in frames:
         (tmp_path / "images" / name).write_bytes(b"")
-    found = write_json(tmp_path / "found.json", named_results(frames, {}, CLASSES))
+    found = write_json(
+        tmp_path / "found.json", named_results(frames, {"a_0.jpg": [box(0.05)]}, CLASSES)
+    )
     config = (
         f'{CLIPS}[scoring]\nclip-field = "video"\n[probes.calm]\nimages = "images"\n'
         + ('annotations = "calm.json"\n' if annotated else "")
