@@ -1,6 +1,6 @@
 """Guards what is built from a configuration that only the checkpoint vouches for.
 
-MMEngine builds whatever a `type` names: a registered class, but also any function that Python can
+MMEngine builds what a `type` names: a registered class, but also any function that Python can
 import, called with the section's values. So a stored configuration may name only the parts of
 `known_parts.txt`, whose source was read (`python -m tools.known_parts`), and give them numbers and
 plain words: no text that could be a path, an address or code.
@@ -130,9 +130,9 @@ def _leaves(value: Any, place: str, key: object) -> Iterator[tuple[str, object, 
 
 @contextlib.contextmanager
 def known_parts_only(source: str) -> Iterator[None]:
-    """Hold whatever is looked up by name meanwhile to the known parts as well: a class may put
-    the name of another part together, and a name that a registry does not have MMEngine takes for
-    that of a module, which it imports."""
+    """Meanwhile let registries look up known parts only. A class may put the name of another part
+    together; and where a registry has no part of a name, MMEngine imports a module of that name.
+    """
     from mmengine.registry import Registry
 
     names = _names()

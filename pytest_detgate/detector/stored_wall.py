@@ -1,9 +1,9 @@
 """The second wall behind the list of known parts: refuses what no model does.
 
 While a model is built from a stored configuration, and while such a model runs, an audit hook
-stops whatever a detector never does: it starts a process, opens a connection or a file that is
-not Python's, evaluates text, or imports a module of unknown origin. It is no sandbox: code in C
-is not seen. It is there for what reading the source of the parts has missed.
+stops what a detector never does: start a process, open a connection or a file that is not
+Python's, evaluate text, or import a module of unknown origin. It is no sandbox: code in C is not
+seen. It is there in case reading the source of the parts missed something.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ Stack = list[types.FrameType]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Holds a model to what a detector needs, where only its checkpoint, `source`, vouches for
-    its configuration. Without a `source` the configuration is the project's, and nothing is held.
+    """Lets a model do only what a detector needs, where only its checkpoint, `source`, vouches
+    for its configuration. Without a `source` the configuration is the project's, and may do all.
     """
 
     source: str | None = None

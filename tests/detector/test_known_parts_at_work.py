@@ -25,8 +25,10 @@ pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
 PLAIN: list[Any] = [None, True, False, 0, 1, 2, 0.5, "word", "sum", "0010", [1, 2], [4, 8, 16]]
 # Parameters that take other parts.
-PARTS = ("cfg", "loss", "coder", "generator", "backbone", "neck", "head", "assigner", "sampler")
-PARTS += ("transforms", "calculator", "detector", "extractor")
+PARTS = (
+    *("cfg", "loss", "coder", "generator", "backbone", "neck", "head", "assigner", "sampler"),
+    *("transforms", "calculator", "detector", "extractor"),
+)
 
 
 class Maker:
