@@ -10,9 +10,9 @@ from typing import Any
 from tests.campaign.oracle.command_line import Command
 from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Labels
-from tests.campaign.oracle.reading import Key, NotLookedAtError, key_of, number, text
+from tests.campaign.oracle.reading import Key, NotLookedAtError, json_of, key_of, number, text
 from tests.campaign.oracle.results import Detection, Detections, read_answers, read_results
-from tests.campaign.project import Entry, is_report
+from tests.campaign.project import Entry, is_report, read
 
 Table = dict[str, Any]
 
@@ -157,8 +157,16 @@ class View:
         name = self.evaluated
         if name not in self.splits or (self.predictions and name not in self.predictions):
             raise NotLookedAtError("nothing shows that this detector finds anything")
+        if self.predictions and self._has_rows(self.result_file(name)):
+            return
         if self.labels(name).annotations and not self.detections(name).rows:
             raise NotLookedAtError(f"nothing is found on {name}, which has objects")
+
+    def _has_rows(self, path: str) -> bool:
+        """Whether a result file holds detections, whatever they belong to."""
+        content = json_of(read(self.files, path), path)
+        rows = content.get("annotations") if isinstance(content, dict) else content
+        return isinstance(rows, list) and any(isinstance(row, dict) for row in rows)
 
     def require_detector(self) -> None:
         """Refuse any other detector than that of the project."""
