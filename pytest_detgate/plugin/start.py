@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.audit.files import write_whole
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError
@@ -19,11 +20,12 @@ from pytest_detgate.gate.privacy import redaction_of
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import BoundRule, add_rule, bind_rules
 from pytest_detgate.gate.rule import OptionError
+from pytest_detgate.plugin.early import EARLIER
 from pytest_detgate.plugin.folders import shared_folders
 from pytest_detgate.plugin.options import GateOptions, entry_of, resolve_options
 from pytest_detgate.plugin.progress import TerminalProgress
 from pytest_detgate.plugin.promise import Collected
-from pytest_detgate.plugin.state import SESSION, GateSession
+from pytest_detgate.plugin.state import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.plugin.unread import SWEEP_RULE
 from pytest_detgate.progress import NoProgress, Progress
 
@@ -32,6 +34,8 @@ def start_gate(config: pytest.Config, options: GateOptions) -> None:
     """Make the gate of this process and add its file to what is collected; a wrong configuration
     raises `ConfigError`."""
     session = config.stash[SESSION] = _make_session(config, options)
+    if EARLIER in config.stash:
+        write_whole(session.folders.run / EARLIER_RECORD, config.stash[EARLIER])
     if not _is_reached(config, options.entry):
         config.args.append(str(options.argument))
     config.pluginmanager.register(Collected(session))
