@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.audit.files import write_whole
+from pytest_detgate.audit.terminal import no_command
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.errors import ConfigError, DetgateError
 from pytest_detgate.gate.cache import prune_if_possible
 from pytest_detgate.gate.kept_tables import KeptTables
 from pytest_detgate.gate.model_source import check_model
@@ -27,6 +28,7 @@ from pytest_detgate.plugin.progress import TerminalProgress
 from pytest_detgate.plugin.promise import Collected
 from pytest_detgate.plugin.state import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.plugin.unread import SWEEP_RULE
+from pytest_detgate.printable import printable
 from pytest_detgate.progress import NoProgress, Progress
 
 
@@ -59,9 +61,16 @@ def gate_of(config: pytest.Config) -> GateSession:
     if SESSION not in config.stash:
         try:
             config.stash[SESSION] = _make_session(config, resolve_options(config))
-        except ConfigError as error:
-            raise pytest.UsageError(str(error)) from None
+        except DetgateError as error:
+            raise usage_error(error) from None
     return config.stash[SESSION]
+
+
+def usage_error(error: DetgateError) -> pytest.UsageError:
+    """The error as pytest shows it: names from files hold no control character there, and begin no
+    command of a build server."""
+    lines = str(error).split("\n")
+    return pytest.UsageError("\n".join(no_command(printable(line)) for line in lines))
 
 
 def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
