@@ -17,6 +17,7 @@ from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import NotLookedAtError
 from pytest_detgate.gate.detections import DetectionSource, file_sha256
+from pytest_detgate.regular_file import real_path
 
 if TYPE_CHECKING:
     from pytest_detgate.gate.inputs import GateInputs
@@ -48,7 +49,7 @@ class OtherModels:
 
     def readable(self, path: Path) -> Path:
         """Where to read a file: the record of this run says nothing yet."""
-        is_own = self.record is not None and path.resolve() == self.record.resolve()
+        is_own = self.record is not None and real_path(path) == real_path(self.record)
         return self.earlier if is_own and self.earlier is not None else path
 
     def sha256(self, checkpoint: Path) -> str:

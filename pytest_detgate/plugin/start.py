@@ -30,6 +30,7 @@ from pytest_detgate.plugin.state import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.plugin.unread import SWEEP_RULE
 from pytest_detgate.printable import printable
 from pytest_detgate.progress import NoProgress, Progress
+from pytest_detgate.regular_file import real_path
 
 
 def start_gate(config: pytest.Config, options: GateOptions) -> None:
@@ -52,7 +53,7 @@ def _is_reached(config: pytest.Config, file: Path) -> bool:
     """
     start = config.invocation_params.dir
     named = [start / argument.split("::")[0] for argument in config.args]
-    walked = [path.resolve() for path in named] if pytest.version_tuple < (9,) else []
+    walked = [real_path(path) for path in named] if pytest.version_tuple < (9,) else []
     return file in map(entry_of, named) or any(folder in file.parents for folder in walked)
 
 

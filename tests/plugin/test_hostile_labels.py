@@ -73,6 +73,21 @@ def test_item_is_selected_by_its_visible_name(hostile: GateProject) -> None:
     assert len(hostile.report["not_selected"]) == len(CLASSES) - 1
 
 
+def test_names_of_values_in_junit(project: GateProject, coco_content: Any) -> None:
+    box = (10, 10, 40, 40)
+    images = {f"roof_{index}.jpg": [(name, *box)] for index, name in enumerate(CLASSES)}
+    project.write("data/val.json", coco_content(images, CLASSES))
+    head = CONFIG.partition("[rules.")[0]
+    project.write("detgate.toml", head + '[rules.class-balance]\nsplits = ["val"]\nmax-ratio = 2\n')
+
+    result = project.gate_here("detgate.toml", "--junitxml=junit.xml", with_predictions=False)
+
+    assert result.ret == 0
+    found = ElementTree.parse(project.pytester.path / "junit.xml").iter("property")
+    names = {entry.attrib["name"] for entry in found}
+    assert {f"detgate.boxes[{name}]" for name in SHOWN} <= names
+
+
 def test_names_that_become_one_are_refused(project: GateProject, coco_content: Any) -> None:
     content = coco_content({"roof_1.jpg": []}, ["\x1b", r"\x1b"])
     project.write("data/val.json", content)
