@@ -32,6 +32,7 @@ from pytest_detgate.gate.rule import (
     require_order,
     require_training_config,
 )
+from pytest_detgate.regular_file import real_path
 
 _BY_CHANCE_ALONE = ("DefaultSampler", "InfiniteSampler", "")
 _BOX_REASONS: dict[BoxReason, str] = {
@@ -330,8 +331,9 @@ def _findings(parts: Sequence[PartDrops], project: Project) -> Iterator[Finding]
 
 def _split_of(part: PartDrops, project: Project) -> str | None:
     """The split whose annotation file training reads."""
+    read, locate = real_path(part.annotations), project.configuration.locate
     for name, table in project.tables.dataset.splits.items():
-        if project.configuration.locate(table.annotations).resolve() == part.annotations.resolve():
+        if real_path(locate(table.annotations)) == read:
             return name
     return None
 

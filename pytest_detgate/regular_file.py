@@ -27,6 +27,14 @@ class NotRegularError(OSError):
     """A path leads to something that is no regular file; `strerror` says to what."""
 
 
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """Return the absolute path behind all links; a link that leads to itself stays.
+
+    `Path.resolve` raises `RuntimeError` for such a link before Python 3.13.
+    """
+    return Path(os.path.realpath(path))
+
+
 def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a regular file for reading bytes.
 

@@ -26,7 +26,7 @@ from pytest_detgate.dataset.image_file import (
     size_of,
 )
 from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.regular_file import open_regular, real_path
 
 WIDTH = 640
 HEIGHT = 960
@@ -109,7 +109,7 @@ class PictureFolders:
 def _is_under(folder: Path, root: Path) -> bool:
     """Whether a folder is the root or under it, after links were followed."""
     try:
-        return folder.resolve().is_relative_to(root.resolve())
+        return real_path(folder).is_relative_to(real_path(root))
     except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
         return False
 

@@ -253,32 +253,33 @@ class _Head(msgspec.Struct):
     rules: list[msgspec.Raw]
 
 
-def read_report(path: Path) -> Report:
-    """Read the `report.json` of an earlier run."""
+def read_report(path: Path, *, name: str = "") -> Report:
+    """Read the `report.json` of an earlier run; errors call it by its `name`."""
+    name = name or str(path)
     try:
         data = read_regular(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
     try:
         head = msgspec.json.decode(data, type=_Head)
     except msgspec.ValidationError as error:
-        raise DataError(f"{path}: not a report of pytest-detgate: {error}") from error
+        raise DataError(f"{name}: not a report of pytest-detgate: {error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{path}: not JSON, or cut off: {error}") from error
+        raise DataError(f"{name}: not JSON, or cut off: {error}") from error
     if head.format > FORMAT:
         raise DataError(
-            f"{path}: a report of format {head.format}, written by a later pytest-detgate; "
+            f"{name}: a report of format {head.format}, written by a later pytest-detgate; "
             f"this one reads format {FORMAT}"
         )
     if head.format < 1:
-        raise DataError(f"{path}: there is no report format {head.format}")
+        raise DataError(f"{name}: there is no report format {head.format}")
     try:
         report = msgspec.json.decode(data, type=Report)
     except msgspec.ValidationError as error:
-        raise DataError(f"{path}: damaged report of format {head.format}: {error}") from error
+        raise DataError(f"{name}: damaged report of format {head.format}: {error}") from error
     if report.verdict == RUNNING:
         raise DataError(
-            f"{path}: the run of {report.started} has no verdict: it has not ended yet, or it "
+            f"{name}: the run of {report.started} has no verdict: it has not ended yet, or it "
             "ended before its record was written"
         )
     return report

@@ -38,6 +38,7 @@ from pytest_detgate.audit.record import (
     Report,
     SplitRecord,
 )
+from pytest_detgate.regular_file import real_path
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -98,8 +99,8 @@ class Redaction:
         self._patterns = tuple(patterns)
         own = _own_host(host or socket.gethostname())
         self._hosts = (*_compiled(), *own) if hosts else ()
-        self._under_root = folder_pattern({str(root), str(root.resolve())})
-        self._under_home = folder_pattern({str(self._home), str(self._home.resolve())})
+        self._under_root = folder_pattern({str(root), str(real_path(root))})
+        self._under_home = folder_pattern({str(self._home), str(real_path(self._home))})
         self._known = self._known_places(places)
         self._without_known = known_pattern(self._known)
 
@@ -174,7 +175,7 @@ class Redaction:
         if self._paths:
             short = PurePosixPath(place.replace("\\", "/"))
             return short.name if len(short.parts) == 1 else f"{ELSEWHERE}/{path.name}"
-        for root in (self._root, self._root.resolve()):
+        for root in (self._root, real_path(self._root)):
             if path.is_relative_to(root):
                 return path.relative_to(root).as_posix()
         if self._is_beside(path):
@@ -194,7 +195,7 @@ class Redaction:
         known: dict[str, str] = {}
         for place in places:
             path = _plain(place)
-            for way in (path, path.resolve(), Path(os.path.relpath(path, self._root))):
+            for way in (path, real_path(path), Path(os.path.relpath(path, self._root))):
                 named = way.as_posix()
                 shown = self._shown(named)
                 if "/" in named and shown != named:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.regular_file import real_path
 
 if TYPE_CHECKING:
     from pytest_detgate.commands.subcommands import Commands
@@ -39,7 +40,7 @@ def run(chosen: argparse.Namespace) -> None:
     from pytest_detgate.commands.output import written
 
     before, after = chosen.before, chosen.after
-    if before.resolve() == after.resolve():
+    if real_path(before) == real_path(after):
         raise ConfigError(f"{before} and {after} are one file; name the records of two runs")
     comparison = compare(read_report(before), read_report(after))
     names = (_named(before), _named(after))
@@ -58,4 +59,4 @@ def _named(record: Path) -> str:
     relative = Path(os.path.relpath(record))
     if ".." not in relative.parts:
         return relative.as_posix()
-    return Path("…", *record.resolve().parts[-2:]).as_posix()
+    return Path("…", *real_path(record).parts[-2:]).as_posix()

@@ -7,13 +7,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.regular_file import real_path
 
 
 @contextmanager
 def written(output: Path, *records: Path) -> Iterator[None]:
     """Around the writing of `output`: what the system refuses, and a name that would cost one of
     the records it is made from, is the user's mistake."""
-    if any(output.resolve() == record.resolve() for record in records):
+    if any(real_path(output) == real_path(record) for record in records):
         raise ConfigError(f"{output} is the record itself; write the page somewhere else")
     try:
         yield

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.regular_file import real_path
 
 if TYPE_CHECKING:
     from pytest_detgate.commands.subcommands import Commands
@@ -95,5 +96,5 @@ def _places(texts: list[str], known: list[str]) -> dict[str, Path]:
             raise ConfigError(f"--images: {unknown('split or probe', name, known)}")
         if not Path(folder).is_dir():
             raise ConfigError(f"--images: there is no folder {folder}")
-        places[name] = Path(folder).resolve()
+        places[name] = real_path(folder)
     return places

@@ -66,7 +66,8 @@ def open_baseline(gated: GateInputs, others: OtherModels) -> Baseline:
     path = others.baseline
     if path is None:
         raise NoBaselineError("there is no baseline to compare with")
-    if not path.exists():
+    source = others.readable(path)
+    if not source.exists():
         reason = f"the baseline {gated.project.relative(path)} does not exist"
         if others.may_be_missing:
             raise NoBaselineError(reason)
@@ -74,8 +75,8 @@ def open_baseline(gated: GateInputs, others: OtherModels) -> Baseline:
             f'{reason}; a first run names no baseline, or has baseline = {{ path = "...", '
             "may-be-missing = true } under [model]"
         )
-    if is_report(path):
-        return BaselineReport(gated, path)
+    if is_report(source):
+        return BaselineReport(gated, path, source)
     record = BaselineRecord(
         path=gated.project.relative(path), sha256=others.sha256(path), kind="checkpoint"
     )

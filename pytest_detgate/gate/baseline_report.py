@@ -38,13 +38,13 @@ _SCORING = ("mean-ap", "class-ap", "ap-regression")
 
 
 class BaselineReport:
-    """What an earlier run reported."""
+    """What an earlier run reported at `path`, read from `source`."""
 
-    def __init__(self, gated: GateInputs, path: Path) -> None:
+    def __init__(self, gated: GateInputs, path: Path, source: Path) -> None:
         self._gated = gated
-        self._report = read_report(path)
+        self._report = read_report(source, name=gated.project.relative(path))
         self.record = BaselineRecord(
-            path=gated.project.relative(path), sha256=file_sha256(path), kind="report"
+            path=gated.project.relative(path), sha256=file_sha256(source), kind="report"
         )
         rules = self._report.rules
         if all(rule.verdict == "not-evaluated" for rule in rules):

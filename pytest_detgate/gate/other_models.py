@@ -17,6 +17,7 @@ from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import NotLookedAtError
 from pytest_detgate.gate.detections import DetectionSource, file_sha256
+from pytest_detgate.regular_file import real_path
 
 if TYPE_CHECKING:
     from pytest_detgate.gate.inputs import GateInputs
@@ -32,7 +33,9 @@ class OtherModels:
     `may_be_missing`; `sweep` is a pattern for checkpoints that wins over the one in a rule's
     table; both are absolute. `of_baseline` and
     `of_epoch` make the detections of a checkpoint; a `DetgateError` of theirs says why there can
-    be none. `store` is the folder of the store, where digests of checkpoints are kept.
+    be none. `store` is the folder of the store, where digests of checkpoints are kept. `record` is
+    the record of this run, and `earlier` a copy of what was there before it: that may be the
+    baseline.
     """
 
     of_baseline: Callable[[Path], DetectionSource]
@@ -41,6 +44,13 @@ class OtherModels:
     may_be_missing: bool = False
     sweep: str | None = None
     store: Path | None = None
+    record: Path | None = None
+    earlier: Path | None = None
+
+    def readable(self, path: Path) -> Path:
+        """Where to read a file: the record of this run says nothing yet."""
+        is_own = self.record is not None and real_path(path) == real_path(self.record)
+        return self.earlier if is_own and self.earlier is not None else path
 
     def sha256(self, checkpoint: Path) -> str:
         """The SHA-256 of a checkpoint; nothing of it is loaded."""

@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.plugin.options import entry_of
+from pytest_detgate.regular_file import real_path
+
 CHOICE = pytest.StashKey["Choice"]()
 
 
@@ -111,7 +114,7 @@ class LeftOut:
         """Whether `--lf` passes a whole file over: none of its items failed, and others did."""
         root = self._config.rootpath
         of_file = (node_id.partition("::")[0] for node_id in self._failed)
-        return self._runs_what_failed and all((root / name).resolve() != file for name in of_file)
+        return self._runs_what_failed and all(real_path(root / name) != file for name in of_file)
 
     @property
     def _runs_what_failed(self) -> bool:
@@ -122,11 +125,11 @@ class LeftOut:
         """Whether an argument names the item, its file or a folder above, or nothing of these."""
         start = Path(self._choice.start)
         named = [_path_and_name(argument) for argument in self._choice.arguments]
-        place = item.path.resolve()
+        place = entry_of(item.path)
         within = [
             name
             for path, name in named
-            if (whole := (start / path).resolve()) == place or whole in place.parents
+            if entry_of(start / path) == place or real_path(start / path) in place.parents
         ]
         return not within or any(not name or _names(name, item.name) for name in within)
 

@@ -14,6 +14,8 @@ import pytest
 from pytest_detgate.plugin.choice import CHOICE, Choice
 from pytest_detgate.plugin.options import is_asked, only_lists
 
+EARLIER = pytest.StashKey[bytes]()
+"""The record of an earlier run that this one has replaced, which may be its baseline."""
 _MARKED = pytest.StashKey[bool]()
 # Names the report's folder of the run that a process belongs to. A worker of pytest-xdist reads
 # its options like a run of its own, and may start when the record is written already.
@@ -60,8 +62,12 @@ def _has_report(folder: Path) -> bool:
 
 def _mark(config: pytest.Config, folder: Path) -> None:
     from pytest_detgate import __version__
+    from pytest_detgate.audit.folder import RECORD
     from pytest_detgate.audit.running import mark_running
+    from pytest_detgate.regular_file import read_regular
 
+    with contextlib.suppress(OSError):
+        config.stash[EARLIER] = read_regular(folder / RECORD)
     started = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     # A folder that cannot be written is told of when the record cannot be written either.
     with contextlib.suppress(OSError):

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_detgate.regular_file import real_path
+
 if TYPE_CHECKING:
     import pytest
 
@@ -61,10 +63,10 @@ def lines_of(gate: GateSession, places: Mapping[str, tuple[str, int | None]]) ->
     }
     for node_id, (file, line) in places.items():
         found.setdefault(node_id, (gate.project.root / file, None if line is None else line + 1))
-    workspace = Path(os.environ.get("GITHUB_WORKSPACE") or gate.project.root).resolve()
+    workspace = real_path(os.environ.get("GITHUB_WORKSPACE") or gate.project.root)
     lines = {}
     for name, (path, number) in found.items():
-        whole = path.resolve()
+        whole = real_path(path)
         if whole.is_relative_to(workspace):
             lines[gate.redaction.text(name)] = Line(whole.relative_to(workspace).as_posix(), number)
     return lines

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.errors import DetgateError
 from pytest_detgate.plugin.choice import CHOICE, Choice
 from pytest_detgate.plugin.collection import MARKERS, DetgateFile
 from pytest_detgate.plugin.early import mark, mark_early, remember_choice
@@ -51,12 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
     options = resolve_options(config)
     if not options.asked or config.option.detgate_rules:
         return
-    from pytest_detgate.plugin.start import start_gate
+    from pytest_detgate.plugin.start import start_gate, usage_error
 
     try:
         start_gate(config, options)
-    except ConfigError as error:
-        raise pytest.UsageError(str(error)) from None
+    except DetgateError as error:
+        raise usage_error(error) from None
     mark(config, always=True)
 
 

@@ -6,6 +6,7 @@ They are user properties of pytest, which its JUnit plugin writes down and pytes
 from __future__ import annotations
 
 from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.printable import printable
 
 
 def properties(result: RuleResult) -> list[tuple[str, object]]:
@@ -17,7 +18,8 @@ def properties(result: RuleResult) -> list[tuple[str, object]]:
         ("detgate.verdict", result.verdict),
     ]
     for measured in result.measurements:
-        name = f"detgate.{measured.name}"
+        # Which holds the name of a class where a value is one of a class.
+        name = f"detgate.{printable(measured.name)}"
         said.append((name, repr(measured.value)))
         if measured.limit is None:
             continue

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.regular_file import real_path
+
 CONFIG_NAME = "detgate.toml"
 _LISTING = (
     *("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test"),
@@ -145,7 +147,7 @@ def resolve_options(config: pytest.Config) -> GateOptions:
     named = _config_argument(config)
     if option.detgate_config is not None:
         path = start / option.detgate_config
-        if named is not None and named.resolve() != path.resolve():
+        if named is not None and real_path(named) != real_path(path):
             raise pytest.UsageError(
                 f"--detgate-config names {option.detgate_config} and the arguments name {named}; "
                 "one gate a run"
@@ -168,7 +170,7 @@ def resolve_options(config: pytest.Config) -> GateOptions:
             "no checkpoint; give one of them"
         )
     return GateOptions(
-        config=path.resolve(),
+        config=real_path(path),
         entry=entry_of(path),
         argument=path,
         asked=is_asked(config, option, config.args),
@@ -199,7 +201,7 @@ def _config_argument(config: pytest.Config) -> Path | None:
         config.invocation_params.dir / name
         for name in map(_file_of, filter(_is_config, map(str, config.args)))
     ]
-    files = {path.resolve() for path in found}
+    files = {real_path(path) for path in found}
     if len(files) > 1:
         names = ", ".join(sorted(map(str, files)))
         raise pytest.UsageError(f"one gate a run; the arguments name {names}")
@@ -208,7 +210,7 @@ def _config_argument(config: pytest.Config) -> Path | None:
 
 def entry_of(path: Path) -> Path:
     """The place of a file in its folder, without links up to there."""
-    return path.parent.resolve() / path.name
+    return real_path(path.parent) / path.name
 
 
 def _is_config(argument: str) -> bool:

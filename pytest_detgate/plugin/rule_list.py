@@ -12,6 +12,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.gate.registry import rule_classes
 from pytest_detgate.gate.rule_page import RulePage, rule_page
+from pytest_detgate.plugin.start import usage_error
 
 
 def print_rules(config: Path) -> int:
@@ -20,7 +21,7 @@ def print_rules(config: Path) -> int:
         plugins = load_configuration(config).tables.plugins if config.exists() else ()
         classes = rule_classes(plugins, config.parent)
     except ConfigError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise usage_error(error) from None
     print("\n\n".join(rule_text(rule_page(kind)) for kind in classes.values()))
     return int(pytest.ExitCode.OK)
 

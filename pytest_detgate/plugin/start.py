@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.audit.files import write_whole
+from pytest_detgate.audit.terminal import no_command
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.errors import ConfigError, DetgateError
 from pytest_detgate.gate.cache import prune_if_possible
 from pytest_detgate.gate.kept_tables import KeptTables
 from pytest_detgate.gate.model_source import check_model
@@ -19,19 +21,24 @@ from pytest_detgate.gate.privacy import redaction_of
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.registry import BoundRule, add_rule, bind_rules
 from pytest_detgate.gate.rule import OptionError
+from pytest_detgate.plugin.early import EARLIER
 from pytest_detgate.plugin.folders import shared_folders
 from pytest_detgate.plugin.options import GateOptions, entry_of, resolve_options
 from pytest_detgate.plugin.progress import TerminalProgress
 from pytest_detgate.plugin.promise import Collected
-from pytest_detgate.plugin.state import SESSION, GateSession
+from pytest_detgate.plugin.state import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.plugin.unread import SWEEP_RULE
+from pytest_detgate.printable import printable
 from pytest_detgate.progress import NoProgress, Progress
+from pytest_detgate.regular_file import real_path
 
 
 def start_gate(config: pytest.Config, options: GateOptions) -> None:
     """Make the gate of this process and add its file to what is collected; a wrong configuration
     raises `ConfigError`."""
     session = config.stash[SESSION] = _make_session(config, options)
+    if EARLIER in config.stash:
+        write_whole(session.folders.run / EARLIER_RECORD, config.stash[EARLIER])
     if not _is_reached(config, options.entry):
         config.args.append(str(options.argument))
     config.pluginmanager.register(Collected(session))
@@ -46,7 +53,7 @@ def _is_reached(config: pytest.Config, file: Path) -> bool:
     """
     start = config.invocation_params.dir
     named = [start / argument.split("::")[0] for argument in config.args]
-    walked = [path.resolve() for path in named] if pytest.version_tuple < (9,) else []
+    walked = [real_path(path) for path in named] if pytest.version_tuple < (9,) else []
     return file in map(entry_of, named) or any(folder in file.parents for folder in walked)
 
 
@@ -55,9 +62,16 @@ def gate_of(config: pytest.Config) -> GateSession:
     if SESSION not in config.stash:
         try:
             config.stash[SESSION] = _make_session(config, resolve_options(config))
-        except ConfigError as error:
-            raise pytest.UsageError(str(error)) from None
+        except DetgateError as error:
+            raise usage_error(error) from None
     return config.stash[SESSION]
+
+
+def usage_error(error: DetgateError) -> pytest.UsageError:
+    """The error as pytest shows it: names from files hold no control character there, and begin no
+    command of a build server."""
+    lines = str(error).split("\n")
+    return pytest.UsageError("\n".join(no_command(printable(line)) for line in lines))
 
 
 def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:

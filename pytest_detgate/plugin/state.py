@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from pytest_detgate.progress import Progress
 
 SESSION = pytest.StashKey["GateSession"]()
+EARLIER_RECORD = "earlier-report.json"
+"""In the folder of a run: the record that it has replaced."""
 
 
 @dataclass(eq=False)
@@ -97,6 +99,7 @@ class GateSession:
     def _others(self) -> OtherModels:
         """The baseline and the sweep. A baseline may be older than the configuration that is
         trained now, so it runs with its own unless `[model] config` is given."""
+        from pytest_detgate.audit.folder import RECORD
         from pytest_detgate.gate.other_models import OtherModels
 
         config = self.project.configuration
@@ -112,6 +115,7 @@ class GateSession:
                 raise DataError("result files are gated, and they say nothing of other checkpoints")
             return self._model(lambda: checkpoint, model.config or trained_with)
 
+        earlier = self.folders.run / EARLIER_RECORD
         return OtherModels(
             baseline=baseline,
             may_be_missing=may_be_missing,
@@ -119,6 +123,8 @@ class GateSession:
             of_baseline=lambda checkpoint: self._model(lambda: checkpoint, model.config),
             of_epoch=of_epoch,
             store=self.folders.store,
+            record=self.options.report / RECORD,
+            earlier=earlier if earlier.exists() else None,
         )
 
     def _model(self, checkpoint: Callable[[], Path | None], config: str | None) -> ModelDetections:

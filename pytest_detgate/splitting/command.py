@@ -13,6 +13,7 @@ from pytest_detgate.audit.files import write_whole
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.regular_file import real_path
 from pytest_detgate.splitting.choice import ClipCounts, choose_validation
 from pytest_detgate.splitting.merged import Merged, merged
 from pytest_detgate.splitting.sources import joined, raw_of, read_source
@@ -36,7 +37,7 @@ class SplitRequest:
 def split(request: SplitRequest) -> str:
     """Write both files and say what moved. A file that exists is never written over."""
     _check(request)
-    folders = [folder.resolve() for folder in request.images or [Path()]]
+    folders = [real_path(folder) for folder in request.images or [Path()]]
     if len(folders) == 1:
         folders *= len(request.annotations)
     sources = [
@@ -80,7 +81,7 @@ def _check(request: SplitRequest) -> None:
             f"--images: expected none, one, or one for each of the {len(request.annotations)} "
             f"annotation files, found {len(request.images)}"
         )
-    if request.train.resolve() == request.val.resolve():
+    if real_path(request.train) == real_path(request.val):
         raise ConfigError(f"--train and --val both name {request.train}")
     for path in (request.train, request.val):
         if path.exists():

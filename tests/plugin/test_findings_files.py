@@ -141,7 +141,6 @@ def test_hand_written_test_has_its_file_too(project: GateProject) -> None:
     project.pytester.makepyfile(
         test_own="""
         def test_labels(detgate_record):
-            detgate_record.finding("no such set", dataset="gone", image="a.jpg")
             detgate_record.finding("twice", dataset="val", image="roof_2.jpg", box=(1, 2, 3, 4))
             detgate_record.at_most("twice", 1, 0)
         """

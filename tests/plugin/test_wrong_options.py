@@ -65,3 +65,28 @@ def test_missing_configuration(pytester: pytest.Pytester) -> None:
 
     assert result.ret == 4
     assert "detgate.toml: no such file" in result.stderr.str()
+
+
+def test_configuration_that_links_to_itself(project: GateProject) -> None:
+    path = project.pytester.path / "detgate.toml"
+    path.unlink()
+    path.symlink_to(path)
+
+    result = project.gate()
+
+    assert result.ret == 4
+    (line,) = [line for line in result.errlines if line.startswith("ERROR")]
+    assert "detgate.toml" in line
+    assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_result_file_that_links_to_itself(project: GateProject) -> None:
+    path = project.pytester.path / "found/val.json"
+    path.unlink()
+    path.symlink_to(path)
+
+    result = project.gate()
+
+    assert result.ret == 1
+    assert project.verdicts()["mean-ap"] == "not-evaluated"
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
