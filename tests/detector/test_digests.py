@@ -102,7 +102,7 @@ def test_what_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
     there, missing = write(tmp_path / "there", b"x"), tmp_path / "missing"
     answers = file_digests([missing, there, tmp_path], store)
     assert answers[missing] == UnreadableImage("No such file or directory")
-    assert answers[tmp_path] == UnreadableImage("Is a directory")
+    assert answers[tmp_path] == UnreadableImage("not a regular file but a folder")
     assert answers[there] == hashlib.sha256(b"x").hexdigest()
     impossible = tmp_path / "a\0b"
     assert file_digests([impossible], store)[impossible] == UnreadableImage("embedded null byte")
