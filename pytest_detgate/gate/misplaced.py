@@ -58,8 +58,8 @@ def boxes_in_image(
     """
     start, end = found.xyxy[:, :2], found.xyxy[:, 2:]
     if framework == "mmdetection":
-        # Its boxes are corners in pixels of the file, cut to its edges; there is no form to mistake,
-        # and the size that an annotation file states may be another one.
+        # Its boxes are corners in pixels of the file, cut to its edges: there is no form to
+        # mistake, and the size that an annotation file states may be another one.
         return np.asarray((end > start).all(axis=1)), None
     size = np.column_stack([images.width, images.height])[found.image]  # NaN where it is unknown
     is_placed = np.asarray(((end > start) & (end > 0) & ~(start >= size)).all(axis=1))
