@@ -260,7 +260,8 @@ def _known(
             f"{len(unreadable)} of {len(rows)} images of {dataset.name} cannot be read, first "
             f"{unreadable[0]}"
         )
-    text = "images make the model give NaN or infinity"
+    images = "image makes" if len(not_finite) == 1 else "images make"
+    text = f"{images} the model give NaN or infinity"
     return found, gap("outputs-not-finite", "images", not_finite, text)
 
 

@@ -220,7 +220,7 @@ def test_some_images_are_not_looked_at(entry: Judge) -> None:
     assert result.verdict == "not-evaluated"
     assert (result.looked_at, result.to_look_at) == (2, 3)
     assert result.message.startswith(
-        "1 of 3 images of calm were not looked at (1 images make the model give NaN or infinity: "
+        "1 of 3 images of calm were not looked at (1 image makes the model give NaN or infinity: "
         "a_1.png (scores)); of the rest: 2 false boxes"
     )
     # A budget that the others break is broken all the same.
