@@ -110,7 +110,7 @@ def _is_under(folder: Path, root: Path) -> bool:
     """Whether a folder is the root or under it, after links were followed."""
     try:
         return real_path(folder).is_relative_to(real_path(root))
-    except (OSError, RuntimeError, ValueError):  # a loop of links, a NUL in the name
+    except (OSError, ValueError):  # a NUL in the name
         return False
 
 

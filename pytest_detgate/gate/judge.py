@@ -58,7 +58,7 @@ def judge(
         return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started, extent)
     except DetgateError as error:
         return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started, extent)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
         reason = (
             f"the rule crashed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import pkgutil
 import sys
+import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.wording import Place
-from pytest_detgate.errors import ConfigError
+from pytest_detgate.errors import ConfigError, DetgateError
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import OptionError, Rule, Target
 from pytest_detgate.printable import printable
@@ -113,11 +114,19 @@ def _bind(kind: type[Rule], table: Any, place: Place, project: Project) -> Bound
     rule = convert_table(table, kind, place)
     try:
         rule.validate(project)
+        return BoundRule(rule, place, _items(rule, project))
     except OptionError as error:
         for key in error.table:
             place = place.table(key)
         raise place.error(str(error), error.key) from None
-    return BoundRule(rule, place, _items(rule, project))
+    except DetgateError:
+        raise
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        raise place.error(
+            f"the rule crashed before it ran: {type(error).__name__}: {error} "
+            f"({frame.filename}:{frame.lineno})"
+        ) from None
 
 
 def _items(rule: Rule, project: Project) -> tuple[Target, ...]:
@@ -169,6 +178,10 @@ def _plugin_module(name: str, folder: Path | None) -> ModuleType:
         raise ConfigError(
             f"plugins: the module {name!r} cannot be imported: {error}; it must be installed or "
             "lie beside detgate.toml"
+        ) from None
+    except (Exception, SystemExit) as error:
+        raise ConfigError(
+            f"plugins: the module {name!r} cannot be imported: {type(error).__name__}: {error}"
         ) from None
     finally:
         for entry in path:

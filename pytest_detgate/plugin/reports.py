@@ -64,7 +64,12 @@ def add_result(
         item.stash[PARTS] = Parts()
     parts = item.stash.setdefault(PARTS, Parts())
     record = item.stash.get(RECORD, None)
-    parts.parts.append(_part(call, report, record, parts.measured))
+    try:
+        part = _part(call, report, record, parts.measured)
+    except Exception as error:
+        # Such as an error of the test that cannot say its own text.
+        part = Part("not-evaluated", f"its {call.when} failed: {type(error).__name__}")
+    parts.parts.append(part)
     parts.measured = 0 if record is None else len(record.measurements)
     parts.duration_s = call.duration if call.when != "teardown" else parts.duration_s
     if call.when == "teardown" and (uses_gate(item) or USED in item.stash):

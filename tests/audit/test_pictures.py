@@ -220,7 +220,7 @@ def test_a_closed_folder_reads_nothing(project: Path, monkeypatch: pytest.Monkey
     assert opened == []
 
 
-@pytest.mark.parametrize("place", ["{away}", "../away", "linked", "loop", "nul\0"])
+@pytest.mark.parametrize("place", ["{away}", "../away", "linked", "nul\0"])
 def test_a_folder_outside_the_root_is_read_only_where_somebody_names_it(
     project: Path, tmp_path_factory: pytest.TempPathFactory, place: str
 ) -> None:
@@ -229,7 +229,6 @@ def test_a_folder_outside_the_root_is_read_only_where_somebody_names_it(
     away.mkdir(exist_ok=True)
     Image.new("RGB", (64, 64), SECRET).save(away / "frame.jpg")
     (project / "linked").symlink_to(away, target_is_directory=True)
-    (project / "loop").symlink_to(project / "loop")
     probe = ProbeRecord(images_dir=place.replace("{away}", str(away)), images=1, boxes=0)
     record = DatasetRecord(probes={"a": probe})
 

@@ -108,6 +108,17 @@ def test_limit_that_breaks_in_teardown(project: GateProject, workers: tuple[str,
             "assert 0",
         ),
         (
+            "class Odd(Exception):\n    def __str__(self):\n        raise ValueError\n"
+            "def test_it(detgate_dataset):\n    raise Odd\n",
+            "not-evaluated",
+            "its call failed: ValueError",
+        ),
+        (
+            "def test_it(detgate_dataset):\n    raise SystemExit(0)\n",
+            "not-evaluated",
+            "the test crashed: SystemExit: 0",
+        ),
+        (
             "import unittest\n@pytest.mark.usefixtures('detgate_dataset')\n"
             "class TestIt(unittest.TestCase):\n    def test_it(self):\n        assert 0\n",
             "failed",

@@ -437,6 +437,61 @@ def test_rule_that_holds_nothing_against_a_limit(project: GateProject) -> None:
     assert "held no value against a limit" in not_evaluated(project)["idle[train]"]
 
 
+OWN_RULE = """
+import sys
+from pytest_detgate import SplitRule
+
+class OddError(Exception):
+    def __str__(self):
+        raise ValueError("no text")
+
+class Odd(SplitRule, frozen=True, kw_only=True):
+    code = "odd"
+    def {name}:
+        {body}
+"""
+
+
+@pytest.mark.parametrize("body", ["sys.exit(0)", "raise OddError", "raise KeyboardInterrupt"])
+def test_rule_that_ends_in_an_odd_way(project: GateProject, body: str) -> None:
+    text = OWN_RULE.replace("{name}", "check(self, target, inputs)").replace("{body}", body)
+    project.write("own_rules.py", text)
+    config = 'plugins = ["own_rules"]\n' + CONFIG + '[rules.odd]\nsplits = ["train"]\n'
+    project.write("detgate.toml", config)
+
+    result = project.gate()
+
+    assert result.ret in (1, 2)
+    assert project.verdicts()["odd[train]"] == "not-evaluated"
+    assert "INTERNALERROR" not in result.stdout.str() + result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (OWN_RULE.replace("{name}", "targets(self, project)").replace("{body}", "return 1 / 0"),
+         "the rule crashed before it ran: ZeroDivisionError: division by zero (*own_rules.py:12)"),
+        (OWN_RULE.replace("{name}", "validate(self, project)").replace("{body}", "return 1 / 0"),
+         "the rule crashed before it ran: ZeroDivisionError: division by zero (*own_rules.py:12)"),
+        ("import sys\nsys.exit(0)\n", "the module 'own_rules' cannot be imported: SystemExit: 0"),
+        ("def (\n", "the module 'own_rules' cannot be imported: SyntaxError: *"),
+        ("1 / 0\n", "the module 'own_rules' cannot be imported: ZeroDivisionError: *"),
+    ],
+)  # fmt: skip
+def test_rule_that_cannot_be_set_up_is_one_message(
+    project: GateProject, text: str, said: str
+) -> None:
+    project.write("own_rules.py", text)
+    config = 'plugins = ["own_rules"]\n' + CONFIG + '[rules.odd]\nsplits = ["train"]\n'
+    project.write("detgate.toml", config)
+
+    result = project.gate_here()
+
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"ERROR: *{said}"])
+    assert "Traceback" not in result.stderr.str()
+
+
 def test_worker_that_dies(project: GateProject) -> None:
     project.write(
         "own_rules.py",
