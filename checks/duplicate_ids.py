@@ -10,9 +10,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.dataset.identity import id_column, repeated_rows
-from pytest_detgate.dataset.keys import near_rows
-from pytest_detgate.dataset.tables import UNLISTED, Dataset, object_column
+from pytest_detgate.dataset.identity import id_column, repeated_key_rows, repeated_rows
+from pytest_detgate.dataset.keys import keys, near_rows
+from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
 from pytest_detgate.gate.example import Example
@@ -58,16 +58,16 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
         category_id = id_column(dataset.category_id)
-        classes = object_column(dataset.classes)
+        names, classes = keys(dataset.images.file_name), keys(dataset.classes)
         groups = {
             "image_ids": repeated_rows(dataset.images.id),
             "category_ids": repeated_rows(category_id),
-            "class_names": repeated_rows(classes),
-            "file_names": repeated_rows(dataset.images.file_name),
+            "class_names": repeated_key_rows(classes),
+            "file_names": repeated_key_rows(names),
             "annotation_ids": repeated_rows(dataset.boxes.id),
         }
         count = sum(map(len, groups.values()))
-        near_files, near_classes = near_rows(dataset.images.file_name), near_rows(classes)
+        near_files, near_classes = near_rows(names), near_rows(classes)
         n_near = sum(len(rows) - 1 for rows in (*near_files, *near_classes))
 
         def findings() -> Iterator[Finding]:
@@ -78,7 +78,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
                 text = f"category id {category_id[rows[0]]} is used {_times(rows)}: {names}"
                 yield Finding(text=text, dataset=dataset.name)
             for rows in groups["class_names"]:
-                text = f"class {classes[rows[0]]} is listed {_times(rows)}"
+                text = f"class {dataset.classes[rows[0]]} is listed {_times(rows)}"
                 yield Finding(text=text, dataset=dataset.name)
             for rows in groups["file_names"]:
                 yield _of_image(dataset, rows, "the file is listed")

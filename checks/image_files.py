@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import ClassVar
 
+from pytest_detgate.dataset.image_names import FileNames, names_in
 from pytest_detgate.dataset.picture_files import KINDS, picture_flaws
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, NO_PIXELS, GapKind
@@ -56,6 +57,18 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
                 dataset.images_dir, images.file_name.tolist(), stated, dataset.image_options
             )
         )
+        index: FileNames | None = None
+
+        def reason(row: int) -> str:
+            nonlocal index
+            flaw = flaws[row]
+            text = f"{flaw.kind.replace('_', ' ')}: {flaw.reason}"
+            if flaw.kind != "missing":
+                return text
+            # A folder is listed where an image is missing, and only once.
+            index = index or names_in(dataset.images_dir, dataset.image_options)
+            return text + index.near(str(images.file_name[row]))
+
         by_kind = Counter(flaw.kind for flaw in flaws.values())
         rows = sorted(flaws, key=lambda row: (KINDS.index(flaws[row].kind), row))
         told = [f"{by_kind[kind]} {kind.replace('_', ' ')}" for kind in KINDS if by_kind[kind]]
@@ -67,11 +80,7 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),
                 Measurement.shown("images", len(images)),
             ],
-            findings=image_findings(
-                dataset,
-                rows,
-                lambda row: f"{flaws[row].kind.replace('_', ' ')}: {flaws[row].reason}",
-            ),
+            findings=image_findings(dataset, rows, reason),
             findings_total=len(rows),
         )
 

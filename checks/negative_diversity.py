@@ -146,9 +146,12 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
 def _by_source(values: Sequence[str | None]) -> Counter[str]:
     """How many images come from each clip or site. Names that differ only in letter case or blanks
     count as one, since they may be."""
+    images: Counter[str] = Counter()
     first: dict[str, str] = {}
-    told = [value for value in values if value is not None]
-    return Counter(first.setdefault(near_key(value), value) for value in told)
+    for value, count in Counter(values).items():
+        if value is not None:
+            images[first.setdefault(near_key(value), value)] += count
+    return images
 
 
 def _of_field(

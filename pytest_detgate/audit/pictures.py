@@ -117,7 +117,9 @@ def _is_under(folder: Path, root: Path) -> bool:
 def inside(folder: Path, file_name: str, options: ImageOptions = AS_SHOWN) -> Path | None:
     """Resolve a file name in its folder; None where it leads out, by `..`, a root or a link that
     may not be followed."""
-    if Path(file_name).is_absolute() or PureWindowsPath(file_name).anchor:
+    # Where there are drives, `a:b.jpg` is a file on one, elsewhere only an odd name.
+    of_windows = PureWindowsPath(file_name)
+    if Path(file_name).is_absolute() or of_windows.root or (os.name == "nt" and of_windows.drive):
         return None
     try:
         # A name that climbs out is refused though a store may lie where it leads.

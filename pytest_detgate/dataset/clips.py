@@ -63,6 +63,8 @@ def near_clips(tested: NDArray[np.object_], reference: NDArray[np.object_]) -> d
         for clip in set(tested.tolist()) - listed - {None}
         if near_key(clip) in of_near
     }
+    if not near:
+        return {}
     return {row: near[clip] for row, clip in enumerate(tested.tolist()) if clip in near}
 
 

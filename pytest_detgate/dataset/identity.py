@@ -96,7 +96,11 @@ def repeated_rows(ids: NDArray[Any]) -> list[NDArray[np.int64]]:
         ends = np.r_[starts[1:], len(ids)]
         groups = [order[starts[at] : ends[at]] for at in several]
         return sorted(groups, key=lambda rows: int(rows[0]))
-    names = keys(ids)
+    return repeated_key_rows(keys(ids))
+
+
+def repeated_key_rows(names: Sequence[str | None]) -> list[NDArray[np.int64]]:
+    """The rows of each key that occurs more than once, in order of first appearance."""
     if len(set(names)) == len(names):
         return []
     count = Counter(names)

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
+from pytest_detgate.dataset.folder_files import image_files
+from pytest_detgate.dataset.image_options import ImageOptions
 from pytest_detgate.dataset.keys import key, near_key
 from pytest_detgate.dataset.text_file import read_text
 from pytest_detgate.errors import DataError
@@ -70,6 +72,11 @@ class FileNames:
         last = PurePosixPath(near_key(text))
         found = self._near.get(last.name) or self._near.get(last.stem)
         return "" if found is None else f" (there is {found})"
+
+
+def names_in(folder: Path, options: ImageOptions) -> FileNames:
+    """The images of a folder by their names; none where there is no such folder."""
+    return FileNames(image_files(folder, options).images if folder.is_dir() else ())
 
 
 def listed_names(path: Path) -> list[str]:

@@ -18,10 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _WHOLE = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0+")
-_ENDS_AS_WHOLE = re.compile(r"\.0+(?:\0|\Z)")
+# A text without any of these is its own key.
+_ODD_IN_KEYS = ("./", "//", "\\", ".0")
+_SLASH, _DOT, _ZERO = map(ord, "/.0")
 _BLANKS = re.compile(r"\s*/\s*")
-# Where none of these occurs between names, they can differ only in letter case.
-_ODD = ("\t", "\n", "\r", "\v", "\f", "\0 ", " \0", "/ ", " /")
+# Where none of these occurs, names can differ only in letter case.
+_ODD = ("\t", "\n", "\r", "\v", "\f")
+_OUTER_BLANKS = ("\0 ", " \0", "/ ", " /")
 
 
 def key(value: object) -> str | None:
@@ -41,23 +44,11 @@ def key(value: object) -> str | None:
 
 def keys(values: Sequence[Any] | NDArray[Any]) -> list[str | None]:
     """Return the key of each id or name."""
-    if isinstance(values, np.ndarray):
-        values = values.tolist()
-    kinds = set(map(type, values))
-    if kinds == {str} and is_plain("\0".join(values)):
-        return list(values)
-    if kinds == {int}:
-        return list(map(str, values))
-    return list(map(key, values))
-
-
-def is_plain(text: str) -> bool:
-    """Whether a text, or several with NUL between them, are sure to be their own keys."""
-    return (
-        text.isascii()
-        and not any(odd in text for odd in ("./", "//", "\\"))
-        and not (".0" in text and _ENDS_AS_WHOLE.search(text))
-    )
+    listed: list[Any] = values.tolist() if isinstance(values, np.ndarray) else list(values)
+    kinds = set(map(type, listed))
+    if kinds == {str} and _are_plain(listed):
+        return listed
+    return list(map(str if kinds == {int} else key, listed))
 
 
 def near_key(text: str) -> str:
@@ -67,10 +58,9 @@ def near_key(text: str) -> str:
     return _BLANKS.sub("/", folded.replace("\\", "/"))
 
 
-def near_rows(values: Sequence[Any] | NDArray[Any]) -> list[list[int]]:
-    """Return the rows of the names that differ and yet are near each other, the first of each
-    key, in order of first appearance. None is no name."""
-    listed = keys(values)
+def near_rows(listed: Sequence[str | None]) -> list[list[int]]:
+    """Return the rows of the keys that differ and yet are near each other, the first of each key,
+    in order of first appearance. None is no name."""
     names = [name for name in listed if name is not None]
     # All names together take a hundredth of the time that they take one by one.
     joined = "\0".join(["", *names, ""])
@@ -78,7 +68,8 @@ def near_rows(values: Sequence[Any] | NDArray[Any]) -> list[list[int]]:
     is_simple = (
         joined.isascii()
         and joined.count("\0") == len(names) + 1
-        and not any(text in joined for text in _ODD)
+        and not any(odd in joined for odd in _ODD)
+        and not (" " in joined and any(blank in joined for blank in _OUTER_BLANKS))
     )
     if is_simple and lower == joined:
         return []  # nothing in it could be written in another way
@@ -95,10 +86,23 @@ def near_rows(values: Sequence[Any] | NDArray[Any]) -> list[list[int]]:
     return [list(rows.values()) for rows in groups.values()]
 
 
+def _are_plain(texts: Sequence[str]) -> bool:
+    """Whether texts are sure to be their own keys: all at once, as columns are long."""
+    joined = "\0".join(texts)
+    if not joined.isascii() or "\\" in joined:
+        return False
+    characters = np.frombuffer(f"\0{joined}\0".encode("ascii"), np.uint8)
+    before_slash = characters[np.flatnonzero(characters == _SLASH) - 1]
+    if ((before_slash == _SLASH) | (before_slash == _DOT)).any():
+        return False
+    last = characters[np.flatnonzero(characters == 0)[1:] - 1]
+    return not ((last == _ZERO).any() and ".0" in joined)
+
+
 def _text_key(text: str) -> str:
     if not text.isascii():
         text = unicodedata.normalize("NFC", text)
-    if is_plain(text):
+    if text.isascii() and not any(odd in text for odd in _ODD_IN_KEYS):
         return text
     whole = _WHOLE.fullmatch(text)
     if whole is not None:

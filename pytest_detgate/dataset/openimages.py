@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def read_openimages(files: SplitFiles) -> Dataset:
         raise DataError(f"{files.labels}: no such file or folder")
     content = read_bytes(files.labels)
     read = _read_rows(content, files.labels)
-    names = {} if files.classes is None else _names(files.classes)
+    names = _names(files.classes, read.code)
     folder = split_images(files, lambda name: is_side_file(name, "openimages"))
     labels = list(read.images)
     means = [folder.find(image) or name_of_missing(image) for image in labels]
@@ -119,10 +120,19 @@ def _read_rows(content: bytes, path: Path) -> _Rows:
     return rows
 
 
-def _names(path: Path) -> dict[str, str]:
-    """The names of class codes."""
+def _names(path: Path | None, codes: Iterable[str]) -> dict[str, str]:
+    """The names of class codes; `DataError` where the file does not name one that is used."""
+    if path is None:
+        return {}
     rows = csv.reader(io.StringIO(read_text(path), newline=""))
     try:
-        return {row[0].strip(): row[1].strip() for row in rows if len(row) > 1}
+        names = {row[0].strip(): row[1].strip() for row in rows if len(row) == 2}
     except csv.Error as error:
         raise DataError(f"{path}: line {rows.line_num}: {error}") from None
+    nameless = sorted(set(codes) - set(names))
+    if nameless:
+        raise DataError(
+            f"{path}: names {len(names)} classes by lines of code and name, and not "
+            f"{', '.join(nameless[:3])}, which the labels use"
+        )
+    return names

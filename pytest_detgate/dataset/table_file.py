@@ -24,7 +24,7 @@ from pytest_detgate.gaps import Gap
 from pytest_detgate.regular_file import open_regular
 
 # Raised with the layout, and with whatever a reader makes of the same file.
-_MAGIC = b"detgate tables 2\n"
+_MAGIC = b"detgate tables 3\n"
 _ALIGNED = 64
 _SUMMED_AT_ONCE = 1 << 24
 _IMAGE = ("id", "file_name", "width", "height", "unlabelled")

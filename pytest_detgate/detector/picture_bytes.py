@@ -8,7 +8,7 @@ import warnings
 from PIL import Image, UnidentifiedImageError
 
 from pytest_detgate.dataset.image_file import open_image, orientation, pixels_of
-from pytest_detgate.dataset.image_options import ImageOptions
+from pytest_detgate.dataset.image_options import MAX_PIXELS, ImageOptions
 from pytest_detgate.regular_file import read_regular
 
 # What a PNG can hold.
@@ -24,7 +24,7 @@ def read_image(path: str, options: ImageOptions) -> tuple[bytes, bytes]:
     pixels, and whatever Pillow raises for damaged ones.
     """
     content = read_regular(path)
-    if (flaw := cut_short(content)) is not None:
+    if (flaw := cut_short(content, options.max_pixels)) is not None:
         raise ValueError(flaw)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -60,7 +60,7 @@ def _plain(image: Image.Image) -> Image.Image:
     return plain
 
 
-def cut_short(content: bytes) -> str | None:
+def cut_short(content: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
     """Say why a picture is incomplete: OpenCV fills what is missing with grey and says nothing.
 
     Complete files are recognised by their end marks; only a doubtful one is decoded for it.
@@ -76,9 +76,9 @@ def cut_short(content: bytes) -> str | None:
     if complete:
         return None
     try:
-        with warnings.catch_warnings(), Image.open(io.BytesIO(content)) as picture:
+        with warnings.catch_warnings(), open_image(content, max_pixels) as image:
             warnings.simplefilter("ignore")
-            picture.load()
+            image.load()
     except Exception as error:  # Pillow's decoders raise many kinds
         return reason_of(error)
     return None

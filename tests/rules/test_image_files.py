@@ -171,3 +171,19 @@ def test_missing_ones_come_first(tmp_path: Path) -> None:
 
     assert [found.image for found in result.findings] == ["c.jpg", "b.jpg", "a.jpg"]
     assert result.message == "3 images of 3 with a bad file: 1 missing, 1 truncated, 1 rotated"
+
+
+def test_a_missing_image_is_told_with_the_one_that_is_there(tmp_path: Path) -> None:
+    """Letter case, accents in another form, a folder too many, another suffix, back slashes."""
+    there = ["b1.JPG", "sub/b0.jpg", "b5.png", "b6.jpg"]
+    for name in there:
+        picture(tmp_path / "images" / name, format="JPEG")
+    listed = ["b1.jpg", "sub\\b0.jpg", "b5.jpg", "images/b6.jpg", "gone.jpg"]
+    images = [{"id": at, "file_name": name} for at, name in enumerate(listed)]
+
+    result = judged_split(tmp_path, "[rules.image-files]", {"images": images, "categories": []})
+
+    assert [finding.text for finding in result.findings] == [
+        *(f"missing: no such file (there is {name})" for name in there),
+        "missing: no such file",
+    ]

@@ -231,3 +231,12 @@ def test_labels_that_are_not_there(tmp_path: Path, name: str) -> None:
 
     with pytest.raises(DataError, match="no such"):
         READERS[name](split(tmp_path, "gone"))
+
+
+def test_openimages_names_must_name_the_classes(tmp_path: Path) -> None:
+    """The file of the labels given in place of that of the names."""
+    draw(tmp_path / "images", "a.jpg")
+    write(tmp_path, {"boxes.csv": "ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0,1,0,1\n"})
+
+    with pytest.raises(DataError, match=r"boxes\.csv: names 0 classes .* not /m/1, which"):
+        READERS["openimages"](split(tmp_path, "boxes.csv", classes=tmp_path / "boxes.csv"))

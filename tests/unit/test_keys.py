@@ -96,10 +96,10 @@ def test_whole_columns_and_single_values_have_the_same_keys() -> None:
     ],
 )
 def test_near_names(names: list[str | None], groups: list[list[int]]) -> None:
-    assert near_rows(object_column(names)) == groups
+    assert near_rows(keys(names)) == groups
     # Together with names that cannot be looked at in one go.
-    assert near_rows(object_column([*names, "é", " z"])) == groups
-    assert near_rows(object_column([*names, "Q1", "Q2"])) == groups
+    assert near_rows(keys([*names, "é", " z"])) == groups
+    assert near_rows(keys([*names, "Q1", "Q2"])) == groups
 
 
 def test_near_key_keeps_what_names_differ_in() -> None:

@@ -59,7 +59,6 @@ EXCEPTIONS = {
     ("detector.engines.pipes", "fdopen"): "pipes of this process",
     ("detector.job", "fdopen"): "a pipe of this process",
     ("detector.latency", "open"): "a log that is written",
-    ("detector.picture_bytes", "open"): "an image in memory",
     ("detector.store_file", "connect"): "SQLite opens for writing, which never waits for a pipe",
     ("detector.stored_parts", "read_text"): "a list of the package",
     ("detector.training_process", "open"): "a log that is written",
