@@ -11,6 +11,7 @@ import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -42,8 +43,8 @@ def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> N
     """Raise `msgspec.ValidationError` with its row where a row of a JSON array has a key twice.
 
     `piece` is the text of an array of `rows` objects, of which each has the `required` keys,
-    given with their quotes. A repeated key that is not required is found where the other rows
-    have the same keys as the first.
+    given with their quotes. Of the other keys those of the first row are looked for; one of them
+    that a row has twice goes unseen only where another row lacks it.
     """
     if not rows:
         return
@@ -52,12 +53,15 @@ def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> N
     if colons == rows * len(required):
         return  # no row has any other key
     first = _first_row(piece)
-    if first is not None and _repeated_key(first) is None:
+    if first is not None and first.keys.repeated is None:
+        if colons == rows * first.colons:
+            return
         inner = int(np.count_nonzero(characters == _BRACE)) - rows
-        plain = first.count(b":") - _KEYS_OF_MASK * (first.count(b"{") - 1)
+        plain = first.colons - _KEYS_OF_MASK * first.inner
         if colons == rows * plain + _KEYS_OF_MASK * inner:
             return
-        if b"\\u" not in piece and all(piece.count(key) == rows for key in required):
+        keys = {*required, *(json.dumps(key).encode() for key in first.keys.last)}
+        if b"\\u" not in piece and all(piece.count(key) <= rows for key in keys):
             return
     for row, text in enumerate(msgspec.json.decode(piece, type=list[msgspec.Raw])):
         twice = _repeated_key(bytes(text))
@@ -69,38 +73,56 @@ def _said(key: str) -> str:
     return f"the key {key!r} occurs twice in one object"
 
 
-def _first_row(piece: bytes) -> bytes | None:
-    """The text of the first object of an array; None where it cannot be told."""
+class _Keys:
+    """Hears of the objects of a text while it is read, inner ones first: the keys of the `last`
+    one, and the first key that any of them `repeated`."""
+
+    def __init__(self) -> None:
+        self.last: list[str] = []
+        self.repeated: str | None = None
+
+    def __call__(self, pairs: list[tuple[str, object]]) -> None:
+        keys = [key for key, _ in pairs]
+        if self.repeated is None and len(set(keys)) < len(keys):
+            self.repeated = next(key for place, key in enumerate(keys) if key in keys[:place])
+        self.last = keys
+
+
+class _FirstRow(NamedTuple):
+    """The first object of an array: its keys, the colons in its text, the objects inside of it."""
+
+    keys: _Keys
+    colons: int
+    inner: int
+
+
+def _first_row(piece: bytes) -> _FirstRow | None:
+    """None where it cannot be told."""
     end = 0
     while end := piece.find(b"}", end) + 1:
+        row, keys = piece[1:end], _Keys()
         try:
-            json.loads(piece[1:end])
+            json.loads(row, object_pairs_hook=keys)
         except (ValueError, RecursionError):
             continue  # the brace closes an object inside of it, or stands in a string
-        return piece[1:end]
+        return _FirstRow(keys, row.count(b":"), row.count(b"{") - 1)
     return None
 
 
 def _repeated_key(text: bytes) -> str | None:
     """The first key that an object in a JSON text has twice; None where there is none, or where
     the text is no JSON, which its decoder says."""
-    twice: list[str] = []
-
-    def look(pairs: list[tuple[str, object]]) -> None:
-        keys = [key for key, _ in pairs]
-        if len(set(keys)) < len(keys):
-            twice.append(next(key for place, key in enumerate(keys) if key in keys[:place]))
-
+    keys = _Keys()
     with contextlib.suppress(ValueError, RecursionError):
         # Numbers stay text: one of thousands of digits is no mistake here.
         json.loads(
             text.decode("utf-8", "replace"),
             strict=False,
-            object_pairs_hook=look,
+            object_pairs_hook=keys,
             parse_int=str,
             parse_float=str,
         )
-    return twice[0] if twice else None
+    return keys.repeated
 
 
 def _address(buffer: bytes | msgspec.Raw) -> int:

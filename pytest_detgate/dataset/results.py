@@ -86,7 +86,9 @@ def read_results(
             expected_classes=dataset.classes or detector_classes,
             detections=len(rows),
         ),
-        notes=() if listed_images is not None else (_unlisted(path, content, image, dataset),),
+        notes=(_unlisted(path, content, image, dataset),)
+        if listed_images is None and len(rows)
+        else (),
     )
 
 
@@ -191,7 +193,7 @@ def _classes(
     dataset: Dataset,
 ) -> tuple[tuple[str, ...], NDArray[np.int64]]:
     """Class names and, for each detection, the index of its class in them."""
-    if listed is None and not dataset.category_id:
+    if listed is None and not dataset.category_id and len(wanted):
         raise DataError(
             f"{path}: {dataset.name} has no annotation file, so a category_id has no meaning; "
             "add a `categories` list with names to the result file"

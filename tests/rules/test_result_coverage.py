@@ -183,6 +183,9 @@ def test_a_folder_is_judged_by_the_classes_of_the_evaluated_split(
     assert (one.verdict, one.looked_at, one.to_look_at) == ("not-evaluated", 1, 2)
     assert verdict(("worker",), "allow-missing-classes = 1").verdict == "passed"
     assert verdict(()).verdict == "not-evaluated"
+    write_json(tmp_path / "found.json", [])
+    empty = judged(tmp_path, config, {"calm": tmp_path / "found.json"})["probe-fp[calm]"]
+    assert (empty.verdict, empty.looked_at, empty.to_look_at) == ("not-evaluated", 0, 10)
 
 
 def test_a_file_without_any_class_where_none_is_known(tmp_path: Path, write_json: Any) -> None:
