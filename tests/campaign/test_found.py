@@ -12,6 +12,8 @@ from tests.campaign.campaign import FOUND, check
 from tests.campaign.gate import Gate
 from tests.campaign.project import Case
 
+FILES = sorted(FOUND.glob("*.json"))
+
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
@@ -19,7 +21,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
         yield gate
 
 
-@pytest.mark.parametrize("path", sorted(FOUND.glob("*.json")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_a_found_fault_stays_away(path: Path, gate: Gate) -> None:
     content = json.loads(path.read_text("utf-8"))
     faults, ran = check(gate, Case.from_json(content), page=True)
