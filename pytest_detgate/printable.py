@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
-# Control characters, separators of lines and paragraphs, what turns the direction of writing, and
-# bytes of a file name that are not UTF-8.
+# Control characters, separators of lines and paragraphs, what turns the direction of writing,
+# bytes of a file name that are not UTF-8, and what no XML may hold.
 _CONTROLS = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 _SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 

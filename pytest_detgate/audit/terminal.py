@@ -1,4 +1,4 @@
-"""Text for a terminal of 80 columns, in which no line is a command of GitHub's runner."""
+"""Text for a terminal of 80 columns, in which no line is a command of a build server's runner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import textwrap
 from pytest_detgate.audit.words import on_one_line, visible
 
 WIDTH = 79
-_COMMANDS = ("::", "##[")
+# Of GitHub's runner, the second also in its older form, and of Azure Pipelines.
+_COMMANDS = ("::", "##[", "##vso[")
 
 
 def cut(text: str, width: int) -> str:
@@ -27,7 +28,7 @@ def wrapped(line: str) -> list[str]:
 
 
 def no_command(line: str) -> str:
-    """A line of output that GitHub's runner does not take for a command, whatever it begins with:
+    """A line of output that no runner takes for a command, whatever it begins with:
     part of a file name may come to stand there."""
     indent = len(line) - len(line.lstrip())
     return f"{line[:indent]}\\{line[indent:]}" if line[indent:].startswith(_COMMANDS) else line

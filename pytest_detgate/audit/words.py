@@ -187,5 +187,7 @@ def on_one_line(text: str, longest: int, end: str = "…") -> str:
 _CONTROL_PICTURES = {
     **{code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"},
     0x7F: 0x2421,
-    **dict.fromkeys([*range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
+    **dict.fromkeys([*range(0x80, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)], 0xFFFD),
+    # Marks of direction, and what no XML may hold.
+    **dict.fromkeys([0x061C, 0x200E, 0x200F, 0xFFFE, 0xFFFF], 0xFFFD),
 }

@@ -126,6 +126,8 @@ def test_moments_are_said_in_utc_and_odd_ones_left_alone() -> None:
 
 
 def test_control_characters_become_visible() -> None:
+    # Marks of direction, separators of lines, and what no XML may hold.
+    assert words.visible("\u061c\u200e\u200f\u2028\u2029\ufffe\uffff") == 7 * "\ufffd"
     assert words.visible("a\x00b\x1b[31mc\x7f\x9b\n\td\udcff") == "a␀b␛[31mc␡\ufffd\n\td?"
 
 

@@ -66,8 +66,9 @@ class Gate:
     def close(self) -> None:
         """End the fork server."""
         if self._server is not None:
-            _pipe(self._server.stdin).close()
-            self._server.wait()
+            # Which closes its pipes and waits for it; without input it ends.
+            with self._server:
+                _pipe(self._server.stdin).close()
             self._server = None
 
     def run(

@@ -109,7 +109,7 @@ def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
     labels.category_key = {("number", at): name for at, name in enumerate(labels.classes)}
     unlabelled = set(rows)
     for name in names_below(files, path):
-        if not name.endswith(".txt"):
+        if not name.lower().endswith(".txt"):
             continue
         stem = name_of(PurePosixPath(name).with_suffix("").as_posix())
         row = rows.get(stem)

@@ -79,7 +79,9 @@ def key_of(value: Any) -> Key:
     if isinstance(value, str):
         if _WHOLE.fullmatch(value):
             return ("number", int(value.split(".")[0]))
-        return ("text", unicodedata.normalize("NFC", value))
+        plain = unicodedata.normalize("NFC", value).replace("\\", "/")
+        # A file name may be an id.
+        return ("text", os.path.normpath(plain) if "./" in plain or "//" in plain else plain)
     if not math.isfinite(value):
         raise NotLookedAtError(f"{value!r} is no id")
     return ("number", int(value) if value == int(value) else value)

@@ -20,7 +20,7 @@ def read_voc(files: Files, path: str, folder: str) -> Labels:
     unlabelled = set(rows)
     seen: set[str] = set()
     for name in names_below(files, path):
-        if not name.endswith(".xml"):
+        if not name.lower().endswith(".xml"):
             continue
         root = _xml(files, f"{path}/{name}")
         if root.tag != "annotation":

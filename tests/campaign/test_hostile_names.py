@@ -1,0 +1,268 @@
+"""Names from data reach every channel as text: nothing is obeyed, no control character arrives."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from dataclasses import dataclass
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.campaign.hostile_names import NAMES, PATHS, REFUSED
+from tests.campaign.hostile_project import listed_project, named_project
+from tests.campaign.project import Project
+
+# Controls but for the line break, lone surrogates, what turns the direction of writing, and line
+# breaks that are no line feed.
+CONTROL = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u200e\u200f\u061c\u202a-\u202e"
+    "\u2066-\u2069]"
+)
+
+
+FILES = [f"image{name}" for name in (*NAMES, *PATHS)]
+"""Names of files that stay in their folder, as a back slash at the beginning would not."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Everything that a run said."""
+
+    code: int
+    terminal: str
+    collected: str
+    junit: str
+    record: dict[str, Any]
+    page: str
+    summary: str
+    step: str
+    badge: str
+    findings: dict[str, Any]
+
+    @property
+    def ids(self) -> list[str]:
+        return [rule["id"] for rule in self.record["rules"]]
+
+
+def run(project: Project, folder: Path) -> Channels:
+    """Gate a project as on a build server, with every channel open."""
+    project.write(folder)
+    environment = {
+        **{name: os.environ[name] for name in os.environ if not name.startswith("PYTEST_")},
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(folder / "step.md"),
+        "GITHUB_WORKSPACE": str(folder),
+        "PYTHONIOENCODING": "utf-8",
+        "COLUMNS": "120",
+        "NO_COLOR": "1",
+    }
+
+    def pytest_says(*arguments: str) -> tuple[int, str]:
+        command = [sys.executable, "-m", "pytest", "-p", "no:randomly", *arguments]
+        done = subprocess.run(
+            [*command, *project.arguments], cwd=folder, env=environment, capture_output=True
+        )
+        return done.returncode, (done.stdout + done.stderr).decode("utf-8")
+
+    _, collected = pytest_says("--collect-only", "-q")
+    code, terminal = pytest_says("-v", "-rA", "--junitxml=junit.xml")
+    report = folder / "detgate-report"
+    return Channels(
+        code=code,
+        terminal=terminal,
+        collected=collected,
+        junit=(folder / "junit.xml").read_text("utf-8"),
+        record=json.loads((report / "report.json").read_text("utf-8")),
+        page=(report / "index.html").read_text("utf-8"),
+        summary=(report / "summary.md").read_text("utf-8"),
+        step=(folder / "step.md").read_text("utf-8"),
+        badge=(report / "badge.svg").read_text("utf-8"),
+        findings={
+            path.name: json.loads(path.read_text("utf-8"))
+            for path in (report / "findings").glob("*.json")
+        },
+    )
+
+
+# A run with 160 items of three kinds and their page takes ten seconds; each is made once.
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> Channels:
+    return run(named_project(NAMES), tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="module")
+def tame(tmp_path_factory: pytest.TempPathFactory) -> Channels:
+    names = [f"name {number}" for number in range(12)]
+    return run(named_project(names), tmp_path_factory.mktemp("tame"))
+
+
+@pytest.fixture(scope="module")
+def listed(tmp_path_factory: pytest.TempPathFactory) -> Channels:
+    return run(listed_project(FILES), tmp_path_factory.mktemp("listed"))
+
+
+def test_there_are_enough_names() -> None:
+    assert len(NAMES) >= 100
+    assert len(set(NAMES)) == len(NAMES)
+
+
+def test_every_name_is_judged_under_an_id_of_its_own(said: Channels) -> None:
+    """There is one false box on each probe, and one of two equal boxes is found of each class."""
+    assert len(set(said.ids)) == len(said.ids)
+    verdicts = Counter((rule["code"], rule["verdict"]) for rule in said.record["rules"])
+    assert verdicts["probe-fp", "failed"] == len(NAMES)
+    assert verdicts["class-ap", "passed"] == len(NAMES)
+    assert verdicts["slice-ap", "failed"] == len(NAMES)
+    assert said.code == 1
+
+
+@pytest.mark.parametrize(
+    "channel", ["terminal", "collected", "junit", "page", "summary", "step", "badge"]
+)
+def test_no_control_character_arrives(said: Channels, listed: Channels, channel: str) -> None:
+    for channels in (said, listed):
+        text = getattr(channels, channel)
+        if channel == "page":
+            text = text.replace("\t", " ")  # a blank in HTML
+        found = CONTROL.search(text)
+        assert found is None, text[max(0, found.start() - 80) : found.end() + 80]
+
+
+def test_no_id_holds_a_control_character(said: Channels, listed: Channels) -> None:
+    for channels in (said, listed):
+        assert not [name for name in channels.ids if CONTROL.search(name) or "\n" in name]
+
+
+def test_node_ids_take_a_line_each(said: Channels) -> None:
+    lines = [line for line in said.collected.split("\n") if line.startswith("detgate.toml::")]
+    # Of what looks like an absolute path the record keeps the last part; a node id keeps it whole.
+    plain = [line for line in lines if "/tmp/" not in line]
+    ids = [f"detgate.toml::{name}" for name in said.ids]
+    assert plain == [name for name in ids if "> …/" not in name]
+    assert len(lines) == len(ids)
+
+
+def test_a_node_id_finds_its_item_again(tmp_path: Path) -> None:
+    names = [name for name in NAMES if len(name) < 50]
+    project = named_project(names)
+    project.write(tmp_path)
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "--collect-only", "-q"]
+
+    def collected(*node_ids: str) -> list[str]:
+        said = subprocess.run([*command, *node_ids], cwd=tmp_path, capture_output=True)
+        lines = said.stdout.decode("utf-8").split("\n")
+        return [line for line in lines if line.startswith("detgate.toml::probe-fp[")]
+
+    every = collected("detgate.toml")
+    assert len(every) == len(names)
+    assert collected(*every) == every
+
+
+def test_the_runner_of_github_gets_the_commands_of_the_gate_alone(said: Channels) -> None:
+    begun = [
+        line
+        for line in said.terminal.split("\n")
+        if re.match(r"\s*(::|##\[|##vso\[|section_start:)", line)
+    ]
+    assert begun
+    assert all(
+        re.fullmatch(r"::(error|warning) [^:]*title=detgate%3A [^:]*::.*", line) for line in begun
+    )
+    blocking = [rule for rule in said.record["rules"] if rule["verdict"] != "passed"]
+    assert len(begun) == min(10, len(blocking))
+
+
+def test_junit_has_the_items_and_nothing_else(said: Channels, tame: Channels) -> None:
+    tags, expected = (
+        sorted({element.tag for element in ElementTree.fromstring(one.junit).iter()})
+        for one in (said, tame)
+    )
+    assert tags == expected
+    cases = ElementTree.fromstring(said.junit).findall(".//testcase")
+    assert len(cases) == len(said.ids)
+
+
+class _Elements(HTMLParser):
+    """The elements of a page with their attributes, and where scripts and links lead."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: set[tuple[str, str]] = set()
+        self.scripts = 0
+        self.targets: set[str] = set()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.shapes |= {(tag, name) for name, _ in attributes} | {(tag, "")}
+        self.scripts += tag == "script"
+        self.targets |= {
+            str(value) for name, value in attributes if name in ("href", "src", "xlink:href")
+        }
+
+
+def _elements(page: str) -> _Elements:
+    elements = _Elements()
+    elements.feed(page)
+    return elements
+
+
+def test_the_page_has_no_element_of_a_name(
+    said: Channels, tame: Channels, listed: Channels
+) -> None:
+    expected = _elements(tame.page)
+    for channels in (said, listed):
+        found = _elements(channels.page)
+        assert not {shape for shape in found.shapes - expected.shapes if shape[1].startswith("on")}
+        assert found.scripts == expected.scripts
+        assert not [one for one in found.targets if re.match("javascript|http|//", one)]
+        assert {tag for tag, _ in found.shapes} <= {tag for tag, _ in expected.shapes}
+
+
+@pytest.mark.parametrize("channel", ["summary", "step"])
+def test_markdown_stays_text(said: Channels, tame: Channels, channel: str) -> None:
+    kinds, expected = (
+        {
+            child.type
+            for token in MarkdownIt("gfm-like", {"linkify": False}).parse(getattr(one, channel))
+            for child in (token, *(token.children or ()))
+        }
+        for one in (said, tame)
+    )
+    assert kinds <= expected | {"html_inline", "text_special", "entity"}
+    text = getattr(said, channel)
+    assert not re.search(r"(?<![\w`])@(octocat|org)", text)
+    assert not re.findall(r"<(?!/?(?:code|br|details|summary|b)\b)[a-z!?/][^>]*>", text, re.I)
+
+
+def test_the_badge_is_one_sound_image(said: Channels, tame: Channels) -> None:
+    tags, expected = (
+        [element.tag for element in ElementTree.fromstring(one.badge).iter()]
+        for one in (said, tame)
+    )
+    assert tags == expected
+
+
+def test_findings_keep_the_names_as_they_are(listed: Channels) -> None:
+    names = {
+        image["file_name"] for content in listed.findings.values() for image in content["images"]
+    }
+    # Of what looks like an absolute path the report keeps the last part, in every file of it.
+    assert names >= {name for name in FILES if "/" not in name}
+
+
+@pytest.mark.parametrize("name", REFUSED, ids=repr)
+def test_a_name_that_is_none_blocks_and_is_shown(name: str, tmp_path: Path) -> None:
+    said = run(listed_project(["a.jpg", name]), tmp_path)
+    verdicts = {rule["id"]: rule["verdict"] for rule in said.record["rules"]}
+    assert said.code == 1
+    assert verdicts["image-files[val]"] in ("failed", "not-evaluated")
+    assert "Traceback" not in said.terminal
+    assert not CONTROL.search(said.terminal)
