@@ -25,12 +25,14 @@ from pytest_detgate.detector.curve_faults import (
     too_short,
 )
 from pytest_detgate.detector.scalars import RunLog, find_scalars, read_scalars
+from pytest_detgate.detector.training_record import finished_run
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gate.example import Example
 from pytest_detgate.gate.phrases import counted
 from pytest_detgate.gate.project import Project
 from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, Target, TrainingRule
+from pytest_detgate.gate.training_run import require_gated_by
 
 _NAMES = {"too_short": "too short", "non_finite": "not finite"}
 
@@ -59,6 +61,10 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
     validated while it trains cannot be evaluated, unless `validation = false` says that none
     is expected. Of a run that was resumed the log holds the last part only. Without a log, or
     without a loss in it, nothing can be evaluated.
+
+    Where a model is gated, it must be a checkpoint of that run: the one that the run ended with, or
+    one with the run's name in it, as MMEngine writes it (`experiment_name`). Otherwise nothing is
+    evaluated, since the curve is that of another model.
 
     ## Why it matters
 
@@ -114,7 +120,12 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
             raise OptionError("is given, and yet validation = false", "plateau-validations")
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
-        log = read_scalars(self._path(inputs.project))
+        project = inputs.project
+        path = self._path(project)
+        run = None if project.work_dir is None else finished_run(project.work_dir)
+        is_its_log = run is not None and run.scalars == path
+        require_gated_by(inputs, run=run if is_its_log else None, log=path)
+        log = read_scalars(path)
         curve = self._curve(log)
         faults = list(self._faults(log, curve))
         kinds = Counter(fault.kind for fault in faults)

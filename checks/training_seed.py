@@ -15,6 +15,7 @@ from pytest_detgate.gate.rule import (
     TrainingRule,
     require_training_config,
 )
+from pytest_detgate.gate.training_run import require_gated_by
 
 
 class TrainingSeed(TrainingRule, frozen=True, kw_only=True):
@@ -30,6 +31,8 @@ class TrainingSeed(TrainingRule, frozen=True, kw_only=True):
       the configuration says;
     - `randomness = dict(seed=…)` of the training configuration (`[train] config`, else `[model]
       config`).
+
+    Where a model is gated, it must be a checkpoint of that finished run, as `training-curve` says.
 
     Without one MMEngine draws a seed by itself; that it writes it into the log does not make it a
     fixed one. `deterministic` says, for a seed from the configuration, whether torch was asked for
@@ -58,6 +61,7 @@ class TrainingSeed(TrainingRule, frozen=True, kw_only=True):
         if run is not None and project.work_dir is not None:
             seed: int | None = run.seed
             source = f"the finished run in {project.relative(project.work_dir)}"
+            require_gated_by(inputs, run=run, log=run.scalars)
         elif project.training_seed is not None:
             seed, source = project.training_seed, "seed of [train]"
         else:

@@ -12,6 +12,7 @@ import os
 import stat
 from pathlib import Path
 
+_ATTEMPTS = 3
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _KINDS = (
@@ -56,6 +57,28 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a regular file; errors as `open_regular`."""
     with open_regular(path) as file:
         return file.read()
+
+
+def read_unchanged(path: str | os.PathLike[str]) -> bytes:
+    """Return the content of a regular file that nobody writes to meanwhile; errors as
+    `open_regular`.
+
+    Of a file that is overwritten while it is read the beginning would be old and the end new. It is
+    read again then, and one that changes all the time raises `OSError`.
+    """
+    for _ in range(_ATTEMPTS):
+        with open_regular(path) as file:
+            before = os.fstat(file.fileno())
+            content = file.read()
+            after = os.fstat(file.fileno())
+        if _written(before) == _written(after) and len(content) == after.st_size:
+            return content
+    raise OSError(0, "it changes while it is read", str(Path(path)))
+
+
+def _written(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file is written to."""
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_regular_text(

@@ -66,12 +66,9 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
         rows = read_annotations(b"[]" if file.annotations is UNSET else file.annotations, path)
     category_id = category_ids(file.categories, path)
     boxes = box_table(rows, images.id, category_id)
-    gaps = tuple(annotation_gaps(boxes))
     if file.annotations is UNSET:
-        # Nobody has said what is on the images, which is not the same as nothing.
         images = dataclasses.replace(images, unlabelled=np.ones(len(images), dtype=np.bool_))
-        what = "images have no labels: the file has no list `annotations`"
-        gaps += gap("images-without-labels", "images", images.file_name.tolist(), what)
+    gaps = tuple(gaps_of(images, boxes))
     return Dataset(
         name=name,
         images_dir=images_dir,
@@ -81,7 +78,7 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
         category_id=tuple(category_id.tolist()),
         annotations=path,
         sha256=digest.result(),
-        notes=tuple(_notes(images, boxes, gaps)),
+        notes=tuple(notes_of(images, boxes, gaps)),
         gaps=gaps,
     )
 
@@ -119,7 +116,17 @@ def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray
     )
 
 
-def _notes(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:
+def gaps_of(images: ImageTable, boxes: BoxTable) -> Iterable[Gap]:
+    """What nothing can look at in a file with these images and boxes."""
+    yield from annotation_gaps(boxes)
+    if images.unlabelled is not None:
+        # Nobody has said what is on the images, which is not the same as nothing.
+        what = "images have no labels: the file has no list `annotations`"
+        yield from gap("images-without-labels", "images", images.file_name.tolist(), what)
+
+
+def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:
+    """What a reader must know of such a file."""
     for one in gaps:
         yield one.text
     odd = np.count_nonzero(~usable_area(boxes.area) & ~np.isnan(boxes.area))

@@ -19,6 +19,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.table_check import is_possible
 from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.gaps import Gap
 from pytest_detgate.regular_file import open_regular
@@ -91,13 +92,14 @@ def write_tables(dataset: Dataset, path: Path) -> None:
 
 def read_tables(path: Path) -> Dataset | None:
     """The tables of a file, mapped into memory and without name and folder; None where there is
-    no such file or it is damaged."""
+    no such file, it is damaged, or no annotation file could have these tables."""
     with contextlib.suppress(OSError, ValueError, KeyError, msgspec.MsgspecError):
         with open_regular(path) as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         header, start = _header(content)
         _check(memoryview(content)[start:], header.columns.values())
-        return _dataset(content, header, start)
+        dataset = _dataset(content, header, start)
+        return dataset if is_possible(dataset) else None
     return None
 
 
@@ -108,7 +110,8 @@ def read_classes(path: Path) -> tuple[str, ...] | None:
         open_regular(path) as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
     ):
-        return _header(content)[0].classes
+        header = _header(content)[0]
+        return header.classes if len(header.classes) == len(header.category_id) else None
     return None
 
 

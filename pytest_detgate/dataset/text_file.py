@@ -6,7 +6,7 @@ import codecs
 from pathlib import Path
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.regular_file import read_regular
+from pytest_detgate.regular_file import read_unchanged
 
 # UTF-32 first: its mark of small end begins with that of UTF-16.
 _MARKS = (
@@ -18,9 +18,9 @@ _MARKS = (
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a file's content; `DataError` says why it cannot be read."""
+    """Return a file's content as it was at one time; `DataError` says why it cannot be read."""
     try:
-        return read_regular(path)
+        return read_unchanged(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:

@@ -71,6 +71,18 @@ def checked_detections(
     )
 
 
+def are_detections(found: ImageDetections, *, n_classes: int) -> bool:
+    """Whether `checked_detections` would take these: cached ones are not believed either."""
+    boxes, scores, labels = found.xyxy, found.score, found.label
+    return bool(
+        boxes.shape == (len(scores), 4)
+        and labels.shape == scores.shape
+        and np.isfinite(boxes).all()
+        and ((scores >= 0) & (scores <= 1)).all()
+        and ((labels >= 0) & (labels < n_classes)).all()
+    )
+
+
 def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:
     try:
         array = np.asarray(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.metadata
 import importlib.util
 import sys
@@ -11,8 +12,11 @@ from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-from pytest_detgate.detector.config_sources import of_project
+from pytest_detgate.detector.dependencies.project_code import of_project
 from pytest_detgate.regular_file import read_regular
+
+# torch.compile writes modules of torch into a cache of its own as it goes.
+_NOT_THEIRS = ("torch", "pytest_detgate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +27,15 @@ class Code:
     packages: tuple[str, ...]
 
 
-def code_of(module: str) -> Code:
-    """What a module is made of, as its import statements say, wherever in it they stand.
+def code_of(*modules: str) -> Code:
+    """What modules are made of, as their import statements say, wherever in them they stand.
 
-    Of its own package all that is loaded counts too. Nothing is imported for it; what is imported
-    by a name that is computed is not seen.
+    Of their own packages all that is loaded counts too. Nothing is imported for it; what is
+    imported by a name that is computed is not seen.
     """
-    package = module.partition(".")[0]
-    loaded = (name for name in sys.modules if name.partition(".")[0] == package)
-    waiting = [*_with_parents(module), *loaded]
+    packages = {module.partition(".")[0] for module in modules}
+    waiting = [name for name in list(sys.modules) if name.partition(".")[0] in packages]
+    waiting += [name for module in modules for name in _with_parents(module)]
     seen: set[str] = set()
     files: set[Path] = set()
     others: set[str] = set()
@@ -40,6 +44,8 @@ def code_of(module: str) -> Code:
         if name in seen:
             continue
         seen.add(name)
+        if name.partition(".")[0] in _NOT_THEIRS:
+            continue
         file = _file_of(name)
         if of_project([file]):
             files.add(Path(str(file)))
@@ -99,3 +105,17 @@ def _distributions(packages: set[str]) -> tuple[str, ...]:
         for name in providers.get(package, ())
     }
     return tuple(sorted(names))
+
+
+@contextlib.contextmanager
+def importable(folder: Path | None) -> Iterator[None]:
+    """Let modules of a folder be imported meanwhile."""
+    if folder is None:
+        yield
+        return
+    sys.path.insert(0, str(folder))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # the project's code may have changed the path
+            sys.path.remove(str(folder))

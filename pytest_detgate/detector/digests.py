@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,16 +21,30 @@ from pytest_detgate.regular_file import open_regular
 _SETTLED_NS = 2_000_000_000
 _AT_ONCE = 2000
 _BLOCK = 1 << 20
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Signature(NamedTuple):
     """What tells that a file has not changed. Its content's time stamp can be set back by whoever
-    writes it (`cp -p`, `rsync -t`); that of its inode (`ctime`) only the system sets."""
+    writes it (`cp -p`, `rsync -t`); that of its inode (`ctime`) only the system sets. Where another
+    file system is mounted over a folder, inodes of the two may be equal."""
 
     size: int
     mtime_ns: int
     ctime_ns: int
     inode: int
+    device: int
+
+    @classmethod
+    def of(cls, status: os.stat_result) -> Signature:
+        """The signature of a file with this status."""
+        return cls(
+            status.st_size,
+            status.st_mtime_ns,
+            status.st_ctime_ns,
+            status.st_ino,
+            status.st_dev,
+        )
 
     @property
     def changed_ns(self) -> int:
@@ -42,8 +57,7 @@ class Signature(NamedTuple):
 
 def signature(path: Path) -> Signature:
     """The signature of a file as it is now."""
-    status = path.stat()
-    return Signature(status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+    return Signature.of(path.stat())
 
 
 def file_digest(path: Path, store: Store) -> str:
@@ -99,7 +113,7 @@ def _digest_chunk(
             now = time.time_ns()
             before = signature(path)
             seen, sha256 = known.get(absolute[path], ("", ""))
-            if seen == str(before):
+            if seen == str(before) and _SHA256.fullmatch(sha256):
                 return path, None, sha256
             sha256 = sha256_of(path)
             settled = signature(path) == before and now - before.changed_ns > _SETTLED_NS

@@ -40,6 +40,18 @@ class Framework(ABC):
         `DetectorError` where the model cannot be had, a missing package included.
         """
 
+    def configured(self, source: ModelSource) -> str | None:
+        """A digest of the configuration of a model as it is now, or empty text where that says
+        nothing which the files of the model do not; found out in every run, so without importing
+        what is heavy. None: only loading the model tells what it is made of, and every run loads
+        it."""
+        return None
+
+    def own_modules(self, source: ModelSource) -> tuple[str, ...]:
+        """Modules that count as code of the project wherever they are installed: what they look
+        at while a model is made is part of it. The framework's own module always does."""
+        return ()
+
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """The files that a machine without the project's needs to load a model, beside its
         checkpoint and its configuration: `[run] engine = "ray"` sends them. None of them, unless

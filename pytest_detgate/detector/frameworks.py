@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import importlib.util
 import os
 from pathlib import Path
 
 import msgspec
 
 from pytest_detgate.detector.answers import CheckedDetector
-from pytest_detgate.detector.code_files import code_of
-from pytest_detgate.detector.config_sources import load_config
+from pytest_detgate.detector.code_files import code_of, importable
+from pytest_detgate.detector.config_sources import load_config, resolved_config
+from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import gpu_count, said_device
-from pytest_detgate.detector.digests import sha256_of
 from pytest_detgate.detector.framework import Framework
+from pytest_detgate.detector.model_config import canonical
 from pytest_detgate.detector.onnx_file import files_beside, read_onnx_file
-from pytest_detgate.detector.packages import installed_versions, quiet, require_mmdetection
+from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
 from pytest_detgate.errors import DetectorError, nearest
 
@@ -39,6 +41,15 @@ class MMDetection(Framework):
         with quiet():
             from pytest_detgate.detector.mmdetection import load_model
         return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    def configured(self, source: ModelSource) -> str | None:
+        """A digest of the resolved configuration; the one in a checkpoint is known by that."""
+        if source.config is None:
+            return ""
+        if importlib.util.find_spec("mmengine") is None:
+            return None  # loading says that it is not installed
+        values = resolved_config(source.config)
+        return hashlib.sha256(canonical(values).encode()).hexdigest()
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """What the configuration was made of; it is run for that."""
@@ -68,6 +79,10 @@ class Onnx(Framework):
 
         return load_model(source, sha256=sha256, device=device)
 
+    def configured(self, source: ModelSource) -> str | None:
+        """Nothing: the file and the options say all."""
+        return ""
+
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """Those with its weights."""
         if source.checkpoint is None:
@@ -92,9 +107,15 @@ class PythonEntry(Framework):
 
         return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
 
+    def own_modules(self, source: ModelSource) -> tuple[str, ...]:
+        """The module of the entry."""
+        from pytest_detgate.detector.python_entry import module_of
+
+        return (module_of(source),)
+
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """The project's own modules that the entry is made of, as their import statements say."""
-        from pytest_detgate.detector.python_entry import importable, module_of
+        from pytest_detgate.detector.python_entry import module_of
 
         with importable(source.folder):
             return code_of(module_of(source)).files
@@ -128,7 +149,8 @@ def framework(name: str) -> Framework:
             f"{' and '.join(point.value for point in points)}"
         )
     try:
-        kind = points[0].load()
+        with Recorder():  # it is imported once, for all the models that it will make
+            kind = points[0].load()
     except Exception as error:  # the package's own code runs
         raise DetectorError(
             f"the framework {name!r} ({points[0].value}) cannot be imported: "
@@ -178,12 +200,9 @@ class _Registered(Framework):
         self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
     ) -> LoadedModel:
         loaded = self._loaded(source, sha256=sha256, device=device, batch_size=batch_size)
-        code = code_of(type(self._inner).__module__)
         config = () if source.config is None else (source.config.absolute(),)
-        files = tuple(sorted({*loaded.files, *code.files, *config}))
         dist = self._point.dist
         own = () if dist is None else (dist.name,)
-        packages = tuple(sorted({*loaded.packages, *code.packages, *own}))
         info = loaded.detector.info
         said = getattr(loaded.detector, "device", None)
         place = said_device(said, device, f"the framework {self._point.name!r}")
@@ -194,19 +213,31 @@ class _Registered(Framework):
             "checkpoint": sha256,
             "options": source.options,
             "upright": source.image_options.is_upright,
-            "files": [sha256_of(file) for file in files],
-            "environment": loaded.environment,
-            "versions": installed_versions(packages),
         }
         key = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
         detector = CheckedDetector(loaded.detector, msgspec.structs.replace(info, key=key))
         detector.device = place
         return LoadedModel(
             detector=detector,
-            files=files,
+            files=(*loaded.files, *config),
             environment=loaded.environment,
-            packages=packages,
+            packages=tuple(sorted({*loaded.packages, *own})),
+            modules=(*loaded.modules, type(self._inner).__module__),
         )
+
+    def configured(self, source: ModelSource) -> str | None:
+        try:
+            return self._inner.configured(source)
+        except DetectorError:
+            raise
+        except Exception as error:  # the package's own code runs
+            raise DetectorError(
+                f"the framework {self._point.name!r} cannot say how {source.name} is configured: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    def own_modules(self, source: ModelSource) -> tuple[str, ...]:
+        return (*self._inner.own_modules(source), type(self._inner).__module__)
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         return self._inner.files(source)

@@ -10,15 +10,18 @@ import dataclasses
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.detector.cached_detections import CachedDetections
 from pytest_detgate.detector.checkpoint import require_checkpoint
 from pytest_detgate.detector.detection_run import DetectionRun, Wanted
-from pytest_detgate.detector.devices import accepts, check_device, exclusive
+from pytest_detgate.detector.devices import check_device, exclusive
 from pytest_detgate.detector.digests import file_digest, file_digests, sha256_of, signature
 from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.detector.engines.start import start_detector
+from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.latency import Latency, measure_latency
 from pytest_detgate.detector.model_facts import keep_info, kept_info
 from pytest_detgate.detector.protocol import (
@@ -39,9 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["DetectionRun", "KeptDetector", "ModelSource"]
 
-# So often results are written down: what a kill costs at most.
-_KEEP_EVERY = 64
-_KEEP_SECONDS = 5.0
 _LOOK_EVERY_SECONDS = 2.0
 
 
@@ -50,6 +50,7 @@ class KeptDetector:
 
     `store` is the folder of the store; `device` is `auto`, `cpu`, `cuda` or `cuda:N`. Without
     `batch_size` the configuration's own is used. `plan` says which processes or machines run it.
+    `run` names the run that this process belongs to: what cannot be cached is shared within one.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class KeptDetector:
         progress: Progress,
         batch_size: int | None = None,
         plan: RunPlan = IN_THIS_PROCESS,
+        run: str = "",
     ) -> None:
         self._source = source
         self._store = Store(store / STORE_FILE)
@@ -68,9 +70,11 @@ class KeptDetector:
         self._progress = progress
         self._batch_size = batch_size
         self._plan = plan
+        self._run = run
         self._info: ModelInfo | None = None
         self._detector: Detector | None = None
         self._file_lock: BaseFileLock | None = None
+        self._uncached: dict[str, None] = {}
 
     def sha256(self) -> str:
         """The digest of the checkpoint, for which nothing is loaded; without one, of the code."""
@@ -85,7 +89,18 @@ class KeptDetector:
         return self._info
 
     def _kept_info(self) -> ModelInfo | None:
-        return kept_info(self._store, self._source, self._identity())
+        return kept_info(
+            self._store,
+            self._source,
+            self._identity(),
+            configured=self._configured,
+            run=self._run,
+        )
+
+    @cached_property
+    def _configured(self) -> str | None:
+        """The digest of the configuration in this run."""
+        return framework(self._source.framework).configured(self._source)
 
     def detector(self) -> Detector:
         """Load the model, once."""
@@ -96,8 +111,9 @@ class KeptDetector:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know: of the store, of lost workers, of memory that ran out."""
-        return (*self._store.notes, *getattr(self._detector, "notes", ()))
+        """What a reader must know: of the store, of lost workers, of memory that ran out, and why
+        detections are not cached."""
+        return (*self._store.notes, *getattr(self._detector, "notes", ()), *self._uncached)
 
     def detect(self, images: Sequence[Path]) -> DetectionRun:
         """Return the detections on every image, inferring only what is not kept."""
@@ -155,32 +171,24 @@ class KeptDetector:
         return wanted.run(images, self.notes)
 
     def _look_up(self, key: str, wanted: Wanted) -> None:
-        for sha256, device, found in self._store.detections(key, wanted.missing()):
-            if accepts(self._device, device):
-                wanted.found[sha256] = found
-                wanted.devices.add(device)
+        cached = CachedDetections(self._store, key, self._run)
+        cached.take(wanted, self._device, len(self.info().classes))
 
     def _infer(self, detector: Detector, wanted: Wanted) -> None:
-        pending: list[tuple[str, ImageDetections]] = []
-        written = time.monotonic()
-
-        def keep() -> None:
-            nonlocal written
-            self._store.keep(detector.info.key, detector.device, pending)
-            pending.clear()
-            written = time.monotonic()
-
+        cached = CachedDetections(self._store, detector.info.key, self._run)
         n_missing = len(wanted.missing())
         with (
             contextlib.ExitStack() as at_end,
             exclusive(detector.device),
             self._progress.task("detecting", n_missing, "images") as advance,
         ):
-            at_end.callback(keep)
+            at_end.callback(lambda: cached.write(detector.device))
+            at_end.callback(lambda: self._uncached.update(cached.notes))
             # Repeats only for images that shared their content with one that has just changed or
             # could not be read.
             while missing := wanted.missing():
-                for image, sha256, result in detector.detect(list(missing.values())):
+                for detected in detector.detect(list(missing.values())):
+                    image, sha256, result = detected
                     advance(1)
                     if not isinstance(result, ImageDetections):
                         # Not kept: the next run looks again.
@@ -189,9 +197,7 @@ class KeptDetector:
                     if sha256 != wanted.digest[image]:
                         _require_content(image, sha256)
                     wanted.take(image, sha256, result, detector.device)
-                    pending.append((sha256, result))
-                    if len(pending) >= _KEEP_EVERY or time.monotonic() - written > _KEEP_SECONDS:
-                        keep()
+                    cached.add(detected, sha256, result, detector.device)
 
     @contextlib.contextmanager
     def _alone(self, wanted: Wanted) -> Iterator[None]:
@@ -237,7 +243,7 @@ class KeptDetector:
                     return
 
     def _load(self) -> Detector:
-        identity = self._identity()
+        identity, configured = self._identity(), self._configured
         checkpoint = self._source.checkpoint
         before = None if checkpoint is None else signature(checkpoint)
         started = time.time_ns()
@@ -252,7 +258,15 @@ class KeptDetector:
             advance(1)
         if checkpoint is not None and signature(checkpoint) != before:
             raise DetectorError(f"{checkpoint}: changed while it was being read")
-        keep_info(self._store, self._source, identity, loaded, loaded_after_ns=started)
+        keep_info(
+            self._store,
+            self._source,
+            identity,
+            loaded,
+            loaded_after_ns=started,
+            configured=configured,
+            run=self._run,
+        )
         return loaded.detector
 
     def _identity(self) -> str:

@@ -23,7 +23,7 @@ from pytest_detgate.detector.acceleration import (
     lower_precision,
 )
 from pytest_detgate.detector.checkpoint import Checkpoint, class_names, read_checkpoint
-from pytest_detgate.detector.config_sources import LoadedConfig, load_config, project_files
+from pytest_detgate.detector.config_sources import LoadedConfig, load_config
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.inference import MMDetector
 from pytest_detgate.detector.name_lists import difference, some
@@ -38,7 +38,6 @@ from pytest_detgate.detector.stored_parts import (
 from pytest_detgate.detector.stored_wall import Guard
 from pytest_detgate.detector.weights import load_weights
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import read_regular
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
 _FORMAT = 3
@@ -77,13 +76,11 @@ def load_model(
         _check_heads(model, classes, origin)
         with guard.running():
             load_weights(model, checkpoint, origin)
-        code = project_files(
-            [
-                *{type(part).__module__ for part in [*model.modules(), *transforms]},
-                *model_config.custom_imports(loaded.config),
-                *("mmdet", "mmcv", "mmengine"),  # installed in place, they may be edited in place
-            ]
-        )
+        modules = {
+            *(type(part).__module__ for part in [*model.modules(), *transforms]),
+            *model_config.custom_imports(loaded.config),
+            *("mmdet", "mmcv", "mmengine"),  # installed in place, they may be edited in place
+        }
         key = model_config.canonical(
             {
                 "format": _FORMAT,
@@ -95,7 +92,6 @@ def load_model(
                 "precision": source.precision,
                 "compile": source.compile,
                 "upright": source.image_options.is_upright,
-                "code": sorted(hashlib.sha256(read_regular(file)).hexdigest() for file in code),
             }
         )
         info = ModelInfo(
@@ -132,9 +128,8 @@ def load_model(
         )
     return LoadedModel(
         detector=detector,
-        files=tuple(sorted({*loaded.files, *code})),
-        environment=loaded.environment,
         packages=mmdetection_packages(),
+        modules=tuple(sorted(modules)),
     )
 
 

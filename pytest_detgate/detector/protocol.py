@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeAlias
 
 import msgspec
 import numpy as np
@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
 
+if TYPE_CHECKING:
+    from pytest_detgate.detector.dependencies.state import Dependencies
+
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a model once it has been loaded; kept, so that it need not be loaded again.
 
     `key` identifies everything that decides its detections apart from the image: checkpoint
-    bytes, resolved configuration, the project's own code it is built from, the versions of the
-    packages that run it, and how it computes. `sha256` is that of the checkpoint; of a model
-    without one, that of the code. `checkpoint` is what the model is called in messages.
+    bytes, resolved configuration, all that was looked at while it was made, the project's own code
+    among it, the versions of the packages that run it, and how it computes. `sha256` is that of
+    the checkpoint; of a model without one, that of what it was made from. `checkpoint` is what the
+    model is called in messages.
     `score_floor` is the lowest score the model's own test settings let through: a box count at
     an operating point below it would be wrong.
     """
@@ -81,6 +85,19 @@ class Detected(NamedTuple):
     result: ImageResult
 
 
+class UncacheableDetected(Detected):
+    """The same, where it may depend on more than is known of the model, for this `reason`."""
+
+    reason: str = ""
+
+
+class ProvisionalDetected(Detected):
+    """The same, where it holds while some files are not there: `missing` are their paths, as far as
+    the detector has not asked for them before."""
+
+    missing: tuple[str, ...] = ()
+
+
 class Detector(Protocol):
     """A loaded model: images in, detections out.
 
@@ -98,15 +115,19 @@ class Detector(Protocol):
 class LoadedModel:
     """A detector, and what must stay as it is for its `ModelInfo` to hold.
 
-    `files` are those that it was built from beside the checkpoint: configuration, the project's
-    own code. `environment` are the variables that were asked for, with what they held. `packages`
-    are the distributions that run it, whose versions must stay.
+    `packages` are the distributions that run it, whose versions must stay, `modules` the modules
+    whose code makes its detections. What Python code opens, lists, imports or reads from the
+    environment while the model is made is seen by the gate itself; `files` are further ones, which
+    compiled code opens, and `environment` further variables, with what they held.
+    `dependencies` is what the gate has seen.
     """
 
     detector: Detector
     files: tuple[Path, ...] = ()
     environment: Mapping[str, str | None] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    dependencies: Dependencies | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,18 +6,18 @@ The entry is called once, as `entry(checkpoint, device, **options)`, and answers
 - `detect(images)`: takes a list of paths and gives for each, in the same order, its boxes (n, 4)
   as corners in pixels of the picture, their scores (n) from 0 to 1 and their labels (n);
 - `score_floor`, which may be left out: the lowest score that it lets through (0);
-- `device`, which may be left out: where it runs, `cpu` or `cuda:N`.
+- `device`, which may be left out: where it runs, `cpu` or `cuda:N`;
+- `files`, which may be left out: paths of files that compiled code opens for it, such as weights
+  that ONNX Runtime reads. What Python code opens, the gate sees by itself.
 
 A label is a name out of `classes` or its index there.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,10 @@ import msgspec
 
 from pytest_detgate.dataset.image_file import open_image
 from pytest_detgate.detector.answers import checked_detections
-from pytest_detgate.detector.code_files import Code, code_of
-from pytest_detgate.detector.config_sources import recorded_reads
+from pytest_detgate.detector.code_files import importable
 from pytest_detgate.detector.devices import check_device, require_some_gpu, said_device
-from pytest_detgate.detector.digests import Signature, sha256_of, signature
-from pytest_detgate.detector.packages import installed_versions, quiet
+from pytest_detgate.detector.digests import Signature, signature
+from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.picture_bytes import cut_short, reason_of
 from pytest_detgate.detector.protocol import (
     Detected,
@@ -50,23 +49,19 @@ _FORMAT = 2
 _BATCH = 16
 _ATTEMPTS = 3
 
-# A module is imported once in a process, and what it read then still decides what it answers.
-_read_by_module: dict[str, set[Path]] = {}
-
 
 def load_model(
     source: ModelSource, *, sha256: str, device: str, batch_size: int | None = None
 ) -> LoadedModel:
-    """Call the entry, and find out what code and which files it is made of.
+    """Call the entry. What it is made of is seen by who calls this.
 
     `sha256` is that of the checkpoint, empty without one.
     """
     module = module_of(source)
     entry = source.entry or ""
     check_device(device)
-    with importable(source.folder), recorded_reads() as reads:
+    with importable(source.folder):
         make = _function(entry)
-        at_import = _read_by_module.setdefault(module, reads.files())
         try:
             with quiet():
                 made = make(source.checkpoint, device, **source.options)
@@ -74,17 +69,11 @@ def load_model(
             raise
         except (Exception, SystemExit) as error:  # the project's own code runs
             raise DetectorError(f"{entry} fails: {type(error).__name__}: {error}") from error
-        # Looking for the packages behind the code reads what they say of themselves.
-        read = reads.files()
-        code = code_of(module)
-    checkpoint = None if source.checkpoint is None else source.checkpoint.absolute()
-    files = {*code.files, *at_import, *read} - {checkpoint}
-    key, code_digest = _digests(source, sha256, code, sorted(files))
     classes, floor = _classes(made, entry), _score_floor(made, entry)
     info = ModelInfo(
-        key=key,
+        key=_key(source, sha256),
         checkpoint=source.name,
-        sha256=sha256 or code_digest,
+        sha256=sha256,
         classes=classes,
         score_floor=floor,
     )
@@ -97,7 +86,7 @@ def load_model(
         folder=source.folder,
         max_pixels=source.image_options.max_pixels,
     )
-    return LoadedModel(detector=detector, files=tuple(sorted(files)), packages=code.packages)
+    return LoadedModel(detector=detector, files=_named_files(made, entry), modules=(module,))
 
 
 def module_of(source: ModelSource) -> str:
@@ -233,26 +222,17 @@ def _function(entry: str) -> Callable[..., Any]:
     return found  # type: ignore[no-any-return]
 
 
-def _digests(
-    source: ModelSource, sha256: str, code: Code, files: Sequence[Path]
-) -> tuple[str, str]:
-    """The key of everything that decides detections, and the digest of the files alone."""
-    held = sorted(map(sha256_of, files))
-    parts: Mapping[str, Any] = {
+def _key(source: ModelSource, sha256: str) -> str:
+    """What is asked for; what that is made of is added by who has seen it made."""
+    parts = {
         "format": _FORMAT,
         "framework": "python",
         "checkpoint": sha256,
         "entry": source.entry,
         "options": source.options,
         "upright": source.image_options.is_upright,
-        "files": held,
-        "versions": installed_versions(code.packages),
     }
-    key = msgspec.json.encode(parts, order="sorted")
-    return (
-        hashlib.sha256(key).hexdigest(),
-        hashlib.sha256("\0".join([source.entry or "", *held]).encode()).hexdigest(),
-    )
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
 
 def _said(made: Any, name: str, entry: str, otherwise: Any = None) -> Any:
@@ -288,6 +268,20 @@ def _score_floor(made: Any, entry: str) -> float:
     return float(floor)
 
 
+def _named_files(made: Any, entry: str) -> tuple[Path, ...]:
+    """The files that compiled code opens for it, which nobody else can know."""
+    files = _said(made, "files", entry, ())
+    try:
+        paths = tuple(Path(file).absolute() for file in files)
+    except TypeError:
+        raise DetectorError(f"{entry}: files is a list of paths, found {files!r}") from None
+    missing = [str(path) for path in paths if not path.is_file()]
+    if isinstance(files, str) or missing:
+        found = repr(files) if isinstance(files, str) else f"no file {missing[0]}"
+        raise DetectorError(f"{entry}: files is a list of paths, found {found}")
+    return paths
+
+
 def _device(made: Any, entry: str, asked: str) -> str:
     """Where it runs; what it does not say is taken to be what was asked for."""
     said = _said(made, "device", entry)
@@ -319,17 +313,3 @@ def _undecodable(image: Path, max_pixels: int) -> str | None:
     except Exception as error:  # Pillow's decoders raise many kinds
         return reason_of(error)
     return None
-
-
-@contextlib.contextmanager
-def importable(folder: Path | None) -> Iterator[None]:
-    """Let modules of a folder be imported meanwhile."""
-    if folder is None:
-        yield
-        return
-    sys.path.insert(0, str(folder))
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # the project's code may have changed the path
-            sys.path.remove(str(folder))

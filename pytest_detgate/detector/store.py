@@ -38,6 +38,7 @@ _TOUCH_SECONDS = 3600
 _REST_SECONDS = 60.0
 _TOUCH_PATIENCE = 1.0
 _BYTES_PER_BOX = 24  # four corners, a score and a label of four bytes each
+_BYTES_PER_HASH = 8
 
 
 class Store:
@@ -60,7 +61,8 @@ class Store:
         """Yield image digest, device and detections of those images that are kept."""
         rows = self._kept(DETECTIONS, "device, data", images, model)
         for image, check_sum, device, data in rows:
-            if _is_sound(check_sum, data, model, image, device):
+            is_sound = _is_sound(check_sum, data, model, image, device)
+            if is_sound and not len(data) % _BYTES_PER_BOX:
                 yield image, device, _unpacked(data)
 
     def keep(
@@ -106,7 +108,7 @@ class Store:
     def picture_hashes(self, kind: str, images: Iterable[str]) -> Iterator[tuple[str, int]]:
         """Yield image digest and 64-bit hash of those images whose hash of that kind is kept."""
         for image, check_sum, value in self._kept(HASHES, "hash", images, kind):
-            if _is_sound(check_sum, value, kind, image):
+            if _is_sound(check_sum, value, kind, image) and len(value) == _BYTES_PER_HASH:
                 yield image, int.from_bytes(value, "big")
 
     def keep_picture_hashes(self, kind: str, hashes: Iterable[tuple[str, int]]) -> None:
@@ -114,7 +116,7 @@ class Store:
         now = int(time.time())
         rows = []
         for image, number in hashes:
-            value = number.to_bytes(8, "big")
+            value = number.to_bytes(_BYTES_PER_HASH, "big")
             rows.append((kind, image, value, _check_sum(value, kind, image), now))
         self._insert(HASHES, rows)
 

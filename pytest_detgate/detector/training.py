@@ -6,15 +6,27 @@ The work is done by a process of its own (`training_job`); nothing here imports 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import importlib.util
 import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from pytest_detgate.detector.checkpoint import require_checkpoint
+from pytest_detgate.detector.config_sources import resolved_config
+from pytest_detgate.detector.dependencies.gathered import HAS_CHANGED
+from pytest_detgate.detector.dependencies.state import (
+    file_signature,
+    file_states,
+    variable_state,
+)
 from pytest_detgate.detector.devices import accepts, check_device, gpu_count
-from pytest_detgate.detector.digests import file_digests, signature
+from pytest_detgate.detector.digests import file_digest
+from pytest_detgate.detector.model_config import canonical
 from pytest_detgate.detector.packages import package_versions
 from pytest_detgate.detector.store import Store
 from pytest_detgate.detector.store_file import STORE_FILE
@@ -61,6 +73,7 @@ def train(
     if not config.is_file():
         raise DetectorError(f"{config}: there is no such configuration file to train with")
     n_processes = _process_count(device, gpus)
+    configured = _configured(config)
     digests = Store(store / STORE_FILE)
     with _alone(work_dir, progress):
         record = read_record(work_dir)
@@ -71,11 +84,26 @@ def train(
             and record.seed == seed
             and record.n_processes == n_processes
             and accepts(device, record.device)
-            and still_holds(record, work_dir, digests)
+            and still_holds(record, work_dir, configured, digests)
         ):
             return trained_run(record, work_dir, reused=True)
-        record = _trained(config, work_dir, seed, device, n_processes, trust, progress, digests)
+        record = _trained(
+            *(config, configured, work_dir, seed, device, n_processes, trust),
+            progress,
+            digests,
+        )
         return trained_run(record, work_dir, reused=False)
+
+
+def _configured(config: Path) -> str | None:
+    """A digest of the configuration as it is resolved now; None where it cannot be, as training
+    will say."""
+    if importlib.util.find_spec("mmengine") is None:
+        return None
+    try:
+        return hashlib.sha256(canonical(resolved_config(config)).encode()).hexdigest()
+    except DetectorError:
+        return None
 
 
 def _process_count(device: str, gpus: int | Literal["all"]) -> int:
@@ -93,6 +121,7 @@ def _process_count(device: str, gpus: int | Literal["all"]) -> int:
 
 def _trained(
     config: Path,
+    configured: str | None,
     work_dir: Path,
     seed: int,
     device: str,
@@ -115,23 +144,29 @@ def _trained(
     )
     checkpoint = Path(outcome.checkpoint)
     require_checkpoint(checkpoint)
-    files = [Path(path) for path in outcome.files]
-    answers = file_digests([checkpoint, *files], store, progress)
-    settled = all(
-        isinstance(answers[path], str) and signature(path).changed_ns < started for path in files
-    )
+    # Hashed here, where digests are kept; those of files that are not there are nothing to hash.
+    states = file_states(outcome.files, store)
+    signatures = [found for path in outcome.files if (found := file_signature(path)) is not None]
+    dependencies = outcome.dependencies
+    has_changed = any(reason.endswith(HAS_CHANGED) for reason in dependencies.hidden)
+    settled = not has_changed and all(found.changed_ns < started for found in signatures)
     record = TrainingRecord(
         config=str(config.absolute()),
         seed=seed,
         device=outcome.device,
         n_processes=n_processes,
         randomness=outcome.randomness,
-        files={str(path): str(answers[path]) for path in files},
-        environment=outcome.environment,
+        files=states,
+        dependencies=msgspec.structs.replace(
+            dependencies,
+            # As the process that asks next time sees them: the one that trained was given others.
+            environment={name: variable_state(name) for name in dependencies.environment},
+        ),
+        configured=configured,
         versions=package_versions(),
         settled=settled,
         checkpoint=os.path.relpath(checkpoint, work_dir),
-        sha256=str(answers[checkpoint]),
+        sha256=file_digest(checkpoint, store),
         scalars=None if outcome.scalars is None else os.path.relpath(outcome.scalars, work_dir),
     )
     write_record(record, work_dir)

@@ -17,7 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pytest_detgate.detector.config_sources import load_config, project_files
+import msgspec
+
+from pytest_detgate.detector.config_sources import config_code, load_config, project_files
+from pytest_detgate.detector.dependencies.gathered import gathered
+from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import exclusive, resolve_device
 from pytest_detgate.detector.job import Channel
 from pytest_detgate.detector.model_config import custom_imports
@@ -57,10 +61,6 @@ def _train(
     config_path: Path, work_dir: Path, seed: int, device: str, report: Channel
 ) -> Outcome | None:
     """Train; the first of several processes says what came out."""
-    from mmengine.hooks import Hook
-    from mmengine.registry import RUNNERS
-    from mmengine.runner import Runner
-
     rank, is_one_of_many = int(os.environ.get("LOCAL_RANK", "0")), "LOCAL_RANK" in os.environ
     on_cpu = resolve_device(device) == "cpu"
     place = resolve_device(f"cuda:{rank}" if is_one_of_many and not on_cpu else device)
@@ -68,13 +68,32 @@ def _train(
         import torch
 
         torch.cuda.set_device(place)
-    loaded = load_config(config_path)
-    config = loaded.config
+    own_work = f"{work_dir.absolute()}{os.sep}"
+
+    def is_own_work(path: str) -> bool:
+        """What the run itself writes is not what it depends on."""
+        return f"{path}{os.sep}".startswith(own_work)
+
+    with Recorder(
+        config_path.absolute().parent, own=config_code(), ignored=is_own_work
+    ) as recorder:
+        return _run(config_path, work_dir, seed, place, report, recorder)
+
+
+def _run(
+    config_path: Path, work_dir: Path, seed: int, place: str, report: Channel, recorder: Recorder
+) -> Outcome | None:
+    from mmengine.hooks import Hook
+    from mmengine.registry import RUNNERS
+    from mmengine.runner import Runner
+
+    rank, is_one_of_many = int(os.environ.get("LOCAL_RANK", "0")), "LOCAL_RANK" in os.environ
+    config = load_config(config_path).config
     config.work_dir = str(work_dir)
     config.launcher = "none"
     if is_one_of_many:
         config.launcher = "pytorch"
-        if on_cpu:
+        if place == "cpu":
             _join_on_cpu(config)
     config.randomness = {**config.get("randomness", {}), "seed": seed}
     if config.get("resume") and not config.get("load_from"):
@@ -95,6 +114,8 @@ def _train(
             if not is_first:
                 return
             self.files |= set(_data_files(runner.train_dataloader.dataset))
+            if (validation := runner.val_loop) is not None:  # it may choose the end of the run
+                self.files |= set(_data_files(validation.dataloader.dataset))
             report.send(Message(total=runner.max_iters))
 
         def after_train_iter(self, runner: Any, batch_idx: int, *_: object, **__: object) -> None:
@@ -117,15 +138,21 @@ def _train(
             f"{config_path}: training wrote no checkpoint; default_hooks.checkpoint decides when"
         )
     scalars = Path(runner.log_dir) / "vis_data" / "scalars.json"
-    started_from = [Path(start)] if (start := config.get("load_from")) else []
+    start = config.get("load_from")
+    known = {*watch.files, *([Path(start)] if start else [])}
     code = project_files([*custom_imports(config), "mmdet", "mmcv", "mmengine"])
-    files = {*loaded.files, *code, *watch.files, *started_from}
+    found = gathered(
+        {**recorder.by_value, **recorder.notes},
+        map(str, code),
+        state=lambda path: "",  # who started us knows which of them were read before
+    )
+    files = {*map(Path, found.files), *(path for path in known if path.is_file())}
     return Outcome(
         checkpoint=read_regular_text(latest).strip(),
         device=place.partition(":")[0] if is_one_of_many else place,
         randomness=dict(config.randomness),
-        files=sorted(str(file.absolute()) for file in files if file.is_file()),
-        environment=loaded.environment,
+        files=sorted({str(file.absolute()) for file in files}),
+        dependencies=msgspec.structs.replace(found, files={}),
         scalars=str(scalars) if scalars.is_file() else None,
     )
 

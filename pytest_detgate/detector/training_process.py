@@ -9,6 +9,7 @@ from typing import IO
 
 import msgspec
 
+from pytest_detgate.detector.dependencies.state import Dependencies
 from pytest_detgate.detector.devices import exclusive_all, gpu_count
 from pytest_detgate.detector.job import (
     PATIENCE_SECONDS,
@@ -22,13 +23,14 @@ from pytest_detgate.progress import Progress
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training process used and made; paths are absolute."""
+    """What a training process used and made; paths are absolute. `files` are those that it read,
+    `dependencies` all else that it looked at."""
 
     checkpoint: str
     device: str
     randomness: dict[str, int | bool | None]
     files: list[str]
-    environment: dict[str, str | None]
+    dependencies: Dependencies
     scalars: str | None
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from pytest_detgate.detector.dependencies.state import Dependencies, file_states
 from pytest_detgate.detector.digests import file_digests
 from pytest_detgate.detector.packages import package_versions
 from pytest_detgate.detector.store import Store
@@ -37,7 +38,9 @@ class TrainedRun:
 class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A finished run, and everything that must be as it was for it to be used again.
 
-    `settled` is false where an input changed while training went on.
+    `files` are those that were read, `dependencies` all else that was looked at, `configured` is
+    the digest of the resolved configuration. `settled` is false where an input changed while it
+    trained. A record of an earlier release lacks some of that, and its run is not used again.
     """
 
     format: Literal[1] = 1
@@ -47,7 +50,9 @@ class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     n_processes: int = 1
     randomness: dict[str, int | bool | None]
     files: dict[str, str]
-    environment: dict[str, str | None]
+    environment: dict[str, str | None] = {}
+    dependencies: Dependencies | None = None
+    configured: str | None = None
     versions: dict[str, str]
     settled: bool
     checkpoint: str
@@ -96,14 +101,19 @@ def drop_record(work_dir: Path) -> None:
     (work_dir / _RECORD).unlink(missing_ok=True)
 
 
-def still_holds(record: TrainingRecord, work_dir: Path, store: Store) -> bool:
-    """Tell whether a run with the same inputs would be trained from the same files."""
+def still_holds(
+    record: TrainingRecord, work_dir: Path, configured: str | None, store: Store
+) -> bool:
+    """Tell whether a run with the same inputs would be trained from the same things; `configured`
+    is the digest of the configuration as it is now."""
     checkpoint = work_dir / record.checkpoint
-    expected = {Path(path): sha256 for path, sha256 in record.files.items()}
     return (
         record.settled
+        and record.dependencies is not None
+        and configured is not None
+        and record.configured == configured
         and record.versions == package_versions()
-        and all(os.environ.get(name) == held for name, held in record.environment.items())
         and file_digests([checkpoint], store)[checkpoint] == record.sha256
-        and file_digests(expected, store) == expected
+        and record.dependencies.hold(store, by_kind=True)
+        and file_states(record.files, store) == record.files
     )

@@ -32,6 +32,16 @@ class TwoInferences:
     device: str
 
 
+@dataclass(frozen=True, slots=True)
+class GatedModel:
+    """The gated model: its name as the report shows it, its file if it has one, and the SHA-256 of
+    that."""
+
+    name: str
+    checkpoint: Path | None
+    sha256: str
+
+
 class DetectionSource(Protocol):
     """Answers with the detections of a split or probe, and says what it is for the report."""
 

@@ -29,7 +29,12 @@ from pytest_detgate.detector.store_file import STORE_FILE
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gaps import NotLookedAtError, described
 from pytest_detgate.gate.baseline import Baseline, open_baseline
-from pytest_detgate.gate.detections import DetectionSource, NoDetections, TwoInferences
+from pytest_detgate.gate.detections import (
+    DetectionSource,
+    GatedModel,
+    NoDetections,
+    TwoInferences,
+)
 from pytest_detgate.gate.fingerprints import images_sha256, names_sha256
 from pytest_detgate.gate.other_models import Epoch, OtherModels, measure_sweep
 from pytest_detgate.gate.project import Project
@@ -268,6 +273,15 @@ class GateInputs:
         if baseline is None or isinstance(baseline, DetgateError):
             return None
         return cast(Baseline, baseline).record
+
+    def gated_model(self) -> GatedModel | None:
+        def make() -> GatedModel | None:
+            from pytest_detgate.gate.model_detections import ModelDetections
+
+            source = self.source
+            return source.gated_model() if isinstance(source, ModelDetections) else None
+
+        return self._once("gated model", make)
 
     def training_settings(self) -> TrainingSettings:
         def make() -> TrainingSettings:

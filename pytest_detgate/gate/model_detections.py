@@ -25,7 +25,7 @@ from pytest_detgate.detector.protocol import (
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.gaps import Gap, described, gap
-from pytest_detgate.gate.detections import TwoInferences
+from pytest_detgate.gate.detections import GatedModel, TwoInferences
 from pytest_detgate.gate.misplaced import FoundBoxes, boxes_in_image
 from pytest_detgate.progress import Progress
 
@@ -41,7 +41,8 @@ _FIRST_IMAGES = 8
 class ModelDetections:
     """Asks the model once for every image that any selected item needs.
 
-    `source` is a function, because the checkpoint of a training run is known only after it.
+    `source` is a function, because the checkpoint of a training run is known only after it. `run`
+    names the run that this process belongs to.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class ModelDetections:
         store: Path,
         progress: Progress,
         project: Project,
+        run: str = "",
     ) -> None:
         self._project = project
         self._make_source = source
@@ -62,6 +64,7 @@ class ModelDetections:
         self._plan = plan
         self._store = store
         self._progress = progress
+        self._run = run
         self._detector: KeptDetector | None = None
         self._found: dict[Path, ImageResult] = {}
         self._kept = 0
@@ -141,6 +144,12 @@ class ModelDetections:
     def digest(self, name: str) -> str | None:
         return self._loaded().sha256()
 
+    def gated_model(self) -> GatedModel:
+        """The model, of which nothing is loaded where it is a file."""
+        checkpoint = self._source.checkpoint
+        name = self._source.name if checkpoint is None else self._project.relative(checkpoint)
+        return GatedModel(name, checkpoint, self._loaded().sha256())
+
     def model_record(self) -> ModelRecord | None:
         if not (self._found or self._devices):
             return None
@@ -216,6 +225,7 @@ class ModelDetections:
                 progress=self._progress,
                 batch_size=self._batch_size,
                 plan=self._plan,
+                run=self._run,
             )
         return self._detector
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_detgate.detector.latency import Latency
     from pytest_detgate.detector.training_view import TrainingSettings, TrainingView
     from pytest_detgate.gate.baseline import Baseline
-    from pytest_detgate.gate.detections import TwoInferences
+    from pytest_detgate.gate.detections import GatedModel, TwoInferences
     from pytest_detgate.gate.other_models import Epoch
     from pytest_detgate.pictures.kept import PictureKeys
     from pytest_detgate.scoring.bootstrap import Replicates
@@ -177,6 +177,10 @@ class Inputs(Protocol):
         are the splits and probes whose detections it asks for, at least one; `checkpoints` is a
         pattern for paths that is used where the command line names no sweep.
         """
+
+    def gated_model(self) -> GatedModel | None:
+        """The model that is gated, of which only the digest is needed; None where no model is named
+        or result files are gated."""
 
     def training_settings(self) -> TrainingSettings:
         """What the training configuration says of the run itself."""

@@ -40,6 +40,18 @@ def mark_early(config: pytest.Config) -> None:
         _mark(config, folder)
 
 
+def watch_imports_early(config: pytest.Config) -> None:
+    """Note what modules of the project look at when they are imported, if this run gates: a model
+    may be made of them later."""
+    option = config.known_args_namespace
+    if not hasattr(option, "detgate_report") or not _gates(config, option, option.file_or_dir):
+        return
+    from pytest_detgate.detector.dependencies import recorder
+
+    recorder.watch_imports()
+    config.add_cleanup(recorder.stop_watching_imports)
+
+
 def mark(config: pytest.Config, *, always: bool) -> None:
     """The same for a run of which all options and arguments are known; `always` also where there
     is no earlier report."""

@@ -3,6 +3,7 @@ environment, so it imports nothing but pytest and the standard library."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.plugin.choice import CHOICE, Choice
 from pytest_detgate.plugin.collection import MARKERS, DetgateFile
-from pytest_detgate.plugin.early import mark, mark_early, remember_choice
+from pytest_detgate.plugin.early import mark, mark_early, remember_choice, watch_imports_early
 from pytest_detgate.plugin.folders import WORKER_INPUT
 from pytest_detgate.plugin.options import add_options, entry_of, resolve_options
 from pytest_detgate.plugin.recording import RECORD
@@ -28,6 +29,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     remember_choice(early_config)
     mark_early(early_config)
+    watch_imports_early(early_config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,6 +67,13 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DetgateFil
     if session is None or entry_of(file_path) != session.options.entry:
         return None
     return DetgateFile.from_parent(parent, path=file_path)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish() -> None:
+    recorder = sys.modules.get("pytest_detgate.detector.dependencies.recorder")
+    if recorder is not None:
+        recorder.stop_watching_imports()
 
 
 @pytest.hookimpl(wrapper=True)

@@ -147,6 +147,7 @@ class GateSession:
             store=self.folders.store,
             progress=self.progress,
             project=self.project,
+            run=str(self.folders.run),
         )
 
     def trained(self) -> Path:

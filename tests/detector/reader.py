@@ -20,7 +20,13 @@ from pytest_detgate.detector.protocol import (
 )
 from pytest_detgate.progress import NoProgress
 
-INFO = ModelInfo(key="k" * 64, checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)
+INFO = ModelInfo(
+    key="k" * 64,
+    checkpoint="c.pth",
+    sha256="s",
+    classes=tuple(f"class {number}" for number in range(80)),
+    score_floor=0.0,
+)
 
 
 @functools.cache

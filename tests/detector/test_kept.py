@@ -32,7 +32,7 @@ MODEL = ModelInfo(key="k" * 64, checkpoint="c.pth", sha256="s", classes=("a",), 
 
 
 class Reader:
-    """A detector whose only box says what it read: the sum of the bytes."""
+    """A detector whose only box says what it read: its width is the sum of the bytes."""
 
     def __init__(self, device: str = "cpu") -> None:
         self.info = MODEL
@@ -53,7 +53,7 @@ class Reader:
 
 def said(value: int) -> ImageDetections:
     return ImageDetections(
-        np.zeros((1, 4), np.float32), np.array([value], np.float32), np.zeros(1, np.int32)
+        np.array([[0, 0, value, 1]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int32)
     )
 
 
@@ -77,7 +77,7 @@ def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
         )
         found = gate.detect([tmp_path / name for name in contents])
         values = {
-            path.name: one.reason if isinstance(one, UnreadableImage) else int(one.score[0])
+            path.name: one.reason if isinstance(one, UnreadableImage) else int(one.xyxy[0, 2])
             for path, one in found.items()
             if not isinstance(one, OutputNotFinite)
         }
@@ -225,7 +225,7 @@ gate = KeptDetector(
     ModelSource(checkpoint, None if config.name == "-" else config),
     store=store, device="auto", progress=NoProgress())
 run = gate.detect(images)
-heavy = {"torch", "mmengine", "mmdet", "mmcv", "cv2"} & set(sys.modules)
+heavy = {"torch", "mmdet", "mmcv", "cv2"} & set(sys.modules)  # MMEngine runs the configuration
 print(json.dumps({
     "kept": run.kept, "inferred": run.inferred, "heavy": sorted(heavy), "notes": run.notes,
     "classes": gate.info().classes, "epoch": gate.info().epoch,

@@ -80,12 +80,9 @@ def forget_modules() -> Iterator[Callable[[], None]]:
     import sys
 
     def forget() -> None:
-        from pytest_detgate.detector import python_entry
-
         for name in list(sys.modules):
             if name.split(".")[0] in ("colours", "one"):
                 del sys.modules[name]
-        python_entry._read_by_module.clear()
 
     forget()
     yield forget
@@ -178,19 +175,6 @@ def test_what_the_function_reads_is_part_of_it(
     assert gate().detect(images).inferred == 0
     settings.write_text("250")
     assert gate().detect(images).inferred == 1
-
-
-def test_known_facts_need_no_import_of_the_code(
-    project: Path, gate: Callable[..., KeptDetector], forget_modules: Callable[[], None]
-) -> None:
-    import sys
-
-    gate().detect([project / "both.png"])
-    again = gate()
-
-    assert again.detect([project / "both.png"]).kept == 1
-    assert again.info().classes == ("red", "blue")
-    assert "colours.finder" not in sys.modules
 
 
 ONE = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -197,6 +198,150 @@ def test_a_run_whose_versions_are_gone_is_not_used_again(
         "pytest_detgate.detector.training_record.package_versions", lambda: {"torch": "0"}
     )
     assert not again()
+
+
+FURTHER = """
+import os
+from pathlib import Path
+
+from mmengine.hooks import Hook
+from mmengine.registry import HOOKS
+
+RATE = os.environ.get("SITE_RATE", "1")
+
+
+@HOOKS.register_module(force=True)
+class Further(Hook):
+    def before_train(self, runner):
+        folder = Path(__file__).parent
+        sorted(folder.glob("extra/*.txt")), (folder / "later.json").exists()
+        (folder / "table.txt").read_text()
+"""
+
+
+@pytest.fixture(scope="module")
+def further(
+    trained: tuple[Path, TrainedRun, Any], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, bytes]:
+    """A finished run that starts from weights, is validated, and reads this and that; its folder
+    and its record."""
+    root = tmp_path_factory.mktemp("further")
+    worksite.draw_site(root, 3)
+    worksite.write_config(root)
+    shutil.copy(trained[1].checkpoint, root / "start.pth")
+    shutil.copy(root / "site.json", root / "val.json")
+    (root / "classes.txt").write_text("person\nhelmet\n")
+    (root / "table.txt").write_text("1")
+    (root / "extra").mkdir()
+    (root / "site_further.py").write_text(FURTHER)
+    config = worksite.write_training_config(
+        root,
+        **{
+            "init_cfg=None": f'init_cfg=dict(type="Pretrained", checkpoint="{root}/start.pth", '
+            'prefix="backbone.")',
+            'metainfo=dict(classes=("person", "helmet"))': "metainfo=dict("
+            f'classes="{root}/classes.txt")',
+        },
+    )
+    config.write_text(
+        config.read_text()
+        + 'custom_imports = dict(imports=["site_further"])\n'
+        + 'custom_hooks = [dict(type="Further")]\n'
+        + "val_dataloader = dict(batch_size=1, num_workers=0, dataset=dict("
+        + f'type="CocoDataset", data_root="{root}", ann_file="val.json", test_mode=True,'
+        + 'data_prefix=dict(img="images/"), metainfo=dict(classes=("person", "helmet")),'
+        + "pipeline=_base_.test_pipeline), sampler=dict(type='DefaultSampler', shuffle=False))\n"
+        + f'val_evaluator = dict(type="CocoMetric", ann_file="{root}/val.json", metric="bbox")\n'
+        + 'val_cfg = dict(type="ValLoop")\n'
+    )
+    settle(root)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(root)
+        patch.delenv("SITE_RATE", raising=False)
+        train(
+            *(config, root / "work", 0),
+            device="cpu",
+            retrain=False,
+            progress=NoProgress(),
+            store=root,
+        )
+    return root, (root / "work" / "detgate-train.json").read_bytes()
+
+
+def is_finished(further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Whether the finished run is used again, rather than another started."""
+    root, record = further
+
+    class StartedError(Exception):
+        pass
+
+    def start(*_: object) -> None:
+        raise StartedError
+
+    (root / "work" / "detgate-train.json").write_bytes(record)
+    with monkeypatch.context() as patch, contextlib.suppress(StartedError):
+        patch.setattr("pytest_detgate.detector.training_process._start", start)
+        patch.syspath_prepend(root)
+        return train(
+            *(root / "train.py", root / "work", 0),
+            device="cpu",
+            retrain=False,
+            progress=NoProgress(),
+            store=root,
+        ).reused
+    return False
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["start.pth", "val.json", "classes.txt", "table.txt", "site_further.py", "images/cam_0001.jpg"],
+)
+def test_a_run_is_not_finished_once_what_it_read_has_changed(
+    further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    path = further[0] / name
+    content = path.read_bytes()
+    assert is_finished(further, monkeypatch)
+
+    path.write_bytes(content + b"\n")
+    assert not is_finished(further, monkeypatch)
+
+    path.write_bytes(content)
+    assert is_finished(further, monkeypatch)
+
+
+@pytest.mark.parametrize("name", ["extra/more.txt", "later.json"])
+def test_a_run_is_not_finished_once_a_file_appears(
+    further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (further[0] / name).touch()
+    assert not is_finished(further, monkeypatch)
+    (further[0] / name).unlink()
+    assert is_finished(further, monkeypatch)
+
+
+def test_a_run_is_not_finished_in_another_environment(
+    further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SITE_RATE", "2")
+    assert not is_finished(further, monkeypatch)
+    monkeypatch.delenv("SITE_RATE")
+    assert is_finished(further, monkeypatch)
+    assert b"SITE_RATE" in further[1]
+
+
+def test_a_record_of_an_earlier_release_is_not_used_again(
+    further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It does not say all that its run depends on."""
+    record = json.loads(further[1])
+    del record["dependencies"], record["configured"]
+
+    assert not is_finished((further[0], json.dumps(record).encode()), monkeypatch)
+    (further[0] / "work" / "detgate-train.json").write_text(json.dumps(record))
+    run = finished_run(further[0] / "work")
+    assert run is not None
+    assert run.seed == 0
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +14,14 @@ import pytest
 
 from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.charts import LineChart
+from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS
+from pytest_detgate.detector.experiment import experiment_of
+from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.training_record import TrainingRecord, write_record
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.gate.model_detections import ModelDetections
+from pytest_detgate.gate.project import Project
+from pytest_detgate.progress import NoProgress
 from tests.judged import judged, measured
 
 TRAIN = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
@@ -34,14 +44,14 @@ def losses(count: int, **further: Any) -> list[dict[str, Any]]:
     return [{"loss": 1.0, "epoch": 1, "iter": at, **further} for at in range(1, count + 1)]
 
 
-def finish(folder: Path, scalars: str | None) -> None:
+def finish(folder: Path, scalars: str | None, *, sha256: str = "") -> None:
     """Leave what the gate leaves of a run that it finished with the seed 7."""
     work = folder / "work"
     work.mkdir(exist_ok=True)
     (work / "epoch_1.pth").write_bytes(b"")
     record = TrainingRecord(
         config="train.py", seed=7, device="cpu", randomness={"seed": 7}, files={},
-        environment={}, versions={}, settled=True, checkpoint="epoch_1.pth", sha256="",
+        environment={}, versions={}, settled=True, checkpoint="epoch_1.pth", sha256=sha256,
         scalars=scalars,
     )  # fmt: skip
     write_record(record, work)
@@ -194,3 +204,118 @@ def test_what_cannot_be_told_is_not_evaluated(
 
     assert result.verdict == "not-evaluated"
     assert reason in result.message
+
+
+# --- The model that is gated ----------------------------------------------------------------------
+
+
+def checkpoint(folder: Path, experiment: str | None) -> Path:
+    """A checkpoint as torch writes it, of a run with that name: its weights are left out."""
+    meta = {} if experiment is None else {"epoch": 3, "experiment_name": experiment}
+    with zipfile.ZipFile(folder / "gated.pth", "w") as file:
+        file.writestr("archive/data.pkl", pickle.dumps({"meta": meta}, protocol=2))
+    return folder / "gated.pth"
+
+
+def gating(path: Path) -> Callable[[Project], ModelDetections]:
+    """A function that makes the source of a gated checkpoint, which no rule here runs."""
+
+    def source(project: Project) -> ModelDetections:
+        return ModelDetections(
+            source=lambda: ModelSource(path),
+            device="cpu",
+            batch_size=None,
+            plan=IN_THIS_PROCESS,
+            store=project.root / "store",
+            progress=NoProgress(),
+            project=project,
+        )
+
+    return source
+
+
+def both(folder: Path, gated: Path) -> dict[str, RuleResult]:
+    rules = "[rules.training-seed]\n[rules.training-curve]\nvalidation = false\n"
+    return judged(folder, TRAIN + rules, gating(gated))
+
+
+SCALARS = "20260102_000000/vis_data/scalars.json"
+
+
+def test_the_last_checkpoint_of_the_finished_run(tmp_path: Path) -> None:
+    write_log(tmp_path, losses(2))
+    gated = checkpoint(tmp_path, None)
+    finish(tmp_path, SCALARS, sha256=hashlib.sha256(gated.read_bytes()).hexdigest())
+
+    results = both(tmp_path, gated)
+
+    assert {one.verdict for one in results.values()} == {"passed"}
+
+
+def test_another_epoch_of_the_finished_run(tmp_path: Path) -> None:
+    write_log(tmp_path, losses(2))
+    finish(tmp_path, SCALARS)
+
+    results = both(tmp_path, checkpoint(tmp_path, "site_20260102_000000"))
+
+    assert {one.verdict for one in results.values()} == {"passed"}
+
+
+@pytest.mark.parametrize("is_finished", [True, False])
+@pytest.mark.parametrize(
+    ("experiment", "why"),
+    [
+        ("site_20250101_000000", "it says that the run site_20250101_000000 made it"),
+        (None, "it cannot be told which run made it"),
+    ],
+)
+def test_a_checkpoint_that_the_run_did_not_make(
+    tmp_path: Path, experiment: str | None, why: str, *, is_finished: bool
+) -> None:
+    write_log(tmp_path, losses(2))
+    if is_finished:
+        finish(tmp_path, SCALARS)
+
+    results = both(tmp_path, checkpoint(tmp_path, experiment))
+
+    wrong = ["training-curve", *(["training-seed"] if is_finished else [])]
+    for item in wrong:
+        assert results[item].verdict == "not-evaluated"
+        assert results[item].message.startswith("gated.pth is gated, and it is no checkpoint of ")
+        assert why in results[item].message
+
+
+def test_a_gated_checkpoint_that_is_not_there(tmp_path: Path) -> None:
+    write_log(tmp_path, losses(2))
+    finish(tmp_path, SCALARS)
+
+    results = both(tmp_path, tmp_path / "gone.pth")
+
+    for result in results.values():
+        assert result.verdict == "not-evaluated"
+        assert "gone.pth: there is no such checkpoint" in result.message
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"not a zip", b"PK\x03\x04 cut off", pickle.dumps({"experiment_name": "x"})]
+)
+def test_a_file_that_does_not_tell_its_run(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "any.pth"
+    path.write_bytes(content)
+
+    assert experiment_of(path) is None
+
+
+def test_the_name_of_a_run_is_read_as_data(tmp_path: Path) -> None:
+    """What is pickled is not run."""
+
+    class Hostile:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path.touch, (tmp_path / "was-run",)
+
+    with zipfile.ZipFile(tmp_path / "x.pth", "w") as file:
+        content = {"before": Hostile(), "experiment_name": "site_1", "after": Hostile()}
+        file.writestr("x/data.pkl", pickle.dumps(content))
+
+    assert experiment_of(tmp_path / "x.pth") == "site_1"
+    assert not (tmp_path / "was-run").exists()

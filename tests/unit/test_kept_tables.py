@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import io
 import json
 import os
+import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +18,12 @@ import numpy as np
 import pytest
 
 from pytest_detgate.dataset.coco import read_coco
+from pytest_detgate.dataset.results import read_results
 from pytest_detgate.dataset.table_file import read_tables, write_tables
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.errors import DataError
 from pytest_detgate.gate.kept_tables import KeptTables, drop_tables, tables_files
+from pytest_detgate.regular_file import open_regular
 
 FILE: dict[str, Any] = {
     "images": [
@@ -240,3 +248,130 @@ def test_a_file_that_is_wrong_is_refused_every_time(reads: Reads) -> None:
         with pytest.raises(Exception, match="cut off"):
             reads.read()
     assert reads.entries == []
+
+
+def _changed(dataset: Dataset, table: str, **columns: Any) -> Dataset:
+    changed = dataclasses.replace(getattr(dataset, table), **columns)
+    return dataclasses.replace(dataset, **{table: changed})
+
+
+EDITS: dict[str, Callable[[Dataset], Dataset]] = {
+    "another image": lambda d: _changed(d, "boxes", image=np.array([1, 1])),
+    "no such image": lambda d: _changed(d, "boxes", image=np.array([0, 2])),
+    "another class": lambda d: _changed(d, "boxes", category=np.array([1, -1])),
+    "a class for one that has none": lambda d: _changed(d, "boxes", category=np.array([0, 0])),
+    "boxes as one row": lambda d: _changed(d, "boxes", xywh=d.boxes.xywh.reshape(-1)),
+    "boxes of whole numbers": lambda d: _changed(d, "boxes", xywh=d.boxes.xywh.astype(int)),
+    "an area too few": lambda d: _changed(d, "boxes", area=d.boxes.area[:1]),
+    "crowd as numbers": lambda d: _changed(d, "boxes", crowd=d.boxes.crowd.astype(float)),
+    "an image too few": lambda d: _changed(d, "images", file_name=d.images.file_name[:1]),
+    "ids that are lists": lambda d: _changed(
+        d, "images", id=np.array([[1], ["b"], None], dtype=object)[:2]
+    ),
+    "a name that is a number": lambda d: _changed(
+        d, "images", file_name=np.array([5, "x"], dtype=object)
+    ),
+    "a file elsewhere": lambda d: _changed(
+        d, "images", file_name=np.array(["../../secret.jpg", "x"], dtype=object)
+    ),
+    "width as text": lambda d: _changed(d, "images", width=np.array(["5", "6"], dtype=object)),
+    "a class too few": lambda d: dataclasses.replace(d, classes=("cone",)),
+    "without its notes": lambda d: dataclasses.replace(d, notes=()),
+    "without its gaps": lambda d: dataclasses.replace(d, gaps=()),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_edited_tables_are_a_miss(reads: Reads, edit: Callable[[Dataset], Dataset]) -> None:
+    """Their check sums are right, but no annotation file has such tables."""
+    first = reads.read()
+    (entry,) = reads.entries
+    assert first.notes
+    write_tables(edit(first), entry)
+
+    second = reads.read()
+
+    assert reads.count == 2
+    same(first, second)
+
+
+def test_tables_of_another_file_are_a_miss(reads: Reads, tmp_path: Path) -> None:
+    first = reads.read()
+    (entry,) = reads.entries
+    other = Reads(tmp_path / "other")
+    other.path.parent.mkdir()
+    other.write({**FILE, "annotations": []})
+    other.read()
+    shutil.copy(other.entries[0], entry)
+
+    same(reads.read(), first)
+    assert reads.count == 2
+
+
+class Changing:
+    """Opens files as ever, but each is overwritten in its place while it is read, so many times."""
+
+    def __init__(self, times: int, content: bytes) -> None:
+        self.times = times
+        self.content = content
+
+    def __call__(self, path: Any) -> Any:
+        file = open_regular(path)
+        really = file.read
+
+        def read(*size: int) -> bytes:
+            if self.times:
+                self.times -= 1
+                half = really(20)
+                with Path(path).open("r+b") as other:
+                    other.write(self.content)
+                    other.truncate()
+                time.sleep(0.02)  # longer than the system's clock takes to tick
+                return half + really()
+            return really(*size)
+
+        opened = io.BufferedReader(file.detach())
+        really = opened.read
+        opened.read = read  # type: ignore[assignment, method-assign]
+        return opened
+
+
+def test_an_annotation_file_that_changes_while_it_is_read(
+    reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is read, and what its digest is of, is the file as it is afterwards."""
+    content = json.dumps({**FILE, "annotations": FILE["annotations"][:1]}).encode()
+    monkeypatch.setattr("pytest_detgate.regular_file.open_regular", Changing(1, content))
+
+    dataset = reads.read()
+
+    assert dataset.boxes.id.tolist() == [1]
+    assert dataset.sha256 == hashlib.sha256(content).hexdigest()
+
+
+def test_an_annotation_file_that_changes_all_the_time(
+    reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_detgate.regular_file.open_regular", Changing(9, b"{}" * 200))
+
+    with pytest.raises(
+        DataError, match=r"train\.json: cannot be read: it changes while it is read"
+    ):
+        reads.read()
+
+
+def test_a_result_file_that_changes_while_it_is_read(
+    reads: Reads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads.write({**FILE, "annotations": FILE["annotations"][:1]})
+    dataset = reads.read()
+    row = {"image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4], "score": 0.5}
+    path = reads.path.with_name("found.json")
+    path.write_text(json.dumps([row] * 9))
+    content = json.dumps([row] * 2).encode()
+    monkeypatch.setattr("pytest_detgate.regular_file.open_regular", Changing(1, content))
+
+    table = read_results(path, dataset)
+
+    assert len(table) == 2
+    assert table.sha256 == hashlib.sha256(content).hexdigest()

@@ -8,20 +8,31 @@ from pathlib import Path
 
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.frameworks import framework
+from pytest_detgate.detector.made_model import make_model
 from pytest_detgate.detector.protocol import Detected, Detector, LoadedModel, ModelSource
 
 
 def load_detector(
-    source: ModelSource, *, sha256: str, device: str, batch_size: int | None = None
+    source: ModelSource,
+    *,
+    sha256: str,
+    device: str,
+    batch_size: int | None = None,
+    project: str | None = None,
 ) -> LoadedModel:
-    """Load the model that `source` describes onto a device of this process, by its framework.
+    """Load the model that `source` describes onto a device of this process, by its framework;
+    what it depends on is noted. `project` is what the folder of its project is called where the
+    gate runs, if that is another machine.
 
     More or fewer threads add numbers in another order, which changes the last digits of what a
     CPU finds: torch is held to `source.threads`, whoever has imported it.
     """
-    loaded = framework(source.framework).load(
-        source, sha256=sha256, device=device, batch_size=batch_size
-    )
+    kind = framework(source.framework)
+
+    def load() -> LoadedModel:
+        return kind.load(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    loaded = make_model(load, source, kind.own_modules(source), project)
     torch = sys.modules.get("torch")
     if source.threads is not None and torch is not None:
         torch.set_num_threads(source.threads)

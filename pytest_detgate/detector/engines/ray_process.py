@@ -107,7 +107,7 @@ def _serve(
             try:
                 images = [Path(path) for path in message.paths]
                 for found in dispatch.detect(alike(images) if on_gpu else images):
-                    answer = wire.packed(found.sha256, found.result)
+                    answer = wire.packed(found)
                     wire.write(told, wire.Found(answers={str(found.image): answer}))
             except DetectorError as error:  # of these images; others may be asked for
                 wire.write(told, wire.Failed(error=str(error)))

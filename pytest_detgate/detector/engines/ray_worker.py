@@ -17,6 +17,7 @@ import msgspec
 
 from pytest_detgate.detector.engines import wire
 from pytest_detgate.detector.engines.worker import Worker
+from pytest_detgate.detector.made_model import project_folder
 from pytest_detgate.errors import DetectorError
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class RayWorker:
     def __init__(self) -> None:
         remove_left_behind()
         self._folder, self._lock = private_folder()
+        self._root = str(self._folder)
+        """What the folder is called on the machine of the gate."""
         # Forking is not safe beside the threads that Ray has in an actor.
         self._worker = Worker(forks=False, folder=self._folder)
 
@@ -49,20 +52,25 @@ class RayWorker:
                 source, root = unpack(parcel, self._folder, message.source)
             except (OSError, DetectorError) as error:
                 return wire.encode(wire.Failed(error=f"a worker cannot keep the model: {error}"))
-            message = msgspec.structs.replace(message, source=source)
+            project = str(project_folder(message.source))
+            message = msgspec.structs.replace(message, source=source, project=project)
+            self._root = root
         answer = self._worker.handle(message)
         # What is said of the files names them as they are called where they come from.
         if isinstance(answer, wire.Failed):
             said = answer.error.replace(here, root)
             answer = wire.Failed(error=f"{said} ({_where(message, is_sent=parcel is not None)})")
         if isinstance(answer, wire.Described):
-            files = tuple(file.replace(here, root, 1) for file in answer.files)
-            answer = msgspec.structs.replace(answer, files=files)
+            moved = answer.dependencies.moved(here, root)
+            answer = msgspec.structs.replace(answer, dependencies=moved)
         return wire.encode(answer)
 
     def look(self, batch: bytes) -> bytes:
         """Look at the images of a `Batch`."""
-        return wire.encode(self._worker.handle(wire.decode(batch)))
+        answers = self._worker.handle(wire.decode(batch))
+        if isinstance(answers, wire.Answers):
+            answers = wire.moved(answers, str(self._folder), self._root)
+        return wire.encode(answers)
 
     def leave(self) -> None:
         """Remove the folder."""

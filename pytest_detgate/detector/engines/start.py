@@ -72,7 +72,6 @@ def _loaded(detector: Detector, described: Described, source: ModelSource) -> Lo
     )
     return LoadedModel(
         detector=detector,
-        files=tuple(Path(file) for file in described.files),
-        environment=described.environment,
         packages=tuple(described.versions),
+        dependencies=described.dependencies,
     )

@@ -8,13 +8,15 @@ from typing import IO, Any, TypeAlias
 import msgspec
 import numpy as np
 
+from pytest_detgate.detector.dependencies.state import Dependencies
 from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
-    ImageResult,
     ModelInfo,
     ModelSource,
     OutputNotFinite,
+    ProvisionalDetected,
+    UncacheableDetected,
     UnreadableImage,
 )
 
@@ -24,7 +26,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     `sha256` is that of the checkpoint, empty without one. With `verify` the worker makes sure that
     the file which it reads is that one, with `holds_gpu` that no other gate uses its GPU during a
-    batch.
+    batch. `project` is what the folder of the model's project is called where the gate runs, if
+    that is another machine.
     """
 
     source: ModelSource
@@ -33,6 +36,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     batch_size: int | None = None
     verify: bool = False
     holds_gpu: bool = False
+    project: str | None = None
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -44,9 +48,13 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     gate: str
     info: ModelInfo
     device: str
-    files: tuple[str, ...]
-    environment: dict[str, str | None]
+    dependencies: Dependencies
     versions: dict[str, str]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that it was loaded from, beside the checkpoint."""
+        return tuple(sorted(self.dependencies.files))
 
 
 class SentImage(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,8 +76,9 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found on one image: arrays as the bytes of little-endian numbers. `problem` says
-    why it cannot be read, `not_finite` which output was not."""
+    """What was found on one image: arrays as the bytes of little-endian numbers, and for how long
+    that holds, as `UncacheableDetected` and `ProvisionalDetected` have it. `problem` says why it
+    cannot be read, `not_finite` which output was not."""
 
     sha256: str = ""
     xyxy: bytes = b""
@@ -77,6 +86,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     label: bytes = b""
     problem: str | None = None
     not_finite: str | None = None
+    uncacheable: str = ""
+    missing: tuple[str, ...] | None = None
 
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -171,17 +182,32 @@ def read(file: IO[bytes]) -> Message | None:
     return decode(content) if len(content) == length else None
 
 
-def packed(sha256: str, result: ImageResult) -> Answer:
+def moved(answers: Answers, here: str, there: str) -> Answers:
+    """The same with all that lies in one folder in another one."""
+
+    def named(answer: Answer) -> Answer:
+        if not answer.missing:
+            return answer
+        missing = tuple(path.replace(here, there, 1) for path in answer.missing)
+        return msgspec.structs.replace(answer, missing=missing)
+
+    return msgspec.structs.replace(answers, answers=tuple(map(named, answers.answers)))
+
+
+def packed(detected: Detected) -> Answer:
     """What was found on an image, for sending."""
+    result = detected.result
     if isinstance(result, UnreadableImage):
         return Answer(problem=result.reason)
     if isinstance(result, OutputNotFinite):
         return Answer(not_finite=result.output)
     return Answer(
-        sha256=sha256,
+        sha256=detected.sha256,
         xyxy=result.xyxy.astype("<f4").tobytes(),
         score=result.score.astype("<f4").tobytes(),
         label=result.label.astype("<i4").tobytes(),
+        uncacheable=detected.reason if isinstance(detected, UncacheableDetected) else "",
+        missing=detected.missing if isinstance(detected, ProvisionalDetected) else None,
     )
 
 
@@ -191,7 +217,7 @@ def unpacked(image: Path, answer: Answer) -> Detected:
         return Detected(image, "", UnreadableImage(answer.problem))
     if answer.not_finite is not None:
         return Detected(image, "", OutputNotFinite(answer.not_finite))
-    return Detected(
+    detected = Detected(
         image,
         answer.sha256,
         ImageDetections(
@@ -200,3 +226,12 @@ def unpacked(image: Path, answer: Answer) -> Detected:
             label=np.frombuffer(answer.label, "<i4").astype(np.int32),
         ),
     )
+    if answer.uncacheable:
+        uncacheable = UncacheableDetected(*detected)
+        uncacheable.reason = answer.uncacheable
+        return uncacheable
+    if answer.missing is None:
+        return detected
+    provisional = ProvisionalDetected(*detected)
+    provisional.missing = answer.missing
+    return provisional

@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 
 from pytest_detgate import __version__
+from pytest_detgate.detector.dependencies.state import Dependencies
 from pytest_detgate.detector.devices import exclusive
 from pytest_detgate.detector.engines.loading import detect_here, load_detector
 from pytest_detgate.detector.engines.wire import (
@@ -68,6 +69,7 @@ class Worker:
             sha256=order.sha256,
             device=order.device,
             batch_size=order.batch_size,
+            project=order.project,
         )
         if (cv2 := sys.modules.get("cv2")) is not None:
             cv2.setNumThreads(0)
@@ -75,8 +77,7 @@ class Worker:
             gate=__version__,
             info=self._loaded.detector.info,
             device=self._loaded.detector.device,
-            files=tuple(str(file) for file in self._loaded.files),
-            environment=dict(self._loaded.environment),
+            dependencies=self._loaded.dependencies or Dependencies(),
             versions=installed_versions(self._loaded.packages),
         )
 
@@ -106,7 +107,7 @@ class Worker:
         detector = self._loaded.detector
         with exclusive(detector.device) if self._holds_gpu else contextlib.nullcontext():
             detected = detect_here(detector, files, forks=self._forks)
-            return {one.image: packed(one.sha256, one.result) for one in detected}
+            return {one.image: packed(one) for one in detected}
 
 
 def _file(folder: Path, at: int, image: SentImage) -> Path | None:

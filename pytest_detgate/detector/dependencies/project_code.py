@@ -1,0 +1,166 @@
+"""Which code is the project's, and which code is at work when something is read."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+from typing import Literal, NamedTuple
+
+import pytest_detgate
+
+# What the import system itself runs; the names never change.
+_IMPORT_SYSTEM = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+# Whoever asks which packages are installed makes these look through all folders.
+_PACKAGE_LISTS = tuple(
+    f"{os.sep}{part}{os.sep}"
+    for part in (f"importlib{os.sep}metadata", "importlib_metadata", "pkg_resources")
+)
+_GATE = str(Path(pytest_detgate.__file__).parent) + os.sep
+_HERE = str(Path(__file__).parent) + os.sep
+_AUDIT_HOOK = str(Path(__file__).parents[1] / "audit_hook.py")
+
+Kind = Literal["recorder", "gate", "import", "stdlib", "installed", "own"]
+
+
+class Caller(NamedTuple):
+    """Whose code reads something.
+
+    `by` is `own` where code of the project does, or code that it calls; `import` where a package
+    that is installed is being imported; else `other`. `is_direct` says that only the standard
+    library is between. `file` is the nearest file of the project, `modules` are those of its files
+    that are being imported.
+    """
+
+    by: Literal["own", "import", "other"]
+    is_direct: bool = False
+    file: str | None = None
+    modules: tuple[str, ...] = ()
+
+
+def of_project(files: Iterable[object]) -> set[Path]:
+    """Those that are Python files of the project's own, and not of an installed package."""
+    places = installed_places()
+    return {
+        Path(file)
+        for file in files
+        if isinstance(file, str)
+        and file.endswith(".py")
+        and os.path.isabs(file)  # noqa: PTH117 (torch makes up relative names for itself)
+        and not file.startswith(places)
+        and Path(file).is_file()
+    }
+
+
+def installed_places() -> tuple[str, ...]:
+    """Where files lie that are not the project's: Python, packages, devices, the gate itself."""
+    return (*_places(tuple(sys.path)), "/proc/", "/sys/", "/dev/", _GATE)
+
+
+@functools.lru_cache(maxsize=8)
+def _places(search_path: tuple[str, ...]) -> tuple[str, ...]:
+    packages = {entry for entry in search_path if _holds_packages(entry)}
+    zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    packages |= {entry for entry in search_path if entry.endswith(zipped)}
+    return (*_standard_library(), *(place.rstrip(os.sep) + os.sep for place in sorted(packages)))
+
+
+@functools.lru_cache(maxsize=1)
+def _standard_library() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    places = {os.path.realpath(paths[name]) for name in names} | {paths[name] for name in names}
+    return tuple(place + os.sep for place in sorted(places))
+
+
+def _holds_packages(entry: str) -> bool:
+    return "site-packages" in entry or "dist-packages" in entry
+
+
+class CallStack:
+    """Tells who causes an event. `own` are folders of installed packages that count as code of
+    the project, because what they make is what is looked at."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        self._own = tuple(own)
+        self._kinds: dict[str, Kind] = {}
+
+    def caller(self, *, is_import: bool = False) -> Caller:
+        """Who causes what is going on, from the innermost frame outwards, up to the gate's own.
+
+        `is_import` says that it is the import system that asks, on behalf of who imports.
+        """
+        frame = self._cause()
+        while is_import and frame is not None and self._kind(frame) == "import":
+            frame = frame.f_back
+        by: Literal["own", "import", "other"] = "other"
+        is_direct, file, modules = True, None, []
+        while frame is not None:
+            kind = self._kind(frame)
+            if kind == "gate":
+                break
+            if kind == "own":
+                name = frame.f_code.co_filename
+                file = file or name
+                if by == "other":
+                    by = "own"
+                if frame.f_code.co_name == "<module>":
+                    modules.append(name)
+            elif by == "other":
+                if kind == "import":
+                    by = "import"
+                is_direct = is_direct and kind == "stdlib"
+            frame = frame.f_back
+        return Caller(by, is_direct and by == "own", file, tuple(modules))
+
+    def is_import_system(self) -> bool:
+        """Whether the import system itself is at work, rather than code that is imported."""
+        frame = self._cause()
+        return frame is not None and self._kind(frame) == "import"
+
+    def is_within_glob(self) -> bool:
+        """Whether a folder is listed in order to match a pattern, of which another event tells."""
+        frame = self._cause()
+        is_pattern = False
+        while frame is not None and self._kind(frame) == "stdlib":
+            file, function = frame.f_code.co_filename, frame.f_code.co_name
+            if function in ("iterdir", "walk"):
+                return False
+            is_pattern = is_pattern or os.path.basename(file) == "glob.py" or "pathlib" in file  # noqa: PTH119
+            frame = frame.f_back
+        return is_pattern
+
+    def _cause(self) -> FrameType | None:
+        """The innermost frame that does not belong to what notes events."""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and self._kind(frame) == "recorder":
+            frame = frame.f_back
+        return frame
+
+    def _kind(self, frame: FrameType) -> Kind:
+        name = frame.f_code.co_filename
+        kind = self._kinds.get(name)
+        if kind is None:
+            kind = self._kinds[name] = self._kind_of(name)
+        return kind
+
+    def _kind_of(self, name: str) -> Kind:
+        if name in _IMPORT_SYSTEM or any(part in name for part in _PACKAGE_LISTS):
+            return "import"
+        if name.startswith(_HERE) or name == _AUDIT_HOOK:
+            return "recorder"
+        if name.startswith(_GATE):
+            return "gate"
+        if name.startswith(self._own):
+            return "own"
+        # What has no file is code that others made up: who called it tells more.
+        if name.startswith("<") or not os.path.isabs(name):  # noqa: PTH117
+            return "stdlib"
+        if name.startswith(_places(tuple(sys.path))):
+            is_package = _holds_packages(name)
+            return "installed" if is_package else "stdlib"
+        return "own"

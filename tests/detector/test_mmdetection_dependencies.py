@@ -1,0 +1,187 @@
+"""Cached detections of MMDetection's models are used only while all that they depend on holds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.protocol import ImageDetections, ModelSource
+from pytest_detgate.progress import NoProgress
+from tests.detector import worksite
+
+pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
+
+# The score of every box is what is read: a file by the configuration, others by a module that the
+# custom import imports and by the model while it is built.
+MODULE = """
+import os
+from pathlib import Path
+
+import site_numbers
+from mmdet.models import RTMDet
+from mmdet.registry import MODELS
+
+
+@MODELS.register_module(force=True)
+class Scored(RTMDet):
+    def __init__(self, *args, table=None, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.score = site_numbers.SCORE + (float(Path(table).read_text()) if table else 0.0)
+        self.score += float(os.environ.get("SITE_BUILD", "0"))
+        self.score += 0.25 * Path(table).with_name("appears.txt").exists()
+
+    def predict(self, batch_inputs, batch_data_samples, rescale=True):
+        samples = super().predict(batch_inputs, batch_data_samples, rescale=rescale)
+        for sample in samples:
+            sample.pred_instances.scores[:] = self.score
+        return samples
+"""
+
+
+@pytest.fixture
+def project(site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder with the configuration and modules of a detector."""
+    worksite.write_config(tmp_path)
+    files = {
+        "site_numbers.py": "SCORE = 0.125\n",
+        "site_scored.py": MODULE,
+        "table.txt": "0.0",
+        "scored.py": f"""
+import os
+_base_ = ["model.py"]
+custom_imports = dict(imports=["site_scored"])
+model = dict(type="Scored", table={str(tmp_path / "table.txt")!r})
+model["test_cfg"] = dict(max_per_img=int(os.environ.get("SITE_BOXES", "50")))
+""",
+    }
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    forget_modules()
+
+
+def forget_modules() -> None:
+    for name in ("site_numbers", "site_scored"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def look(
+    site: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], tuple[float, int, int]]:
+    """A function that starts a gate as another process would: the score of every box on an image,
+    the number of boxes, how many images were inferred, and how often the model was loaded."""
+    n_loaded = []
+    really = KeptDetector._load
+
+    def load(self: KeptDetector) -> Any:
+        n_loaded.append(1)
+        return really(self)
+
+    monkeypatch.setattr(KeptDetector, "_load", load)
+
+    def run() -> tuple[float, int, int]:
+        forget_modules()
+        n_loaded.clear()
+        gate = KeptDetector(
+            ModelSource(site.checkpoint, project / "scored.py", folder=project),
+            store=project / "store",
+            device="cpu",
+            progress=NoProgress(),
+        )
+        made = gate.detect(site.images[:1])
+        found = made[site.images[0]]
+        assert isinstance(found, ImageDetections)
+        assert made.notes == ()
+        (score,) = set(found.score.tolist())
+        return score, made.inferred, len(n_loaded)
+
+    return run
+
+
+def test_what_the_model_is_made_of(
+    project: Path, look: Callable[[], tuple[float, int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert look() == (0.125, 1, 1)
+    assert look() == (0.125, 0, 0)
+    # A module that the custom import imports.
+    (project / "site_numbers.py").write_text("SCORE = 0.25\n")
+    assert look() == (0.25, 1, 1)
+    # A file that is read while the model is built.
+    (project / "table.txt").write_text("0.5")
+    assert look() == (0.75, 1, 1)
+    (project / "table.txt").write_text("0.0")
+    assert look() == (0.25, 0, 1)
+    # A variable that is read then.
+    monkeypatch.setenv("SITE_BUILD", "0.5")
+    assert look() == (0.75, 1, 1)
+    monkeypatch.delenv("SITE_BUILD")
+    assert look() == (0.25, 0, 1)
+    # A file that appears.
+    (project / "appears.txt").touch()
+    assert look() == (0.5, 1, 1)
+    assert look() == (0.5, 0, 0)
+
+
+def test_what_the_configuration_is_made_of(
+    project: Path, look: Callable[[], tuple[float, int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert look() == (0.125, 1, 1)
+    # The environment decides a value.
+    monkeypatch.setenv("SITE_BOXES", "1")
+    assert look() == (0.125, 1, 1)
+    monkeypatch.delenv("SITE_BOXES")
+    assert look() == (0.125, 0, 1)
+    # A file that was not there when it was asked for.
+    config = project / "scored.py"
+    config.write_text(
+        config.read_text(encoding="utf-8")
+        + "from pathlib import Path\n"
+        + f"own = Path({str(project / 'own.json')!r})\n"
+        + 'model["test_cfg"]["max_per_img"] = 2 if own.exists() else 50\ndel own\n',
+        encoding="utf-8",
+    )
+    assert look() == (0.125, 0, 1)  # other text, the same values
+    assert look() == (0.125, 0, 0)
+    (project / "own.json").touch()
+    assert look() == (0.125, 1, 1)
+    # What nobody can see: the configuration is run in every run.
+    config.write_text(
+        config.read_text(encoding="utf-8")
+        + "import subprocess\n"
+        + f"said = subprocess.run(['cat', {str(project / 'said.txt')!r}], capture_output=True)\n"
+        + 'model["test_cfg"]["max_per_img"] = int(said.stdout)\ndel said\n',
+        encoding="utf-8",
+    )
+    (project / "said.txt").write_text("3")
+    assert look() == (0.125, 1, 1)
+    assert look() == (0.125, 0, 0)
+    (project / "said.txt").write_text("4")
+    assert look() == (0.125, 1, 1)
+
+
+def test_the_configuration_is_run_without_torch(site: Any, project: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from pytest_detgate.detector.frameworks import framework
+from pytest_detgate.detector.protocol import ModelSource
+said = framework("mmdetection").configured(ModelSource(Path("x.pth"), Path(sys.argv[1])))
+print(len(said), sorted({"torch", "mmdet", "mmcv", "site_scored"} & set(sys.modules)))
+"""
+
+    printed = subprocess.run(
+        [sys.executable, "-c", script, project / "scored.py"],
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+
+    assert printed.stdout.split(maxsplit=1) == ["64", "[]\n"]
