@@ -57,11 +57,11 @@ def boxes_in_image(
     cause. `name` is that of the split or probe.
     """
     start, end = found.xyxy[:, :2], found.xyxy[:, 2:]
-    if framework == "mmdetection":
-        # Its boxes are corners in pixels of the file, cut to its edges: there is no form to
-        # mistake, and the size that an annotation file states may be another one.
-        return np.asarray((end > start).all(axis=1)), None
     size = np.column_stack([images.width, images.height])[found.image]  # NaN where it is unknown
+    if framework == "mmdetection":
+        # Its boxes are cut to the edges of the file, and an annotation file may state another
+        # size. Without a size they may be all the same, in a detector of the project's own.
+        size = np.full_like(size, np.nan)
     is_placed = np.asarray(((end > start) & (end > 0) & ~(start >= size)).all(axis=1))
     over = found.score > threshold
     lost = np.flatnonzero(over & ~is_placed)

@@ -100,6 +100,18 @@ def test_noise_at_test_time_is_found(result_of: Callable[..., RuleResult]) -> No
     assert worst.text.endswith("box moved 0 px")
 
 
+def test_boxes_without_a_size_are_not_dropped_without_a_word(
+    result_of: Callable[..., RuleResult],
+) -> None:
+    swapped = "for one in found: one.bboxes = one.bboxes[:, [2, 3, 0, 1]]"
+
+    result = result_of("[rules.absent-class-boxes]\nmax = 999", ("Swapped", swapped))
+
+    assert result.verdict == "not-evaluated"
+    assert "on val have no width or height in their image, first on cam_" in result.message
+    assert "A detector gives corners x1, y1, x2, y2" in result.message
+
+
 def test_a_model_that_remembers_is_found(result_of: Callable[..., RuleResult]) -> None:
     # Every image's only box is moved by one pixel more than the last: by four after four images.
     drift = """
