@@ -39,12 +39,12 @@ def contend(contender: str, name: str, folder: Path, draws: int, share: float) -
     """The seconds of one contender in this process, and the memory that it adds."""
     import numpy as np
 
-    from pytest_detgate.dataset.coco import read_coco
-    from pytest_detgate.dataset.results import read_results
-    from pytest_detgate.scoring.bootstrap import bootstrap
+    from pytest_detgate.dataset.coco.reader import read_coco
+    from pytest_detgate.dataset.coco.results import read_results
+    from pytest_detgate.scoring.bounds.bootstrap import bootstrap
+    from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
     from pytest_detgate.scoring.columns import columns_of
     from pytest_detgate.scoring.matching import candidates_of, match
-    from pytest_detgate.scoring.resampling import Resampling, clip_units
 
     files = SETS[name](folder)
     dataset = read_coco(files.annotations, files.annotations.parent, "val")

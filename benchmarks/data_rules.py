@@ -76,13 +76,13 @@ def draw(folder: Path, images: int) -> None:
 
 def gate(folder: Path, store: Path | None) -> int:
     """Read the splits and evaluate every rule; says how many items passed."""
+    from pytest_detgate.cache.annotation_tables import KeptTables
     from pytest_detgate.config.load import load_configuration
-    from pytest_detgate.gate.detections import NoDetections
-    from pytest_detgate.gate.inputs import GateInputs
-    from pytest_detgate.gate.judge import judge
-    from pytest_detgate.gate.kept_tables import KeptTables
-    from pytest_detgate.gate.project import Project
-    from pytest_detgate.gate.registry import bind_rules
+    from pytest_detgate.inputs.detection_sources import NoDetections
+    from pytest_detgate.inputs.gate_inputs import GateInputs
+    from pytest_detgate.rules.project import Project
+    from pytest_detgate.rules.registry import bind_rules
+    from pytest_detgate.rules.verdict import judge
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)
     if store is not None:

@@ -37,9 +37,9 @@ from mmengine.config import Config
 from PIL import Image
 
 from pytest_detgate.detector.devices import device_type, resolve_device
-from pytest_detgate.detector.images import by_shape, prepared_images, worker_count
-from pytest_detgate.detector.inference import MMDetector
-from pytest_detgate.detector.mmdetection import load_model
+from pytest_detgate.detector.mmdet.detector import MMDetector
+from pytest_detgate.detector.mmdet.images import by_shape, prepared_images, worker_count
+from pytest_detgate.detector.mmdet.loader import load_model
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ImageDetections, ModelSource
 

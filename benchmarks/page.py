@@ -30,9 +30,10 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pytest_detgate.audit.files import write_whole
-from pytest_detgate.audit.page import render_page
-from pytest_detgate.audit.record import (
+from pytest_detgate.atomic_file import write_whole
+from pytest_detgate.evidence import ByThreshold, Evidence, Frame, FrameBox
+from pytest_detgate.findings import Finding, Measurement, Verdict
+from pytest_detgate.record.report import (
     ConfigRecord,
     DatasetRecord,
     ProbeRecord,
@@ -40,8 +41,7 @@ from pytest_detgate.audit.record import (
     RuleResult,
     read_report,
 )
-from pytest_detgate.charts import ByThreshold, Evidence, Frame, FrameBox
-from pytest_detgate.findings import Finding, Measurement, Verdict
+from pytest_detgate.report.page import render_page
 
 HERE = Path(__file__).resolve().parent
 ITEMS, FINDINGS = 5000, 20

@@ -30,11 +30,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pytest_detgate.dataset.folder import read_folder
-from pytest_detgate.detector.store import Store
+from pytest_detgate.cache.store import Store
+from pytest_detgate.dataset.images.folder import read_folder
+from pytest_detgate.pictures.hamming_search import find_within
+from pytest_detgate.pictures.hashes import picture_keys
 from pytest_detgate.pictures.hashing import picture_hash
-from pytest_detgate.pictures.kept import picture_keys
-from pytest_detgate.pictures.near import find_within
 from pytest_detgate.progress import NoProgress
 
 BLOCK = 64

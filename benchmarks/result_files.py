@@ -37,8 +37,8 @@ def contend(contender: str, files: Files) -> dict[str, Any]:
     import numpy as np
 
     if contender == "ours":
-        from pytest_detgate.dataset.coco import read_coco
-        from pytest_detgate.dataset.results import read_results
+        from pytest_detgate.dataset.coco.reader import read_coco
+        from pytest_detgate.dataset.coco.results import read_results
 
         dataset = read_coco(files.annotations, files.annotations.parent, "val")
     elif contender == "pycocotools":

@@ -61,8 +61,8 @@ def contend(contender: str, files: Files) -> dict[str, Any]:
 
 
 def _ours(files: Files, parts: dict[str, float]) -> tuple[Any, Any]:
-    from pytest_detgate.dataset.coco import read_coco
-    from pytest_detgate.dataset.results import read_results
+    from pytest_detgate.dataset.coco.reader import read_coco
+    from pytest_detgate.dataset.coco.results import read_results
     from pytest_detgate.scoring.coco_evaluation import evaluate
     from pytest_detgate.scoring.columns import columns_of
     from pytest_detgate.scoring.confusion import confusion

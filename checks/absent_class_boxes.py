@@ -9,17 +9,14 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.evidence_frames import by_highest, shown_frames
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import detection_findings
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, Outcome, ScoreRule, Target
-from pytest_detgate.gate.threshold_evidence import (
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import detection_findings
+from pytest_detgate.rule_evidence.frames import by_highest, shown_frames
+from pytest_detgate.rule_evidence.thresholds import (
     advice,
     operating_point_mark,
     said_of_gaps,
@@ -27,6 +24,9 @@ from pytest_detgate.gate.threshold_evidence import (
     threshold_chart,
     up_to,
 )
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import Inputs, Outcome, ScoreRule, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 

@@ -7,24 +7,24 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from pytest_detgate.charts import BarChart, Evidence, left_out
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
+from pytest_detgate.evidence import BarChart, Evidence, left_out
 from pytest_detgate.findings import Interval, Measurement, Table
-from pytest_detgate.gate.baseline import Baseline
-from pytest_detgate.gate.chart_numbers import BARS
-from pytest_detgate.gate.comparable import BaselineAp
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import Drawn, IntervalRule
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.regression import (
+from pytest_detgate.inputs.baseline import Baseline
+from pytest_detgate.inputs.comparable import BaselineAp
+from pytest_detgate.record.chart_numbers import BARS
+from pytest_detgate.rule_evidence.score_charts import bar
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.regression_rules import (
     FirstRun,
     compared_interval,
     outcome_of_first_run,
     said_of,
     said_of_change,
 )
-from pytest_detgate.gate.rule import (
+from pytest_detgate.rules.rule import (
     Inputs,
     OptionError,
     Outcome,
@@ -32,9 +32,9 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
-from pytest_detgate.gate.score_charts import bar
-from pytest_detgate.scoring.exact_limits import limit_of_change
-from pytest_detgate.scoring.resampling import Resampling
+from pytest_detgate.rules.score_rules import Drawn, IntervalRule
+from pytest_detgate.scoring.bounds.exact_limits import limit_of_change
+from pytest_detgate.scoring.bounds.resampling import Resampling
 from pytest_detgate.scoring.score_card import ApMetric
 
 

@@ -7,12 +7,12 @@ from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.dataset.extent import box_extent
+from pytest_detgate.dataset.boxes.extent import box_extent
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import box_findings, numbers
-from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import box_findings, numbers
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import CountRule, Inputs, Outcome, Target
 
 
 class BoxBounds(CountRule, frozen=True, kw_only=True):

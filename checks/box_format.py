@@ -8,13 +8,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.annotated import annotated_images
-from pytest_detgate.dataset.box_forms import Form, form_evidence
+from pytest_detgate.dataset.boxes.by_image import annotated_images
+from pytest_detgate.dataset.boxes.format import Form, form_evidence
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import box_findings, numbers
-from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import box_findings, numbers
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import CountRule, Inputs, Outcome, Target
 
 WORDS: dict[Form, str] = {
     "corners": "corners [x1, y1, x2, y2]",

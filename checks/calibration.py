@@ -7,16 +7,15 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.charts import Evidence, LineChart, Panel, Series
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Evidence, LineChart, Panel, Series
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.chart_numbers import plotted
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import require_support
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.record.chart_numbers import plotted
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     Inputs,
     Outcome,
     ScoreRule,
@@ -24,9 +23,10 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
+from pytest_detgate.rules.score_rules import require_support
+from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval
 from pytest_detgate.scoring.calibration import Calibration as Bins
 from pytest_detgate.scoring.calibration import calibration_of
-from pytest_detgate.scoring.exact_intervals import binomial_interval
 
 
 class Calibration(ScoreRule, frozen=True, kw_only=True):

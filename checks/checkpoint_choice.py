@@ -12,16 +12,16 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Evidence, LineChart, Mark, Panel, Series
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Evidence, LineChart, Mark, Panel, Series
 from pytest_detgate.findings import Measurement, Table
-from pytest_detgate.gate.chart_numbers import plotted
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.other_models import Epoch, by_number, pattern_in
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, ScoreRule, Target
+from pytest_detgate.inputs.sweep import Epoch, by_number, pattern_in
+from pytest_detgate.record.chart_numbers import plotted
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import Inputs, OptionError, Outcome, ScoreRule, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.operating_point import (
     RecallCurve,

@@ -8,15 +8,15 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Bar, BarChart, Evidence, left_out
 from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gate.chart_numbers import BARS
-from pytest_detgate.gate.class_floor_rule import require_classes
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.rule import Inputs, Outcome, SplitRule, Target
+from pytest_detgate.record.chart_numbers import BARS
+from pytest_detgate.rules.class_floor_rule import require_classes
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import Inputs, Outcome, SplitRule, Target
 
 
 class ClassBalance(SplitRule, frozen=True, kw_only=True):

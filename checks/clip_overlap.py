@@ -7,17 +7,17 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.clips import near_clips
+from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
-from pytest_detgate.gate.clip_evidence import images_by_clip, shared_clips_evidence
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import near_clip_findings, untold_findings
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.clips import images_by_clip, shared_clips_evidence
+from pytest_detgate.rule_evidence.findings import near_clip_findings, untold_findings
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     ClipField,
     Inputs,
     Outcome,

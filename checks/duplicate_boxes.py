@@ -10,17 +10,17 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
-from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.dataset.annotated import annotated_images
-from pytest_detgate.dataset.doubles import double_boxes
+from pytest_detgate.dataset.boxes.by_image import annotated_images
+from pytest_detgate.dataset.boxes.duplicates import double_boxes
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import NO_PIXELS, GapKind
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import annotation, box_findings
-from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import annotation, box_findings
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import CountRule, Inputs, Outcome, Target
 
 
 class DuplicateBoxes(CountRule, frozen=True, kw_only=True):

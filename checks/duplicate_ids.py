@@ -10,14 +10,14 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.dataset.identity import id_column, repeated_key_rows, repeated_rows
+from pytest_detgate.dataset.ids import id_column, repeated_key_rows, repeated_rows
 from pytest_detgate.dataset.keys import keys, near_rows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import CountRule, Inputs, Outcome, Target
 
 
 class DuplicateIds(CountRule, frozen=True, kw_only=True):

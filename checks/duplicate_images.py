@@ -7,13 +7,13 @@ from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
 
-from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, HashDistance
+from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.rule import Inputs, Outcome, SplitPairRule, Target
-from pytest_detgate.pictures.copies import copies_of
+from pytest_detgate.pictures.duplicates import copies_of
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import Inputs, Outcome, SplitPairRule, Target
 
 
 class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):

@@ -10,18 +10,18 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Bar, BarChart, Evidence, left_out
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.evidence import Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import GapKind
-from pytest_detgate.gate.chart_numbers import BARS
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import image_findings
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.record.chart_numbers import BARS
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import image_findings
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     Inputs,
     Outcome,
     SplitRule,

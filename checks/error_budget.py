@@ -11,15 +11,16 @@ import msgspec
 import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.charts import BarChart, Evidence, Matrix
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import BarChart, Evidence, Matrix
 from pytest_detgate.findings import Finding, Measurement, Table
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.score_charts import confusion_matrix, error_kinds
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     Inputs,
     OptionError,
     Outcome,
@@ -27,7 +28,6 @@ from pytest_detgate.gate.rule import (
     Target,
     require_names,
 )
-from pytest_detgate.gate.score_charts import confusion_matrix, error_kinds
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors
 
 MaxDap = Annotated[Share, Meta(description="Most AP that errors of this kind may cost.")]

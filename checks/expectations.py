@@ -20,18 +20,18 @@ from pytest_detgate.expectations.columns import (
 )
 from pytest_detgate.expectations.coverage import Looked, worst
 from pytest_detgate.expectations.engine import Answer, answers
-from pytest_detgate.expectations.vocabulary import Vocabulary, require_great_expectations
-from pytest_detgate.expectations.wanted import (
+from pytest_detgate.expectations.requested import (
     Wanted,
     first_odd_number,
     wanted_by_name,
     wanted_in_suite,
 )
+from pytest_detgate.expectations.vocabulary import Vocabulary, require_great_expectations
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ODD_ANNOTATIONS, Extent, GapKind
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, SplitRule, Target
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import Inputs, OptionError, Outcome, SplitRule, Target
 
 ByName = Annotated[
     dict[str, Any],

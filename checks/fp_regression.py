@@ -11,35 +11,33 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import ByThreshold, Evidence, LineChart, Number, Panel, Series
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import NoBaselineError
+from pytest_detgate.evidence import ByThreshold, Evidence, LineChart, Number, Panel, Series
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.baseline import Baseline
-from pytest_detgate.gate.chart_numbers import at_score
-from pytest_detgate.gate.comparable import SCORE_THRESHOLD
-from pytest_detgate.gate.evidence_frames import shown_frames
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import (
-    Drawn,
-    OwnConfidence,
-    OwnReplicates,
-    OwnSeed,
-    TooLittle,
-    bootstrapped,
-    require_draws,
+from pytest_detgate.inputs.baseline import Baseline
+from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.record.chart_numbers import at_score
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import detection_findings
+from pytest_detgate.rule_evidence.frames import shown_frames
+from pytest_detgate.rule_evidence.thresholds import (
+    operating_point_mark,
+    said_of_gaps,
+    tallest,
+    threshold_chart,
+    up_to,
 )
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import detection_findings
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.regression import (
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.regression_rules import (
     FirstRun,
     compared_interval,
     outcome_of_first_run,
     said_of,
     said_of_change,
 )
-from pytest_detgate.gate.rule import (
+from pytest_detgate.rules.rule import (
     Inputs,
     OptionError,
     Outcome,
@@ -48,18 +46,20 @@ from pytest_detgate.gate.rule import (
     merged,
     require_names,
 )
-from pytest_detgate.gate.threshold_evidence import (
-    operating_point_mark,
-    said_of_gaps,
-    tallest,
-    threshold_chart,
-    up_to,
+from pytest_detgate.rules.score_rules import (
+    Drawn,
+    OwnConfidence,
+    OwnReplicates,
+    OwnSeed,
+    TooLittle,
+    bootstrapped,
+    require_draws,
 )
-from pytest_detgate.scoring.exact_limits import widened
+from pytest_detgate.scoring.bounds.exact_limits import widened
+from pytest_detgate.scoring.bounds.resampling import Resampling, resampled_sums
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.probe_evidence import ProbeEvidence
-from pytest_detgate.scoring.resampling import Resampling, resampled_sums
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
 GROWN = 12

@@ -9,18 +9,22 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Evidence, Histogram, Mark
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.clip_maps import clip_map, neighbours
 from pytest_detgate.dataset.clips import near_clips
 from pytest_detgate.dataset.frames import FrameKey, Frames, Nearest, nearest_frames
+from pytest_detgate.evidence import Evidence, Histogram, Mark
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import image_findings, near_clip_findings, untold_findings
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import (
+    image_findings,
+    near_clip_findings,
+    untold_findings,
+)
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     ClipField,
     Inputs,
     OptionError,

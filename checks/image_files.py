@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import ClassVar
 
-from pytest_detgate.dataset.image_names import FileNames, names_in
-from pytest_detgate.dataset.picture_files import KINDS, picture_flaws
+from pytest_detgate.dataset.images.faults import KINDS, picture_flaws
+from pytest_detgate.dataset.images.names import FileNames, names_in
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, NO_PIXELS, GapKind
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import image_findings
-from pytest_detgate.gate.rule import CountRule, Inputs, Outcome, Target
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import image_findings
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import CountRule, Inputs, Outcome, Target
 
 
 class ImageFiles(CountRule, frozen=True, kw_only=True):

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.charts import Evidence, Histogram, Mark
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Evidence, Histogram, Mark
 from pytest_detgate.findings import Measurement, Table
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, Outcome, RunningRule, Target, require_limit
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import Inputs, Outcome, RunningRule, Target, require_limit
 
 if TYPE_CHECKING:
-    from pytest_detgate.detector.latency import Latency as Times
+    from pytest_detgate.detector.latency.timing import Latency as Times
 
 MOST_BINS = 30
 TAIL = 1.5

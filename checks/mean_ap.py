@@ -6,15 +6,15 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
-from pytest_detgate.charts import Chart, Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.evidence import Chart, Evidence
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import IntervalRule, require_support
-from pytest_detgate.gate.phrases import bounds, figure_and_floor
-from pytest_detgate.gate.rule import Inputs, Outcome, Target
-from pytest_detgate.gate.score_charts import ap_by_class, curves_of
+from pytest_detgate.record.phrases import bounds, figure_and_floor
+from pytest_detgate.rule_evidence.score_charts import ap_by_class, curves_of
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import Inputs, Outcome, Target
+from pytest_detgate.rules.score_rules import IntervalRule, require_support
 from pytest_detgate.scoring.score_card import Metric
 
 

@@ -11,17 +11,17 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Bar, BarChart, Chart, Evidence, left_out
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.clips import field_values
 from pytest_detgate.dataset.keys import keys, near_key
+from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import GapKind
-from pytest_detgate.gate.chart_numbers import BARS
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.record.chart_numbers import BARS
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     ClipField,
     Inputs,
     OptionError,

@@ -8,14 +8,15 @@ from typing import Annotated, ClassVar
 
 from msgspec import Meta, Struct
 
-from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, trade_off_chart
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     Inputs,
     OptionError,
     Outcome,
@@ -25,7 +26,6 @@ from pytest_detgate.gate.rule import (
     require_limit,
     require_names,
 )
-from pytest_detgate.gate.trade_off import ProbeCurve, TradeOff, trade_off_chart
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
     RecallCurve,

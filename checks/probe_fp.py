@@ -10,19 +10,19 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from pytest_detgate.audit.words import percent
 from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.gate.comparable import SCORE_THRESHOLD
-from pytest_detgate.gate.evidence_of_probe import evidence_of_probe
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import TooLittle, require_support
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.places import detection_findings
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.record.formatting import percent
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.findings import detection_findings
+from pytest_detgate.rule_evidence.probe import evidence_of_probe
+from pytest_detgate.rule_evidence.thresholds import recall_of_split
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     Inputs,
     OptionError,
     Outcome,
@@ -32,7 +32,7 @@ from pytest_detgate.gate.rule import (
     require_names,
     sets_limit,
 )
-from pytest_detgate.gate.threshold_evidence import recall_of_split
+from pytest_detgate.rules.score_rules import TooLittle, require_support
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.probe_evidence import ProbeEvidence, scaled
 

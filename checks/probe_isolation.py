@@ -10,16 +10,21 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count, HashDistance
 from pytest_detgate.dataset.clips import Clips, near_clips
+from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
-from pytest_detgate.gate.clip_evidence import shared_clips_evidence
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.places import image_findings, near_clip_findings, untold_findings
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.pictures.duplicates import PAIRS_CAP, Copies, copies_of
+from pytest_detgate.rule_evidence.clips import shared_clips_evidence
+from pytest_detgate.rule_evidence.findings import (
+    image_findings,
+    near_clip_findings,
+    untold_findings,
+)
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     ClipField,
     Inputs,
     OptionError,
@@ -29,7 +34,6 @@ from pytest_detgate.gate.rule import (
     clip_key,
     require_names,
 )
-from pytest_detgate.pictures.copies import PAIRS_CAP, Copies, copies_of
 
 
 class ProbeIsolation(Rule, frozen=True, kw_only=True):

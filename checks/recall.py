@@ -11,18 +11,14 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Finding, Interval, Measurement
-from pytest_detgate.gate.chart_numbers import at_score, plotted
-from pytest_detgate.gate.class_floor_rule import ClassFloorRule
-from pytest_detgate.gate.evidence_of_class import frames_of_class, has_curves
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import Drawn
-from pytest_detgate.gate.phrases import bounds, counted, figure_and_floor
-from pytest_detgate.gate.rule import Inputs, Outcome, Target
-from pytest_detgate.gate.threshold_evidence import (
+from pytest_detgate.record.chart_numbers import at_score, plotted
+from pytest_detgate.record.phrases import bounds, counted, figure_and_floor
+from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
+from pytest_detgate.rule_evidence.thresholds import (
     operating_point_mark,
     said_of_gaps,
     tallest,
@@ -30,7 +26,12 @@ from pytest_detgate.gate.threshold_evidence import (
     up_to,
     within_limits,
 )
-from pytest_detgate.scoring.exact_limits import seen
+from pytest_detgate.rules.class_floor_rule import ClassFloorRule
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import Inputs, Outcome, Target
+from pytest_detgate.rules.score_rules import Drawn
+from pytest_detgate.scoring.bounds.exact_limits import seen
+from pytest_detgate.scoring.bounds.resampling import Resampling
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.matching import Matches
 from pytest_detgate.scoring.recall import (
@@ -41,7 +42,6 @@ from pytest_detgate.scoring.recall import (
     share_replicates,
     shares_of_first,
 )
-from pytest_detgate.scoring.resampling import Resampling
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
 

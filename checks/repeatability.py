@@ -11,8 +11,8 @@ from msgspec import Meta
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.rule import Inputs, Outcome, RunningRule, Target
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.rule import Inputs, Outcome, RunningRule, Target
 from pytest_detgate.scoring.agreement import ABSENT, agreement
 
 

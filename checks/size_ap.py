@@ -8,16 +8,16 @@ from typing import Annotated, ClassVar, get_args
 import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.charts import Bar, BarChart, Chart, Evidence
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.interval_rule import IntervalRule, require_support
-from pytest_detgate.gate.phrases import bounds
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, Outcome, Target, require_limit
-from pytest_detgate.gate.score_charts import bar, curves_of
+from pytest_detgate.record.phrases import bounds
+from pytest_detgate.rule_evidence.score_charts import bar, curves_of
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import Inputs, Outcome, Target, require_limit
+from pytest_detgate.rules.score_rules import IntervalRule, require_support
 from pytest_detgate.scoring.precision_recall import boxes_to_find
 from pytest_detgate.scoring.score_card import Area
 

@@ -9,18 +9,18 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Evidence, Histogram
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.dataset.clips import Clips
 from pytest_detgate.drift.drawing import drift_chart
 from pytest_detgate.drift.features import FEATURES, Feature, features_of
 from pytest_detgate.drift.permutation import Chance, chance, distance, holm, least_p, shares
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Evidence, Histogram
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import GapKind
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     ClipField,
     Inputs,
     MaxUnlabelled,

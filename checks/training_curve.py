@@ -10,10 +10,17 @@ from typing import Annotated, ClassVar, get_args
 import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.charts import Evidence
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.detector.curve_charts import run_chart
-from pytest_detgate.detector.curve_faults import (
+from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Evidence
+from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.inputs.training_run import require_gated_by
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import Inputs, OptionError, Outcome, Target, TrainingRule
+from pytest_detgate.training.curve_charts import run_chart
+from pytest_detgate.training.curve_faults import (
     Fault,
     FaultKind,
     MetricCurve,
@@ -24,15 +31,8 @@ from pytest_detgate.detector.curve_faults import (
     plateau,
     too_short,
 )
-from pytest_detgate.detector.scalars import RunLog, find_scalars, read_scalars
-from pytest_detgate.detector.training_record import finished_run
-from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import Inputs, OptionError, Outcome, Target, TrainingRule
-from pytest_detgate.gate.training_run import require_gated_by
+from pytest_detgate.training.log import RunLog, find_scalars, read_scalars
+from pytest_detgate.training.record import finished_run
 
 _NAMES = {"too_short": "too short", "non_finite": "not finite"}
 

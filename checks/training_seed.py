@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from pytest_detgate.detector.training_record import finished_run
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.inputs.training_run import require_gated_by
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     Inputs,
     Outcome,
     Target,
     TrainingRule,
     require_training_config,
 )
-from pytest_detgate.gate.training_run import require_gated_by
+from pytest_detgate.training.record import finished_run
 
 
 class TrainingSeed(TrainingRule, frozen=True, kw_only=True):

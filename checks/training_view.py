@@ -8,21 +8,16 @@ from typing import Annotated, ClassVar, get_args
 
 from msgspec import Meta
 
-from pytest_detgate.charts import Bar, BarChart, Chart, Evidence, Histogram, left_out
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.detector.training_drops import (
-    BoxReason,
-    ImageReason,
-    PartDrops,
-    drops_of,
-)
 from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence, Histogram, left_out
 from pytest_detgate.findings import Finding, Measurement, Table
-from pytest_detgate.gate.chart_numbers import BARS
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.phrases import counted
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.rule import (
+from pytest_detgate.record.chart_numbers import BARS
+from pytest_detgate.record.phrases import counted
+from pytest_detgate.regular_file import real_path
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import (
     Inputs,
     OptionError,
     Outcome,
@@ -32,7 +27,12 @@ from pytest_detgate.gate.rule import (
     require_order,
     require_training_config,
 )
-from pytest_detgate.regular_file import real_path
+from pytest_detgate.training.dropped_data import (
+    BoxReason,
+    ImageReason,
+    PartDrops,
+    drops_of,
+)
 
 _BY_CHANCE_ALONE = ("DefaultSampler", "InfiniteSampler", "")
 _BOX_REASONS: dict[BoxReason, str] = {

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     )
     from pytest_detgate.errors import DetectorError, DetgateError, TooLittleEvidenceError
     from pytest_detgate.findings import Finding, Interval, Measurement, Table
-    from pytest_detgate.gate.rule import (
+    from pytest_detgate.plugin.recording import Record
+    from pytest_detgate.rules.rule import (
         Inputs,
         OptionError,
         Outcome,
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
         SplitRule,
         Target,
     )
-    from pytest_detgate.plugin.recording import Record
     from pytest_detgate.scoring.score_card import ScoreCard
 
 __version__ = "0.1.0"

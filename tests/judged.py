@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.gate.detections import DetectionSource, ResultFiles
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.other_models import OtherModels
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.inputs.detection_sources import DetectionSource, ResultFiles
+from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.inputs.sweep import OtherModels
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.verdict import judge
 
 
 def judged(

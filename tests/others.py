@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_detgate.gate.detections import ResultFiles
-from pytest_detgate.gate.other_models import OtherModels
-from pytest_detgate.gate.project import Project
+from pytest_detgate.inputs.detection_sources import ResultFiles
+from pytest_detgate.inputs.sweep import OtherModels
+from pytest_detgate.rules.project import Project
 from tests.conftest import named_results
 
 Images = Mapping[str, Sequence[Any]]

@@ -3,7 +3,7 @@
 A checkpoint may hold any configuration. So a part counts as known only where nothing that it can
 reach evaluates text, imports by name, opens or writes files, starts processes or uses a network.
 
-    python -m tools.known_parts FOLDER ... > pytest_detgate/detector/known_parts.txt
+    python -m tools.known_parts FOLDER ... > pytest_detgate/detector/mmdet/known_parts.txt
 
 reads the installed packages and those in each FOLDER (made by `pip install --no-deps --target`)
 with `ast`; nothing is imported. The output has a line for each part: `+ PATH` where all versions

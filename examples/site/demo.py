@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_detgate.audit.record import Report, read_report
 from pytest_detgate.errors import DetgateError
+from pytest_detgate.record.report import Report, read_report
 
 HERE = Path(__file__).resolve().parent
 

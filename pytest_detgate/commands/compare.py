@@ -34,10 +34,10 @@ def add(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Print the table and, where one is asked for, write the page and print where it is."""
-    from pytest_detgate.audit.comparison import compare
-    from pytest_detgate.audit.comparison_text import comparison_markdown, comparison_text
-    from pytest_detgate.audit.record import read_report
     from pytest_detgate.commands.output import written
+    from pytest_detgate.record.report import read_report
+    from pytest_detgate.report.comparison.changes import compare
+    from pytest_detgate.report.comparison.text import comparison_markdown, comparison_text
 
     before, after = chosen.before, chosen.after
     if real_path(before) == real_path(after):
@@ -45,7 +45,7 @@ def run(chosen: argparse.Namespace) -> None:
     comparison = compare(read_report(before), read_report(after))
     names = (_named(before), _named(after))
     if chosen.output is not None:
-        from pytest_detgate.audit.comparison_page import write_comparison
+        from pytest_detgate.report.comparison.page import write_comparison
 
         with written(chosen.output, before, after):
             write_comparison(comparison, names, chosen.output)

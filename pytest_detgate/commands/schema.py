@@ -27,13 +27,13 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def _config() -> dict[str, object]:
-    from pytest_detgate.gate.json_schema import config_schema
-    from pytest_detgate.gate.registry import rule_classes
+    from pytest_detgate.rules.config_schema import config_schema
+    from pytest_detgate.rules.registry import rule_classes
 
     return config_schema(rule_classes())
 
 
 def _report() -> dict[str, object]:
-    from pytest_detgate.audit.record_schema import record_schema
+    from pytest_detgate.record.report_schema import record_schema
 
     return record_schema()

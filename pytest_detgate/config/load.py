@@ -11,8 +11,8 @@ import msgspec
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.config.wording import Place
-from pytest_detgate.dataset.json_text import TOO_DEEP
-from pytest_detgate.dataset.text_file import as_utf8
+from pytest_detgate.dataset.text.files import as_utf8
+from pytest_detgate.dataset.text.json_decoding import TOO_DEEP
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.regular_file import read_regular
 

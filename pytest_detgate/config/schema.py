@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.onnx_table import OnnxTable
-from pytest_detgate.dataset.image_options import MAX_PIXELS, Exif
+from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import ClipLine, ClipMap, Histogram, Pair, Side, left_out
 from pytest_detgate.dataset.clips import Clips
 from pytest_detgate.dataset.frames import Frames, Nearest
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.evidence import ClipLine, ClipMap, Histogram, Pair, Side, left_out
 
 CLIPS_CAP = 30
 """Clips on a map, or in a chart of clips."""

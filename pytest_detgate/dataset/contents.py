@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Chart, Histogram, Mark
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.evidence import Chart, Histogram, Mark
 
 CLASSES_CAP = 30
 """Classes in a chart; all others are put together."""

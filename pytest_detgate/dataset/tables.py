@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
+from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap
 

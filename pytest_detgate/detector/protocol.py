@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
+from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.dependencies.state import Dependencies

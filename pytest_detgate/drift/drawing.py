@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Histogram, left_out
 from pytest_detgate.drift.features import Feature
+from pytest_detgate.evidence import Histogram, left_out
 
 BINS_CAP = 30
 """Bins of a feature that are drawn; of more classes or sizes those that differ most."""

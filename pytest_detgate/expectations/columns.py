@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.fields import field_names, read_fields
+from pytest_detgate.dataset.coco.fields import field_names, read_fields
 from pytest_detgate.dataset.frames import whole_number
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable, object_column
 from pytest_detgate.findings import Finding

@@ -10,8 +10,8 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.expectations.columns import ColumnTable
 from pytest_detgate.expectations.coverage import Looked, needs_spread, require_limit
+from pytest_detgate.expectations.requested import Wanted
 from pytest_detgate.expectations.vocabulary import Asked, Vocabulary, quiet
-from pytest_detgate.expectations.wanted import Wanted
 from pytest_detgate.plain import plain_value
 
 _TAG = "detgate"

@@ -11,7 +11,7 @@ from typing import Any
 
 from pytest_detgate.config.wording import found, unknown
 from pytest_detgate.errors import DataError, nearest
-from pytest_detgate.expectations.wanted import BOOKKEEPING, Wanted
+from pytest_detgate.expectations.requested import BOOKKEEPING, Wanted
 
 INSTALL = "pip install 'pytest-detgate[expectations]'"
 _COLUMNS = ("column", "column_A", "column_B", "column_list")

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_detgate.dataset.image_file import open_image, pixels_of
-from pytest_detgate.dataset.image_options import MAX_PIXELS, ImageOptions
+from pytest_detgate.dataset.images.opening import open_image, pixels_of
+from pytest_detgate.dataset.images.options import MAX_PIXELS, ImageOptions
 
 HASH_KIND: Final = "dhash64-2"
 """Names the hash and its version wherever hashes are kept: a change of `picture_hash` raises it."""

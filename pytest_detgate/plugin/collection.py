@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_detgate.plugin.state import SESSION, GateSession
+from pytest_detgate.plugin.session import SESSION, GateSession
 
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionInfo, TerminalRepr
 
-    from pytest_detgate.audit.mending import FindingsOnImages
-    from pytest_detgate.audit.record import RuleResult
-    from pytest_detgate.gate.registry import BoundRule
-    from pytest_detgate.gate.rule import Target
+    from pytest_detgate.record.report import RuleResult
+    from pytest_detgate.report.coco_export import FindingsOnImages
+    from pytest_detgate.rules.registry import BoundRule
+    from pytest_detgate.rules.rule import Target
 
 MARKERS = {
     "detgate": "an item of detgate.toml",
@@ -74,8 +74,8 @@ class RuleItem(pytest.Item):
         return self.config.stash[SESSION]
 
     def runtest(self) -> None:
-        from pytest_detgate.audit.mending import FindingsOnImages
-        from pytest_detgate.gate.judge import judge
+        from pytest_detgate.report.coco_export import FindingsOnImages
+        from pytest_detgate.rules.verdict import judge
 
         gate = self.gate
         self.findings = FindingsOnImages(self.target.datasets)
@@ -88,7 +88,7 @@ class RuleItem(pytest.Item):
         self, excinfo: ExceptionInfo[BaseException], *args: Any, **kwargs: Any
     ) -> str | TerminalRepr:
         if isinstance(excinfo.value, GateFailedError):
-            from pytest_detgate.plugin.failure import failure_repr
+            from pytest_detgate.plugin.output.failure import failure_repr
 
             result = self.gate.redaction.record(excinfo.value.result)
             is_line = self.config.getoption("tbstyle", None) == "line"

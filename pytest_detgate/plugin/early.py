@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.plugin.choice import CHOICE, Choice
 from pytest_detgate.plugin.options import is_asked, only_lists
+from pytest_detgate.plugin.promised.choice import CHOICE, Choice
 
 EARLIER = pytest.StashKey[bytes]()
 """The record of an earlier run that this one has replaced, which may be its baseline."""
@@ -67,16 +67,16 @@ def _gates(config: pytest.Config, option: argparse.Namespace, arguments: list[st
 
 
 def _has_report(folder: Path) -> bool:
-    from pytest_detgate.audit.folder import BESIDE, RECORD
+    from pytest_detgate.record.folder import BESIDE, RECORD
 
     return any(os.path.lexists(folder / name) for name in (RECORD, *BESIDE))
 
 
 def _mark(config: pytest.Config, folder: Path) -> None:
     from pytest_detgate import __version__
-    from pytest_detgate.audit.folder import RECORD
-    from pytest_detgate.audit.running import mark_running
+    from pytest_detgate.record.folder import RECORD
     from pytest_detgate.regular_file import read_regular
+    from pytest_detgate.report.running import mark_running
 
     with contextlib.suppress(OSError):
         config.stash[EARLIER] = read_regular(folder / RECORD)

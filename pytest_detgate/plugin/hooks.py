@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.plugin.choice import CHOICE, Choice
 from pytest_detgate.plugin.collection import MARKERS, DetgateFile
 from pytest_detgate.plugin.early import mark, mark_early, remember_choice, watch_imports_early
 from pytest_detgate.plugin.folders import WORKER_INPUT
 from pytest_detgate.plugin.options import add_options, entry_of, resolve_options
+from pytest_detgate.plugin.promised.choice import CHOICE, Choice
 from pytest_detgate.plugin.recording import RECORD
-from pytest_detgate.plugin.state import SESSION, GateSession
+from pytest_detgate.plugin.session import SESSION, GateSession
 
 pytest_plugins = ["pytest_detgate.fixtures.gate"]
 
@@ -36,7 +36,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if not config.option.detgate_rules:
         return None
-    from pytest_detgate.plugin.rule_list import print_rules
+    from pytest_detgate.plugin.output.rule_list import print_rules
 
     options = resolve_options(config)
     return print_rules(options.config)

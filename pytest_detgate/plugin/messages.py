@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import msgspec
 
-from pytest_detgate.audit.record import (
+from pytest_detgate.dataset.contents import SplitContents
+from pytest_detgate.plain import encode
+from pytest_detgate.record.report import (
     BaselineRecord,
     DatasetRecord,
     ModelRecord,
@@ -13,8 +15,6 @@ from pytest_detgate.audit.record import (
     RuleResult,
     ScoreRecord,
 )
-from pytest_detgate.dataset.contents import SplitContents
-from pytest_detgate.plain import encode
 
 ATTRIBUTE = "detgate"
 

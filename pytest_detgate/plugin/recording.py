@@ -10,8 +10,8 @@ import pytest
 from pytest_detgate.errors import DetgateError
 
 if TYPE_CHECKING:
-    from pytest_detgate.audit.mending import FindingsOnImages
     from pytest_detgate.findings import Finding, Measurement
+    from pytest_detgate.report.coco_export import FindingsOnImages
 
 T = TypeVar("T")
 RECORD = pytest.StashKey["Record"]()
@@ -85,7 +85,7 @@ class Record:
 
     def on_images(self) -> FindingsOnImages:
         """The findings that lie on images."""
-        from pytest_detgate.audit.mending import FindingsOnImages
+        from pytest_detgate.report.coco_export import FindingsOnImages
 
         findings = FindingsOnImages()
         for finding in self.findings:
@@ -107,7 +107,7 @@ class Record:
         broken = self.broken(self._held)
         self._held = len(self.measurements)
         if broken:
-            from pytest_detgate.plugin.wording import broken_limits_text
+            from pytest_detgate.plugin.output.wording import broken_limits_text
 
             said = broken_limits_text(self.message, broken, self.findings)
             pytest.fail(shown(said), pytrace=False)

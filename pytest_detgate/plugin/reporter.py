@@ -16,15 +16,15 @@ import pytest
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, decode_message
 from pytest_detgate.plugin.options import only_lists
-from pytest_detgate.plugin.promise import Selection, announced
-from pytest_detgate.plugin.received import Received
-from pytest_detgate.plugin.unread import refuse_unread
+from pytest_detgate.plugin.promised.items import Selection, announced
+from pytest_detgate.plugin.promised.received import Received
+from pytest_detgate.plugin.promised.unread import refuse_unread
 
 if TYPE_CHECKING:
-    from pytest_detgate.audit.publishing import Published
-    from pytest_detgate.audit.record import ModelRecord, Report, RuleResult
-    from pytest_detgate.charts import Chart
-    from pytest_detgate.plugin.state import GateSession
+    from pytest_detgate.evidence import Chart
+    from pytest_detgate.plugin.session import GateSession
+    from pytest_detgate.record.report import ModelRecord, Report, RuleResult
+    from pytest_detgate.report.publish import Published
 
 REPORTED_PACKAGES = (
     "pytest-detgate",
@@ -117,7 +117,7 @@ class Reporter:
         rules = self._received.results(gate.rule_names, selection)
         if not rules:
             return
-        from pytest_detgate.audit.publishing import publish_run
+        from pytest_detgate.report.publish import publish_run
 
         folder = gate.options.report
         try:
@@ -145,10 +145,10 @@ class Reporter:
         return pytest.ExitCode.TESTS_FAILED if blocks and status in _WITHOUT_FAILURE else status
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        from pytest_detgate.audit.words import on_one_line
+        from pytest_detgate.record.formatting import on_one_line
 
         if self._published is not None:
-            from pytest_detgate.plugin.summary import write_summary
+            from pytest_detgate.plugin.output.terminal import write_summary
 
             write_summary(terminalreporter, self._published.report, self._session.options.report)
         complaints = [] if self._published is None else self._published.complaints
@@ -160,7 +160,7 @@ class Reporter:
         """Annotate behind everything else that pytest prints."""
         if self._published is None or os.environ.get("GITHUB_ACTIONS") != "true":
             return
-        from pytest_detgate.plugin.github import annotate
+        from pytest_detgate.plugin.output.github import annotate
 
         try:
             annotate(config, self._session, self._published.report, self._places)
@@ -169,7 +169,7 @@ class Reporter:
             print(f"detgate: no annotations: {type(error).__name__}: {error}", file=sys.stderr)
 
     def _tell_step(self, summary: str) -> None:
-        from pytest_detgate.plugin.github import STEP_SUMMARY, append_step_summary
+        from pytest_detgate.plugin.output.github import STEP_SUMMARY, append_step_summary
 
         path = os.environ.get(STEP_SUMMARY)
         if path and summary:
@@ -179,8 +179,8 @@ class Reporter:
     def _build_report(
         self, config: pytest.Config, rules: list[RuleResult], selection: Selection
     ) -> Report:
-        from pytest_detgate.audit.headline import run_verdict
-        from pytest_detgate.audit.record import ConfigRecord, DatasetRecord, Report
+        from pytest_detgate.record.report import ConfigRecord, DatasetRecord, Report
+        from pytest_detgate.report.headline import run_verdict
 
         project = self._session.project
         images = project.image_options

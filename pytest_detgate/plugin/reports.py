@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_detgate.audit.headline import ORDER
-from pytest_detgate.audit.mending import FindingsOnImages
-from pytest_detgate.audit.one_line import held_against_limit
-from pytest_detgate.audit.record import FINDINGS_CAP, RuleResult, sendable
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.collection import RuleItem
-from pytest_detgate.plugin.promise import uses_gate
+from pytest_detgate.plugin.promised.items import uses_gate
 from pytest_detgate.plugin.recording import RECORD, USED, NoLimitError, Record
-from pytest_detgate.plugin.sending import attach_result
+from pytest_detgate.plugin.transport import attach_result
 from pytest_detgate.printable import printable
+from pytest_detgate.record.one_line import held_against_limit
+from pytest_detgate.record.report import FINDINGS_CAP, RuleResult, sendable
+from pytest_detgate.report.coco_export import FindingsOnImages
+from pytest_detgate.report.headline import ORDER
 
 if TYPE_CHECKING:
-    from pytest_detgate.plugin.state import GateSession
+    from pytest_detgate.plugin.session import GateSession
 
 
 @dataclass(frozen=True, slots=True)

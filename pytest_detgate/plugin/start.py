@@ -8,29 +8,29 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.audit.files import write_whole
-from pytest_detgate.audit.terminal import no_command
+from pytest_detgate.atomic_file import write_whole
+from pytest_detgate.cache.annotation_tables import KeptTables
+from pytest_detgate.cache.bounds import prune_if_possible
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DetgateError
-from pytest_detgate.gate.cache import prune_if_possible
-from pytest_detgate.gate.kept_tables import KeptTables
-from pytest_detgate.gate.model_source import check_model
-from pytest_detgate.gate.other_models import matching_files
-from pytest_detgate.gate.privacy import redaction_of
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import BoundRule, add_rule, bind_rules
-from pytest_detgate.gate.rule import OptionError
+from pytest_detgate.inputs.model_source import check_model
+from pytest_detgate.inputs.sweep import matching_files
 from pytest_detgate.plugin.early import EARLIER
 from pytest_detgate.plugin.folders import shared_folders
 from pytest_detgate.plugin.options import GateOptions, entry_of, resolve_options
-from pytest_detgate.plugin.progress import TerminalProgress
-from pytest_detgate.plugin.promise import Collected
-from pytest_detgate.plugin.state import EARLIER_RECORD, SESSION, GateSession
-from pytest_detgate.plugin.unread import SWEEP_RULE
+from pytest_detgate.plugin.output.progress import TerminalProgress
+from pytest_detgate.plugin.promised.items import Collected
+from pytest_detgate.plugin.promised.unread import SWEEP_RULE
+from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.printable import printable
 from pytest_detgate.progress import NoProgress, Progress
+from pytest_detgate.record.terminal import no_command
 from pytest_detgate.regular_file import real_path
+from pytest_detgate.rules.privacy import redaction_of
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import BoundRule, add_rule, bind_rules
+from pytest_detgate.rules.rule import OptionError
 
 
 def start_gate(config: pytest.Config, options: GateOptions) -> None:

@@ -12,7 +12,7 @@ from pytest_detgate.errors import DetectorError, DetgateError
 from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
-    from pytest_detgate.plugin.state import GateSession
+    from pytest_detgate.plugin.session import GateSession
 
 _RESULT = "training.json"
 
@@ -27,7 +27,7 @@ class TrainFirst:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         if session.config.option.collectonly or session.testsfailed:
             return
-        from pytest_detgate.detector.training import train
+        from pytest_detgate.training.train import train
 
         gate = self._session
         table = gate.project.tables.train

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_detgate.plugin.choice import CHOICE
 from pytest_detgate.plugin.folders import WORKER_INPUT, SharedFolders
+from pytest_detgate.plugin.promised.choice import CHOICE
 
 if TYPE_CHECKING:
     from pytest_detgate.plugin.reporter import Reporter

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.identity import shown_id
+from pytest_detgate.dataset.ids import shown_id
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.gaps import UNREFERENCED

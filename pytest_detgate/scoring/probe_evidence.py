@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from pytest_detgate.findings import Interval
-from pytest_detgate.scoring.exact_intervals import (
+from pytest_detgate.scoring.bounds.exact_intervals import (
     binomial_interval,
     clustered_poisson_interval,
     poisson_interval,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.scoring.bounds.resampling import Resampling
 from pytest_detgate.scoring.matching import Matches
 from pytest_detgate.scoring.precision_recall import rows_of_class
-from pytest_detgate.scoring.resampling import Resampling
 
 
 def found_boxes(matches: Matches, category: int, score_threshold: float) -> NDArray[np.int64]:

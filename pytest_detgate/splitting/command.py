@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.audit.files import write_whole
+from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import ConfigError, DataError

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.clips import ClipKey, clips_of
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.identity import repeated
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.ids import repeated
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.dataset.text_file import as_utf8, read_bytes
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
 
 Entry = dict[str, msgspec.Raw]

@@ -8,18 +8,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image, ImageDraw
 
-from pytest_detgate.audit.record import (
-    ClassScoreRecord,
-    ConfigRecord,
-    DatasetRecord,
-    ModelRecord,
-    ProbeRecord,
-    Report,
-    RuleResult,
-    ScoreRecord,
-    SplitRecord,
-)
-from pytest_detgate.charts import (
+from pytest_detgate.evidence import (
     Bar,
     BarChart,
     ByThreshold,
@@ -38,6 +27,17 @@ from pytest_detgate.charts import (
     Side,
 )
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
+from pytest_detgate.record.report import (
+    ClassScoreRecord,
+    ConfigRecord,
+    DatasetRecord,
+    ModelRecord,
+    ProbeRecord,
+    Report,
+    RuleResult,
+    ScoreRecord,
+    SplitRecord,
+)
 
 CLASSES = ["helmet_on_head", "helmet_off_head", "helmet_off_person", "person"]
 SIZE = (1280, 720)

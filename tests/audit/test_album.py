@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pytest_detgate.audit import pictures as pictures_module
-from pytest_detgate.audit.album import Album
-from pytest_detgate.audit.page import render_page
-from pytest_detgate.audit.pictures import PictureFolders
-from pytest_detgate.audit.record import DatasetRecord, ProbeRecord, Report
-from pytest_detgate.charts import Evidence, Frame, FrameBox, Pair, Side
+from pytest_detgate.evidence import Evidence, Frame, FrameBox, Pair, Side
+from pytest_detgate.record.report import DatasetRecord, ProbeRecord, Report
+from pytest_detgate.report.figures import thumbnails as pictures_module
+from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.page import render_page
 
 from .markup import Element, read
 from .sample import draw_picture, rule, sample_report

@@ -6,9 +6,9 @@ import re
 
 from msgspec.structs import replace
 
-from pytest_detgate.audit.annotations import Line, annotation_commands
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.findings import Finding
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.report.github_annotations import Line, annotation_commands
 
 from .sample import rule, sample_report
 

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 from msgspec.structs import replace
 
-from pytest_detgate.audit.badge import badge_svg, badge_text
 from pytest_detgate.findings import Verdict
+from pytest_detgate.report.badge import badge_svg, badge_text
 
 from .sample import rule, sample_report
 

@@ -9,10 +9,10 @@ import pytest
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from pytest_detgate.audit.comment import LINES, summary_markdown
-from pytest_detgate.audit.markdown import code, plain, prose
-from pytest_detgate.audit.record import DatasetRecord, ModelRecord, Report
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.record.markdown import code, plain, prose
+from pytest_detgate.record.report import DatasetRecord, ModelRecord, Report
+from pytest_detgate.report.pull_request_summary import LINES, summary_markdown
 
 from .markup import Element, read
 from .sample import rule, sample_report

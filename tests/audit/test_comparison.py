@@ -9,17 +9,17 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_detgate.__main__ import main
-from pytest_detgate.audit.comparison import Comparison, compare
-from pytest_detgate.audit.comparison_page import render_comparison
-from pytest_detgate.audit.comparison_text import comparison_markdown, comparison_text
-from pytest_detgate.audit.record import (
+from pytest_detgate.findings import Interval, Measurement, Verdict
+from pytest_detgate.record.report import (
     DatasetRecord,
     ProbeRecord,
     Report,
     RuleResult,
     write_report,
 )
-from pytest_detgate.findings import Interval, Measurement, Verdict
+from pytest_detgate.report.comparison.changes import Comparison, compare
+from pytest_detgate.report.comparison.page import render_comparison
+from pytest_detgate.report.comparison.text import comparison_markdown, comparison_text
 
 from .markup import Element, read
 from .sample import rule, sample_report, scores

@@ -11,8 +11,8 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from msgspec.structs import replace
 from playwright.sync_api import Browser
 
-from pytest_detgate.audit.comparison import compare
-from pytest_detgate.audit.comparison_page import write_comparison
+from pytest_detgate.report.comparison.changes import compare
+from pytest_detgate.report.comparison.page import write_comparison
 
 from .browser import Scheme, find_browser, visiting
 from .sample import hostile_report

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_detgate.audit.album import Album
-from pytest_detgate.audit.frames import BOXES, FrameFigure, frame_figure, with_detections
-from pytest_detgate.audit.pictures import PictureFolders
-from pytest_detgate.audit.record import DatasetRecord, ProbeRecord
-from pytest_detgate.charts import Frame, FrameBox
+from pytest_detgate.evidence import Frame, FrameBox
+from pytest_detgate.record.report import DatasetRecord, ProbeRecord
+from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.detections import (
+    BOXES,
+    FrameFigure,
+    frame_figure,
+    with_detections,
+)
+from pytest_detgate.report.figures.thumbnails import PictureFolders
 
 from .sample import draw_picture
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.audit.album import Album
-from pytest_detgate.audit.gallery import BOXES, Figure, by_image, figure_of, tones_of
-from pytest_detgate.audit.outlines import Box, extent, outlines_of, view_of
-from pytest_detgate.audit.pictures import PictureFolders
-from pytest_detgate.audit.record import DatasetRecord, ProbeRecord
 from pytest_detgate.findings import Finding
+from pytest_detgate.record.report import DatasetRecord, ProbeRecord
+from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.findings import BOXES, Figure, by_image, figure_of, tones_of
+from pytest_detgate.report.figures.outlines import Box, extent, outlines_of, view_of
+from pytest_detgate.report.figures.thumbnails import PictureFolders
 
 from .sample import draw_picture
 

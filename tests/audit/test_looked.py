@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from pytest_detgate.audit.comment import summary_markdown
-from pytest_detgate.audit.one_line import left_out_text, looked_text
-from pytest_detgate.audit.page import render_page
-from pytest_detgate.audit.record import Report, RuleResult
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.record.one_line import left_out_text, looked_text
+from pytest_detgate.record.report import Report, RuleResult
+from pytest_detgate.report.page import render_page
+from pytest_detgate.report.pull_request_summary import summary_markdown
 
 from .sample import rule, sample_report
 

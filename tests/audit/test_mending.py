@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 from pycocotools.coco import COCO
 
-from pytest_detgate.audit.mending import FindingsOnImages, MendingFile, mending_file
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.folder import read_folder
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Finding
+from pytest_detgate.report.coco_export import FindingsOnImages, MendingFile, mending_file
 
 
 @pytest.fixture

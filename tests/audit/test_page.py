@@ -11,9 +11,8 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from pytest_detgate.audit import page as page_module
-from pytest_detgate.audit.page import render_page, write_page
-from pytest_detgate.audit.record import (
+from pytest_detgate.findings import Finding, Interval, Measurement, Table
+from pytest_detgate.record.report import (
     ClassScoreRecord,
     ModelRecord,
     PredictionsRecord,
@@ -21,7 +20,8 @@ from pytest_detgate.audit.record import (
     Report,
     RuleResult,
 )
-from pytest_detgate.findings import Finding, Interval, Measurement, Table
+from pytest_detgate.report import page as page_module
+from pytest_detgate.report.page import render_page, write_page
 
 from .markup import Element, read
 from .sample import (

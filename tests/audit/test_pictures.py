@@ -10,10 +10,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pytest_detgate.audit.closeups import CLOSEUPS, closeups_of
-from pytest_detgate.audit.pictures import HEIGHT, WIDTH, Picture, PictureFolders, thumbnail
-from pytest_detgate.audit.record import DatasetRecord, ProbeRecord
-from pytest_detgate.dataset.image_options import Exif, ImageOptions
+from pytest_detgate.dataset.images.options import Exif, ImageOptions
+from pytest_detgate.record.report import DatasetRecord, ProbeRecord
+from pytest_detgate.report.figures.closeups import CLOSEUPS, closeups_of
+from pytest_detgate.report.figures.thumbnails import (
+    HEIGHT,
+    WIDTH,
+    Picture,
+    PictureFolders,
+    thumbnail,
+)
 
 SECRET = (255, 0, 255)
 

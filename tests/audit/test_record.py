@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pytest_detgate.audit.record import FORMAT, Report, read_report, write_report
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Finding
+from pytest_detgate.record.report import FORMAT, Report, read_report, write_report
 
 from .sample import rule, sample_report
 
@@ -132,7 +132,7 @@ def test_fields_of_a_later_format_1_do_not_disturb(tmp_path: Path) -> None:
 def test_reading_a_report_needs_neither_templates_nor_pictures() -> None:
     """The record is loaded in every gated run; Jinja2 and Pillow wait until a page is written."""
     script = (
-        "import sys, pytest_detgate.audit.record as _;"
+        "import sys, pytest_detgate.record.report as _;"
         "print({'jinja2', 'PIL', 'numpy'} & set(sys.modules))"
     )
     said = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.audit.rounds import fair_shares, in_rounds
+from pytest_detgate.report.round_robin import fair_shares, in_rounds
 
 
 def test_every_queue_has_its_turn_before_any_has_its_second() -> None:

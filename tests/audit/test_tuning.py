@@ -7,11 +7,11 @@ import json
 import pytest
 from msgspec.structs import replace
 
-from pytest_detgate.audit import tuning as tuning_module
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.audit.tuning import Tuning, script_data, start_of, tuning_of
-from pytest_detgate.charts import ByThreshold, Evidence, Number
+from pytest_detgate.evidence import ByThreshold, Evidence, Number
 from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.report import threshold_slider as tuning_module
+from pytest_detgate.report.threshold_slider import Tuning, script_data, start_of, tuning_of
 
 from .sample import rule, sample_report
 

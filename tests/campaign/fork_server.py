@@ -25,12 +25,13 @@ PLUGIN = "pytest_detgate.plugin.hooks"
 # Imported once here rather than by every child. A module that is renamed costs time, no more.
 _LOADED = (
     "hotcoco", "jinja2", "matplotlib.figure", "PIL.Image", "scipy.stats", "simpleeval",
-    "pytest_detgate.audit.page", "pytest_detgate.audit.publishing",
+    "pytest_detgate.report.page", "pytest_detgate.report.publish",
     "pytest_detgate.commands.report", "pytest_detgate.fixtures.gate",
-    "pytest_detgate.gate.judge", "pytest_detgate.plugin.failure", "pytest_detgate.plugin.reporter",
-    "pytest_detgate.plugin.sending", "pytest_detgate.plugin.start",
-    "pytest_detgate.plugin.summary", "pytest_detgate.plugin.training",
-    "pytest_detgate.detector.python_entry", "pytest_detgate.scoring.bootstrap",
+    "pytest_detgate.rules.verdict", "pytest_detgate.plugin.output.failure",
+    "pytest_detgate.plugin.reporter",
+    "pytest_detgate.plugin.transport", "pytest_detgate.plugin.start",
+    "pytest_detgate.plugin.output.terminal", "pytest_detgate.plugin.training",
+    "pytest_detgate.detector.python.entry", "pytest_detgate.scoring.bounds.bootstrap",
 )  # fmt: skip
 _child: int | None = None
 _hung = False
@@ -52,7 +53,7 @@ def _load() -> None:
             importlib.import_module(name)
         except ImportError:
             continue
-    from pytest_detgate.gate.registry import rule_classes
+    from pytest_detgate.rules.registry import rule_classes
 
     rule_classes()
     gc.collect()
@@ -114,7 +115,7 @@ def _gate(arguments: list[str], *, page: bool) -> int:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     sys.path[0] = str(Path.cwd())  # as `python -m pytest` does
     if not page:
-        from pytest_detgate.audit import publishing
+        from pytest_detgate.report import publish as publishing
 
         vars(publishing)["write_page"] = lambda *arguments, **options: None
     # Those two collect garbage several times at the end, which takes longer than the gate.

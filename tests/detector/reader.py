@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_detgate.detector.detection_run import DetectionRun
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.run import DetectionRun
 from pytest_detgate.detector.protocol import (
     Detected,
     Detector,

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
 def load(site: Any, **options: Any) -> Any:
     with quiet():
-        from pytest_detgate.detector.mmdetection import load_model
+        from pytest_detgate.detector.mmdet.loader import load_model
     source = ModelSource(site.checkpoint, **options)
     sha256 = hashlib.sha256(site.checkpoint.read_bytes()).hexdigest()
     return load_model(source, sha256=sha256, device="cpu").detector
@@ -72,7 +72,7 @@ def test_what_is_folded_is_the_same_in_exact_arithmetic(plain: Callable[..., Any
     import torch
     from mmcv.cnn import fuse_conv_bn
 
-    from pytest_detgate.detector.acceleration import accelerate
+    from pytest_detgate.detector.mmdet.acceleration import accelerate
 
     model = plain().double()
     expected = raw(model, torch.float64)
@@ -101,7 +101,7 @@ def test_a_loaded_model_is_accelerated(site: Any) -> None:
 
 
 def test_a_model_that_looks_at_its_norms_keeps_them(plain: Callable[..., Any]) -> None:
-    from pytest_detgate.detector.acceleration import accelerate
+    from pytest_detgate.detector.mmdet.acceleration import accelerate
 
     def extract_feat(self: Any, pictures: Any) -> Any:
         scale = self.backbone.stem[0].bn.weight.mean()
@@ -119,7 +119,7 @@ def test_a_model_that_uses_a_convolution_by_itself_keeps_it(plain: Callable[...,
     """Nothing fails where it is folded: the answers alone tell."""
     import torch
 
-    from pytest_detgate.detector.acceleration import accelerate
+    from pytest_detgate.detector.mmdet.acceleration import accelerate
 
     def extract_feat(self: Any, pictures: Any) -> Any:
         bare = self.backbone.stem[0].conv(pictures)
@@ -138,7 +138,7 @@ def test_a_model_that_uses_a_convolution_by_itself_keeps_it(plain: Callable[...,
 def test_a_model_that_relies_on_the_order_of_memory_keeps_it(plain: Callable[..., Any]) -> None:
     import torch
 
-    from pytest_detgate.detector.acceleration import accelerate
+    from pytest_detgate.detector.mmdet.acceleration import accelerate
 
     def extract_feat(self: Any, pictures: Any) -> Any:
         levels = self.neck(self.backbone(pictures))
@@ -152,7 +152,7 @@ def test_a_model_that_relies_on_the_order_of_memory_keeps_it(plain: Callable[...
 
 
 def test_a_model_that_cannot_be_tried_is_left_alone(plain: Callable[..., Any]) -> None:
-    from pytest_detgate.detector.acceleration import accelerate
+    from pytest_detgate.detector.mmdet.acceleration import accelerate
 
     def _forward(self: Any, pictures: Any, samples: Any = None) -> Any:
         raise ValueError("a text is wanted")

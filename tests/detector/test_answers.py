@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_detgate.detector.answers import CheckedDetector
 from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
@@ -16,6 +15,7 @@ from pytest_detgate.detector.protocol import (
     OutputNotFinite,
     UnreadableImage,
 )
+from pytest_detgate.detector.validation import CheckedDetector
 from pytest_detgate.errors import DetectorError
 
 INFO = ModelInfo(key="k", checkpoint="c", sha256="s", classes=("a", "b"), score_floor=0.0)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.checkpoint import Checkpoint, read_checkpoint
+from pytest_detgate.detector.mmdet.checkpoint import Checkpoint, read_checkpoint
 from pytest_detgate.errors import DetectorError
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]

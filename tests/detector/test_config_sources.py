@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.detector.config_sources import load_config, project_files
+from pytest_detgate.detector.mmdet.config_files import load_config, project_files
 from pytest_detgate.errors import DetectorError
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]

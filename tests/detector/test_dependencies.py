@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.detection_run import DetectionRun
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.run import DetectionRun
 from pytest_detgate.detector.protocol import ImageDetections, ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector.onnx_models import draw
@@ -450,7 +450,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd()))
 {before}
 import site_helper
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 gate = KeptDetector(

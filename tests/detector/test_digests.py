@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.detector import digests
-from pytest_detgate.detector.digests import file_digest, file_digests
+from pytest_detgate.cache import digests
+from pytest_detgate.cache.digests import file_digest, file_digests
+from pytest_detgate.cache.store import Store
 from pytest_detgate.detector.protocol import UnreadableImage
-from pytest_detgate.detector.store import Store
 
 
 @pytest.fixture

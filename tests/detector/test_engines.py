@@ -17,23 +17,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.image_options import ImageOptions
-from pytest_detgate.detector.engines import wire
-from pytest_detgate.detector.engines.alike import alike
-from pytest_detgate.detector.engines.local import LocalWorkers
-from pytest_detgate.detector.engines.on_ray import RayWorkers
-from pytest_detgate.detector.engines.plan import RunPlan
-from pytest_detgate.detector.engines.start import local_devices, start_detector
-from pytest_detgate.detector.engines.wire import Failed, Order
-from pytest_detgate.detector.engines.worker import Worker
-from pytest_detgate.detector.frameworks import framework
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
     ModelSource,
     UnreadableImage,
 )
+from pytest_detgate.detector.registry import framework
+from pytest_detgate.detector.workers import messages as wire
+from pytest_detgate.detector.workers.alike import alike
+from pytest_detgate.detector.workers.local import LocalWorkers
+from pytest_detgate.detector.workers.messages import Failed, Order
+from pytest_detgate.detector.workers.ray_client import RayWorkers
+from pytest_detgate.detector.workers.run_options import RunPlan
+from pytest_detgate.detector.workers.start import local_devices, start_detector
+from pytest_detgate.detector.workers.worker import Worker
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import onnx_models, worksite
@@ -547,8 +547,8 @@ def test_a_checkpoint_that_would_run_code_is_refused_by_workers(
 ENDLESS = """
 import sys
 from pathlib import Path
-from pytest_detgate.detector.engines.plan import RunPlan
-from pytest_detgate.detector.engines.start import start_detector
+from pytest_detgate.detector.workers.run_options import RunPlan
+from pytest_detgate.detector.workers.start import start_detector
 from pytest_detgate.detector.protocol import ModelSource
 
 engine, root, sha256, *images = sys.argv[1:]
@@ -658,7 +658,7 @@ def test_images_of_one_size_are_next_to_each_other(project: Project, tmp_path: P
 def test_what_workers_were_sent_does_not_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_detgate.detector.engines.ray_worker import private_folder, remove_left_behind
+    from pytest_detgate.detector.workers.ray_actor import private_folder, remove_left_behind
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     used, lock = private_folder()

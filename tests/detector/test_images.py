@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_detgate.dataset.image_options import ImageOptions
+from pytest_detgate.dataset.images.options import ImageOptions
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -23,7 +23,7 @@ def encoded(kind: str, **options: Any) -> bytes:
 
 
 def cut_short(content: bytes) -> str | None:
-    from pytest_detgate.detector.picture_bytes import cut_short as function
+    from pytest_detgate.detector.image_bytes import cut_short as function
 
     return function(content)
 
@@ -59,8 +59,8 @@ def load_turned(
     and why it does not."""
     from mmengine.registry import TRANSFORMS
 
-    from pytest_detgate.detector.images import _TestImages
-    from pytest_detgate.detector.stored_wall import Guard
+    from pytest_detgate.detector.mmdet.images import _TestImages
+    from pytest_detgate.detector.mmdet.stored_wall import Guard
 
     path = tmp_path / "a.png"
     exif = Image.Exif()

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
@@ -125,7 +125,7 @@ def test_what_happens_to_the_model(
 GATE = """
 import sys
 from pathlib import Path
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 

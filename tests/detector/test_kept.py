@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.detector.kept import DetectionRun, KeptDetector
+from pytest_detgate.detector.cached.detector import DetectionRun, KeptDetector
 from pytest_detgate.detector.protocol import (
     Detected,
     ImageDetections,
@@ -109,7 +109,7 @@ def test_equal_pictures_are_inferred_once(reading: Callable[..., Any]) -> None:
 def test_an_explicit_device_is_not_answered_from_another(
     reading: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_detgate.detector.kept.exclusive", nullcontext)
+    monkeypatch.setattr("pytest_detgate.detector.cached.detector.exclusive", nullcontext)
     cpu, gpu = Reader("cpu"), Reader("cuda:0")
     reading(gpu, {"a": b"\1"})
     run, _ = reading(cpu, {"a": b"\1"}, device="auto")
@@ -216,7 +216,7 @@ def test_progress_counts_every_picture(reading: Callable[..., Any], tmp_path: Pa
 GATE = """
 import json, sys
 from pathlib import Path
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 
@@ -296,7 +296,8 @@ def test_what_is_known_of_a_model_holds_while_nothing_changes(
     assert gate(config=config).info().key == loaded.key  # loaded anew, and found to be the same
     assert n_loaded == [1]
     monkeypatch.setattr(
-        "pytest_detgate.detector.model_facts.installed_versions", lambda names: {"torch": "0"}
+        "pytest_detgate.detector.cached.model_facts.installed_versions",
+        lambda names: {"torch": "0"},
     )
     gate(config=config).info()
     assert n_loaded == [1, 1]
@@ -317,7 +318,7 @@ def test_a_refused_checkpoint_is_refused_whatever_is_kept(
 
 def test_the_front_door_imports_nothing_heavy(run_python: Callable[..., str]) -> None:
     printed = run_python(
-        "import sys, pytest_detgate.detector.kept, pytest_detgate.detector.training\n"
+        "import sys, pytest_detgate.detector.cached.detector, pytest_detgate.training.train\n"
         "print(sorted({'torch', 'mmengine', 'mmdet', 'mmcv', 'cv2', 'PIL', 'filelock'}"
         " & set(sys.modules)))"
     )

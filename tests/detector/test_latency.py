@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.detector.latency import Latency, measure_latency
+from pytest_detgate.detector.latency.timing import Latency, measure_latency
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS, RunPlan
-from pytest_detgate.detector.frameworks import framework
 from pytest_detgate.detector.protocol import ModelSource
+from pytest_detgate.detector.registry import framework
+from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.gate.model_detections import ModelDetections
-from pytest_detgate.gate.project import Project
+from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.progress import NoProgress
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.rules.project import Project
 from tests.conftest import coco
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
 from tests.judged import judged, measured

@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
 def load(checkpoint: Path, config: Path | None = None, **options: Any) -> Any:
     with quiet():
-        from pytest_detgate.detector.mmdetection import load_model
+        from pytest_detgate.detector.mmdet.loader import load_model
     sha256 = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     options = {"device": "cpu", "trust": False, **options}
     source = ModelSource(checkpoint, config, options.pop("trust"))
@@ -115,7 +115,7 @@ def test_more_images_than_one_process_prepares(site: Any) -> None:
 def test_a_worker_process_that_dies_loses_no_image(
     site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_detgate.detector import images
+    from pytest_detgate.detector.mmdet import images
 
     really = images._loader
 

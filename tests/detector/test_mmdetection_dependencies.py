@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.protocol import ImageDetections, ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
@@ -171,7 +171,7 @@ def test_the_configuration_is_run_without_torch(site: Any, project: Path) -> Non
     script = """
 import sys
 from pathlib import Path
-from pytest_detgate.detector.frameworks import framework
+from pytest_detgate.detector.registry import framework
 from pytest_detgate.detector.protocol import ModelSource
 said = framework("mmdetection").configured(ModelSource(Path("x.pth"), Path(sys.argv[1])))
 print(len(said), sorted({"torch", "mmdet", "mmcv", "site_scored"} & set(sys.modules)))

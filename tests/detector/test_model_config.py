@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector import model_config
+from pytest_detgate.detector.mmdet import config as model_config
 from pytest_detgate.errors import DetectorError
 
 LOAD = {"type": "LoadImageFromFile"}

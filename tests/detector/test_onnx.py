@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_detgate.dataset.image_options import AS_SHOWN, Exif, ImageOptions
-from pytest_detgate.detector.frameworks import framework
-from pytest_detgate.detector.kept import KeptDetector
-from pytest_detgate.detector.latency import measure_latency
+from pytest_detgate.dataset.images.options import AS_SHOWN, Exif, ImageOptions
+from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.protocol import ImageDetections, ModelSource, UnreadableImage
+from pytest_detgate.detector.registry import framework
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector.onnx_models import BLUE, CLASSES, RED, draw, write_model
@@ -370,7 +370,7 @@ def test_weights_outside_of_the_folder_are_refused(tmp_path: Path) -> None:
 
 
 def test_suppression_is_by_class_and_keeps_the_best() -> None:
-    from pytest_detgate.detector.onnx_outputs import non_maximum_suppression
+    from pytest_detgate.detector.onnx.decode import non_maximum_suppression
 
     # IoU of the first two is 90 / 110; of the first and the third 100 / 200, which is not over it.
     xyxy = np.array([[0, 0, 10, 10], [1, 0, 11, 10], [0, 0, 20, 10], [0, 0, 10, 10]], float)

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 LOAD_CONFIG = """
 import sys
 from pathlib import Path
-from pytest_detgate.detector.config_sources import load_config
+from pytest_detgate.detector.mmdet.config_files import load_config
 Path("started").touch()
 print(load_config(Path("config.py")).config.answer)
 """

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.devices import exclusive, visible_gpus
-from pytest_detgate.detector.engines.plan import RunPlan
-from pytest_detgate.detector.frameworks import framework
-from pytest_detgate.detector.kept import KeptDetector
-from pytest_detgate.detector.latency import measure_latency
+from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.protocol import (
     ImageDetections,
     ImageResult,
@@ -22,6 +20,8 @@ from pytest_detgate.detector.protocol import (
     OutputNotFinite,
     UnreadableImage,
 )
+from pytest_detgate.detector.registry import framework
+from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector.onnx_models import BLUE, RED, draw

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.model_detections import ModelDetections
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
+from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.progress import NoProgress
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.verdict import judge
 from tests.detector import worksite
 from tests.judged import measured
 

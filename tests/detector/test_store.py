@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pytest_detgate.cache.store import Store
 from pytest_detgate.detector.protocol import ImageDetections
-from pytest_detgate.detector.store import Store
 
 
 def detections(seed: int, n: int = 3) -> ImageDetections:
@@ -187,7 +187,7 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from pytest_detgate.detector.protocol import ImageDetections
-from pytest_detgate.detector.store import Store
+from pytest_detgate.cache.store import Store
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
@@ -211,7 +211,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from pytest_detgate.detector.protocol import ImageDetections
-from pytest_detgate.detector.store import Store
+from pytest_detgate.cache.store import Store
 
 store, name = Store(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)

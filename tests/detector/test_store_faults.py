@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.detector.store import Store
-from pytest_detgate.detector.store_file import STORE_FILE
-from pytest_detgate.detector.upkeep import drop_all, evict, store_contents
+from pytest_detgate.cache.eviction import drop_all, evict, store_contents
+from pytest_detgate.cache.sqlite_file import STORE_FILE
+from pytest_detgate.cache.store import Store
 from tests.detector.reader import ReadingGate, answer, is_answer
 
 # Killed while others go on.
@@ -23,8 +23,8 @@ from tests.detector.reader import ReadingGate, answer, is_answer
 FOUR_PROCESSES = """
 import itertools, os, random, signal, sys, time, traceback
 from pathlib import Path
-from pytest_detgate.detector.store import Store
-from pytest_detgate.detector.upkeep import evict
+from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.eviction import evict
 from tests.detector.reader import answer, is_answer
 
 path, kills = Path(sys.argv[1]), int(sys.argv[2])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.stored_config import parse_stored_config
+from pytest_detgate.detector.mmdet.stored_config import parse_stored_config
 from pytest_detgate.errors import DetectorError
 
 

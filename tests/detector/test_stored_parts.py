@@ -9,15 +9,15 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector import model_config
-from pytest_detgate.detector.packages import quiet
-from pytest_detgate.detector.stored_config import parse_stored_config
-from pytest_detgate.detector.stored_parts import (
+from pytest_detgate.detector.mmdet import config as model_config
+from pytest_detgate.detector.mmdet.stored_config import parse_stored_config
+from pytest_detgate.detector.mmdet.stored_parts import (
     known_parts,
     known_parts_only,
     refuse_unknown_parts,
     without_backends,
 )
+from pytest_detgate.detector.packages import quiet
 from pytest_detgate.errors import DetectorError
 from tools import known_parts as tool
 
@@ -240,7 +240,7 @@ def test_ordinary_detectors_are_built_behind_the_wall(name: str) -> None:
     from mmengine.config import ConfigDict
     from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 
-    from pytest_detgate.detector.stored_wall import Guard
+    from pytest_detgate.detector.mmdet.stored_wall import Guard
 
     path = Path(mmdet.__file__).parent / ".mim" / "configs" / name
     if not path.is_file():
@@ -258,7 +258,7 @@ def test_the_list_is_what_the_source_says() -> None:
     """Takes ten seconds: it reads all of MMDetection, mmcv and MMEngine."""
     root = Path(__file__).resolve().parents[2]
     found = tool.read_parts(tool.installed())
-    kept = (root / "pytest_detgate" / "detector" / "known_parts.txt").read_text("utf-8")
+    kept = (root / "pytest_detgate" / "detector" / "mmdet" / "known_parts.txt").read_text("utf-8")
     listed = {line[2:].partition(":")[0]: line[0] == "+" for line in kept.splitlines()}
 
     assert known_parts() == {name for name, is_known in listed.items() if is_known}

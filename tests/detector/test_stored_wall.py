@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.stored_wall import Guard, walled
+from pytest_detgate.detector.mmdet.stored_wall import Guard, walled
 from pytest_detgate.errors import DetectorError
 
 NOT_IMPORTED = "this" if "this" not in sys.modules else "antigravity"
@@ -143,7 +143,7 @@ def test_a_model_that_does_more_when_it_runs_is_stopped(
     from mmdet.models import RTMDet
     from mmdet.models.data_preprocessors import DetDataPreprocessor
 
-    from pytest_detgate.detector.mmdetection import load_model
+    from pytest_detgate.detector.mmdet.loader import load_model
     from pytest_detgate.detector.protocol import ModelSource
 
     detector = load_model(ModelSource(site.checkpoint, None), sha256="", device="cpu").detector
@@ -179,7 +179,7 @@ def test_a_known_package_may_be_imported_late(module: str, run_python: Callable[
     pytest.importorskip(module.partition(".")[0])
     script = f"""
 import importlib, sys
-from pytest_detgate.detector.stored_wall import walled
+from pytest_detgate.detector.mmdet.stored_wall import walled
 with walled("x.pth", "while the model was built"):
     importlib.import_module({module!r})
 print(type(sys.modules[{module!r}]).__name__)
@@ -202,7 +202,7 @@ def test_a_module_that_is_imported_late_is_held_to_the_rest(
     script = f"""
 import sys
 sys.path.insert(0, {str(folder.parent)!r})
-from pytest_detgate.detector.stored_wall import walled
+from pytest_detgate.detector.mmdet.stored_wall import walled
 try:
     with walled("x.pth", "while the model was built"):
         import yaml

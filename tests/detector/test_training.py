@@ -15,13 +15,13 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.checkpoint import read_checkpoint
-from pytest_detgate.detector.kept import KeptDetector
+from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
 from pytest_detgate.detector.protocol import ModelSource
-from pytest_detgate.detector.scalars import Plan, find_scalars, read_scalars
-from pytest_detgate.detector.training import TrainedRun, finished_run, train
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
+from pytest_detgate.training.log import Plan, find_scalars, read_scalars
+from pytest_detgate.training.train import TrainedRun, finished_run, train
 from tests.detector import worksite
 from tests.detector.test_checkpoint import Hostile
 from tests.judged import judged, measured
@@ -86,7 +86,7 @@ def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
         seed = options.pop("seed")
         try:
             with monkeypatch.context() as patch:
-                patch.setattr("pytest_detgate.detector.training_process._start", start)
+                patch.setattr("pytest_detgate.training.train_process._start", start)
                 run = train(
                     root / "train.py",
                     root / "work",
@@ -194,9 +194,7 @@ def test_a_finished_run_is_used_again_while_its_inputs_hold(trained: Any, again:
 def test_a_run_whose_versions_are_gone_is_not_used_again(
     again: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        "pytest_detgate.detector.training_record.package_versions", lambda: {"torch": "0"}
-    )
+    monkeypatch.setattr("pytest_detgate.training.record.package_versions", lambda: {"torch": "0"})
     assert not again()
 
 
@@ -280,7 +278,7 @@ def is_finished(further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch) ->
 
     (root / "work" / "detgate-train.json").write_bytes(record)
     with monkeypatch.context() as patch, contextlib.suppress(StartedError):
-        patch.setattr("pytest_detgate.detector.training_process._start", start)
+        patch.setattr("pytest_detgate.training.train_process._start", start)
         patch.syspath_prepend(root)
         return train(
             *(root / "train.py", root / "work", 0),
@@ -396,7 +394,7 @@ def test_the_number_of_processes_is_an_input(
         raise StartedError
 
     record = (root / "work" / "detgate-train.json").read_bytes()
-    monkeypatch.setattr("pytest_detgate.detector.training_process._start", start)
+    monkeypatch.setattr("pytest_detgate.training.train_process._start", start)
     with pytest.raises(StartedError):
         by_two(root, NoProgress(), gpus=1)
     (root / "work" / "detgate-train.json").write_bytes(record)
@@ -414,7 +412,7 @@ def test_a_failure_of_several_processes_is_told_once(mmdet: None, tmp_path: Path
 
 
 def test_more_gpus_than_there_are(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_detgate.detector.training.gpu_count", lambda: 2)
+    monkeypatch.setattr("pytest_detgate.training.train.gpu_count", lambda: 2)
     with pytest.raises(DetectorError, match="asks for 3 GPUs, and 2 can be used here"):
         by_two(trained[0], NoProgress(), device="auto", gpus=3)
     with pytest.raises(DetectorError, match=r"'cuda:1' is one GPU, and \[train\] asks for 2"):
@@ -560,7 +558,7 @@ def test_an_interrupted_run_takes_its_process_along(trained: Any, tmp_path: Path
 def test_a_killed_run_says_so(
     trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_detgate.detector import training_process
+    from pytest_detgate.training import train_process as training_process
 
     really = training_process._start
 

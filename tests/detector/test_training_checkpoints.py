@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.detector.training_checkpoints import read_checkpoints_as_data
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.training.checkpoints import read_checkpoints_as_data
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.charts import BarChart, Histogram
 from pytest_detgate.detector.packages import quiet
-from pytest_detgate.detector.training_drops import PartDrops, drops_of
-from pytest_detgate.detector.training_view import (
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.evidence import BarChart, Histogram
+from pytest_detgate.progress import NoProgress
+from pytest_detgate.training.dropped_data import PartDrops, drops_of
+from pytest_detgate.training.fed_data import (
     TrainingSettings,
     TrainingView,
     read_training_settings,
     read_training_view,
 )
-from pytest_detgate.errors import DetectorError
-from pytest_detgate.progress import NoProgress
 from tests.drawn import draw_pictures
 from tests.judged import judged, measured, split_tables, told
 
@@ -53,7 +53,7 @@ def fed(write_config: Any) -> Callable[[str], TrainingView]:
     def build(text: str) -> TrainingView:
         from mmengine.config import Config
 
-        from pytest_detgate.detector.training_view_job import view_of
+        from pytest_detgate.training.fed_data_worker import view_of
 
         with quiet():
             return view_of(Config.fromfile(str(write_config(text))), "train.py")
@@ -364,7 +364,7 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
 def test_what_is_left_to_chance(write_config: Any, text: str, settings: TrainingSettings) -> None:
     from mmengine.config import Config
 
-    from pytest_detgate.detector.training_view_job import settings_of
+    from pytest_detgate.training.fed_data_worker import settings_of
 
     config = Config.fromfile(str(write_config(text)))
 
@@ -374,7 +374,7 @@ def test_what_is_left_to_chance(write_config: Any, text: str, settings: Training
 def test_a_seed_that_is_none_is_refused(write_config: Any) -> None:
     from mmengine.config import Config
 
-    from pytest_detgate.detector.training_view_job import settings_of
+    from pytest_detgate.training.fed_data_worker import settings_of
 
     config = Config.fromfile(str(write_config('randomness = dict(seed="0")')))
 

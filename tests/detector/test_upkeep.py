@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_detgate.detector.protocol import ImageDetections
-from pytest_detgate.detector.store import Store
-from pytest_detgate.detector.upkeep import (
+from pytest_detgate.cache.eviction import (
     KeptModel,
     drop_all,
     drop_models,
     evict,
     store_contents,
 )
+from pytest_detgate.cache.store import Store
+from pytest_detgate.detector.protocol import ImageDetections
 
 BOXES = 40
 FOUND = ImageDetections(

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.kept import KeptDetector
-from pytest_detgate.detector.latency import measure_latency
+from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ImageDetections, ModelSource, OutputNotFinite
 from pytest_detgate.errors import DetectorError
@@ -39,7 +39,7 @@ BRIGHT = """
 
 def detector_of(checkpoint: Path, config: Path | None = None, **options: Any) -> Any:
     with quiet():
-        from pytest_detgate.detector.mmdetection import load_model
+        from pytest_detgate.detector.mmdet.loader import load_model
     batch_size = options.pop("batch_size", None)
     return load_model(
         ModelSource(checkpoint, config, **options),

@@ -10,14 +10,14 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from pytest_detgate.audit.record import (
+from pytest_detgate.findings import Measurement, Verdict
+from pytest_detgate.record.report import (
     ConfigRecord,
     DatasetRecord,
     Report,
     RuleResult,
     write_report,
 )
-from pytest_detgate.findings import Measurement, Verdict
 
 DEMO = Path(__file__).parents[2] / "examples" / "site" / "demo.py"
 BLOCKED = "operating-point"

@@ -77,8 +77,8 @@ def worker(project: Path) -> Iterator[Callable[[Path], str]]:
     """A worker process of the local engine."""
     import subprocess
 
-    from pytest_detgate.detector.engines import wire
-    from pytest_detgate.detector.engines.worker_process import __name__ as module
+    from pytest_detgate.detector.workers import messages as wire
+    from pytest_detgate.detector.workers.worker_process import __name__ as module
 
     process = subprocess.Popen(
         [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -103,8 +103,8 @@ def worker(project: Path) -> Iterator[Callable[[Path], str]]:
 
 def ray(project: Path) -> Iterator[Callable[[Path], str]]:
     """A worker as Ray starts it, and the parcel in which a checkpoint travels; without Ray."""
-    from pytest_detgate.detector.engines import wire
-    from pytest_detgate.detector.engines.ray_worker import RayWorker
+    from pytest_detgate.detector.workers import messages as wire
+    from pytest_detgate.detector.workers.ray_actor import RayWorker
 
     at_work = RayWorker()
 
@@ -119,8 +119,8 @@ def ray(project: Path) -> Iterator[Callable[[Path], str]]:
 
 
 def _order(path: Path) -> Any:
-    from pytest_detgate.detector.engines import wire
     from pytest_detgate.detector.protocol import ModelSource
+    from pytest_detgate.detector.workers import messages as wire
 
     return wire.Order(source=ModelSource(path, threads=1), sha256="", device="cpu")
 
@@ -129,8 +129,9 @@ def latency(project: Path) -> Iterator[Callable[[Path], str]]:
     """The process that times a model."""
     import msgspec
 
-    from pytest_detgate.detector import job, latency_job
-    from pytest_detgate.detector.latency import Message, request_for
+    from pytest_detgate.detector import subprocesses as job
+    from pytest_detgate.detector.latency import worker as latency_job
+    from pytest_detgate.detector.latency.timing import Message, request_for
     from pytest_detgate.detector.protocol import ModelSource
 
     sent: list[Message] = []
@@ -159,7 +160,7 @@ def _runner(project: Path) -> Any:
     from mmengine.config import Config
     from mmengine.runner import Runner
 
-    from pytest_detgate.detector.training_checkpoints import read_checkpoints_as_data
+    from pytest_detgate.training.checkpoints import read_checkpoints_as_data
 
     read_checkpoints_as_data()
     config = Config.fromfile(str(project / "train.py"))
@@ -214,7 +215,7 @@ def unguarded(project: Path) -> Iterator[Callable[[Path], str]]:
     """No way of the gate: proof that the files do run where nothing guards."""
     import pickle
 
-    from pytest_detgate.detector.mmdetection import load_model
+    from pytest_detgate.detector.mmdet.loader import load_model
     from pytest_detgate.detector.protocol import ModelSource
 
     files = {one.path: one for one in listed(project)}
@@ -233,7 +234,8 @@ def unguarded(project: Path) -> Iterator[Callable[[Path], str]]:
 
 def wall_alone(project: Path) -> Iterator[Callable[[Path], str]]:
     """The second wall without the first: every part counts as known."""
-    from pytest_detgate.detector import mmdetection, stored_wall
+    from pytest_detgate.detector.mmdet import loader as mmdetection
+    from pytest_detgate.detector.mmdet import stored_wall
 
     vars(mmdetection)["refuse_unknown_parts"] = lambda sections, source: None
     vars(stored_wall)["known_parts_only"] = lambda source: contextlib.nullcontext()

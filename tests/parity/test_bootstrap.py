@@ -13,15 +13,15 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
-from pytest_detgate.scoring.bootstrap import bootstrap
-from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.matching import AREAS, Matches, candidates_of, match
-from pytest_detgate.scoring.resampling import (
+from pytest_detgate.scoring.bounds.bootstrap import bootstrap
+from pytest_detgate.scoring.bounds.resampling import (
     Resampling,
     clip_units,
     image_units,
     percentile_interval,
 )
+from pytest_detgate.scoring.columns import columns_of
+from pytest_detgate.scoring.matching import AREAS, Matches, candidates_of, match
 from pytest_detgate.scoring.score_card import Area
 from tests.parity.reference import by_pycocotools, random_set
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_detgate.charts import LineChart, Panel
-from pytest_detgate.gate.score_charts import curves_of, curves_of_split
+from pytest_detgate.evidence import LineChart, Panel
+from pytest_detgate.rule_evidence.score_charts import curves_of, curves_of_split
 from pytest_detgate.scoring.coco_evaluation import evaluate
 from tests.parity.reference import CLASSES, by_pycocotools, random_set
 

@@ -13,8 +13,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.results import read_results
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.scoring.coco_evaluation import Engine, evaluate
 from pytest_detgate.scoring.score_card import ScoreCard
 

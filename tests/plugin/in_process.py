@@ -9,24 +9,13 @@ import pkgutil
 import hotcoco  # noqa: F401
 import matplotlib.backends.backend_svg
 import matplotlib.figure  # noqa: F401
-import scipy.special  # noqa: F401
-from PIL import Image
+import pytest_detgate
+from pytest_detgate.rules.registry import rule_classes
 
-import pytest_detgate.audit
-import pytest_detgate.audit.charts
-import pytest_detgate.dataset
-import pytest_detgate.gate
-import pytest_detgate.plugin
-from pytest_detgate.gate.registry import rule_classes
-
-for _package in (
-    pytest_detgate.audit,
-    pytest_detgate.audit.charts,
-    pytest_detgate.dataset,
-    pytest_detgate.gate,
-    pytest_detgate.plugin,
-):
-    for _module in pkgutil.iter_modules(_package.__path__):
-        importlib.import_module(f"{_package.__name__}.{_module.name}")
+# What only a process of its own imports: it would start something, or needs a framework.
+_ELSEWHERE = ("pytest_detgate.detector", "pytest_detgate.training", "pytest_detgate.__main__")
+for _module in pkgutil.walk_packages(pytest_detgate.__path__, "pytest_detgate."):
+    if not _module.name.startswith(_ELSEWHERE):
+        importlib.import_module(_module.name)
 rule_classes()
 Image.init()

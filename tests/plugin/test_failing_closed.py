@@ -273,7 +273,7 @@ def test_baseline_that_cannot_be_paired(project: GateProject, coco_content: Any)
 def test_rule_that_crashes(project: GateProject) -> None:
     project.write(
         "own_rules.py",
-        "from pytest_detgate.gate.rule import SplitRule\n"
+        "from pytest_detgate.rules.rule import SplitRule\n"
         "class Crash(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'crash'\n"
         "    def check(self, target, inputs):\n"
@@ -295,7 +295,7 @@ def test_rule_that_measures_no_number(project: GateProject, value: str) -> None:
         "own_rules.py",
         "import numpy as np\n"
         "from pytest_detgate.findings import Measurement\n"
-        "from pytest_detgate.gate.rule import Outcome, SplitRule\n"
+        "from pytest_detgate.rules.rule import Outcome, SplitRule\n"
         "class Odd(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'odd'\n"
         "    def check(self, target, inputs):\n"
@@ -310,9 +310,9 @@ def test_rule_that_measures_no_number(project: GateProject, value: str) -> None:
 
 NUMPY_RULES = """
 import numpy as np
-from pytest_detgate.charts import Evidence, LineChart, Panel, Series
+from pytest_detgate.evidence import Evidence, LineChart, Panel, Series
 from pytest_detgate.findings import Finding, Measurement, Table
-from pytest_detgate.gate.rule import Outcome, Target, Rule
+from pytest_detgate.rules.rule import Outcome, Target, Rule
 
 ONE = np.float64(1)
 
@@ -381,7 +381,7 @@ def test_outcome_is_written_in_plain_types_or_not_evaluated(project: GateProject
 def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -> None:
     project.pytester.makeconftest(
         """
-        import pytest_detgate.gate.inputs as inputs
+        import pytest_detgate.inputs.gate_inputs as inputs
 
         def crash(*arguments):
             raise KeyError("a mistake of ours")
@@ -404,7 +404,7 @@ def test_figures_of_numpy_are_written_and_nan_among_them_is_not_evaluated(
         """
         import msgspec
         import numpy as np
-        import pytest_detgate.gate.inputs as inputs
+        import pytest_detgate.inputs.gate_inputs as inputs
         make_record = inputs.score_record
 
         def odd(*arguments):
@@ -425,7 +425,7 @@ def test_figures_of_numpy_are_written_and_nan_among_them_is_not_evaluated(
 def test_rule_that_holds_nothing_against_a_limit(project: GateProject) -> None:
     project.write(
         "own_rules.py",
-        "from pytest_detgate.gate.rule import Outcome, SplitRule\n"
+        "from pytest_detgate.rules.rule import Outcome, SplitRule\n"
         "class Idle(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'idle'\n"
         "    def check(self, target, inputs):\n"
@@ -496,7 +496,7 @@ def test_worker_that_dies(project: GateProject) -> None:
     project.write(
         "own_rules.py",
         "import os\n"
-        "from pytest_detgate.gate.rule import SplitRule\n"
+        "from pytest_detgate.rules.rule import SplitRule\n"
         "class Deadly(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'deadly'\n"
         "    def check(self, target, inputs):\n"

@@ -12,8 +12,8 @@ import jsonschema
 import pytest
 
 from pytest_detgate.__main__ import main
-from pytest_detgate.audit.record import read_report
 from pytest_detgate.errors import DataError
+from pytest_detgate.record.report import read_report
 from tests.plugin.conftest import CONFIG, GateProject
 
 OLD = "passed in 1999"

@@ -11,11 +11,11 @@ import pytest
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.gate.detections import NoDetections
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.inputs.detection_sources import NoDetections
+from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.verdict import judge
 
 PATTERN = r"(?P<clip>[^/]+)_\d+\.jpg$"
 CSS_CONFIG = Path(__file__).resolve().parents[2] / "examples/css_ppe/detgate.toml"

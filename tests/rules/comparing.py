@@ -8,13 +8,13 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_detgate.audit.record import ConfigRecord, Report, RuleResult, write_report
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.gate.detections import ResultFiles
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.inputs.detection_sources import ResultFiles
+from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.record.report import ConfigRecord, Report, RuleResult, write_report
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.verdict import judge
 from tests.conftest import coco
 from tests.others import Images, other_models, result_files, write_model
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.record.report import RuleResult
 from tests.judged import judged
 from tests.rules.expecting import COCO, FOUND, HEAD
 

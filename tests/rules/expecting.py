@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.record.report import RuleResult
 
 HEAD = """
 [dataset]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.dataset.annotated import BOXES_CAP, FRAMES_CAP
+from pytest_detgate.dataset.boxes.by_image import BOXES_CAP, FRAMES_CAP
 from tests.rules.split_files import judged_split, split_file
 
 BOX = (10.0, 10.0, 20.0, 20.0)

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import BarChart
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.evidence import BarChart
 from pytest_detgate.findings import Interval
-from pytest_detgate.scoring.resampling import Resampling, image_units
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.scoring.bounds.resampling import Resampling, image_units
 from tests.judged import measured
 from tests.parity.reference import by_pycocotools
 from tests.rules.comparing import Comparison

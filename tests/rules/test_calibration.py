@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.charts import LineChart
+from pytest_detgate.evidence import LineChart
 from tests.judged import measured
 from tests.rules.model_rules import gate_on
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.gate.other_models import by_number
+from pytest_detgate.evidence import LineChart
+from pytest_detgate.inputs.sweep import by_number
+from pytest_detgate.record.report import RuleResult
 from tests.judged import measured
 from tests.others import result_files
 from tests.rules.comparing import Comparison

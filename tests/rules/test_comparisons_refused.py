@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from PIL import Image
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.record.report import RuleResult
 from tests.conftest import coco
 from tests.others import result_files
 from tests.rules.comparing import Comparison

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.record.report import RuleResult
 from tests.conftest import coco, named_results
 from tests.judged import judged, measured, split_tables
 
@@ -126,7 +126,7 @@ def test_support_counts_the_boxes_that_are_judged(gate: Gate) -> None:
 
 
 def test_areas_that_are_not_used_are_noted(tmp_path: Path, write_json: Any) -> None:
-    from pytest_detgate.dataset.coco import read_coco
+    from pytest_detgate.dataset.coco.reader import read_coco
 
     content = coco(DENSE, ["crate"])
     for area, annotation in zip((-1, 1e11, float("inf")), content["annotations"], strict=False):

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import BarChart
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.gate.chart_numbers import BARS
+from pytest_detgate.evidence import BarChart
+from pytest_detgate.record.chart_numbers import BARS
+from pytest_detgate.record.report import RuleResult
 from tests.judged import measured
 from tests.rules.split_files import judged_split, split_file
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import Report, ScoreRecord, read_report, write_report
-from pytest_detgate.charts import BarChart, Matrix
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.evidence import BarChart, Matrix
+from pytest_detgate.record.report import Report, ScoreRecord, read_report, write_report
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
 from tests.judged import measured, told
 from tests.rules.model_rules import gate_on
 

@@ -37,11 +37,11 @@ sys.addaudithook(guard)
 EVALUATE = """
 from pathlib import Path
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.gate.detections import NoDetections
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.inputs.detection_sources import NoDetections
+from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
 
 project = Project(load_configuration(Path("detgate.toml")), Path())
 (bound,) = bind_rules(project)

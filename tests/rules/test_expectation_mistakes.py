@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.record.report import RuleResult
 from tests.needs import import_or_skip
 from tests.rules.expecting import COCO, HEAD, expect, toml
 

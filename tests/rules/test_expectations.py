@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
 from tests.needs import import_or_skip
 from tests.rules.expecting import HEAD, expect, texts
 

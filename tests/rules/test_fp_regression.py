@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.audit.record import RuleResult, read_report
-from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.evidence import LineChart
 from pytest_detgate.findings import Interval
-from pytest_detgate.scoring.exact_intervals import clustered_poisson_interval
-from pytest_detgate.scoring.resampling import Resampling, clip_units
+from pytest_detgate.record.report import RuleResult, read_report
+from pytest_detgate.scoring.bounds.exact_intervals import clustered_poisson_interval
+from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
 from tests.judged import measured
 from tests.rules.comparing import Comparison
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.record.report import RuleResult
 from tests.judged import judged, measured, split_tables, told
 
 RULE = '[rules.frame-distance]\nbetween = ["train", "val"]\n'

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.record.report import RuleResult
 from tests.judged import judged, measured
 
 pytestmark = pytest.mark.shared

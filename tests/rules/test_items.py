@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.record.report import RuleResult
 from tests.conftest import coco, results
 from tests.judged import judged, split_tables
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
+from pytest_detgate.record.report import RuleResult
 from tests.judged import judged, measured, told
 from tests.rules.split_files import judged_split
 from tests.unit.label_files import READERS, draw, split, unlabelled, write

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import ClipMap, Histogram
 from pytest_detgate.dataset.clip_maps import NEIGHBOURS_CAP
-from pytest_detgate.pictures.copies import PAIRS_CAP
+from pytest_detgate.evidence import ClipMap, Histogram
+from pytest_detgate.pictures.duplicates import PAIRS_CAP
 from pytest_detgate.pictures.hashing import picture_hash
+from pytest_detgate.record.report import RuleResult
 from tests.drawn import draw_pictures, drawn
 from tests.judged import judged, split_tables
 

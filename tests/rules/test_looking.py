@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import Extent
-from pytest_detgate.gate.detections import NoDetections
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import BoundRule, bind_rules
-from pytest_detgate.gate.rule import Outcome, Target
+from pytest_detgate.inputs.detection_sources import NoDetections
+from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import BoundRule, bind_rules
+from pytest_detgate.rules.rule import Outcome, Target
+from pytest_detgate.rules.verdict import judge
 
 BOX = [10.0, 10.0, 20.0, 20.0]
 OUTSIDE = [90.0, 90.0, 20.0, 20.0]

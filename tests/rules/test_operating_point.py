@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import LineChart
+from pytest_detgate.evidence import LineChart
+from pytest_detgate.record.report import RuleResult
 from tests.conftest import coco, named_results
 from tests.judged import judged, measured
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.record.report import RuleResult
 from tests.drawn import draw_pictures, drawn
 from tests.judged import judged, measured, split_tables, told
 

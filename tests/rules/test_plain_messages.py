@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.registry import rule_classes
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.registry import rule_classes
 from tests.conftest import NUMPY_TYPE
 from tests.rules.examples import Change, example_results
 

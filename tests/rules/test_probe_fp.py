@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import LineChart
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.evidence import LineChart
 from pytest_detgate.findings import Measurement
+from pytest_detgate.record.report import RuleResult
 from tests.conftest import named_results
 from tests.judged import judged, measured
 

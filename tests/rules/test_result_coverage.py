@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError, DataError
-from pytest_detgate.gate.detections import ResultFiles
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.project import Project
+from pytest_detgate.inputs.detection_sources import ResultFiles
+from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.rules.project import Project
 from tests.conftest import coco, named_results, results
 from tests.judged import judged, split_tables
 from tests.rules.comparing import Comparison
@@ -232,8 +232,8 @@ TWICE = {
 
 @pytest.mark.parametrize("text", TWICE.values(), ids=TWICE)
 def test_a_key_that_occurs_twice_is_refused(gate: Gate, tmp_path: Path, text: str) -> None:
-    from pytest_detgate.dataset.coco import read_coco
-    from pytest_detgate.dataset.results import read_results
+    from pytest_detgate.dataset.coco.reader import read_coco
+    from pytest_detgate.dataset.coco.results import read_results
 
     (tmp_path / "val.json").write_text(json.dumps(coco(SPLIT, CLASSES)))
     (tmp_path / "found.json").write_text(text)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.gate.example import Example
-from pytest_detgate.gate.registry import rule_classes
-from pytest_detgate.gate.rule_page import HEADINGS, rule_page
+from pytest_detgate.rules.documentation import HEADINGS, rule_page
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.registry import rule_classes
 from tests.rules.examples import example_results
 
 RULES = rule_classes()

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_detgate.charts import Histogram
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.detector.latency import Latency
+from pytest_detgate.detector.latency.timing import Latency
 from pytest_detgate.detector.protocol import ModelInfo
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.gate.detections import NoDetections, ResultFiles
-from pytest_detgate.gate.inputs import GateInputs, spread
-from pytest_detgate.gate.judge import judge
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.evidence import Histogram
+from pytest_detgate.inputs.detection_sources import NoDetections, ResultFiles
+from pytest_detgate.inputs.gate_inputs import GateInputs, spread
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.verdict import judge
 from tests.judged import judged, split_tables
 
 RULES = "[rules.repeatability]\n[rules.latency]\nmax-ms = 50\n"

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import BarChart, ByThreshold, LineChart
+from pytest_detgate.evidence import BarChart, ByThreshold, LineChart
+from pytest_detgate.record.report import RuleResult
 from tests.conftest import coco, named_results
 from tests.judged import judged, measured, split_tables
 

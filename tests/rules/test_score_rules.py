@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.dataset.frames import whole_number
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
+from pytest_detgate.record.report import RuleResult
 from tests.conftest import coco, named_results
 from tests.judged import judged, measured, split_tables, told
 

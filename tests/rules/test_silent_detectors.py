@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS
 from pytest_detgate.detector.protocol import ModelSource
-from pytest_detgate.gate.model_detections import ModelDetections
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules, rule_classes
+from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
+from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.progress import NoProgress
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules, rule_classes
 from tests.conftest import coco, named_results
 from tests.detector.onnx_models import draw
 from tests.judged import judged

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import Histogram
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.evidence import Histogram
+from pytest_detgate.record.report import RuleResult
 from tests.judged import judged, measured, split_tables
 
 RULE = '[rules.split-drift]\nbetween = ["train", "val"]\n'

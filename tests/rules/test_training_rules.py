@@ -12,16 +12,16 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import RuleResult
-from pytest_detgate.charts import LineChart
-from pytest_detgate.detector.engines.plan import IN_THIS_PROCESS
-from pytest_detgate.detector.experiment import experiment_of
 from pytest_detgate.detector.protocol import ModelSource
-from pytest_detgate.detector.training_record import TrainingRecord, write_record
+from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.gate.model_detections import ModelDetections
-from pytest_detgate.gate.project import Project
+from pytest_detgate.evidence import LineChart
+from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.progress import NoProgress
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.rules.project import Project
+from pytest_detgate.training.experiment import experiment_of
+from pytest_detgate.training.record import TrainingRecord, write_record
 from tests.judged import judged, measured
 
 TRAIN = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'

@@ -8,8 +8,8 @@ from typing import Any
 
 from PIL import Image
 
-from pytest_detgate.dataset.formats import label_readers
-from pytest_detgate.dataset.labelled import SplitFiles
+from pytest_detgate.dataset.labels.formats import label_readers
+from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import Dataset
 
 READERS = label_readers()

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pytest_detgate.gate.chart_numbers import at_score, plotted, points
+from pytest_detgate.record.chart_numbers import at_score, plotted, points
 
 
 def test_curves_have_six_digits_and_gaps_where_there_is_no_value() -> None:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pytest_detgate.charts import ClipMap
 from pytest_detgate.dataset.clip_maps import (
     CLIPS_CAP,
     FRAMES_CAP,
@@ -17,6 +16,7 @@ from pytest_detgate.dataset.clip_maps import (
     clip_map,
 )
 from pytest_detgate.dataset.frames import Frames, nearest_frames
+from pytest_detgate.evidence import ClipMap
 
 Listed = Sequence[tuple[str | None, int | None]]
 

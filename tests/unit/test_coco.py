@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.coco import read_coco
+from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError
 

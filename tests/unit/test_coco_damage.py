@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset import json_arrays
-from pytest_detgate.dataset.coco import read_coco
+from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text import json_arrays
 from pytest_detgate.errors import DataError
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.gate.project import Project
-from pytest_detgate.gate.registry import bind_rules
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.registry import bind_rules
 
 SPLITS = """
 [dataset.splits.train]
@@ -235,7 +235,7 @@ def test_unknown_class_is_named(tmp_path: Path, coco_content: Any, write_json: A
 
 def test_second_rule_with_one_code_names_both(tmp_path: Path) -> None:
     (tmp_path / "twice.py").write_text(
-        "from pytest_detgate.gate.rule import SplitRule\n"
+        "from pytest_detgate.rules.rule import SplitRule\n"
         "class Mine(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'empty-gt-share'\n"
     )

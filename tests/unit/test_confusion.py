@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.results import read_results
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import DetectionTable
 from pytest_detgate.errors import DataError
 from pytest_detgate.scoring.coco_evaluation import evaluate

@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.charts import Histogram
-from pytest_detgate.dataset.coco import read_coco
+from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.contents import (
     CLASSES_CAP,
     SIZE_EDGES,
@@ -22,6 +21,7 @@ from pytest_detgate.dataset.contents import (
     split_contents,
 )
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, ImageTable
+from pytest_detgate.evidence import Histogram
 
 Row = tuple[int, int, float, float]
 """Image, class, width, height."""

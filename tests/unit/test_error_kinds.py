@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.results import read_results
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.error_kinds import KINDS, Errors, errors_of
 from pytest_detgate.scoring.matching import candidates_of, match

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.charts import Frame, FrameBox
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.results import read_results
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.gate.evidence_frames import (
+from pytest_detgate.evidence import Frame, FrameBox
+from pytest_detgate.rule_evidence.frames import (
     DETECTIONS_A_FRAME,
     frames_for_class,
     shown_frames,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_detgate.scoring.exact_intervals import (
+from pytest_detgate.scoring.bounds.exact_intervals import (
     binomial_interval,
     clustered_poisson_interval,
     poisson_interval,
@@ -142,6 +142,7 @@ def test_clustered_bounds_cover_the_truth_where_the_plain_bound_does_not(
 
 
 def test_importing_the_intervals_does_not_import_scipy() -> None:
-    check = "import sys, pytest_detgate.scoring.exact_intervals; sys.exit('scipy' in sys.modules)"
+    module = "pytest_detgate.scoring.bounds.exact_intervals"
+    check = f"import sys, {module}; sys.exit('scipy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from pytest_detgate.findings import Interval
-from pytest_detgate.scoring.exact_limits import limit_of_change, seen, unseen
+from pytest_detgate.scoring.bounds.exact_limits import limit_of_change, seen, unseen
 
 
 def points(value: float, confidence: float = 0.95) -> Interval:

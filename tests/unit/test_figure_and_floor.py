@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.gate.phrases import figure_and_floor
+from pytest_detgate.record.phrases import figure_and_floor
 
 
 @pytest.mark.parametrize(

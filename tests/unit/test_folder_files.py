@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pytest_detgate.dataset.folder import read_folder
-from pytest_detgate.dataset.folder_files import folder_files, image_files
-from pytest_detgate.dataset.image_file import image_formats, image_suffixes
-from pytest_detgate.dataset.image_options import AS_SHOWN, ImageOptions
+from pytest_detgate.dataset.images.folder import read_folder
+from pytest_detgate.dataset.images.folder_files import folder_files, image_files
+from pytest_detgate.dataset.images.opening import image_formats, image_suffixes
+from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 from pytest_detgate.errors import ConfigError
 from tests.judged import judged
 from tests.unit.label_files import draw, write

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.labelled import SplitFiles
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from tests.unit.label_files import READERS, draw, split, unlabelled, write

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from pytest_detgate.dataset.image_names import AmbiguousNameError, FileNames, name_of_missing
+from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames, name_of_missing
 
 FILES = [
     "0000.jpg",

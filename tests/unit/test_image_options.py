@@ -11,9 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pytest_detgate.audit.pictures import PictureFolders
-from pytest_detgate.audit.record import DatasetRecord, ProbeRecord
-from pytest_detgate.dataset.image_file import (
+from pytest_detgate.dataset.images.opening import (
     image_formats,
     image_suffixes,
     open_image,
@@ -22,9 +20,11 @@ from pytest_detgate.dataset.image_file import (
     size_of,
     stored_size,
 )
-from pytest_detgate.dataset.image_options import Exif, ImageOptions, refused_links
-from pytest_detgate.detector.picture_bytes import read_image
+from pytest_detgate.dataset.images.options import Exif, ImageOptions, refused_links
+from pytest_detgate.detector.image_bytes import read_image
 from pytest_detgate.pictures.hashing import picture_hash
+from pytest_detgate.record.report import DatasetRecord, ProbeRecord
+from pytest_detgate.report.figures.thumbnails import PictureFolders
 from tests.judged import judged, measured
 from tests.rules.split_files import judged_split
 from tests.unit.label_files import READERS, split, write

@@ -9,9 +9,9 @@ import pytest
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import DataError
-from pytest_detgate.gate.detections import NoDetections
-from pytest_detgate.gate.inputs import GateInputs
-from pytest_detgate.gate.project import Project
+from pytest_detgate.inputs.detection_sources import NoDetections
+from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.rules.project import Project
 from tests.judged import split_tables
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.dataset import json_arrays
-from pytest_detgate.dataset.coco import read_coco
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.text import json_arrays
 from pytest_detgate.errors import DataError
 
 ROWS = 60

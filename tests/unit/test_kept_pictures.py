@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from pytest_detgate.dataset.folder import read_folder
-from pytest_detgate.detector.store import Store
+from pytest_detgate.cache.store import Store
+from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.errors import DataError
-from pytest_detgate.pictures import kept
-from pytest_detgate.pictures.copies import copies_of
+from pytest_detgate.pictures import hashes as kept
+from pytest_detgate.pictures.duplicates import copies_of
+from pytest_detgate.pictures.hashes import PictureKeys, picture_keys
 from pytest_detgate.pictures.hashing import picture_hash
-from pytest_detgate.pictures.kept import PictureKeys, picture_keys
 from pytest_detgate.progress import NoProgress
 from tests.drawn import draw_pictures, drawn
 from tests.processes import PATIENCE_S

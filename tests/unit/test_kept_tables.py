@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.results import read_results
-from pytest_detgate.dataset.table_file import read_tables, write_tables
+from pytest_detgate.cache.annotation_tables import KeptTables, drop_tables, tables_files
+from pytest_detgate.cache.table_file import read_tables, write_tables
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
-from pytest_detgate.gate.kept_tables import KeptTables, drop_tables, tables_files
 from pytest_detgate.regular_file import open_regular
 
 FILE: dict[str, Any] = {

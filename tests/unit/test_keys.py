@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from pytest_detgate.dataset.clips import ClipKey, clips_of, near_clips
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.identity import repeated, repeated_rows, rows_of
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.coco.results import read_results
+from pytest_detgate.dataset.ids import repeated, repeated_rows, rows_of
 from pytest_detgate.dataset.keys import key, keys, near_key, near_rows
-from pytest_detgate.dataset.results import read_results
 from pytest_detgate.dataset.tables import UNLISTED, object_column
 from pytest_detgate.errors import DataError
 from tests.judged import judged, measured, told

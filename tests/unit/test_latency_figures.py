@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.detector.latency import Latency
+from pytest_detgate.detector.latency.timing import Latency
 from pytest_detgate.detector.protocol import ModelInfo
 
 MODEL = ModelInfo(key="k", checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)

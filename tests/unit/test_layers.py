@@ -31,7 +31,7 @@ SOURCES = [
 
 
 def layer_of(module: str) -> str:
-    """The layer of a module name such as `pytest_detgate.gate.rule`."""
+    """The layer of a module name such as `pytest_detgate.rules.rule`."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else ""
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_detgate.pictures import near
+from pytest_detgate.pictures import hamming_search as near
 from pytest_detgate.pictures.bits import set_bits, set_bits_by_table
-from pytest_detgate.pictures.near import Matches, find_within
+from pytest_detgate.pictures.hamming_search import Matches, find_within
 
 Words = NDArray[np.uint64]
 

@@ -57,7 +57,7 @@ def test_wheel_holds_every_rule_template_and_the_type_marker(wheel: Path) -> Non
             if path.is_file():
                 assert f"pytest_detgate/{folder}/{path.name}" in names
     assert "pytest_detgate/py.typed" in names
-    assert "pytest_detgate/detector/known_parts.txt" in names
+    assert "pytest_detgate/detector/mmdet/known_parts.txt" in names
 
 
 def test_installed_wheel_gates_a_result_file(wheel: Path, tmp_path: Path) -> None:

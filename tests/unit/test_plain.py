@@ -10,8 +10,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from pytest_detgate.charts import Bar, BarChart, Evidence, LineChart, Panel, Series
 from pytest_detgate.errors import DetgateError
+from pytest_detgate.evidence import Bar, BarChart, Evidence, LineChart, Panel, Series
 from pytest_detgate.findings import Finding, Interval, Measurement, Table
 from pytest_detgate.plain import encode, plain
 

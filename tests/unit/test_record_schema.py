@@ -10,9 +10,9 @@ import jsonschema
 import pytest
 
 from pytest_detgate.__main__ import main
-from pytest_detgate.audit.record import read_report, write_report
-from pytest_detgate.audit.record_schema import record_schema
 from pytest_detgate.errors import DataError
+from pytest_detgate.record.report import read_report, write_report
+from pytest_detgate.record.report_schema import record_schema
 from tests.audit.sample import sample_report
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.audit.record import read_report
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.dataset.text_file import read_text as read_class_file
-from pytest_detgate.detector.checkpoint import require_checkpoint
-from pytest_detgate.detector.onnx_file import read_onnx_file
+from pytest_detgate.dataset.text.files import read_text as read_class_file
+from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
+from pytest_detgate.detector.onnx.file import read_onnx_file
 from pytest_detgate.errors import DetgateError
+from pytest_detgate.record.report import read_report
 from pytest_detgate.regular_file import (
     NotRegularError,
     open_regular,
@@ -49,21 +49,21 @@ EXCEPTIONS = {
     ("regular_file", "open"): "the one place",
     ("regular_file", "fdopen"): "the one place",
     ("__main__", "open"): "the null device, for output that nobody reads",
-    ("audit.files", "open"): "a file that is written, and a folder that is synchronised",
-    ("audit.rendering", "read_text"): "a template of the package",
-    ("dataset.image_file", "open"): "an image that was opened by open_regular",
-    ("dataset.table_file", "open"): "a file that is written",
-    ("detector.checkpoint", "torch.load"): "after require_regular: torch is faster by path",
-    ("detector.config_sources", "fromfile"): "MMEngine runs a configuration of the project's",
-    ("detector.engines.pipes", "open"): "the null device, and a log that is written",
-    ("detector.engines.pipes", "fdopen"): "pipes of this process",
-    ("detector.job", "fdopen"): "a pipe of this process",
-    ("detector.latency", "open"): "a log that is written",
-    ("detector.store_file", "connect"): "SQLite opens for writing, which never waits for a pipe",
-    ("detector.stored_parts", "read_text"): "a list of the package",
-    ("detector.training_process", "open"): "a log that is written",
-    ("detector.training_view", "open"): "a log that is written",
-    ("plugin.github", "open"): "a file that is appended to",
+    ("atomic_file", "open"): "a file that is written, and a folder that is synchronised",
+    ("report.rendering", "read_text"): "a template of the package",
+    ("dataset.images.opening", "open"): "an image that was opened by open_regular",
+    ("cache.table_file", "open"): "a file that is written",
+    ("detector.mmdet.checkpoint", "torch.load"): "after require_regular: torch is faster by path",
+    ("detector.mmdet.config_files", "fromfile"): "MMEngine runs a configuration of the project's",
+    ("detector.workers.pipes", "open"): "the null device, and a log that is written",
+    ("detector.workers.pipes", "fdopen"): "pipes of this process",
+    ("detector.subprocesses", "fdopen"): "a pipe of this process",
+    ("detector.latency.timing", "open"): "a log that is written",
+    ("cache.sqlite_file", "connect"): "SQLite opens for writing, which never waits for a pipe",
+    ("detector.mmdet.stored_parts", "read_text"): "a list of the package",
+    ("training.train_process", "open"): "a log that is written",
+    ("training.fed_data", "open"): "a log that is written",
+    ("plugin.output.github", "open"): "a file that is appended to",
 }
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_detgate.errors import TooLittleEvidenceError
-from pytest_detgate.scoring.resampling import (
+from pytest_detgate.scoring.bounds.resampling import (
     Resampling,
     clip_units,
     image_units,

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.dataset import json_arrays
-from pytest_detgate.dataset.coco import read_coco
-from pytest_detgate.dataset.folder import read_folder
-from pytest_detgate.dataset.results import read_results
+from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.coco.results import read_results
+from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text import json_arrays
 from pytest_detgate.errors import DataError
 
 

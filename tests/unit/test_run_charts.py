@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pytest_detgate.charts import LineChart, Panel
-from pytest_detgate.detector.curve_charts import FAULTS_CAP, METRICS_CAP, POINTS_CAP, run_chart
-from pytest_detgate.detector.curve_faults import loss_faults, metric_curve
-from pytest_detgate.detector.scalars import read_scalars
+from pytest_detgate.evidence import LineChart, Panel
+from pytest_detgate.training.curve_charts import FAULTS_CAP, METRICS_CAP, POINTS_CAP, run_chart
+from pytest_detgate.training.curve_faults import loss_faults, metric_curve
+from pytest_detgate.training.log import read_scalars
 
 
 def drawn(folder: Path, rows: list[dict[str, Any]], spike: float = 10) -> LineChart:

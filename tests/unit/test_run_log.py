@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.detector.curve_faults import (
+from pytest_detgate.errors import DataError
+from pytest_detgate.training.curve_faults import (
     fallen,
     loss_faults,
     metric_curve,
@@ -19,7 +20,7 @@ from pytest_detgate.detector.curve_faults import (
     spikes,
     too_short,
 )
-from pytest_detgate.detector.scalars import (
+from pytest_detgate.training.log import (
     NotFinite,
     Plan,
     RunLog,
@@ -27,7 +28,6 @@ from pytest_detgate.detector.scalars import (
     find_scalars,
     read_scalars,
 )
-from pytest_detgate.errors import DataError
 
 LINES = """\
 {"base_lr": 0.01, "lr": 0.004, "loss": 2.0, "loss_cls": 1.5, "epoch": 1, "iter": 50, "step": 50}

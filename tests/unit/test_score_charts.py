@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_detgate.charts import BarChart, LineChart
-from pytest_detgate.gate.score_charts import (
+from pytest_detgate.evidence import BarChart, LineChart
+from pytest_detgate.rule_evidence.score_charts import (
     ap_by_class,
     confusion_matrix,
     curves_of_split,

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.record import read_report
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.dataset.coco import read_class_names, read_coco
-from pytest_detgate.dataset.fields import read_fields
-from pytest_detgate.dataset.results import read_results
+from pytest_detgate.dataset.coco.fields import read_fields
+from pytest_detgate.dataset.coco.reader import read_class_names, read_coco
+from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.dataset.text_file import read_text
+from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.errors import ConfigError, DataError, DetgateError
+from pytest_detgate.record.report import read_report
 from tests.unit.label_files import READERS, draw, split, write
 
 TRUTH = {

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.training_drops import drops_of
-from pytest_detgate.detector.training_view import FedBox, FedImage, FedPart
 from pytest_detgate.errors import DataError
+from pytest_detgate.training.dropped_data import drops_of
+from pytest_detgate.training.fed_data import FedBox, FedImage, FedPart
 
 HAT = {"category_id": 1, "bbox": [10, 10, 20, 20], "area": 400}
 VEST = {**HAT, "category_id": 2}

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_detgate.detector.digests import Signature, file_digests, sha256_of
+from pytest_detgate.cache.digests import Signature, file_digests, sha256_of
+from pytest_detgate.cache.store import Store
 from pytest_detgate.detector.protocol import UnreadableImage
-from pytest_detgate.detector.store import Store
 
 MISSING, FOLDER, SPECIAL = "missing", "folder", "special"
 NO_FILE = (MISSING, FOLDER, SPECIAL)

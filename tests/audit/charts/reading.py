@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from pytest_detgate.audit.charts.drawing import Drawing, drawing_of
-from pytest_detgate.charts import Chart
+from pytest_detgate.evidence import Chart
+from pytest_detgate.report.charts.draw import Drawing, drawing_of
 
 Point = tuple[float, float]
 # Positions are written with one decimal, so each is off by half a tenth at most.

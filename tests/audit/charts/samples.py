@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_detgate.charts import (
+from pytest_detgate.evidence import (
     Bar,
     BarChart,
     Chart,

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_detgate.audit.charts.clips import crossings, nearest
-from pytest_detgate.audit.charts.drawing import drawing_of
-from pytest_detgate.charts import ClipLine, ClipMap
+from pytest_detgate.evidence import ClipLine, ClipMap
+from pytest_detgate.report.charts.clips import crossings, nearest
+from pytest_detgate.report.charts.draw import drawing_of
 
 from .reading import Plot, narrow, scale, wide
 from .samples import clips

@@ -13,9 +13,9 @@ import matplotlib
 import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pytest_detgate.audit.charts.drawing import Drawing, drawing_of
-from pytest_detgate.audit.rendering import prose
-from pytest_detgate.charts import Chart
+from pytest_detgate.evidence import Chart
+from pytest_detgate.report.charts.draw import Drawing, drawing_of
+from pytest_detgate.report.rendering import prose
 
 from .reading import plots
 from .samples import DEGENERATE, HOSTILE, SAMPLES, every
@@ -160,8 +160,8 @@ def test_matplotlib_is_imported_with_the_first_chart_and_says_nothing(tmp_path: 
     (tmp_path / "file").touch()
     script = """
 import sys
-from pytest_detgate.audit.charts.drawing import drawing_of
-from pytest_detgate.charts import BarChart
+from pytest_detgate.report.charts.draw import drawing_of
+from pytest_detgate.evidence import BarChart
 assert "matplotlib" not in sys.modules
 drawing_of(BarChart(title="t", about="a", label="l", bars=[]), "one")
 assert "matplotlib" in sys.modules

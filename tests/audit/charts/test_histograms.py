@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_detgate.audit.charts.drawing import drawing_of
-from pytest_detgate.charts import Histogram, Mark
+from pytest_detgate.evidence import Histogram, Mark
+from pytest_detgate.report.charts.draw import drawing_of
 
 from .reading import Plot, corners, narrow, scale, wide
 from .samples import DEGENERATE, bins, names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.audit.charts.labels import apart, in_lines, plain, shortened, width_of
+from pytest_detgate.report.charts.text_layout import apart, in_lines, plain, shortened, width_of
 
 
 def test_a_name_is_cut_in_its_middle() -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.audit.charts.drawing import drawing_of
-from pytest_detgate.audit.charts.labels import width_of
-from pytest_detgate.charts import LineChart, Mark, Panel, Series
+from pytest_detgate.evidence import LineChart, Mark, Panel, Series
+from pytest_detgate.report.charts.draw import drawing_of
+from pytest_detgate.report.charts.text_layout import width_of
 
 from .reading import TENTH, Plot, corners, narrow, plots, scale, wide
 from .samples import lines

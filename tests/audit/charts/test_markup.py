@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.audit.charts.markup import paths_of, shorter
+from pytest_detgate.report.charts.markup import paths_of, shorter
 
 from .reading import points
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_detgate.audit.charts.drawing import drawing_of
-from pytest_detgate.charts import Matrix
+from pytest_detgate.evidence import Matrix
+from pytest_detgate.report.charts.draw import drawing_of
 
 from .reading import Plot, corners, narrow, wide
 from .samples import matrix

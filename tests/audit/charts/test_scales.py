@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.audit.charts import scales
+from pytest_detgate.report.charts import ticks as scales
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_detgate.audit.charts.sheet import SERIES, TONES
+from pytest_detgate.report.charts.svg import SERIES, TONES
 
 TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
 # Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.

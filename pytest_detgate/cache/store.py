@@ -1,0 +1,236 @@
+"""What earlier runs computed, in one SQLite file that several processes share.
+
+The store only ever saves work. Whatever is wrong with the file (full disk, no permission,
+damage), the answer is "not kept", with a note that says so once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import sqlite3
+import time
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from pytest_detgate.cache.sqlite_file import (
+    DETECTIONS,
+    FILES,
+    HASHES,
+    KEYS,
+    MODELS,
+    opened,
+)
+from pytest_detgate.detector.protocol import ImageDetections
+
+Item = TypeVar("Item")
+
+_CHUNK = 500  # SQLite of old takes no more than 999 values in a statement
+_TOUCHED_AT_ONCE = 20_000
+# How exactly the last use is known: one who comes back sooner need not write.
+_TOUCH_SECONDS = 3600
+# After a failure, so long nothing is tried: the disk may have room again, or the lock be free.
+_REST_SECONDS = 60.0
+_TOUCH_PATIENCE = 1.0
+_BYTES_PER_BOX = 24  # four corners, a score and a label of four bytes each
+_BYTES_PER_HASH = 8
+
+
+class Store:
+    """Detections, picture hashes, file digests and facts about models, by content.
+
+    Opens the file anew for each batch of work: a connection must not be carried into a forked
+    process, and a file that was deleted meanwhile is simply an empty store. What is looked up is
+    marked as used, to the hour.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._read_after = -math.inf
+        self._write_after = -math.inf
+
+    def detections(
+        self, model: str, images: Iterable[str]
+    ) -> Iterator[tuple[str, str, ImageDetections]]:
+        """Yield image digest, device and detections of those images that are kept."""
+        rows = self._kept(DETECTIONS, "device, data", images, model)
+        for image, check_sum, device, data in rows:
+            is_sound = _is_sound(check_sum, data, model, image, device)
+            if is_sound and not len(data) % _BYTES_PER_BOX:
+                yield image, device, _unpacked(data)
+
+    def keep(
+        self, model: str, device: str, detections: Iterable[tuple[str, ImageDetections]]
+    ) -> None:
+        """Keep detections by image digest; what was kept before is replaced."""
+        now = int(time.time())
+        rows = []
+        for image, found in detections:
+            data = _packed(found)
+            check_sum = _check_sum(data, model, image, device)
+            rows.append((model, image, device, check_sum, now, data))
+        self._insert(DETECTIONS, rows)
+
+    def facts(self, request: str) -> bytes | None:
+        """What is known of a model, as it was kept under that request."""
+        for _, check_sum, facts in list(self._kept(MODELS, "facts", [request])):
+            if _is_sound(check_sum, facts, request):
+                return bytes(facts)
+        return None
+
+    def keep_facts(self, request: str, facts: bytes) -> None:
+        """Keep what is known of a model."""
+        row = (request, facts, _check_sum(facts, request), int(time.time()))
+        self._insert(MODELS, [row])
+
+    def file_digests(self, paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+        """Yield path, signature and SHA-256 of files hashed before."""
+        rows = self._kept(FILES, "signature, sha256", map(_path_bytes, paths))
+        for path, check_sum, signature, sha256 in rows:
+            if _is_sound(check_sum, path, signature, sha256):
+                yield path.decode("utf-8", "surrogatepass"), signature, sha256
+
+    def keep_file_digests(self, digests: Iterable[tuple[str, str, str]]) -> None:
+        """Keep the digests of files by path, with the signature they had."""
+        now = int(time.time())
+        rows = []
+        for path, signature, sha256 in digests:
+            name = _path_bytes(path)
+            rows.append((name, signature, sha256, _check_sum(name, signature, sha256), now))
+        self._insert(FILES, rows)
+
+    def picture_hashes(self, kind: str, images: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Yield image digest and 64-bit hash of those images whose hash of that kind is kept."""
+        for image, check_sum, value in self._kept(HASHES, "hash", images, kind):
+            if _is_sound(check_sum, value, kind, image) and len(value) == _BYTES_PER_HASH:
+                yield image, int.from_bytes(value, "big")
+
+    def keep_picture_hashes(self, kind: str, hashes: Iterable[tuple[str, int]]) -> None:
+        """Keep 64-bit hashes of one kind by image digest."""
+        now = int(time.time())
+        rows = []
+        for image, number in hashes:
+            value = number.to_bytes(_BYTES_PER_HASH, "big")
+            rows.append((kind, image, value, _check_sum(value, kind, image), now))
+        self._insert(HASHES, rows)
+
+    def _kept(
+        self, table: str, columns: str, keys: Iterable[object], *fixed: str
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield key, check sum and `columns` of the rows whose key is `fixed` and one of `keys`."""
+        *others, varied = KEYS[table]
+        where = " AND ".join([*(f"{name} = ?" for name in others), f"{varied} IN "])
+        stale: list[tuple[object, ...]] = []
+        now = int(time.time())
+        for chunk in chunked(keys, _CHUNK):
+            rows = self._select(
+                f"SELECT last_used, {varied}, check_sum, {columns} FROM {table} "
+                f"WHERE {where}({', '.join('?' * len(chunk))})",
+                [*fixed, *chunk],
+            )
+            for last_used, *row in rows:
+                if not (isinstance(last_used, int) and last_used >= now - _TOUCH_SECONDS):
+                    stale.append((now, *fixed, row[0]))
+                yield tuple(row)
+        self._touch(table, stale)
+
+    def _touch(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
+        """Mark rows as used. Where that cannot be, they are forgotten sooner, and nothing more."""
+        where = " AND ".join(f"{name} = ?" for name in KEYS[table])
+        for chunk in chunked(rows, _TOUCHED_AT_ONCE):
+            with contextlib.suppress(sqlite3.Error, OSError):
+                with opened(self.path, create=False, patience_s=_TOUCH_PATIENCE) as connection:
+                    _run(connection, f"UPDATE {table} SET last_used = ? WHERE {where}", chunk)
+                continue
+            return
+
+    def _select(self, statement: str, values: Sequence[object]) -> list[tuple[Any, ...]]:
+        if time.monotonic() < self._read_after or not self.path.exists():
+            return []
+        try:
+            with opened(self.path, create=False) as connection:
+                return connection.execute(statement, values).fetchall()
+        except (sqlite3.Error, OSError) as error:
+            if "no such table" in str(error):
+                return []  # its first writer is about to make it, or was killed before
+            self._read_after = self._failed(error, "nothing kept can be used")
+            return []
+
+    def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+        if not rows or time.monotonic() < self._write_after:
+            return
+        marks = ", ".join("?" * len(rows[0]))
+        try:
+            with opened(self.path, create=True) as connection:
+                _run(connection, f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
+        except (sqlite3.Error, OSError) as error:
+            self._write_after = self._failed(error, "not everything could be kept")
+
+    def _failed(self, error: Exception, what: str) -> float:
+        """Note what has failed, once, and say when it may be tried again."""
+        if type(error) is sqlite3.DatabaseError:  # damaged, or no database at all
+            what = "nothing is kept or used"
+            self._read_after = self._write_after = math.inf
+            remedy = "; `python -m pytest_detgate cache clear` starts afresh"
+        else:
+            remedy = ""
+        if not any(note.startswith(what) for note in self.notes):
+            self.notes.append(f"{what}: {self.path}: {error}{remedy}")
+        return math.inf if remedy else time.monotonic() + _REST_SECONDS
+
+
+def _run(
+    connection: sqlite3.Connection, statement: str, rows: Iterable[tuple[object, ...]]
+) -> None:
+    """Run a statement for each row, all of them or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    with connection:
+        connection.executemany(statement, rows)
+
+
+def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Cut a stream into lists of at most `size`."""
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk
+
+
+def _packed(found: ImageDetections) -> bytes:
+    return b"".join(
+        (
+            found.xyxy.astype("<f4", copy=False).tobytes(),
+            found.score.astype("<f4", copy=False).tobytes(),
+            found.label.astype("<i4", copy=False).tobytes(),
+        )
+    )
+
+
+def _unpacked(data: bytes) -> ImageDetections:
+    n = len(data) // _BYTES_PER_BOX
+    return ImageDetections(
+        xyxy=np.frombuffer(data, "<f4", 4 * n).reshape(n, 4),
+        score=np.frombuffer(data, "<f4", n, offset=16 * n),
+        label=np.frombuffer(data, "<i4", n, offset=20 * n),
+    )
+
+
+def _path_bytes(path: str) -> bytes:
+    return path.encode("utf-8", "surrogatepass")  # a file name need not be text
+
+
+def _is_sound(check_sum: object, data: object, *key: object) -> bool:
+    """Whether a row is what was once written; a damaged one may hold anything, of any type."""
+    texts = [part for part in key if isinstance(part, str)]
+    return (
+        isinstance(data, bytes) and len(texts) == len(key) and check_sum == _check_sum(data, *texts)
+    )
+
+
+def _check_sum(data: bytes, *key: str) -> int:
+    return zlib.crc32(data, zlib.crc32("\0".join(key).encode()))

@@ -1,0 +1,1 @@
+"""Boxes of many annotations looked at together."""

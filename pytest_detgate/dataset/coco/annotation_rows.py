@@ -1,0 +1,163 @@
+"""Annotations of a COCO file to columns, without a Python object for each value where possible."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.ids import Id, Ids, joined_ids, whole_ids
+from pytest_detgate.dataset.text.json_arrays import decoded_pieces
+from pytest_detgate.dataset.text.json_decoding import Number, numbers
+from pytest_detgate.dataset.text.json_keys import require_unique_keys
+
+_NONE = float("nan")
+# Above this, neighbouring whole numbers are one float.
+_EXACT = 2.0**53
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationRows:
+    """Columns of annotations as their file writes them; for their meaning see `BoxTable`."""
+
+    id: Ids
+    image_id: Ids
+    category_id: Ids
+    xywh: NDArray[np.float64]
+    area: NDArray[np.float64]
+    crowd: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.xywh)
+
+
+class _Box(msgspec.Struct, array_like=True, gc=False, forbid_unknown_fields=True):
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class _PlainAnnotation(msgspec.Struct, kw_only=True, gc=False):
+    """An annotation of numbers only, as nearly all are. Every field is a float, so that as
+    MessagePack every annotation takes the same bytes: those are the columns, row by row."""
+
+    id: float = _NONE
+    image_id: float
+    category_id: float
+    bbox: _Box
+    area: float = _NONE
+    iscrowd: float = 0.0
+
+
+class _AnyAnnotation(msgspec.Struct, gc=False):
+    """An annotation with whatever a COCO file may hold."""
+
+    image_id: Id | float
+    category_id: Id | float
+    bbox: tuple[Number, Number, Number, Number]
+    id: Id | float | None = None
+    area: Number | None = None
+    iscrowd: bool | int | None = None
+
+
+_REQUIRED = (b'"image_id"', b'"category_id"', b'"bbox"')
+_decode_plain = msgspec.json.Decoder(list[_PlainAnnotation]).decode
+_decode_any = msgspec.json.Decoder(list[_AnyAnnotation]).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def _plain_row() -> np.dtype[np.void]:
+    """Where the numbers stand in one annotation as MessagePack writes it: each value after one
+    byte that says it is a float, each field after its name, with one byte for the name's length.
+    """
+    offsets, at = [], 1
+    for field in _PlainAnnotation.__struct_fields__:
+        at += 1 + len(field)
+        values = 4 if field == "bbox" else 1
+        at += values > 1
+        offsets.append(at + 1)
+        at += 9 * values
+    box = np.dtype({"names": list("xywh"), "formats": [">f8"] * 4, "offsets": [0, 9, 18, 27]})
+    return np.dtype(
+        {
+            "names": list(_PlainAnnotation.__struct_fields__),
+            "formats": [box if f == "bbox" else ">f8" for f in _PlainAnnotation.__struct_fields__],
+            "offsets": offsets,
+            "itemsize": at,
+        }
+    )
+
+
+_PLAIN_ROW = _plain_row()
+
+
+def read_annotations(array: msgspec.Raw | bytes, path: Path) -> AnnotationRows:
+    """Columns of a file's annotations; a wrong one raises `DataError` with its place."""
+    parts = list(decoded_pieces(array, "annotations", _decode, path))
+    return AnnotationRows(
+        id=joined_ids([part.id for part in parts]),
+        image_id=joined_ids([part.image_id for part in parts]),
+        category_id=joined_ids([part.category_id for part in parts]),
+        xywh=np.concatenate([part.xywh for part in parts]),
+        area=np.concatenate([part.area for part in parts]),
+        crowd=np.concatenate([part.crowd for part in parts]),
+    )
+
+
+def _decode(piece: bytes) -> AnnotationRows:
+    try:
+        columns = _plain_rows(_decode_plain(piece))
+    except msgspec.ValidationError:
+        columns = None
+    if columns is None:
+        columns = _any_rows(piece)
+    require_unique_keys(piece, len(columns), _REQUIRED)
+    return columns
+
+
+def _plain_rows(rows: list[_PlainAnnotation]) -> AnnotationRows | None:
+    """The columns of plain annotations; None where one of them is not that plain."""
+    packed = _encode(rows)
+    header = len(packed) - len(rows) * _PLAIN_ROW.itemsize
+    table = np.frombuffer(packed, _PLAIN_ROW, len(rows), header)
+    image_id, category_id = _whole(table["image_id"]), _whole(table["category_id"])
+    crowd = _whole(table["iscrowd"])
+    xywh = np.stack([table["bbox"][side] for side in "xywh"], axis=1).astype(np.float64)
+    if image_id is None or category_id is None or crowd is None:
+        return None
+    own = _whole(table["id"])
+    if own is None and not np.isnan(table["id"]).all():
+        return None
+    return AnnotationRows(
+        id=[None] * len(rows) if own is None else own,
+        image_id=image_id,
+        category_id=category_id,
+        xywh=xywh,
+        area=table["area"].astype(np.float64),
+        crowd=crowd.astype(np.bool_),
+    )
+
+
+def _whole(values: NDArray[Any]) -> NDArray[np.int64] | None:
+    """The values as whole numbers; None where one is not, or could be that of a neighbour."""
+    native = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        whole = native.astype(np.int64)
+        return whole if ((whole == native) & (np.abs(native) < _EXACT)).all() else None
+
+
+def _any_rows(piece: bytes) -> AnnotationRows:
+    rows = _decode_any(piece)
+    return AnnotationRows(
+        id=whole_ids([row.id for row in rows], "id"),
+        image_id=whole_ids([row.image_id for row in rows], "image_id"),
+        category_id=whole_ids([row.category_id for row in rows], "category_id"),
+        xywh=np.array([row.bbox for row in rows], dtype=np.float64).reshape(-1, 4),
+        area=numbers([row.area for row in rows]),
+        crowd=np.array([bool(row.iscrowd) for row in rows], dtype=np.bool_),
+    )

@@ -1,0 +1,140 @@
+"""COCO JSON to tables."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from msgspec import UNSET, Raw, UnsetType
+from numpy.typing import NDArray
+
+from pytest_detgate.boxes import MAX_AREA, usable_area
+from pytest_detgate.dataset.annotation_gaps import annotation_gaps
+from pytest_detgate.dataset.coco.annotation_rows import AnnotationRows, read_annotations
+from pytest_detgate.dataset.coco.image_rows import read_images
+from pytest_detgate.dataset.ids import Id, id_column, repeated, rows_of, whole_ids
+from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable, refuse_escaping
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import Gap, gap
+
+
+class CocoCategory(msgspec.Struct):
+    id: Id | float
+    name: str
+
+
+class _File(msgspec.Struct):
+    """A COCO file with its long arrays still as text."""
+
+    images: Raw
+    categories: list[CocoCategory]
+    annotations: Raw | UnsetType = UNSET
+
+
+class _Categories(msgspec.Struct):
+    categories: list[CocoCategory]
+
+
+def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[str] = ()) -> Dataset:
+    """Read a COCO file as the split or probe `name`.
+
+    Nothing is dropped: an annotation of an image or category that is not listed keeps its row,
+    with `UNLISTED`. `image_fields` are further fields of the images to keep. A file that cannot
+    be read, is cut off, or lacks what COCO requires raises `DataError` with the place.
+    """
+    content = read_bytes(path)
+    text = as_utf8(content, path)
+    if text.lstrip()[:1] == b"[":
+        raise DataError(
+            f"{path}: a list, as a result file is; a COCO annotation file is an object with "
+            "images, annotations and categories"
+        )
+    with ThreadPoolExecutor(1) as beside:
+        # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
+        digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
+        file = decode_json(text, _File, path, _arrays)
+        images = read_images(file.images, tuple(image_fields), path)
+        refuse_escaping(images.file_name, str(path))
+        rows = read_annotations(b"[]" if file.annotations is UNSET else file.annotations, path)
+    category_id = category_ids(file.categories, path)
+    boxes = box_table(rows, images.id, category_id)
+    if file.annotations is UNSET:
+        images = dataclasses.replace(images, unlabelled=np.ones(len(images), dtype=np.bool_))
+    gaps = tuple(gaps_of(images, boxes))
+    return Dataset(
+        name=name,
+        images_dir=images_dir,
+        images=images,
+        boxes=boxes,
+        classes=tuple(category.name for category in file.categories),
+        category_id=tuple(category_id.tolist()),
+        annotations=path,
+        sha256=digest.result(),
+        notes=tuple(notes_of(images, boxes, gaps)),
+        gaps=gaps,
+    )
+
+
+def _arrays(file: _File) -> list[Raw]:
+    return [file.images, *([] if file.annotations is UNSET else [file.annotations])]
+
+
+def category_ids(categories: Sequence[CocoCategory], path: Path) -> NDArray[Any]:
+    """The ids of the categories of a file; a fraction raises `DataError`."""
+    try:
+        return id_column(whole_ids([category.id for category in categories], "id"))
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: {str(error).replace('`$[', '`$.categories[')}") from None
+
+
+def read_class_names(path: Path) -> tuple[str, ...]:
+    """The category names of a COCO file, without building anything else of it."""
+    file = decode_json(read_bytes(path), _Categories, path)
+    return tuple(category.name for category in file.categories)
+
+
+def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray[Any]) -> BoxTable:
+    """Annotations with the rows of the images and categories that they refer to."""
+    box_image_id, box_category_id = id_column(rows.image_id), id_column(rows.category_id)
+    return BoxTable(
+        id=id_column(rows.id),
+        image_id=box_image_id,
+        category_id=box_category_id,
+        image=rows_of(box_image_id, image_id),
+        category=rows_of(box_category_id, category_id),
+        xywh=rows.xywh,
+        area=rows.area,
+        crowd=rows.crowd,
+    )
+
+
+def gaps_of(images: ImageTable, boxes: BoxTable) -> Iterable[Gap]:
+    """What nothing can look at in a file with these images and boxes."""
+    yield from annotation_gaps(boxes)
+    if images.unlabelled is not None:
+        # Nobody has said what is on the images, which is not the same as nothing.
+        what = "images have no labels: the file has no list `annotations`"
+        yield from gap("images-without-labels", "images", images.file_name.tolist(), what)
+
+
+def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:
+    """What a reader must know of such a file."""
+    for one in gaps:
+        yield one.text
+    odd = np.count_nonzero(~usable_area(boxes.area) & ~np.isnan(boxes.area))
+    if odd:
+        yield (
+            f"{odd} annotations have an area below 0 or over {MAX_AREA:g}; the area of their boxes "
+            "counts instead"
+        )
+    twice = repeated(images.id)
+    if twice:
+        yield f"{len(twice)} image ids are used twice, first {twice[0]!r}"

@@ -1,0 +1,157 @@
+"""What is wrong with picture files, found without decoding more than has to be.
+
+A file may be anything: a name from an annotation file is only text. Nothing but regular files
+inside the images folder is opened, and no picture is unpacked that says it is enormous.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from PIL import ImageFile, UnidentifiedImageError
+
+from pytest_detgate.dataset.images.opening import open_image, orientation, size_of, stored_size
+from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.regular_file import open_regular
+
+Kind = Literal["missing", "unreadable", "truncated", "other_size", "rotated"]
+KINDS: tuple[Kind, ...] = ("missing", "unreadable", "truncated", "other_size", "rotated")
+
+# The end of a JPEG is looked for in its last bytes; a smaller file is searched whole, as the end
+# of its embedded thumbnail could stand there.
+_TAIL = 1 << 16
+_WHOLE = 1 << 18
+_AT_ONCE = 4096
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """What is wrong with a picture file."""
+
+    kind: Kind
+    reason: str
+
+
+def picture_flaws(
+    folder: Path,
+    names: Sequence[str],
+    stated: Sequence[tuple[float, float]],
+    options: ImageOptions,
+) -> Iterator[tuple[int, Flaw]]:
+    """Yield index and flaw of the pictures with one, in order; `stated` are the sizes that they
+    should have, NaN where none is stated."""
+    root = os.path.realpath(folder)
+    with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        # Pillow warns of oddities in metadata.
+        warnings.simplefilter("ignore")
+        for start in range(0, len(names), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            flaws = pool.map(
+                lambda name, size: picture_flaw(root, name, size, options),
+                names[part],
+                stated[part],
+            )
+            for at, flaw in enumerate(flaws, start):
+                if flaw is not None:
+                    yield at, flaw
+
+
+def picture_flaw(
+    root: str, name: str, stated: tuple[float, float], options: ImageOptions
+) -> Flaw | None:
+    """What is wrong with one picture under the real path `root`, if anything is."""
+    try:
+        with open_regular(options.real_path(root, name)) as file:
+            return _flaw(file, stated, options)
+    except (FileNotFoundError, NotADirectoryError):
+        return Flaw("missing", "no such file")
+    except OSError as error:
+        return Flaw("unreadable", error.strerror or str(error))
+    except ValueError as error:  # a null byte in the name
+        return Flaw("missing", f"no such file can exist: {error}")
+
+
+def _flaw(
+    file: io.BufferedReader, stated: tuple[float, float], options: ImageOptions
+) -> Flaw | None:
+    length = os.fstat(file.fileno()).st_size
+    if not length:
+        return Flaw("unreadable", "the file is empty")
+    try:
+        with open_image(file, options.max_pixels) as picture:
+            turn, stored, meant = orientation(picture), *_sizes(picture, options)
+            return (
+                _cut_off(file, picture, length, options)
+                or _turned(turn, stored, meant, stated, options)
+                or _wrong_size(meant, stated)
+            )
+    except UnidentifiedImageError:
+        return Flaw("unreadable", "not a picture")
+    except Exception as error:  # Pillow's decoders raise many kinds
+        text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        return Flaw("truncated" if "truncated" in text.lower() else "unreadable", text)
+
+
+def _sizes(picture: ImageFile.ImageFile, options: ImageOptions) -> tuple[Size, Size]:
+    return stored_size(picture), size_of(picture, options)
+
+
+def _cut_off(
+    file: io.BufferedReader, picture: ImageFile.ImageFile, length: int, options: ImageOptions
+) -> Flaw | None:
+    if picture.format in ("JPEG", "MPO"):
+        file.seek(0 if length <= _WHOLE else length - _TAIL)
+        tail = file.read()
+        if tail.rfind(b"\xff\xd9") > tail.rfind(b"\xff\xda"):
+            return None
+        return Flaw("truncated", "the end of the picture is missing")
+    if picture.format == "PNG":
+        file.seek(max(0, length - 64))
+        if b"IEND" not in file.read():
+            return Flaw("truncated", "the end of the picture is missing")
+        file.seek(0)
+        with open_image(file, options.max_pixels) as again:
+            again.verify()  # its check sums
+        return None
+    picture.load()
+    return None
+
+
+def _turned(
+    turn: int, stored: Size, meant: Size, stated: tuple[float, float], options: ImageOptions
+) -> Flaw | None:
+    """What a reader must know of an image that its EXIF orientation turns, if anything."""
+    if turn == 1:
+        return None
+    is_as_meant = _wrong_size(meant, stated) is None
+    is_as_stored = _wrong_size(stored, stated) is None
+    if options.exif == "apply" and (is_as_meant or not is_as_stored):
+        return None
+    text = f"EXIF orientation {turn}: viewers turn or mirror it, some loaders do not"
+    if options.exif == "ignore":
+        text += '; with exif = "ignore" its labels are on the pixels as they are stored'
+    elif is_as_meant:
+        text += '; where labels are on the upright image, say so: exif = "apply" under [dataset]'
+    elif is_as_stored:
+        text += "; the stated size is that of the pixels as they are stored"
+    return Flaw("rotated", text)
+
+
+def _wrong_size(size: Size, stated: tuple[float, float]) -> Flaw | None:
+    width, height = size
+    for side, own, said in (("width", width, stated[0]), ("height", height, stated[1])):
+        if said == said and said != own:
+            return Flaw(
+                "other_size",
+                f"{side} {own}, stated as {said:g} (the picture is {width} × {height})",
+            )
+    return None

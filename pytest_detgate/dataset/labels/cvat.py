@@ -1,0 +1,139 @@
+"""CVAT for images 1.1 to tables: one XML file that lists its images."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
+from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
+from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.dataset.text.files import read_bytes
+from pytest_detgate.dataset.text.xml import numbers_of, parse_xml
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import gap
+
+_EDGES = ("xtl", "ytl", "xbr", "ybr")
+# Said of the whole image: no shapes.
+_NO_SHAPES = frozenset({"tag"})
+_LABELS = tuple(f"meta/{owner}/labels/label/name" for owner in ("task", "job", "project"))
+
+
+@dataclass(slots=True)
+class _Shapes:
+    """Boxes, row by row, and what became of other shapes."""
+
+    image: list[int] = field(default_factory=list)
+    label: list[str] = field(default_factory=list)
+    box: list[Frame] = field(default_factory=list)
+    id: list[str] = field(default_factory=list)
+    framed: Counter[str] = field(default_factory=Counter)
+    others: dict[int, Counter[str]] = field(default_factory=dict)
+
+
+def read_cvat(files: SplitFiles) -> Dataset:
+    """Read a file of CVAT for images. Polygons and turned boxes become their frames; an image with
+    any other shape, a mask or an ellipse, is not looked at."""
+    if not files.labels.exists():
+        raise DataError(f"{files.labels}: no such file or folder")
+    content = read_bytes(files.labels)
+    root = parse_xml(content, "annotations", files.labels)
+    if root.find("track") is not None:
+        raise DataError(
+            f"{files.labels}: has tracks, as CVAT for video writes them; export it as CVAT for "
+            "images"
+        )
+    shapes = _Shapes()
+    names, sizes = [], []
+    for row, image in enumerate(root.iterfind("image")):
+        name = image.get("name")
+        if not name:
+            raise DataError(f"{files.labels}: image {row + 1} has no name")
+        names.append(name)
+        sizes.append(_size(image, name, files.labels))
+        _read_shapes(image, row, name, files.labels, shapes)
+    listed = [element.text or "" for place in _LABELS for element in root.iterfind(place)]
+    classes = tuple(dict.fromkeys(listed or shapes.label))
+    number = {name: index for index, name in enumerate(classes)}
+    of_others: Counter[str] = sum(shapes.others.values(), Counter())
+    return labelled_dataset(
+        files,
+        Labels(
+            file_name=names,
+            size=np.array(sizes, dtype=np.float64).reshape(-1, 2),
+            unlabelled=None,
+            classes=classes,
+            category_id=classes,
+            box_id=shapes.id,
+            box_category_id=shapes.label,
+            image=np.array(shapes.image, dtype=np.int64),
+            category=np.array([number.get(name, UNLISTED) for name in shapes.label], np.int64),
+            xywh=np.array(shapes.box, dtype=np.float64).reshape(-1, 4),
+            crowd=np.zeros(len(shapes.box), dtype=np.bool_),
+            sha256=digest_of([("", content)]),
+            notes=(f"read as their frames: {_counted(shapes.framed)}",) if shapes.framed else (),
+            gaps=gap(
+                "shapes-not-boxes",
+                "images",
+                [names[row] for row in shapes.others],
+                f"images have shapes that are no boxes ({_counted(of_others)})",
+            ),
+        ),
+    )
+
+
+def _size(image: Element, name: str, path: Path) -> tuple[float, float]:
+    texts = [image.get("width"), image.get("height")]
+    if None in texts:
+        return math.nan, math.nan
+    width, height = numbers_of(texts, f"image {name!r}", path)
+    return width or math.nan, height or math.nan
+
+
+def _read_shapes(image: Element, row: int, name: str, path: Path, shapes: _Shapes) -> None:
+    count = 0
+    for shape in image:
+        if shape.tag in _NO_SHAPES:
+            continue
+        count += 1
+        what = f"image {name!r}: {shape.tag} {count}"
+        frame = _frame(shape, what, path, shapes.framed)
+        if frame is None:
+            shapes.others.setdefault(row, Counter())[shape.tag] += 1
+            continue
+        label = shape.get("label")
+        if not label:
+            raise DataError(f"{path}: {what} has no label")
+        shapes.image.append(row)
+        shapes.label.append(label)
+        shapes.box.append(frame)
+        shapes.id.append(f"{name}:{count}")
+
+
+def _frame(shape: Element, what: str, path: Path, framed: Counter[str]) -> Frame | None:
+    """The upright box of a shape; None where it has none."""
+    if shape.tag == "box":
+        x1, y1, x2, y2 = numbers_of([shape.get(edge) for edge in _EDGES], what, path)
+        (turn,) = numbers_of([shape.get("rotation", "0")], what, path)
+        if turn % 360 == 0:
+            return x1, y1, x2 - x1, y2 - y1
+        framed["turned box"] += 1
+        return frame_of_turned_box((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, turn)
+    if shape.tag == "polygon":
+        framed["polygon"] += 1
+        texts: list[str | None] = [*(shape.get("points") or "").replace(";", ",").split(",")]
+        return frame_of_points(numbers_of(texts, what, path), what, path)
+    return None
+
+
+def _counted(shapes: Counter[str]) -> str:
+    plurals = {"turned box": "turned boxes", "mask": "masks"}
+    return ", ".join(
+        f"{count:,} {name if count == 1 else plurals.get(name, name.removesuffix('s') + 's')}"
+        for name, count in sorted(shapes.items())
+    )

@@ -1,0 +1,138 @@
+"""Open Images labels to tables: a CSV file with a box, in shares of its image, on each line."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pytest_detgate.dataset.images.names import name_of_missing
+from pytest_detgate.dataset.labels.side_files import is_side_file
+from pytest_detgate.dataset.labels.split_images import image_sizes, split_images, with_labels
+from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes, read_text
+from pytest_detgate.errors import DataError
+
+_IMAGE, _CLASS, _GROUP = "imageid", "labelname", "isgroupof"
+_EDGES = ("xmin", "xmax", "ymin", "ymax")
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Columns of the file: `image` is the number of an image in `images`."""
+
+    images: dict[str, int] = field(default_factory=dict)
+    image: list[int] = field(default_factory=list)
+    code: list[str] = field(default_factory=list)
+    edges: list[list[float]] = field(default_factory=list)
+    group: list[bool] = field(default_factory=list)
+
+
+def read_openimages(files: SplitFiles) -> Dataset:
+    """Read a CSV file of Open Images. It cannot say that an image is empty: one that it does not
+    name is `unlabelled`."""
+    if not files.labels.exists():
+        raise DataError(f"{files.labels}: no such file or folder")
+    content = read_bytes(files.labels)
+    read = _read_rows(content, files.labels)
+    names = _names(files.classes, read.code)
+    folder = split_images(files, lambda name: is_side_file(name, "openimages"))
+    labels = list(read.images)
+    means = [folder.find(image) or name_of_missing(image) for image in labels]
+    images = with_labels(folder, labels, means)
+    size, unreadable = image_sizes(files, images)
+    row_of = np.full(len(labels) + 1, -1, dtype=np.int64)
+    labelled = np.flatnonzero(~images.unlabelled)
+    row_of[images.label[labelled]] = labelled
+    image = row_of[np.array(read.image, dtype=np.int64)]
+    kept = np.flatnonzero(image >= 0)
+    classes = sorted({names.get(code, code) for code in read.code})
+    number = {name: index for index, name in enumerate(classes)}
+    of_box = [names.get(read.code[row], read.code[row]) for row in kept]
+    left, right, top, bottom = np.array(read.edges, dtype=np.float64).reshape(-1, 4)[kept].T
+    count: Counter[int] = Counter()
+    ids = []
+    for row in image[kept].tolist():
+        count[row] += 1
+        ids.append(f"{images.names[row]}:{count[row]}")
+    return labelled_dataset(
+        files,
+        Labels(
+            file_name=images.names,
+            size=size,
+            unlabelled=images.unlabelled,
+            is_there=images.is_there,
+            classes=tuple(classes),
+            category_id=tuple(classes),
+            box_id=ids,
+            box_category_id=of_box,
+            image=image[kept],
+            category=np.array([number[name] for name in of_box], dtype=np.int64),
+            shares=np.stack([left, top, right - left, bottom - top], axis=1),
+            crowd=np.array([read.group[row] for row in kept], dtype=np.bool_),
+            sha256=digest_of([("", content)]),
+            notes=images.notes,
+            gaps=(*images.gaps, *unreadable),
+        ),
+    )
+
+
+def _read_rows(content: bytes, path: Path) -> _Rows:
+    try:
+        text = as_utf8(content, path).decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    lines = csv.reader(io.StringIO(text, newline=""))
+    head = [name.strip().lower() for name in next(lines, [])]
+    missing = [name for name in (_IMAGE, _CLASS, *_EDGES) if name not in head]
+    if missing:
+        raise DataError(
+            f"{path}: not a CSV file of Open Images: no column {', '.join(missing)} (its first "
+            f"line: {','.join(head)[:100]})"
+        )
+    at_image, at_class = head.index(_IMAGE), head.index(_CLASS)
+    at_edges = [head.index(name) for name in _EDGES]
+    at_group = head.index(_GROUP) if _GROUP in head else None
+    rows = _Rows()
+    try:
+        for line in lines:
+            if not line:
+                continue
+            # Some programs write decimals as their country does.
+            edges = [float(line[at].replace(",", ".")) for at in at_edges]
+            rows.image.append(rows.images.setdefault(line[at_image].strip(), len(rows.images)))
+            rows.code.append(line[at_class].strip())
+            rows.edges.append(edges)
+            rows.group.append(at_group is not None and line[at_group].strip() == "1")
+    except (ValueError, IndexError):
+        raise DataError(
+            f"{path}: line {lines.line_num}: expected {len(head)} columns with numbers for "
+            f"{', '.join(_EDGES)}, found {','.join(line)[:80]!r}"
+        ) from None
+    except csv.Error as error:
+        raise DataError(f"{path}: line {lines.line_num}: {error}") from None
+    return rows
+
+
+def _names(path: Path | None, codes: Iterable[str]) -> dict[str, str]:
+    """The names of class codes; `DataError` where the file does not name one that is used."""
+    if path is None:
+        return {}
+    rows = csv.reader(io.StringIO(read_text(path), newline=""))
+    try:
+        names = {row[0].strip(): row[1].strip() for row in rows if len(row) == 2}
+    except csv.Error as error:
+        raise DataError(f"{path}: line {rows.line_num}: {error}") from None
+    nameless = sorted(set(codes) - set(names))
+    if nameless:
+        raise DataError(
+            f"{path}: names {len(names)} classes by lines of code and name, and not "
+            f"{', '.join(nameless[:3])}, which the labels use"
+        )
+    return names

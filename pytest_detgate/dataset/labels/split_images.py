@@ -1,0 +1,180 @@
+"""The images of a split whose label format does not list them, and which labels belong to each."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.images.folder_files import image_files, other_files_gap
+from pytest_detgate.dataset.images.names import (
+    AmbiguousNameError,
+    FileNames,
+    listed_names,
+    name_of_missing,
+)
+from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.dataset.keys import key
+from pytest_detgate.dataset.labels.tables import SplitFiles
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import Gap, gap
+
+NO_LABEL = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageFolder:
+    """The images of a split: `rows` are their names in the order of the tables, with whether they
+    are there. `index` finds those that are there, `gaps` and `notes` are what else is there."""
+
+    files: SplitFiles
+    rows: dict[str, bool]
+    index: FileNames
+    gaps: tuple[Gap, ...]
+    notes: tuple[str, ...]
+
+    def find(self, text: str, hints: Sequence[str] = ()) -> str | None:
+        """The image that a label means by a path; `DataError` where it may be several."""
+        with named(self.files.labels):
+            return self.index.find(text, hints)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelledImages:
+    """One row an image: `names`, whether it `is_there` (n,) bool, and the number of its label,
+    `label` (n,) int64, `NO_LABEL` for none. `gaps` and `notes` are facts about them."""
+
+    names: list[str]
+    is_there: NDArray[np.bool_]
+    label: NDArray[np.int64]
+    gaps: tuple[Gap, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def unlabelled(self) -> NDArray[np.bool_]:
+        """(n,) bool, the images without a label."""
+        return np.asarray(self.label == NO_LABEL)
+
+
+def split_images(files: SplitFiles, is_expected: Callable[[str], bool]) -> ImageFolder:
+    """Find the images that the file `files.listed` names, else all of the folder.
+
+    `is_expected` tells the files that may lie among them. One that is listed and not there keeps
+    its name, so that it is missed where files are looked for. `DataError` where the folder cannot
+    be read, or a listed name may mean several images.
+    """
+    if not files.images.is_dir():
+        raise DataError(f"{files.images}: no such folder of images")
+    found = image_files(files.images, files.image_options, is_expected)
+    index = FileNames(found.images)
+    if files.listed is None:
+        gaps, notes = other_files_gap(found.others, allowed=files.allow_other_files)
+        return ImageFolder(
+            files=files,
+            rows=dict.fromkeys(found.images, True),
+            index=index,
+            gaps=gaps,
+            notes=notes,
+        )
+    rows: dict[str, bool] = {}
+    with named(files.listed):
+        for text in listed_names(files.listed):
+            name = index.find(text)
+            rows.setdefault(name or name_of_missing(text), name is not None)
+    return ImageFolder(files=files, rows=rows, index=index, gaps=(), notes=())
+
+
+def with_labels(
+    folder: ImageFolder, labels: Sequence[str], images: Sequence[str | None]
+) -> LabelledImages:
+    """Give each image its label; `images` are those that the labels, of which `labels` are the
+    names, belong to, as a name of the folder or of one that is not there.
+
+    Without a list of the split, labels of images that are not there make rows. An image with two
+    labels, and a split in which no image has one, raise `DataError`.
+    """
+    files = folder.files
+    rows = dict(folder.rows)
+    name_of = {key(name): name for name in rows}
+    own: dict[str, int] = {}
+    for number, image in enumerate(images):
+        if image is None:
+            continue
+        name = name_of.get(key(image))
+        if name is None:
+            if files.listed is not None or image in folder.index.names:
+                continue  # an image of another split
+            name = name_of[key(image)] = image
+            rows[name] = False
+        if name in own:
+            raise DataError(
+                f"{files.labels}: {name} has two labels, {labels[own[name]]} and {labels[number]}"
+            )
+        own[name] = number
+    n_there = sum(rows.values())
+    if n_there and not any(rows[name] for name in own):
+        raise DataError(
+            f"{files.labels}: none of the {n_there:,} images of {files.images} has a label here; "
+            "is it the right folder or file?"
+        )
+    absent = [
+        f"{labels[number]}{folder.index.near(name)}"
+        for name, number in own.items()
+        if not rows[name]
+    ]
+    gone = [
+        f"{name}{folder.index.near(name)}"
+        for name, is_there in rows.items()
+        if not is_there and name not in own
+    ]
+    return LabelledImages(
+        names=list(rows),
+        is_there=np.array(list(rows.values()), dtype=np.bool_),
+        label=np.array([own.get(name, NO_LABEL) for name in rows], dtype=np.int64),
+        gaps=(
+            *folder.gaps,
+            *gap("labels-without-image", "images", absent, "labels belong to missing images"),
+            *gap("unreadable-images", "images", gone, "listed images are missing"),
+        ),
+        notes=folder.notes,
+    )
+
+
+def image_sizes(
+    files: SplitFiles, images: LabelledImages
+) -> tuple[NDArray[np.float64], tuple[Gap, ...]]:
+    """(n, 2) width and height of each image as its file says, NaN where it cannot be read; and the
+    gap that those make which are there and cannot be read."""
+    size = _sizes(files.images, images.names, files.image_options)
+    unreadable = images.is_there & np.isnan(size).any(axis=1)
+    names = [images.names[row] for row in np.flatnonzero(unreadable)]
+    return size, gap("unreadable-images", "images", names, "images cannot be opened")
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """Put a file in front of what is wrong with a name in it."""
+    try:
+        yield
+    except AmbiguousNameError as error:
+        raise DataError(f"{path}: {error}") from None
+
+
+def _sizes(folder: Path, names: Sequence[str], options: ImageOptions) -> NDArray[np.float64]:
+    from pytest_detgate.dataset.images.opening import image_size
+
+    root = os.path.realpath(folder)
+
+    def size(name: str) -> tuple[float, float]:
+        with contextlib.suppress(OSError, ValueError):
+            return image_size(options.real_path(root, name), options) or (np.nan, np.nan)
+        return np.nan, np.nan
+
+    with ThreadPoolExecutor(8) as pool:
+        return np.array(list(pool.map(size, names)), dtype=np.float64).reshape(-1, 2)

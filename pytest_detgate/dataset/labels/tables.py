@@ -1,0 +1,147 @@
+"""Tables from labels that come image by image."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.annotation_gaps import annotation_gaps
+from pytest_detgate.dataset.ids import id_column
+from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
+from pytest_detgate.dataset.tables import (
+    BoxTable,
+    Dataset,
+    ImageTable,
+    object_column,
+    refuse_escaping,
+)
+from pytest_detgate.gaps import Gap, gap
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitFiles:
+    """Where a split's labels and images are.
+
+    `labels` is a folder or file, `classes` what gives names to class numbers or codes, `listed`
+    a file that names the images of the split, for formats that need them; `fields` are the image
+    fields that are asked for, which only COCO has. `allow_other_files` says that files which are no
+    images may lie among them, `background` that there is nothing on an image without labels.
+    """
+
+    name: str
+    labels: Path
+    images: Path
+    classes: Path | None = None
+    listed: Path | None = None
+    fields: tuple[str, ...] = ()
+    image_options: ImageOptions = AS_SHOWN
+    allow_other_files: bool = False
+    background: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Labels:
+    """What a label format says: columns of images and of boxes, as in the tables.
+
+    `category` are indices into `classes`, `UNLISTED` for a number that no class has; `box_id`
+    say where in the labels a box stands. `unlabelled` is None where the format lists its images,
+    `is_there` (n,) bool where it is not known which images there are. Boxes have either pixels,
+    `xywh`, or are in `shares` of their image.
+    """
+
+    file_name: Sequence[str]
+    size: NDArray[np.float64]
+    unlabelled: NDArray[np.bool_] | None
+    is_there: NDArray[np.bool_] | None = None
+    classes: tuple[str, ...]
+    category_id: tuple[int | str, ...]
+    box_id: Sequence[int | str]
+    box_category_id: Sequence[int | str]
+    image: NDArray[np.int64]
+    category: NDArray[np.int64]
+    xywh: NDArray[np.float64] | None = None
+    shares: NDArray[np.float64] | None = None
+    crowd: NDArray[np.bool_]
+    sha256: str
+    notes: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+
+def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
+    """The tables of a split. Images have their file names as ids."""
+    file_name = object_column(list(labels.file_name))
+    refuse_escaping(file_name, str(files.labels))
+    unlabelled, note = labels.unlabelled, None
+    if files.background and unlabelled is not None and labels.is_there is not None:
+        background = unlabelled & labels.is_there
+        unlabelled = unlabelled & ~labels.is_there
+        if background.any():
+            note = (
+                f"{np.count_nonzero(background):,} images without labels count as images with "
+                "nothing on them (missing-labels)"
+            )
+    boxes = BoxTable(
+        id=id_column(list(labels.box_id)),
+        image_id=file_name[labels.image],
+        category_id=id_column(list(labels.box_category_id)),
+        image=labels.image,
+        category=labels.category,
+        xywh=_pixels(labels),
+        area=np.full(len(labels.image), np.nan),
+        crowd=labels.crowd,
+        shares=labels.shares,
+    )
+    gaps = (*labels.gaps, *annotation_gaps(boxes))
+    if unlabelled is not None and unlabelled.any():
+        without = file_name[unlabelled].tolist()
+        gaps += gap("images-without-labels", "images", without, "images have no label file")
+    return Dataset(
+        name=files.name,
+        images_dir=files.images,
+        images=ImageTable(
+            id=file_name.copy(),
+            file_name=file_name,
+            width=labels.size[:, 0].copy(),
+            height=labels.size[:, 1].copy(),
+            fields={field: object_column([None] * len(file_name)) for field in files.fields},
+            unlabelled=unlabelled,
+        ),
+        boxes=boxes,
+        classes=labels.classes,
+        category_id=labels.category_id,
+        annotations=files.labels,
+        sha256=labels.sha256,
+        notes=(*labels.notes, *(() if note is None else (note,)), *_noted(gaps)),
+        gaps=gaps,
+        image_options=files.image_options,
+    )
+
+
+def digest_of(contents: Iterable[tuple[str, bytes]]) -> str:
+    """One SHA-256 of several files: of the digests of their names and contents."""
+    digest = hashlib.sha256()
+    for name, content in contents:
+        digest.update(hashlib.sha256(name.encode("utf-8", "surrogateescape")).digest())
+        digest.update(hashlib.sha256(content).digest())
+    return digest.hexdigest()
+
+
+def _pixels(labels: Labels) -> NDArray[np.float64]:
+    if labels.xywh is not None:
+        return labels.xywh
+    assert labels.shares is not None
+    return labels.shares * np.tile(labels.size, 2)[labels.image]
+
+
+def _noted(gaps: Iterable[Gap]) -> Iterable[str]:
+    """What a reader of the report must know of the gaps, a sentence each."""
+    for one in gaps:
+        more = (
+            ", which is not the same as an empty one" if one.kind == "images-without-labels" else ""
+        )
+        yield f"{one.text}{more}" + (f", first {one.examples[0]}" if one.examples else "")

@@ -1,0 +1,180 @@
+"""Pascal VOC labels to tables: an XML file for each image."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from pytest_detgate.dataset.images.folder_files import folder_files, label_files
+from pytest_detgate.dataset.images.names import name_of_missing
+from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
+from pytest_detgate.dataset.labels.side_files import is_side_file
+from pytest_detgate.dataset.labels.split_images import split_images, with_labels
+from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text.files import read_bytes
+from pytest_detgate.dataset.text.xml import numbers_of, parse_xml
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import gap
+
+_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+_TURNED = ("cx", "cy", "w", "h", "angle")
+
+
+@dataclass(slots=True)
+class _File:
+    """What one file says."""
+
+    name: str
+    image: str
+    hints: tuple[str, ...]
+    size: tuple[float, float]
+    classes: list[str] = field(default_factory=list)
+    boxes: list[Frame] = field(default_factory=list)
+    difficult: list[bool] = field(default_factory=list)
+    framed: int = 0
+    other_shapes: int = 0
+
+
+def read_voc(files: SplitFiles) -> Dataset:
+    """Read a folder of Pascal VOC files, its sub-folders too; an image without one is
+    `unlabelled`."""
+    read, sha256 = _read_all(files)
+    folder = split_images(files, lambda name: is_side_file(name, "voc"))
+    means = [folder.find(one.image, one.hints) or name_of_missing(one.hints[-1]) for one in read]
+    images = with_labels(folder, [one.name for one in read], means)
+    classes = sorted({name for one in read for name in one.classes})
+    number = {name: index for index, name in enumerate(classes)}
+    rows = [(row, read[label]) for row, label in enumerate(images.label.tolist()) if label >= 0]
+    size = np.full((len(images.names), 2), np.nan)
+    for row, one in rows:
+        size[row] = one.size
+    of_box = [name for _, one in rows for name in one.classes]
+    framed = sum(one.framed for _, one in rows)
+    notes = [f"{framed:,} polygons and turned boxes are read as their frames"] if framed else []
+    others = [images.names[row] for row, one in rows if one.other_shapes]
+    xywh = [box for _, one in rows for box in one.boxes]
+    return labelled_dataset(
+        files,
+        Labels(
+            file_name=images.names,
+            size=size,
+            unlabelled=images.unlabelled,
+            is_there=images.is_there,
+            classes=tuple(classes),
+            category_id=tuple(classes),
+            box_id=[
+                f"{images.names[row]}:{count}"
+                for row, one in rows
+                for count in range(1, len(one.boxes) + 1)
+            ],
+            box_category_id=of_box,
+            image=np.array([row for row, one in rows for _ in one.boxes], dtype=np.int64),
+            category=np.array([number[name] for name in of_box], dtype=np.int64),
+            xywh=np.array(xywh, dtype=np.float64).reshape(-1, 4),
+            crowd=np.array([hard for _, one in rows for hard in one.difficult], dtype=np.bool_),
+            sha256=sha256,
+            notes=(*images.notes, *notes),
+            gaps=(
+                *images.gaps,
+                *gap("shapes-not-boxes", "images", others, "images have objects that are no boxes"),
+            ),
+        ),
+    )
+
+
+def _read_all(files: SplitFiles) -> tuple[list[_File], str]:
+    if not files.labels.exists():
+        raise DataError(f"{files.labels}: no such file or folder")
+    inner = files.labels / "Annotations"
+    where = inner if inner.is_dir() else files.labels
+    found = folder_files(where, files.image_options)
+    if found.not_listed:
+        raise DataError(
+            f"{where}: folders of labels were not looked into: {', '.join(found.not_listed)}"
+        )
+    names = list(label_files(found, ".xml"))
+    if not names:
+        raise DataError(f"{where}: no label files (.xml) in this folder; is it the right one?")
+    contents = [(name, read_bytes(where / name)) for name in names]
+    read = [_read_file(where / name, name, content) for name, content in contents]
+    return read, digest_of(contents)
+
+
+def _read_file(path: Path, name: str, content: bytes) -> _File:
+    root = parse_xml(content, "annotation", path)
+    image = (root.findtext("filename") or "").strip()
+    if not image:
+        raise DataError(f"{path}: missing <filename>")
+    last = PurePosixPath(image.replace("\\", "/")).name
+    # `<folder>` is the one that the image was in, and files of labels often lie as images do.
+    folder = (root.findtext("folder") or "").strip()
+    inside = PurePosixPath(name).parent
+    file = _File(
+        name=name,
+        image=image,
+        hints=(f"{folder}/{last}", (inside / image.replace("\\", "/")).as_posix()),
+        size=_size(root, path),
+    )
+    for number, thing in enumerate(root.iterfind("object"), start=1):
+        _read_object(thing, f"object {number}", path, file)
+    return file
+
+
+def _size(root: Element, path: Path) -> tuple[float, float]:
+    size = root.find("size")
+    if size is None:
+        return math.nan, math.nan
+    texts = [size.findtext(side) for side in ("width", "height")]
+    if None in texts:
+        return math.nan, math.nan
+    width, height = numbers_of(texts, "<size>", path)
+    return width or math.nan, height or math.nan
+
+
+def _read_object(thing: Element, what: str, path: Path, file: _File) -> None:
+    name = (thing.findtext("name") or "").strip()
+    if not name:
+        raise DataError(f"{path}: {what} has no <name>")
+    shapes = {child.tag: child for child in thing}
+    if "bndbox" in shapes:
+        x1, y1, x2, y2 = _values(shapes["bndbox"], _CORNERS, what, path)
+        if x2 < x1 or y2 < y1:
+            raise DataError(f"{path}: {what}: inverted box, {x1:g}, {y1:g} to {x2:g}, {y2:g}")
+        frame = (x1, y1, x2 - x1, y2 - y1)
+    elif "robndbox" in shapes:
+        cx, cy, width, height, angle = _values(shapes["robndbox"], _TURNED, what, path)
+        frame = frame_of_turned_box(cx, cy, width, height, math.degrees(angle))
+        file.framed += 1
+    elif "polygon" in shapes:
+        frame = _polygon(shapes["polygon"], what, path)
+        file.framed += 1
+    elif shapes.keys() & {"mask", "line", "polyline", "point", "points", "keypoints", "ellipse"}:
+        file.other_shapes += 1
+        return
+    else:
+        raise DataError(f"{path}: {what} ({name}) has no <bndbox>")
+    file.classes.append(name)
+    file.boxes.append(frame)
+    file.difficult.append((thing.findtext("difficult") or "").strip() in ("1", "true", "True"))
+
+
+def _values(box: Element, names: tuple[str, ...], what: str, path: Path) -> list[float]:
+    texts = {child.tag: child.text for child in box}
+    return numbers_of([texts.get(name) for name in names], what, path)
+
+
+def _polygon(polygon: Element, what: str, path: Path) -> Frame:
+    """The frame of a polygon, written as `<pt><x/><y/></pt>` or `<x1/><y1/><x2/><y2/>`."""
+    points = [(point.findtext("x"), point.findtext("y")) for point in polygon.iterfind("pt")]
+    if not points:
+        texts = {child.tag: child.text for child in polygon}
+        count = Counter(tag[:1] for tag in texts)["x"]
+        points = [(texts.get(f"x{at}"), texts.get(f"y{at}")) for at in range(1, count + 1)]
+    values = numbers_of([text for point in points for text in point], what, path)
+    return frame_of_points(values, what, path)

@@ -1,0 +1,123 @@
+"""JSON text to typed values, with an error that says where.
+
+Real COCO files hold the literals NaN and Infinity, which JSON does not know; they are read as
+the numbers they mean.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.text.files import as_utf8
+from pytest_detgate.dataset.text.json_keys import refuse_repeated_keys
+from pytest_detgate.errors import DataError
+
+T = TypeVar("T")
+
+TOO_DEEP = "lists and objects are nested too deeply in it to be read"
+
+Number = float | Literal["NaN", "Infinity", "-Infinity"]
+"""A number field that may hold one of the literals; `number` makes a float of it."""
+
+_STRING_OR_LITERAL = re.compile(rb'"(?:[^"\\]|\\.)*"|-?\b(?:NaN|Infinity)\b')
+_LITERAL_AS_VALUE = re.compile(rb"(?<=[\[,:\s])(?:NaN|-?Infinity)(?=[\s,\]}])")
+_BYTE = re.compile(r"\(byte (\d+)\)")
+
+
+def decode_json(
+    content: bytes,
+    kind: type[T],
+    path: Path,
+    arrays: Callable[[T], Sequence[msgspec.Raw]] | None = None,
+) -> T:
+    """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place.
+
+    With `arrays`, which gives the long arrays of the value that are still text, a key that occurs
+    twice outside of them is wrong, too.
+    """
+    content = as_utf8(content, path)
+
+    def decoded(text: bytes) -> T:
+        value = msgspec.json.decode(text, type=kind)
+        if arrays is not None:
+            refuse_repeated_keys(text, arrays(value), path)
+        return value
+
+    try:
+        return decoded(content)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: {error}") from None
+    except RecursionError:
+        raise DataError(f"{path}: {TOO_DEEP}") from None
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text: {error.reason}") from None
+    except msgspec.DecodeError as error:
+        first = error
+    # Quoting a literal that stands inside a string makes text that is no JSON, so the quick way,
+    # which does not know strings, either is right or fails.
+    for quote in (_quote_all_literals, _quote_literals):
+        quoted = quote(content)
+        if quoted is None:
+            continue
+        try:
+            return decoded(quoted)
+        except msgspec.ValidationError as error:
+            raise DataError(f"{path}: {error}") from None
+        except RecursionError:
+            raise DataError(f"{path}: {TOO_DEEP}") from None
+        except msgspec.DecodeError:
+            pass
+    raise DataError(f"{path}: {_malformed(first, content)}") from None
+
+
+def number(value: Number) -> float:
+    """A number that may have been one of the literals NaN, Infinity and -Infinity."""
+    return float(value)
+
+
+def numbers(values: Sequence[Number | None]) -> NDArray[np.float64]:
+    """A column of numbers, NaN where there is none."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _quote_all_literals(content: bytes) -> bytes | None:
+    """The text with whatever looks like NaN and Infinity put in quotes; None where nothing does."""
+    quoted, count = _LITERAL_AS_VALUE.subn(rb'"\g<0>"', content)
+    return quoted if count else None
+
+
+def _quote_literals(content: bytes) -> bytes | None:
+    """The text with bare NaN and Infinity put in quotes; None where there is none."""
+    found = False
+
+    def quote(match: re.Match[bytes]) -> bytes:
+        nonlocal found
+        token = match[0]
+        if token.startswith(b'"'):
+            return token
+        found = True
+        return b'"' + token + b'"'
+
+    quoted = _STRING_OR_LITERAL.sub(quote, content)
+    return quoted if found else None
+
+
+def _malformed(error: msgspec.DecodeError, content: bytes) -> str:
+    if not content.strip():
+        return "the file is empty"
+    text = str(error)
+    match = _BYTE.search(text)
+    position = int(match[1]) if match else len(content)
+    line = content.count(b"\n", 0, position) + 1
+    column = position - (content.rfind(b"\n", 0, position) + 1) + 1
+    place = f"line {line}, column {column} (byte {position} of {len(content)})"
+    if "truncated" in text:
+        return f"cut off at {place}: the JSON does not end"
+    return f"not valid JSON at {place}: {text}"

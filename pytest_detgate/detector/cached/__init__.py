@@ -1,0 +1,1 @@
+"""Detections kept between runs."""

@@ -1,1 +1,0 @@
-"""One detector at many places: worker processes of this machine, or of a Ray cluster."""

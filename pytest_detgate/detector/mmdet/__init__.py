@@ -1,0 +1,1 @@
+"""MMDetection models."""

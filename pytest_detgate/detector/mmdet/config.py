@@ -1,0 +1,177 @@
+"""What the gate takes from a model's configuration: plain look-ups, no MMDetection needed.
+
+A configuration is any nesting of mappings and sequences: an MMEngine `Config` as well as the
+values of a stored one.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_detgate.detector.mmdet.checkpoint import class_names
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular_text
+
+# Weights are loaded from the checkpoint and nowhere else. `pretrained` and `init_cfg` name files
+# to download, `teacher_ckpt` names a file that MMEngine would unpickle.
+_WEIGHTS_FROM_ELSEWHERE = ("init_cfg", "pretrained", "teacher_ckpt")
+
+
+def model_section(config: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """The model's own section, without anything that fetches weights from elsewhere."""
+    model = config.get("model")
+    if not isinstance(model, Mapping) or "type" not in model:
+        raise DetectorError(f"{source}: the configuration has no model section")
+    section: dict[str, Any] = _without_other_weights(copy.deepcopy(model))
+    if config.get("data_preprocessor") is not None:
+        section.setdefault("data_preprocessor", copy.deepcopy(config["data_preprocessor"]))
+    return section
+
+
+def _without_other_weights(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            key: (False if item is True else None)
+            if key in _WEIGHTS_FROM_ELSEWHERE
+            else _without_other_weights(item)
+            for key, item in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return type(value)(_without_other_weights(item) for item in value)
+    return value
+
+
+def test_pipeline(config: Mapping[str, Any], source: str) -> list[Any]:
+    """The transforms a test image passes through, without those that read annotations."""
+    for found in (
+        _pipeline_of(_dataset(config, "test_dataloader")),
+        config.get("test_pipeline"),
+        _pipeline_of(_dataset(config, "val_dataloader")),
+    ):
+        if isinstance(found, Sequence) and not isinstance(found, str) and found:
+            return [copy.deepcopy(step) for step in found if not _reads_annotations(step)]
+    raise DetectorError(
+        f"{source}: the configuration has no test pipeline: neither in test_dataloader nor "
+        "val_dataloader, nor as test_pipeline"
+    )
+
+
+test_pipeline.__test__ = False  # type: ignore[attr-defined]
+
+
+def _reads_annotations(step: Any) -> bool:
+    if not isinstance(step, Mapping):
+        return False
+    kind = step.get("type", "")
+    name = (kind if isinstance(kind, str) else getattr(kind, "__name__", "")).rpartition(".")[2]
+    return name in ("FilterAnnotations", "LoadProposals") or (
+        name.startswith("Load") and name.endswith("Annotations")
+    )
+
+
+def _dataset(config: Mapping[str, Any], dataloader: str) -> Any:
+    loader = config.get(dataloader)
+    return loader.get("dataset") if isinstance(loader, Mapping) else None
+
+
+def _wrapped(dataset: Any) -> Iterator[Mapping[str, Any]]:
+    """A data set's section and, from the outside in, those that it wraps."""
+    while isinstance(dataset, Mapping):
+        yield dataset
+        inner = dataset.get("dataset")
+        if inner is None and isinstance(several := dataset.get("datasets"), (list, tuple)):
+            inner = several[0] if several else None
+        dataset = inner
+
+
+def _pipeline_of(dataset: Any) -> Any:
+    return next((part["pipeline"] for part in _wrapped(dataset) if part.get("pipeline")), None)
+
+
+def stated_classes(config: Mapping[str, Any], *, is_own: bool) -> dict[str, tuple[str, ...]]:
+    """The class names that the configuration gives, by the data loader that gives them.
+
+    Where it names a file with them, that is read of a configuration of the project's own; what a
+    stored one names could be any file, whose lines would be shown in an error.
+    """
+    stated = {}
+    for loader in ("train_dataloader", "test_dataloader"):
+        for part in _wrapped(_dataset(config, loader)):
+            metainfo = part.get("metainfo")
+            if not isinstance(metainfo, Mapping):
+                continue
+            value = metainfo.get("classes", metainfo.get("CLASSES"))
+            if isinstance(value, str) and Path(value).is_file():
+                value = _lines(Path(value)) if is_own else None
+            if (names := class_names(value)) is not None:
+                stated[f"{loader}.dataset"] = names
+                break
+    return stated
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return read_regular_text(path).splitlines()
+    except (OSError, ValueError) as error:
+        raise DetectorError(f"{path}: the class names cannot be read: {error}") from error
+
+
+def custom_imports(config: Mapping[str, Any]) -> list[str]:
+    """The modules that the configuration asks to import, besides those of MMDetection itself."""
+    section = config.get("custom_imports")
+    names = section.get("imports") or [] if isinstance(section, Mapping) else []
+    listed = [names] if isinstance(names, str) else list(names)
+    # Loading any model imports these packages, so a checkpoint that names them asks for no code.
+    return [name for name in listed if name.split(".")[0] not in ("mmdet", "mmcv", "mmengine")]
+
+
+def dataset_types(config: Mapping[str, Any]) -> list[Any]:
+    """The types of the test data set and of those it wraps."""
+    return [
+        part["type"] for part in _wrapped(_dataset(config, "test_dataloader")) if "type" in part
+    ]
+
+
+def batch_size(config: Mapping[str, Any]) -> int:
+    """How many images the configuration tests at once."""
+    loader = config.get("test_dataloader")
+    size = loader.get("batch_size", 1) if isinstance(loader, Mapping) else 1
+    return size if type(size) is int and size > 0 else 1
+
+
+def score_floor(model: Mapping[str, Any]) -> float:
+    """The lowest score that the model's test settings let through."""
+    settings = model.get("test_cfg")
+    if not isinstance(settings, Mapping):
+        return 0.0
+    if isinstance(settings.get("rcnn"), Mapping):
+        settings = settings["rcnn"]
+    floors = [settings.get("score_thr")]
+    # Soft NMS lowers scores and then drops what fell below a floor of its own.
+    if isinstance(nms := settings.get("nms"), Mapping):
+        floors.append(nms.get("min_score") if nms.get("type") == "soft_nms" else None)
+    return max((float(floor) for floor in floors if isinstance(floor, (int, float))), default=0.0)
+
+
+def canonical(value: Any) -> str:
+    """Text that is the same for equal configurations."""
+
+    def plain(item: Any) -> str:
+        if isinstance(item, type) or callable(item):
+            return f"{item.__module__}.{item.__qualname__}"
+        return repr(item)
+
+    def keyed(item: Any) -> Any:
+        if isinstance(item, Mapping):
+            return {str(key): keyed(part) for key, part in item.items()}
+        if isinstance(item, (list, tuple)):
+            return [keyed(part) for part in item]
+        if isinstance(item, (set, frozenset)):
+            return sorted(map(repr, item))
+        return item
+
+    return json.dumps(keyed(value), sort_keys=True, default=plain)

@@ -1,0 +1,79 @@
+"""Configuration files of the project, and every file that such a configuration was made of."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_detgate.detector.dependencies.gathered import gathered
+from pytest_detgate.detector.dependencies.recorder import Recorder, noted_by_value, unnoted
+from pytest_detgate.detector.dependencies.state import NO_FILE
+from pytest_detgate.detector.mmdet.config import custom_imports
+from pytest_detgate.detector.packages import import_yapf, quiet
+from pytest_detgate.detector.python.code import code_of
+from pytest_detgate.errors import DetectorError
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A resolved configuration and what it was made of.
+
+    `config` is an MMEngine `Config`. `files` are the project's own files that were read for it,
+    `environment` the environment variables it asked for and what they held.
+    """
+
+    config: Any
+    files: tuple[Path, ...]
+    environment: dict[str, str | None]
+
+
+def load_config(path: Path) -> LoadedConfig:
+    """Load a configuration file as MMEngine does: it is the project's own code and is run."""
+    with Recorder(path.absolute().parent, own=config_code()) as recorder:
+        config = _run(path, import_custom_modules=True)
+    with unnoted():
+        found = gathered(recorder.by_value, map(str, project_files(custom_imports(config))))
+    there = (Path(name) for name, state in found.files.items() if state not in NO_FILE)
+    files = {path.absolute(), *there}
+    names = getattr(config, "env_variables", None) or {}
+    return LoadedConfig(
+        config, tuple(sorted(files)), {name: os.environ.get(name) for name in names}
+    )
+
+
+def project_files(modules: Iterable[str]) -> set[Path]:
+    """The project's own files that modules, and the packages they belong to, are made of."""
+    return set(code_of(*modules).files)
+
+
+def resolved_config(path: Path) -> Any:
+    """Run a configuration file and give its values as plain ones; neither MMDetection nor modules
+    that it only names are imported for it."""
+    return _run(path, import_custom_modules=False).to_dict()
+
+
+def config_code() -> tuple[str, ...]:
+    """Where MMEngine's code lies that reads files and variables on behalf of a configuration."""
+    import_yapf()
+    with quiet():
+        import mmengine.config
+
+    return (str(Path(mmengine.config.__file__).parent) + os.sep,)
+
+
+def _run(path: Path, *, import_custom_modules: bool) -> Any:
+    if not path.is_file():
+        raise DetectorError(f"{path}: there is no such configuration file")
+    import_yapf()
+    with quiet(), noted_by_value():
+        from mmengine.config import Config
+
+        try:
+            return Config.fromfile(str(path), import_custom_modules=import_custom_modules)
+        except Exception as error:
+            raise DetectorError(
+                f"{path}: the configuration cannot be loaded: {type(error).__name__}: {error}"
+            ) from error

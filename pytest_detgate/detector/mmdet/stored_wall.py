@@ -1,0 +1,220 @@
+"""The second wall behind the list of known parts: refuses what no model does.
+
+While a model is built from a stored configuration, and while such a model runs, an audit hook
+stops what a detector never does: start a process, open a connection or a file that is not
+Python's, evaluate text, or import a module of unknown origin. It is no sandbox: code in C is not
+seen. It is there in case reading the source of the parts missed something.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import sys
+import tempfile
+import types
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_detgate.detector.audit_hook import listening
+from pytest_detgate.detector.mmdet.stored_parts import known_parts, known_parts_only, not_used
+from pytest_detgate.detector.packages import python_folders
+from pytest_detgate.errors import DetectorError
+
+# The beginnings of the names of events, by what they announce.
+_REFUSED: dict[str, tuple[str, ...]] = {
+    "start a process": (
+        *("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile"),
+        *("subprocess.", "pty.", "_winapi.CreateProcess", "_posixsubprocess."),
+    ),
+    "use the network": (
+        *("socket.", "ssl.", "urllib.", "http.", "ftplib.", "smtplib.", "poplib.", "imaplib."),
+        *("nntplib.", "telnetlib.", "webbrowser."),
+    ),
+    "change files": (
+        *("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.utime"),
+        *("os.truncate", "os.chmod", "os.chown", "os.lchown", "os.chflags", "os.setxattr"),
+        *("os.removexattr", "os.chdir", "shutil.", "tempfile.", "sqlite3."),
+    ),
+    "run code": (
+        *("code.__new__", "function.__new__", "pickle.find_class", "marshal.dumps", "ctypes."),
+        *("cpython.run_", "builtins.input", "builtins.breakpoint"),
+    ),
+    "change this process": ("_thread.start_", "sys.addaudithook", "sys.settrace", "sys.setprofile"),
+}
+
+# Modules of these packages may be imported late; all that a model needs is loaded by then.
+_PACKAGES = frozenset(
+    {
+        *("torch", "torchvision", "torchgen", "functorch", "triton", "mmengine", "mmcv", "mmdet"),
+        *("numpy", "cv2", "PIL", "scipy", "pycocotools", "shapely", "matplotlib", "sklearn"),
+        *("skimage", "fairscale", "lap", "joblib", "threadpoolctl", "terminaltables", "rich"),
+        *("yaml", "addict", "yapf", "termcolor", "packaging", "sympy", "mpmath", "networkx"),
+        *("jinja2", "markupsafe", "fsspec", "filelock", "typing_extensions", "six", "regex"),
+        *("psutil", "dateutil", "torch_npu", "torch_mlu", "pytest_detgate"),
+    }
+)
+# Modules of Python that do something when they are imported.
+_ACTIVE = frozenset({"antigravity", "idlelib", "this", "turtledemo", "__main__"})
+# Parts of Python that evaluate text which they have put together from names.
+_EVALUATES = frozenset({"collections", "dataclasses", "typing", "enum", "inspect", "functools"})
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/nvidia")
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+Stack = list[types.FrameType]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Lets a model do only what a detector needs, where only its checkpoint, `source`, vouches
+    for its configuration. Without a `source` the configuration is the project's, and may do all.
+    """
+
+    source: str | None = None
+
+    def building(self) -> AbstractContextManager[None]:
+        """While the model is built by the names of its parts."""
+        return self._while("while the model was built")
+
+    def running(self) -> AbstractContextManager[None]:
+        """While the model, or a transform of its pipeline, is at work."""
+        return self._while("while the model ran")
+
+    @contextlib.contextmanager
+    def _while(self, doing: str) -> Iterator[None]:
+        if self.source is None:
+            yield
+            return
+        with walled(self.source, doing), known_parts_only(self.source):
+            yield
+
+
+class _RefusedImportError(DetectorError, ImportError):
+    """Where an import is refused: for code that does without the module, it is not there."""
+
+
+@contextlib.contextmanager
+def walled(source: str, doing: str) -> Iterator[None]:
+    """Refuse in this thread what no model does; raises a `DetectorError` that names it, also
+    where the code that was stopped has swallowed the first one. `doing` says what goes on."""
+    refused: list[DetectorError] = []
+    outside = len(_stack())
+
+    def on_event(event: str, arguments: tuple[Any, ...]) -> None:
+        if (what := _refusal(event, arguments, outside)) is not None:
+            error = not_used(source, f"{doing}, it tried to {what}")
+            refused.append(_RefusedImportError(str(error)) if event == "import" else error)
+            raise refused[-1]
+
+    tempfile.gettempdir()  # writes a file when it is first asked, by a module that torch imports
+    # Files of modules are written beside them; and what is collected here may belong to others,
+    # whose files are removed when they go.
+    writes, collects = sys.dont_write_bytecode, gc.isenabled()
+    sys.dont_write_bytecode = True
+    gc.disable()
+    try:
+        with listening(on_event, all_threads=False):
+            yield
+    except Exception as error:
+        if refused and error is not refused[-1]:
+            raise refused[-1] from error
+        raise
+    finally:
+        sys.dont_write_bytecode = writes
+        if collects:
+            gc.enable()
+    for one in refused:
+        if not isinstance(one, ImportError):
+            raise one
+
+
+def _refusal(event: str, arguments: tuple[Any, ...], outside: int) -> str | None:
+    """What an event is, if it is to be refused; the first frames of the stack, `outside` many,
+    are those outside of the wall."""
+    if event == "open":
+        return _opened(*arguments)
+    if event.startswith(("import", "compile", "exec", "ctypes.")):
+        inside = _stack()[: -outside or None]
+        if event.startswith("ctypes.") and _in_a_module(inside):
+            return None
+        if event == "import":
+            return _imported(arguments[0], arguments[1], inside)
+        if event == "compile":
+            return _evaluated(arguments[1], None, inside)
+        if event == "exec":
+            return _evaluated(arguments[0].co_filename, arguments[0], inside)
+    for what, names in _REFUSED.items():
+        if event.startswith(names):
+            shown = ", ".join(repr(argument)[:80] for argument in arguments[:2])
+            return f"{what} ({event}: {shown})"
+    return None
+
+
+def _opened(path: Any, mode: Any, flags: Any) -> str | None:
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        return None  # a file that is open already
+    file = os.path.abspath(os.fsdecode(path))  # noqa: PTH100
+    is_written = isinstance(flags, int) and flags & _WRITES
+    is_written = is_written or (isinstance(mode, str) and not set("wax+").isdisjoint(mode))
+    if is_written and file != os.devnull:
+        return f"write a file ({file!r})"
+    is_archive = file in sys.path and file.endswith(".zip")  # of modules, as Python's own
+    if not is_archive and not file.startswith((*python_folders(), "/proc/", "/sys/", *_DEVICES)):
+        return f"open a file ({file!r})"
+    return None
+
+
+def _imported(name: Any, file: Any, inside: Stack) -> str | None:
+    if isinstance(file, str) and not file.startswith(python_folders()):
+        return f"import {name!r} from {file!r}"
+    return None if _may_be_imported(str(name), inside) else f"import {name!r}"
+
+
+def _may_be_imported(name: str, inside: Stack) -> bool:
+    package = name.partition(".")[0]
+    known = package not in _ACTIVE and package in (_PACKAGES | sys.stdlib_module_names)
+    return known or _in_a_module(inside)
+
+
+def _evaluated(file: Any, code: types.CodeType | None, inside: Stack) -> str | None:
+    """Modules that are imported are compiled and run, too; those have a file of Python's."""
+    name = os.fsdecode(file) if isinstance(file, (str, bytes)) else ""
+    if folders := [folder for folder in python_folders() if name.startswith(folder)]:
+        # Not every way to import a module is announced as one.
+        folder = max(folders, key=len)
+        module = name[len(folder) :].partition(os.sep)[0].removesuffix(".py")
+        is_known = os.path.basename(folder.rstrip(os.sep)) in _PACKAGES  # noqa: PTH119
+        return None if is_known or _may_be_imported(module, inside) else f"import {module!r}"
+    caller = str(inside[0].f_globals.get("__name__", "")) if inside else ""
+    if name.startswith("<frozen ") or caller in _EVALUATES or _in_a_module(inside):
+        return None
+    if caller == "mmcv.ops.nms":  # evaluates the name of an operator
+        names = () if code is None else code.co_names
+        if code is None or (len(names) == 1 and f"mmcv.ops.{names[0]}" in known_parts()):
+            return None
+    return f"evaluate text, in {caller}"
+
+
+def _stack() -> Stack:
+    """The frames of this thread, the innermost first, without those of the wall itself."""
+    frame: types.FrameType | None = sys._getframe()
+    own = (__name__, listening.__module__, contextlib.__name__)
+    frames: Stack = []
+    while frame is not None:
+        if frames or frame.f_globals.get("__name__") not in own:
+            frames.append(frame)
+        frame = frame.f_back
+    return frames
+
+
+def _in_a_module(inside: Stack) -> bool:
+    """Whether a module of an installed package is being imported, whose import was let through:
+    it may import and load what it needs, and evaluate text of its own."""
+    folders = python_folders()
+    return any(
+        frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(folders)
+        for frame in inside
+    )

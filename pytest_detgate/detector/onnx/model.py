@@ -1,0 +1,242 @@
+"""ONNX files at work in ONNX Runtime. Loading one runs no code of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_detgate.cache.digests import sha256_of
+from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detector.devices import check_device, device_type
+from pytest_detgate.detector.image_bytes import read_image, reason_of
+from pytest_detgate.detector.onnx.file import (
+    files_beside,
+    read_onnx_file,
+    require_no_foreign_code,
+)
+from pytest_detgate.detector.packages import installed_versions, quiet
+from pytest_detgate.detector.protocol import (
+    Detected,
+    LoadedModel,
+    ModelInfo,
+    ModelSource,
+    UnreadableImage,
+)
+from pytest_detgate.errors import DetectorError
+
+# Raised when the way in which detections are made changes, so that kept ones are not used.
+_FORMAT = 2
+_WORKERS = 4
+_CUDA = "CUDAExecutionProvider"
+_INSTALL = "pip install 'pytest-detgate[onnx]'"
+# Each may be what brings the import names `onnxruntime` and `cv2`.
+_DISTRIBUTIONS = (
+    *("onnxruntime", "onnxruntime-gpu"),
+    *("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
+)
+
+
+def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
+    """Load an ONNX file as its metadata and `source.options` (the keys of `OnnxTable`) say.
+
+    `sha256` is that of the file. A GPU is used where one is asked for, or with `auto` where ONNX
+    Runtime has one.
+    """
+    ort = _runtime()
+    from pytest_detgate.detector.onnx.settings import EPOCH, Port, resolve_settings
+
+    path = source.checkpoint
+    if path is None:
+        raise DetectorError("an ONNX model is a file, and none is named")
+    file = read_onnx_file(path)
+    require_no_foreign_code(path, file)
+    beside = files_beside(path, file)
+    weights = [sha256_of(other) for other in beside]
+    session, place = _session(ort, path, check_device(device), source.threads)
+    settings = resolve_settings(
+        path,
+        source.options,
+        file.metadata,
+        [Port(port.name, tuple(port.shape), port.type) for port in session.get_inputs()],
+        [Port(port.name, tuple(port.shape), port.type) for port in session.get_outputs()],
+    )
+    key = msgspec.json.encode(
+        {
+            "format": _FORMAT,
+            "framework": "onnx",
+            "checkpoint": sha256,
+            "beside": weights,
+            "upright": source.image_options.is_upright,
+            "settings": settings,
+            "versions": installed_versions(_DISTRIBUTIONS),
+        }
+    )
+    info = ModelInfo(
+        key=hashlib.sha256(key).hexdigest(),
+        checkpoint=str(path),
+        sha256=sha256,
+        classes=settings.classes,
+        score_floor=settings.score_floor,
+        epoch=_epoch(file.metadata.get(EPOCH)),
+    )
+    detector = OnnxDetector(
+        session, settings, info=info, device=place, image_options=source.image_options
+    )
+    return LoadedModel(detector=detector, files=beside, packages=_DISTRIBUTIONS)
+
+
+def runs_on_gpus() -> bool:
+    """Whether ONNX Runtime is built to use GPUs."""
+    return _CUDA in _runtime().get_available_providers()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """One image, ready for the session; `problem` says why it is not."""
+
+    image: Path
+    sha256: str = ""
+    values: Any = None
+    placement: Any = None
+    problem: str | None = None
+
+
+class OnnxDetector:
+    """Runs a session over images, one at a time."""
+
+    def __init__(
+        self,
+        session: Any,
+        settings: Any,
+        *,
+        info: ModelInfo,
+        device: str,
+        image_options: ImageOptions,
+    ) -> None:
+        self.info = info
+        self.device = device
+        self.model_seconds = 0.0
+        """Time spent in the session so far."""
+        self._session = session
+        self._settings = settings
+        self._image_options = image_options
+
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """Yield each image's detections, in order; threads read images ahead of the session."""
+        n_workers = max(1, min(_WORKERS, os.cpu_count() or 1))
+        ahead: deque[Future[_Prepared]] = deque()
+        with ThreadPoolExecutor(n_workers) as pool:
+            try:
+                for image in images:
+                    ahead.append(pool.submit(self._prepared, image))
+                    if len(ahead) > 2 * n_workers:
+                        yield self._detected(ahead.popleft().result())
+                while ahead:
+                    yield self._detected(ahead.popleft().result())
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
+
+    def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """The same, one by one: an image is read no sooner than it is asked for."""
+        for image in images:
+            yield self._detected(self._prepared(image))
+
+    def _prepared(self, image: Path) -> _Prepared:
+        from pytest_detgate.detector.onnx.preprocess import decoded, prepared
+
+        try:
+            content, given = read_image(str(image), self._image_options)
+            picture = decoded(given)
+        except Exception as error:  # every decoder has errors of its own
+            return _Prepared(image, problem=reason_of(error))
+        values, placement = prepared(picture, self._settings)
+        return _Prepared(image, hashlib.sha256(content).hexdigest(), values, placement)
+
+    def _detected(self, prepared: _Prepared) -> Detected:
+        from pytest_detgate.detector.onnx.decode import detections
+
+        image = prepared.image
+        if prepared.problem is not None:
+            return Detected(image, "", UnreadableImage(prepared.problem))
+        inputs = {self._settings.input: prepared.values}
+        started = time.perf_counter()
+        try:
+            answers = self._session.run(list(self._settings.outputs), inputs)
+        except Exception as error:  # ONNX Runtime has an exception class for each kind of failure
+            raise DetectorError(f"the model fails on {image}: {_first_line(error)}") from error
+        self.model_seconds += time.perf_counter() - started
+        found = detections(answers, self._settings, prepared.placement, image)
+        return Detected(image, prepared.sha256, found)
+
+
+def _runtime() -> Any:
+    for name in ("onnxruntime", "cv2"):
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            raise DetectorError(
+                f"{name} is not installed, and running an ONNX file needs it: {_INSTALL}"
+            ) from error
+        except Exception as error:
+            raise DetectorError(
+                f"{name} is installed but cannot be imported ({type(error).__name__}: {error}); "
+                f"{_INSTALL}"
+            ) from error
+    ort = importlib.import_module("onnxruntime")
+    ort.disable_telemetry_events()  # only builds for Windows have any
+    return ort
+
+
+def _session(ort: Any, path: Path, device: str, threads: int | None) -> tuple[Any, str]:
+    number = int(device.partition(":")[2] or 0)
+    has_cuda = _CUDA in ort.get_available_providers()
+    if device_type(device) == "cuda" and not has_cuda:
+        raise DetectorError(
+            f"device {device!r}: this ONNX Runtime is built without CUDA; install onnxruntime-gpu "
+            "in its place, or ask for --detgate-device=cpu"
+        )
+    # Only these two: others, such as Azure's, may send data away.
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device != "cpu" and has_cuda:
+        # Trying algorithms out would choose another one from run to run.
+        options = {"device_id": number, "cudnn_conv_algo_search": "HEURISTIC"}
+        providers.insert(0, (_CUDA, options))
+    session = _open(ort, path, providers, threads)
+    if device_type(device) == "cuda" and len(session.get_providers()) < 2:
+        raise DetectorError(f"device {device!r}: ONNX Runtime cannot use it")
+    return session, f"cuda:{number}" if len(session.get_providers()) > 1 else "cpu"
+
+
+def _open(ort: Any, path: Path, providers: list[Any], threads: int | None) -> Any:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads or 0
+    options.log_severity_level = 4
+    options.use_deterministic_compute = True
+    # Threads that wait by spinning make everything slow where another process holds a core.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        with quiet():  # it prints which provider it falls back to
+            return ort.InferenceSession(str(path), sess_options=options, providers=providers)
+    except Exception as error:  # ONNX Runtime has an exception class for each kind of failure
+        raise DetectorError(
+            f"{path}: ONNX Runtime {ort.__version__} cannot load it: {_first_line(error)}"
+        ) from error
+
+
+def _epoch(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isdecimal() else None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

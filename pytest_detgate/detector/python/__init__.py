@@ -1,0 +1,1 @@
+"""A detector that the code of the project makes."""

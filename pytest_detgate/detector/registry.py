@@ -1,0 +1,277 @@
+"""Every framework by its name: the gate's own, and those that installed packages register."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+from pathlib import Path
+
+import msgspec
+
+from pytest_detgate.detector.dependencies.recorder import Recorder
+from pytest_detgate.detector.devices import gpu_count, said_device
+from pytest_detgate.detector.framework import Framework
+from pytest_detgate.detector.mmdet.config import canonical
+from pytest_detgate.detector.mmdet.config_files import load_config, resolved_config
+from pytest_detgate.detector.onnx.file import files_beside, read_onnx_file
+from pytest_detgate.detector.packages import quiet, require_mmdetection
+from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
+from pytest_detgate.detector.python.code import code_of, importable
+from pytest_detgate.detector.validation import CheckedDetector
+from pytest_detgate.errors import DetectorError, nearest
+
+ENTRY_POINTS = "detgate.detectors"
+
+# Raised when the way in which answers are taken changes, so that kept ones are not used.
+_FORMAT = 2
+
+
+class MMDetection(Framework):
+    """Checkpoints of MMDetection."""
+
+    takes_config = True
+    takes_every_gpu = True
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        require_mmdetection()
+        with quiet():
+            from pytest_detgate.detector.mmdet.loader import load_model
+        return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    def configured(self, source: ModelSource) -> str | None:
+        """A digest of the resolved configuration; the one in a checkpoint is known by that."""
+        if source.config is None:
+            return ""
+        if importlib.util.find_spec("mmengine") is None:
+            return None  # loading says that it is not installed
+        values = resolved_config(source.config)
+        return hashlib.sha256(canonical(values).encode()).hexdigest()
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """What the configuration was made of; it is run for that."""
+        if source.config is None:
+            return ()
+        require_mmdetection()
+        files = load_config(source.config).files
+        # It may have read other things, too, and what lies elsewhere in somebody's home is not
+        # sent to other machines.
+        code = [path for path in files if path.suffix == ".py"]
+        common = Path(os.path.commonpath([path.parent for path in code]))
+        return tuple(path for path in files if path.suffix == ".py" or common in path.parents)
+
+    def gpu_count(self) -> int:
+        return gpu_count()
+
+
+class Onnx(Framework):
+    """ONNX files, run by ONNX Runtime."""
+
+    takes_every_gpu = True
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        from pytest_detgate.detector.onnx.model import load_model
+
+        return load_model(source, sha256=sha256, device=device)
+
+    def configured(self, source: ModelSource) -> str | None:
+        """Nothing: the file and the options say all."""
+        return ""
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """Those with its weights."""
+        if source.checkpoint is None:
+            return ()
+        return files_beside(source.checkpoint, read_onnx_file(source.checkpoint))
+
+    def gpu_count(self) -> int:
+        from pytest_detgate.detector.onnx.model import runs_on_gpus
+
+        return super().gpu_count() if runs_on_gpus() else 0
+
+
+class PythonEntry(Framework):
+    """A function of the project that makes a detector."""
+
+    needs_checkpoint = False
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        from pytest_detgate.detector.python.entry import load_model
+
+        return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    def own_modules(self, source: ModelSource) -> tuple[str, ...]:
+        """The module of the entry."""
+        from pytest_detgate.detector.python.entry import module_of
+
+        return (module_of(source),)
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """The project's own modules that the entry is made of, as their import statements say."""
+        from pytest_detgate.detector.python.entry import module_of
+
+        with importable(source.folder):
+            return code_of(module_of(source)).files
+
+
+_BUILT_IN: dict[str, type[Framework]] = {
+    "mmdetection": MMDetection,
+    "onnx": Onnx,
+    "python": PythonEntry,
+}
+
+
+def framework_names() -> tuple[str, ...]:
+    """The names that `[model] framework` may have in this environment."""
+    return (*_BUILT_IN, *sorted({point.name for point in _registered()} - set(_BUILT_IN)))
+
+
+def framework(name: str) -> Framework:
+    """The framework of that name; a `DetectorError` says what there is, or why it cannot be had."""
+    if name in _BUILT_IN:
+        return _BUILT_IN[name]()
+    points = [point for point in _registered() if point.name == name]
+    if not points:
+        known = framework_names()
+        raise DetectorError(
+            f"no framework {name!r}{nearest(name, known)} (there is: {', '.join(known)})"
+        )
+    if len({point.value for point in points}) > 1:
+        raise DetectorError(
+            f"the framework {name!r} is registered twice: "
+            f"{' and '.join(point.value for point in points)}"
+        )
+    try:
+        with Recorder():  # it is imported once, for all the models that it will make
+            kind = points[0].load()
+    except Exception as error:  # the package's own code runs
+        raise DetectorError(
+            f"the framework {name!r} ({points[0].value}) cannot be imported: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    if not (isinstance(kind, type) and issubclass(kind, Framework)):
+        raise DetectorError(
+            f"the framework {name!r} ({points[0].value}) is no subclass of pytest_detgate.Framework"
+        )
+    try:
+        made = kind()
+    except Exception as error:  # the package's own code runs
+        raise DetectorError(
+            f"the framework {name!r} ({points[0].value}) cannot be made: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    options: object = made.options
+    if options is not None and not (
+        isinstance(options, type) and issubclass(options, msgspec.Struct)
+    ):
+        raise DetectorError(
+            f"the framework {name!r} ({points[0].value}): its options are {options!r}; expected a "
+            "subclass of msgspec.Struct, or None"
+        )
+    return _Registered(made, points[0])
+
+
+def framework_of(checkpoint: Path | None) -> str:
+    """The framework of a checkpoint where nobody has named one."""
+    is_onnx = checkpoint is not None and checkpoint.suffix.lower() == ".onnx"
+    return "onnx" if is_onnx else "mmdetection"
+
+
+class _Registered(Framework):
+    """A framework of another package: its answers are looked at before they are kept, and all
+    that it says its models are made of is part of their key, its own code included."""
+
+    def __init__(self, inner: Framework, point: importlib.metadata.EntryPoint) -> None:
+        self._inner = inner
+        self._point = point
+        self.options = inner.options  # type: ignore[misc]
+        self.takes_config = inner.takes_config  # type: ignore[misc]
+        self.needs_checkpoint = inner.needs_checkpoint  # type: ignore[misc]
+        self.takes_every_gpu = inner.takes_every_gpu  # type: ignore[misc]
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        loaded = self._loaded(source, sha256=sha256, device=device, batch_size=batch_size)
+        config = () if source.config is None else (source.config.absolute(),)
+        dist = self._point.dist
+        own = () if dist is None else (dist.name,)
+        info = loaded.detector.info
+        said = getattr(loaded.detector, "device", None)
+        place = said_device(said, device, f"the framework {self._point.name!r}")
+        parts = {
+            "format": _FORMAT,
+            "framework": self._point.name,
+            "key": info.key,
+            "checkpoint": sha256,
+            "options": source.options,
+            "upright": source.image_options.is_upright,
+        }
+        key = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+        detector = CheckedDetector(loaded.detector, msgspec.structs.replace(info, key=key))
+        detector.device = place
+        return LoadedModel(
+            detector=detector,
+            files=(*loaded.files, *config),
+            environment=loaded.environment,
+            packages=tuple(sorted({*loaded.packages, *own})),
+            modules=(*loaded.modules, type(self._inner).__module__),
+        )
+
+    def configured(self, source: ModelSource) -> str | None:
+        try:
+            return self._inner.configured(source)
+        except DetectorError:
+            raise
+        except Exception as error:  # the package's own code runs
+            raise DetectorError(
+                f"the framework {self._point.name!r} cannot say how {source.name} is configured: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+
+    def own_modules(self, source: ModelSource) -> tuple[str, ...]:
+        return (*self._inner.own_modules(source), type(self._inner).__module__)
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        return self._inner.files(source)
+
+    def gpu_count(self) -> int:
+        return self._inner.gpu_count()
+
+    def _loaded(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        name = self._point.name
+        try:
+            loaded: object = self._inner.load(
+                source, sha256=sha256, device=device, batch_size=batch_size
+            )
+        except DetectorError:
+            raise
+        except Exception as error:  # the package's own code runs
+            raise DetectorError(
+                f"the framework {name!r} cannot load {source.name}: {type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(loaded, LoadedModel):
+            raise DetectorError(
+                f"the framework {name!r}: load gave a {type(loaded).__name__}, expected a "
+                "LoadedModel"
+            )
+        info = getattr(loaded.detector, "info", None)
+        if not isinstance(info, ModelInfo):
+            raise DetectorError(
+                f"the framework {name!r}: its detector's info is a {type(info).__name__}, expected "
+                "a ModelInfo"
+            )
+        return loaded
+
+
+def _registered() -> tuple[importlib.metadata.EntryPoint, ...]:
+    return tuple(importlib.metadata.entry_points(group=ENTRY_POINTS))

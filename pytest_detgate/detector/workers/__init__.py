@@ -1,0 +1,1 @@
+"""A detector in several processes, on this machine or on a Ray cluster."""

@@ -1,1 +1,0 @@
-"""What a rule is, where its input comes from and how rules are found."""

@@ -1,0 +1,1 @@
+"""The inputs of rules: tables, detections, scores, baselines."""

@@ -1,0 +1,206 @@
+"""Where a rule's detections come from: result files, or a model."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.errors import DataError
+from pytest_detgate.inputs.fingerprints import detections_sha256
+from pytest_detgate.record.report import ModelRecord, PredictionsRecord
+from pytest_detgate.regular_file import read_regular
+
+if TYPE_CHECKING:
+    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.rules.project import Project
+
+
+@dataclass(frozen=True, slots=True)
+class TwoInferences:
+    """What one model said twice of the images at `rows` of a split, running on `device`."""
+
+    rows: NDArray[np.int64]
+    first: DetectionTable
+    second: DetectionTable
+    device: str
+
+
+@dataclass(frozen=True, slots=True)
+class GatedModel:
+    """The gated model: its name as the report shows it, its file if it has one, and the SHA-256 of
+    that."""
+
+    name: str
+    checkpoint: Path | None
+    sha256: str
+
+
+class DetectionSource(Protocol):
+    """Answers with the detections of a split or probe, and says what it is for the report."""
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        """Hear which splits and probes will be asked for, before the first is."""
+
+    def detections(self, dataset: Dataset) -> DetectionTable:
+        """Detections of every image; a `DetgateError` says why they cannot be had."""
+
+    def finds_anything(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
+    ) -> bool | None:
+        """Whether there is a detection, of any score, on a split or probe.
+
+        `rows` are the images with ground truth. None where it is not known; with `infer` a model
+        runs on as many of them as it takes.
+        """
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        """The names of the detector's classes; a `DetgateError` says why they cannot be had."""
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        """Infer twice on some of the images, whatever is known of them already."""
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        """Time the model on some of the images, after `warm_up` others."""
+
+    def digest(self, name: str) -> str | None:
+        """The SHA-256 of the file that the detections of a split or probe come from."""
+
+    def model_record(self) -> ModelRecord | None:
+        """The model behind the detections given so far."""
+
+    def predictions_records(self) -> dict[str, PredictionsRecord]:
+        """The result files behind the detections given so far, by split or probe."""
+
+
+class ResultFiles:
+    """Detections from COCO result files, one for each split or probe."""
+
+    def __init__(self, files: Mapping[str, Path], project: Project) -> None:
+        self._files = files
+        self._project = project
+        self._records: dict[str, PredictionsRecord] = {}
+        self._tables: dict[str, DetectionTable] = {}
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        pass
+
+    def detections(self, dataset: Dataset) -> DetectionTable:
+        from pytest_detgate.dataset.coco.results import read_results
+
+        if dataset.name in self._tables:
+            return self._tables[dataset.name]
+        path = self._file(dataset.name)
+        table = read_results(path, dataset, self._project.evaluated_classes or ())
+        self._records[dataset.name] = PredictionsRecord(
+            path=self._project.relative(path),
+            sha256=table.sha256 or "",
+            detections=len(table),
+            detections_sha256=detections_sha256(table),
+            notes=[self._project.shorten(note) for note in table.notes],
+        )
+        self._tables[dataset.name] = table
+        return table
+
+    def finds_anything(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
+    ) -> bool | None:
+        if dataset.name not in self._files:
+            return None
+        return len(self.detections(dataset)) > 0
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        from pytest_detgate.dataset.coco.results import read_result_classes
+
+        return read_result_classes(self._file(dataset.name))
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        _refuse_files()
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        _refuse_files()
+
+    def digest(self, name: str) -> str | None:
+        record = self._records.get(name)
+        return file_sha256(self._file(name)) if record is None else record.sha256
+
+    def model_record(self) -> ModelRecord | None:
+        return None
+
+    def predictions_records(self) -> dict[str, PredictionsRecord]:
+        return dict(self._records)
+
+    def _file(self, name: str) -> Path:
+        path = self._files.get(name)
+        if path is None:
+            raise DataError(
+                f"there is no result file of {name}; add --detgate-predictions {name}=FILE"
+            )
+        return path
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file; `DataError` if it cannot be read."""
+    try:
+        return hashlib.sha256(read_regular(path)).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+class NoDetections:
+    """Neither a model nor a result file was named."""
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        pass
+
+    def detections(self, dataset: Dataset) -> DetectionTable:
+        raise DataError(
+            f"there are no detections of {dataset.name}: name a checkpoint (--detgate-ckpt, or "
+            f"[model] checkpoint) or a result file (--detgate-predictions {dataset.name}=FILE)"
+        )
+
+    def finds_anything(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
+    ) -> bool | None:
+        return None
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        raise DataError(
+            "there is no detector: name a checkpoint (--detgate-ckpt, or [model] checkpoint) or a "
+            f"result file (--detgate-predictions {dataset.name}=FILE)"
+        )
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        _refuse()
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        _refuse()
+
+    def digest(self, name: str) -> str | None:
+        return None
+
+    def model_record(self) -> ModelRecord | None:
+        return None
+
+    def predictions_records(self) -> dict[str, PredictionsRecord]:
+        return {}
+
+
+def _refuse() -> NoReturn:
+    raise DataError(
+        "this needs a model that can be run: name a checkpoint (--detgate-ckpt, or [model] "
+        "checkpoint)"
+    )
+
+
+def _refuse_files() -> NoReturn:
+    raise DataError(
+        "this needs a model that can be run, and result files only say what one has found: gate "
+        "a checkpoint (--detgate-ckpt, or [model] checkpoint) without --detgate-predictions"
+    )

@@ -1,0 +1,291 @@
+"""Detections from a model, kept by content between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.images.options import refused_links
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.protocol import (
+    Detected,
+    ImageDetections,
+    ImageResult,
+    ModelInfo,
+    ModelSource,
+    UnreadableImage,
+)
+from pytest_detgate.detector.workers.run_options import RunPlan
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.gaps import Gap, described, gap
+from pytest_detgate.inputs.detection_sources import GatedModel, TwoInferences
+from pytest_detgate.inputs.misplaced import FoundBoxes, boxes_in_image
+from pytest_detgate.progress import Progress
+from pytest_detgate.record.report import ModelRecord, PredictionsRecord
+
+if TYPE_CHECKING:
+    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.rules.project import Project
+
+
+# Nearly every model finds something on one of so few images, if only at a low score.
+_FIRST_IMAGES = 8
+
+
+class ModelDetections:
+    """Asks the model once for every image that any selected item needs.
+
+    `source` is a function, because the checkpoint of a training run is known only after it. `run`
+    names the run that this process belongs to.
+    """
+
+    def __init__(
+        self,
+        *,
+        source: Callable[[], ModelSource],
+        device: str,
+        batch_size: int | None,
+        plan: RunPlan,
+        store: Path,
+        progress: Progress,
+        project: Project,
+        run: str = "",
+    ) -> None:
+        self._project = project
+        self._make_source = source
+        self._device = device
+        self._batch_size = batch_size
+        self._plan = plan
+        self._store = store
+        self._progress = progress
+        self._run = run
+        self._detector: KeptDetector | None = None
+        self._found: dict[Path, ImageResult] = {}
+        self._kept = 0
+        self._devices: set[str] = set()
+        self._notes: dict[str, None] = {}
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:
+        paths = []
+        for dataset in datasets:
+            self._found.update(_refused(dataset))
+            paths += [dataset.image_path(row) for row in range(len(dataset.images))]
+        missing = [path for path in dict.fromkeys(paths) if path not in self._found]
+        if missing:
+            self._detect(missing)
+
+    def _detect(self, images: Sequence[Path]) -> None:
+        run = self._loaded().detect(images)
+        self._found.update(run)
+        self._kept += run.kept
+        self._devices |= run.devices
+        self._notes.update(dict.fromkeys(run.notes))
+
+    def detections(self, dataset: Dataset) -> DetectionTable:
+        self.prepare([dataset])
+        rows = np.arange(len(dataset.images), dtype=np.int64)
+        return self._table(dataset, rows, self._found)
+
+    def finds_anything(
+        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
+    ) -> bool | None:
+        self._found.update(_refused(dataset))
+        every_row = range(len(dataset.images))
+        if any(_is_something(self._found.get(dataset.image_path(row))) for row in every_row):
+            return True
+        paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
+        unknown = [path for path in paths if path not in self._found]
+        if unknown and not infer:
+            return None
+        n_images = _FIRST_IMAGES
+        while unknown:
+            part, unknown = unknown[:n_images], unknown[n_images:]
+            self._detect(part)
+            if any(_is_something(self._found[path]) for path in part):
+                return True
+            n_images *= 4
+        were_read = (not isinstance(self._found[path], UnreadableImage) for path in paths)
+        return False if any(were_read) else None
+
+    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+        detector = self._loaded()
+        paths = self._paths(dataset, rows)
+        first, second = detector.infer(paths), detector.infer(paths)
+        for path in paths:
+            if first[path].sha256 != second[path].sha256:
+                raise DetectorError(f"{path}: changed between the two inferences")
+        device = detector.detector().device
+        self._devices.add(device)
+        self._notes.update(dict.fromkeys(detector.notes))
+
+        def table(answers: Mapping[Path, Detected]) -> DetectionTable:
+            found = self._table(dataset, rows, {path: one.result for path, one in answers.items()})
+            if found.gaps:
+                raise DetectorError(f"{dataset.name}: {'; '.join(described(found.gaps))}")
+            return found
+
+        return TwoInferences(rows, table(first), table(second), device)
+
+    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+        self._paths(dataset, rows)
+        timed = self._loaded().latency([dataset.image_path(row) for row in rows], warm_up)
+        self._devices.add(timed.device)
+        return timed
+
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        return self._info().classes
+
+    def digest(self, name: str) -> str | None:
+        return self._loaded().sha256()
+
+    def gated_model(self) -> GatedModel:
+        """The model, of which nothing is loaded where it is a file."""
+        checkpoint = self._source.checkpoint
+        name = self._source.name if checkpoint is None else self._project.relative(checkpoint)
+        return GatedModel(name, checkpoint, self._loaded().sha256())
+
+    def model_record(self) -> ModelRecord | None:
+        if not (self._found or self._devices):
+            return None
+        info = self._info()
+        relative = self._project.relative
+        source = self._source
+        return ModelRecord(
+            checkpoint=source.name if source.checkpoint is None else relative(source.checkpoint),
+            framework=source.framework,
+            sha256=info.sha256,
+            classes=list(info.classes),
+            device=", ".join(sorted(self._devices)),
+            epoch=info.epoch,
+            config=None if source.config is None else relative(source.config),
+            images=len(self._found),
+            kept=self._kept,
+            notes=[*_numbers(source), *self._notes],
+        )
+
+    def predictions_records(self) -> dict[str, PredictionsRecord]:
+        return {}
+
+    def _paths(self, dataset: Dataset, rows: NDArray[np.int64]) -> list[Path]:
+        """The images of some rows, each once; `DetectorError` where one may not be read."""
+        paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
+        refused = _refused(dataset)
+        for path in paths:
+            if path in refused:
+                raise DetectorError(f"{path}: {refused[path].reason}")
+        return paths
+
+    def _table(
+        self,
+        dataset: Dataset,
+        rows: NDArray[np.int64],
+        answers: Mapping[Path, ImageResult],
+    ) -> DetectionTable:
+        info = self._info()
+        found, gaps = _known(dataset, rows, answers)
+        counts = [len(image.score) for image in found.values()]
+        boxes = FoundBoxes(
+            image=np.repeat(np.array([*found], np.int64), counts),
+            xyxy=np.concatenate([np.zeros((0, 4)), *(image.xyxy for image in found.values())]),
+            score=np.concatenate([np.zeros(0), *(image.score for image in found.values())]),
+        )
+        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in found.values())])
+        is_placed, note = boxes_in_image(
+            boxes,
+            dataset.images,
+            dataset.name,
+            threshold=self._project.score_threshold,
+            framework=self._source.framework,
+        )
+        if note is not None:
+            self._notes[note] = None
+        xyxy = boxes.xyxy[is_placed]
+        return DetectionTable(
+            classes=info.classes,
+            image=boxes.image[is_placed],
+            category=label[is_placed],
+            xywh=np.column_stack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]),
+            score=boxes.score[is_placed],
+            score_floor=info.score_floor,
+            gaps=gaps,
+        )
+
+    def _loaded(self) -> KeptDetector:
+        if self._detector is None:
+            self._detector = KeptDetector(
+                self._source,
+                store=self._store,
+                device=self._device,
+                progress=self._progress,
+                batch_size=self._batch_size,
+                plan=self._plan,
+                run=self._run,
+            )
+        return self._detector
+
+    def _info(self) -> ModelInfo:
+        return self._loaded().info()
+
+    @cached_property
+    def _source(self) -> ModelSource:
+        return self._make_source()
+
+
+def _refused(dataset: Dataset) -> dict[Path, UnreadableImage]:
+    """The images that lead out of their folder by a link, which no model may read."""
+    names = dataset.images.file_name.tolist()
+    refused = refused_links(dataset.images_dir, names, dataset.image_options)
+    return {dataset.image_path(row): UnreadableImage(one.reason) for row, one in refused.items()}
+
+
+def _is_something(answer: ImageResult | None) -> bool:
+    return isinstance(answer, ImageDetections) and len(answer.score) > 0
+
+
+def _known(
+    dataset: Dataset, rows: NDArray[np.int64], answers: Mapping[Path, ImageResult]
+) -> tuple[dict[int, ImageDetections], tuple[Gap, ...]]:
+    """What was found on each row, and the rows of which nothing is known; `DetectorError` where an
+    image cannot be read."""
+    found: dict[int, ImageDetections] = {}
+    unreadable = []
+    not_finite = []
+    for row in rows.tolist():
+        answer = answers[dataset.image_path(row)]
+        name = dataset.images.file_name[row]
+        if isinstance(answer, UnreadableImage):
+            unreadable.append(f"{name}: {answer.reason}")
+        elif isinstance(answer, ImageDetections):
+            found[row] = answer
+        else:
+            not_finite.append(f"{name} ({answer.output})")
+    if unreadable:
+        raise DetectorError(
+            f"{len(unreadable)} of {len(rows)} images of {dataset.name} cannot be read, first "
+            f"{unreadable[0]}"
+        )
+    images = "image makes" if len(not_finite) == 1 else "images make"
+    text = f"{images} the model give NaN or infinity"
+    return found, gap("outputs-not-finite", "images", not_finite, text)
+
+
+def _numbers(source: ModelSource) -> list[str]:
+    """What makes scores and boxes others than the plain model's."""
+    notes = []
+    if source.precision != "float32":
+        notes.append(
+            f"the networks compute in {source.precision} (precision under [model]): scores and "
+            "boxes differ from those in float32"
+        )
+    if source.compile:
+        notes.append(
+            "the networks are compiled by torch.compile (compile under [model]): scores and "
+            "boxes differ in their last digits from those without it"
+        )
+    return notes

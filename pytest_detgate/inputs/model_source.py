@@ -1,0 +1,141 @@
+"""The table `[model]`: which framework runs the model, and what it is told."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pytest_detgate.config.convert import convert_table
+from pytest_detgate.config.load import Configuration
+from pytest_detgate.config.schema import ModelTable
+from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detector.protocol import ModelSource
+from pytest_detgate.errors import DetectorError
+
+if TYPE_CHECKING:
+    from pytest_detgate.detector.framework import Framework
+
+# Keys that one framework alone understands.
+_OWN_KEYS = {"entry": "python", "onnx": "onnx"}
+_ENTRY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+
+
+def check_model(configuration: Configuration, *, is_trained: bool) -> None:
+    """Raise `ConfigError` where `[model]` cannot mean a model, or not the one that is trained;
+    nothing heavy is imported."""
+    table = configuration.tables.model
+    place = configuration.place.table("model")
+    name = _named(table)
+    if name is None:
+        if table.options:
+            raise place.error('which framework is it for? Add framework = "NAME"', "options")
+        return
+    chosen = _framework(configuration, name)
+    for key in ("precision", "compile"):
+        if getattr(table, key) != getattr(ModelTable(), key) and name != "mmdetection":
+            raise place.error(f'means nothing with framework = "{name}"', key)
+    for key, owner in _OWN_KEYS.items():
+        if getattr(table, key) is not None and name != owner:
+            raise place.error(f'means nothing with framework = "{name}"', key)
+    if table.config is not None and not chosen.takes_config:
+        raise place.error(f'means nothing with framework = "{name}"', "config")
+    if is_trained and name != "mmdetection":
+        raise place.error(
+            f"{name} cannot run what --detgate-train trains, which is a model of MMDetection",
+            "framework" if table.framework else "entry",
+        )
+    if name == "python":
+        _check_entry(configuration)
+    elif table.options and name in ("mmdetection", "onnx"):
+        raise place.error(f'means nothing with framework = "{name}"', "options")
+    if not _is_finite(table.options):
+        # Kept detections are told apart by options as JSON, which has no such numbers.
+        raise place.error("nan and inf are no values of an option", "options")
+    if chosen.options is not None:
+        convert_table(table.options, chosen.options, place.table("options"))
+
+
+def is_complete(table: ModelTable) -> bool:
+    """Whether the table names a model, so that there is something to run."""
+    from pytest_detgate.detector.registry import framework
+
+    if table.checkpoint is not None:
+        return True
+    name = _named(table)
+    return name is not None and not framework(name).needs_checkpoint
+
+
+def model_source(
+    configuration: Configuration,
+    checkpoint: Path | None,
+    *,
+    config: str | None,
+    trust: bool,
+    image_options: ImageOptions,
+) -> ModelSource:
+    """A checkpoint with what `[model]` says of how it runs. `config` is the configuration that
+    goes with it; what no framework is named for goes by its file name."""
+    from pytest_detgate.detector.registry import framework_of
+
+    table = configuration.tables.model
+    name = _named(table) or framework_of(checkpoint)
+    if name != "mmdetection" and (table.precision != "float32" or table.compile):
+        raise DetectorError(
+            f"{checkpoint}: precision and compile under [model] are for models of MMDetection"
+        )
+    takes_config = config is not None and _framework(configuration, name).takes_config
+    options: dict[str, Any] = dict(msgspec.to_builtins(table.options))
+    if name == "onnx":
+        given = msgspec.to_builtins(table.onnx) if table.onnx is not None else {}
+        options = {key: value for key, value in given.items() if value is not None}
+    return ModelSource(
+        checkpoint,
+        configuration.locate(config) if takes_config and config else None,
+        trust,
+        precision=table.precision,
+        compile=table.compile,
+        framework=name,
+        entry=table.entry,
+        options=options,
+        folder=configuration.path.parent,
+        image_options=image_options,
+    )
+
+
+def _named(table: ModelTable) -> str | None:
+    if table.framework is not None:
+        return table.framework
+    return "python" if table.entry is not None else None
+
+
+def _framework(configuration: Configuration, name: str) -> Framework:
+    from pytest_detgate.detector.registry import framework
+
+    try:
+        return framework(name)
+    except DetectorError as error:
+        raise configuration.place.table("model").error(str(error), "framework") from None
+
+
+def _is_finite(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
+
+
+def _check_entry(configuration: Configuration) -> None:
+    entry = configuration.tables.model.entry
+    place = configuration.place.table("model")
+    if entry is None:
+        raise place.error(
+            'the key \'entry\' is missing; framework = "python" takes "package.module:function"',
+            "framework",
+        )
+    if not _ENTRY.fullmatch(entry):
+        raise place.error(f'expected "package.module:function", found {entry!r}', "entry")

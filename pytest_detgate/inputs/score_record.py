@@ -1,0 +1,169 @@
+"""The figures of a split as the record has them, each with its bounds."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from typing import get_args
+
+from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
+from pytest_detgate.evidence import Chart
+from pytest_detgate.findings import Interval
+from pytest_detgate.record.report import (
+    ClassScoreRecord,
+    ConfusionRecord,
+    ErrorRecord,
+    ScoreRecord,
+)
+from pytest_detgate.rule_evidence.score_charts import (
+    ap_by_class,
+    confusion_matrix,
+    curves_of_split,
+    error_kinds,
+)
+from pytest_detgate.rules.rule import Inputs
+from pytest_detgate.rules.score_rules import drawn_metric
+from pytest_detgate.scoring.bounds.resampling import percentile_interval
+from pytest_detgate.scoring.error_kinds import KINDS
+from pytest_detgate.scoring.score_card import (
+    ApMetric,
+    Area,
+    Metric,
+    ScoreCard,
+    protocol_name,
+)
+
+_SIZES: tuple[Area, ...] = ("small", "medium", "large")
+
+
+def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
+    """The record of a split's figures; bounds as `[scoring]` asks for them, errors and confusions
+    where they could be computed."""
+    bounds = _Bounds(inputs, split)
+    errors = _errors(inputs, split)
+    names: tuple[ApMetric, ...] = get_args(ApMetric)
+    intervals = {name: bounds.of(name, card.figure(name)) for name in get_args(Metric)}
+    for area in _SIZES:
+        intervals[f"AP_{area}"] = bounds.of("AP", card.average_precision(area=area), area)
+        intervals[f"AR_{area}"] = bounds.of("AR100", card.average_recall(100, area), area)
+    classes = {
+        name: ClassScoreRecord(
+            AP=score.AP,
+            AP50=score.AP50,
+            AP75=score.AP75,
+            boxes=score.boxes,
+            intervals=_known(
+                {metric: bounds.of(metric, getattr(score, metric), "all", at) for metric in names}
+            ),
+        )
+        for at, (name, score) in enumerate(card.classes.items())
+    }
+    return ScoreRecord(
+        protocol=protocol_name(card.max_detections),
+        engine=card.engine,
+        max_detections=card.max_detections,
+        uncounted=card.uncounted,
+        AP=card.average_precision(),
+        AP50=card.average_precision(0.5),
+        AP75=card.average_precision(0.75),
+        AP_small=card.average_precision(area="small"),
+        AP_medium=card.average_precision(area="medium"),
+        AP_large=card.average_precision(area="large"),
+        AR1=card.average_recall(1),
+        AR10=card.average_recall(10),
+        AR100=card.average_recall(100),
+        AR_small=card.average_recall(area="small"),
+        AR_medium=card.average_recall(area="medium"),
+        AR_large=card.average_recall(area="large"),
+        classes=classes,
+        intervals=_known(intervals),
+        confusion=_confusion(inputs, split),
+        errors=errors,
+        charts=_charts(inputs, split, card, classes, errors),
+    )
+
+
+def _charts(
+    inputs: Inputs,
+    split: str,
+    card: ScoreCard,
+    classes: Mapping[str, ClassScoreRecord],
+    errors: Mapping[str, ErrorRecord],
+) -> list[Chart]:
+    """The curves behind the figures, as far as they are defined."""
+    charts: list[Chart | None] = [
+        curves_of_split(card, split),
+        ap_by_class(
+            {name: score.AP for name, score in classes.items()},
+            lambda name: classes[name].intervals.get("AP"),
+            split,
+            "AP",
+        ),
+    ]
+    with contextlib.suppress(DetgateError):
+        charts.append(confusion_matrix(inputs.confusion(split), split))
+    if errors:
+        charts.append(
+            error_kinds(
+                {kind: errors[kind].dap for kind in KINDS},
+                {kind: errors[kind].count for kind in KINDS},
+                split,
+            )
+        )
+    return [chart for chart in charts if chart is not None]
+
+
+def _confusion(inputs: Inputs, split: str) -> ConfusionRecord | None:
+    try:
+        found = inputs.confusion(split)
+    except DetgateError:
+        return None
+    return ConfusionRecord(
+        score_threshold=found.score_threshold,
+        classes=list(found.classes),
+        matrix=found.matrix.tolist(),
+        in_crowds=found.in_crowds.tolist(),
+        unknown=found.unknown,
+    )
+
+
+def _errors(inputs: Inputs, split: str) -> dict[str, ErrorRecord]:
+    try:
+        errors = inputs.errors(split)
+    except DetgateError:
+        return {}
+    return {kind: ErrorRecord(dap=errors.dap(kind), count=errors.total(kind)) for kind in KINDS}
+
+
+class _Bounds:
+    """Bounds of a split's figures; None where there is too little for any."""
+
+    def __init__(self, inputs: Inputs, split: str) -> None:
+        self._inputs = inputs
+        self._split = split
+        self._scoring = inputs.project.tables.scoring
+
+    def of(
+        self,
+        metric: Metric,
+        value: float | None,
+        area: Area = "all",
+        category: int | None = None,
+    ) -> Interval | None:
+        scoring = self._scoring
+        if not scoring.replicates or value is None:
+            return None
+        try:
+            replicates = self._inputs.replicates(
+                self._split, area, scoring.replicates, scoring.seed
+            )
+            drawn = drawn_metric(replicates, metric, value, category)
+            return drawn.limit(
+                percentile_interval(drawn.values, scoring.confidence, replicates.resampling)
+            )
+        except TooLittleEvidenceError:
+            return None
+
+
+def _known(intervals: dict[str, Interval | None]) -> dict[str, Interval]:
+    return {name: interval for name, interval in intervals.items() if interval is not None}

@@ -1,0 +1,142 @@
+"""What tells the pictures of a split or probe apart, computed once for each content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
+
+from pytest_detgate.cache.digests import file_digests
+from pytest_detgate.cache.store import Store
+from pytest_detgate.dataset.images.options import refused_links
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.detector.protocol import UnreadableImage
+from pytest_detgate.errors import DataError
+from pytest_detgate.locks import lock_if_possible
+from pytest_detgate.pictures.hashing import HASH_KIND, picture_hash
+from pytest_detgate.progress import Progress
+from pytest_detgate.regular_file import read_regular
+
+# Digested and then decoded: few enough to be still in the system's file cache. Also what a kill
+# costs at most.
+_AT_ONCE = 1000
+
+Key = tuple[str, int]
+"""SHA-256 of a picture's bytes, and its hash: 0 where none was asked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PictureKeys:
+    """One row a picture, as in its image table: `digest` (n,) S32 is the SHA-256 of its bytes,
+    `hash` (n,) uint64 its perceptual hash, None where only bytes are compared."""
+
+    digest: NDArray[np.bytes_]
+    hash: NDArray[np.uint64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.digest)
+
+
+def picture_keys(
+    dataset: Dataset, store: Store, progress: Progress, *, hashed: bool
+) -> PictureKeys:
+    """Digest every picture and, where `hashed`, hash it; what the store knows is not done again.
+
+    Pictures that cannot be read raise one `DataError` with their number and the first of them.
+    """
+    n = len(dataset.images)
+    digest: NDArray[np.bytes_] = np.zeros(n, dtype="S32")
+    hashes = np.zeros(n, dtype=np.uint64)
+    unreadable: list[str] = []
+    options = dataset.image_options
+    refused = refused_links(dataset.images_dir, dataset.images.file_name.tolist(), options)
+    limit = options.max_pixels if hashed else None
+    label = f"{'hashing' if hashed else 'reading'} pictures of {dataset.name}"
+    with (
+        # One process of those that share the store hashes; the others then find its answers.
+        lock_if_possible(store.path.with_name("pictures.lock")),
+        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        progress.task(label, n, "images") as advance,
+    ):
+        for start in range(0, n, _AT_ONCE):
+            rows = range(start, min(start + _AT_ONCE, n))
+            paths = {row: dataset.image_path(row) for row in rows if row not in refused}
+            keys = dict(zip(paths, _keys(list(paths.values()), store, pool, limit), strict=True))
+            for row in rows:
+                key = keys[row] if row in keys else UnreadableImage(refused[row].reason)
+                if isinstance(key, UnreadableImage):
+                    unreadable.append(f"{dataset.images.file_name[row]}: {key.reason}")
+                else:
+                    digest[row] = bytes.fromhex(key[0])
+                    hashes[row] = key[1]
+            advance(len(rows))
+    if unreadable:
+        raise DataError(
+            f"{len(unreadable)} of {n} pictures of {dataset.name} cannot be read, first "
+            f"{unreadable[0]}"
+        )
+    return PictureKeys(digest, hashes if hashed else None)
+
+
+def _keys(
+    paths: Sequence[Path], store: Store, pool: ThreadPoolExecutor, max_pixels: int | None
+) -> list[Key | UnreadableImage]:
+    """The key of each picture; without a limit of pixels none is hashed."""
+    digests = file_digests(paths, store)
+    if max_pixels is None:
+        return [
+            answer if isinstance(answer, UnreadableImage) else (answer, 0)
+            for answer in map(digests.__getitem__, paths)
+        ]
+    known = dict(
+        store.picture_hashes(
+            HASH_KIND, {answer for answer in digests.values() if isinstance(answer, str)}
+        )
+    )
+    missing: dict[str, Path] = {}
+    for path, answer in digests.items():
+        if isinstance(answer, str) and answer not in known:
+            missing.setdefault(answer, path)
+    made = _hash_all(missing, pool, max_pixels)
+    fresh = [key for key in made.values() if not isinstance(key, UnreadableImage)]
+    store.keep_picture_hashes(HASH_KIND, fresh)
+
+    def key(path: Path) -> Key | UnreadableImage:
+        answer = digests[path]
+        if isinstance(answer, UnreadableImage):
+            return answer
+        return (answer, known[answer]) if answer in known else made[answer]
+
+    return [key(path) for path in paths]
+
+
+def _hash_all(
+    files: Mapping[str, Path], pool: ThreadPoolExecutor, max_pixels: int
+) -> dict[str, Key | UnreadableImage]:
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata; a project that makes errors of warnings would lose the
+        # picture over it.
+        warnings.simplefilter("ignore")
+        keys = pool.map(lambda path: _hash_file(path, max_pixels), files.values())
+        return dict(zip(files, keys, strict=True))
+
+
+def _hash_file(path: Path, max_pixels: int) -> Key | UnreadableImage:
+    try:
+        content = read_regular(path)
+        # Of the bytes that are decoded: the file may have changed since its digest was taken.
+        return hashlib.sha256(content).hexdigest(), picture_hash(content, max_pixels)
+    except UnidentifiedImageError:
+        return UnreadableImage("it is no picture of a format that Pillow knows")
+    except Exception as error:  # every decoder has errors of its own
+        reason = error.strerror if isinstance(error, OSError) else None
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        return UnreadableImage(reason or first_line or type(error).__name__)

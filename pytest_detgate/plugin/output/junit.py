@@ -1,0 +1,29 @@
+"""What a test case of the JUnit file says of its rule: verdict, values and limits.
+
+They are user properties of pytest, which its JUnit plugin writes down and pytest-xdist carries.
+"""
+
+from __future__ import annotations
+
+from pytest_detgate.printable import printable
+from pytest_detgate.record.report import RuleResult
+
+
+def properties(result: RuleResult) -> list[tuple[str, object]]:
+    """Properties by name; `detgate.boxes` is the value measured as `boxes`, `detgate.boxes.limit`
+    its limit, `detgate.boxes.relation` how it is to stand to that, and `detgate.boxes.upper` the
+    bound that was held against it, if one was."""
+    said: list[tuple[str, object]] = [
+        ("detgate.rule", result.code),
+        ("detgate.verdict", result.verdict),
+    ]
+    for measured in result.measurements:
+        # Which holds the name of a class where a value is one of a class.
+        name = f"detgate.{printable(measured.name)}"
+        said.append((name, repr(measured.value)))
+        if measured.limit is None:
+            continue
+        if measured.bound != "point":
+            said.append((f"{name}.{measured.bound}", repr(measured.held)))
+        said += [(f"{name}.limit", repr(measured.limit)), (f"{name}.relation", measured.relation)]
+    return said

@@ -1,0 +1,102 @@
+"""The section at the end of the terminal's output: one line a rule, and what was written where."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_detgate.findings import Verdict
+from pytest_detgate.plugin.output.wording import summary_text
+from pytest_detgate.record.folder import FINDINGS, PAGE, SUMMARY
+from pytest_detgate.record.formatting import counted, visible
+from pytest_detgate.record.one_line import left_out_text
+from pytest_detgate.record.terminal import cut, wrapped
+from pytest_detgate.report.headline import can_block, counts, in_order
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_detgate.record.report import Report, RuleResult
+
+_MARKUP: dict[Verdict, dict[str, bool]] = {
+    "passed": {"green": True},
+    "failed": {"red": True, "bold": True},
+    "not-evaluated": {"red": True, "bold": True},
+    "warned": {"yellow": True},
+    "waived": {"yellow": True},
+}
+MOST_PASSED = 50
+MOST_UNCLEAN = 200
+
+
+def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Path) -> None:
+    """Write the section; `folder` is that of the report."""
+    _write_heading(terminal, report)
+    width = terminal._tw.fullwidth
+    rules = in_order(report.rules)
+    shown = _shown(rules, terminal.config.get_verbosity())
+    longest = max((len(rule.id) for rule in shown), default=0)
+    name_width = min(longest, max(width // 2, 36))
+    for rule in shown:
+        terminal.write(f"{rule.verdict:<14}", **_MARKUP[rule.verdict])
+        room = max(width - 14 - name_width - 2, 24)
+        name = _cut_start(rule.id, name_width)
+        terminal.write_line(f"{name:<{name_width}}  {_told(rule, room)}".rstrip())
+    if len(shown) < len(rules):
+        terminal.write_line(f"not listed: {_counted(rules[len(shown) :])} (-v lists every rule)")
+    for file in report.predictions.values():
+        for line in (line for note in file.notes for line in wrapped(note)):
+            terminal.write_line(line)
+    if report.not_selected:
+        left_out, total = len(report.not_selected), len(report.not_selected) + len(rules)
+        terminal.write_line(f"not selected: {left_out:,} of {counted(total, 'rule')}")
+    terminal.write_line(f"{_counted(rules)}; page: {_short(folder / PAGE)}")
+    terminal.write_line(f"to paste into a pull request: {_short(folder / SUMMARY)}")
+    files = sum(len(rule.findings_files) for rule in rules)
+    if files:
+        where = _short(folder / FINDINGS)
+        terminal.write_line(f"findings as COCO, to mend: {where} ({counted(files, 'file')})")
+
+
+def _write_heading(terminal: pytest.TerminalReporter, report: Report) -> None:
+    if report.verdict == "failed":
+        terminal.write_sep("=", "detgate: BLOCKED", red=True, bold=True)
+    elif can_block(report.rules):
+        terminal.write_sep("=", "detgate: PASSED", green=True, bold=True)
+    else:
+        heading = "detgate: PASSED, nothing here can block"
+        terminal.write_sep("=", heading, yellow=True, bold=True)
+
+
+def _told(rule: RuleResult, room: int) -> str:
+    """What decided and, where it did not look at all, how much it looked at: that stays whole."""
+    looked = left_out_text(rule)
+    note = f" ({looked})" if looked else ""
+    return cut(summary_text(rule), max(room - len(note), 24)) + note
+
+
+def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:
+    """Those of the rules, by urgency, that get a line: of a long run only what did not pass, and
+    neither more where pytest is asked to be quiet."""
+    if verbosity > 0:
+        return rules
+    unclean = sum(rule.verdict != "passed" for rule in rules)
+    if verbosity < 0 or unclean > MOST_UNCLEAN or len(rules) - unclean > MOST_PASSED:
+        return rules[: min(unclean, MOST_UNCLEAN)]
+    return rules
+
+
+def _counted(rules: list[RuleResult]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts(rules).items())
+
+
+def _cut_start(text: str, width: int) -> str:
+    """The end of a node id is what tells it from its neighbours."""
+    text = visible(text)
+    return text if len(text) <= width else "..." + text[3 - width :]
+
+
+def _short(path: Path) -> str:
+    relative = os.path.relpath(path)
+    return str(path) if relative.startswith("..") else relative

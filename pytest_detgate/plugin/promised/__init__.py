@@ -1,0 +1,1 @@
+"""Every item that was promised has a verdict."""

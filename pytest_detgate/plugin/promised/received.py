@@ -1,0 +1,115 @@
+"""What the reporter has received of each item, and what it makes of what never came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_detgate.plugin.promised.items import Selection
+
+if TYPE_CHECKING:
+    from pytest_detgate.record.report import RuleResult
+
+TAKEN_OUT = "a plugin or a conftest.py took this item out of the run"
+REPLACED = "a plugin replaced the call of this item"
+NEVER_REACHED = "the run ended before this item was reached"
+
+
+class Received:
+    """Results by their ids, and by node id the reports that came without one."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, RuleResult] = {}
+        self._node_ids: dict[str, str] = {}
+        self._lost: dict[str, str] = {}
+        self._without: dict[str, str] = {}
+
+    def add(self, report: pytest.TestReport, result: RuleResult | None) -> None:
+        """Take a report, with the result that it carries. Of two results for one item, as from a
+        plugin that runs items twice, the worse one counts."""
+        if report.outcome not in ("passed", "failed", "skipped"):
+            # A plugin runs the item again, and this was not its last word.
+            return
+        if result is not None:
+            earlier = self._results.get(result.id)
+            if earlier is None or _rank(result) <= _rank(earlier):
+                self._results[result.id] = result
+                self._node_ids[result.id] = report.nodeid
+        is_expected = hasattr(report, "wasxfail")
+        if report.failed or (report.skipped and result is None and not is_expected):
+            self._lost.setdefault(report.nodeid, _reason(report))
+        elif report.when == "call" and result is None:
+            reason = (
+                _reason(report) if report.skipped else "a plugin replaced the call of this item"
+            )
+            self._without[report.nodeid] = reason
+
+    def results(self, rules: Sequence[str], selection: Selection) -> list[RuleResult]:
+        """What the record has of each item: `rules` are all items of `detgate.toml`."""
+        node_ids = {name: node_id for node_id, name in selection.rules.items()}
+        left_out = set(selection.not_selected)
+        named = {name: node_ids.get(name) for name in rules if name not in left_out}
+        named |= dict(self._tests(rules, selection))
+        missing = TAKEN_OUT if selection.is_collected else NEVER_REACHED
+        return [self._result(name, node_id, missing) for name, node_id in named.items()]
+
+    def _tests(self, rules: Sequence[str], selection: Selection) -> Iterator[tuple[str, str]]:
+        """Tests that use the gate: those that say so before they run, and those that did."""
+        from pytest_detgate.printable import printable
+
+        yield from ((printable(node_id), node_id) for node_id in selection.tests)
+        known = set(rules)
+        yield from ((name, node) for name, node in self._node_ids.items() if name not in known)
+
+    def _result(self, name: str, node_id: str | None, missing: str) -> RuleResult:
+        """The result of an item; without one, or with one that passes although a part of the item
+        failed, it is not evaluated. `missing` says why an item without a node id has none."""
+        import msgspec
+
+        from pytest_detgate.record.report import RuleResult
+        from pytest_detgate.report.headline import BLOCKING
+
+        result = self._results.get(name)
+        node_id = self._node_ids.get(name, node_id) if node_id is None else node_id
+        lost = None if node_id is None else self._lost.get(node_id)
+        if result is None:
+            return RuleResult(
+                id=name,
+                code=name.split("[")[0].split("::")[-1].split(".")[0],
+                verdict="not-evaluated",
+                message=missing if node_id is None else self._why(node_id),
+            )
+        if lost is None or result.verdict in BLOCKING:
+            return result
+        measurements = [measured.without_limit() for measured in result.measurements]
+        return msgspec.structs.replace(
+            result,
+            verdict="not-evaluated",
+            message=lost,
+            measurements=measurements,
+            waiver=None,
+            can_block=True,
+        )
+
+    def _why(self, node_id: str) -> str:
+        """Why an item has no result."""
+        return self._lost.get(node_id) or self._without.get(node_id) or NEVER_REACHED
+
+
+def _rank(result: RuleResult) -> int:
+    from pytest_detgate.report.headline import ORDER
+
+    return ORDER.index(result.verdict)
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Why an item that failed or was skipped sent no result, or lost the one that it had."""
+    if isinstance(report.longrepr, tuple):
+        return f"skipped: {report.longrepr[2].removeprefix('Skipped: ')}"
+    crash = getattr(report.longrepr, "reprcrash", None)
+    text = report.longreprtext if crash is None else crash.message
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = (lines[0] if crash is not None else lines[-1]) if lines else "no reason was given"
+    return f"its {report.when} failed: {said}" if report.when in ("setup", "teardown") else said

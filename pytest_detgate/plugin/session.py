@@ -1,0 +1,172 @@
+"""The one object a process keeps for its gate, and the key it is stashed under."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.plugin.folders import SharedFolders
+from pytest_detgate.plugin.options import GateOptions
+
+if TYPE_CHECKING:
+    from pytest_detgate.config.schema import RunTable
+    from pytest_detgate.detector.workers.run_options import RunPlan
+    from pytest_detgate.inputs.detection_sources import DetectionSource
+    from pytest_detgate.inputs.gate_inputs import GateInputs
+    from pytest_detgate.inputs.model_detections import ModelDetections
+    from pytest_detgate.inputs.sweep import OtherModels
+    from pytest_detgate.plugin.collection import RuleItem
+    from pytest_detgate.progress import Progress
+    from pytest_detgate.record.redaction import Redaction
+    from pytest_detgate.rules.project import Project
+    from pytest_detgate.rules.registry import BoundRule
+
+SESSION = pytest.StashKey["GateSession"]()
+EARLIER_RECORD = "earlier-report.json"
+"""In the folder of a run: the record that it has replaced."""
+
+
+@dataclass(eq=False)
+class GateSession:
+    """The gate in one process: what was asked, what the file says, and what was made so far."""
+
+    options: GateOptions
+    project: Project
+    rules: tuple[BoundRule, ...]
+    folders: SharedFolders
+    progress: Progress
+    redaction: Redaction
+    """Hides in whatever leaves the process what the project does not want seen."""
+    wanted: tuple[str, ...] = ()
+    """Splits and probes that the selected items need detections of."""
+    items: dict[str, RuleItem] = field(default_factory=dict)
+    """The items of the file by name, where this process has collected it."""
+    _names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
+    """File names of images by split or probe, where a test has named one."""
+    sent: bytes = field(default=b"", repr=False)
+    """The facts last sent to the reporter."""
+
+    @property
+    def rule_names(self) -> tuple[str, ...]:
+        """The names of all items of the file, in its order."""
+        return tuple(bound.item_name(target) for bound in self.rules for target in bound.targets)
+
+    @cached_property
+    def inputs(self) -> GateInputs:
+        from pytest_detgate.inputs.gate_inputs import GateInputs
+
+        return GateInputs(
+            self.project,
+            self._source(),
+            self.wanted,
+            store=self.folders.store,
+            progress=self.progress,
+            others=self._others(),
+        )
+
+    def require_image(self, dataset: str, image: str | None) -> None:
+        """Raise `DetgateError` for a split or probe, or an image in it, that does not exist."""
+        if dataset not in self._names:
+            self._names[dataset] = frozenset(self.inputs.tables(dataset).images.file_name)
+        names = self._names[dataset]
+        if image is not None and image not in names:
+            raise DataError(f"no image {image!r} in {dataset}{nearest(image, names)}")
+
+    def _source(self) -> DetectionSource:
+        from pytest_detgate.inputs.detection_sources import NoDetections, ResultFiles
+
+        if self.options.predictions:
+            return ResultFiles(self.options.predictions, self.project)
+        from pytest_detgate.inputs.model_source import is_complete
+
+        config = self.project.configuration
+        model = config.tables.model
+        if self.options.train and config.tables.train:
+            return self._model(self.trained, model.config or config.tables.train.config)
+        if self.options.checkpoint is None and not is_complete(model):
+            return NoDetections()
+        checkpoint = self.options.checkpoint
+        if checkpoint is None and model.checkpoint is not None:
+            checkpoint = config.locate(model.checkpoint)
+        return self._model(lambda: checkpoint, model.config)
+
+    def _others(self) -> OtherModels:
+        """The baseline and the sweep. A baseline may be older than the configuration that is
+        trained now, so it runs with its own unless `[model] config` is given."""
+        from pytest_detgate.inputs.sweep import OtherModels
+        from pytest_detgate.record.folder import RECORD
+
+        config = self.project.configuration
+        model, train = config.tables.model, config.tables.train
+        baseline, may_be_missing = self.options.baseline, False
+        named = model.named_baseline
+        if baseline is None and named is not None:
+            baseline, may_be_missing = config.locate(named.path), named.may_be_missing
+        trained_with = train.config if self.options.train and train else None
+
+        def of_epoch(checkpoint: Path) -> DetectionSource:
+            if self.options.predictions:
+                raise DataError("result files are gated, and they say nothing of other checkpoints")
+            return self._model(lambda: checkpoint, model.config or trained_with)
+
+        earlier = self.folders.run / EARLIER_RECORD
+        return OtherModels(
+            baseline=baseline,
+            may_be_missing=may_be_missing,
+            sweep=self.options.sweep,
+            of_baseline=lambda checkpoint: self._model(lambda: checkpoint, model.config),
+            of_epoch=of_epoch,
+            store=self.folders.store,
+            record=self.options.report / RECORD,
+            earlier=earlier if earlier.exists() else None,
+        )
+
+    def _model(self, checkpoint: Callable[[], Path | None], config: str | None) -> ModelDetections:
+        from pytest_detgate.inputs.model_detections import ModelDetections
+        from pytest_detgate.inputs.model_source import model_source
+
+        configuration = self.project.configuration
+        trust = self.options.trust_checkpoint
+        return ModelDetections(
+            source=lambda: model_source(
+                configuration,
+                checkpoint(),
+                config=config,
+                trust=trust,
+                image_options=self.project.image_options,
+            ),
+            device=self.options.device,
+            plan=run_plan(configuration.tables.run),
+            batch_size=configuration.tables.model.batch_size,
+            store=self.folders.store,
+            progress=self.progress,
+            project=self.project,
+            run=str(self.folders.run),
+        )
+
+    def trained(self) -> Path:
+        """The checkpoint that this run's training ended with."""
+        from pytest_detgate.plugin.training import trained_checkpoint
+
+        return trained_checkpoint(self.folders.run)
+
+
+def run_plan(table: RunTable) -> RunPlan:
+    """Where the detector runs, as `[run]` says."""
+    from pytest_detgate.detector.workers.run_options import RunPlan
+
+    return RunPlan(
+        engine=table.engine,
+        workers=table.workers,
+        threads=table.threads,
+        batch=table.batch,
+        address=table.address,
+        gpus_per_worker=table.gpus_per_worker,
+        shared_files=table.shared_files,
+    )

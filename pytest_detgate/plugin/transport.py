@@ -1,0 +1,91 @@
+"""The worker's side of the record: an item's result onto its test report, and its findings on
+images into a file, because there may be too many of them for a message."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.plain import encode, plain
+from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
+from pytest_detgate.plugin.output.junit import properties
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.report.coco_export import FindingsOnImages, mending_file
+from pytest_detgate.report.findings_folder import put_aside
+
+if TYPE_CHECKING:
+    import pytest
+
+    from pytest_detgate.plugin.session import GateSession
+
+
+def attach_result(
+    item: pytest.Item,
+    report: pytest.TestReport,
+    result: RuleResult,
+    findings: FindingsOnImages,
+    gate: GateSession,
+) -> None:
+    """Put the result, its findings, and facts that are new, where the reporter finds them, and
+    values and limits where pytest's JUnit plugin does."""
+    facts: Facts | None = None
+    try:
+        if result.verdict != "not-evaluated":
+            result = _with_findings_aside(result, findings, gate)
+        facts = _new_facts(gate)
+    except Exception as error:
+        # Raised further, it would end the session and take every other verdict with it.
+        crashed = f"the figures for the report crashed: {type(error).__name__}: {error}"
+        reason = str(error) if isinstance(error, DetgateError) else crashed
+        result = msgspec.structs.replace(result, verdict="not-evaluated", message=reason)
+        report.outcome = "failed"
+        report.longrepr = gate.redaction.text(f"{result.id}: {reason}")
+    # JUnit's plugin reads those of the teardown, which pytest takes from the item.
+    said = properties(gate.redaction.record(result))
+    item.user_properties += said
+    report.user_properties += said
+    setattr(report, ATTRIBUTE, encode_message(ItemMessage(result=result, facts=facts)))
+
+
+def _new_facts(gate: GateSession) -> Facts | None:
+    """What was read and computed so far; None where all of it was sent before."""
+    inputs = gate.inputs
+    facts = Facts(
+        dataset=inputs.dataset_record(),
+        model=inputs.source.model_record(),
+        predictions=inputs.source.predictions_records(),
+        scores=inputs.score_records(),
+        baseline=inputs.baseline_record(),
+        contents=inputs.contents(),
+    )
+    encoded = encode(facts)
+    if encoded == gate.sent:
+        return None
+    facts = plain(facts, "the figures for the report")
+    gate.sent = encoded
+    return facts
+
+
+def _with_findings_aside(
+    result: RuleResult, findings: FindingsOnImages, gate: GateSession
+) -> RuleResult:
+    files = {}
+    for name, found in findings.found.items():
+        # A test written by hand may name a data set that is none of the project's.
+        with contextlib.suppress(DetgateError):
+            files[name] = mending_file(
+                gate.inputs.tables(name), found, pictures=gate.project.tables.report.pictures
+            )
+    try:
+        put_aside(
+            gate.folders.run,
+            result.id,
+            {name: file for name, file in files.items() if file.images},
+        )
+    except OSError as error:
+        message = f"{result.message}; its findings could not be kept: {error}"
+        return msgspec.structs.replace(result, message=message)
+    return result

@@ -1,0 +1,309 @@
+"""What may not be seen in anything that leaves a run, and what stands in its place.
+
+No absolute path is ever shown: one under the root directory becomes relative to it, one under the
+home directory begins with `~`, and of any other only the last part stays. The rest is hidden where
+a project asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import typing
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import TypeVar
+
+import msgspec
+
+from pytest_detgate.record.path_texts import (
+    CLIMBING,
+    ELSEWHERE,
+    HIDDEN,
+    HOST,
+    folder_pattern,
+    known_pattern,
+    may_hold_path,
+    option_and_path,
+    without_absolute_paths,
+)
+from pytest_detgate.record.report import (
+    BaselineRecord,
+    ConfigRecord,
+    ModelRecord,
+    PredictionsRecord,
+    ProbeRecord,
+    Report,
+    SplitRecord,
+)
+from pytest_detgate.regular_file import real_path
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+_PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
+    SplitRecord: ("annotations", "images_dir"),
+    ProbeRecord: ("annotations", "images_dir"),
+    ModelRecord: ("checkpoint", "config"),
+    PredictionsRecord: ("path",),
+    BaselineRecord: ("path",),
+    ConfigRecord: ("path",),
+}
+# Digests, times and links into the report's own folder are nobody's text; in a list of versions
+# four numbers with dots are no address.
+_KEPT = frozenset(
+    {
+        *("sha256", "names_sha256", "images_sha256", "detections_sha256"),
+        *("started", "findings_files", "versions"),
+    }
+)
+
+_LOGIN = re.compile(r"(?<=://)[^\s/@'\"]+@")
+
+_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
+# Each with what a text must hold to be worth a look: a record may have a hundred thousand.
+_HOSTS = (
+    ("://", r"(?<=://)(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]*[A-Za-z0-9])"),
+    ("ssh=", r"(?<=\bssh=)(?:[\w.-]+@)?(?P<host>[\w.-]*\w)"),
+    ("socket=", r"(?<=\bsocket=)(?P<host>[\w.-]*\w)"),
+    ("via=", r"(?<=\bvia=)(?P<host>[\w.-]*\w)"),
+    ("address=", r"(?<=address=)(?P<host>(?!auto\b|local\b)[\w.-]*\w)"),
+    ("@", r"(?<=\w@)(?P<host>[\w-]+(?:\.[\w-]+)+)"),
+    (".", rf"(?<![\w.])(?P<host>(?:{_OCTET}\.){{3}}{_OCTET})(?!\.?\w)"),
+)
+
+
+class Redaction:
+    """Hides in texts and records what a project does not want seen.
+
+    `root` is the directory that paths are shown relative to, `places` are absolute paths that
+    texts may name. With `paths`, of every place only the last part is shown; with `hosts`, host
+    names and addresses are hidden; whatever a pattern matches is hidden anywhere.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        places: Iterable[Path] = (),
+        paths: bool = False,
+        hosts: bool = False,
+        patterns: Iterable[re.Pattern[str]] = (),
+        home: Path | None = None,
+        host: str | None = None,
+    ) -> None:
+        self._root = root
+        self._home = _home() if home is None else home
+        self._paths = paths
+        self._patterns = tuple(patterns)
+        own = _own_host(host or socket.gethostname())
+        self._hosts = (*_compiled(), *own) if hosts else ()
+        self._under_root = folder_pattern({str(root), str(real_path(root))})
+        self._under_home = folder_pattern({str(self._home), str(real_path(self._home))})
+        self._known = self._known_places(places)
+        self._without_known = known_pattern(self._known)
+
+    def text(self, text: str) -> str:
+        """A text as it may be seen."""
+        text = self._without_names(text)
+        return self._without_paths(text) if self._may_name_a_path(text) else text
+
+    def suspects(self, document: str) -> bool:
+        """Whether a document, as a file holds it, may have something to hide; quickly told."""
+        return bool(self._patterns or self._hosts) or self._may_name_a_path(document)
+
+    def place(self, place: str) -> str:
+        """The path of a file or folder, absolute or relative to the root, as it may be seen."""
+        return self._shown(self._without_names(place))
+
+    def argument(self, argument: str) -> str:
+        """An argument of a command line, in which a path may hold blanks."""
+        absolute = option_and_path(argument)
+        if absolute is not None:
+            return self.text(absolute[0]) + self.place(absolute[1])
+        head, equals, value = argument.partition("=")
+        if not equals:
+            head, value = "", argument
+        if self._paths and "/" in value and "://" not in value and "::" not in value:
+            return self.text(f"{head}{equals}") + self.place(value)
+        return self.text(argument)
+
+    def record(self, record: S) -> S:
+        """A part of the record in which every text is as it may be seen."""
+        return typing.cast("S", _Walk(self).of(record))
+
+    def report(self, report: Report) -> Report:
+        """The record of a run, the command that started it included."""
+        command = [self.argument(argument) for argument in report.command]
+        return msgspec.structs.replace(self.record(report), command=command)
+
+    def values(self, values: object) -> object:
+        """Plain values as JSON has them, in which every text but the keys is as it may be seen."""
+        return _Walk(self, keys=False).of(values)
+
+    def _may_name_a_path(self, text: str) -> bool:
+        if "/" not in text and "\\" not in text:
+            return False
+        return any(place in text for place in self._known) or may_hold_path(text)
+
+    def _without_names(self, text: str) -> str:
+        for pattern in self._patterns:
+            text = pattern.sub(HIDDEN, text)
+        if "@" in text:
+            text = _LOGIN.sub(f"{HIDDEN}@", text)
+        if self._hosts:
+            lowered = text.lower()
+            for sign, pattern in self._hosts:
+                if sign in lowered:
+                    text = pattern.sub(_hidden_host, text)
+        return text
+
+    def _without_paths(self, text: str) -> str:
+        text = self._under_root.sub(_inside, text)
+        text = self._without_known(text)
+        text = self._under_home.sub(_at_home, text)
+        text = CLIMBING.sub(lambda found: self._shown(found["path"]), text)
+        return without_absolute_paths(text)
+
+    def _shown(self, place: str) -> str:
+        if "://" in place or not place:
+            return self.text(place)
+        if PureWindowsPath(place).is_absolute() and not place.startswith("/"):
+            return f"{ELSEWHERE}/{PureWindowsPath(place).name}"
+        path = _plain(self._root / place)
+        if self._paths:
+            short = PurePosixPath(place.replace("\\", "/"))
+            return short.name if len(short.parts) == 1 else f"{ELSEWHERE}/{path.name}"
+        for root in (self._root, real_path(self._root)):
+            if path.is_relative_to(root):
+                return path.relative_to(root).as_posix()
+        if self._is_beside(path):
+            return Path(os.path.relpath(path, self._root)).as_posix()
+        if path.is_relative_to(self._home):
+            return f"~/{path.relative_to(self._home).as_posix()}"
+        return f"{ELSEWHERE}/{path.name}"
+
+    def _is_beside(self, path: Path) -> bool:
+        """Whether the way there from the root tells nothing of where the root lies: it does not
+        lead through the top of the file system, nor above a home directory."""
+        common = Path(os.path.commonpath((path, self._root)))
+        return common != Path(common.anchor) and not self._home.parent.is_relative_to(common)
+
+    def _known_places(self, places: Iterable[Path]) -> dict[str, str]:
+        """How texts may name these places, and how each of them is shown."""
+        known: dict[str, str] = {}
+        for place in places:
+            path = _plain(place)
+            for way in (path, real_path(path), Path(os.path.relpath(path, self._root))):
+                named = way.as_posix()
+                shown = self._shown(named)
+                if "/" in named and shown != named:
+                    known[named] = shown
+        return known
+
+
+class _Walk:
+    """Goes through a record; what occurs often is looked at once."""
+
+    def __init__(self, redaction: Redaction, *, keys: bool = True) -> None:
+        self._redaction = redaction
+        self._keys = keys
+        self._seen: dict[str, str] = {}
+
+    def of(self, value: object) -> object:
+        if isinstance(value, str):
+            if value not in self._seen:
+                self._seen[value] = self._redaction.text(value)
+            return self._seen[value]
+        if isinstance(value, msgspec.Struct):
+            return self._struct(value)
+        if isinstance(value, (list, tuple)):
+            return type(value)([self.of(entry) for entry in value])
+        if isinstance(value, dict):
+            return self._dict(value)
+        return value
+
+    def _struct(self, value: msgspec.Struct) -> msgspec.Struct:
+        places = _PLACES.get(type(value), ())
+        changes = {}
+        for name in _text_fields(type(value)):
+            old = getattr(value, name)
+            new = self._redaction.place(old) if name in places and old else self.of(old)
+            if new != old:
+                changes[name] = new
+        return msgspec.structs.replace(value, **changes) if changes else value
+
+    def _dict(self, value: dict[object, object]) -> dict[object, object]:
+        """Two names that become one must not lose what belongs to one of them."""
+        if not self._keys:
+            return {key: self.of(entry) for key, entry in value.items()}
+        shown: dict[object, object] = {}
+        for key, entry in value.items():
+            name = again = self.of(key)
+            copy = 1
+            while again in shown:
+                copy += 1
+                again = f"{name} ({copy})"
+            shown[again] = self.of(entry)
+        return shown
+
+
+@cache
+def _text_fields(kind: type[msgspec.Struct]) -> tuple[str, ...]:
+    """The fields of a struct that may hold somebody's text; a closed set of words holds none."""
+    return tuple(
+        field.name
+        for field in msgspec.structs.fields(kind)
+        if field.name not in _KEPT and not _is_closed(field.type)
+    )
+
+
+def _is_closed(annotation: object) -> bool:
+    """Whether values of this type hold no text, or only one of a closed set."""
+    origin = typing.get_origin(annotation)
+    if origin is typing.Literal:
+        return True
+    parts = typing.get_args(annotation)
+    if parts:
+        return all(part is Ellipsis or _is_closed(part) for part in parts)
+    return annotation in (int, float, bool, type(None))
+
+
+def _inside(found: re.Match[str]) -> str:
+    return "" if found["below"] else "."
+
+
+def _at_home(found: re.Match[str]) -> str:
+    return "~/" if found["below"] else "~"
+
+
+def _hidden_host(found: re.Match[str]) -> str:
+    return found[0].replace(found["host"], HOST)
+
+
+@cache
+def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
+    return tuple((sign, re.compile(pattern)) for sign, pattern in _HOSTS)
+
+
+def _own_host(name: str) -> list[tuple[str, re.Pattern[str]]]:
+    """Finds the name of this machine, in full and up to its first dot."""
+    names = {name, name.partition(".")[0]} - {"", "localhost"}
+    if not names:
+        return []
+    longest = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
+    pattern = re.compile(rf"(?<![\w-])(?P<host>{longest})(?![\w-])", re.IGNORECASE)
+    return [(min(names, key=len).lower(), pattern)]
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user without a home directory
+        return Path(os.sep)
+
+
+def _plain(path: Path) -> Path:
+    """The path without `..`, links left as they are."""
+    return Path(os.path.normpath(path))

@@ -1,0 +1,320 @@
+"""The record of one run, as it stands in `report.json`.
+
+Format 1. A later format raises `FORMAT`; format 1 stays readable.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from pytest_detgate.atomic_file import write_whole
+from pytest_detgate.dataset.images.options import MAX_PIXELS
+from pytest_detgate.errors import DataError
+from pytest_detgate.evidence import Chart, Evidence
+from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
+from pytest_detgate.gaps import Unit
+from pytest_detgate.plain import encode
+from pytest_detgate.regular_file import read_regular
+
+FORMAT = 1
+FINDINGS_CAP = 200
+RUNNING: Literal["running"] = "running"
+# No string of a JSON text holds a line break, so this finds lists and nothing else.
+_NUMBERS = re.compile(rb"\[\n\s*((?:[-+.\deE]+|null)(?:,\n\s*(?:[-+.\deE]+|null))*)\n\s*\]")
+_BREAK = re.compile(rb",\n\s*")
+
+
+class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One item of the gate: what it measured, where, and its verdict.
+
+    `findings` is capped, `findings_total` is not.
+    `to_look_at` is how much the item has to look at, counted before it looks, `looked_at` how much
+    it did look at, both in `look_unit`; None where the item never came to count. `left_out` says
+    what was not looked at, of which `left_out_allowed` are allowed by an option.
+    `can_block` says whether a worse value would have failed the run: not that of a warning, of a
+    waived item, or of a limit that nothing can break.
+    `waiver` says who accepted the failure, why and until when.
+    `about` is the rule in one line, for a reader who meets it here for the first time, `advice`
+    what to try where it does not pass.
+    `findings_files` are COCO files with all findings on images, relative to the report's folder.
+    `tables` are the numbers behind the verdict, by title, `evidence` what is to be seen.
+    """
+
+    id: str
+    code: str
+    verdict: Verdict
+    message: str
+    measurements: list[Measurement] = []
+    findings: list[Finding] = []
+    findings_total: int = 0
+    duration_s: float = 0.0
+    looked_at: int | None = None
+    to_look_at: int | None = None
+    look_unit: Unit | None = None
+    left_out: list[str] = []
+    left_out_allowed: int = 0
+    can_block: bool = True
+    waiver: str | None = None
+    about: str = ""
+    advice: str = ""
+    findings_files: list[str] = []
+    tables: dict[str, Table] = {}
+    evidence: Evidence = Evidence()
+
+
+class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One split: its files and what is in it. `images_sha256` is a digest of its images by name
+    and content, where a model has read them. `notes` are things a reader must know about it."""
+
+    annotations: str
+    images_dir: str
+    sha256: str
+    images: int
+    boxes: int
+    empty: int
+    images_sha256: str | None = None
+    notes: list[str] = []
+
+
+class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One probe: frames checked by hand, with nothing to detect but its allowed boxes.
+
+    `names_sha256` is a digest of the file names, `images_sha256` one of names and contents where
+    detections were judged and all images are there: by them another run tells the same probe.
+    """
+
+    images_dir: str
+    images: int
+    boxes: int
+    annotations: str | None = None
+    sha256: str | None = None
+    names_sha256: str | None = None
+    images_sha256: str | None = None
+    notes: list[str] = []
+
+
+class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was gated; `charts` compare what is in the splits. `upright` says that images are turned
+    as their EXIF orientation says, `max_pixels` how large an image may be that is opened."""
+
+    splits: dict[str, SplitRecord] = {}
+    probes: dict[str, ProbeRecord] = {}
+    charts: list[Chart] = []
+    upright: bool = True
+    max_pixels: int = MAX_PIXELS
+
+
+class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The gated model. `framework` names what ran it, `device` is where its detections were
+    computed, `kept` says how many of the images' detections came from the store rather than from
+    this run. A model without a file has its entry, `module:function`, for a checkpoint."""
+
+    checkpoint: str
+    sha256: str
+    classes: list[str]
+    device: str
+    framework: str = "mmdetection"
+    epoch: int | None = None
+    config: str | None = None
+    images: int = 0
+    kept: int = 0
+    notes: list[str] = []
+
+
+class PredictionsRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A result file that was gated in place of a model. `detections_sha256` is a digest of the
+    detections in it, whatever their order and layout; None where there is none. `notes` are facts
+    about the file that a reader must know."""
+
+    path: str
+    sha256: str
+    detections: int
+    detections_sha256: str | None = None
+    notes: list[str] = []
+
+
+class BaselineRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gated model was compared with: a checkpoint, or the report of an earlier run."""
+
+    path: str
+    sha256: str
+    kind: Literal["checkpoint", "report"]
+
+
+class ClassScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """AP of one class; None where COCO defines no value. `boxes` is its ground truth, `intervals`
+    the bounds of those figures that have some."""
+
+    AP: float | None
+    AP50: float | None
+    AP75: float | None
+    boxes: int
+    intervals: dict[str, Interval] = {}
+
+
+class ConfusionRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was detected in place of what, for scores over a threshold.
+
+    `matrix` has a row for the ground truth of each class and a last one for detections that stand
+    for no box, a column for the detections of each class and a last one for boxes that were not
+    found. `in_crowds` are further detections of each class, which crowd regions explain,
+    `unknown` those of classes that the split does not know.
+    """
+
+    score_threshold: float
+    classes: list[str]
+    matrix: list[list[int]]
+    in_crowds: list[int] = []
+    unknown: int = 0
+
+
+class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The errors of one kind, and the AP at IoU 0.5 that they cost; None where that is not
+    defined."""
+
+    dap: float | None
+    count: int
+
+
+class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """COCO figures of one split; None where COCO defines no value (pycocotools says −1).
+
+    AP looks at the `max_detections` best detections of each image and class, `uncounted` are not
+    among them.
+    `intervals` are the bounds of those figures that have some, by the name of the figure.
+    `confusion` is at the operating point, `errors` are by kind: both are missing from reports of
+    earlier releases, and where they could not be computed. `charts` are the curves behind the
+    figures.
+    """
+
+    protocol: str
+    engine: str
+    AP: float | None
+    AP50: float | None
+    AP75: float | None
+    AP_small: float | None
+    AP_medium: float | None
+    AP_large: float | None
+    AR1: float | None
+    AR10: float | None
+    AR100: float | None
+    AR_small: float | None
+    AR_medium: float | None
+    AR_large: float | None
+    classes: dict[str, ClassScoreRecord]
+    max_detections: int = 100
+    uncounted: int = 0
+    intervals: dict[str, Interval] = {}
+    confusion: ConfusionRecord | None = None
+    errors: dict[str, ErrorRecord] = {}
+    charts: list[Chart] = []
+
+
+class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
+    path: str
+    sha256: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run. Paths are relative to the root directory pytest ran with.
+
+    The verdict is `running` until the run ends, and stays so where it ends without a record.
+    `not_selected` are the rules that the user left out (`-k`, `-m`, `--deselect`, `--lf`, `--sw`
+    or node ids).
+    """
+
+    format: int = FORMAT
+    verdict: Verdict | Literal["running"]
+    started: str
+    duration_s: float
+    command: list[str]
+    versions: dict[str, str]
+    config: ConfigRecord
+    dataset: DatasetRecord
+    rules: list[RuleResult]
+    not_selected: list[str] = []
+    model: ModelRecord | None = None
+    predictions: dict[str, PredictionsRecord] = {}
+    scores: dict[str, ScoreRecord] = {}
+    score_threshold: float | None = None
+    baseline: BaselineRecord | None = None
+
+
+class _Head(msgspec.Struct):
+    """What tells a report from any other JSON file, whatever its format."""
+
+    format: int
+    verdict: str
+    rules: list[msgspec.Raw]
+
+
+def read_report(path: Path, *, name: str = "") -> Report:
+    """Read the `report.json` of an earlier run; errors call it by its `name`."""
+    name = name or str(path)
+    try:
+        data = read_regular(path)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+    try:
+        head = msgspec.json.decode(data, type=_Head)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{name}: not a report of pytest-detgate: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(f"{name}: not JSON, or cut off: {error}") from error
+    if head.format > FORMAT:
+        raise DataError(
+            f"{name}: a report of format {head.format}, written by a later pytest-detgate; "
+            f"this one reads format {FORMAT}"
+        )
+    if head.format < 1:
+        raise DataError(f"{name}: there is no report format {head.format}")
+    try:
+        report = msgspec.json.decode(data, type=Report)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{name}: damaged report of format {head.format}: {error}") from error
+    if report.verdict == RUNNING:
+        raise DataError(
+            f"{name}: the run of {report.started} has no verdict: it has not ended yet, or it "
+            "ended before its record was written"
+        )
+    return report
+
+
+def write_report(report: Report, path: Path) -> None:
+    """Write `report.json`: indented, a list of numbers on one line; whole or not at all."""
+    rules = [sendable(rule) for rule in report.rules]
+    content = encode(msgspec.structs.replace(report, rules=rules))
+    indented = msgspec.json.format(content, indent=2)
+    write_whole(path, _NUMBERS.sub(_on_one_line, indented) + b"\n")
+
+
+def _on_one_line(numbers: re.Match[bytes]) -> bytes:
+    return b"[" + _BREAK.sub(b", ", numbers[1]) + b"]"
+
+
+def sendable(result: RuleResult) -> RuleResult:
+    """Return a result of plain types as one that can be sent and read back.
+
+    The box and the score of a finding that are not finite are left out; its text still names
+    them. A file name that is not valid UTF-8 reaches Python as lone surrogates, which no terminal,
+    no worker and no file can take: they become `?`.
+    """
+    findings = [_finite(finding) for finding in result.findings]
+    result = msgspec.structs.replace(result, findings=findings)
+    return msgspec.json.decode(encode(result), type=RuleResult)
+
+
+def _finite(finding: Finding) -> Finding:
+    box, score = finding.box, finding.score
+    keep_box = box is None or all(map(math.isfinite, box))
+    keep_score = score is None or math.isfinite(score)
+    if keep_box and keep_score:
+        return finding
+    return msgspec.structs.replace(
+        finding, box=box if keep_box else None, score=score if keep_score else None
+    )

@@ -1,0 +1,34 @@
+"""Text for a terminal of 80 columns, in which no line is a command of a build server's runner."""
+
+from __future__ import annotations
+
+import textwrap
+
+from pytest_detgate.record.formatting import on_one_line, visible
+
+WIDTH = 79
+# Of GitHub's runner, the second also in its older form, and of Azure Pipelines.
+_COMMANDS = ("::", "##[", "##vso[")
+
+
+def cut(text: str, width: int) -> str:
+    """A text on one line of so many characters."""
+    return on_one_line(text, width, end="...")
+
+
+def wrapped(line: str) -> list[str]:
+    """A line on as many as it takes, the further ones further in; a name without a blank is broken
+    where it must be."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    # One column is kept for what makes a command harmless.
+    lines = textwrap.wrap(
+        visible(line), WIDTH - 1, subsequent_indent=indent, break_on_hyphens=False
+    )
+    return [no_command(part) for part in lines]
+
+
+def no_command(line: str) -> str:
+    """A line of output that no runner takes for a command, whatever it begins with:
+    part of a file name may come to stand there."""
+    indent = len(line) - len(line.lstrip())
+    return f"{line[:indent]}\\{line[indent:]}" if line[indent:].startswith(_COMMANDS) else line

@@ -1,0 +1,183 @@
+"""Frames of clips on lines, by split, and the neighbours that stand on both sides of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from pytest_detgate.evidence import ClipLine, ClipMap
+from pytest_detgate.record import formatting as words
+from pytest_detgate.report.charts import axes as frame
+from pytest_detgate.report.charts import number_tables as tables
+from pytest_detgate.report.charts import ticks as scales
+from pytest_detgate.report.charts.svg import Drawn, Shape, Sheet, sheet
+from pytest_detgate.report.charts.text_layout import in_lines, plain, width_of
+
+LARGEST = 40
+_LANE = 8.0
+_GAP = 8.0
+_SHAPES: tuple[Shape, ...] = ("bar", "disc", "diamond", "square", "triangle", "ring")
+Crossing = tuple[int, int, int, int]  # lane and frame of one, lane and frame of the other
+
+
+def crossings(clip: ClipLine, splits: Sequence[str], within: int) -> list[Crossing]:
+    """Find frames next to each other that are in different splits and at most `within` apart.
+
+    Frames in between are those of any split. One frame in two splits is such a pair as well.
+    """
+    order = sorted(
+        (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
+    )
+    found = []
+    for (one, lane), (other, next_lane) in pairwise(order):
+        if lane != next_lane and other - one <= within:
+            found.append((lane, one, next_lane, other))
+    return found
+
+
+def nearest(clip: ClipLine, splits: Sequence[str]) -> int | None:
+    """Give the least distance in frames between two splits; None where only one has frames."""
+    order = sorted(
+        (number, lane) for lane, split in enumerate(splits) for number in clip.frames.get(split, [])
+    )
+    apart = [
+        other - one for (one, lane), (other, next_lane) in pairwise(order) if lane != next_lane
+    ]
+    return min(apart, default=None)
+
+
+def draw(chart: ClipMap, name: str, width: float) -> Drawn:
+    """Draw the chart at a width in pixels."""
+    small = frame.narrow(width)
+    clips = chart.clips[:LARGEST]
+    starts, x, label = _axis(clips)
+    close = [crossings(clip, chart.splits, chart.within or 0) for clip in clips]
+    said = [_near_words(clip, chart, found) for clip, found in zip(clips, close, strict=True)]
+    left = 8 + min(frame.widest([plain(clip.clip) for clip in clips]), 0.3 * width)
+    right = width - 14 - frame.widest(said, bold=True)
+    keys = [*chart.splits, _crossing_words(chart)]
+    widths = [16 + width_of(plain(key)) for key in keys]
+    places = in_lines([min(one, width) for one in widths], width, 14)
+    top = (places[-1][0] + 1) * frame.LINE + 6
+    step = _LANE * max(len(chart.splits), 1) + _GAP
+    bottom = top + step * max(len(clips), 1)
+    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
+        area = paper.area(left, top, right, bottom, x=x, y=(bottom - top, 0))
+        for at, (key, (line, along)) in enumerate(zip(keys, places, strict=True)):
+            y = line * frame.LINE + 12
+            if at < len(chart.splits):
+                paper.shapes([(along + 5, y - 4)], _SHAPES[at % 6], _tone(at), 7)
+            else:
+                paper.lines([[(along + 2, y), (along + 8, y - 8)]], "crossing", "failed", 2)
+            paper.text(along + 16, y, key, tone="ink", room=width - 16)
+        paper.lines(
+            [[(left, top + at * step), (right, top + at * step)] for at in range(len(clips) + 1)],
+            "grid",
+            "line",
+        )
+        _draw_frames(paper, chart, clips, starts, (left, right), x, top, step)
+        lines = []
+        for row, found in enumerate(close):
+            level = top + row * step + _GAP / 2 + _LANE / 2
+            drawn = set()
+            for lane, one, next_lane, other in found:
+                ends = (area.place(at - starts[row], 0)[0] for at in (one, other))
+                a, b = map(_half, ends)
+                drawn.add(((a, level + lane * _LANE), (b, level + next_lane * _LANE)))
+            lines += [list(ends) for ends in sorted(drawn)]
+        paper.lines(lines, "crossing", "failed", 1.5)
+        for row, clip in enumerate(clips):
+            y = top + (row + 0.5) * step + 4
+            paper.text(left - 8, y, clip.clip, anchor="end", tone="ink", room=left - 8)
+            near = bool(close[row])
+            paper.text(
+                width - 2, y, said[row], anchor="end", tone="failed" if near else "dim", bold=near
+            )
+        ticks = scales.ticks(*x, 3 if small else 6, whole=True)
+        frame.draw_base(paper, area, ticks, scales.tick_words(ticks), label)
+        return paper.finish(name, chart.title, _left_out(chart, len(clips)))
+
+
+def table(chart: ClipMap) -> tables.Table:
+    """Give for each clip its frames by split and the neighbours across splits."""
+    clips, caption = tables.first(chart.clips, "clip")
+    if chart.total > len(chart.clips):
+        caption = f"{len(clips)} of {chart.total:,} clips."
+    near = [] if chart.within is None else [f"Neighbours within {chart.within}"]
+    rows = []
+    for clip in clips:
+        least = nearest(clip, chart.splits)
+        row = [clip.clip, *(f"{len(clip.frames.get(split, [])):,}" for split in chart.splits)]
+        row.append(tables.said(least))
+        if chart.within is not None:
+            row.append(f"{len(crossings(clip, chart.splits, chart.within)):,}")
+        rows.append(row)
+    columns = ["Clip", *(f"Frames in {split}" for split in chart.splits), "Least distance", *near]
+    return tables.Table(columns=columns, rows=rows, caption=caption)
+
+
+def _axis(clips: Sequence[ClipLine]) -> tuple[list[int], tuple[float, float], str]:
+    """Where each line begins, the ends of the axis, and what it counts.
+
+    Clips that begin far from each other would be drawn as dots: they are then put side by side.
+    """
+    numbers = [[one for split in clip.frames.values() for one in split] for clip in clips]
+    ends = [(min(some), max(some)) for some in numbers if some]
+    if not ends:
+        return [0] * len(clips), (0.0, 1.0), "frame"
+    low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+    longest = max(end[1] - end[0] for end in ends)
+    if high - low <= 3 * max(longest, 1):
+        return [0] * len(clips), scales.bounds([], (float(low), float(max(high, low + 1)))), "frame"
+    starts = [min(some, default=0) for some in numbers]
+    return starts, (0.0, float(max(longest, 1))), "frames after the first of the clip"
+
+
+def _draw_frames(
+    paper: Sheet,
+    chart: ClipMap,
+    clips: Sequence[ClipLine],
+    starts: Sequence[int],
+    sides: tuple[float, float],
+    x: tuple[float, float],
+    top: float,
+    step: float,
+) -> None:
+    scale = (sides[1] - sides[0]) / (x[1] - x[0])
+    for lane, split in enumerate(chart.splits):
+        places: list[tuple[float, float]] = []
+        for row, clip in enumerate(clips):
+            y = top + row * step + _GAP / 2 + (lane + 0.5) * _LANE
+            along = {
+                _half(sides[0] + (number - starts[row] - x[0]) * scale)
+                for number in clip.frames.get(split, [])
+            }
+            places += [(at, y) for at in sorted(along)]
+        shape = _SHAPES[lane % 6]
+        paper.shapes(places, shape, _tone(lane), 7 if shape == "bar" else 4)
+
+
+def _half(pixel: float) -> float:
+    """Round to half a pixel: frames nearer than that look the same as one."""
+    return round(2 * pixel) / 2
+
+
+def _tone(lane: int) -> str:
+    """The colours of series but for the second, which is near the red of a crossing."""
+    return ("series-1", "series-3", "series-4", "series-5", "series-6")[lane % 5]
+
+
+def _crossing_words(chart: ClipMap) -> str:
+    if chart.within is None:
+        return "the same frame in two splits"
+    return f"neighbours across splits, at most {chart.within:,} frames apart"
+
+
+def _near_words(clip: ClipLine, chart: ClipMap, found: Sequence[Crossing]) -> str:
+    if found:
+        return words.counted(len(found), "pair")
+    return "" if chart.within is None else "none"
+
+
+def _left_out(chart: ClipMap, drawn: int) -> str:
+    return f"The first {drawn:,} are drawn." if len(chart.clips) > drawn else ""

@@ -1,0 +1,275 @@
+"""How often values fall into bins or on names, in one set or in several to be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_detgate.evidence import Histogram, Mark
+from pytest_detgate.record import formatting as words
+from pytest_detgate.report.charts import axes as frame
+from pytest_detgate.report.charts import number_tables as tables
+from pytest_detgate.report.charts import ticks as scales
+from pytest_detgate.report.charts.axes import Key
+from pytest_detgate.report.charts.svg import Area, Drawn, Sheet, sheet
+from pytest_detgate.report.charts.text_layout import plain, shortened
+
+LARGEST, SETS = 30, 6
+_BAR = 11.0
+_SMALL = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    name: str
+    heights: list[float]
+    total: int
+
+
+def draw(chart: Histogram, name: str, width: float) -> Drawn:
+    """Draw the chart at a width in pixels."""
+    sets = _sets(chart)
+    more = len(chart.counts) - len(sets)
+    note = f"{len(sets)} of {len(chart.counts)} sets are drawn." if more else ""
+    if chart.edges:
+        return _draw_bins(chart, sets, name, width, note)
+    return _draw_names(chart, sets, name, width, note)
+
+
+def table(chart: Histogram) -> tables.Table:
+    """Give the counts by bin or name, with shares where these are drawn."""
+    sets = list(chart.counts.items())[: tables.COLUMNS]
+    places = chart.names or [
+        f"{tables.said(low)} – {tables.said(high)}"
+        for low, high in zip(chart.edges, chart.edges[1:], strict=False)
+    ]
+    chosen, caption = tables.first(list(enumerate(places)), "name" if chart.names else "bin")
+    rows = []
+    for at, place in chosen:
+        row = [place]
+        for _, counts in sets:
+            count = counts[at] if at < len(counts) else 0
+            total = sum(counts)
+            share = f" ({words.percent(round(count / total, 4))})" if total else ""
+            row.append(f"{count:,}{share if _as_shares(chart) else ''}")
+        rows.append(row)
+    totals = ", ".join(f"{name} {sum(counts):,}" for name, counts in sets)
+    return tables.Table(
+        columns=[chart.label, *(name for name, _ in sets)],
+        rows=rows,
+        caption=f"{caption} Counted in all: {totals}." if sets else caption,
+    )
+
+
+def _as_shares(chart: Histogram) -> bool:
+    return chart.shares and len(chart.counts) > 1
+
+
+def _sets(chart: Histogram) -> list[_Set]:
+    length = len(chart.names) if not chart.edges else max(len(chart.edges) - 1, 0)
+    sets = []
+    for name, counts in list(chart.counts.items())[:SETS]:
+        whole = [float(count) for count in counts[:length]]
+        whole += [0.0] * (length - len(whole))
+        total = sum(counts)
+        if _as_shares(chart):
+            whole = [count / total if total else 0.0 for count in whole]
+        sets.append(_Set(name, whole, total))
+    return sets
+
+
+def _keys(chart: Histogram, sets: Sequence[_Set], limits: Sequence[Mark]) -> list[Key]:
+    keys = []
+    if len(sets) > 1:
+        keys = [
+            Key(f"{one.name} ({one.total:,})" if _as_shares(chart) else one.name, frame.look_of(at))
+            for at, one in enumerate(sets)
+        ]
+    return keys + [Key(mark.label) for mark in limits]
+
+
+def _heights(chart: Histogram, sets: Sequence[_Set], marks: Sequence[Mark]) -> tuple[float, float]:
+    """The ends of the axis of counts or shares; on a scale of logarithms, powers of ten below."""
+    known = [height for one in sets for height in one.heights] + [mark.at for mark in marks]
+    positive = [height for height in known if height > 0]
+    if not chart.log or not positive:
+        low, high = scales.bounds(known, None, zero=True, room=0.06)
+        return low, high
+    low = scales.decade_below(min(positive))
+    # A single one is still to be seen on a scale of counts, of which there are no tenths.
+    return low if _as_shares(chart) else max(low, 0.5), max(positive) * 1.3
+
+
+def _axis(
+    chart: Histogram, ends: tuple[float, float], count: int, log: bool
+) -> tuple[list[float], list[str]]:
+    if log:
+        places = scales.decades(*ends, count)
+        said = scales.log_words([100 * place for place in places])
+        if _as_shares(chart):
+            return places, [f"{word}\u202f%" for word in said]
+        return places, scales.log_words(places)
+    shares = _as_shares(chart)
+    places = scales.ticks(*ends, count, whole=not shares)
+    return places, scales.share_words(places) if shares else scales.tick_words(places)
+
+
+def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, note: str) -> Drawn:
+    small = frame.narrow(width)
+    edges = [edge for edge in map(scales.finite, chart.edges) if edge is not None]
+    marks = frame.marks_on("x", chart.marks)
+    limits = frame.marks_on("y", chart.marks)
+    known = [*edges, *(mark.at for mark in marks)]
+    x = scales.bounds([], (min(known), max(known)))
+    by_factor = chart.log_edges and min(known) > 0
+    y = _heights(chart, sets, limits)
+    log = chart.log and y[0] > 0 and not by_factor
+    ticks, said = _axis(chart, y, 4, log)
+    left, right = 8 + frame.widest(said), width - 12
+
+    def place(value: float) -> float:
+        low, at, high = (math.log(one) if by_factor else one for one in (x[0], value, x[1]))
+        return left + (at - low) / (high - low) * (right - left)
+
+    rows = frame.mark_rows(marks, place, width)
+    keys = _keys(chart, sets, limits)
+    key_top = frame.LINE + 4
+    top = key_top + frame.key_height(keys, width - left) + frame.marks_height(rows)
+    bottom = top + (150 if small else 180)
+    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
+        area = paper.area(
+            left, top, right, bottom, x=x, y=y, log="x" if by_factor else "y" if log else ""
+        )
+        frame.draw_values(paper, area, ticks, said)
+        shares = "share of each set" if _as_shares(chart) else "count"
+        paper.text(0, 12, f"{shares}, logarithmic" if log else shares, tone="ink", bold=True)
+        frame.draw_key(paper, keys, left, key_top, width - left, "line")
+        for at, one in enumerate(sets):
+            _draw_stairs(paper, area, edges, one, at, y[0], alone=len(sets) == 1)
+        for mark in limits:
+            across = area.place(x[0], mark.at)[1]
+            line = [(left, across), (right, across)]
+            paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
+        frame.draw_marks(paper, area, marks, rows, width)
+        whole = all(edge.is_integer() for edge in edges)
+        count = 4 if small else 8
+        if by_factor:
+            # Round numbers are not where such edges are, and COCO's are among them.
+            places = edges[:: math.ceil(len(edges) / count)]
+        else:
+            places = scales.ticks(*x, count, whole=whole)
+        frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
+        left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
+        return paper.finish(name, chart.title, left_out)
+
+
+def _draw_stairs(
+    paper: Sheet,
+    area: Area,
+    edges: Sequence[float],
+    one: _Set,
+    at: int,
+    floor: float,
+    *,
+    alone: bool,
+) -> None:
+    look = frame.look_of(at)
+    heights = [max(height, floor) for height in one.heights]
+    bins = list(zip(edges, edges[1:], heights, strict=False))
+    if alone:
+        # A hair of paper between bars tells one bin from the next.
+        bars = []
+        for low, high, height in bins:
+            (x0, y0), (x1, y1) = area.place(low, height), area.place(high, floor)
+            gap = 0.5 if x1 - x0 > 4 else 0.0
+            if y1 > y0:
+                bars.append([(x0 + gap, y1), (x0 + gap, y0), (x1 - gap, y0), (x1 - gap, y1)])
+        paper.fills(bars, "bar", look.tone, 0.75)
+        return
+    outline = [point for low, high, height in bins for point in ((low, height), (high, height))]
+    if not outline:
+        return
+    outline = [(outline[0][0], floor), *outline, (outline[-1][0], floor)]
+    if at == 0:
+        paper.fills([outline], "band", look.tone, 0.22, area=area)
+    paper.lines([outline], "curve", look.tone, 1.75, area=area, dash=look.dash)
+
+
+def _draw_names(
+    chart: Histogram, sets: Sequence[_Set], name: str, width: float, note: str
+) -> Drawn:
+    chosen = _chosen(chart, sets)
+    notes = [note] if note else []
+    if len(chosen) < len(chart.names):
+        notes.append(f"{len(chosen)} of {len(chart.names):,} names are drawn, the most frequent.")
+    limits = frame.marks_on("y", chart.marks)
+    marks = frame.marks_on("x", chart.marks)
+    if len(chosen) < len(chart.names):
+        notes += [f"Mark: {mark.label}." for mark in marks]
+        marks = []
+    x = _heights(chart, sets, limits)
+    log = chart.log and x[0] > 0
+    names = [plain(chart.names[at]) for at in chosen]
+    left = 8 + min(frame.widest(names), 0.36 * width)
+    right = width - 50
+    keys = _keys(chart, sets, [])
+    step = _BAR * max(len(sets), 1) + (8 if len(sets) > 1 else 9)
+
+    def place(value: float) -> float:
+        return left + (value - x[0]) / (x[1] - x[0]) * (right - left)
+
+    rows = [] if log else frame.mark_rows(limits, place, width)
+    top = frame.key_height(keys, width) + frame.marks_height(rows) + 4
+    bottom = top + step * max(len(chosen), 1)
+    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
+        area = paper.area(
+            left, top, right, bottom, x=x, y=(bottom - top, 0), log="x" if log else ""
+        )
+        ticks, said = _axis(chart, x, 3 if frame.narrow(width) else 6, log)
+        grid = [area.place(tick, 0)[0] for tick in ticks]
+        paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
+        frame.draw_key(paper, keys, 0, 0, width, "dots")
+        for at, one in enumerate(sets):
+            look = frame.look_of(at)
+            bars, ends = [], []
+            for row, number in enumerate(chosen):
+                y0 = row * step + (step - _BAR * len(sets)) / 2 + at * _BAR
+                value = max(one.heights[number], x[0])
+                bar = [(x[0], y0 + 1), (value, y0 + 1), (value, y0 + _BAR), (x[0], y0 + _BAR)]
+                bars.append(bar)
+                end = area.place(value, y0 + _BAR / 2)
+                ends.append(end)
+                word = _bar_words(chart, one.heights[number])
+                paper.text(end[0] + 9, end[1] + 4, word, size=_SMALL)
+            paper.fills(bars, "bar", look.tone, 0.4 if len(sets) > 1 else 0.75, area=area)
+            if len(sets) > 1:
+                paper.shapes(ends, look.shape, look.tone, 5)
+        for row, word in enumerate(names):
+            y = top + row * step + step / 2 + 4
+            paper.text(left - 8, y, word, anchor="end", tone="ink", room=left - 8)
+        if not log:
+            frame.draw_marks(paper, area, limits, rows, width)
+        for mark in marks:
+            # Between the bars that the mark parts, and so across this drawing.
+            y = top + min(max(mark.at, 0), len(names)) * step
+            paper.lines([[(left, y), (width, y)]], "mark", "ink", dash=frame.MARK_DASH)
+            paper.text(width, y - 3, mark.label, anchor="end", tone="ink", over=True)
+        shares = "share of each set" if _as_shares(chart) else "count"
+        label = shortened(f"{plain(chart.label)}: {shares}", width - left)
+        frame.draw_base(paper, area, ticks, said, f"{label}, logarithmic" if log else label)
+        return paper.finish(name, chart.title, " ".join(notes))
+
+
+def _bar_words(chart: Histogram, height: float) -> str:
+    if _as_shares(chart):
+        return words.percent(round(height, 3))
+    return scales.tick_words([height])[0] if height >= 1e6 else words.number(int(height))
+
+
+def _chosen(chart: Histogram, sets: Sequence[_Set]) -> list[int]:
+    every = range(len(chart.names))
+    if len(every) <= LARGEST:
+        return list(every)
+    order = sorted(every, key=lambda at: -max((one.heights[at] for one in sets), default=0.0))
+    return sorted(order[:LARGEST])

@@ -1,0 +1,59 @@
+"""The numbers of a chart as a table, for those who cannot see it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pytest_detgate.record import formatting as words
+
+ROWS, COLUMNS = 60, 12
+NOTHING = "–"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """Heads, cells by row, and what the table holds."""
+
+    columns: list[str]
+    rows: list[list[str]]
+    caption: str
+
+
+def said(value: float | int | None) -> str:
+    """Say a number in a cell."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    return words.number(value)
+
+
+def said_with_bounds(
+    value: float | int | None, low: float | int | None, high: float | int | None
+) -> str:
+    """Say a value and, where there are some, its bounds: `0.9 [0.85, 0.94]`."""
+    if low is None and high is None:
+        return said(value)
+    return f"{said(value)} [{said(low)}, {said(high)}]"
+
+
+def first(things: Sequence[T], noun: str) -> tuple[Sequence[T], str]:
+    """Give what a table has room for, and a sentence on it."""
+    if len(things) <= ROWS:
+        return things, f"{words.counted(len(things), noun)}."
+    return things[:ROWS], f"The first {ROWS} of {words.counted(len(things), noun)}."
+
+
+def spread(
+    places: Sequence[float], noun: str, keep: Collection[float] = ()
+) -> tuple[Sequence[float], str]:
+    """Give every second place, or third, as there is room, and both ends and those of `keep`."""
+    if len(places) <= ROWS:
+        return places, f"{words.counted(len(places), noun)}."
+    every = math.ceil((len(places) - 1) / (ROWS - 1))
+    chosen = {*places[::every], places[-1]} | {place for place in places if place in keep}
+    return sorted(chosen), f"{len(chosen)} of {words.counted(len(places), noun)}."

@@ -1,0 +1,186 @@
+"""Findings as COCO files that annotation tools open: the images concerned, what is annotated on
+them now, and the boxes that were found, under categories of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from pytest_detgate.dataset.images.opening import image_size
+from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.findings import Finding
+from pytest_detgate.report.figures.thumbnails import inside
+
+SUPERCATEGORY = "detgate"
+"""Marks the categories of boxes that were found; no box of the data set has it."""
+
+
+class FindingsOnImages:
+    """The findings of one item that lie on images, by data set and file name.
+
+    `datasets` are those the item looks at: a finding that names none means the only one.
+    """
+
+    def __init__(self, datasets: Sequence[str] = ()) -> None:
+        self._only = datasets[0] if len(datasets) == 1 else None
+        self.found: dict[str, dict[str, list[Finding]]] = {}
+
+    def add(self, finding: Finding) -> None:
+        """Keep a finding, if it is on an image."""
+        dataset = finding.dataset or self._only
+        if dataset is not None and finding.image is not None:
+            self.found.setdefault(dataset, {}).setdefault(finding.image, []).append(finding)
+
+
+class MendingFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A COCO file; ids count from 1. `info` says where it comes from and what is left out."""
+
+    info: dict[str, Any]
+    images: list[dict[str, Any]] | msgspec.Raw
+    annotations: list[dict[str, Any]] | msgspec.Raw
+    categories: list[dict[str, Any]] | msgspec.Raw
+
+
+def mending_file(
+    dataset: Dataset, found: Mapping[str, Sequence[Finding]], *, pictures: bool = True
+) -> MendingFile:
+    """Gather the images of a split or probe that findings lie on, findings by file name.
+
+    A finding on an image that the data set does not list or that lies outside its folder, and a
+    box that is not finite, are left out, and counted. Without `pictures` none is read, so that an
+    image whose size the file does not state has none.
+    """
+    names = dataset.images.file_name.tolist()
+    # A link may lead out of the folder though its name does not.
+    rows = [
+        row
+        for row, name in enumerate(names)
+        if name in found and inside(dataset.images_dir, name, dataset.image_options) is not None
+    ]
+    listed = {names[row] for row in rows}
+    unlisted = sum(len(findings) for name, findings in found.items() if name not in listed)
+    number = {row: at for at, row in enumerate(rows, start=1)}
+    categories = _Categories(dataset.classes)
+    annotated, not_finite = _annotated(dataset, number, categories)
+    boxes, odd = _found_boxes([(number[row], found[names[row]]) for row in rows], categories)
+    annotations = [{"id": at, **entry} for at, entry in enumerate([*annotated, *boxes], start=1)]
+    return MendingFile(
+        info={
+            "dataset": dataset.name,
+            "findings": sum(map(len, found.values())),
+            "findings_left_out": unlisted + odd,
+            "annotations_left_out": not_finite,
+        },
+        images=[
+            _image(dataset, row, number[row], found[names[row]], pictures=pictures) for row in rows
+        ],
+        annotations=annotations,
+        categories=categories.entries,
+    )
+
+
+class _Categories:
+    """The data set's classes first, numbered from 1; others as they are met."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._names = set(classes)
+        self._number: dict[tuple[str, object], int] = {}
+        self.entries: list[dict[str, Any]] = []
+        for at, name in enumerate(classes):
+            self.number(("class", at), name)
+
+    def number(self, key: tuple[str, object], name: str, above: str = "") -> int:
+        """The id of the category under `key`; a category `name` is added if there is none."""
+        if key not in self._number:
+            self._number[key] = len(self.entries) + 1
+            # pycocotools cannot filter categories of which one has no supercategory.
+            entry = {"id": self._number[key], "name": name, "supercategory": above}
+            self.entries.append(entry)
+        return self._number[key]
+
+    def unlisted(self, category_id: object) -> int:
+        """The category in place of one that the file refers to and does not list."""
+        return self.number(("unlisted", category_id), f"{category_id} (not listed)")
+
+    def found(self, label: str | None) -> int:
+        """The category of found boxes with this label; no class of the data set has its name."""
+        name = f"{SUPERCATEGORY}: {label or 'finding'}"
+        while name in self._names:
+            name = f"{SUPERCATEGORY} {name}"
+        return self.number(("found", label), name, SUPERCATEGORY)
+
+
+def _annotated(
+    dataset: Dataset, number: Mapping[int, int], categories: _Categories
+) -> tuple[list[dict[str, Any]], int]:
+    """The annotations of these image rows, and how many of them are not finite."""
+    boxes = dataset.boxes
+    on = np.flatnonzero(np.isin(boxes.image, list(number)))
+    finite = np.isfinite(boxes.xywh[on]).all(axis=1)
+    entries = []
+    for row in on[finite].tolist():
+        category = int(boxes.category[row])
+        if category == UNLISTED:
+            category_id = categories.unlisted(boxes.category_id[row])
+        else:
+            category_id = categories.number(("class", category), dataset.classes[category])
+        entry = _box(number[int(boxes.image[row])], category_id, boxes.xywh[row].tolist())
+        if np.isfinite(boxes.area[row]):
+            entry["area"] = float(boxes.area[row])
+        entries.append({**entry, "iscrowd": int(boxes.crowd[row])})
+    return entries, int(np.count_nonzero(~finite))
+
+
+def _found_boxes(
+    found: Sequence[tuple[int, Sequence[Finding]]], categories: _Categories
+) -> tuple[list[dict[str, Any]], int]:
+    """The boxes that findings have, by image number, and how many are not finite."""
+    entries = []
+    odd = 0
+    for image, findings in found:
+        for finding in findings:
+            if finding.box is None:
+                continue
+            if not np.isfinite(finding.box).all():
+                odd += 1
+                continue
+            attributes: dict[str, Any] = {"finding": finding.text}
+            if finding.score is not None and np.isfinite(finding.score):
+                attributes["score"] = finding.score
+            entry = _box(image, categories.found(finding.label), [*map(float, finding.box)])
+            entries.append({**entry, "iscrowd": 0, "attributes": attributes})
+    return entries, odd
+
+
+def _box(image: int, category: int, xywh: list[float]) -> dict[str, Any]:
+    return {
+        "image_id": image,
+        "category_id": category,
+        "bbox": xywh,
+        "area": xywh[2] * xywh[3],
+        "segmentation": [],
+    }
+
+
+def _image(
+    dataset: Dataset, row: int, number: int, findings: Sequence[Finding], *, pictures: bool
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {"id": number, "file_name": str(dataset.images.file_name[row])}
+    size = _size(dataset, row, pictures=pictures)
+    if size is not None:
+        entry |= {"width": size[0], "height": size[1]}
+    texts = [finding.text for finding in findings if finding.box is None]
+    return entry | ({"findings": texts} if texts else {})
+
+
+def _size(dataset: Dataset, row: int, *, pictures: bool) -> tuple[int, int] | None:
+    """Width and height as the file states them, else as the picture's header does."""
+    stated = dataset.images.width[row], dataset.images.height[row]
+    if np.isfinite(stated).all():
+        return int(stated[0]), int(stated[1])
+    if not pictures:
+        return None
+    return image_size(str(dataset.image_path(row)), dataset.image_options)

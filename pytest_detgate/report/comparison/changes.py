@@ -1,0 +1,353 @@
+"""Two runs side by side: what became of each rule and value, and whether they can be compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from pytest_detgate.findings import Measurement, Verdict
+from pytest_detgate.record.formatting import counted, moment, number
+from pytest_detgate.record.report import (
+    ClassScoreRecord,
+    ProbeRecord,
+    Report,
+    RuleResult,
+    ScoreRecord,
+    SplitRecord,
+)
+from pytest_detgate.report.headline import BLOCKING, VERDICT_WORDS, headline_of
+
+Kind = Literal["newly failing", "newly passing", "changed", "only in A", "only in B", "same"]
+KINDS: tuple[Kind, ...] = (
+    "newly failing",
+    "newly passing",
+    "changed",
+    "only in A",
+    "only in B",
+    "same",
+)
+FIGURES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR100")
+DIGITS = 12
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueChange:
+    """One measurement in both runs; None where a run does not have it."""
+
+    name: str
+    before: Measurement | None
+    after: Measurement | None
+
+    @property
+    def change(self) -> float | int | None:
+        """How much the value grew."""
+        if self.before is None or self.after is None:
+            return None
+        return self.after.value - self.before.value
+
+    @property
+    def better(self) -> bool | None:
+        """Whether the value moved the way its limit wants it to; None where it did not move, or
+        there is no limit to tell the way."""
+        if not self.change or self.relation is None:
+            return None
+        return (self.change < 0) == (self.relation == "<=")
+
+    @property
+    def relation(self) -> str | None:
+        """How the value is to stand to its limit; None without one, or where the runs differ."""
+        relations = {measured.relation for measured in self._both() if measured.relation}
+        return relations.pop() if len(relations) == 1 else None
+
+    @property
+    def is_held(self) -> bool:
+        """Whether either run holds it against a limit."""
+        return any(measured.limit is not None for measured in self._both())
+
+    @property
+    def other_limit(self) -> bool:
+        """Whether the runs hold it against different limits, or different ends of an interval."""
+        if self.before is None or self.after is None:
+            return False
+        one, other = self.before, self.after
+        return (one.limit, one.relation, one.bound) != (other.limit, other.relation, other.bound)
+
+    def _both(self) -> Iterator[Measurement]:
+        return (measured for measured in (self.before, self.after) if measured is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleChange:
+    """What became of one rule; `before` is None where only the second run has it."""
+
+    id: str
+    kind: Kind
+    before: RuleResult | None
+    after: RuleResult | None
+    values: tuple[ValueChange, ...]
+
+    @property
+    def verdicts(self) -> tuple[Verdict | None, Verdict | None]:
+        """The verdict in each run."""
+        return (
+            None if self.before is None else self.before.verdict,
+            None if self.after is None else self.after.verdict,
+        )
+
+    @property
+    def other_limits(self) -> bool:
+        """Whether a value is held against another limit, so that verdicts are not comparable."""
+        return any(value.other_limit for value in self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureChange:
+    """A score of a split, or the AP of one of its classes; None where it is not defined."""
+
+    name: str
+    before: float | None
+    after: float | None
+
+    @property
+    def change(self) -> float | None:
+        """How much it grew; more is better."""
+        if self.before is None or self.after is None:
+            return None
+        return self.after - self.before
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreChange:
+    """The scores of one split in both runs."""
+
+    split: str
+    figures: tuple[FigureChange, ...]
+    classes: tuple[FigureChange, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What was gated and how, in both runs; empty where a run says nothing of it."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two runs: rules by what became of them, scores, facts, and in `remarks` why numbers cannot
+    be compared."""
+
+    before: Report
+    after: Report
+    rules: tuple[RuleChange, ...]
+    scores: tuple[ScoreChange, ...]
+    facts: tuple[Fact, ...]
+    remarks: tuple[str, ...]
+
+    def of_kind(self, kind: Kind) -> list[RuleChange]:
+        """The rules that became so, the most telling first."""
+        return [rule for rule in self.rules if rule.kind == kind]
+
+    @property
+    def counts(self) -> dict[Kind, int]:
+        """How many rules became what, leaving out what none did."""
+        return {kind: count for kind in KINDS if (count := len(self.of_kind(kind)))}
+
+    @property
+    def sentence(self) -> str:
+        """What changed, in one sentence."""
+        said = [f"{counted(count, 'rule')} {kind}" for kind, count in self.counts.items()]
+        return f"{', '.join(said)}." if said else "Neither run has a rule."
+
+
+def compare(before: Report, after: Report) -> Comparison:
+    """Set two runs side by side, the first being the earlier one."""
+    rules = sorted(_rules(before, after), key=_urgency)
+    return Comparison(
+        before=before,
+        after=after,
+        rules=tuple(rules),
+        scores=tuple(_scores(before.scores, after.scores)),
+        facts=tuple(fact for fact in _facts(before, after) if fact.before or fact.after),
+        remarks=tuple(_remarks(before, after, rules)),
+    )
+
+
+def _rules(before: Report, after: Report) -> Iterator[RuleChange]:
+    # A record that somebody wrote by hand may name a rule twice: the last one counts.
+    one = {rule.id: rule for rule in before.rules}
+    other = {rule.id: rule for rule in after.rules}
+    for name in _names(other, one):
+        values = tuple(_values(one.get(name), other.get(name)))
+        yield RuleChange(
+            id=name,
+            kind=_kind(one.get(name), other.get(name), values),
+            before=one.get(name),
+            after=other.get(name),
+            values=values,
+        )
+
+
+def _kind(
+    before: RuleResult | None, after: RuleResult | None, values: Iterable[ValueChange]
+) -> Kind:
+    if after is None:
+        return "only in A"
+    was_blocking = before is not None and before.verdict in BLOCKING
+    if after.verdict in BLOCKING and not was_blocking:
+        return "newly failing"
+    if before is None:
+        return "only in B"
+    if was_blocking and after.verdict not in BLOCKING:
+        return "newly passing"
+    is_same = before.verdict == after.verdict and not any(
+        value.change or value.other_limit or None in (value.before, value.after) for value in values
+    )
+    return "same" if is_same else "changed"
+
+
+def _urgency(rule: RuleChange) -> tuple[int, bool, bool]:
+    """By what became of it; of changed ones those whose verdict changed, then the worse ones."""
+    one, other = rule.verdicts
+    return (
+        KINDS.index(rule.kind),
+        one == other,
+        not any(value.better is False for value in rule.values),
+    )
+
+
+def _values(before: RuleResult | None, after: RuleResult | None) -> Iterator[ValueChange]:
+    one, other = (
+        {measured.name: measured for measured in (rule.measurements if rule else ())}
+        for rule in (before, after)
+    )
+    # A rule that could not be evaluated measured nothing, which is no change of a value.
+    for name in _names(other, one):
+        yield ValueChange(name=name, before=one.get(name), after=other.get(name))
+
+
+def _scores(
+    before: Mapping[str, ScoreRecord], after: Mapping[str, ScoreRecord]
+) -> Iterator[ScoreChange]:
+    for split in _names(after, before):
+        one, other = before.get(split), after.get(split)
+        figures = (
+            FigureChange(
+                name=name.replace("_", " "),
+                before=getattr(one, name, None),
+                after=getattr(other, name, None),
+            )
+            for name in FIGURES
+        )
+        classes = _classes(one.classes if one else {}, other.classes if other else {})
+        yield ScoreChange(split=split, figures=tuple(figures), classes=tuple(classes))
+
+
+def _classes(
+    before: Mapping[str, ClassScoreRecord], after: Mapping[str, ClassScoreRecord]
+) -> Iterator[FigureChange]:
+    for name in _names(after, before):
+        one, other = before.get(name), after.get(name)
+        yield FigureChange(
+            name=name, before=one.AP if one else None, after=other.AP if other else None
+        )
+
+
+def _facts(before: Report, after: Report) -> Iterator[Fact]:
+    both = (before, after)
+
+    def fact(name: str, *said: str) -> Fact:
+        return Fact(name=name, before=said[0], after=said[1])
+
+    yield fact("Verdict", *(headline_of(report).word for report in both))
+    yield fact("Run", *(moment(report.started) for report in both))
+    yield fact("Model", *map(_model, both))
+    yield fact("Result files", *(", ".join(report.predictions) for report in both))
+    yield fact("Operating point", *(_point(report) for report in both))
+    yield fact(
+        "Compared with", *(report.baseline.path if report.baseline else "" for report in both)
+    )
+    yield fact("detgate.toml", *(report.config.sha256[:DIGITS] for report in both))
+    for name in _names(after.dataset.splits, before.dataset.splits):
+        yield fact(f"Split {name}", *(_data(report.dataset.splits.get(name)) for report in both))
+    for name in _names(after.dataset.probes, before.dataset.probes):
+        yield fact(f"Probe {name}", *(_data(report.dataset.probes.get(name)) for report in both))
+    yield fact("pytest-detgate", *(report.versions.get("pytest-detgate", "") for report in both))
+
+
+def _model(report: Report) -> str:
+    if report.model is None:
+        return ""
+    epoch = "" if report.model.epoch is None else f", epoch {report.model.epoch}"
+    return f"{report.model.checkpoint}{epoch} ({report.model.sha256[:DIGITS]})"
+
+
+def _point(report: Report) -> str:
+    threshold = report.score_threshold
+    return "" if threshold is None else f"score over {number(threshold)}"
+
+
+def _data(entry: SplitRecord | ProbeRecord | None) -> str:
+    if entry is None:
+        return ""
+    digest = _digest(entry)
+    said = f"{counted(entry.images, 'image')}, {counted(entry.boxes, 'box')}"
+    return f"{said} ({digest[:DIGITS]})" if digest else said
+
+
+def _digest(entry: SplitRecord | ProbeRecord) -> str | None:
+    """What tells the data of one run from that of another: the annotations, or the file names."""
+    if entry.sha256 is not None or isinstance(entry, SplitRecord):
+        return entry.sha256
+    return entry.names_sha256
+
+
+def _remarks(before: Report, after: Report, rules: Iterable[RuleChange]) -> Iterator[str]:
+    one, other = before.dataset, after.dataset
+    pairs: list[tuple[str, SplitRecord | ProbeRecord, SplitRecord | ProbeRecord]] = [
+        *((f"split {name}", *pair) for name, pair in _in_both(one.splits, other.splits)),
+        *((f"probe {name}", *pair) for name, pair in _in_both(one.probes, other.probes)),
+    ]
+    for name, first, second in pairs:
+        if (
+            _digest(first) != _digest(second)
+            or first.images != second.images
+            or (
+                first.images_sha256
+                and second.images_sha256
+                and first.images_sha256 != second.images_sha256
+            )
+        ):
+            yield f"The data of the {name} differ: numbers on it are not comparable."
+    if before.score_threshold != after.score_threshold:
+        yield (
+            f"The operating points differ ({_point(before) or 'none'} and "
+            f"{_point(after) or 'none'}): counts of boxes and recall are not comparable."
+        )
+    for split, (scored, again) in _in_both(before.scores, after.scores):
+        if (scored.protocol, scored.engine) != (again.protocol, again.engine):
+            yield (
+                f"The scores on {split} were made differently: {scored.protocol} by "
+                f"{scored.engine}, and {again.protocol} by {again.engine}."
+            )
+    limits = [rule.id for rule in rules if rule.other_limits]
+    if limits:
+        named = ", ".join(limits[:5]) + (f" and {len(limits) - 5} more" if len(limits) > 5 else "")
+        yield f"Limits differ, so that verdicts are not comparable: {named}."
+
+
+def verdict_words(verdict: Verdict | None) -> str:
+    """A verdict in lower case; a dash where the run does not have the rule."""
+    return "–" if verdict is None else VERDICT_WORDS[verdict].lower()
+
+
+def _in_both(one: Mapping[str, V], other: Mapping[str, V]) -> list[tuple[str, tuple[V, V]]]:
+    return [(name, (one[name], other[name])) for name in other if name in one]
+
+
+def _names(first: Iterable[str], then: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*first, *then]))

@@ -1,0 +1,155 @@
+"""The lines of a comparison in words, for whatever shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_detgate.findings import Measurement, Verdict
+from pytest_detgate.record.formatting import difference, limit_words, number, share, value_and_limit
+from pytest_detgate.report.comparison.changes import (
+    Comparison,
+    FigureChange,
+    Kind,
+    RuleChange,
+    ValueChange,
+    verdict_words,
+)
+
+NOTHING = "–"
+Way = Literal["better", "worse", ""]
+# Beyond these a value without a limit tells little: some rules measure every class.
+UNHELD = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValueRow:
+    """A value in both runs; `limit` says both limits where they differ."""
+
+    name: str
+    before: str
+    after: str
+    change: str
+    way: Way
+    limit: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleRow:
+    """A rule in both runs. `verdict` is the one it has now, or had where it is gone."""
+
+    id: str
+    kind: Kind
+    verdict: Verdict
+    before: str
+    after: str
+    values: list[ValueRow]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureRow:
+    """A score in both runs."""
+
+    name: str
+    before: str
+    after: str
+    change: str
+    way: Way
+
+
+def rule_row(rule: RuleChange) -> RuleRow:
+    """Say what became of a rule. A reason is given where there is no value that says it."""
+    before, after = rule.verdicts
+    last = rule.after or rule.before
+    assert last is not None
+    held = [value for value in rule.values if value.is_held]
+    unheld = [value for value in rule.values if not value.is_held and value.change]
+    return RuleRow(
+        id=rule.id,
+        kind=rule.kind,
+        verdict=last.verdict,
+        before=verdict_words(before),
+        after=verdict_words(after),
+        values=[_value_row(value) for value in (*held, *unheld[:UNHELD])],
+        reason=last.message if last.verdict == "not-evaluated" or not held else "",
+    )
+
+
+def figure_row(figure: FigureChange) -> FigureRow:
+    """Say how a score changed."""
+    change = figure.change
+    return FigureRow(
+        name=figure.name,
+        before=NOTHING if figure.before is None else share(figure.before),
+        after=NOTHING if figure.after is None else share(figure.after),
+        change="" if change is None else difference(change),
+        way="" if not change else "better" if change > 0 else "worse",
+    )
+
+
+def figure_rows(comparison: Comparison) -> list[tuple[str, list[FigureRow], list[FigureRow]]]:
+    """By split the figures that either run defines, and the AP of each class."""
+    return [
+        (
+            score.split,
+            [
+                figure_row(figure)
+                for figure in score.figures
+                if (figure.before, figure.after) != (None, None)
+            ],
+            [figure_row(figure) for figure in score.classes],
+        )
+        for score in comparison.scores
+    ]
+
+
+def _value_row(value: ValueChange) -> ValueRow:
+    before, after = _both(value.before, value.after)
+    change = value.change
+    return ValueRow(
+        name=value.name,
+        before=before,
+        after=after,
+        change="" if change is None else difference(change),
+        way={None: "", True: "better", False: "worse"}[value.better],  # type: ignore[arg-type]
+        limit=_limits(value),
+    )
+
+
+def _both(before: Measurement | None, after: Measurement | None) -> tuple[str, str]:
+    """Both values, with as many decimals as it takes to tell them from each other and from their
+    limits."""
+    said = (
+        value_and_limit(before.value, after.value)
+        if before is not None and after is not None
+        else (NOTHING, NOTHING)
+    )
+    one, other = (
+        shown if measured is None else max(shown, _beside_limit(measured), key=len)
+        for measured, shown in zip((before, after), said, strict=True)
+    )
+    return one, other
+
+
+def _beside_limit(measured: Measurement) -> str:
+    """A value with as many decimals as it takes to tell it from its limit."""
+    if measured.limit is None:
+        return number(measured.value)
+    return value_and_limit(measured.value, measured.limit)[0]
+
+
+def _limits(value: ValueChange) -> str:
+    before, after = (
+        _limit(measured) if measured is not None else "" for measured in (value.before, value.after)
+    )
+    if value.other_limit:
+        return f"limit {before or 'none'}, now {after or 'none'}"
+    return after or before
+
+
+def _limit(measured: Measurement) -> str:
+    if measured.limit is None:
+        return ""
+    bound = "" if measured.bound == "point" else f", by its {measured.bound} bound"
+    return f"{limit_words(measured, number(measured.limit))}{bound}"

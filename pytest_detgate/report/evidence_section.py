@@ -1,0 +1,183 @@
+"""The evidence behind the verdicts: charts, pictures and tables of each rule, the most telling
+first where there is not room for all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_detgate.record.formatting import counted, number
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.report.charts.draw import Drawing, drawing_of
+from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.detections import Count, FrameFigure
+from pytest_detgate.report.figures.findings import Figure, by_image
+from pytest_detgate.report.figures.pairs import PairFigure
+from pytest_detgate.report.figures.select import Exhibits, exhibits_of
+from pytest_detgate.report.finding_tables import FindingTable, Numbers, findings_table, numbers_of
+from pytest_detgate.report.headline import tiers
+from pytest_detgate.report.round_robin import fair_shares, in_rounds
+from pytest_detgate.report.rule_rows import Judged, Row, Value, judged_of, values_of
+
+# Rules with a section of their own, the most urgent first.
+SECTIONS = 120
+# Findings listed for one rule, and on the whole page.
+FINDINGS = 100
+FINDINGS_ON_PAGE = 2000
+CHARTS_ON_PAGE = 100
+# Values without a limit beyond these start closed: some rules measure every class.
+OPEN_VALUES = 12
+_FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What there is to see of one rule. `advice` is for one that did not hold. The words of
+    `…_left_out` are empty where all is shown;
+    `count` sums up the frames shown, `judged` are all values with limits where its row has not room
+    for them."""
+
+    row: Row
+    open: bool
+    advice: str
+    left_out: list[str]
+    judged: list[Judged]
+    values: list[Value]
+    values_open: bool
+    charts: list[Drawing]
+    charts_left_out: str
+    frames: list[FrameFigure]
+    frames_left_out: str
+    frames_total: int
+    count: Count
+    pairs: list[PairFigure]
+    pairs_left_out: str
+    figures: list[Figure]
+    figures_left_out: str
+    findings: FindingTable | None
+    files: list[str]
+    tables: list[Numbers]
+
+
+def evidence_of(
+    rules: Sequence[RuleResult], rows: Sequence[Row], album: Album, threshold: float
+) -> list[Evidence]:
+    """Gather what rules show, which come in the order of urgency; spends the room for pictures.
+
+    `threshold` is the score threshold the page opens with.
+    """
+    hung = exhibits_of(rules, album, threshold)
+    drawn = _draw(rules, rows)
+    room = _rows_of_findings(rules)
+    return [_evidence(*one, album) for one in zip(rules, rows, hung, drawn, room, strict=True)]
+
+
+def _draw(rules: Sequence[RuleResult], rows: Sequence[Row]) -> list[list[Drawing]]:
+    """Draw charts, in rounds over the rules as figures are."""
+    drawn: list[list[Drawing]] = [[] for _ in rules]
+    room = CHARTS_ON_PAGE
+    for tier in tiers(rules):
+        for at, chart in in_rounds([rules[at].evidence.charts for at in tier]):
+            if room == 0:
+                return drawn
+            of_rule = drawn[tier[at]]
+            of_rule.append(drawing_of(chart, f"chart-{rows[tier[at]].name}-{len(of_rule) + 1}"))
+            room -= 1
+    return drawn
+
+
+def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
+    """Share out the rows for findings, blocking rules first."""
+    shares, room = [0] * len(rules), FINDINGS_ON_PAGE
+    for tier in tiers(rules):
+        wanted = [min(len(rules[at].findings), FINDINGS) for at in tier]
+        for at, share in zip(tier, fair_shares(wanted, room), strict=True):
+            shares[at] = share
+            room -= share
+    return shares
+
+
+def _evidence(
+    rule: RuleResult, row: Row, hung: Exhibits, charts: list[Drawing], room: int, album: Album
+) -> Evidence:
+    seen, values = rule.evidence, values_of(rule)
+    images = 0 if seen.frames or seen.pairs else len(by_image(rule.findings))
+    capped = rule.findings_total > len(rule.findings)
+    advice = rule.advice if rule.verdict in ("failed", "warned") else ""
+    return Evidence(
+        row=row,
+        open=rule.verdict not in ("passed", "waived") and (_visible(rule) or bool(advice)),
+        advice=advice,
+        left_out=rule.left_out,
+        judged=judged_of(rule) if row.more else [],
+        values=values,
+        values_open=len(values) <= OPEN_VALUES,
+        charts=charts,
+        charts_left_out=(
+            ""
+            if len(charts) == len(seen.charts)
+            else f"This page has room for {len(charts):,} of {counted(len(seen.charts), 'chart')}."
+        ),
+        frames=hung.frames,
+        frames_left_out=_left_out(
+            len(hung.frames),
+            len(seen.frames),
+            seen.frames_total,
+            "frame",
+            album,
+            counted_above=True,
+        ),
+        frames_total=max(seen.frames_total, len(seen.frames)),
+        count=hung.count,
+        pairs=hung.pairs,
+        pairs_left_out=_left_out(len(hung.pairs), len(seen.pairs), seen.pairs_total, "pair", album),
+        figures=hung.figures,
+        figures_left_out=_left_out(
+            len(hung.figures), images, images, "image", album, " that the record names" * capped
+        ),
+        findings=findings_table(rule.findings, rule.findings_total, room),
+        # Whoever wrote the record wrote these names: nothing but a file of ours becomes a link.
+        files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
+        tables=[numbers_of(title, table) for title, table in rule.tables.items()],
+    )
+
+
+def _visible(rule: RuleResult) -> bool:
+    """Tell whether there is more to see than values."""
+    seen = rule.evidence
+    return bool(seen.charts or seen.frames or seen.pairs or rule.findings or rule.tables)
+
+
+def _left_out(
+    shown: int,
+    recorded: int,
+    total: int,
+    noun: str,
+    album: Album,
+    note: str = "",
+    *,
+    counted_above: bool = False,
+) -> str:
+    """Say what is not shown and why; how many are shown may have been `counted_above`."""
+    total = max(total, recorded)
+    if shown == total:
+        return ""
+    said = []
+    of = counted(total, noun) + note
+    if not shown:
+        said.append(f"Pictures of {of} are not shown.")
+    elif not counted_above:
+        said.append(f"Showing {shown:,} of {of}.")
+    if shown < recorded and album.full:
+        said.append(f"The page's {number(album.megabytes)} MB for pictures are used up.")
+    return " ".join(said)
+
+
+def labels_of(evidence: Sequence[Evidence]) -> list[str]:
+    """Name the classes of all boxes and findings that are shown."""
+    labels = {
+        outline.label for item in evidence for figure in item.frames for outline in figure.outlines
+    }
+    labels |= {row.label for item in evidence if item.findings for row in item.findings.rows}
+    return sorted(labels - {""})

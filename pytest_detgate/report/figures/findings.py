@@ -1,0 +1,175 @@
+"""Findings on pictures: one figure for each image, with all its findings on it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_detgate.findings import Finding
+from pytest_detgate.record.formatting import counted
+from pytest_detgate.report.figures.album import Album, Print
+from pytest_detgate.report.figures.outlines import (
+    TONES,
+    Box,
+    Outline,
+    drawable,
+    extent,
+    font_size,
+    outlines_of,
+    view_of,
+)
+
+BOXES = 200
+NAMED = 6
+SCORES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closeup:
+    """One small box enlarged: the square of the picture that `source` shows, and its box."""
+
+    source: str
+    view: Box
+    box: Box
+    tone: int
+    alt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """A class on a picture and the scores of its boxes, highest first, cut off with a count."""
+
+    label: str
+    tone: int | None
+    scores: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One picture with its boxes. `picture` is None where the boxes stand on a blank frame."""
+
+    dataset: str
+    image: str
+    picture: str | None
+    problem: str
+    width: float
+    height: float
+    view: Box
+    font_size: float
+    outlines: list[Outline]
+    alt: str
+    count: str
+    closeups: list[Closeup]
+    names: list[Named]
+
+
+def by_image(findings: Sequence[Finding]) -> list[list[Finding]]:
+    """Group findings by image; the image with the highest score comes first."""
+    groups: dict[tuple[str, str], list[Finding]] = {}
+    for finding in sorted(findings, key=_score, reverse=True):
+        if finding.dataset is not None and finding.image is not None:
+            groups.setdefault((finding.dataset, finding.image), []).append(finding)
+    return list(groups.values())
+
+
+def tones_of(findings: Sequence[Finding]) -> dict[str, int]:
+    """Give each class its colour."""
+    labels = sorted({finding.label for finding in findings if finding.label})
+    return {label: index % TONES for index, label in enumerate(labels)}
+
+
+def figure_of(group: list[Finding], album: Album, tones: dict[str, int]) -> Figure | None:
+    """Draw the findings on one image; None where the album has no room for it, and where there
+    is neither a picture nor a box."""
+    dataset, image = group[0].dataset, group[0].image
+    assert dataset is not None
+    assert image is not None
+    boxes = [finding.box for finding in group if finding.box is not None]
+    found = album.take(dataset, image, boxes)
+    if found is None or (found.name is None and not any(map(drawable, group))):
+        return None
+    return _figure(dataset, image, group, found, tones)
+
+
+def _score(finding: Finding) -> float:
+    score = finding.score
+    return -1.0 if score is None or not math.isfinite(score) else score
+
+
+def _figure(
+    dataset: str, image: str, group: list[Finding], picture: Print, tones: dict[str, int]
+) -> Figure:
+    boxed = [finding for finding in group if finding.box is not None]
+    drawn = [finding for finding in boxed if drawable(finding)]
+    shown = drawn[:BOXES]
+    boxes = [finding.box for finding in shown if finding.box is not None]
+    width, height = picture.size or extent(boxes)
+    view = view_of((width, height), boxes)
+    count = counted(len(drawn), "box") if drawn else counted(len(group), "finding")
+    if len(shown) < len(drawn):
+        count += f", the first {len(shown)} drawn"
+    return Figure(
+        dataset=dataset,
+        image=image,
+        picture=picture.name,
+        problem=_problem(picture, drawn),
+        width=width,
+        height=height,
+        view=view,
+        font_size=font_size(view),
+        outlines=outlines_of(shown, tones, view),
+        alt=_alt(dataset, image, count, group),
+        count=count,
+        closeups=[
+            _closeup(boxed[index], square, source, tones)
+            for index, square, source in picture.closeups
+        ],
+        names=_names(group, tones),
+    )
+
+
+def _closeup(finding: Finding, square: Box, source: str, tones: dict[str, int]) -> Closeup:
+    assert finding.box is not None
+    return Closeup(
+        source=source,
+        view=square,
+        box=finding.box,
+        tone=tones.get(finding.label or "", 0),
+        alt=f"Enlarged: {_name(finding)}",
+    )
+
+
+def _problem(picture: Print, drawn: list[Finding]) -> str:
+    if picture.name is not None or not drawn:
+        return picture.problem
+    size = "" if picture.size else ", whose size is guessed from them"
+    return f"{picture.problem} The boxes stand on a blank frame{size}."
+
+
+def _alt(dataset: str, image: str, count: str, group: list[Finding]) -> str:
+    names = ", ".join(_name(finding) for finding in group[:NAMED])
+    more = f" and {len(group) - NAMED:,} more" if len(group) > NAMED else ""
+    return f"{dataset}: {image}, {count}: {names}{more}"
+
+
+def _name(finding: Finding) -> str:
+    if not finding.label:
+        return finding.text
+    return finding.label if finding.score is None else f"{finding.label} {finding.score:.2f}"
+
+
+def _names(group: list[Finding], tones: dict[str, int]) -> list[Named]:
+    """Say what is on a picture, by class; a finding without a class speaks for itself."""
+    scores: dict[str, list[str]] = {}
+    for finding in group:
+        said = scores.setdefault(finding.label or finding.text, [])
+        if finding.score is not None:
+            said.append(f"{finding.score:.2f}")
+    names = []
+    for label, said in list(scores.items())[:NAMED]:
+        more = f" and {len(said) - SCORES:,} more" if len(said) > SCORES else ""
+        names.append(
+            Named(label=label, tone=tones.get(label), scores=" ".join(said[:SCORES]) + more)
+        )
+    return names

@@ -1,0 +1,55 @@
+"""Two pictures side by side, and what they have to do with each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_detgate.evidence import Pair, Side
+from pytest_detgate.report.figures.album import Album
+
+# The shape of the frame that stands for a picture that is not there.
+_BLANK = (640, 360)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SideFigure:
+    """One of the two; `picture` is None where it cannot be shown."""
+
+    dataset: str
+    image: str
+    picture: str | None
+    problem: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairFigure:
+    """A pair, and what it is a pair of."""
+
+    sides: tuple[SideFigure, SideFigure]
+    text: str
+
+
+def pair_figure(pair: Pair, album: Album) -> PairFigure | None:
+    """Lay out a pair; None where the album has no room for either picture, and where neither
+    can be shown."""
+    one, other = _side(pair.one, album), _side(pair.other, album)
+    if one is None or other is None or not (one.picture or other.picture):
+        return None
+    return PairFigure(sides=(one, other), text=pair.text)
+
+
+def _side(side: Side, album: Album) -> SideFigure | None:
+    found = album.take(side.dataset, side.image)
+    if found is None:
+        return None
+    width, height = found.size or _BLANK
+    return SideFigure(
+        dataset=side.dataset,
+        image=side.image,
+        picture=found.name,
+        problem=found.problem,
+        width=width,
+        height=height,
+    )

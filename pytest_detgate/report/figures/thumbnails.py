@@ -1,0 +1,191 @@
+"""Pictures for the page: found through the record, read with care, made small.
+
+A `file_name` comes from somebody's annotation file, so it may not lead out of its images folder,
+and what it names may be anything. What cannot be shown is said in words in its place.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from types import MappingProxyType
+
+from PIL import Image, UnidentifiedImageError
+
+from pytest_detgate.dataset.images.opening import (
+    TooManyPixelsError,
+    open_image,
+    pixels_of,
+    size_of,
+)
+from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
+from pytest_detgate.record.report import DatasetRecord
+from pytest_detgate.regular_file import open_regular, real_path
+from pytest_detgate.report.figures.closeups import Box, closeups_of
+
+WIDTH = 640
+HEIGHT = 960
+CLOSEUP = 160
+QUALITY = 75
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """A picture to show, or why there is none.
+
+    `size` is width and height of the stored picture in pixels, where its header could be read.
+    `source` is a data URI; `closeups` are `(index of the box, square, data URI)`.
+    """
+
+    source: str | None = None
+    size: tuple[int, int] | None = None
+    problem: str = ""
+    closeups: tuple[tuple[int, Box, str], ...] = ()
+
+    @property
+    def weight(self) -> int:
+        """Count the bytes that showing the picture adds to the page."""
+        return len(self.source or "") + sum(len(source) for _, _, source in self.closeups)
+
+
+class PictureFolders:
+    """Finds and reads the pictures of a record's splits and probes; none where it is `closed`."""
+
+    def __init__(
+        self,
+        dataset: DatasetRecord,
+        root: Path,
+        *,
+        closed: bool = False,
+        further: Mapping[str, Path] = MappingProxyType({}),
+        stores: tuple[str, ...] = (),
+    ) -> None:
+        """`further` are folders of splits and probes that may be anywhere. A folder that only the
+        record names must be under `root`: anybody may have written the record. `stores` are the
+        real paths of folders that images may be links into."""
+        self.closed = closed
+        self._options = ImageOptions(
+            exif="apply" if dataset.upright else "ignore",
+            max_pixels=dataset.max_pixels,
+            stores=stores,
+            project=os.path.realpath(root),
+        )
+        places: Mapping[str, str] = {
+            **{name: split.images_dir for name, split in dataset.splits.items()},
+            **{name: probe.images_dir for name, probe in dataset.probes.items()},
+        }
+        named = {name: root / place for name, place in places.items()}
+        self._outside = {
+            name
+            for name, folder in named.items()
+            if name not in further and not _is_under(folder, root)
+        }
+        self._folders = {**named, **further}
+
+    def picture(self, dataset: str, file_name: str, boxes: Sequence[Box] = ()) -> Picture:
+        """Read one picture as a thumbnail, with close-ups of the first small boxes on it."""
+        if self.closed:
+            return Picture()
+        if dataset not in self._folders:
+            return Picture(problem="The record names no images folder for this picture.")
+        if dataset in self._outside:
+            return Picture(
+                problem="Refused: the record names an images folder outside the root folder; "
+                "--images of the report command says where it is."
+            )
+        path = inside(self._folders[dataset], file_name, self._options)
+        if path is None:
+            return Picture(problem="Refused: this file name leads out of its images folder.")
+        if not path.is_file():
+            return Picture(problem="The picture is not there.")
+        return thumbnail(path, boxes, self._options)
+
+
+def _is_under(folder: Path, root: Path) -> bool:
+    """Whether a folder is the root or under it, after links were followed."""
+    try:
+        return real_path(folder).is_relative_to(real_path(root))
+    except (OSError, ValueError):  # a NUL in the name
+        return False
+
+
+def inside(folder: Path, file_name: str, options: ImageOptions = AS_SHOWN) -> Path | None:
+    """Resolve a file name in its folder; None where it leads out, by `..`, a root or a link that
+    may not be followed."""
+    # Where there are drives, `a:b.jpg` is a file on one, elsewhere only an odd name.
+    of_windows = PureWindowsPath(file_name)
+    if Path(file_name).is_absolute() or of_windows.root or (os.name == "nt" and of_windows.drive):
+        return None
+    try:
+        # A name that climbs out is refused though a store may lie where it leads.
+        if os.path.normpath(file_name).startswith(os.pardir):
+            return None
+        return Path(options.real_path(os.path.realpath(folder), file_name))
+    except (OSError, RuntimeError, ValueError):  # a link that leads out, a NUL in the name
+        return None
+
+
+def thumbnail(path: Path, boxes: Sequence[Box] = (), options: ImageOptions = AS_SHOWN) -> Picture:
+    """Decode a picture, turned as its boxes mean it, and make a small JPEG without metadata."""
+    size: tuple[int, int] | None = None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with open_regular(path) as file, open_image(file, options.max_pixels) as picture:
+                size = size_of(picture, options)
+                squares = closeups_of(boxes, size)
+                if not squares:
+                    picture.draft("RGB", (2 * WIDTH, 2 * HEIGHT))
+                meant = pixels_of(picture, options)
+                closeups = tuple(
+                    (index, square, _data_uri(_flat(_cut(meant, square), CLOSEUP, CLOSEUP)))
+                    for index, square in squares
+                )
+                small = _flat(meant, WIDTH, HEIGHT)
+    except TooManyPixelsError as error:
+        return Picture(size=error.size, problem=f"The picture is too large to show: {error}")
+    except UnidentifiedImageError:
+        return Picture(problem="The picture cannot be read: it is no image that Pillow knows.")
+    except Exception as error:  # a damaged file makes a decoder raise nearly anything
+        reason = str(error).replace(str(path), path.name) or type(error).__name__
+        return Picture(size=size, problem=f"The picture cannot be read: {reason}")
+    return Picture(source=_data_uri(small), size=size, closeups=closeups)
+
+
+def _cut(picture: Image.Image, square: Box) -> Image.Image:
+    x, y, width, height = map(round, square)
+    return picture.crop((x, y, x + width, y + height))
+
+
+def _flat(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """Reduce to eight-bit RGB on grey, at most so wide and high."""
+    picture.thumbnail((width, height), reducing_gap=2.0)
+    if picture.mode == "F" or picture.mode.startswith("I"):
+        return _stretched(picture).convert("RGB")
+    if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        layers = picture.convert("RGBA")
+        ground = Image.new("RGBA", layers.size, (128, 128, 128, 255))
+        return Image.alpha_composite(ground, layers).convert("RGB")
+    return picture.convert("RGB")
+
+
+def _stretched(picture: Image.Image) -> Image.Image:
+    """Map 16-bit and floating point greys, as of thermal cameras, to what can be seen."""
+    greys = picture.convert("F")
+    low, high = greys.getextrema()
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    factor = 255 / (high - low) if high > low else 0.0
+    return greys.point(lambda grey: grey * factor - low * factor).convert("L")
+
+
+def _data_uri(picture: Image.Image) -> str:
+    picture.info.clear()  # Pillow would carry a JPEG comment over
+    encoded = io.BytesIO()
+    picture.save(encoded, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")

@@ -1,0 +1,170 @@
+"""The verdict of a whole run in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pytest_detgate.findings import Verdict
+from pytest_detgate.record.formatting import counted
+from pytest_detgate.record.report import Report, RuleResult
+
+Tone = Verdict | Literal["none"]
+"""What picks a mark and a colour: a verdict, or that there is none that means anything."""
+ORDER: tuple[Verdict, ...] = ("failed", "not-evaluated", "warned", "waived", "passed")
+BLOCKING: tuple[Verdict, ...] = ("failed", "not-evaluated")
+VERDICT_WORDS: dict[Verdict, str] = {
+    "failed": "Failed",
+    "not-evaluated": "Not evaluated",
+    "warned": "Warned",
+    "waived": "Waived",
+    "passed": "Passed",
+}
+# Characters of a message that the verdict tells; its row has all of it. A longer one than is read
+# at a glance is told up to its first semicolon.
+_GLANCE = 100
+_BRIEF = 160
+_COUNTED: dict[Verdict, str] = {
+    "failed": "failed",
+    "not-evaluated": "could not be evaluated",
+    "warned": "warned",
+    "waived": "waived",
+    "passed": "passed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """The first words of the page; `verdict` picks their mark and colour."""
+
+    verdict: Tone
+    word: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one rule says, or several do: the message of the first, and their places among the
+    rules. `alike` is whether all say the same."""
+
+    verdict: Verdict
+    message: str
+    rules: list[int]
+    alike: bool
+
+
+def in_order(rules: list[RuleResult]) -> list[RuleResult]:
+    """Sort by urgency; rules of one verdict stay in the order of the configuration."""
+    return sorted(rules, key=lambda rule: ORDER.index(rule.verdict))
+
+
+def tiers(rules: Sequence[RuleResult]) -> list[list[int]]:
+    """Put rules, by their places, in tiers of urgency: those that block, those that a person has
+    to know of, and those that passed."""
+    ranks = [
+        0 if rule.verdict in BLOCKING else 2 if rule.verdict == "passed" else 1 for rule in rules
+    ]
+    return [[at for at, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
+
+
+def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
+    """Count rules by verdict, the most urgent first, leaving out what did not occur."""
+    found = {verdict: sum(rule.verdict == verdict for rule in rules) for verdict in ORDER}
+    return {verdict: count for verdict, count in found.items() if count}
+
+
+def run_verdict(rules: list[RuleResult]) -> Verdict:
+    """The verdict of a run: failed if an item failed or was not evaluated."""
+    return "failed" if any(rule.verdict in BLOCKING for rule in rules) else "passed"
+
+
+def can_block(rules: Sequence[RuleResult]) -> bool:
+    """Tell whether any rule blocks, or would have with a worse value."""
+    return any(rule.can_block or rule.verdict in BLOCKING for rule in rules)
+
+
+def headline_of(report: Report) -> Headline:
+    """Say whether the merge is blocked and why, and what was not selected.
+
+    It is blocked when the record says so or when any rule does: the page never reads better than
+    the rules below it.
+    """
+    rules = report.rules
+    found = counts(rules)
+    blocking = [verdict for verdict in BLOCKING if verdict in found]
+    if blocking:
+        why = {verdict: found[verdict] for verdict in blocking}
+        sentence = f"{_sentence(why, len(rules))}{_not_selected(report)}"
+        return Headline(verdict=blocking[0], word="Blocked", sentence=sentence)
+    if report.verdict in BLOCKING or not rules:
+        reason = "No rule failed, yet the run did not pass" if rules else "No rule was evaluated"
+        sentence = f"{reason}. The terminal output says more."
+        return Headline(verdict="not-evaluated", word="Blocked", sentence=sentence)
+    worst = next(verdict for verdict in ORDER if verdict in found)
+    sentence = f"{_sentence(found, len(rules))}{_not_selected(report)}"
+    if not can_block(rules):
+        return Headline(
+            verdict="none",
+            word="Nothing here can block",
+            sentence=f"{sentence} No value would have failed this run: every rule only warns, is "
+            "waived, or has limits that nothing can break.",
+        )
+    return Headline(verdict=worst, word="Clear to merge", sentence=sentence)
+
+
+def story_of(rules: Sequence[RuleResult]) -> list[Told]:
+    """Tell why the run ended as it did, from rules in order of urgency: what blocks or, where
+    nothing does, what is not clean. Rules that say the same, and items of one rule, are told
+    together, in a few words."""
+    telling = [at for at, rule in enumerate(rules) if rule.verdict in BLOCKING]
+    telling = telling or [at for at, rule in enumerate(rules) if rule.verdict != "passed"]
+    groups: list[list[int]] = []
+    found: dict[tuple[Verdict, str, str], list[int]] = {}
+    for at in telling:
+        rule = rules[at]
+        keys = (rule.verdict, "says", rule.message), (rule.verdict, "is", rule.code)
+        group = next((found[key] for key in keys if key in found), [])
+        if not group:
+            groups.append(group)
+        group.append(at)
+        for key in keys:
+            found.setdefault(key, group)
+    return [
+        Told(
+            verdict=rules[places[0]].verdict,
+            message=_brief(rules[places[0]].message),
+            rules=places,
+            alike=len({rules[at].message for at in places}) == 1,
+        )
+        for places in groups
+    ]
+
+
+def _not_selected(report: Report) -> str:
+    """A further sentence on the rules that the user left out; nothing where all were selected."""
+    count = len(report.not_selected)
+    were = "was" if count == 1 else "were"
+    return f" {counted(count, 'more rule')} {were} not selected." if count else ""
+
+
+def _brief(message: str) -> str:
+    """Cut a message to its first line, and that to what is read at a glance."""
+    line = message.strip().partition("\n")[0].rstrip()
+    if len(line) > _GLANCE:
+        line = line.partition("; ")[0]
+    if len(line) <= _BRIEF:
+        return line
+    cut = line[:_BRIEF]
+    return f"{cut[: cut.rfind(' ')] if ' ' in cut[_BRIEF // 2 :] else cut} …"
+
+
+def _sentence(found: dict[Verdict, int], total: int) -> str:
+    if found.get("passed") == total:
+        return "The only rule passed." if total == 1 else f"All {total:,} rules passed."
+    said: list[str] = []
+    for verdict, count in found.items():
+        of = "" if said else f" of {counted(total, 'rule')}"
+        was = "" if verdict != "waived" else " is" if count == 1 else " are"
+        said.append(f"{count:,}{of}{was} {_COUNTED[verdict]}")
+    return f"{said[0]}." if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}."

@@ -1,0 +1,126 @@
+"""The audit page: one HTML file, made from the record of a run and nothing else.
+
+Imported only when a page is to be written: it brings in Jinja2 and Pillow.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_detgate.atomic_file import write_whole
+from pytest_detgate.record.report import Report
+from pytest_detgate.report.charts.draw import drawing_of
+from pytest_detgate.report.evidence_section import SECTIONS, evidence_of, labels_of
+from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.headline import (
+    VERDICT_WORDS,
+    counts,
+    headline_of,
+    in_order,
+    story_of,
+)
+from pytest_detgate.report.rendering import render
+from pytest_detgate.report.rule_groups import MANY, parts_of
+from pytest_detgate.report.rule_rows import evidence_words, fragment_names, row_of
+from pytest_detgate.report.score_tables import scoreboard_of
+from pytest_detgate.report.threshold_slider import script_data, start_of, tuning_of
+
+MEGABYTES = 8.0
+# What the verdict tells one by one, and how many rules it names that say the same.
+TOLD = 4
+NAMED = 3
+# Frames of a rule that are open; the others are a click away.
+OPEN_FRAMES = 6
+
+
+def render_page(
+    report: Report,
+    root: Path,
+    *,
+    megabytes: float = MEGABYTES,
+    pictures: bool = True,
+    places: Mapping[str, Path] | None = None,
+    stores: tuple[str, ...] = (),
+) -> str:
+    """Render a record as one self-contained page.
+
+    Pictures are read from the record's images folders under `root`; together they take at most
+    `megabytes` of the page. `places` are folders of splits or probes, where the record
+    does not tell them, `stores` those that images may be links into. Without `pictures` none is
+    read, and boxes stand on blank frames.
+    """
+    folders = PictureFolders(
+        report.dataset, root, closed=not pictures, further=places or {}, stores=stores
+    )
+    album = Album(folders, megabytes)
+    rules = in_order(report.rules)
+    names = fragment_names(rule.id for rule in rules)
+    telling = [at for at, rule in enumerate(rules) if evidence_words(rule)]
+    shown = dict.fromkeys(telling[:SECTIONS])
+    rows = [
+        row_of(rule, name, shown=at in shown)
+        for at, (rule, name) in enumerate(zip(rules, names, strict=True))
+    ]
+    evidence = evidence_of(
+        [rules[at] for at in shown], [rows[at] for at in shown], album, start_of(report)
+    )
+    tuning = tuning_of(report, rules, names)
+    told = story_of(rules)
+    return render(
+        "report.html.j2",
+        script="page.js",
+        report=report,
+        headline=headline_of(report),
+        counts=counts(report.rules),
+        verdict_words=VERDICT_WORDS,
+        told=told[:TOLD],
+        more_told=sum(len(one.rules) for one in told[TOLD:]),
+        named=NAMED,
+        rows=rows,
+        long=len(rows) > MANY,
+        parts=parts_of(rows),
+        evidence=evidence,
+        open_frames=OPEN_FRAMES,
+        unseen=len(telling) - len(shown),
+        labels=labels_of(evidence),
+        scored=bool(tuning.rules)
+        or any(figure.detected for item in evidence for figure in item.frames),
+        tuning=tuning,
+        data=script_data(tuning),
+        pictures=pictures,
+        embedded=album.embedded,
+        scores=scoreboard_of(report.scores),
+        data_charts=[
+            drawing_of(chart, f"data-chart-{at}")
+            for at, chart in enumerate(report.dataset.charts, start=1)
+        ],
+        command=shlex.join(report.command),
+    )
+
+
+def write_page(
+    report: Report,
+    root: Path,
+    path: Path,
+    *,
+    megabytes: float = MEGABYTES,
+    pictures: bool = True,
+    places: Mapping[str, Path] | None = None,
+    stores: tuple[str, ...] = (),
+) -> None:
+    """Render a record to `path`, whole or not at all.
+
+    Where that fails, the page of an earlier run is removed as well: beside a new record it would
+    tell an old verdict.
+    """
+    try:
+        page = render_page(
+            report, root, megabytes=megabytes, pictures=pictures, places=places, stores=stores
+        )
+        write_whole(path, page.encode("utf-8"))
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,135 @@
+"""`summary.md`: a run as a comment on a pull request, of 60 lines at most whatever the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_detgate.record.formatting import NARROW, counted, duration, moment, number
+from pytest_detgate.record.markdown import code, plain, prose
+from pytest_detgate.record.one_line import (
+    decisive,
+    finding_place,
+    held_against_limit,
+    left_out_text,
+)
+from pytest_detgate.record.report import Report, RuleResult
+from pytest_detgate.report.headline import VERDICT_WORDS, Tone, counts, headline_of, in_order
+
+LINES = 60
+ROWS = 16
+TOLD = 3
+EXAMPLES = 3
+MARKS: dict[Tone, str] = {
+    "failed": "❌",
+    "not-evaluated": "❔",
+    "warned": "⚠️",
+    "waived": "☑️",
+    "passed": "✅",
+    "none": "⚪",
+}
+# Together they keep the file under what a comment may hold (65,536 characters), though all of a
+# text had to be written as entities.
+_NAME, _REASON, _VALUES, _ADVICE = 80, 160, 120, 400
+
+
+def summary_markdown(report: Report, page: str) -> str:
+    """The run in GitHub's Markdown; `page` is where the page lies."""
+    headline = headline_of(report)
+    rules = [rule for rule in in_order(report.rules) if _is_listed(rule)]
+    lines = [
+        f"## {MARKS[headline.verdict]} detgate: {headline.word}",
+        "",
+        plain(headline.sentence, 2 * _ADVICE, begins=True),
+        "",
+        *_table(rules),
+        *_passed(report),
+    ]
+    for rule in _told(rules):
+        lines += _worst(rule)
+    lines += [f"{'. '.join(_gated(report))}.", ""]
+    lines += [f"Evidence, charts and pictures: {code(page, _ADVICE)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _is_listed(rule: RuleResult) -> bool:
+    """Whether a reader has to know more of a rule than that it passed."""
+    return rule.verdict != "passed" or bool(left_out_text(rule))
+
+
+def _table(rules: list[RuleResult]) -> Iterator[str]:
+    if not rules:
+        return
+    yield "| Verdict | Rule | Value against limit | Reason |"
+    yield "| --- | --- | --- | --- |"
+    for rule in rules[:ROWS]:
+        values = "; ".join(map(held_against_limit, decisive(rule)))
+        reason = rule.message if rule.waiver is None else f"{rule.message}. Waiver: {rule.waiver}"
+        looked = left_out_text(rule)
+        cells = (
+            f"{MARKS[rule.verdict]} {VERDICT_WORDS[rule.verdict].lower()}",
+            code(rule.id, _NAME),
+            plain(values, _VALUES) if values else "no value",
+            _reason(reason, looked),
+        )
+        yield f"| {' | '.join(cells)} |"
+    yield ""
+    if len(rules) > ROWS:
+        left = counts(rules[ROWS:])
+        said = ", ".join(f"{count:,} {VERDICT_WORDS[kind].lower()}" for kind, count in left.items())
+        yield f"{counted(len(rules) - ROWS, 'more rule')} on the page: {said}."
+        yield ""
+
+
+def _reason(reason: str, looked: str) -> str:
+    """The reason of a verdict, and how much was looked at where that is not all."""
+    parts = [plain(reason, _REASON)] if reason else []
+    parts += [f"({plain(looked, _REASON)})"] if looked else []
+    return " ".join(parts) or "–"
+
+
+def _passed(report: Report) -> list[str]:
+    passed = counts(report.rules).get("passed", 0)
+    others = len(report.rules) - passed
+    return [f"{MARKS['passed']} {counted(passed, 'rule')} passed.", ""] if passed and others else []
+
+
+def _told(rules: list[RuleResult]) -> list[RuleResult]:
+    """The rules whose examples are shown: the worst, of each kind one."""
+    by_code: dict[str, RuleResult] = {}
+    for rule in rules:
+        if rule.verdict in ("failed", "not-evaluated", "warned") and (rule.findings or rule.advice):
+            by_code.setdefault(rule.code, rule)
+    return list(by_code.values())[:TOLD]
+
+
+def _worst(rule: RuleResult) -> Iterator[str]:
+    total = max(rule.findings_total, len(rule.findings))
+    yield f"{code(rule.id, _NAME)}{f', the worst of {total:,}' if total > EXAMPLES else ''}:"
+    yield ""
+    for finding in rule.findings[:EXAMPLES]:
+        place = finding_place(finding)
+        where = f"{code(place, _NAME)} " if place else ""
+        yield f"- {where}{plain(finding.text, _REASON, begins=not where)}"
+    if rule.advice:
+        yield f"- What to try: {prose(rule.advice, _ADVICE)}"
+    yield ""
+
+
+def _gated(report: Report) -> Iterator[str]:
+    if report.model is not None:
+        epoch = "" if report.model.epoch is None else f", epoch {report.model.epoch}"
+        yield f"Model {code(report.model.checkpoint, _NAME)}{epoch}"
+    elif report.predictions:
+        names = [code(name, _NAME // 2) for name in list(report.predictions)[:EXAMPLES]]
+        more = len(report.predictions) - len(names)
+        yield f"Result files of {', '.join(names)}{f' and {more} more' if more else ''}"
+    else:
+        yield "No model"
+    splits = list(report.dataset.splits.items())
+    said = [f"{code(name, _NAME // 2)} {number(split.images)}" for name, split in splits[:EXAMPLES]]
+    if said:
+        more = len(splits) - len(said)
+        rest = f" and {counted(more, 'more split')}" if more else ""
+        yield f"Data: {', '.join(said)} images{rest}"
+    took = duration(report.duration_s).replace(NARROW, " ")
+    yield f"Run of {plain(moment(report.started), _NAME)}, took {took}"

@@ -1,0 +1,178 @@
+"""One row of the page for each rule."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pytest_detgate.findings import Interval, Measurement, Verdict
+from pytest_detgate.record.formatting import (
+    counted,
+    ends_words,
+    held_and_limit,
+    limit_words,
+    margin,
+    method_words,
+    number,
+)
+from pytest_detgate.record.one_line import left_out_text, looked_text
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.report.headline import VERDICT_WORDS
+from pytest_detgate.report.limit_bar import Scale, scale_of
+
+# Further values of a rule are told with its evidence.
+JUDGED = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ends:
+    """The ends of an interval in words, and how they were computed."""
+
+    text: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Value:
+    """A measurement that is only shown."""
+
+    name: str
+    value: str
+    ends: Ends | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A measurement held against its limit, in words and as a scale.
+
+    `held` is the number that was compared: the value or, where `bound` names one, that bound.
+    """
+
+    name: str
+    value: str
+    ends: Ends | None
+    bound: str
+    held: str
+    exact: str
+    limit: str
+    margin: str
+    passed: bool
+    scale: Scale | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One rule in the table of rules.
+
+    `name` is its id as a fragment name. `judged` are the values that missed their limits first,
+    and then others, up to a few: `more` says how many there are besides. `evidence` says in a
+    word what there is to see; it is empty where the page shows nothing more of the rule. `tuned`
+    says that values depend on the score threshold. `looked` says how much it looked at, `left_out`
+    the same where that is not all.
+    """
+
+    id: str
+    code: str
+    name: str
+    verdict: Verdict
+    word: str
+    about: str
+    message: str
+    looked: str
+    left_out: str
+    waiver: str
+    judged: list[Judged]
+    more: int
+    tuned: bool
+    evidence: str
+
+
+def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
+    """Say one rule's outcome; `shown` is whether the page has a section for its evidence."""
+    judged = judged_of(rule)
+    return Row(
+        id=rule.id,
+        code=rule.code,
+        name=name,
+        verdict=rule.verdict,
+        word=VERDICT_WORDS[rule.verdict],
+        about=rule.about,
+        message=rule.message,
+        looked=looked_text(rule),
+        left_out=left_out_text(rule),
+        waiver=rule.waiver or "",
+        judged=judged[:JUDGED],
+        more=max(len(judged) - JUDGED, 0),
+        tuned=rule.evidence.by_threshold is not None,
+        evidence=evidence_words(rule) if shown else "",
+    )
+
+
+def judged_of(rule: RuleResult) -> list[Judged]:
+    """Say all values that were held against limits, those that missed them first."""
+    judged = [said for m in rule.measurements if (said := _judged(m)) is not None]
+    return sorted(judged, key=lambda said: said.passed)
+
+
+def values_of(rule: RuleResult) -> list[Value]:
+    """Say all values that have no limit."""
+    return [
+        Value(name=m.name, value=number(m.value), ends=_ends(m.interval))
+        for m in rule.measurements
+        if m.limit is None
+    ]
+
+
+def evidence_words(rule: RuleResult) -> str:
+    """Say what there is to see of a rule besides its row: `61 findings`, `2 charts`; nothing where
+    there is nothing."""
+    seen = rule.evidence
+    for count, noun in (
+        (max(rule.findings_total, len(rule.findings)), "finding"),
+        (max(seen.frames_total, len(seen.frames)), "frame"),
+        (max(seen.pairs_total, len(seen.pairs)), "pair"),
+        (len(seen.charts), "chart"),
+        (len(rule.tables), "table"),
+        (len(values_of(rule)) + max(len(judged_of(rule)) - JUDGED, 0), "more value"),
+    ):
+        if count:
+            return counted(count, noun)
+    return ""
+
+
+def fragment_names(ids: Iterable[str]) -> list[str]:
+    """Make a fragment name for each id: readable, lasting between runs, and never twice."""
+    names: dict[str, None] = {}
+    for rule_id in ids:
+        name = base = re.sub(r"[^a-z0-9]+", "-", rule_id.lower()).strip("-") or "rule"
+        copy = 1
+        while name in names:
+            copy += 1
+            name = f"{base}--{copy}"
+        names[name] = None
+    return list(names)
+
+
+def _judged(measurement: Measurement) -> Judged | None:
+    if measurement.limit is None:
+        return None
+    held, limit = held_and_limit(measurement)
+    return Judged(
+        name=measurement.name,
+        value=number(measurement.value),
+        ends=_ends(measurement.interval),
+        bound="" if measurement.bound == "point" else f"{measurement.bound} bound",
+        held=held,
+        exact=repr(measurement.held),
+        limit=limit_words(measurement, limit),
+        margin=margin(measurement),
+        passed=bool(measurement.passed),
+        scale=scale_of(measurement),
+    )
+
+
+def _ends(interval: Interval | None) -> Ends | None:
+    if interval is None:
+        return None
+    return Ends(text=ends_words(interval), method=method_words(interval))

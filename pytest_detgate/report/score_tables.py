@@ -1,0 +1,108 @@
+"""COCO figures as the page shows them: every figure with its meaning, classes weakest first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_detgate.record.formatting import counted, share
+from pytest_detgate.record.report import ClassScoreRecord, ScoreRecord
+from pytest_detgate.report.charts.draw import Drawing, drawing_of
+
+CLASSES = 200
+_FIGURES = (
+    ("AP", "IoU 0.50 to 0.95"),
+    ("AP50", "IoU 0.50"),
+    ("AP75", "IoU 0.75"),
+    ("AP_small", "under 32² px"),
+    ("AP_medium", "32² to 96² px"),
+    ("AP_large", "over 96² px"),
+    ("AR1", "1 box an image"),
+    ("AR10", "10 boxes an image"),
+    ("AR100", "100 boxes an image"),
+    ("AR_small", "under 32² px"),
+    ("AR_medium", "32² to 96² px"),
+    ("AR_large", "over 96² px"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassRow:
+    """One class; `bar` is its AP in percent of the scale, None where AP is not defined."""
+
+    name: str
+    boxes: int
+    ap: str
+    ap50: str
+    ap75: str
+    bar: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitScores:
+    """The figures of one split: `(name, meaning, value, defined)`."""
+
+    split: str
+    protocol: str
+    engine: str
+    figures: list[tuple[str, str, str, bool]]
+    classes: list[ClassRow]
+    caption: str
+    charts: list[Drawing]
+
+
+def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
+    """Lay out the scores of every split."""
+    return [_split(at, *named) for at, named in enumerate(scores.items(), start=1)]
+
+
+def _split(at: int, name: str, record: ScoreRecord) -> SplitScores:
+    figures = []
+    for field, meaning in _FIGURES:
+        value: float | None = getattr(record, field)
+        figures.append((field.replace("_", " "), meaning, share(value), value is not None))
+    # A class without a value comes first: it is the one nobody has looked at.
+    weakest = sorted(record.classes.items(), key=lambda item: _ap(item[1]))
+    shown = weakest[:CLASSES]
+    caption = f"{counted(len(weakest), 'class')}, weakest first"
+    if len(shown) < len(weakest):
+        caption = f"Showing the {len(shown):,} weakest of {counted(len(weakest), 'class')}"
+    return SplitScores(
+        split=name,
+        protocol=_protocol(record),
+        engine=record.engine,
+        figures=figures,
+        classes=[_class(label, score) for label, score in shown],
+        caption=caption,
+        charts=[
+            drawing_of(chart, f"scores-{at}-chart-{number}")
+            for number, chart in enumerate(record.charts, start=1)
+        ],
+    )
+
+
+def _protocol(record: ScoreRecord) -> str:
+    """The protocol with the limit on detections, which hides what a dense image holds."""
+    left_out = ""
+    if record.uncounted:
+        left_out = f" and leaves out {counted(record.uncounted, 'detection')}"
+    return (
+        f"{record.protocol}; AP looks at the best {record.max_detections:,} detections of each "
+        f"image and class{left_out}"
+    )
+
+
+def _ap(score: ClassScoreRecord) -> float:
+    return -math.inf if score.AP is None else score.AP
+
+
+def _class(name: str, score: ClassScoreRecord) -> ClassRow:
+    return ClassRow(
+        name=name,
+        boxes=score.boxes,
+        ap=share(score.AP),
+        ap50=share(score.AP50),
+        ap75=share(score.AP75),
+        bar=None if score.AP is None else round(min(max(score.AP, 0.0), 1.0) * 100, 2),
+    )

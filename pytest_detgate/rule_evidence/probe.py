@@ -1,0 +1,158 @@
+"""What is shown of the false boxes on a probe: frames, and counts at every threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.evidence import ByThreshold, Evidence, LineChart, Mark, Number, Panel, Series
+from pytest_detgate.findings import Measurement
+from pytest_detgate.record.chart_numbers import plotted
+from pytest_detgate.rule_evidence.frames import by_highest, shown_frames
+from pytest_detgate.rule_evidence.thresholds import (
+    SplitRecall,
+    advice,
+    bounds_by_count,
+    operating_point_mark,
+    recall_panel,
+    said_of_gaps,
+    tallest,
+    threshold_chart,
+    up_to,
+)
+from pytest_detgate.scoring.probe_evidence import ProbeEvidence
+from pytest_detgate.scoring.thresholds import (
+    counts_over,
+    images_of_first,
+    most_on_image,
+    threshold_grid,
+)
+
+_LABELS = {
+    "boxes": "false boxes",
+    "images": "frames with a false box",
+    "image_share": "share of frames with a false box",
+}
+
+
+def evidence_of_probe(
+    dataset: Dataset,
+    detections: DetectionTable,
+    false: NDArray[np.int64],
+    *,
+    threshold: float,
+    measurements: Sequence[Measurement],
+    proof: ProbeEvidence,
+    recall: SplitRecall | None,
+) -> Evidence:
+    """The evidence of `probe-fp`: `false` (n,) are the rows of the false detections over the score
+    floor, best first, `measurements` what was measured at the operating point `threshold`, and
+    `proof` the bounds that they were held by. `recall` of the evaluated split is shown where it
+    is known."""
+    by = counts_by_threshold(dataset, detections, false, threshold, measurements, proof)
+    rows, text = by_highest(detections, false, "false box")
+    return Evidence(
+        charts=[_chart(dataset.name, by, threshold, measurements, recall)],
+        frames=shown_frames(dataset, detections, rows, text),
+        frames_total=len(rows),
+        by_threshold=by,
+    )
+
+
+def counts_by_threshold(
+    dataset: Dataset,
+    detections: DetectionTable,
+    false: NDArray[np.int64],
+    threshold: float,
+    measurements: Sequence[Measurement],
+    proof: ProbeEvidence,
+) -> ByThreshold:
+    """The measurements of `probe-fp` at every threshold of the grid from the score floor on, and
+    the bounds of those that are held by one."""
+    frames = len(dataset.images)
+    thresholds = threshold_grid(detections.score_floor, threshold)
+    score, image = detections.score[false], detections.image[false]
+    boxes = counts_over(score, thresholds)
+    images = images_of_first(image, boxes)
+    values: dict[str, list[Number | None]] = {
+        "boxes": boxes.tolist(),
+        "images": images.tolist(),
+        "image_share": (images / frames).tolist(),
+        "boxes_per_image": most_on_image(image, boxes).tolist(),
+        "mean_boxes_per_image": (boxes / frames).tolist(),
+    }
+    measured = {one.name for one in measurements}
+    bounded = {one.name for one in measurements if one.bound == "upper"}
+    held: dict[str, list[Number | None]] = {}
+
+    def hold(
+        name: str,
+        counts: NDArray[np.int64],
+        on: NDArray[np.int64],
+        bound: Callable[[NDArray[np.int64]], float],
+    ) -> None:
+        if name in bounded:
+            held[name] = bounds_by_count(
+                counts, lambda first: bound(np.bincount(on[:first], minlength=frames))
+            )
+
+    def of_boxes(on_frame: NDArray[np.int64]) -> float:
+        return proof.of_boxes(on_frame).high
+
+    def of_frames(on_frame: NDArray[np.int64]) -> float:
+        return proof.of_frames(on_frame).high
+
+    hold("boxes", boxes, image, of_boxes)
+    hold("images", boxes, image, of_frames)
+    hold("image_share", boxes, image, lambda on_frame: of_frames(on_frame) * (1 / frames))
+    hold("mean_boxes_per_image", boxes, image, lambda on_frame: of_boxes(on_frame) * (1 / frames))
+    for at, label in enumerate(detections.classes):
+        name = f"boxes[{label}]"
+        if name in measured:
+            of_class = detections.category[false] == at
+            own = counts_over(score[of_class], thresholds)
+            values[name] = own.tolist()
+            hold(name, own, image[of_class], of_boxes)
+    return ByThreshold(thresholds=thresholds, values=values, held=held)
+
+
+def _chart(
+    probe: str,
+    by: ByThreshold,
+    threshold: float,
+    measurements: Sequence[Measurement],
+    recall: SplitRecall | None,
+) -> LineChart:
+    known = {one.name: one for one in measurements}
+    shown = [
+        "boxes",
+        *(name for name in ("images", "image_share") if known[name].limit is not None),
+    ]
+    most = {name: tallest(known[name].value, known[name].held, known[name].limit) for name in shown}
+    panels = [_panel(by, known[name], most[name]) for name in shown]
+    beside = ""
+    if recall is not None:
+        panels.append(recall_panel(recall, by.thresholds))
+        beside = f", and recall on {recall.split}"
+    return threshold_chart(
+        "False boxes and recall by score threshold" if recall else "False boxes by score threshold",
+        f"False boxes on {probe} over each score threshold{beside}. "
+        + advice(by, measurements, threshold, recall)
+        + said_of_gaps(by.values["boxes"], most["boxes"]),
+        panels,
+        [operating_point_mark(threshold)],
+    )
+
+
+def _panel(by: ByThreshold, measured: Measurement, most: float) -> Panel:
+    label, name = _LABELS[measured.name], measured.name
+    series = [Series(name=label, x=by.thresholds, y=up_to(by.values[name], most))]
+    if name in by.held:
+        bounds = up_to(plotted(by.held[name]), most)
+        series.append(Series(name=f"upper bound of {label}", x=by.thresholds, y=bounds))
+    limit = measured.limit
+    marks = [] if limit is None else [Mark(label=f"budget {limit:g}", at=limit, axis="y")]
+    return Panel(label=label, series=series, marks=marks)

@@ -1,0 +1,157 @@
+"""What other score thresholds would measure, and what that says to a reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.evidence import ByThreshold, LineChart, Mark, Number, Panel, Series
+from pytest_detgate.findings import Measurement
+from pytest_detgate.record.chart_numbers import at_score, plotted, points
+from pytest_detgate.rules.rule import Inputs
+from pytest_detgate.scoring.operating_point import RecallCurve, recall_curve
+
+TALL = 4
+"""How many times as high as the largest count that matters a curve of counts is drawn."""
+LEAST_TALLEST = 20
+"""Counts up to this are drawn in any case."""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitRecall:
+    """Recall of all classes of the evaluated split together, over the score threshold."""
+
+    split: str
+    curve: RecallCurve
+
+    def at(self, threshold: float) -> float | None:
+        """Recall at a threshold; None below the scores that the detector keeps."""
+        return self.curve.recall(threshold) if threshold >= self.curve.score_floor else None
+
+
+def recall_of_split(inputs: Inputs) -> SplitRecall | None:
+    """Recall of the evaluated split, where other items of the run ask for its detections anyway;
+    None where they do not, and where it cannot be had or is not defined."""
+    split = inputs.project.evaluate_on
+    if not inputs.asked_for(split):
+        return None
+    try:
+        floor = inputs.detections(split).score_floor
+        curve = recall_curve(inputs.matches(split), score_floor=floor)
+    except DetgateError:
+        return None  # the items that need it say why
+    return None if curve is None else SplitRecall(split, curve)
+
+
+def threshold_chart(
+    title: str,
+    about: str,
+    panels: Sequence[Panel],
+    marks: Sequence[Mark],
+) -> LineChart:
+    """Curves over the score threshold, which the reader may move."""
+    return LineChart(
+        title=title,
+        about=about,
+        label="score threshold",
+        panels=list(panels),
+        marks=list(marks),
+        span=(0.0, 1.0),
+        form="step",
+        score_axis=True,
+    )
+
+
+def tallest(*told: Number | None) -> float:
+    """The largest count that is drawn beside those that matter: near a score of 0 a detector has
+    so many boxes that nothing else could be seen."""
+    return max(LEAST_TALLEST, *(TALL * one for one in told if one is not None))
+
+
+def up_to(values: Sequence[Number | None], most: float) -> list[Number | None]:
+    """Values of a curve, with a gap where one is larger."""
+    return [None if value is None or value > most else value for value in values]
+
+
+def said_of_gaps(values: Sequence[Number | None], most: float) -> str:
+    """The sentence that says what is not drawn, led by a space; nothing where all is."""
+    is_cut = any(value is not None and value > most for value in values)
+    return f" Counts over {most:,.0f} are not drawn." if is_cut else ""
+
+
+def operating_point_mark(threshold: float) -> Mark:
+    """The line of the operating point."""
+    return Mark(label=f"operating point {at_score(threshold)}", at=threshold)
+
+
+def recall_panel(recall: SplitRecall, thresholds: list[float]) -> Panel:
+    """Recall of the evaluated split over the threshold."""
+    values = plotted(recall.at(threshold) for threshold in thresholds)
+    return Panel(
+        label=f"recall on {recall.split}",
+        series=[Series(name=f"recall on {recall.split}", x=thresholds, y=values)],
+        span=(0.0, 1.0),
+    )
+
+
+def within_limits(by: ByThreshold, measurements: Sequence[Measurement]) -> NDArray[np.bool_]:
+    """(T,) at which thresholds every value that has a limit would keep it."""
+    kept = np.ones(len(by.thresholds), dtype=np.bool_)
+    for measured in measurements:
+        if measured.limit is None or measured.name not in by.values:
+            continue
+        held = by.held.get(measured.name, by.values[measured.name])
+        numbers = np.array([np.nan if one is None else one for one in held], dtype=np.float64)
+        kept &= (
+            numbers <= measured.limit if measured.relation == "<=" else numbers >= measured.limit
+        )
+    return kept
+
+
+def advice(
+    by: ByThreshold,
+    measurements: Sequence[Measurement],
+    operating_point: float,
+    recall: SplitRecall | None,
+    budget: str = "the budget",
+) -> str:
+    """What moving the threshold of a rule on false boxes would do, in one sentence: the lowest
+    threshold that keeps every limit, and the recall that goes or comes with it."""
+    kept = within_limits(by, measurements)
+    now = by.thresholds.index(operating_point)
+    if not kept.any():
+        return f"No threshold meets {budget}."
+    lowest = by.thresholds[int(np.argmax(kept))]
+    change = _recall_change(recall, operating_point, lowest)
+    if not kept[now]:
+        return (
+            f"Moving the threshold from {at_score(operating_point)} to {at_score(lowest)} would "
+            f"meet {budget}{' and cost ' + change if change else ''}."
+        )
+    if lowest == operating_point:
+        return f"No lower threshold than {at_score(operating_point)} is known to meet {budget}."
+    gained = f", which would gain {change}" if change else ""
+    return f"{budget[:1].upper()}{budget[1:]} is met down to {at_score(lowest)}{gained}."
+
+
+def _recall_change(recall: SplitRecall | None, one: float, other: float) -> str:
+    """`11 points of recall on val`; nothing where it is not known."""
+    if recall is None:
+        return ""
+    before, after = recall.at(one), recall.at(other)
+    if before is None or after is None:
+        return ""
+    return f"{points(before - after, 'recall')} on {recall.split}"
+
+
+def bounds_by_count(
+    counts: NDArray[np.int64], bound_of_first: Callable[[int], float]
+) -> list[float | int | None]:
+    """(T,) a bound for each count, which is computed once for each: `bound_of_first` says it of
+    the first so many boxes."""
+    known = {count: bound_of_first(count) for count in np.unique(counts).tolist()}
+    return [known[count] for count in counts.tolist()]

@@ -1,0 +1,106 @@
+"""What rules with a floor for every class have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import Extent, NotLookedAtError
+from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.rule import Inputs, Target, require_limit, require_names
+from pytest_detgate.rules.score_rules import IntervalRule, require_support
+
+
+class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
+    """A rule with a floor for every class of the evaluated split, one item for each class.
+
+    `figure` is what it measures, in a word.
+    """
+
+    figure: ClassVar[str]
+
+    min: Annotated[Share, Meta(description="Floor of every class.")] | None = None
+    classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
+        None
+    )
+    min_boxes: (
+        Annotated[Count, Meta(description="Least ground truth of a class that proves anything.")]
+        | None
+    ) = None
+    min_images: (
+        Annotated[Count, Meta(description="Least images with the class that prove anything.")]
+        | None
+    ) = None
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_limit(self, "min", "classes")
+        require_names("class", self.classes or (), project.evaluated_classes, table=["classes"])
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        known = project.evaluated_classes if self.min is not None else None
+        # Two categories of one name are one item, which says that they cannot be told apart.
+        names = dict.fromkeys(known or self.classes or ())
+        if not names:
+            # There are no classes, or they cannot be read: one item remains, to say so.
+            yield self.target(project)
+        for name in names:
+            yield self.target(project, name)
+
+    def floor(self, name: str) -> float | None:
+        """The floor of a class."""
+        return (self.classes or {}).get(name, self.min)
+
+    def support(self, target: Target, inputs: Inputs) -> ClassSupport:
+        """The class of an item and its ground truth that is judged: without crowd regions, on
+        images that are listed.
+
+        `NotLookedAtError` where there is none, `TooLittleEvidenceError` where there is less than
+        asked.
+        """
+        split = target.datasets[0]
+        dataset = inputs.dataset(split)
+        require_classes(dataset)
+        if target.label is None:
+            raise DataError(f"the classes of {split} could not be read")
+        boxes_of, category = dataset.boxes, dataset.classes.index(target.label)
+        judged = (boxes_of.category == category) & ~boxes_of.crowd & (boxes_of.image != UNLISTED)
+        images = len(np.unique(boxes_of.image[judged]))
+        boxes = int(np.count_nonzero(judged))
+        if not boxes:
+            raise NotLookedAtError(
+                f"class {target.label!r} has no ground truth in {split}, so its {self.figure} is "
+                "not defined",
+                Extent(unit="classes", to_look_at=1, looked_at=0),
+            )
+        require_support(
+            f"class {target.label!r} in {split}",
+            {"boxes": (boxes, self.min_boxes), "images": (images, self.min_images)},
+        )
+        return ClassSupport(target.label, category, boxes, images)
+
+
+def require_classes(dataset: Dataset) -> None:
+    """Raise `NotLookedAtError` where a split lists no class at all."""
+    if not dataset.classes:
+        raise NotLookedAtError(
+            f"{dataset.name} lists no class, so there is none to look at",
+            Extent(unit="classes", to_look_at=0, looked_at=0),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ClassSupport:
+    """A class, its index in the split, its ground-truth boxes and the images that hold them."""
+
+    name: str
+    category: int
+    boxes: int
+    images: int

@@ -1,0 +1,35 @@
+"""The JSON Schema of `detgate.toml`, generated from the types that read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pytest_detgate.config.schema import ConfigTable
+from pytest_detgate.record.report_schema import DIALECT, in_one_form
+from pytest_detgate.rules.rule import Rule
+
+
+def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:
+    """The schema of a `detgate.toml` that may use these rules, by code."""
+    (_, *tables), definitions = msgspec.json.schema_components(
+        [ConfigTable, *rules.values()], ref_template="#/$defs/{name}"
+    )
+    root = definitions.pop("ConfigTable")
+    root["properties"]["rules"] = {
+        "description": "The rules; a list of tables makes a rule more than once, by name.",
+        "type": "object",
+        "properties": {
+            code: {"anyOf": [table, {"type": "array", "items": table, "minItems": 1}]}
+            for code, table in zip(rules, tables, strict=True)
+        },
+        "additionalProperties": False,
+        "minProperties": 1,
+    }
+    root["required"] = ["rules"]
+    for kind in rules.values():
+        definition = definitions[kind.__name__]
+        definition["description"] = (kind.__doc__ or "").split("\n", 1)[0]
+    return in_one_form({"$schema": DIALECT, **root, "title": "detgate.toml", "$defs": definitions})

@@ -1,0 +1,75 @@
+"""A rule's page: its docstring under fixed headings, and its options from its fields."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from pytest_detgate.config.wording import expected, found
+from pytest_detgate.rules.rule import Rule
+
+HEADINGS = ("What it checks", "Why it matters", "How to mend")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a rule, as it is written in `detgate.toml`."""
+
+    key: str
+    takes: str
+    default: str | None
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class RulePage:
+    """What a reader is told about a rule; `sections` by heading."""
+
+    code: str
+    family: str
+    summary: str
+    sections: dict[str, str]
+    options: tuple[Option, ...]
+
+
+@cache
+def rule_page(kind: type[Rule]) -> RulePage:
+    """Read a rule's page off its class."""
+    summary, *parts = re.split(r"^## (.+)$", inspect.getdoc(kind) or "", flags=re.MULTILINE)
+    texts = [part.strip() for part in parts]
+    return RulePage(
+        code=kind.code,
+        family=kind.family,
+        summary=summary.strip(),
+        sections=dict(zip(texts[::2], texts[1::2], strict=True)),
+        options=tuple(_option(field) for field in msgspec.structs.fields(kind)),
+    )
+
+
+def how_to_mend(kind: type[Rule]) -> str:
+    """The rule's advice, on one line."""
+    return " ".join(rule_page(kind).sections.get("How to mend", "").split())
+
+
+def _option(field: msgspec.structs.FieldInfo) -> Option:
+    return Option(
+        key=field.encode_name,
+        takes=expected(field.type),
+        default=None if field.required or field.default is None else found(field.default),
+        description=_description(field.type),
+    )
+
+
+def _description(annotation: Any) -> str:
+    schema = msgspec.json.schema(annotation)
+    if "description" in schema:
+        return str(schema["description"])
+    for part in schema.get("anyOf", ()):
+        if "description" in part:
+            return str(part["description"])
+    return ""

@@ -1,0 +1,68 @@
+"""What `[report]` says may not be seen, for the project it stands in."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from pytest_detgate.record.redaction import Redaction
+from pytest_detgate.rules.project import Project
+
+KINDS = ("paths", "hosts")
+
+
+def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
+    """What hides in a run of this project what must not be seen; `further` are places that the
+    command line names. An entry of `redact` that makes no sense raises `ConfigError`."""
+    entries = project.tables.report.redact
+    return Redaction(
+        project.root,
+        places=[*_places(project), *further],
+        paths="paths" in entries,
+        hosts="hosts" in entries,
+        patterns=[_pattern(project, entry) for entry in entries if entry not in KINDS],
+    )
+
+
+def _pattern(project: Project, entry: str) -> re.Pattern[str]:
+    place = project.configuration.place.table("report")
+    near = difflib.get_close_matches(entry.lower(), KINDS, n=1, cutoff=0.8)
+    if near:
+        raise place.error(
+            f"did you mean {near[0]!r}? To hide the word itself, write '(?:{entry})'", "redact"
+        )
+    try:
+        pattern = re.compile(entry)
+    except re.error as error:
+        raise place.error(
+            f"{entry!r} is no regular expression: {error}; to hide it as it stands, "
+            f"write {re.escape(entry)!r}",
+            "redact",
+        ) from None
+    if pattern.search(""):
+        raise place.error(f"{entry!r} matches where there is nothing, so everywhere", "redact")
+    return pattern
+
+
+def _places(project: Project) -> Iterator[Path]:
+    tables, locate = project.tables, project.configuration.locate
+    yield project.configuration.path
+    for split in tables.dataset.splits.values():
+        named = (split.annotations, split.images, split.classes, split.list)
+        yield from (locate(path) for path in named if path is not None)
+    for probe in tables.probes.values():
+        yield from (locate(path) for path in (probe.images, probe.annotations) if path is not None)
+    model, train = tables.model, tables.train
+    baseline = model.named_baseline
+    yield from (
+        locate(path)
+        for path in (
+            model.checkpoint,
+            model.config,
+            None if baseline is None else baseline.path,
+            *((train.config, train.work_dir) if train else ()),
+        )
+        if path is not None
+    )

@@ -1,0 +1,273 @@
+"""A project as its `detgate.toml` describes it: what rules may ask for while they are bound."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pytest_detgate.config.load import Configuration
+from pytest_detgate.config.schema import ConfigTable, SplitTable
+from pytest_detgate.config.wording import unknown
+from pytest_detgate.dataset.images.options import ImageOptions, real_paths
+from pytest_detgate.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pytest_detgate.cache.annotation_tables import KeptTables
+    from pytest_detgate.dataset.slices import Slices
+    from pytest_detgate.dataset.tables import Dataset
+
+
+class Project:
+    """Names and paths of a project; class names are read from its annotation files when asked.
+
+    `root` is pytest's root directory: the report shows paths relative to it.
+    """
+
+    def __init__(self, configuration: Configuration, root: Path) -> None:
+        self.configuration = configuration
+        self.root = root
+        self.kept: KeptTables | None = None
+        """Where the tables of earlier runs are kept, if anywhere."""
+        self._classes: dict[str, tuple[str, ...]] = {}
+        self._slices: dict[tuple[str, str], Slices] = {}
+        self._check_frame_pattern()
+        self._check_formats()
+
+    @property
+    def tables(self) -> ConfigTable:
+        return self.configuration.tables
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Names of the splits, in the order of the file."""
+        return tuple(self.tables.dataset.splits)
+
+    @property
+    def probes(self) -> tuple[str, ...]:
+        """Names of the probes, in the order of the file."""
+        return tuple(self.tables.probes)
+
+    @property
+    def evaluate_on(self) -> str:
+        """The split that AP is measured on."""
+        return self.tables.model.evaluate_on
+
+    @property
+    def score_threshold(self) -> float:
+        """The operating point: a box counts when score > threshold."""
+        return self.tables.model.score_threshold
+
+    @property
+    def training_config(self) -> Path | None:
+        """The configuration file that the project trains with: that of `[train]`, else `[model]`;
+        None where neither names one."""
+        train, model = self.tables.train, self.tables.model
+        path = model.config if train is None else train.config
+        return None if path is None else self.configuration.locate(path)
+
+    @property
+    def work_dir(self) -> Path | None:
+        """The folder that the project trains into, where `[train]` names it."""
+        train = self.tables.train
+        return None if train is None else self.configuration.locate(train.work_dir)
+
+    @cached_property
+    def training_seed(self) -> int | None:
+        """The seed that `[train]` names; None where it is left to its default."""
+        train = self.tables.train
+        document = msgspec.toml.decode(self.configuration.place.text)
+        return None if train is None or "seed" not in document["train"] else train.seed
+
+    @cached_property
+    def image_options(self) -> ImageOptions:
+        """How images are read, as `[dataset]` says."""
+        table = self.tables.dataset
+        locate = self.configuration.locate
+        return ImageOptions(
+            exif=table.exif,
+            max_pixels=table.max_pixels,
+            stores=real_paths(map(locate, table.follow_links)),
+            project=os.path.realpath(self.configuration.path.parent),
+        )
+
+    @cached_property
+    def frame_pattern(self) -> re.Pattern[str] | None:
+        """The pattern that tells clip and frame from a file name."""
+        pattern = self.tables.dataset.frame_pattern
+        return None if pattern is None else re.compile(pattern)
+
+    def classes(self, split: str) -> tuple[str, ...]:
+        """Class names of a split, in the order of its file; `DataError` if it cannot be read."""
+        if split not in self._classes:
+            self._classes[split] = self._read_classes(split)
+        return self._classes[split]
+
+    @cached_property
+    def evaluated_classes(self) -> tuple[str, ...] | None:
+        """Class names of the split that AP is measured on; None where they cannot be read, or
+        there is no such split."""
+        if self.evaluate_on not in self.splits:
+            return None
+        try:
+            return self.classes(self.evaluate_on)
+        except DataError:
+            return None
+
+    @cached_property
+    def known_classes(self) -> tuple[str, ...] | None:
+        """Class names of all splits together; None where no annotation file can be read."""
+        known: dict[str, None] = {}
+        for split in self.splits:
+            with contextlib.suppress(DataError):
+                known.update(dict.fromkeys(self.classes(split)))
+        return tuple(known) or None
+
+    def read(self, name: str, image_fields: tuple[str, ...] = ()) -> Dataset:
+        """Read a split or probe into tables; `DataError` if it cannot be read."""
+        from pytest_detgate.dataset.coco.reader import read_coco
+        from pytest_detgate.dataset.images.folder import read_folder
+
+        table = self.tables.dataset.splits.get(name) or self.tables.probes.get(name)
+        if table is None:
+            raise DataError(unknown("split or probe", name, (*self.splits, *self.probes)))
+        images = self.configuration.locate(table.images)
+        if table.annotations is None:
+            allowed = table.allow_other_files
+            return read_folder(images, name, self.image_options, allow_other_files=allowed)
+        path = self.configuration.locate(table.annotations)
+        if isinstance(table, SplitTable) and table.format != "coco":
+            return self._read_labels(name, table, image_fields)
+
+        def read() -> Dataset:
+            return read_coco(path, images, name, image_fields)
+
+        dataset = read() if self.kept is None else self.kept.read(path, image_fields, read)
+        if name in self.probes:
+            dataset = _without_labels(dataset)
+        return dataclasses.replace(
+            dataset,
+            name=name,
+            images_dir=images,
+            annotations=path,
+            image_options=self.image_options,
+        )
+
+    def _read_labels(self, name: str, table: SplitTable, fields: tuple[str, ...]) -> Dataset:
+        from pytest_detgate.dataset.labels.formats import label_readers
+        from pytest_detgate.dataset.labels.tables import SplitFiles
+
+        locate = self.configuration.locate
+        files = SplitFiles(
+            name=name,
+            labels=locate(table.annotations),
+            images=locate(table.images),
+            classes=None if table.classes is None else locate(table.classes),
+            listed=None if table.list is None else locate(table.list),
+            fields=fields,
+            image_options=self.image_options,
+            allow_other_files=table.allow_other_files,
+            background=table.missing_labels == "background",
+        )
+        return label_readers()[table.format](files)
+
+    def _read_classes(self, split: str) -> tuple[str, ...]:
+        from pytest_detgate.dataset.coco.reader import read_class_names
+
+        table = self.tables.dataset.splits[split]
+        if table.format != "coco":
+            return self._read_labels(split, table, ()).classes
+        path = self.configuration.locate(table.annotations)
+        kept = None if self.kept is None else self.kept.classes(path)
+        return read_class_names(path) if kept is None else kept
+
+    def slices(self, split: str, expression: str) -> Slices:
+        """The images of a split sliced by an expression over their fields; `DataError` where that
+        cannot be told."""
+        from pytest_detgate.dataset.slices import fields_in, slices_of
+
+        key = (split, expression)
+        if key not in self._slices:
+            dataset = self.read(split, fields_in(expression, self.frame_pattern))
+            self._slices[key] = slices_of(dataset, expression, self.frame_pattern)
+        return self._slices[key]
+
+    def relative(self, path: Path) -> str:
+        """A path as the report shows it: relative to the root directory."""
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+    def shorten(self, text: str) -> str:
+        """A message with the paths in it relative to the root directory."""
+        return text.replace(f"{self.root}{os.sep}", "")
+
+    def _check_frame_pattern(self) -> None:
+        place = self.configuration.place.table("dataset")
+        try:
+            pattern = self.frame_pattern
+        except re.error as error:
+            raise place.error(f"not a regular expression: {error}", "frame-pattern") from None
+        if pattern is not None and "clip" not in pattern.groupindex:
+            raise place.error(
+                "the pattern has no group named clip; write (?P<clip>...)", "frame-pattern"
+            )
+        both = set(self.splits) & set(self.probes)
+        if both:
+            raise ConfigError(
+                f"{self.configuration.path.name}: {min(both)!r} names a split and a probe; "
+                "--detgate-predictions could mean either"
+            )
+
+    def _check_formats(self) -> None:
+        for name, table in self.tables.dataset.splits.items():
+            place = self.configuration.place.table("dataset").table("splits").table(name)
+            for key, given, formats in (
+                ("classes", table.classes, ("yolo", "openimages")),
+                ("list", table.list, ("yolo", "voc", "openimages")),
+                (
+                    "missing-labels",
+                    None if table.missing_labels == "unknown" else table.missing_labels,
+                    ("yolo", "voc", "openimages"),
+                ),
+                (
+                    "allow-other-files",
+                    table.allow_other_files or None,
+                    ("yolo", "voc", "openimages"),
+                ),
+            ):
+                if given is not None and table.format not in formats:
+                    raise place.error(
+                        f"only applies to format = {' or '.join(map(_quoted, formats))}, not "
+                        f"{_quoted(table.format)}",
+                        key,
+                    )
+            if table.allow_other_files and table.list is not None:
+                raise place.error(
+                    "only applies without a list, which says what the split is", "allow-other-files"
+                )
+        for name, probe in self.tables.probes.items():
+            if probe.allow_other_files and probe.annotations is not None:
+                raise (
+                    self.configuration.place.table("probes")
+                    .table(name)
+                    .error(
+                        "only applies without annotations, which list the images",
+                        "allow-other-files",
+                    )
+                )
+
+
+def _quoted(text: str) -> str:
+    return f'"{text}"'
+
+
+def _without_labels(dataset: Dataset) -> Dataset:
+    """A probe whose file has no annotations: there is nothing on its images, as on those of any."""
+    gaps = tuple(one for one in dataset.gaps if one.kind != "images-without-labels")
+    images = dataclasses.replace(dataset.images, unlabelled=None)
+    return dataclasses.replace(dataset, gaps=gaps, images=images)

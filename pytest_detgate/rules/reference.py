@@ -1,0 +1,40 @@
+"""The reference of all rules as Markdown, made from their classes."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+
+from pytest_detgate.rules.documentation import Option, rule_page
+from pytest_detgate.rules.rule import Rule
+
+_INTRODUCTION = """\
+# Rules
+
+Made by `python -m pytest_detgate rules` from the rules themselves; `pytest --detgate-rules`
+prints the short form.
+Every rule also takes `name`, which tells several tables of one rule apart (`[[rules.probe-fp]]`),
+and `severity`: `"error"`, or `"warning"`, which is shown and does not fail.
+"""
+_COMMON = ("name", "severity")
+
+
+def rules_reference(rules: Mapping[str, type[Rule]]) -> str:
+    """One Markdown page with a section for each rule."""
+    return "\n".join([_INTRODUCTION, *(_section(rule) for rule in rules.values())])
+
+
+def _section(rule: type[Rule]) -> str:
+    page = rule_page(rule)
+    lines = [f"## `{page.code}`", "", page.summary, "", f"Family: {page.family}.", ""]
+    for heading, text in page.sections.items():
+        lines += [f"### {heading}", "", text, ""]
+    lines += ["### Options", "", "| option | takes | default | |", "| --- | --- | --- | --- |"]
+    lines += [_row(option) for option in page.options if option.key not in _COMMON]
+    example = textwrap.dedent(rule.passing.config).strip()
+    return "\n".join([*lines, "", "### Example", "", "```toml", example, "```", ""])
+
+
+def _row(option: Option) -> str:
+    default = "" if option.default is None else f"`{option.default}`"
+    return f"| `{option.key}` | {option.takes} | {default} | {option.description} |"

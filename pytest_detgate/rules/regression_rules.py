@@ -1,0 +1,63 @@
+"""What rules that compare with a baseline have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pytest_detgate.errors import DataError, NoBaselineError
+from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.inputs.baseline import Baseline
+from pytest_detgate.record.phrases import bounds
+from pytest_detgate.rules.rule import Outcome
+
+FirstRun = Annotated[
+    Literal["refuse", "accept"],
+    Meta(description="Where no baseline is named: not evaluated, or accepted with a note."),
+]
+
+
+def outcome_of_first_run(
+    error: NoBaselineError, first_run: str, message: str, measurements: Sequence[Measurement]
+) -> Outcome:
+    """What a rule says where there is no baseline; raises `DataError` unless that is accepted.
+
+    The `measurements` are those that make the report of this run the baseline of the next.
+    """
+    if first_run != "accept":
+        raise DataError(
+            f"{error}: name a checkpoint or the report.json of an earlier run with "
+            '--detgate-baseline, or let the first run through with first-run = "accept"'
+        )
+    return Outcome(
+        message=f"{message}; not compared: {error}",
+        measurements=measurements,
+        accepted=f'{error}, and first-run = "accept"',
+    )
+
+
+def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | None:
+    """The interval of a change, which says whether both models were drawn together."""
+    if interval is None:
+        return None
+    method = (
+        f"paired {interval.method}"
+        if paired
+        else f"{interval.method}, of the gated model alone: the baseline is a recorded number"
+    )
+    return msgspec.structs.replace(interval, method=method)
+
+
+def said_of_change(interval: Interval | None, form: str, *, paired: bool) -> str:
+    """The bounds of a change as the end of a sentence, in a number format: `; 95 % bounds -0.062
+    and +0.001`."""
+    alone = "" if paired else ", not paired: the baseline is a recorded number"
+    return bounds(interval, form) + (alone if interval is not None else "")
+
+
+def said_of(baseline: Baseline) -> str:
+    """How a message names the baseline."""
+    return f"baseline {baseline.record.path}"

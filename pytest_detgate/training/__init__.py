@@ -1,0 +1,1 @@
+"""Training, and the record of a training run."""

@@ -1,0 +1,189 @@
+"""The process that builds the training data set.
+
+Run as `python -m pytest_detgate.training.fed_data_worker CONFIG WANTED ANSWER`; writes what is
+wanted, `settings` or `view`, to the file ANSWER and says on the standard output how it went.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import sys
+import traceback
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_detgate.detector.mmdet.config_files import load_config
+from pytest_detgate.detector.packages import require_mmdetection
+from pytest_detgate.detector.subprocesses import Channel
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.training.fed_data import (
+    FedBox,
+    FedImage,
+    FedPart,
+    Message,
+    TrainingSettings,
+    TrainingView,
+)
+
+
+def main(arguments: list[str]) -> int:
+    """Answer; returns the exit code."""
+    channel = Channel()
+    path, wanted, answer = arguments
+    try:
+        require_mmdetection()
+        config = load_config(Path(path)).config
+        found = settings_of(config, path) if wanted == "settings" else view_of(config, path)
+        Path(answer).write_bytes(msgspec.msgpack.encode(found, enc_hook=_plain))
+    except BrokenPipeError:
+        return 1
+    except DetectorError as error:
+        channel.send(Message(error=str(error)))
+        return 1
+    except Exception as error:  # the project's own code runs here
+        traceback.print_exc()
+        what = f"the training data set cannot be built: {type(error).__name__}: {error}"
+        channel.send(Message(error=f"{path}: {what}"))
+        return 1
+    channel.send(Message(done=True))
+    return 0
+
+
+def settings_of(config: Any, path: str) -> TrainingSettings:
+    """What a loaded configuration, an MMEngine `Config`, says of chance."""
+    randomness = config.get("randomness") or {}
+    if not isinstance(randomness, Mapping):
+        raise DetectorError(f"{path}: randomness is {randomness!r}; MMEngine asks for dict(seed=…)")
+    seed = randomness.get("seed")
+    if seed is not None and type(seed) is not int:
+        raise DetectorError(f"{path}: randomness.seed is {seed!r}, which is no whole number")
+    return TrainingSettings(seed=seed, deterministic=bool(randomness.get("deterministic", False)))
+
+
+def view_of(config: Any, path: str) -> TrainingView:
+    """What the training data set of a loaded configuration feeds; it is built here and now."""
+    from mmengine.registry import DATASETS, DefaultScope
+
+    loader = config.get("train_dataloader")
+    if not isinstance(loader, Mapping) or "dataset" not in loader:
+        raise DetectorError(f"{path}: the configuration has no train_dataloader with a dataset")
+    with DefaultScope.overwrite_default_scope(config.get("default_scope") or "mmdet"):
+        # Building changes what it is given.
+        dataset = DATASETS.build(copy.deepcopy(loader["dataset"]))
+    if hasattr(dataset, "full_init"):
+        dataset.full_init()
+    parts: list[_Part] = []
+    fed = Counter(_flat(dataset, parts, ()))
+    sampler = loader.get("sampler")
+    return TrainingView(
+        parts=[_fed_part(part, number, fed) for number, part in enumerate(parts)],
+        sampler=_type_name(sampler.get("type") if isinstance(sampler, Mapping) else sampler),
+    )
+
+
+class _Part:
+    """A data set without wrappers, and the transforms that its images pass through."""
+
+    def __init__(self, dataset: Any, transforms: list[Any]) -> None:
+        self.dataset = dataset
+        self.transforms = transforms
+
+
+def _flat(dataset: Any, parts: list[_Part], after: tuple[Any, ...]) -> list[tuple[int, int]]:
+    """What a data set gives in one epoch, in its order: the number of the part, the row in it.
+
+    `after` are the transforms of its wrappers, in the order in which they come.
+    """
+    from mmdet.datasets import MultiImageMixDataset
+    from mmengine.dataset import ClassBalancedDataset, RepeatDataset
+
+    inner = getattr(dataset, "dataset", None)
+    if isinstance(several := getattr(dataset, "datasets", None), list):
+        return [entry for one in several for entry in _flat(one, parts, after)]
+    if isinstance(dataset, RepeatDataset):
+        return _flat(inner, parts, after) * int(dataset.times)
+    if isinstance(dataset, ClassBalancedDataset):
+        below = _flat(inner, parts, after)
+        return [below[index] for index in dataset.repeat_indices]
+    if isinstance(dataset, MultiImageMixDataset):
+        return _flat(inner, parts, (*dataset.pipeline, *after))
+    if inner is not None or not hasattr(dataset, "get_data_info"):
+        raise DetectorError(
+            f"the training data set is a {type(dataset).__name__}, of which it is not known what "
+            "it feeds; known are data sets of MMDetection and RepeatDataset, "
+            "ClassBalancedDataset, ConcatDataset and MultiImageMixDataset around them"
+        )
+    own = getattr(getattr(dataset, "pipeline", None), "transforms", [])
+    parts.append(_Part(dataset, [*own, *after]))
+    return [(len(parts) - 1, row) for row in range(len(dataset))]
+
+
+def _fed_part(part: _Part, number: int, fed: Counter[tuple[int, int]]) -> FedPart:
+    dataset = part.dataset
+    classes = dataset.metainfo.get("classes")
+    annotations = getattr(dataset, "ann_file", None)
+    if not annotations or not isinstance(annotations, str) or classes is None:
+        raise DetectorError(
+            f"the training data set {type(dataset).__name__} names no annotation file and classes "
+            "to compare it with"
+        )
+    # In test mode MMDetection filters nothing.
+    settings = {} if dataset.test_mode else dataset.filter_cfg or {}
+    return FedPart(
+        annotations=os.path.abspath(annotations),  # noqa: PTH100 (`..` goes as open() takes it)
+        classes=[str(name) for name in classes],
+        filter_empty_gt=bool(settings.get("filter_empty_gt", False)),
+        min_size=float(settings.get("min_size", 0)),
+        is_subset=getattr(dataset, "_indices", None) is not None,
+        refuses_empty=_refuses_empty(part.transforms),
+        images=list(_fed_images(dataset, number, fed)),
+    )
+
+
+def _fed_images(dataset: Any, number: int, fed: Counter[tuple[int, int]]) -> Iterator[FedImage]:
+    for row in range(len(dataset)):
+        if not (times := fed[number, row]):
+            continue  # a wrapper leaves it out
+        info = dataset.get_data_info(row)
+        boxes = [_fed_box(instance) for instance in info["instances"]]
+        yield FedImage(info["img_id"], str(info["img_path"]), times, boxes)
+
+
+def _fed_box(instance: Mapping[str, Any]) -> FedBox:
+    x1, y1, x2, y2 = (float(side) for side in instance["bbox"])
+    ignored = bool(instance.get("ignore_flag", False))
+    return FedBox(x1, y1, x2, y2, int(instance["bbox_label"]), ignored)
+
+
+def _refuses_empty(transforms: list[Any]) -> str | None:
+    """The first transform that gives None for whatever image has no box, and so never lets it by.
+
+    Once images are mixed, a refusal is no longer that of one image.
+    """
+    from mmdet.datasets.transforms import RandomCrop
+
+    for step in transforms:
+        if hasattr(step, "get_indexes"):
+            return None
+        if isinstance(step, RandomCrop) and not step.allow_negative_crop:
+            return f"{type(step).__name__}(allow_negative_crop=False)"
+    return None
+
+
+def _type_name(kind: Any) -> str:
+    name = kind if isinstance(kind, str) else getattr(kind, "__name__", "")
+    return name.rpartition(".")[2]
+
+
+def _plain(value: Any) -> Any:
+    """NumPy's numbers as Python's own, for ids that a data set of the project's makes."""
+    return value.item()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

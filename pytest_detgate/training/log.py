@@ -1,0 +1,209 @@
+"""What MMEngine writes down of a run while it trains: loss, learning rate, validation metrics.
+
+It is a line of JSON for each logged iteration and each validation, in
+`WORK_DIR/TIME/vis_data/scalars.json`; numbers that are not finite are written as NaN and Infinity.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.detector.mmdet.stored_config import parse_stored_config
+from pytest_detgate.errors import DataError, DetectorError
+from pytest_detgate.regular_file import read_regular_text
+from pytest_detgate.training.record import finished_run
+
+_SCALARS = "scalars.json"
+# What stands in a validation's line and is no metric of it.
+_NOT_METRICS = frozenset(("step", "iter", "epoch", "time", "data_time", "memory", "lr", "base_lr"))
+
+
+@dataclass(frozen=True, slots=True)
+class NotFinite:
+    """A loss that is no number: the row of the log that it stands in, its name, its value."""
+
+    row: int
+    name: str
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What was measured on the validation set after so many epochs, or iterations."""
+
+    step: int
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long a run was to be, by its configuration; None where that is not said."""
+
+    epochs: int | None = None
+    iterations: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunLog:
+    """A run as its log tells it, one row for each time that the loss was logged.
+
+    `iteration` and `epoch` (n,) int64 count from 1, `epoch` is 0 where a run has none; `loss` and
+    `learning_rate` (n,) float64 as they are written, NaN where a row has no learning rate.
+    `parts` are what the loss is the sum of, by name, NaN where a row lacks one. `not_finite` are
+    the losses, their sum and its parts, that are no numbers. `by_epoch` says
+    whether the steps of the validations are epochs. `plan` is None where the run's
+    configuration is not beside the log or cannot be read as data.
+    """
+
+    path: Path
+    iteration: NDArray[np.int64]
+    epoch: NDArray[np.int64]
+    loss: NDArray[np.float64]
+    learning_rate: NDArray[np.float64]
+    parts: Mapping[str, NDArray[np.float64]]
+    not_finite: tuple[NotFinite, ...]
+    validations: tuple[Validation, ...]
+    by_epoch: bool
+    plan: Plan | None
+
+
+def find_scalars(work_dir: Path) -> Path:
+    """The log of the run that the gate finished in a work directory, else of the newest one.
+
+    `DataError` where there is none.
+    """
+    run = finished_run(work_dir)
+    if run is not None and run.scalars is not None and run.scalars.is_file():
+        return run.scalars
+    if not work_dir.is_dir():
+        raise DataError(f"{work_dir}: no such folder, so there is no run to look at")
+    # MMEngine names the folder of a run by the time of its start: the last is the newest.
+    found = sorted(work_dir.glob(f"*/vis_data/{_SCALARS}"), key=lambda path: path.parts[-3])
+    if not found:
+        # The file has another name where the configuration gives the backend one.
+        found = sorted(
+            path for path in work_dir.glob("*/vis_data/*.json") if path.stem == path.parts[-3]
+        )
+    if not found:
+        raise DataError(
+            f"{work_dir}: holds no run with a {_SCALARS}; MMEngine writes "
+            f"TIME/vis_data/{_SCALARS} where the visualizer has a LocalVisBackend"
+        )
+    return found[-1]
+
+
+def read_scalars(path: Path) -> RunLog:
+    """Read a log; `DataError` where it is not one, or holds no loss."""
+    rows = list(_lines(path))
+    trained = [row for row in rows if "loss" in row and "iter" in row]
+    if not trained:
+        raise DataError(f"{path}: holds no loss, so nothing can be said of the training")
+    validations = tuple(_validations(rows, path))
+    epoch = _column((row.get("epoch", 0) for row in trained), path, "epoch").astype(np.int64)
+    last_epoch = int(epoch.max())
+    return RunLog(
+        path=path,
+        iteration=_column((row["iter"] for row in trained), path, "iter").astype(np.int64),
+        epoch=epoch,
+        loss=_column((row["loss"] for row in trained), path, "loss", finite=False),
+        learning_rate=_column(
+            (row.get("lr", math.nan) for row in trained), path, "lr", finite=False
+        ),
+        parts=_parts(trained),
+        not_finite=tuple(_not_finite(trained)),
+        validations=validations,
+        by_epoch=last_epoch > 0 and all(one.step <= last_epoch for one in validations),
+        plan=_plan(path.parent / "config.py"),
+    )
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        content = read_regular_text(path)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+        try:
+            row = json.loads(line)  # unlike msgspec it reads NaN and Infinity
+        except (ValueError, RecursionError):
+            if not line.endswith("\n"):
+                return  # cut short where the run was killed
+            row = None
+        if not isinstance(row, dict):
+            raise DataError(f"{path}: line {number} is not an object of JSON, as a log's lines are")
+        yield row
+
+
+def _column(
+    values: Iterable[Any], path: Path, name: str, *, finite: bool = True
+) -> NDArray[np.float64]:
+    listed = list(values)
+    for value in listed:
+        if not _is_number(value) or (finite and not math.isfinite(value)):
+            raise DataError(f"{path}: {name} is {value!r}, which is no number")
+    return np.array(listed, dtype=np.float64)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _not_finite(rows: list[dict[str, Any]]) -> Iterator[NotFinite]:
+    for at, row in enumerate(rows):
+        for name, value in row.items():
+            # MMEngine adds up whatever has "loss" in its name.
+            if "loss" in name and _is_number(value) and not math.isfinite(value):
+                yield NotFinite(at, name, float(value))
+
+
+def _parts(rows: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
+    names = dict.fromkeys(name for row in rows for name in row if "loss" in name and name != "loss")
+    return {
+        name: np.array(
+            [value if _is_number(value := row.get(name)) else math.nan for row in rows],
+            dtype=np.float64,
+        )
+        for name in names
+    }
+
+
+def _validations(rows: list[dict[str, Any]], path: Path) -> Iterator[Validation]:
+    for row in rows:
+        if "iter" in row:
+            continue
+        values = {
+            name: float(value)
+            for name, value in row.items()
+            if name not in _NOT_METRICS and _is_number(value)
+        }
+        if values:
+            (step,) = _column([row.get("step")], path, "step of a validation")
+            yield Validation(int(step), values)
+
+
+def _plan(path: Path) -> Plan | None:
+    """The planned length, from the resolved configuration that MMEngine puts beside the log."""
+    try:
+        config = parse_stored_config(read_regular_text(path), str(path))
+    except (OSError, UnicodeDecodeError, DetectorError):
+        return None
+    if "EarlyStoppingHook" in str(config.get("custom_hooks")):
+        return None  # such a run may end whenever it likes
+    loop = config.get("train_cfg")
+    if not isinstance(loop, dict):
+        return None
+    return Plan(epochs=_count(loop.get("max_epochs")), iterations=_count(loop.get("max_iters")))
+
+
+def _count(value: Any) -> int | None:
+    return value if type(value) is int and value > 0 else None
