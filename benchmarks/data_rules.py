@@ -79,15 +79,15 @@ def gate(folder: Path, store: Path | None) -> int:
     from pytest_detgate.cache.annotation_tables import KeptTables
     from pytest_detgate.config.load import load_configuration
     from pytest_detgate.inputs.detection_sources import NoDetections
-    from pytest_detgate.inputs.gate_inputs import GateInputs
-    from pytest_detgate.rules.project import Project
+    from pytest_detgate.inputs.inputs import Inputs
+    from pytest_detgate.inputs.project import Project
     from pytest_detgate.rules.registry import bind_rules
     from pytest_detgate.rules.verdict import judge
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)
     if store is not None:
         project.kept = KeptTables(store)
-    inputs = GateInputs(project, NoDetections())
+    inputs = Inputs(project, NoDetections())
     passed = 0
     for bound in bind_rules(project):
         for target in bound.targets:

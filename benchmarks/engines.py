@@ -29,8 +29,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from inference import draw, model_config, write_coco  # type: ignore[import-not-found]
 
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.packages import quiet
-from pytest_detgate.detector.protocol import Detected, ImageDetections, ModelSource
+from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.detector.workers.start import start_detector
 

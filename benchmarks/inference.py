@@ -36,12 +36,13 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.devices import device_type, resolve_device
 from pytest_detgate.detector.mmdet.detector import MMDetector
 from pytest_detgate.detector.mmdet.images import by_shape, prepared_images, worker_count
 from pytest_detgate.detector.mmdet.loader import load_model
 from pytest_detgate.detector.packages import quiet
-from pytest_detgate.detector.protocol import ImageDetections, ModelSource
+from pytest_detgate.detector.protocol import ModelSource
 
 _WIDTHS = (96, 192, 384)
 _NORM: dict[str, Any] = {"norm_cfg": {"type": "BN"}, "act_cfg": {"type": "SiLU", "inplace": True}}

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_detgate.cache.store import Store
-from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detections import ImageDetections
 
 _BATCH = 64  # images that a gate infers between two looks at its store
 

@@ -13,6 +13,8 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.frames import by_highest, shown_frames
@@ -25,8 +27,8 @@ from pytest_detgate.rule_evidence.thresholds import (
     up_to,
 )
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import Inputs, Outcome, ScoreRule, Target
+from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 

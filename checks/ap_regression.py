@@ -13,10 +13,12 @@ from pytest_detgate.evidence import BarChart, Evidence, left_out
 from pytest_detgate.findings import Interval, Measurement, Table
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import BaselineAp
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.chart_numbers import BARS
 from pytest_detgate.rule_evidence.score_charts import bar
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
     compared_interval,
@@ -24,14 +26,7 @@ from pytest_detgate.rules.regression_rules import (
     said_of,
     said_of_change,
 )
-from pytest_detgate.rules.rule import (
-    Inputs,
-    OptionError,
-    Outcome,
-    Target,
-    require_limit,
-    require_names,
-)
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import Drawn, IntervalRule
 from pytest_detgate.scoring.bounds.exact_limits import limit_of_change
 from pytest_detgate.scoring.bounds.resampling import Resampling

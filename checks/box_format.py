@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.boxes.by_image import annotated_images
 from pytest_detgate.dataset.boxes.format import Form, form_evidence
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.findings import box_findings, numbers
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import CountRule, Inputs, Outcome, Target
+from pytest_detgate.rules.families import CountRule
+from pytest_detgate.rules.rule import Outcome, Target
 
 WORDS: dict[Form, str] = {
     "corners": "corners [x1, y1, x2, y2]",

@@ -12,17 +12,13 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence, LineChart, Panel, Series
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.chart_numbers import plotted
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    Inputs,
-    Outcome,
-    ScoreRule,
-    Target,
-    require_limit,
-    require_names,
-)
+from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.options import require_limit, require_names
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import require_support
 from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval
 from pytest_detgate.scoring.calibration import Calibration as Bins

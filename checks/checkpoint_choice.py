@@ -16,12 +16,15 @@ from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence, LineChart, Mark, Panel, Series
 from pytest_detgate.findings import Measurement, Table
-from pytest_detgate.inputs.sweep import Epoch, by_number, pattern_in
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.other_models import by_number, pattern_in
+from pytest_detgate.inputs.project import Project
+from pytest_detgate.inputs.sweep import Epoch
 from pytest_detgate.record.chart_numbers import plotted
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import Inputs, OptionError, Outcome, ScoreRule, Target
+from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.operating_point import (
     RecallCurve,

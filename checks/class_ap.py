@@ -7,12 +7,13 @@ from typing import ClassVar
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.phrases import bounds, counted, figure_and_floor
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import Inputs, Outcome, Target
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.score_card import ApMetric
 
 BARS_OF_CLASS = 12

@@ -13,10 +13,12 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.chart_numbers import BARS
 from pytest_detgate.rules.class_floor_rule import require_classes
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import Inputs, Outcome, SplitRule, Target
+from pytest_detgate.rules.families import SplitRule
+from pytest_detgate.rules.rule import Outcome, Target
 
 
 class ClassBalance(SplitRule, frozen=True, kw_only=True):

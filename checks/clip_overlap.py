@@ -12,19 +12,15 @@ from pytest_detgate.dataset.clips import near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.clips import images_by_clip, shared_clips_evidence
 from pytest_detgate.rule_evidence.findings import near_clip_findings, untold_findings
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    ClipField,
-    Inputs,
-    Outcome,
-    SplitPairRule,
-    Target,
-    clip_key,
-)
+from pytest_detgate.rules.families import SplitPairRule
+from pytest_detgate.rules.options import ClipField, clip_key
+from pytest_detgate.rules.rule import Outcome, Target
 
 
 class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):

@@ -10,10 +10,12 @@ from pytest_detgate.dataset.ids import shown_id
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.findings import box_findings
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import CountRule, Inputs, Outcome, Target
+from pytest_detgate.rules.families import CountRule
+from pytest_detgate.rules.rule import Outcome, Target
 
 
 class DanglingAnnotations(CountRule, frozen=True, kw_only=True):

@@ -8,10 +8,12 @@ import numpy as np
 
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.findings import box_findings, numbers
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import CountRule, Inputs, Outcome, Target
+from pytest_detgate.rules.families import CountRule
+from pytest_detgate.rules.rule import Outcome, Target
 
 
 class DegenerateBoxes(CountRule, frozen=True, kw_only=True):

@@ -11,9 +11,11 @@ from pytest_detgate.config.numbers import Count, HashDistance
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.pictures.duplicates import copies_of
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import Inputs, Outcome, SplitPairRule, Target
+from pytest_detgate.rules.families import SplitPairRule
+from pytest_detgate.rules.rule import Outcome, Target
 
 
 class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):

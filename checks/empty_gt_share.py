@@ -16,19 +16,15 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import GapKind
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.chart_numbers import BARS
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.findings import image_findings
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    Inputs,
-    Outcome,
-    SplitRule,
-    Target,
-    require_limit,
-    require_order,
-)
+from pytest_detgate.rules.families import SplitRule
+from pytest_detgate.rules.options import require_limit, require_order
+from pytest_detgate.rules.rule import Outcome, Target
 
 
 class EmptyGtShare(SplitRule, frozen=True, kw_only=True):

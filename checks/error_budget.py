@@ -16,18 +16,14 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import BarChart, Evidence, Matrix
 from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.score_charts import confusion_matrix, error_kinds
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    Inputs,
-    OptionError,
-    Outcome,
-    ScoreRule,
-    Target,
-    require_names,
-)
+from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.options import require_names
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors
 
 MaxDap = Annotated[Share, Meta(description="Most AP that errors of this kind may cost.")]

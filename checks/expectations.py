@@ -29,9 +29,11 @@ from pytest_detgate.expectations.requested import (
 from pytest_detgate.expectations.vocabulary import Vocabulary, require_great_expectations
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ODD_ANNOTATIONS, Extent, GapKind
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import Inputs, OptionError, Outcome, SplitRule, Target
+from pytest_detgate.rules.families import SplitRule
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 
 ByName = Annotated[
     dict[str, Any],

@@ -17,6 +17,8 @@ from pytest_detgate.evidence import ByThreshold, Evidence, LineChart, Number, Pa
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.chart_numbers import at_score
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
@@ -29,7 +31,8 @@ from pytest_detgate.rule_evidence.thresholds import (
     up_to,
 )
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
+from pytest_detgate.rules.families import ProbeRule
+from pytest_detgate.rules.options import merged, require_names
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
     compared_interval,
@@ -37,15 +40,7 @@ from pytest_detgate.rules.regression_rules import (
     said_of,
     said_of_change,
 )
-from pytest_detgate.rules.rule import (
-    Inputs,
-    OptionError,
-    Outcome,
-    ProbeRule,
-    Target,
-    merged,
-    require_names,
-)
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import (
     Drawn,
     OwnConfidence,

@@ -16,6 +16,8 @@ from pytest_detgate.dataset.frames import FrameKey, Frames, Nearest, nearest_fra
 from pytest_detgate.evidence import Evidence, Histogram, Mark
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.findings import (
     image_findings,
@@ -23,16 +25,9 @@ from pytest_detgate.rule_evidence.findings import (
     untold_findings,
 )
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    ClipField,
-    Inputs,
-    OptionError,
-    Outcome,
-    SplitPairRule,
-    Target,
-    clip_key,
-)
+from pytest_detgate.rules.families import SplitPairRule
+from pytest_detgate.rules.options import ClipField, clip_key
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 
 _STEPS = (0, 1, 2, 5, 10, 30, 100)
 

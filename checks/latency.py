@@ -12,9 +12,12 @@ from pytest_detgate.config.numbers import Count
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence, Histogram, Mark
 from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import Inputs, Outcome, RunningRule, Target, require_limit
+from pytest_detgate.rules.families import RunningRule
+from pytest_detgate.rules.options import require_limit
+from pytest_detgate.rules.rule import Outcome, Target
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency.timing import Latency as Times

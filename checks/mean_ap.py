@@ -10,10 +10,11 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import Chart, Evidence
 from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.phrases import bounds, figure_and_floor
 from pytest_detgate.rule_evidence.score_charts import ap_by_class, curves_of
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import Inputs, Outcome, Target
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import IntervalRule, require_support
 from pytest_detgate.scoring.score_card import Metric
 

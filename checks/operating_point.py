@@ -12,20 +12,14 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, trade_off_chart
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    Inputs,
-    OptionError,
-    Outcome,
-    ScoreRule,
-    Target,
-    merged,
-    require_limit,
-    require_names,
-)
+from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.options import merged, require_limit, require_names
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
     RecallCurve,

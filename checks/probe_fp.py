@@ -15,23 +15,17 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import percent
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    Inputs,
-    OptionError,
-    Outcome,
-    ProbeRule,
-    Target,
-    merged,
-    require_names,
-    sets_limit,
-)
+from pytest_detgate.rules.families import ProbeRule
+from pytest_detgate.rules.options import merged, require_names, sets_limit
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, require_support
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.probe_evidence import ProbeEvidence, scaled

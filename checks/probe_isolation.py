@@ -15,6 +15,8 @@ from pytest_detgate.dataset.clips import Clips, near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.pictures.duplicates import PAIRS_CAP, Copies, copies_of
 from pytest_detgate.rule_evidence.clips import shared_clips_evidence
 from pytest_detgate.rule_evidence.findings import (
@@ -23,17 +25,8 @@ from pytest_detgate.rule_evidence.findings import (
     untold_findings,
 )
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    ClipField,
-    Inputs,
-    OptionError,
-    Outcome,
-    Rule,
-    Target,
-    clip_key,
-    require_names,
-)
+from pytest_detgate.rules.options import ClipField, clip_key, require_names
+from pytest_detgate.rules.rule import OptionError, Outcome, Rule, Target
 
 
 class ProbeIsolation(Rule, frozen=True, kw_only=True):

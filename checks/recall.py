@@ -15,6 +15,7 @@ from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Finding, Interval, Measurement
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.chart_numbers import at_score, plotted
 from pytest_detgate.record.phrases import bounds, counted, figure_and_floor
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
@@ -28,7 +29,7 @@ from pytest_detgate.rule_evidence.thresholds import (
 )
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import Inputs, Outcome, Target
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import Drawn
 from pytest_detgate.scoring.bounds.exact_limits import seen
 from pytest_detgate.scoring.bounds.resampling import Resampling

@@ -11,8 +11,10 @@ from msgspec import Meta
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import Inputs, Outcome, RunningRule, Target
+from pytest_detgate.rules.families import RunningRule
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.agreement import ABSENT, agreement
 
 
@@ -58,7 +60,7 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
-        twice = inputs.repeated(split, self.images)
+        twice = inputs.infer_twice(split, self.images)
         found = agreement(twice.first, twice.second)
         if not len(found):
             raise TooLittleEvidenceError(

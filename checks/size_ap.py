@@ -12,11 +12,13 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.phrases import bounds
 from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import Inputs, Outcome, Target, require_limit
+from pytest_detgate.rules.options import require_limit
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import IntervalRule, require_support
 from pytest_detgate.scoring.precision_recall import boxes_to_find
 from pytest_detgate.scoring.score_card import Area

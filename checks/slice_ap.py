@@ -13,10 +13,11 @@ from pytest_detgate.dataset.slices import NO_SLICE, Slices, names_in
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import Extent, NotLookedAtError
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.phrases import bounds, counted
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import Inputs, OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import IntervalRule, drawn_metric, require_support
 from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall

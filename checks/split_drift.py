@@ -18,19 +18,12 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence, Histogram
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import GapKind
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    ClipField,
-    Inputs,
-    MaxUnlabelled,
-    OptionError,
-    Outcome,
-    SplitPairRule,
-    Target,
-    clip_key,
-    require_names,
-)
+from pytest_detgate.rules.families import MaxUnlabelled, SplitPairRule
+from pytest_detgate.rules.options import ClipField, clip_key, require_names
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 
 _BINS_TOLD = 3
 

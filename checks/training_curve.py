@@ -14,11 +14,13 @@ from pytest_detgate.config.numbers import Count
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.inputs.training_run import require_gated_by
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import Inputs, OptionError, Outcome, Target, TrainingRule
+from pytest_detgate.rules.families import TrainingRule
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.training.curve_charts import run_chart
 from pytest_detgate.training.curve_faults import (
     Fault,

@@ -12,21 +12,15 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence, Histogram, left_out
 from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.chart_numbers import BARS
 from pytest_detgate.record.phrases import counted
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    Inputs,
-    OptionError,
-    Outcome,
-    Target,
-    TrainingRule,
-    require_names,
-    require_order,
-    require_training_config,
-)
+from pytest_detgate.rules.families import TrainingRule
+from pytest_detgate.rules.options import require_names, require_order, require_training_config
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.training.dropped_data import (
     BoxReason,
     ImageReason,

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from pytest_detgate._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import (
         UNLISTED,
@@ -17,35 +19,27 @@ if TYPE_CHECKING:
         DetectionTable,
         ImageTable,
     )
-    from pytest_detgate.detector.framework import Framework
-    from pytest_detgate.detector.protocol import (
-        Detected,
-        Detector,
+    from pytest_detgate.detections import (
         ImageDetections,
-        LoadedModel,
         ModelInfo,
-        ModelSource,
         OutputNotFinite,
         UnreadableImage,
     )
+    from pytest_detgate.detector.framework import Framework
+    from pytest_detgate.detector.protocol import Detected, Detector, LoadedModel, ModelSource
     from pytest_detgate.errors import DetectorError, DetgateError, TooLittleEvidenceError
     from pytest_detgate.findings import Finding, Interval, Measurement, Table
+    from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.plugin.recording import Record
-    from pytest_detgate.rules.rule import (
-        Inputs,
-        OptionError,
-        Outcome,
+    from pytest_detgate.rules.families import (
         ProbeRule,
-        Rule,
         RunningRule,
         ScoreRule,
         SplitPairRule,
         SplitRule,
-        Target,
     )
+    from pytest_detgate.rules.rule import OptionError, Outcome, Rule, Target
     from pytest_detgate.scoring.score_card import ScoreCard
-
-__version__ = "0.1.0"
 
 __all__ = [
     "UNLISTED",
@@ -86,30 +80,13 @@ __all__ = [
 _MODULES = {
     "dataset.tables": ("UNLISTED", "BoxTable", "Dataset", "DetectionTable", "ImageTable"),
     "detector.framework": ("Framework",),
-    "detector.protocol": (
-        "Detected",
-        "Detector",
-        "ImageDetections",
-        "LoadedModel",
-        "ModelInfo",
-        "ModelSource",
-        "OutputNotFinite",
-        "UnreadableImage",
-    ),
+    "detections": ("ImageDetections", "ModelInfo", "OutputNotFinite", "UnreadableImage"),
+    "detector.protocol": ("Detected", "Detector", "LoadedModel", "ModelSource"),
     "errors": ("DetectorError", "DetgateError", "TooLittleEvidenceError"),
     "findings": ("Finding", "Interval", "Measurement", "Table"),
-    "gate.rule": (
-        "Inputs",
-        "OptionError",
-        "Outcome",
-        "ProbeRule",
-        "Rule",
-        "RunningRule",
-        "ScoreRule",
-        "SplitPairRule",
-        "SplitRule",
-        "Target",
-    ),
+    "inputs.inputs": ("Inputs",),
+    "rules.families": ("ProbeRule", "RunningRule", "ScoreRule", "SplitPairRule", "SplitRule"),
+    "rules.rule": ("OptionError", "Outcome", "Rule", "Target"),
     "plugin.recording": ("Record",),
     "scoring.score_card": ("ScoreCard",),
 }

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import DetectionSource, ResultFiles
-from pytest_detgate.inputs.gate_inputs import GateInputs
-from pytest_detgate.inputs.sweep import OtherModels
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.other_models import OtherModels
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.registry import bind_rules
 from pytest_detgate.rules.verdict import judge
 
@@ -30,7 +30,7 @@ def judged(
     source = detections(project) if callable(detections) else ResultFiles(detections or {}, project)
     rules = bind_rules(project)
     wanted = [name for bound in rules for target in bound.targets for name in target.detections]
-    inputs = GateInputs(project, source, wanted, others=None if others is None else others(project))
+    inputs = Inputs(project, source, wanted, others=None if others is None else others(project))
     return {
         bound.item_name(target): judge(bound, target, inputs)
         for bound in rules

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_detgate.inputs.detection_sources import ResultFiles
-from pytest_detgate.inputs.sweep import OtherModels
-from pytest_detgate.rules.project import Project
+from pytest_detgate.inputs.other_models import OtherModels
+from pytest_detgate.inputs.project import Project
 from tests.conftest import named_results
 
 Images = Mapping[str, Sequence[Any]]

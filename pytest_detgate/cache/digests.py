@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pytest_detgate.cache.store import Store, chunked
-from pytest_detgate.detector.protocol import UnreadableImage
+from pytest_detgate.detections import UnreadableImage
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.regular_file import open_regular
 

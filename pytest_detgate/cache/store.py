@@ -26,7 +26,7 @@ from pytest_detgate.cache.sqlite_file import (
     MODELS,
     opened,
 )
-from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detections import ImageDetections
 
 Item = TypeVar("Item")
 

@@ -51,14 +51,14 @@ def add(commands: Commands) -> None:
 
 def show(chosen: argparse.Namespace) -> None:
     """Say what is kept."""
-    from pytest_detgate.cache import maintenance as cache_command
+    from pytest_detgate.commands import cache_maintenance as cache_command
 
     print(cache_command.show(_store(chosen)))
 
 
 def clear(chosen: argparse.Namespace) -> None:
     """Drop all of it, what one model found, or what is no longer used."""
-    from pytest_detgate.cache import maintenance as cache_command
+    from pytest_detgate.commands import cache_maintenance as cache_command
 
     if chosen.model is not None:
         print(cache_command.clear_model(_store(chosen), chosen.model))
@@ -70,7 +70,7 @@ def clear(chosen: argparse.Namespace) -> None:
 
 def prune(chosen: argparse.Namespace) -> None:
     """Drop what is beyond the limits."""
-    from pytest_detgate.cache.maintenance import prune_now
+    from pytest_detgate.commands.cache_maintenance import prune_now
     from pytest_detgate.config.load import load_configuration
     from pytest_detgate.config.schema import CacheTable
     from pytest_detgate.plugin.folders import project_paths

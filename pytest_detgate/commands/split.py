@@ -73,7 +73,7 @@ def run(chosen: argparse.Namespace) -> None:
 def _clip_key(chosen: argparse.Namespace) -> ClipKey:
     from pytest_detgate.config.load import load_configuration
     from pytest_detgate.dataset.clips import ClipKey
-    from pytest_detgate.rules.project import Project
+    from pytest_detgate.inputs.project import Project
     from pytest_detgate.splitting.sources import clip_pattern
 
     if chosen.clip_field is not None:

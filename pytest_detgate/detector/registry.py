@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import gpu_count, said_device
 from pytest_detgate.detector.framework import Framework
@@ -17,7 +18,7 @@ from pytest_detgate.detector.mmdet.config import canonical
 from pytest_detgate.detector.mmdet.config_files import load_config, resolved_config
 from pytest_detgate.detector.onnx.file import files_beside, read_onnx_file
 from pytest_detgate.detector.packages import quiet, require_mmdetection
-from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
+from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import code_of, importable
 from pytest_detgate.detector.validation import CheckedDetector
 from pytest_detgate.errors import DetectorError, nearest

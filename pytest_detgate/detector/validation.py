@@ -10,14 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pytest_detgate.detector.protocol import (
-    Detected,
-    Detector,
-    ImageDetections,
-    ImageResult,
-    ModelInfo,
-    OutputNotFinite,
-)
+from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, OutputNotFinite
+from pytest_detgate.detector.protocol import Detected, Detector
 from pytest_detgate.errors import DetectorError
 
 _Ask = Callable[[Sequence[Path]], Iterable[Detected]]

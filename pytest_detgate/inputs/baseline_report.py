@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.errors import DataError
+from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import (
     SCORE_THRESHOLD,
     BaselineAp,
@@ -30,17 +31,17 @@ from pytest_detgate.record.report import (
 from pytest_detgate.scoring.score_card import ApMetric, protocol_name
 
 if TYPE_CHECKING:
-    from pytest_detgate.inputs.gate_inputs import GateInputs
+    from pytest_detgate.inputs.model import ModelInputs
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
 
 _COUNTING = ("probe-fp", "fp-regression")
 _SCORING = ("mean-ap", "class-ap", "ap-regression")
 
 
-class BaselineReport:
+class BaselineReport(Baseline):
     """What an earlier run reported at `path`, read from `source`."""
 
-    def __init__(self, gated: GateInputs, path: Path, source: Path) -> None:
+    def __init__(self, gated: ModelInputs, path: Path, source: Path) -> None:
         self._gated = gated
         self._report = read_report(source, name=gated.project.relative(path))
         self.record = BaselineRecord(

@@ -1,30 +1,30 @@
-"""Where a rule's detections come from: result files, or a model."""
+"""Where a rule's detections come from: result files, a model (`model_detections`), or nowhere."""
 
 from __future__ import annotations
 
+import abc
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, ClassVar, NoReturn
 
-import numpy as np
-from numpy.typing import NDArray
-
-from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
-from pytest_detgate.inputs.fingerprints import detections_sha256
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
 from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_detgate.dataset.tables import Dataset, DetectionTable
     from pytest_detgate.detector.latency.timing import Latency
-    from pytest_detgate.rules.project import Project
+    from pytest_detgate.inputs.project import Project
 
 
 @dataclass(frozen=True, slots=True)
 class TwoInferences:
-    """What one model said twice of the images at `rows` of a split, running on `device`."""
+    """What one model found twice on the images at `rows` of a split, running on `device`."""
 
     rows: NDArray[np.int64]
     first: DetectionTable
@@ -42,14 +42,28 @@ class GatedModel:
     sha256: str
 
 
-class DetectionSource(Protocol):
-    """Answers with the detections of a split or probe, and says what it is for the report."""
+class DetectionSource(abc.ABC):
+    """Gives the detections of a split or probe, and says what it is for the report.
 
-    def prepare(self, datasets: Sequence[Dataset]) -> None:
+    What only a model can give is refused here with a reason; a source that has a model overrides
+    it.
+    """
+
+    no_model: ClassVar[str] = (
+        "this needs a model that can be run: name a checkpoint (--detgate-ckpt, or [model] "
+        "checkpoint)"
+    )
+
+    def prepare(self, datasets: Sequence[Dataset]) -> None:  # noqa: B027 (nothing to prepare)
         """Hear which splits and probes will be asked for, before the first is."""
 
+    @abc.abstractmethod
     def detections(self, dataset: Dataset) -> DetectionTable:
-        """Detections of every image; a `DetgateError` says why they cannot be had."""
+        """Detections of every image; a `DetgateError` says why there are none."""
+
+    @abc.abstractmethod
+    def classes(self, dataset: Dataset) -> tuple[str, ...]:
+        """The names of the detector's classes; a `DetgateError` says why there are none."""
 
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
@@ -59,28 +73,43 @@ class DetectionSource(Protocol):
         `rows` are the images with ground truth. None where it is not known; with `infer` a model
         runs on as many of them as it takes.
         """
+        return None
 
-    def classes(self, dataset: Dataset) -> tuple[str, ...]:
-        """The names of the detector's classes; a `DetgateError` says why they cannot be had."""
-
-    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+    def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         """Infer twice on some of the images, whatever is known of them already."""
+        self._refuse()
 
     def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
         """Time the model on some of the images, after `warm_up` others."""
+        self._refuse()
 
     def digest(self, name: str) -> str | None:
         """The SHA-256 of the file that the detections of a split or probe come from."""
+        return None
+
+    def gated_model(self) -> GatedModel | None:
+        """The model that is run; None where there is none."""
+        return None
 
     def model_record(self) -> ModelRecord | None:
         """The model behind the detections given so far."""
+        return None
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         """The result files behind the detections given so far, by split or probe."""
+        return {}
+
+    def _refuse(self) -> NoReturn:
+        raise DataError(self.no_model)
 
 
-class ResultFiles:
+class ResultFiles(DetectionSource):
     """Detections from COCO result files, one for each split or probe."""
+
+    no_model = (
+        "this needs a model that can be run, and result files only say what one has found: gate "
+        "a checkpoint (--detgate-ckpt, or [model] checkpoint) without --detgate-predictions"
+    )
 
     def __init__(self, files: Mapping[str, Path], project: Project) -> None:
         self._files = files
@@ -88,11 +117,9 @@ class ResultFiles:
         self._records: dict[str, PredictionsRecord] = {}
         self._tables: dict[str, DetectionTable] = {}
 
-    def prepare(self, datasets: Sequence[Dataset]) -> None:
-        pass
-
     def detections(self, dataset: Dataset) -> DetectionTable:
         from pytest_detgate.dataset.coco.results import read_results
+        from pytest_detgate.inputs.fingerprints import detections_sha256
 
         if dataset.name in self._tables:
             return self._tables[dataset.name]
@@ -120,18 +147,9 @@ class ResultFiles:
 
         return read_result_classes(self._file(dataset.name))
 
-    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
-        _refuse_files()
-
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
-        _refuse_files()
-
     def digest(self, name: str) -> str | None:
         record = self._records.get(name)
         return file_sha256(self._file(name)) if record is None else record.sha256
-
-    def model_record(self) -> ModelRecord | None:
-        return None
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return dict(self._records)
@@ -145,19 +163,8 @@ class ResultFiles:
         return path
 
 
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file; `DataError` if it cannot be read."""
-    try:
-        return hashlib.sha256(read_regular(path)).hexdigest()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-class NoDetections:
+class NoDetections(DetectionSource):
     """Neither a model nor a result file was named."""
-
-    def prepare(self, datasets: Sequence[Dataset]) -> None:
-        pass
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         raise DataError(
@@ -165,42 +172,16 @@ class NoDetections:
             f"[model] checkpoint) or a result file (--detgate-predictions {dataset.name}=FILE)"
         )
 
-    def finds_anything(
-        self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
-    ) -> bool | None:
-        return None
-
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         raise DataError(
             "there is no detector: name a checkpoint (--detgate-ckpt, or [model] checkpoint) or a "
             f"result file (--detgate-predictions {dataset.name}=FILE)"
         )
 
-    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
-        _refuse()
 
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
-        _refuse()
-
-    def digest(self, name: str) -> str | None:
-        return None
-
-    def model_record(self) -> ModelRecord | None:
-        return None
-
-    def predictions_records(self) -> dict[str, PredictionsRecord]:
-        return {}
-
-
-def _refuse() -> NoReturn:
-    raise DataError(
-        "this needs a model that can be run: name a checkpoint (--detgate-ckpt, or [model] "
-        "checkpoint)"
-    )
-
-
-def _refuse_files() -> NoReturn:
-    raise DataError(
-        "this needs a model that can be run, and result files only say what one has found: gate "
-        "a checkpoint (--detgate-ckpt, or [model] checkpoint) without --detgate-predictions"
-    )
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file; `DataError` if it cannot be read."""
+    try:
+        return hashlib.sha256(read_regular(path)).hexdigest()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

@@ -12,33 +12,27 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, UnreadableImage
 from pytest_detgate.detector.cached.detector import KeptDetector
-from pytest_detgate.detector.protocol import (
-    Detected,
-    ImageDetections,
-    ImageResult,
-    ModelInfo,
-    ModelSource,
-    UnreadableImage,
-)
+from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.gaps import Gap, described, gap
-from pytest_detgate.inputs.detection_sources import GatedModel, TwoInferences
+from pytest_detgate.inputs.detection_sources import DetectionSource, GatedModel, TwoInferences
 from pytest_detgate.inputs.misplaced import FoundBoxes, boxes_in_image
 from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency.timing import Latency
-    from pytest_detgate.rules.project import Project
+    from pytest_detgate.inputs.project import Project
 
 
 # Nearly every model finds something on one of so few images, if only at a low score.
 _FIRST_IMAGES = 8
 
 
-class ModelDetections:
+class ModelDetections(DetectionSource):
     """Asks the model once for every image that any selected item needs.
 
     `source` is a function, because the checkpoint of a training run is known only after it. `run`
@@ -113,7 +107,7 @@ class ModelDetections:
         were_read = (not isinstance(self._found[path], UnreadableImage) for path in paths)
         return False if any(were_read) else None
 
-    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+    def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         detector = self._loaded()
         paths = self._paths(dataset, rows)
         first, second = detector.infer(paths), detector.infer(paths)

@@ -18,7 +18,7 @@ from pytest_detgate.errors import DetgateError
 from pytest_detgate.gaps import NotLookedAtError
 
 if TYPE_CHECKING:
-    from pytest_detgate.inputs.gate_inputs import GateInputs
+    from pytest_detgate.inputs.model import ModelInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Silence:
     images: int = 0
 
 
-def silence_of(inputs: GateInputs, *, infer: bool) -> Silence | None:
+def silence_of(inputs: ModelInputs, *, infer: bool) -> Silence | None:
     """None where the detector finds something on images with ground truth.
 
     The evaluated split decides. Where it cannot, any other split or probe may show that the
@@ -70,7 +70,7 @@ def images_with_truth(dataset: Dataset) -> NDArray[np.int64]:
     return rows
 
 
-def refuse(silence: Silence, name: str, inputs: GateInputs, *, found_some: bool) -> None:
+def refuse(silence: Silence, name: str, inputs: ModelInputs, *, found_some: bool) -> None:
     """Raise `NotLookedAtError` where a silent detector proves nothing on a split or probe, on which
     it `found_some` box or none."""
     if silence.dataset is not None:
@@ -87,7 +87,7 @@ def refuse(silence: Silence, name: str, inputs: GateInputs, *, found_some: bool)
         )
 
 
-def _remedy(inputs: GateInputs) -> str:
+def _remedy(inputs: ModelInputs) -> str:
     split = inputs.project.evaluate_on
     if split not in inputs.project.splits:
         return "[model] evaluate-on must name a split with ground truth"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.rules.rule import Inputs
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.training.experiment import experiment_of
 from pytest_detgate.training.record import TrainedRun
 

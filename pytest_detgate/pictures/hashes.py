@@ -18,7 +18,7 @@ from pytest_detgate.cache.digests import file_digests
 from pytest_detgate.cache.store import Store
 from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.detector.protocol import UnreadableImage
+from pytest_detgate.detections import UnreadableImage
 from pytest_detgate.errors import DataError
 from pytest_detgate.locks import lock_if_possible
 from pytest_detgate.pictures.hashing import HASH_KIND, picture_hash

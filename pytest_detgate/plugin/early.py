@@ -73,7 +73,7 @@ def _has_report(folder: Path) -> bool:
 
 
 def _mark(config: pytest.Config, folder: Path) -> None:
-    from pytest_detgate import __version__
+    from pytest_detgate._version import __version__
     from pytest_detgate.record.folder import RECORD
     from pytest_detgate.regular_file import read_regular
     from pytest_detgate.report.running import mark_running

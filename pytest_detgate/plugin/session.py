@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,24 +11,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.errors import DataError, DetectorError, nearest
 from pytest_detgate.plugin.folders import SharedFolders
 from pytest_detgate.plugin.options import GateOptions
+from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
     from pytest_detgate.config.schema import RunTable
     from pytest_detgate.detector.workers.run_options import RunPlan
     from pytest_detgate.inputs.detection_sources import DetectionSource
-    from pytest_detgate.inputs.gate_inputs import GateInputs
+    from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.inputs.model_detections import ModelDetections
-    from pytest_detgate.inputs.sweep import OtherModels
-    from pytest_detgate.plugin.collection import RuleItem
+    from pytest_detgate.inputs.other_models import OtherModels
+    from pytest_detgate.inputs.project import Project
     from pytest_detgate.progress import Progress
     from pytest_detgate.record.redaction import Redaction
-    from pytest_detgate.rules.project import Project
     from pytest_detgate.rules.registry import BoundRule
 
 SESSION = pytest.StashKey["GateSession"]()
+TRAINING_RESULT = "training.json"
+"""In the folder of a run: the checkpoint that training ended with, or why there is none."""
 EARLIER_RECORD = "earlier-report.json"
 """In the folder of a run: the record that it has replaced."""
 
@@ -45,7 +48,7 @@ class GateSession:
     """Hides in whatever leaves the process what the project does not want seen."""
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
-    items: dict[str, RuleItem] = field(default_factory=dict)
+    items: dict[str, pytest.Item] = field(default_factory=dict)
     """The items of the file by name, where this process has collected it."""
     _names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     """File names of images by split or probe, where a test has named one."""
@@ -58,14 +61,14 @@ class GateSession:
         return tuple(bound.item_name(target) for bound in self.rules for target in bound.targets)
 
     @cached_property
-    def inputs(self) -> GateInputs:
-        from pytest_detgate.inputs.gate_inputs import GateInputs
+    def inputs(self) -> Inputs:
+        from pytest_detgate.inputs.inputs import Inputs
 
-        return GateInputs(
+        return Inputs(
             self.project,
             self._source(),
             self.wanted,
-            store=self.folders.store,
+            cache=self.folders.store,
             progress=self.progress,
             others=self._others(),
         )
@@ -99,7 +102,7 @@ class GateSession:
     def _others(self) -> OtherModels:
         """The baseline and the sweep. A baseline may be older than the configuration that is
         trained now, so it runs with its own unless `[model] config` is given."""
-        from pytest_detgate.inputs.sweep import OtherModels
+        from pytest_detgate.inputs.other_models import OtherModels
         from pytest_detgate.record.folder import RECORD
 
         config = self.project.configuration
@@ -151,10 +154,15 @@ class GateSession:
         )
 
     def trained(self) -> Path:
-        """The checkpoint that this run's training ended with."""
-        from pytest_detgate.plugin.training import trained_checkpoint
-
-        return trained_checkpoint(self.folders.run)
+        """The checkpoint that this run's training ended with; `DetectorError` if it did not end
+        well."""
+        try:
+            result = json.loads(read_regular(self.folders.run / TRAINING_RESULT))
+        except FileNotFoundError:
+            raise DetectorError("training did not run") from None
+        if "error" in result:
+            raise DetectorError(result["error"])
+        return Path(result["checkpoint"])
 
 
 def run_plan(table: RunTable) -> RunPlan:

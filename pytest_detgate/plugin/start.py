@@ -15,7 +15,9 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DetgateError
 from pytest_detgate.inputs.model_source import check_model
-from pytest_detgate.inputs.sweep import matching_files
+from pytest_detgate.inputs.other_models import matching_files
+from pytest_detgate.inputs.privacy import redaction_of
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.plugin.early import EARLIER
 from pytest_detgate.plugin.folders import shared_folders
 from pytest_detgate.plugin.options import GateOptions, entry_of, resolve_options
@@ -27,8 +29,6 @@ from pytest_detgate.printable import printable
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.record.terminal import no_command
 from pytest_detgate.regular_file import real_path
-from pytest_detgate.rules.privacy import redaction_of
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.registry import BoundRule, add_rule, bind_rules
 from pytest_detgate.rules.rule import OptionError
 

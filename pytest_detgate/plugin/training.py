@@ -3,18 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_detgate.errors import DetectorError, DetgateError
-from pytest_detgate.regular_file import read_regular
-
-if TYPE_CHECKING:
-    from pytest_detgate.plugin.session import GateSession
-
-_RESULT = "training.json"
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.plugin.session import TRAINING_RESULT, GateSession
 
 
 class TrainFirst:
@@ -48,15 +41,4 @@ class TrainFirst:
             result = {"checkpoint": str(run.checkpoint)}
         except DetgateError as error:
             result = {"error": str(error)}
-        (gate.folders.run / _RESULT).write_text(json.dumps(result), encoding="utf-8")
-
-
-def trained_checkpoint(run: Path) -> Path:
-    """The checkpoint that training ended with; `DetectorError` if it did not end well."""
-    try:
-        result = json.loads(read_regular(run / _RESULT))
-    except FileNotFoundError:
-        raise DetectorError("training did not run") from None
-    if "error" in result:
-        raise DetectorError(result["error"])
-    return Path(result["checkpoint"])
+        (gate.folders.run / TRAINING_RESULT).write_text(json.dumps(result), encoding="utf-8")

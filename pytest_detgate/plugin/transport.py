@@ -52,14 +52,21 @@ def attach_result(
 
 def _new_facts(gate: GateSession) -> Facts | None:
     """What was read and computed so far; None where all of it was sent before."""
+    from pytest_detgate.run_record.inputs_record import (
+        baseline_record,
+        contents,
+        dataset_record,
+        score_records,
+    )
+
     inputs = gate.inputs
     facts = Facts(
-        dataset=inputs.dataset_record(),
+        dataset=dataset_record(inputs),
         model=inputs.source.model_record(),
         predictions=inputs.source.predictions_records(),
-        scores=inputs.score_records(),
-        baseline=inputs.baseline_record(),
-        contents=inputs.contents(),
+        scores=score_records(inputs),
+        baseline=baseline_record(inputs),
+        contents=contents(inputs),
     )
     encoded = encode(facts)
     if encoded == gate.sent:

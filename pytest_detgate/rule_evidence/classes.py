@@ -12,8 +12,8 @@ import numpy as np
 
 from pytest_detgate.evidence import Frame
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rule_evidence.frames import frames_for_class, shown_frames
-from pytest_detgate.rules.rule import Inputs
 from pytest_detgate.scoring.precision_recall import rows_of_class
 from pytest_detgate.scoring.recall import boxes_of_class, found_boxes
 

@@ -17,7 +17,7 @@ from pytest_detgate.dataset.clip_maps import (
 from pytest_detgate.dataset.clips import ClipKey, Clips
 from pytest_detgate.dataset.frames import FrameKey, nearest_frames
 from pytest_detgate.evidence import Chart, Evidence
-from pytest_detgate.rules.rule import Inputs
+from pytest_detgate.inputs.inputs import Inputs
 
 
 def shared_clips_evidence(

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.evidence import ByThreshold, LineChart, Mark, Number, Panel, Series
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.chart_numbers import at_score, plotted, points
-from pytest_detgate.rules.rule import Inputs
 from pytest_detgate.scoring.operating_point import RecallCurve, recall_curve
 
 TALL = 4
@@ -37,7 +37,7 @@ def recall_of_split(inputs: Inputs) -> SplitRecall | None:
     """Recall of the evaluated split, where other items of the run ask for its detections anyway;
     None where they do not, and where it cannot be had or is not defined."""
     split = inputs.project.evaluate_on
-    if not inputs.asked_for(split):
+    if not inputs.is_requested(split):
         return None
     try:
         floor = inputs.detections(split).score_floor

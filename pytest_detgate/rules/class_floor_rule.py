@@ -13,8 +13,10 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Extent, NotLookedAtError
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import Inputs, Target, require_limit, require_names
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
+from pytest_detgate.rules.options import require_limit, require_names
+from pytest_detgate.rules.rule import Target
 from pytest_detgate.rules.score_rules import IntervalRule, require_support
 
 

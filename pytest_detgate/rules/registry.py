@@ -17,8 +17,8 @@ from typing import Any
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.wording import Place
 from pytest_detgate.errors import ConfigError, DetgateError
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.printable import printable
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.rule import OptionError, Rule, Target
 
 LONGEST_WAIVER = datetime.timedelta(days=366)

@@ -14,12 +14,10 @@ from numpy.typing import NDArray
 from pytest_detgate.config.numbers import Confidence, Count
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Bound, Interval
-from pytest_detgate.rules.project import Project
-from pytest_detgate.rules.rule import (
-    Inputs,
-    OptionError,
-    ScoreRule,
-)
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
+from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.rule import OptionError
 from pytest_detgate.scoring.bounds.bootstrap import Replicates
 from pytest_detgate.scoring.bounds.resampling import Resampling, percentile_interval
 from pytest_detgate.scoring.score_card import Area, Metric

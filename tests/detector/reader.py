@@ -9,15 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from pytest_detgate.detections import ImageDetections, ModelInfo
 from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.cached.run import DetectionRun
-from pytest_detgate.detector.protocol import (
-    Detected,
-    Detector,
-    ImageDetections,
-    ModelInfo,
-    ModelSource,
-)
+from pytest_detgate.detector.protocol import Detected, Detector, ModelSource
 from pytest_detgate.progress import NoProgress
 
 INFO = ModelInfo(

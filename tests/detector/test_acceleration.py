@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.packages import quiet
-from pytest_detgate.detector.protocol import ImageDetections, ModelSource
+from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]

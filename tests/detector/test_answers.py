@@ -8,13 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_detgate.detector.protocol import (
-    Detected,
-    ImageDetections,
-    ModelInfo,
-    OutputNotFinite,
-    UnreadableImage,
-)
+from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
+from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.validation import CheckedDetector
 from pytest_detgate.errors import DetectorError
 

@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.cached.run import DetectionRun
-from pytest_detgate.detector.protocol import ImageDetections, ModelSource
+from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector.onnx_models import draw
 

@@ -12,7 +12,7 @@ import pytest
 from pytest_detgate.cache import digests
 from pytest_detgate.cache.digests import file_digest, file_digests
 from pytest_detgate.cache.store import Store
-from pytest_detgate.detector.protocol import UnreadableImage
+from pytest_detgate.detections import UnreadableImage
 
 
 @pytest.fixture

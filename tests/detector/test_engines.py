@@ -18,13 +18,9 @@ import numpy as np
 import pytest
 
 from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detections import ImageDetections, UnreadableImage
 from pytest_detgate.detector.cached.detector import KeptDetector
-from pytest_detgate.detector.protocol import (
-    Detected,
-    ImageDetections,
-    ModelSource,
-    UnreadableImage,
-)
+from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.detector.workers import messages as wire
 from pytest_detgate.detector.workers.alike import alike

@@ -14,15 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.cached.detector import DetectionRun, KeptDetector
-from pytest_detgate.detector.protocol import (
-    Detected,
-    ImageDetections,
-    ModelInfo,
-    ModelSource,
-    OutputNotFinite,
-    UnreadableImage,
-)
+from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.detections import ImageDetections, UnreadableImage
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.packages import quiet, require_mmdetection
-from pytest_detgate.detector.protocol import ImageDetections, ModelSource, UnreadableImage
+from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
 

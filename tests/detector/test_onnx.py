@@ -13,9 +13,10 @@ import pytest
 from PIL import Image
 
 from pytest_detgate.dataset.images.options import AS_SHOWN, Exif, ImageOptions
+from pytest_detgate.detections import ImageDetections, UnreadableImage
 from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.latency.timing import measure_latency
-from pytest_detgate.detector.protocol import ImageDetections, ModelSource, UnreadableImage
+from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress

@@ -10,16 +10,11 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detections import ImageDetections, ImageResult, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.devices import exclusive, visible_gpus
 from pytest_detgate.detector.latency.timing import measure_latency
-from pytest_detgate.detector.protocol import (
-    ImageDetections,
-    ImageResult,
-    ModelSource,
-    OutputNotFinite,
-    UnreadableImage,
-)
+from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError

@@ -13,11 +13,11 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
-from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.model_detections import ModelDetections
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.registry import bind_rules
 from pytest_detgate.rules.verdict import judge
 from tests.detector import worksite
@@ -61,7 +61,7 @@ def result_of(
         )
         (bound,) = bind_rules(project)
         (target,) = bound.targets
-        return judge(bound, target, GateInputs(project, source))
+        return judge(bound, target, Inputs(project, source))
 
     return evaluate
 

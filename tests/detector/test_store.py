@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.cache.store import Store
-from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detections import ImageDetections
 
 
 def detections(seed: int, n: int = 3) -> ImageDetections:
@@ -186,7 +186,7 @@ FULL_DISK = """
 import resource, signal, sys
 from pathlib import Path
 import numpy as np
-from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.cache.store import Store
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -210,7 +210,7 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.cache.store import Store
 
 store, name = Store(Path(sys.argv[1])), sys.argv[2]

@@ -16,9 +16,10 @@ import pytest
 from pytest_detgate.cache.digests import Signature, file_digests
 from pytest_detgate.cache.sqlite_file import DETECTIONS, FILES, HASHES, MODELS, STORE_FILE
 from pytest_detgate.cache.store import Store, _check_sum, _packed
+from pytest_detgate.detections import ImageDetections, ModelInfo
 from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.cached.model_facts import keep_info, kept_info
-from pytest_detgate.detector.protocol import ImageDetections, LoadedModel, ModelInfo, ModelSource
+from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from tests.detector.reader import ReadingDetector, ReadingGate
 
 

@@ -18,7 +18,7 @@ from pytest_detgate.cache.eviction import (
     store_contents,
 )
 from pytest_detgate.cache.store import Store
-from pytest_detgate.detector.protocol import ImageDetections
+from pytest_detgate.detections import ImageDetections
 
 BOXES = 40
 FOUND = ImageDetections(

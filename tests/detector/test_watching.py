@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detections import ImageDetections, OutputNotFinite
 from pytest_detgate.detector.cached.detector import KeptDetector
 from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.packages import quiet
-from pytest_detgate.detector.protocol import ImageDetections, ModelSource, OutputNotFinite
+from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite

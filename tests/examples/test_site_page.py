@@ -21,8 +21,8 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 from playwright.sync_api import Browser
 
-from tests.audit.browser import Scheme, Visit, find_browser, running_browser, visiting
 from tests.processes import PATIENCE_S
+from tests.report.browser import Scheme, Visit, find_browser, running_browser, visiting
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chromium or Chrome on this machine"

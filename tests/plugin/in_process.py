@@ -9,6 +9,8 @@ import pkgutil
 import hotcoco  # noqa: F401
 import matplotlib.backends.backend_svg
 import matplotlib.figure  # noqa: F401
+from PIL import Image
+
 import pytest_detgate
 from pytest_detgate.rules.registry import rule_classes
 

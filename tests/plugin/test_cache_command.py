@@ -15,13 +15,9 @@ import pytest
 from pytest_detgate.__main__ import main
 from pytest_detgate.cache.sqlite_file import STORE_FILE
 from pytest_detgate.cache.store import Store
+from pytest_detgate.detections import ImageDetections, ModelInfo
 from pytest_detgate.detector.cached.model_facts import keep_info
-from pytest_detgate.detector.protocol import (
-    ImageDetections,
-    LoadedModel,
-    ModelInfo,
-    ModelSource,
-)
+from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from tests.detector.reader import ReadingDetector
 from tests.plugin.conftest import GateProject
 

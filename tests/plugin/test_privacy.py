@@ -267,7 +267,7 @@ def test_mistakes_with_an_earlier_record(
     capsys: pytest.CaptureFixture[Any],
 ) -> None:
     from pytest_detgate.record.report import read_report, write_report
-    from tests.audit.sample import sample_report
+    from tests.report.sample import sample_report
 
     monkeypatch.chdir(tmp_path)
     write_report(sample_report(), Path("report.json"))

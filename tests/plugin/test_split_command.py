@@ -12,8 +12,8 @@ import pytest
 from pytest_detgate.__main__ import main
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import NoDetections
-from pytest_detgate.inputs.gate_inputs import GateInputs
-from pytest_detgate.rules.project import Project
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.registry import bind_rules
 from pytest_detgate.rules.verdict import judge
 
@@ -339,7 +339,7 @@ def test_real_frames_that_leaked_do_not_any_more(
         + '[rules.clip-overlap]\nbetween = ["train", "val"]\n'
     )
     project = Project(load_configuration(config), tmp_path)
-    inputs = GateInputs(project, NoDetections())
+    inputs = Inputs(project, NoDetections())
     (bound,) = bind_rules(project)
     assert judge(bound, bound.targets[0], inputs).verdict == "passed"
 

@@ -10,11 +10,12 @@ import msgspec
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import ResultFiles
-from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import ConfigRecord, Report, RuleResult, write_report
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.registry import bind_rules
 from pytest_detgate.rules.verdict import judge
+from pytest_detgate.run_record.inputs_record import dataset_record, score_records
 from tests.conftest import coco
 from tests.others import Images, other_models, result_files, write_model
 
@@ -58,12 +59,12 @@ class Comparison:
         sweep: str | None = None,
         files: Mapping[str, Path] | None = None,
         may_be_missing: bool = False,
-    ) -> GateInputs:
+    ) -> Inputs:
         """The inputs of a gate with this rule; `files` replace those of the gated model."""
         path = self.folder / "detgate.toml"
         path.write_text(f"{self.head}{rule}", encoding="utf-8")
         project = Project(load_configuration(path), self.folder)
-        return GateInputs(
+        return Inputs(
             project,
             ResultFiles(result_files(gated) if files is None else files, project),
             others=other_models(
@@ -103,10 +104,10 @@ class Comparison:
             command=["pytest"],
             versions={},
             config=ConfigRecord(path="detgate.toml", sha256="0"),
-            dataset=inputs.dataset_record(),
+            dataset=dataset_record(inputs),
             rules=list(results.values()),
             predictions=inputs.source.predictions_records(),
-            scores=inputs.score_records(),
+            scores=score_records(inputs),
             score_threshold=inputs.project.score_threshold,
         )
         write_report(report, self.folder / name)
@@ -118,7 +119,7 @@ class Comparison:
         return self.write(report.name, {**content, **changes})
 
 
-def results_of(inputs: GateInputs) -> dict[str, RuleResult]:
+def results_of(inputs: Inputs) -> dict[str, RuleResult]:
     """Every item of a gate by its name."""
     return {
         bound.item_name(target): judge(bound, target, inputs)

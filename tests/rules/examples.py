@@ -13,13 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.latency.timing import Latency
-from pytest_detgate.detector.protocol import ModelInfo
 from pytest_detgate.inputs.detection_sources import ResultFiles, TwoInferences
-from pytest_detgate.inputs.sweep import OtherModels
+from pytest_detgate.inputs.other_models import OtherModels
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.project import Project
 from tests.conftest import coco, named_results
 from tests.drawn import draw_pictures
 from tests.judged import judged

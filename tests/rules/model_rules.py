@@ -8,9 +8,9 @@ from typing import Any
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import ResultFiles
-from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.registry import bind_rules
 from pytest_detgate.rules.verdict import judge
 from tests.conftest import coco, named_results
@@ -24,7 +24,7 @@ def gate_on(
     config: str,
     truth: Mapping[str, Sequence[Any]],
     found: Mapping[str, Sequence[Any]],
-) -> tuple[dict[str, RuleResult], GateInputs]:
+) -> tuple[dict[str, RuleResult], Inputs]:
     """Evaluate the items of a `detgate.toml` on the split `val`; gives them by name, and what
     they were evaluated from."""
     write_json(folder / "val.json", coco(truth, CLASSES))
@@ -33,7 +33,7 @@ def gate_on(
     split = '\n[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
     toml.write_text(config + split, encoding="utf-8")
     project = Project(load_configuration(toml), folder)
-    inputs = GateInputs(project, ResultFiles({"val": path}, project))
+    inputs = Inputs(project, ResultFiles({"val": path}, project))
     items = {
         bound.item_name(target): judge(bound, target, inputs)
         for bound in bind_rules(project)

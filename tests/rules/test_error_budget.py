@@ -10,9 +10,10 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import BarChart, Matrix
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import Report, ScoreRecord, read_report, write_report
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.run_record.inputs_record import score_records
 from tests.judged import measured, told
 from tests.rules.model_rules import gate_on
 
@@ -154,7 +155,7 @@ def test_record_has_errors_and_confusion(tmp_path: Path, write_json: Any) -> Non
     """For whatever split was scored, whichever rule asked for it; and it is read back."""
     _, inputs = gate_on(tmp_path, write_json, "[rules.mean-ap]\nmin = 0\n", TRUTH, FOUND)
 
-    record = inputs.score_records()["val"]
+    record = score_records(inputs)["val"]
 
     assert {kind: entry.count for kind, entry in record.errors.items()} == {
         "background": 0,
@@ -174,14 +175,14 @@ def test_record_has_errors_and_confusion(tmp_path: Path, write_json: Any) -> Non
         "What is detected in place of what on val",
         "What each kind of error costs on val",
     ]
-    assert reread(tmp_path, inputs.score_records())["val"] == record
+    assert reread(tmp_path, score_records(inputs))["val"] == record
 
 
 def test_cost_that_is_not_defined_is_recorded_as_none(tmp_path: Path, write_json: Any) -> None:
     found = {"a.jpg": [("no_vest", 0.9, 60, 60, 10, 10)]}
     _, inputs = gate_on(tmp_path, write_json, "[rules.mean-ap]\nmin = 0\n", TRUTH, found)
 
-    record = reread(tmp_path, inputs.score_records())["val"]
+    record = reread(tmp_path, score_records(inputs))["val"]
 
     assert record.errors["miss"].dap is None
     assert record.errors["miss"].count == 3

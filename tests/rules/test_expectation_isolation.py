@@ -38,14 +38,14 @@ EVALUATE = """
 from pathlib import Path
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import NoDetections
-from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rules.verdict import judge
-from pytest_detgate.rules.project import Project
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.registry import bind_rules
 
 project = Project(load_configuration(Path("detgate.toml")), Path())
 (bound,) = bind_rules(project)
-result = judge(bound, bound.targets[0], GateInputs(project, NoDetections()))
+result = judge(bound, bound.targets[0], Inputs(project, NoDetections()))
 print("MODULE", "great_expectations" in __import__("sys").modules)
 print("VERDICT", result.verdict, result.message)
 """

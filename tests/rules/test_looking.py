@@ -13,9 +13,9 @@ from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import Extent
 from pytest_detgate.inputs.detection_sources import NoDetections
-from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.registry import BoundRule, bind_rules
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.verdict import judge
@@ -39,7 +39,7 @@ def two_images() -> dict[str, Any]:
     }
 
 
-def bound_rule(folder: Path, content: Any, table: str) -> tuple[BoundRule, GateInputs]:
+def bound_rule(folder: Path, content: Any, table: str) -> tuple[BoundRule, Inputs]:
     (folder / "train.json").write_bytes(msgspec.json.encode(content))
     path = folder / "detgate.toml"
     path.write_text(
@@ -48,7 +48,7 @@ def bound_rule(folder: Path, content: Any, table: str) -> tuple[BoundRule, GateI
     )
     project = Project(load_configuration(path), folder)
     (bound,) = bind_rules(project)
-    return bound, GateInputs(project, NoDetections())
+    return bound, Inputs(project, NoDetections())
 
 
 def judged(folder: Path, content: Any, table: str, *waivers: WaiverTable) -> RuleResult:

@@ -12,9 +12,9 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.inputs.detection_sources import ResultFiles
-from pytest_detgate.inputs.gate_inputs import GateInputs
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.project import Project
 from tests.conftest import coco, named_results, results
 from tests.judged import judged, split_tables
 from tests.rules.comparing import Comparison
@@ -211,7 +211,7 @@ def test_the_record_says_where_a_file_does_not_list_its_images(
     path.write_text(split_tables(val="images") + "[rules.mean-ap]\nmin = 0.1", encoding="utf-8")
     project = Project(load_configuration(path), tmp_path)
     source = ResultFiles({"val": found}, project)
-    GateInputs(project, source).detections("val")
+    Inputs(project, source).detections("val")
 
     what = "is a bare list" if bare else "does not list its images"
     assert source.predictions_records()["val"].notes == [

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.latency.timing import Latency
-from pytest_detgate.detector.protocol import ModelInfo
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import Histogram
 from pytest_detgate.inputs.detection_sources import NoDetections, ResultFiles
-from pytest_detgate.inputs.gate_inputs import GateInputs, spread
-from pytest_detgate.rules.project import Project
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.model import spread
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.registry import bind_rules
 from pytest_detgate.rules.verdict import judge
 from tests.judged import judged, split_tables
@@ -73,7 +74,7 @@ def test_result_files_cannot_be_run(val: str, tmp_path: Path, write_json: Any) -
     found = write_json(tmp_path / "found.json", [])
     (tmp_path / "detgate.toml").write_text(val + RULES, encoding="utf-8")
     project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)
-    inputs = GateInputs(project, ResultFiles({"val": found}, project))
+    inputs = Inputs(project, ResultFiles({"val": found}, project))
 
     for bound in bind_rules(project):
         (target,) = bound.targets

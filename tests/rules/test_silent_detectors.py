@@ -13,9 +13,9 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
 from pytest_detgate.inputs.model_detections import ModelDetections
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.project import Project
 from pytest_detgate.rules.registry import bind_rules, rule_classes
 from tests.conftest import coco, named_results
 from tests.detector.onnx_models import draw

@@ -17,9 +17,9 @@ from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.inputs.model_detections import ModelDetections
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.project import Project
 from pytest_detgate.training.experiment import experiment_of
 from pytest_detgate.training.record import TrainingRecord, write_record
 from tests.judged import judged, measured

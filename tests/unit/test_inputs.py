@@ -10,16 +10,16 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import DataError
 from pytest_detgate.inputs.detection_sources import NoDetections
-from pytest_detgate.inputs.gate_inputs import GateInputs
-from pytest_detgate.rules.project import Project
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from tests.judged import split_tables
 
 
-def inputs_of(folder: Path) -> GateInputs:
+def inputs_of(folder: Path) -> Inputs:
     path = folder / "detgate.toml"
     rule = "[rules.duplicate-ids]\n"
     path.write_text(split_tables(train="images") + rule, encoding="utf-8")
-    return GateInputs(Project(load_configuration(path), folder), NoDetections())
+    return Inputs(Project(load_configuration(path), folder), NoDetections())
 
 
 def test_image_field_is_read_once(tmp_path: Path, coco_content: Any, write_json: Any) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.latency.timing import Latency
-from pytest_detgate.detector.protocol import ModelInfo
 
 MODEL = ModelInfo(key="k", checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)
 

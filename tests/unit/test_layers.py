@@ -9,85 +9,99 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Each layer may import itself and those before it. `checks` and `fixtures` stand on top.
+# Each layer may import itself and those before it.
 LAYERS = (
-    (
-        *("errors", "plain", "printable", "progress", "boxes", "charts", "findings", "gaps"),
-        *("locks", "regular_file"),
-    ),
-    ("config", "dataset"),
-    ("scoring", "detector", "audit", "pictures", "drift", "expectations", "splitting"),
-    ("gate",),
-    ("checks",),
+    ("_version", "errors", "plain", "printable", "progress", "locks", "regular_file"),
+    ("atomic_file", "boxes", "detections", "evidence", "findings", "gaps"),
+    ("charts", "config", "dataset"),
+    ("scoring", "record", "drift", "expectations", "splitting"),
+    ("cache",),
+    ("pictures",),
+    ("detector",),
+    ("training",),
+    ("inputs",),
+    ("rules",),
+    ("rule_evidence",),
+    ("checks", "run_record", "report"),
     ("plugin",),
-    ("fixtures", "commands", "__main__"),
+    ("fixtures", "commands"),
+    ("__main__", "__init__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
-SOURCES = [
-    path
-    for folder in ("pytest_detgate", "checks", "fixtures")
+SOURCES = {
+    ".".join(("pytest_detgate", *path.relative_to(root).with_suffix("").parts)): path
+    for folder, root in {
+        "pytest_detgate": ROOT / "pytest_detgate",
+        "checks": ROOT,
+        "fixtures": ROOT,
+    }.items()
     for path in sorted((ROOT / folder).rglob("*.py"))
-]
+}
+LONGEST = 300
+"""Lines of a module at most: one with more has several subjects."""
 
 
 def layer_of(module: str) -> str:
     """The layer of a module name such as `pytest_detgate.rules.rule`."""
-    parts = module.split(".")
-    return parts[1] if len(parts) > 1 else ""
-
-
-def module_of(path: Path) -> str:
-    relative = path.relative_to(ROOT).with_suffix("")
-    name = ".".join(relative.parts)
-    return name if name.startswith("pytest_detgate") else f"pytest_detgate.{name}"
+    return (module + ".__init__").split(".")[1]
 
 
 def imports(path: Path) -> set[str]:
-    """Modules that a file imports from, type-checking imports included."""
+    """Names that a file imports, modules of type checking and names in modules included."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(names if names <= SOURCES.keys() else {node.module})
     return found
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=[module_of(path) for path in SOURCES])
-def test_imports_point_downwards(path: Path) -> None:
-    own = layer_of(module_of(path))
-    if own in ("", "__init__"):
-        return
-    for module in imports(path):
-        if not module.startswith("pytest_detgate."):
-            continue
-        assert RANK[layer_of(module)] <= RANK[own], f"{path.name} imports {module}"
+@pytest.mark.parametrize("name", SOURCES)
+def test_imports_point_downwards(name: str) -> None:
+    for module in imports(SOURCES[name]):
+        if module.split(".")[0] == "pytest_detgate":
+            assert RANK[layer_of(module)] <= RANK[layer_of(name)], f"{name} imports {module}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=[module_of(path) for path in SOURCES])
-def test_rules_templates_and_fixtures_are_reached_by_name_only(path: Path) -> None:
-    own = layer_of(module_of(path))
-    for module in imports(path):
+def test_no_import_leads_back() -> None:
+    graph = {
+        name: {module for module in imports(path) if module in SOURCES}
+        for name, path in SOURCES.items()
+    }
+    left = dict(graph)
+    while leaves := {name for name, needed in left.items() if not needed & left.keys()}:
+        left = {name: needed for name, needed in left.items() if name not in leaves}
+
+    assert {name: sorted(needed & left.keys()) for name, needed in left.items()} == {}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_module_has_one_subject(name: str) -> None:
+    assert len(SOURCES[name].read_text("utf-8").splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_rules_templates_and_fixtures_are_reached_by_name_only(name: str) -> None:
+    for module in imports(SOURCES[name]):
         reached = layer_of(module) if module.startswith("pytest_detgate.") else ""
-        assert reached == own or reached not in ("checks", "fixtures", "templates")
+        assert reached == layer_of(name) or reached not in ("checks", "fixtures", "templates")
         assert module.split(".")[0] not in ("checks", "fixtures", "templates")
 
 
 def test_only_the_plugin_and_the_fixtures_know_pytest() -> None:
-    users = {
-        layer_of(module_of(path))
-        for path in SOURCES
-        if {"pytest", "_pytest"} & {name.split(".")[0] for name in imports(path)}
-    }
-
-    assert users == {"plugin", "fixtures"}
+    assert users_of("pytest", "_pytest") == {"plugin", "fixtures"}
 
 
 def test_only_one_package_knows_great_expectations() -> None:
-    users = {
-        layer_of(module_of(path))
-        for path in SOURCES
-        if {"great_expectations", "pandas"} & {name.split(".")[0] for name in imports(path)}
-    }
+    assert users_of("great_expectations", "pandas") == {"expectations"}
 
-    assert users == {"expectations"}
+
+def users_of(*packages: str) -> set[str]:
+    """The layers that import one of some packages."""
+    return {
+        layer_of(name)
+        for name, path in SOURCES.items()
+        if set(packages) & {module.split(".")[0] for module in imports(path)}
+    }

@@ -13,7 +13,7 @@ from pytest_detgate.__main__ import main
 from pytest_detgate.errors import DataError
 from pytest_detgate.record.report import read_report, write_report
 from pytest_detgate.record.report_schema import record_schema
-from tests.audit.sample import sample_report
+from tests.report.sample import sample_report
 
 ROOT = Path(__file__).resolve().parents[2]
 # What the first release wrote: none of the fields that came later.

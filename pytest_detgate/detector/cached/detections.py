@@ -10,14 +10,10 @@ from collections.abc import Iterator
 import msgspec
 
 from pytest_detgate.cache.store import Store
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.cached.run import Wanted
 from pytest_detgate.detector.devices import accepts
-from pytest_detgate.detector.protocol import (
-    Detected,
-    ImageDetections,
-    ProvisionalDetected,
-    UncacheableDetected,
-)
+from pytest_detgate.detector.protocol import Detected, ProvisionalDetected, UncacheableDetected
 from pytest_detgate.detector.validation import are_detections
 
 # So often results are written down: what a kill costs at most.

@@ -17,20 +17,14 @@ from typing import TYPE_CHECKING
 from pytest_detgate.cache.digests import file_digest, file_digests, sha256_of, signature
 from pytest_detgate.cache.sqlite_file import STORE_FILE
 from pytest_detgate.cache.store import Store
+from pytest_detgate.detections import ImageDetections, ModelInfo, UnreadableImage
 from pytest_detgate.detector.cached.detections import CachedDetections
 from pytest_detgate.detector.cached.model_facts import keep_info, kept_info
 from pytest_detgate.detector.cached.run import DetectionRun, Wanted
 from pytest_detgate.detector.devices import check_device, exclusive
 from pytest_detgate.detector.latency.timing import Latency, measure_latency
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
-from pytest_detgate.detector.protocol import (
-    Detected,
-    Detector,
-    ImageDetections,
-    ModelInfo,
-    ModelSource,
-    UnreadableImage,
-)
+from pytest_detgate.detector.protocol import Detected, Detector, ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.detector.workers.start import start_detector

@@ -7,9 +7,10 @@ import hashlib
 import msgspec
 
 from pytest_detgate.cache.store import Store
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature
 from pytest_detgate.detector.packages import installed_versions
-from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
+from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 
 
 class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):

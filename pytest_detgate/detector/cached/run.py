@@ -6,12 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pytest_detgate.detector.protocol import (
-    ImageDetections,
-    ImageResult,
-    OutputNotFinite,
-    UnreadableImage,
-)
+from pytest_detgate.detections import ImageDetections, ImageResult, OutputNotFinite, UnreadableImage
 
 
 @dataclass(frozen=True, slots=True)

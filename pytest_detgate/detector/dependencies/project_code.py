@@ -11,8 +11,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, NamedTuple
 
-import pytest_detgate
-
 # What the import system itself runs; the names never change.
 _IMPORT_SYSTEM = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
 # Whoever asks which packages are installed makes these look through all folders.
@@ -20,7 +18,7 @@ _PACKAGE_LISTS = tuple(
     f"{os.sep}{part}{os.sep}"
     for part in (f"importlib{os.sep}metadata", "importlib_metadata", "pkg_resources")
 )
-_GATE = str(Path(pytest_detgate.__file__).parent) + os.sep
+_GATE = str(Path(__file__).parents[2]) + os.sep
 _HERE = str(Path(__file__).parent) + os.sep
 _AUDIT_HOOK = str(Path(__file__).parents[1] / "audit_hook.py")
 

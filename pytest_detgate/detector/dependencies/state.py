@@ -18,7 +18,7 @@ import msgspec
 
 from pytest_detgate.cache.digests import Signature, file_digests, sha256_of
 from pytest_detgate.cache.store import Store
-from pytest_detgate.detector.protocol import UnreadableImage
+from pytest_detgate.detections import UnreadableImage
 
 MISSING, FOLDER, SPECIAL = "missing", "folder", "special"
 NO_FILE = (MISSING, FOLDER, SPECIAL)

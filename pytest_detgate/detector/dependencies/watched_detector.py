@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.import_notes import Kind, Notes
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.dependencies.state import (
@@ -18,7 +19,6 @@ from pytest_detgate.detector.dependencies.state import (
 from pytest_detgate.detector.protocol import (
     Detected,
     Detector,
-    ModelInfo,
     ProvisionalDetected,
     UncacheableDetected,
 )

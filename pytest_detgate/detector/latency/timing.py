@@ -13,7 +13,8 @@ import msgspec
 import numpy as np
 
 from pytest_detgate.dataset.images.options import ImageOptions
-from pytest_detgate.detector.protocol import ModelInfo, ModelSource
+from pytest_detgate.detections import ModelInfo
+from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.subprocesses import (
     PATIENCE_SECONDS,
     end_job,

@@ -15,9 +15,10 @@ from typing import Any
 
 import msgspec
 
+from pytest_detgate.detections import OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type, exclusive
 from pytest_detgate.detector.latency.timing import Latency, Message, Request, could_not
-from pytest_detgate.detector.protocol import Detected, OutputNotFinite, UnreadableImage
+from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.subprocesses import Channel
 from pytest_detgate.detector.workers.loading import load_detector
 from pytest_detgate.errors import DetectorError

@@ -13,19 +13,14 @@ import torch
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.mmdet.acceleration import compiling_failed
 from pytest_detgate.detector.mmdet.feeding import sent_ahead
 from pytest_detgate.detector.mmdet.images import Prepared, by_shape, prepared_images, worker_count
 from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.mmdet.watching import OutputWatch
-from pytest_detgate.detector.protocol import (
-    Detected,
-    ImageDetections,
-    ModelInfo,
-    OutputNotFinite,
-    UnreadableImage,
-)
+from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 

@@ -15,6 +15,7 @@ from mmengine.model import revert_sync_batchnorm
 from mmengine.registry import MODELS, TRANSFORMS, DefaultScope
 from mmengine.utils import import_modules_from_strings
 
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.mmdet import config as model_config
 from pytest_detgate.detector.mmdet.acceleration import (
@@ -36,7 +37,7 @@ from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.mmdet.weights import load_weights
 from pytest_detgate.detector.name_lists import difference, some
 from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
-from pytest_detgate.detector.protocol import LoadedModel, ModelInfo, ModelSource
+from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.boxes import iou as iou_of
+from pytest_detgate.detections import ImageDetections, OutputNotFinite
 from pytest_detgate.detector.onnx.preprocess import Placement
 from pytest_detgate.detector.onnx.settings import OnnxSettings
-from pytest_detgate.detector.protocol import ImageDetections, OutputNotFinite
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 

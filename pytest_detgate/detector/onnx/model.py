@@ -17,6 +17,7 @@ import msgspec
 
 from pytest_detgate.cache.digests import sha256_of
 from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detections import ModelInfo, UnreadableImage
 from pytest_detgate.detector.devices import check_device, device_type
 from pytest_detgate.detector.image_bytes import read_image, reason_of
 from pytest_detgate.detector.onnx.file import (
@@ -25,13 +26,7 @@ from pytest_detgate.detector.onnx.file import (
     require_no_foreign_code,
 )
 from pytest_detgate.detector.packages import installed_versions, quiet
-from pytest_detgate.detector.protocol import (
-    Detected,
-    LoadedModel,
-    ModelInfo,
-    ModelSource,
-    UnreadableImage,
-)
+from pytest_detgate.detector.protocol import Detected, LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.

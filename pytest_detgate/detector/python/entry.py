@@ -26,19 +26,17 @@ import msgspec
 
 from pytest_detgate.cache.digests import Signature, signature
 from pytest_detgate.dataset.images.opening import open_image
-from pytest_detgate.detector.devices import check_device, require_some_gpu, said_device
-from pytest_detgate.detector.image_bytes import cut_short, reason_of
-from pytest_detgate.detector.packages import quiet
-from pytest_detgate.detector.protocol import (
-    Detected,
+from pytest_detgate.detections import (
     ImageDetections,
     ImageResult,
-    LoadedModel,
     ModelInfo,
-    ModelSource,
     OutputNotFinite,
     UnreadableImage,
 )
+from pytest_detgate.detector.devices import check_device, require_some_gpu, said_device
+from pytest_detgate.detector.image_bytes import cut_short, reason_of
+from pytest_detgate.detector.packages import quiet
+from pytest_detgate.detector.protocol import Detected, LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import importable
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError, nearest

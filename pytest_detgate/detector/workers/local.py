@@ -12,8 +12,9 @@ from pathlib import Path
 
 import msgspec
 
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import device_type, exclusive_all
-from pytest_detgate.detector.protocol import Detected, ModelInfo
+from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.workers.dispatch import Dispatch, Heard
 from pytest_detgate.detector.workers.messages import Described, Message, Order, SentImage
 from pytest_detgate.detector.workers.pipes import SpokenWith

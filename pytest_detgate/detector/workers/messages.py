@@ -8,16 +8,13 @@ from typing import IO, Any, TypeAlias
 import msgspec
 import numpy as np
 
+from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.dependencies.state import Dependencies
 from pytest_detgate.detector.protocol import (
     Detected,
-    ImageDetections,
-    ModelInfo,
     ModelSource,
-    OutputNotFinite,
     ProvisionalDetected,
     UncacheableDetected,
-    UnreadableImage,
 )
 
 

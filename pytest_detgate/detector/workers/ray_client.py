@@ -10,9 +10,10 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_detgate import __version__
+from pytest_detgate._version import __version__
+from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.packages import installed_versions
-from pytest_detgate.detector.protocol import Detected, ModelInfo
+from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.workers.messages import (
     Described,
     Failed,

@@ -10,7 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from pytest_detgate import __version__
+from pytest_detgate._version import __version__
 from pytest_detgate.detector.dependencies.state import Dependencies
 from pytest_detgate.detector.devices import exclusive
 from pytest_detgate.detector.packages import installed_versions

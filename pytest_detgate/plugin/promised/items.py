@@ -81,8 +81,8 @@ class Collected:
         choice = config.stash.get(CHOICE, Choice(str(config.invocation_params.dir)))
         left_out = LeftOut(choice, config, self._order, session.items)
         rules = {item.nodeid: item.rule_id for item in session.items if isinstance(item, RuleItem)}
-        others = [item for name, item in gate.items.items() if name not in rules.values()]
-        gone = left_out.by_options(others) | left_out.by_arguments(others)
+        others = {name: item for name, item in gate.items.items() if name not in rules.values()}
+        gone = left_out.by_options(others.values()) | left_out.by_arguments(others.values())
         is_passed_over = not gate.items and left_out.passes_over(gate.options.config)
         running = [item for item in session.items if uses_gate(item)]
         missing = [item for item in self._by_hand if item not in session.items]
@@ -93,7 +93,7 @@ class Collected:
             left_out=(
                 list(gate.rule_names)
                 if is_passed_over
-                else [item.rule_id for item in others if item.nodeid in gone]
+                else [name for name, item in others.items() if item.nodeid in gone]
             ),
             tests=[item.nodeid for item in (*running, *lost)],
             reading=any(READING & set(_fixtures(item)) for item in running),

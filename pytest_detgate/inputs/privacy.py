@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.redaction import Redaction
-from pytest_detgate.rules.project import Project
 
 KINDS = ("paths", "hosts")
 

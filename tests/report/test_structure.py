@@ -1,6 +1,6 @@
 """The page as an outline: its headings, landmarks and rows, beside one that was read by a person.
 
-Where the page is meant to change, `python -m tests.audit.test_structure` writes the outline anew;
+Where the page is meant to change, `python -m tests.report.test_structure` writes the outline anew;
 read what changed before it is committed.
 """
 

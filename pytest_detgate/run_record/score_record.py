@@ -9,6 +9,7 @@ from typing import get_args
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.evidence import Chart
 from pytest_detgate.findings import Interval
+from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.report import (
     ClassScoreRecord,
     ConfusionRecord,
@@ -21,7 +22,6 @@ from pytest_detgate.rule_evidence.score_charts import (
     curves_of_split,
     error_kinds,
 )
-from pytest_detgate.rules.rule import Inputs
 from pytest_detgate.rules.score_rules import drawn_metric
 from pytest_detgate.scoring.bounds.resampling import percentile_interval
 from pytest_detgate.scoring.error_kinds import KINDS

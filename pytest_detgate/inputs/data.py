@@ -1,0 +1,145 @@
+"""What rules ask of splits and probes: tables, clips, frames, digests of images."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from pytest_detgate.errors import DataError, DetgateError
+from pytest_detgate.progress import Progress
+
+if TYPE_CHECKING:
+    from pytest_detgate.dataset.clips import ClipKey, Clips
+    from pytest_detgate.dataset.frames import FrameKey, Frames
+    from pytest_detgate.dataset.tables import Dataset, ImageTable
+    from pytest_detgate.inputs.project import Project
+    from pytest_detgate.pictures.hashes import PictureKeys
+
+T = TypeVar("T")
+
+
+class Memory:
+    """Inputs that were made, and the reasons why others could not be."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, object] = {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` returns or refuses, made once for each key."""
+        if key not in self._made:
+            try:
+                self._made[key] = make()
+            except DetgateError as error:
+                self._made[key] = error
+        made = self._made[key]
+        if isinstance(made, DetgateError):
+            # A fresh object: an exception that is raised again collects tracebacks.
+            raise type(made)(str(made))
+        return cast(T, made)
+
+    def made(self, key: Hashable, kind: type[T]) -> T | None:
+        """What was made for a key, if it was asked for and could be made."""
+        made = self._made.get(key)
+        return made if isinstance(made, kind) else None
+
+
+class DataInputs:
+    """The inputs that need no model. What cannot be made raises a `DetgateError` with the reason,
+    which makes the item *not evaluated*."""
+
+    def __init__(
+        self, project: Project, data: Memory, *, cache: Path | None, progress: Progress
+    ) -> None:
+        """`data` remembers what was read; several models share it. `cache` is the cache's folder;
+        without one, what is computed of images is forgotten."""
+        self.project = project
+        self.data = data
+        self.cache = cache
+        self.progress = progress
+
+    def tables(self, name: str) -> Dataset:
+        """The tables of a split or probe just as its file has them, for rules on integrity."""
+        return self.data.once(("dataset", name), lambda: self.project.read(name))
+
+    def dataset(self, name: str) -> Dataset:
+        """The tables of a split or probe that has images, each with an id of its own, so that it
+        is certain which image an annotation belongs to."""
+        from pytest_detgate.dataset.ids import repeated
+
+        dataset = self.tables(name)
+        if not len(dataset.images):
+            where = dataset.annotations or dataset.images_dir
+            raise DataError(f"{name} has no images ({self.project.relative(where)})")
+        twice = self.data.once(("repeated ids", name), lambda: repeated(dataset.images.id))
+        if twice:
+            raise DataError(
+                f"{name}: image id {twice[0]!r} stands for several images, so it cannot be said "
+                "which of them an annotation belongs to"
+            )
+        return dataset
+
+    def images_with(self, name: str, field: str) -> ImageTable:
+        """The images of such a split or probe with one further field of their file's entries;
+        `fields` lacks it where no entry can have any, as in a folder of images."""
+
+        def make() -> ImageTable:
+            self.dataset(name)  # refuses images that cannot be told apart
+            return self.project.read(name, (field,)).images
+
+        return self.data.once(("images with", name, field), make)
+
+    def clips(self, name: str, key: ClipKey) -> Clips:
+        """The clip of each image of a split or probe."""
+        from pytest_detgate.dataset.clips import clips_of
+
+        def make() -> Clips:
+            return clips_of(self._images(name, key.field), key)
+
+        return self.data.once(("clips", name, key), make)
+
+    def frames(self, name: str, key: FrameKey) -> Frames:
+        """The clip and frame number of each image of a split or probe."""
+        from pytest_detgate.dataset.frames import frames_of
+
+        def make() -> Frames:
+            images = self._images(name, key.field)
+            return frames_of(images, self.clips(name, key.clip), key)
+
+        return self.data.once(("frames", name, key), make)
+
+    def pictures(self, name: str, *, hashed: bool) -> PictureKeys:
+        """What tells the images of a split or probe apart: the digests of their bytes and, where
+        `hashed`, their perceptual hashes."""
+        from pytest_detgate.cache.sqlite_file import STORE_FILE
+        from pytest_detgate.cache.store import Store
+        from pytest_detgate.pictures.hashes import picture_keys
+
+        def make() -> PictureKeys:
+            dataset = self.dataset(name)
+            with contextlib.ExitStack() as stack:
+                folder = self.cache or Path(
+                    stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-"))
+                )
+                store = Store(folder / STORE_FILE)
+                return picture_keys(dataset, store, self.progress, hashed=hashed)
+
+        return self.data.once(("pictures", name, hashed), make)
+
+    def images_sha256(self, name: str) -> str | None:
+        """A digest of the images of a split or probe by name and content; None where one of them
+        cannot be read."""
+        from pytest_detgate.inputs.fingerprints import images_sha256
+
+        def make() -> str | None:
+            with contextlib.suppress(DataError):
+                keys = self.pictures(name, hashed=False)
+                return images_sha256(self.dataset(name), keys.digest)
+            return None
+
+        return self.data.once(("images digest", name), make)
+
+    def _images(self, name: str, field: str | None) -> ImageTable:
+        return self.dataset(name).images if field is None else self.images_with(name, field)

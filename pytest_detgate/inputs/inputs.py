@@ -1,0 +1,130 @@
+"""All that rules ask for.
+
+Each input is declared once, in one of three classes: of the data (`data`), of a model (`model`), or
+of the run as a whole, here. It is made when it is first asked for and remembered, and so is the
+reason why it cannot be made: a file that cannot be read refuses every rule that needs it, with one
+message. What makes it is imported then, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import NotLookedAtError, described
+from pytest_detgate.inputs.data import Memory
+from pytest_detgate.inputs.detection_sources import DetectionSource, NoDetections
+from pytest_detgate.inputs.model import ModelInputs
+from pytest_detgate.inputs.other_models import OtherModels
+from pytest_detgate.progress import Progress
+
+if TYPE_CHECKING:
+    from pytest_detgate.dataset.tables import DetectionTable
+    from pytest_detgate.inputs.baseline import Baseline
+    from pytest_detgate.inputs.detection_sources import GatedModel
+    from pytest_detgate.inputs.project import Project
+    from pytest_detgate.inputs.silent import Silence
+    from pytest_detgate.inputs.sweep import Epoch
+    from pytest_detgate.training.fed_data import TrainingSettings, TrainingView
+
+T = TypeVar("T")
+
+
+class Inputs(ModelInputs):
+    """The inputs of one gate. What cannot be made raises a `DetgateError` with the reason, which
+    makes the item *not evaluated*."""
+
+    is_gated = True
+
+    def __init__(
+        self,
+        project: Project,
+        source: DetectionSource,
+        requested: Sequence[str] = (),
+        *,
+        cache: Path | None = None,
+        progress: Progress | None = None,
+        others: OtherModels | None = None,
+    ) -> None:
+        """`requested` are the splits and probes whose detections this run will need. `cache` is
+        the cache's folder; without one, what is computed of images is forgotten. `others` are the
+        models to compare with."""
+        super().__init__(project, source, requested, data=Memory(), cache=cache, progress=progress)
+        self._others = others or OtherModels(of_baseline=_nothing, of_epoch=_nothing)
+
+    def complete_detections(self, name: str) -> DetectionTable:
+        """The detections, for tests written by hand, which are not judged: `NotLookedAtError`
+        where they are not those of every image, or where the detector finds nothing anywhere."""
+        table = self.detections(name)
+        if table.gaps:
+            raise NotLookedAtError(f"{name}: {'; '.join(described(table.gaps))}")
+        self.refuse_silent(name)
+        return table
+
+    def refuse_silent(self, name: str) -> None:
+        """Raise `NotLookedAtError` where the detector finds nothing at all, on a split or probe
+        that it finds nothing on or on images with ground truth: no count of its boxes says
+        anything then. Every item does so for the detections that it needs."""
+        from pytest_detgate.inputs.silent import refuse, silence_of
+
+        found_some = len(self.detections(name)) > 0
+
+        def make() -> Silence | None:
+            return silence_of(self, infer=not found_some)
+
+        silence = self.memory.once(("silence", found_some), make)
+        if silence is not None:
+            refuse(silence, name, self, found_some=found_some)
+
+    def baseline(self) -> Baseline:
+        """What the gated model is compared with; `NoBaselineError` where there is none."""
+        from pytest_detgate.inputs.open_baseline import open_baseline
+
+        return self.memory.once("baseline", lambda: open_baseline(self, self._others))
+
+    def sweep(
+        self, requested: Sequence[str], checkpoints: str | None, measure: Callable[[Epoch], T]
+    ) -> list[T]:
+        """What `measure` returns for each checkpoint of a sweep and for the gated one, each file
+        once.
+
+        They are loaded one after another, so `measure` must keep no part of an epoch. `requested`
+        are the splits and probes whose detections it asks for, at least one; `checkpoints` is a
+        pattern for paths that is used where the command line names no sweep.
+        """
+        from pytest_detgate.inputs.sweep import measure_sweep
+
+        return measure_sweep(self, self._others, requested, checkpoints, measure)
+
+    def gated_model(self) -> GatedModel | None:
+        """The model that is gated, of which only the digest is needed; None where no model is named
+        or result files are gated."""
+        return self.memory.once("gated model", self.source.gated_model)
+
+    def training_settings(self) -> TrainingSettings:
+        """What the training configuration says of the run itself."""
+        from pytest_detgate.training.fed_data import read_training_settings
+
+        return self.memory.once(
+            "training settings", lambda: read_training_settings(self._training_config())
+        )
+
+    def training_view(self) -> TrainingView:
+        """What the training data set, built as the training configuration does, feeds."""
+        from pytest_detgate.training.fed_data import read_training_view
+
+        return self.memory.once(
+            "training view", lambda: read_training_view(self._training_config(), self.progress)
+        )
+
+    def _training_config(self) -> Path:
+        path = self.project.training_config
+        if path is None:
+            raise DataError("neither [train] nor [model] names a configuration to train with")
+        return path
+
+
+def _nothing(checkpoint: Path) -> DetectionSource:
+    return NoDetections()

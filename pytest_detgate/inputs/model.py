@@ -1,0 +1,222 @@
+"""What rules ask of one model: its detections, scores, and how sure those are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.gaps import NotLookedAtError, described
+from pytest_detgate.inputs.data import DataInputs, Memory
+from pytest_detgate.inputs.detection_sources import DetectionSource
+from pytest_detgate.progress import NoProgress, Progress
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pytest_detgate.dataset.tables import Dataset, DetectionTable
+    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.inputs.detection_sources import TwoInferences
+    from pytest_detgate.inputs.project import Project
+    from pytest_detgate.scoring.bounds.bootstrap import Replicates
+    from pytest_detgate.scoring.bounds.resampling import Resampling, Units
+    from pytest_detgate.scoring.confusion import Confusion
+    from pytest_detgate.scoring.error_kinds import Errors
+    from pytest_detgate.scoring.matching import Candidates, Matches
+    from pytest_detgate.scoring.score_card import Area, ScoreCard
+
+T = TypeVar("T")
+
+
+class ModelInputs(DataInputs):
+    """What rules ask of a model on splits and probes. What cannot be made raises a `DetgateError`
+    with the reason, which makes the item *not evaluated*."""
+
+    is_gated = False
+
+    def __init__(
+        self,
+        project: Project,
+        source: DetectionSource,
+        requested: Sequence[str] = (),
+        *,
+        data: Memory,
+        cache: Path | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """`requested` are the splits and probes whose detections this run will need, so that a
+        model can infer them all in one go."""
+        super().__init__(project, data, cache=cache, progress=progress or NoProgress())
+        self.source = source
+        self.memory = Memory()
+        self._requested = tuple(requested)
+
+    def with_model(self, source: DetectionSource, requested: Sequence[str] = ()) -> ModelInputs:
+        """The same inputs with another model in place of this one; the data are read once for
+        both."""
+        return ModelInputs(
+            self.project,
+            source,
+            requested,
+            data=self.data,
+            cache=self.cache,
+            progress=self.progress,
+        )
+
+    # Detections
+
+    def detections(self, name: str) -> DetectionTable:
+        """What the detector, or the result file in its place, found on a split or probe."""
+
+        def make() -> DetectionTable:
+            self.memory.once("prepared", lambda: self.source.prepare(self._readable_requests()))
+            table = self.source.detections(self.dataset(name))
+            if table.gaps and not self.is_gated:
+                # A figure that comes out too low for it would let the gated model pass.
+                raise NotLookedAtError("; ".join(described(table.gaps)))
+            return table
+
+        return self.memory.once(("detections", name), make)
+
+    def is_requested(self, name: str) -> bool:
+        """Whether some item of the run needs the detections of a split or probe, so that looking
+        at them, for evidence, makes no model run on more images."""
+        return name in self._requested
+
+    def infer_twice(self, split: str, images: int) -> TwoInferences:
+        """What the detector finds twice on up to `images` images, spread evenly over a split;
+        neither comes from the cache."""
+
+        def make() -> TwoInferences:
+            dataset = self.dataset(split)
+            return self.source.infer_twice(dataset, spread(len(dataset.images), images))
+
+        return self.memory.once(("two inferences", split, images), make)
+
+    def latency(self, split: str, images: int, warm_up: int) -> Latency:
+        """The time of the detector on `images` images, spread evenly over a split and again from
+        the first where it has fewer, after `warm_up` of them."""
+        import numpy as np
+
+        def make() -> Latency:
+            dataset = self.dataset(split)
+            rows = np.resize(spread(len(dataset.images), images), images)
+            return self.source.latency(dataset, rows, warm_up)
+
+        return self.memory.once(("latency", split, images, warm_up), make)
+
+    def detector_classes(self, name: str) -> tuple[str, ...]:
+        """The classes of the detector, or of the result file of a split or probe."""
+        return self.memory.once(
+            ("detector classes", name), lambda: self.source.classes(self.dataset(name))
+        )
+
+    # Scores
+
+    def scores(self, split: str) -> ScoreCard:
+        """COCO figures of a split."""
+        from pytest_detgate.scoring.coco_evaluation import evaluate
+
+        scoring = self.project.tables.scoring
+        return self.memory.once(
+            ("scores", split),
+            lambda: evaluate(
+                self.dataset(split), self.detections(split), scoring.engine, scoring.max_detections
+            ),
+        )
+
+    def matches(self, split: str, area: Area = "all") -> Matches:
+        """Which detections of a split, all of them, match which ground truth, at every IoU
+        threshold."""
+        from pytest_detgate.scoring.coco_evaluation import refuse_undefined
+        from pytest_detgate.scoring.columns import columns_of
+        from pytest_detgate.scoring.matching import candidates_of, match
+
+        def candidates() -> Candidates:
+            dataset, detections = self.dataset(split), self.detections(split)
+            refuse_undefined(dataset, detections)
+            return candidates_of(columns_of(dataset, detections))
+
+        return self.memory.once(
+            ("matches", split, area),
+            lambda: match(self.memory.once(("candidates", split), candidates), area),
+        )
+
+    def errors(self, split: str) -> Errors:
+        """The errors of a split by kind, and the AP that each kind costs."""
+        from pytest_detgate.scoring.error_kinds import errors_of
+
+        most = self.project.tables.scoring.max_detections
+        return self.memory.once(("errors", split), lambda: errors_of(self.matches(split), most))
+
+    def confusion(self, split: str) -> Confusion:
+        """What is detected in place of what on a split, at the operating point."""
+        from pytest_detgate.scoring.coco_evaluation import refuse_undefined
+        from pytest_detgate.scoring.confusion import confusion
+
+        def make() -> Confusion:
+            dataset, detections = self.dataset(split), self.detections(split)
+            refuse_undefined(dataset, detections)
+            return confusion(dataset, detections, self.project.score_threshold)
+
+        return self.memory.once(("confusion", split), make)
+
+    def units(self, name: str) -> Units:
+        """What is independent of each other in a split or probe: its clips, or its images where
+        clips cannot be told."""
+        from pytest_detgate.dataset.clips import ClipKey
+        from pytest_detgate.scoring.bounds.resampling import clip_units, image_units
+
+        def make() -> Units:
+            dataset = self.dataset(name)
+            field = self.project.tables.scoring.clip_field
+            # A folder has no fields, so its file names are all there is.
+            key = ClipKey(self.project.frame_pattern, field if dataset.annotations else None)
+            images = len(dataset.images)
+            if key.pattern is None and key.field is None:
+                return image_units(images)
+            clips = self.clips(name, key).clip.tolist()
+            return clip_units(clips) if any(clips) else image_units(images)
+
+        return self.data.once(("units", name), make)
+
+    def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
+        """The draws of a bootstrap over the clips of a split, or over its images where it has no
+        clips. The same numbers give the same draws."""
+        from pytest_detgate.scoring.bounds.resampling import Resampling
+
+        return Resampling(self.units(split), replicates, seed)
+
+    def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
+        """COCO figures of a split in every draw of such a bootstrap."""
+        from pytest_detgate.scoring.bounds.bootstrap import bootstrap
+
+        def make() -> Replicates:
+            matches = self.matches(split, area)
+            with self.progress.task("bootstrap", replicates, "replicates") as advance:
+                return bootstrap(
+                    matches,
+                    self.resampling(split, replicates, seed),
+                    advance,
+                    self.project.tables.scoring.max_detections,
+                )
+
+        return self.memory.once(("replicates", split, area, replicates, seed), make)
+
+    def _readable_requests(self) -> list[Dataset]:
+        readable = []
+        for name in self._requested:
+            with contextlib.suppress(DetgateError):
+                readable.append(self.dataset(name))
+        return readable
+
+
+def spread(total: int, requested: int) -> NDArray[np.int64]:
+    """Rows of up to `requested` of `total` images, spread evenly over them."""
+    import numpy as np
+
+    count = min(requested, total)
+    return np.arange(count, dtype=np.int64) * total // count

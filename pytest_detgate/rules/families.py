@@ -1,0 +1,147 @@
+"""Base classes of rules that look at the same things."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar
+
+from msgspec import Meta
+
+from pytest_detgate.config.numbers import Count
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import ANNOTATION_GAPS, DETECTION_GAPS, GapKind
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
+from pytest_detgate.rules.options import require_evaluated_split, require_names
+from pytest_detgate.rules.rule import Family, OptionError, Rule, Target
+
+MaxUnlabelled = Annotated[
+    Count,
+    Meta(description="Images without a label file that may be left out, of each split."),
+]
+"""The option `max-unlabelled` of rules that look at what is on the images of a split."""
+
+
+class SplitRule(Rule, frozen=True, kw_only=True):
+    """A rule that looks at splits, one item for each."""
+
+    splits: Annotated[tuple[str, ...], Meta(description="Omitted: every split.")] | None = None
+    max_unlabelled: MaxUnlabelled = 0
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        return {"images-without-labels": self.max_unlabelled}
+
+    def validate(self, project: Project) -> None:
+        require_names("split", self.splits or (), project.splits, "splits")
+        if not (project.splits if self.splits is None else self.splits):
+            raise OptionError("there is no split to look at", "splits" if self.splits else None)
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for split in project.splits if self.splits is None else self.splits:
+            yield Target(label=split, datasets=(split,))
+
+
+class CountRule(SplitRule, frozen=True, kw_only=True):
+    """A rule that finds things in a split as its file has it, ids used twice and all."""
+
+    max: Annotated[Count, Meta(description="Largest count that is allowed.")] = 0
+
+    def split(self, target: Target, inputs: Inputs) -> Dataset:
+        """The tables of the split; `DataError` where it has no images to look at."""
+        dataset = inputs.tables(target.datasets[0])
+        if not len(dataset.images):
+            where = inputs.project.relative(dataset.annotations or dataset.images_dir)
+            raise DataError(f"{dataset.name} has no images ({where})")
+        return dataset
+
+
+class SplitPairRule(Rule, frozen=True, kw_only=True):
+    """A rule that compares a tested split with a reference."""
+
+    between: Annotated[
+        tuple[str, str], Meta(description="The reference split and the tested split.")
+    ]
+
+    def validate(self, project: Project) -> None:
+        require_names("split", self.between, project.splits, "between")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target(label="-".join(self.between), datasets=self.between)
+
+
+class DetectionRule(Rule, frozen=True, kw_only=True):
+    """A rule that looks at what the detector says."""
+
+    family: ClassVar[Family] = "model"
+
+    allow_missing_classes: Annotated[
+        bool | Count,
+        Meta(
+            description="How many classes a result file that lists its classes may leave out; true "
+            "for any number. They count as classes without detections."
+        ),
+    ] = False
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        given = self.allow_missing_classes
+        return {"classes-without-detections": sys.maxsize if given is True else int(given)}
+
+
+class ProbeRule(DetectionRule, frozen=True, kw_only=True):
+    """A rule that looks at what the detector says on probes, one item for each probe."""
+
+    def validate(self, project: Project) -> None:
+        if not project.probes:
+            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for probe in project.probes:
+            yield Target(label=probe, datasets=(probe,), detections=(probe,))
+
+
+class ScoreRule(DetectionRule, frozen=True, kw_only=True):
+    """A rule on the COCO figures of the split that `[model] evaluate-on` names."""
+
+    # What a detector was not asked about counts as not found: AP and recall would be too low.
+    spoiling_gaps: ClassVar[frozenset[GapKind]] = DETECTION_GAPS
+
+    max_unlabelled: MaxUnlabelled = 0
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        return {**super().allowed_gaps(), "images-without-labels": self.max_unlabelled}
+
+    def validate(self, project: Project) -> None:
+        require_evaluated_split(project)
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield self.target(project)
+
+    def target(self, project: Project, label: str | None = None) -> Target:
+        """An item that needs the figures of the evaluated split."""
+        split = project.evaluate_on
+        return Target(label=label, datasets=(split,), detections=(split,))
+
+
+class TrainingRule(Rule, frozen=True, kw_only=True):
+    """A rule on how the model is trained, one item."""
+
+    family: ClassVar[Family] = "training"
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target()
+
+
+class RunningRule(Rule, frozen=True, kw_only=True):
+    """A rule that runs the detector by itself on some images of the evaluated split, and so needs
+    no detections of them all."""
+
+    ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
+    family: ClassVar[Family] = "model"
+
+    def validate(self, project: Project) -> None:
+        require_evaluated_split(project)
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        yield Target(datasets=(project.evaluate_on,))

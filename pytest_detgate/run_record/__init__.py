@@ -1,0 +1,1 @@
+"""What a run leaves of its inputs in the record."""

@@ -1,0 +1,105 @@
+"""What was read of splits and probes, and computed of them, as the record has it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pytest_detgate.dataset.contents import SplitContents, split_contents
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.inputs.fingerprints import names_sha256
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.record.report import (
+    BaselineRecord,
+    DatasetRecord,
+    ProbeRecord,
+    ScoreRecord,
+    SplitRecord,
+)
+from pytest_detgate.run_record.score_record import score_record
+from pytest_detgate.scoring.score_card import ScoreCard
+
+
+def dataset_record(inputs: Inputs) -> DatasetRecord:
+    """What was read so far."""
+    record = DatasetRecord(splits={}, probes={})
+    for name in inputs.project.splits:
+        if (dataset := _read(inputs, name)) is not None:
+            # The images of a split may be many: only where a model has read them anyway.
+            by_model = _is_judged(inputs, name) and inputs.source.model_record() is not None
+            record.splits[name] = inputs.memory.once(
+                ("dataset record", name, by_model),
+                partial(_split_record, inputs, dataset, with_images=by_model),
+            )
+    for name in inputs.project.probes:
+        if (dataset := _read(inputs, name)) is not None:
+            is_judged = _is_judged(inputs, name)
+            record.probes[name] = inputs.memory.once(
+                ("probe record", name, is_judged),
+                partial(_probe_record, inputs, dataset, with_images=is_judged),
+            )
+    return record
+
+
+def score_records(inputs: Inputs) -> dict[str, ScoreRecord]:
+    """The figures computed so far."""
+    splits = inputs.project.splits
+    cards = {name: inputs.memory.made(("scores", name), ScoreCard) for name in splits}
+    return {
+        name: inputs.memory.once(("score record", name), partial(score_record, inputs, name, card))
+        for name, card in cards.items()
+        if card is not None
+    }
+
+
+def contents(inputs: Inputs) -> dict[str, SplitContents]:
+    """What is in the splits that were read so far, for charts."""
+    return {
+        name: inputs.data.once(("contents", name), partial(split_contents, dataset))
+        for name in inputs.project.splits
+        if (dataset := _read(inputs, name)) is not None
+    }
+
+
+def baseline_record(inputs: Inputs) -> BaselineRecord | None:
+    """The baseline, if it was asked for and could be read."""
+    from pytest_detgate.inputs.baseline import Baseline
+
+    baseline = inputs.memory.made("baseline", object)
+    return baseline.record if isinstance(baseline, Baseline) else None
+
+
+def _read(inputs: Inputs, name: str) -> Dataset | None:
+    return inputs.data.made(("dataset", name), Dataset)
+
+
+def _is_judged(inputs: Inputs, name: str) -> bool:
+    """Whether a rule has had detections of a split or probe."""
+    return inputs.memory.made(("detections", name), DetectionTable) is not None
+
+
+def _split_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> SplitRecord:
+    assert dataset.annotations is not None
+    return SplitRecord(
+        annotations=inputs.project.relative(dataset.annotations),
+        images_dir=inputs.project.relative(dataset.images_dir),
+        sha256=dataset.sha256 or "",
+        images=len(dataset.images),
+        boxes=len(dataset.boxes),
+        empty=len(dataset.empty_images()),
+        images_sha256=inputs.images_sha256(dataset.name) if with_images else None,
+        notes=list(dataset.notes),
+    )
+
+
+def _probe_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> ProbeRecord:
+    path = dataset.annotations
+    return ProbeRecord(
+        images_dir=inputs.project.relative(dataset.images_dir),
+        images=len(dataset.images),
+        boxes=len(dataset.boxes),
+        annotations=None if path is None else inputs.project.relative(path),
+        sha256=dataset.sha256,
+        names_sha256=names_sha256(dataset),
+        images_sha256=inputs.images_sha256(dataset.name) if with_images else None,
+        notes=list(dataset.notes),
+    )
