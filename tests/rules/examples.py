@@ -45,7 +45,7 @@ class ExampleAnswers(ResultFiles):
         self._times_ms = list(example.times_ms)
         self._detector_classes = example.detector_classes
 
-    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+    def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         return TwoInferences(
             rows, self.detections(dataset), self._second.detections(dataset), "cpu"
         )
