@@ -39,7 +39,8 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
 
 
 def _named(files: Files, path: str, there: list[str]) -> list[str]:
-    """The image that each line means: the one with the longest matching tail."""
+    """The image that each line means: the one with the longest matching tail, or one that is
+    missing."""
     chosen: dict[str, None] = {}
     for line in text_of(read(files, path), path).splitlines():
         if not line.strip():
@@ -48,9 +49,9 @@ def _named(files: Files, path: str, there: list[str]) -> list[str]:
         lengths = {name: _tail(wanted, name_of(name).split("/")) for name in there}
         longest = max(lengths.values(), default=0)
         best = [name for name, length in lengths.items() if length == longest]
-        if not longest or len(best) > 1:
-            raise NotLookedAtError(f"{path}: {line!r} means {len(best) if longest else 0} images")
-        chosen[best[0]] = None
+        if longest and len(best) > 1:
+            raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
+        chosen[best[0] if longest else "/".join(wanted)] = None
     return list(chosen)
 
 
