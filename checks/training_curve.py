@@ -55,9 +55,9 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
     - `fallen`: the last validation is below the best by more than `max-fall`, higher being better;
     - `plateau`: with `plateau-validations`, none of that many last validations is above the best
       before them by more than `plateau-gain`;
-    - `too_short`: fewer epochs than `min-epochs`, fewer iterations than `min-iterations`, or ended
-      before `max_epochs` or `max_iters` of the configuration that MMEngine puts beside the log. A
-      run with an `EarlyStoppingHook` may end when it likes.
+    - `too_short`: fewer epochs than `min-epochs`, fewer iterations than `min-iterations`, ended
+      before `max_epochs` or `max_iters` of the configuration that MMEngine puts beside the log, or
+      a log whose last line is incomplete. A run with an `EarlyStoppingHook` may end when it likes.
 
     `metric` is the validation metric, else the first whose name ends in mAP. A run that is not
     validated while it trains cannot be evaluated, unless `validation = false` says that none
