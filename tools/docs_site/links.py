@@ -51,9 +51,12 @@ def broken_links(folder: Path) -> Iterator[str]:
                 target /= "index.html"
             if not target.is_file():
                 yield f"{path.relative_to(folder.resolve())}: {link}: no such file"
-            elif parts.fragment and target in pages:
-                if unquote(parts.fragment) not in pages[target].ids:
-                    yield f"{path.relative_to(folder.resolve())}: {link}: no such anchor"
+            elif (
+                parts.fragment
+                and target in pages
+                and unquote(parts.fragment) not in pages[target].ids
+            ):
+                yield f"{path.relative_to(folder.resolve())}: {link}: no such anchor"
 
 
 if __name__ == "__main__":
