@@ -16,7 +16,7 @@ _TYPES = {
     "object": "a table",
     "null": "null",
 }
-_CONFIG_TABLES = {
+CONFIG_TABLES = {
     "[dataset]": "DatasetTable",
     "[dataset.splits.NAME]": "SplitTable",
     "[probes.NAME]": "ProbeTable",
@@ -35,7 +35,7 @@ def config_tables(schema: Schema) -> str:
     """A section for each table of `detgate.toml`, without those of the rules."""
     definitions = schema["$defs"]
     parts = []
-    for title, name in _CONFIG_TABLES.items():
+    for title, name in CONFIG_TABLES.items():
         parts += [f"## `{title}`", "", _paragraphs(definitions[name]), ""]
         parts += [*_rows(definitions[name], "omitted"), ""]
     return "\n".join(parts)
@@ -96,7 +96,7 @@ def _takes_one(entry: Schema) -> str:
 
 def _reference(name: str) -> str:
     """A link to the section of a kind of object."""
-    for title, table in _CONFIG_TABLES.items():
+    for title, table in CONFIG_TABLES.items():
         if table == name:
             return f"the table `{title}`"
     return "`{ path, may-be-missing }`" if name == "BaselineTable" else f"[{name}](#{name.lower()})"

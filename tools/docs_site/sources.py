@@ -79,7 +79,7 @@ def assemble(out: Path) -> None:
         text = _with_tables((ROOT / origin).read_text(encoding="utf-8"))
         if origin in LISTS:
             text += "\n" + _tables_of_contents(text, origin, pages)
-        _write(out / target, _relinked(text, origin, target, pages, out))
+        _write(out / target, relinked(text, origin, target, pages, out))
     for target, rule in rules.items():
         _write(out / target, rule.text)
     _write(out / "rules/index.md", _rule_list(reference, list(rules.values())))
@@ -133,8 +133,12 @@ def _rule_list(reference: str, rules: list[RulePage]) -> str:
     return "\n".join([*parts, _toctree([rule.code for rule in rules])])
 
 
-def _relinked(text: str, origin: str, target: str, pages: Mapping[str, str], out: Path) -> str:
-    """The text with each relative link pointing into the site; code stays as it is."""
+def relinked(text: str, origin: str, target: str, pages: Mapping[str, str], out: Path) -> str:
+    """The text with each relative link pointing into the site; code stays as it is.
+
+    `origin` is the path of the page in the repository and `target` the one in the site. Other files
+    that it links to are copied below `out`; a link to nothing raises `BrokenLinkError`.
+    """
 
     def replaced(match: re.Match[str]) -> str:
         link, _, anchor = match[2].partition("#")
