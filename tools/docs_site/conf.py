@@ -16,6 +16,7 @@ extensions = ["myst_parser"]
 # Anchors of headings, as GitHub makes them: a link to a missing one is a warning, which fails.
 myst_heading_anchors = 3
 suppress_warnings = ["myst.header"]  # pages of rules begin with the rule's own headings
+smartquotes = False  # they make a dash of the beginning of an option
 html_theme = "furo"
 html_title = "pytest-detgate"
 html_static_path = ["static"]

@@ -37,16 +37,16 @@ def config_tables(schema: Schema) -> str:
     parts = []
     for title, name in CONFIG_TABLES.items():
         parts += [f"## `{title}`", "", _paragraphs(definitions[name]), ""]
-        parts += [*_rows(definitions[name], "omitted"), ""]
+        parts += [*_rows(definitions[name]), ""]
     return "\n".join(parts)
 
 
 def record_tables(schema: Schema) -> str:
     """A section for each kind of object in `report.json`, the record itself first."""
-    parts = ["## The record", "", _paragraphs(schema), "", *_rows(schema, "where absent"), ""]
+    parts = ["## The record", "", _paragraphs(schema), "", *_rows(schema), ""]
     for name, definition in schema["$defs"].items():
         parts += [f"## {name}", "", _paragraphs(definition), ""]
-        parts += [*_rows(definition, "where absent"), ""]
+        parts += [*_rows(definition), ""]
     return "\n".join(parts)
 
 
@@ -55,10 +55,10 @@ def _paragraphs(schema: Schema) -> str:
     return text
 
 
-def _rows(schema: Schema, absent: str) -> Iterator[str]:
+def _rows(schema: Schema) -> Iterator[str]:
     required = schema.get("required", ())
     described = any(_description(entry) for entry in schema["properties"].values())
-    yield f"| key | takes | {absent} |" + (" meaning |" if described else "")
+    yield "| key | takes | default |" + (" meaning |" if described else "")
     yield "| --- | --- | --- |" + (" --- |" if described else "")
     for key, entry in schema["properties"].items():
         cells = [f"`{key}`", _takes(entry), _default(entry, required=key in required)]
@@ -84,7 +84,8 @@ def _takes_one(entry: Schema) -> str:
     if "const" in entry:
         return f"`{json.dumps(entry['const'])}`"
     if "enum" in entry:
-        return "one of " + ", ".join(f"`{json.dumps(value)}`" for value in entry["enum"])
+        values = [f"`{json.dumps(value)}`" for value in entry["enum"]]
+        return values[0] if len(values) == 1 else f"one of {', '.join(values)}"
     if entry.get("type") == "array":
         return _list(entry)
     if entry.get("type") == "object" and isinstance(entry.get("additionalProperties"), Mapping):

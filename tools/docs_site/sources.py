@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from tools.docs_site.schema_tables import config_tables, record_tables
 
 ROOT = Path(__file__).resolve().parents[2]
+FAMILIES = ("data", "training", "model")
 LISTS = ("docs/index.md", "docs/decisions/README.md")
 """Pages whose lists of links are the navigation of the site; every page has to be in one."""
 RULES = "docs/rules.md"
@@ -122,7 +123,7 @@ def _toctree(entries: list[str], caption: str = "") -> str:
 def _rule_list(reference: str, rules: list[RulePage]) -> str:
     introduction = reference[: reference.index("## `")].rstrip()
     parts = [introduction, ""]
-    for family in dict.fromkeys(rule.family for rule in rules):
+    for family in FAMILIES:
         parts += [f"## Rules on the {family}", "", "| rule | demands |", "| --- | --- |"]
         parts += [
             f"| [`{rule.code}`]({rule.code}.md) | {rule.summary} |"
