@@ -29,7 +29,12 @@ def _section(rule: type[Rule]) -> str:
     lines = [f"## `{page.code}`", "", page.summary, "", f"Family: {page.family}.", ""]
     for heading, text in page.sections.items():
         lines += [f"### {heading}", "", text, ""]
-    lines += ["### Options", "", "| option | takes | default | meaning |", "| --- | --- | --- | --- |"]
+    lines += [
+        "### Options",
+        "",
+        "| option | takes | default | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
     lines += [_row(option) for option in page.options if option.key not in _COMMON]
     example = textwrap.dedent(rule.passing.config).strip()
     return "\n".join([*lines, "", "### Example", "", "```toml", example, "```", ""])
