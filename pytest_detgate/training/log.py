@@ -138,7 +138,7 @@ def _lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
         raise DataError(f"{path}: cannot be read: {error}") from None
     # Not `splitlines`, which also splits at signs that may be in a text of JSON.
     lines = content.split("\n")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)  # unlike msgspec it reads NaN and Infinity
