@@ -17,4 +17,3 @@ html_show_sphinx = False
 # Comments in code have enough contrast in these two.
 pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "github-dark"
-html_theme_options = {"light_css_variables": {"color-code-background": "#f3f4f6"}}
