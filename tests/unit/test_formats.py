@@ -167,6 +167,22 @@ def test_voc_by_hand(tmp_path: Path) -> None:
         (voc(("cone", corners(1, 1, 2, float("nan")))), "object 1: expected numbers"),
         (voc(("cone", "")), "has no <bndbox>"),
         (voc(("cone", corners(30, 5, 10, 45))), "inverted"),
+        (
+            voc(("cone", corners(1, 1, 2, 2))).replace("object>", "OBJECT>"),
+            "expected <object>, found <OBJECT>",
+        ),
+        (
+            voc(("cone", corners(1, 1, 2, 2))).replace("object>", "item>"),
+            "<item> has a <bndbox> and is no <object>",
+        ),
+        (
+            voc(("cone", corners(1, 1, 2, 2) + corners(3, 3, 4, 4))),
+            "<object> has more than one <bndbox>",
+        ),
+        (
+            voc().replace("<size>", "<filename>b.jpg</filename><size>"),
+            "<annotation> has more than one <filename>",
+        ),
         (voc(name="../../etc/passwd"), "none of the 1 images"),
         (
             '<!DOCTYPE a [<!ENTITY x "' + "y" * 99 + '">]>' + voc(("&x;", corners(1, 1, 2, 2))),
@@ -203,6 +219,15 @@ def test_cvat_by_hand(tmp_path: Path) -> None:
     assert dataset.notes == (
         "1 images have shapes that are no boxes (1 polyline), first sub/a.jpg",
     )
+
+
+@pytest.mark.parametrize("tag", ["IMAGE", "imagex", "frame"])
+def test_an_element_of_cvat_that_is_no_image_is_refused(tmp_path: Path, tag: str) -> None:
+    last = '<image id="1" name="b.jpg" width="100" height="50"/>'
+    write(tmp_path, {"labels.xml": CVAT.replace(last, last.replace("image", tag, 1))})
+
+    with pytest.raises(DataError, match=rf"labels\.xml: expected <image>, found <{tag}>"):
+        READERS["cvat"](split(tmp_path, "labels.xml"))
 
 
 def test_openimages_by_hand(tmp_path: Path) -> None:
