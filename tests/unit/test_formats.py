@@ -265,3 +265,12 @@ def test_openimages_names_must_name_the_classes(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"boxes\.csv: names 0 classes .* not /m/1, which"):
         READERS["openimages"](split(tmp_path, "boxes.csv", classes=tmp_path / "boxes.csv"))
+
+
+def test_openimages_names_are_a_code_and_a_name_a_line(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a.jpg")
+    boxes = "ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0,1,0,1\n"
+    write(tmp_path, {"boxes.csv": boxes, "names.csv": "/m/1,Cone\n/m/2\n"})
+
+    with pytest.raises(DataError, match=r"names\.csv: line 2: expected a code and a name"):
+        READERS["openimages"](split(tmp_path, "boxes.csv", classes=tmp_path / "names.csv"))
