@@ -1,6 +1,6 @@
 """What a training configuration says of the run, and what its data set really feeds the model.
 
-The data set is built by a process of its own (`training_view_job`), as the configuration is code
+The data set is built by a process of its own (`fed_data_worker`), as the configuration is code
 of the project's; nothing here imports torch.
 """
 

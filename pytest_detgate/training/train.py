@@ -1,6 +1,6 @@
 """Training as `[train]` asks for it, and using again what was trained from the same inputs.
 
-The work is done by a process of its own (`training_job`); nothing here imports torch.
+The work is done by a process of its own (`train_worker`); nothing here imports torch.
 """
 
 from __future__ import annotations
