@@ -8,14 +8,13 @@ the hashes crowd into few buckets, comparing everything costs less, and is done 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from pytest_detgate.pictures.bits import Words, differing_bits, set_bits
 
 _BAND_BITS = 16
 _BANDS = 4
@@ -25,15 +24,19 @@ _BLOCK = 1 << 20
 # Measured costs relative to one comparison in a plain pass over all pairs.
 _COST_OF_CANDIDATE = 8
 _COST_OF_PROBE = 10
-# The nearest match is kept as distance and row in one number, so that a minimum finds it.
+# Distance and row of the nearest hash share one number, so that a minimum finds both.
 _ROW_BITS = 40
 _NONE = np.iinfo(np.int64).max
 
 Rows = NDArray[np.int64]
+Words = NDArray[np.uint64]
+Counts = NDArray[np.uint8]
+
+_OF_16_BITS = np.array([value.bit_count() for value in range(1 << 16)], dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matches:
+class Neighbours:
     """For each of n queries: `row` of the nearest reference hash (the first of equally near ones,
     -1 where none is within the radius), its `distance` in bits, `count` of those within."""
 
@@ -42,17 +45,17 @@ class Matches:
     count: Rows
 
 
-def find_within(queries: Words, reference: Words, radius: int) -> Matches:
+def find_within(queries: Words, reference: Words, radius: int) -> Neighbours:
     """Match every query with all reference hashes that differ in at most `radius` bits."""
-    wanted, of_query = np.unique(queries, return_inverse=True)
+    distinct, of_query = np.unique(queries, return_inverse=True)
     listed, first_row, times = np.unique(reference, return_index=True, return_counts=True)
-    best: NDArray[np.int64] = np.full(len(wanted), _NONE, dtype=np.int64)
-    count: NDArray[np.int64] = np.zeros(len(wanted), dtype=np.int64)
-    for query, found, distance in _pairs(wanted, listed, radius):
-        np.add.at(count, query, times[found])
-        np.minimum.at(best, query, distance.astype(np.int64) << _ROW_BITS | first_row[found])
+    best: NDArray[np.int64] = np.full(len(distinct), _NONE, dtype=np.int64)
+    count: NDArray[np.int64] = np.zeros(len(distinct), dtype=np.int64)
+    for query, row, distance in _pairs(distinct, listed, radius):
+        np.add.at(count, query, times[row])
+        np.minimum.at(best, query, distance.astype(np.int64) << _ROW_BITS | first_row[row])
     best, count = best[of_query.ravel()], count[of_query.ravel()]
-    return Matches(
+    return Neighbours(
         row=np.where(count > 0, best & ((1 << _ROW_BITS) - 1), -1),
         distance=np.where(count > 0, best >> _ROW_BITS, -1),
         count=count,
@@ -72,12 +75,12 @@ def _pairs(
         yield from _all_pairs(queries, reference, radius)
         return
     for number, band in enumerate(bands):
-        for query, found, distance in band.pairs(radius):
-            differing = queries[query] ^ reference[found]
+        for query, row, distance in band.pairs(radius):
+            differing = queries[query] ^ reference[row]
             new = np.ones(len(query), dtype=np.bool_)
             for earlier in bands[:number]:
                 new &= set_bits(_band_of(differing, earlier.number)) > earlier.radius
-            yield query[new], found[new], distance[new]
+            yield query[new], row[new], distance[new]
 
 
 def _all_pairs(
@@ -87,9 +90,9 @@ def _all_pairs(
         block = reference[start : start + _BLOCK]
         for query, word in enumerate(queries):
             distance = differing_bits(block, word)
-            found = np.flatnonzero(distance <= radius)
-            if len(found):
-                yield np.full(len(found), query), found + start, distance[found]
+            near = np.flatnonzero(distance <= radius)
+            if len(near):
+                yield np.full(len(near), query), near + start, distance[near]
 
 
 def _band_of(words: Words, number: int) -> Words:
@@ -97,8 +100,11 @@ def _band_of(words: Words, number: int) -> Words:
 
 
 def _bands(queries: Words, reference: Words, radius: int) -> list[_Band]:
-    """The bands to search. r bits over four bands: were every one of the first (r mod 4) + 1 to
-    differ in more than ⌊r/4⌋ bits and each other one in at least ⌊r/4⌋, that made r + 1."""
+    """Return the bands to search.
+
+    If each of the first (r mod 4) + 1 bands differed in more than ⌊r/4⌋ bits, and each other band
+    in at least ⌊r/4⌋, the hashes would differ in r + 1 bits.
+    """
     share, rest = divmod(radius, _BANDS)
     radii = [share if number <= rest else share - 1 for number in range(_BANDS)]
     return [
@@ -109,7 +115,7 @@ def _bands(queries: Words, reference: Words, radius: int) -> list[_Band]:
 
 
 class _Band:
-    """One band: the reference in buckets by its value, and the flips of bits that are tried."""
+    """One band: the reference in buckets by the band's value, and the bit flips to try."""
 
     def __init__(self, number: int, radius: int, queries: Words, reference: Words) -> None:
         self.number = number
@@ -134,11 +140,11 @@ class _Band:
         np.cumsum(np.bincount(keys, minlength=_BUCKETS), out=self._start[1:])
 
     def candidates(self) -> int:
-        """How many pairs lie in buckets that are looked into."""
+        """Count the pairs in all buckets that a search visits."""
         in_bucket = np.diff(self._start)
-        wanted = np.bincount(self._query_keys, minlength=_BUCKETS)
+        n_queries = np.bincount(self._query_keys, minlength=_BUCKETS)
         buckets = np.arange(_BUCKETS)
-        return sum(int(wanted @ in_bucket[buckets ^ mask]) for mask in self.masks)
+        return sum(int(n_queries @ in_bucket[buckets ^ mask]) for mask in self.masks)
 
     def pairs(self, radius: int) -> Iterator[tuple[Rows, Rows, NDArray[np.uint8]]]:
         """Yield the pairs within `radius` whose bands differ in at most the band's own radius."""
@@ -157,12 +163,12 @@ class _Band:
         sizes = size[query]
         skipped = np.cumsum(sizes) - sizes
         n_pairs = int(sizes.sum())
-        place = np.arange(n_pairs) + np.repeat(start[query] - skipped, sizes)
-        distance = differing_bits(np.repeat(self._query_words[query], sizes), self._words[place])
+        index = np.arange(n_pairs) + np.repeat(start[query] - skipped, sizes)
+        distance = differing_bits(np.repeat(self._query_words[query], sizes), self._words[index])
         near = np.flatnonzero(distance <= radius)
         if len(near):
             of_pair = np.searchsorted(skipped, near, side="right") - 1
-            yield self._query[query[of_pair]], self._row[place[near]], distance[near]
+            yield self._query[query[of_pair]], self._row[index[near]], distance[near]
 
 
 def _parts(ends: Rows) -> Iterator[slice]:
@@ -173,3 +179,21 @@ def _parts(ends: Rows) -> Iterator[slice]:
         last = max(first + 1, int(np.searchsorted(ends, done + _BLOCK, side="right")))
         yield slice(first, last)
         first = last
+
+
+def set_bits_by_table(words: Words) -> Counts:
+    """(n,) number of set bits in each word, looked up 16 bits at a time."""
+    counts: Counts = _OF_16_BITS[words & 0xFFFF]
+    for shift in (16, 32, 48):
+        counts += _OF_16_BITS[(words >> np.uint64(shift)) & 0xFFFF]
+    return counts
+
+
+# NumPy counts bits itself from 2.0 on.
+_BUILT_IN: Any = getattr(np, "bitwise_count", None)
+set_bits: Callable[[Words], Counts] = _BUILT_IN or set_bits_by_table
+
+
+def differing_bits(first: Words, second: Words | np.uint64) -> Counts:
+    """(n,) Hamming distance of words, pair by pair."""
+    return set_bits(first ^ second)

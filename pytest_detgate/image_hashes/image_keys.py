@@ -1,4 +1,4 @@
-"""What tells the pictures of a split or probe apart, computed once for each content."""
+"""Digest and perceptual hash of each image of a dataset, computed once for each content."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detections import UnreadableImage
 from pytest_detgate.errors import DataError
+from pytest_detgate.image_hashes.difference_hash import HASH_KIND, difference_hash
 from pytest_detgate.locks import lock_if_possible
-from pytest_detgate.pictures.hashing import HASH_KIND, picture_hash
 from pytest_detgate.progress import Progress
 from pytest_detgate.regular_file import read_regular
 
-# Digested and then decoded: few enough to be still in the system's file cache. Also what a kill
-# costs at most.
+# Digested and then decoded: few enough to be still in the system's file cache. It is also what a
+# killed process loses at most.
 _AT_ONCE = 1000
 
 Key = tuple[str, int]
-"""SHA-256 of a picture's bytes, and its hash: 0 where none was asked for."""
+"""SHA-256 of an image file, and its hash: 0 where none was requested."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class PictureKeys:
-    """One row a picture, as in its image table: `digest` (n,) S32 is the SHA-256 of its bytes,
-    `hash` (n,) uint64 its perceptual hash, None where only bytes are compared."""
+class ImageKeys:
+    """One row per image, as in the image table: `digest` (n,) S32 is the SHA-256 of the file,
+    `hash` (n,) uint64 the perceptual hash, None where only bytes are compared."""
 
     digest: NDArray[np.bytes_]
     hash: NDArray[np.uint64] | None = None
@@ -45,12 +45,12 @@ class PictureKeys:
         return len(self.digest)
 
 
-def picture_keys(
+def compute_image_keys(
     dataset: Dataset, store: Store, progress: Progress, *, hashed: bool
-) -> PictureKeys:
-    """Digest every picture and, where `hashed`, hash it; what the store knows is not done again.
+) -> ImageKeys:
+    """Digest every image and, with `hashed`, hash it, unless the cache has it.
 
-    Pictures that cannot be read raise one `DataError` with their number and the first of them.
+    Images that cannot be read raise one `DataError` with their number and the first of them.
     """
     n = len(dataset.images)
     digest: NDArray[np.bytes_] = np.zeros(n, dtype="S32")
@@ -59,9 +59,9 @@ def picture_keys(
     options = dataset.image_options
     refused = refused_links(dataset.images_dir, dataset.images.file_name.tolist(), options)
     limit = options.max_pixels if hashed else None
-    label = f"{'hashing' if hashed else 'reading'} pictures of {dataset.name}"
+    label = f"{'hashing' if hashed else 'reading'} images of {dataset.name}"
     with (
-        # One process of those that share the store hashes; the others then find its answers.
+        # One of the processes that share the cache hashes; the others then read its results.
         lock_if_possible(store.path.with_name("pictures.lock")),
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
         progress.task(label, n, "images") as advance,
@@ -80,16 +80,16 @@ def picture_keys(
             advance(len(rows))
     if unreadable:
         raise DataError(
-            f"{len(unreadable)} of {n} pictures of {dataset.name} cannot be read, first "
+            f"{len(unreadable)} of {n} images of {dataset.name} cannot be read, first "
             f"{unreadable[0]}"
         )
-    return PictureKeys(digest, hashes if hashed else None)
+    return ImageKeys(digest, hashes if hashed else None)
 
 
 def _keys(
     paths: Sequence[Path], store: Store, pool: ThreadPoolExecutor, max_pixels: int | None
 ) -> list[Key | UnreadableImage]:
-    """The key of each picture; without a limit of pixels none is hashed."""
+    """Return the key of each image; without a pixel limit none is hashed."""
     digests = file_digests(paths, store)
     if max_pixels is None:
         return [
@@ -122,8 +122,8 @@ def _hash_all(
     files: Mapping[str, Path], pool: ThreadPoolExecutor, max_pixels: int
 ) -> dict[str, Key | UnreadableImage]:
     with warnings.catch_warnings():
-        # Pillow warns of odd metadata; a project that makes errors of warnings would lose the
-        # picture over it.
+        # Pillow warns of odd metadata; in a project that turns warnings into errors, the image
+        # could not be read.
         warnings.simplefilter("ignore")
         keys = pool.map(lambda path: _hash_file(path, max_pixels), files.values())
         return dict(zip(files, keys, strict=True))
@@ -133,9 +133,9 @@ def _hash_file(path: Path, max_pixels: int) -> Key | UnreadableImage:
     try:
         content = read_regular(path)
         # Of the bytes that are decoded: the file may have changed since its digest was taken.
-        return hashlib.sha256(content).hexdigest(), picture_hash(content, max_pixels)
+        return hashlib.sha256(content).hexdigest(), difference_hash(content, max_pixels)
     except UnidentifiedImageError:
-        return UnreadableImage("it is no picture of a format that Pillow knows")
+        return UnreadableImage("not in an image format that Pillow reads")
     except Exception as error:  # every decoder has errors of its own
         reason = error.strerror if isinstance(error, OSError) else None
         first_line = (str(error).strip().splitlines() or [""])[0]

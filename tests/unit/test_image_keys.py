@@ -1,4 +1,4 @@
-"""Pictures are hashed once for each content, by whatever name and in whatever run."""
+"""Images are hashed once for each content, under any name and in any run."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from filelock import FileLock
 from pytest_detgate.cache.store import Store
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.errors import DataError
-from pytest_detgate.pictures import hashes as kept
-from pytest_detgate.pictures.duplicates import copies_of
-from pytest_detgate.pictures.hashes import PictureKeys, picture_keys
-from pytest_detgate.pictures.hashing import picture_hash
+from pytest_detgate.image_hashes import image_keys
+from pytest_detgate.image_hashes.difference_hash import difference_hash
+from pytest_detgate.image_hashes.duplicates import find_copies
+from pytest_detgate.image_hashes.image_keys import ImageKeys, compute_image_keys
 from pytest_detgate.progress import NoProgress
 from tests.drawn import draw_pictures, drawn
 from tests.processes import PATIENCE_S
@@ -29,9 +29,9 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
     def counting(content: bytes, max_pixels: int) -> int:
         contents.append(content)
-        return picture_hash(content, max_pixels)
+        return difference_hash(content, max_pixels)
 
-    monkeypatch.setattr(kept, "picture_hash", counting)
+    monkeypatch.setattr(image_keys, "difference_hash", counting)
     return contents
 
 
@@ -45,10 +45,10 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def keys(folder: Path, *, hashed: bool = True) -> PictureKeys:
+def keys(folder: Path, *, hashed: bool = True) -> ImageKeys:
     dataset = read_folder(folder, "probe")
     store = Store(folder.parent / "kept" / "detections.sqlite")
-    return picture_keys(dataset, store, NoProgress(), hashed=hashed)
+    return compute_image_keys(dataset, store, NoProgress(), hashed=hashed)
 
 
 def test_second_run_decodes_nothing(folder: Path, decoded: list[bytes]) -> None:
@@ -61,7 +61,7 @@ def test_second_run_decodes_nothing(folder: Path, decoded: list[bytes]) -> None:
     assert first.hash is not None
     assert second.hash is not None
     assert first.hash.tolist() == second.hash.tolist()
-    assert first.hash[0] == first.hash[2] == picture_hash((folder / "a.png").read_bytes())
+    assert first.hash[0] == first.hash[2] == difference_hash((folder / "a.png").read_bytes())
     assert first.digest.tolist() == second.digest.tolist()
 
 
@@ -75,7 +75,7 @@ def test_only_new_content_is_decoded(folder: Path, decoded: list[bytes]) -> None
     assert decoded[2:] == [(folder / "new.png").read_bytes()]
 
 
-def test_changed_file_is_hashed_anew(folder: Path) -> None:
+def test_changed_file_is_hashed_again(folder: Path) -> None:
     before = keys(folder)
     drawn("gate").save(folder / "a.png")
 
@@ -83,7 +83,7 @@ def test_changed_file_is_hashed_anew(folder: Path) -> None:
 
     assert before.hash is not None
     assert after.hash is not None
-    assert after.hash[0] == picture_hash((folder / "a.png").read_bytes())
+    assert after.hash[0] == difference_hash((folder / "a.png").read_bytes())
     assert (before.hash == after.hash).tolist() == [False, True, True]
 
 
@@ -100,8 +100,8 @@ def test_bytes_need_no_decoding(folder: Path, decoded: list[bytes]) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"no picture", "it is no picture of a format that Pillow knows"),
-        (b"", "it is no picture of a format that Pillow knows"),
+        (b"no picture", "not in an image format that Pillow reads"),
+        (b"", "not in an image format that Pillow reads"),
         (None, "No such file or directory"),
     ],
 )
@@ -113,9 +113,9 @@ def test_unreadable_picture_is_named(folder: Path, content: bytes | None, reason
         (folder / "b.png").write_bytes(content)
 
     with pytest.raises(DataError) as caught:
-        picture_keys(dataset, Store(folder.parent / "s.sqlite"), NoProgress(), hashed=True)
+        compute_image_keys(dataset, Store(folder.parent / "s.sqlite"), NoProgress(), hashed=True)
 
-    expected = f"1 of 3 pictures of probe cannot be read, first b.png: {reason}"
+    expected = f"1 of 3 images of probe cannot be read, first b.png: {reason}"
     assert str(caught.value) == expected
 
 
@@ -162,14 +162,14 @@ def test_copies_are_those_of_a_slow_search(seed: int) -> None:
     digests = np.array([bytes([n, *[0] * 31]) for n in range(30)], dtype="S32")
     hashes = np.uint64(1) << rng.integers(0, 64, 30).astype(np.uint64)
     tested, reference = (
-        PictureKeys(digests[rows], hashes[rows])
+        ImageKeys(digests[rows], hashes[rows])
         for rows in (rng.integers(0, 30, 12), rng.integers(0, 30, 20))
     )
     assert tested.hash is not None
     assert reference.hash is not None
 
-    by_bytes = copies_of(tested, reference, None)
-    by_hash = copies_of(tested, reference, 1)
+    by_bytes = find_copies(tested, reference, None)
+    by_hash = find_copies(tested, reference, 1)
 
     for row, (digest, value) in enumerate(zip(tested.digest, tested.hash.tolist(), strict=True)):
         same = [n for n, other in enumerate(reference.digest) if other == digest]

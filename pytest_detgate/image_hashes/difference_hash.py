@@ -1,9 +1,9 @@
-"""A picture's difference hash: 64 bits that survive compression, scaling and small edits.
+"""The difference hash of an image: 64 bits that survive compression, scaling and small edits.
 
 dHash, because on real photos it finds as many copies as pHash does and needs no cosine transform:
-of 276 photos, 97% of copies made 20% brighter, 98% of those cut by 1% on each side and all that
-were scaled or compressed anew lie within 4 bits, and no two photos do. Larger cuts, and mosaics
-made for training, it does not see.
+of 276 photos, 97% of copies made 20% brighter, 98% of copies cropped by 1% on each side and all
+copies that were scaled or compressed again are within 4 bits, and no two photos are. It misses
+larger crops, and mosaics made for training.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from pytest_detgate.dataset.images.opening import open_image, pixels_of
 from pytest_detgate.dataset.images.options import MAX_PIXELS, ImageOptions
 
 HASH_KIND: Final = "dhash64-2"
-"""Names the hash and its version wherever hashes are kept: a change of `picture_hash` raises it."""
+"""Name and version of the hash in the cache: a change of `difference_hash` raises it."""
 HASH_BITS: Final = 64
 
 _UPRIGHT = ImageOptions(exif="apply")
 _GRID = (9, 8)
 # JPEG decodes to 1/2, 1/4 or 1/8 of its size for a fraction of the cost. Down to 16 times the
-# grid, 0.14 bits a photo change; at 8 times, 0.31.
+# grid, 0.14 bits change per photo; at 8 times, 0.31.
 _ENOUGH = (144, 144)
 
 
-def picture_hash(content: bytes, max_pixels: int = MAX_PIXELS) -> int:
-    """Hash an encoded picture as a viewer shows it, turned as its EXIF says.
+def difference_hash(content: bytes, max_pixels: int = MAX_PIXELS) -> int:
+    """Hash an encoded image as a viewer shows it, turned as its EXIF says.
 
-    Raises whatever Pillow raises for what is no whole picture, and `TooManyPixelsError`.
+    Raises `TooManyPixelsError`, and Pillow's errors where the image is damaged or incomplete.
     """
-    with open_image(content, max_pixels) as picture:
-        picture.draft("L", _ENOUGH)
-        upright = pixels_of(picture, _UPRIGHT)
+    with open_image(content, max_pixels) as image:
+        image.draft("L", _ENOUGH)
+        upright = pixels_of(image, _UPRIGHT)
         # Depths beyond 8 bits (thermal cameras) would be cut off at 255 by a conversion to "L".
         deep = upright.mode in ("I", "F") or upright.mode.startswith("I;")
         grey = upright.convert("F" if deep else "L")

@@ -16,12 +16,12 @@ between = ["train", "val"]
 """
 IDS = ["duplicate-images[train-val]", "probe-isolation[youtube]"]
 NO_HASHING = """
-import pytest_detgate.pictures.hashes
+import pytest_detgate.image_hashes.image_keys
 
 def refuse(content, max_pixels):
     raise AssertionError("hashed again")
 
-pytest_detgate.pictures.hashes.picture_hash = refuse
+pytest_detgate.image_hashes.image_keys.difference_hash = refuse
 """
 
 

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_detgate.pictures import hamming_search as near
-from pytest_detgate.pictures.bits import set_bits, set_bits_by_table
-from pytest_detgate.pictures.hamming_search import Matches, find_within
+from pytest_detgate.image_hashes import hamming_search as near
+from pytest_detgate.image_hashes.hamming_search import (
+    Neighbours,
+    find_within,
+    set_bits,
+    set_bits_by_table,
+)
 
 Words = NDArray[np.uint64]
 
@@ -32,7 +36,7 @@ def slow(queries: Words, reference: Words, radius: int) -> list[tuple[int, int, 
     return answers
 
 
-def answers(matches: Matches) -> list[tuple[int, int, int]]:
+def answers(matches: Neighbours) -> list[tuple[int, int, int]]:
     columns = matches.row, matches.distance, matches.count
     return list(zip(*(column.tolist() for column in columns), strict=True))
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_detgate.pictures.hashing import picture_hash
+from pytest_detgate.image_hashes.difference_hash import difference_hash
 from tests.drawn import drawn
 
 
@@ -21,7 +21,7 @@ def encoded(picture: Image.Image, form: str = "PNG", **options: Any) -> bytes:
 
 
 def bits(first: bytes, second: bytes) -> int:
-    return (picture_hash(first) ^ picture_hash(second)).bit_count()
+    return (difference_hash(first) ^ difference_hash(second)).bit_count()
 
 
 def test_bits_are_the_comparisons_of_neighbours() -> None:
@@ -29,7 +29,7 @@ def test_bits_are_the_comparisons_of_neighbours() -> None:
     rows = [range(0, 90, 10), range(90, 0, -10), [7] * 9, [0, 9] * 4 + [0], *[[7] * 9] * 4]
     picture = Image.fromarray(np.array([list(row) for row in rows], dtype=np.uint8))
 
-    assert picture_hash(encoded(picture)) == 0xFF_00_00_AA_00_00_00_00
+    assert difference_hash(encoded(picture)) == 0xFF_00_00_AA_00_00_00_00
 
 
 @pytest.mark.parametrize("name", "abcdefgh")
@@ -96,14 +96,14 @@ def test_picture_that_was_cut_off_has_no_hash(form: str) -> None:
     content = encoded(drawn("yard", (640, 480)), form)
 
     with pytest.raises(OSError, match="truncated"):
-        picture_hash(content[: len(content) // 2])
+        difference_hash(content[: len(content) // 2])
 
 
 @pytest.mark.shared
 def test_near_duplicate_in_bccd(shared_data: Path) -> None:
     """The one near pair that its SOURCE.md names, and no other in 364 alike photos."""
     paths = sorted((shared_data / "bccd" / "JPEGImages").glob("*.jpg"))
-    hashes = {path.stem: picture_hash(path.read_bytes()) for path in paths}
+    hashes = {path.stem: difference_hash(path.read_bytes()) for path in paths}
     names = list(hashes)
 
     pairs = {

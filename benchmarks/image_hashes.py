@@ -32,9 +32,9 @@ from PIL import Image
 
 from pytest_detgate.cache.store import Store
 from pytest_detgate.dataset.images.folder import read_folder
-from pytest_detgate.pictures.hamming_search import find_within
-from pytest_detgate.pictures.hashes import picture_keys
-from pytest_detgate.pictures.hashing import picture_hash
+from pytest_detgate.image_hashes.difference_hash import difference_hash
+from pytest_detgate.image_hashes.hamming_search import find_within
+from pytest_detgate.image_hashes.image_keys import compute_image_keys
 from pytest_detgate.progress import NoProgress
 
 BLOCK = 64
@@ -90,7 +90,7 @@ def _ways(folder: Path, paths: list[Path]) -> dict[str, Callable[[], Any]]:
     kept = Store(folder / "kept" / "store.sqlite")
 
     def ours(store: Store) -> None:
-        picture_keys(dataset, store, NoProgress(), hashed=True)
+        compute_image_keys(dataset, store, NoProgress(), hashed=True)
 
     def fresh() -> None:
         with tempfile.TemporaryDirectory() as empty:
@@ -114,9 +114,11 @@ def _ways(folder: Path, paths: list[Path]) -> dict[str, Callable[[], Any]]:
 
         ways["ImageHash dhash, one thread"] = lambda: [peer(path) for path in paths]
         ways["ImageHash dhash, threads"] = threads
-    ways["picture_hash, one thread"] = lambda: [picture_hash(path.read_bytes()) for path in paths]
-    ways["picture_keys, first run"] = fresh
-    ways["picture_keys, everything kept"] = lambda: ours(kept)
+    ways["difference_hash, one thread"] = lambda: [
+        difference_hash(path.read_bytes()) for path in paths
+    ]
+    ways["compute_image_keys, first run"] = fresh
+    ways["compute_image_keys, everything kept"] = lambda: ours(kept)
     return ways
 
 
