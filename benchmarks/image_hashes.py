@@ -1,7 +1,7 @@
 """Picture hashes: images a second beside ImageHash, and the search for near ones beside others.
 
     pip install --group bench
-    python benchmarks/picture_hashes.py [FOLDER ...] [--n-images 600] [--hashes 100000]
+    python benchmarks/image_hashes.py [FOLDER ...] [--n-images 600] [--hashes 100000]
         [--radius 6] [--rounds 5]
 
 Without folders the pictures are drawn. Hashing: the same files, from disk to hash, alternating
@@ -30,7 +30,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from PIL import Image
 
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.image_hashes.difference_hash import difference_hash
 from pytest_detgate.image_hashes.hamming_search import find_within
@@ -87,14 +87,14 @@ def hashing(folders: list[Path], n_images: int, rounds: int) -> None:
 
 def _ways(folder: Path, paths: list[Path]) -> dict[str, Callable[[], Any]]:
     dataset = read_folder(folder, "all")
-    kept = Store(folder / "kept" / "store.sqlite")
+    kept = Cache(folder / "kept" / "cache.sqlite")
 
-    def ours(store: Store) -> None:
-        compute_image_keys(dataset, store, NoProgress(), hashed=True)
+    def ours(cache: Cache) -> None:
+        compute_image_keys(dataset, cache, NoProgress(), hashed=True)
 
     def fresh() -> None:
         with tempfile.TemporaryDirectory() as empty:
-            ours(Store(Path(empty, "store.sqlite")))
+            ours(Cache(Path(empty, "cache.sqlite")))
 
     ours(kept)
     ways: dict[str, Callable[[], Any]] = {}

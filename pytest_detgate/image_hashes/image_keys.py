@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import UnidentifiedImageError
 
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digests
-from pytest_detgate.cache.store import Store
 from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detections import UnreadableImage
@@ -46,7 +46,7 @@ class ImageKeys:
 
 
 def compute_image_keys(
-    dataset: Dataset, store: Store, progress: Progress, *, hashed: bool
+    dataset: Dataset, cache: Cache, progress: Progress, *, hashed: bool
 ) -> ImageKeys:
     """Digest every image and, with `hashed`, hash it, unless the cache has it.
 
@@ -62,14 +62,14 @@ def compute_image_keys(
     label = f"{'hashing' if hashed else 'reading'} images of {dataset.name}"
     with (
         # One of the processes that share the cache hashes; the others then read its results.
-        lock_if_possible(store.path.with_name("pictures.lock")),
+        lock_if_possible(cache.path.with_name("pictures.lock")),
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
         progress.task(label, n, "images") as advance,
     ):
         for start in range(0, n, _AT_ONCE):
             rows = range(start, min(start + _AT_ONCE, n))
             paths = {row: dataset.image_path(row) for row in rows if row not in refused}
-            keys = dict(zip(paths, _keys(list(paths.values()), store, pool, limit), strict=True))
+            keys = dict(zip(paths, _keys(list(paths.values()), cache, pool, limit), strict=True))
             for row in rows:
                 key = keys[row] if row in keys else UnreadableImage(refused[row].reason)
                 if isinstance(key, UnreadableImage):
@@ -87,17 +87,17 @@ def compute_image_keys(
 
 
 def _keys(
-    paths: Sequence[Path], store: Store, pool: ThreadPoolExecutor, max_pixels: int | None
+    paths: Sequence[Path], cache: Cache, pool: ThreadPoolExecutor, max_pixels: int | None
 ) -> list[Key | UnreadableImage]:
     """Return the key of each image; without a pixel limit none is hashed."""
-    digests = file_digests(paths, store)
+    digests = file_digests(paths, cache)
     if max_pixels is None:
         return [
             answer if isinstance(answer, UnreadableImage) else (answer, 0)
             for answer in map(digests.__getitem__, paths)
         ]
     known = dict(
-        store.picture_hashes(
+        cache.image_hashes(
             HASH_KIND, {answer for answer in digests.values() if isinstance(answer, str)}
         )
     )
@@ -107,7 +107,7 @@ def _keys(
             missing.setdefault(answer, path)
     made = _hash_all(missing, pool, max_pixels)
     fresh = [key for key in made.values() if not isinstance(key, UnreadableImage)]
-    store.keep_picture_hashes(HASH_KIND, fresh)
+    cache.add_image_hashes(HASH_KIND, fresh)
 
     def key(path: Path) -> Key | UnreadableImage:
         answer = digests[path]

@@ -113,8 +113,8 @@ class DataInputs:
     def pictures(self, name: str, *, hashed: bool) -> ImageKeys:
         """What tells the images of a split or probe apart: the digests of their bytes and, where
         `hashed`, their perceptual hashes."""
-        from pytest_detgate.cache.sqlite_file import STORE_FILE
-        from pytest_detgate.cache.store import Store
+        from pytest_detgate.cache.cache import Cache
+        from pytest_detgate.cache.sqlite_file import CACHE_FILE
         from pytest_detgate.image_hashes.image_keys import compute_image_keys
 
         def make() -> ImageKeys:
@@ -123,7 +123,7 @@ class DataInputs:
                 folder = self.cache or Path(
                     stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-"))
                 )
-                store = Store(folder / STORE_FILE)
+                store = Cache(folder / CACHE_FILE)
                 return compute_image_keys(dataset, store, self.progress, hashed=hashed)
 
         return self.data.once(("pictures", name, hashed), make)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from pytest_detgate.errors import DataError
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
-from pytest_detgate.regular_file import read_regular
+from pytest_detgate.regular_file import sha256_of_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -182,6 +181,6 @@ class NoDetections(DetectionSource):
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file; `DataError` if it cannot be read."""
     try:
-        return hashlib.sha256(read_regular(path)).hexdigest()
+        return sha256_of_file(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

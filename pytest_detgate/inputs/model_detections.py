@@ -1,4 +1,4 @@
-"""Detections from a model, kept by content between runs."""
+"""Detections of a model, cached by content between runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, UnreadableImage
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
@@ -46,7 +46,7 @@ class ModelDetections(DetectionSource):
         device: str,
         batch_size: int | None,
         plan: RunPlan,
-        store: Path,
+        cache_dir: Path,
         progress: Progress,
         project: Project,
         run: str = "",
@@ -56,12 +56,12 @@ class ModelDetections(DetectionSource):
         self._device = device
         self._batch_size = batch_size
         self._plan = plan
-        self._store = store
+        self._cache_dir = cache_dir
         self._progress = progress
         self._run = run
-        self._detector: KeptDetector | None = None
+        self._detector: CachedDetector | None = None
         self._found: dict[Path, ImageResult] = {}
-        self._kept = 0
+        self._n_cached = 0
         self._devices: set[str] = set()
         self._notes: dict[str, None] = {}
 
@@ -77,7 +77,7 @@ class ModelDetections(DetectionSource):
     def _detect(self, images: Sequence[Path]) -> None:
         run = self._loaded().detect(images)
         self._found.update(run)
-        self._kept += run.kept
+        self._n_cached += run.cached
         self._devices |= run.devices
         self._notes.update(dict.fromkeys(run.notes))
 
@@ -159,7 +159,7 @@ class ModelDetections(DetectionSource):
             epoch=info.epoch,
             config=None if source.config is None else relative(source.config),
             images=len(self._found),
-            kept=self._kept,
+            kept=self._n_cached,
             notes=[*_numbers(source), *self._notes],
         )
 
@@ -210,11 +210,11 @@ class ModelDetections(DetectionSource):
             gaps=gaps,
         )
 
-    def _loaded(self) -> KeptDetector:
+    def _loaded(self) -> CachedDetector:
         if self._detector is None:
-            self._detector = KeptDetector(
+            self._detector = CachedDetector(
                 self._source,
-                store=self._store,
+                cache_dir=self._cache_dir,
                 device=self._device,
                 progress=self._progress,
                 batch_size=self._batch_size,

@@ -9,8 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digests
-from pytest_detgate.cache.store import Store
 from pytest_detgate.detector.dependencies.state import Dependencies, file_states
 from pytest_detgate.detector.packages import package_versions
 from pytest_detgate.regular_file import read_regular
@@ -102,7 +102,7 @@ def drop_record(work_dir: Path) -> None:
 
 
 def still_holds(
-    record: TrainingRecord, work_dir: Path, configured: str | None, store: Store
+    record: TrainingRecord, work_dir: Path, configured: str | None, cache: Cache
 ) -> bool:
     """Tell whether a run with the same inputs would be trained from the same things; `configured`
     is the digest of the configuration as it is now."""
@@ -113,7 +113,7 @@ def still_holds(
         and configured is not None
         and record.configured == configured
         and record.versions == package_versions()
-        and file_digests([checkpoint], store)[checkpoint] == record.sha256
-        and record.dependencies.hold(store, by_kind=True)
-        and file_states(record.files, store) == record.files
+        and file_digests([checkpoint], cache)[checkpoint] == record.sha256
+        and record.dependencies.hold(cache, by_kind=True)
+        and file_states(record.files, cache) == record.files
     )

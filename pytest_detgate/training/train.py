@@ -16,9 +16,9 @@ from typing import Literal
 
 import msgspec
 
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digest
-from pytest_detgate.cache.sqlite_file import STORE_FILE
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.detector.dependencies.gathered import HAS_CHANGED
 from pytest_detgate.detector.dependencies.state import (
     file_signature,
@@ -58,13 +58,13 @@ def train(
     device: str,
     retrain: bool,
     progress: Progress,
-    store: Path,
+    cache_dir: Path,
     gpus: int | Literal["all"] = 1,
     trust: bool = False,
 ) -> TrainedRun:
     """Train, unless `work_dir` holds a finished run of the same inputs and `retrain` is false.
 
-    `store` is the folder of the store: it remembers the digests of files that have not changed.
+    `cache_dir` is the folder of the cache, which has the digests of unchanged files.
     `gpus` is how many GPUs, or processes on a CPU, train together; each takes the batch size of
     the configuration for itself, so that another number gives another model. `trust` allows
     checkpoints that the configuration starts from to run code.
@@ -74,7 +74,7 @@ def train(
         raise DetectorError(f"{config}: there is no such configuration file to train with")
     n_processes = _process_count(device, gpus)
     configured = _configured(config)
-    digests = Store(store / STORE_FILE)
+    cache = Cache(cache_dir / CACHE_FILE)
     with _alone(work_dir, progress):
         record = read_record(work_dir)
         if (
@@ -84,13 +84,13 @@ def train(
             and record.seed == seed
             and record.n_processes == n_processes
             and accepts(device, record.device)
-            and still_holds(record, work_dir, configured, digests)
+            and still_holds(record, work_dir, configured, cache)
         ):
             return trained_run(record, work_dir, reused=True)
         record = _trained(
             *(config, configured, work_dir, seed, device, n_processes, trust),
             progress,
-            digests,
+            cache,
         )
         return trained_run(record, work_dir, reused=False)
 
@@ -128,7 +128,7 @@ def _trained(
     n_processes: int,
     trust: bool,
     progress: Progress,
-    store: Store,
+    cache: Cache,
 ) -> TrainingRecord:
     drop_record(work_dir)
     started = time.time_ns()
@@ -145,7 +145,7 @@ def _trained(
     checkpoint = Path(outcome.checkpoint)
     require_checkpoint(checkpoint)
     # Hashed here, where digests are kept; those of files that are not there are nothing to hash.
-    states = file_states(outcome.files, store)
+    states = file_states(outcome.files, cache)
     signatures = [found for path in outcome.files if (found := file_signature(path)) is not None]
     dependencies = outcome.dependencies
     has_changed = any(reason.endswith(HAS_CHANGED) for reason in dependencies.hidden)
@@ -166,7 +166,7 @@ def _trained(
         versions=package_versions(),
         settled=settled,
         checkpoint=os.path.relpath(checkpoint, work_dir),
-        sha256=file_digest(checkpoint, store),
+        sha256=file_digest(checkpoint, cache),
         scalars=None if outcome.scalars is None else os.path.relpath(outcome.scalars, work_dir),
     )
     write_record(record, work_dir)

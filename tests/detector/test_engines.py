@@ -19,7 +19,7 @@ import pytest
 
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ImageDetections, UnreadableImage
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.detector.workers import messages as wire
@@ -340,10 +340,10 @@ def test_workers_answer_again_after_a_caller_had_heard_enough(
 
 
 def test_what_one_engine_found_answers_the_other(project: Project, tmp_path: Path) -> None:
-    def gate(**plan: Any) -> KeptDetector:
-        return KeptDetector(
+    def gate(**plan: Any) -> CachedDetector:
+        return CachedDetector(
             project.source,
-            store=tmp_path,
+            cache_dir=tmp_path,
             device="cpu",
             progress=NoProgress(),
             plan=RunPlan(**plan),
@@ -352,8 +352,8 @@ def test_what_one_engine_found_answers_the_other(project: Project, tmp_path: Pat
     first = gate(workers=2)
     assert first.detect(project.images).inferred == len(project.images)
     first.detector().end()  # type: ignore[attr-defined]
-    assert gate().detect(project.images).kept == len(project.images)
-    assert gate(engine="ray").detect(project.images).kept == len(project.images)
+    assert gate().detect(project.images).cached == len(project.images)
+    assert gate(engine="ray").detect(project.images).cached == len(project.images)
 
 
 def test_workers_that_die_while_they_load(project: Project) -> None:

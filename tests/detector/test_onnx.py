@@ -14,7 +14,7 @@ from PIL import Image
 
 from pytest_detgate.dataset.images.options import AS_SHOWN, Exif, ImageOptions
 from pytest_detgate.detections import ImageDetections, UnreadableImage
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
@@ -390,13 +390,13 @@ def test_suppression_is_by_class_and_keeps_the_best() -> None:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Callable[..., KeptDetector]:
+def gate(tmp_path: Path) -> Callable[..., CachedDetector]:
     """A function that starts a new gate on a file."""
 
-    def start(path: Path, **changes: Any) -> KeptDetector:
-        return KeptDetector(
+    def start(path: Path, **changes: Any) -> CachedDetector:
+        return CachedDetector(
             ModelSource(path, framework="onnx", options={**OPTIONS, **changes}),
-            store=tmp_path / "store",
+            cache_dir=tmp_path / "cache",
             device="cpu",
             progress=NoProgress(),
         )
@@ -405,15 +405,15 @@ def gate(tmp_path: Path) -> Callable[..., KeptDetector]:
 
 
 def test_what_decides_the_detections_decides_what_is_inferred(
-    tmp_path: Path, image: Path, gate: Callable[..., KeptDetector]
+    tmp_path: Path, image: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     path = write_model(tmp_path / "m.onnx", weights_in="weights.bin")
 
     assert gate(path).detect([image]).inferred == 1
-    assert gate(path).detect([image]).kept == 1
+    assert gate(path).detect([image]).cached == 1
     assert gate(path, **{"score-floor": 0.75}).detect([image]).inferred == 1
     assert gate(path, **{"channel-order": "bgr"}).detect([image]).inferred == 1
-    assert gate(path, **{"pad-value": 114}).detect([image]).kept == 1  # what it is anyway
+    assert gate(path, **{"pad-value": 114}).detect([image]).cached == 1  # what it is anyway
     weights = path.with_name("weights.bin")
     content = weights.read_bytes()
     both = np.frombuffer(content, np.float32).reshape(2, 3)
@@ -425,7 +425,7 @@ def test_what_decides_the_detections_decides_what_is_inferred(
     assert isinstance(result, ImageDetections)
     assert result.xyxy[0].tolist() == [90, 40, 110, 56]
     weights.write_bytes(content)
-    assert gate(path).detect([image]).kept == 1
+    assert gate(path).detect([image]).cached == 1
 
 
 def test_the_file_is_timed_in_a_process_of_its_own(tmp_path: Path, image: Path) -> None:
@@ -473,9 +473,9 @@ def test_an_exported_rtmdet_answers_as_its_checkpoint_does(
         worksite.draw(tmp_path / f"square_{seed}.png", seed, (side, side))
         for seed, side in enumerate([96] * 6 + [48] * 3 + [130] * 3)
     ]
-    mmdet = KeptDetector(
+    mmdet = CachedDetector(
         ModelSource(checkpoint, config),
-        store=tmp_path / "store",
+        cache_dir=tmp_path / "cache",
         device="cpu",
         progress=NoProgress(),
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.detections import ImageDetections, ImageResult, OutputNotFinite, UnreadableImage
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.devices import exclusive, visible_gpus
 from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.protocol import ModelSource
@@ -85,7 +85,7 @@ def forget_modules() -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture
-def gate(project: Path, forget_modules: Callable[[], None]) -> Callable[..., KeptDetector]:
+def gate(project: Path, forget_modules: Callable[[], None]) -> Callable[..., CachedDetector]:
     """A function that starts a new gate, with modules as they are now."""
 
     def start(
@@ -93,13 +93,13 @@ def gate(project: Path, forget_modules: Callable[[], None]) -> Callable[..., Kep
         checkpoint: Path | None = None,
         batch_size: int | None = None,
         **options: Any,
-    ) -> KeptDetector:
+    ) -> CachedDetector:
         forget_modules()
-        return KeptDetector(
+        return CachedDetector(
             ModelSource(
                 checkpoint, framework="python", entry=entry, options=options, folder=project
             ),
-            store=project / "store",
+            cache_dir=project / "cache",
             device="cpu",
             progress=NoProgress(),
             batch_size=batch_size,
@@ -109,7 +109,7 @@ def gate(project: Path, forget_modules: Callable[[], None]) -> Callable[..., Kep
 
 
 def test_what_the_function_finds_is_what_is_gated(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     images = [project / "both.png", project / "calm.png"]
     detector = gate(score=0.75)
@@ -129,7 +129,7 @@ def test_what_the_function_finds_is_what_is_gated(
 
 
 def test_what_decides_the_detections_decides_what_is_inferred(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     images = [project / "both.png", project / "calm.png"]
 
@@ -158,7 +158,7 @@ def test_what_decides_the_detections_decides_what_is_inferred(
 
 
 def test_what_the_function_reads_is_part_of_it(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     settings = project / "settings.json"
     settings.write_text("128")
@@ -185,7 +185,7 @@ class Detector:
 
 
 @pytest.fixture
-def answering(project: Path, gate: Callable[..., KeptDetector]) -> Callable[..., ImageResult]:
+def answering(project: Path, gate: Callable[..., CachedDetector]) -> Callable[..., ImageResult]:
     """A function from the body of `detect` to what the gate takes from it on one picture."""
 
     def answer(detect: str, more: str = "") -> ImageResult:
@@ -271,9 +271,9 @@ def test_it_is_timed_with_the_threads_that_run_says(
             "        return [([], [], [])]",
         ).replace("{more}", "import torch")
     )
-    detector = KeptDetector(
+    detector = CachedDetector(
         ModelSource(None, framework="python", entry="one:Detector", folder=project),
-        store=project / "store",
+        cache_dir=project / "cache",
         device="cpu",
         progress=NoProgress(),
         plan=RunPlan(threads=3),
@@ -303,7 +303,7 @@ def test_it_is_timed_with_the_threads_that_run_says(
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_the_entry_is_said(
-    project: Path, gate: Callable[..., KeptDetector], entry: str, text: str, message: str
+    project: Path, gate: Callable[..., CachedDetector], entry: str, text: str, message: str
 ) -> None:
     (project / "one.py").write_text(text)
 
@@ -328,7 +328,7 @@ def test_a_gpu_that_torch_does_not_know_of_is_held_all_the_same() -> None:
 
 
 def test_pictures_that_cannot_be_read_are_no_failure(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     (project / "text.png").write_text("no picture at all")
     (project / "cut.png").write_bytes((project / "both.png").read_bytes()[:60])
@@ -340,7 +340,7 @@ def test_pictures_that_cannot_be_read_are_no_failure(
 
 
 def test_pictures_are_handed_over_in_batches(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     for number in range(5):
         draw(project / f"{number}.png", (64, 48), (RED, (4, 6, 20, 10 + number)))
@@ -361,7 +361,7 @@ def test_pictures_are_handed_over_in_batches(
 
 
 def test_a_picture_that_changes_meanwhile_is_looked_at_again(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     image = project / "both.png"
     (project / "one.py").write_text(

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
@@ -55,7 +55,7 @@ def trained(mmdet: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     settle(root)
     progress = Counting()
     run = train(
-        config, root / "work", 5, device="cpu", retrain=False, progress=progress, store=root
+        config, root / "work", 5, device="cpu", retrain=False, progress=progress, cache_dir=root
     )
     return root, run, progress
 
@@ -92,7 +92,7 @@ def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
                     root / "work",
                     seed,
                     progress=NoProgress(),
-                    store=root,
+                    cache_dir=root,
                     **options,
                 )
         except StartedError:
@@ -168,8 +168,8 @@ def test_a_log_as_mmengine_writes_numbers_that_are_none(tmp_path: Path) -> None:
 
 def test_what_was_trained_can_be_gated(trained: Any, tmp_path: Path) -> None:
     root, run, _ = trained
-    gate = KeptDetector(
-        ModelSource(run.checkpoint), store=tmp_path, device="cpu", progress=NoProgress()
+    gate = CachedDetector(
+        ModelSource(run.checkpoint), cache_dir=tmp_path, device="cpu", progress=NoProgress()
     )
     images = sorted((root / "images").iterdir())
     assert gate.detect(images).inferred == len(images)
@@ -261,7 +261,7 @@ def further(
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=root,
+            cache_dir=root,
         )
     return root, (root / "work" / "detgate-train.json").read_bytes()
 
@@ -285,7 +285,7 @@ def is_finished(further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch) ->
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=root,
+            cache_dir=root,
         ).reused
     return False
 
@@ -360,7 +360,7 @@ def trained_by_two(
 
 def by_two(root: Path, progress: Any, **changes: Any) -> TrainedRun:
     options: dict[str, Any] = {"device": "cpu", "retrain": False, "gpus": 2, **changes}
-    return train(root / "train.py", root / "work", 5, progress=progress, store=root, **options)
+    return train(root / "train.py", root / "work", 5, progress=progress, cache_dir=root, **options)
 
 
 def test_two_processes_train_one_model(trained_by_two: tuple[Path, TrainedRun]) -> None:
@@ -431,7 +431,7 @@ def test_a_failed_run_says_why_and_is_not_finished(trained: Any, tmp_path: Path)
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=tmp_path,
+            cache_dir=tmp_path,
         )
     assert "training failed: FileNotFoundError" in str(caught.value)
     assert str(tmp_path / "work" / "detgate-train.log") in str(caught.value)
@@ -479,7 +479,7 @@ def starting_from(
                 device="cpu",
                 retrain=False,
                 progress=NoProgress(),
-                store=tmp_path,
+                cache_dir=tmp_path,
                 **options,
             )
 
@@ -549,7 +549,7 @@ def test_an_interrupted_run_takes_its_process_along(trained: Any, tmp_path: Path
             device="cpu",
             retrain=False,
             progress=Impatient(),
-            store=tmp_path,
+            cache_dir=tmp_path,
         )
     assert children() == set()
     assert finished_run(tmp_path / "work") is None
@@ -576,7 +576,7 @@ def test_a_killed_run_says_so(
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=tmp_path,
+            cache_dir=tmp_path,
         )
 
 
@@ -589,5 +589,5 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=tmp_path,
+            cache_dir=tmp_path,
         )

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.detections import ImageDetections, OutputNotFinite
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ModelSource
@@ -196,7 +196,7 @@ def test_what_is_kept_never_lets_such_an_image_pass(
     source = ModelSource(site.checkpoint, own_config("BrightKept", BRIGHT))
 
     def run() -> Any:
-        gate = KeptDetector(source, store=tmp_path, device="cpu", progress=NoProgress())
+        gate = CachedDetector(source, cache_dir=tmp_path, device="cpu", progress=NoProgress())
         return gate.detect(site.images)
 
     first, second = run(), run()
@@ -204,7 +204,7 @@ def test_what_is_kept_never_lets_such_an_image_pass(
     broken = {path for path, one in first.items() if isinstance(one, OutputNotFinite)}
     assert 0 < len(broken) < len(site.images)
     assert {path for path, one in second.items() if isinstance(one, OutputNotFinite)} == broken
-    assert second.kept == len(site.images) - len(broken)
+    assert second.cached == len(site.images) - len(broken)
     assert all(isinstance(second[path], ImageDetections) for path in {*site.images} - broken)
 
 

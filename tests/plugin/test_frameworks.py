@@ -471,7 +471,7 @@ def test_what_makes_no_sense_is_said_before_anything_runs(
         ("unloaded", "the framework 'unloaded' cannot load weights.txt: KeyError: 'weights'"),
         ("nothing", "the framework 'nothing': load gave a NoneType, expected a LoadedModel"),
         # One digest for all would give every image the answer to the last one.
-        ("elsewhere", "images/yard_1.png: the detector says that it looked at other content"),
+        ("elsewhere", "images/yard_1.png: the sha256 of the detector is not that of the file"),
     ],
 )
 def test_what_a_registered_framework_does_wrong_is_its_own_fault(

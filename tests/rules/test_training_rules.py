@@ -226,7 +226,7 @@ def gating(path: Path) -> Callable[[Project], ModelDetections]:
             device="cpu",
             batch_size=None,
             plan=IN_THIS_PROCESS,
-            store=project.root / "store",
+            cache_dir=project.root / "store",
             progress=NoProgress(),
             project=project,
         )

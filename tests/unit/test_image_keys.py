@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from filelock import FileLock
 
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.errors import DataError
 from pytest_detgate.image_hashes import image_keys
@@ -47,8 +47,8 @@ def folder(tmp_path: Path) -> Path:
 
 def keys(folder: Path, *, hashed: bool = True) -> ImageKeys:
     dataset = read_folder(folder, "probe")
-    store = Store(folder.parent / "kept" / "detections.sqlite")
-    return compute_image_keys(dataset, store, NoProgress(), hashed=hashed)
+    cache = Cache(folder.parent / "kept" / "detections.sqlite")
+    return compute_image_keys(dataset, cache, NoProgress(), hashed=hashed)
 
 
 def test_second_run_decodes_nothing(folder: Path, decoded: list[bytes]) -> None:
@@ -113,7 +113,7 @@ def test_unreadable_picture_is_named(folder: Path, content: bytes | None, reason
         (folder / "b.png").write_bytes(content)
 
     with pytest.raises(DataError) as caught:
-        compute_image_keys(dataset, Store(folder.parent / "s.sqlite"), NoProgress(), hashed=True)
+        compute_image_keys(dataset, Cache(folder.parent / "s.sqlite"), NoProgress(), hashed=True)
 
     expected = f"1 of 3 images of probe cannot be read, first b.png: {reason}"
     assert str(caught.value) == expected

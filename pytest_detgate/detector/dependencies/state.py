@@ -16,9 +16,10 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_detgate.cache.digests import Signature, file_digests, sha256_of
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.digests import Signature, file_digests
 from pytest_detgate.detections import UnreadableImage
+from pytest_detgate.regular_file import sha256_of_file
 
 MISSING, FOLDER, SPECIAL = "missing", "folder", "special"
 NO_FILE = (MISSING, FOLDER, SPECIAL)
@@ -98,7 +99,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
         }
         return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
-    def hold(self, store: Store, *, by_kind: bool = False) -> bool:
+    def hold(self, cache: Cache, *, by_kind: bool = False) -> bool:
         """Whether everything is as it was; digests of files that did not change are not made
         again. With `by_kind` the size and time of what was only asked for do not count."""
         asked_for = self.lookups | self.absent
@@ -108,14 +109,14 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
             and all(same(lookup_state(name)) == same(held) for name, held in asked_for.items())
             and all(listing_state(name) == held for name, held in self.folders.items())
             and all(pattern_state(name) == held for name, held in self.patterns.items())
-            and file_states(self.files, store) == self.files
+            and file_states(self.files, cache) == self.files
         )
 
 
-def file_states(paths: Iterable[str], store: Store) -> dict[str, str]:
+def file_states(paths: Iterable[str], cache: Cache) -> dict[str, str]:
     """The state of each file, as `file_state` tells it."""
     kinds = {path: _kind(path) for path in paths}
-    regular = file_digests([Path(path) for path, kind in kinds.items() if not kind], store)
+    regular = file_digests([Path(path) for path, kind in kinds.items() if not kind], cache)
 
     def state(path: str, kind: str) -> str:
         if kind:
@@ -132,7 +133,7 @@ def file_state(path: str) -> str:
     if kind := _kind(path):
         return kind
     try:
-        return sha256_of(Path(path))
+        return sha256_of_file(path)
     except OSError:
         return SPECIAL
 

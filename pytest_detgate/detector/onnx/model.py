@@ -15,7 +15,6 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.cache.digests import sha256_of
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ModelInfo, UnreadableImage
 from pytest_detgate.detector.devices import check_device, device_type
@@ -28,6 +27,7 @@ from pytest_detgate.detector.onnx.file import (
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import Detected, LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import sha256_of_file
 
 # Raised when the way in which detections are made changes, so that kept ones are not used.
 _FORMAT = 2
@@ -56,7 +56,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
     file = read_onnx_file(path)
     require_no_foreign_code(path, file)
     beside = files_beside(path, file)
-    weights = [sha256_of(other) for other in beside]
+    weights = [sha256_of_file(other) for other in beside]
     session, place = _session(ort, path, check_device(device), source.threads)
     settings = resolve_settings(
         path,

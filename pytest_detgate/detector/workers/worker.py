@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import shutil
 import sys
@@ -28,7 +27,7 @@ from pytest_detgate.detector.workers.messages import (
     packed,
 )
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.regular_file import sha256_of_file
 
 
 class Worker:
@@ -134,14 +133,11 @@ def _with_own_names(text: str, folder: Path, batch: Batch) -> str:
 
 def _verify(checkpoint: Path, sha256: str) -> None:
     try:
-        with open_regular(checkpoint) as file:
-            found = hashlib.sha256()
-            while chunk := file.read(1 << 20):
-                found.update(chunk)
+        found = sha256_of_file(checkpoint)
     except OSError as error:
         raise DetectorError(
             f"{checkpoint}: a worker cannot read it: {error.strerror}. shared-files under [run] "
             "says that every worker finds the same files by the same paths"
         ) from error
-    if found.hexdigest() != sha256:
+    if found != sha256:
         raise DetectorError(f"{checkpoint}: a worker finds another file by this name")

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.cache.eviction import drop_all, evict, store_contents
-from pytest_detgate.cache.sqlite_file import STORE_FILE
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.eviction import drop_all, evict, read_database
+from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from tests.detector.reader import ReadingGate, answer, is_answer
 
 # Killed while others go on.
@@ -23,7 +23,7 @@ from tests.detector.reader import ReadingGate, answer, is_answer
 FOUR_PROCESSES = """
 import itertools, os, random, signal, sys, time, traceback
 from pathlib import Path
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.eviction import evict
 from tests.detector.reader import answer, is_answer
 
@@ -37,17 +37,18 @@ def work(seed, written):
     for turn in itertools.count():
         model = own.choice(["one", "other"])
         images = own.sample(names, 150)
-        store = Store(path)
-        found = {image: one for image, _, one in store.detections(model, images)}
+        cache = Cache(path)
+        found = {image: one for image, _, one in cache.detections(model, images)}
         for image, one in found.items():
             assert is_answer(one, f"{model} {image}".encode()), f"wrong: {model} {image}"
-        for image, number in store.picture_hashes("dct", images):
+        for image, number in cache.image_hashes("dct", images):
             assert number == int(image.split()[1]) ** 7 % 2**64, f"wrong hash: {image}"
         missing = [image for image in images if image not in found]
-        store.keep(model, "cpu", [(one, answer(f"{model} {one}".encode())) for one in missing])
-        store.keep_picture_hashes(
+        new = [(one, answer(f"{model} {one}".encode())) for one in missing]
+        cache.add_detections(model, "cpu", new)
+        cache.add_image_hashes(
             "dct", [(image, int(image.split()[1]) ** 7 % 2**64) for image in images])
-        assert store.notes == [], store.notes
+        assert cache.notes == [], cache.notes
         if turn == 0:
             os.write(written, b".")
         if own.random() < 0.5:
@@ -87,27 +88,27 @@ for worker in workers:
 def test_fifty_kills_while_four_processes_share_a_store(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
-    path = tmp_path / STORE_FILE
+    path = tmp_path / CACHE_FILE
     run_python(FOUR_PROCESSES, path, 50)
 
-    store = Store(path)
+    cache = Cache(path)
     names = [f"image {number}" for number in range(1000)]
     n_found = 0
     for model in ("one", "other"):
-        for image, device, found in store.detections(model, names):
+        for image, device, found in cache.detections(model, names):
             assert device == "cpu"
             assert is_answer(found, f"{model} {image}".encode())
             n_found += 1
     assert n_found > 50
-    assert n_found == sum(model.images for model in store_contents(path).models)  # none damaged
+    assert n_found == sum(model.images for model in read_database(path).models)  # none damaged
     with contextlib.closing(sqlite3.connect(path)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    store.keep("one", "cpu", [("after", answer(b"after"))])
-    ((_, _, found),) = store.detections("one", ["after"])
+    cache.add_detections("one", "cpu", [("after", answer(b"after"))])
+    ((_, _, found),) = cache.detections("one", ["after"])
     assert is_answer(found, b"after")
     evict(path, max_bytes=1_500_000, unused_since=0)
     assert path.stat().st_size <= 1_500_000
-    assert store.notes == []
+    assert cache.notes == []
 
 
 # A full disk.
@@ -117,13 +118,13 @@ import json, resource, signal, sys
 from pathlib import Path
 from tests.detector.reader import ReadingGate
 
-folder, store, count, limit = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
+folder, cache, count, limit = Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:])
 images = sorted(folder.glob("*.jpg"))[:count]
 if limit:
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-run = ReadingGate(folder, store).checked(images)
-print(json.dumps([run.kept, run.inferred, run.notes]))
+run = ReadingGate(folder, cache).checked(images)
+print(json.dumps([run.cached, run.inferred, run.notes]))
 """
 
 
@@ -158,8 +159,8 @@ def gate(
     for number in range(150):
         (tmp_path / f"{number:04d}.jpg").write_bytes(b"%d" % number)
 
-    def run(store: Path, count: int, *, limit: int = 0) -> tuple[int, int, list[str]]:
-        kept, inferred, notes = json.loads(run_python(GATE, tmp_path, store, count, limit))
+    def run(cache_dir: Path, count: int, *, limit: int = 0) -> tuple[int, int, list[str]]:
+        kept, inferred, notes = json.loads(run_python(GATE, tmp_path, cache_dir, count, limit))
         return kept, inferred, notes
 
     return run
@@ -168,70 +169,70 @@ def gate(
 def test_a_disk_without_room(
     gate: Callable[..., tuple[int, int, list[str]]], small_disk: Path
 ) -> None:
-    store = small_disk / "store"
-    assert gate(store, 50) == (0, 50, [])
+    cache = small_disk / "cache"
+    assert gate(cache, 50) == (0, 50, [])
     filler = fill(small_disk)
 
-    kept, inferred, notes = gate(store, 150)
+    kept, inferred, notes = gate(cache, 150)
 
     assert (kept, inferred) == (50, 100)
     (note,) = notes
-    assert "not everything could be kept" in note
+    assert "not everything could be cached" in note
     assert "full" in note
     filler.unlink()
-    kept, inferred, notes = gate(store, 80)
+    kept, inferred, notes = gate(cache, 80)
     assert kept >= 50
     assert (kept + inferred, notes) == (80, [])
-    assert gate(store, 80) == (80, 0, [])
+    assert gate(cache, 80) == (80, 0, [])
 
 
 def test_a_disk_without_room_from_the_start(
     gate: Callable[..., tuple[int, int, list[str]]], small_disk: Path
 ) -> None:
-    store = small_disk / "store"
+    cache = small_disk / "cache"
     filler = fill(small_disk)
     for _ in range(2):
-        kept, inferred, notes = gate(store, 50)
+        kept, inferred, notes = gate(cache, 50)
         assert (kept, inferred, len(notes)) == (0, 50, 1)
     filler.unlink()
-    assert gate(store, 50) == (0, 50, [])
-    assert gate(store, 50) == (50, 0, [])
+    assert gate(cache, 50) == (0, 50, [])
+    assert gate(cache, 50) == (50, 0, [])
 
 
 def test_room_that_comes_back_is_used_by_the_same_run(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = Store(small_disk / STORE_FILE)
-    store.keep("m", "cpu", [("a", answer(b"a"))])
+    cache = Cache(small_disk / CACHE_FILE)
+    cache.add_detections("m", "cpu", [("a", answer(b"a"))])
     filler = fill(small_disk)
     many = [(str(number), answer(b"%d" % number)) for number in range(50)]
-    store.keep("m", "cpu", many)
+    cache.add_detections("m", "cpu", many)
     filler.unlink()
-    store.keep("m", "cpu", many)  # too soon after the failure
-    assert [image for image, *_ in store.detections("m", ["a", *map(str, range(50))])] == ["a"]
+    cache.add_detections("m", "cpu", many)  # too soon after the failure
+    assert [image for image, *_ in cache.detections("m", ["a", *map(str, range(50))])] == ["a"]
     now = time.monotonic()
     monkeypatch.setattr("time.monotonic", lambda: now + 61)
 
-    store.keep("m", "cpu", many)
+    cache.add_detections("m", "cpu", many)
 
-    assert len(list(store.detections("m", map(str, range(50))))) == 50
-    assert len(store.notes) == 1
+    assert len(list(cache.detections("m", map(str, range(50))))) == 50
+    assert len(cache.notes) == 1
 
 
 def test_a_file_that_may_not_grow(
     gate: Callable[..., tuple[int, int, list[str]]], tmp_path: Path
 ) -> None:
-    store = tmp_path / "store"
-    assert gate(store, 50) == (0, 50, [])
-    limit = (store / STORE_FILE).stat().st_size + 50_000
+    cache = tmp_path / "cache"
+    assert gate(cache, 50) == (0, 50, [])
+    limit = (cache / CACHE_FILE).stat().st_size + 50_000
 
-    kept, inferred, notes = gate(store, 150, limit=limit)
+    kept, inferred, notes = gate(cache, 150, limit=limit)
 
     assert (kept, inferred, len(notes)) == (50, 100, 1)
-    kept, inferred, notes = gate(store, 150)
+    kept, inferred, notes = gate(cache, 150)
     assert kept >= 50
     assert (kept + inferred, notes) == (150, [])
-    assert gate(store, 150) == (150, 0, [])
+    assert gate(cache, 150) == (150, 0, [])
 
 
 # Damage.
@@ -249,38 +250,38 @@ def damaged(content: bytes, places: int, pick: random.Random) -> bytes:
 
 @pytest.mark.parametrize("places", [1, 50])
 def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
-    path = tmp_path / STORE_FILE
+    path = tmp_path / CACHE_FILE
     names = [f"image {number}" for number in range(200)]
-    whole = Store(path)
-    whole.keep("m", "cpu", [(name, answer(name.encode())) for name in names])
-    whole.keep_picture_hashes("dct", [(name, len(name) * 999) for name in names])
-    whole.keep_file_digests([(name, f"of {name}", name * 2) for name in names])
-    whole.keep_facts("r", b"facts" * 1000)
+    whole = Cache(path)
+    whole.add_detections("m", "cpu", [(name, answer(name.encode())) for name in names])
+    whole.add_image_hashes("dct", [(name, len(name) * 999) for name in names])
+    whole.add_file_digests([(name, f"of {name}", name * 2) for name in names])
+    whole.add_facts("r", b"facts" * 1000)
     content = path.read_bytes()
     pick = random.Random(places)
     n_answered = n_spoilt = 0
     for _ in range(50):
         path.write_bytes(damaged(content, places, pick))
         for start in range(0, 200, 10):  # ten at once: a failure then costs those alone
-            for image, device, found in Store(path).detections("m", names[start : start + 10]):
+            for image, device, found in Cache(path).detections("m", names[start : start + 10]):
                 assert device == "cpu"
                 assert is_answer(found, image.encode())
                 n_answered += 1
-        store = Store(path)
-        for image, number in store.picture_hashes("dct", names):
+        cache = Cache(path)
+        for image, number in cache.image_hashes("dct", names):
             assert number == len(image) * 999
-        for name, signature, sha256 in store.file_digests(names):
+        for name, signature, sha256 in cache.file_digests(names):
             assert (signature, sha256) == (f"of {name}", name * 2)
-        assert store.facts("r") in (None, b"facts" * 1000)
-        store.keep("m", "cpu", [("new", answer(b"new"))])
-        for _, _, found in store.detections("m", ["new"]):
+        assert cache.facts("r") in (None, b"facts" * 1000)
+        cache.add_detections("m", "cpu", [("new", answer(b"new"))])
+        for _, _, found in cache.detections("m", ["new"]):
             assert is_answer(found, b"new")
-        n_spoilt += bool(store.notes)
+        n_spoilt += bool(cache.notes)
         with contextlib.suppress(sqlite3.DatabaseError):
             evict(path, max_bytes=len(content) / 2, unused_since=0)
         drop_all(path)
-        fresh = Store(path)
-        fresh.keep("m", "cpu", [("again", answer(b"again"))])
+        fresh = Cache(path)
+        fresh.add_detections("m", "cpu", [("again", answer(b"again"))])
         assert [image for image, *_ in fresh.detections("m", ["again"])] == ["again"]
         assert fresh.notes == []
     assert n_answered > 1000  # not for want of answers
@@ -292,7 +293,7 @@ def test_a_damaged_store_costs_work_and_nothing_else(tmp_path: Path) -> None:
     for image in images:
         image.write_bytes(image.name.encode())
     ReadingGate(tmp_path).checked(images)
-    path = tmp_path / "store" / STORE_FILE
+    path = tmp_path / "cache" / CACHE_FILE
     content = path.read_bytes()
     pick = random.Random(0)
     for _ in range(20):

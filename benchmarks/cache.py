@@ -1,6 +1,6 @@
-"""The store with 100 thousand images: keeping as a gate keeps, and answering the next gate.
+"""The cache with 100 thousand images: keeping as a gate keeps, and answering the next gate.
 
-    python benchmarks/store.py [--images 100000] [--boxes 20] [--rounds 3]
+    python benchmarks/cache.py [--images 100000] [--boxes 20] [--rounds 3]
 
 Seconds, medians. The peer is SQLite itself: the same bytes in a bare table, in one transaction
 and one query, without check sums, marks of use or other processes in mind.
@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.detections import ImageDetections
 
-_BATCH = 64  # images that a gate infers between two looks at its store
+_BATCH = 64  # images that a gate infers between two looks at its cache
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
                 started = time.perf_counter()
                 work()
                 times.setdefault(name, []).append(time.perf_counter() - started)
-            size = sum(path.stat().st_size for path in Path(folder).glob("store*"))
+            size = sum(path.stat().st_size for path in Path(folder).glob("cache*"))
     print(f"{len(images)} images, {chosen.boxes} boxes each, {size / 1e6:.0f} MB")
     for name, seconds in times.items():
         print(f"{name:<36}{statistics.median(seconds):8.2f} s")
@@ -57,21 +57,21 @@ def tasks(
     folder: Path, images: list[str], found: ImageDetections
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     """What is timed, in order."""
-    store = Store(folder / "store.sqlite")
+    cache = Cache(folder / "cache.sqlite")
     batches = [images[at : at + _BATCH] for at in range(0, len(images), _BATCH)]
     model = "m" * 64
 
     def keep() -> None:
         for batch in batches:
-            store.keep(model, "cpu", [(image, found) for image in batch])
+            cache.add_detections(model, "cpu", [(image, found) for image in batch])
 
     def look_up() -> None:
-        answers = {image: one for image, _, one in store.detections(model, images)}
+        answers = {image: one for image, _, one in cache.detections(model, images)}
         assert len(answers) == len(images)
 
     yield f"keep, {_BATCH} at once", keep
     yield "look up", look_up
-    yield "look up what is not there", lambda: list(store.detections("n" * 64, images))
+    yield "look up what is not there", lambda: list(cache.detections("n" * 64, images))
     yield "bare SQLite: write", lambda: bare_write(folder / "bare.sqlite", images, found)
     yield "bare SQLite: read", lambda: bare_read(folder / "bare.sqlite", len(images))
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
-from pytest_detgate.detector.cached.detector import DetectionRun, KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector, DetectionRun
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
@@ -55,17 +55,17 @@ def said(value: int) -> ImageDetections:
 def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """A function that runs a new gate with a `Reader` over files with the given contents."""
     (tmp_path / "c.pth").write_bytes(b"checkpoint")
-    monkeypatch.setattr(KeptDetector, "info", lambda self: MODEL)
+    monkeypatch.setattr(CachedDetector, "info", lambda self: MODEL)
 
     def run(
         reader: Reader, contents: dict[str, bytes], device: str = "auto"
     ) -> tuple[DetectionRun, dict[str, Any]]:
-        monkeypatch.setattr(KeptDetector, "detector", lambda self: reader)
+        monkeypatch.setattr(CachedDetector, "detector", lambda self: reader)
         for name, content in contents.items():
             (tmp_path / name).write_bytes(content)
-        gate = KeptDetector(
+        gate = CachedDetector(
             ModelSource(tmp_path / "c.pth"),
-            store=tmp_path / "store",
+            cache_dir=tmp_path / "cache",
             device=device,
             progress=NoProgress(),
         )
@@ -83,11 +83,11 @@ def reading(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., An
 def test_only_what_is_new_is_inferred(reading: Callable[..., Any]) -> None:
     reader = Reader()
     run, values = reading(reader, {"a": b"\1", "b": b"\2"})
-    assert (values, run.kept, run.inferred) == ({"a": 1, "b": 2}, 0, 2)
+    assert (values, run.cached, run.inferred) == ({"a": 1, "b": 2}, 0, 2)
     run, values = reading(reader, {"a": b"\1", "b": b"\3", "c": b"\4"})
-    assert (values, run.kept, run.inferred) == ({"a": 1, "b": 3, "c": 4}, 1, 2)
+    assert (values, run.cached, run.inferred) == ({"a": 1, "b": 3, "c": 4}, 1, 2)
     run, values = reading(reader, {"c": b"\2"})  # content that was seen under another name
-    assert (values, run.kept, run.inferred) == ({"c": 2}, 1, 0)
+    assert (values, run.cached, run.inferred) == ({"c": 2}, 1, 0)
     assert sorted(reader.asked) == ["a", "b", "b", "c"]
     assert run.notes == ()
 
@@ -97,7 +97,7 @@ def test_equal_pictures_are_inferred_once(reading: Callable[..., Any]) -> None:
     run, values = reading(reader, {"a": b"\1", "b": b"\1", "c": b"\1"})
     assert values == {"a": 1, "b": 1, "c": 1}
     assert len(reader.asked) == 1
-    assert (run.kept, run.inferred) == (0, 3)
+    assert (run.cached, run.inferred) == (0, 3)
 
 
 def test_an_explicit_device_is_not_answered_from_another(
@@ -107,18 +107,20 @@ def test_an_explicit_device_is_not_answered_from_another(
     cpu, gpu = Reader("cpu"), Reader("cuda:0")
     reading(gpu, {"a": b"\1"})
     run, _ = reading(cpu, {"a": b"\1"}, device="auto")
-    assert (run.devices, run.kept) == ({"cuda:0"}, 1)
+    assert (run.devices, run.cached) == ({"cuda:0"}, 1)
     run, _ = reading(cpu, {"a": b"\1"}, device="cpu")
     assert (run.devices, run.inferred) == ({"cpu"}, 1)
     run, _ = reading(gpu, {"a": b"\1"}, device="cuda")  # the CPU's answer replaced the GPU's
     assert (run.devices, run.inferred) == ({"cuda:0"}, 1)
     run, _ = reading(cpu, {"a": b"\1"}, device="cuda:1")
-    assert (run.devices, run.kept) == ({"cuda:0"}, 1)
+    assert (run.devices, run.cached) == ({"cuda:0"}, 1)
 
 
 def test_unknown_devices_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="device 'gpu': allowed are auto, cpu"):
-        KeptDetector(ModelSource(tmp_path), store=tmp_path, device="gpu", progress=NoProgress())
+        CachedDetector(
+            ModelSource(tmp_path), cache_dir=tmp_path, device="gpu", progress=NoProgress()
+        )
 
 
 def test_a_picture_that_changes_between_hashing_and_reading(
@@ -145,9 +147,9 @@ def test_pictures_that_cannot_be_read(reading: Callable[..., Any], tmp_path: Pat
         run, values = reading(reader, contents)
         assert values == {"a": 1, "b": "broken", "same-as-b": "broken"}
         assert len(reader.asked) == n_asked
-    assert (run.kept, run.inferred) == (1, 0)
-    gate = KeptDetector(
-        ModelSource(tmp_path / "c.pth"), store=tmp_path, device="cpu", progress=NoProgress()
+    assert (run.cached, run.inferred) == (1, 0)
+    gate = CachedDetector(
+        ModelSource(tmp_path / "c.pth"), cache_dir=tmp_path, device="cpu", progress=NoProgress()
     )
     missing = gate.detect([tmp_path / "missing"])[tmp_path / "missing"]
     assert missing == UnreadableImage("No such file or directory")
@@ -165,13 +167,13 @@ def test_what_was_inferred_before_an_interruption_is_kept(reading: Callable[...,
     with pytest.raises(KeyboardInterrupt):
         reading(reader, contents)
     run, _ = reading(Reader(), contents)
-    assert (run.kept, run.inferred) == (2, 1)
+    assert (run.cached, run.inferred) == (2, 1)
 
 
 def test_without_a_place_to_keep_things_the_answers_are_the_same(
     reading: Callable[..., Any], tmp_path: Path
 ) -> None:
-    (tmp_path / "store").write_text("a file where the folder should be", encoding="utf-8")
+    (tmp_path / "cache").write_text("a file where the folder should be", encoding="utf-8")
     run, values = reading(Reader(), {"a": b"\1", "b": b"\1"})
     assert values == {"a": 1, "b": 1}
     assert run.inferred == 2
@@ -195,9 +197,9 @@ def test_progress_counts_every_picture(reading: Callable[..., Any], tmp_path: Pa
     images = [tmp_path / name for name in ("a", "b", "c")]
     for number, image in enumerate(images, start=1):
         image.write_bytes(bytes([number]))
-    gate = KeptDetector(
+    gate = CachedDetector(
         ModelSource(tmp_path / "c.pth"),
-        store=tmp_path / "store",
+        cache_dir=tmp_path / "cache",
         device="auto",
         progress=Counting(),
     )
@@ -210,18 +212,18 @@ def test_progress_counts_every_picture(reading: Callable[..., Any], tmp_path: Pa
 GATE = """
 import json, sys
 from pathlib import Path
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 
-checkpoint, config, store, *images = map(Path, sys.argv[1:])
-gate = KeptDetector(
+checkpoint, config, cache_dir, *images = map(Path, sys.argv[1:])
+gate = CachedDetector(
     ModelSource(checkpoint, None if config.name == "-" else config),
-    store=store, device="auto", progress=NoProgress())
+    cache_dir=cache_dir, device="auto", progress=NoProgress())
 run = gate.detect(images)
 heavy = {"torch", "mmdet", "mmcv", "cv2"} & set(sys.modules)  # MMEngine runs the configuration
 print(json.dumps({
-    "kept": run.kept, "inferred": run.inferred, "heavy": sorted(heavy), "notes": run.notes,
+    "kept": run.cached, "inferred": run.inferred, "heavy": sorted(heavy), "notes": run.notes,
     "classes": gate.info().classes, "epoch": gate.info().epoch,
     "scores": [run[image].score.tolist() for image in images]}))
 """
@@ -231,7 +233,7 @@ print(json.dumps({
 def test_two_processes_infer_once_and_a_third_without_torch(
     site: Any, tmp_path: Path, start_python: Callable[..., Any], run_python: Callable[..., str]
 ) -> None:
-    arguments = (site.checkpoint, site.config, tmp_path / "store", *site.images)
+    arguments = (site.checkpoint, site.config, tmp_path / "cache", *site.images)
     processes = [start_python(GATE, *arguments) for _ in range(2)]
     outputs = [process.communicate(timeout=PATIENCE_S) for process in processes]
     first, second = (json.loads(out) if out else pytest.fail(err) for out, err in outputs)
@@ -250,13 +252,13 @@ def test_two_processes_infer_once_and_a_third_without_torch(
 
 
 @pytest.fixture
-def gate(site: Any, tmp_path: Path) -> Callable[..., KeptDetector]:
+def gate(site: Any, tmp_path: Path) -> Callable[..., CachedDetector]:
     """A function that starts a new gate on the real model, or on changed parts of it."""
 
-    def start(checkpoint: Path | None = None, config: Path | None = None) -> KeptDetector:
-        return KeptDetector(
+    def start(checkpoint: Path | None = None, config: Path | None = None) -> CachedDetector:
+        return CachedDetector(
             ModelSource(checkpoint or site.checkpoint, config),
-            store=tmp_path / "store",
+            cache_dir=tmp_path / "cache",
             device="cpu",
             progress=NoProgress(),
         )
@@ -268,19 +270,19 @@ def gate(site: Any, tmp_path: Path) -> Callable[..., KeptDetector]:
 def test_what_is_known_of_a_model_holds_while_nothing_changes(
     site: Any,
     tmp_path: Path,
-    gate: Callable[..., KeptDetector],
+    gate: Callable[..., CachedDetector],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     config = worksite.write_config(tmp_path, "kept.py")
     loaded = gate(config=config).info()
     n_loaded = []
-    really = KeptDetector._load
+    really = CachedDetector._load
 
-    def load(self: KeptDetector) -> Any:
+    def load(self: CachedDetector) -> Any:
         n_loaded.append(1)
         return really(self)
 
-    monkeypatch.setattr(KeptDetector, "_load", load)
+    monkeypatch.setattr(CachedDetector, "_load", load)
     assert gate(config=config).info() == loaded
     assert n_loaded == []
     copy = Path(shutil.copy(site.checkpoint, tmp_path / "copy.pth"))
@@ -299,7 +301,7 @@ def test_what_is_known_of_a_model_holds_while_nothing_changes(
 
 @pytest.mark.mmdet
 def test_a_refused_checkpoint_is_refused_whatever_is_kept(
-    site: Any, tmp_path: Path, gate: Callable[..., KeptDetector]
+    site: Any, tmp_path: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     gate().info()
     with pytest.raises(DetectorError, match="no such checkpoint"):

@@ -1,7 +1,7 @@
-"""What earlier runs computed, in one SQLite file that several processes share.
+"""Results of earlier runs, in one SQLite file that several processes share.
 
-The store only ever saves work. Whatever is wrong with the file (full disk, no permission,
-damage), the answer is "not kept", with a note that says so once.
+The cache only saves work. If the file cannot be used (full disk, no permission, damage), nothing
+is found in it, and a note says so once.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ Item = TypeVar("Item")
 
 _CHUNK = 500  # SQLite of old takes no more than 999 values in a statement
 _TOUCHED_AT_ONCE = 20_000
-# How exactly the last use is known: one who comes back sooner need not write.
+# Precision of the time of last use: a row that is used again sooner is not written.
 _TOUCH_SECONDS = 3600
-# After a failure, so long nothing is tried: the disk may have room again, or the lock be free.
+# Time without another attempt after a failure: until then the disk may have room again.
 _REST_SECONDS = 60.0
 _TOUCH_PATIENCE = 1.0
 _BYTES_PER_BOX = 24  # four corners, a score and a label of four bytes each
 _BYTES_PER_HASH = 8
 
 
-class Store:
-    """Detections, picture hashes, file digests and facts about models, by content.
+class Cache:
+    """Detections, image hashes, file digests and facts about models, by content.
 
-    Opens the file anew for each batch of work: a connection must not be carried into a forked
-    process, and a file that was deleted meanwhile is simply an empty store. What is looked up is
-    marked as used, to the hour.
+    Opens the file for each batch of work: a forked process must not inherit a connection, and a
+    file that was deleted in the meantime counts as an empty cache. Rows that are read are marked as
+    used, to the hour.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,17 +58,17 @@ class Store:
     def detections(
         self, model: str, images: Iterable[str]
     ) -> Iterator[tuple[str, str, ImageDetections]]:
-        """Yield image digest, device and detections of those images that are kept."""
-        rows = self._kept(DETECTIONS, "device, data", images, model)
+        """Yield image digest, device and detections of the images that are cached."""
+        rows = self._rows(DETECTIONS, "device, data", images, model)
         for image, check_sum, device, data in rows:
             is_sound = _is_sound(check_sum, data, model, image, device)
             if is_sound and not len(data) % _BYTES_PER_BOX:
                 yield image, device, _unpacked(data)
 
-    def keep(
+    def add_detections(
         self, model: str, device: str, detections: Iterable[tuple[str, ImageDetections]]
     ) -> None:
-        """Keep detections by image digest; what was kept before is replaced."""
+        """Write detections by image digest; earlier ones are replaced."""
         now = int(time.time())
         rows = []
         for image, found in detections:
@@ -78,26 +78,26 @@ class Store:
         self._insert(DETECTIONS, rows)
 
     def facts(self, request: str) -> bytes | None:
-        """What is known of a model, as it was kept under that request."""
-        for _, check_sum, facts in list(self._kept(MODELS, "facts", [request])):
+        """Return the facts of a model that were written under this request."""
+        for _, check_sum, facts in list(self._rows(MODELS, "facts", [request])):
             if _is_sound(check_sum, facts, request):
                 return bytes(facts)
         return None
 
-    def keep_facts(self, request: str, facts: bytes) -> None:
-        """Keep what is known of a model."""
+    def add_facts(self, request: str, facts: bytes) -> None:
+        """Write the facts of a model."""
         row = (request, facts, _check_sum(facts, request), int(time.time()))
         self._insert(MODELS, [row])
 
     def file_digests(self, paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
-        """Yield path, signature and SHA-256 of files hashed before."""
-        rows = self._kept(FILES, "signature, sha256", map(_path_bytes, paths))
+        """Yield path, signature and SHA-256 of the files that are cached."""
+        rows = self._rows(FILES, "signature, sha256", map(_path_bytes, paths))
         for path, check_sum, signature, sha256 in rows:
             if _is_sound(check_sum, path, signature, sha256):
                 yield path.decode("utf-8", "surrogatepass"), signature, sha256
 
-    def keep_file_digests(self, digests: Iterable[tuple[str, str, str]]) -> None:
-        """Keep the digests of files by path, with the signature they had."""
+    def add_file_digests(self, digests: Iterable[tuple[str, str, str]]) -> None:
+        """Write the digests of files by path, with the signature that they had."""
         now = int(time.time())
         rows = []
         for path, signature, sha256 in digests:
@@ -105,14 +105,14 @@ class Store:
             rows.append((name, signature, sha256, _check_sum(name, signature, sha256), now))
         self._insert(FILES, rows)
 
-    def picture_hashes(self, kind: str, images: Iterable[str]) -> Iterator[tuple[str, int]]:
-        """Yield image digest and 64-bit hash of those images whose hash of that kind is kept."""
-        for image, check_sum, value in self._kept(HASHES, "hash", images, kind):
+    def image_hashes(self, kind: str, images: Iterable[str]) -> Iterator[tuple[str, int]]:
+        """Yield image digest and 64-bit hash of the images whose hash of that kind is cached."""
+        for image, check_sum, value in self._rows(HASHES, "hash", images, kind):
             if _is_sound(check_sum, value, kind, image) and len(value) == _BYTES_PER_HASH:
                 yield image, int.from_bytes(value, "big")
 
-    def keep_picture_hashes(self, kind: str, hashes: Iterable[tuple[str, int]]) -> None:
-        """Keep 64-bit hashes of one kind by image digest."""
+    def add_image_hashes(self, kind: str, hashes: Iterable[tuple[str, int]]) -> None:
+        """Write 64-bit hashes of one kind by image digest."""
         now = int(time.time())
         rows = []
         for image, number in hashes:
@@ -120,7 +120,7 @@ class Store:
             rows.append((kind, image, value, _check_sum(value, kind, image), now))
         self._insert(HASHES, rows)
 
-    def _kept(
+    def _rows(
         self, table: str, columns: str, keys: Iterable[object], *fixed: str
     ) -> Iterator[tuple[Any, ...]]:
         """Yield key, check sum and `columns` of the rows whose key is `fixed` and one of `keys`."""
@@ -141,7 +141,7 @@ class Store:
         self._touch(table, stale)
 
     def _touch(self, table: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """Mark rows as used. Where that cannot be, they are forgotten sooner, and nothing more."""
+        """Mark rows as used. If that fails, they are only evicted sooner."""
         where = " AND ".join(f"{name} = ?" for name in KEYS[table])
         for chunk in chunked(rows, _TOUCHED_AT_ONCE):
             with contextlib.suppress(sqlite3.Error, OSError):
@@ -158,8 +158,8 @@ class Store:
                 return connection.execute(statement, values).fetchall()
         except (sqlite3.Error, OSError) as error:
             if "no such table" in str(error):
-                return []  # its first writer is about to make it, or was killed before
-            self._read_after = self._failed(error, "nothing kept can be used")
+                return []  # its first writer has not made it yet
+            self._read_after = self._failed(error, "the cache cannot be read")
             return []
 
     def _insert(self, table: str, rows: Sequence[tuple[object, ...]]) -> None:
@@ -170,14 +170,14 @@ class Store:
             with opened(self.path, create=True) as connection:
                 _run(connection, f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows)
         except (sqlite3.Error, OSError) as error:
-            self._write_after = self._failed(error, "not everything could be kept")
+            self._write_after = self._failed(error, "not everything could be cached")
 
     def _failed(self, error: Exception, what: str) -> float:
-        """Note what has failed, once, and say when it may be tried again."""
+        """Note the failure, once, and return the time of the next attempt."""
         if type(error) is sqlite3.DatabaseError:  # damaged, or no database at all
-            what = "nothing is kept or used"
+            what = "the cache is not used"
             self._read_after = self._write_after = math.inf
-            remedy = "; `python -m pytest_detgate cache clear` starts afresh"
+            remedy = "; `python -m pytest_detgate cache clear` empties it"
         else:
             remedy = ""
         if not any(note.startswith(what) for note in self.notes):

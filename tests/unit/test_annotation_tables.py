@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.cache.annotation_tables import KeptTables, drop_tables, tables_files
+from pytest_detgate.cache.annotation_tables import CachedTables, drop_tables, list_tables
 from pytest_detgate.cache.table_file import read_tables, write_tables
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
@@ -43,7 +43,7 @@ class Reads:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "train.json"
-        self.kept = KeptTables(folder / "store", worth_keeping=0)
+        self.tables = CachedTables(folder / "cache", min_bytes=0)
         self.count = 0
 
     def write(self, content: Any, *, settled: bool = True) -> None:
@@ -57,11 +57,11 @@ class Reads:
             self.count += 1
             return read_coco(self.path, self.path.parent, "train", fields)
 
-        return self.kept.read(self.path, fields, read)
+        return self.tables.read(self.path, fields, read)
 
     @property
     def entries(self) -> list[Path]:
-        return sorted((self.path.parent / "store" / "tables").glob("*.tables"))
+        return sorted((self.path.parent / "cache" / "tables").glob("*.tables"))
 
 
 @pytest.fixture
@@ -177,15 +177,15 @@ def test_every_flipped_bit_of_a_column_is_noticed(reads: Reads, tmp_path: Path) 
 
 
 def test_classes_come_from_what_is_kept(reads: Reads) -> None:
-    assert reads.kept.classes(reads.path) is None
+    assert reads.tables.classes(reads.path) is None
     reads.read()
-    assert reads.kept.classes(reads.path) == ("cone", "<b>")
+    assert reads.tables.classes(reads.path) == ("cone", "<b>")
     reads.write({**FILE, "categories": [{"id": 3, "name": "vest"}, {"id": "x", "name": "<b>"}]})
-    assert reads.kept.classes(reads.path) is None
+    assert reads.tables.classes(reads.path) is None
 
 
 def test_a_folder_that_cannot_be_used_keeps_nothing_and_harms_nothing(tmp_path: Path) -> None:
-    (tmp_path / "store").write_text("a file where the folder should be")
+    (tmp_path / "cache").write_text("a file where the folder should be")
     reads = Reads(tmp_path)
     reads.write(FILE)
 
@@ -216,29 +216,29 @@ def test_beyond_their_size_those_used_least_lately_go(reads: Reads, tmp_path: Pa
     for count in range(3):
         reads.write({**FILE, "annotations": FILE["annotations"][:count]})
         reads.read()
-    store = tmp_path / "store"
-    for age, file in enumerate(tables_files(store)):
+    cache = tmp_path / "cache"
+    for age, file in enumerate(list_tables(cache)):
         os.utime(file.path, (10**9 - age,) * 2)
-    first, second, last = tables_files(store)
+    first, second, last = list_tables(cache)
     two = first.size + second.size
 
-    drop_tables(store, max_bytes=two, unused_since=0)
-    assert tables_files(store) == [first, second]
-    drop_tables(store, max_bytes=two - 1, unused_since=0)
-    assert tables_files(store) == [first]
-    drop_tables(store, max_bytes=two, unused_since=10**9 + 1)
-    assert tables_files(store) == []
+    drop_tables(cache, max_bytes=two, unused_since=0)
+    assert list_tables(cache) == [first, second]
+    drop_tables(cache, max_bytes=two - 1, unused_since=0)
+    assert list_tables(cache) == [first]
+    drop_tables(cache, max_bytes=two, unused_since=10**9 + 1)
+    assert list_tables(cache) == []
     assert last.last_used == 10**9 - 2
 
 
 def test_small_files_are_not_kept(tmp_path: Path) -> None:
     reads = Reads(tmp_path)
-    reads.kept = KeptTables(tmp_path / "store")
+    reads.tables = CachedTables(tmp_path / "cache")
     reads.write(FILE)
 
     reads.read()
 
-    assert not (tmp_path / "store").exists()
+    assert not (tmp_path / "cache").exists()
 
 
 def test_a_file_that_is_wrong_is_refused_every_time(reads: Reads) -> None:
