@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_detgate.dataset.tables import Dataset, DetectionTable
-    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.inputs.project import Project
 
 
@@ -78,7 +78,9 @@ class DetectionSource(abc.ABC):
         """Infer twice on some of the images, whatever is known of them already."""
         self._refuse()
 
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+    def latency(
+        self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
+    ) -> LatencyMeasurement:
         """Time the model on some of the images, after `warm_up` others."""
         self._refuse()
 

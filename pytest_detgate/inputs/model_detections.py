@@ -24,7 +24,7 @@ from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
 
 if TYPE_CHECKING:
-    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.inputs.project import Project
 
 
@@ -126,7 +126,9 @@ class ModelDetections(DetectionSource):
 
         return TwoInferences(rows, table(first), table(second), device)
 
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+    def latency(
+        self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
+    ) -> LatencyMeasurement:
         self._paths(dataset, rows)
         timed = self._loaded().latency([dataset.image_path(row) for row in rows], warm_up)
         self._devices.add(timed.device)

@@ -17,10 +17,10 @@ import msgspec
 from pytest_detgate.dataset.ids import Id
 from pytest_detgate.detector.subprocesses import (
     PATIENCE_SECONDS,
-    end_job,
-    how_it_ended,
-    received,
-    start_job,
+    end_process,
+    exit_reason,
+    receive_messages,
+    start_process,
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress, Progress
@@ -107,18 +107,18 @@ def _answer(config: Path, wanted: Wanted, progress: Progress) -> bytes:
         with (
             log_path.open("wb") as log,
             progress.task("building the training data set", 1, "data sets"),
-            start_job(
+            start_process(
                 "pytest_detgate.training.fed_data_worker", arguments, device="cpu", log=log
             ) as process,
         ):
             try:
-                for message in received(process, Message):
+                for message in receive_messages(process, Message):
                     error, done = message.error or error, message.done or done
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(PATIENCE_SECONDS)
             finally:  # also when interrupted
-                end_job(process)
+                end_process(process)
         if not done:
-            why = error or f"{config}: {how_it_ended(process.returncode, log_path)}"
+            why = error or f"{config}: {exit_reason(process.returncode, log_path)}"
             raise DetectorError(why)
         return read_regular(answer)

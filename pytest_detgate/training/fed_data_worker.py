@@ -19,7 +19,7 @@ import msgspec
 
 from pytest_detgate.detector.mmdet.config_files import load_config
 from pytest_detgate.detector.packages import require_mmdetection
-from pytest_detgate.detector.subprocesses import Channel
+from pytest_detgate.detector.subprocesses import MessageWriter
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.training.fed_data import (
     FedBox,
@@ -33,7 +33,7 @@ from pytest_detgate.training.fed_data import (
 
 def main(arguments: list[str]) -> int:
     """Answer; returns the exit code."""
-    channel = Channel()
+    channel = MessageWriter()
     path, wanted, answer = arguments
     try:
         require_mmdetection()

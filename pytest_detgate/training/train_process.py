@@ -13,10 +13,10 @@ from pytest_detgate.detector.dependencies.state import Dependencies
 from pytest_detgate.detector.devices import exclusive_all, gpu_count
 from pytest_detgate.detector.subprocesses import (
     PATIENCE_SECONDS,
-    end_job,
-    how_it_ended,
-    received,
-    start_job,
+    end_process,
+    exit_reason,
+    receive_messages,
+    start_process,
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
@@ -68,7 +68,7 @@ def run_training(
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE_SECONDS)
         finally:  # also when interrupted: training must not go on unseen
-            end_job(process)
+            end_process(process)
     if outcome is None:
         raise DetectorError(_failure(error, process.returncode, log_path))
     return outcome
@@ -87,7 +87,7 @@ def _start(
     arguments += ["trust"] if trust else []
     # They find each other on this machine alone, by a port that is free.
     torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes)]
-    return start_job(
+    return start_process(
         "pytest_detgate.training.train_worker",
         arguments,
         device=device,
@@ -104,7 +104,7 @@ def _listen(
     finished = 0
     with contextlib.ExitStack() as shown:
         advance = None
-        for message in received(process, Message):
+        for message in receive_messages(process, Message):
             # Of several, the first that fails takes the others along.
             outcome, error = message.outcome or outcome, error or message.error
             if message.total and advance is None:
@@ -117,5 +117,5 @@ def _listen(
 
 
 def _failure(error: str | None, code: int, log: Path) -> str:
-    error = error or how_it_ended(code, log)
+    error = error or exit_reason(code, log)
     return f"training failed: {error}; the whole log is {log}"

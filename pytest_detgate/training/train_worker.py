@@ -25,7 +25,7 @@ from pytest_detgate.detector.devices import exclusive, resolve_device
 from pytest_detgate.detector.mmdet.config import custom_imports
 from pytest_detgate.detector.mmdet.config_files import config_code, load_config, project_files
 from pytest_detgate.detector.packages import require_mmdetection
-from pytest_detgate.detector.subprocesses import Channel
+from pytest_detgate.detector.subprocesses import MessageWriter
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular_text
 from pytest_detgate.training.checkpoints import read_checkpoints_as_data
@@ -36,7 +36,7 @@ _EVERY_SECONDS = 0.2
 
 def main(arguments: list[str]) -> int:
     """Train; returns the exit code."""
-    report = Channel()
+    report = MessageWriter()
     config, work_dir, seed, device, *more = arguments
     try:
         require_mmdetection()
@@ -58,7 +58,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _train(
-    config_path: Path, work_dir: Path, seed: int, device: str, report: Channel
+    config_path: Path, work_dir: Path, seed: int, device: str, report: MessageWriter
 ) -> Outcome | None:
     """Train; the first of several processes says what came out."""
     rank, is_one_of_many = int(os.environ.get("LOCAL_RANK", "0")), "LOCAL_RANK" in os.environ
@@ -81,7 +81,12 @@ def _train(
 
 
 def _run(
-    config_path: Path, work_dir: Path, seed: int, place: str, report: Channel, recorder: Recorder
+    config_path: Path,
+    work_dir: Path,
+    seed: int,
+    place: str,
+    report: MessageWriter,
+    recorder: Recorder,
 ) -> Outcome | None:
     from mmengine.hooks import Hook
     from mmengine.registry import RUNNERS

@@ -321,7 +321,7 @@ def test_baseline_and_sweep_take_the_engine_of_the_gated_file(
     rules = report_in(onnx_project.path)["rules"]
     assert [rule["verdict"] for rule in rules] == ["not-evaluated", "not-evaluated"]
     (reason,) = reasons_in(onnx_project.path)
-    assert reason.startswith("address = '127.0.0.1:1' under [run]: nobody answers there")
+    assert reason.startswith("address = '127.0.0.1:1' under [run]: nothing listens there")
 
 
 def test_onnx_file_without_the_package(onnx_project: pytest.Pytester) -> None:

@@ -22,7 +22,7 @@ from pytest_detgate.detector.cached.detections import CachedDetections
 from pytest_detgate.detector.cached.model_facts import add_info, load_info
 from pytest_detgate.detector.cached.pending import DetectionRun, PendingImages
 from pytest_detgate.detector.devices import check_device, exclusive
-from pytest_detgate.detector.latency.timing import Latency, measure_latency
+from pytest_detgate.detector.latency.timing import LatencyMeasurement, measure_latency
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
 from pytest_detgate.detector.protocol import Detected, Detector, ModelSource
 from pytest_detgate.detector.registry import framework
@@ -134,7 +134,7 @@ class CachedDetector:
                 advance(1)
             return by_image
 
-    def latency(self, images: Sequence[Path], warm_up: int) -> Latency:
+    def latency(self, images: Sequence[Path], warm_up: int) -> LatencyMeasurement:
         """Time the model on each image after `warm_up` of them, in a separate process."""
         timed = measure_latency(
             dataclasses.replace(self._source, threads=self._plan.threads),

@@ -67,7 +67,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
             hidden=tuple(dict.fromkeys([*self.hidden, *other.hidden])),
         )
 
-    def moved(self, here: str, there: str) -> Dependencies:
+    def with_folder(self, here: str, there: str) -> Dependencies:
         """The same with all that lies in one folder in another one."""
 
         def named(names: dict[str, str]) -> dict[str, str]:

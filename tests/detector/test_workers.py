@@ -22,10 +22,8 @@ from pytest_detgate.detections import ImageDetections, UnreadableImage
 from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.registry import framework
-from pytest_detgate.detector.workers import messages as wire
-from pytest_detgate.detector.workers.alike import alike
-from pytest_detgate.detector.workers.local import LocalWorkers
-from pytest_detgate.detector.workers.messages import Failed, Order
+from pytest_detgate.detector.workers.local import LocalWorkers, by_size
+from pytest_detgate.detector.workers.messages import Failed, LoadModel, decode, encode
 from pytest_detgate.detector.workers.ray_client import RayWorkers
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.detector.workers.start import local_devices, start_detector
@@ -272,7 +270,7 @@ def test_all_engines_have_one_key(
         str(project.root / name)
         for name in ("engines_log.py", "engines_site/__init__.py", "engines_site/greys.py")
     }
-    assert set(on_ray.described.files) == set(local.described.files) == code
+    assert set(on_ray.loaded.files) == set(local.loaded.files) == code
 
 
 def test_a_killed_worker_costs_its_own_batch_at_most(
@@ -297,7 +295,7 @@ def test_a_killed_worker_costs_its_own_batch_at_most(
 def test_an_image_that_every_worker_dies_of_is_named(project: Project, local: LocalWorkers) -> None:
     project.log.die_on(project.images[7], always=True)
 
-    with pytest.raises(DetectorError, match="3 workers died of the same 3 images") as caught:
+    with pytest.raises(DetectorError, match="3 workers died on the same 3 images") as caught:
         list(local.detect(project.images))
 
     assert str(project.images[7]) in str(caught.value)
@@ -381,7 +379,7 @@ def test_what_a_worker_of_ray_cannot_import_is_named_with_the_way_out(
 
     assert str(caught.value).startswith(
         "the module 'engines_hidden' of entry 'engines_hidden:Made' cannot be imported: "
-        "ModuleNotFoundError: No module named 'engines_site' (so says a worker of Ray on "
+        "ModuleNotFoundError: No module named 'engines_site' (on a Ray worker on "
     )
     assert "with shared-files under [run]" in str(caught.value)
 
@@ -391,14 +389,14 @@ def test_what_a_worker_of_ray_cannot_import_is_named_with_the_way_out(
 
 
 def test_shared_files_must_be_the_same(project: Project, tmp_path: Path) -> None:
-    order = Order(source=project.source, sha256="0" * 64, device="cpu", verify=True)
+    request = LoadModel(source=project.source, sha256="0" * 64, device="cpu", verify=True)
 
-    assert Worker(forks=False, folder=tmp_path).handle(order) == Failed(
-        error=f"{project.source.checkpoint}: a worker finds another file by this name"
+    assert Worker(forks=False, folder=tmp_path).handle(request) == Failed(
+        error=f"{project.source.checkpoint}: a worker has another file at this path"
     )
 
 
-def test_an_order_says_all_that_the_user_said(project: Project) -> None:
+def test_a_request_has_every_setting_of_the_user(project: Project) -> None:
     source = ModelSource(
         project.source.checkpoint,
         config=project.root / "config.py",
@@ -417,9 +415,9 @@ def test_an_order_says_all_that_the_user_said(project: Project) -> None:
         getattr(source, field.name) != getattr(defaults, field.name)
         for field in dataclasses.fields(ModelSource)
     )
-    order = Order(source=source, sha256="0" * 64, device="cuda:1", batch_size=5, verify=True)
+    request = LoadModel(source=source, sha256="0" * 64, device="cuda:1", batch_size=5, verify=True)
 
-    assert wire.decode(wire.encode(order)) == order
+    assert decode(encode(request)) == request
 
 
 @pytest.fixture(scope="module")
@@ -460,7 +458,7 @@ def test_an_onnx_file_and_its_weights_travel(
         assert_same(list(workers.detect(images)), expected, images)
         assert workers.info == alone.info
         weights = Path(str(source.checkpoint)).with_name("colours.weights")
-        assert workers.described.files == (str(weights),)
+        assert workers.loaded.files == (str(weights),)
         workers.end()
 
 
@@ -514,7 +512,7 @@ def test_two_workers_of_mmdetection_find_what_one_finds(
     )
     assert workers.info.config == str(hungry.config)
     names = ("model.py", "hungry_config.py", "engines_hungry.py", "engines_log.py")
-    assert set(workers.described.files) >= {str(project.root / name) for name in names}
+    assert set(workers.loaded.files) >= {str(project.root / name) for name in names}
     workers.end()
 
 
@@ -583,8 +581,8 @@ def test_no_process_outlives_a_gate_that_is_killed(project: Project, engine: str
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("127.0.0.1:1", "nobody answers there"),
-        ("no-such-host.invalid:6379", "nobody answers there"),
+        ("127.0.0.1:1", "nothing listens there"),
+        ("no-such-host.invalid:6379", "nothing listens there"),
         ("ray://head:10001", "write host:port"),
         ("6379", "write host:port"),
     ],
@@ -644,7 +642,7 @@ def test_images_of_one_size_are_next_to_each_other(project: Project, tmp_path: P
     (tmp_path / "broken.jpg").write_bytes(b"no picture")
     images = project.images
 
-    first, *ordered = alike([*images, tmp_path / "broken.jpg"])
+    first, *ordered = by_size([*images, tmp_path / "broken.jpg"])
 
     assert first == tmp_path / "broken.jpg"
     # The pictures are by turns 96, 64 and 160 wide.
@@ -654,7 +652,7 @@ def test_images_of_one_size_are_next_to_each_other(project: Project, tmp_path: P
 def test_what_workers_were_sent_does_not_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pytest_detgate.detector.workers.ray_actor import private_folder, remove_left_behind
+    from pytest_detgate.detector.workers.ray_actor import private_folder, remove_abandoned_folders
 
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     used, lock = private_folder()
@@ -663,7 +661,7 @@ def test_what_workers_were_sent_does_not_stay(
     (killed / "model.pth").touch()
     killed_lock.release()  # as the system does for a process that is no more
 
-    remove_left_behind()
+    remove_abandoned_folders()
 
     assert (used / "model.pth").exists()
     assert not killed.exists()
