@@ -20,7 +20,7 @@ from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
-from pytest_detgate.training.log import Plan, find_scalars, read_scalars
+from pytest_detgate.training.log import PlannedLength, find_scalars, read_scalars
 from pytest_detgate.training.train import TrainedRun, finished_run, train
 from tests.detector import worksite
 from tests.detector.test_checkpoint import Hostile
@@ -141,7 +141,7 @@ def test_its_log_is_read_and_its_seed_is_known(trained: Any) -> None:
     assert log.path == run.scalars
     assert (log.iteration.tolist(), log.epoch.tolist()) == ([1, 2], [1, 1])
     assert log.learning_rate.tolist() == [0.001, 0.001]
-    assert (log.not_finite, log.validations, log.plan) == ((), (), Plan(epochs=1))
+    assert (log.not_finite, log.validations, log.plan) == ((), (), PlannedLength(epochs=1))
     config = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
     config += "[rules.training-seed]\n[rules.training-curve]\nvalidation = false\n"
     results = judged(root, config)

@@ -145,8 +145,8 @@ def test_a_curve_is_told_in_a_sentence_and_a_chart(tmp_path: Path) -> None:
     assert [(mark.label, mark.at) for mark in chart.marks] == [("best, epoch 1", 3)]
     assert rate.series[0].y == [0.5, 0.5, 0.5, 0.25]
     assert chart.about == (
-        "The loss over 4 iterations, and what validation said: coco/bbox_mAP is best at epoch 1, "
-        "0.5, and 0.25 at the end. Take the best epoch. The loss spikes or is no number at 1 "
+        "The loss over 4 iterations, and the validation metrics: coco/bbox_mAP is best at epoch 1, "
+        "0.5, and 0.25 at the end. Take the best epoch. The loss spikes or is not finite at 1 "
         "logged iteration: lower the learning rate, warm up longer, or clip gradients."
     )
     assert result.tables == {}

@@ -22,7 +22,7 @@ from pytest_detgate.training.curve_faults import (
 )
 from pytest_detgate.training.log import (
     NotFinite,
-    Plan,
+    PlannedLength,
     RunLog,
     Validation,
     find_scalars,
@@ -244,7 +244,7 @@ def test_a_configuration_beside_the_log_is_not_run(tmp_path: Path) -> None:
     write(tmp_path, "open('ran', 'w')\ntrain_cfg = dict(max_epochs=12)\n", "config.py")
 
     assert run(tmp_path, [1.0]).plan is None
-    assert run(tmp_path / "plain", [1.0], max_epochs=12).plan == Plan(epochs=12)
+    assert run(tmp_path / "plain", [1.0], max_epochs=12).plan == PlannedLength(epochs=12)
 
 
 def test_metrics_that_are_not_there_or_undefined(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_the_filter_comes_before_the_size(compared: Any) -> None:
 
 @pytest.mark.parametrize(
     ("is_subset", "text"),
-    [(True, "indices leaves it out"), (False, "the data set's own code leaves it out")],
+    [(True, "indices omits it"), (False, "the code of the dataset omits it")],
 )
 def test_what_no_setting_explains_is_other(compared: Any, is_subset: bool, text: str) -> None:
     found = compared([listed(1, "a.jpg")], [{**HAT, "image_id": 1}], [], is_subset=is_subset)

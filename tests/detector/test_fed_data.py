@@ -15,10 +15,10 @@ from pytest_detgate.evidence import BarChart, Histogram
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.training.dropped_data import PartDrops, drops_of
 from pytest_detgate.training.fed_data import (
+    FedData,
     TrainingSettings,
-    TrainingView,
+    read_fed_data,
     read_training_settings,
-    read_training_view,
 )
 from tests.drawn import draw_pictures
 from tests.judged import judged, measured, split_tables, told
@@ -46,17 +46,17 @@ def write_config(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def fed(write_config: Any) -> Callable[[str], TrainingView]:
+def fed(write_config: Any) -> Callable[[str], FedData]:
     """A function from a configuration to what its training data set feeds, built in this process
     to spare the tests one of its own."""
 
-    def build(text: str) -> TrainingView:
+    def build(text: str) -> FedData:
         from mmengine.config import Config
 
-        from pytest_detgate.training.fed_data_worker import view_of
+        from pytest_detgate.training.fed_data_worker import fed_data_of
 
         with quiet():
-            return view_of(Config.fromfile(str(write_config(text))), "train.py")
+            return fed_data_of(Config.fromfile(str(write_config(text))), "train.py")
 
     return build
 
@@ -126,7 +126,7 @@ def test_every_reason_through_the_whole_gate(
         "vest.jpg: filter_empty_gt drops it: all its boxes are of classes that the configuration "
         "does not name (vest)",
         "tiny.jpg: min_size = 32 drops it: 20 × 100 pixels",
-        "twin.jpg: its id 5 is that of other.jpg too, which alone is fed, with the boxes of both",
+        "twin.jpg: other.jpg has the same id 5, and is fed in its place, with the boxes of both",
     ]
     assert result.findings_total == 12
     assert {finding.dataset for finding in result.findings} == {"train"}
@@ -245,7 +245,7 @@ def test_a_wrapper_repeats_what_indices_leave(
     (part,) = (drops_of(part) for part in view.parts)
 
     assert reasons(part) == {"1.jpg": "other"}
-    assert part.images_dropped[0].text == "indices leaves it out"
+    assert part.images_dropped[0].text == "indices omits it"
     assert (part.samples, part.empty_samples) == (2, 0)
 
 
@@ -335,14 +335,14 @@ def test_a_crash_of_the_configuration_is_a_reason(write_config: Any) -> None:
     config = write_config("import os; os.kill(os.getpid(), 9)")
 
     with pytest.raises(DetectorError, match=r"train\.py: the process was ended by SIGKILL"):
-        read_training_view(config, NoProgress())
+        read_fed_data(config, NoProgress())
 
 
 def test_a_missing_annotation_file_is_a_reason(write_config: Any) -> None:
     config = write_config('train_dataloader = dict(dataset=dict(**common, ann_file="no.json"))')
 
     with pytest.raises(DetectorError, match=r"cannot be built: FileNotFoundError: .*no\.json"):
-        read_training_view(config, NoProgress())
+        read_fed_data(config, NoProgress())
 
 
 def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
