@@ -87,8 +87,8 @@ def loss_faults(log: RunLog, spike: float) -> Iterator[Fault]:
     for row, usual in spikes(log.loss, spike):
         yield Fault(
             "spikes",
-            f"{position(log, row)}: loss {log.loss[row]:.4g}, {log.loss[row] / usual:.3g} times the "
-            f"{usual:.4g} that was usual before",
+            f"{position(log, row)}: loss {log.loss[row]:.4g}, {log.loss[row] / usual:.3g} times "
+            f"the {usual:.4g} that was usual before",
             row,
         )
 
