@@ -15,7 +15,7 @@ import msgspec
 
 from pytest_detgate.config.onnx_table import OnnxTable
 from pytest_detgate.config.wording import expected, found
-from pytest_detgate.detector.name_lists import difference
+from pytest_detgate.detector.name_lists import names_difference
 from pytest_detgate.errors import DetectorError, nearest
 
 METADATA_PREFIX = "detgate."
@@ -247,7 +247,7 @@ class _Resolver:
         if stated is not None and named is not None and tuple(stated) != named:
             self._refuse(
                 "classes under [model.onnx] are not those of the file's metadata: "
-                f"{difference(named, stated)}"
+                f"{names_difference(named, stated)}"
             )
 
     def _classes(self) -> tuple[str, ...]:

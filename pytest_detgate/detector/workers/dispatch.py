@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from pytest_detgate.detector.devices import device_type
+from pytest_detgate.detector.name_lists import first_names
 from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.workers.messages import (
     BatchDetected,
@@ -207,8 +208,9 @@ class Dispatch:
             n_repeated = len(images)
             work.deaths[batch] += 1
             if work.deaths[batch] >= ATTEMPTS:
+                names = first_names(map(str, images), 10)
                 raise DetectorError(
-                    f"{ATTEMPTS} workers died on the same {len(images)} images, {_listed(images)}; "
+                    f"{ATTEMPTS} workers died on the same {len(images)} images, {names}; "
                     f"the last: {reason}"
                 )
             work.waiting.extendleft(reversed(worker.begun))
@@ -234,8 +236,3 @@ class Dispatch:
 def _identity(loaded: ModelLoaded) -> tuple[str, str]:
     """What must be the same in all workers: the key of the model and the type of device."""
     return loaded.info.key, device_type(loaded.device)
-
-
-def _listed(images: Sequence[Path]) -> str:
-    more = f" and {len(images) - 10} more" if len(images) > 10 else ""
-    return ", ".join(str(image) for image in images[:10]) + more

@@ -1,8 +1,8 @@
-"""Watching that everything a model's parts give is finite.
+"""Detection of NaN and infinity in the outputs of a model's parts.
 
-NaN and infinity do not reach the detections: every comparison with NaN is false, so a score
-threshold drops such a box, and a corner at infinity is clipped to the image. The outputs of the
-parts are therefore looked at before a box is decoded.
+They do not reach the detections: every comparison with NaN is false, so a score threshold drops
+such a box, and a corner at infinity is clipped to the image. The outputs of the parts are therefore
+checked before boxes are decoded.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from pytest_detgate.detector.mmdet.acceleration import networks, tensors
 
 
 class OutputWatch:
-    """Adds up what each part of a model gives: the sum is not finite if one value is not.
+    """Sums the outputs of each part of a model: a sum is not finite if one value is not.
 
-    Parts are the data preprocessor, backbone, neck and heads. One that the model never calls as a
-    whole is watched through the modules in it.
+    Parts are the data preprocessor, backbone, neck and heads. If the model never calls a part as a
+    whole, the modules in it are watched.
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
@@ -33,16 +33,16 @@ class OutputWatch:
             self._add(name, module)
 
     def begin(self, *, exact: bool = False) -> None:
-        """Forget what was seen so far.
+        """Discard the outputs so far.
 
-        With `exact` each value is tested by itself, at thirty times the price: a sum may also
-        overflow where all values are finite.
+        With `exact` each value is tested, at thirty times the cost: a sum of finite values can
+        overflow.
         """
         self._seen.clear()
         self._is_exact = exact
 
     def not_finite(self) -> list[str]:
-        """The parts that gave NaN or infinity since `begin`, in the order of their calls."""
+        """Return the parts that gave NaN or infinity since `begin`, in the order of their calls."""
         seen = [(name, torch.isfinite(value)) for name, value in self._seen]
         self._seen.clear()
         if not seen:
@@ -54,8 +54,11 @@ class OutputWatch:
         return list(dict.fromkeys(name for (name, _), is_finite in pairs if not is_finite))
 
     def settle(self) -> bool:
-        """Whether the images must go through the model again, because parts that it never called
-        are watched through their modules only from now on. Called after the first images."""
+        """Choose the modules to watch; call it after each of the first batches.
+
+        Returns whether the images must go through the model again, because modules of parts that
+        it does not call are watched only from now on.
+        """
         self._n_settled += 1
         if self._n_settled == 1:
             uncalled = [name for name in self._modules if name not in self._called]
@@ -73,7 +76,7 @@ class OutputWatch:
         return False
 
     def _keep_outermost(self) -> None:
-        """Stop watching what is inside of a part that is watched as a whole."""
+        """Stop watching modules inside a part that is watched as a whole."""
         for name in list(self._hooks):
             parents = (name[:end] for end, sign in enumerate(name) if sign == ".")
             if any(parent in self._called for parent in parents):
@@ -89,7 +92,7 @@ class OutputWatch:
         self._hooks[name] = module.register_forward_hook(look)
 
     def _condensed(self, value: torch.Tensor) -> torch.Tensor:
-        """One number that is finite if every value is."""
+        """Return one number that is finite if every value is."""
         if self._is_exact:
             return torch.where(torch.isfinite(value).all(), 0.0, torch.nan)
         # A sum in half precision would overflow.
