@@ -231,29 +231,29 @@ def test_files_of_ultralytics_say_enough(tmp_path: Path, image: Path) -> None:
     assert found(load(raw, **{**nothing, "nms_iou": 0.7}), image) == BOTH
     assert found(load(any_size, **{**nothing, "nms_iou": 0.7}), image) == BOTH
     assert found(load(rows, **{**nothing, "score_floor": 0.25}), image) == BOTH
-    with pytest.raises(DetectorError, match=r"raw\.onnx: nms-iou is not known"):
+    with pytest.raises(DetectorError, match=r"raw\.onnx: nms-iou is missing"):
         load(raw, **nothing)
 
 
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ({}, {"resize": None}, r"resize is not known: neither \[model\.onnx\] in detgate\.toml "
-         r"nor the file's metadata \(detgate\.resize\) says it; it takes one of \"letterbox\", "),
-        ({}, {"channel_order": None}, "channel-order is not known"),
-        ({}, {"divide_by": None}, "divide-by is not known"),
-        ({}, {"classes": None}, "classes is not known"),
-        ({}, {"score_floor": None}, "score-floor is not known"),
-        ({"size": None}, {}, "size is not known"),
-        ({"layout": "rows"}, {}, r"layout is not known.* its outputs are output0 \[1, 2, 6\]"),
-        ({}, {"layout": "rows"}, r"outputs is not known.*it has: boxes \[1, 2, 4\], scores"),
+        ({}, {"resize": None}, r"resize is missing: neither \[model\.onnx\] in detgate\.toml "
+         r"nor the file's metadata \(detgate\.resize\) has it; it takes one of \"letterbox\", "),
+        ({}, {"channel_order": None}, "channel-order is missing"),
+        ({}, {"divide_by": None}, "divide-by is missing"),
+        ({}, {"classes": None}, "classes is missing"),
+        ({}, {"score_floor": None}, "score-floor is missing"),
+        ({"size": None}, {}, "size is missing"),
+        ({"layout": "rows"}, {}, r"layout is missing.* its outputs are output0 \[1, 2, 6\]"),
+        ({}, {"layout": "rows"}, r"outputs is missing.*it has: boxes \[1, 2, 4\], scores"),
         ({}, {"outputs": ["boxes", "score", "labels"]},
          r"no output 'score'; did you mean 'scores'\? \(it has: boxes \[1, 2, 4\]"),
         ({}, {"input": "images"}, r"no input 'images'; did you mean 'image'\?"),
         ({}, {"size": [32, 32]}, r"size is \[32, 32\], but the file takes only \[64, 64\]"),
         ({}, {"nms_iou": 0.5}, "nms-iou goes with layout raw"),
         ({}, {"classes": ["red", "red"]}, "classes are names, each once"),
-        ({}, {"resize": "none"}, 'resize = "none" leaves pictures at their own size'),
+        ({}, {"resize": "none"}, 'resize = "none" leaves images at their own size'),
         ({"metadata": {"detgate.clases": "[]"}}, {},
          "its metadata has 'detgate.clases', and there is no such key; did you mean 'classes'"),
         ({"metadata": {"detgate.divide-by": "no"}}, {"divide_by": None},

@@ -204,9 +204,9 @@ def answering(project: Path, gate: Callable[..., CachedDetector]) -> Callable[..
         ("return [([[0, 0, 1, 1]], [-0.5], [0])]", r"both\.png: a score is from 0 to 1"),
         ("return [([[0, 0, 1, 1]], np.array([0.5]).astype(np.int8), [0])]",
          r"both\.png: its scores are int8, and a score from 0 to 1 is 0 after a cast"),
-        ("return [([[0, 0, 1, 1]], np.array([True]), [0])]", "its scores are no numbers: .* bool"),
-        ("return [([[0, 0, 1, 1]], [0.5 + 2j], [0])]", "scores are no numbers: .* complex128"),
-        ("return [([[0, 0, 1, 1j]], [0.5], [0])]", "boxes are no numbers: .* complex128"),
+        ("return [([[0, 0, 1, 1]], np.array([True]), [0])]", "its scores are not numbers: .* bool"),
+        ("return [([[0, 0, 1, 1]], [0.5 + 2j], [0])]", "scores are not numbers: .* complex128"),
+        ("return [([[0, 0, 1, 1j]], [0.5], [0])]", "boxes are not numbers: .* complex128"),
         ("return [([[0, 0, 1, 1]], [0.5], [2])]", "a label is a whole number from 0 to 1, found 2"),
         ("return [([[0, 0, 1, 1]], [0.5], [0.5])]", "a label is a whole number"),
         ("return [([[0, 0, 1, 1]], [0.5], ['rad'])]",
@@ -214,15 +214,15 @@ def answering(project: Path, gate: Callable[..., CachedDetector]) -> Callable[..
         ("return [([[0, 0, 1, 1]], [0.5, 0.5], [0, 0])]",
          r"expected boxes \(n, 4\).* found \(1, 4\), \(2,\) and \(2,\)"),
         ("return [([0, 0, 1, 1], [0.5], [0])]", r"expected boxes \(n, 4\)"),
-        ("return [([['a', 0, 1, 1]], [0.5], [0])]", "its boxes are no numbers"),
-        ("return [([[0, 0, 1, 1]], [0.5], [['red']])]", r"no numbers"),
+        ("return [([['a', 0, 1, 1]], [0.5], [0])]", "its boxes are not numbers"),
+        ("return [([[0, 0, 1, 1]], [0.5], [['red']])]", r"not numbers"),
         ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], ['red', 0])]", "0 is not one of its classes"),
-        ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], [[0], [0, 1]])]", "its labels are no numbers"),
+        ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], [[0], [0, 1]])]", "its labels are not numbers"),
         ("class Held:\n    def __array__(self, *_): raise RuntimeError('on the GPU')\n"
-         "return [(Held(), [0.5], [0])]", "both\\.png: its boxes are no numbers: on the GPU"),
+         "return [(Held(), [0.5], [0])]", "both\\.png: its boxes are not numbers: on the GPU"),
         ("import sys; sys.exit(0)", r"one:Detector fails on .*both\.png: SystemExit: 0"),
         ("return [None]", "expected boxes, scores and labels, found a NoneType"),
-        ("return []", "was given 1 images and gave 0 answers"),
+        ("return []", "got 1 images and returned 0 results"),
         ("raise OSError('no camera')", r"one:Detector fails on .*both\.png: OSError: no camera"),
     ],
 )  # fmt: skip
@@ -285,7 +285,7 @@ def test_it_is_timed_with_the_threads_that_run_says(
 @pytest.mark.parametrize(
     ("entry", "text", "message"),
     [
-        ("two:Detector", "", r"module 'two' .* cannot be imported: .*it must be installed or lie"),
+        ("two:Detector", "", r"module 'two' .* cannot be imported: .*it must be installed or in"),
         ("one:Detectr", "class Detector: pass", r"one has no 'Detectr'; did you mean 'Detector'"),
         ("one:Detector", "import gone", r"cannot be imported: ModuleNotFoundError: .*'gone'$"),
         ("one:Detector", "Detector = 3", "is a int, not a function"),
@@ -299,7 +299,7 @@ def test_it_is_timed_with_the_threads_that_run_says(
         ("one:M", "class M:\n classes=['a']\n score_floor=2\n def __init__(*_): pass\n"
          " def detect(s, i): pass", "score_floor is from 0 to 1, found 2"),
         ("one:M", "class M:\n classes=['a']\n device='cuda'\n def __init__(*_): pass\n"
-         " def detect(s, i): pass", "was asked to run on cpu and says that it runs on cuda"),
+         " def detect(s, i): pass", "should run on cpu, but reports that it runs on cuda"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_the_entry_is_said(

@@ -435,7 +435,7 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
     ("model", "message"),
     [
         ('framework = "onyx"', r"detgate.toml:8: [model] framework: no framework 'onyx'; did you "
-         "mean 'onnx'? (there is: mmdetection, onnx, python, abstract, broken, coloured, "),
+         "mean 'onnx'? (available: mmdetection, onnx, python, abstract, broken, coloured, "),
         ('framework = "broken"', "the framework 'broken' (coloured:Gone) cannot be imported"),
         ('framework = "abstract"', "(mistakes:Abstract) cannot be made: TypeError: Can't inst"),
         ('framework = "unmade"', "cannot be made: RuntimeError: no licence"),
@@ -469,7 +469,7 @@ def test_what_makes_no_sense_is_said_before_anything_runs(
     ("name", "message"),
     [
         ("unloaded", "the framework 'unloaded' cannot load weights.txt: KeyError: 'weights'"),
-        ("nothing", "the framework 'nothing': load gave a NoneType, expected a LoadedModel"),
+        ("nothing", "the framework 'nothing': load returned a NoneType, expected a LoadedModel"),
         # One digest for all would give every image the answer to the last one.
         ("elsewhere", "images/yard_1.png: the sha256 of the detector is not that of the file"),
     ],
