@@ -115,6 +115,6 @@ def is_current(
         and record.configured == configured
         and record.versions == package_versions()
         and file_digests([checkpoint], cache)[checkpoint] == record.sha256
-        and record.dependencies.hold(cache, by_kind=True)
+        and record.dependencies.are_unchanged(cache, by_kind=True)
         and file_states(record.files, cache) == record.files
     )

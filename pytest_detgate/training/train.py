@@ -19,7 +19,7 @@ import msgspec
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digest
 from pytest_detgate.cache.sqlite_file import CACHE_FILE
-from pytest_detgate.detector.dependencies.gathered import HAS_CHANGED
+from pytest_detgate.detector.dependencies.gathering import HAS_CHANGED
 from pytest_detgate.detector.dependencies.state import (
     file_signature,
     file_states,

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.detector.dependencies.gathered import gathered
+from pytest_detgate.detector.dependencies.gathering import gather_dependencies
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import device_type, exclusive, resolve_device
 from pytest_detgate.detector.mmdet.config import custom_imports
@@ -144,7 +144,7 @@ class _Training:
         start = config.get("load_from")
         used = {*data_files, *([Path(start)] if start else [])}
         code = project_files([*custom_imports(config), "mmdet", "mmcv", "mmengine"])
-        dependencies = gathered(
+        dependencies = gather_dependencies(
             {**recorder.by_value, **recorder.notes},
             map(str, code),
             state=lambda path: "",  # the parent process hashes the files, from its cache

@@ -332,7 +332,7 @@ def test_what_is_first_looked_at_while_detecting_is_not_cached(
         assert (run.inferred, found.score.tolist()) == (1, [0.25])
         (note,) = run.notes
         assert note.startswith("its detections are not cached: ")
-        assert note.endswith(" is looked at first while it detects")
+        assert note.endswith(" is first accessed during detection")
         assert what in note
 
 
@@ -347,7 +347,7 @@ def test_what_is_asked_for_in_vain_while_detecting(site: Site) -> None:
         found = run[site.image]
         assert isinstance(found, ImageDetections)
         assert (run.inferred, found.score.tolist()) == (1, [0.75])
-        assert "flag is looked at first while it detects" in run.notes[0]
+        assert "flag is first accessed during detection" in run.notes[0]
     flag.unlink()
     assert site.score() == (0.25, 0)
 
@@ -473,7 +473,7 @@ print(run.inferred, *run.notes)
             env={**os.environ, **environment},
         ).stdout.strip()
 
-    told = "site_helper.py was imported before anything was noted"
+    told = "site_helper.py was imported before accesses were recorded"
     assert [told in run("") for _ in range(2)] == [True, True]
     # The plugin watches from its start.
     assert [run(watch), run(watch), run(watch, SITE_SCORE="0.75")] == ["1", "0", "1"]

@@ -83,7 +83,9 @@ def load_info(
         facts = msgspec.json.decode(content, type=_ModelFacts)
     except msgspec.MsgspecError:
         return None  # written by another version of the gate
-    if not _is_valid(facts, request, configured, run) or not facts.dependencies.hold(cache):
+    if not _is_valid(facts, request, configured, run) or not facts.dependencies.are_unchanged(
+        cache
+    ):
         return None
     cache.facts(description_request(facts.info.key))  # marks the entry as used
     return msgspec.structs.replace(

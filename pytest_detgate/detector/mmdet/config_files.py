@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_detgate.detector.dependencies.gathered import gathered
+from pytest_detgate.detector.dependencies.gathering import gather_dependencies
 from pytest_detgate.detector.dependencies.recorder import Recorder, noted_by_value, unnoted
 from pytest_detgate.detector.dependencies.state import NO_FILE
 from pytest_detgate.detector.mmdet.config import custom_imports
@@ -36,7 +36,7 @@ def load_config(path: Path) -> LoadedConfig:
         config = _run(path, import_custom_modules=True)
     with unnoted():
         code = map(str, project_files(custom_imports(config)))
-        dependencies = gathered(recorder.by_value, code)
+        dependencies = gather_dependencies(recorder.by_value, code)
     existing = (Path(name) for name, state in dependencies.files.items() if state not in NO_FILE)
     files = {path.absolute(), *existing}
     names = getattr(config, "env_variables", None) or {}

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_detgate.detector.dependencies.made_model import make_model
+from pytest_detgate.detector.dependencies.model_making import make_model
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.protocol import Detected, Detector, LoadedModel, ModelSource
 from pytest_detgate.detector.registry import framework

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_detgate.detector.dependencies.made_model import project_folder
+from pytest_detgate.detector.dependencies.model_making import project_folder
 from pytest_detgate.detector.workers.messages import (
     BatchDetected,
     Failed,

@@ -1,4 +1,4 @@
-"""A model made under observation: whatever it looks at while it is made is part of its key."""
+"""Construction of a model with a record of its dependencies, which are part of its key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_detgate.detector.dependencies.gathered import gathered
+from pytest_detgate.detections import ModelInfo
+from pytest_detgate.detector.dependencies.gathering import gather_dependencies
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.dependencies.state import file_signature, file_state, value_state
 from pytest_detgate.detector.dependencies.watched_detector import WatchedDetector
@@ -30,14 +31,13 @@ def make_model(
     own_modules: Iterable[str],
     project: str | None = None,
 ) -> LoadedModel:
-    """Call `load`, and put all that it looks at into the key of the model that it makes.
+    """Call `load`, and include everything that it accesses in the key of the model.
 
-    `own_modules` count as code of the project wherever they are installed. `project` names the
-    project whose code it is, else its folder does. The detector that comes
-    back goes on noting: detections that depend on something which was first looked at later are
-    not cacheable.
+    `own_modules` count as code of the project wherever they are installed. `project` identifies the
+    project, by default its folder does. The returned detector is watched too: detections that
+    depend on something that was first accessed later are not cacheable.
     """
-    own = tuple(_places(own_modules, source.folder))
+    own = tuple(_module_paths(own_modules, source.folder))
     with Recorder(source.folder, own=own) as recorder:
         loaded = load()
     with importable(source.folder):
@@ -50,29 +50,20 @@ def make_model(
         notes.setdefault(("variable", name), value_state(value))
     checkpoint = {str(path.absolute()) for path in (source.checkpoint,) if path is not None}
     gather = functools.partial(
-        gathered, code=files, without=checkpoint, state=functools.cache(file_state)
+        gather_dependencies, code=files, without=checkpoint, state=functools.cache(file_state)
     )
     made_from = gather(notes)
     packages = tuple(sorted({*loaded.packages, *code.packages}))
-    info = loaded.detector.info
     folder = project_folder(source)
     content = made_from.sha256(folder)
-    key = {
-        "format": _FORMAT,
-        "key": info.key,
-        "made from": content,
-        # Code can read where it lies, so that copies of a project are not one.
-        "project": project or str(folder) if files else "",
-        "versions": installed_versions(packages),
-        "classes": info.classes,
-        "score floor": info.score_floor,
-    }
+    # Code can read its own path, so that a copy of a project is another project.
+    project_name = project or str(folder) if files else ""
     info = msgspec.structs.replace(
-        info,
-        key=hashlib.sha256(msgspec.json.encode(key, order="sorted")).hexdigest(),
-        sha256=info.sha256 or content,
+        loaded.detector.info,
+        key=_key(loaded.detector.info, content, project_name, packages),
+        sha256=loaded.detector.info.sha256 or content,
     )
-    # What decides values alone is found out in every run, however it is done.
+    # Accesses that only decide values are checked in every run, but are not part of the key.
     everything = msgspec.structs.replace(
         gather({**recorder.by_value, **notes}), hidden=made_from.hidden
     )
@@ -84,22 +75,36 @@ def make_model(
     )
 
 
+def _key(info: ModelInfo, content: str, project: str, packages: tuple[str, ...]) -> str:
+    """Return the key of a model, from that of its framework and its dependencies."""
+    parts = {
+        "format": _FORMAT,
+        "key": info.key,
+        "made from": content,
+        "project": project,
+        "versions": installed_versions(packages),
+        "classes": info.classes,
+        "score floor": info.score_floor,
+    }
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+
+
 def project_folder(source: ModelSource) -> Path:
-    """The folder that a model's project lies in, as far as is known."""
+    """Return the folder of the project of a model: that of `detgate.toml`, else a guess."""
     if source.folder is not None:
         return source.folder.absolute()
     return Path.cwd() if source.checkpoint is None else source.checkpoint.absolute().parent
 
 
-def _places(modules: Iterable[str], folder: Path | None) -> Iterator[str]:
-    """Where modules, or the packages that they belong to, lie."""
+def _module_paths(modules: Iterable[str], folder: Path | None) -> Iterator[str]:
+    """Yield the paths of modules, or of the packages that they belong to."""
     with importable(folder):
         for name in dict.fromkeys(module.partition(".")[0] for module in modules):
             try:
                 spec = importlib.util.find_spec(name)
-            except (ImportError, ValueError):  # which loading says
+            except (ImportError, ValueError):  # loading reports it
                 continue
             if spec is not None and spec.submodule_search_locations:
-                yield from (place + os.sep for place in spec.submodule_search_locations)
+                yield from (path + os.sep for path in spec.submodule_search_locations)
             elif spec is not None and spec.origin is not None:
                 yield spec.origin
