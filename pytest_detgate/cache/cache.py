@@ -71,8 +71,8 @@ class Cache:
         """Write detections by image digest; earlier ones are replaced."""
         now = int(time.time())
         rows = []
-        for image, found in detections:
-            data = _packed(found)
+        for image, boxes in detections:
+            data = _packed(boxes)
             check_sum = _check_sum(data, model, image, device)
             rows.append((model, image, device, check_sum, now, data))
         self._insert(DETECTIONS, rows)
@@ -172,16 +172,16 @@ class Cache:
         except (sqlite3.Error, OSError) as error:
             self._write_after = self._failed(error, "not everything could be cached")
 
-    def _failed(self, error: Exception, what: str) -> float:
+    def _failed(self, error: Exception, effect: str) -> float:
         """Note the failure, once, and return the time of the next attempt."""
         if type(error) is sqlite3.DatabaseError:  # damaged, or no database at all
-            what = "the cache is not used"
+            effect = "the cache is not used"
             self._read_after = self._write_after = math.inf
             remedy = "; `python -m pytest_detgate cache clear` empties it"
         else:
             remedy = ""
-        if not any(note.startswith(what) for note in self.notes):
-            self.notes.append(f"{what}: {self.path}: {error}{remedy}")
+        if not any(note.startswith(effect) for note in self.notes):
+            self.notes.append(f"{effect}: {self.path}: {error}{remedy}")
         return math.inf if remedy else time.monotonic() + _REST_SECONDS
 
 
@@ -201,12 +201,12 @@ def chunked(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _packed(found: ImageDetections) -> bytes:
+def _packed(boxes: ImageDetections) -> bytes:
     return b"".join(
         (
-            found.xyxy.astype("<f4", copy=False).tobytes(),
-            found.score.astype("<f4", copy=False).tobytes(),
-            found.label.astype("<i4", copy=False).tobytes(),
+            boxes.xyxy.astype("<f4", copy=False).tobytes(),
+            boxes.score.astype("<f4", copy=False).tobytes(),
+            boxes.label.astype("<i4", copy=False).tobytes(),
         )
     )
 
@@ -225,7 +225,7 @@ def _path_bytes(path: str) -> bytes:
 
 
 def _is_sound(check_sum: object, data: object, *key: object) -> bool:
-    """Whether a row is what was once written; a damaged one may hold anything, of any type."""
+    """Return whether a row is unchanged; a damaged one may have values of any type."""
     texts = [part for part in key if isinstance(part, str)]
     return (
         isinstance(data, bytes) and len(texts) == len(key) and check_sum == _check_sum(data, *texts)

@@ -116,8 +116,8 @@ def _digest_chunk(
             return path, None, UnreadableImage(str(error))
 
     new = []
-    for path, seen, found in pool.map(digest, paths):
-        digests[path] = found
-        if seen is not None and isinstance(found, str):
-            new.append((absolute[path], str(seen), found))
+    for path, seen, result in pool.map(digest, paths):
+        digests[path] = result
+        if seen is not None and isinstance(result, str):
+            new.append((absolute[path], str(seen), result))
     cache.add_file_digests(new)

@@ -93,27 +93,27 @@ def _keys(
     digests = file_digests(paths, cache)
     if max_pixels is None:
         return [
-            answer if isinstance(answer, UnreadableImage) else (answer, 0)
-            for answer in map(digests.__getitem__, paths)
+            digest if isinstance(digest, UnreadableImage) else (digest, 0)
+            for digest in map(digests.__getitem__, paths)
         ]
     known = dict(
         cache.image_hashes(
-            HASH_KIND, {answer for answer in digests.values() if isinstance(answer, str)}
+            HASH_KIND, {digest for digest in digests.values() if isinstance(digest, str)}
         )
     )
     missing: dict[str, Path] = {}
-    for path, answer in digests.items():
-        if isinstance(answer, str) and answer not in known:
-            missing.setdefault(answer, path)
-    made = _hash_all(missing, pool, max_pixels)
-    fresh = [key for key in made.values() if not isinstance(key, UnreadableImage)]
-    cache.add_image_hashes(HASH_KIND, fresh)
+    for path, digest in digests.items():
+        if isinstance(digest, str) and digest not in known:
+            missing.setdefault(digest, path)
+    computed = _hash_all(missing, pool, max_pixels)
+    new = [key for key in computed.values() if not isinstance(key, UnreadableImage)]
+    cache.add_image_hashes(HASH_KIND, new)
 
     def key(path: Path) -> Key | UnreadableImage:
-        answer = digests[path]
-        if isinstance(answer, UnreadableImage):
-            return answer
-        return (answer, known[answer]) if answer in known else made[answer]
+        digest = digests[path]
+        if isinstance(digest, UnreadableImage):
+            return digest
+        return (digest, known[digest]) if digest in known else computed[digest]
 
     return [key(path) for path in paths]
 

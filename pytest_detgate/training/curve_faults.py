@@ -56,12 +56,11 @@ def metric_curve(log: RunLog, name: str | None) -> MetricCurve:
     if name is None:
         name = next((key for key in named if key.lower().endswith("map")), None)
         if name is None:
-            has = f"only {', '.join(named)}" if named else "no validation metric"
-            raise DataError(f"{log.path}: holds {has}, so nothing can be said of the mean AP")
+            metrics = f"only {', '.join(named)}" if named else "no validation metric"
+            raise DataError(f"{log.path}: has {metrics}, so the mean AP cannot be judged")
     if name not in named:
         raise DataError(
-            f"{log.path}: holds no validation metric {name!r} (there is: "
-            f"{', '.join(named) or 'none'})"
+            f"{log.path}: has no validation metric {name!r} (logged: {', '.join(named) or 'none'})"
         )
     measured = [(one.step, one.values[name]) for one in log.validations if name in one.values]
     unit = "epoch" if log.by_epoch else "iteration"
@@ -146,11 +145,11 @@ def too_short(
         reasons.append("the last line of the log is incomplete: the run was killed, or still runs")
     if min_epochs is not None:
         if epochs == 0:
-            raise DataError(f"{log.path}: says nothing of epochs; give min-iterations")
+            raise DataError(f"{log.path}: has no epochs; use min-iterations")
         if epochs < min_epochs:
-            reasons.append(f"{epochs} epochs, at least {min_epochs} are asked for")
+            reasons.append(f"{epochs} epochs, at least {min_epochs} are required")
     if min_iterations is not None and iterations < min_iterations:
-        reasons.append(f"{iterations} iterations, at least {min_iterations} are asked for")
+        reasons.append(f"{iterations} iterations, at least {min_iterations} are required")
     plan = log.plan
     if plan is not None and plan.epochs is not None and 0 < epochs < plan.epochs:
         reasons.append(f"ended in epoch {epochs} of {plan.epochs}")

@@ -149,8 +149,8 @@ class _Comparison:
         dropped: list[DroppedImage] = []
         refused = set()
         for image in self._file.images:
-            if (why := self._why_dropped(image)) is not None:
-                reason, text = why
+            if (drop := self._drop_reason(image)) is not None:
+                reason, text = drop
                 dropped.append(DroppedImage(image.file_name, reason, text))
                 if self._seen[image.id] is image:
                     refused.add(image.id)
@@ -172,7 +172,7 @@ class _Comparison:
             by_class=self._by_class(boxes.dropped),
         )
 
-    def _why_dropped(self, image: _Image) -> tuple[ImageReason, str] | None:
+    def _drop_reason(self, image: _Image) -> tuple[ImageReason, str] | None:
         part, seen = self._part, self._seen[image.id]
         if seen is not image:
             return "shared_id", (

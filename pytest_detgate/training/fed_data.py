@@ -110,7 +110,7 @@ def _read_in_process(config: Path, content: Content, progress: Progress) -> byte
         error, done = None, False
         with (
             log_path.open("wb") as log,
-            progress.task("building the training data set", 1, "data sets"),
+            progress.task("building the training dataset", 1, "datasets"),
             start_process(
                 "pytest_detgate.training.fed_data_worker", arguments, device="cpu", log=log
             ) as process,

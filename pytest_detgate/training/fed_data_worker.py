@@ -47,8 +47,8 @@ def main(arguments: list[str]) -> int:
         return 1
     except Exception as error:  # the project's own code runs here
         traceback.print_exc()
-        what = f"the training data set cannot be built: {type(error).__name__}: {error}"
-        writer.send(FedDataMessage(error=f"{path}: {what}"))
+        reason = f"the training dataset cannot be built: {type(error).__name__}: {error}"
+        writer.send(FedDataMessage(error=f"{path}: {reason}"))
         return 1
     writer.send(FedDataMessage(done=True))
     return 0

@@ -106,7 +106,7 @@ def read_scalars(path: Path) -> RunLog:
     rows, is_cut_off = _lines(path)
     trained = [row for row in rows if "loss" in row and "iter" in row]
     if not trained:
-        raise DataError(f"{path}: holds no loss, so nothing can be said of the training")
+        raise DataError(f"{path}: has no loss, so the training cannot be judged")
     validations = tuple(_validations(rows, path))
     epoch = _column((row.get("epoch", 0) for row in trained), path, "epoch").astype(np.int64)
     last_epoch = int(epoch.max())

@@ -187,9 +187,9 @@ def test_the_run_that_the_gate_finished_comes_before_the_newest(tmp_path: Path) 
     ("rows", "option", "reason"),
     [
         (None, "", "work: no such folder"),
-        ([{"mAP": 0.5, "step": 1}], "", "holds no loss"),
+        ([{"mAP": 0.5, "step": 1}], "", "has no loss"),
         (losses(2), "", "the run was not validated while it trained"),
-        ([*losses(2), {"recall": 0.5, "step": 1}], "", "holds only recall"),
+        ([*losses(2), {"recall": 0.5, "step": 1}], "", "has only recall"),
         ([*losses(2), {"mAP": 0.5, "step": 1}], 'metric = "AP"', "no validation metric 'AP'"),
         ([*losses(2), {"mAP": -1, "step": 1}], "", "mAP is -1 at epoch 1: it is undefined"),
         ([*losses(2), {"mAP": 0.5, "step": 1}], 'path = "no.json"', "no.json: no such file"),

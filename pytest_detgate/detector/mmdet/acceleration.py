@@ -75,13 +75,13 @@ def tensors(value: Any) -> Iterator[torch.Tensor]:
             yield from tensors(part)
 
 
-def _same(found: list[torch.Tensor] | None, expected: list[torch.Tensor]) -> bool:
-    if not expected or found is None or len(found) != len(expected):
+def _same(outputs: list[torch.Tensor] | None, expected: list[torch.Tensor]) -> bool:
+    if not expected or outputs is None or len(outputs) != len(expected):
         return False
     return all(
         one.shape == other.shape
         and bool(((one - other).abs() <= _SAME * max(1.0, float(other.abs().amax()))).all())
-        for one, other in zip(found, expected, strict=True)
+        for one, other in zip(outputs, expected, strict=True)
         if other.numel()
     )
 

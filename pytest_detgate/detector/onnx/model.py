@@ -57,7 +57,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
     file = read_onnx_file(path)
     require_no_foreign_code(path, file)
     weights = weight_files(path, file)
-    session, place = _session(ort, path, check_device(device), source.threads)
+    session, used_device = _session(ort, path, check_device(device), source.threads)
     settings = resolve_settings(
         path,
         source.options,
@@ -85,7 +85,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         epoch=_epoch(file.metadata.get(EPOCH)),
     )
     detector = OnnxDetector(
-        session, settings, info=info, device=place, image_options=source.image_options
+        session, settings, info=info, device=used_device, image_options=source.image_options
     )
     return LoadedModel(detector=detector, files=weights, packages=_DISTRIBUTIONS)
 

@@ -164,8 +164,8 @@ def _named_files(made: Any, entry: str) -> tuple[Path, ...]:
         raise DetectorError(f"{entry}: files is a list of paths, found {files!r}") from None
     missing = [str(path) for path in paths if not path.is_file()]
     if isinstance(files, str) or missing:
-        found = repr(files) if isinstance(files, str) else f"no file {missing[0]}"
-        raise DetectorError(f"{entry}: files is a list of paths, found {found}")
+        wrong = repr(files) if isinstance(files, str) else f"no file {missing[0]}"
+        raise DetectorError(f"{entry}: files is a list of paths, found {wrong}")
     return paths
 
 
