@@ -80,7 +80,8 @@ def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
 
     def ask(**changes: Any) -> bool:
         """Tell whether the finished run was used again."""
-        record = (root / "work" / "detgate-train.json").read_bytes()
+        files = [root / "work" / f"detgate-train.{suffix}" for suffix in ("json", "log")]
+        contents = [path.read_bytes() for path in files]
         options: dict[str, Any] = {"device": "auto", "retrain": False, "seed": 5}
         options |= changes
         seed = options.pop("seed")
@@ -97,7 +98,8 @@ def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
                 )
         except StartedError:
             assert finished_run(root / "work") is None  # what was interrupted is not finished
-            (root / "work" / "detgate-train.json").write_bytes(record)
+            for path, content in zip(files, contents, strict=True):
+                path.write_bytes(content)
             return False
         assert run.reused
         assert run.checkpoint == trained[1].checkpoint
