@@ -35,7 +35,7 @@ def kept(cache: Cache, images: list[str], model: str = "m") -> dict[str, ImageDe
     return {image: found for image, _, found in cache.detections(model, images)}
 
 
-def test_what_is_kept_comes_back(tmp_path: Path) -> None:
+def test_what_is_cached_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "deeper" / "cache.sqlite"
     Cache(path).add_detections("m", "cuda:1", [("a", detections(1)), ("none", detections(2, 0))])
     cache = Cache(path)
@@ -144,7 +144,7 @@ def test_damaged_facts_are_as_good_as_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"x" * 5000])
-def test_a_file_that_is_no_store(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_cache(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "s.sqlite"
     path.write_bytes(content)
     cache = Cache(path)
@@ -157,7 +157,7 @@ def test_a_file_that_is_no_store(tmp_path: Path, content: bytes) -> None:
     assert path.read_bytes() == content  # whatever it is, it is not ours to delete
 
 
-def test_no_place_for_a_store(tmp_path: Path) -> None:
+def test_no_place_for_a_cache(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("", encoding="utf-8")
     cache = Cache(tmp_path / "file" / "s.sqlite")
     cache.add_detections("m", "cpu", [("a", detections(1))])
@@ -166,7 +166,7 @@ def test_no_place_for_a_store(tmp_path: Path) -> None:
     assert len(cache.notes) == 1
 
 
-def test_a_store_that_cannot_be_written_is_still_read(tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_still_read(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     Cache(path).add_detections("m", "cpu", [("a", detections(1))])
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
@@ -248,7 +248,7 @@ def test_a_kill_costs_at_most_the_last_batch(
     assert_same(kept(Cache(path), ["after"])["after"], detections(1))
 
 
-def test_a_store_deleted_meanwhile_is_an_empty_one(tmp_path: Path) -> None:
+def test_a_cache_deleted_in_between_is_an_empty_one(tmp_path: Path) -> None:
     path = tmp_path / "s.sqlite"
     cache = Cache(path)
     cache.add_detections("m", "cpu", [("a", detections(1))])

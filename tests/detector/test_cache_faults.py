@@ -85,7 +85,7 @@ for worker in workers:
 """
 
 
-def test_fifty_kills_while_four_processes_share_a_store(
+def test_fifty_kills_while_four_processes_share_a_cache(
     tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
     path = tmp_path / CACHE_FILE
@@ -288,7 +288,7 @@ def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
     assert n_spoilt or places == 1
 
 
-def test_a_damaged_store_costs_work_and_nothing_else(tmp_path: Path) -> None:
+def test_a_damaged_cache_costs_work_and_nothing_else(tmp_path: Path) -> None:
     images = [tmp_path / f"{number}.jpg" for number in range(40)]
     for image in images:
         image.write_bytes(image.name.encode())

@@ -155,7 +155,7 @@ def test_pictures_that_cannot_be_read(reading: Callable[..., Any], tmp_path: Pat
     assert missing == UnreadableImage("No such file or directory")
 
 
-def test_what_was_inferred_before_an_interruption_is_kept(reading: Callable[..., Any]) -> None:
+def test_what_was_inferred_before_an_interruption_is_cached(reading: Callable[..., Any]) -> None:
     reader = Reader()
 
     def interrupt(image: Path) -> None:
@@ -289,7 +289,7 @@ def test_what_is_known_of_a_model_holds_while_nothing_changes(
     assert gate(copy, config).info().checkpoint == str(copy)
     assert n_loaded == []
     config.write_text(config.read_text(encoding="utf-8") + "# note\n", encoding="utf-8")
-    assert gate(config=config).info().key == loaded.key  # loaded anew, and found to be the same
+    assert gate(config=config).info().key == loaded.key  # loaded again, and found to be the same
     assert n_loaded == [1]
     monkeypatch.setattr(
         "pytest_detgate.detector.cached.model_facts.installed_versions",
@@ -300,7 +300,7 @@ def test_what_is_known_of_a_model_holds_while_nothing_changes(
 
 
 @pytest.mark.mmdet
-def test_a_refused_checkpoint_is_refused_whatever_is_kept(
+def test_a_refused_checkpoint_is_refused_whatever_is_cached(
     site: Any, tmp_path: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     gate().info()

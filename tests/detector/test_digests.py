@@ -111,7 +111,7 @@ def test_what_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
         file_digest(missing, cache)
 
 
-def test_without_a_store_files_are_simply_read(tmp_path: Path) -> None:
+def test_without_a_cache_files_are_simply_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     cache = Cache(tmp_path / "file" / "s.sqlite")
     path = write(tmp_path / "a", b"one")

@@ -169,7 +169,7 @@ def test_marks_of_use_that_are_damaged(cache: Cache) -> None:
     assert read_database(cache.path).rows == 0
 
 
-def test_a_damaged_store_is_deleted_when_all_is_to_go(tmp_path: Path) -> None:
+def test_a_damaged_cache_is_deleted_when_all_is_to_go(tmp_path: Path) -> None:
     path = tmp_path / "cache.sqlite"
     path.write_bytes(b"SQLite format 3\0" + b"x" * 5000)
     with pytest.raises(sqlite3.DatabaseError):
@@ -181,7 +181,7 @@ def test_a_damaged_store_is_deleted_when_all_is_to_go(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_where_there_is_no_store_there_is_none_afterwards(tmp_path: Path) -> None:
+def test_where_there_is_no_cache_there_is_none_afterwards(tmp_path: Path) -> None:
     path = tmp_path / "none" / "cache.sqlite"
     evict(path, max_bytes=0, unused_since=0)
     drop_all(path)

@@ -26,7 +26,7 @@ def write(folder: Path, count: int) -> list[Path]:
 
 
 @pytest.mark.usefixtures("later")
-def test_a_thousand_images_kept_and_ten_changed(tmp_path: Path) -> None:
+def test_a_thousand_images_cached_and_ten_changed(tmp_path: Path) -> None:
     images = write(tmp_path, 1000)
     assert ReadingGate(tmp_path).checked(images).inferred == 1000
     assert ReadingGate(tmp_path).checked(images).inferred == 0

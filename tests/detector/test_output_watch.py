@@ -190,7 +190,7 @@ def test_boxes_that_are_broken_after_the_network(
     assert set(found.values()) == {"boxes"}
 
 
-def test_what_is_kept_never_lets_such_an_image_pass(
+def test_what_is_cached_never_lets_such_an_image_pass(
     site: Any, own_config: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     source = ModelSource(site.checkpoint, own_config("BrightKept", BRIGHT))

@@ -71,7 +71,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def forget_modules() -> Iterator[Callable[[], None]]:
-    """A function that makes this process import the project's modules anew, as another would."""
+    """A function that makes this process import the project's modules again, as another would."""
     import sys
 
     def forget() -> None:
@@ -360,7 +360,7 @@ def test_pictures_are_handed_over_in_batches(
     assert [one.xyxy[0, 2] for one in found if isinstance(one, ImageDetections)] == [2, 2, 2, 2, 1]
 
 
-def test_a_picture_that_changes_meanwhile_is_looked_at_again(
+def test_a_picture_that_changes_in_between_is_looked_at_again(
     project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     image = project / "both.png"

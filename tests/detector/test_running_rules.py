@@ -66,7 +66,7 @@ def result_of(
     return evaluate
 
 
-def test_both_inferences_are_real_and_leave_the_store_alone(site: Any, tmp_path: Path) -> None:
+def test_both_inferences_are_real_and_leave_the_cache_alone(site: Any, tmp_path: Path) -> None:
     gate = CachedDetector(
         ModelSource(site.checkpoint), cache_dir=tmp_path, device="cpu", progress=NoProgress()
     )

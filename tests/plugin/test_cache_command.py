@@ -212,7 +212,7 @@ def test_folders_that_are_not_there(tmp_path: Path, command: CacheCommand) -> No
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_store_is_named_and_can_be_cleared(tmp_path: Path, command: CacheCommand) -> None:
+def test_a_damaged_cache_is_named_and_can_be_cleared(tmp_path: Path, command: CacheCommand) -> None:
     (tmp_path / CACHE_FILE).write_bytes(b"not a database" * 100)
     for action in ("show", "prune"):
         code, _, err = command(action, "--store", tmp_path)
@@ -242,7 +242,7 @@ def run_cache(project: GateProject, *arguments: str) -> pytest.RunResult:
 
 
 @pytest.mark.parametrize("setting", ["", "cache_dir = $WHERE/kept"])
-def test_the_store_is_where_pytest_has_it(
+def test_the_cache_is_where_pytest_has_it(
     project: GateProject, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     root = project.pytester.path
@@ -272,7 +272,7 @@ def test_a_project_without_a_cache_says_so(project: GateProject) -> None:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_a_gate_leaves_its_store_within_the_limits(
+def test_a_gate_leaves_its_cache_within_the_limits(
     project: GateProject, workers: tuple[str, ...]
 ) -> None:
     project.write("detgate.toml", LIMITED)

@@ -38,7 +38,7 @@ def pictures(project: GateProject) -> GateProject:
 
 
 def kept(project: GateProject) -> int:
-    """How many hashes the store holds."""
+    """How many hashes the cache holds."""
     path = project.pytester.path / ".pytest_cache" / "d" / "detgate" / "detections.sqlite"
     if not path.exists():
         return 0

@@ -176,7 +176,7 @@ def test_every_flipped_bit_of_a_column_is_noticed(reads: Reads, tmp_path: Path) 
             same(read, dataset)  # it was between columns
 
 
-def test_classes_come_from_what_is_kept(reads: Reads) -> None:
+def test_classes_come_from_what_is_cached(reads: Reads) -> None:
     assert reads.tables.classes(reads.path) is None
     reads.read()
     assert reads.tables.classes(reads.path) == ("cone", "<b>")
@@ -231,7 +231,7 @@ def test_beyond_their_size_those_used_least_lately_go(reads: Reads, tmp_path: Pa
     assert last.last_used == 10**9 - 2
 
 
-def test_small_files_are_not_kept(tmp_path: Path) -> None:
+def test_small_files_are_not_cached(tmp_path: Path) -> None:
     reads = Reads(tmp_path)
     reads.tables = CachedTables(tmp_path / "cache")
     reads.write(FILE)

@@ -149,7 +149,7 @@ def test_one_process_hashes_at_a_time(folder: Path) -> None:
         assert len(waiting.result(timeout=PATIENCE_S)) == 3
 
 
-def test_store_that_cannot_be_used_costs_only_time(folder: Path) -> None:
+def test_cache_that_cannot_be_used_costs_only_time(folder: Path) -> None:
     (folder.parent / "kept").write_text("a file where the folder should be")
 
     assert keys(folder).hash is not None
