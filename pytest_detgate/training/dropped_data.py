@@ -110,7 +110,7 @@ class _Category(msgspec.Struct):
     name: str
 
 
-class _File(msgspec.Struct):
+class _CocoFile(msgspec.Struct):
     images: list[_Image]
     annotations: list[_Annotation]
     categories: list[_Category]
@@ -122,17 +122,17 @@ def drops_of(part: FedPart) -> PartDrops:
     A file that is not a COCO file raises `DataError`.
     """
     path = Path(part.annotations)
-    return _Comparison(part, decode_json(read_bytes(path), _File, path)).result(path)
+    return _DropAnalysis(part, decode_json(read_bytes(path), _CocoFile, path)).result(path)
 
 
 @dataclass(slots=True)
-class _Boxes:
+class _BoxDrops:
     dropped: list[DroppedBox] = field(default_factory=list)
     mislabelled: list[MislabelledBox] = field(default_factory=list)
 
 
-class _Comparison:
-    def __init__(self, part: FedPart, file: _File) -> None:
+class _DropAnalysis:
+    def __init__(self, part: FedPart, file: _CocoFile) -> None:
         self._part = part
         self._file = file
         self._names = {category.id: category.name for category in file.categories}
@@ -202,8 +202,8 @@ class _Comparison:
             "indices omits it" if part.is_subset else "the code of the dataset omits it"
         )
 
-    def _boxes(self, refused: set[Id | float]) -> _Boxes:
-        boxes = _Boxes()
+    def _boxes(self, refused: set[Id | float]) -> _BoxDrops:
+        boxes = _BoxDrops()
         for image_id, listed in self._annotations.items():
             image = self._seen.get(image_id)
             fed = self._fed.get(image_id)
@@ -218,7 +218,7 @@ class _Comparison:
         return boxes
 
     def _match(
-        self, annotations: list[_Annotation], image: _Image, fed: Sequence[FedBox], boxes: _Boxes
+        self, annotations: list[_Annotation], image: _Image, fed: Sequence[FedBox], boxes: _BoxDrops
     ) -> None:
         """Match the boxes of one image with those that are fed, by corners and class."""
         classes = self._part.classes

@@ -26,14 +26,14 @@ def parse_stored_config(text: str, source: str) -> dict[str, Any]:
             f"{source}: the stored configuration{where} cannot be read: "
             f"{getattr(error, 'msg', None) or type(error).__name__}"
         ) from error
-    reader = _Reader(text.splitlines(), source)
+    reader = _ConfigReader(text.splitlines(), source)
     try:
         return dict(reader.assignment(statement) for statement in module.body)
     except RecursionError as error:
         raise DetectorError(f"{source}: the stored configuration is nested too deeply") from error
 
 
-class _Reader:
+class _ConfigReader:
     def __init__(self, lines: list[str], source: str) -> None:
         self._lines = lines
         self._source = source

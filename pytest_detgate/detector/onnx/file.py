@@ -48,7 +48,7 @@ def read_onnx_file(path: Path) -> OnnxFile:
             open_regular(path) as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
-            _Reader(data, content).model((0, len(data)))
+            _OnnxReader(data, content).model((0, len(data)))
     except (OSError, ValueError, IndexError, RecursionError) as error:
         raise DetectorError(f"{path}: damaged, or not an ONNX file: {error}") from error
     if not content.operators:
@@ -94,7 +94,7 @@ def _leads_out(name: str) -> bool:
     return not name or is_anchored or ".." in (*posix.parts, *windows.parts)
 
 
-class _Reader:
+class _OnnxReader:
     def __init__(self, data: mmap.mmap, content: OnnxFile) -> None:
         self._data = data
         self._content = content

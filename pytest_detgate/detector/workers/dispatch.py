@@ -29,7 +29,7 @@ ATTEMPTS = 3
 _DEPTH = 2
 
 
-class Received(NamedTuple):
+class ReceivedMessage(NamedTuple):
     """A message of a worker. Without a message it has died, or could not be started, for this
     `reason`."""
 
@@ -47,7 +47,7 @@ class WorkerPool(Protocol):
     def send(self, worker: int, message: Message) -> None:
         """Send a message to a worker, which handles one after the other."""
 
-    def receive(self) -> Received:
+    def receive(self) -> ReceivedMessage:
         """Wait for the next message of any worker."""
 
     def stop(self, worker: int) -> None:

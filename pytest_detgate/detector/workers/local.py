@@ -18,7 +18,7 @@ from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import device_type, exclusive_all
 from pytest_detgate.detector.protocol import Detected
-from pytest_detgate.detector.workers.dispatch import Dispatch, Received
+from pytest_detgate.detector.workers.dispatch import Dispatch, ReceivedMessage
 from pytest_detgate.detector.workers.messages import LoadModel, Message, ModelLoaded, SentImage
 from pytest_detgate.detector.workers.pipes import PipedProcess
 
@@ -57,13 +57,13 @@ class LocalPool:
     def send(self, worker: int, message: Message) -> None:
         self._workers[worker][0].send(message)
 
-    def receive(self) -> Received:
+    def receive(self) -> ReceivedMessage:
         while True:
             number, message = self._received.get()
             if number not in self._workers:
                 continue
             reason = "" if message is not None else self._workers[number][0].exit_reason()
-            return Received(number, message, reason)
+            return ReceivedMessage(number, message, reason)
 
     def stop(self, worker: int) -> None:
         process, device = self._workers.pop(worker)

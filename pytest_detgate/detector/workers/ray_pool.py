@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.detector.workers.dispatch import Received
+from pytest_detgate.detector.workers.dispatch import ReceivedMessage
 from pytest_detgate.detector.workers.messages import (
     LoadModel,
     Message,
@@ -146,7 +146,7 @@ class RayPool:
         self._pending[reply] = worker
         self._working.add(reply)
 
-    def receive(self) -> Received:
+    def receive(self) -> ReceivedMessage:
         # Replies are awaited in the order of the requests: the oldest batch of a worker that dies
         # is reported first.
         while True:
@@ -162,9 +162,9 @@ class RayPool:
         self._working.discard(ready[0])
         worker = self._pending.pop(ready[0])
         try:
-            return Received(worker, decode(self._ray.get(ready[0])))
+            return ReceivedMessage(worker, decode(self._ray.get(ready[0])))
         except self._ray.exceptions.RayError as error:
-            return Received(worker, None, _reason(error))
+            return ReceivedMessage(worker, None, _reason(error))
 
     def stop(self, worker: int) -> None:
         actor = self._actors.pop(worker)
