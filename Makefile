@@ -9,7 +9,7 @@ TESTS := tests
 # those of others, and gates from end to end.
 SHORT := tests/rules/test_rule_examples.py tests/rules/test_plain_messages.py tests/parity \
   tests/plugin/test_running.py
-BENCHMARKS := inference gate_overhead incremental store data_rules picture_hashes result_files scoring \
+BENCHMARKS := inference gate_overhead incremental cache data_rules image_hashes result_files scoring \
   bootstrap engines page
 
 pip = $(1)/bin/python -m pip --disable-pip-version-check

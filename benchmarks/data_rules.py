@@ -76,7 +76,7 @@ def draw(folder: Path, images: int) -> None:
 
 def gate(folder: Path, store: Path | None) -> int:
     """Read the splits and evaluate every rule; says how many items passed."""
-    from pytest_detgate.cache.annotation_tables import KeptTables
+    from pytest_detgate.cache.annotation_tables import CachedTables
     from pytest_detgate.config.load import load_configuration
     from pytest_detgate.inputs.detection_sources import NoDetections
     from pytest_detgate.inputs.inputs import Inputs
@@ -86,7 +86,7 @@ def gate(folder: Path, store: Path | None) -> int:
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)
     if store is not None:
-        project.kept = KeptTables(store)
+        project.kept = CachedTables(store)
     inputs = Inputs(project, NoDetections())
     passed = 0
     for bound in bind_rules(project):

@@ -20,7 +20,7 @@ from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import Outcome, Target
 
 if TYPE_CHECKING:
-    from pytest_detgate.detector.latency.timing import Latency as Times
+    from pytest_detgate.detector.latency.timing import LatencyMeasurement
 
 MOST_BINS = 30
 TAIL = 1.5
@@ -120,7 +120,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
             evidence=Evidence(charts=[self._histogram(timed)]),
         )
 
-    def _histogram(self, timed: Times) -> Histogram:
+    def _histogram(self, timed: LatencyMeasurement) -> Histogram:
         """How the times of the images spread."""
         edges = np.histogram_bin_edges(timed.times_ms, bins=_bins(timed.times_ms))
         counts, edges = np.histogram(timed.times_ms, bins=edges)

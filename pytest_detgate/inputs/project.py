@@ -19,7 +19,7 @@ from pytest_detgate.dataset.images.options import ImageOptions, real_paths
 from pytest_detgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from pytest_detgate.cache.annotation_tables import KeptTables
+    from pytest_detgate.cache.annotation_tables import CachedTables
     from pytest_detgate.dataset.slices import Slices
     from pytest_detgate.dataset.tables import Dataset
 
@@ -33,7 +33,7 @@ class Project:
     def __init__(self, configuration: Configuration, root: Path) -> None:
         self.configuration = configuration
         self.root = root
-        self.kept: KeptTables | None = None
+        self.kept: CachedTables | None = None
         """Where the tables of earlier runs are kept, if anywhere."""
         self._classes: dict[str, tuple[str, ...]] = {}
         self._slices: dict[tuple[str, str], Slices] = {}

@@ -147,7 +147,7 @@ class GateSession:
             device=self.options.device,
             plan=run_plan(configuration.tables.run),
             batch_size=configuration.tables.model.batch_size,
-            store=self.folders.store,
+            cache_dir=self.folders.store,
             progress=self.progress,
             project=self.project,
             run=str(self.folders.run),

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.cache.annotation_tables import KeptTables
-from pytest_detgate.cache.bounds import prune_if_possible
+from pytest_detgate.cache.annotation_tables import CachedTables
+from pytest_detgate.cache.maintenance import prune_if_possible
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DetgateError
@@ -79,7 +79,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     folders = shared_folders(config, cache=options.cache)
     keeps = folders.store != folders.run
     if keeps:
-        project.kept = KeptTables(folders.store)
+        project.kept = CachedTables(folders.store)
     rules = _with_sweep(bind_rules(project), options, project)
     _check_options(options, project, rules)
     check_model(project.configuration, is_trained=options.train)

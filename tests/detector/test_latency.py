@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.detector.latency.timing import Latency, measure_latency
+from pytest_detgate.detector.latency.timing import LatencyMeasurement, measure_latency
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
@@ -45,7 +45,7 @@ class Counting:
 
 def timed(
     site: Any, images: list[Path], *, progress: Counting | None = None, **how: Any
-) -> Latency:
+) -> LatencyMeasurement:
     checkpoint = how.get("checkpoint", site.checkpoint)
     source = ModelSource(checkpoint, how.get("config"), how.get("trust", False))
     return measure_latency(
@@ -59,7 +59,7 @@ def timed(
 
 
 @pytest.fixture(scope="module")
-def plain(site: Any) -> tuple[Latency, Counting]:
+def plain(site: Any) -> tuple[LatencyMeasurement, Counting]:
     """The detector of the site, timed on five images while this process holds much memory."""
     ballast = np.ones(75_000_000)  # 600 MB
     progress = Counting()
@@ -69,12 +69,14 @@ def plain(site: Any) -> tuple[Latency, Counting]:
 
 
 @pytest.fixture
-def with_code(site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Latency]:
+def with_code(
+    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., LatencyMeasurement]:
     """A function that times a detector of the project's own on two images."""
     shutil.copy(site.config, tmp_path / "model.py")
     monkeypatch.syspath_prepend(tmp_path)
 
-    def run(name: str, code: str) -> Latency:
+    def run(name: str, code: str) -> LatencyMeasurement:
         config = worksite.write_custom_config(tmp_path, name, code)
         return timed(site, site.images[:2], config=config)
 
@@ -94,7 +96,9 @@ def test_every_image_has_its_time_and_the_warm_up_has_none(plain: Any, site: Any
     assert latency.model.sha256 == hashlib.sha256(site.checkpoint.read_bytes()).hexdigest()
 
 
-def test_memory_is_that_of_the_model_alone(plain: Any, with_code: Callable[..., Latency]) -> None:
+def test_memory_is_that_of_the_model_alone(
+    plain: Any, with_code: Callable[..., LatencyMeasurement]
+) -> None:
     heavy = with_code("Heavy", HEAVY)
 
     more = heavy.peak_bytes - plain[0].peak_bytes

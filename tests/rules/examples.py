@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detections import ModelInfo
-from pytest_detgate.detector.latency.timing import Latency
+from pytest_detgate.detector.latency.timing import LatencyMeasurement
 from pytest_detgate.inputs.detection_sources import ResultFiles, TwoInferences
 from pytest_detgate.inputs.other_models import OtherModels
 from pytest_detgate.inputs.project import Project
@@ -53,8 +53,10 @@ class ExampleAnswers(ResultFiles):
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         return tuple(self._detector_classes or super().classes(dataset))
 
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
-        return Latency(
+    def latency(
+        self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
+    ) -> LatencyMeasurement:
+        return LatencyMeasurement(
             times_ms=self._times_ms,
             model_ms=self._times_ms,
             peak_bytes=10**9,

@@ -185,7 +185,7 @@ def on_model(tmp_path: Path, write_json: Any) -> Callable[..., tuple[RuleResult,
                 device="cpu",
                 batch_size=None,
                 plan=IN_THIS_PROCESS,
-                store=tmp_path,
+                cache_dir=tmp_path,
                 progress=NoProgress(),
                 project=project,
             )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from pytest_detgate.regular_file import (
     read_regular,
     read_regular_text,
     require_regular,
+    sha256_of_file,
 )
 from tests.judged import judged
 from tests.unit.label_files import draw
@@ -229,3 +232,17 @@ def test_a_file_by_itself(tmp_path: Path, kind: str, read: Callable[[Path], obje
 
     with pytest.raises(DetgateError, match=f"not a regular file but a {kind}"):
         read(tmp_path / "file")
+
+
+@pytest.mark.parametrize("version", [(3, 10), sys.version_info])
+def test_digest_of_a_file_of_several_blocks(
+    version: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same on Python 3.10, which has no `hashlib.file_digest`."""
+    content = bytes(range(256)) * 5000  # more than a block of 2**20
+    (tmp_path / "file").write_bytes(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "version_info", version)
+        digest = sha256_of_file(tmp_path / "file")
+
+    assert digest == hashlib.sha256(content).hexdigest()
