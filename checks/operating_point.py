@@ -18,7 +18,7 @@ from pytest_detgate.record.phrases import counted
 from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, trade_off_chart
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
-from pytest_detgate.rules.options import merged, require_limit, require_names
+from pytest_detgate.rules.options import merged, require_limit, require_names, require_probe
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
@@ -88,8 +88,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        if not project.probes:
-            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+        require_probe(project.probes)
         require_limit(self, "min-recall", "classes")
         if self.tune_on is not None:
             require_names("probe", (self.tune_on,), project.probes, "tune-on")

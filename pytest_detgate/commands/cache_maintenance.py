@@ -20,7 +20,7 @@ from pytest_detgate.cache.bounds import (
 )
 from pytest_detgate.cache.eviction import KeptModel, drop_all, drop_models, evict
 from pytest_detgate.cache.sqlite_file import STORE_FILE
-from pytest_detgate.config.schema import CacheTable
+from pytest_detgate.config.run_tables import CacheTable
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.cached.model_facts import described, description_request
 from pytest_detgate.errors import ConfigError, DataError

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, TypeVar
 
 from msgspec import Meta, Struct
@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.rule import OptionError, Rule
+from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, refuse
 
 S = TypeVar("S", bound=Struct)
 
@@ -26,19 +26,26 @@ def merged(own: S, rule: Rule) -> S:
 
 
 def require_evaluated_split(project: Project) -> None:
-    """Raise `OptionError` where `[model] evaluate-on` names no split."""
+    """Refuse options where `[model] evaluate-on` names no split."""
     if project.evaluate_on not in project.splits:
-        raise OptionError(
-            f"[model] evaluate-on: {unknown('split', project.evaluate_on, project.splits)}"
-        )
+        what = unknown("split", project.evaluate_on, project.splits)
+        refuse(ProjectError(f"[model] evaluate-on: {what}"))
+
+
+def require_probe(names: Collection[str]) -> None:
+    """Refuse options where there is no probe to look at."""
+    if not names:
+        refuse(ProjectError("there is no probe; add a table such as [probes.compliant]"))
 
 
 def require_training_config(project: Project) -> None:
-    """Raise `OptionError` where no file says how the project trains."""
+    """Refuse options where no file says how the project trains."""
     if project.training_config is None:
-        raise OptionError(
-            "there is no training configuration to look at; add a table [train] with config and "
-            "work-dir, or config under [model]"
+        refuse(
+            ProjectError(
+                "there is no training configuration to look at; add a table [train] with config "
+                "and work-dir, or config under [model]"
+            )
         )
 
 
@@ -49,7 +56,7 @@ def require_names(
     key: str | None = None,
     table: Sequence[str] = (),
 ) -> None:
-    """Raise `OptionError` for the first name that is not allowed or is given twice.
+    """Refuse options for the first name that is not allowed or is given twice.
 
     Without a `key` the names are keys of the `table`. Where it is not known what is allowed
     (None), anything is.
@@ -57,9 +64,9 @@ def require_names(
     listed = tuple(names)
     for at, name in enumerate(listed):
         if allowed is not None and name not in allowed:
-            raise OptionError(unknown(kind, name, allowed), key or name, table)
-        if name in listed[:at]:
-            raise OptionError(f"{kind} {name!r} is named twice", key, table)
+            refuse(OptionError(unknown(kind, name, allowed), key or name, table))
+        elif name in listed[:at]:
+            refuse(OptionError(f"{kind} {name!r} is named twice", key, table))
 
 
 ClipField = Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")]
@@ -84,12 +91,13 @@ def sets_limit(option: object) -> bool:
 
 
 def require_limit(rule: Rule, *keys: str) -> None:
-    """Raise `OptionError` unless one of the options that set a limit is given."""
+    """Refuse options unless one of the options that set a limit is given."""
     if not any(sets_limit(getattr(rule, key.replace("-", "_"))) for key in keys):
-        raise OptionError(f"sets no limit, so it could never fail; give {' or '.join(keys)}")
+        refuse(OptionError(f"sets no limit, so it could never fail; give {' or '.join(keys)}"))
 
 
 def require_order(low: float | None, high: float | None) -> None:
-    """Raise `OptionError` where `min` is above `max`: nothing could pass."""
+    """Refuse options where `min` is above `max`: nothing could pass."""
     if low is not None and high is not None and low > high:
-        raise OptionError(f"min = {low:g} is above max = {high:g}: no value could pass", "min")
+        what = f"min = {low:g} is above max = {high:g}: no value could pass"
+        refuse(OptionError(what, "min"))

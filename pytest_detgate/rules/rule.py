@@ -8,6 +8,8 @@ pytest and reports are not its business.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -32,6 +34,40 @@ class OptionError(Exception):
         super().__init__(what)
         self.key = key
         self.table = tuple(table)
+
+
+class ProjectError(OptionError):
+    """What a rule needs of the project and misses: where several rules miss it, the first of them
+    reports it."""
+
+
+def refuse(error: OptionError) -> None:
+    """Refuse an option, and go on, so that the other options are looked at, too.
+
+    The errors of a table are reported together. Where nobody collects them the first is raised.
+    """
+    refused = _refused.get()
+    if refused is None:
+        raise error
+    refused.append(error)
+
+
+@contextmanager
+def refused_options() -> Iterator[list[OptionError]]:
+    """Collect the options that are refused. One that is raised after another was refused may
+    follow from it, and is left out."""
+    errors: list[OptionError] = []
+    token = _refused.set(errors)
+    try:
+        yield errors
+    except OptionError as error:
+        if not errors:
+            errors.append(error)
+    finally:
+        _refused.reset(token)
+
+
+_refused: ContextVar[list[OptionError] | None] = ContextVar("refused", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

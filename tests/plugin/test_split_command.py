@@ -14,7 +14,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 
 PATTERN = r"(?P<clip>[^/]+)_\d+\.jpg$"
