@@ -26,7 +26,7 @@ from pytest_detgate.rules.regression_rules import (
     said_of,
     said_of_change,
 )
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import Drawn, IntervalRule
 from pytest_detgate.scoring.bounds.exact_limits import limit_of_change
 from pytest_detgate.scoring.bounds.resampling import Resampling
@@ -95,10 +95,12 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         require_limit(self, "max-drop", "max-drop-relative", "min-gain", "max-gain", "classes")
         require_names("class", self.classes or (), project.known_classes, table=["classes"])
         if (self.min_gain or 0) > (1 if self.max_gain is None else self.max_gain + self.noise):
-            raise OptionError(
-                f"min-gain = {self.min_gain:g} is above max-gain = {self.max_gain:g}: no value "
-                "could pass",
-                "min-gain",
+            refuse(
+                OptionError(
+                    f"min-gain = {self.min_gain:g} is above max-gain = {self.max_gain:g}: no value "
+                    "could pass",
+                    "min-gain",
+                )
             )
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Annotated, Any, ClassVar, get_args
 
@@ -33,7 +33,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 
 ByName = Annotated[
     dict[str, Any],
@@ -105,17 +105,10 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             raise OptionError(
                 "expects nothing; give a table [[rules.expectations.expect]] or suite"
             )
-        for at, entry in enumerate(self.expect, start=1):
-            kind = entry.get("type")
-            if not isinstance(kind, str) or not kind:
-                raise OptionError(f"entry {at} needs a type, the name of an expectation", "expect")
-            odd = first_odd_number(entry)
-            if odd is not None:
-                raise OptionError(f"entry {at} ({kind}): {odd} is no limit", "expect")
-            if entry.get("mostly") == 0:
-                raise OptionError(
-                    f"entry {at} ({kind}): with mostly = 0 nothing could fail it", "expect"
-                )
+        for index, entry in enumerate(self.expect):
+            mistake = _mistake_in(entry)
+            if mistake is not None:
+                refuse(OptionError(f"entry {index + 1}{mistake}", "expect", entry=index))
         if self.suite is None and self.max >= len(self.expect):
             raise OptionError(
                 f"allows {self.max} of {len(self.expect)} expectations not to be met, so it could "
@@ -221,3 +214,14 @@ def _by_row(unmet: list[Answer], table: ColumnTable) -> Iterator[Finding]:
         for row in answer.rows:
             values = ", ".join(f"{name} {table.columns[name][row]}" for name in answer.columns)
             yield table.finding(row, f"{values}: {answer.type}")
+
+
+def _mistake_in(entry: Mapping[str, Any]) -> str | None:
+    """What is wrong in an expectation, as it stands in the file."""
+    kind = entry.get("type")
+    if not isinstance(kind, str) or not kind:
+        return " needs a type, the name of an expectation"
+    odd = first_odd_number(entry)
+    if odd is not None:
+        return f" ({kind}): {odd} is no limit"
+    return f" ({kind}): with mostly = 0 nothing could fail it" if entry.get("mostly") == 0 else None

@@ -25,7 +25,13 @@ from pytest_detgate.rule_evidence.findings import (
     untold_findings,
 )
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.options import ClipField, clip_key, require_names, require_probe
+from pytest_detgate.rules.options import (
+    ClipField,
+    clip_key,
+    require_clips,
+    require_names,
+    require_probe,
+)
 from pytest_detgate.rules.rule import Outcome, Rule, Target
 
 
@@ -81,7 +87,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         require_names("probe", self.probes or (), project.probes, "probes")
         require_probe(project.probes if self.probes is None else self.probes)
         if self.clips:
-            clip_key(project, self.clip_field, "; or clips = false to compare pictures only")
+            require_clips(project, self.clip_field, "; or clips = false to compare pictures only")
 
     def targets(self, project: Project) -> Iterator[Target]:
         for probe in project.probes if self.probes is None else self.probes:

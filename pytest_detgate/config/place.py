@@ -59,9 +59,10 @@ class Place:
         """Line number, from 1, of the table or of a key in it; None where it is not written."""
         return self.file.lines.get(self._path if key is None else (*self._path, key))
 
-    def error(self, what: str, key: str | None = None) -> FileError:
-        """An error at this table, or at one key of it."""
-        line = self.line(key) or self.line()
+    def error(self, what: str, key: str | None = None, entry: int | None = None) -> FileError:
+        """An error at this table, or at one key of it, or at one entry of the list there."""
+        at_entry = None if key is None or entry is None else self.table(key).entry(entry).line()
+        line = at_entry or self.line(key) or self.line()
         name = self.file.path.name
         file = f"{name}:{line}" if line else name
         where = " ".join(part for part in (self.header(), key) if part)

@@ -194,7 +194,7 @@ class _Binder:
 def _option_error(error: OptionError, place: Place) -> FileError:
     for key in error.table:
         place = place.table(key)
-    return place.error(str(error), error.key)
+    return place.error(str(error), error.key, error.entry)
 
 
 def _crash(error: Exception, place: Place) -> FileError:

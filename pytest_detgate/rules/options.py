@@ -84,6 +84,14 @@ def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKe
     return ClipKey(pattern=project.frame_pattern, field=field)
 
 
+def require_clips(project: Project, field: str | None, otherwise: str = "") -> None:
+    """Refuse options by which clips cannot be told."""
+    try:
+        clip_key(project, field, otherwise)
+    except OptionError as error:
+        refuse(error)
+
+
 def sets_limit(option: object) -> bool:
     """Whether an option that was given, or left out (None), sets a limit: an empty table of
     limits by class sets none."""

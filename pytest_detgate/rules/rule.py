@@ -28,12 +28,24 @@ Family = Literal["data", "training", "model"]
 
 
 class OptionError(Exception):
-    """An option whose value is of the right type and yet makes no sense here."""
+    """An option whose value is of the right type and yet makes no sense here.
 
-    def __init__(self, what: str, key: str | None = None, table: Sequence[str] = ()) -> None:
+    `table` are the keys that lead from the rule's table to the one with the `key`; of a list
+    under that key it may be one `entry`, from 0.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        key: str | None = None,
+        table: Sequence[str] = (),
+        *,
+        entry: int | None = None,
+    ) -> None:
         super().__init__(what)
         self.key = key
         self.table = tuple(table)
+        self.entry = entry
 
 
 class ProjectError(OptionError):

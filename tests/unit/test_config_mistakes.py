@@ -182,6 +182,24 @@ splits = ["vall"]
             id="entries of one rule",
         ),
         pytest.param(
+            "[rules.expectations]\ntable = 'images'\n[[rules.expectations.expect]]\nmostly = 0.5\n"
+            "[[rules.expectations.expect]]\ntype = 'a'\nmostly = 0\n",
+            [
+                "9: [rules.expectations] expect: entry 1 needs a type",
+                "11: [rules.expectations] expect: entry 2 (a): with mostly = 0",
+            ],
+            id="entries of an option",
+        ),
+        pytest.param(
+            "[rules.frame-distance]\nbetween = ['trian', 'val']\nwithin = 1\n",
+            [
+                "7: [rules.frame-distance]: cannot tell clips",
+                "7: [rules.frame-distance]: cannot tell frame numbers",
+                "8: [rules.frame-distance] between: no split 'trian'",
+            ],
+            id="one of everything",
+        ),
+        pytest.param(
             "[rules.class-ap]\nclasses = { a = 2, b = 'x' }\n",
             [
                 "8: [rules.class-ap.classes] a: expected a number between 0 and 1, found 2",
@@ -224,8 +242,10 @@ def test_all_of_them(tmp_path: Path, table: str, starts: list[str]) -> None:
             id="one fact of several rules",
         ),
         pytest.param(
-            SPLITS + "[rules.probe-fp]\nmax-boxes = 1\n[rules.probe-isolation]\nfrom = 'train'\n",
-            "7: [rules.probe-fp]: there is no probe",
+            "[dataset]\nframe-pattern = '(?P<clip>.)'\n"
+            + SPLITS
+            + "[rules.probe-fp]\nmax-boxes = 1\n[rules.probe-isolation]\nfrom = 'train'\n",
+            "9: [rules.probe-fp]: there is no probe",
             id="no probe",
         ),
         pytest.param(
