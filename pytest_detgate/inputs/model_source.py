@@ -78,12 +78,12 @@ def _keys_of_other_frameworks(name: str, chosen: Framework) -> tuple[str, ...]:
 
 def is_complete(table: ModelTable) -> bool:
     """Whether the table names a model, so that there is something to run."""
+    name = _named(table)
+    if table.checkpoint is not None or name is None:
+        return table.checkpoint is not None
     from pytest_detgate.detector.registry import framework
 
-    if table.checkpoint is not None:
-        return True
-    name = _named(table)
-    return name is not None and not framework(name).needs_checkpoint
+    return not framework(name).needs_checkpoint
 
 
 def model_source(
