@@ -42,13 +42,18 @@ TooLittle = Annotated[
 """The option `too-little` of every rule that asks for enough evidence."""
 
 
-class BootstrapOptions(Protocol):
+class HasConfidence(Protocol):
+    """Options with a confidence of bounds; None stands for that of [scoring]."""
+
+    @property
+    def confidence(self) -> float | None: ...
+
+
+class BootstrapOptions(HasConfidence, Protocol):
     """The options of a rule on a bootstrapped figure; None stands for what [scoring] says."""
 
     @property
     def bound(self) -> Bound: ...
-    @property
-    def confidence(self) -> float | None: ...
     @property
     def replicates(self) -> int | None: ...
     @property
@@ -126,6 +131,12 @@ def drawn_metric(
     )
 
 
+def confidence_of(options: HasConfidence, project: Project) -> float:
+    """Return the confidence of bounds that options give, else that of `[scoring]`."""
+    own = options.confidence
+    return project.tables.scoring.confidence if own is None else own
+
+
 def draws_of(options: BootstrapOptions, project: Project) -> int:
     """How many replicates the bootstrap has."""
     return project.tables.scoring.replicates if options.replicates is None else options.replicates
@@ -161,7 +172,7 @@ def bootstrapped(
     draws = draws_of(options, inputs.project)
     if not draws:
         return None
-    confidence = scoring.confidence if options.confidence is None else options.confidence
+    confidence = confidence_of(options, inputs.project)
     seed = scoring.seed if options.seed is None else options.seed
     resampling = inputs.resampling(name, draws, seed)
     if images is not None:
