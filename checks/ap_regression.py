@@ -23,8 +23,8 @@ from pytest_detgate.rules.regression_rules import (
     FirstRun,
     compared_interval,
     outcome_of_first_run,
-    said_of,
-    said_of_change,
+    baseline_label,
+    change_bounds_text,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import Drawn, IntervalRule
@@ -127,8 +127,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         by_class = list(self._changes_of_classes(classes, before, inputs, split, baseline))
         undefined = sorted(name for name, ap in classes.items() if ap is None)
         return Outcome(
-            message=f"{message}, {said_of(baseline)} {before.ap:.3f}: {change:+.3f}"
-            f"{said_of_change(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
+            message=f"{message}, {baseline_label(baseline)} {before.ap:.3f}: {change:+.3f}"
+            f"{change_bounds_text(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
             f"{_not_compared(undefined)}",
             measurements=[
                 in_all,

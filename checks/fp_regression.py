@@ -37,8 +37,8 @@ from pytest_detgate.rules.regression_rules import (
     FirstRun,
     compared_interval,
     outcome_of_first_run,
-    said_of,
-    said_of_change,
+    baseline_label,
+    change_bounds_text,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import (
@@ -188,9 +188,9 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         change, *held = self._held(boxes, before, self.limits(probe), intervals)
         paired = drawn.other is not None
         return Outcome(
-            message=f"{message}, {said_of(baseline)}{baseline.images_note(probe)} {before}: "
+            message=f"{message}, {baseline_label(baseline)}{baseline.images_note(probe)} {before}: "
             f"{boxes - before:+d}{share}"
-            f"{said_of_change(change.interval, '+.4g', paired=paired)}",
+            f"{change_bounds_text(change.interval, '+.4g', paired=paired)}",
             measurements=[
                 change,
                 *held,

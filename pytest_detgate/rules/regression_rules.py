@@ -51,13 +51,13 @@ def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | 
     return msgspec.structs.replace(interval, method=method)
 
 
-def said_of_change(interval: Interval | None, form: str, *, paired: bool) -> str:
+def change_bounds_text(interval: Interval | None, form: str, *, paired: bool) -> str:
     """The bounds of a change as the end of a sentence, in a number format: `; 95 % bounds -0.062
     and +0.001`."""
     alone = "" if paired else ", not paired: the baseline is a recorded number"
     return bounds(interval, form) + (alone if interval is not None else "")
 
 
-def said_of(baseline: Baseline) -> str:
-    """How a message names the baseline."""
+def baseline_label(baseline: Baseline) -> str:
+    """Return how a message names the baseline."""
     return f"baseline {baseline.record.path}"
