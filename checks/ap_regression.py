@@ -21,10 +21,10 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
-    compared_interval,
-    outcome_of_first_run,
     baseline_label,
     change_bounds_text,
+    compared_interval,
+    outcome_of_first_run,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import Drawn, IntervalRule

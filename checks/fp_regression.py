@@ -35,10 +35,10 @@ from pytest_detgate.rules.families import ProbeRule
 from pytest_detgate.rules.options import Threshold, require_names, threshold_of, with_defaults_from
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
-    compared_interval,
-    outcome_of_first_run,
     baseline_label,
     change_bounds_text,
+    compared_interval,
+    outcome_of_first_run,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import (
