@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.rules.registry import BUILT_IN, rule_classes
+from pytest_detgate.rules.rule import Rule
 from tests.plugin.conftest import CONFIG, GateProject
 
 WRITES_MODULES = """
@@ -65,7 +66,7 @@ def test_a_misspelt_rule_imports_none(project: GateProject) -> None:
 
 
 @pytest.mark.parametrize(("code", "rule"), rule_classes().items())
-def test_a_built_in_rule_has_the_code_of_its_module(code: str, rule: type) -> None:
+def test_a_built_in_rule_has_the_code_of_its_module(code: str, rule: type[Rule]) -> None:
     assert rule.__module__ == f"{BUILT_IN}.{code.replace('-', '_')}"
     assert rule.code == code
 
