@@ -1,6 +1,6 @@
-"""What the tables of `detgate.toml`, those of the rules excepted, must be to each other.
+"""Checks of `detgate.toml` that look at several keys, except those of the rules.
 
-A value alone is checked where it is converted (`config.convert`).
+A single value is checked where it is converted (`config.convert`).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def check_tables(configuration: Configuration) -> None:
 
 
 def frame_pattern(configuration: Configuration) -> re.Pattern[str] | None:
-    """Return the pattern that tells clip and frame from a file name, if there is one;
+    """Return the pattern that finds clip and frame in a file name, if there is one;
     `ConfigError` where it is no such pattern."""
     place = configuration.place.table("dataset")
     text = configuration.tables.dataset.frame_pattern

@@ -1,4 +1,4 @@
-"""The table `[model]`: which framework runs the model, and what it is told."""
+"""The table `[model]`: which framework runs the model, with which options."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _check_model(configuration: Configuration, *, is_trained: bool) -> None:
     if "options" in foreign:
         return
     if not _is_finite(table.options):
-        # Cached detections are told apart by options as JSON, which has no such numbers.
+        # The key of cached detections has the options as JSON, which has no such numbers.
         raise place.error("nan and inf are no values of an option", "options")
     if chosen.options is not None:
         convert_table(table.options, chosen.options, place.table("options"), mistakes)

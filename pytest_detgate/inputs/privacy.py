@@ -1,4 +1,4 @@
-"""What `[report]` says may not be seen, for the project it stands in."""
+"""The redaction that `[report]` asks for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pytest_detgate.record.redaction import Redaction
 
 
 def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
-    """What hides in a run of this project what must not be seen; `further` are places that the
-    command line names. An entry of `redact` that makes no sense raises `ConfigError`."""
+    """Return the redaction of a run of this project; `further` are paths that the command line
+    names. A wrong entry of `redact` raises `ConfigError`."""
     entries = project.tables.report.redact
     place = project.configuration.place.table("report")
     return Redaction(

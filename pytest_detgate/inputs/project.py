@@ -1,4 +1,4 @@
-"""A project as its `detgate.toml` describes it: what rules may ask for while they are bound."""
+"""A project as its `detgate.toml` describes it, for rules that are bound."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Project:
         self.configuration = configuration
         self.root = root
         self.kept: KeptTables | None = None
-        """Where the tables of earlier runs are kept, if anywhere."""
+        """The cache of tables, if the run has one."""
         self._classes: dict[str, tuple[str, ...]] = {}
         self._slices: dict[tuple[str, str], Slices] = {}
 
@@ -97,7 +97,7 @@ class Project:
 
     @cached_property
     def frame_pattern(self) -> re.Pattern[str] | None:
-        """The pattern that tells clip and frame from a file name."""
+        """The pattern that finds clip and frame in a file name."""
         return frame_pattern(self.configuration)
 
     def classes(self, split: str) -> tuple[str, ...]:
@@ -186,7 +186,7 @@ class Project:
 
     def slices(self, split: str, expression: str) -> Slices:
         """The images of a split sliced by an expression over their fields; `DataError` where that
-        cannot be told."""
+        is not possible."""
         from pytest_detgate.dataset.slices import fields_in, slices_of
 
         key = (split, expression)
@@ -205,7 +205,7 @@ class Project:
 
 
 def _without_labels(dataset: Dataset) -> Dataset:
-    """A probe whose file has no annotations: there is nothing on its images, as on those of any."""
-    gaps = tuple(one for one in dataset.gaps if one.kind != "images-without-labels")
+    """Return a probe whose file has no annotations: its images have no boxes, as in every probe."""
+    gaps = tuple(gap for gap in dataset.gaps if gap.kind != "images-without-labels")
     images = dataclasses.replace(dataset.images, unlabelled=None)
     return dataclasses.replace(dataset, gaps=gaps, images=images)

@@ -35,7 +35,7 @@ class BoundRule:
 
     def item_name(self, target: Target) -> str:
         """The last part of the item's node id, e.g. `probe-fp[youtube]`, without a control
-        character, whatever names the data has."""
+        character: names come from the data."""
         code = self.rule.code if self.rule.name is None else f"{self.rule.code}.{self.rule.name}"
         return printable(code if target.label is None else f"{code}[{target.label}]")
 
@@ -122,7 +122,7 @@ class _Binder:
             self._bind(kind, table, place.entry(index))
 
     def _check_entry_names(self, tables: list[Any], place: Place) -> None:
-        """Note the first entries of a list that cannot be told apart."""
+        """Note the first entries of a list that cannot be distinguished."""
         names = [table.get("name") if isinstance(table, dict) else None for table in tables]
         if None in names and len(names) > 1:
             index = names.index(None)

@@ -72,26 +72,26 @@ def require_names(
     key: str | None = None,
     table: Sequence[str] = (),
 ) -> None:
-    """Refuse options for the first name that is not allowed or is given twice.
+    """Refuse every name that is not allowed or is given twice.
 
-    Without a `key` the names are keys of the `table`. Where it is not known what is allowed
-    (None), anything is.
+    Without a `key` the names are keys of the `table`. `allowed` is None where the allowed names
+    are not known: then any name is.
     """
     listed = tuple(names)
-    for at, name in enumerate(listed):
+    for index, name in enumerate(listed):
         if allowed is not None and name not in allowed:
             refuse(OptionError(unknown(kind, name, allowed), key or name, table))
-        elif name in listed[:at]:
+        elif name in listed[:index]:
             refuse(OptionError(f"{kind} {name!r} is named twice", key, table))
 
 
 ClipField = Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")]
-"""The option `clip-field` of every rule that tells clips."""
+"""The option `clip-field` of every rule on clips."""
 
 
 def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKey:
-    """How clips are told here; raises `OptionError`, which may name another way out, where they
-    cannot be."""
+    """Return how the clip of an image is found. `OptionError` where nothing says it; `otherwise`
+    names another way out."""
     if field is None and project.frame_pattern is None:
         raise OptionError(
             "cannot tell clips: give [dataset] frame-pattern, or clip-field in this table"
@@ -101,7 +101,7 @@ def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKe
 
 
 def require_clips(project: Project, field: str | None, otherwise: str = "") -> None:
-    """Refuse options by which clips cannot be told."""
+    """Refuse options that do not say how the clip of an image is found."""
     try:
         clip_key(project, field, otherwise)
     except OptionError as error:
@@ -109,8 +109,7 @@ def require_clips(project: Project, field: str | None, otherwise: str = "") -> N
 
 
 def sets_limit(option: object) -> bool:
-    """Whether an option that was given, or left out (None), sets a limit: an empty table of
-    limits by class sets none."""
+    """Whether an option sets a limit: None and an empty table of limits by class set none."""
     return option is not None and option != {}
 
 

@@ -1,8 +1,8 @@
-"""What a rule is.
+"""The base class of all rules.
 
 A rule is one frozen class in a file of its own. Its fields are its options, its docstring is its
-page. It says which items it makes (`targets`) and what it measures on each (`check`); verdicts,
-pytest and reports are not its business.
+page. It says which items it makes (`targets`) and measures each of them (`check`). It knows nothing
+of verdicts, pytest and reports.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Family = Literal["data", "training", "model"]
 
 
 class OptionError(Exception):
-    """An option whose value is of the right type and yet makes no sense here.
+    """An option with a value of the right type that makes no sense in this project.
 
     `table` are the keys that lead from the rule's table to the one with the `key`; of a list
     under that key it may be one `entry`, from 0.
@@ -49,14 +49,15 @@ class OptionError(Exception):
 
 
 class ProjectError(OptionError):
-    """What a rule needs of the project and misses: where several rules miss it, the first of them
+    """The project lacks something that a rule needs. If several rules need it, only the first one
     reports it."""
 
 
 def refuse(error: OptionError) -> None:
-    """Refuse an option, and go on, so that the other options are looked at, too.
+    """Refuse an option and go on, so that the other options of the table are checked, too.
 
-    The errors of a table are reported together. Where nobody collects them the first is raised.
+    `bind_rules` collects the errors of a table and reports them together; outside of it, the error
+    is raised.
     """
     refused = _refused.get()
     if refused is None:
@@ -66,8 +67,8 @@ def refuse(error: OptionError) -> None:
 
 @contextmanager
 def refused_options() -> Iterator[list[OptionError]]:
-    """Collect the options that are refused. One that is raised after another was refused may
-    follow from it, and is left out."""
+    """Collect the errors of `refuse`. An `OptionError` that is raised after them may follow from
+    them, and is left out."""
     errors: list[OptionError] = []
     token = _refused.set(errors)
     try:
@@ -99,13 +100,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a rule found on one target: a sentence, values held against limits, and places.
+    """The outcome of a rule on one target: a sentence, values compared with limits, and findings.
 
-    `findings` come the most telling first; `findings_total` is theirs unless it is given.
-    `tables` are numbers behind the verdict, by title, `evidence` what is to be seen: charts,
-    frames, pairs of pictures. `accepted` is the reason why the project lets the item through
-    although nothing could be held against a limit: it is then *waived*. `extent` is how much the
-    rule had to look at and did look at, where that is not the images of its splits and probes.
+    `findings` begin with the most important; `findings_total` is their number unless it is given.
+    `tables` are numbers behind the verdict, by title; `evidence` has charts, frames and pairs of
+    images for the page. `accepted` is the reason why the project accepts the item although nothing
+    could be compared with a limit: it is then *waived*. `extent` is how much the rule had to look
+    at and did look at, where that is not the images of its splits and probes.
     """
 
     message: str
@@ -133,9 +134,10 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 
-    name: Annotated[str, Meta(min_length=1, description="Tells several tables apart.")] | None = (
-        None
-    )
+    name: (
+        Annotated[str, Meta(min_length=1, description="Distinguishes several tables of one rule.")]
+        | None
+    ) = None
     severity: Annotated[
         Literal["error", "warning"], Meta(description="A warning is shown and does not fail.")
     ] = "error"
