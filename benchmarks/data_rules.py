@@ -81,7 +81,7 @@ def gate(folder: Path, store: Path | None) -> int:
     from pytest_detgate.inputs.detection_sources import NoDetections
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.inputs.project import Project
-    from pytest_detgate.rules.registry import bind_rules
+    from pytest_detgate.rules.binding import bind_rules
     from pytest_detgate.rules.verdict import judge
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)

@@ -32,13 +32,13 @@ from pytest_detgate.rule_evidence.thresholds import (
 )
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
-from pytest_detgate.rules.options import merged, require_names
+from pytest_detgate.rules.options import Threshold, require_names, threshold_of, with_defaults_from
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
+    baseline_label,
+    change_bounds_text,
     compared_interval,
     outcome_of_first_run,
-    said_of,
-    said_of_change,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import (
@@ -132,9 +132,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     probes: (
         Annotated[dict[str, ProbeLimits], Meta(description="Limits of single probes.")] | None
     ) = None
-    score_threshold: (
-        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
-    ) = None
+    score_threshold: Threshold | None = None
     bound: Annotated[
         Literal["point", "upper"],
         Meta(
@@ -163,13 +161,11 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def limits(self, probe: str) -> ProbeLimits:
         """What holds for one probe: its own options, else the rule's."""
-        return merged((self.probes or {}).get(probe, ProbeLimits()), self)
+        return with_defaults_from((self.probes or {}).get(probe, ProbeLimits()), self)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
-        threshold = (
-            inputs.project.score_threshold if self.score_threshold is None else self.score_threshold
-        )
+        threshold = threshold_of(self, inputs.project)
         dataset, detections = inputs.dataset(probe), inputs.detections(probe)
         false = false_boxes(dataset, detections, threshold)
         image = detections.image[false]
@@ -192,9 +188,9 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         change, *held = self._held(boxes, before, self.limits(probe), intervals)
         paired = drawn.other is not None
         return Outcome(
-            message=f"{message}, {said_of(baseline)}{baseline.images_note(probe)} {before}: "
+            message=f"{message}, {baseline_label(baseline)}{baseline.images_note(probe)} {before}: "
             f"{boxes - before:+d}{share}"
-            f"{said_of_change(change.interval, '+.4g', paired=paired)}",
+            f"{change_bounds_text(change.interval, '+.4g', paired=paired)}",
             measurements=[
                 change,
                 *held,

@@ -24,7 +24,7 @@ from pytest_detgate.record.phrases import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.options import ClipField, require_limit
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 
 
 class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
@@ -68,9 +68,11 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
             ("site", self.min_sites, self.site_field),
         ):
             if least is not None and field is None and what not in groups:
-                raise OptionError(
-                    f"cannot tell {what}s: give [dataset] frame-pattern with a group "
-                    f"(?P<{what}>...), or {what}-field in this table"
+                refuse(
+                    OptionError(
+                        f"cannot tell {what}s: give [dataset] frame-pattern with a group "
+                        f"(?P<{what}>...), or {what}-field in this table"
+                    )
                 )
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

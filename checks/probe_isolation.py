@@ -25,8 +25,14 @@ from pytest_detgate.rule_evidence.findings import (
     untold_findings,
 )
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.options import ClipField, clip_key, require_names
-from pytest_detgate.rules.rule import OptionError, Outcome, Rule, Target
+from pytest_detgate.rules.options import (
+    ClipField,
+    clip_key,
+    require_clips,
+    require_names,
+    require_probe,
+)
+from pytest_detgate.rules.rule import Outcome, Rule, Target
 
 
 class ProbeIsolation(Rule, frozen=True, kw_only=True):
@@ -79,10 +85,9 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     def validate(self, project: Project) -> None:
         require_names("split", [self.from_], project.splits, "from")
         require_names("probe", self.probes or (), project.probes, "probes")
-        if not (project.probes if self.probes is None else self.probes):
-            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+        require_probe(project.probes if self.probes is None else self.probes)
         if self.clips:
-            clip_key(project, self.clip_field, "; or clips = false to compare pictures only")
+            require_clips(project, self.clip_field, "; or clips = false to compare pictures only")
 
     def targets(self, project: Project) -> Iterator[Target]:
         for probe in project.probes if self.probes is None else self.probes:

@@ -17,7 +17,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.phrases import bounds, counted
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import IntervalRule, drawn_metric, require_support
 from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
@@ -72,7 +72,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         try:
             names_in(self.by)
         except DataError as error:
-            raise OptionError(str(error), "by") from None
+            refuse(OptionError(str(error), "by"))
 
     def targets(self, project: Project) -> Iterator[Target]:
         try:

@@ -17,7 +17,7 @@ from pytest_detgate.plugin.options import GateOptions
 from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
-    from pytest_detgate.config.schema import RunTable
+    from pytest_detgate.config.run_tables import RunTable
     from pytest_detgate.detector.workers.run_options import RunPlan
     from pytest_detgate.inputs.detection_sources import DetectionSource
     from pytest_detgate.inputs.inputs import Inputs
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.progress import Progress
     from pytest_detgate.record.redaction import Redaction
-    from pytest_detgate.rules.registry import BoundRule
+    from pytest_detgate.rules.binding import BoundRule
 
 SESSION = pytest.StashKey["GateSession"]()
 TRAINING_RESULT = "training.json"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.config.schema import ReportTable
+from pytest_detgate.config.run_tables import ReportTable
 from pytest_detgate.record.folder import BADGE, BESIDE, PAGE, RECORD, SUMMARY
 from pytest_detgate.record.redaction import Redaction
 from pytest_detgate.record.report import Report, write_report

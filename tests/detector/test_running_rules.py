@@ -18,7 +18,7 @@ from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 from tests.detector import worksite
 from tests.judged import measured

@@ -19,7 +19,7 @@ from pytest_detgate.inputs.detection_sources import NoDetections, ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.model import spread
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 from tests.judged import judged, split_tables
 

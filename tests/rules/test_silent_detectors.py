@@ -16,7 +16,8 @@ from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.registry import bind_rules, rule_classes
+from pytest_detgate.rules.binding import bind_rules
+from pytest_detgate.rules.registry import rule_classes
 from tests.conftest import coco, named_results
 from tests.detector.onnx_models import draw
 from tests.judged import judged
