@@ -8,7 +8,7 @@ from pytest_detgate.evidence import Bar, BarChart
 from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
-from pytest_detgate.report.charts.svg import Area, Drawn, Sheet, sheet
+from pytest_detgate.report.charts.svg import Area, Drawn, Sheet
 from pytest_detgate.report.charts.text_layout import plain, width_of
 
 LARGEST = 40
@@ -29,28 +29,28 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     key_width = sum(32 + width_of(key) for key in keys)
     top = frame.LINE + 8 if keys else 4.0
     bottom = top + _ROW * max(len(bars), 1)
-    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(left, top, right, bottom, x=x, y=(max(len(bars), 1), 0))
-        small = frame.narrow(width)
-        ticks = scales.ticks(*x, 3 if small else 6)
-        grid = [area.place(tick, 0)[0] for tick in ticks]
-        paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
-        _draw_key(paper, max(0.0, min(left, width - key_width)), keys)
-        for bad in (False, True):
-            _draw_bars(paper, area, bars, x, bad)
-        for row, (bar, word) in enumerate(zip(bars, said, strict=True)):
-            y = top + _ROW * (row + 0.5) + 4
-            bad = bar.passed is False
-            paper.text(left - 8, y, bar.name, anchor="end", tone="ink", room=left - 8, bold=bad)
-            tone = "failed" if bad else "dim" if bar.value is None else "ink"
-            paper.text(width - 2, y, word, anchor="end", tone=tone, bold=bad, room=width - right)
-            if bad:
-                _draw_cross(paper, right + 14, y - 4)
-        frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
-        zero = area.place(0.0, 0)[0]
-        if x[0] <= 0 <= x[1]:
-            paper.lines([[(zero, top), (zero, bottom)]], "axis", "dim")
-        return paper.finish(name, chart.title, left_out)
+    paper = Sheet(width, bottom + 2 * frame.LINE + 8)
+    area = paper.area(left, top, right, bottom, x=x, y=(max(len(bars), 1), 0))
+    small = frame.narrow(width)
+    ticks = scales.ticks(*x, 3 if small else 6)
+    grid = [area.place(tick, 0)[0] for tick in ticks]
+    paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
+    _draw_key(paper, max(0.0, min(left, width - key_width)), keys)
+    for bad in (False, True):
+        _draw_bars(paper, area, bars, x, bad)
+    for row, (bar, word) in enumerate(zip(bars, said, strict=True)):
+        y = top + _ROW * (row + 0.5) + 4
+        bad = bar.passed is False
+        paper.text(left - 8, y, bar.name, anchor="end", tone="ink", room=left - 8, bold=bad)
+        tone = "failed" if bad else "dim" if bar.value is None else "ink"
+        paper.text(width - 2, y, word, anchor="end", tone=tone, bold=bad, room=width - right)
+        if bad:
+            _draw_cross(paper, right + 14, y - 4)
+    frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
+    zero = area.place(0.0, 0)[0]
+    if x[0] <= 0 <= x[1]:
+        paper.lines([[(zero, top), (zero, bottom)]], "axis", "dim")
+    return paper.finish(name, chart.title, left_out)
 
 
 def table(chart: BarChart) -> tables.Table:

@@ -10,7 +10,7 @@ from pytest_detgate.record import formatting as words
 from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
-from pytest_detgate.report.charts.svg import Drawn, Shape, Sheet, sheet
+from pytest_detgate.report.charts.svg import Drawn, Shape, Sheet
 from pytest_detgate.report.charts.text_layout import in_lines, plain, width_of
 
 LARGEST = 40
@@ -61,41 +61,41 @@ def draw(chart: ClipMap, name: str, width: float) -> Drawn:
     top = (places[-1][0] + 1) * frame.LINE + 6
     step = _LANE * max(len(chart.splits), 1) + _GAP
     bottom = top + step * max(len(clips), 1)
-    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(left, top, right, bottom, x=x, y=(bottom - top, 0))
-        for at, (key, (line, along)) in enumerate(zip(keys, places, strict=True)):
-            y = line * frame.LINE + 12
-            if at < len(chart.splits):
-                paper.shapes([(along + 5, y - 4)], _SHAPES[at % 6], _tone(at), 7)
-            else:
-                paper.lines([[(along + 2, y), (along + 8, y - 8)]], "crossing", "failed", 2)
-            paper.text(along + 16, y, key, tone="ink", room=width - 16)
-        paper.lines(
-            [[(left, top + at * step), (right, top + at * step)] for at in range(len(clips) + 1)],
-            "grid",
-            "line",
+    paper = Sheet(width, bottom + 2 * frame.LINE + 8)
+    area = paper.area(left, top, right, bottom, x=x, y=(bottom - top, 0))
+    for at, (key, (line, along)) in enumerate(zip(keys, places, strict=True)):
+        y = line * frame.LINE + 12
+        if at < len(chart.splits):
+            paper.shapes([(along + 5, y - 4)], _SHAPES[at % 6], _tone(at), 7)
+        else:
+            paper.lines([[(along + 2, y), (along + 8, y - 8)]], "crossing", "failed", 2)
+        paper.text(along + 16, y, key, tone="ink", room=width - 16)
+    paper.lines(
+        [[(left, top + at * step), (right, top + at * step)] for at in range(len(clips) + 1)],
+        "grid",
+        "line",
+    )
+    _draw_frames(paper, chart, clips, starts, (left, right), x, top, step)
+    lines = []
+    for row, found in enumerate(close):
+        level = top + row * step + _GAP / 2 + _LANE / 2
+        drawn = set()
+        for lane, one, next_lane, other in found:
+            ends = (area.place(at - starts[row], 0)[0] for at in (one, other))
+            a, b = map(_half, ends)
+            drawn.add(((a, level + lane * _LANE), (b, level + next_lane * _LANE)))
+        lines += [list(ends) for ends in sorted(drawn)]
+    paper.lines(lines, "crossing", "failed", 1.5)
+    for row, clip in enumerate(clips):
+        y = top + (row + 0.5) * step + 4
+        paper.text(left - 8, y, clip.clip, anchor="end", tone="ink", room=left - 8)
+        near = bool(close[row])
+        paper.text(
+            width - 2, y, said[row], anchor="end", tone="failed" if near else "dim", bold=near
         )
-        _draw_frames(paper, chart, clips, starts, (left, right), x, top, step)
-        lines = []
-        for row, found in enumerate(close):
-            level = top + row * step + _GAP / 2 + _LANE / 2
-            drawn = set()
-            for lane, one, next_lane, other in found:
-                ends = (area.place(at - starts[row], 0)[0] for at in (one, other))
-                a, b = map(_half, ends)
-                drawn.add(((a, level + lane * _LANE), (b, level + next_lane * _LANE)))
-            lines += [list(ends) for ends in sorted(drawn)]
-        paper.lines(lines, "crossing", "failed", 1.5)
-        for row, clip in enumerate(clips):
-            y = top + (row + 0.5) * step + 4
-            paper.text(left - 8, y, clip.clip, anchor="end", tone="ink", room=left - 8)
-            near = bool(close[row])
-            paper.text(
-                width - 2, y, said[row], anchor="end", tone="failed" if near else "dim", bold=near
-            )
-        ticks = scales.ticks(*x, 3 if small else 6, whole=True)
-        frame.draw_base(paper, area, ticks, scales.tick_words(ticks), label)
-        return paper.finish(name, chart.title, _left_out(chart, len(clips)))
+    ticks = scales.ticks(*x, 3 if small else 6, whole=True)
+    frame.draw_base(paper, area, ticks, scales.tick_words(ticks), label)
+    return paper.finish(name, chart.title, _left_out(chart, len(clips)))
 
 
 def table(chart: ClipMap) -> tables.Table:

@@ -12,7 +12,7 @@ from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
 from pytest_detgate.report.charts.axes import Key
-from pytest_detgate.report.charts.svg import Area, Drawn, Sheet, sheet
+from pytest_detgate.report.charts.svg import Area, Drawn, Sheet
 from pytest_detgate.report.charts.text_layout import plain, shortened
 
 LARGEST, SETS = 30, 6
@@ -137,31 +137,31 @@ def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, 
     key_top = frame.LINE + 4
     top = key_top + frame.key_height(keys, width - left) + frame.marks_height(rows)
     bottom = top + (150 if small else 180)
-    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(
-            left, top, right, bottom, x=x, y=y, log="x" if by_factor else "y" if log else ""
-        )
-        frame.draw_values(paper, area, ticks, said)
-        shares = "share of each set" if _as_shares(chart) else "count"
-        paper.text(0, 12, f"{shares}, logarithmic" if log else shares, tone="ink", bold=True)
-        frame.draw_key(paper, keys, left, key_top, width - left, "line")
-        for at, one in enumerate(sets):
-            _draw_stairs(paper, area, edges, one, at, y[0], alone=len(sets) == 1)
-        for mark in limits:
-            across = area.place(x[0], mark.at)[1]
-            line = [(left, across), (right, across)]
-            paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
-        frame.draw_marks(paper, area, marks, rows, width)
-        whole = all(edge.is_integer() for edge in edges)
-        count = 4 if small else 8
-        if by_factor:
-            # Round numbers are not where such edges are, and COCO's are among them.
-            places = edges[:: math.ceil(len(edges) / count)]
-        else:
-            places = scales.ticks(*x, count, whole=whole)
-        frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
-        left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
-        return paper.finish(name, chart.title, left_out)
+    paper = Sheet(width, bottom + 2 * frame.LINE + 8)
+    area = paper.area(
+        left, top, right, bottom, x=x, y=y, log="x" if by_factor else "y" if log else ""
+    )
+    frame.draw_values(paper, area, ticks, said)
+    shares = "share of each set" if _as_shares(chart) else "count"
+    paper.text(0, 12, f"{shares}, logarithmic" if log else shares, tone="ink", bold=True)
+    frame.draw_key(paper, keys, left, key_top, width - left, "line")
+    for at, one in enumerate(sets):
+        _draw_stairs(paper, area, edges, one, at, y[0], alone=len(sets) == 1)
+    for mark in limits:
+        across = area.place(x[0], mark.at)[1]
+        line = [(left, across), (right, across)]
+        paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
+    frame.draw_marks(paper, area, marks, rows, width)
+    whole = all(edge.is_integer() for edge in edges)
+    count = 4 if small else 8
+    if by_factor:
+        # Round numbers are not where such edges are, and COCO's are among them.
+        places = edges[:: math.ceil(len(edges) / count)]
+    else:
+        places = scales.ticks(*x, count, whole=whole)
+    frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
+    left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
+    return paper.finish(name, chart.title, left_out)
 
 
 def _draw_stairs(
@@ -222,43 +222,41 @@ def _draw_names(
     rows = [] if log else frame.mark_rows(limits, place, width)
     top = frame.key_height(keys, width) + frame.marks_height(rows) + 4
     bottom = top + step * max(len(chosen), 1)
-    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(
-            left, top, right, bottom, x=x, y=(bottom - top, 0), log="x" if log else ""
-        )
-        ticks, said = _axis(chart, x, 3 if frame.narrow(width) else 6, log)
-        grid = [area.place(tick, 0)[0] for tick in ticks]
-        paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
-        frame.draw_key(paper, keys, 0, 0, width, "dots")
-        for at, one in enumerate(sets):
-            look = frame.look_of(at)
-            bars, ends = [], []
-            for row, number in enumerate(chosen):
-                y0 = row * step + (step - _BAR * len(sets)) / 2 + at * _BAR
-                value = max(one.heights[number], x[0])
-                bar = [(x[0], y0 + 1), (value, y0 + 1), (value, y0 + _BAR), (x[0], y0 + _BAR)]
-                bars.append(bar)
-                end = area.place(value, y0 + _BAR / 2)
-                ends.append(end)
-                word = _bar_words(chart, one.heights[number])
-                paper.text(end[0] + 9, end[1] + 4, word, size=_SMALL)
-            paper.fills(bars, "bar", look.tone, 0.4 if len(sets) > 1 else 0.75, area=area)
-            if len(sets) > 1:
-                paper.shapes(ends, look.shape, look.tone, 5)
-        for row, word in enumerate(names):
-            y = top + row * step + step / 2 + 4
-            paper.text(left - 8, y, word, anchor="end", tone="ink", room=left - 8)
-        if not log:
-            frame.draw_marks(paper, area, limits, rows, width)
-        for mark in marks:
-            # Between the bars that the mark parts, and so across this drawing.
-            y = top + min(max(mark.at, 0), len(names)) * step
-            paper.lines([[(left, y), (width, y)]], "mark", "ink", dash=frame.MARK_DASH)
-            paper.text(width, y - 3, mark.label, anchor="end", tone="ink", over=True)
-        shares = "share of each set" if _as_shares(chart) else "count"
-        label = shortened(f"{plain(chart.label)}: {shares}", width - left)
-        frame.draw_base(paper, area, ticks, said, f"{label}, logarithmic" if log else label)
-        return paper.finish(name, chart.title, " ".join(notes))
+    paper = Sheet(width, bottom + 2 * frame.LINE + 8)
+    area = paper.area(left, top, right, bottom, x=x, y=(bottom - top, 0), log="x" if log else "")
+    ticks, said = _axis(chart, x, 3 if frame.narrow(width) else 6, log)
+    grid = [area.place(tick, 0)[0] for tick in ticks]
+    paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
+    frame.draw_key(paper, keys, 0, 0, width, "dots")
+    for at, one in enumerate(sets):
+        look = frame.look_of(at)
+        bars, ends = [], []
+        for row, number in enumerate(chosen):
+            y0 = row * step + (step - _BAR * len(sets)) / 2 + at * _BAR
+            value = max(one.heights[number], x[0])
+            bar = [(x[0], y0 + 1), (value, y0 + 1), (value, y0 + _BAR), (x[0], y0 + _BAR)]
+            bars.append(bar)
+            end = area.place(value, y0 + _BAR / 2)
+            ends.append(end)
+            word = _bar_words(chart, one.heights[number])
+            paper.text(end[0] + 9, end[1] + 4, word, size=_SMALL)
+        paper.fills(bars, "bar", look.tone, 0.4 if len(sets) > 1 else 0.75, area=area)
+        if len(sets) > 1:
+            paper.shapes(ends, look.shape, look.tone, 5)
+    for row, word in enumerate(names):
+        y = top + row * step + step / 2 + 4
+        paper.text(left - 8, y, word, anchor="end", tone="ink", room=left - 8)
+    if not log:
+        frame.draw_marks(paper, area, limits, rows, width)
+    for mark in marks:
+        # Between the bars that the mark parts, and so across this drawing.
+        y = top + min(max(mark.at, 0), len(names)) * step
+        paper.lines([[(left, y), (width, y)]], "mark", "ink", dash=frame.MARK_DASH)
+        paper.text(width, y - 3, mark.label, anchor="end", tone="ink", over=True)
+    shares = "share of each set" if _as_shares(chart) else "count"
+    label = shortened(f"{plain(chart.label)}: {shares}", width - left)
+    frame.draw_base(paper, area, ticks, said, f"{label}, logarithmic" if log else label)
+    return paper.finish(name, chart.title, " ".join(notes))
 
 
 def _bar_words(chart: Histogram, height: float) -> str:

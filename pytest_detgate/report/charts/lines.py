@@ -10,7 +10,7 @@ from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
 from pytest_detgate.report.charts.axes import Key, Look
-from pytest_detgate.report.charts.svg import Area, Drawn, Sheet, sheet
+from pytest_detgate.report.charts.svg import Area, Drawn, Sheet
 from pytest_detgate.report.charts.text_layout import apart, plain, width_of
 
 # Series with a look of their own; those after them are grey, and beyond LARGEST not drawn.
@@ -114,18 +114,18 @@ def draw(chart: LineChart, name: str, width: float) -> Drawn:
         )
         below = bottom + 14
     base = frame.LINE * 2 + 8
-    with sheet(width, (plans[-1].bottom if plans else 20) + base) as paper:
-        for plan in plans:
-            area = paper.area(left, plan.plot_top, right, plan.bottom, x=x, y=plan.y)
-            _draw_panel(paper, area, plan, chart.form)
-            if plan is plans[-1]:
-                ticks = scales.ticks(*x, 4 if small else 8, whole=_whole_x(curves))
-                frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
-        if chart.score_axis and plans:
-            at_score = across[0].at if across else 0.0
-            ends = plans[0].plot_top, plans[-1].bottom
-            paper.moving(place(at_score), place(0), place(1), *ends, shown=bool(across))
-        return paper.finish(name, chart.title, " ".join(filter(None, [*silent, _unseen(curves)])))
+    paper = Sheet(width, (plans[-1].bottom if plans else 20) + base)
+    for plan in plans:
+        area = paper.area(left, plan.plot_top, right, plan.bottom, x=x, y=plan.y)
+        _draw_panel(paper, area, plan, chart.form)
+        if plan is plans[-1]:
+            ticks = scales.ticks(*x, 4 if small else 8, whole=_whole_x(curves))
+            frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
+    if chart.score_axis and plans:
+        at_score = across[0].at if across else 0.0
+        ends = plans[0].plot_top, plans[-1].bottom
+        paper.moving(place(at_score), place(0), place(1), *ends, shown=bool(across))
+    return paper.finish(name, chart.title, " ".join(filter(None, [*silent, _unseen(curves)])))
 
 
 def table(chart: LineChart) -> tables.Table:
@@ -286,7 +286,7 @@ def _draw_curve(paper: Sheet, area: Area, curve: _Curve, form: str) -> None:
     else:
         lines = [[(x, y) for x, y, _, _ in run] for run in runs if len(run) > 1]
         width = 1.75 if curve.look else 0.75
-        paper.lines(lines, "curve", look.tone, width, area=area, dash=look.dash, simplify=True)
+        paper.lines(lines, "curve", look.tone, width, area=area, dash=look.dash, thin=True)
     known = [(x, y) for x, y, _, _ in curve.points if y is not None]
     alone = [(run[0][0], run[0][1]) for run in runs if len(run) == 1]
     if form == "dots" or (form == "line" and len(known) <= _FEW_POINTS):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pytest_detgate.evidence import Matrix
 from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
-from pytest_detgate.report.charts.svg import Drawn, sheet
+from pytest_detgate.report.charts.svg import Drawn, Sheet
 from pytest_detgate.report.charts.text_layout import plain, width_of
 
 LARGEST, NARROWEST = 24, 8
@@ -42,57 +42,57 @@ def draw(chart: Matrix, name: str, width: float) -> Drawn:
     below = 22.0 if reduced else 6.0
     seen = [chart.counts[at] for at in rows if at < len(chart.counts)]
     say, size = _counts_fit(seen, cell, tall)
-    with sheet(wide, top + tall * max(len(rows), 1) + below) as paper:
-        paper.text(left, 12, labels[1], room=wide - left)
-        paper.text(0, top - 6, labels[0], room=left)
-        for at, word in enumerate(column_names):
-            x = left + (at + 0.5) * cell
-            if upright:
-                paper.text(x, top - 6, word, anchor="middle", tone="ink")
-            else:
-                paper.text(x + 2, top - 6, word, tone="ink", turn=-_TURN, room=longest)
-        shades: dict[int, list[list[tuple[float, float]]]] = {}
-        same = []
-        for line, row in enumerate(rows):
-            counts = chart.counts[row] if row < len(chart.counts) else []
-            total = sum(count for count in counts if count > 0)
-            y = top + line * tall
-            paper.text(
-                left - 8, y + tall / 2 + 4, row_names[line], anchor="end", tone="ink", room=left - 8
-            )
-            for along, column in enumerate(columns):
-                x = left + along * cell
-                count = counts[column] if column < len(counts) else 0
-                corners = [(x, y), (x + cell, y), (x + cell, y + tall), (x, y + tall)]
-                shade = round(_SHADES * max(count, 0) / total) if total else 0
-                if shade or count > 0:
-                    shades.setdefault(shade, []).append(corners)
-                alike = _same(chart, row, column)
-                if alike:
-                    same.append([*corners, corners[0]])
-                if count and size:
-                    paper.text(
-                        x + cell / 2,
-                        y + tall / 2 + size * 0.36,
-                        say(count),
-                        anchor="middle",
-                        tone="ink",
-                        size=size,
-                        bold=alike,
-                    )
-        for shade, cells in sorted(shades.items()):
-            opacity = max(round(STRONGEST * shade / _SHADES, 2), 0.02)
-            paper.fills(cells, "cell", "series-1", opacity)
-        right, bottom = left + cell * len(columns), top + tall * len(rows)
-        across = [top + at * tall for at in range(len(rows) + 1)]
-        down = [left + at * cell for at in range(len(columns) + 1)]
-        paper.lines([[(left, y), (right, y)] for y in across], "grid", "line")
-        paper.lines([[(x, top), (x, bottom)] for x in down], "grid", "line")
-        paper.lines(same, "same", "ink", 1.25)
-        if reduced:
-            note = f"the {len(rows)} × {len(columns)} with the most confusions"
-            paper.text(left, bottom + 16, note, size=11, room=wide - left)
-        return paper.finish(name, chart.title, left_out)
+    paper = Sheet(wide, top + tall * max(len(rows), 1) + below)
+    paper.text(left, 12, labels[1], room=wide - left)
+    paper.text(0, top - 6, labels[0], room=left)
+    for at, word in enumerate(column_names):
+        x = left + (at + 0.5) * cell
+        if upright:
+            paper.text(x, top - 6, word, anchor="middle", tone="ink")
+        else:
+            paper.text(x + 2, top - 6, word, tone="ink", turn=-_TURN, room=longest)
+    shades: dict[int, list[list[tuple[float, float]]]] = {}
+    same = []
+    for line, row in enumerate(rows):
+        counts = chart.counts[row] if row < len(chart.counts) else []
+        total = sum(count for count in counts if count > 0)
+        y = top + line * tall
+        paper.text(
+            left - 8, y + tall / 2 + 4, row_names[line], anchor="end", tone="ink", room=left - 8
+        )
+        for along, column in enumerate(columns):
+            x = left + along * cell
+            count = counts[column] if column < len(counts) else 0
+            corners = [(x, y), (x + cell, y), (x + cell, y + tall), (x, y + tall)]
+            shade = round(_SHADES * max(count, 0) / total) if total else 0
+            if shade or count > 0:
+                shades.setdefault(shade, []).append(corners)
+            alike = _same(chart, row, column)
+            if alike:
+                same.append([*corners, corners[0]])
+            if count and size:
+                paper.text(
+                    x + cell / 2,
+                    y + tall / 2 + size * 0.36,
+                    say(count),
+                    anchor="middle",
+                    tone="ink",
+                    size=size,
+                    bold=alike,
+                )
+    for shade, cells in sorted(shades.items()):
+        opacity = max(round(STRONGEST * shade / _SHADES, 2), 0.02)
+        paper.fills(cells, "cell", "series-1", opacity)
+    right, bottom = left + cell * len(columns), top + tall * len(rows)
+    across = [top + at * tall for at in range(len(rows) + 1)]
+    down = [left + at * cell for at in range(len(columns) + 1)]
+    paper.lines([[(left, y), (right, y)] for y in across], "grid", "line")
+    paper.lines([[(x, top), (x, bottom)] for x in down], "grid", "line")
+    paper.lines(same, "same", "ink", 1.25)
+    if reduced:
+        note = f"the {len(rows)} × {len(columns)} with the most confusions"
+        paper.text(left, bottom + 16, note, size=11, room=wide - left)
+    return paper.finish(name, chart.title, left_out)
 
 
 def table(chart: Matrix) -> tables.Table:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pytest_detgate.record.formatting import visible
 
@@ -80,6 +81,7 @@ def in_lines(widths: Sequence[float], room: float, gap: float) -> list[tuple[int
     return found
 
 
+@lru_cache(4096)
 def _width(letter: str) -> float:
     if letter in _SLIM:
         return 0.32
