@@ -15,7 +15,8 @@ from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.config.schema import ReportTable
 from pytest_detgate.record.folder import BADGE, BESIDE, PAGE, RECORD, SUMMARY
 from pytest_detgate.record.redaction import Redaction
-from pytest_detgate.record.report import Report, write_report
+from pytest_detgate.record.report import Report
+from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.badge import badge_svg
 from pytest_detgate.report.findings_folder import publish
 from pytest_detgate.report.page import write_page

@@ -15,7 +15,8 @@ from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Verdict, can_break
 from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.report import FINDINGS_CAP, RuleResult, sendable
+from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
+from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
 from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.rules.plain_outcome import plain_outcome

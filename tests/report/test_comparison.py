@@ -10,13 +10,8 @@ from msgspec.structs import replace
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.findings import Interval, Measurement, Verdict
-from pytest_detgate.record.report import (
-    DatasetRecord,
-    ProbeRecord,
-    Report,
-    RuleResult,
-    write_report,
-)
+from pytest_detgate.record.report import DatasetRecord, ProbeRecord, Report, RuleResult
+from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.comparison.changes import Comparison, compare
 from pytest_detgate.report.comparison.page import render_comparison
 from pytest_detgate.report.comparison.text import comparison_markdown, comparison_text

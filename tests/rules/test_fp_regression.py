@@ -11,7 +11,8 @@ import pytest
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.findings import Interval
-from pytest_detgate.record.report import RuleResult, read_report
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.record.report_file import read_report
 from pytest_detgate.scoring.bounds.exact_intervals import clustered_poisson_interval
 from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
 from tests.judged import measured
