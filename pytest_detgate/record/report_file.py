@@ -21,7 +21,8 @@ _VALUE = rb"(?:[-+.\deE]+|null|true|false|" + _TEXT + rb")"
 _LIST = re.compile(rb"(\[)\n *(" + _VALUE + rb"(?:,\n *" + _VALUE + rb")*)\n *(\])")
 _ENTRY = _TEXT + rb": (?:" + _VALUE + rb"|\[[-+.\deE, ]*\])"
 _OBJECT = re.compile(rb"(\{)\n *(" + _ENTRY + rb"(?:,\n *" + _ENTRY + rb")*)\n *(\})")
-_BREAK = re.compile(rb"(,)\n *")
+_BREAK = re.compile(rb",\n *")
+_FEW = 16
 
 
 class _Head(msgspec.Struct):
@@ -77,7 +78,9 @@ def write_report(report: Report, path: Path) -> None:
 
 
 def _on_one_line(found: re.Match[bytes]) -> bytes:
-    return found[1] + _BREAK.sub(rb"\1 ", found[2]) + found[3]
+    entries = _BREAK.split(found[2])
+    # A curve has a hundred numbers, and a record many curves.
+    return found[1] + (b", " if len(entries) <= _FEW else b",").join(entries) + found[3]
 
 
 def sendable(result: RuleResult) -> RuleResult:

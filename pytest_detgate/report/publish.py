@@ -21,6 +21,7 @@ from pytest_detgate.report.badge import badge_svg
 from pytest_detgate.report.findings_folder import publish
 from pytest_detgate.report.page import write_page
 from pytest_detgate.report.pull_request_summary import summary_markdown
+from pytest_detgate.report.record_size import fitted
 
 
 @dataclass(kw_only=True)
@@ -57,7 +58,7 @@ def publish_run(
         # What cannot be removed cannot be written over either, which is then said.
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
-    shown = redaction.report(report)
+    shown = fitted(redaction.report(report))
     failures: list[str] = []
     try:
         shown = publish(run, folder, shown, [rule.id for rule in report.rules], redaction)
