@@ -45,6 +45,12 @@
 
   // --- Boxes ---
 
+  for (const line of all(".frame g > .line:first-child")) {
+    const halo = line.cloneNode();
+    halo.setAttribute("class", "halo");
+    line.before(halo);
+  }
+
   function missed(box) {
     return box.score === null && box.foundAt <= at.score;
   }

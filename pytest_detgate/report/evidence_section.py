@@ -14,7 +14,7 @@ from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.detections import Count, FrameFigure
 from pytest_detgate.report.figures.findings import Figure, by_image
 from pytest_detgate.report.figures.pairs import PairFigure
-from pytest_detgate.report.figures.select import Exhibits, exhibits_of
+from pytest_detgate.report.figures.select import Figures, figures_of
 from pytest_detgate.report.finding_tables import FindingTable, Numbers, findings_table, numbers_of
 from pytest_detgate.report.headline import tiers
 from pytest_detgate.report.round_robin import fair_shares, in_rounds
@@ -61,16 +61,16 @@ class Evidence:
 
 
 def evidence_of(
-    rules: Sequence[RuleResult], rows: Sequence[Row], album: Album, threshold: float
+    rules: Sequence[RuleResult], rows: Sequence[Row], album: Album, threshold: float, lowest: float
 ) -> list[Evidence]:
-    """Gather what rules show, which come in the order of urgency; spends the room for pictures.
+    """Gather what rules show, which come in the order of urgency; spends the room for images.
 
-    `threshold` is the score threshold the page opens with.
+    `threshold` is the score threshold the page opens with, `lowest` that of the slider.
     """
-    hung = exhibits_of(rules, album, threshold)
+    figures = figures_of(rules, album, threshold, lowest)
     drawn = _draw(rules, rows)
     room = _rows_of_findings(rules)
-    return [_evidence(*one, album) for one in zip(rules, rows, hung, drawn, room, strict=True)]
+    return [_evidence(*one, album) for one in zip(rules, rows, figures, drawn, room, strict=True)]
 
 
 def _draw(rules: Sequence[RuleResult], rows: Sequence[Row]) -> list[list[Drawing]]:
@@ -99,7 +99,7 @@ def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
 
 
 def _evidence(
-    rule: RuleResult, row: Row, hung: Exhibits, charts: list[Drawing], room: int, album: Album
+    rule: RuleResult, row: Row, figures: Figures, charts: list[Drawing], room: int, album: Album
 ) -> Evidence:
     seen, values = rule.evidence, values_of(rule)
     images = 0 if seen.frames or seen.pairs else len(by_image(rule.findings))
@@ -119,9 +119,9 @@ def _evidence(
             if len(charts) == len(seen.charts)
             else f"This page has room for {len(charts):,} of {counted(len(seen.charts), 'chart')}."
         ),
-        frames=hung.frames,
+        frames=figures.frames,
         frames_left_out=_left_out(
-            len(hung.frames),
+            len(figures.frames),
             len(seen.frames),
             seen.frames_total,
             "frame",
@@ -129,12 +129,14 @@ def _evidence(
             counted_above=True,
         ),
         frames_total=max(seen.frames_total, len(seen.frames)),
-        count=hung.count,
-        pairs=hung.pairs,
-        pairs_left_out=_left_out(len(hung.pairs), len(seen.pairs), seen.pairs_total, "pair", album),
-        figures=hung.figures,
+        count=figures.count,
+        pairs=figures.pairs,
+        pairs_left_out=_left_out(
+            len(figures.pairs), len(seen.pairs), seen.pairs_total, "pair", album
+        ),
+        figures=figures.figures,
         figures_left_out=_left_out(
-            len(hung.figures), images, images, "image", album, " that the record names" * capped
+            len(figures.figures), images, images, "image", album, " that the record names" * capped
         ),
         findings=findings_table(rule.findings, rule.findings_total, room),
         # Whoever wrote the record wrote these names: nothing but a file of ours becomes a link.

@@ -14,6 +14,7 @@ from pytest_detgate.record.report import Report
 from pytest_detgate.report.charts.draw import drawing_of
 from pytest_detgate.report.evidence_section import SECTIONS, evidence_of, labels_of
 from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.select import lowest_threshold
 from pytest_detgate.report.figures.thumbnails import PictureFolders
 from pytest_detgate.report.headline import (
     VERDICT_WORDS,
@@ -29,6 +30,8 @@ from pytest_detgate.report.score_tables import scoreboard_of
 from pytest_detgate.report.threshold_slider import script_data, start_of, tuning_of
 
 MEGABYTES = 8.0
+# Megabytes of everything but images; a page that needs more shows fewer of these.
+BESIDES = 0.5
 # What the verdict tells one by one, and how many rules it names that say the same.
 TOLD = 4
 NAMED = 3
@@ -47,15 +50,25 @@ def render_page(
 ) -> str:
     """Render a record as one self-contained page.
 
-    Pictures are read from the record's images folders under `root`; together they take at most
-    `megabytes` of the page. `places` are folders of splits or probes, where the record
-    does not tell them, `stores` those that images may be links into. Without `pictures` none is
-    read, and boxes stand on blank frames.
+    Images are read from the record's images folders under `root`; together they take at most
+    `megabytes` of the page, and less where everything else takes more than its share. `places` are
+    folders of splits or probes, where the record does not tell them, `stores` those that images may
+    be links into. Without `pictures` none is read, and boxes are on blank frames.
     """
     folders = PictureFolders(
         report.dataset, root, closed=not pictures, further=places or {}, stores=stores
     )
     album = Album(folders, megabytes)
+    page = _rendered(report, album, pictures=pictures)
+    excess = len(page) / 1e6 - megabytes - BESIDES
+    if excess > 0 and album.embedded:
+        album = Album(folders, max(megabytes - excess, 0.0))
+        page = _rendered(report, album, pictures=pictures)
+    return page
+
+
+def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
+    """Render a record with the images that an album has room for."""
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
     telling = [at for at, rule in enumerate(rules) if evidence_words(rule)]
@@ -64,9 +77,10 @@ def render_page(
         row_of(rule, name, shown=at in shown)
         for at, (rule, name) in enumerate(zip(rules, names, strict=True))
     ]
-    evidence = evidence_of(
-        [rules[at] for at in shown], [rows[at] for at in shown], album, start_of(report)
-    )
+    threshold = start_of(report)
+    of_shown = [rules[at] for at in shown]
+    lowest = lowest_threshold(of_shown, threshold)
+    evidence = evidence_of(of_shown, [rows[at] for at in shown], album, threshold, lowest)
     tuning = tuning_of(report, rules, names)
     told = story_of(rules)
     return render(
@@ -89,6 +103,7 @@ def render_page(
         scored=bool(tuning.rules)
         or any(figure.detected for item in evidence for figure in item.frames),
         tuning=tuning,
+        lowest=lowest,
         data=script_data(tuning),
         pictures=pictures,
         embedded=album.embedded,

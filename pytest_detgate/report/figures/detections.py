@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
+
 from pytest_detgate.evidence import Frame, FrameBox
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.report.figures.album import Album
@@ -25,6 +27,9 @@ from pytest_detgate.report.figures.outlines import (
 
 BOXES = 200
 CLASSES = 8
+# Detections on the whole page that only the slider shows, and those of a frame with a tag.
+HIDDEN = 1200
+HIDDEN_TAGS = 3
 # More boxes of the ground truth than this that are missed have no tags.
 TAGS_OF_MISSED = 10
 Kind = Literal["truth", "crowd", "match", "false"]
@@ -37,7 +42,7 @@ class FrameOutline:
     """One box on a frame; `shown` and `missed` are how it stands at the threshold the page opens
     with.
 
-    `score` and `found_at` are written out in full, as the page compares them. The former is empty
+    `score` and `found_at` have nine digits, which tell single floats apart. The former is empty
     for ground truth, the latter for a box that is never found, and None where that is no question.
     """
 
@@ -106,15 +111,33 @@ def with_detections(frames: Iterable[Frame]) -> bool:
     return any(box.score is not None for frame in frames for box in frame.boxes)
 
 
+def lowest_score(frames: Iterable[Frame], threshold: float) -> float:
+    """Return the score, in hundredths, down to which the page has detections.
+
+    It has all of them over the threshold that it opens with. Of those that only the slider shows it
+    has the best ones of all frames together, so that the same floor holds on each.
+    """
+    hidden = sorted(
+        score
+        for frame in frames
+        for box in frame.boxes
+        if box.score is not None and 0 <= (score := _score(box)) <= threshold
+    )
+    if len(hidden) <= HIDDEN:
+        return 0.0
+    return min(math.ceil(hidden[-HIDDEN] * 100) / 100, threshold)
+
+
 def frame_figure(
-    frame: Frame, album: Album, threshold: float, *, detected: bool
+    frame: Frame, album: Album, threshold: float, *, detected: bool, lowest: float = 0.0
 ) -> FrameFigure | None:
     """Draw one frame as it looks at a score threshold; None where the album has no room for it,
     and where there is neither a picture nor a box.
 
     `detected` says that a model has looked at the frame, so that a box that no detection matches
-    was missed.
+    was missed. Detections with a score up to `lowest` are left out: the slider does not go below.
     """
+    frame = _over(frame, lowest) if lowest else frame
     sound = [box for box in frame.boxes if drawable(box)]
     ranked = sorted(sound, key=lambda box: (-_DEPTH[_kind(box)], -_score(box)))[:BOXES]
     places = [box.box for box in ranked]
@@ -157,6 +180,11 @@ def frame_figure(
         ),
         alt=f"{frame.dataset}: {frame.image}, {_alt(count, threshold, detected=detected)}",
     )
+
+
+def _over(frame: Frame, lowest: float) -> Frame:
+    boxes = [box for box in frame.boxes if box.score is None or not box.score <= lowest]
+    return msgspec.structs.replace(frame, boxes=boxes)
 
 
 def _count_at(boxes: Sequence[FrameBox], threshold: float, *, detected: bool) -> Count:
@@ -203,6 +231,8 @@ def _outlines(
     if sum(_missed(box, threshold) for box in told) > TAGS_OF_MISSED:
         # They would cover the picture, and the outlines tell that they are missed.
         told = [box for box in told if box.score is not None]
+    shown = [box for box in told if not _is_hidden(box, threshold)]
+    told = [*shown, *[box for box in told if _is_hidden(box, threshold)][:HIDDEN_TAGS]]
     sure = [_score(box) > threshold for box in told]
     named = [one and sum(sure) <= WORDY for one in sure]
     tags = dict(zip(map(id, told), tags_of(told, view, named=named), strict=True))
@@ -211,7 +241,7 @@ def _outlines(
             box=upright(box.box),
             kind=_kind(box),
             label=box.label,
-            score="" if box.score is None else repr(box.score),
+            score="" if box.score is None else f"{box.score:.9g}",
             found_at=_found_at(box) if detected else None,
             tag=tags.get(id(box)),
             missed=detected and _missed(box, threshold),
@@ -219,6 +249,10 @@ def _outlines(
         )
         for box in ranked
     ]
+
+
+def _is_hidden(box: FrameBox, threshold: float) -> bool:
+    return box.score is not None and _score(box) <= threshold
 
 
 def _kind(box: FrameBox) -> Kind:
@@ -230,7 +264,7 @@ def _kind(box: FrameBox) -> Kind:
 def _found_at(box: FrameBox) -> str | None:
     if box.score is not None or box.crowd:
         return None
-    return "" if box.found_at is None else repr(box.found_at)
+    return "" if box.found_at is None else f"{box.found_at:.9g}"
 
 
 def _score(box: FrameBox) -> float:

@@ -12,6 +12,7 @@ from pytest_detgate.report.figures.detections import (
     Count,
     FrameFigure,
     frame_figure,
+    lowest_score,
     with_detections,
 )
 from pytest_detgate.report.figures.findings import Figure, by_image, figure_of, tones_of
@@ -26,24 +27,24 @@ FIGURES = 24
 FIGURES_WITHOUT_BOXES = 6
 PAIRS = 12
 FIGURES_ON_PAGE = 240
-Exhibit = Figure | FrameFigure | PairFigure
+AnyFigure = Figure | FrameFigure | PairFigure
 
 
 @dataclass(slots=True)
-class Exhibits:
+class Figures:
     """The figures of one rule that found room."""
 
     frames: list[FrameFigure] = field(default_factory=list)
     pairs: list[PairFigure] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
 
-    def add(self, exhibit: Exhibit) -> None:
-        if isinstance(exhibit, FrameFigure):
-            self.frames.append(exhibit)
-        elif isinstance(exhibit, PairFigure):
-            self.pairs.append(exhibit)
+    def add(self, figure: AnyFigure) -> None:
+        if isinstance(figure, FrameFigure):
+            self.frames.append(figure)
+        elif isinstance(figure, PairFigure):
+            self.pairs.append(figure)
         else:
-            self.figures.append(exhibit)
+            self.figures.append(figure)
 
     @property
     def count(self) -> Count:
@@ -57,40 +58,52 @@ class Exhibits:
         )
 
 
-def exhibits_of(rules: Sequence[RuleResult], album: Album, threshold: float) -> list[Exhibits]:
+def figures_of(
+    rules: Sequence[RuleResult], album: Album, threshold: float, lowest: float = 0.0
+) -> list[Figures]:
     """Make figures for the rules in rounds, those that block first; spends the album's room.
 
-    `threshold` is the score threshold the page opens with.
+    `threshold` is the score threshold the page opens with, `lowest` that of the slider.
     """
-    hung = [Exhibits() for _ in rules]
+    selected = [Figures() for _ in rules]
     room = FIGURES_ON_PAGE
     for tier in tiers(rules):
-        wishes = [_wishes(rules[at], album, threshold) for at in tier]
-        for number_in_tier, wish in in_rounds(wishes):
+        candidates = [_candidates(rules[at], album, threshold, lowest) for at in tier]
+        for number_in_tier, candidate in in_rounds(candidates):
             if room == 0:
-                return hung
-            exhibit = wish()
-            if exhibit is not None:
-                hung[tier[number_in_tier]].add(exhibit)
+                return selected
+            figure = candidate()
+            if figure is not None:
+                selected[tier[number_in_tier]].add(figure)
                 room -= 1
-    return hung
+    return selected
 
 
-def _wishes(rule: RuleResult, album: Album, threshold: float) -> list[Callable[[], Exhibit | None]]:
+def lowest_threshold(rules: Sequence[RuleResult], threshold: float) -> float:
+    """Return how far down the slider goes for what the page shows of these rules."""
+    frames = (frame for rule in rules for frame in rule.evidence.frames[:FRAMES])
+    return lowest_score(frames, threshold)
+
+
+def _candidates(
+    rule: RuleResult, album: Album, threshold: float, lowest: float
+) -> list[Callable[[], AnyFigure | None]]:
     """What a rule would like to show, the most telling first, as the record has them.
 
     Where it has frames, these show what its findings would.
     """
-    wishes: list[Callable[[], Exhibit | None]] = []
+    candidates: list[Callable[[], AnyFigure | None]] = []
     detected = with_detections(rule.evidence.frames)
     for frame in rule.evidence.frames[:FRAMES]:
-        wishes.append(partial(frame_figure, frame, album, threshold, detected=detected))
+        candidates.append(
+            partial(frame_figure, frame, album, threshold, detected=detected, lowest=lowest)
+        )
     for pair in rule.evidence.pairs[:PAIRS]:
-        wishes.append(partial(pair_figure, pair, album))
+        candidates.append(partial(pair_figure, pair, album))
     if rule.evidence.frames or rule.evidence.pairs:
-        return wishes
+        return candidates
     tones = tones_of(rule.findings)
     most = FIGURES if any(map(drawable, rule.findings)) else FIGURES_WITHOUT_BOXES
     for group in by_image(rule.findings)[:most]:
-        wishes.append(partial(figure_of, group, album, tones))
-    return wishes
+        candidates.append(partial(figure_of, group, album, tones))
+    return candidates
