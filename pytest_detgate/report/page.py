@@ -21,8 +21,8 @@ from pytest_detgate.report.headline import (
     counts,
     headline_of,
     in_order,
-    story_of,
 )
+from pytest_detgate.report.reasons import blocking_reasons, causes_of, tasks_of
 from pytest_detgate.report.rendering import render
 from pytest_detgate.report.rule_groups import MANY, parts_of
 from pytest_detgate.report.rule_rows import evidence_words, fragment_names, row_of
@@ -32,8 +32,8 @@ from pytest_detgate.report.threshold_slider import script_data, start_of, tuning
 MEGABYTES = 8.0
 # Megabytes of everything but images; a page that needs more shows fewer of these.
 BESIDES = 0.5
-# What the verdict tells one by one, and how many rules it names that say the same.
-TOLD = 4
+# Reasons that the verdict gives one by one, and how many rules it names that say the same.
+REASONS = 4
 NAMED = 3
 # Frames of a rule that are open; the others are a click away.
 OPEN_FRAMES = 6
@@ -82,7 +82,7 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
     lowest = lowest_threshold(of_shown, threshold)
     evidence = evidence_of(of_shown, [rows[at] for at in shown], album, threshold, lowest)
     tuning = tuning_of(report, rules, names)
-    told = story_of(rules)
+    reasons = blocking_reasons(rules)
     return render(
         "report.html.j2",
         script="page.js",
@@ -90,8 +90,10 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
         headline=headline_of(report),
         counts=counts(report.rules),
         verdict_words=VERDICT_WORDS,
-        told=told[:TOLD],
-        more_told=sum(len(one.rules) for one in told[TOLD:]),
+        reasons=reasons[:REASONS],
+        more_reasons=sum(len(one.rules) for one in reasons[REASONS:]),
+        tasks=tasks_of(rules),
+        causes=causes_of(rules),
         named=NAMED,
         rows=rows,
         long=len(rows) > MANY,
