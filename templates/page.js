@@ -9,9 +9,10 @@
   const figures = all("figure.frame").map((figure) => ({
     figure,
     item: figure.closest(".item"),
+    start: Number(figure.closest(".item").dataset.start ?? data.start),
     numbers: numbersOf(figure),
     classes: all("[data-of]", figure).map((entry) => ({
-      entry, label: entry.dataset.of, field: entry.querySelector("b"),
+      entry, label: entry.dataset.of, field: entry.querySelector("[data-count]"),
     })),
     boxes: all("[data-k]", figure).map((element) => ({
       element,
@@ -38,9 +39,9 @@
     return number.toLocaleString("en-GB", { maximumFractionDigits: decimals });
   }
 
-  function threshold() {
-    const short = at.score.toFixed(2);
-    return Number(short) === at.score ? short : String(at.score);
+  function threshold(score = at.score) {
+    const short = score.toFixed(2);
+    return Number(short) === score ? short : String(score);
   }
 
   // --- Boxes ---
@@ -51,46 +52,49 @@
     line.before(halo);
   }
 
-  function missed(box) {
-    return box.score === null && box.foundAt <= at.score;
+  function missed(box, score) {
+    return box.score === null && box.foundAt <= score;
   }
 
-  function drawn(box) {
+  function drawn(box, score) {
     if (at.label && box.label !== at.label) return false;
-    if (box.score === null) return at.errorsOnly ? missed(box) : at.truth;
-    return box.score > at.score && (at.errorsOnly ? box.kind === "false" : at.detections);
+    if (box.kind === "finding") return true;
+    if (box.score === null) return at.errorsOnly ? missed(box, score) : at.truth;
+    return box.score > score && (at.errorsOnly ? box.kind === "false" : at.detections);
   }
 
   function drawBoxes() {
     const total = new Map();
-    for (const { figure, item, numbers, classes, boxes } of figures) {
+    for (const { figure, item, start, numbers, classes, boxes } of figures) {
+      // A rule with a threshold of its own opens at that, until the slider is moved.
+      const score = at.score === data.start ? start : at.score;
       let detections = 0, wrong = 0, truth = 0, lost = 0, labelled = !at.label;
       const over = new Map();
       for (const box of boxes) {
-        box.element.classList.toggle("off", !drawn(box));
-        box.element.classList.toggle("missed", missed(box));
+        box.element.classList.toggle("off", !drawn(box, score));
+        box.element.classList.toggle("missed", missed(box, score));
         if (box.copy || (at.label && box.label !== at.label)) continue;
         labelled = true;
         if (box.score === null) {
           truth += 1;
-          if (missed(box)) lost += 1;
-        } else if (box.score > at.score) {
+          if (missed(box, score)) lost += 1;
+        } else if (box.score > score) {
           detections += 1;
           over.set(box.label, (over.get(box.label) || 0) + 1);
           if (box.kind === "false") wrong += 1;
         }
       }
       figure.hidden = !labelled;
-      for (const { entry, label, field } of classes) {
+      for (const { entry, label, field } of figure.classList.contains("detected") ? classes : []) {
         const count = over.get(label) || 0;
-        entry.classList.toggle("off", !count);
+        entry.classList.toggle("off", !count && !("annotated" in entry.dataset));
         say(field, words(count));
       }
       say(numbers.detections, words(detections));
       say(numbers.false, words(wrong));
       say(numbers.truth, words(truth));
       say(numbers.missed, words(lost));
-      const sum = total.get(item) || { figures: 0, detections: 0, wrong: 0, truth: 0, lost: 0 };
+      const sum = total.get(item) || { score, figures: 0, detections: 0, wrong: 0, truth: 0, lost: 0 };
       sum.figures += labelled ? 1 : 0;
       sum.detections += detections;
       sum.wrong += wrong;
@@ -102,7 +106,7 @@
       const sum = total.get(item);
       if (!sum) continue;
       say(fields.figures, words(sum.figures));
-      say(fields.threshold, threshold());
+      say(fields.threshold, threshold(sum.score));
       say(fields.detections, words(sum.detections));
       say(fields.false, words(sum.wrong));
       say(fields.truth, words(sum.truth));

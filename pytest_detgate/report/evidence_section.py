@@ -7,14 +7,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.evidence import ClipMap
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.charts.draw import Drawing, drawing_of
 from pytest_detgate.report.figures.album import Album
-from pytest_detgate.report.figures.detections import Count, FrameFigure
+from pytest_detgate.report.figures.counts import Count
+from pytest_detgate.report.figures.detections import FrameFigure
 from pytest_detgate.report.figures.findings import Figure, by_image
 from pytest_detgate.report.figures.pairs import PairFigure
-from pytest_detgate.report.figures.select import Figures, figures_of
+from pytest_detgate.report.figures.select import Figures, figures_of, own_threshold
 from pytest_detgate.report.finding_tables import FindingTable, Numbers, findings_table, numbers_of
 from pytest_detgate.report.headline import tiers
 from pytest_detgate.report.round_robin import fair_shares, in_rounds
@@ -32,11 +34,22 @@ _FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """Images that another rule shows already, and the row of that rule."""
+
+    images: list[str]
+    row: Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What there is to see of one rule. `advice` is for one that did not hold. The words of
-    `…_left_out` are empty where all is shown;
-    `count` sums up the frames shown, `judged` are all values with limits where its row has not room
-    for them."""
+    """What there is to see of one rule. `advice` is for one that did not hold.
+
+    The words of `…_left_out` are empty where all is shown. `judged` are all values with limits
+    where its row has not room for them. `maps` are charts of clips, which come before single
+    images. `threshold` is the score threshold that its frames open at, `count` sums up what is on
+    them.
+    """
 
     row: Row
     open: bool
@@ -45,16 +58,19 @@ class Evidence:
     judged: list[Judged]
     values: list[Value]
     values_open: bool
+    maps: list[Drawing]
     charts: list[Drawing]
     charts_left_out: str
     frames: list[FrameFigure]
     frames_left_out: str
     frames_total: int
+    threshold: float
     count: Count
     pairs: list[PairFigure]
     pairs_left_out: str
     figures: list[Figure]
     figures_left_out: str
+    repeated: list[Repeated]
     findings: FindingTable | None
     files: list[str]
     tables: list[Numbers]
@@ -70,7 +86,10 @@ def evidence_of(
     figures = figures_of(rules, album, threshold, lowest)
     drawn = _draw(rules, rows)
     room = _rows_of_findings(rules)
-    return [_evidence(*one, album) for one in zip(rules, rows, figures, drawn, room, strict=True)]
+    return [
+        _evidence(*one, rows, album, threshold)
+        for one in zip(rules, rows, figures, drawn, room, strict=True)
+    ]
 
 
 def _draw(rules: Sequence[RuleResult], rows: Sequence[Row]) -> list[list[Drawing]]:
@@ -99,9 +118,17 @@ def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
 
 
 def _evidence(
-    rule: RuleResult, row: Row, figures: Figures, charts: list[Drawing], room: int, album: Album
+    rule: RuleResult,
+    row: Row,
+    figures: Figures,
+    drawn: list[Drawing],
+    room: int,
+    rows: Sequence[Row],
+    album: Album,
+    threshold: float,
 ) -> Evidence:
     seen, values = rule.evidence, values_of(rule)
+    maps = [isinstance(chart, ClipMap) for chart in seen.charts[: len(drawn)]]
     images = 0 if seen.frames or seen.pairs else len(by_image(rule.findings))
     capped = rule.findings_total > len(rule.findings)
     advice = rule.advice if rule.verdict in ("failed", "warned") else ""
@@ -113,11 +140,12 @@ def _evidence(
         judged=judged_of(rule) if row.more else [],
         values=values,
         values_open=len(values) <= OPEN_VALUES,
-        charts=charts,
+        maps=[drawing for drawing, is_map in zip(drawn, maps, strict=True) if is_map],
+        charts=[drawing for drawing, is_map in zip(drawn, maps, strict=True) if not is_map],
         charts_left_out=(
             ""
-            if len(charts) == len(seen.charts)
-            else f"This page has room for {len(charts):,} of {counted(len(seen.charts), 'chart')}."
+            if len(drawn) == len(seen.charts)
+            else f"This page has room for {len(drawn):,} of {counted(len(seen.charts), 'chart')}."
         ),
         frames=figures.frames,
         frames_left_out=_left_out(
@@ -129,6 +157,7 @@ def _evidence(
             counted_above=True,
         ),
         frames_total=max(seen.frames_total, len(seen.frames)),
+        threshold=own_threshold(rule, threshold),
         count=figures.count,
         pairs=figures.pairs,
         pairs_left_out=_left_out(
@@ -138,6 +167,12 @@ def _evidence(
         figures_left_out=_left_out(
             len(figures.figures), images, images, "image", album, " that the record names" * capped
         ),
+        repeated=[
+            Repeated(
+                images=[name for name, other in figures.repeated if other == index], row=rows[index]
+            )
+            for index in dict.fromkeys(index for _, index in figures.repeated)
+        ],
         findings=findings_table(rule.findings, rule.findings_total, room),
         # Whoever wrote the record wrote these names: nothing but a file of ours becomes a link.
         files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],

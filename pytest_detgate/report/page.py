@@ -100,6 +100,7 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
         parts=parts_of(rows),
         evidence=evidence,
         open_frames=OPEN_FRAMES,
+        has_images=any(item.frames or item.figures for item in evidence),
         unseen=len(telling) - len(shown),
         labels=labels_of(evidence),
         scored=bool(tuning.rules)

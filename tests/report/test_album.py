@@ -77,7 +77,13 @@ def test_a_picture_is_read_and_embedded_once(folder: Path, monkeypatch: pytest.M
     assert len(page.all("image")) == 2
     used = [use.attributes["href"] for use in page.all("use")]
     assert {"#picture-1", "#picture-2"} <= set(used)
-    assert sum(href.startswith("#picture-") for href in used) == 6
+    # Two frames and a pair: the other rule refers to the frames.
+    assert sum(href.startswith("#picture-") for href in used) == 4
+    (reference,) = [
+        p.text for item in page.all("details", "item") for p in item.all("p", "aside")
+        if "with the same boxes" in p.text
+    ]  # fmt: skip
+    assert reference == "2 images shown under a with the same boxes: p: 1.jpg, p: 0.jpg"
 
 
 def test_blocking_rules_come_first_and_share_alike(folder: Path) -> None:
