@@ -21,6 +21,8 @@ from pytest_detgate.report.round_robin import fair_shares
 LARGEST, ITEMS, EACH = 400_000, 70, 5_000
 # For images and findings, however much there is of everything else.
 LEAST = 30_000
+# The part of that which rules that block may take.
+URGENT = 0.8
 # These come before the images of a rule: terminal, summary and annotations show them.
 FIRST_FINDINGS = 20
 Piece = Finding | Frame | Pair
@@ -38,8 +40,9 @@ def fitted(report: Report) -> Report:
         return report
     room = max(limit - (everything - sum(map(sum, sizes))), LEAST)
     rules = list(report.rules)
-    for tier in tiers(rules):
-        shares = fair_shares([sum(sizes[index]) for index in tier], room)
+    urgent, *others = tiers(rules)
+    for tier, part in ((urgent, URGENT), *((tier, 1.0) for tier in others)):
+        shares = fair_shares([sum(sizes[index]) for index in tier], int(room * part))
         for index, share in zip(tier, shares, strict=True):
             rules[index] = _within(rules[index], sizes[index], share)
         room -= sum(shares)

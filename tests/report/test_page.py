@@ -143,8 +143,8 @@ def test_a_row_holds_each_value_against_its_limit(page: Element) -> None:
     row = next(row for row in page.all("tr") if row.attributes.get("id") == "rule-probe-fp-youtube")
 
     assert [judged.text for judged in row.all("div", "judged")] == [
-        "boxes 63 at most 21 42 over",
-        "images 6 at most 6 exactly at the limit",
+        "false boxes 63 at most 21 boxes 42 over",
+        "images with a false box 6 at most 6 images exactly at the limit",
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert len(row.all("svg", "scale")) == 2
@@ -160,12 +160,14 @@ def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
     row = page.one("td", "c-value")
 
     assert [judged.text for judged in row.all("div", "judged")] == [
-        "boxes 4 [1.37, 9.15], 95 % upper bound 9.15 at most 8 1.15 over",
-        "boxes 4 [1.37, 9.15], 95 % at most 8 4 to spare",
+        "false boxes 4 [1.37, 9.15], 95 % upper bound 9.15 at most 8 boxes 1.15 over",
+        "false boxes 4 [1.37, 9.15], 95 % at most 8 boxes 4 to spare",
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert [judged.one("b").text for judged in row.all("div", "judged")] == ["9.15", "4"]
-    assert page.one("details", "values").one("dl").text == "boxes[helmet_off] 4 [1.37, 9.15], 95 %"
+    assert page.one("details", "values").one("dl").text == (
+        "false boxes of helmet_off boxes[helmet_off] 4 [1.37, 9.15], 95 %"
+    )
     assert {ends.attributes["title"] for ends in page.all("span", "ends")} == {
         "exact Poisson; each end is a one-sided bound at 95 %"
     }
@@ -198,6 +200,9 @@ def test_many_judged_values_are_told_the_worst_first() -> None:
 
     row = page.one("td", "c-value")
     assert [one.one("span", "what").text for one in row.all("div", "judged")] == [
+        "false boxes of 4", "false boxes of 5", "false boxes of 0"
+    ]  # fmt: skip
+    assert [one.one("code").text for one in row.all("div", "judged")] == [
         "boxes[4]", "boxes[5]", "boxes[0]"
     ]  # fmt: skip
     assert row.one("p", "dim").text == "3 more values with their limits"
