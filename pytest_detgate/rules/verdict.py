@@ -12,9 +12,10 @@ import msgspec
 
 from pytest_detgate.config.schema import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
-from pytest_detgate.findings import Finding, Verdict, can_break
+from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
 from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.record.advice import MMDETECTION, fitting_advice
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
@@ -102,11 +103,20 @@ def judge(
         can_block=_can_block(bound, outcome) and not is_waived,
         waiver=waiver,
         about=rule_page(type(bound.rule)).summary,
-        advice=how_to_fix(type(bound.rule)),
+        advice=_advice(bound, measurements, inputs),
         tables=dict(outcome.tables),
         evidence=outcome.evidence,
     )
     return sendable(_with_extent(result, extent))
+
+
+def _advice(bound: BoundRule, measurements: Sequence[Measurement], inputs: Inputs) -> str:
+    """What to try, as it fits what was measured and what the project trains with."""
+    model = inputs.source.model_record()
+    framework = None if model is None else model.framework
+    if inputs.project.training_config is not None:
+        framework = MMDETECTION
+    return fitting_advice(how_to_fix(type(bound.rule)), measurements, framework)
 
 
 def _can_block(bound: BoundRule, outcome: Outcome) -> bool:
@@ -195,7 +205,7 @@ def _not_evaluated(
         message=reason,
         duration_s=time.perf_counter() - started,
         about=rule_page(type(bound.rule)).summary,
-        advice=how_to_fix(type(bound.rule)),
+        advice=fitting_advice(how_to_fix(type(bound.rule)), ()),
     )
     return sendable(_with_extent(result, extent))
 
