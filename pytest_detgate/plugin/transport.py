@@ -13,7 +13,7 @@ from pytest_detgate.plain import plain
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 from pytest_detgate.plugin.output.junit import properties
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.report.coco_export import FindingsOnImages, mending_file
+from pytest_detgate.report.coco_export import FindingsOnImages, coco_export
 from pytest_detgate.report.findings_folder import put_aside
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def _with_findings_aside(
     for name, found in findings.found.items():
         # A test written by hand may name a data set that is none of the project's.
         with contextlib.suppress(DetgateError):
-            files[name] = mending_file(
+            files[name] = coco_export(
                 gate.inputs.tables(name), found, pictures=gate.project.tables.report.pictures
             )
     try:

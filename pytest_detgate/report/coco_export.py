@@ -35,7 +35,7 @@ class FindingsOnImages:
             self.found.setdefault(dataset, {}).setdefault(finding.image, []).append(finding)
 
 
-class MendingFile(msgspec.Struct, frozen=True, kw_only=True):
+class CocoExport(msgspec.Struct, frozen=True, kw_only=True):
     """A COCO file; ids count from 1. `info` says where it comes from and what is left out."""
 
     info: dict[str, Any]
@@ -44,9 +44,9 @@ class MendingFile(msgspec.Struct, frozen=True, kw_only=True):
     categories: list[dict[str, Any]] | msgspec.Raw
 
 
-def mending_file(
+def coco_export(
     dataset: Dataset, found: Mapping[str, Sequence[Finding]], *, pictures: bool = True
-) -> MendingFile:
+) -> CocoExport:
     """Gather the images of a split or probe that findings lie on, findings by file name.
 
     A finding on an image that the data set does not list or that lies outside its folder, and a
@@ -67,7 +67,7 @@ def mending_file(
     annotated, not_finite = _annotated(dataset, number, categories)
     boxes, odd = _found_boxes([(number[row], found[names[row]]) for row in rows], categories)
     annotations = [{"id": at, **entry} for at, entry in enumerate([*annotated, *boxes], start=1)]
-    return MendingFile(
+    return CocoExport(
         info={
             "dataset": dataset.name,
             "findings": sum(map(len, found.values())),

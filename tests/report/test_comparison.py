@@ -18,9 +18,9 @@ from pytest_detgate.report.comparison.text import comparison_markdown, compariso
 
 from .markup import Element, read
 from .sample import rule, sample_report, scores
-from .test_comment import HOSTILE
-from .test_comment import html as rendered_markdown
-from .test_comment import visible as as_read
+from .test_pull_request_summary import HOSTILE
+from .test_pull_request_summary import html as rendered_markdown
+from .test_pull_request_summary import visible as as_read
 
 NAMES = ("old/report.json", "new/report.json")
 
