@@ -1,4 +1,4 @@
-"""What a rule shows besides its values: charts, as numbers, and pictures to look at.
+"""What a rule shows besides its values: charts, as numbers, and images to look at.
 
 The record holds these, the page draws them. A rule says what is to be seen; how it looks is not
 its business. Every chart has a title and, in `about`, one or two sentences that say what it shows

@@ -34,6 +34,12 @@
     if (field && field.textContent !== text) field.textContent = text;
   }
 
+  function count(field, number) {
+    say(field, words(number));
+    const ending = field && field.nextElementSibling;
+    if (ending && "plural" in ending.dataset) ending.hidden = number === 1;
+  }
+
   function words(number, decimals = 4) {
     if (number !== 0 && Math.abs(number) < 10 ** -decimals) return number.toPrecision(3);
     return number.toLocaleString("en-GB", { maximumFractionDigits: decimals });
@@ -90,10 +96,10 @@
         entry.classList.toggle("off", !count && !("annotated" in entry.dataset));
         say(field, words(count));
       }
-      say(numbers.detections, words(detections));
-      say(numbers.false, words(wrong));
-      say(numbers.truth, words(truth));
-      say(numbers.missed, words(lost));
+      count(numbers.detections, detections);
+      count(numbers.false, wrong);
+      count(numbers.truth, truth);
+      count(numbers.missed, lost);
       const sum = total.get(item) || { score, figures: 0, detections: 0, wrong: 0, truth: 0, lost: 0 };
       sum.figures += labelled ? 1 : 0;
       sum.detections += detections;
@@ -105,12 +111,12 @@
     for (const [item, fields] of sums) {
       const sum = total.get(item);
       if (!sum) continue;
-      say(fields.figures, words(sum.figures));
+      count(fields.figures, sum.figures);
       say(fields.threshold, threshold(sum.score));
-      say(fields.detections, words(sum.detections));
-      say(fields.false, words(sum.wrong));
-      say(fields.truth, words(sum.truth));
-      say(fields.missed, words(sum.lost));
+      count(fields.detections, sum.detections);
+      count(fields.false, sum.wrong);
+      count(fields.truth, sum.truth);
+      count(fields.missed, sum.lost);
     }
   }
 

@@ -50,12 +50,12 @@ def add(commands: Commands) -> None:
         type=float,
         default=8.0,
         metavar="N",
-        help="what the pictures in the page may take together (default: %(default)g)",
+        help="what the images in the page may take together (default: %(default)g)",
     )
     report.add_argument(
         "--no-pictures",
         action="store_true",
-        help="read no picture; boxes stand on blank frames",
+        help="read no image; boxes are on blank frames",
     )
     report.set_defaults(run=run)
 

@@ -170,7 +170,7 @@ def plural(noun: str) -> str:
 
 
 def visible(text: str) -> str:
-    """Make text safe to show: control characters as their pictures, lone surrogates replaced.
+    """Make text safe to show: control characters as visible signs, lone surrogates replaced.
 
     A NUL or an escape in a file name would be invalid in HTML and invisible to the reader, and
     a character that turns the writing direction would let `gnp.exe` read as `exe.png`.

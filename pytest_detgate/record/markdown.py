@@ -1,6 +1,6 @@
 """Texts of somebody's inside Markdown as GitHub reads it, where they stay text.
 
-A name from a data file may hold anything. Nothing of it may become markup, a link or a picture,
+A name from a data file may hold anything. Nothing of it may become markup, a link or an image,
 call a person or an issue, or end the cell of a table that it stands in.
 """
 

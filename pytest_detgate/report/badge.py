@@ -1,4 +1,4 @@
-"""`badge.svg`: the verdict of a run as a small picture."""
+"""`badge.svg`: the verdict of a run as a small image."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def _image(
 
 
 def _size(dataset: Dataset, row: int, *, pictures: bool) -> tuple[int, int] | None:
-    """Width and height as the file states them, else as the picture's header does."""
+    """Width and height as the file states them, else as the image's header does."""
     stated = dataset.images.width[row], dataset.images.height[row]
     if np.isfinite(stated).all():
         return int(stated[0]), int(stated[1])

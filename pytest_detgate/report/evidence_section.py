@@ -1,4 +1,4 @@
-"""The evidence behind the verdicts: charts, pictures and tables of each rule, the most telling
+"""The evidence behind the verdicts: charts, images and tables of each rule, the most telling
 first where there is not room for all."""
 
 from __future__ import annotations
@@ -203,11 +203,11 @@ def _left_out(
     said = []
     of = counted(total, noun) + note
     if not shown:
-        said.append(f"Pictures of {of} are not shown.")
+        said.append(f"Images of {of} are not shown.")
     elif not counted_above:
         said.append(f"Showing {shown:,} of {of}.")
     if shown < recorded and album.full:
-        said.append(f"The page's {number(album.megabytes)} MB for pictures are used up.")
+        said.append(f"The page's {number(album.megabytes)} MB for images are used up.")
     return " ".join(said)
 
 

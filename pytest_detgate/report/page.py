@@ -15,7 +15,7 @@ from pytest_detgate.report.charts.draw import drawing_of
 from pytest_detgate.report.evidence_section import SECTIONS, evidence_of, labels_of
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.select import lowest_threshold
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 from pytest_detgate.report.headline import (
     VERDICT_WORDS,
     counts,
@@ -55,7 +55,7 @@ def render_page(
     folders of splits or probes, where the record does not tell them, `stores` those that images may
     be links into. Without `pictures` none is read, and boxes are on blank frames.
     """
-    folders = PictureFolders(
+    folders = ImageFolders(
         report.dataset, root, closed=not pictures, further=places or {}, stores=stores
     )
     album = Album(folders, megabytes)

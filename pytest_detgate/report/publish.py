@@ -107,7 +107,7 @@ def _said(what: str, error: Exception) -> str:
 
 
 def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
-    """Where the pictures of each split and probe lie, which this run has read already; the record
+    """Where the images of each split and probe are, which this run has read already; the record
     may not say it."""
     own, seen = (
         [

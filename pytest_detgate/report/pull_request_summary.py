@@ -47,7 +47,7 @@ def summary_markdown(report: Report, page: str) -> str:
     for rule in _told(rules):
         lines += _worst(rule)
     lines += [f"{'. '.join(_gated(report))}.", ""]
-    lines += [f"Evidence, charts and pictures: {code(page, _ADVICE)}"]
+    lines += [f"Evidence, charts and images: {code(page, _ADVICE)}"]
     return "\n".join(lines) + "\n"
 
 

@@ -68,9 +68,11 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """Something to do before a merge, and how many rules ask for it."""
+    """Something to do before a merge, in a sentence and in a word, and how many rules ask for
+    it."""
 
     text: str
+    word: str
     count: str
 
 
@@ -118,7 +120,11 @@ def tasks_of(rules: Sequence[RuleResult]) -> list[Task]:
         found[task] = found.get(task, 0) + 1
     shown = "" if threshold is None else number(threshold)
     return [
-        Task(text=_TASKS[task].format(threshold=shown), count=counted(count, "rule"))
+        Task(
+            text=_TASKS[task].format(threshold=shown),
+            word=task or "see below",
+            count=counted(count, "rule"),
+        )
         for task, count in found.items()
     ]
 

@@ -14,7 +14,7 @@ from pytest_detgate.report.figures.detections import (
     frame_figure,
     lowest_score,
 )
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 
 from .sample import draw_picture
 
@@ -31,7 +31,7 @@ def found(score: float, label: str = "cat", *, false: bool = False) -> FrameBox:
 
 def empty_album(root: Path = Path("/nowhere")) -> Album:
     probe = ProbeRecord(images_dir="", images=1, boxes=0)
-    return Album(PictureFolders(DatasetRecord(probes={"p": probe}), root), 8)
+    return Album(ImageFolders(DatasetRecord(probes={"p": probe}), root), 8)
 
 
 def figure(

@@ -11,7 +11,7 @@ from pytest_detgate.record.report import DatasetRecord, ProbeRecord
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.findings import BOXES, Figure, by_image, figure_of
 from pytest_detgate.report.figures.outlines import Box, extent, outlines_of, view_of
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 
 from .sample import draw_picture
 
@@ -26,7 +26,7 @@ def finding(
 
 def album(root: Path, megabytes: float = 8) -> Album:
     probe = ProbeRecord(images_dir="", images=1, boxes=0)
-    return Album(PictureFolders(DatasetRecord(probes={"a": probe}), root), megabytes)
+    return Album(ImageFolders(DatasetRecord(probes={"a": probe}), root), megabytes)
 
 
 def figures(root: Path, findings: list[Finding]) -> list[Figure]:
@@ -56,10 +56,9 @@ def test_boxes_of_one_picture_are_capped_and_the_total_is_said(tmp_path: Path) -
 def test_a_missing_picture_leaves_its_boxes_on_a_blank_frame(tmp_path: Path) -> None:
     figure = figures(tmp_path, [finding("gone.jpg", 0.5, label="cat")])[0]
 
-    assert figure.picture is None
+    assert figure.embedded is None
     assert figure.problem == (
-        "The picture is not there. The boxes stand on a blank frame, "
-        "whose size is guessed from them."
+        "The image is missing. The boxes are on a blank frame, whose size is guessed from them."
     )
     assert (figure.width, figure.height) == pytest.approx((115.5, 220.5))
     assert figure.alt == "a: gone.jpg, 1 box: cat 0.50"
@@ -73,7 +72,7 @@ def test_a_damaged_picture_still_gives_the_frame_its_size(tmp_path: Path) -> Non
     figure = figures(tmp_path, [finding("cut.jpg", 0.5)])[0]
 
     assert (figure.width, figure.height) == (1280, 720)
-    assert figure.problem.endswith("The boxes stand on a blank frame.")
+    assert figure.problem.endswith("The boxes are on a blank frame.")
 
 
 def test_without_picture_and_box_there_is_nothing_to_show(tmp_path: Path) -> None:

@@ -253,8 +253,8 @@ def test_frames_show_ground_truth_and_detections(page: Element) -> None:
         f"youtube {name}" for name in PROBE_IMAGES
     )
     assert item.one("p", "sum").text == (
-        "frames shown: 6, at score over 0.30: detections 75, of them false 63, "
-        "ground truth 18, of it missed 6"
+        "6 frames shown, at score over 0.30: 75 detections (63 false), "
+        "18 ground-truth boxes (6 missed)"
     )
     # The surest false box is on the first frame.
     assert figures[0].one("p", "file").text == "youtube yt_8dK2_0365.jpg"
@@ -517,7 +517,7 @@ def test_a_picture_outside_its_folder_is_neither_read_nor_shown(tmp_path: Path) 
 
     assert page.all("image") == []
     assert [problem.text for problem in page.all("p", "problem")] == [
-        "Refused: this file name leads out of its images folder. The boxes stand on a blank "
+        "Refused: this file name leads out of its images folder. The boxes are on a blank "
         "frame, whose size is guessed from them."
     ] * 3
 

@@ -1,4 +1,4 @@
-"""Frames to look at: ground truth and detections over the picture, at any score threshold."""
+"""Frames to look at: ground truth and detections over the image, at any score threshold."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class FrameOutline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameCloseup:
-    """One small box enlarged: the square of the picture that `source` shows, and its box."""
+    """One small box enlarged: the square of the image that `source` shows, and its box."""
 
     source: str
     view: Box
@@ -78,12 +78,12 @@ class FrameCloseup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFigure:
-    """One frame with its boxes; `picture` is None where they stand on a blank frame."""
+    """One frame with its boxes; `embedded` is None where they are on a blank frame."""
 
     dataset: str
     image: str
     text: str
-    picture: str | None
+    embedded: str | None
     problem: str
     width: float
     height: float
@@ -126,7 +126,7 @@ def frame_figure(
     found: Collection[Box] = (),
 ) -> FrameFigure | None:
     """Draw one frame as it looks at a score threshold; None where the album has no room for it,
-    and where there is neither a picture nor a box.
+    and where there is neither an image nor a box.
 
     `detected` says that a model has looked at the frame, so that a box that no detection matches
     was missed. Detections with a score up to `lowest` are left out: the slider does not go below.
@@ -153,7 +153,7 @@ def frame_figure(
         dataset=frame.dataset,
         image=frame.image,
         text=frame.text,
-        picture=image.name,
+        embedded=image.name,
         problem=_problem(image.problem, known=image.size is not None, boxes=bool(ranked)),
         width=width,
         height=height,
@@ -260,4 +260,4 @@ def _problem(problem: str, *, known: bool, boxes: bool) -> str:
     if not problem or not boxes:
         return problem
     size = "" if known else ", whose size is guessed from them"
-    return f"{problem} The boxes stand on a blank frame{size}."
+    return f"{problem} The boxes are on a blank frame{size}."

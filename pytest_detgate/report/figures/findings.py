@@ -1,4 +1,4 @@
-"""Findings on pictures: one figure for each image, with all its findings on it."""
+"""Findings on images: one figure for each image, with all its findings on it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.report.figures.album import Album, Print
+from pytest_detgate.report.figures.album import Album, TakenImage
 from pytest_detgate.report.figures.outlines import (
     Box,
     Outline,
@@ -27,7 +27,7 @@ SCORES = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closeup:
-    """One small box enlarged: the square of the picture that `source` shows, and its box."""
+    """One small box enlarged: the square of the image that `source` shows, and its box."""
 
     source: str
     view: Box
@@ -47,11 +47,11 @@ class Named:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One picture with its boxes. `picture` is None where the boxes stand on a blank frame."""
+    """One image with its boxes. `embedded` is None where the boxes are on a blank frame."""
 
     dataset: str
     image: str
-    picture: str | None
+    embedded: str | None
     problem: str
     width: float
     height: float
@@ -75,7 +75,7 @@ def by_image(findings: Sequence[Finding]) -> list[list[Finding]]:
 
 def figure_of(group: list[Finding], album: Album) -> Figure | None:
     """Draw the findings on one image; None where the album has no room for it, and where there
-    is neither a picture nor a box."""
+    is neither an image nor a box."""
     dataset, image = group[0].dataset, group[0].image
     assert dataset is not None
     assert image is not None
@@ -91,12 +91,12 @@ def _score(finding: Finding) -> float:
     return -1.0 if score is None or not math.isfinite(score) else score
 
 
-def _figure(dataset: str, image: str, group: list[Finding], picture: Print) -> Figure:
+def _figure(dataset: str, image: str, group: list[Finding], taken: TakenImage) -> Figure:
     boxed = [finding for finding in group if finding.box is not None]
     drawn = [finding for finding in boxed if drawable(finding)]
     shown = drawn[:BOXES]
     boxes = [finding.box for finding in shown if finding.box is not None]
-    width, height = picture.size or extent(boxes)
+    width, height = taken.size or extent(boxes)
     view = view_of((width, height), boxes)
     numbers = numbers_of(_label(finding) for finding in group)
     count = counted(len(drawn), "box") if drawn else counted(len(group), "finding")
@@ -105,8 +105,8 @@ def _figure(dataset: str, image: str, group: list[Finding], picture: Print) -> F
     return Figure(
         dataset=dataset,
         image=image,
-        picture=picture.name,
-        problem=_problem(picture, drawn),
+        embedded=taken.name,
+        problem=_problem(taken, drawn),
         width=width,
         height=height,
         view=view,
@@ -115,7 +115,7 @@ def _figure(dataset: str, image: str, group: list[Finding], picture: Print) -> F
         alt=_alt(dataset, image, count, group),
         count=count,
         closeups=[
-            _closeup(boxed[index], square, source) for index, square, source in picture.closeups
+            _closeup(boxed[index], square, source) for index, square, source in taken.closeups
         ],
         names=_names(group, numbers),
     )
@@ -131,11 +131,11 @@ def _closeup(finding: Finding, square: Box, source: str) -> Closeup:
     )
 
 
-def _problem(picture: Print, drawn: list[Finding]) -> str:
-    if picture.name is not None or not drawn:
-        return picture.problem
-    size = "" if picture.size else ", whose size is guessed from them"
-    return f"{picture.problem} The boxes stand on a blank frame{size}."
+def _problem(taken: TakenImage, drawn: list[Finding]) -> str:
+    if taken.name is not None or not drawn:
+        return taken.problem
+    size = "" if taken.size else ", whose size is guessed from them"
+    return f"{taken.problem} The boxes are on a blank frame{size}."
 
 
 def _alt(dataset: str, image: str, count: str, group: list[Finding]) -> str:

@@ -1,4 +1,4 @@
-"""Boxes over a picture: where each outline goes, and its tag where there is room for one."""
+"""Boxes over an image: where each outline goes, and its tag where there is room for one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PADDING = 0.3
 _LINE = 1.35
 # With more boxes than this on an image its tags give the class by its number in the caption.
 WORDY = 5
-# Boxes that stick out of the picture are shown on a margin of at most this share of its size.
+# Boxes that stick out of the image are shown on a margin of at most this share of its size.
 _MARGIN = 0.35
 _NOTICEABLE = 0.02
 
@@ -53,7 +53,7 @@ class Outline:
 
 
 def extent(boxes: Sequence[Box]) -> tuple[float, float]:
-    """Guess the size of a picture that is not known from the boxes on it."""
+    """Guess the size of an image that is not known from the boxes on it."""
     right = max((x + max(width, 0) for x, _, width, _ in boxes), default=0.0)
     bottom = max((y + max(height, 0) for _, y, _, height in boxes), default=0.0)
     width, height = max(right * 1.05, 64.0), max(bottom * 1.05, 64.0)
@@ -61,7 +61,7 @@ def extent(boxes: Sequence[Box]) -> tuple[float, float]:
 
 
 def view_of(size: tuple[float, float], boxes: Sequence[Box]) -> Box:
-    """Choose what to show: the picture, and a margin where a box clearly sticks out of it."""
+    """Choose what to show: the image, and a margin where a box clearly sticks out of it."""
     width, height = size
     left = min((x for x, _, _, _ in boxes), default=0.0)
     top = min((y for _, y, _, _ in boxes), default=0.0)
@@ -77,7 +77,7 @@ def _margin(beyond: float, side: float) -> float:
 
 
 def font_size(view: Box) -> float:
-    """Give the size of a tag's text in pixels of the picture, about the same on every figure."""
+    """Give the size of a tag's text in pixels of the image, about the same on every figure."""
     return max(view[2], view[3] * 0.75) * _FONT_SHARE
 
 

@@ -17,7 +17,7 @@ from pytest_detgate.report.figures.pairs import PairFigure, pair_figure
 from pytest_detgate.report.headline import tiers
 from pytest_detgate.report.round_robin import in_rounds
 
-# Figures of one rule, and on the whole page. Without boxes a picture says less.
+# Figures of one rule, and on the whole page. Without boxes an image says less.
 FRAMES = 24
 FIGURES = 24
 FIGURES_WITHOUT_BOXES = 6
