@@ -113,10 +113,10 @@ _OF_RULE = {
 
 
 def label_of(code: str, name: str) -> str:
-    """Return what a value of a rule is, in words: `false boxes of cone` for `boxes[cone]`.
+    """Return what a value of a rule is, in words: `false boxes: cone` for `boxes[cone]`.
 
     A value that no rule of ours has keeps its name.
     """
     base, bracket, of = name.partition("[")
     label = _OF_RULE.get(code, {}).get(base) or _LABELS.get(base) or base.replace("_", " ")
-    return f"{label} of {of.removesuffix(']')}" if bracket else label
+    return f"{label}: {of.removesuffix(']')}" if bracket else label

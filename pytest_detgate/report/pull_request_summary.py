@@ -14,6 +14,7 @@ from pytest_detgate.record.one_line import (
 )
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.report.headline import VERDICT_WORDS, Tone, counts, headline_of, in_order
+from pytest_detgate.report.reasons import tasks_of
 
 LINES = 60
 ROWS = 16
@@ -41,6 +42,7 @@ def summary_markdown(report: Report, page: str) -> str:
         "",
         plain(headline.sentence, 2 * _ADVICE, begins=True),
         "",
+        *_tasks(report),
         *_table(rules),
         *_passed(report),
     ]
@@ -49,6 +51,13 @@ def summary_markdown(report: Report, page: str) -> str:
     lines += [f"{'. '.join(_gated(report))}.", ""]
     lines += [f"Evidence, charts and images: {code(page, _ADVICE)}"]
     return "\n".join(lines) + "\n"
+
+
+def _tasks(report: Report) -> Iterator[str]:
+    tasks = [f"{task.text} ({task.count})" for task in tasks_of(report.rules)]
+    if tasks:
+        yield f"To do before a merge: {plain('; '.join(tasks), 2 * _ADVICE)}"
+        yield ""
 
 
 def _is_listed(rule: RuleResult) -> bool:

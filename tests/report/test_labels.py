@@ -12,9 +12,9 @@ from pytest_detgate.report.labels import label_of
     [
         ("probe-fp", "boxes", "false boxes"),
         ("class-ap", "boxes", "boxes"),
-        ("probe-fp", "boxes[cone]", "false boxes of cone"),
+        ("probe-fp", "boxes[cone]", "false boxes: cone"),
         ("training-view", "effective_empty_share", "share of empty images fed to the model"),
-        ("error-budget", "dap[a[b]]", "AP that these errors cost of a[b]"),
+        ("error-budget", "dap[a[b]]", "AP that these errors cost: a[b]"),
         ("mean-ap", "AP50", "AP50"),
         ("my-rule", "frames_per_day", "frames per day"),
     ],

@@ -166,7 +166,7 @@ def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert [judged.one("b").text for judged in row.all("div", "judged")] == ["9.15", "4"]
     assert page.one("details", "values").one("dl").text == (
-        "false boxes of helmet_off boxes[helmet_off] 4 [1.37, 9.15], 95 %"
+        "false boxes: helmet_off boxes[helmet_off] 4 [1.37, 9.15], 95 %"
     )
     assert {ends.attributes["title"] for ends in page.all("span", "ends")} == {
         "exact Poisson; each end is a one-sided bound at 95 %"
@@ -200,7 +200,7 @@ def test_many_judged_values_are_told_the_worst_first() -> None:
 
     row = page.one("td", "c-value")
     assert [one.one("span", "what").text for one in row.all("div", "judged")] == [
-        "false boxes of 4", "false boxes of 5", "false boxes of 0"
+        "false boxes: 4", "false boxes: 5", "false boxes: 0"
     ]  # fmt: skip
     assert [one.one("code").text for one in row.all("div", "judged")] == [
         "boxes[4]", "boxes[5]", "boxes[0]"
