@@ -17,8 +17,7 @@ from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import percent
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted, percent
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split

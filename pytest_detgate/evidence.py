@@ -13,6 +13,9 @@ import msgspec
 
 Number = float | int
 Axis = Literal["x", "y"]
+BARS = 30
+"""Bars, or names of a histogram, that a chart has at most beside one for all together: the page
+draws no more."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,13 +1,16 @@
-"""How the page says numbers, times and margins."""
+"""Numbers, times and margins as people read them, in messages, in the terminal and on the page."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, timezone
 
 from pytest_detgate.findings import Interval, Measurement
 
 DECIMALS = 4
+# Differences of shares below so many hundredths are not told apart in a sentence.
+_LEAST_POINTS = 0.1
 NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
 _RELATION_WORDS = {"<=": "at most", ">=": "at least"}
 
@@ -167,6 +170,59 @@ def counted(count: int, noun: str) -> str:
 def plural(noun: str) -> str:
     """Say several of something: `rules`, `boxes`, `classes`."""
     return f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
+
+
+def bounds_text(interval: Interval | None, form: str = ".3f") -> str:
+    """Say the bounds of a value, in a number format, as the end of a sentence: `; 95 % bounds
+    0.841 and 0.905`; nothing where there are none."""
+    if interval is None:
+        return ""
+    low, high = format(interval.low, form), format(interval.high, form)
+    return f"; {100 * interval.confidence:g} % bounds {low} and {high}"
+
+
+def value_and_floor(value: float, floor: float | None, where: str = "") -> str:
+    """Say a score and its floor in a sentence, `0.735 on val, floor 0.6` with ` on val` for
+    `where`, with as many digits as it takes to tell them apart."""
+    if floor is None:
+        return f"{value:.3f}{where}"
+    enough = (
+        digits
+        for digits in range(3, 17)
+        if value == floor or round(value, digits) != round(floor, digits)
+    )
+    return f"{value:.{next(enough, 17)}f}{where}, floor {floor:.15g}"
+
+
+def threshold_text(threshold: float) -> str:
+    """Say a score threshold in a sentence: `0.30`, or with a third digit where two do not tell
+    it."""
+    short = f"{threshold:.2f}"
+    return short if float(short) == threshold else f"{threshold:.3f}"
+
+
+def points_text(share: float, of: str) -> str:
+    """Say a difference of shares in a sentence: `11 points of recall`, `0.4 points of recall`,
+    `no recall`."""
+    size = abs(share) * 100
+    if not size:
+        return f"no {of}"
+    if size < _LEAST_POINTS:
+        return f"less than {_LEAST_POINTS} points of {of}"
+    points = f"{size:.0f}" if size >= 10 else f"{size:.1f}".removesuffix(".0")
+    return f"{points} point{'' if points == '1' else 's'} of {of}"
+
+
+def six_digits(value: float) -> float:
+    """Round a number to the six digits that a drawing can show at most."""
+    return float(f"{value:.6g}")
+
+
+def plotted(values: Iterable[float | None]) -> list[float | None]:
+    """Round the values of a curve to six digits; None where there is none, or no finite one."""
+    return [
+        None if value is None or not math.isfinite(value) else six_digits(value) for value in values
+    ]
 
 
 def visible(text: str) -> str:

@@ -10,8 +10,8 @@ from typing import Literal
 
 from pytest_detgate.findings import Verdict
 from pytest_detgate.record.formatting import counted, on_one_line
-from pytest_detgate.record.one_line import finding_text
 from pytest_detgate.record.report import Report, RuleResult
+from pytest_detgate.record.result_text import finding_text
 from pytest_detgate.report.headline import BLOCKING, counts, in_order
 
 SHOWN = 10

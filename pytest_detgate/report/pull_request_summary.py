@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 from pytest_detgate.record.formatting import NARROW, counted, duration, moment, number
 from pytest_detgate.record.markdown import code, plain, prose
-from pytest_detgate.record.one_line import (
+from pytest_detgate.record.report import Report, RuleResult
+from pytest_detgate.record.result_text import (
     decisive,
     finding_place,
     held_against_limit,
     left_out_text,
 )
-from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.report.headline import VERDICT_WORDS, Tone, counts, headline_of, in_order
 from pytest_detgate.report.reasons import tasks_of
 

@@ -16,8 +16,8 @@ from pytest_detgate.record.formatting import (
     method_words,
     number,
 )
-from pytest_detgate.record.one_line import left_out_text, looked_text
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.record.result_text import left_out_text, looked_text
 from pytest_detgate.report.headline import VERDICT_WORDS
 from pytest_detgate.report.labels import label_of
 from pytest_detgate.report.limit_bar import Scale, scale_of

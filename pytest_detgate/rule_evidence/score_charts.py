@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.evidence import Bar, BarChart, LineChart, Matrix, Panel, Series, left_out
+from pytest_detgate.evidence import BARS, Bar, BarChart, LineChart, Matrix, Panel, Series, left_out
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.record.chart_numbers import BARS, plotted, six_digits
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted, plotted, six_digits
 from pytest_detgate.scoring.confusion import Confusion
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind
 from pytest_detgate.scoring.precision_recall import RECALL_POINTS

@@ -6,8 +6,8 @@ import pytest
 
 from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.plugin.output.wording import failure_text
-from pytest_detgate.record.one_line import compared, held_against_limit
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.record.result_text import compared, held_against_limit
 
 POISSON = Interval(low=1.36632, high=9.15352, confidence=0.95, method="exact Poisson")
 BOOTSTRAP = Interval(low=0.8312, high=0.9, confidence=0.9, method="bootstrap of 40 clips")

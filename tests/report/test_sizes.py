@@ -57,7 +57,8 @@ def item(chance: random.Random, number: int, verdict: Verdict) -> RuleResult:
 @pytest.fixture(scope="module")
 def run() -> Report:
     chance = random.Random(7)
-    verdicts: list[Verdict] = ["failed"] * 6 + ["warned"] * 4 + ["passed"] * 60
+    counts: dict[Verdict, int] = {"failed": 6, "warned": 4, "passed": 60}
+    verdicts = [verdict for verdict, count in counts.items() for _ in range(count)]
     rules = [item(chance, number, verdict) for number, verdict in enumerate(verdicts)]
     dataset = DatasetRecord(probes={"p": ProbeRecord(images_dir=".", images=12, boxes=0)})
     return replace(sample_report(), rules=rules, dataset=dataset)

@@ -325,7 +325,7 @@ def test_the_page_shows_what_may_be_read(linked: Path) -> None:
     stores = (str(linked.parent / "outside"),)
 
     shown = {
-        (name, given): ImageFolders(record, linked, stores=given).picture("calm", name).source
+        (name, given): ImageFolders(record, linked, stores=given).thumbnail("calm", name).source
         is not None
         for name in ("dvc.png", "annex.png", "plain.png", "outside.png")
         for given in ((), stores)
