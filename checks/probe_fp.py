@@ -348,9 +348,9 @@ def _proved(of_images: Interval, evidence: ProbeEvidence) -> str:
     units = evidence.clips or evidence.frames
     seen = counted(units, "clip" if evidence.clips else "frame")
     if high < 100:
-        share = f"fewer than {_rounded(high, math.ceil)} %"
+        share = f"fewer than {_rounded(high, math.ceil)}%"
     elif low > 0:
-        share = f"more than {_rounded(low, math.floor)} %"
+        share = f"more than {_rounded(low, math.floor)}%"
     else:
         return f"from {seen} nothing follows for other such frames {confidence}"
     said = f"{share} of such frames have one {confidence}"

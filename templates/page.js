@@ -42,7 +42,7 @@
 
   function words(number, decimals = 4) {
     if (number !== 0 && Math.abs(number) < 10 ** -decimals) return number.toPrecision(3);
-    return number.toLocaleString("en-GB", { maximumFractionDigits: decimals });
+    return number.toLocaleString("en-GB", { maximumFractionDigits: decimals }).replace("-", "\u2212");
   }
 
   function threshold(score = at.score) {

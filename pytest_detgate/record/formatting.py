@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
 
@@ -12,6 +13,7 @@ DECIMALS = 4
 # Differences of shares below so many hundredths are not told apart in a sentence.
 _LEAST_POINTS = 0.1
 NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
+_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 _RELATION_WORDS = {"<=": "at most", ">=": "at least"}
 
 
@@ -25,6 +27,11 @@ def number(value: float | int, decimals: int = DECIMALS) -> str:
         return f"{value:.3g}"
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def with_minus(text: str) -> str:
+    """Put a true minus sign before each negative number of a text for the page."""
+    return _MINUS.sub("\u2212", text)
 
 
 def share(value: float | None, decimals: int = 3) -> str:
@@ -81,7 +88,7 @@ def limit_words(measurement: Measurement, limit: str) -> str:
 
 
 def ends_words(interval: Interval) -> str:
-    """Say an interval with the confidence of its ends: `[1.37, 9.15], 95 %`."""
+    """Say an interval with the confidence of its ends: `[1.37, 9.15], 95%`."""
     return f"[{_bound(interval.low)}, {_bound(interval.high)}], {percent(interval.confidence)}"
 
 
@@ -91,8 +98,8 @@ def method_words(interval: Interval) -> str:
 
 
 def percent(value: float) -> str:
-    """Say a share as a percentage: `95 %`."""
-    return f"{number(round(value * 100, 10))} %"
+    """Say a share as a percentage: `95%`."""
+    return f"{number(round(value * 100, 10))}%"
 
 
 def margin(measurement: Measurement) -> str:
@@ -173,12 +180,12 @@ def plural(noun: str) -> str:
 
 
 def bounds_text(interval: Interval | None, form: str = ".3f") -> str:
-    """Say the bounds of a value, in a number format, as the end of a sentence: `; 95 % bounds
+    """Say the bounds of a value, in a number format, as the end of a sentence: `; 95% bounds
     0.841 and 0.905`; nothing where there are none."""
     if interval is None:
         return ""
     low, high = format(interval.low, form), format(interval.high, form)
-    return f"; {100 * interval.confidence:g} % bounds {low} and {high}"
+    return f"; {100 * interval.confidence:g}% bounds {low} and {high}"
 
 
 def value_and_floor(value: float, floor: float | None, where: str = "") -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_detgate.findings import Finding, Table
-from pytest_detgate.record.formatting import counted, number
+from pytest_detgate.record.formatting import counted, number, with_minus
 
 TABLE_ROWS = 100
 # A longer table of findings starts closed.
@@ -91,7 +91,7 @@ def _cell(value: Cell) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else number(value)
+    return value if isinstance(value, str) else with_minus(number(value))
 
 
 def _finding_row(finding: Finding) -> FindingRow:
@@ -124,5 +124,5 @@ def _caption(shown: int, recorded: int, total: int) -> str:
     total = max(total, recorded)
     if shown == total:
         return f"All {total:,} findings" if total > 1 else "The only finding"
-    kept = f" (the record keeps {recorded:,})" if shown < recorded < total else ""
-    return f"Showing {shown:,} of {total:,} findings{kept}"
+    in_record = f"; report.json has {recorded:,}" if shown < recorded else ""
+    return f"Showing {shown:,} of {total:,} findings{in_record}"

@@ -64,7 +64,7 @@ def _title(rule: RuleResult) -> str:
 def _told(rule: RuleResult) -> str:
     parts = [rule.message, *(f"- {finding_text(found)}" for found in rule.findings[:EXAMPLES])]
     if rule.findings_total > EXAMPLES:
-        parts.append(f"- and {rule.findings_total - EXAMPLES:,} more")
+        parts.append(f"- and {rule.findings_total - EXAMPLES:,} more: see the page")
     if rule.advice:
         parts.append(f"What to try: {rule.advice}")
     return "\n".join(map(_cut, parts))

@@ -15,6 +15,7 @@ from pytest_detgate.record.formatting import (
     margin,
     method_words,
     number,
+    with_minus,
 )
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.record.result_text import left_out_text, looked_text
@@ -125,7 +126,7 @@ def values_of(rule: RuleResult) -> list[Value]:
         Value(
             label=label_of(rule.code, m.name),
             name=_name(rule.code, m.name),
-            value=number(m.value),
+            value=with_minus(number(m.value)),
             ends=_ends(m.interval),
         )
         for m in rule.measurements
@@ -174,12 +175,12 @@ def _judged(code: str, measurement: Measurement) -> Judged | None:
     return Judged(
         label=label_of(code, measurement.name),
         name=_name(code, measurement.name),
-        value=number(measurement.value),
+        value=with_minus(number(measurement.value)),
         ends=_ends(measurement.interval),
         bound="" if measurement.bound == "point" else f"{measurement.bound} bound",
-        held=held,
+        held=with_minus(held),
         exact=repr(measurement.held),
-        limit=limit_words(measurement, limit),
+        limit=with_minus(limit_words(measurement, limit)),
         margin=margin(measurement),
         passed=bool(measurement.passed),
         scale=scale_of(measurement),
@@ -189,4 +190,4 @@ def _judged(code: str, measurement: Measurement) -> Judged | None:
 def _ends(interval: Interval | None) -> Ends | None:
     if interval is None:
         return None
-    return Ends(text=ends_words(interval), method=method_words(interval))
+    return Ends(text=with_minus(ends_words(interval)), method=method_words(interval))

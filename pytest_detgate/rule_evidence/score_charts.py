@@ -89,7 +89,7 @@ def curves_of(
     end = (
         "every box is found at some threshold"
         if highest == 1
-        else f"no threshold finds more than {100 * highest:.4g} % of the boxes"
+        else f"no threshold finds more than {100 * highest:.4g}% of the boxes"
     )
     if loose - strict > 1 - loose:
         advice = "look at how closely boxes sit, in the ground truth too"

@@ -52,7 +52,7 @@ def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | 
 
 
 def said_of_change(interval: Interval | None, form: str, *, paired: bool) -> str:
-    """The bounds of a change as the end of a sentence, in a number format: `; 95 % bounds -0.062
+    """The bounds of a change as the end of a sentence, in a number format: `; 95% bounds -0.062
     and +0.001`."""
     alone = "" if paired else ", not paired: the baseline is a recorded number"
     return bounds_text(interval, form) + (alone if interval is not None else "")

@@ -188,7 +188,7 @@ def assert_close_but_not_equal(
 
 def test_bfloat16_on_a_cpu(site: Any) -> None:
     detector = load(site, precision="bfloat16")
-    # Eight bits: 0.4 % in each layer, which random weights amplify.
+    # Eight bits: 0.4% in each layer, which random weights amplify.
     assert_close_but_not_equal(detector, site, site.images, 0.02)
     # Boxes are decoded in float32: in bfloat16, corners beyond 64 pixels would be multiples of ½.
     corners = np.concatenate([one.xyxy.ravel() for one in found_by(detector, site.images)])

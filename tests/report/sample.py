@@ -157,7 +157,7 @@ def probe_evidence() -> Evidence:
             LineChart(
                 title="False boxes and recall by score threshold",
                 about="Each box is a false alarm. The budget of 21 is met from score > 0.74 on, "
-                "where the model finds 61 % of what it should.",
+                "where the model finds 61% of what it should.",
                 label="score threshold",
                 panels=[
                     Panel(

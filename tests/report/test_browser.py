@@ -91,7 +91,7 @@ def test_the_first_screen_tells_the_verdict_and_shows_a_failed_rule(
 
 
 def test_at_80_percent_nothing_is_lost(chromium: Browser, pages: dict[str, Path]) -> None:
-    """A window zoomed out to 80 % is one of so many more pixels."""
+    """A window zoomed out to 80% is one of so many more pixels."""
     with visiting(chromium, pages["sample"], width=1800) as visit:
         assert visit.value("document.documentElement.scrollWidth") == 1800
         size = visit.value("parseFloat(getComputedStyle(document.body).fontSize)")

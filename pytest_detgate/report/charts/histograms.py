@@ -108,7 +108,7 @@ def _axis(
         places = scales.decades(*ends, count)
         said = scales.log_words([100 * place for place in places])
         if _as_shares(chart):
-            return places, [f"{word}\u202f%" for word in said]
+            return places, [f"{word}%" for word in said]
         return places, scales.log_words(places)
     shares = _as_shares(chart)
     places = scales.ticks(*ends, count, whole=not shares)

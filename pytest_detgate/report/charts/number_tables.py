@@ -29,7 +29,7 @@ def said(value: float | int | None) -> str:
         return NOTHING
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
-    return words.number(value)
+    return words.with_minus(words.number(value))
 
 
 def said_with_bounds(

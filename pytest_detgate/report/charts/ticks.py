@@ -99,7 +99,7 @@ def log_words(places: list[float]) -> list[str]:
 
 def share_words(places: list[float]) -> list[str]:
     """Say shares as percentages."""
-    return [f"{word}\u202f%" for word in tick_words([place * 100 for place in places])]
+    return [f"{word}%" for word in tick_words([place * 100 for place in places])]
 
 
 def decade_below(value: float) -> float:
