@@ -66,12 +66,16 @@ def held_and_limit(measurement: Measurement) -> tuple[str, str]:
     held, limit = measurement.held, measurement.limit
     if measurement.bound == "point":
         return value_and_limit(held, limit)
-    exact = (number(limit, at) for at in range(DECIMALS, 18) if round(limit, at) == limit)
-    said = next(exact, repr(limit))
+    exact = (
+        number(limit, decimals)
+        for decimals in range(DECIMALS, 18)
+        if round(limit, decimals) == limit
+    )
+    text = next(exact, repr(limit))
     for decimals in range(_decimals(held), 18):
         rounded = round(held, decimals)
         if (rounded < limit, rounded > limit) == (held < limit, held > limit):
-            return number(float(rounded), max(decimals, 1)), said
+            return number(float(rounded), max(decimals, 1)), text
     return repr(held), repr(limit)
 
 
@@ -112,10 +116,10 @@ def margin(measurement: Measurement) -> str:
     if value == limit:
         return "exactly at the limit"
     gap = abs(value - limit)
-    said = number(gap) if isinstance(gap, int) else _three_digits(gap)
+    text = number(gap) if isinstance(gap, int) else _three_digits(gap)
     if measurement.passed:
-        return f"{said} to spare"
-    return f"{said} {'over' if value > limit else 'short'}"
+        return f"{text} to spare"
+    return f"{text} {'over' if value > limit else 'short'}"
 
 
 def difference(change: float | int) -> str:
@@ -123,8 +127,8 @@ def difference(change: float | int) -> str:
     if not change:
         return "±0"
     size = abs(change)
-    said = number(size) if isinstance(size, int) else _three_digits(size)
-    return f"{'+' if change > 0 else '−'}{said}"
+    text = number(size) if isinstance(size, int) else _three_digits(size)
+    return f"{'+' if change > 0 else '−'}{text}"
 
 
 def _bound(value: float) -> str:

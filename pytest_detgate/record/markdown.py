@@ -39,7 +39,7 @@ def prose(text: str, longest: int) -> str:
     if len(parts) % 2 == 0:
         return plain(text, longest)
     return "".join(
-        code(part, longest) if at % 2 else _escaped(part) for at, part in enumerate(parts)
+        code(part, longest) if index % 2 else _escaped(part) for index, part in enumerate(parts)
     )
 
 

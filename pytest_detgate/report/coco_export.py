@@ -62,11 +62,13 @@ def coco_export(
     ]
     listed = {names[row] for row in rows}
     unlisted = sum(len(findings) for name, findings in found.items() if name not in listed)
-    number = {row: at for at, row in enumerate(rows, start=1)}
+    number = {row: index for index, row in enumerate(rows, start=1)}
     categories = _Categories(dataset.classes)
     annotated, not_finite = _annotated(dataset, number, categories)
     boxes, odd = _found_boxes([(number[row], found[names[row]]) for row in rows], categories)
-    annotations = [{"id": at, **entry} for at, entry in enumerate([*annotated, *boxes], start=1)]
+    annotations = [
+        {"id": index, **entry} for index, entry in enumerate([*annotated, *boxes], start=1)
+    ]
     return CocoExport(
         info={
             "dataset": dataset.name,
@@ -89,8 +91,8 @@ class _Categories:
         self._names = set(classes)
         self._number: dict[tuple[str, object], int] = {}
         self.entries: list[dict[str, Any]] = []
-        for at, name in enumerate(classes):
-            self.number(("class", at), name)
+        for index, name in enumerate(classes):
+            self.number(("class", index), name)
 
     def number(self, key: tuple[str, object], name: str, above: str = "") -> int:
         """The id of the category under `key`; a category `name` is added if there is none."""

@@ -97,11 +97,11 @@ def _draw(rules: Sequence[RuleResult], rows: Sequence[Row]) -> list[list[Drawing
     drawn: list[list[Drawing]] = [[] for _ in rules]
     room = CHARTS_ON_PAGE
     for tier in tiers(rules):
-        for at, chart in in_rounds([rules[at].evidence.charts for at in tier]):
+        for index, chart in in_rounds([rules[index].evidence.charts for index in tier]):
             if room == 0:
                 return drawn
-            of_rule = drawn[tier[at]]
-            of_rule.append(drawing_of(chart, f"chart-{rows[tier[at]].name}-{len(of_rule) + 1}"))
+            of_rule = drawn[tier[index]]
+            of_rule.append(drawing_of(chart, f"chart-{rows[tier[index]].name}-{len(of_rule) + 1}"))
             room -= 1
     return drawn
 
@@ -110,9 +110,9 @@ def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
     """Share out the rows for findings, blocking rules first."""
     shares, room = [0] * len(rules), FINDINGS_ON_PAGE
     for tier in tiers(rules):
-        wanted = [min(len(rules[at].findings), FINDINGS) for at in tier]
-        for at, share in zip(tier, fair_shares(wanted, room), strict=True):
-            shares[at] = share
+        wanted = [min(len(rules[index].findings), FINDINGS) for index in tier]
+        for index, share in zip(tier, fair_shares(wanted, room), strict=True):
+            shares[index] = share
             room -= share
     return shares
 
@@ -200,15 +200,15 @@ def _left_out(
     total = max(total, recorded)
     if shown == total:
         return ""
-    said = []
+    text = []
     of = counted(total, noun) + note
     if not shown:
-        said.append(f"Images of {of} are not shown.")
+        text.append(f"Images of {of} are not shown.")
     elif not counted_above:
-        said.append(f"Showing {shown:,} of {of}.")
+        text.append(f"Showing {shown:,} of {of}.")
     if shown < recorded and album.full:
-        said.append(f"The page's {number(album.megabytes)} MB for images are used up.")
-    return " ".join(said)
+        text.append(f"The page's {number(album.megabytes)} MB for images are used up.")
+    return " ".join(text)
 
 
 def labels_of(evidence: Sequence[Evidence]) -> list[str]:

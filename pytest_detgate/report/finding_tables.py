@@ -74,9 +74,9 @@ def numbers_of(title: str, table: Table) -> Numbers:
         caption=f"{title} ({shown})",
         columns=table.columns,
         numeric=frozenset(
-            at
-            for at in range(len(table.columns))
-            if all(_is_numeric(row[at]) for row in rows if at < len(row))
+            index
+            for index in range(len(table.columns))
+            if all(_is_numeric(row[index]) for row in rows if index < len(row))
         ),
         rows=[[_cell(value) for value in row] for row in rows],
     )

@@ -28,8 +28,8 @@ _LONGEST = 120
 
 def put_aside(run: Path, item: str, files: Mapping[str, CocoExport]) -> None:
     """Keep the files of one item, by data set, in the folder that the processes of a run share."""
-    for at, file in enumerate(files.values()):
-        write_whole(_aside(run, item) / f"{at}.json", encode(file))
+    for index, file in enumerate(files.values()):
+        write_whole(_aside(run, item) / f"{index}.json", encode(file))
 
 
 def publish(

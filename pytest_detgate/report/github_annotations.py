@@ -79,8 +79,8 @@ def _command(level: Level, title: str, message: str, line: Line | None) -> str:
     if line is not None and line.number is not None:
         properties["line"] = str(line.number)
     properties["title"] = _cut(title)
-    said = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
-    return f"::{level} {said}::{_escaped(message)}"
+    text = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
+    return f"::{level} {text}::{_escaped(message)}"
 
 
 def _escaped(text: str, signs: str = "") -> str:

@@ -50,7 +50,7 @@ def tiers(rules: Sequence[RuleResult]) -> list[list[int]]:
     ranks = [
         0 if rule.verdict in BLOCKING else 2 if rule.verdict == "passed" else 1 for rule in rules
     ]
-    return [[at for at, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
+    return [[index for index, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
 
 
 def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
@@ -108,9 +108,9 @@ def _not_selected(report: Report) -> str:
 def _sentence(found: dict[Verdict, int], total: int) -> str:
     if found.get("passed") == total:
         return "The only rule passed." if total == 1 else f"All {total:,} rules passed."
-    said: list[str] = []
+    text: list[str] = []
     for verdict, count in found.items():
-        of = "" if said else f" of {counted(total, 'rule')}"
+        of = "" if text else f" of {counted(total, 'rule')}"
         was = "" if verdict != "waived" else " is" if count == 1 else " are"
-        said.append(f"{count:,}{of}{was} {_COUNTED[verdict]}")
-    return f"{said[0]}." if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}."
+        text.append(f"{count:,}{of}{was} {_COUNTED[verdict]}")
+    return f"{text[0]}." if len(text) == 1 else f"{', '.join(text[:-1])} and {text[-1]}."

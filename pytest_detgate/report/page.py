@@ -71,16 +71,16 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
     """Render a record with the images that an album has room for."""
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
-    telling = [at for at, rule in enumerate(rules) if evidence_words(rule)]
+    telling = [index for index, rule in enumerate(rules) if evidence_words(rule)]
     shown = dict.fromkeys(telling[:SECTIONS])
     rows = [
-        row_of(rule, name, shown=at in shown)
-        for at, (rule, name) in enumerate(zip(rules, names, strict=True))
+        row_of(rule, name, shown=index in shown)
+        for index, (rule, name) in enumerate(zip(rules, names, strict=True))
     ]
     threshold = start_of(report)
-    of_shown = [rules[at] for at in shown]
+    of_shown = [rules[index] for index in shown]
     lowest = lowest_threshold(of_shown, threshold)
-    evidence = evidence_of(of_shown, [rows[at] for at in shown], album, threshold, lowest)
+    evidence = evidence_of(of_shown, [rows[index] for index in shown], album, threshold, lowest)
     tuning = tuning_of(report, rules, names)
     reasons = blocking_reasons(rules)
     return render(
@@ -112,8 +112,8 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
         embedded=album.embedded,
         scores=scoreboard_of(report.scores),
         data_charts=[
-            drawing_of(chart, f"data-chart-{at}")
-            for at, chart in enumerate(report.dataset.charts, start=1)
+            drawing_of(chart, f"data-chart-{index}")
+            for index, chart in enumerate(report.dataset.charts, start=1)
         ],
         command=shlex.join(report.command),
     )

@@ -84,8 +84,8 @@ def _table(rules: list[RuleResult]) -> Iterator[str]:
     yield ""
     if len(rules) > ROWS:
         left = counts(rules[ROWS:])
-        said = ", ".join(f"{count:,} {VERDICT_WORDS[kind].lower()}" for kind, count in left.items())
-        yield f"{counted(len(rules) - ROWS, 'more rule')} on the page: {said}."
+        text = ", ".join(f"{count:,} {VERDICT_WORDS[kind].lower()}" for kind, count in left.items())
+        yield f"{counted(len(rules) - ROWS, 'more rule')} on the page: {text}."
         yield ""
 
 
@@ -135,10 +135,10 @@ def _gated(report: Report) -> Iterator[str]:
     else:
         yield "No model"
     splits = list(report.dataset.splits.items())
-    said = [f"{code(name, _NAME // 2)} {number(split.images)}" for name, split in splits[:EXAMPLES]]
-    if said:
-        more = len(splits) - len(said)
+    text = [f"{code(name, _NAME // 2)} {number(split.images)}" for name, split in splits[:EXAMPLES]]
+    if text:
+        more = len(splits) - len(text)
         rest = f" and {counted(more, 'more split')}" if more else ""
-        yield f"Data: {', '.join(said)} images{rest}"
+        yield f"Data: {', '.join(text)} images{rest}"
     took = duration(report.duration_s).replace(NARROW, " ")
     yield f"Run of {plain(moment(report.started), _NAME)}, took {took}"

@@ -116,8 +116,8 @@ def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
 
 def judged_of(rule: RuleResult) -> list[Judged]:
     """Say all values that were held against limits, those that missed them first."""
-    judged = [said for m in rule.measurements if (said := _judged(rule.code, m)) is not None]
-    return sorted(judged, key=lambda said: said.passed)
+    judged = [_judged(rule.code, measured) for measured in rule.measurements]
+    return sorted((one for one in judged if one is not None), key=lambda one: one.passed)
 
 
 def values_of(rule: RuleResult) -> list[Value]:

@@ -133,7 +133,7 @@ def table(chart: ClipMap) -> tables.Table:
     for clip in clips:
         least = nearest(clip, chart.splits)
         row = [clip.clip, *(f"{len(clip.frames.get(split, [])):,}" for split in chart.splits)]
-        row.append(tables.said(least))
+        row.append(tables.cell(least))
         if chart.within is not None:
             row.append(f"{len(crossings(clip, chart.splits, chart.within)):,}")
         rows.append(row)

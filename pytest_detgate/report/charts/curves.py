@@ -39,14 +39,14 @@ def points_of(series: Series) -> Iterable[Point]:
 def curves_of(panel: Panel) -> list[Curve]:
     """Return what can be drawn of a panel; curves after the first have no look."""
     found = []
-    for at, series in enumerate(panel.series[:LARGEST]):
+    for index, series in enumerate(panel.series[:LARGEST]):
         points = []
         for x, *values in points_of(series):
             place = scales.finite(x)
             if place is not None:
                 y, low, high = map(scales.finite, values)
                 points.append((place, y, low, high))
-        found.append(Curve(series.name, points, frame.look_of(at) if at < NAMED else None))
+        found.append(Curve(series.name, points, frame.look_of(index) if index < NAMED else None))
     return found
 
 

@@ -152,9 +152,9 @@ def table(chart: LineChart) -> tables.Table:
     several = len(chart.panels) > 1
     shown = series[: tables.COLUMNS]
     cells: dict[float, dict[int, str]] = {}
-    for at, (_, one) in enumerate(shown):
+    for index, (_, one) in enumerate(shown):
         for x, y, low, high in points_of(one):
-            cells.setdefault(x, {})[at] = tables.said_with_bounds(y, low, high)
+            cells.setdefault(x, {})[index] = tables.cell_with_bounds(y, low, high)
     marked = {mark.at for mark in chart.marks if mark.axis == "x"}
     chosen, caption = tables.spread(sorted(cells), "point", keep=marked)
     heads = [f"{panel.label}: {one.name}" if several else one.name for panel, one in shown]
@@ -163,7 +163,7 @@ def table(chart: LineChart) -> tables.Table:
     return tables.Table(
         columns=[chart.label, *heads],
         rows=[
-            [tables.said(x), *(cells[x].get(at, tables.NOTHING) for at in range(len(shown)))]
+            [tables.cell(x), *(cells[x].get(index, tables.NOTHING) for index in range(len(shown)))]
             for x in chosen
         ],
         caption=caption,

@@ -65,8 +65,8 @@ def draw(chart: Matrix, name: str, width: float) -> Drawn:
     paper.text(grid.left, 12, label, room=wide - grid.left)
     _write_names(paper, chart, grid)
     _draw_cells(paper, chart, grid)
-    across = [grid.top + at * grid.tall for at in range(len(rows) + 1)]
-    down = [grid.left + at * grid.cell for at in range(len(columns) + 1)]
+    across = [grid.top + index * grid.tall for index in range(len(rows) + 1)]
+    down = [grid.left + index * grid.cell for index in range(len(columns) + 1)]
     paper.lines([[(grid.left, y), (grid.right, y)] for y in across], "grid", "line")
     paper.lines([[(x, grid.top), (x, grid.bottom)] for x in down], "grid", "line")
     same = [
@@ -84,8 +84,8 @@ def draw(chart: Matrix, name: str, width: float) -> Drawn:
 
 def _grid(chart: Matrix, rows: Sequence[int], columns: Sequence[int], width: float) -> _Grid:
     """Lay out the cells; names of columns are slanted where they are wider than these."""
-    row_names = [plain(chart.rows[at]) for at in rows]
-    column_names = [plain(chart.columns[at]) for at in columns]
+    row_names = [plain(chart.rows[index]) for index in rows]
+    column_names = [plain(chart.columns[index]) for index in columns]
     label = plain(f"{chart.row_label} ↓")
     left = 8 + min(max(frame.widest(row_names), frame.widest([label])), 0.34 * width)
     longest = min(frame.widest(column_names), 120.0)
@@ -160,12 +160,15 @@ def table(chart: Matrix) -> tables.Table:
         counts = chart.counts[row] if row < len(chart.counts) else []
         cells.append(
             [chart.rows[row]]
-            + [tables.said(counts[at]) if at < len(counts) else tables.NOTHING for at in columns]
+            + [
+                tables.cell(counts[index]) if index < len(counts) else tables.NOTHING
+                for index in columns
+            ]
         )
     head = f"{chart.row_label} ↓ / {chart.column_label} →"
     caption = f"{len(rows)} rows, {len(columns)} columns." if not left_out else ""
     return tables.Table(
-        columns=[head, *(chart.columns[at] for at in columns)], rows=cells, caption=caption
+        columns=[head, *(chart.columns[index] for index in columns)], rows=cells, caption=caption
     )
 
 
@@ -190,9 +193,11 @@ def _chosen(chart: Matrix, most: int) -> tuple[Sequence[int], Sequence[int], str
                 by_row[row] += count
                 by_column[column] += count
     if chart.rows == chart.columns:
-        both = {at: by_row[at] + by_column[at] for at in rows}
+        both = {index: by_row[index] + by_column[index] for index in rows}
         by_row = by_column = both
-    chosen = [sorted(sorted(sums, key=lambda at: -sums[at])[:most]) for sums in (by_row, by_column)]
+    chosen = [
+        sorted(sorted(sums, key=lambda index: -sums[index])[:most]) for sums in (by_row, by_column)
+    ]
     note = (
         f"{len(chosen[0])} of {len(rows):,} rows and {len(chosen[1])} of {len(columns):,} columns: "
         "those with the most confusions. Shades are shares of whole rows."

@@ -148,8 +148,8 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """What changed, in one sentence."""
-        said = [f"{counted(count, 'rule')} {kind}" for kind, count in self.counts.items()]
-        return f"{', '.join(said)}." if said else "Neither run has a rule."
+        text = [f"{counted(count, 'rule')} {kind}" for kind, count in self.counts.items()]
+        return f"{', '.join(text)}." if text else "Neither run has a rule."
 
 
 def compare(before: Report, after: Report) -> Comparison:

@@ -99,8 +99,8 @@ def _data(entry: SplitRecord | ProbeRecord | None) -> str:
     if entry is None:
         return ""
     digest = _digest(entry)
-    said = f"{counted(entry.images, 'image')}, {counted(entry.boxes, 'box')}"
-    return f"{said} ({digest[:DIGITS]})" if digest else said
+    text = f"{counted(entry.images, 'image')}, {counted(entry.boxes, 'box')}"
+    return f"{text} ({digest[:DIGITS]})" if digest else text
 
 
 def _digest(entry: SplitRecord | ProbeRecord) -> str | None:

@@ -159,13 +159,13 @@ def _names(group: list[Finding], numbers: Mapping[str, int]) -> list[Named]:
     """Say what is on an image, by class and its number in tags."""
     scores: dict[str, list[str]] = {}
     for finding in group:
-        said = scores.setdefault(_label(finding), [])
+        text = scores.setdefault(_label(finding), [])
         if finding.score is not None:
-            said.append(f"{finding.score:.2f}")
+            text.append(f"{finding.score:.2f}")
     names = []
-    for label, said in list(scores.items())[:NAMED]:
-        more = f" and {len(said) - SCORES:,} more" if len(said) > SCORES else ""
+    for label, text in list(scores.items())[:NAMED]:
+        more = f" and {len(text) - SCORES:,} more" if len(text) > SCORES else ""
         names.append(
-            Named(label=label, number=numbers.get(label), scores=" ".join(said[:SCORES]) + more)
+            Named(label=label, number=numbers.get(label), scores=" ".join(text[:SCORES]) + more)
         )
     return names
