@@ -203,7 +203,7 @@ def _left_out(
     text = []
     of = counted(total, noun) + note
     if not shown:
-        text.append(f"Images of {of} are not shown.")
+        text.append(f"{of} {'is' if total == 1 else 'are'} not shown.")
     elif not counted_above:
         text.append(f"Showing {shown:,} of {of}.")
     if shown < recorded and album.full:
