@@ -15,7 +15,7 @@ from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, 
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.frames import by_highest, shown_frames
 from pytest_detgate.rule_evidence.thresholds import (

@@ -9,13 +9,12 @@ from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
-from pytest_detgate.evidence import BarChart, Evidence, left_out
+from pytest_detgate.evidence import BARS, BarChart, Evidence, left_out
 from pytest_detgate.findings import Interval, Measurement, Table
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import BARS
 from pytest_detgate.rule_evidence.score_charts import bar
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, require_names

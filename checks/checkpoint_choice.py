@@ -16,7 +16,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.other_models import by_number, pattern_in
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.inputs.sweep import Epoch
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.sweep import (
     CheckpointFigures,
     short_names,

@@ -14,7 +14,7 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.clips import images_by_clip, shared_clips_evidence
 from pytest_detgate.rule_evidence.findings import near_clip_findings, untold_findings
 from pytest_detgate.rules.example import Example

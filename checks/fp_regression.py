@@ -19,8 +19,7 @@ from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import at_score
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted, threshold_text
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.frames import shown_frames
 from pytest_detgate.rule_evidence.thresholds import (
@@ -350,8 +349,9 @@ def _chart(
     else:
         said = (
             f"The gated model has more at {len(worse)} of {len(thresholds)} thresholds, from "
-            f"{at_score(thresholds[worse[0]])} to {at_score(thresholds[worse[-1]])}, and fewer at "
-            f"{len(better)}: scores may only have moved, so compare at equal recall too."
+            f"{threshold_text(thresholds[worse[0]])} to {threshold_text(thresholds[worse[-1]])}, "
+            f"and fewer at {len(better)}: scores may only have moved, so compare at equal recall "
+            "too."
         )
     now = thresholds.index(threshold)
     most = tallest(int(boxes[now]), int(before[now]))

@@ -86,7 +86,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
         memory = "" if timed.peak_mb is None else f", peak {timed.peak_mb:,.0f} MB"
         return Outcome(
             message=(
-                f"median {timed.median_ms:,.1f} ms, 95 % within {timed.p95_ms:,.1f} ms{memory} "
+                f"median {timed.median_ms:,.1f} ms, 95% within {timed.p95_ms:,.1f} ms{memory} "
                 f"({where}; {self.images} images of {split} after {self.warm_up} for warming up)"
             ),
             measurements=[
@@ -143,7 +143,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
             edges=edges.tolist(),
             marks=[
                 Mark(label=f"median {timed.median_ms:.4g} ms", at=timed.median_ms),
-                Mark(label=f"95 % within {timed.p95_ms:.4g} ms", at=timed.p95_ms),
+                Mark(label=f"95% within {timed.p95_ms:.4g} ms", at=timed.p95_ms),
                 *(
                     Mark(label=f"{name} {limit:g} ms", at=limit)
                     for name, limit in limits

@@ -14,13 +14,12 @@ from numpy.typing import NDArray
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.clips import field_values
 from pytest_detgate.dataset.keys import keys, near_key
-from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence, left_out
+from pytest_detgate.evidence import BARS, Bar, BarChart, Chart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import BARS
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.options import ClipField, require_limit

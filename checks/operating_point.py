@@ -14,7 +14,7 @@ from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, trade_off_chart
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule

@@ -17,8 +17,7 @@ from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import percent
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted, percent
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
@@ -345,9 +344,9 @@ def _proved(of_images: Interval, evidence: ProbeEvidence) -> str:
     units = evidence.clips or evidence.frames
     seen = counted(units, "clip" if evidence.clips else "frame")
     if high < 100:
-        share = f"fewer than {_rounded(high, math.ceil)} %"
+        share = f"fewer than {_rounded(high, math.ceil)}%"
     elif low > 0:
-        share = f"more than {_rounded(low, math.floor)} %"
+        share = f"more than {_rounded(low, math.floor)}%"
     else:
         return f"from {seen} nothing follows for other such frames {confidence}"
     said = f"{share} of such frames have one {confidence}"

@@ -14,8 +14,13 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.chart_numbers import at_score, plotted
-from pytest_detgate.record.phrases import bounds, counted, figure_and_floor
+from pytest_detgate.record.formatting import (
+    bounds_text,
+    counted,
+    plotted,
+    threshold_text,
+    value_and_floor,
+)
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rule_evidence.thresholds import (
     operating_point_mark,
@@ -104,8 +109,8 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         )
         return Outcome(
             message=f"{len(found)} of {len(wanted)} boxes of {support.name} found on {split} with "
-            f"score > {threshold:g}, recall {figure_and_floor(value, held.limit)}"
-            f"{bounds(interval)}",
+            f"score > {threshold:g}, recall {value_and_floor(value, held.limit)}"
+            f"{bounds_text(interval)}",
             measurements=[
                 held,
                 Measurement.shown("found", len(found)),
@@ -224,11 +229,11 @@ def _advice(by: ByThreshold, held: Measurement, threshold: float, false: list[in
         return "No threshold reaches the floor."
     highest = int(kept[-1])
     change = counted(abs(false[highest] - false[now]), "false box")
-    there = at_score(by.thresholds[highest])
+    there = threshold_text(by.thresholds[highest])
     if highest < now:
         return (
-            f"Moving the threshold from {at_score(threshold)} to {there} would reach the floor and "
-            f"cost {change}."
+            f"Moving the threshold from {threshold_text(threshold)} to {there} would reach the "
+            f"floor and cost {change}."
         )
     if highest == now:
         return f"No higher threshold than {there} is known to reach the floor."

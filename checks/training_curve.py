@@ -17,7 +17,7 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.inputs.training_run import require_gated_by
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import TrainingRule
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.model_detections import ModelDetections
     from pytest_detgate.inputs.other_models import OtherModels
     from pytest_detgate.inputs.project import Project
+    from pytest_detgate.plugin.messages import Facts
     from pytest_detgate.progress import Progress
     from pytest_detgate.record.redaction import Redaction
     from pytest_detgate.rules.binding import BoundRule
@@ -52,8 +53,8 @@ class GateSession:
     """The items of the file by name, where this process has collected it."""
     _names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     """File names of images by split or probe, where a test has named one."""
-    sent: bytes = field(default=b"", repr=False)
-    """The facts last sent to the reporter."""
+    sent: Facts | None = field(default=None, repr=False)
+    """All facts that the reporter was sent so far."""
 
     @property
     def rule_names(self) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from msgspec import Meta
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.baseline import Baseline
-from pytest_detgate.record.phrases import bounds
+from pytest_detgate.record.formatting import bounds_text
 from pytest_detgate.rules.rule import Outcome
 
 FirstRun = Annotated[
@@ -52,10 +52,10 @@ def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | 
 
 
 def change_bounds_text(interval: Interval | None, form: str, *, paired: bool) -> str:
-    """Return the bounds of a change as the end of a sentence, in a number format: `; 95 % bounds
+    """Return the bounds of a change as the end of a sentence, in a number format: `; 95% bounds
     -0.062 and +0.001`."""
     alone = "" if paired else ", not paired: the baseline is a recorded number"
-    return bounds(interval, form) + (alone if interval is not None else "")
+    return bounds_text(interval, form) + (alone if interval is not None else "")
 
 
 def baseline_label(baseline: Baseline) -> str:

@@ -16,10 +16,12 @@ import msgspec
 
 from pytest_detgate.config.run_tables import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
-from pytest_detgate.findings import Finding, Verdict, can_break
+from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
 from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.report import FINDINGS_CAP, RuleResult, sendable
+from pytest_detgate.record.advice import MMDETECTION, fitting_advice
+from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
+from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.binding import BoundRule
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
 from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
@@ -169,10 +171,21 @@ class _Case:
                 message=message,
                 duration_s=time.perf_counter() - self._started,
                 about=rule_page(kind).summary,
-                advice=how_to_fix(kind),
+                advice=_advice(self._bound, parts.get("measurements", ()), self._inputs),
                 **parts,
             )
         )
+
+
+def _advice(bound: BoundRule, measurements: Sequence[Measurement], inputs: Inputs) -> str:
+    """What to try, as it fits what was measured and what the project trains with."""
+    if not measurements:
+        return fitting_advice(how_to_fix(type(bound.rule)), ())
+    model = inputs.source.model_record()
+    framework = None if model is None else model.framework
+    if inputs.project.training_config is not None:
+        framework = MMDETECTION
+    return fitting_advice(how_to_fix(type(bound.rule)), measurements, framework)
 
 
 def _can_block(bound: BoundRule, outcome: Outcome) -> bool:

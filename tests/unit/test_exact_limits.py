@@ -131,8 +131,8 @@ def test_models_that_do_not_differ_on_ten_clips_may_differ_on_a_quarter_of_all()
 def test_the_lower_bound_holds_where_clips_are_found_or_missed_whole(
     units: int, recall: float
 ) -> None:
-    """Of 2,000 sets at least 95 % less four standard deviations of 0.5 % have a bound that holds;
-    a bootstrap alone says 1 wherever all clips were found, which at 0.98 is in 90 % of 5."""
+    """Of 2,000 sets at least 95% less four standard deviations of 0.5% have a bound that holds;
+    a bootstrap alone says 1 wherever all clips were found, which at 0.98 is in 90% of 5."""
     random = np.random.default_rng(3)
     holds = 0
     for _ in range(2000):

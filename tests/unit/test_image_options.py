@@ -24,7 +24,7 @@ from pytest_detgate.dataset.images.options import Exif, ImageOptions, refused_li
 from pytest_detgate.detector.image_bytes import read_image
 from pytest_detgate.image_hashes.difference_hash import difference_hash
 from pytest_detgate.record.report import DatasetRecord, ProbeRecord
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 from tests.judged import judged, measured
 from tests.rules.split_files import judged_split
 from tests.unit.label_files import READERS, split, write
@@ -327,7 +327,7 @@ def test_the_page_shows_what_may_be_read(linked: Path) -> None:
     stores = (str(linked.parent / "outside"),)
 
     shown = {
-        (name, given): PictureFolders(record, linked, stores=given).picture("calm", name).source
+        (name, given): ImageFolders(record, linked, stores=given).thumbnail("calm", name).source
         is not None
         for name in ("dvc.png", "annex.png", "plain.png", "outside.png")
         for given in ((), stores)

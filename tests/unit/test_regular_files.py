@@ -18,7 +18,7 @@ from pytest_detgate.dataset.text.files import read_text as read_class_file
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
 from pytest_detgate.detector.onnx.file import read_onnx_file
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.record.report import read_report
+from pytest_detgate.record.report_file import read_report
 from pytest_detgate.regular_file import (
     NotRegularError,
     open_regular,

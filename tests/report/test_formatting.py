@@ -103,11 +103,11 @@ def test_the_margin_of_a_bound_is_its_own() -> None:
 
 
 def test_intervals_say_their_confidence_and_method() -> None:
-    assert words.ends_words(POISSON) == "[1.37, 9.15], 95 %"
+    assert words.ends_words(POISSON) == "[1.37, 9.15], 95%"
     wide = Interval(low=0.0, high=3120.4, confidence=0.975, method="bootstrap of 40 clips")
-    assert words.ends_words(wide) == "[0, 3,120], 97.5 %"
+    assert words.ends_words(wide) == "[0, 3,120], 97.5%"
     assert words.method_words(wide) == (
-        "bootstrap of 40 clips; each end is a one-sided bound at 97.5 %"
+        "bootstrap of 40 clips; each end is a one-sided bound at 97.5%"
     )
 
 
@@ -139,7 +139,7 @@ def test_control_characters_become_visible() -> None:
             Measurement.at_least("ap", 0.8, 0.5),
             Scale(value=(0, 80), forbidden=(0, 50), limit=50),
         ),
-        # a budget: 15 % of room to the right of the greater number
+        # a budget: 15% of room to the right of the greater number
         (
             Measurement.at_most("boxes", 40, 20),
             Scale(value=(0, 86.96), forbidden=(43.48, 56.52), limit=43.48),
@@ -155,7 +155,7 @@ def test_control_characters_become_visible() -> None:
             Measurement.at_least("change", -0.2, -0.1),
             Scale(value=(13.04, 86.96), forbidden=(0, 56.52), limit=56.52),
         ),
-        # a bound that is held has room: 115 % of 10 are 11.5
+        # a bound that is held has room: 115% of 10 are 11.5
         (
             Measurement.at_most(
                 "boxes",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.record.phrases import figure_and_floor
+from pytest_detgate.record.formatting import value_and_floor
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from pytest_detgate.record.phrases import figure_and_floor
     ],
 )
 def test_a_score_and_its_floor(value: float, floor: float | None, said: str) -> None:
-    assert figure_and_floor(value, floor, " on val") == said
+    assert value_and_floor(value, floor, " on val") == said

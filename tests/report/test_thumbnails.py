@@ -16,20 +16,20 @@ from pytest_detgate.report.figures.closeups import CLOSEUPS, closeups_of
 from pytest_detgate.report.figures.thumbnails import (
     HEIGHT,
     WIDTH,
-    Picture,
-    PictureFolders,
+    ImageFolders,
+    Thumbnail,
     thumbnail,
 )
 
 SECRET = (255, 0, 255)
 
 
-def folders(root: Path) -> PictureFolders:
+def folders(root: Path) -> ImageFolders:
     probe = ProbeRecord(images_dir="probes/a", images=1, boxes=0)
-    return PictureFolders(DatasetRecord(probes={"a": probe}), root)
+    return ImageFolders(DatasetRecord(probes={"a": probe}), root)
 
 
-def decoded(picture: Picture) -> Image.Image:
+def decoded(picture: Thumbnail) -> Image.Image:
     assert picture.source is not None, picture.problem
     kind, _, data = picture.source.partition(",")
     assert kind == "data:image/jpeg;base64"
@@ -49,7 +49,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["frame.jpg", "sub/frame.jpg", "sub/../frame.jpg"])
 def test_a_picture_inside_its_folder_is_shown(project: Path, name: str) -> None:
-    picture = folders(project).picture("a", name)
+    picture = folders(project).thumbnail("a", name)
 
     assert picture.problem == ""
     assert picture.size == (640, 480)
@@ -71,10 +71,10 @@ def test_a_file_name_that_leaves_its_folder_is_refused_and_not_opened(
     opened: list[object] = []
     monkeypatch.setattr(Image, "open", lambda path, **_: opened.append(path))
 
-    picture = folders(project).picture("a", name.replace("{root}", str(project / "secret.png")))
+    picture = folders(project).thumbnail("a", name.replace("{root}", str(project / "secret.png")))
 
     assert picture.source is None
-    assert picture.problem.startswith(("Refused", "The picture is not there"))
+    assert picture.problem.startswith(("Refused", "The image is missing"))
     assert picture.problem.startswith("Refused") or name.startswith("loop")
     assert opened == []
 
@@ -85,7 +85,7 @@ def test_an_images_folder_that_is_itself_a_link_is_followed(project: Path) -> No
     (project / "probes" / "a").rename(project / "elsewhere" / "a")
     (project / "probes" / "a").symlink_to(project / "elsewhere" / "a")
 
-    assert folders(project).picture("a", "frame.jpg").source is not None
+    assert folders(project).thumbnail("a", "frame.jpg").source is not None
 
 
 def test_what_is_no_picture_is_said_in_words(project: Path) -> None:
@@ -96,21 +96,21 @@ def test_what_is_no_picture_is_said_in_words(project: Path) -> None:
     data = (images / "frame.jpg").read_bytes()
     (images / "cut.jpg").write_bytes(data[: len(data) // 2])
     found = {
-        name: folders(project).picture("a", name)
+        name: folders(project).thumbnail("a", name)
         for name in ("text.jpg", "vector.eps", "pipe.jpg", "cut.jpg", "sub", "none.jpg")
     }
 
     assert all(picture.source is None for picture in found.values())
     assert found["text.jpg"].problem == (
-        "The picture cannot be read: it is no image that Pillow knows."
+        "The image cannot be read: it is no image that Pillow knows."
     )
-    assert found["vector.eps"].problem.startswith("The picture cannot be read")
-    assert found["pipe.jpg"].problem == "The picture is not there."
-    assert found["sub"].problem == "The picture is not there."
-    assert found["none.jpg"].problem == "The picture is not there."
-    assert found["cut.jpg"].problem.startswith("The picture cannot be read: image file is trunc")
+    assert found["vector.eps"].problem.startswith("The image cannot be read")
+    assert found["pipe.jpg"].problem == "The image is missing."
+    assert found["sub"].problem == "The image is missing."
+    assert found["none.jpg"].problem == "The image is missing."
+    assert found["cut.jpg"].problem.startswith("The image cannot be read: image file is trunc")
     assert found["cut.jpg"].size == (640, 480)
-    assert folders(project).picture("b", "frame.jpg").problem.startswith("The record names no")
+    assert folders(project).thumbnail("b", "frame.jpg").problem.startswith("The record names no")
 
 
 def test_a_bomb_is_not_decoded_unless_the_project_says_so(
@@ -128,7 +128,7 @@ def test_a_bomb_is_not_decoded_unless_the_project_says_so(
     assert picture.source is None
     assert picture.size == (14_000, 13_000)
     assert picture.problem == (
-        "The picture is too large to show: 14000 × 13000 are 182,000,000 pixels, over the limit of "
+        "The image is too large to show: 14000 × 13000 are 182,000,000 pixels, over the limit of "
         "178,956,970; max-pixels under [dataset] raises it"
     )
     assert decoded(shown).size == (640, 594)
@@ -201,7 +201,7 @@ def test_small_boxes_are_enlarged_and_large_ones_are_not(tmp_path: Path) -> None
     closeups = thumbnail(path, [large, small]).closeups
 
     assert [(index, square) for index, square, _ in closeups] == [(1, (80, 80, 60, 60))]
-    shown = decoded(Picture(source=closeups[0][2]))
+    shown = decoded(Thumbnail(source=closeups[0][2]))
     assert shown.size == (60, 60)
     assert shown.convert("L").getpixel((30, 30)) == pytest.approx(250, abs=4)
 
@@ -220,9 +220,9 @@ def test_a_closed_folder_reads_nothing(project: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Image, "open", lambda path, **_: opened.append(path))
     probe = ProbeRecord(images_dir="probes/a", images=1, boxes=0)
 
-    closed = PictureFolders(DatasetRecord(probes={"a": probe}), project, closed=True)
+    closed = ImageFolders(DatasetRecord(probes={"a": probe}), project, closed=True)
 
-    assert closed.picture("a", "frame.jpg") == Picture()
+    assert closed.thumbnail("a", "frame.jpg") == Thumbnail()
     assert opened == []
 
 
@@ -238,8 +238,8 @@ def test_a_folder_outside_the_root_is_read_only_where_somebody_names_it(
     probe = ProbeRecord(images_dir=place.replace("{away}", str(away)), images=1, boxes=0)
     record = DatasetRecord(probes={"a": probe})
 
-    refused = PictureFolders(record, project).picture("a", "frame.jpg")
-    named = PictureFolders(record, project, further={"a": away}).picture("a", "frame.jpg")
+    refused = ImageFolders(record, project).thumbnail("a", "frame.jpg")
+    named = ImageFolders(record, project, further={"a": away}).thumbnail("a", "frame.jpg")
 
     assert refused.source is None
     assert refused.size is None
@@ -251,4 +251,4 @@ def test_a_root_behind_a_link_is_the_root(project: Path) -> None:
     link = project.parent / f"{project.name}-link"
     link.symlink_to(project, target_is_directory=True)
 
-    assert folders(link).picture("a", "frame.jpg").source is not None
+    assert folders(link).thumbnail("a", "frame.jpg").source is not None

@@ -95,7 +95,9 @@ def test_nothing_in_the_data_ends_the_script_or_a_line_of_it() -> None:
     text = str(script_data(of(one)))
 
     assert not set("<>&\u2028\u2029") & set(text)
-    assert json.loads(text)["rules"][0]["measures"][0]["name"] == name
+    # Names are shown as everywhere on the page, where such separators are replaced.
+    shown = '</script><!--\ufffd\ufffd&amp;"'
+    assert json.loads(text)["rules"][0]["measures"][0]["name"] == shown
 
 
 def test_the_page_opens_at_the_operating_point() -> None:

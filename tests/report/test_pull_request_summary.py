@@ -92,7 +92,7 @@ def test_the_comment_tells_the_run() -> None:
                                "(issue 218)")  # fmt: skip
     told = [visible(paragraph.text) for paragraph in page.all("p")]
     assert "✅ 8 rules passed." in told
-    assert told[-1] == f"Evidence, charts and pictures: {PAGE}"
+    assert told[-1] == f"Evidence, charts and images: {PAGE}"
     assert "work_dirs/site/epoch_10.pth, epoch 10" in told[-2]
     assert "train 83,005, val 12,660 images" in told[-2]
     examples = [visible(entry.text) for entry in page.all("ul")[1].all("li")]

@@ -53,7 +53,7 @@ def compared(measured: Measurement) -> str:
 
 def held_against_limit(measured: Measurement) -> str:
     """What was held against the limit, and the limit: `boxes 61, at most 21`,
-    `boxes 4, upper bound 9.15 (95 %, exact Poisson), at most 8`."""
+    `boxes 4, upper bound 9.15 (95%, exact Poisson), at most 8`."""
     held, limit = held_and_limit(measured)
     how = ""
     if measured.bound != "point" and measured.interval is not None:

@@ -18,7 +18,7 @@ from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Finding
-from pytest_detgate.report.coco_export import FindingsOnImages, MendingFile, mending_file
+from pytest_detgate.report.coco_export import CocoExport, FindingsOnImages, coco_export
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def found(*findings: Finding) -> dict[str, list[Finding]]:
 
 
 def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
-    file = mending_file(
+    file = coco_export(
         dataset,
         found(
             Finding(
@@ -63,7 +63,7 @@ def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
         ),
     )
 
-    assert file == MendingFile(
+    assert file == CocoExport(
         info={
             "dataset": "val",
             "findings": 2,
@@ -120,7 +120,7 @@ def test_images_annotations_and_found_boxes(dataset: Dataset) -> None:
 
 def test_pycocotools_opens_it(dataset: Dataset, tmp_path: Path) -> None:
     box = (1.0, 1.0, 5.0, 6.0)
-    file = mending_file(
+    file = coco_export(
         dataset, found(*(Finding(text="", image=name, box=box) for name in ("c.jpg", "a.jpg")))
     )
     path = tmp_path / "findings.json"
@@ -136,7 +136,7 @@ def test_pycocotools_opens_it(dataset: Dataset, tmp_path: Path) -> None:
 
 
 def test_what_coco_cannot_say_is_counted(dataset: Dataset) -> None:
-    file = mending_file(
+    file = coco_export(
         dataset,
         found(
             Finding(text="no such image", image="../gone.jpg"),
@@ -161,7 +161,7 @@ def test_class_that_has_the_name_of_a_category_of_ours(tmp_path: Path, write_jso
     }
     dataset = read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
 
-    file = mending_file(dataset, found(Finding(text="", image="a.jpg", box=(0, 0, 1, 1))))
+    file = coco_export(dataset, found(Finding(text="", image="a.jpg", box=(0, 0, 1, 1))))
 
     assert isinstance(file.categories, list)
     names = [category["name"] for category in file.categories]
@@ -180,7 +180,7 @@ def test_picture_is_asked_for_a_size_that_the_file_does_not_state_and_none_outsi
     (folder / "link.png").symlink_to(outside)
     names = ("a.png", "broken.png", "link.png")
 
-    file = mending_file(
+    file = coco_export(
         read_folder(folder, "probe"), {name: [Finding(text="", image=name)] for name in names}
     )
 

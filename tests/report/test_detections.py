@@ -7,13 +7,14 @@ from pathlib import Path
 from pytest_detgate.evidence import Frame, FrameBox
 from pytest_detgate.record.report import DatasetRecord, ProbeRecord
 from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.counts import with_detections
 from pytest_detgate.report.figures.detections import (
     BOXES,
     FrameFigure,
     frame_figure,
-    with_detections,
+    lowest_score,
 )
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 
 from .sample import draw_picture
 
@@ -28,11 +29,15 @@ def found(score: float, label: str = "cat", *, false: bool = False) -> FrameBox:
     return FrameBox(box=PLACE, label=label, score=score, false=false)
 
 
+def empty_album(root: Path = Path("/nowhere")) -> Album:
+    probe = ProbeRecord(images_dir="", images=1, boxes=0)
+    return Album(ImageFolders(DatasetRecord(probes={"p": probe}), root), 8)
+
+
 def figure(
     boxes: list[FrameBox], *, threshold: float = 0.3, root: Path = Path("/nowhere")
 ) -> FrameFigure:
-    probe = ProbeRecord(images_dir="", images=1, boxes=0)
-    album = Album(PictureFolders(DatasetRecord(probes={"p": probe}), root), 8)
+    album = empty_album(root)
     frame = Frame(dataset="p", image="1.jpg", boxes=boxes)
     made = frame_figure(frame, album, threshold, detected=with_detections([frame]))
     assert made is not None
@@ -49,7 +54,7 @@ def test_a_detection_stands_when_its_score_is_over_the_threshold() -> None:
         ("match", "0.300001", True),
         ("false", "0.9", True),
     }
-    assert {(one.label, one.detections) for one in made.classes} == {("cat", 1), ("dog", 1)}
+    assert {(one.label, one.boxes) for one in made.classes} == {("cat", 1), ("dog", 1)}
     assert made.alt == (
         "p: 1.jpg, 1 box of ground truth, 1 of them missed, 2 detections, 1 of them false "
         "at score over 0.3"
@@ -155,3 +160,54 @@ def test_a_missed_box_is_named() -> None:
 
     tags = {one.label: one.tag and one.tag.text for one in made.outlines}
     assert tags == {"cat": "cat 0.90", "dog": "dog"}
+
+
+def test_an_image_of_several_classes_numbers_them() -> None:
+    apart = [(200.0 * number, 100.0, 100.0, 200.0) for number in range(6)]
+    made = figure(
+        [
+            FrameBox(box=box, label="dog" if number else "cat", score=0.9, false=True)
+            for number, box in enumerate(apart)
+        ]
+    )
+
+    assert {one.label: one.tag and one.tag.text for one in made.outlines} == {
+        "dog": "1: 0.90",
+        "cat": "2: 0.90",
+    }
+    assert [(one.number, one.label, one.boxes) for one in made.classes] == [
+        (1, "dog", 5),
+        (2, "cat", 1),
+    ]
+
+
+def test_the_box_at_fault_stands_out_among_many() -> None:
+    boxes = [
+        FrameBox(box=(20.123456 * number, 10.0, 15.0, 15.0), label="cat") for number in range(20)
+    ]
+    frame = Frame(dataset="p", image="1.jpg", boxes=boxes)
+    # The record has six digits of a frame's box, and all of a finding's.
+    doubled = (60.3703680001, 10.0, 15.0, 15.0)
+
+    made = frame_figure(frame, empty_album(), 0.0, detected=False, found=[doubled])
+
+    assert made is not None
+    assert made.found
+    (odd,) = [one for one in made.outlines if one.kind == "finding"]
+    assert odd.box == boxes[3].box
+    assert made.outlines[-1] is odd
+    assert odd.tag is not None
+    assert not [one for one in made.outlines if one.kind == "false"]
+
+
+def test_of_many_unsure_detections_the_best_are_there_and_the_slider_ends_at_them() -> None:
+    boxes = [found(number / 10_000, false=True) for number in range(3000)]
+    frames = [Frame(dataset="p", image="1.jpg", boxes=[*boxes, found(0.9)])]
+
+    lowest = lowest_score(frames, 0.3)
+    made = frame_figure(frames[0], empty_album(), 0.3, detected=True, lowest=lowest)
+
+    assert lowest == 0.18
+    assert made is not None
+    assert min(float(one.score) for one in made.outlines) > 0.18
+    assert lowest_score(frames, 0.1) == 0.0
