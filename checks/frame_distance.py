@@ -27,7 +27,7 @@ from pytest_detgate.rule_evidence.findings import (
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitPairRule
 from pytest_detgate.rules.options import ClipField, clip_key, require_clips
-from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 
 _STEPS = (0, 1, 2, 5, 10, 30, 100)
 
@@ -82,11 +82,10 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         require_clips(project, self.clip_field)
         pattern = project.frame_pattern
         if self.frame_field is None and (pattern is None or "frame" not in pattern.groupindex):
-            refuse(
-                OptionError(
-                    "cannot tell frame numbers: give [dataset] frame-pattern a group "
-                    r"(?P<frame>\d+), or frame-field in this table"
-                )
+            # Raised, and not refused beside it: without clips there are no frames either.
+            raise OptionError(
+                "cannot tell frame numbers: give [dataset] frame-pattern a group "
+                r"(?P<frame>\d+), or frame-field in this table"
             )
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

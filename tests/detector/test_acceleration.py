@@ -230,10 +230,11 @@ def test_a_model_that_cannot_be_compiled_is_not_run_as_it_is(
     from torch._inductor import config
 
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
-    monkeypatch.setattr(config.cpp, "cxx", (None, "no-such-compiler"))
     torch._dynamo.reset()
+    refused = pytest.raises(DetectorError, match=r"torch\.compile cannot compile the model \(comp")
     try:
-        with pytest.raises(DetectorError, match=r"torch\.compile cannot compile the model \(comp"):
+        # Torch's own way: after an undone monkeypatch there is no such setting any more.
+        with config.patch({"cpp.cxx": (None, "no-such-compiler")}), refused:
             found_by(load(site, compile=True), site.images[:1])
     finally:
         torch._dynamo.reset()

@@ -381,7 +381,7 @@ def test_outcome_is_written_in_plain_types_or_not_evaluated(project: GateProject
 def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -> None:
     project.pytester.makeconftest(
         """
-        import pytest_detgate.inputs.inputs as inputs
+        import pytest_detgate.run_record.score_record as inputs
 
         def crash(*arguments):
             raise KeyError("a mistake of ours")
@@ -404,7 +404,7 @@ def test_figures_of_numpy_are_written_and_nan_among_them_is_not_evaluated(
         """
         import msgspec
         import numpy as np
-        import pytest_detgate.inputs.inputs as inputs
+        import pytest_detgate.run_record.score_record as inputs
         make_record = inputs.score_record
 
         def odd(*arguments):

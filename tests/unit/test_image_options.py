@@ -318,7 +318,7 @@ def test_links_are_followed_into_stores_and_folders_that_are_named(
     assert measured(files)["unreadable"] == len(refused)
     copies = results["probe-isolation[calm]"]
     assert copies.verdict == ("not-evaluated" if refused else "passed")
-    assert (f"{len(refused)} of 4 pictures" in copies.message) == bool(refused)
+    assert (f"{len(refused)} of 4 images" in copies.message) == bool(refused)
     assert not refused or "follow-links under [dataset]" in copies.message
 
 

@@ -39,6 +39,8 @@ SOURCES = {
 }
 LONGEST = 300
 """Lines of a module at most: one with more has several subjects."""
+LONGEST_RULE = 450
+"""The same of a rule, whose documentation and examples are half of it."""
 
 
 def layer_of(module: str) -> str:
@@ -79,7 +81,8 @@ def test_no_import_leads_back() -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_module_has_one_subject(name: str) -> None:
-    assert len(SOURCES[name].read_text("utf-8").splitlines()) <= LONGEST
+    limit = LONGEST if layer_of(name) != "checks" else LONGEST_RULE
+    assert len(SOURCES[name].read_text("utf-8").splitlines()) <= limit
 
 
 @pytest.mark.parametrize("name", SOURCES)
