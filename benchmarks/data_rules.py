@@ -86,7 +86,7 @@ def gate(folder: Path, store: Path | None) -> int:
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)
     if store is not None:
-        project.kept = CachedTables(store)
+        project.table_cache = CachedTables(store)
     inputs = Inputs(project, NoDetections())
     passed = 0
     for bound in bind_rules(project):

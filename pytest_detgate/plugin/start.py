@@ -78,7 +78,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     folders = shared_folders(config, cache=options.cache)
     keeps = folders.store != folders.run
     if keeps:
-        project.kept = CachedTables(folders.store)
+        project.table_cache = CachedTables(folders.store)
     rules = _with_sweep(bind_rules(project, trains=options.train), options, project)
     _check_options(options, project, rules)
     if keeps and not hasattr(config, "workerinput"):

@@ -381,12 +381,12 @@ def test_outcome_is_written_in_plain_types_or_not_evaluated(project: GateProject
 def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -> None:
     project.pytester.makeconftest(
         """
-        import pytest_detgate.run_record.score_record as inputs
+        import pytest_detgate.run_record.score_record as scores
 
         def crash(*arguments):
             raise KeyError("a mistake of ours")
 
-        inputs.score_record = crash
+        scores.score_record = crash
         """
     )
 
@@ -404,14 +404,14 @@ def test_figures_of_numpy_are_written_and_nan_among_them_is_not_evaluated(
         """
         import msgspec
         import numpy as np
-        import pytest_detgate.run_record.score_record as inputs
-        make_record = inputs.score_record
+        import pytest_detgate.run_record.score_record as scores
+        make_record = scores.score_record
 
         def odd(*arguments):
             record = make_record(*arguments)
             return msgspec.structs.replace(record, AR1=np.float64("nan"), AR10=np.float64(0.5))
 
-        inputs.score_record = odd
+        scores.score_record = odd
         """
     )
 
