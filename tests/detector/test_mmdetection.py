@@ -336,7 +336,9 @@ def test_a_stored_configuration_that_would_run_code_is_refused(
     def importing(content: dict[str, Any]) -> None:
         content["meta"]["cfg"] += "\ncustom_imports = dict(imports=['antigravity'])"
 
-    with pytest.raises(DetectorError, match=r"model\.type names 'builtins\.open', no part"):
+    with pytest.raises(
+        DetectorError, match=r"model\.type names 'builtins\.open', which is not a part"
+    ):
         load(checkpoint_with(hostile))
     assert not marker.exists()
     with pytest.raises(DetectorError, match="asks to import antigravity"):
