@@ -86,7 +86,7 @@ def gate(folder: Path, cache_dir: Path | None) -> int:
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)
     if cache_dir is not None:
-        project.kept = CachedTables(cache_dir)
+        project.cached_tables = CachedTables(cache_dir)
     inputs = Inputs(project, NoDetections())
     passed = 0
     for bound in bind_rules(project):

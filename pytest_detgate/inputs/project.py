@@ -33,7 +33,7 @@ class Project:
     def __init__(self, configuration: Configuration, root: Path) -> None:
         self.configuration = configuration
         self.root = root
-        self.kept: CachedTables | None = None
+        self.cached_tables: CachedTables | None = None
         """The cache of tables, if the run has one."""
         self._classes: dict[str, tuple[str, ...]] = {}
         self._slices: dict[tuple[str, str], Slices] = {}
@@ -145,7 +145,11 @@ class Project:
         def read() -> Dataset:
             return read_coco(path, images, name, image_fields)
 
-        dataset = read() if self.kept is None else self.kept.read(path, image_fields, read)
+        dataset = (
+            read()
+            if self.cached_tables is None
+            else self.cached_tables.read(path, image_fields, read)
+        )
         if name in self.probes:
             dataset = _without_labels(dataset)
         return dataclasses.replace(
@@ -181,8 +185,8 @@ class Project:
         if table.format != "coco":
             return self._read_labels(split, table, ()).classes
         path = self.configuration.locate(table.annotations)
-        kept = None if self.kept is None else self.kept.classes(path)
-        return read_class_names(path) if kept is None else kept
+        cached = None if self.cached_tables is None else self.cached_tables.classes(path)
+        return read_class_names(path) if cached is None else cached
 
     def slices(self, split: str, expression: str) -> Slices:
         """The images of a split sliced by an expression over their fields; `DataError` where that
