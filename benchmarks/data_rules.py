@@ -74,7 +74,7 @@ def draw(folder: Path, images: int) -> None:
     (folder / "detgate.toml").write_text(CONFIG, encoding="utf-8")
 
 
-def gate(folder: Path, store: Path | None) -> int:
+def gate(folder: Path, cache_dir: Path | None) -> int:
     """Read the splits and evaluate every rule; says how many items passed."""
     from pytest_detgate.cache.annotation_tables import CachedTables
     from pytest_detgate.config.load import load_configuration
@@ -85,8 +85,8 @@ def gate(folder: Path, store: Path | None) -> int:
     from pytest_detgate.rules.verdict import judge
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)
-    if store is not None:
-        project.table_cache = CachedTables(store)
+    if cache_dir is not None:
+        project.cached_tables = CachedTables(cache_dir)
     inputs = Inputs(project, NoDetections())
     passed = 0
     for bound in bind_rules(project):

@@ -36,6 +36,7 @@ import torch
 from mmengine.config import Config
 from PIL import Image
 
+from pytest_detgate.dataset.images.options import AS_SHOWN
 from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.devices import device_type, resolve_device
 from pytest_detgate.detector.mmdet.detector import MMDetector
@@ -177,7 +178,9 @@ class Ready:
     def __init__(self, detector: MMDetector, images: list[Path]) -> None:
         self._model = detector.model
         self._n_images = len(images)
-        prepared = prepared_images(images, detector.transforms, batch_size=1, n_workers=0)
+        prepared = prepared_images(
+            images, detector.transforms, batch_size=1, n_workers=0, options=AS_SHOWN
+        )
         self._groups = []
         for group in by_shape(prepared, batch_size=detector.batch_size):
             group += group[-1:] * (detector.batch_size - len(group))
@@ -245,18 +248,20 @@ def contenders(
         runner.load_checkpoint(str(checkpoint))
         name = f"Runner.test, {count} workers"
         infer[name], clocks[name] = runner.test, Forward(runner.model, device)
-    detector = load_model(
+    loaded = load_model(
         ModelSource(checkpoint),
         sha256=hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
         device=device,
         batch_size=batch_size,
-    ).detector
+    )
+    assert isinstance(loaded.detector, MMDetector)
+    detector = loaded.detector
     reference = init_detector(copy.deepcopy(config), str(checkpoint), device=device)
     expected = {image: inference_detector(reference, str(image)) for image in images}
     differences = [
-        difference(answer.result, expected[answer.image].pred_instances)
-        for answer in detector.detect(images)
-        if isinstance(answer.result, ImageDetections)
+        difference(detected.result, expected[detected.image].pred_instances)
+        for detected in detector.detect(images)
+        if isinstance(detected.result, ImageDetections)
     ]
     plain = MMDetector(
         copy.deepcopy(reference),
@@ -264,6 +269,7 @@ def contenders(
         info=detector.info,
         device=device,
         batch_size=batch_size,
+        image_options=AS_SHOWN,
     )
     forward, plain_forward = Ready(detector, images), Ready(plain, images)
     paths = [str(image) for image in images]

@@ -90,7 +90,7 @@ def _cache_dir(chosen: argparse.Namespace) -> Path:
 
     given: Path | None = getattr(chosen, "store", None)
     if given is None:
-        return project_paths().store
+        return project_paths().cache
     if not given.is_dir():
         raise ConfigError(f"--store {given}: no such folder")
     return given

@@ -123,8 +123,8 @@ class DataInputs:
                 folder = self.cache or Path(
                     stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-"))
                 )
-                store = Cache(folder / CACHE_FILE)
-                return compute_image_keys(dataset, store, self.progress, hashed=hashed)
+                cache = Cache(folder / CACHE_FILE)
+                return compute_image_keys(dataset, cache, self.progress, hashed=hashed)
 
         return self.data.once(("pictures", name, hashed), make)
 

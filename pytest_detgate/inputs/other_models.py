@@ -20,11 +20,10 @@ class OtherModels:
 
     `baseline` is a checkpoint or the `report.json` of an earlier run, which need not exist where
     `may_be_missing`; `sweep` is a pattern for checkpoints that wins over the one in a rule's
-    table; both are absolute. `of_baseline` and
-    `of_epoch` make the detections of a checkpoint; a `DetgateError` of theirs says why there can
-    be none. `store` is the folder of the store, where digests of checkpoints are kept. `record` is
-    the record of this run, and `earlier` a copy of what was there before it: that may be the
-    baseline.
+    table; both are absolute. `of_baseline` and `of_epoch` make the detections of a checkpoint; a
+    `DetgateError` of theirs says why there can be none. `cache_dir` is the folder of the cache,
+    which has the digests of checkpoints. `record` is the record of this run, and `earlier` a copy
+    of what was there before it: that may be the baseline.
     """
 
     of_baseline: Callable[[Path], DetectionSource]
@@ -32,7 +31,7 @@ class OtherModels:
     baseline: Path | None = None
     may_be_missing: bool = False
     sweep: str | None = None
-    store: Path | None = None
+    cache_dir: Path | None = None
     record: Path | None = None
     earlier: Path | None = None
 
@@ -43,14 +42,14 @@ class OtherModels:
 
     def sha256(self, checkpoint: Path) -> str:
         """The SHA-256 of a checkpoint; nothing of it is loaded."""
-        if self.store is None:
+        if self.cache_dir is None:
             return file_sha256(checkpoint)
         from pytest_detgate.cache.cache import Cache
         from pytest_detgate.cache.digests import file_digest
         from pytest_detgate.cache.sqlite_file import CACHE_FILE
 
         try:
-            return file_digest(checkpoint, Cache(self.store / CACHE_FILE))
+            return file_digest(checkpoint, Cache(self.cache_dir / CACHE_FILE))
         except OSError as error:
             raise DataError(str(error)) from error
 

@@ -33,7 +33,7 @@ class Project:
     def __init__(self, configuration: Configuration, root: Path) -> None:
         self.configuration = configuration
         self.root = root
-        self.table_cache: CachedTables | None = None
+        self.cached_tables: CachedTables | None = None
         """The cache of tables, if the run has one."""
         self._classes: dict[str, tuple[str, ...]] = {}
         self._slices: dict[tuple[str, str], Slices] = {}
@@ -146,7 +146,9 @@ class Project:
             return read_coco(path, images, name, image_fields)
 
         dataset = (
-            read() if self.table_cache is None else self.table_cache.read(path, image_fields, read)
+            read()
+            if self.cached_tables is None
+            else self.cached_tables.read(path, image_fields, read)
         )
         if name in self.probes:
             dataset = _without_labels(dataset)
@@ -183,7 +185,7 @@ class Project:
         if table.format != "coco":
             return self._read_labels(split, table, ()).classes
         path = self.configuration.locate(table.annotations)
-        cached = None if self.table_cache is None else self.table_cache.classes(path)
+        cached = None if self.cached_tables is None else self.cached_tables.classes(path)
         return read_class_names(path) if cached is None else cached
 
     def slices(self, split: str, expression: str) -> Slices:

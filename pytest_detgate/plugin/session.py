@@ -69,7 +69,7 @@ class GateSession:
             self.project,
             self._source(),
             self.wanted,
-            cache=self.folders.store,
+            cache=self.folders.cache,
             progress=self.progress,
             others=self._others(),
         )
@@ -126,7 +126,7 @@ class GateSession:
             sweep=self.options.sweep,
             of_baseline=lambda checkpoint: self._model(lambda: checkpoint, model.config),
             of_epoch=of_epoch,
-            store=self.folders.store,
+            cache_dir=self.folders.cache,
             record=self.options.report / RECORD,
             earlier=earlier if earlier.exists() else None,
         )
@@ -148,7 +148,7 @@ class GateSession:
             device=self.options.device,
             plan=run_plan(configuration.tables.run),
             batch_size=configuration.tables.model.batch_size,
-            cache_dir=self.folders.store,
+            cache_dir=self.folders.cache,
             progress=self.progress,
             project=self.project,
             run=str(self.folders.run),

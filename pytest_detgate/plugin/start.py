@@ -76,14 +76,14 @@ def usage_error(error: DetgateError) -> pytest.UsageError:
 def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     project = Project(read_configuration(options.config), config.rootpath)
     folders = shared_folders(config, cache=options.cache)
-    keeps = folders.store != folders.run
-    if keeps:
-        project.table_cache = CachedTables(folders.store)
+    has_cache = folders.cache != folders.run
+    if has_cache:
+        project.cached_tables = CachedTables(folders.cache)
     rules = _with_sweep(bind_rules(project, trains=options.train), options, project)
     _check_options(options, project, rules)
-    if keeps and not hasattr(config, "workerinput"):
-        # When all is said, so that nothing goes that this run may still ask for.
-        config.add_cleanup(partial(prune_if_possible, folders.store, project.tables.cache))
+    if has_cache and not hasattr(config, "workerinput"):
+        # At the end of the run, so that no entry is dropped that it still needs.
+        config.add_cleanup(partial(prune_if_possible, folders.cache, project.tables.cache))
     return GateSession(
         options=options,
         project=project,

@@ -24,7 +24,7 @@ class XdistController:
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         node.workerinput[WORKER_INPUT] = {
-            "store": str(self._folders.store),
+            "cache": str(self._folders.cache),
             "run": str(self._folders.run),
             "choice": node.config.stash[CHOICE].sent(),
         }
