@@ -14,14 +14,17 @@ from pytest_detgate.record.report import (
     DatasetRecord,
     ModelRecord,
     PredictionsRecord,
+    ProbeRecord,
     RuleResult,
     ScoreRecord,
+    SplitRecord,
 )
 
 ATTRIBUTE = "detgate"
 
 
 T = TypeVar("T")
+D = TypeVar("D", SplitRecord, ProbeRecord)
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +59,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def _changed(now: dict[str, T], earlier: dict[str, T]) -> dict[str, T]:
     return {name: entry for name, entry in now.items() if earlier.get(name) != entry}
+
+
+def add_data(known: dict[str, D], news: dict[str, D]) -> None:
+    """Add splits or probes to those that other processes have sent. One without the digest of its
+    images does not replace one with it: only a process that has judged detections makes that."""
+    for name, entry in news.items():
+        is_fuller = name in known and known[name].images_sha256 is not None
+        if entry.images_sha256 is not None or not is_fuller:
+            known[name] = entry
 
 
 class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):

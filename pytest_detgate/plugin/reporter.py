@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, decode_message
+from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, add_data, decode_message
 from pytest_detgate.plugin.options import only_lists
 from pytest_detgate.plugin.promised.items import Selection, announced
 from pytest_detgate.plugin.promised.received import Received
@@ -193,8 +193,8 @@ class Reporter:
         )
         predictions, scores = {}, {}
         for facts in self._facts:
-            dataset.splits.update(facts.dataset.splits)
-            dataset.probes.update(facts.dataset.probes)
+            add_data(dataset.splits, facts.dataset.splits)
+            add_data(dataset.probes, facts.dataset.probes)
             predictions.update(facts.predictions)
             scores.update(facts.scores)
         return Report(

@@ -142,11 +142,7 @@ def _evidence(
         values_open=len(values) <= OPEN_VALUES,
         maps=[drawing for drawing, is_map in zip(drawn, maps, strict=True) if is_map],
         charts=[drawing for drawing, is_map in zip(drawn, maps, strict=True) if not is_map],
-        charts_left_out=(
-            ""
-            if len(drawn) == len(seen.charts)
-            else f"This page has room for {len(drawn):,} of {counted(len(seen.charts), 'chart')}."
-        ),
+        charts_left_out=_charts_left_out(len(drawn), len(seen.charts)),
         frames=figures.frames,
         frames_left_out=_left_out(
             len(figures.frames),
@@ -167,17 +163,25 @@ def _evidence(
         figures_left_out=_left_out(
             len(figures.figures), images, images, "image", album, " that the record names" * capped
         ),
-        repeated=[
-            Repeated(
-                images=[name for name, other in figures.repeated if other == index], row=rows[index]
-            )
-            for index in dict.fromkeys(index for _, index in figures.repeated)
-        ],
+        repeated=_repeated(figures, rows),
         findings=findings_table(rule.findings, rule.findings_total, room),
         # Whoever wrote the record wrote these names: nothing but a file of ours becomes a link.
         files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
         tables=[numbers_of(title, table) for title, table in rule.tables.items()],
     )
+
+
+def _repeated(figures: Figures, rows: Sequence[Row]) -> list[Repeated]:
+    """The images that other rules show, by rule."""
+    by_rule: dict[int, list[str]] = {}
+    for name, index in figures.repeated:
+        by_rule.setdefault(index, []).append(name)
+    return [Repeated(images=names, row=rows[index]) for index, names in by_rule.items()]
+
+
+def _charts_left_out(drawn: int, total: int) -> str:
+    of = counted(total, "chart")
+    return "" if drawn == total else f"This page has room for {drawn:,} of {of}."
 
 
 def _visible(rule: RuleResult) -> bool:

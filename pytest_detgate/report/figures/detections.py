@@ -12,7 +12,7 @@ import msgspec
 
 from pytest_detgate.evidence import Frame, FrameBox
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.album import Album, TakenImage
 from pytest_detgate.report.figures.counts import (
     ClassCount,
     Count,
@@ -161,15 +161,7 @@ def frame_figure(
         font_size=font_size(view),
         # The least sure first, so that the surest lie on top.
         outlines=outlines[::-1],
-        closeups=[
-            FrameCloseup(
-                source=source,
-                view=square,
-                outline=outlines[ranked.index(enlarged[index])],
-                alt=f"Enlarged: {box_name(enlarged[index])}",
-            )
-            for index, square, source in image.closeups
-        ],
+        closeups=_closeups(image, [(box, outlines[ranked.index(box)]) for box in enlarged]),
         count=count,
         classes=classes,
         detected=detected,
@@ -181,6 +173,18 @@ def frame_figure(
         ),
         alt=f"{frame.dataset}: {frame.image}, {counts_text(count, threshold, detected=detected)}",
     )
+
+
+def _closeups(
+    image: TakenImage, enlarged: Sequence[tuple[FrameBox, FrameOutline]]
+) -> list[FrameCloseup]:
+    """The squares of an image that show its small boxes, which the album has cut in this order."""
+    closeups = []
+    for index, square, source in image.closeups:
+        box, outline = enlarged[index]
+        alt = f"Enlarged: {box_name(box)}"
+        closeups.append(FrameCloseup(source=source, view=square, outline=outline, alt=alt))
+    return closeups
 
 
 def _over(frame: Frame, lowest: float) -> Frame:
