@@ -54,6 +54,7 @@ def test_document_has_the_files_and_commands() -> None:
     assert list(FILES) == [
         "site_rules.py",
         "detgate.toml",
+        "test_site_rules.py",
         "test_site.py",
         "site_expectations.py",
         "cameras.toml",
@@ -86,13 +87,18 @@ def test_tests_hold_without_a_gate(project: pytest.Pytester) -> None:
     assert not (project.path / "detgate-report").exists()
 
 
+def test_the_rule_has_tests(project: pytest.Pytester) -> None:
+    project.runpytest_subprocess("test_site_rules.py").assert_outcomes(passed=2)
+
+
 def test_files_pass_a_strict_type_checker(project: pytest.Pytester) -> None:
     _require("mypy")
+    sources = ["site_rules.py", "test_site_rules.py", "test_site.py"]
     # As for any installed package, what is wrong inside of ours is none of the project's business.
     options = ["--strict", "--follow-imports=silent", "--cache-dir", str(project.path / "cache")]
 
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "site_rules.py", "test_site.py"],
+        [sys.executable, "-m", "mypy", *options, *sources],
         cwd=project.path,
         env={**os.environ, "MYPYPATH": str(ROOT)},
         capture_output=True,
@@ -100,7 +106,7 @@ def test_files_pass_a_strict_type_checker(project: pytest.Pytester) -> None:
         check=False,
     )
 
-    assert done.stdout == "Success: no issues found in 2 source files\n"
+    assert done.stdout == "Success: no issues found in 3 source files\n"
 
 
 def test_rule_has_its_place_in_the_list(project: pytest.Pytester) -> None:

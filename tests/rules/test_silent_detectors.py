@@ -17,10 +17,11 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.registry import bind_rules, rule_classes
+from pytest_detgate.testing import evaluate_example
 from tests.conftest import coco, named_results
 from tests.detector.onnx_models import draw
 from tests.judged import judged
-from tests.rules.examples import example_results
+from tests.needs import import_or_skip
 
 CLASSES = ("cone",)
 BOX = ("cone", 10, 10, 20, 20)
@@ -124,14 +125,17 @@ def test_a_file_that_cannot_be_read_is_no_answer(on_files: Files, tmp_path: Path
 @pytest.mark.parametrize("code", rule_classes())
 def test_no_rule_passes_a_silent_detector(code: str, tmp_path: Path) -> None:
     """The example that passes, without the detections of the gated model."""
-    example = rule_classes()[code].passing
-    assert example_results(example, tmp_path)
+    rule = rule_classes()[code]
+    example = rule.passing
+    if example.needs is not None:
+        import_or_skip(example.needs)
+    assert evaluate_example(rule, example, tmp_path)
     project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)
     if not any(target.detections for bound in bind_rules(project) for target in bound.targets):
         pytest.skip("needs no detections")
     silent = dataclasses.replace(example, detections={name: {} for name in example.detections})
 
-    results = example_results(silent, tmp_path)
+    results = evaluate_example(rule, silent, tmp_path)
 
     assert {result.verdict for result in results.values()} == {"not-evaluated"}
     assert all("finds nothing, at any score" in result.message for result in results.values())

@@ -24,7 +24,7 @@ LAYERS = (
     ("rule_evidence",),
     ("checks", "run_record", "report"),
     ("plugin",),
-    ("fixtures", "commands"),
+    ("fixtures", "commands", "testing"),
     ("__main__", "__init__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
