@@ -151,7 +151,7 @@ class _ExampleDetections(ResultFiles):
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         return tuple(self._example.detector_classes or super().classes(dataset))
 
-    def repeated(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
+    def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         return TwoInferences(rows, self.detections(dataset), self._again.detections(dataset), "cpu")
 
     def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
