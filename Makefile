@@ -3,6 +3,7 @@ FULL := .venv
 # Without torch: what pip installs today, and the lower bounds of pyproject.toml.
 LATEST := .venv-latest
 MINIMUMS := .venv-minimums
+SITE := .venv-site
 TESTS := tests
 # Enough to see that a set of dependencies works: the examples of all rules, the figures beside
 # those of others, and gates from end to end.
@@ -17,7 +18,7 @@ pytest = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile
 create = test -x $(1)/bin/python || $(PYTHON) -m venv $(1); \
   $(call pip,$(1)) install --quiet --upgrade "pip>=25.1"
 
-.PHONY: setup light demo test test-latest test-minimums test-short campaign mutants check docs \
+.PHONY: setup light demo test test-latest test-minimums test-short campaign mutants check docs docs-site \
   bench clean
 
 setup: $(FULL)/.ready
@@ -45,6 +46,11 @@ $(MINIMUMS)/.ready: pyproject.toml tools/minimums.py
 	$(MINIMUMS)/bin/python tools/minimums.py > $(MINIMUMS)/constraints.txt
 	$(call pip,$(MINIMUMS)) install --quiet -c $(MINIMUMS)/constraints.txt \
 	  -e ".[expectations,onnx]" --group light
+	touch $@
+
+$(SITE)/.ready: pyproject.toml
+	$(call create,$(SITE))
+	$(call pip,$(SITE)) install --quiet --upgrade --group site
 	touch $@
 
 demo: $(FULL)/.ready
@@ -82,10 +88,16 @@ docs: $(LATEST)/.ready
 	$(LATEST)/bin/python -m pytest_detgate schema > docs/detgate.schema.json
 	$(LATEST)/bin/python -m pytest_detgate schema --report > docs/report.schema.json
 
+# The documentation site in build/docs-site: a warning or a broken link fails.
+docs-site: $(SITE)/.ready
+	$(SITE)/bin/python -m tools.docs_site.sources build/docs-source
+	$(SITE)/bin/python -m sphinx -q -W --keep-going -E -c tools/docs_site build/docs-source build/docs-site
+	$(SITE)/bin/python -m tools.docs_site.links build/docs-site
+
 bench: $(FULL)/.ready
 	$(call pip,$(FULL)) install --quiet -c constraints.txt --group bench
 	set -e; for name in $(BENCHMARKS); do $(FULL)/bin/python benchmarks/$$name.py; done
 
 clean:
-	rm -rf $(FULL) $(LATEST) $(MINIMUMS) build dist *.egg-info \
+	rm -rf $(FULL) $(LATEST) $(MINIMUMS) $(SITE) build dist *.egg-info \
 	  examples/site/data examples/site/work_dirs

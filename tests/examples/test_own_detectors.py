@@ -1,4 +1,4 @@
-"""docs/own_detectors.md is run as it stands: its files, its commands, the output it shows."""
+"""The files and commands of docs/own_detectors.md and docs/gate_onnx.md give the output shown."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ with contextlib.suppress(ModuleNotFoundError):
     import onnx  # noqa: F401
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENT = (ROOT / "docs/own_detectors.md").read_text(encoding="utf-8")
+DOCUMENT = "".join(
+    (ROOT / "docs" / name).read_text(encoding="utf-8")
+    for name in ("own_detectors.md", "gate_onnx.md")
+)
 FILES = dict(re.findall(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL))
 COMMANDS = re.findall(
     r"^```console\n\$ (pytest [^\n]+)\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL
@@ -67,7 +70,7 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
 
 def test_document_has_the_files_and_commands() -> None:
     assert list(FILES) == [
-        *("site_detector.py", "detgate.toml", "deployed.toml", "coloured.py", "coloured.toml")
+        *("site_detector.py", "detgate.toml", "coloured.py", "coloured.toml", "deployed.toml")
     ]
     assert len(COMMANDS) == 3
 
@@ -75,7 +78,7 @@ def test_document_has_the_files_and_commands() -> None:
 @pytest.mark.parametrize(
     ("command", "output", "code"),
     [(*COMMANDS[0], 1), (*COMMANDS[1], 0), (*COMMANDS[2], 0)],
-    ids=["function", "onnx", "registered"],
+    ids=["function", "registered", "onnx"],
 )
 def test_command_gives_the_output_that_is_shown(
     project: pytest.Pytester, command: str, output: str, code: int

@@ -1,4 +1,4 @@
-"""docs/own_rules.md is run as it stands: its files, its commands, the output it shows."""
+"""The files and commands of docs/own_rules.md give the output that the page shows."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ def test_rule_has_its_place_in_the_list(project: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(
         [
             "crowded-frames  (data)",
-            "  Few frames may hold more boxes than a person can check.",
-            "    boxes = a whole number ≥ 1 (default: 50): Boxes that a frame may hold.",
+            "  Few frames may contain more boxes than a person can check.",
+            "    boxes = a whole number ≥ 1 (default: 50): Boxes that a frame may contain.",
         ]
     )

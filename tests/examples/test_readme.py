@@ -1,0 +1,39 @@
+"""What README.md claims is true of this repository."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pytest_detgate.rules.registry import rule_classes
+from tests.examples.readme_run import README, ROOT, run_again, shown_run, without_times
+
+TEXT = README.read_text(encoding="utf-8")
+
+
+def test_the_run_gives_the_output_that_is_shown(tmp_path: Path) -> None:
+    """Draws 600 images, which takes some seconds: it is the data of `make demo`.
+
+    `python -m tests.examples.readme_run` writes a new output into README.md.
+    """
+    assert without_times(run_again(tmp_path)) == without_times(shown_run()[1])
+
+
+def test_the_number_of_rules_is_right() -> None:
+    assert re.findall(r"\[(\d+) rules\]", TEXT) == [str(len(rule_classes()))]
+
+
+def test_the_commands_for_a_fresh_machine_exist() -> None:
+    targets = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)
+
+    commands = re.findall(r"^\$ make ([\w-]+)", TEXT, re.MULTILINE)
+
+    assert commands == ["demo", "test"]
+    assert set(commands) <= set(targets)
+
+
+def test_the_extras_exist() -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    for extra in re.findall(r"pytest-detgate\[(\w+)\]", TEXT):
+        assert re.search(rf"^{extra} = \[", project, re.MULTILINE), extra
