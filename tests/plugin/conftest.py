@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 import tests.plugin.in_process  # noqa: F401  (for `gate_here`)
+from tests.forked import run_forked
 from tests.plugin.records import report_in
 
 CONFIG = """
@@ -64,7 +65,7 @@ class GateProject:
     def gate(self, *arguments: str, with_predictions: bool = True) -> pytest.RunResult:
         """Run pytest in the project, in a process of its own."""
         predictions = self.arguments if with_predictions else ()
-        return self.pytester.runpytest_subprocess(*predictions, *arguments)
+        return run_forked(self.pytester, *predictions, *arguments)
 
     def gate_here(self, *arguments: str, with_predictions: bool = True) -> pytest.RunResult:
         """Run pytest in the project, in this process, which is ten times as fast."""
