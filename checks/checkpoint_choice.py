@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
-from pytest_detgate.evidence import Evidence, LineChart, Mark, Panel, Series
-from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.evidence import Evidence
+from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.other_models import by_number, pattern_in
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.inputs.sweep import Epoch
-from pytest_detgate.record.chart_numbers import plotted
 from pytest_detgate.record.phrases import counted
+from pytest_detgate.rule_evidence.sweep import (
+    CheckpointFigures,
+    short_names,
+    sweep_chart,
+    sweep_table,
+)
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.operating_point import (
     RecallCurve,
-    count_over,
     false_scores,
     recall_curve,
 )
@@ -107,7 +107,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
         better = [epoch for epoch in others if epoch.ap > gated.ap + self.noise]
         beaten_by = [epoch for epoch in better if epoch.boxes < gated.boxes]
         timid = [epoch for epoch in better if _shows_timid(gated, epoch)]
-        names = _short_names(sweep)
+        names = short_names(sweep)
         at_equal = gated.boxes_at(recall)
         return Outcome(
             message=_message(gated, beaten_by, timid, len(sweep), self.metric),
@@ -127,11 +127,11 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
                     "boxes_at_equal_recall", sweep, names, lambda epoch: epoch.boxes_at(recall)
                 ),
             ],
-            tables={"sweep": _table(sweep, target.datasets[1:], recall)},
-            evidence=Evidence(charts=[_chart(sweep, names, gated, recall, self.metric)]),
+            tables={"sweep": sweep_table(sweep, target.datasets[1:], recall)},
+            evidence=Evidence(charts=[sweep_chart(sweep, names, gated, recall, self.metric)]),
         )
 
-    def _figures(self, epoch: Epoch, target: Target) -> _Figures:
+    def _figures(self, epoch: Epoch, target: Target) -> CheckpointFigures:
         split, *probes = target.datasets
         inputs = epoch.inputs
         threshold = inputs.project.score_threshold
@@ -146,7 +146,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
             ap, curve = 0.0, RecallCurve(np.empty(0), boxes, detections.score_floor)
         if ap is None or curve is None:
             raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
-        return _Figures(
+        return CheckpointFigures(
             checkpoint=epoch.checkpoint,
             number=epoch.number,
             gated=epoch.gated,
@@ -196,42 +196,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Figures:
-    """What is known of one checkpoint once it is no longer loaded.
-
-    `false` are the scores of the false boxes of each probe, best first.
-    """
-
-    checkpoint: str
-    number: int | None
-    gated: bool
-    ap: float
-    curve: RecallCurve
-    threshold: float
-    false: dict[str, NDArray[np.float64]]
-
-    @property
-    def recall(self) -> float:
-        """Recall at the operating point."""
-        return self.curve.recall(self.threshold)
-
-    @property
-    def boxes(self) -> int:
-        """False boxes at the operating point."""
-        return self.over(self.threshold)
-
-    def over(self, threshold: float) -> int:
-        """False boxes on all probes over a threshold."""
-        return sum(count_over(score, threshold) for score in self.false.values())
-
-    def boxes_at(self, recall: float) -> int | None:
-        """False boxes at the highest threshold that has the recall; None where it has none."""
-        threshold = self.curve.threshold_for_recall(recall)
-        return None if threshold is None else self.over(threshold)
-
-
-def _shows_timid(gated: _Figures, other: _Figures) -> bool:
+def _shows_timid(gated: CheckpointFigures, other: CheckpointFigures) -> bool:
     """Whether the gated checkpoint has few false boxes only as long as it finds little: to find
     as much as the other it needs more of them, or cannot do it at all."""
     own = gated.boxes_at(other.recall)
@@ -239,9 +204,9 @@ def _shows_timid(gated: _Figures, other: _Figures) -> bool:
 
 
 def _message(
-    gated: _Figures,
-    beaten_by: Sequence[_Figures],
-    timid: Sequence[_Figures],
+    gated: CheckpointFigures,
+    beaten_by: Sequence[CheckpointFigures],
+    timid: Sequence[CheckpointFigures],
     total: int,
     metric: str,
 ) -> str:
@@ -272,82 +237,11 @@ def _boxes(count: int) -> str:
 
 def _by_epoch(
     name: str,
-    sweep: Sequence[_Figures],
+    sweep: Sequence[CheckpointFigures],
     names: Sequence[str],
-    figure: Callable[[_Figures], float | int | None],
+    figure: Callable[[CheckpointFigures], float | int | None],
 ) -> Iterator[Measurement]:
     for epoch, short in zip(sweep, names, strict=True):
         value = figure(epoch)
         if value is not None:
             yield Measurement.shown(f"{name}[{short}]", value)
-
-
-def _short_names(sweep: Sequence[_Figures]) -> list[str]:
-    """`epoch_3` for each checkpoint, or its path where two have the same name."""
-    stems = [PurePosixPath(epoch.checkpoint).stem for epoch in sweep]
-    return stems if len(set(stems)) == len(stems) else [epoch.checkpoint for epoch in sweep]
-
-
-def _chart(
-    sweep: Sequence[_Figures], names: Sequence[str], gated: _Figures, recall: float, metric: str
-) -> LineChart:
-    """AP and false boxes over the epochs, or over the checkpoints in their order where it is not
-    known of each how many epochs it was trained for."""
-    numbers = [epoch.number for epoch in sweep]
-    known = [float(number) for number in numbers if number is not None]
-    is_known = len(set(known)) == len(sweep)
-    x = known if is_known else [float(place) for place in range(1, len(sweep) + 1)]
-    at_equal = [epoch.boxes_at(recall) for epoch in sweep]
-    best = max(range(len(sweep)), key=lambda at: sweep[at].ap)
-    reached = [at for at, boxes in enumerate(at_equal) if boxes is not None]
-    fewest = min(reached, key=lambda at: (at_equal[at] or 0, -sweep[at].ap))
-    return LineChart(
-        title=f"{metric} and false boxes by checkpoint",
-        about=f"{names[best]} has the highest {metric} ({sweep[best].ap:.3f}); at equal recall "
-        f"({recall:.3f}) {names[fewest]} has the fewest false boxes ({at_equal[fewest]}). Ship a "
-        "checkpoint that is good in both: few boxes at a fixed threshold alone may come from low "
-        "confidence.",
-        label="epoch" if is_known else "checkpoint, in the order of the names",
-        panels=[
-            Panel(
-                label=metric,
-                series=[Series(name=metric, x=x, y=plotted(epoch.ap for epoch in sweep))],
-            ),
-            Panel(
-                label="false boxes",
-                series=[
-                    Series(
-                        name=f"at score > {gated.threshold:g}",
-                        x=x,
-                        y=[epoch.boxes for epoch in sweep],
-                    ),
-                    Series(name=f"at recall {recall:.3f}", x=x, y=list(at_equal)),
-                ],
-            ),
-        ],
-        marks=[Mark(label=f"gated: {names[sweep.index(gated)]}", at=x[sweep.index(gated)])],
-    )
-
-
-def _table(sweep: Sequence[_Figures], probes: Sequence[str], recall: float) -> Table:
-    return Table(
-        columns=[
-            *("checkpoint", "epoch", "gated", "ap", "recall", "boxes"),
-            *(f"boxes[{probe}]" for probe in probes),
-            *("threshold_at_equal_recall", "boxes_at_equal_recall"),
-        ],
-        rows=[
-            [
-                *(epoch.checkpoint, epoch.number, epoch.gated, epoch.ap, epoch.recall),
-                epoch.boxes,
-                *(count_over(epoch.false[probe], epoch.threshold) for probe in probes),
-                _finite(epoch.curve.threshold_for_recall(recall)),
-                epoch.boxes_at(recall),
-            ]
-            for epoch in sweep
-        ],
-    )
-
-
-def _finite(threshold: float | None) -> float | None:
-    return None if threshold is None or math.isinf(threshold) else threshold

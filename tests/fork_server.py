@@ -19,6 +19,18 @@ from typing import NoReturn
 
 import pytest
 
+_PROJECT = """
+[dataset.splits.val]
+annotations = "val.json"
+images = "."
+[probes.calm]
+annotations = "calm.json"
+images = "."
+[rules.empty-gt-share]
+max = 1.0
+[rules.probe-fp]
+max-boxes = 1
+"""
 _NOT_OURS = ("randomly", "html", "metadata")
 
 
@@ -42,9 +54,12 @@ def main(modules: list[str]) -> None:
     del sys.path[0]  # the folder of this file
     search_path = list(sys.path)
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
-        disabled = [f"-pno:{name}" for name in (*_NOT_OURS, "cacheprovider")]
-        pytest.main(["-q", "--rootdir", folder, *disabled, folder], plugins=[_Preload(modules)])
+        os.chdir(folder)
+        _gate_once(modules)
+        os.chdir("/")
+    # A child has none of its parent's threads, and waits for them forever.
+    tasks = Path("/proc/self/task")
+    assert not tasks.exists() or len(list(tasks.iterdir())) == 1
     gc.collect()
     gc.freeze()
     print(json.dumps("ready"), file=answers, flush=True)
@@ -56,6 +71,28 @@ def main(modules: list[str]) -> None:
         _, status = os.waitpid(child, 0)
         answer = {"code": os.waitstatus_to_exitcode(status)}
         print(json.dumps(answer), file=answers, flush=True)
+
+
+def _gate_once(modules: list[str]) -> None:
+    """Gate a small project in this process: what a gate imports and compiles is there then."""
+    listed = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}],
+        "categories": [{"id": 1, "name": "c"}],
+    }
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "area": 25}
+    truth = {**listed, "annotations": [{**box, "iscrowd": 0}]}
+    found = {**listed, "annotations": [{**box, "score": 0.9}]}
+    for name, text in {
+        "pytest.ini": "[pytest]",
+        "val.json": json.dumps(truth),
+        "calm.json": json.dumps(listed),
+        "found.json": json.dumps(found),
+        "detgate.toml": _PROJECT,
+    }.items():
+        Path(name).write_text(text, encoding="utf-8")
+    disabled = [f"-pno:{name}" for name in _NOT_OURS]
+    arguments = ["detgate.toml", "--detgate-predictions=calm=found.json"]
+    pytest.main([*disabled, *arguments], plugins=[_Preload(modules)])
 
 
 def _be_child(

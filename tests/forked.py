@@ -14,16 +14,10 @@ from typing import IO, TextIO
 
 import pytest
 
-CORE = (
-    *("hotcoco", "jinja2", "matplotlib.backends.backend_svg", "matplotlib.figure", "PIL.Image"),
-    *("scipy.special", "scipy.stats", "simpleeval"),
-    *("pytest_detgate.fixtures.gate", "pytest_detgate.plugin.start", "pytest_detgate.report.page"),
-    *("pytest_detgate.report.publish", "pytest_detgate.rules.verdict"),
-    "pytest_detgate.scoring.bounds.bootstrap",
-)
-"""What a gate without a model imports; torch is not among it."""
-MMDETECTION = (*CORE, "torch", "mmdet.apis", "mmdet.models", "mmdet.datasets", "mmdet.evaluation")
-"""What a gate of an MMDetection checkpoint imports."""
+CORE: tuple[str, ...] = ()
+"""Modules that a process imports besides those that a gate of result files needs: none."""
+MMDETECTION = ("torch", "mmdet.apis", "mmdet.models", "mmdet.datasets", "mmdet.evaluation")
+"""What a gate of an MMDetection checkpoint needs."""
 _SERVER = Path(__file__).with_name("fork_server.py")
 _READ_AT_THE_START = ("PYTHONIOENCODING", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONUTF8")
 _servers: dict[tuple[str, ...], _Server] = {}

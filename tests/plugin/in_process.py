@@ -14,8 +14,13 @@ from PIL import Image
 import pytest_detgate
 from pytest_detgate.rules.registry import rule_classes
 
-# What only a process of its own imports: it would start something, or needs a framework.
-_ELSEWHERE = ("pytest_detgate.detector", "pytest_detgate.training", "pytest_detgate.__main__")
+# Modules that start something, need a framework, or warn when they are imported.
+_ELSEWHERE = (
+    "pytest_detgate.detector",
+    "pytest_detgate.training",
+    "pytest_detgate.__main__",
+    "pytest_detgate.charts",
+)
 for _module in pkgutil.walk_packages(pytest_detgate.__path__, "pytest_detgate."):
     if not _module.name.startswith(_ELSEWHERE):
         importlib.import_module(_module.name)

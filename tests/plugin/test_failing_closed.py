@@ -273,7 +273,7 @@ def test_baseline_that_cannot_be_paired(project: GateProject, coco_content: Any)
 def test_rule_that_crashes(project: GateProject) -> None:
     project.write(
         "own_rules.py",
-        "from pytest_detgate.rules.rule import SplitRule\n"
+        "from pytest_detgate import SplitRule\n"
         "class Crash(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'crash'\n"
         "    def check(self, target, inputs):\n"
@@ -295,7 +295,7 @@ def test_rule_that_measures_no_number(project: GateProject, value: str) -> None:
         "own_rules.py",
         "import numpy as np\n"
         "from pytest_detgate.findings import Measurement\n"
-        "from pytest_detgate.rules.rule import Outcome, SplitRule\n"
+        "from pytest_detgate import Outcome, SplitRule\n"
         "class Odd(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'odd'\n"
         "    def check(self, target, inputs):\n"
@@ -425,7 +425,7 @@ def test_figures_of_numpy_are_written_and_nan_among_them_is_not_evaluated(
 def test_rule_that_holds_nothing_against_a_limit(project: GateProject) -> None:
     project.write(
         "own_rules.py",
-        "from pytest_detgate.rules.rule import Outcome, SplitRule\n"
+        "from pytest_detgate import Outcome, SplitRule\n"
         "class Idle(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'idle'\n"
         "    def check(self, target, inputs):\n"
@@ -496,7 +496,7 @@ def test_worker_that_dies(project: GateProject) -> None:
     project.write(
         "own_rules.py",
         "import os\n"
-        "from pytest_detgate.rules.rule import SplitRule\n"
+        "from pytest_detgate import SplitRule\n"
         "class Deadly(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'deadly'\n"
         "    def check(self, target, inputs):\n"

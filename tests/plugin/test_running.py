@@ -313,7 +313,7 @@ def test_findings_that_json_cannot_say_reach_the_record(project: GateProject) ->
         "own_rules.py",
         "import math\n"
         "from pytest_detgate.findings import Finding, Measurement\n"
-        "from pytest_detgate.rules.rule import Outcome, SplitRule\n"
+        "from pytest_detgate import Outcome, SplitRule\n"
         "class Odd(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'odd'\n"
         "    def check(self, target, inputs):\n"

@@ -235,7 +235,7 @@ def test_unknown_class_is_named(tmp_path: Path, coco_content: Any, write_json: A
 
 def test_second_rule_with_one_code_names_both(tmp_path: Path) -> None:
     (tmp_path / "twice.py").write_text(
-        "from pytest_detgate.rules.rule import SplitRule\n"
+        "from pytest_detgate import SplitRule\n"
         "class Mine(SplitRule, frozen=True, kw_only=True):\n"
         "    code = 'empty-gt-share'\n"
     )

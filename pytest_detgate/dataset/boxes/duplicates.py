@@ -72,18 +72,8 @@ def _pairs(boxes: BoxTable, xywh: NDArray[np.float64], iou: float) -> Iterator[t
 
 def _end_of_image(image: Rows, order: Rows | None, end: int) -> int:
     """Where the image that stands before `end` ends, in the order by image."""
-    if end == len(image):
-        return end
-    step = 64
-    while True:
-        part = slice(end - 1, end + step)
-        here = image[part] if order is None else image[order[part]]
-        other = np.flatnonzero(here != here[0])
-        if len(other):
-            return end - 1 + int(other[0])
-        if end + step >= len(image):
-            return len(image)
-        step *= 2
+    last = image[end - 1] if order is None else image[order[end - 1]]
+    return int(np.searchsorted(image, last, side="right", sorter=order))
 
 
 def _pairs_of_images(
@@ -182,14 +172,16 @@ def _iou(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.
 
 
 def _groups(pairs: Rows) -> tuple[Rows, Rows, Rows]:
-    """The rows that are in a pair, sorted; for each the place of the first of its group; and the
-    places of the rows of each pair."""
+    """The rows that are in a pair, sorted; for each the index of the first of its group; and the
+    indices of the rows of each pair."""
     nodes, ends = np.unique(pairs, return_inverse=True)
     ends = ends.reshape(-1, 2)
-    group = np.arange(len(nodes))
-    while (group[ends[:, 0]] != group[ends[:, 1]]).any():
-        ends_of = group[ends]
-        np.minimum.at(group, ends_of.max(axis=1), ends_of.min(axis=1))
-        while (group != group[group]).any():
-            group = group[group]
-    return nodes, group, ends
+    if not len(nodes):
+        return nodes, nodes, ends
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    edges = coo_matrix((np.ones(len(ends)), ends.T), shape=(len(nodes), len(nodes)))
+    _, group = connected_components(edges, directed=False)
+    _, first = np.unique(group, return_index=True)
+    return nodes, first[group], ends
