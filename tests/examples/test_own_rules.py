@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from tests.forked import run_forked
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs/own_rules.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -71,7 +73,7 @@ def test_command_gives_the_output_that_is_shown(
     if "cameras.toml" in arguments:
         _require("great_expectations")
 
-    result = project.runpytest_subprocess(*arguments, *workers)
+    result = run_forked(project, *arguments, *workers)
 
     assert pytest_word == "pytest"
     assert result.ret == 1
@@ -81,14 +83,14 @@ def test_command_gives_the_output_that_is_shown(
 
 
 def test_tests_hold_without_a_gate(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("test_site.py", "-k", "small")
+    result = run_forked(project, "test_site.py", "-k", "small")
 
     result.assert_outcomes(passed=1, deselected=2)
     assert not (project.path / "detgate-report").exists()
 
 
 def test_the_rule_has_tests(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("test_site_rules.py").assert_outcomes(passed=2)
+    run_forked(project, "test_site_rules.py").assert_outcomes(passed=2)
 
 
 def test_files_pass_a_strict_type_checker(project: pytest.Pytester) -> None:
@@ -110,7 +112,7 @@ def test_files_pass_a_strict_type_checker(project: pytest.Pytester) -> None:
 
 
 def test_rule_has_its_place_in_the_list(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("--detgate-rules")
+    result = run_forked(project, "--detgate-rules")
 
     result.stdout.fnmatch_lines(
         [

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pytest_detgate.__main__ import main
+from tests.forked import run_forked
 from tests.plugin.conftest import CONFIG, GateProject
 
 STRICT = CONFIG.replace("max-boxes = 1", "max-boxes = 0")
@@ -61,7 +62,8 @@ def private(project: GateProject, tmp_path: Path) -> GateProject:
 def gate(project: GateProject, *arguments: str) -> pytest.RunResult:
     """Run with an absolute path on the command line, and a JUnit file."""
     found = project.pytester.path / "found"
-    return project.pytester.runpytest_subprocess(
+    return run_forked(
+        project.pytester,
         f"--detgate-predictions=val={found / 'val.json'}",
         f"--detgate-predictions=youtube={found / 'youtube.json'}",
         f"--rootdir={project.pytester.path}",

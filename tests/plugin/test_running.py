@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.forked import run_forked
 from tests.plugin.conftest import CONFIG, IDS, GateProject
 
 
@@ -304,7 +305,7 @@ def test_unrelated_run_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
         """
     )
 
-    pytester.runpytest_subprocess().assert_outcomes(passed=1)
+    run_forked(pytester).assert_outcomes(passed=1)
 
 
 def test_findings_that_json_cannot_say_reach_the_record(project: GateProject) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
+from tests.forked import run_forked
 from tests.plugin.records import report_in
 from tests.plugin.test_model_gate import TELL_IMPORTS
 
@@ -55,7 +56,7 @@ def test_training_rules_run_by_themselves(
     pytester.path.joinpath("train.py").write_text(TRAINING, encoding="utf-8")
     pytester.makeconftest(TELL_IMPORTS)
 
-    result = pytester.runpytest_subprocess("detgate.toml", "-m", "detgate_training")
+    result = run_forked(pytester, "detgate.toml", "-m", "detgate_training")
 
     record = report_in(pytester.path)
     verdicts = {rule["id"]: rule["verdict"] for rule in record["rules"]}
@@ -86,8 +87,8 @@ def test_data_rules_are_none_of_them(
 ) -> None:
     write_json(pytester.path / "train.json", coco_content({"a_1.jpg": [], "a_2.jpg": []}))
     pytester.path.joinpath("detgate.toml").write_text(CONFIG, encoding="utf-8")
-    listed = pytester.runpytest_subprocess(
-        "detgate.toml", "-m", "detgate_data or detgate_model", "--collect-only", "-q"
+    listed = run_forked(
+        pytester, "detgate.toml", "-m", "detgate_data or detgate_model", "--collect-only", "-q"
     )
 
     listed.stdout.fnmatch_lines(["detgate.toml::empty-gt-share?train?"])
