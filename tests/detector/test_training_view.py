@@ -13,6 +13,7 @@ from pytest_detgate.detector.packages import quiet
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.evidence import BarChart, Histogram
 from pytest_detgate.progress import NoProgress
+from pytest_detgate.testing import coco_content
 from pytest_detgate.training.dropped_data import PartDrops, drops_of
 from pytest_detgate.training.fed_data import (
     TrainingSettings,
@@ -20,6 +21,7 @@ from pytest_detgate.training.fed_data import (
     read_training_settings,
     read_training_view,
 )
+from tests.content import write_json
 from tests.drawn import draw_pictures
 from tests.judged import judged, measured, split_tables, told
 
@@ -65,9 +67,7 @@ def reasons(part: PartDrops) -> dict[str, str]:
     return {image.file_name: image.reason for image in part.images_dropped}
 
 
-def test_every_reason_through_the_whole_gate(
-    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
-) -> None:
+def test_every_reason_through_the_whole_gate(tmp_path: Path, write_config: Any) -> None:
     names = ("plain", "empty", "vest", "tiny", "twin", "crowd", "broken")
     boxes = {"plain": [HAT], "vest": [VEST, VEST], "tiny": [HAT], "twin": [HAT], "crowd": [HAT]}
     content = coco_content({f"{name}.jpg": boxes.get(name, []) for name in names}, ("hat", "vest"))
@@ -153,7 +153,7 @@ def test_every_reason_through_the_whole_gate(
 
 
 def test_several_annotation_files_are_told_apart_in_a_table(
-    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
+    tmp_path: Path, write_config: Any
 ) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_json(tmp_path / "b.json", coco_content({"3.jpg": [HAT]}, ("hat",)))
@@ -182,9 +182,7 @@ def test_several_annotation_files_are_told_apart_in_a_table(
     ]
 
 
-def test_training_on_a_file_of_no_split_is_said(
-    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
-) -> None:
+def test_training_on_a_file_of_no_split_is_said(tmp_path: Path, write_config: Any) -> None:
     write_json(tmp_path / "old.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_config(
         """
@@ -202,9 +200,7 @@ def test_training_on_a_file_of_no_split_is_said(
     )
 
 
-def test_wrappers_repeat_what_they_repeat(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_wrappers_repeat_what_they_repeat(fed: Any, tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_json(
         tmp_path / "b.json",
@@ -232,9 +228,7 @@ def test_wrappers_repeat_what_they_repeat(
     assert [reasons(part) for part in parts] == [{}, {}, {"2.jpg": "pipeline"}]
 
 
-def test_a_wrapper_repeats_what_indices_leave(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_a_wrapper_repeats_what_indices_leave(fed: Any, tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [], "2.jpg": [HAT]}, ("hat",)))
     view = fed(
         """
@@ -249,9 +243,7 @@ def test_a_wrapper_repeats_what_indices_leave(
     assert (part.samples, part.empty_samples) == (2, 0)
 
 
-def test_classes_in_another_order_get_each_others_boxes(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_classes_in_another_order_get_each_others_boxes(fed: Any, tmp_path: Path) -> None:
     content = coco_content({"1.jpg": [HAT], "2.jpg": [("vest", 50, 10, 30, 30)]}, ("hat", "vest"))
     write_json(tmp_path / "train.json", content)
     template = (
@@ -270,9 +262,7 @@ def test_classes_in_another_order_get_each_others_boxes(
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-def test_a_crop_refuses_what_it_is_said_to_refuse(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any, allowed: bool
-) -> None:
+def test_a_crop_refuses_what_it_is_said_to_refuse(fed: Any, tmp_path: Path, allowed: bool) -> None:
     content = coco_content({"hat.jpg": [("hat", 0, 0, 100, 100)], "empty.jpg": []}, ("hat",))
     write_json(tmp_path / "train.json", content)
     draw_pictures(tmp_path / "images", {name: name for name in ("hat.jpg", "empty.jpg")})
@@ -300,9 +290,7 @@ def test_a_crop_refuses_what_it_is_said_to_refuse(
     assert reasons(part) == ({} if allowed else {"empty.jpg": "pipeline"})
 
 
-def test_mixing_comes_before_the_crop(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_mixing_comes_before_the_crop(fed: Any, tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     view = fed(
         """
@@ -316,7 +304,7 @@ def test_mixing_comes_before_the_crop(
     assert reasons(drops_of(view.parts[0])) == {}
 
 
-def test_what_cannot_be_compared_says_so(fed: Any, tmp_path: Path, write_json: Any) -> None:
+def test_what_cannot_be_compared_says_so(fed: Any, tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="has no train_dataloader with a dataset"):
         fed("")
 

@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows
 from tests.forked import run_forked
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,7 +41,7 @@ def _require(module: str) -> None:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, coco_content: Any, result_content: Any) -> pytest.Pytester:
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """A project with the files of the document and a few frames."""
     pytester.makeini("[pytest]\n")
     for name, text in FILES.items():
@@ -47,7 +49,7 @@ def project(pytester: pytest.Pytester, coco_content: Any, result_content: Any) -
     for name, images in SPLITS.items():
         (pytester.path / f"{name}.json").write_text(json.dumps(coco_content(images)))
     for name, (split, found) in FOUND.items():
-        content = result_content(SPLITS[split], found)
+        content = result_rows(SPLITS[split], found)
         (pytester.path / f"{name}.json").write_text(json.dumps(content))
     return pytester
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.content import result_rows
 from tests.forked import run_forked
 from tests.plugin.conftest import CONFIG, IDS, GateProject
 
@@ -39,11 +40,11 @@ def test_result_files_pass(project: GateProject) -> None:
     )
 
 
-def test_one_false_box_too_many_blocks(project: GateProject, result_content: Any) -> None:
+def test_one_false_box_too_many_blocks(project: GateProject) -> None:
     found = ("helmet_off", 0.8, 10, 10, 40, 40)
     frames: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
     project.write(
-        "found/youtube.json", result_content(frames, {"tube_1.jpg": [found], "tube_2.jpg": [found]})
+        "found/youtube.json", result_rows(frames, {"tube_1.jpg": [found], "tube_2.jpg": [found]})
     )
 
     result = project.gate()

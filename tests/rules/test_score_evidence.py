@@ -15,7 +15,8 @@ from scipy import stats
 
 from pytest_detgate.evidence import BarChart, ByThreshold, LineChart
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco, named_results
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
 from tests.judged import judged, measured, split_tables
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -32,7 +33,7 @@ Evaluate = Callable[..., dict[str, RuleResult]]
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
+def evaluate(tmp_path: Path) -> Evaluate:
     """A function from rules, images and detections to the results of the items."""
 
     def run(
@@ -41,8 +42,8 @@ def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
         found: Mapping[str, Sequence[Any]] = FIRED,
         classes: Sequence[str] = ("worker",),
     ) -> dict[str, RuleResult]:
-        write_json(tmp_path / "val.json", coco(images, classes))
-        detections = write_json(tmp_path / "found.json", named_results(images, found, classes))
+        write_json(tmp_path / "val.json", coco_content(images, classes))
+        detections = write_json(tmp_path / "found.json", result_content(images, found, classes))
         return judged(tmp_path, split_tables(val="images") + rules, {"val": detections})
 
     return run

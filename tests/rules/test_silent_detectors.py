@@ -17,8 +17,8 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.registry import bind_rules, rule_classes
-from pytest_detgate.testing import evaluate_example
-from tests.conftest import coco, named_results
+from pytest_detgate.testing import coco_content, evaluate_example, result_content
+from tests.content import write_json
 from tests.detector.onnx_models import draw
 from tests.judged import judged
 from tests.needs import import_or_skip
@@ -36,7 +36,7 @@ Files = Callable[..., RuleResult]
 
 
 @pytest.fixture
-def on_files(tmp_path: Path, write_json: Any) -> Files:
+def on_files(tmp_path: Path) -> Files:
     """A function from what result files hold, by split and probe, to the probe's item."""
 
     def evaluate(
@@ -46,10 +46,10 @@ def on_files(tmp_path: Path, write_json: Any) -> Files:
     ) -> RuleResult:
         datasets = {"val": TRUTH, "calm": QUIET, **(truth or {})}
         for name, images in datasets.items():
-            write_json(tmp_path / f"{name}.json", coco(images, CLASSES))
+            write_json(tmp_path / f"{name}.json", coco_content(images, CLASSES))
         files = {
             name: write_json(
-                tmp_path / f"{name}-found.json", named_results(datasets[name], boxes, CLASSES)
+                tmp_path / f"{name}-found.json", result_content(datasets[name], boxes, CLASSES)
             )
             for name, boxes in found.items()
         }
@@ -161,7 +161,7 @@ class Detector:
 
 
 @pytest.fixture
-def on_model(tmp_path: Path, write_json: Any) -> Callable[..., tuple[RuleResult, list[str]]]:
+def on_model(tmp_path: Path) -> Callable[..., tuple[RuleResult, list[str]]]:
     """A function that evaluates rules on a detector which sees something on images whose name
     matches a pattern: the probe's item, and the images that it was asked for."""
     for number in range(100):
@@ -169,7 +169,7 @@ def on_model(tmp_path: Path, write_json: Any) -> Callable[..., tuple[RuleResult,
     for number in range(2):
         draw(tmp_path / "calm" / f"c_{number}.png", (30 + number, 30))
     truth = {f"v_{number:02}.png": [BOX] if number % 2 else [] for number in range(100)}
-    write_json(tmp_path / "val.json", coco(truth, CLASSES))
+    write_json(tmp_path / "val.json", coco_content(truth, CLASSES))
     (tmp_path / "seeing.py").write_text(DETECTOR, encoding="utf-8")
     log = tmp_path / "asked"
 

@@ -12,6 +12,8 @@ from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.scoring.calibration import Calibration, calibration_of
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import candidates_of, match
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 
 CLASSES = ("helmet_off", "no_vest")
 TRUTH = {"a.jpg": [("helmet_off", 0, 0, 10, 10)]}
@@ -19,13 +21,13 @@ RIGHT, WRONG = (0, 0, 10, 10), (50, 50, 10, 10)
 
 
 @pytest.fixture
-def calibrated(tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any) -> Any:
+def calibrated(tmp_path: Path) -> Any:
     """A function that calibrates detections of the one box of `TRUTH`."""
 
     def calibrate(found: list[tuple[Any, ...]], **options: Any) -> Calibration:
         truth = write_json(tmp_path / "val.json", coco_content(TRUTH, CLASSES))
         dataset = read_coco(truth, tmp_path, "val")
-        results = result_content(TRUTH, {"a.jpg": found}, CLASSES)
+        results = result_rows(TRUTH, {"a.jpg": found}, CLASSES)
         detections = read_results(write_json(tmp_path / "found.json", results), dataset)
         return calibration_of(match(candidates_of(columns_of(dataset, detections))), **options)
 

@@ -15,13 +15,15 @@ from pytest_detgate.dataset.tables import DetectionTable
 from pytest_detgate.errors import DataError
 from pytest_detgate.scoring.coco_evaluation import evaluate
 from pytest_detgate.scoring.confusion import Confusion, confusion
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 from tests.parity.detection_sets import CLASSES, detection_set
 
 HELMETS = ("helmet_off", "no_vest")
 
 
 @pytest.fixture
-def confused(tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any) -> Any:
+def confused(tmp_path: Path) -> Any:
     """A function that makes the matrix of one image at a threshold of 0.3."""
 
     def confuse(boxes: list[Any], found: list[Any], crowds: tuple[int, ...] = ()) -> Confusion:
@@ -30,7 +32,7 @@ def confused(tmp_path: Path, coco_content: Any, result_content: Any, write_json:
         for row in crowds:
             content["annotations"][row]["iscrowd"] = 1
         dataset = read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
-        results = result_content(truth, {"a.jpg": found}, HELMETS)
+        results = result_rows(truth, {"a.jpg": found}, HELMETS)
         detections = read_results(write_json(tmp_path / "found.json", results), dataset)
         return confusion(dataset, detections, 0.3)
 

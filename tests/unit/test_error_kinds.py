@@ -13,6 +13,8 @@ from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.error_kinds import KINDS, Errors, errors_of
 from pytest_detgate.scoring.matching import candidates_of, match
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 
 CLASSES = ("helmet_off", "no_vest")
 BOX = (0, 0, 10, 10)
@@ -20,13 +22,13 @@ ELSEWHERE = (50, 50, 10, 10)
 
 
 @pytest.fixture
-def sorted_errors(tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any) -> Any:
+def sorted_errors(tmp_path: Path) -> Any:
     """A function that sorts the errors of detections, both by image."""
 
     def sort(truth: dict[str, Any], found: dict[str, Any]) -> Errors:
         path = write_json(tmp_path / "val.json", coco_content(truth, CLASSES))
         dataset = read_coco(path, tmp_path, "val")
-        results = result_content(truth, found, CLASSES)
+        results = result_rows(truth, found, CLASSES)
         detections = read_results(write_json(tmp_path / "found.json", results), dataset)
         return errors_of(match(candidates_of(columns_of(dataset, detections))))
 

@@ -17,14 +17,15 @@ from pytest_detgate.rule_evidence.frames import (
     frames_for_class,
     shown_frames,
 )
-from tests.conftest import coco, results
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 
 CLASSES = ("helmet_off", "no_vest")
 Tables = tuple[Dataset, DetectionTable]
 
 
 @pytest.fixture
-def tables(tmp_path: Path, write_json: Any) -> Any:
+def tables(tmp_path: Path) -> Any:
     """A function from boxes and detections by image to their tables."""
 
     def make(
@@ -32,11 +33,11 @@ def tables(tmp_path: Path, write_json: Any) -> Any:
         found: Mapping[str, Sequence[Any]],
         change: Any = None,
     ) -> Tables:
-        content = coco(truth, CLASSES)
+        content = coco_content(truth, CLASSES)
         if change is not None:
             change(content)
         dataset = read_coco(write_json(tmp_path / "a.json", content), tmp_path, "val")
-        path = write_json(tmp_path / "r.json", results(truth, found, CLASSES))
+        path = write_json(tmp_path / "r.json", result_rows(truth, found, CLASSES))
         return dataset, read_results(path, dataset)
 
     return make

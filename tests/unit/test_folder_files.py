@@ -15,6 +15,8 @@ from pytest_detgate.dataset.images.folder_files import folder_files, image_files
 from pytest_detgate.dataset.images.opening import image_formats, image_suffixes
 from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.judged import judged
 from tests.unit.label_files import draw, write
 
@@ -147,7 +149,7 @@ images = "probe"
     ("option", "verdict"), [("", "not-evaluated"), ("allow-other-files = true", "passed")]
 )
 def test_a_probe_with_other_files_is_not_evaluated_unless_they_are_allowed(
-    tmp_path: Path, write_json: Any, coco_content: Any, option: str, verdict: str
+    tmp_path: Path, option: str, verdict: str
 ) -> None:
     images = Image.effect_noise((32, 32), 90)
     (tmp_path / "images").mkdir()

@@ -20,6 +20,8 @@ from pytest_detgate.scoring.operating_point import (
     false_scores,
     recall_curve,
 )
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 from tests.parity.reference import by_pycocotools, random_set
 
 CLASSES = ["helmet_off", "no_vest"]
@@ -39,11 +41,9 @@ FOUND: dict[str, list[Any]] = {
 
 
 @pytest.fixture
-def tables(
-    tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any
-) -> tuple[Dataset, DetectionTable]:
+def tables(tmp_path: Path) -> tuple[Dataset, DetectionTable]:
     truth = write_json(tmp_path / "val.json", coco_content(IMAGES, CLASSES))
-    found = write_json(tmp_path / "found.json", result_content(IMAGES, FOUND, CLASSES))
+    found = write_json(tmp_path / "found.json", result_rows(IMAGES, FOUND, CLASSES))
     dataset = read_coco(truth, tmp_path, "val")
     return dataset, read_results(found, dataset)
 

@@ -11,6 +11,7 @@ import pytest
 from pytest_detgate.errors import DataError
 from pytest_detgate.training.dropped_data import drops_of
 from pytest_detgate.training.fed_data import FedBox, FedImage, FedPart
+from tests.content import write_json
 
 HAT = {"category_id": 1, "bbox": [10, 10, 20, 20], "area": 400}
 VEST = {**HAT, "category_id": 2}
@@ -27,7 +28,7 @@ def fed(number: int, *labels: int, times: int = 1, crowd: bool = False, at: floa
 
 
 @pytest.fixture
-def compared(tmp_path: Path, write_json: Any) -> Any:
+def compared(tmp_path: Path) -> Any:
     """A function that compares a file's images and annotations with what is fed of them."""
 
     def compare(
