@@ -33,6 +33,7 @@ from pytest_detgate.detector.workers.worker import Worker
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import onnx_models, worksite
+from tests.detector.conftest import Worksite
 from tests.processes import PATIENCE_S, assert_all_end, with_variable
 
 BATCH = 3
@@ -465,7 +466,7 @@ def test_an_onnx_file_and_its_weights_travel(
 
 
 @pytest.fixture(scope="module")
-def hungry(site: Any, project: Project) -> ModelSource:
+def hungry(site: Worksite, project: Project) -> ModelSource:
     """A checkpoint of MMDetection with the project's own configuration and class."""
     worksite.write_config(project.root)
     (project.root / "engines_hungry.py").write_text(HUNGRY, encoding="utf-8")
@@ -480,7 +481,7 @@ def hungry(site: Any, project: Project) -> ModelSource:
 
 
 @pytest.fixture(scope="module")
-def plain(site: Any) -> dict[Path, ImageDetections]:
+def plain(site: Worksite) -> dict[Path, ImageDetections]:
     """What the same weights find in this process, in MMDetection's own class."""
     found = found_by(started(ModelSource(site.checkpoint)), site.images)
     assert sum(len(one.score) for one in found.values()) > 100
@@ -490,7 +491,7 @@ def plain(site: Any) -> dict[Path, ImageDetections]:
 @pytest.mark.mmdet
 @pytest.mark.parametrize("engine", ["local", "ray"])
 def test_two_workers_of_mmdetection_find_what_one_finds(
-    site: Any,
+    site: Worksite,
     hungry: ModelSource,
     plain: dict[Path, ImageDetections],
     project: Project,

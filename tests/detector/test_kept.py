@@ -20,6 +20,7 @@ from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
+from tests.detector.conftest import Worksite
 from tests.processes import PATIENCE_S
 
 MODEL = ModelInfo(key="k" * 64, checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)
@@ -229,7 +230,7 @@ print(json.dumps({
 
 @pytest.mark.mmdet
 def test_two_processes_infer_once_and_a_third_without_torch(
-    site: Any, tmp_path: Path, start_python: Callable[..., Any], run_python: Callable[..., str]
+    site: Worksite, tmp_path: Path, start_python: Callable[..., Any], run_python: Callable[..., str]
 ) -> None:
     arguments = (site.checkpoint, site.config, tmp_path / "store", *site.images)
     processes = [start_python(GATE, *arguments) for _ in range(2)]
@@ -250,7 +251,7 @@ def test_two_processes_infer_once_and_a_third_without_torch(
 
 
 @pytest.fixture
-def gate(site: Any, tmp_path: Path) -> Callable[..., KeptDetector]:
+def gate(site: Worksite, tmp_path: Path) -> Callable[..., KeptDetector]:
     """A function that starts a new gate on the real model, or on changed parts of it."""
 
     def start(checkpoint: Path | None = None, config: Path | None = None) -> KeptDetector:
@@ -266,7 +267,7 @@ def gate(site: Any, tmp_path: Path) -> Callable[..., KeptDetector]:
 
 @pytest.mark.mmdet
 def test_what_is_known_of_a_model_holds_while_nothing_changes(
-    site: Any,
+    site: Worksite,
     tmp_path: Path,
     gate: Callable[..., KeptDetector],
     monkeypatch: pytest.MonkeyPatch,
@@ -299,7 +300,7 @@ def test_what_is_known_of_a_model_holds_while_nothing_changes(
 
 @pytest.mark.mmdet
 def test_a_refused_checkpoint_is_refused_whatever_is_kept(
-    site: Any, tmp_path: Path, gate: Callable[..., KeptDetector]
+    site: Worksite, tmp_path: Path, gate: Callable[..., KeptDetector]
 ) -> None:
     gate().info()
     with pytest.raises(DetectorError, match="no such checkpoint"):

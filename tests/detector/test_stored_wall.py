@@ -23,6 +23,7 @@ import pytest
 
 from pytest_detgate.detector.mmdet.stored_wall import Guard, walled
 from pytest_detgate.errors import DetectorError
+from tests.detector.conftest import Worksite
 
 NOT_IMPORTED = "this" if "this" not in sys.modules else "antigravity"
 
@@ -137,7 +138,7 @@ def test_a_configuration_of_the_project_s_own_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.mmdet
 def test_a_model_that_does_more_when_it_runs_is_stopped(
-    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Worksite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What reading the source might have missed: a part that writes a file when it is used."""
     from mmdet.models import RTMDet

@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -48,7 +47,7 @@ def write_config(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def fed(write_config: Any) -> Callable[[str], TrainingView]:
+def fed(write_config: Callable[[str], Path]) -> Callable[[str], TrainingView]:
     """A function from a configuration to what its training data set feeds, built in this process
     to spare the tests one of its own."""
 
@@ -67,7 +66,9 @@ def reasons(part: PartDrops) -> dict[str, str]:
     return {image.file_name: image.reason for image in part.images_dropped}
 
 
-def test_every_reason_through_the_whole_gate(tmp_path: Path, write_config: Any) -> None:
+def test_every_reason_through_the_whole_gate(
+    tmp_path: Path, write_config: Callable[[str], Path]
+) -> None:
     names = ("plain", "empty", "vest", "tiny", "twin", "crowd", "broken")
     boxes = {"plain": [HAT], "vest": [VEST, VEST], "tiny": [HAT], "twin": [HAT], "crowd": [HAT]}
     content = coco_content({f"{name}.jpg": boxes.get(name, []) for name in names}, ("hat", "vest"))
@@ -153,7 +154,7 @@ def test_every_reason_through_the_whole_gate(tmp_path: Path, write_config: Any) 
 
 
 def test_several_annotation_files_are_told_apart_in_a_table(
-    tmp_path: Path, write_config: Any
+    tmp_path: Path, write_config: Callable[[str], Path]
 ) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_json(tmp_path / "b.json", coco_content({"3.jpg": [HAT]}, ("hat",)))
@@ -182,7 +183,9 @@ def test_several_annotation_files_are_told_apart_in_a_table(
     ]
 
 
-def test_training_on_a_file_of_no_split_is_said(tmp_path: Path, write_config: Any) -> None:
+def test_training_on_a_file_of_no_split_is_said(
+    tmp_path: Path, write_config: Callable[[str], Path]
+) -> None:
     write_json(tmp_path / "old.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_config(
         """
@@ -200,7 +203,9 @@ def test_training_on_a_file_of_no_split_is_said(tmp_path: Path, write_config: An
     )
 
 
-def test_wrappers_repeat_what_they_repeat(fed: Any, tmp_path: Path) -> None:
+def test_wrappers_repeat_what_they_repeat(
+    fed: Callable[[str], TrainingView], tmp_path: Path
+) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_json(
         tmp_path / "b.json",
@@ -228,7 +233,9 @@ def test_wrappers_repeat_what_they_repeat(fed: Any, tmp_path: Path) -> None:
     assert [reasons(part) for part in parts] == [{}, {}, {"2.jpg": "pipeline"}]
 
 
-def test_a_wrapper_repeats_what_indices_leave(fed: Any, tmp_path: Path) -> None:
+def test_a_wrapper_repeats_what_indices_leave(
+    fed: Callable[[str], TrainingView], tmp_path: Path
+) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [], "2.jpg": [HAT]}, ("hat",)))
     view = fed(
         """
@@ -243,7 +250,9 @@ def test_a_wrapper_repeats_what_indices_leave(fed: Any, tmp_path: Path) -> None:
     assert (part.samples, part.empty_samples) == (2, 0)
 
 
-def test_classes_in_another_order_get_each_others_boxes(fed: Any, tmp_path: Path) -> None:
+def test_classes_in_another_order_get_each_others_boxes(
+    fed: Callable[[str], TrainingView], tmp_path: Path
+) -> None:
     content = coco_content({"1.jpg": [HAT], "2.jpg": [("vest", 50, 10, 30, 30)]}, ("hat", "vest"))
     write_json(tmp_path / "train.json", content)
     template = (
@@ -262,7 +271,9 @@ def test_classes_in_another_order_get_each_others_boxes(fed: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize("allowed", [False, True])
-def test_a_crop_refuses_what_it_is_said_to_refuse(fed: Any, tmp_path: Path, allowed: bool) -> None:
+def test_a_crop_refuses_what_it_is_said_to_refuse(
+    fed: Callable[[str], TrainingView], tmp_path: Path, allowed: bool
+) -> None:
     content = coco_content({"hat.jpg": [("hat", 0, 0, 100, 100)], "empty.jpg": []}, ("hat",))
     write_json(tmp_path / "train.json", content)
     draw_pictures(tmp_path / "images", {name: name for name in ("hat.jpg", "empty.jpg")})
@@ -290,7 +301,7 @@ def test_a_crop_refuses_what_it_is_said_to_refuse(fed: Any, tmp_path: Path, allo
     assert reasons(part) == ({} if allowed else {"empty.jpg": "pipeline"})
 
 
-def test_mixing_comes_before_the_crop(fed: Any, tmp_path: Path) -> None:
+def test_mixing_comes_before_the_crop(fed: Callable[[str], TrainingView], tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     view = fed(
         """
@@ -304,7 +315,9 @@ def test_mixing_comes_before_the_crop(fed: Any, tmp_path: Path) -> None:
     assert reasons(drops_of(view.parts[0])) == {}
 
 
-def test_what_cannot_be_compared_says_so(fed: Any, tmp_path: Path) -> None:
+def test_what_cannot_be_compared_says_so(
+    fed: Callable[[str], TrainingView], tmp_path: Path
+) -> None:
     with pytest.raises(DetectorError, match="has no train_dataloader with a dataset"):
         fed("")
 
@@ -319,14 +332,14 @@ def test_what_cannot_be_compared_says_so(fed: Any, tmp_path: Path) -> None:
         )
 
 
-def test_a_crash_of_the_configuration_is_a_reason(write_config: Any) -> None:
+def test_a_crash_of_the_configuration_is_a_reason(write_config: Callable[[str], Path]) -> None:
     config = write_config("import os; os.kill(os.getpid(), 9)")
 
     with pytest.raises(DetectorError, match=r"train\.py: the process was ended by SIGKILL"):
         read_training_view(config, NoProgress())
 
 
-def test_a_missing_annotation_file_is_a_reason(write_config: Any) -> None:
+def test_a_missing_annotation_file_is_a_reason(write_config: Callable[[str], Path]) -> None:
     config = write_config('train_dataloader = dict(dataset=dict(**common, ann_file="no.json"))')
 
     with pytest.raises(DetectorError, match=r"cannot be built: FileNotFoundError: .*no\.json"):
@@ -349,7 +362,9 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_left_to_chance(write_config: Any, text: str, settings: TrainingSettings) -> None:
+def test_what_is_left_to_chance(
+    write_config: Callable[[str], Path], text: str, settings: TrainingSettings
+) -> None:
     from mmengine.config import Config
 
     from pytest_detgate.training.fed_data_worker import settings_of
@@ -359,7 +374,7 @@ def test_what_is_left_to_chance(write_config: Any, text: str, settings: Training
     assert settings_of(config, "train.py") == settings
 
 
-def test_a_seed_that_is_none_is_refused(write_config: Any) -> None:
+def test_a_seed_that_is_none_is_refused(write_config: Callable[[str], Path]) -> None:
     from mmengine.config import Config
 
     from pytest_detgate.training.fed_data_worker import settings_of

@@ -201,14 +201,18 @@ def on_model(tmp_path: Path) -> Callable[..., tuple[RuleResult, list[str]]]:
     return evaluate
 
 
-def test_a_model_that_sees_something_on_the_probe_is_not_asked_for_more(on_model: Any) -> None:
+def test_a_model_that_sees_something_on_the_probe_is_not_asked_for_more(
+    on_model: Callable[..., tuple[RuleResult, list[str]]],
+) -> None:
     result, asked = on_model("c_0")
 
     assert result.verdict == "passed"
     assert asked == ["calm/c_0.png", "calm/c_1.png"]
 
 
-def test_a_model_is_run_on_ground_truth_until_it_finds_something(on_model: Any) -> None:
+def test_a_model_is_run_on_ground_truth_until_it_finds_something(
+    on_model: Callable[..., tuple[RuleResult, list[str]]],
+) -> None:
     """Images with an odd number have ground truth: 8 of them first, then 32."""
     result, asked = on_model("v_21")
 
@@ -222,7 +226,9 @@ def test_a_model_is_run_on_ground_truth_until_it_finds_something(on_model: Any) 
 
 
 @pytest.mark.parametrize("sees", ["nowhere", "v_22"])
-def test_a_silent_model_is_run_on_all_of_it(on_model: Any, sees: str) -> None:
+def test_a_silent_model_is_run_on_all_of_it(
+    on_model: Callable[..., tuple[RuleResult, list[str]]], sees: str
+) -> None:
     result, asked = on_model(sees)
 
     assert len(asked) == 2 + 50
@@ -233,7 +239,9 @@ def test_a_silent_model_is_run_on_all_of_it(on_model: Any, sees: str) -> None:
     )
 
 
-def test_a_model_without_any_split_has_nothing_to_show(on_model: Any, tmp_path: Path) -> None:
+def test_a_model_without_any_split_has_nothing_to_show(
+    on_model: Callable[..., tuple[RuleResult, list[str]]], tmp_path: Path
+) -> None:
     result, asked = on_model("v_21", head="")
 
     assert (result.verdict, len(asked)) == ("not-evaluated", 2)
@@ -245,7 +253,9 @@ def test_a_model_without_any_split_has_nothing_to_show(on_model: Any, tmp_path: 
     assert gone.message.endswith("the evaluated split, val, must have ground truth and its images")
 
 
-def test_what_the_run_knows_anyway_is_enough(on_model: Any) -> None:
+def test_what_the_run_knows_anyway_is_enough(
+    on_model: Callable[..., tuple[RuleResult, list[str]]],
+) -> None:
     """AP is asked for, too: a model that finds nothing on val is then known to be silent, also
     where it finds something on the probe."""
     rules = f"{PROBE}[rules.mean-ap]\nmin = 0.0\n"
