@@ -230,9 +230,10 @@ def on_ray(project: Project, cluster: str) -> Iterator[RayWorkers]:
 
 
 @pytest.fixture(params=["local", "on_ray"])
-def workers(request: pytest.FixtureRequest) -> Any:
+def workers(request: pytest.FixtureRequest) -> LocalWorkers | RayWorkers:
     """Two workers, of either engine."""
-    return request.getfixturevalue(request.param)
+    made: LocalWorkers | RayWorkers = request.getfixturevalue(request.param)
+    return made
 
 
 def assert_same(
@@ -249,7 +250,7 @@ def assert_same(
 
 
 def test_two_workers_find_what_one_finds(
-    project: Project, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project, workers: LocalWorkers | RayWorkers, expected: dict[Path, ImageDetections]
 ) -> None:
     project.log.together()
 
@@ -277,7 +278,7 @@ def test_all_engines_have_one_key(
 
 
 def test_a_killed_worker_costs_its_own_batch_at_most(
-    project: Project, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project, workers: LocalWorkers | RayWorkers, expected: dict[Path, ImageDetections]
 ) -> None:
     project.log.die_on(project.images[4])
     n_notes = len(workers.notes)
@@ -305,7 +306,9 @@ def test_an_image_that_every_worker_dies_of_is_named(project: Project, local: Lo
     assert project.log.looked_at()[project.images[7].name] == 3
 
 
-def test_a_failure_of_the_model_is_told_and_not_tried_again(project: Project, workers: Any) -> None:
+def test_a_failure_of_the_model_is_told_and_not_tried_again(
+    project: Project, workers: LocalWorkers | RayWorkers
+) -> None:
     project.log.raise_on(project.images[5])
 
     with pytest.raises(DetectorError) as caught:
@@ -319,7 +322,10 @@ def test_a_failure_of_the_model_is_told_and_not_tried_again(project: Project, wo
 
 
 def test_an_image_that_cannot_be_read_is_passed_through(
-    project: Project, tmp_path: Path, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project,
+    tmp_path: Path,
+    workers: LocalWorkers | RayWorkers,
+    expected: dict[Path, ImageDetections],
 ) -> None:
     broken, missing = tmp_path / "broken.jpg", tmp_path / "missing.jpg"
     broken.write_bytes(project.images[0].read_bytes()[:300])
@@ -369,9 +375,10 @@ def test_workers_that_die_while_they_load(project: Project) -> None:
     )
 
 
-def test_what_a_worker_of_ray_cannot_import_is_named_with_the_way_out(
+def test_ray_worker_names_what_it_cannot_import(
     project: Project, cluster: str, expected: dict[Path, ImageDetections]
 ) -> None:
+    """What a worker of Ray cannot import is named with the way out."""
     # No import statement names the module that it is made of, so nobody knows to send it.
     text = 'import importlib\nMade = importlib.import_module("engines_" + "site.greys").Greys\n'
     source = project.entry("engines_hidden", text, project.root / "limit.txt")

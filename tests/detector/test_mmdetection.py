@@ -306,9 +306,10 @@ def test_class_names_have_to_agree(
         load(checkpoint_with(three), config("person", "helmet", "vest"))
 
 
-def test_without_class_names_those_of_the_configuration_and_of_its_data_set(
+def test_class_names_come_from_the_configuration(
     site: Worksite, tmp_path: Path, checkpoint_with: Callable[..., Path]
 ) -> None:
+    """Without class names those of the configuration and of its data set."""
     unnamed = checkpoint_with(lambda content: content["meta"].pop("dataset_meta"))
     assert load(unnamed, site.config).info.classes == ("person", "helmet")
     text = site.config.read_text(encoding="utf-8").replace("metainfo=dict(classes=classes), ", "")

@@ -191,7 +191,7 @@ def stored(path: Path, *, as_text: bool = True) -> dict[str, Any]:
     }
 
 
-def test_every_family_of_detectors_that_mmdetection_ships_is_accepted() -> None:
+def test_every_family_of_mmdetection_is_accepted() -> None:
     """Takes 10 seconds: each family has parts of its own, and MMEngine a while to read each."""
     families = shipped()
     if not families:

@@ -103,7 +103,8 @@ def test_what_is_refused_is_told_though_the_code_swallows_it(tmp_path: Path) -> 
     assert "write a file" in refused(failing_otherwise)
 
 
-def test_a_module_that_is_only_tried_is_as_if_it_were_not_installed() -> None:
+def test_a_module_that_is_only_tried_seems_not_installed() -> None:
+    """A module that is only tried is as if it were not installed."""
     with walled("x.pth", "while the model was built"), pytest.raises(ImportError):
         __import__("no_such_module_of_mine")
 

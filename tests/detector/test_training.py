@@ -68,7 +68,9 @@ def settle(root: Path) -> None:
 
 
 @pytest.fixture
-def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+def again(
+    trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., bool]:
     """A function that asks for training once more, and fails the moment it would start."""
     root = trained[0]
 
@@ -181,7 +183,7 @@ def test_what_was_trained_can_be_gated(
 
 
 def test_a_finished_run_is_used_again_while_its_inputs_hold(
-    trained: tuple[Path, TrainedRun, Any], again: Any
+    trained: tuple[Path, TrainedRun, Any], again: Callable[..., bool]
 ) -> None:
     root = trained[0]
     assert again()
@@ -198,7 +200,7 @@ def test_a_finished_run_is_used_again_while_its_inputs_hold(
 
 
 def test_a_run_whose_versions_are_gone_is_not_used_again(
-    again: Any, monkeypatch: pytest.MonkeyPatch
+    again: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pytest_detgate.training.record.package_versions", lambda: {"torch": "0"})
     assert not again()

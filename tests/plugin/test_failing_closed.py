@@ -398,9 +398,10 @@ def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -
     assert not_evaluated(project)["mean-ap"] == reason
 
 
-def test_figures_of_numpy_are_written_and_nan_among_them_is_not_evaluated(
+def test_numpy_values_are_written_and_nan_not_evaluated(
     project: GateProject,
 ) -> None:
+    """Figures of NumPy are written and NaN among them is not evaluated."""
     project.pytester.makeconftest(
         """
         import msgspec

@@ -62,9 +62,10 @@ def test_false_boxes_can_be_opened(project: GateProject, workers: tuple[str, ...
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_every_finding_is_there_though_the_record_has_the_first_200(
+def test_files_have_more_findings_than_the_record(
     project: GateProject, workers: tuple[str, ...]
 ) -> None:
+    """Every finding is there though the record has the first 200."""
     many_empty_images(project, 450)
 
     assert project.gate("detgate.toml", *workers, "-k", "empty", with_predictions=False).ret == 1
@@ -92,9 +93,10 @@ def test_two_data_sets_make_two_files(project: GateProject) -> None:
     }
 
 
-def test_files_of_earlier_runs_are_removed_and_those_of_others_are_not(
+def test_only_files_of_earlier_runs_are_removed(
     project: GateProject,
 ) -> None:
+    """Files of earlier runs are removed and those of others are not."""
     project.write("detgate.toml", STRICT)
     project.gate()
     mended = project.pytester.path / "detgate-report/findings/mended.json"

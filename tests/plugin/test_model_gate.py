@@ -251,9 +251,10 @@ def test_classes_that_differ_are_named(project: pytest.Pytester) -> None:
     }
 
 
-def test_checkpoint_that_would_run_code_is_refused_and_did_not_run(
+def test_checkpoint_that_would_run_code_is_refused(
     project: pytest.Pytester,
 ) -> None:
+    """Checkpoint that would run code is refused and did not run."""
     script = project.path / "make_trap.py"
     script.write_text(
         "import pathlib, torch\n"

@@ -103,9 +103,10 @@ def test_no_file_of_a_run_has_an_absolute_path(
     assert crash["message"].startswith("the rule crashed: OSError: cannot read …/plan.txt on ")
 
 
-def test_pictures_elsewhere_are_in_the_page_though_the_record_does_not_say_where(
+def test_images_elsewhere_are_in_the_page_but_not_their_path(
     private: GateProject,
 ) -> None:
+    """Pictures elsewhere are in the page though the record does not say where."""
     gate(private)
 
     page = left_behind(private)["index.html"]

@@ -160,9 +160,10 @@ def test_last_failed_runs_only_what_failed(project: GateProject) -> None:
     assert list(project.verdicts()) == ["probe-fp[youtube]"]
 
 
-def test_stopping_at_the_first_failure_leaves_no_rule_out_of_the_record(
+def test_stopping_early_leaves_no_rule_out_of_the_record(
     project: GateProject,
 ) -> None:
+    """Stopping at the first failure leaves no rule out of the record."""
     project.write("detgate.toml", CONFIG.replace("min = 0.25", "min = 0.75"))
 
     result = project.gate("-x")

@@ -106,7 +106,8 @@ def test_small_false_boxes_are_enlarged(tmp_path: Path) -> None:
     assert (made.width, made.height) == (1280, 720)
 
 
-def test_a_box_is_missed_where_nothing_over_the_threshold_matches_it() -> None:
+def test_a_box_is_missed_without_match_over_the_threshold() -> None:
+    """A box is missed where nothing over the threshold matches it."""
     boxes = [
         FrameBox(box=PLACE, label="found", found_at=0.8),
         FrameBox(box=PLACE, label="unsure", found_at=0.3),
@@ -133,7 +134,8 @@ def test_data_that_no_model_has_seen_misses_nothing() -> None:
     assert made.alt == "p: 1.jpg, 1 box of ground truth"
 
 
-def test_tags_name_what_stands_where_it_is_little_and_else_give_scores() -> None:
+def test_tags_are_names_where_there_are_few() -> None:
+    """Tags name what stands where it is little and else give scores."""
     apart = [(200.0 * number, 100.0, 100.0, 200.0) for number in range(8)]
 
     def texts(scores: list[float]) -> set[str]:

@@ -89,7 +89,8 @@ def test_the_slider_draws_and_counts_what_is_over_it(visit: Visit, score: float)
     assert visit.page.locator(f"{PROBE} .stage g.missed:not(.off, [data-copy])").count() == total[3]
 
 
-def test_the_slider_holds_values_against_limits_and_leaves_the_verdict(visit: Visit) -> None:
+def test_the_slider_compares_and_leaves_the_verdict(visit: Visit) -> None:
+    """The slider holds values against limits and leaves the verdict."""
     lines = visit.page.locator("[data-rule='probe-fp-youtube']")
     assert lines.first.is_hidden()
     before = visit.page.locator(".verdict").inner_text()

@@ -168,9 +168,10 @@ def test_class_that_has_the_name_of_a_category_of_ours(tmp_path: Path) -> None:
     assert names == ["detgate: finding", "detgate detgate: finding"]
 
 
-def test_picture_is_asked_for_a_size_that_the_file_does_not_state_and_none_outside_is(
+def test_size_is_read_from_an_image_inside_the_folder(
     tmp_path: Path,
 ) -> None:
+    """Picture is asked for a size that the file does not state and none outside is."""
     outside = tmp_path / "outside.png"
     Image.new("RGB", (50, 40)).save(outside)
     folder = tmp_path / "probe"

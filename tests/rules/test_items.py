@@ -80,9 +80,8 @@ CLASS_RULES = {
 
 
 @pytest.mark.parametrize("code", CLASS_RULES)
-def test_without_classes_an_item_says_that_there_is_nothing_to_look_at(
-    tmp_path: Path, code: str
-) -> None:
+def test_without_classes_there_is_nothing_to_look_at(tmp_path: Path, code: str) -> None:
+    """Without classes an item says that there is nothing to look at."""
     content = {**coco_content({"a_1.jpg": [], "a_2.jpg": []}), "categories": []}
     write_json(tmp_path / "val.json", content)
     found = write_json(
@@ -125,7 +124,7 @@ def test_categories_of_one_name_are_one_item_which_says_so(tmp_path: Path) -> No
     assert {result.verdict for result in items.values()} == {"not-evaluated"}
 
 
-def test_too_little_evidence_is_no_warning_where_it_was_not_looked_for(tmp_path: Path) -> None:
+def test_too_little_evidence_without_looking_is_no_warning(tmp_path: Path) -> None:
     """The file lists one of two images; that one has too few boxes, which alone would warn."""
     images = {"a_1.jpg": [BOX], "a_2.jpg": [BOX]}
     content = coco_content(images, ["worker"])

@@ -173,9 +173,7 @@ def test_the_chart_shows_the_trade_off_at_every_threshold(evaluate: Evaluate) ->
     )
 
 
-def test_false_boxes_of_a_probe_stand_beside_recall_where_the_split_is_looked_at(
-    tmp_path: Path, evaluate: Evaluate
-) -> None:
+def test_false_boxes_are_shown_beside_recall(tmp_path: Path, evaluate: Evaluate) -> None:
     """Over 0.3 all seven workers are found, over 0.6 four of them; recall falls by 0.3."""
     rule = "max-boxes = 1\nmin-recall = 0.4\n[rules.probe-fp]\nmax-boxes = 1\n"
     result = evaluate(rule, "probe-fp[tuned]")

@@ -196,9 +196,7 @@ def test_counts_of_boxes_and_frames_over_each_threshold(probe: Probe) -> None:
 @pytest.mark.parametrize(
     ("head", "unit"), [("", ""), (CLIPS, 'unit = "clip"\n')], ids=["frames", "clips"]
 )
-def test_what_is_held_at_the_operating_point_is_what_the_verdict_holds(
-    probe: Probe, head: str, unit: str
-) -> None:
+def test_operating_point_and_verdict_use_the_same_value(probe: Probe, head: str, unit: str) -> None:
     """The threshold is not one of the grid."""
     result = probe(
         "max-boxes = 4\nmax-images = 3\nmax-image-share = 0.5\nmax-boxes-per-image = 3\n"
@@ -296,9 +294,10 @@ def false_one_by_one(
     return false
 
 
-def test_frames_by_their_highest_false_box_with_those_under_the_threshold_last(
+def test_frames_come_by_their_highest_false_box(
     probe: Probe,
 ) -> None:
+    """Frames by their highest false box with those under the threshold last."""
     result = probe(
         "max-boxes = 4",
         FOUR | {"yard_6.jpg": [box(0.95)]},
@@ -502,7 +501,8 @@ def test_no_detection_at_all_is_no_false_box(probe: Probe) -> None:
     assert result.evidence.frames == []
 
 
-def test_a_budget_under_the_bound_of_no_box_cannot_pass_and_says_so(probe: Probe) -> None:
+def test_a_budget_under_the_bound_of_no_box_cannot_pass(probe: Probe) -> None:
+    """A budget under the bound of no box cannot pass and says so."""
     result = probe('max-boxes = 2\nbound = "upper"', {})
 
     assert result.verdict == "failed"

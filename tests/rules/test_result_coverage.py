@@ -150,9 +150,8 @@ def test_no_class_at_all_is_not_allowed_by_a_number_of_them(gate: Gate) -> None:
     "content", [[], {"annotations": []}, {"annotations": [], "images": []}], ids=str
 )
 @pytest.mark.parametrize("code", ["probe-fp", "mean-ap", "absent-class-boxes"])
-def test_a_file_without_detections_must_say_which_images_it_covers(
-    gate: Gate, code: str, content: Any
-) -> None:
+def test_an_empty_file_must_say_which_images_it_covers(gate: Gate, code: str, content: Any) -> None:
+    """A file without detections must say which images it covers."""
     items = gate(content, content, code)
 
     assert {result.verdict for result in items.values()} == {"not-evaluated"}
@@ -160,7 +159,8 @@ def test_a_file_without_detections_must_say_which_images_it_covers(
         assert (result.looked_at, result.look_unit) == (0, "images")
 
 
-def test_a_folder_is_judged_by_the_classes_of_the_evaluated_split(tmp_path: Path) -> None:
+def test_a_folder_takes_the_classes_of_the_evaluated_split(tmp_path: Path) -> None:
+    """A folder is judged by the classes of the evaluated split."""
     for name in FRAMES:
         (tmp_path / "calm").mkdir(exist_ok=True)
         (tmp_path / "calm" / name).write_bytes(b"")
@@ -240,7 +240,7 @@ def test_a_key_that_occurs_twice_is_refused(gate: Gate, tmp_path: Path, text: st
         read_results(tmp_path / "found.json", dataset)
 
 
-def test_a_baseline_that_did_not_look_at_everything_is_no_baseline(tmp_path: Path) -> None:
+def test_an_incomplete_baseline_is_no_baseline(tmp_path: Path) -> None:
     """Its AP would be too low, and the gated model would seem no worse than it."""
     site = Comparison(tmp_path, {"val": SPLIT}, CLASSES)
     old, new = site.model("old", val=FOUND), site.model("new", val=dict(list(FOUND.items())[:1]))

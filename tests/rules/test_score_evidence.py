@@ -208,7 +208,8 @@ def test_absent_classes_over_each_threshold(evaluate: Evaluate) -> None:
     assert chart.about.endswith("Moving the threshold from 0.30 to 0.40 would meet the limit.")
 
 
-def test_of_very_many_classes_only_the_failing_ones_have_evidence(evaluate: Evaluate) -> None:
+def test_of_very_many_classes_failing_ones_have_evidence(evaluate: Evaluate) -> None:
+    """Of very many classes only the failing ones have evidence."""
     classes = ["worker", *(f"thing{number}" for number in range(100))]
     images = TEN | {"x.jpg": [("thing7", 0.0, 0.0, 20.0, 20.0)]}
     rules = "[rules.class-ap]\nclasses = {worker = 0.4, thing7 = 0.4}\n"
@@ -223,7 +224,8 @@ def test_of_very_many_classes_only_the_failing_ones_have_evidence(evaluate: Eval
     assert measured(items["recall[thing7]"])["recall"] == 0
 
 
-def test_of_many_classes_those_that_pass_have_curves_and_no_frames(evaluate: Evaluate) -> None:
+def test_of_many_classes_passing_ones_have_no_frames(evaluate: Evaluate) -> None:
+    """Of many classes those that pass have curves and no frames."""
     classes = ["worker", *(f"thing{number}" for number in range(20))]
     rules = "[rules.class-ap]\nclasses = {worker = 0.4}\n[rules.recall]\nclasses = {worker = %s}"
 

@@ -196,9 +196,10 @@ def test_without_replicates_there_are_no_bounds(evaluate: Evaluate) -> None:
     assert result.measurements[0].interval is None
 
 
-def test_too_few_units_have_no_bounds_and_a_lower_bound_is_too_little_evidence(
+def test_too_few_units_have_no_bounds(
     evaluate: Evaluate,
 ) -> None:
+    """Too few units have no bounds and a lower bound is too little evidence."""
     four = {name: [BOX] for name in list(TEN)[:4]}
     found = {name: [FOUND] for name in four}
     table = "[rules.mean-ap]\nmin = 0.5\n"

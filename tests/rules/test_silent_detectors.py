@@ -201,9 +201,10 @@ def on_model(tmp_path: Path) -> Callable[..., tuple[RuleResult, list[str]]]:
     return evaluate
 
 
-def test_a_model_that_sees_something_on_the_probe_is_not_asked_for_more(
+def test_a_model_that_finds_something_is_not_run_again(
     on_model: Callable[..., tuple[RuleResult, list[str]]],
 ) -> None:
+    """A model that sees something on the probe is not asked for more."""
     result, asked = on_model("c_0")
 
     assert result.verdict == "passed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ ELSEWHERE = (50, 50, 10, 10)
 
 
 @pytest.fixture
-def sorted_errors(tmp_path: Path) -> Any:
+def sorted_errors(tmp_path: Path) -> Callable[..., Errors]:
     """A function that sorts the errors of detections, both by image."""
 
     def sort(truth: dict[str, Any], found: dict[str, Any]) -> Errors:
@@ -49,7 +50,9 @@ def sorted_errors(tmp_path: Path) -> Any:
         ("helmet_off", (0, 0, 10, 5), "location"),  # 50 / 100 with a box that is taken
     ],
 )
-def test_kind_of_a_detection(sorted_errors: Any, name: str, box: Any, kind: str) -> None:
+def test_kind_of_a_detection(
+    sorted_errors: Callable[..., Errors], name: str, box: Any, kind: str
+) -> None:
     """Beside a better one that found the only box."""
     found = sorted_errors(
         {"a.jpg": [("helmet_off", *BOX)]},
@@ -61,7 +64,7 @@ def test_kind_of_a_detection(sorted_errors: Any, name: str, box: Any, kind: str)
     assert found.count[KINDS.index(kind), CLASSES.index(name)] == 1
 
 
-def test_false_detection_in_front_and_a_missed_box(sorted_errors: Any) -> None:
+def test_false_detection_in_front_and_a_missed_box(sorted_errors: Callable[..., Errors]) -> None:
     """The second detection finds one box of two: precision 1/2 at the 51 recall points from 0 to
     0.5. Without the false one it is 1; without the missed box it is 1/2 at all 101."""
     found = sorted_errors(
@@ -77,7 +80,7 @@ def test_false_detection_in_front_and_a_missed_box(sorted_errors: Any) -> None:
         assert (found.dap(kind), found.total(kind)) == (0, 0)
 
 
-def test_better_of_two_off_the_same_box_is_mended(sorted_errors: Any) -> None:
+def test_better_of_two_off_the_same_box_is_mended(sorted_errors: Callable[..., Errors]) -> None:
     """Both are off by half (IoU 1/3), so the box is no miss. Mended, the better one has found it
     and the other is gone: AP 1 after 0."""
     found = sorted_errors(
@@ -90,7 +93,7 @@ def test_better_of_two_off_the_same_box_is_mended(sorted_errors: Any) -> None:
     assert found.dap("location") == 1
 
 
-def test_wrong_class_costs_both_classes(sorted_errors: Any) -> None:
+def test_wrong_class_costs_both_classes(sorted_errors: Callable[..., Errors]) -> None:
     """`helmet_off` is found as `no_vest`, in front of a true `no_vest`: AP 0 and 1/2. Mended both
     are 1."""
     found = sorted_errors(
@@ -104,7 +107,9 @@ def test_wrong_class_costs_both_classes(sorted_errors: Any) -> None:
     assert found.columns.gt_category[found.about].tolist() == [0]
 
 
-def test_equal_scores_stand_errors_first_where_errors_are_mended(sorted_errors: Any) -> None:
+def test_equal_scores_stand_errors_first_where_errors_are_mended(
+    sorted_errors: Callable[..., Errors],
+) -> None:
     """The true detection is on the earlier image, so AP is 1; behind the false one it is 1/2. No
     kind costs less than nothing for that."""
     found = sorted_errors(
@@ -118,7 +123,7 @@ def test_equal_scores_stand_errors_first_where_errors_are_mended(sorted_errors: 
     assert found.dap("both") == 0
 
 
-def test_class_of_which_every_box_is_missed(sorted_errors: Any) -> None:
+def test_class_of_which_every_box_is_missed(sorted_errors: Callable[..., Errors]) -> None:
     """Mended it has no box left and no AP; the mean goes from 1/2 to that of the other class."""
     found = sorted_errors(
         {"a.jpg": [("helmet_off", *BOX)], "b.jpg": [("no_vest", *BOX)]},
@@ -129,7 +134,7 @@ def test_class_of_which_every_box_is_missed(sorted_errors: Any) -> None:
     assert np.isnan(found.class_dap("miss")[1])
 
 
-def test_no_cost_where_no_box_would_be_left(sorted_errors: Any) -> None:
+def test_no_cost_where_no_box_would_be_left(sorted_errors: Callable[..., Errors]) -> None:
     found = sorted_errors(
         {"a.jpg": [("helmet_off", *BOX)]}, {"a.jpg": [("helmet_off", 0.9, *ELSEWHERE)]}
     )
@@ -138,7 +143,9 @@ def test_no_cost_where_no_box_would_be_left(sorted_errors: Any) -> None:
     assert found.dap("background") == 0
 
 
-def test_only_the_hundred_best_of_an_image_are_looked_at(sorted_errors: Any) -> None:
+def test_only_the_hundred_best_of_an_image_are_looked_at(
+    sorted_errors: Callable[..., Errors],
+) -> None:
     """The box is found by the 101st detection, counted over both classes."""
     others = [(CLASSES[at % 2], 0.9, *ELSEWHERE) for at in range(100)]
     truth = {"a.jpg": [("helmet_off", *BOX)]}

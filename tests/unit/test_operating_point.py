@@ -69,9 +69,10 @@ def test_recall_of_all_classes_and_of_each(matches: Matches) -> None:
     assert [vest.found(threshold) for threshold in (0.5, 0.6)] == [1, 0]
 
 
-def test_threshold_for_recall_lets_the_last_box_through_and_nothing_below_it(
+def test_threshold_for_recall_ends_with_the_last_box(
     matches: Matches,
 ) -> None:
+    """Threshold for recall lets the last box through and nothing below it."""
     curve = recall_curve(matches)
     assert curve is not None
 
@@ -86,7 +87,7 @@ def test_threshold_for_recall_lets_the_last_box_through_and_nothing_below_it(
     assert curve.threshold_for_recall(0) == math.inf
 
 
-def test_recall_of_another_curve_over_the_same_boxes_is_met_exactly() -> None:
+def test_recall_of_another_curve_is_met_exactly() -> None:
     """7/49 and its like have no exact float; equal counts must still be equal recalls."""
     for boxes in range(1, 60):
         curve = RecallCurve(np.linspace(1, 0.5, boxes, dtype=np.float64), boxes)

@@ -133,9 +133,10 @@ def test_whatever_else_there_is_has_a_name(tmp_path: Path) -> None:
     }
 
 
-def test_what_takes_the_place_of_a_file_meanwhile_is_not_waited_for(
+def test_what_replaces_a_file_meanwhile_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What takes the place of a file meanwhile is not waited for."""
     os.mkfifo(tmp_path / "a")
     monkeypatch.setattr("pytest_detgate.regular_file.require_regular", lambda path: None)
 

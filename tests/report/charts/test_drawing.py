@@ -155,7 +155,8 @@ def test_settings_of_matplotlib_are_neither_used_nor_changed(chart: Chart) -> No
         assert settings() == kept
 
 
-def test_matplotlib_is_imported_with_the_first_chart_and_says_nothing(tmp_path: Path) -> None:
+def test_matplotlib_is_imported_late_and_silently(tmp_path: Path) -> None:
+    """Matplotlib is imported with the first chart and says nothing."""
     # The folder for its settings cannot be made, on which it has several remarks.
     (tmp_path / "file").touch()
     script = """
