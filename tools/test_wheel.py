@@ -29,7 +29,7 @@ def main(wheel: Path, arguments: Sequence[str]) -> int:
         python = make_environment(Path(folder) / "environment", wheel.resolve())
         tree = Path(folder) / "tree"
         copy_tree(tree)
-        command = [python, "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not source"]
+        command = [str(python), "-m", "pytest", "-n", "2", "--dist", "loadfile", "-m", "not source"]
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         environment.pop("PYTHONPATH", None)
         return subprocess.run([*command, *arguments], cwd=tree, env=environment).returncode
@@ -39,7 +39,7 @@ def make_environment(folder: Path, wheel: Path) -> Path:
     """Install the wheel and what its tests need; gives the path of the interpreter."""
     venv.create(folder, with_pip=True)
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     subprocess.run([*pip, "--upgrade", "pip>=25.1"], check=True)
     group = f"{ROOT / 'pyproject.toml'}:light"
     subprocess.run([*pip, f"{wheel}[expectations,onnx]", "--group", group], check=True)

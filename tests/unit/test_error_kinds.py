@@ -12,7 +12,7 @@ import pytest
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.error_kinds import KINDS, Errors, errors_of
+from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors, errors_of
 from pytest_detgate.scoring.matching import candidates_of, match
 from pytest_detgate.testing import coco_content
 from tests.content import result_rows, write_json
@@ -51,7 +51,7 @@ def sorted_errors(tmp_path: Path) -> Callable[..., Errors]:
     ],
 )
 def test_kind_of_a_detection(
-    sorted_errors: Callable[..., Errors], name: str, box: Any, kind: str
+    sorted_errors: Callable[..., Errors], name: str, box: Any, kind: ErrorKind
 ) -> None:
     """Beside a better one that found the only box."""
     found = sorted_errors(

@@ -56,7 +56,7 @@ def test_samples_count_what_is_repeated(compared: Callable[..., PartDrops]) -> N
 
     assert (found.listed, found.fed, found.samples, found.empty_samples) == (3, 3, 6, 3)
     assert found.crowd_only == 1
-    assert found.images_dropped == found.boxes_dropped == found.mislabelled == ()
+    assert (found.images_dropped, found.boxes_dropped, found.mislabelled) == ((), (), ())
     assert found.by_class == {"hat": (2, 2), "vest": (0, 0)}
 
 
