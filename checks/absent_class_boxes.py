@@ -38,25 +38,25 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `boxes` counts the detections with score > threshold on the evaluated split of classes that no
-    annotation of it has; `boxes[CLASS]` those of each such class.
+    `boxes` counts the detections with score > threshold on the evaluated split whose class no
+    annotation of that split has. `boxes[CLASS]` is the count of each such class.
 
     ## Why it matters
 
     AP leaves out every class without ground truth, so boxes of such a class cost nothing: a
     detector may see forklifts all over a split without one.
 
-    ## How to mend
+    ## How to fix
 
-    Look at the pictures: either the detector is wrong, or the labels are. Then add frames without
-    that class to training, or label it.
+    Look at the images: either the detector is wrong, or the labels are. Then add frames without
+    that class to training, or label the objects.
     """
 
     code: ClassVar[str] = "absent-class-boxes"
 
-    max: Annotated[Count, Meta(description="Largest number of boxes that is allowed.")] = 0
+    max: Annotated[Count, Meta(description="Largest number of boxes.")] = 0
     score_threshold: (
-        Annotated[Share, Meta(description="Operating point; omitted: that of [model].")] | None
+        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
     ) = None
 
     def targets(self, project: Project) -> Iterator[Target]:

@@ -34,53 +34,57 @@ from pytest_detgate.scoring.score_card import ApMetric
 
 
 class ApRegression(IntervalRule, frozen=True, kw_only=True):
-    """AP, in all and by class, must not fall from that of a baseline.
+    """AP, over all classes and of each class, must not fall below that of a baseline.
 
     ## What it checks
 
-    `change` is the AP of the gated model on the evaluated split minus that of the baseline, which
-    `--detgate-baseline` or `[model] baseline` names: a checkpoint, which is run on the same
-    images, or the `report.json` of an earlier run. `change[CLASS]` is the same for each class.
-    Each must be at least −(`max-drop` + `noise`), and −(`max-drop-relative` × baseline + `noise`);
-    `classes` gives single classes an allowed drop of their own. A baseline of 0 has nothing to
-    lose. `required_gain` is the change held against `min-gain`, or against `noise` if that is
-    more; `suspicious_gain` is the change held against `max-gain` + `noise`: a sudden leap is a
-    leak, or another data set, more often than a better model.
+    `change` is the AP of the gated model on the evaluated split minus that of the baseline.
+    `--detgate-baseline` or `[model] baseline` names the baseline: a checkpoint, which runs on the
+    same images, or the `report.json` of an earlier run. `change[CLASS]` is the same for each class.
 
-    The interval is a paired bootstrap: both models in the same draws, so that what is hard for
-    both cancels out. `bound = "lower"` holds the interval's low end. Of a report only the recorded
-    number is known, so the interval is that of the gated model alone. In either case it leaves
-    room for clips unlike all that were seen, on which the AP of the baseline is lost: a share of
-    1 − 0.05^(1/G) after G clips, at 95 % confidence, which is 0.05 for 60 of them.
+    - `max-drop`: each change must be at least −(`max-drop` + `noise`).
+    - `max-drop-relative`: each change must be at least −(`max-drop-relative` × baseline + `noise`).
+      A baseline of 0 has nothing to lose.
+    - `classes`: allowed drops of single classes.
+    - `min-gain`: `required_gain`, the change, must be at least `min-gain`, and at least `noise`.
+    - `max-gain`: `suspicious_gain`, the change, must be at most `max-gain` + `noise`. A sudden leap
+      comes from a leak or from another data set more often than from a better model.
 
-    A comparison is refused where the gated file and the baseline are the same, or where their
-    classes, annotations or protocol differ. Where no baseline is named, the
-    item is not evaluated, unless `first-run = "accept"`. A baseline that is named must exist,
-    unless `[model] baseline` is `{ path = "...", may-be-missing = true }`.
+    The bounds are those of a paired bootstrap: both models in the same draws, so images that are
+    hard for both cancel out. With `bound = "lower"` the lower bound is compared with the limit. Of
+    a report only the recorded number is known, so the bounds are those of the gated model alone. In
+    both cases the bounds allow for clips that differ from all clips seen so far and on which the AP
+    of the baseline is lost: a share of 1 − 0.05^(1/G) after G clips, at 95% confidence. For 60
+    clips that is 0.05.
+
+    A comparison is refused if the gated file and the baseline are the same, or if their classes,
+    annotations or protocol differ. If no baseline is named, the item is not evaluated, unless
+    `first-run = "accept"`. A baseline that is named must exist, unless `[model] baseline` is `{
+    path = "...", may-be-missing = true }`.
 
     ## Why it matters
 
-    A floor that was set a year ago lets a model through that is worse than the one in use.
-    Between two seeds of one training AP moves by some thousandths; that is no regression.
+    A floor that was set a year ago lets a model through that is worse than the one in use. Between
+    two seeds of one training, AP changes by some thousandths. That is not a regression.
 
-    ## How to mend
+    ## How to fix
 
-    See which class fell. If all fell a little, train again with another seed and see how far AP
-    moves by itself; that is what `noise` is for. If one fell, compare its training data.
+    See which class fell. If all fell a little, train again with another seed and see how much AP
+    changes by chance; `noise` allows for that. If one fell, compare its training data.
     """
 
     code: ClassVar[str] = "ap-regression"
     compares: ClassVar[bool] = True
 
     metric: ApMetric = "AP"
-    max_drop: Annotated[Share, Meta(description="Largest drop that is allowed.")] | None = None
+    max_drop: Annotated[Share, Meta(description="Largest drop.")] | None = None
     max_drop_relative: (
-        Annotated[Share, Meta(description="The same as a share of the baseline: 0.02 is 2 %.")]
+        Annotated[Share, Meta(description="The same as a share of the baseline: 0.02 is 2%.")]
         | None
     ) = None
-    min_gain: Annotated[Share, Meta(description="Least gain.")] | None = None
-    max_gain: Annotated[Share, Meta(description="Largest gain that is believed.")] | None = None
-    noise: Annotated[Share, Meta(description="What moves AP between two seeds.")] = 0.003
+    min_gain: Annotated[Share, Meta(description="Smallest gain.")] | None = None
+    max_gain: Annotated[Share, Meta(description="Largest gain that is plausible.")] | None = None
+    noise: Annotated[Share, Meta(description="How much AP changes between two seeds.")] = 0.003
     classes: (
         Annotated[dict[str, Share], Meta(description="Allowed drop of single classes.")] | None
     ) = None

@@ -18,30 +18,32 @@ from pytest_detgate.rules.rule import Outcome, Target
 
 
 class BoxBounds(CountRule, frozen=True, kw_only=True):
-    """Boxes must lie inside their image.
+    """Boxes must be inside their image.
 
     ## What it checks
 
-    `count` is the number of boxes that stick out of their image by more than `tolerance` pixels
-    on any side, `wholly` those of them that do not touch it at all. Boxes that are not finite are
-    left to `degenerate-boxes`. `unsized` counts the boxes on images whose width and height the
-    file does not say; they could be anywhere, so they fail the rule.
+    `count` is the number of boxes that extend beyond their image by more than `tolerance` pixels on
+    any side. `wholly` counts those of them that do not touch the image at all. Boxes that are not
+    finite are left to `degenerate-boxes`. `unsized` counts the boxes on images whose width and
+    height the file does not state. They could be anywhere, so they fail the rule.
 
     ## Why it matters
 
-    Augmentations clip such a box or fail on it, evaluation does not clip it, so no detector can
-    match it well. A box that lies wholly outside belongs to another picture, or to the same one
+    Augmentations clip such a box or fail on it. Evaluation does not clip it, so no detector can
+    match it well. A box that is wholly outside belongs to another image, or to the same image
     before it was resized or turned.
 
-    ## How to mend
+    ## How to fix
 
-    Clip boxes that stick out a little. Boxes far outside tell of a wrong picture size: compare
-    the size that the file states with the picture's own (rule `image-files`).
+    Clip boxes that extend a little beyond the image. Boxes far outside suggest a wrong image size:
+    compare the size that the file states with the size of the image (rule `image-files`).
     """
 
     code: ClassVar[str] = "box-bounds"
 
-    tolerance: Annotated[float, Meta(ge=0, description="Pixels that a box may stick out.")] = 0.5
+    tolerance: Annotated[
+        float, Meta(ge=0, description="Pixels by which a box may extend beyond its image.")
+    ] = 0.5
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)

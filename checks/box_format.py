@@ -32,23 +32,23 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    All boxes of the file together are held against other forms: corners in place of sizes,
-    centres in place of corners, shares of the image's size in place of pixels. A form is believed
-    where the boxes that fit only it outnumber those that fit only COCO's by twenty to one.
+    All boxes of the file together are compared with other forms: corners instead of sizes, centres
+    instead of corners, shares of the image size instead of pixels. Another form is assumed if the
+    boxes that fit only that form outnumber those that fit only COCO's form by twenty to one.
     `count` is the number of boxes that seem to be in another form (`misread`), and of those whose
-    `area` cannot be right (`areas`): larger than the box, in which even a mask has to fit, or not
-    above zero.
+    `area` cannot be right (`areas`): larger than the box, or not above zero. Even a mask has to fit
+    into its box.
 
     ## Why it matters
 
-    Four numbers are always read without complaint. Corners read as sizes train a model on boxes
-    several times too large, and AP looks bad for no visible reason. `area` decides which
-    boxes count as small, medium and large.
+    Four numbers are always read without complaint. Corners that are read as sizes train a model on
+    boxes several times too large, and AP is low for no visible reason. `area` decides which boxes
+    count as small, medium and large.
 
-    ## How to mend
+    ## How to fix
 
     Convert the boxes to `[x, y, width, height]` in pixels; most exporters have an option for it.
-    Leave `area` out, or compute it anew: without it the box's own is used.
+    Leave `area` out, or compute it again: without it, the area of the box is used.
     """
 
     code: ClassVar[str] = "box-format"

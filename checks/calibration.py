@@ -30,20 +30,21 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `ece` is the expected calibration error on the evaluated split: detections are put into `bins`
-    of equal width by score, and the distance between the mean score of a bin and its share of
-    true positives (IoU ≥ 0.5, one to one) is averaged over the detections. `ece[CLASS]` is that
-    of the detections of one class. What crowd regions explain is left out.
+    `ece` is the expected calibration error on the evaluated split. Detections are put into `bins`
+    of equal width by score. In each bin, the mean score is compared with the share of true
+    positives (IoU ≥ 0.5, one to one). The differences are averaged over the detections.
+    `ece[CLASS]` is the error for the detections of one class. Detections that match crowd regions
+    are left out.
 
     ## Why it matters
 
-    The operating point is a score. Where 0.8 means nine in ten on one class and half on another,
-    or changes its meaning from one training to the next, no threshold does what it was chosen
-    for.
+    The operating point is a score. If 0.8 means nine in ten for one class and one in two for
+    another, or if its meaning changes from one training to the next, no threshold does what it was
+    chosen for.
 
-    ## How to mend
+    ## How to fix
 
-    Fit the scores on a split of its own (temperature scaling, isotonic regression), or train with
+    Fit the scores on a separate split (temperature scaling, isotonic regression), or train with
     label smoothing or a focal loss. Many detections of very low score make the error small:
     `min-score` leaves them out.
     """
@@ -55,17 +56,22 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
         Annotated[dict[str, Share], Meta(description="Largest errors of single classes.")] | None
     ) = None
     bins: Annotated[int, Meta(ge=1, le=1000, description="Number of bins.")] = 10
-    min_score: Annotated[Share, Meta(description="Detections that score less are left out.")] = 0.0
+    min_score: Annotated[Share, Meta(description="Detections with a lower score are left out.")] = (
+        0.0
+    )
     min_detections: (
         Annotated[
             Count,
-            Meta(description="Fewer are too little evidence, in all or of a class with a limit."),
+            Meta(
+                description="With fewer, of all classes or of a class with a limit, there is too "
+                "little evidence."
+            ),
         ]
         | None
     ) = None
     too_little: Annotated[
         Literal["fail", "warn"],
-        Meta(description="What too little evidence does: fail as not evaluated, or only warn."),
+        Meta(description="Effect of too little evidence: fail as not evaluated, or only warn."),
     ] = "fail"
 
     def validate(self, project: Project) -> None:

@@ -40,30 +40,32 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    Every checkpoint of a sweep (`--detgate-sweep`, or `checkpoints`) and the gated one are run on
-    the evaluated split and on all probes. `ap` is AP on the split, `boxes` the false boxes on the
-    probes at the operating point. `beaten_by` counts the checkpoints with a higher AP, by more
-    than `noise`, and fewer false boxes.
+    The gated checkpoint and every checkpoint of a sweep (`--detgate-sweep`, or `checkpoints`) run
+    on the evaluated split and on all probes. `ap` is AP on the split. `boxes` is the number of
+    false boxes on the probes at the operating point. `beaten_by` counts the checkpoints with a
+    higher AP, by more than `noise`, and fewer false boxes.
 
-    Few false boxes may also come from a model that is sure of nothing, so they are compared at
-    equal recall, too. `timid` counts the checkpoints with a higher AP, by more than `noise`, and
-    more false boxes at the operating point, whose recall there (IoU 0.5, all classes together)
-    the gated one reaches only with still more false boxes, or not at all. Both counts must be 0.
+    Few false boxes may also come from a model whose scores are all low, so checkpoints are also
+    compared at equal recall. `timid` counts the checkpoints with a higher AP, by more than `noise`,
+    and more false boxes at the operating point, if the gated checkpoint reaches their recall at
+    that point (IoU 0.5, all classes together) only with even more false boxes, or not at all. Both
+    counts must be 0.
 
-    The chart and the table have the figures of each checkpoint. `boxes_at_equal_recall` are the
-    false boxes at the highest score threshold at which it reaches one common recall: the highest
-    that any checkpoint whose AP is not below that of the gated one has at the operating point.
+    The chart and the table show the values of each checkpoint. `boxes_at_equal_recall` is the
+    number of false boxes at the highest score threshold at which a checkpoint reaches one common
+    recall. That recall is the highest at the operating point among the checkpoints whose AP is not
+    below that of the gated one.
 
     ## Why it matters
 
     The last checkpoint is gated because it is the last, or an early one because it has the fewest
-    false boxes. An early one has few because it is sure of nothing: with a threshold at which it
-    finds as much as the others, it is the worst.
+    false boxes. An early one has few because its scores are low: with a threshold at which it
+    detects as much as the others, it is the worst.
 
-    ## How to mend
+    ## How to fix
 
-    Gate the checkpoint that the message names. Where one with few false boxes is wanted, raise the
-    score threshold of a good one instead.
+    Gate the checkpoint that the message names. If you want few false boxes, raise the score
+    threshold of a good checkpoint instead.
     """
 
     code: ClassVar[str] = "checkpoint-choice"
@@ -79,7 +81,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
         | None
     ) = None
     metric: ApMetric = "AP"
-    noise: Annotated[Share, Meta(description="What moves AP between two seeds.")] = 0.003
+    noise: Annotated[Share, Meta(description="How much AP changes between two seeds.")] = 0.003
 
     def validate(self, project: Project) -> None:
         super().validate(project)

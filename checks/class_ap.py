@@ -25,22 +25,23 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `ap` is the AP of one class by the COCO protocol of pycocotools, unrounded; `boxes` is its
-    ground truth. `min` is the floor of every class, `classes` gives single classes their own.
-    A class without ground truth has no AP, so it is not evaluated, and that fails.
-    Beside the value stand its bounds, from a bootstrap over clips (over images where there are
-    no clips); with `bound = "lower"` the lower one is held against the floor. No bound is better
-    than the exact one of the recall that AP cannot exceed, by clips where there are clips: where
-    all is found on 5 clips, AP may still be 0.55.
+    `ap` is the AP of one class by the COCO protocol of pycocotools, unrounded. `boxes` is its
+    number of ground-truth boxes. `min` is the floor of every class; `classes` sets floors of single
+    classes. A class without ground truth has no AP, so it is not evaluated, and that fails.
+
+    The bounds come from a bootstrap over clips, or over images if there are no clips. With `bound =
+    "lower"` the lower bound is compared with the floor. No bound is better than the exact bound of
+    recall, because AP cannot exceed recall; it is counted by clips where there are clips. If
+    everything is detected on 5 clips, AP may still be 0.55.
 
     ## Why it matters
 
     The mean over classes hides the one class that the product is about.
 
-    ## How to mend
+    ## How to fix
 
-    See how much ground truth the class has: few boxes need more data, many need better labels
-    or longer training.
+    See how much ground truth the class has: with few boxes it needs more data, with many it needs
+    better labels or longer training.
     """
 
     code: ClassVar[str] = "class-ap"

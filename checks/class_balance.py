@@ -27,15 +27,16 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
     ## What it checks
 
     `ratio` is the number of boxes of the most frequent class divided by that of the least frequent
-    one. `boxes[CLASS]` is shown for each class. Crowd regions are not counted. A class without
-    any box has no ratio: then the rule cannot be evaluated.
+    one. `boxes[CLASS]` is shown for each class. Crowd regions are not counted. If a class has no
+    box, there is no ratio, and the rule cannot be evaluated.
 
     ## Why it matters
 
-    With one class a thousand times as frequent as another, nearly all of what training corrects
-    is the frequent one. The rare class, often the violation that the detector is for, comes last.
+    If one class is a thousand times as frequent as another, nearly all corrections in training are
+    about the frequent one. The rare class, often the violation that the detector is for, comes
+    last.
 
-    ## How to mend
+    ## How to fix
 
     Collect more images of the rare classes, or sample their images more often in training
     (`ClassBalancedDataset` in MMDetection) and accept here what is left.
@@ -44,7 +45,7 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "class-balance"
 
     max_ratio: Annotated[
-        float, Meta(ge=1, description="Most boxes of a class for one of any other.")
+        float, Meta(ge=1, description="Most boxes of one class for each box of any other.")
     ]
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

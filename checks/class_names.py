@@ -15,20 +15,20 @@ from pytest_detgate.rules.rule import Family, Outcome, Target
 
 
 class ClassNames(CountRule, frozen=True, kw_only=True):
-    """The detector and the data must speak of the same classes.
+    """The detector and the data must have the same class names.
 
     ## What it checks
 
-    `count` is the number of class names that only one of them has: the detector, or the
-    annotation file of the split. Names are compared letter by letter, whatever their order. A
-    result file that carries ids only, and no `categories`, cannot be compared.
+    `count` is the number of class names that only one of them has: the detector, or the annotation
+    file of the split. Names are compared letter by letter, in any order. A result file that has
+    only ids and no `categories` cannot be compared.
 
     ## Why it matters
 
-    Classes are matched by name. `Helmet-off` and `helmet_off` are two classes to every program:
-    nothing of the one is ever found, and MMDetection trains on without the boxes of the other.
+    Classes are matched by name. `Helmet-off` and `helmet_off` are two classes to every program: the
+    first is never detected, and MMDetection trains without the boxes of the second.
 
-    ## How to mend
+    ## How to fix
 
     Give the data set's `metainfo` in the training configuration the names of the annotation file,
     and train again; or rename the categories of the file.

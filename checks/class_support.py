@@ -32,28 +32,30 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
     ## What it checks
 
     `count` is the number of classes of the split's file on fewer than `min-images` images or in
-    fewer than `min-boxes` boxes. `images[CLASS]` and `boxes[CLASS]` are shown for each class.
-    Crowd regions are not counted. A file without any class is not evaluated.
+    fewer than `min-boxes` boxes. `images[CLASS]` and `boxes[CLASS]` are shown for each class. Crowd
+    regions are not counted. A file without any class is not evaluated.
 
     ## Why it matters
 
-    A class that training hardly shows is not learned, and mean AP over many classes hides it. AP
-    of a class with a handful of boxes jumps by whole points from one box to the next.
+    A class that training hardly shows is not learned, and mean AP over many classes hides it. With
+    only a few boxes in a class, each box changes its AP by whole points.
 
-    ## How to mend
+    ## How to fix
 
     Collect and label more images of the classes that are named, from other sites rather than more
-    frames of the same clip. Take a class that is no longer wanted out of the file.
+    frames of the same clip. Remove a class that you no longer want from the file.
     """
 
     code: ClassVar[str] = "class-support"
     # More boxes of a class could only help it.
     ignored_gaps: ClassVar[frozenset[GapKind]] = UNREFERENCED
 
-    min_images: Annotated[Count, Meta(description="Least number of images of a class.")] | None = (
+    min_images: (
+        Annotated[Count, Meta(description="Smallest number of images of a class.")] | None
+    ) = None
+    min_boxes: Annotated[Count, Meta(description="Smallest number of boxes of a class.")] | None = (
         None
     )
-    min_boxes: Annotated[Count, Meta(description="Least number of boxes of a class.")] | None = None
 
     def validate(self, project: Project) -> None:
         super().validate(project)

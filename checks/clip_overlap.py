@@ -24,26 +24,26 @@ from pytest_detgate.rules.rule import Outcome, Target
 
 
 class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
-    """Few or no frames of the tested split may come from clips that the reference holds too.
+    """Few or no frames of the tested split may come from clips of the reference split.
 
     ## What it checks
 
-    `share` is the number of tested images whose clip also occurs in the reference divided by the
-    number of tested images. The clip of an image is the group `clip` of `frame-pattern` in its
+    `share` is the number of tested images whose clip also occurs in the reference split, divided by
+    the number of tested images. The clip of an image is the group `clip` of `frame-pattern` in its
     file name, or the image field that `clip-field` names. `unparsed` counts the images, of both
-    splits, whose clip cannot be told: they could hide a leak, so they fail the rule unless
-    `max-unparsed` allows them. A tested clip that differs from one of the reference only in letter
-    case or blanks cannot be told either.
+    splits, whose clip is unknown. They could hide a leak, so they fail the rule unless
+    `max-unparsed` allows them. A tested clip whose name differs from one of the reference only in
+    letter case or blanks counts as unknown too.
 
     ## Why it matters
 
-    Frames of one clip are nearly the same picture. With frames of one clip on both sides,
-    validation asks the model what it was taught, and answers with a number that says nothing
-    about new sites.
+    Frames of one clip are nearly the same image. If both splits have frames of one clip, validation
+    asks the model what it was taught, and the result says nothing about new sites.
 
-    ## How to mend
+    ## How to fix
 
-    Split by clip instead of by frame: move each shared clip, whole, to one side.
+    Split by clip instead of by frame (`python -m pytest_detgate split`): move each shared clip, as
+    a whole, to one side.
     """
 
     code: ClassVar[str] = "clip-overlap"
@@ -51,7 +51,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
 
     max: Annotated[Share, Meta(description="Largest share of tested images.")] = 0.0
     max_unparsed: Annotated[
-        Count, Meta(description="Images whose clip cannot be told that are allowed.")
+        Count, Meta(description="Images with an unknown clip that are allowed.")
     ] = 0
     clip_field: ClipField | None = None
 

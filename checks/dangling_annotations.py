@@ -24,19 +24,19 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
     ## What it checks
 
     `count` is the number of annotations whose `image_id` or `category_id` is not listed.
-    `of_categories` and `of_images` count them by what is missing. An id written as text in one
-    place and as a number in the other is the same id.
+    `of_categories` and `of_images` count them by what is missing. An id that is text in one place
+    and a number in the other is the same id.
 
     ## Why it matters
 
-    Nobody ever sees such a box: it is neither trained on nor evaluated. Usually images were taken
-    out of the file and their boxes left behind, or a class was renumbered; then the boxes that do
-    fit may belong to the wrong class too.
+    Such a box is never seen: no training uses it, and no evaluation. Usually images were removed
+    from the file and their boxes were left behind, or a class was renumbered. In the second case,
+    boxes that do fit may have the wrong class too.
 
-    ## How to mend
+    ## How to fix
 
     Export the file again from the labelling tool, or put back the images and categories that are
-    named. Delete the annotations only if their pictures were taken out on purpose.
+    named. Delete the annotations only if their images were removed on purpose.
     """
 
     code: ClassVar[str] = "dangling-annotations"

@@ -22,17 +22,17 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
     ## What it checks
 
     `count` is the number of boxes with a coordinate that is NaN or infinite, or with a width or
-    height of zero or less. `not_finite` are those of the first kind.
+    height of zero or less. `not_finite` counts those of the first kind.
 
     ## Why it matters
 
     Some training pipelines drop such boxes without a word, others turn them into a loss of NaN.
     Evaluation counts each as an object that no detector can find.
 
-    ## How to mend
+    ## How to fix
 
-    Draw the box again in the labelling tool, or delete it: a click without a drag leaves one.
-    Infinite ones come from a mask without points.
+    Draw the box again in the labelling tool, or delete it: a click without a drag makes such a box.
+    Infinite boxes come from a mask without points.
     """
 
     code: ClassVar[str] = "degenerate-boxes"

@@ -26,25 +26,24 @@ from pytest_detgate.rules.rule import Outcome, Target
 
 
 class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
-    """No object may be boxed twice.
+    """No object may have two boxes.
 
     ## What it checks
 
-    Two boxes of one class on one image double each other where their IoU is `iou` or more;
-    `count` is the number of boxes that are too many: where several double each other, all but
-    one. `two_classes` counts the places where the very same box has more than one class. Crowd
-    regions are left out.
+    Two boxes of one class on one image are duplicates if their IoU is `iou` or more. `count` is the
+    number of boxes that are too many: all but one of each group of duplicates. `two_classes` counts
+    the places where exactly the same box has more than one class. Crowd regions are left out.
 
     ## Why it matters
 
-    Of two boxes around one object a detector can match only one: the other counts as missed, and
-    caps recall and AP. The same box with two classes teaches the model that one of them is wrong.
+    If an object has two boxes, a detector can match only one. The other counts as missed, and
+    limits recall and AP. The same box with two classes teaches the model that one of them is wrong.
 
-    ## How to mend
+    ## How to fix
 
-    Delete the box that is too many; where it has two classes, look which of them is right.
-    Doubles come from merging two exports of one picture, and from a label file read twice. Where
-    classes may overlap (a person, and a person without a vest), allow it by `max-two-classes`.
+    Delete the box that is too many. If it has two classes, check which of them is right. Duplicates
+    come from merging two exports of one image, and from a label file that was read twice. If
+    classes may overlap (a person, and a person without a vest), allow it with `max-two-classes`.
     """
 
     code: ClassVar[str] = "duplicate-boxes"
@@ -52,11 +51,11 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
 
     iou: Annotated[
         float,
-        Meta(gt=0, le=1, description="Boxes of one class double each other from this IoU on."),
+        Meta(gt=0, le=1, description="Boxes of one class are duplicates from this IoU on."),
     ] = 0.95
 
     max_two_classes: Annotated[
-        Count, Meta(description="Places with one box and two classes that are allowed.")
+        Count, Meta(description="Places with one box of two classes that are allowed.")
     ] = 0
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

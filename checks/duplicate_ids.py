@@ -23,31 +23,31 @@ from pytest_detgate.rules.rule import Outcome, Target
 
 
 class DuplicateIds(CountRule, frozen=True, kw_only=True):
-    """No id may stand for two things, and no file may be listed twice.
+    """No id may be used twice, and no file may be listed twice.
 
     ## What it checks
 
     `count` is the number of ids and names that are used more than once: `image_ids`,
-    `category_ids`, `class_names`, `annotation_ids` and `file_names`. An id written as text and as
-    a number is the same id, a name in two forms of Unicode is one name, and `./a.jpg` is `a.jpg`.
-    Annotations without an id are not counted.
+    `category_ids`, `class_names`, `annotation_ids` and `file_names`. An id that is text and one
+    that is a number can be the same id, a name in two Unicode forms is one name, and `./a.jpg` is
+    `a.jpg`. Annotations without an id are not counted.
 
-    `near_names` counts file names and class names that differ from another one only in letter
-    case or in blanks; more than `max-near-names` fail.
+    `near_names` counts file names and class names that differ from another one only in letter case
+    or in blanks. More than `max-near-names` fail.
 
     ## Why it matters
 
-    With an image id used twice nobody can say which picture a box belongs to. With an annotation
-    id used twice evaluators differ: pycocotools gives another AP than its successors. A picture
-    listed twice counts twice in every figure, and usually has two sets of boxes. `a.jpg` and
-    `A.JPG` are two files on one system and one on another; `helmet` and `Helmet ` are two classes
-    that nobody meant.
+    If an image id is used twice, it is unknown which image a box belongs to. If an annotation id is
+    used twice, evaluators differ: pycocotools gives another AP than its successors. An image that
+    is listed twice counts twice in every metric, and usually has two sets of boxes. `a.jpg` and
+    `A.JPG` are two files on one system and one on another. `helmet` and `Helmet ` are two classes
+    that were meant as one.
 
-    ## How to mend
+    ## How to fix
 
-    Number the annotations anew. For images find out first which entry is the right one: two files
-    that were merged without new numbers mix the boxes of different pictures. Write near names in
-    one way, or allow those that are meant by `max-near-names`.
+    Number the annotations again. For images, find out first which entry is the right one: two files
+    that were merged without new numbers mix the boxes of different images. Write near names in one
+    way, or allow those that are right with `max-near-names`.
     """
 
     code: ClassVar[str] = "duplicate-ids"

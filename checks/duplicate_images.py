@@ -19,30 +19,30 @@ from pytest_detgate.rules.rule import Outcome, Target
 
 
 class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
-    """Pictures of the tested split must not be in the reference too.
+    """Images of the tested split must not also be in the reference split.
 
     ## What it checks
 
-    `count` is the number of tested images that the reference holds, `exact` of those with the
-    very bytes of a reference image, `pairs` the number of (tested, reference) pairs. With
-    `by = "hash"` a picture is also a copy where its difference hash (dHash, 64 bits) differs from
-    that of a reference image in at most `distance` bits: the same photo compressed, scaled or
-    slightly edited, or the next frame of a still camera. No such pair is missed. Pictures are
-    compared as a viewer shows them, turned as their EXIF says.
+    `count` is the number of tested images that are also in the reference split. `exact` counts
+    those with exactly the bytes of a reference image. `pairs` is the number of (tested, reference)
+    pairs. With `by = "hash"` an image is also a copy if its difference hash (dHash, 64 bits)
+    differs from that of a reference image in at most `distance` bits: the same photo compressed,
+    scaled or slightly edited, or the next frame of a still camera. No such pair is missed. Images
+    are compared as a viewer shows them, turned as their EXIF says.
 
-    Hashes do not see large cuts, mirror images and the mosaics that some tools write for training;
-    file names may tell of those (see `clip-overlap`).
+    Hashes do not recognise large cuts, mirror images, and the mosaics that some tools write for
+    training. File names may reveal those (see `clip-overlap`).
 
     ## Why it matters
 
-    A picture that was trained on measures memory. Data sets merged from several sources bring
-    such copies in under other names.
+    An image that was used in training measures memory. Data sets that were merged from several
+    sources contain such copies under other names.
 
-    ## How to mend
+    ## How to fix
 
-    Remove each copy from one of the two splits, the reference unless it is needed there. Where
-    the pairs are different scenes of one fixed camera, lower `distance`. Pictures without any
-    structure, such as black frames, are all alike: they had better be in neither split.
+    Remove each copy from one of the two splits, from the reference unless it is needed there. If
+    the pairs are different scenes of one fixed camera, lower `distance`. Images without any
+    structure, such as black frames, are all alike: remove them from both splits.
     """
 
     code: ClassVar[str] = "duplicate-images"
@@ -53,7 +53,7 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
         Literal["hash", "bytes"],
         Meta(
             description='"bytes": only files with the same content, which needs no decoding; '
-            '"hash": also pictures that look the same.'
+            '"hash": also images that look the same.'
         ),
     ] = "hash"
     distance: HashDistance = 4

@@ -28,25 +28,25 @@ from pytest_detgate.rules.rule import Outcome, Target
 
 
 class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
-    """The share of images without any annotation must lie within limits.
+    """The share of images without any annotation must be within limits.
 
     ## What it checks
 
-    `share` is the number of images without any annotation divided by the number of images. An
-    image whose only annotations are crowd regions is not empty; those are counted as `crowd_only`.
-    Where the format can tell, an image whose label file is missing is not empty either: nobody
-    said that there is nothing on it. Those are `missing`, and more than `max-missing` fail.
+    `share` is the number of images without any annotation divided by the number of images. An image
+    with only crowd regions is not empty; those are counted as `crowd_only`. If the format has one
+    label file for each image, an image without a label file is not empty either, because it has not
+    been labelled. Those are `missing`, and more than `max-missing` fail.
 
     ## Why it matters
 
-    A detector whose every training frame holds an object learns that there always is one, and
-    fires on frames where there is nothing to find. AP cannot see it.
+    A detector that sees an object on every training image learns that there always is one, and
+    fires on images with nothing to detect. AP cannot see that.
 
-    ## How to mend
+    ## How to fix
 
-    Add frames with nothing to detect (a `min` that fails), and make sure that training keeps
-    them: MMDetection drops them unless `filter_cfg` says `filter_empty_gt=False`.
-    Remove or annotate some (a `max` that fails).
+    Add frames with nothing to detect (a `min` that fails), and make sure that training keeps them:
+    MMDetection drops them unless `filter_cfg` says `filter_empty_gt=False`. Remove or annotate some
+    (a `max` that fails).
     """
 
     code: ClassVar[str] = "empty-gt-share"
@@ -54,7 +54,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         {"unlisted-class", "boxes-not-finite", "images-without-labels"}
     )
 
-    min: Annotated[Share, Meta(description="Least share of empty images.")] | None = None
+    min: Annotated[Share, Meta(description="Smallest share of empty images.")] | None = None
     max: Annotated[Share, Meta(description="Largest share of empty images.")] | None = None
 
     max_missing: Annotated[

@@ -26,7 +26,7 @@ from pytest_detgate.rules.options import require_names
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors
 
-MaxDap = Annotated[Share, Meta(description="Most AP that errors of this kind may cost.")]
+MaxDap = Annotated[Share, Meta(description="Largest AP that errors of this kind may cost.")]
 WORST = 1000
 """Detections of any score are errors, hundreds of thousands on a large split; nobody looks at
 those of the lowest scores."""
@@ -38,27 +38,33 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    Errors on the evaluated split are sorted into the six kinds of TIDE, one item for each that
-    has a limit: detections of nothing (`background`), of a box that is found already
-    (`duplicate`), of a box of another class (`class`), off their box (`location`), off in class
-    and place (`both`), and boxes that were not found (`miss`). `dap` is what AP at IoU 0.5 would
-    gain if all errors of the kind were mended and no others, from 0 to 1; `count` is how many
-    there are, at any score; the thousand worst are listed. The numbers are those of tidecv, but
-    that classes without ground truth, which have no AP, are left out of the mean. As in tidecv, the
-    best 100 detections of each image are looked at (`max-detections` of `[scoring]`); the message
-    says how many that leaves out.
+    Errors on the evaluated split are sorted into the six kinds of TIDE. Each kind with a limit is
+    one item:
+
+    - `background`: detections of nothing;
+    - `duplicate`: detections of a box that is already detected;
+    - `class`: detections of a box of another class;
+    - `location`: detections beside their box;
+    - `both`: detections with the wrong class and beside the box;
+    - `miss`: boxes that were not detected.
+
+    `dap` is what AP at IoU 0.5 would gain if all errors of the kind were fixed and no others, from
+    0 to 1. `count` is the number of errors, at any score; the thousand worst are listed. The
+    numbers are those of tidecv, except that classes without ground truth, which have no AP, are
+    left out of the mean. As in tidecv, the best 100 detections of each image are used
+    (`max-detections` of `[scoring]`); the message says how many are left out.
 
     ## Why it matters
 
-    AP says how bad a detector is, and not what is bad about it. The kinds call for different
-    cures, and one of them may grow while AP stays.
+    AP says how bad a detector is, and not what is bad about it. Each kind has a different remedy,
+    and one kind may grow while AP stays the same.
 
-    ## How to mend
+    ## How to fix
 
-    `background`: more images without anything to detect, such as those shown. `class`: see which
-    classes are taken for which in the confusion matrix, and look at their labels. `location`:
-    look for loose boxes in the ground truth. `duplicate`: lower the IoU threshold of
-    non-maximum suppression. `miss`: more boxes like the missed ones, or a larger input.
+    `background`: more images without anything to detect, such as those shown. `class`: see in the
+    confusion matrix which classes are confused, and check their labels. `location`: look for loose
+    boxes in the ground truth. `duplicate`: lower the IoU threshold of non-maximum suppression.
+    `miss`: more boxes like the missed ones, or a larger input.
     """
 
     code: ClassVar[str] = "error-budget"

@@ -53,36 +53,37 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
 
     `count` is the number of expectations that are not met: those of `[[rules.expectations.expect]]`
     and those of the saved `suite`. An entry has the `type` of any expectation
-    (`expect_column_values_to_be_between`, or `ExpectColumnValuesToBeBetween`), also of a class of
-    the project's own in a module named in `plugins`, and its arguments.
+    (`expect_column_values_to_be_between`, or `ExpectColumnValuesToBeBetween`) and its arguments. A
+    class of the project in a module named in `plugins` can be used too.
 
-    The table `images` has the columns `id`, `file_name`, `width`, `height`, `boxes`, and the
-    groups of `frame-pattern`, such as `clip` and `frame`; `annotations` has `id`, `image`,
-    `class`, `x`, `y`, `width`, `height`, `area`, `crowd`, `image_width`, `image_height`;
-    `detections` has `image`, `class`, `score`, `x`, `y`, `width`, `height`, `image_width`,
-    `image_height`. A further field of images or annotations is a column where an expectation
-    names it. An expectation is not evaluated, and that fails, where it has no row or value to look
-    at, where more than `max-null-share` of its rows have no value (Great Expectations passes over
-    them), or where nothing could fail it: no limit in it, an empty set, `mostly` = 0, one value in
-    a column whose spread it measures. A suite that is named after one table is refused on another.
+    The table `images` has the columns `id`, `file_name`, `width`, `height`, `boxes`, and the groups
+    of `frame-pattern`, such as `clip` and `frame`. `annotations` has `id`, `image`, `class`, `x`,
+    `y`, `width`, `height`, `area`, `crowd`, `image_width`, `image_height`. `detections` has
+    `image`, `class`, `score`, `x`, `y`, `width`, `height`, `image_width`, `image_height`. Another
+    field of images or annotations is a column if an expectation names it.
+
+    An expectation is not evaluated, and that fails, in these cases: it has no row or value to look
+    at; more than `max-null-share` of its rows have no value (Great Expectations skips them); or
+    nothing could fail it (no limit in it, an empty set, `mostly` = 0, one value in a column whose
+    spread it measures). A suite that is named after one table is refused on another.
 
     It needs `pip install 'pytest-detgate[expectations]'`. Nothing is written or sent anywhere.
 
     ## Why it matters
 
-    Some of what must hold of a data set is known to its project alone: sizes that a camera can
-    have, fields that labelling must fill in, classes that never stand on one frame.
+    Some requirements of a data set are known only to its project: sizes that a camera can have,
+    fields that labelling must fill in, classes that never occur on one frame together.
 
-    ## How to mend
+    ## How to fix
 
-    Look at the rows that are named. Mend the data, or the expectation, or allow a share of
+    Look at the rows that are named. Fix the data, or the expectation, or allow a share of
     exceptions with its `mostly`.
     """
 
     code: ClassVar[str] = "expectations"
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS
 
-    table: Annotated[TableName, Meta(description="What the expectations are held against.")]
+    table: Annotated[TableName, Meta(description="Table that the expectations are checked on.")]
     expect: Annotated[
         tuple[ByName, ...], Meta(description="Expectations, each with a type and its arguments.")
     ] = ()
@@ -95,7 +96,7 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     ] = 0
     max_null_share: Annotated[
         Share,
-        Meta(description="Largest share of the rows that may lack the value which is looked at."),
+        Meta(description="Largest share of rows without the value that is looked at."),
     ] = 0.5
 
     def validate(self, project: Project) -> None:

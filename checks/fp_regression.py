@@ -64,7 +64,7 @@ MaxGrowth = Annotated[
 ]
 MaxGrowthBoxes = Annotated[Count, Meta(description="Largest growth in boxes.")]
 MinReduction = Annotated[
-    Share, Meta(description="Least reduction as a share of the baseline: 0.5 is half.")
+    Share, Meta(description="Smallest reduction as a share of the baseline: 0.5 is half.")
 ]
 Noise = Annotated[Count, Meta(description="Boxes that come and go between two seeds.")]
 
@@ -84,40 +84,42 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     ## What it checks
 
     `boxes` counts the false boxes of the gated model on a probe as `probe-fp` does, `baseline`
-    those of the baseline that `--detgate-baseline` or `[model] baseline` names: a checkpoint,
-    which is run on the same images, or the `report.json` of an earlier run. `change` is their
-    difference, at most `max-growth-boxes` + `noise`; `growth` is the change as a share of the
-    baseline, at most `max-growth` + `noise` / `baseline`; `reduction` is the share that is gone,
-    at least `min-reduction`, and at least `noise` boxes.
+    those of the baseline. `--detgate-baseline` or `[model] baseline` names the baseline: a
+    checkpoint, which runs on the same images, or the `report.json` of an earlier run.
 
-    From a baseline of 0 no share can be told: then `max-growth` alone allows no more boxes than
-    `noise`, `max-growth-boxes` what it says, and `min-reduction` is met by 0 boxes.
+    - `change` is the difference, at most `max-growth-boxes` + `noise`.
+    - `growth` is the change as a share of the baseline, at most `max-growth` + `noise` /
+      `baseline`.
+    - `reduction` is the share that is gone, at least `min-reduction`, and at least `noise` boxes.
 
-    The intervals are a paired bootstrap over clips, or over images where there are no clips: both
-    models in the same draws. `bound = "upper"` holds the end that is worse. Of a report only the
-    recorded number is known, so the interval is that of the gated model alone. It is never
-    narrower than the exact Poisson intervals of the boxes that came and of those that went, by
-    clips where there are clips, as in `probe-fp`.
+    A baseline of 0 has no share. Then `max-growth` alone allows no more boxes than `noise`,
+    `max-growth-boxes` allows its number, and 0 boxes meet `min-reduction`.
 
-    The frames shown are those with more false boxes than the baseline has, or, of a report, all.
+    The bounds are those of a paired bootstrap over clips, or over images if there are no clips:
+    both models in the same draws. With `bound = "upper"` the worse bound is compared with the
+    limit. Of a report only the recorded number is known, so the bounds are those of the gated model
+    alone. They are never narrower than the exact Poisson bounds of the boxes that came and of those
+    that went, by clips where there are clips, as in `probe-fp`.
 
-    A comparison is refused where the gated file and the baseline are the same, or where their
-    classes, the probe or the score threshold differ. A probe is the same when its file names,
-    annotations and images are; where the images cannot be read, file names alone are compared,
-    and the message says so. Result files are compared by their detections, whatever their layout.
-    Where no baseline is named, the item is not evaluated, unless `first-run = "accept"`. A
-    baseline that is named must exist, unless `[model] baseline` is
-    `{ path = "...", may-be-missing = true }`.
+    The frames shown are those with more false boxes than the baseline has. With a report as the
+    baseline, all frames with false boxes are shown.
+
+    A comparison is refused if the gated file and the baseline are the same, or if their classes,
+    the probe or the score threshold differ. Probes are the same if their file names, annotations
+    and images are. If the images cannot be read, only file names are compared, and the message says
+    so. Result files are compared by their detections, in any layout. If no baseline is named, the
+    item is not evaluated, unless `first-run = "accept"`. A baseline that is named must exist,
+    unless `[model] baseline` is `{ path = "...", may-be-missing = true }`.
 
     ## Why it matters
 
-    A model that is trained again to be rid of false boxes has to show that they are gone, on the
-    frames on which they were. A budget says only whether they are few.
+    A model that was trained again to remove false boxes must show that they are gone, on the frames
+    that had them. A budget says only whether they are few.
 
-    ## How to mend
+    ## How to fix
 
-    Where boxes are new, see what the training data lost; where too few are gone, look at the
-    frames of `probe-fp` and add more of the kind on which boxes remain.
+    If boxes are new, see what the training data lost. If too few are gone, look at the frames of
+    `probe-fp`, and add more images like those that still have false boxes.
     """
 
     code: ClassVar[str] = "fp-regression"
@@ -131,11 +133,13 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         Annotated[dict[str, ProbeLimits], Meta(description="Limits of single probes.")] | None
     ) = None
     score_threshold: (
-        Annotated[Share, Meta(description="Operating point; omitted: that of [model].")] | None
+        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
     ) = None
     bound: Annotated[
         Literal["point", "upper"],
-        Meta(description="What is held against the limits: the measured value, or its worse end."),
+        Meta(
+            description="What is compared with the limits: the measured value, or its worse bound."
+        ),
     ] = "point"
     confidence: OwnConfidence | None = None
     replicates: OwnReplicates | None = None

@@ -33,32 +33,34 @@ _STEPS = (0, 1, 2, 5, 10, 30, 100)
 
 
 class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
-    """Few or no tested frames may lie close to a reference frame of the same clip.
+    """Few or no tested frames may be close to a reference frame of the same clip.
 
     ## What it checks
 
-    `share` is the number of tested images at most `within` frames before or after a reference
-    image of the same clip divided by the number of tested images. `within[N]` says the same for
-    other distances, `same_clip` for any distance.
+    `share` is the number of tested images at most `within` frames before or after a reference image
+    of the same clip, divided by the number of tested images. `within[N]` is the same for other
+    distances, `same_clip` for any distance.
 
-    Clip and frame number are the groups `clip` and `frame` of `frame-pattern` in the file name,
-    or the image fields that `clip-field` and `frame-field` name; the distance is counted in
-    whatever they count, frames or milliseconds. An image without a frame number, where that group
-    of the pattern is optional or the field is missing, is a photo: two photos of one clip are the
-    same source, distance 0. `unparsed` counts the images, of both splits, whose clip or number
-    cannot be told, and tested images whose clip the reference holds only with pictures they
-    cannot be compared with, a photo with frames, or in another spelling (letter case, blanks).
-    They could hide a leak, so they fail the rule unless `max-unparsed` allows them.
+    Clip and frame number are the groups `clip` and `frame` of `frame-pattern` in the file name, or
+    the image fields that `clip-field` and `frame-field` name. The distance has the unit of that
+    number, frames or milliseconds. An image without a frame number, because that group of the
+    pattern is optional or the field is missing, is a photo. Two photos of one clip have the same
+    source, distance 0.
+
+    `unparsed` counts the images, of both splits, whose clip or number is unknown. It also counts
+    tested images whose clip occurs in the reference only with images that they cannot be compared
+    with (a photo with frames), or in another spelling (letter case, blanks). They could hide a
+    leak, so they fail the rule unless `max-unparsed` allows them.
 
     ## Why it matters
 
-    Video cut into frames and split at random puts neighbours into both splits. The model has
-    then seen the tested picture a fraction of a second earlier, and no picture hash need notice.
+    If a video is cut into frames and split at random, neighbours are in both splits. The model has
+    then seen the tested image a fraction of a second earlier, and an image hash may not notice it.
 
-    ## How to mend
+    ## How to fix
 
-    Split by clip. Where one long clip has to serve both sides, cut it in two and leave out the
-    frames around the cut.
+    Split by clip. If one long clip has to serve both sides, cut it in two and leave out the frames
+    around the cut.
     """
 
     code: ClassVar[str] = "frame-distance"
@@ -67,7 +69,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
     within: Annotated[Count, Meta(description="Frames before or after that count as close.")]
     max: Annotated[Share, Meta(description="Largest share of tested images.")] = 0.0
     max_unparsed: Annotated[
-        Count, Meta(description="Images whose clip or frame cannot be told that are allowed.")
+        Count, Meta(description="Images with an unknown clip or frame that are allowed.")
     ] = 0
     clip_field: ClipField | None = None
     frame_field: (

@@ -18,33 +18,32 @@ from pytest_detgate.rules.rule import Outcome, Target
 
 
 class ImageFiles(CountRule, frozen=True, kw_only=True):
-    """Every listed picture must be there, whole, upright and of the size that is stated.
+    """Every listed image must exist, be complete and upright, and have the stated size.
 
     ## What it checks
 
     `count` is the number of images with something wrong, by kind: `missing`; `unreadable` (empty,
-    no picture, no regular file, a link out of the images folder, or one with more pixels than
+    no image, no regular file, a link out of the images folder, or one with more pixels than
     `max-pixels` under `[dataset]` allows); `truncated`; `other_size` than the annotation file
     states; `rotated` by its EXIF orientation. An image counts once, for the first of these.
 
     Images are read as viewers show them, turned as their EXIF orientation says, and so are sizes.
     With `exif = "apply"` under `[dataset]` the project says that its labels are drawn on the
-    upright image; then a turned image counts only where the stated size is that of the pixels as
-    they are stored. With `exif = "ignore"` nothing is turned, for a model neither, and each such
-    image counts.
+    upright image. Then a rotated image counts only if the stated size is that of the stored pixels.
+    With `exif = "ignore"` nothing is turned, not for a model either, and each such image counts.
 
     ## Why it matters
 
-    Training stops at a missing picture hours after it began, or drops it. Of a truncated one
-    loaders fill the rest with grey. Where the stated size is wrong, or a program turns the picture
-    and another does not, every box is in the wrong place.
+    Training stops at a missing image hours after it began, or drops it. Loaders fill the rest of a
+    truncated image with grey. If the stated size is wrong, or one program turns the image and
+    another does not, every box is in the wrong place.
 
-    ## How to mend
+    ## How to fix
 
-    Fetch the missing and truncated pictures again. Save rotated ones upright without the EXIF tag,
-    and then look whether their boxes fit. Correct the stated size where the boxes fit the picture.
-    Links into a store of DVC or git-annex inside the project are followed; name any other folder
-    that links lead into in `follow-links` under `[dataset]`. Raise `max-pixels` for large images.
+    Fetch the missing and truncated images again. Save rotated ones upright without the EXIF tag,
+    and then check whether their boxes fit. Correct the stated size if the boxes fit the image.
+    Links into a DVC or git-annex folder inside the project are followed; name any other folder that
+    links lead into in `follow-links` under `[dataset]`. Raise `max-pixels` for large images.
     """
 
     code: ClassVar[str] = "image-files"

@@ -29,34 +29,34 @@ Milliseconds = Annotated[float, Meta(gt=0)]
 
 
 class Latency(RunningRule, frozen=True, kw_only=True):
-    """One image must be answered in time, and within the memory that there is.
+    """Detection on one image must be fast enough and fit into memory.
 
     ## What it checks
 
-    Images of the evaluated split, spread evenly over it, are answered one at a time, from the file
-    to its detections: reading, decoding, test pipeline, model, its post-processing, the GPU's work
-    waited for. `median_ms` and `p95_ms` are the median and the 95th percentile of those times, in
-    milliseconds, after a few images for warming up; `total_s` is their sum, `model_share` the part
-    of it that is spent in the model. `peak_mb` is the most memory, in megabytes of 10⁶ bytes: on a
-    GPU what torch allocated there, else what the whole process held, with its libraries and the
-    loading of the checkpoint. The model runs in a process of its own, with nothing else loaded, and
-    as it is run everywhere in the gate: batch norm folded into the convolutions, `channels_last`,
-    with the precision and the compilation that [model] asks for.
+    Images of the evaluated split, spread evenly over it, go through the detector one at a time,
+    from the file to the detections: reading, decoding, test pipeline, model and post-processing,
+    including the work of the GPU. `median_ms` and `p95_ms` are the median and the 95th percentile
+    of those times, in milliseconds, after a few images for warming up. `total_s` is their sum, and
+    `model_share` is the part of it that is spent in the model. `peak_mb` is the largest memory, in
+    megabytes of 10⁶ bytes: on a GPU the memory that torch allocated there, on a CPU that of the
+    whole process, with its libraries and the loading of the checkpoint. The model runs in a
+    separate process with nothing else loaded. It runs as everywhere in the gate: batch norm folded
+    into the convolutions, `channels_last`, with the precision and the compilation of [model].
 
-    Times hold for the machine and the device that the message names, and only where nothing else
-    runs there, other workers of pytest-xdist included. Gates wait for each other's GPU, not for
-    the CPU, where the number of threads (`OMP_NUM_THREADS`) decides, too.
+    Times are valid for the machine and the device that the message names, and only if nothing else
+    runs there, including other workers of pytest-xdist. Gates wait for each other's GPU, but not
+    for the CPU. There the number of threads (`OMP_NUM_THREADS`) matters too.
 
     ## Why it matters
 
-    A more accurate model that cannot keep up with the camera drops frames, and what happens in
-    those is never seen.
+    A more accurate model that cannot keep up with the camera drops frames, and nobody sees what
+    happens in those.
 
-    ## How to mend
+    ## How to fix
 
-    Look at `model_share`: where it is low, reading and resizing the pictures takes the time. A
-    median within its limit under a high 95th percentile points at images of another size, or at
-    somebody else on the machine. Else a smaller input, model, or number of boxes before NMS.
+    Look at `model_share`: if it is low, reading and resizing the images takes the time. A median
+    within its limit and a high 95th percentile suggest images of another size, or another program
+    on the machine. Otherwise use a smaller input, a smaller model, or fewer boxes before NMS.
     """
 
     code: ClassVar[str] = "latency"
@@ -68,7 +68,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
         | None
     ) = None
     images: Annotated[
-        int, Meta(ge=1, description="Number of images; repeated where the split has fewer.")
+        int, Meta(ge=1, description="Number of images. They are repeated if the split has fewer.")
     ] = 50
     warm_up: Annotated[Count, Meta(description="Images before the first that counts.")] = 5
 

@@ -24,28 +24,28 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    The figure that `metric` names, by the COCO protocol of pycocotools, unrounded. Beside it stand
-    its bounds, from a bootstrap over clips (over images where there are no clips); with
-    `bound = "lower"` the lower one is held against `min`. No bound is better than the exact one of
-    the recall that AP cannot exceed, by clips where there are clips.
+    `metric` names the metric. It is computed by the COCO protocol of pycocotools, unrounded. Its
+    bounds come from a bootstrap over clips, or over images if there are no clips. With `bound =
+    "lower"` the lower bound is compared with `min`. No bound is better than the exact bound of
+    recall, because AP cannot exceed recall; it is counted by clips where there are clips.
 
     ## Why it matters
 
-    It is the one number that everybody compares. It hides single classes (see `class-ap`) and
-    every false box that scores below the last true one (see `probe-fp`).
+    It is the one number that everybody compares. It hides single classes (see `class-ap`) and every
+    false box that scores below the last true one (see `probe-fp`).
 
-    ## How to mend
+    ## How to fix
 
-    Look at the classes of `class-ap` first: one weak class pulls the mean.
+    Look at the classes of `class-ap` first: one weak class lowers the mean.
     """
 
     code: ClassVar[str] = "mean-ap"
 
-    min: Annotated[Share, Meta(description="Least value.")]
+    min: Annotated[Share, Meta(description="Floor of the metric.")]
     metric: Metric = "AP"
-    min_images: Annotated[Count, Meta(description="Least images that prove anything.")] | None = (
-        None
-    )
+    min_images: (
+        Annotated[Count, Meta(description="Smallest number of images that proves anything.")] | None
+    ) = None
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

@@ -33,17 +33,17 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
     ## What it checks
 
     `clips` and `sites` count the different clips and sites of the images without any annotation
-    (`images`). The clip of an image is the group `clip` of `frame-pattern` in its file name, or
-    the image field that `clip-field` names; its site is the group `site`, or the field of
-    `site-field`. An image whose clip or site cannot be told (`unparsed`) adds nothing. Names that
-    differ only in letter case or blanks count as one.
+    (`images`). The clip of an image is the group `clip` of `frame-pattern` in its file name, or the
+    image field that `clip-field` names. Its site is the group `site`, or the field of `site-field`.
+    An image whose clip or site is unknown (`unparsed`) adds nothing. Names that differ only in
+    letter case or blanks count as one.
 
     ## Why it matters
 
     Ten thousand empty frames of one camera show one background. The model learns that background,
-    and `empty-gt-share` is content, but everywhere else the detector still fires at nothing.
+    and `empty-gt-share` passes, but everywhere else the detector still fires at nothing.
 
-    ## How to mend
+    ## How to fix
 
     Add frames with nothing to detect from other clips and sites, rather than more of the same.
     """
@@ -51,8 +51,8 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "negative-diversity"
     ignored_gaps: ClassVar[frozenset[GapKind]] = frozenset({"unlisted-class", "boxes-not-finite"})
 
-    min_clips: Annotated[Count, Meta(description="Least number of clips.")] | None = None
-    min_sites: Annotated[Count, Meta(description="Least number of sites.")] | None = None
+    min_clips: Annotated[Count, Meta(description="Smallest number of clips.")] | None = None
+    min_sites: Annotated[Count, Meta(description="Smallest number of sites.")] | None = None
     clip_field: ClipField | None = None
     site_field: (
         Annotated[str, Meta(description="Image field that holds the site, e.g. camera.")] | None

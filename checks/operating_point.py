@@ -44,33 +44,35 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     ## What it checks
 
     `threshold` is the lowest score threshold at which the false boxes on the probe `tune-on` stay
-    within the budget. Recall only falls with a higher threshold, so if the floors are not met
+    within the budget. Recall only falls with a higher threshold. So if the floors are not met
     there, no threshold meets both. `boxes` and `images` are the false boxes on that probe at that
-    threshold and the frames that hold them, `recall[CLASS]` the recall of a class of the evaluated
-    split (IoU ≥ 0.5), `recall` that of all classes together. At the same threshold the other
-    probes (`check-on`) must keep their budgets: `boxes[PROBE]`, `images[PROBE]`. The chart shows
-    the trade-off at every threshold.
+    threshold and the frames with at least one. `recall[CLASS]` is the recall of a class of the
+    evaluated split (IoU ≥ 0.5), `recall` that of all classes together. At the same threshold the
+    other probes (`check-on`) must stay within their budgets: `boxes[PROBE]`, `images[PROBE]`. The
+    chart shows the trade-off at every threshold.
 
     ## Why it matters
 
     Every detector can be made quiet by a high threshold and complete by a low one. What counts is
     whether one threshold gives both, on frames that it was not chosen on.
 
-    ## How to mend
+    ## How to fix
 
-    Where there is such a threshold, set it as `score-threshold`. Where there is none, no threshold
-    mends the detector: it needs compliant frames in training, or better labels.
+    If there is such a threshold, set it as `score-threshold`. If there is none, no threshold fixes
+    the detector: it needs compliant frames in training, or better labels.
     """
 
     code: ClassVar[str] = "operating-point"
 
     tune_on: (
-        Annotated[str, Meta(description="Probe the threshold is chosen on; omitted: the first.")]
+        Annotated[
+            str, Meta(description="Probe that the threshold is chosen on. Omitted: the first.")
+        ]
         | None
     ) = None
     check_on: (
         Annotated[
-            tuple[str, ...], Meta(description="Probes it is checked on; omitted: all others.")
+            tuple[str, ...], Meta(description="Probes that it is checked on. Omitted: all others.")
         ]
         | None
     ) = None

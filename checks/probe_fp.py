@@ -40,22 +40,22 @@ MaxMean = Annotated[
     float, Meta(ge=0, description="Largest number of false boxes divided by the frames.")
 ]
 ByClass = Annotated[dict[str, Count], Meta(description="Largest number of false boxes by class.")]
-Threshold = Annotated[Share, Meta(description="Operating point; omitted: that of [model].")]
+Threshold = Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")]
 Bound = Annotated[
     Literal["point", "upper"],
-    Meta(description="What is held against the budget: the value, or its upper bound."),
+    Meta(description="What is compared with the budget: the value, or its upper bound."),
 ]
 Unit = Annotated[
     Literal["auto", "image", "clip"],
     Meta(
-        description="What is independent of each other: each frame, or each clip with all its "
-        "frames; auto takes clips wherever they can be told."
+        description="What counts as independent: each frame, or each clip with all its "
+        "frames. auto: clips, if they are known."
     ),
 ]
 BoundConfidence = Annotated[
-    Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")
+    Confidence, Meta(description="Confidence of the bounds. Omitted: that of [scoring].")
 ]
-MinImages = Annotated[Count, Meta(description="Least number of frames that proves anything.")]
+MinImages = Annotated[Count, Meta(description="Smallest number of frames that proves anything.")]
 
 # From this many frames or clips on, the message no longer dwells on how few they are.
 MANY = 100
@@ -90,40 +90,44 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `boxes` counts the detections with score > threshold on the frames of a probe that are not
-    matched one to one (same class, IoU ≥ 0.5) to an allowed box; `images` the frames with at
-    least one of them, `image_share` their share; `boxes_per_image` the most on one frame,
-    `mean_boxes_per_image` those of an average frame; `boxes[CLASS]` those of a class.
+    A false box is a detection with score > threshold on a frame of a probe that is not matched one
+    to one (same class, IoU ≥ 0.5) to an allowed box.
 
-    With `bound = "upper"` the one-sided upper bound at `confidence` is held against each limit:
-    the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of
-    frames. Luck on a few frames then does not pass. The report shows both bounds in any case.
-    Frames of one clip are not independent, so each clip with a false box is one event that weighs
-    its boxes or frames (Fay and Feuer 1997), wherever clips can be told by `frame-pattern` or the
-    `clip-field` of `[scoring]`. The bound then allows for a clip that fires on all its frames; a
-    frame whose clip cannot be told is a clip of its own. Where no clip can be told, or with
-    `unit = "image"`, the bounds assume independent frames, and the message says so. A probe of
-    fewer than `min-images` frames proves nothing: it is not evaluated, or warns where `too-little`
-    says so.
+    - `boxes`: the number of false boxes, `boxes[CLASS]` of one class;
+    - `images`: the frames with at least one, `image_share` their share;
+    - `boxes_per_image`: the most on one frame;
+    - `mean_boxes_per_image`: the mean over all frames.
+
+    With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit:
+    the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of a
+    number of frames. Luck on a few frames then does not pass. The report shows both bounds in any
+    case.
+
+    Frames of one clip are not independent. So if clips are known, by `frame-pattern` or the
+    `clip-field` of `[scoring]`, each clip with a false box is one event, weighted by its boxes or
+    frames (Fay and Feuer 1997). The bound then allows for a clip that fires on all its frames. A
+    frame whose clip is unknown is a clip by itself. If no clip is known, or with `unit = "image"`,
+    the bounds assume independent frames, and the message says so. A probe of fewer than
+    `min-images` frames proves nothing: it is not evaluated, or only warns with `too-little =
+    "warn"`.
 
     A detector that finds nothing at all has no false boxes either. So a probe without any
-    detection, at any score, is evaluated only if the detector finds something on images with
-    ground truth: a model is run on those of the evaluated split until it does, and of result
-    files that of the evaluated split must be given, too.
+    detection, at any score, is evaluated only if the detector finds something on images with ground
+    truth. A model is run on images of the evaluated split until it does. With result files, that of
+    the evaluated split must be given too.
 
     ## Why it matters
 
-    Every such box is a false alarm on a worker who did nothing wrong. AP does not count them:
-    any number of false boxes may score below the last true one for free. And a clean result on a
-    handful of frames proves little: none of 6 is what a detector that fails on every third frame
-    shows about once in eleven times.
+    Every such box is a false alarm on a worker who did nothing wrong. AP does not count them: any
+    number of false boxes may score below the last true one for free. And a clean result on a few
+    frames proves little: a detector that fires on every third frame shows none on 6 frames about
+    once in eleven times.
 
-    ## How to mend
+    ## How to fix
 
-    Look at the frames on the page. Where the model fires on what training never showed it as
-    harmless, add such frames to training and keep them there (`filter_empty_gt=False`). Where
-    only the upper bound of a share or a mean is over its limit, the probe needs more frames, from
-    other clips.
+    Look at the frames on the page. If the model fires on what training never showed it as harmless,
+    add such frames to training and keep them there (`filter_empty_gt=False`). If only the upper
+    bound of a share or a mean is over its limit, the probe needs more frames, from other clips.
     """
 
     code: ClassVar[str] = "probe-fp"

@@ -30,36 +30,36 @@ from pytest_detgate.rules.rule import OptionError, Outcome, Rule, Target
 
 
 class ProbeIsolation(Rule, frozen=True, kw_only=True):
-    """Probe pictures must be none that the model was trained on, nor of the same clips.
+    """Probe images must not be training images or come from the same clips.
 
     ## What it checks
 
-    Each picture of a probe against those of the split `from`: `exact` counts probe pictures with
-    the very bytes of one of them, `near` further ones whose 64-bit difference hash differs from
-    one in at most `distance` bits, `same_clip` those of a clip that the split holds too. `count`
-    is the number of probe pictures that any of this is true of.
+    Each image of a probe is compared with those of the split `from`. `exact` counts probe images
+    with exactly the bytes of one of them. `near` counts others whose 64-bit difference hash differs
+    from one in at most `distance` bits. `same_clip` counts those of a clip that also occurs in the
+    split. `count` is the number of probe images to which any of this applies.
 
     The clip is the group `clip` of `frame-pattern` in the file name, or the image field that
-    `clip-field` names. `unparsed` counts the pictures, of probe and split, whose clip cannot be
-    told, or differs from one of the split only in letter case or blanks: they could hide a leak,
-    so they fail the rule unless `max-unparsed` allows them, or `clips = false` says that names
-    tell no clips and only pictures are to be compared.
+    `clip-field` names. `unparsed` counts the images, of probe and split, whose clip is unknown, or
+    differs from one of the split only in letter case or blanks. They could hide a leak, so they
+    fail the rule unless `max-unparsed` allows them, or `clips = false` says that names contain no
+    clips and only images are compared.
 
     ## Why it matters
 
-    A probe asks what the model does on frames it was never shown. If it was taught on them, a
-    clean answer is learned by heart, and the next site gets the false alarms.
+    A probe asks what the model does on frames that it has never seen. If it was trained on them, a
+    clean result is learned by heart, and the next site gets the false alarms.
 
-    ## How to mend
+    ## How to fix
 
-    Take the pictures that are named out of the training split, with the rest of their clip, or
-    out of the probe.
+    Remove the images that are named from the training split, with the rest of their clip, or from
+    the probe.
     """
 
     code: ClassVar[str] = "probe-isolation"
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
-    max: Annotated[Count, Meta(description="Largest number of probe pictures.")] = 0
+    max: Annotated[Count, Meta(description="Largest number of probe images.")] = 0
     # `from` is a word of Python's own.
     from_: Annotated[str, Meta(description="Split that the model was trained on.")] = msgspec.field(
         default="train", name="from"
@@ -67,12 +67,12 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     probes: Annotated[tuple[str, ...], Meta(description="Omitted: every probe.")] | None = None
     by: Annotated[
         Literal["hash", "bytes"],
-        Meta(description='"bytes": pictures are compared by content alone, nothing is near.'),
+        Meta(description='"bytes": images are compared by content alone, and nothing is near.'),
     ] = "hash"
     distance: HashDistance = 4
     clips: Annotated[bool, Meta(description="Whether clips are compared too.")] = True
     max_unparsed: Annotated[
-        Count, Meta(description="Pictures whose clip cannot be told that are allowed.")
+        Count, Meta(description="Images with an unknown clip that are allowed.")
     ] = 0
     clip_field: ClipField | None = None
 

@@ -52,18 +52,18 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     ## What it checks
 
     `recall` is the share of a class's ground-truth boxes in the evaluated split that a detection
-    with score > threshold finds: same class, IoU ≥ 0.5, one to one. `found` and `boxes` are the
-    two counts. Only crowd regions need not be found; all detections are looked at, however many an
-    image has. Beside it stand its bounds, from a bootstrap over clips (over images where there are
-    no clips). No bound is better than the exact one, by clips where there are clips: where 5 of 5
-    boxes are found, the lower one at 95 % is 0.55.
+    with score > threshold finds: same class, IoU ≥ 0.5, one to one. `found` and `boxes` are the two
+    counts. Only crowd regions need not be found. All detections count, without a limit for each
+    image. The bounds come from a bootstrap over clips, or over images if there are no clips. No
+    bound is better than the exact one, by clips where there are clips: if 5 of 5 boxes are found,
+    the lower bound at 95% is 0.55.
 
     ## Why it matters
 
-    A detector that is sure of nothing has few false alarms and misses everything. An early epoch
-    passes every budget of false boxes that way; this rule is the other half of such a budget.
+    A detector whose scores are all low has few false alarms and misses everything. An early epoch
+    passes every budget of false boxes that way. This rule is the other half of such a budget.
 
-    ## How to mend
+    ## How to fix
 
     Train longer, or lower the operating point; `operating-point` says whether any threshold meets
     this floor and the budgets of false boxes together.
@@ -73,7 +73,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     figure: ClassVar[str] = "recall"
 
     score_threshold: (
-        Annotated[Share, Meta(description="Operating point; omitted: that of [model].")] | None
+        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
     ) = None
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

@@ -23,27 +23,27 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    Some images of the evaluated split, spread evenly over it, are inferred twice; answers that
-    were kept from other runs are not used. Detections of the two answers are paired one to one
-    within an image and class, those that overlap most first. `score_difference` is the largest
-    difference of the scores of a pair, or the score above the model's own score floor of a
-    detection that only one answer has. `box_difference` is the furthest, in pixels, that an edge
-    of a box moved. `boxes` counts pairs and detections without a partner, `unpaired` the latter.
+    Some images of the evaluated split, spread evenly over it, are inferred twice; cached detections
+    are not used. Detections of the two inferences are paired one to one within an image and class,
+    those that overlap most first. `score_difference` is the largest difference between the scores
+    of a pair. For a detection that only one inference has, it is the score above the model's own
+    score floor. `box_difference` is the largest distance, in pixels, between two edges of a pair.
+    `boxes` counts pairs and detections without a partner, `unpaired` the latter.
 
-    A CPU gives 0. A GPU may add up in another order each time, which float32, with its seven
-    digits, shows in the last of them; the default limits leave room for that. They are far below
-    what changes a decision: no threshold is set to 0.0001, and nobody draws a box to a tenth of a
-    pixel. Where a model's answers are cut off at a number of boxes (`max_per_img`), rounding may
-    decide which box is the last; where that happens, raise the score floor (`score_thr`).
+    A CPU gives 0. A GPU may add numbers in another order each time, which shows in the last of the
+    seven digits of float32. The default limits allow for that. They are far below what changes a
+    decision: no threshold is set to 0.0001, and nobody draws a box to a tenth of a pixel. If the
+    model returns a limited number of boxes (`max_per_img`), rounding may decide which box is the
+    last. In that case, raise the score floor (`score_thr`).
 
     ## Why it matters
 
-    Where the same picture gets two answers, no measured value of this model is worth its digits,
-    and an alarm cannot be explained afterwards.
+    If the same image gets two different results, the digits of every measured value of this model
+    mean nothing, and an alarm cannot be explained afterwards.
 
-    ## How to mend
+    ## How to fix
 
-    Look for what is random when testing: dropout or augmentation that is still on, a custom module
+    Look for anything random in testing: dropout or augmentation that is still on, a custom module
     that ignores `eval()`, a test pipeline with a random step, a state that is carried from one
     image to the next. On a GPU, `torch.use_deterministic_algorithms(True)` names the operator.
     """
@@ -56,7 +56,9 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
     max_box_difference: Annotated[
         float, Meta(ge=0, description="Largest distance of an edge, in pixels.")
     ] = 0.1
-    images: Annotated[int, Meta(ge=1, description="Number of images, fewer where there are.")] = 16
+    images: Annotated[
+        int, Meta(ge=1, description="Number of images, or all if there are fewer.")
+    ] = 16
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

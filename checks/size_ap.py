@@ -32,23 +32,24 @@ _CURES: dict[Area, str] = {
 
 
 class SizeAp(IntervalRule, frozen=True, kw_only=True):
-    """AP of small, medium and large boxes must reach a floor of its own.
+    """AP of small, medium and large boxes must reach a floor for each size.
 
     ## What it checks
 
     `ap` is the AP over IoU 0.50 to 0.95 of the boxes of one size by the COCO protocol, unrounded:
-    small under 32², medium up to 96², large over 96² pixels of `area`. `boxes` is the ground truth
-    of that size. One item for each size that is given a floor. Beside it stand its bounds, from a
-    bootstrap over clips (over images where there are no clips), and never better than the exact
-    bounds of the recall that AP cannot exceed.
+    small under 32², medium up to 96², large over 96² pixels of `area`. `boxes` is the number of
+    ground-truth boxes of that size. Each size with a floor is one item. The bounds come from a
+    bootstrap over clips, or over images if there are no clips. They are never better than the exact
+    bounds of recall, because AP cannot exceed recall.
 
     ## Why it matters
 
-    Workers far from the camera are small. A mean over all sizes is carried by those close to it.
+    Workers far from the camera are small. A mean over all sizes hides them behind those close to
+    it.
 
-    ## How to mend
+    ## How to fix
 
-    Train and test at a higher resolution or in tiles, and look whether small boxes are labelled as
+    Train and test at a higher resolution or in tiles, and check whether small boxes are labelled as
     carefully as large ones.
     """
 
@@ -58,7 +59,10 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
     medium: Annotated[Share, Meta(description="Floor of boxes of 32² to 96² pixels.")] | None = None
     large: Annotated[Share, Meta(description="Floor of boxes over 96² pixels.")] | None = None
     min_boxes: (
-        Annotated[Count, Meta(description="Least boxes of a size that prove anything.")] | None
+        Annotated[
+            Count, Meta(description="Smallest number of boxes of a size that proves anything.")
+        ]
+        | None
     ) = None
 
     def validate(self, project: Project) -> None:

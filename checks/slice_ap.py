@@ -29,44 +29,43 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `by` tells the images apart: a group of `frame-pattern` (`clip`, `site`), any field of the
-    images in the annotation file, `file_name`, `width`, `height`, `boxes` (annotations of the
-    image), or an expression over them such as `"'night' if hour < 6 else 'day'"`. Each value is a
-    slice and an item, `slice-ap[site=north]`. `ap` is the AP of its images alone by the COCO
-    protocol, `images` their number, `boxes` their ground truth. Numbers that are equal are one
-    slice; a text that reads like a number is a slice of its own, in quotes. Beside the value stand
-    its bounds, from a bootstrap over the slice's clips (over images where there are no clips), and
-    never better than the exact bounds of the recall that AP cannot exceed.
+    `by` divides the images into slices. It is a group of `frame-pattern` (`clip`, `site`), any
+    field of the images in the annotation file, `file_name`, `width`, `height`, `boxes` (annotations
+    of the image), or an expression over them such as `"'night' if hour < 6 else 'day'"`. Each value
+    is a slice and an item, `slice-ap[site=north]`. `ap` is the AP of its images alone by the COCO
+    protocol, `images` their number, `boxes` their ground truth. Equal numbers are one slice; a text
+    that reads like a number is a separate slice, in quotes. The bounds come from a bootstrap over
+    the slice's clips, or over images if there are no clips. They are never better than the exact
+    bounds of recall, because AP cannot exceed recall.
 
-    `unsliced` counts the images of the split that lack what `by` names. They are in no slice, so
-    nobody looks at them: more than `max-unsliced` make every item *not evaluated*.
+    `unsliced` counts the images of the split that lack the field or group that `by` names. They are
+    in no slice, so nothing looks at them: more than `max-unsliced` make every item *not evaluated*.
 
     ## Why it matters
 
     A detector that is good on the mean may be useless on the one site, camera or night shift that
     it was bought for.
 
-    ## How to mend
+    ## How to fix
 
-    Compare the weak slice's pictures with training: most often it holds too few like them. Where a
-    slice is too small to judge, `min-images` says so instead of failing on noise, and
+    Compare the images of the weak slice with training: most often training has too few like them.
+    If a slice is too small to judge, `min-images` says so instead of failing on noise, and
     `too-little = "warn"` lets it through with a warning.
     """
 
     code: ClassVar[str] = "slice-ap"
 
-    by: Annotated[str, Meta(min_length=1, description="What tells the images apart.")]
+    by: Annotated[str, Meta(min_length=1, description="What divides the images into slices.")]
     min: Annotated[Share, Meta(description="Floor of every slice.")]
     metric: ApMetric = "AP"
     min_images: Annotated[
-        Count, Meta(description="Least images of a slice that prove anything.")
+        Count, Meta(description="Smallest number of images of a slice that proves anything.")
     ] = 1
     min_boxes: Annotated[
-        Count, Meta(description="Least ground truth of a slice that proves anything.")
+        Count,
+        Meta(description="Smallest number of ground-truth boxes of a slice that proves anything."),
     ] = 1
-    max_unsliced: Annotated[
-        Count, Meta(description="Images that may lack what by names, and so are in no slice.")
-    ] = 0
+    max_unsliced: Annotated[Count, Meta(description="Images in no slice that are allowed.")] = 0
 
     def validate(self, project: Project) -> None:
         super().validate(project)

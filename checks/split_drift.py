@@ -29,36 +29,41 @@ _BINS_TOLD = 3
 
 
 class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
-    """Two splits must look like one population: classes, boxes and picture sizes.
+    """Two splits must look like one population: classes, boxes and image sizes.
 
     ## What it checks
 
-    `distance[FEATURE]` is the total variation distance: the share of boxes (or images) of one
-    split that would have to lie in another bin for the splits to agree, from 0 to 1. Features and
-    their bins are `class`; `box-size`, the share of the image that a box covers, in doublings from
-    1/4096 to 1/2; `aspect`, width by height, 0.25 to 4 in nine bins around square; `position`, the
-    box's centre on a grid of 5 × 5; `boxes-per-image`, 0 to 4 and then in doublings; and
-    `resolution`, the 50 most frequent image sizes and, for others, the mean side in doublings.
+    `distance[FEATURE]` is the total variation distance, from 0 to 1: the share of boxes (or images)
+    of one split that would have to be in another bin for the splits to agree. The features and
+    their bins are
+
+    - `class`;
+    - `box-size`: the share of the image that a box covers, in doublings from 1/4096 to 1/2;
+    - `aspect`: width by height, 0.25 to 4 in nine bins around square;
+    - `position`: the centre of the box on a grid of 5 × 5;
+    - `boxes-per-image`: 0 to 4 and then in doublings;
+    - `resolution`: the 50 most frequent image sizes and, for others, the mean side in doublings.
+
     Crowd regions are left out.
 
-    A feature has drifted where its distance is over `max`, or over its own limit in the table
-    `features`, *and* chance alone would hardly do that: `p[FEATURE]`, corrected for the number of
-    features by Holm's method, is at most 1 − `confidence`. It comes from permuting whole clips
-    between the splits, as frames of one clip are not independent; `chance[FEATURE]` is the
-    distance that such permutations stay within. Where no clips are told, and with
-    `unit = "image"`, images are permuted; an image whose clip cannot be told is a clip of its own.
-    Where there are so few clips that nothing could be significant, and a distance is over its
-    limit, the rule cannot be evaluated. `drifted` counts the features that have drifted.
+    A feature has drifted if its distance is over `max`, or over its limit in the table `features`,
+    *and* chance alone would hardly do that: `p[FEATURE]`, corrected for the number of features by
+    Holm's method, is at most 1 − `confidence`. It comes from permuting whole clips between the
+    splits, because frames of one clip are not independent. `chance[FEATURE]` is the distance that
+    such permutations do not exceed. If no clips are known, and with `unit = "image"`, images are
+    permuted; an image whose clip is unknown is a clip by itself. If there are so few clips that
+    nothing could be significant, and a distance is over its limit, the rule cannot be evaluated.
+    `drifted` counts the features that have drifted.
 
     ## Why it matters
 
-    A figure measured on a split that differs from what the model was taught, or from what it will
-    meet, answers another question than the one asked.
+    A value that is measured on a split that differs from the training data, or from the data in
+    use, answers another question than the one asked.
 
-    ## How to mend
+    ## How to fix
 
-    Look at the bins that are named: draw the split anew by clip, or collect what is missing in
-    it. Where splits differ on purpose, give that feature a limit of its own: 1 never fails.
+    Look at the bins that are named: split again by clip, or collect what is missing. If splits
+    differ on purpose, give that feature a separate limit: 1 never fails.
     """
 
     code: ClassVar[str] = "split-drift"
@@ -73,7 +78,7 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
     unit: (
         Annotated[
             Literal["clip", "image"],
-            Meta(description="What is independent. Omitted: clips where they can be told."),
+            Meta(description="What is permuted. Omitted: clips, if they are known."),
         ]
         | None
     ) = None

@@ -44,9 +44,9 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    The log that MMEngine writes of a run, `scalars.json`: that of the run which the gate finished
-    in `[train] work-dir`, else of the newest run there, or the one that `path` names. `count` is
-    the number of things that are wrong:
+    The rule reads the log that MMEngine writes of a run, `scalars.json`: that of the run which the
+    gate finished in `[train] work-dir`, else of the newest run there, or the one that `path` names.
+    `count` is the number of things that are wrong:
 
     - `non_finite`: logged iterations whose loss, or a part of it, is NaN or infinite;
     - `spikes`: losses above `spike` times the median of the ten logged before. The first three are
@@ -55,31 +55,31 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
     - `fallen`: the last validation is below the best by more than `max-fall`, higher being better;
     - `plateau`: with `plateau-validations`, none of that many last validations is above the best
       before them by more than `plateau-gain`;
-    - `too_short`: fewer epochs than `min-epochs`, fewer iterations than `min-iterations`, or ended
-      before `max_epochs` or `max_iters` of the configuration that MMEngine puts beside the log. A
-      run with an `EarlyStoppingHook` may end when it likes.
+    - `too_short`: fewer epochs than `min-epochs`, fewer iterations than `min-iterations`, ended
+      before `max_epochs` or `max_iters` of the configuration that MMEngine puts beside the log, or
+      a log whose last line is incomplete. A run with an `EarlyStoppingHook` may end at any time.
 
-    `metric` is the validation metric, else the first whose name ends in mAP. A run that is not
-    validated while it trains cannot be evaluated, unless `validation = false` says that none
-    is expected. Of a run that was resumed the log holds the last part only. Without a log, or
-    without a loss in it, nothing can be evaluated.
+    `metric` is the validation metric, else the first whose name ends in mAP. A run without
+    validation cannot be evaluated, unless `validation = false` says that none is expected. The log
+    of a run that was resumed contains only the last part. Without a log, or without a loss in it,
+    nothing can be evaluated.
 
-    Where a model is gated, it must be a checkpoint of that run: the one that the run ended with, or
-    one with the run's name in it, as MMEngine writes it (`experiment_name`). Otherwise nothing is
-    evaluated, since the curve is that of another model.
+    If a model is gated, it must be a checkpoint of that run: the one that the run ended with, or
+    one that contains the name of the run, as MMEngine writes it (`experiment_name`). Otherwise
+    nothing is evaluated, because the curve is that of another model.
 
     ## Why it matters
 
     A run that broke and recovered, was killed, or went past its best leaves a checkpoint like any
-    other. Weights that were NaN for a moment, or a learning rate too high, cost accuracy that
-    shows in no single figure of the end.
+    other. Weights that were NaN for a moment, or a learning rate that was too high, cost accuracy
+    that no single value at the end shows.
 
-    ## How to mend
+    ## How to fix
 
-    Lower the learning rate, warm up longer, or clip gradients (`clip_grad` of the
-    `optim_wrapper`) where the loss spikes or is not finite; look for broken boxes with
-    `degenerate-boxes`. Take the best epoch (`save_best` of the CheckpointHook) where the metric
-    falls. Resume a run that was cut off.
+    Lower the learning rate, warm up longer, or clip gradients (`clip_grad` of the `optim_wrapper`)
+    if the loss spikes or is not finite; look for broken boxes with `degenerate-boxes`. Take the
+    best epoch (`save_best` of the CheckpointHook) if the metric falls. Resume a run that was cut
+    off.
     """
 
     code: ClassVar[str] = "training-curve"
@@ -91,10 +91,11 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
         | None
     ) = None
     max: Annotated[Count, Meta(description="Largest count that is allowed.")] = 0
-    spike: Annotated[float, Meta(gt=1, description="Times the usual loss that are too many.")] = 10
-    validation: Annotated[
-        bool, Meta(description="False: the run is not validated while it trains.")
-    ] = True
+    spike: Annotated[
+        float,
+        Meta(gt=1, description="A loss of more than this many times the usual one is a spike."),
+    ] = 10
+    validation: Annotated[bool, Meta(description="false: the run has no validation.")] = True
     metric: (
         Annotated[str, Meta(description="Validation metric. Omitted: the first mean AP.")] | None
     ) = None
@@ -102,13 +103,16 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
         float, Meta(ge=0, description="Largest fall of the metric from its best to its last.")
     ] = 0.02
     plateau_validations: (
-        Annotated[int, Meta(ge=1, description="Last validations that must bring something.")] | None
+        Annotated[int, Meta(ge=1, description="Number of last validations that must improve.")]
+        | None
     ) = None
     plateau_gain: Annotated[
-        float, Meta(ge=0, description="What they must be above the best before them by.")
+        float, Meta(ge=0, description="How much they must improve on the best before them.")
     ] = 0.0
-    min_epochs: Annotated[Count, Meta(description="Least number of epochs.")] | None = None
-    min_iterations: Annotated[Count, Meta(description="Least number of iterations.")] | None = None
+    min_epochs: Annotated[Count, Meta(description="Smallest number of epochs.")] | None = None
+    min_iterations: Annotated[Count, Meta(description="Smallest number of iterations.")] | None = (
+        None
+    )
 
     def validate(self, project: Project) -> None:
         if self.path is None and project.work_dir is None:

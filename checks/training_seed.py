@@ -20,30 +20,30 @@ class TrainingSeed(TrainingRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `fixed` is 1 where the seed of the training is known before it starts, else 0; `seed` is that
-    seed. It is, in this order,
+    `fixed` is 1 if the seed of the training is known before it starts, else 0. `seed` is that seed.
+    It is, in this order,
 
     - that of the run which the gate finished in `[train] work-dir`;
-    - `seed` of `[train]`, where it is written down, with which `--detgate-train` trains whatever
-      the configuration says;
+    - `seed` of `[train]`, if it is written there. `--detgate-train` trains with it and not with
+      that of the configuration;
     - `randomness = dict(seed=…)` of the training configuration (`[train] config`, else `[model]
       config`).
 
-    Where a model is gated, it must be a checkpoint of that finished run, as `training-curve` says.
+    If a model is gated, it must be a checkpoint of that finished run, as `training-curve` says.
 
-    Without one MMEngine draws a seed by itself; that it writes it into the log does not make it a
-    fixed one. `deterministic` says, for a seed from the configuration, whether torch was asked for
-    deterministic algorithms.
+    Without a seed, MMEngine draws one by itself. It writes that one into the log, but this does not
+    make it a fixed seed. `deterministic` says, for a seed from the configuration, whether torch
+    uses deterministic algorithms.
 
     ## Why it matters
 
-    Two runs that differ in nothing but their seed give two models with two sets of figures. Without
-    a fixed seed nobody can repeat the run that is merged, or tell whether a change helped.
+    Two runs that differ in nothing but their seed give two models with different values. Without a
+    fixed seed nobody can repeat the run that is merged, or see whether a change helped.
 
-    ## How to mend
+    ## How to fix
 
     Write `randomness = dict(seed=0)` in the configuration, or `seed = 0` under `[train]`. Add
-    `deterministic=True` where the same numbers to the last digit are worth slower training.
+    `deterministic=True` if the same numbers to the last digit are worth slower training.
     """
 
     code: ClassVar[str] = "training-seed"

@@ -35,13 +35,13 @@ _BY_CHANCE_ALONE = ("DefaultSampler", "InfiniteSampler", "")
 
 
 class TrainingView(TrainingRule, frozen=True, kw_only=True):
-    """What training really feeds the model must be what the annotation file holds.
+    """Training must feed the model what the annotation file contains.
 
     ## What it checks
 
-    The training data set is built as the training configuration does (`[train] config`, else
-    `[model] config`), wrappers such as `RepeatDataset` and all, and compared with the annotation
-    file that it names. `dropped` counts the images of the file that training never sees, and
+    The training data set is built as the training configuration says (`[train] config`, else
+    `[model] config`), with wrappers such as `RepeatDataset`, and compared with the annotation file
+    that it names. `dropped` counts the images of the file that training never sees, and
     `dropped[REASON]` those of one reason, the first that applies:
 
     - `shared_id`: several images have one id; only the last of them is fed;
@@ -50,31 +50,31 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
       `filter_empty_gt` drops it;
     - `min_size`: its shorter side is below `min_size` of `filter_cfg`;
     - `pipeline`: it has no box, and a `RandomCrop` that does not allow negative crops refuses it
-      every time, so that another image is drawn in its place;
-    - `other`: `indices`, or a data set of the project's own, leaves it out.
+      every time, so that another image is drawn instead;
+    - `other`: `indices`, or a data set class of the project, leaves it out.
 
-    `effective_empty_share` is the share of what is left, in one epoch, on which there is no box to
-    learn. An image that a wrapper repeats counts each time; one with nothing but crowd regions
+    `effective_empty_share` is the share of images without a box to learn among those that are left,
+    in one epoch. An image that a wrapper repeats counts each time. An image with only crowd regions
     counts as empty. `boxes_dropped` counts the boxes that never reach the model, by reason too.
     `mislabelled` counts the boxes that reach it as another class: MMDetection numbers classes in
     the order of the annotation file, so `metainfo` must name them in that order, and name no class
-    that the file lacks before one it has.
+    that the file lacks before one that it has.
 
-    The pipeline itself is not run, and what a sampler other than MMEngine's leaves out is not
-    seen; the message names such a sampler, and an annotation file that no split of this project
-    has, which no rule on splits looks at.
+    The pipeline itself is not run, and what a sampler other than MMEngine's leaves out is not seen.
+    The message names such a sampler. It also names an annotation file that no split of this project
+    has, because no rule on splits looks at it.
 
     ## Why it matters
 
-    MMDetection's own configurations say `filter_cfg=dict(filter_empty_gt=True)`. Negatives that
-    somebody collected with care are in the annotation file, `empty-gt-share` counts them, and no
+    MMDetection's own configurations say `filter_cfg=dict(filter_empty_gt=True)`. Then carefully
+    collected images without boxes are in the annotation file, `empty-gt-share` counts them, and no
     training step ever sees one. A class that is misspelt in the configuration vanishes as quietly.
 
-    ## How to mend
+    ## How to fix
 
     Set `filter_cfg=dict(filter_empty_gt=False)` and `allow_negative_crop=True`. Write the classes
-    of `metainfo` as the annotation file does, in its order. Give every image an id of its own.
-    Take out of the annotation file what is not meant for training, and keep `max-dropped = 0`.
+    of `metainfo` as the annotation file does, in its order. Give every image a different id. Remove
+    from the annotation file what is not meant for training, and leave `max-dropped = 0`.
     """
 
     code: ClassVar[str] = "training-view"
@@ -93,9 +93,9 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
     max_mislabelled: Annotated[
         Count, Meta(description="Boxes that may be fed as another class.")
     ] = 0
-    min: Annotated[Share, Meta(description="Least share of empty images that are fed.")] | None = (
-        None
-    )
+    min: (
+        Annotated[Share, Meta(description="Smallest share of empty images that are fed.")] | None
+    ) = None
     max: (
         Annotated[Share, Meta(description="Largest share of empty images that are fed.")] | None
     ) = None

@@ -16,7 +16,7 @@ Axis = Literal["x", "y"]
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A line across a chart at one place of an axis: a limit, an operating point, an epoch."""
+    """A line across a chart at one position of an axis: a limit, an operating point, an epoch."""
 
     label: str
     at: float
@@ -24,7 +24,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Values over a common axis. None where there is no value, which leaves a gap.
+    """Values over a common axis. None means no value, and leaves a gap.
 
     `low` and `high`, of the same length, are the bounds of the values.
     """
@@ -37,9 +37,9 @@ class Series(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Panel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One drawing of a line chart, with an axis of values of its own.
+    """One drawing of a line chart, with a separate axis of values.
 
-    `span` are the ends of that axis where they are known, as those of a share are.
+    `span` is the range of that axis if it is known, as for shares.
     """
 
     label: str
@@ -51,9 +51,9 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class LineChart(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="lines"):
     """Curves over one axis, in one panel or in several above each other.
 
-    `form` is how values between two points are to be thought of: on the straight line between
-    them, or as that of the point before (`step`); `dots` are not connected at all. `score_axis`
-    says that the axis is a score threshold, which a reader may move.
+    `form` says how points are connected: by straight lines, by steps that continue the value of the
+    point before (`step`), or not at all (`dots`). `score_axis` says that the axis is a score
+    threshold, which a reader may move.
     """
 
     title: str
@@ -67,7 +67,7 @@ class LineChart(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One bar: a value, its bounds where it has some, and the limit that is its own."""
+    """One bar: a value, its bounds if it has some, and its limit."""
 
     name: str
     value: float | None
@@ -78,7 +78,7 @@ class Bar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class BarChart(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="bars"):
-    """Values of named things, each on a line of its own."""
+    """Values of named things, each on a separate line."""
 
     title: str
     about: str
@@ -90,11 +90,11 @@ class BarChart(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag=
 class Histogram(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="histogram"):
     """How often values fall between `edges`, or on `names`, in each of several sets.
 
-    There is one count for each name, or one less than there are edges. `shares` says that sets
-    of different sizes are to be compared: each is then drawn as shares of its own total. `log`
-    says that the axis of the counts is logarithmic, `log_edges` that of the edges, all above 0. On
-    names, the first one takes up the axis from 0 to 1, the next from 1 to 2: a mark at 2 parts the
-    first two names from the rest.
+    There is one count for each name, or one fewer than edges. `shares` says that sets of different
+    sizes are compared: each is drawn as shares of its total. `log` says that the axis of the counts
+    is logarithmic, `log_edges` that of the edges, all above 0. With names, the first one takes up
+    the axis from 0 to 1, the next from 1 to 2: a mark at 2 separates the first two names from the
+    rest.
     """
 
     title: str
@@ -122,10 +122,10 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="m
 
 
 class ClipLine(msgspec.Struct, frozen=True, kw_only=True):
-    """The frames of one clip by the split that they are in, as frame numbers, rising.
+    """The frames of one clip by the split that they are in, as rising frame numbers.
 
     A clip with very many frames has only some of them here: `images` counts all. `near` are the
-    tested images within reach of the other split, where there is such a distance.
+    tested images that are too near to the other split, if there is such a distance.
     """
 
     clip: str
@@ -135,10 +135,10 @@ class ClipLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClipMap(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="clips"):
-    """Frames on a line for each clip, and which neighbours stand on both sides of a split.
+    """Frames on a line for each clip, with the neighbours that are on both sides of a split.
 
-    `clips` are the most telling ones of `total`. `within` is the distance in frames up to which
-    neighbours are too near, where there is one.
+    `clips` are the most important ones of `total`. `within` is the distance in frames up to which
+    neighbours are too near, if there is one.
     """
 
     title: str
@@ -153,10 +153,11 @@ Chart = LineChart | BarChart | Histogram | Matrix | ClipMap
 
 
 class FrameBox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A box on a frame, `[x, y, width, height]` in pixels: ground truth, or a detection, which
-    has a score. `false` marks a detection that matches no box at the IoU of the rule; `crowd` a
-    region that stands for many objects. `found_at` is the score of the detection that matches a
-    box of the ground truth: at a threshold below it the box is found, else missed."""
+    """A box on an image, `[x, y, width, height]` in pixels: ground truth, or a detection, which has
+    a score. `false` marks a detection that matches no box at the IoU of the rule, `crowd` a region
+    with many objects. `found_at` is the score of the detection that matches a ground-truth box: at
+    a threshold below it the box is found, else missed.
+    """
 
     box: tuple[float, float, float, float]
     label: str
@@ -167,8 +168,9 @@ class FrameBox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A picture to look at, with all ground truth and the detections on it, those under the
-    operating point included. `text` says why one should look."""
+    """An image to look at, with all ground truth and all detections on it, also those under the
+    operating point. `text` says why to look at it.
+    """
 
     dataset: str
     image: str
@@ -177,14 +179,14 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """One of two pictures that are to be compared."""
+    """One of two images that are compared."""
 
     dataset: str
     image: str
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """Two pictures side by side, and what they have to do with each other."""
+    """Two images side by side, and how they are related."""
 
     one: Side
     other: Side
@@ -194,9 +196,9 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
 class ByThreshold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a rule would measure at other score thresholds.
 
-    `values` has a number for each threshold, rising, by the name of the measurement; `held` those
-    that would be held against the limit, where these are bounds and not the values. None where
-    there is no value.
+    `values` has a number for each threshold, rising, by the name of the measurement. `held` has the
+    numbers that would be compared with the limit, if these are bounds and not the values. None
+    means no value.
     """
 
     thresholds: list[float]
@@ -205,7 +207,7 @@ class ByThreshold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All that a rule shows besides its values, findings and tables."""
+    """Everything that a rule shows besides its values, findings and tables."""
 
     charts: list[Chart] = []
     frames: list[Frame] = []

@@ -17,7 +17,7 @@ Bound = Literal["point", "lower", "upper"]
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):
-    """Two one-sided bounds of a value, each of which the truth keeps to with `confidence`.
+    """Two one-sided bounds of a value, each with the confidence `confidence`.
 
     `method` says how they were computed: `exact Poisson`, `bootstrap of 40 clips`.
     """
@@ -29,10 +29,10 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
-    """One measured value and, where the rule sets one, the limit it is held against.
+    """One measured value and, if the rule sets one, its limit.
 
-    `passed` is None where there is no limit: the value is only shown. `bound` says what was held
-    against the limit: the value itself (`point`), or one end of its `interval`.
+    `passed` is None if there is no limit: the value is informational. `bound` says what was
+    compared with the limit: the value itself (`point`), or one bound of its `interval`.
     """
 
     name: str
@@ -138,7 +138,7 @@ _COUNTS = frozenset({"clips", "sites"})
 class Table(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers behind a verdict, for a chart or for reading: a curve, a matrix, a trend.
 
-    A cell is None where there is no value.
+    A cell is None if there is no value.
     """
 
     columns: list[str]
@@ -146,10 +146,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One place a person should look at.
+    """Something that a person should look at.
 
-    `dataset` names the split or probe, `image` is the `file_name` in it,
-    `box` is `[x, y, width, height]` in pixels of that image.
+    `dataset` names the split or probe, `image` is the `file_name` in it, `box` is `[x, y, width,
+    height]` in pixels of that image.
     """
 
     text: str

@@ -1,4 +1,4 @@
-"""The table `[model.onnx]`: what an ONNX file takes and answers, where it does not say so."""
+"""The table `[model.onnx]`: settings of an ONNX file that the file itself does not state."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Positive = Annotated[float, Meta(gt=0)]
 
 
 class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """How pictures go into an ONNX file and how its outputs are read. Each key may also stand in
-    the file's metadata, as `detgate.KEY`; this table wins."""
+    """How images go into an ONNX file and how its outputs are read. Each key may also be in the
+    metadata of the file, as `detgate.KEY`; this table wins."""
 
     input: (
-        Annotated[str, Meta(description="Input that takes the picture. Omitted: the only one.")]
+        Annotated[str, Meta(description="Input that takes the image. Omitted: the only one.")]
         | None
     ) = None
     size: (
@@ -31,8 +31,9 @@ class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
         Annotated[
             Literal["stretch", "letterbox", "pad-end", "none"],
             Meta(
-                description="How a picture comes to that size: stretched; scaled as a whole and "
-                "padded on both sides, or right and below; or left at its own size."
+                description="How an image gets that size. stretch: stretched. letterbox: scaled "
+                "as a whole and padded on both sides. pad-end: padded right and below. none: its "
+                "size is not changed."
             ),
         ]
         | None
@@ -53,7 +54,7 @@ class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
     mean: (
         Annotated[
             tuple[float, float, float],
-            Meta(description="Then taken off, in the order of the input's channels. Omitted: 0."),
+            Meta(description="Then subtracted, in the order of the input's channels. Omitted: 0."),
         ]
         | None
     ) = None
@@ -99,7 +100,7 @@ class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
     objectness: (
         Annotated[
             bool,
-            Meta(description="Raw: a fifth value stands before the classes, and multiplies them."),
+            Meta(description="raw: a fifth value before the classes, which multiplies them."),
         ]
         | None
     ) = None
@@ -115,8 +116,8 @@ class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
             Meta(
                 ge=0,
                 le=1,
-                description="Lowest score that the file lets through; boxes must be over it. "
-                "Omitted with raw: 0.001.",
+                description="Lowest score that the file returns; boxes must be over it. Omitted "
+                "with raw: 0.001.",
             ),
         ]
         | None

@@ -16,7 +16,7 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     """One split of the data set."""
 
     annotations: Annotated[
-        str, Meta(description="COCO JSON file; of another format the folder or file of the labels.")
+        str, Meta(description="COCO JSON file. Other formats: the folder or file of the labels.")
     ]
     images: Annotated[str, Meta(description="Folder that each file_name is relative to.")]
     format: Annotated[
@@ -27,8 +27,8 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         Annotated[
             str,
             Meta(
-                description="File with the names of the classes: one a line, or a data.yaml, for "
-                "yolo; class-descriptions-boxable.csv for openimages."
+                description="File with the names of the classes. yolo: one name a line, or a "
+                "data.yaml. openimages: class-descriptions-boxable.csv."
             ),
         ]
         | None
@@ -38,8 +38,8 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             str,
             Meta(
                 description="File that names the images of the split, one a line, for yolo, voc "
-                "and openimages. Omitted: all images of the folder. Of files with one name in "
-                "several folders the one that agrees in most folders is meant."
+                "and openimages. Omitted: all images of the folder. If several folders have a "
+                "file of that name, the one that agrees in most folders is used."
             ),
         ]
         | None
@@ -47,16 +47,16 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     missing_labels: Annotated[
         Literal["unknown", "background"],
         Meta(
-            description="What an image without a label file means, for yolo, voc and openimages. "
-            "unknown: nobody has said what is on it, and max-unlabelled of a rule allows so many. "
-            "background: nothing is on it, as Ultralytics takes it."
+            description="Meaning of an image without a label file, for yolo, voc and openimages. "
+            "unknown: it has not been labelled; max-unlabelled of a rule allows a number of "
+            "them. background: nothing is on it, as Ultralytics assumes."
         ),
     ] = "unknown"
     allow_other_files: Annotated[
         bool,
         Meta(
             description="true: files among the images that are neither images nor labels, and "
-            "folders that cannot be looked into, are left out. Otherwise no rule passes. For yolo, "
+            "folders that cannot be listed, are left out. Otherwise no rule passes. For yolo, "
             "voc and openimages without a list."
         ),
     ] = False
@@ -80,8 +80,8 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
         Annotated[
             Exif,
             Meta(
-                description="What images mean whose EXIF orientation turns them. apply: labels are "
-                "drawn on the upright image, and a model is shown that. ignore: on the pixels as "
+                description="Meaning of an EXIF orientation. apply: labels are drawn on the "
+                "upright image, and a model sees that. ignore: labels are drawn on the pixels as "
                 "they are stored. Omitted: as apply, and image-files reports such images."
             ),
         ]
@@ -93,14 +93,14 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     follow_links: Annotated[
         tuple[str, ...],
         Meta(
-            description="Folders that images may be links into, such as a store of DVC. A store "
-            "inside the project that names its files by content needs no mention."
+            description="Folders that images may be links into, such as a DVC cache. A folder "
+            "inside the project that names its files by content is allowed without it."
         ),
     ] = ()
 
 
 class BaselineTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """A baseline that need not be there yet."""
+    """A baseline that may be missing."""
 
     path: Annotated[
         str, Meta(description="Checkpoint, or report.json of an earlier run, to compare with.")
@@ -117,7 +117,9 @@ class BaselineTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
 class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """The detector that is gated, and how."""
 
-    checkpoint: Annotated[str, Meta(description="--detgate-ckpt wins.")] | None = None
+    checkpoint: (
+        Annotated[str, Meta(description="Checkpoint or ONNX file. --detgate-ckpt wins.")] | None
+    ) = None
     framework: (
         Annotated[
             str,
@@ -138,7 +140,7 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     ) = None
     options: Annotated[
         dict[str, Any],
-        Meta(description="Handed to the function of entry, or to a registered framework."),
+        Meta(description="Arguments for the function of entry, or for a registered framework."),
     ] = {}
     onnx: OnnxTable | None = None
     baseline: (
@@ -171,8 +173,8 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             int,
             Meta(
                 ge=1,
-                description="Images in one forward pass; halved where memory runs out. Omitted: 1 "
-                "on a CPU, on a GPU that of the configuration's test_dataloader, 16 at least.",
+                description="Images in one forward pass; halved if memory runs out. Omitted: 1 "
+                "on a CPU; on a GPU that of the configuration's test_dataloader, at least 16.",
             ),
         ]
         | None
@@ -180,15 +182,15 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     precision: Annotated[
         Literal["float32", "bfloat16", "float16"],
         Meta(
-            description="What the networks compute in. Less than float32 changes scores and boxes; "
+            description="Number format of the model. Less than float32 changes scores and boxes. "
             "float16 needs a GPU."
         ),
     ] = "float32"
     compile: Annotated[
         bool,
         Meta(
-            description="Hand the networks to torch.compile, which changes the last digits of "
-            "scores and boxes; on a CPU it needs a C++ compiler."
+            description="true: use torch.compile, which changes the last digits of scores and "
+            "boxes. On a CPU it needs a C++ compiler."
         ),
     ] = False
 
@@ -209,9 +211,8 @@ class TrainTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     gpus: Annotated[
         Annotated[int, Meta(ge=1)] | Literal["all"],
         Meta(
-            description="GPUs to train on, each by a process that takes the batch size of the "
-            "configuration for itself; all that are visible with 'all'. On a CPU the number of "
-            "processes."
+            description="GPUs to train on, or 'all' visible ones. Each has a process with the "
+            "batch size of the configuration. On a CPU: the number of processes."
         ),
     ] = 1
 
@@ -239,8 +240,9 @@ class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
             int,
             Meta(
                 ge=1,
-                description="Threads of a model on a CPU; another number changes the last digits. "
-                "Omitted: as torch, or ONNX Runtime, chooses on the machine that runs pytest.",
+                description="Threads of a model on a CPU. Another number changes the last "
+                "digits. Omitted: what torch or ONNX Runtime chooses on the machine that runs "
+                "pytest.",
             ),
         ]
         | None
@@ -250,8 +252,8 @@ class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
             int,
             Meta(
                 ge=1,
-                description="Images that a worker is handed at once, which its death costs. "
-                "Omitted: 8 on a CPU, 512 on a GPU, 64 on a GPU with ray.",
+                description="Images that a worker gets at a time; if it dies, they are done "
+                "again. Omitted: 8 on a CPU, 512 on a GPU, 64 on a GPU with ray.",
             ),
         ]
         | None
@@ -260,8 +262,8 @@ class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
         Annotated[
             str,
             Meta(
-                description="host:port of the Ray cluster, or auto. Omitted: a Ray of its own is "
-                "started on this machine and ended again."
+                description="host:port of the Ray cluster, or auto. Omitted: a new Ray is "
+                "started on this machine and stopped at the end."
             ),
         ]
         | None
@@ -272,14 +274,14 @@ class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
     shared_files: Annotated[
         bool,
         Meta(
-            description="With ray: every worker finds the same files by the same paths, so that "
-            "they are not sent."
+            description="With ray: workers find the same files by the same paths, so files are "
+            "not sent."
         ),
     ] = False
 
 
 class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """Frames checked by hand: nothing to detect in them but the boxes of `annotations`."""
+    """Images checked by hand: nothing to detect in them except the boxes of `annotations`."""
 
     images: Annotated[str, Meta(description="Folder of the images.")]
     annotations: (
@@ -295,37 +297,40 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     allow_other_files: Annotated[
         bool,
         Meta(
-            description="true: files in the folder that are no images, and folders that cannot be "
-            "looked into, are left out. Otherwise no rule passes on the probe. Without annotations."
+            description="true: files in the folder that are no images, and folders that cannot "
+            "be listed, are left out. Otherwise no rule passes on the probe. Only without "
+            "annotations."
         ),
     ] = False
 
 
 class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """Who computes AP, and how sure it is. With "both" engines, any difference fails the run."""
+    """The engine of AP, and the bounds. With "both" engines, any difference fails the run."""
 
     engine: Literal["hotcoco", "pycocotools", "both"] = "hotcoco"
     max_detections: Annotated[
         int,
         Meta(
             ge=100,
-            description="Of each image and class, how many of the best detections AP looks at. "
-            "COCO says 100. Recall, false boxes and everything else look at all detections.",
+            description="Number of the best detections of each image and class that AP uses. "
+            "COCO says 100. Recall, false boxes and everything else use all detections.",
         ),
     ] = 100
     confidence: Annotated[
-        Confidence, Meta(description="Of the one-sided bounds that stand beside a value.")
+        Confidence, Meta(description="Confidence of the one-sided bounds of a value.")
     ] = 0.95
-    replicates: Annotated[
-        Count, Meta(description="Draws of the bootstrap; 0 leaves its intervals out.")
-    ] = 1000
-    seed: Annotated[Count, Meta(description="Of the bootstrap: one seed, one answer.")] = 0
+    replicates: Annotated[Count, Meta(description="Draws of the bootstrap. 0: no bootstrap.")] = (
+        1000
+    )
+    seed: Annotated[
+        Count, Meta(description="Seed of the bootstrap. The same seed gives the same bounds.")
+    ] = 0
     clip_field: (
         Annotated[
             str,
             Meta(
-                description="Image field that names the clip the bootstrap draws. Omitted: by "
-                "frame-pattern; without one, single images are drawn."
+                description="Image field that names the clip. Omitted: frame-pattern; without "
+                "one, the bootstrap draws single images."
             ),
         ]
         | None
@@ -333,33 +338,34 @@ class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
 
 
 class CacheTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """How much is kept between runs, in pytest's cache folder; least recently used goes first."""
+    """Limits of the cache, which is in pytest's cache folder. What was used least recently goes
+    first."""
 
     max_megabytes: Annotated[
         int,
         Meta(
             ge=1,
-            description="Size of everything kept, in units of 10**6 bytes; tables of annotation "
-            "files take half of it at most.",
+            description="Largest size of the cache, in units of 10**6 bytes. Tables of "
+            "annotation files take at most half of it.",
         ),
     ] = 4096
     keep_days: Annotated[
-        int, Meta(ge=1, description="What was not used for so long goes in any case.")
+        int, Meta(ge=1, description="Entries that were not used for so many days are deleted.")
     ] = 60
 
 
 class ReportTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """What leaves the run: how large the page may be, and what may not be seen in any file of it.
+    """The size of the page, and what is hidden in all files of the report.
 
-    Absolute paths are in none of them, whatever is written here.
+    Absolute paths are in none of them, with every setting.
     """
 
     max_megabytes: Annotated[
-        float, Meta(ge=0, description="What the pictures in the page may take together.")
+        float, Meta(ge=0, description="Largest size of all images in the page together.")
     ] = 8.0
     pictures: Annotated[
         bool,
-        Meta(description="false: no picture is read for the report, and none is in it."),
+        Meta(description="false: no image is read for the report, and none is in it."),
     ] = True
     redact: Annotated[
         tuple[Annotated[str, Meta(min_length=1)], ...],
@@ -373,22 +379,22 @@ class ReportTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
 
 
 class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """A failure that somebody accepts until a day; what could not be evaluated stays a failure."""
+    """A failure that is accepted until a day. An item that is not evaluated stays a failure."""
 
-    item: Annotated[str, Meta(description="The item as it is listed, e.g. probe-fp[youtube].")]
+    item: Annotated[
+        str, Meta(description="The item as the report lists it, e.g. probe-fp[youtube].")
+    ]
     reason: Annotated[str, Meta(min_length=1)]
     owner: Annotated[str, Meta(min_length=1)]
     until: Annotated[
-        datetime.date, Meta(description="Last day on which the waiver holds, at most a year ahead.")
+        datetime.date, Meta(description="Last day of the waiver, at most a year ahead.")
     ]
 
 
 class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """The whole of `detgate.toml`. The tables under `rules` belong to the rule classes."""
 
-    plugins: Annotated[
-        tuple[str, ...], Meta(description="Modules with rules of the project's own.")
-    ] = ()
+    plugins: Annotated[tuple[str, ...], Meta(description="Modules with rules of the project.")] = ()
     dataset: DatasetTable = DatasetTable()
     model: ModelTable = ModelTable()
     run: RunTable = RunTable()

@@ -32,17 +32,15 @@ _BREAK = re.compile(rb",\n\s*")
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     """One item of the gate: what it measured, where, and its verdict.
 
-    `findings` is capped, `findings_total` is not.
-    `to_look_at` is how much the item has to look at, counted before it looks, `looked_at` how much
-    it did look at, both in `look_unit`; None where the item never came to count. `left_out` says
-    what was not looked at, of which `left_out_allowed` are allowed by an option.
-    `can_block` says whether a worse value would have failed the run: not that of a warning, of a
-    waived item, or of a limit that nothing can break.
-    `waiver` says who accepted the failure, why and until when.
-    `about` is the rule in one line, for a reader who meets it here for the first time, `advice`
-    what to try where it does not pass.
-    `findings_files` are COCO files with all findings on images, relative to the report's folder.
-    `tables` are the numbers behind the verdict, by title, `evidence` what is to be seen.
+    `findings` is capped, `findings_total` is not. `to_look_at` is how much the item has to look at,
+    counted before it looks, and `looked_at` how much it did look at, both in `look_unit`. They are
+    None if the item never counted. `left_out` says what was not looked at; an option allows
+    `left_out_allowed` of it. `can_block` says whether a worse value would have failed the run. It
+    is false for a warning, for a waived item, and for a limit that nothing can break. `waiver` says
+    who accepted the failure, why and until when. `about` explains the rule in one line. `advice`
+    says what to try if it does not pass. `findings_files` are COCO files with all findings on
+    images, relative to the report's folder. `tables` are the numbers behind the verdict, by title.
+    `evidence` is what the page shows.
     """
 
     id: str
@@ -68,8 +66,9 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One split: its files and what is in it. `images_sha256` is a digest of its images by name
-    and content, where a model has read them. `notes` are things a reader must know about it."""
+    """One split: its files and its contents. `images_sha256` is a digest of its images by name and
+    content, if a model has read them. `notes` are facts about it that a reader must know.
+    """
 
     annotations: str
     images_dir: str
@@ -82,10 +81,10 @@ class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """One probe: frames checked by hand, with nothing to detect but its allowed boxes.
+    """One probe: images checked by hand, with nothing to detect except its allowed boxes.
 
-    `names_sha256` is a digest of the file names, `images_sha256` one of names and contents where
-    detections were judged and all images are there: by them another run tells the same probe.
+    `names_sha256` is a digest of the file names. `images_sha256` is one of names and contents, if
+    detections were judged and all images exist. With them, another run recognises the same probe.
     """
 
     images_dir: str
@@ -99,8 +98,9 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What was gated; `charts` compare what is in the splits. `upright` says that images are turned
-    as their EXIF orientation says, `max_pixels` how large an image may be that is opened."""
+    """What was gated. `charts` compare the splits. `upright` says that images are turned as their
+    EXIF orientation says. An image with more pixels than `max_pixels` is not opened.
+    """
 
     splits: dict[str, SplitRecord] = {}
     probes: dict[str, ProbeRecord] = {}
@@ -110,9 +110,10 @@ class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The gated model. `framework` names what ran it, `device` is where its detections were
-    computed, `kept` says how many of the images' detections came from the store rather than from
-    this run. A model without a file has its entry, `module:function`, for a checkpoint."""
+    """The gated model. `framework` names what ran it. `device` is where its detections were
+    computed. `kept` is the number of images whose detections came from the cache and not from this
+    run. A model without a file has its entry, `module:function`, as its checkpoint.
+    """
 
     checkpoint: str
     sha256: str
@@ -127,9 +128,10 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PredictionsRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A result file that was gated in place of a model. `detections_sha256` is a digest of the
-    detections in it, whatever their order and layout; None where there is none. `notes` are facts
-    about the file that a reader must know."""
+    """A result file that was gated instead of a model. `detections_sha256` is a digest of the
+    detections in it, in any order and layout; None if there is none. `notes` are facts about the
+    file that a reader must know.
+    """
 
     path: str
     sha256: str
@@ -147,8 +149,9 @@ class BaselineRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ClassScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """AP of one class; None where COCO defines no value. `boxes` is its ground truth, `intervals`
-    the bounds of those figures that have some."""
+    """AP of one class; None where COCO defines no value. `boxes` is its number of ground-truth
+    boxes, `intervals` are the bounds of the metrics that have some.
+    """
 
     AP: float | None
     AP50: float | None
@@ -158,12 +161,12 @@ class ClassScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConfusionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What was detected in place of what, for scores over a threshold.
+    """What was detected instead of what, for scores over a threshold.
 
-    `matrix` has a row for the ground truth of each class and a last one for detections that stand
-    for no box, a column for the detections of each class and a last one for boxes that were not
-    found. `in_crowds` are further detections of each class, which crowd regions explain,
-    `unknown` those of classes that the split does not know.
+    `matrix` has a row for the ground truth of each class and a last one for detections that match
+    no box. It has a column for the detections of each class and a last one for boxes that were not
+    found. `in_crowds` are other detections of each class, which match crowd regions. `unknown` are
+    those of classes that the split does not have.
     """
 
     score_threshold: float
@@ -174,22 +177,21 @@ class ConfusionRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """The errors of one kind, and the AP at IoU 0.5 that they cost; None where that is not
-    defined."""
+    """The errors of one kind, and the AP at IoU 0.5 that they cost (`dap`); None if that is not
+    defined.
+    """
 
     dap: float | None
     count: int
 
 
 class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """COCO figures of one split; None where COCO defines no value (pycocotools says −1).
+    """COCO metrics of one split; None where COCO defines no value (pycocotools says −1).
 
-    AP looks at the `max_detections` best detections of each image and class, `uncounted` are not
-    among them.
-    `intervals` are the bounds of those figures that have some, by the name of the figure.
-    `confusion` is at the operating point, `errors` are by kind: both are missing from reports of
-    earlier releases, and where they could not be computed. `charts` are the curves behind the
-    figures.
+    AP uses the `max_detections` best detections of each image and class; `uncounted` is the number
+    of the others. `intervals` are the bounds of the metrics that have some, by name. `confusion` is
+    at the operating point, `errors` are by kind. Both are missing from reports of earlier releases,
+    and if they could not be computed. `charts` are the curves behind the metrics.
     """
 
     protocol: str
@@ -221,11 +223,11 @@ class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole run. Paths are relative to the root directory pytest ran with.
+    """A whole run. Paths are relative to pytest's root directory.
 
-    The verdict is `running` until the run ends, and stays so where it ends without a record.
-    `not_selected` are the rules that the user left out (`-k`, `-m`, `--deselect`, `--lf`, `--sw`
-    or node ids).
+    The verdict is `running` until the run ends. It stays `running` if the run ends without a
+    record. `not_selected` are the rules that the user left out (`-k`, `-m`, `--deselect`, `--lf`,
+    `--sw` or node ids).
     """
 
     format: int = FORMAT

@@ -33,11 +33,19 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
         None
     )
     min_boxes: (
-        Annotated[Count, Meta(description="Least ground truth of a class that proves anything.")]
+        Annotated[
+            Count,
+            Meta(
+                description="Smallest number of ground-truth boxes of a class that proves anything."
+            ),
+        ]
         | None
     ) = None
     min_images: (
-        Annotated[Count, Meta(description="Least images with the class that prove anything.")]
+        Annotated[
+            Count,
+            Meta(description="Smallest number of images with the class that proves anything."),
+        ]
         | None
     ) = None
 

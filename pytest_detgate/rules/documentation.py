@@ -13,7 +13,7 @@ import msgspec
 from pytest_detgate.config.wording import expected, found
 from pytest_detgate.rules.rule import Rule
 
-HEADINGS = ("What it checks", "Why it matters", "How to mend")
+HEADINGS = ("What it checks", "Why it matters", "How to fix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class RulePage:
-    """What a reader is told about a rule; `sections` by heading."""
+    """The page of a rule: its texts and options; `sections` by heading."""
 
     code: str
     family: str
@@ -51,9 +51,9 @@ def rule_page(kind: type[Rule]) -> RulePage:
     )
 
 
-def how_to_mend(kind: type[Rule]) -> str:
+def how_to_fix(kind: type[Rule]) -> str:
     """The rule's advice, on one line."""
-    return " ".join(rule_page(kind).sections.get("How to mend", "").split())
+    return " ".join(rule_page(kind).sections.get("How to fix", "").split())
 
 
 def _option(field: msgspec.structs.FieldInfo) -> Option:

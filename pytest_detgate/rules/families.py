@@ -19,7 +19,7 @@ from pytest_detgate.rules.rule import Family, OptionError, Rule, Target
 
 MaxUnlabelled = Annotated[
     Count,
-    Meta(description="Images without a label file that may be left out, of each split."),
+    Meta(description="Images without a label file that are allowed, for each split."),
 ]
 """The option `max-unlabelled` of rules that look at what is on the images of a split."""
 

@@ -11,9 +11,9 @@ from pytest_detgate.rules.rule import Rule
 _INTRODUCTION = """\
 # Rules
 
-Made by `python -m pytest_detgate rules` from the rules themselves; `pytest --detgate-rules`
+`python -m pytest_detgate rules` writes this page from the rules; `pytest --detgate-rules`
 prints the short form.
-Every rule also takes `name`, which tells several tables of one rule apart (`[[rules.probe-fp]]`),
+Every rule also takes `name`, which distinguishes several tables of one rule (`[[rules.probe-fp]]`),
 and `severity`: `"error"`, or `"warning"`, which is shown and does not fail.
 """
 _COMMON = ("name", "severity")
@@ -29,7 +29,12 @@ def _section(rule: type[Rule]) -> str:
     lines = [f"## `{page.code}`", "", page.summary, "", f"Family: {page.family}.", ""]
     for heading, text in page.sections.items():
         lines += [f"### {heading}", "", text, ""]
-    lines += ["### Options", "", "| option | takes | default | |", "| --- | --- | --- | --- |"]
+    lines += [
+        "### Options",
+        "",
+        "| option | takes | default | meaning |",
+        "| --- | --- | --- | --- |",
+    ]
     lines += [_row(option) for option in page.options if option.key not in _COMMON]
     example = textwrap.dedent(rule.passing.config).strip()
     return "\n".join([*lines, "", "### Example", "", "```toml", example, "```", ""])

@@ -16,7 +16,7 @@ from pytest_detgate.rules.rule import Outcome
 
 FirstRun = Annotated[
     Literal["refuse", "accept"],
-    Meta(description="Where no baseline is named: not evaluated, or accepted with a note."),
+    Meta(description="If no baseline is named: not evaluated, or accepted with a note."),
 ]
 
 

@@ -25,19 +25,19 @@ from pytest_detgate.scoring.score_card import Area, Metric
 LEAST_DRAWS = 200
 """Draws of a bootstrap whose bound a rule may hold against a limit."""
 OwnConfidence = Annotated[
-    Confidence, Meta(description="Of the bounds; omitted: that of [scoring].")
+    Confidence, Meta(description="Confidence of the bounds. Omitted: that of [scoring].")
 ]
 OwnReplicates = Annotated[
     Count,
     Meta(
-        description="Draws of the bootstrap; omitted: that of [scoring]. A bound that is held "
-        "against a limit needs 200 or more."
+        description="Draws of the bootstrap. Omitted: that of [scoring]. To compare a bound with a "
+        "limit, 200 or more are needed."
     ),
 ]
-OwnSeed = Annotated[Count, Meta(description="Of the bootstrap; omitted: that of [scoring].")]
+OwnSeed = Annotated[Count, Meta(description="Seed of the bootstrap. Omitted: that of [scoring].")]
 TooLittle = Annotated[
     Literal["fail", "warn"],
-    Meta(description="What too little evidence does: fail as not evaluated, or only warn."),
+    Meta(description="Effect of too little evidence: fail as not evaluated, or only warn."),
 ]
 """The option `too-little` of every rule that asks for enough evidence."""
 
@@ -61,7 +61,9 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
 
     bound: Annotated[
         Literal["point", "lower"],
-        Meta(description="What is held against the floor: the measured value, or its lower bound."),
+        Meta(
+            description="What is compared with the floor: the measured value, or its lower bound."
+        ),
     ] = "point"
     confidence: OwnConfidence | None = None
     replicates: OwnReplicates | None = None

@@ -16,7 +16,7 @@ from pytest_detgate.findings import Finding, Verdict, can_break
 from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult, sendable
-from pytest_detgate.rules.documentation import how_to_mend, rule_page
+from pytest_detgate.rules.documentation import how_to_fix, rule_page
 from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.rules.plain_outcome import plain_outcome
 from pytest_detgate.rules.registry import BoundRule
@@ -101,7 +101,7 @@ def judge(
         can_block=_can_block(bound, outcome) and not is_waived,
         waiver=waiver,
         about=rule_page(type(bound.rule)).summary,
-        advice=how_to_mend(type(bound.rule)),
+        advice=how_to_fix(type(bound.rule)),
         tables=dict(outcome.tables),
         evidence=outcome.evidence,
     )
@@ -194,7 +194,7 @@ def _not_evaluated(
         message=reason,
         duration_s=time.perf_counter() - started,
         about=rule_page(type(bound.rule)).summary,
-        advice=how_to_mend(type(bound.rule)),
+        advice=how_to_fix(type(bound.rule)),
     )
     return sendable(_with_extent(result, extent))
 

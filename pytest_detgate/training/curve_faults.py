@@ -139,9 +139,12 @@ def plateau(curve: MetricCurve, validations: int, gain: float) -> Iterator[Fault
 def too_short(
     log: RunLog, min_epochs: int | None = None, min_iterations: int | None = None
 ) -> Iterator[Fault]:
-    """Whether a run is shorter than asked for, or ended before its configuration says."""
+    """Whether a run is shorter than asked for, ended before its configuration says, or in the
+    middle of a line."""
     epochs, iterations = length(log)
     reasons = []
+    if log.is_cut_off:
+        reasons.append("the last line of the log is incomplete: the run was killed, or still runs")
     if min_epochs is not None:
         if epochs == 0:
             raise DataError(f"{log.path}: says nothing of epochs; give min-iterations")

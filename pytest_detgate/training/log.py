@@ -60,7 +60,8 @@ class RunLog:
     `parts` are what the loss is the sum of, by name, NaN where a row lacks one. `not_finite` are
     the losses, their sum and its parts, that are no numbers. `by_epoch` says
     whether the steps of the validations are epochs. `plan` is None where the run's
-    configuration is not beside the log or cannot be read as data.
+    configuration is not beside the log or cannot be read as data. `is_cut_off` says that the last
+    line is incomplete, as a run leaves it that is killed while it writes.
     """
 
     path: Path
@@ -73,6 +74,7 @@ class RunLog:
     validations: tuple[Validation, ...]
     by_epoch: bool
     plan: Plan | None
+    is_cut_off: bool
 
 
 def find_scalars(work_dir: Path) -> Path:
@@ -102,7 +104,7 @@ def find_scalars(work_dir: Path) -> Path:
 
 def read_scalars(path: Path) -> RunLog:
     """Read a log; `DataError` where it is not one, or holds no loss."""
-    rows = list(_lines(path))
+    rows, is_cut_off = _lines(path)
     trained = [row for row in rows if "loss" in row and "iter" in row]
     if not trained:
         raise DataError(f"{path}: holds no loss, so nothing can be said of the training")
@@ -122,26 +124,32 @@ def read_scalars(path: Path) -> RunLog:
         validations=validations,
         by_epoch=last_epoch > 0 and all(one.step <= last_epoch for one in validations),
         plan=_plan(path.parent / "config.py"),
+        is_cut_off=is_cut_off,
     )
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
+def _lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
+    """The complete lines of a log, and whether an incomplete one follows."""
     try:
         content = read_regular_text(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
-    for number, line in enumerate(content.splitlines(keepends=True), start=1):
+    # Not `splitlines`, which also splits at signs that may be in a text of JSON.
+    lines = content.split("\n")
+    rows: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)  # unlike msgspec it reads NaN and Infinity
         except (ValueError, RecursionError):
-            if not line.endswith("\n"):
-                return  # cut short where the run was killed
+            if number == len(lines):
+                return rows, bool(line.strip())
             row = None
         if not isinstance(row, dict):
             raise DataError(f"{path}: line {number} is not an object of JSON, as a log's lines are")
-        yield row
+        rows.append(row)
+    return rows, False
 
 
 def _column(

@@ -119,6 +119,12 @@ def raw(data: bytes) -> Entry:
 
 def resolved(files: dict[str, Entry], path: str) -> str | None:
     """Where a path leads, through links of files and folders; None where it leads nowhere."""
+    place = followed(files, path)
+    return place if place in files else None
+
+
+def followed(files: dict[str, Entry], path: str) -> str | None:
+    """The path behind all links, whether there is a file or a folder; None for a link in a ring."""
     for _ in range(10):
         parts = PurePosixPath(path).parts
         for depth in range(1, len(parts) + 1):
@@ -129,7 +135,7 @@ def resolved(files: dict[str, Entry], path: str) -> str | None:
                 path = "/".join((target, *parts[depth:]))
                 break
         else:
-            return path if path in files else None
+            return path
     return None
 
 

@@ -21,6 +21,10 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gate]:
         yield gate
 
 
+def test_there_are_found_faults() -> None:
+    assert FILES
+
+
 @pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
 def test_a_found_fault_stays_away(path: Path, gate: Gate) -> None:
     content = json.loads(path.read_text("utf-8"))

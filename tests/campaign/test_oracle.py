@@ -15,12 +15,13 @@ from tests.campaign.label_files import WRITERS, image_files
 from tests.campaign.oracle import figures
 from tests.campaign.oracle.command_line import read_command
 from tests.campaign.oracle.expected import expected_of
+from tests.campaign.oracle.folders import leaves, names_below
 from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Box
 from tests.campaign.oracle.options import unknown_keys
 from tests.campaign.oracle.reading import NotLookedAtError, json_of, key_of, name_of, near_key
 from tests.campaign.oracle.results import Detection
-from tests.campaign.project import Case, Project
+from tests.campaign.project import Case, Entry, Project
 from tests.campaign.projects import projects
 from tests.campaign.worlds import World, worlds
 
@@ -135,6 +136,20 @@ def test_ids_are_equal_as_numbers_and_as_text_after_nfc() -> None:
     for value in nothing:
         with pytest.raises(NotLookedAtError):
             key_of(value)
+
+
+def test_a_folder_that_is_a_link_is_followed_and_a_link_out_of_it_leaves_it() -> None:
+    files: dict[str, Entry] = {
+        "images": {"link": "store/images"},
+        "store/images/a.jpg": {"text": ""},
+        "store/images/b.jpg": {"link": "../c.jpg"},
+        "store/c.jpg": {"text": ""},
+        "ring": {"link": "ring"},
+    }
+    assert names_below(files, "./images/") == ["a.jpg", "b.jpg"]
+    assert not leaves(files, "images", "images/a.jpg")
+    assert leaves(files, "images", "images/b.jpg")
+    assert names_below(files, "ring") == []
 
 
 def test_a_key_that_occurs_twice_is_no_json() -> None:

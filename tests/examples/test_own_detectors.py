@@ -62,7 +62,8 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytes
     info = pytester.path / "coloured-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: coloured\nVersion: 1.0\n")
-    (points,) = re.findall(r'^\[project\.entry-points\."(.+)"\]\n(.*?)^```', DOCUMENT, re.M | re.S)
+    pattern = r'^\[project\.entry-points\."([^"]+)"\]\n(.*?)^```'
+    (points,) = re.findall(pattern, DOCUMENT, re.M | re.S)
     (info / "entry_points.txt").write_text(f"[{points[0]}]\n{points[1].replace(chr(34), '')}")
     monkeypatch.setenv("PYTHONPATH", str(pytester.path))
     monkeypatch.setenv("OMP_NUM_THREADS", "1")

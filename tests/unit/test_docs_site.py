@@ -9,6 +9,7 @@ import pytest
 
 from pytest_detgate.__main__ import COMMANDS
 from pytest_detgate.rules.registry import rule_classes
+from tests.unit.test_plain_words_docs import words_given_up
 from tools.docs_site import sources
 from tools.docs_site.links import broken_links
 from tools.docs_site.schema_tables import CONFIG_TABLES, config_tables
@@ -88,6 +89,11 @@ def test_tables_of_the_configuration_have_every_key(site: Path) -> None:
         assert f"| `{key}` |" in text, key
     for table in ("[dataset.splits.NAME]", "[probes.NAME]", "[[waivers]]", "[train]"):
         assert f"## `{table}`" in text
+
+
+@pytest.mark.parametrize("page", ["detgate_toml.md", "report_json.md"])
+def test_tables_of_the_schemas_are_in_plain_words(site: Path, page: str) -> None:
+    assert list(words_given_up((site / page).read_text(encoding="utf-8"))) == []
 
 
 def test_what_a_key_takes_is_written_in_words() -> None:

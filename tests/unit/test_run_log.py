@@ -93,11 +93,26 @@ def test_a_run_without_epochs_validates_by_iteration(tmp_path: Path) -> None:
     assert metric_curve(log, None).unit == "iteration"
 
 
-def test_the_last_line_may_be_cut_off(tmp_path: Path) -> None:
+def test_a_last_line_that_is_cut_off_makes_a_run_too_short(tmp_path: Path) -> None:
     whole = read_scalars(write(tmp_path / "whole", LINES))
     cut = read_scalars(write(tmp_path / "cut", LINES + '{"lr": 0.002, "loss": 0.'))
+    ended = read_scalars(write(tmp_path / "ended", LINES.rstrip("\n")))
 
     assert np.array_equal(cut.loss, whole.loss, equal_nan=True)
+    assert np.array_equal(ended.loss, whole.loss, equal_nan=True)
+    assert texts(too_short(whole)) == texts(too_short(ended)) == []
+    assert texts(too_short(cut)) == [
+        "too_short: the last line of the log is incomplete: the run was killed, or still runs"
+    ]
+
+
+def test_a_line_separator_in_a_text_ends_no_line(tmp_path: Path) -> None:
+    text = '{"loss": 1.0, "iter": 5, "note": "a\u2028b"}\n{"loss": NaN, "iter": 10}\n'
+
+    log = read_scalars(write(tmp_path, text))
+
+    assert log.iteration.tolist() == [5, 10]
+    assert len(log.not_finite) == 1
 
 
 @pytest.mark.parametrize(

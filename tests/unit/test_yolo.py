@@ -119,6 +119,12 @@ def test_class_names(tmp_path: Path, file: str, text: str) -> None:
         ("names:\n  0: cone\n  2: vest\n", "expected classes numbered from 0 on"),
         ("names:\n", "expected a name for each class"),
         ("names: 5\n", "expected a list after `names:`"),
+        ("names:\n  0: cone\n  1x: vest\n", "expected a number and a name, found '1x: vest'"),
+        ("names:\n  - cone\n  vest\n", "expected a number and a name, found 'vest'"),
+        ("names:\n  0: cone\n  0: vest\n", "two names for class 0"),
+        ("names:\n  0: cone\n  - vest\n", "some names have a number and others have none"),
+        ("names: [cone,\n  vest]\n", "expected a list after `names:`, found [cone,"),
+        ("names: {'a': 'cone'}\n", "expected a list after `names:`"),
     ],
 )
 def test_class_names_that_cannot_be_told(tmp_path: Path, text: str, expected: str) -> None:

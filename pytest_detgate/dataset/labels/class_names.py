@@ -50,25 +50,32 @@ def _yaml_names(text: str, file: Path) -> list[str]:
         return _inline_names(inline, file)
     listed: list[str] = []
     numbered: dict[int, str] = {}
-    for line in filter(None, map(_uncommented, lines)):
-        entry = _ENTRY.fullmatch(line)
+    for line in lines:
+        text = _uncommented(line)
+        entry = _ENTRY.fullmatch(text)
+        if text and entry is None and not line[0].isspace():
+            break  # the next key
         if entry is None:
-            break
-        if entry[1] is not None:
+            if text:
+                raise DataError(f"{file}: expected a number and a name, found {text!r}")
+        elif entry[1] is not None:
             listed.append(_unquoted(entry[1]))
-        else:
-            numbered[int(entry[2])] = _unquoted(entry[3])
+        elif numbered.setdefault(int(entry[2]), _unquoted(entry[3])) != _unquoted(entry[3]):
+            raise DataError(f"{file}: two names for class {entry[2]}")
+    if listed and numbered:
+        raise DataError(f"{file}: some names have a number and others have none")
     return listed or _in_order(numbered, file)
 
 
 def _inline_names(inline: str, file: Path) -> list[str]:
     try:
         value = ast.literal_eval(inline)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         # Names without quotes, as YAML allows: [person, hard hat].
-        value = [_unquoted(part) for part in inline.strip("[]").split(",")]
-    if isinstance(value, dict):
-        return _in_order({int(number): str(name) for number, name in value.items()}, file)
+        is_list = inline.startswith("[") and inline.endswith("]")
+        value = [_unquoted(part) for part in inline[1:-1].split(",")] if is_list else None
+    if isinstance(value, dict) and all(type(number) is int for number in value):
+        return _in_order({number: str(name) for number, name in value.items()}, file)
     if not isinstance(value, (list, tuple)):
         raise DataError(f"{file}: expected a list after `names:`, found {inline}")
     return [str(name) for name in value]

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 from PIL import Image as Pillow
 
-from tests.campaign.project import Entry, content, read, resolved
+from tests.campaign.project import Entry, content, followed, read, resolved
 
 Files = dict[str, Entry]
 
@@ -21,8 +21,9 @@ SUFFIXES = (
 
 
 def names_below(files: Files, folder: str) -> list[str]:
-    """The files below a folder, hidden ones left out, sorted; also what a link stands for."""
-    start = f"{os.path.normpath(folder)}/"
+    """The files below a folder, hidden ones left out, sorted; also what a link stands for. The
+    folder itself may be a link."""
+    start = f"{_real(files, folder)}/"
     return sorted(
         name.removeprefix(start)
         for name, entry in files.items()
@@ -45,8 +46,12 @@ def is_regular(files: Files, path: str) -> bool:
 
 def leaves(files: Files, folder: str, path: str) -> bool:
     """Whether a path below a folder leads out of it, through a link."""
-    place, real = resolved(files, path), folder.rstrip("/")
-    return place is not None and not place.startswith(f"{real}/")
+    place = resolved(files, path)
+    return place is not None and not place.startswith(f"{_real(files, folder)}/")
+
+
+def _real(files: Files, folder: str) -> str | None:
+    return followed(files, os.path.normpath(folder))
 
 
 def size_of(files: Files, path: str) -> tuple[float, float] | None:

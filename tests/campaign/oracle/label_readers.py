@@ -19,9 +19,9 @@ from tests.campaign.oracle.reading import (
     text,
     text_of,
 )
-from tests.campaign.oracle.split_images import list_images
+from tests.campaign.oracle.split_images import list_images, longest_tails
 from tests.campaign.oracle.xml_labels import read_cvat, read_voc
-from tests.campaign.project import Entry, read
+from tests.campaign.project import Entry, read, resolved
 
 Files = dict[str, Entry]
 Table = dict[str, Any]
@@ -108,10 +108,11 @@ def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
     labels.classes = _yaml_names(files, text(table.get("classes"), "file of classes"))
     labels.category_key = {("number", at): name for at, name in enumerate(labels.classes)}
     unlabelled = set(rows)
-    for name in names_below(files, path):
-        if not name.lower().endswith(".txt"):
-            continue
-        stem = name_of(PurePosixPath(name).with_suffix("").as_posix())
+    texts = [name for name in names_below(files, path) if name.lower().endswith(".txt")]
+    stems = {name: name_of(PurePosixPath(name).with_suffix("").as_posix()) for name in texts}
+    missing = _of_missing_images(files, labels, rows, list(stems.values()))
+    for name, stem in stems.items():
+        stem = missing.get(stem, stem)
         row = rows.get(stem)
         unlabelled.discard(stem)
         if row is None and "list" in table:
@@ -137,6 +138,20 @@ def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
             labels.annotations.append(Annotation(row, category, box, shares=shares))
     labels.unlabelled = sorted(unlabelled)
     return labels
+
+
+def _of_missing_images(
+    files: Files, labels: Labels, rows: dict[str, int], stems: list[str]
+) -> dict[str, str]:
+    """Of a listed image that is missing, the label file with the longest matching tail: a list
+    may have any folders in front."""
+    found: dict[str, str] = {}
+    for stem, row in rows.items():
+        path = f"{labels.folder}/{labels.images[row].file_name}"
+        best = longest_tails(stem, stems)
+        if resolved(files, path) is None and stem not in stems and len(best) == 1:
+            found[best[0]] = stem
+    return found
 
 
 def _yaml_names(files: Files, path: str) -> list[str]:

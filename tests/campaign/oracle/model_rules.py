@@ -219,9 +219,10 @@ def _class_names(view: View, table: Table, split: str) -> bool | None:
 
 
 def _repeatability(view: View, table: Table, label: str) -> bool | None:
-    evaluated(view)
     if view.predictions:
         raise NotLookedAtError("a result file cannot be run again")
+    if not view.found(view.evaluated):
+        raise NotLookedAtError("no detection to compare")
     return None
 
 

@@ -18,7 +18,9 @@ def read_openimages(files: Files, path: str, folder: str, table: dict[str, Any])
     labels = Labels(folder, "openimages")
     rows = list_images(files, labels)
     unlabelled = set(rows)
-    names = _names_of_codes(files, text(table.get("classes"), "file of classes"))
+    # Without a file of names a class is called by its code.
+    path_of_names = table.get("classes")
+    names = {} if path_of_names is None else _names_of_codes(files, text(path_of_names, "classes"))
     lines = list(csv.reader(io.StringIO(text_of(read(files, path), path))))
     if not lines or not {"ImageID", "LabelName"} <= set(lines[0]):
         raise NotLookedAtError(f"{path}: no header of Open Images")

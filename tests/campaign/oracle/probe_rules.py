@@ -73,7 +73,7 @@ def _is_kept(view: View, table: Table, threshold: float) -> bool:
             return False
     for name in view.classes(view.evaluated):
         floor = class_table({"min": table.get("min-recall"), **table}, name)["min"]
-        own = of_class(name, truth)
+        own = [one for one in of_class(name, truth) if not one.crowd]
         if floor is None:
             continue
         if not own:

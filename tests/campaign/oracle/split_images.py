@@ -39,19 +39,25 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
 
 
 def _named(files: Files, path: str, there: list[str]) -> list[str]:
-    """The image that each line means: the one with the longest matching tail."""
+    """The image that each line means: the one with the longest matching tail, or one that is
+    missing."""
     chosen: dict[str, None] = {}
     for line in text_of(read(files, path), path).splitlines():
         if not line.strip():
             continue
-        wanted = name_of(line.strip()).split("/")
-        lengths = {name: _tail(wanted, name_of(name).split("/")) for name in there}
-        longest = max(lengths.values(), default=0)
-        best = [name for name, length in lengths.items() if length == longest]
-        if not longest or len(best) > 1:
-            raise NotLookedAtError(f"{path}: {line!r} means {len(best) if longest else 0} images")
-        chosen[best[0]] = None
+        wanted = name_of(line.strip())
+        best = longest_tails(wanted, there)
+        if len(best) > 1:
+            raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
+        chosen[best[0] if best else wanted] = None
     return list(chosen)
+
+
+def longest_tails(wanted: str, names: list[str]) -> list[str]:
+    """The names that share the most last parts with a path, at least one."""
+    lengths = {name: _tail(wanted.split("/"), name_of(name).split("/")) for name in names}
+    longest = max(lengths.values(), default=0)
+    return [name for name, length in lengths.items() if length == longest > 0]
 
 
 def _tail(one: list[str], other: list[str]) -> int:

@@ -53,7 +53,9 @@ def _empty(labels: Labels) -> list[int]:
 
 
 def _duplicate_ids(view: View, table: Table, split: str) -> bool:
-    return at_most(view.tables(split).doubles(), table)
+    labels = view.tables(split)
+    labels.require_labels()
+    return at_most(labels.doubles(), table)
 
 
 def _dangling(view: View, table: Table, split: str) -> bool:

@@ -1,0 +1,42 @@
+"""Every `detgate.toml` that a page shows is one that the gate accepts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgspec
+import pytest
+
+from pytest_detgate.rules.config_schema import config_schema
+from pytest_detgate.rules.registry import rule_classes
+
+ROOT = Path(__file__).resolve().parents[2]
+TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+RUN_BY_OTHER_TESTS = ("own_rules.md", "own_detectors.md", "gate_onnx.md")
+
+
+def examples() -> Iterator[Any]:
+    """Each block of TOML with its page and its number there."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
+        if page.name in RUN_BY_OTHER_TESTS:
+            continue
+        for number, text in enumerate(TOML.findall(page.read_text(encoding="utf-8")), start=1):
+            yield pytest.param(text, id=f"{page.stem}-{number}")
+
+
+@pytest.fixture(scope="module")
+def validator() -> Any:
+    return jsonschema.Draft202012Validator(config_schema(rule_classes()))
+
+
+@pytest.mark.parametrize("text", list(examples()))
+def test_example_fits_the_schema(text: str, validator: Any) -> None:
+    content = msgspec.toml.decode(text)
+    # A page often shows only the tables that it is about, and rules of a plug-in have no schema.
+    parts = {**content, "rules": {**content.get("rules", {}), "duplicate-ids": {}}}
+
+    validator.validate(msgspec.to_builtins(parts))
