@@ -20,7 +20,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = ("pytest_detgate", "checks", "fixtures", "templates")
-TREE = ("tests", "examples", "docs", "tools", "changelog.d", ".github", "*.md", "*.toml", "Makefile")
+TREE = (
+    *("tests", "examples", "docs", "tools", "changelog.d", ".github", "*.md", "*.toml", "Makefile"),
+    "constraints.txt",
+)
 
 
 def main(wheel: Path, arguments: Sequence[str]) -> int:

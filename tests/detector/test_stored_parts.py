@@ -254,6 +254,7 @@ def test_ordinary_detectors_are_built_behind_the_wall(name: str) -> None:
     assert type(steps[-1]).__name__ == "PackDetInputs"
 
 
+@pytest.mark.source
 def test_the_list_is_what_the_source_says() -> None:
     """Takes ten seconds: it reads all of MMDetection, mmcv and MMEngine."""
     root = Path(__file__).resolve().parents[2]

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+pytestmark = pytest.mark.source
 ROOT = Path(__file__).resolve().parents[2]
 MAPPED = {"checks", "fixtures", "templates"}
 

@@ -83,6 +83,7 @@ def openings(path: Path) -> Iterator[str]:
                 yield f"{owner.id}.load"
 
 
+@pytest.mark.source
 def test_files_are_opened_in_one_place() -> None:
     found = {
         (
