@@ -382,7 +382,7 @@ def test_outcome_is_written_in_plain_types_or_not_evaluated(project: GateProject
 def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -> None:
     project.pytester.makeconftest(
         """
-        import pytest_detgate.inputs.inputs as inputs
+        import pytest_detgate.run_record.inputs_record as inputs
 
         def crash(*arguments):
             raise KeyError("a mistake of ours")
@@ -406,7 +406,7 @@ def test_numpy_values_are_written_and_nan_not_evaluated(
         """
         import msgspec
         import numpy as np
-        import pytest_detgate.inputs.inputs as inputs
+        import pytest_detgate.run_record.inputs_record as inputs
         make_record = inputs.score_record
 
         def odd(*arguments):

@@ -81,7 +81,7 @@ def _path(part: object) -> str:
 @functools.cache
 def known_parts() -> frozenset[str]:
     """The dotted paths of all parts that a stored configuration may build."""
-    text = files("pytest_detgate.detector").joinpath("known_parts.txt").read_text("utf-8")
+    text = files("pytest_detgate.detector.mmdet").joinpath("known_parts.txt").read_text("utf-8")
     return frozenset(line[2:] for line in text.splitlines() if line.startswith("+ "))
 
 
