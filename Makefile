@@ -71,7 +71,7 @@ test-short:
 	$(MAKE) test-minimums test-latest TESTS="$(SHORT)"
 
 test-quick: $(LATEST)/.ready
-	$(call pytest,$(LATEST)) -q -m "not slow" $(QUICK)
+	$(call pytest,$(LATEST)) -q $(QUICK)
 
 # Branches of all but what runs models, by the tests that need no torch; too few fail.
 coverage: $(LATEST)/.ready

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def layer_of(module: str) -> str:
     return (module + ".__init__").split(".")[1]
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Names that a file imports, modules of type checking and names in modules included."""
     found: set[str] = set()
