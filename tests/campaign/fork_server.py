@@ -83,7 +83,10 @@ def _end_child(number: int, frame: FrameType | None) -> None:
     global _hung
     _hung = True
     assert _child
-    os.killpg(_child, signal.SIGKILL)
+    try:
+        os.killpg(_child, signal.SIGKILL)
+    except ProcessLookupError:  # on a busy machine it has not yet got as far as a group of its own
+        os.kill(_child, signal.SIGKILL)
 
 
 def _be_child(folder: str, arguments: list[str], seconds: float, page: bool) -> None:

@@ -176,8 +176,10 @@ def test_the_command_line_is_read() -> None:
         ["detgate.toml", "--detgate-predictions=val=a=b.json", "-k", "not recall", "-x"]
     )
     assert command.predictions == {"val": ["a=b.json"]}
-    assert command.selects("mean-ap", is_model=True)
-    assert not command.selects("recall[a]", is_model=True)
+    assert command.selects("mean-ap", "model")
+    assert not command.selects("recall[a]", "model")
+    assert read_command(["-m", "detgate_data"]).selects("box-format[val]", "data")
+    assert not read_command(["-m", "detgate_data"]).selects("training-seed", "training")
     assert command.stops_early
     with pytest.raises(NotLookedAtError):
         read_command(["--detgate-nothing"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -89,6 +90,16 @@ def test_tables_of_the_configuration_have_every_key(site: Path) -> None:
         assert f"| `{key}` |" in text, key
     for table in ("[dataset.splits.NAME]", "[probes.NAME]", "[[waivers]]", "[train]"):
         assert f"## `{table}`" in text
+
+
+def test_objects_of_the_record_are_listed_from_the_outside(site: Path) -> None:
+    schema = json.loads((ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"))
+
+    text = (site / "report_json.md").read_text(encoding="utf-8")
+
+    listed = re.findall(r"^## (\w+)$", text, re.MULTILINE)
+    assert sorted(listed) == sorted(schema["$defs"])
+    assert listed.index("RuleResult") < listed.index("Finding")
 
 
 @pytest.mark.parametrize("page", ["detgate_toml.md", "report_json.md"])

@@ -167,6 +167,22 @@ def test_voc_by_hand(tmp_path: Path) -> None:
         (voc(("cone", corners(1, 1, 2, float("nan")))), "object 1: expected numbers"),
         (voc(("cone", "")), "has no <bndbox>"),
         (voc(("cone", corners(30, 5, 10, 45))), "inverted"),
+        (
+            voc(("cone", corners(1, 1, 2, 2))).replace("object>", "OBJECT>"),
+            "expected <object>, found <OBJECT>",
+        ),
+        (
+            voc(("cone", corners(1, 1, 2, 2))).replace("object>", "item>"),
+            "<item> has a <bndbox> and is no <object>",
+        ),
+        (
+            voc(("cone", corners(1, 1, 2, 2) + corners(3, 3, 4, 4))),
+            "<object> has more than one <bndbox>",
+        ),
+        (
+            voc().replace("<size>", "<filename>b.jpg</filename><size>"),
+            "<annotation> has more than one <filename>",
+        ),
         (voc(name="../../etc/passwd"), "none of the 1 images"),
         (
             '<!DOCTYPE a [<!ENTITY x "' + "y" * 99 + '">]>' + voc(("&x;", corners(1, 1, 2, 2))),
@@ -205,6 +221,15 @@ def test_cvat_by_hand(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("tag", ["IMAGE", "imagex", "frame"])
+def test_an_element_of_cvat_that_is_no_image_is_refused(tmp_path: Path, tag: str) -> None:
+    last = '<image id="1" name="b.jpg" width="100" height="50"/>'
+    write(tmp_path, {"labels.xml": CVAT.replace(last, last.replace("image", tag, 1))})
+
+    with pytest.raises(DataError, match=rf"labels\.xml: expected <image>, found <{tag}>"):
+        READERS["cvat"](split(tmp_path, "labels.xml"))
+
+
 def test_openimages_by_hand(tmp_path: Path) -> None:
     draw(tmp_path / "images", "a.jpg", "b.jpg")
     write(
@@ -240,3 +265,12 @@ def test_openimages_names_must_name_the_classes(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"boxes\.csv: names 0 classes .* not /m/1, which"):
         READERS["openimages"](split(tmp_path, "boxes.csv", classes=tmp_path / "boxes.csv"))
+
+
+def test_openimages_names_are_a_code_and_a_name_a_line(tmp_path: Path) -> None:
+    draw(tmp_path / "images", "a.jpg")
+    boxes = "ImageID,LabelName,XMin,XMax,YMin,YMax\na,/m/1,0,1,0,1\n"
+    write(tmp_path, {"boxes.csv": boxes, "names.csv": "/m/1,Cone\n/m/2\n"})
+
+    with pytest.raises(DataError, match=r"names\.csv: line 2: expected a code and a name"):
+        READERS["openimages"](split(tmp_path, "boxes.csv", classes=tmp_path / "names.csv"))

@@ -125,6 +125,7 @@ def test_class_names(tmp_path: Path, file: str, text: str) -> None:
         ("names:\n  0: cone\n  - vest\n", "some names have a number and others have none"),
         ("names: [cone,\n  vest]\n", "expected a list after `names:`, found [cone,"),
         ("names: {'a': 'cone'}\n", "expected a list after `names:`"),
+        ("names:\n  0: cone\n\0", "expected a number and a name, found '\\x00'"),
     ],
 )
 def test_class_names_that_cannot_be_told(tmp_path: Path, text: str, expected: str) -> None:

@@ -14,5 +14,6 @@ html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
-pygments_style = "friendly"
+# Comments in code have enough contrast in these two.
+pygments_style = "a11y-high-contrast-light"
 pygments_dark_style = "github-dark"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -42,12 +43,27 @@ def config_tables(schema: Schema) -> str:
 
 
 def record_tables(schema: Schema) -> str:
-    """A section for each kind of object in `report.json`, the record itself first."""
+    """A section for each kind of object in `report.json`: the record, then what it contains."""
     parts = ["## The record", "", _paragraphs(schema), "", *_rows(schema), ""]
-    for name, definition in schema["$defs"].items():
+    for name in _from_the_outside(schema):
+        definition = schema["$defs"][name]
         parts += [f"## {name}", "", _paragraphs(definition), ""]
         parts += [*_rows(definition), ""]
     return "\n".join(parts)
+
+
+def _from_the_outside(schema: Schema) -> list[str]:
+    """The names of all definitions, those that the record refers to first."""
+    names = list(_references(schema["properties"]))
+    for name in names:
+        names += [inner for inner in _references(schema["$defs"][name]) if inner not in names]
+    return names
+
+
+def _references(part: Any) -> list[str]:
+    """The definitions that a part of a schema refers to, each once."""
+    found = re.findall(r'"#/\$defs/(\w+)"', json.dumps(part))
+    return list(dict.fromkeys(found))
 
 
 def _paragraphs(schema: Schema) -> str:

@@ -11,6 +11,7 @@ from pytest_detgate.errors import DataError
 
 USUAL = ("data.yaml", "classes.txt", "obj.names")
 _YAML_NAMES = re.compile(r"names\s*:(.*)")
+_NEXT_KEY = re.compile(r"[\w\"'][^:]*:(\s|$)|---|\.\.\.")
 _ENTRY = re.compile(r"-\s+(.+)|(\d+)\s*:\s*(.+)")
 
 
@@ -53,8 +54,8 @@ def _yaml_names(text: str, file: Path) -> list[str]:
     for line in lines:
         text = _uncommented(line)
         entry = _ENTRY.fullmatch(text)
-        if text and entry is None and not line[0].isspace():
-            break  # the next key
+        if entry is None and _NEXT_KEY.match(line):
+            break
         if entry is None:
             if text:
                 raise DataError(f"{file}: expected a number and a name, found {text!r}")

@@ -19,6 +19,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import gap
 
 _EDGES = ("xtl", "ytl", "xbr", "ybr")
+_PARTS = frozenset({"version", "meta", "image"})
 # Said of the whole image: no shapes.
 _NO_SHAPES = frozenset({"tag"})
 _LABELS = tuple(f"meta/{owner}/labels/label/name" for owner in ("task", "job", "project"))
@@ -48,6 +49,9 @@ def read_cvat(files: SplitFiles) -> Dataset:
             f"{files.labels}: has tracks, as CVAT for video writes them; export it as CVAT for "
             "images"
         )
+    for element in root:
+        if element.tag not in _PARTS:
+            raise DataError(f"{files.labels}: expected <image>, found <{element.tag}>")
     shapes = _Shapes()
     names, sizes = [], []
     for row, image in enumerate(root.iterfind("image")):

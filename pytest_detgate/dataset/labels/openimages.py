@@ -124,15 +124,19 @@ def _names(path: Path | None, codes: Iterable[str]) -> dict[str, str]:
     """The names of class codes; `DataError` where the file does not name one that is used."""
     if path is None:
         return {}
-    rows = csv.reader(io.StringIO(read_text(path), newline=""))
+    reader = csv.reader(io.StringIO(read_text(path), newline=""))
     try:
-        names = {row[0].strip(): row[1].strip() for row in rows if len(row) == 2}
+        rows = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
-        raise DataError(f"{path}: line {rows.line_num}: {error}") from None
+        raise DataError(f"{path}: line {reader.line_num}: {error}") from None
+    names = {row[0].strip(): row[1].strip() for _, row in rows if len(row) == 2}
     nameless = sorted(set(codes) - set(names))
     if nameless:
         raise DataError(
             f"{path}: names {len(names)} classes by lines of code and name, and not "
             f"{', '.join(nameless[:3])}, which the labels use"
         )
+    wrong = next((line for line, row in rows if len(row) != 2), None)
+    if wrong is not None:
+        raise DataError(f"{path}: line {wrong}: expected a code and a name")
     return names

@@ -18,12 +18,18 @@ from pytest_detgate.dataset.labels.split_images import split_images, with_labels
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
-from pytest_detgate.dataset.text.xml import numbers_of, parse_xml
+from pytest_detgate.dataset.text.xml import numbers_of, parse_xml, require_tags
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import gap
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _TURNED = ("cx", "cy", "w", "h", "angle")
+_ONCE = frozenset(
+    {
+        *("filename", "folder", "size", "width", "height", "name", "difficult"),
+        *("bndbox", "robndbox", "polygon", *_CORNERS, *_TURNED),
+    }
+)
 
 
 @dataclass(slots=True)
@@ -108,6 +114,10 @@ def _read_all(files: SplitFiles) -> tuple[list[_File], str]:
 
 def _read_file(path: Path, name: str, content: bytes) -> _File:
     root = parse_xml(content, "annotation", path)
+    require_tags(root, path, read=_ONCE | {"object"}, once=_ONCE)
+    for element in root:
+        if element.tag != "object" and element.find(".//bndbox") is not None:
+            raise DataError(f"{path}: <{element.tag}> has a <bndbox> and is no <object>")
     image = (root.findtext("filename") or "").strip()
     if not image:
         raise DataError(f"{path}: missing <filename>")

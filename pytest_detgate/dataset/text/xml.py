@@ -30,6 +30,22 @@ def parse_xml(content: bytes, root: str, path: Path) -> Element:
     return element
 
 
+def require_tags(
+    root: Element, path: Path, *, read: frozenset[str], once: frozenset[str] = frozenset()
+) -> None:
+    """Raise `DataError` for what would be left out without a word: a tag that differs only in
+    letter case from one that is `read`, and a second element of one parent that is read `once`."""
+    for parent in root.iter():
+        tags = [child.tag for child in parent]
+        for tag in tags:
+            if tag not in read and tag.lower() in read:
+                raise DataError(f"{path}: expected <{tag.lower()}>, found <{tag}>")
+        if len(set(tags)) < len(tags):
+            several = next((tag for tag in tags if tag in once and tags.count(tag) > 1), None)
+            if several is not None:
+                raise DataError(f"{path}: <{parent.tag}> has more than one <{several}>")
+
+
 def numbers_of(texts: list[str | None], what: str, path: Path) -> list[float]:
     """Return finite numbers; `DataError` names what they are where one is none."""
     try:

@@ -22,17 +22,19 @@ class Command:
     checkpoint: str | None = None
     sweep: str | None = None
     stops_early: bool = False
+    repeats_failed: bool = False
     collects_only: bool = False
 
-    def selects(self, item: str, *, is_model: bool) -> bool:
-        """Whether the user's own choice lets an item run."""
+    def selects(self, item: str, family: str) -> bool:
+        """Whether the user's own choice lets an item run; its family is `data`, `training` or
+        `model`."""
         node_id = f"{self.config}::{item}"
         if any(node_id.startswith(prefix) for prefix in self.deselected):
             return False
         if self.node_ids and node_id not in self.node_ids:
             return False
         if self.markers in ("detgate_data", "detgate_model"):
-            return is_model == (self.markers == "detgate_model")
+            return self.markers == f"detgate_{family}"
         keyword = self.keywords.removeprefix("not ")
         if self.keywords.startswith("not "):
             return keyword not in node_id
@@ -52,7 +54,8 @@ def read_command(arguments: list[str]) -> Command:
         argument = rest.pop(0)
         name, has_value, value = argument.partition("=")
         if argument in PLAIN_OPTIONS:
-            command.stops_early |= argument in ("-x", "--exitfirst", "--lf")
+            command.stops_early |= argument in ("-x", "--exitfirst")
+            command.repeats_failed |= argument == "--lf"
             command.collects_only |= argument == "--collect-only"
         elif name in VALUE_OPTIONS:
             if not has_value or not argument.startswith("--"):

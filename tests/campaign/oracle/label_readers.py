@@ -19,7 +19,7 @@ from tests.campaign.oracle.reading import (
     text,
     text_of,
 )
-from tests.campaign.oracle.split_images import list_images, longest_tails
+from tests.campaign.oracle.split_images import list_images, longest_tails, require_some_label
 from tests.campaign.oracle.xml_labels import read_cvat, read_voc
 from tests.campaign.project import Entry, read, resolved
 
@@ -136,6 +136,7 @@ def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
                 box = (shares[0] * wide, shares[1] * high, shares[2] * wide, shares[3] * high)
             category = labels.category_key.get(("number", int(words[0])))
             labels.annotations.append(Annotation(row, category, box, shares=shares))
+    require_some_label(rows, unlabelled)
     labels.unlabelled = sorted(unlabelled)
     return labels
 

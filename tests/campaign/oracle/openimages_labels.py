@@ -8,7 +8,12 @@ from typing import Any
 
 from tests.campaign.oracle.labels import Annotation, Image, Labels
 from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, text, text_of
-from tests.campaign.oracle.split_images import corners, list_images, name_classes
+from tests.campaign.oracle.split_images import (
+    corners,
+    list_images,
+    name_classes,
+    require_some_label,
+)
 from tests.campaign.project import Entry, read
 
 Files = dict[str, Entry]
@@ -50,6 +55,7 @@ def read_openimages(files: Files, path: str, folder: str, table: dict[str, Any])
         labels.annotations.append(
             Annotation(rows[stem], category, box, crowd, shares=(x, y, width, height))
         )
+    require_some_label(rows, unlabelled)
     labels.unlabelled = sorted(unlabelled)
     name_classes(labels)
     return labels

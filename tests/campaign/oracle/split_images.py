@@ -38,6 +38,12 @@ def list_images(files: Files, labels: Labels, listed: Any = None) -> dict[str, i
     return rows
 
 
+def require_some_label(rows: dict[str, int], unlabelled: set[str]) -> None:
+    """Refuse labels that belong to none of the images."""
+    if rows and len(unlabelled) == len(rows):
+        raise NotLookedAtError("no image has a label here")
+
+
 def _named(files: Files, path: str, there: list[str]) -> list[str]:
     """The image that each line means: the one with the longest matching tail, or one that is
     missing."""

@@ -153,14 +153,24 @@ class View:
         ]
 
     def _require_life(self) -> None:
-        """The evaluated split, if it holds objects, must not be empty of detections."""
-        name = self.evaluated
-        if name not in self.splits or (self.predictions and name not in self.predictions):
-            raise NotLookedAtError("nothing shows that this detector finds anything")
-        if self.predictions and self._has_rows(self.result_file(name)):
-            return
-        if self.labels(name).annotations and not self.detections(name).rows:
-            raise NotLookedAtError(f"nothing is found on {name}, which has objects")
+        """The evaluated split, if it holds objects, must not be empty of detections. Where it
+        cannot be looked at, any other split or probe has to hold some."""
+        for name in dict.fromkeys((self.evaluated, *self.splits, *self.probes)):
+            try:
+                if self._finds(name):
+                    return
+                is_silent = bool(self.labels(name).annotations)
+            except NotLookedAtError:
+                continue
+            if is_silent and name == self.evaluated:
+                raise NotLookedAtError(f"nothing is found on {name}, which has objects")
+        raise NotLookedAtError("nothing shows that this detector finds anything")
+
+    def _finds(self, name: str) -> bool:
+        """Whether something is found on a split or probe with objects."""
+        if self.predictions:
+            return self._has_rows(self.result_file(name))
+        return bool(self.labels(name).annotations and self.detections(name).rows)
 
     def _has_rows(self, path: str) -> bool:
         """Whether a result file holds detections, whatever they belong to."""

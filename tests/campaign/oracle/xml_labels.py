@@ -8,7 +8,12 @@ from pathlib import PurePosixPath
 from tests.campaign.oracle.folders import names_below
 from tests.campaign.oracle.labels import Annotation, Image, Labels
 from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, number, text
-from tests.campaign.oracle.split_images import corners, list_images, name_classes
+from tests.campaign.oracle.split_images import (
+    corners,
+    list_images,
+    name_classes,
+    require_some_label,
+)
 from tests.campaign.project import Entry, read
 
 Files = dict[str, Entry]
@@ -49,6 +54,7 @@ def read_voc(files: Files, path: str, folder: str) -> Labels:
             )
             difficult = thing.findtext("difficult", "0").strip() not in ("0", "")
             labels.annotations.append(Annotation(row, _child(thing, "name"), box, difficult))
+    require_some_label(rows, unlabelled)
     labels.unlabelled = sorted(unlabelled)
     name_classes(labels)
     return labels
