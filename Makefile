@@ -116,7 +116,7 @@ dist: $(LATEST)/.ready
 	$(LATEST)/bin/python -m build --outdir dist
 
 package: dist
-	$(LATEST)/bin/python tools/test_wheel.py dist/*.whl
+	$(LATEST)/bin/python tools/test_wheel.py dist/*.whl $(TESTS)
 
 bench: $(FULL)/.ready
 	$(call pip,$(FULL)) install --quiet -c constraints.txt --group bench
