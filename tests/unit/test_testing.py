@@ -79,9 +79,9 @@ def test_an_example_of_another_rule_is_a_mistake(tmp_path: Path) -> None:
 
 
 def test_a_mistake_in_the_configuration_is_named(tmp_path: Path) -> None:
-    example = Example(config="[rules.few-images]\nmaks = 1", splits={"val": {"a.jpg": [BOX]}})
+    example = Example(config="[rules.few-images]\nlimit = 1", splits={"val": {"a.jpg": [BOX]}})
 
-    with pytest.raises(ConfigError, match="maks"):
+    with pytest.raises(ConfigError, match="limit"):
         evaluate_example(FewImages, example, tmp_path)
 
 
