@@ -17,7 +17,10 @@ BENCHMARKS := inference gate_overhead incremental store data_rules picture_hashe
   bootstrap engines page
 
 pip = $(1)/bin/python -m pip --disable-pip-version-check
-pytest = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile
+pytest = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile $(2)
+# pytest-xdist would begin with the files of most tests, and end with a few that take minutes, on one
+# core. In their own order the short ones of tests/unit come last. From pytest-xdist 3.7 on.
+IN_ORDER := --no-loadscope-reorder
 # pip takes groups of pyproject.toml from 25.1 on; an older Python brings an older pip.
 create = test -x $(1)/bin/python || $(PYTHON) -m venv $(1); \
   $(call pip,$(1)) install --quiet --upgrade "pip>=25.1"
@@ -61,10 +64,10 @@ demo: $(FULL)/.ready
 	$(FULL)/bin/python examples/site/demo.py
 
 test: $(FULL)/.ready
-	$(call pytest,$(FULL)) $(TESTS)
+	$(call pytest,$(FULL),$(IN_ORDER)) $(TESTS)
 
 test-latest: $(LATEST)/.ready
-	$(call pytest,$(LATEST)) $(TESTS)
+	$(call pytest,$(LATEST),$(IN_ORDER)) $(TESTS)
 
 test-minimums: $(MINIMUMS)/.ready
 	$(call pytest,$(MINIMUMS)) $(TESTS)
