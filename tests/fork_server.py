@@ -14,6 +14,7 @@ import json
 import os
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,21 +43,26 @@ class _Preload:
         self._modules = modules
 
     def pytest_configure(self) -> None:
-        for name in self._modules:
-            importlib.import_module(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for name in self._modules:
+                importlib.import_module(name)
 
 
 def main(modules: list[str]) -> None:
     """Serve until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 1)
+    errors = os.dup(2)
+    for number in (1, 2):
+        os.dup2(nothing, number)
     del sys.path[0]  # the folder of this file
     search_path = list(sys.path)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         _gate_once(modules)
         os.chdir("/")
+    os.dup2(errors, 2)
     # A child has none of its parent's threads, and waits for them forever.
     tasks = Path("/proc/self/task")
     assert not tasks.exists() or len(list(tasks.iterdir())) == 1

@@ -86,9 +86,7 @@ def test_baseline_is_run_on_the_same_images_and_kept(project: pytest.Pytester) -
     assert (baseline["path"], baseline["kind"]) == ("epoch_1.pth", "checkpoint")
     assert report_in(project.path)["model"]["checkpoint"] == "epoch_2.pth"
 
-    back = run_forked(
-        project, "--detgate-ckpt=epoch_1.pth", "--detgate-baseline=epoch_2.pth", preload=MMDETECTION
-    )
+    back = run_forked(project, "--detgate-ckpt=epoch_1.pth", "--detgate-baseline=epoch_2.pth")
 
     assert back.ret == 0, back.stdout.str()
     second = values_in(project.path)
