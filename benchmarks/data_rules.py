@@ -76,17 +76,17 @@ def draw(folder: Path, images: int) -> None:
 
 def gate(folder: Path, store: Path | None) -> int:
     """Read the splits and evaluate every rule; says how many items passed."""
-    from pytest_detgate.cache.annotation_tables import KeptTables
+    from pytest_detgate.cache.annotation_tables import CachedTables
     from pytest_detgate.config.load import load_configuration
     from pytest_detgate.inputs.detection_sources import NoDetections
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.inputs.project import Project
-    from pytest_detgate.rules.registry import bind_rules
+    from pytest_detgate.rules.binding import bind_rules
     from pytest_detgate.rules.verdict import judge
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)
     if store is not None:
-        project.kept = KeptTables(store)
+        project.kept = CachedTables(store)
     inputs = Inputs(project, NoDetections())
     passed = 0
     for bound in bind_rules(project):

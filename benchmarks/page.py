@@ -39,8 +39,8 @@ from pytest_detgate.record.report import (
     ProbeRecord,
     Report,
     RuleResult,
-    read_report,
 )
+from pytest_detgate.record.report_file import read_report
 from pytest_detgate.report.page import render_page
 
 HERE = Path(__file__).resolve().parent

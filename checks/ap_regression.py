@@ -9,24 +9,23 @@ from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
-from pytest_detgate.evidence import BarChart, Evidence, left_out
+from pytest_detgate.evidence import BARS, BarChart, Evidence, left_out
 from pytest_detgate.findings import Interval, Measurement, Table
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import BARS
 from pytest_detgate.rule_evidence.score_charts import bar
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
+    baseline_label,
+    change_bounds_text,
     compared_interval,
     outcome_of_first_run,
-    said_of,
-    said_of_change,
 )
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import Drawn, IntervalRule
 from pytest_detgate.scoring.bounds.exact_limits import limit_of_change
 from pytest_detgate.scoring.bounds.resampling import Resampling
@@ -95,10 +94,12 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         require_limit(self, "max-drop", "max-drop-relative", "min-gain", "max-gain", "classes")
         require_names("class", self.classes or (), project.known_classes, table=["classes"])
         if (self.min_gain or 0) > (1 if self.max_gain is None else self.max_gain + self.noise):
-            raise OptionError(
-                f"min-gain = {self.min_gain:g} is above max-gain = {self.max_gain:g}: no value "
-                "could pass",
-                "min-gain",
+            refuse(
+                OptionError(
+                    f"min-gain = {self.min_gain:g} is above max-gain = {self.max_gain:g}: no value "
+                    "could pass",
+                    "min-gain",
+                )
             )
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
@@ -125,8 +126,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         by_class = list(self._changes_of_classes(classes, before, inputs, split, baseline))
         undefined = sorted(name for name, ap in classes.items() if ap is None)
         return Outcome(
-            message=f"{message}, {said_of(baseline)} {before.ap:.3f}: {change:+.3f}"
-            f"{said_of_change(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
+            message=f"{message}, {baseline_label(baseline)} {before.ap:.3f}: {change:+.3f}"
+            f"{change_bounds_text(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
             f"{_not_compared(undefined)}",
             measurements=[
                 in_all,

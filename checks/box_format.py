@@ -12,7 +12,7 @@ from pytest_detgate.dataset.boxes.by_image import annotated_images
 from pytest_detgate.dataset.boxes.format import Form, form_evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import box_findings, numbers
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule

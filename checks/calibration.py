@@ -14,7 +14,7 @@ from pytest_detgate.evidence import Evidence, LineChart, Panel, Series
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import plotted
+from pytest_detgate.record.formatting import plotted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import require_limit, require_names

@@ -16,7 +16,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.other_models import by_number, pattern_in
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.inputs.sweep import Epoch
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.sweep import (
     CheckpointFigures,
     short_names,
@@ -25,7 +25,8 @@ from pytest_detgate.rule_evidence.sweep import (
 )
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.options import require_probe
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.operating_point import (
     RecallCurve,
@@ -85,8 +86,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        if not project.probes:
-            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+        require_probe(project.probes)
 
     def targets(self, project: Project) -> Iterator[Target]:
         wanted = (project.evaluate_on, *project.probes)

@@ -8,7 +8,7 @@ from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.phrases import bounds, counted, figure_and_floor
+from pytest_detgate.record.formatting import bounds_text, counted, value_and_floor
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule, ClassSupport
@@ -59,8 +59,8 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
         held = self._held(inputs, split, support.name, support.category, value)
         return Outcome(
             message=f"{support.name}: {self.metric} "
-            f"{figure_and_floor(value, held.limit, f' on {split}')}, "
-            f"{counted(support.boxes, 'box')} ({protocol}){bounds(held.interval)}",
+            f"{value_and_floor(value, held.limit, f' on {split}')}, "
+            f"{counted(support.boxes, 'box')} ({protocol}){bounds_text(held.interval)}",
             measurements=[
                 held,
                 Measurement.shown("boxes", support.boxes),

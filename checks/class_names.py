@@ -8,7 +8,7 @@ from pytest_detgate.errors import nearest
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
 from pytest_detgate.rules.rule import Family, Outcome, Target

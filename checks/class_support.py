@@ -12,13 +12,12 @@ from numpy.typing import NDArray
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.class_counts import class_counts
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.evidence import Bar, BarChart, Evidence, left_out
+from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import UNREFERENCED, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import BARS
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.class_floor_rule import require_classes
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule

@@ -14,12 +14,12 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.clips import images_by_clip, shared_clips_evidence
 from pytest_detgate.rule_evidence.findings import near_clip_findings, untold_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitPairRule
-from pytest_detgate.rules.options import ClipField, clip_key
+from pytest_detgate.rules.options import ClipField, clip_key, require_clips
 from pytest_detgate.rules.rule import Outcome, Target
 
 
@@ -57,7 +57,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        clip_key(project, self.clip_field)
+        require_clips(project, self.clip_field)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         key = clip_key(inputs.project, self.clip_field)

@@ -11,7 +11,7 @@ from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import NO_PIXELS, ODD_ANNOTATIONS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import box_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule

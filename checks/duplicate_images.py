@@ -11,8 +11,8 @@ from pytest_detgate.config.numbers import Count, HashDistance
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
+from pytest_detgate.image_hashes.duplicates import find_copies
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.pictures.duplicates import copies_of
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitPairRule
 from pytest_detgate.rules.rule import Outcome, Target
@@ -62,14 +62,14 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
         hashed = self.by == "hash"
         reference_name, tested_name = target.datasets
         reference, tested = (inputs.pictures(name, hashed=hashed) for name in target.datasets)
-        copies = copies_of(tested, reference, self.distance if hashed else None)
-        count, exact = int(copies.found.sum()), int(copies.exact.sum())
+        copies = find_copies(tested, reference, self.distance if hashed else None)
+        count, exact = int(copies.is_copy.sum()), int(copies.exact.sum())
         listed, looked_at = (inputs.dataset(name).images.file_name for name in target.datasets)
 
         def findings() -> Iterator[Finding]:
             for row in copies.nearest_first():
                 yield Finding(
-                    text=copies.words(row, reference_name, str(listed[copies.row[row]])),
+                    text=copies.describe(row, reference_name, str(listed[copies.row[row]])),
                     dataset=tested_name,
                     image=str(looked_at[row]),
                 )

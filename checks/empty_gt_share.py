@@ -13,13 +13,12 @@ from numpy.typing import NDArray
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.evidence import Bar, BarChart, Evidence, left_out
+from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import BARS
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import image_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule

@@ -18,7 +18,7 @@ from pytest_detgate.evidence import BarChart, Evidence, Matrix
 from pytest_detgate.findings import Finding, Measurement, Table
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.score_charts import confusion_matrix, error_kinds
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule

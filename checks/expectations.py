@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Annotated, Any, ClassVar, get_args
 
@@ -18,13 +18,13 @@ from pytest_detgate.expectations.columns import (
     detection_columns,
     image_columns,
 )
-from pytest_detgate.expectations.coverage import Looked, worst
-from pytest_detgate.expectations.engine import Answer, answers
+from pytest_detgate.expectations.coverage import Coverage, worst
+from pytest_detgate.expectations.engine import ExpectationResult, evaluate
 from pytest_detgate.expectations.requested import (
-    Wanted,
-    first_odd_number,
-    wanted_by_name,
-    wanted_in_suite,
+    Requested,
+    first_non_finite,
+    requested_in_suite,
+    requested_in_table,
 )
 from pytest_detgate.expectations.vocabulary import Vocabulary, require_great_expectations
 from pytest_detgate.findings import Finding, Measurement
@@ -33,7 +33,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 
 ByName = Annotated[
     dict[str, Any],
@@ -105,17 +105,10 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             raise OptionError(
                 "expects nothing; give a table [[rules.expectations.expect]] or suite"
             )
-        for at, entry in enumerate(self.expect, start=1):
-            kind = entry.get("type")
-            if not isinstance(kind, str) or not kind:
-                raise OptionError(f"entry {at} needs a type, the name of an expectation", "expect")
-            odd = first_odd_number(entry)
-            if odd is not None:
-                raise OptionError(f"entry {at} ({kind}): {odd} is no limit", "expect")
-            if entry.get("mostly") == 0:
-                raise OptionError(
-                    f"entry {at} ({kind}): with mostly = 0 nothing could fail it", "expect"
-                )
+        for index, entry in enumerate(self.expect):
+            mistake = _mistake_in(entry)
+            if mistake is not None:
+                refuse(OptionError(f"entry {index + 1}{mistake}", "expect", entry=index))
         if self.suite is None and self.max >= len(self.expect):
             raise OptionError(
                 f"allows {self.max} of {len(self.expect)} expectations not to be met, so it could "
@@ -131,52 +124,52 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         require_great_expectations()
         vocabulary = Vocabulary()
-        asked = [vocabulary.asked(wanted) for wanted in self._wanted(inputs.project)]
-        fields = dict.fromkeys(name for one in asked for name in one.possible_fields)
+        expectations = [vocabulary.known(one) for one in self._requested(inputs.project)]
+        fields = dict.fromkeys(name for one in expectations for name in one.possible_fields)
         table = self._table(target.datasets[0], inputs, tuple(fields))
-        if self.max >= len(asked):
+        if self.max >= len(expectations):
             raise DataError(
-                f"max = {self.max} allows all {len(asked)} expectations not to be met, so nothing "
-                "could fail this"
+                f"max = {self.max} allows all {len(expectations)} expectations not to be met, so "
+                "nothing could fail this"
             )
-        held, looked = answers(table, asked, vocabulary)
-        unmet = [answer for answer in held if not answer.met]
+        results, coverages = evaluate(table, expectations, vocabulary)
+        unmet = [result for result in results if not result.met]
         return Outcome(
-            message=f"{len(unmet)} of {len(held)} expectations on the {self.table} of "
+            message=f"{len(unmet)} of {len(results)} expectations on the {self.table} of "
             f"{table.dataset} are not met",
             measurements=[
                 Measurement.at_most("count", len(unmet), self.max),
-                Measurement.shown("expectations", len(held)),
+                Measurement.shown("expectations", len(results)),
                 Measurement.shown("rows", len(table)),
             ],
             findings=chain(
-                (Finding(text=answer.sentence, dataset=table.dataset) for answer in unmet),
+                (Finding(text=result.sentence, dataset=table.dataset) for result in unmet),
                 _by_row(unmet, table),
             ),
-            findings_total=sum(1 + len(answer.rows) for answer in unmet),
-            extent=self._extent(worst(looked), table),
+            findings_total=sum(1 + len(result.rows) for result in unmet),
+            extent=self._extent(worst(coverages), table),
         )
 
-    def _extent(self, looked: Looked | None, table: ColumnTable) -> Extent:
+    def _extent(self, coverage: Coverage | None, table: ColumnTable) -> Extent:
         """The rows of the table, and where values are looked at those of the expectation with the
         largest share of rows without one."""
-        if looked is None:
+        if coverage is None:
             return Extent(unit=self.table, to_look_at=len(table), looked_at=len(table))
-        left_out = f"{looked.what}: {looked.nulls} of {looked.rows} rows have no value"
+        left_out = f"{coverage.label}: {coverage.nulls} of {coverage.rows} rows have no value"
         return Extent(
             unit=self.table,
-            to_look_at=looked.rows,
-            looked_at=looked.rows - looked.nulls,
-            allowed=math.floor(self.max_null_share * looked.rows),
-            left_out=(left_out,) if looked.nulls else (),
+            to_look_at=coverage.rows,
+            looked_at=coverage.rows - coverage.nulls,
+            allowed=math.floor(self.max_null_share * coverage.rows),
+            left_out=(left_out,) if coverage.nulls else (),
         )
 
-    def _wanted(self, project: Project) -> list[Wanted]:
-        wanted = wanted_by_name(self.expect)
+    def _requested(self, project: Project) -> list[Requested]:
+        requested = requested_in_table(self.expect)
         if self.suite is not None:
             path = project.configuration.locate(self.suite)
-            wanted += wanted_in_suite(path, self.suite, self.table, get_args(TableName))
-        return wanted
+            requested += requested_in_suite(path, self.suite, self.table, get_args(TableName))
+        return requested
 
     def _table(self, split: str, inputs: Inputs, fields: tuple[str, ...]) -> ColumnTable:
         dataset = inputs.dataset(split)
@@ -216,8 +209,19 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     )
 
 
-def _by_row(unmet: list[Answer], table: ColumnTable) -> Iterator[Finding]:
-    for answer in unmet:
-        for row in answer.rows:
-            values = ", ".join(f"{name} {table.columns[name][row]}" for name in answer.columns)
-            yield table.finding(row, f"{values}: {answer.type}")
+def _by_row(unmet: list[ExpectationResult], table: ColumnTable) -> Iterator[Finding]:
+    for result in unmet:
+        for row in result.rows:
+            values = ", ".join(f"{name} {table.columns[name][row]}" for name in result.columns)
+            yield table.finding(row, f"{values}: {result.type}")
+
+
+def _mistake_in(entry: Mapping[str, Any]) -> str | None:
+    """What is wrong in an expectation of the file, if anything is."""
+    kind = entry.get("type")
+    if not isinstance(kind, str) or not kind:
+        return " needs a type, the name of an expectation"
+    odd = first_non_finite(entry)
+    if odd is not None:
+        return f" ({kind}): {odd} is no limit"
+    return f" ({kind}): with mostly = 0 nothing could fail it" if entry.get("mostly") == 0 else None

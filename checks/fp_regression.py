@@ -19,8 +19,7 @@ from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import at_score
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted, threshold_text
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.frames import shown_frames
 from pytest_detgate.rule_evidence.thresholds import (
@@ -32,13 +31,13 @@ from pytest_detgate.rule_evidence.thresholds import (
 )
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
-from pytest_detgate.rules.options import merged, require_names
+from pytest_detgate.rules.options import Threshold, require_names, threshold_of, with_defaults_from
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
+    baseline_label,
+    change_bounds_text,
     compared_interval,
     outcome_of_first_run,
-    said_of,
-    said_of_change,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import (
@@ -132,9 +131,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     probes: (
         Annotated[dict[str, ProbeLimits], Meta(description="Limits of single probes.")] | None
     ) = None
-    score_threshold: (
-        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
-    ) = None
+    score_threshold: Threshold | None = None
     bound: Annotated[
         Literal["point", "upper"],
         Meta(
@@ -163,13 +160,11 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def limits(self, probe: str) -> ProbeLimits:
         """What holds for one probe: its own options, else the rule's."""
-        return merged((self.probes or {}).get(probe, ProbeLimits()), self)
+        return with_defaults_from((self.probes or {}).get(probe, ProbeLimits()), self)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
-        threshold = (
-            inputs.project.score_threshold if self.score_threshold is None else self.score_threshold
-        )
+        threshold = threshold_of(self, inputs.project)
         dataset, detections = inputs.dataset(probe), inputs.detections(probe)
         false = false_boxes(dataset, detections, threshold)
         image = detections.image[false]
@@ -192,9 +187,9 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         change, *held = self._held(boxes, before, self.limits(probe), intervals)
         paired = drawn.other is not None
         return Outcome(
-            message=f"{message}, {said_of(baseline)}{baseline.images_note(probe)} {before}: "
+            message=f"{message}, {baseline_label(baseline)}{baseline.images_note(probe)} {before}: "
             f"{boxes - before:+d}{share}"
-            f"{said_of_change(change.interval, '+.4g', paired=paired)}",
+            f"{change_bounds_text(change.interval, '+.4g', paired=paired)}",
             measurements=[
                 change,
                 *held,
@@ -354,8 +349,9 @@ def _chart(
     else:
         said = (
             f"The gated model has more at {len(worse)} of {len(thresholds)} thresholds, from "
-            f"{at_score(thresholds[worse[0]])} to {at_score(thresholds[worse[-1]])}, and fewer at "
-            f"{len(better)}: scores may only have moved, so compare at equal recall too."
+            f"{threshold_text(thresholds[worse[0]])} to {threshold_text(thresholds[worse[-1]])}, "
+            f"and fewer at {len(better)}: scores may only have moved, so compare at equal recall "
+            "too."
         )
     now = thresholds.index(threshold)
     most = tallest(int(boxes[now]), int(before[now]))

@@ -18,7 +18,7 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import (
     image_findings,
     near_clip_findings,
@@ -26,8 +26,8 @@ from pytest_detgate.rule_evidence.findings import (
 )
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitPairRule
-from pytest_detgate.rules.options import ClipField, clip_key
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.options import ClipField, clip_key, require_clips
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 
 _STEPS = (0, 1, 2, 5, 10, 30, 100)
 
@@ -79,12 +79,14 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        clip_key(project, self.clip_field)
+        require_clips(project, self.clip_field)
         pattern = project.frame_pattern
         if self.frame_field is None and (pattern is None or "frame" not in pattern.groupindex):
-            raise OptionError(
-                "cannot tell frame numbers: give [dataset] frame-pattern a group "
-                r"(?P<frame>\d+), or frame-field in this table"
+            refuse(
+                OptionError(
+                    "cannot tell frame numbers: give [dataset] frame-pattern a group "
+                    r"(?P<frame>\d+), or frame-field in this table"
+                )
             )
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

@@ -10,7 +10,7 @@ from pytest_detgate.dataset.images.names import FileNames, names_in
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, NO_PIXELS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import image_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule

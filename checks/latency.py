@@ -20,7 +20,7 @@ from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import Outcome, Target
 
 if TYPE_CHECKING:
-    from pytest_detgate.detector.latency.timing import Latency as Times
+    from pytest_detgate.detector.latency.timing import LatencyMeasurement
 
 MOST_BINS = 30
 TAIL = 1.5
@@ -86,7 +86,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
         memory = "" if timed.peak_mb is None else f", peak {timed.peak_mb:,.0f} MB"
         return Outcome(
             message=(
-                f"median {timed.median_ms:,.1f} ms, 95 % within {timed.p95_ms:,.1f} ms{memory} "
+                f"median {timed.median_ms:,.1f} ms, 95% within {timed.p95_ms:,.1f} ms{memory} "
                 f"({where}; {self.images} images of {split} after {self.warm_up} for warming up)"
             ),
             measurements=[
@@ -120,7 +120,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
             evidence=Evidence(charts=[self._histogram(timed)]),
         )
 
-    def _histogram(self, timed: Times) -> Histogram:
+    def _histogram(self, timed: LatencyMeasurement) -> Histogram:
         """How the times of the images spread."""
         edges = np.histogram_bin_edges(timed.times_ms, bins=_bins(timed.times_ms))
         counts, edges = np.histogram(timed.times_ms, bins=edges)
@@ -143,7 +143,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
             edges=edges.tolist(),
             marks=[
                 Mark(label=f"median {timed.median_ms:.4g} ms", at=timed.median_ms),
-                Mark(label=f"95 % within {timed.p95_ms:.4g} ms", at=timed.p95_ms),
+                Mark(label=f"95% within {timed.p95_ms:.4g} ms", at=timed.p95_ms),
                 *(
                     Mark(label=f"{name} {limit:g} ms", at=limit)
                     for name, limit in limits

@@ -11,7 +11,7 @@ from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import Chart, Evidence
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.phrases import bounds, figure_and_floor
+from pytest_detgate.record.formatting import bounds_text, value_and_floor
 from pytest_detgate.rule_evidence.score_charts import ap_by_class, curves_of
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.rule import Outcome, Target
@@ -58,8 +58,8 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
         interval = self.metric_interval(inputs, split, self.metric, value)
         name = "ap" if self.metric.startswith("AP") else "ar"
         return Outcome(
-            message=f"{self.metric} {figure_and_floor(value, self.min, f' on {split}')} "
-            f"({scores.protocol}){bounds(interval)}",
+            message=f"{self.metric} {value_and_floor(value, self.min, f' on {split}')} "
+            f"({scores.protocol}){bounds_text(interval)}",
             measurements=[
                 Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
             ],

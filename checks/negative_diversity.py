@@ -14,17 +14,16 @@ from numpy.typing import NDArray
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.clips import field_values
 from pytest_detgate.dataset.keys import keys, near_key
-from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence, left_out
+from pytest_detgate.evidence import BARS, Bar, BarChart, Chart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import BARS
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.options import ClipField, require_limit
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 
 
 class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
@@ -68,9 +67,11 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
             ("site", self.min_sites, self.site_field),
         ):
             if least is not None and field is None and what not in groups:
-                raise OptionError(
-                    f"cannot tell {what}s: give [dataset] frame-pattern with a group "
-                    f"(?P<{what}>...), or {what}-field in this table"
+                refuse(
+                    OptionError(
+                        f"cannot tell {what}s: give [dataset] frame-pattern with a group "
+                        f"(?P<{what}>...), or {what}-field in this table"
+                    )
                 )
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

@@ -14,11 +14,16 @@ from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, trade_off_chart
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
-from pytest_detgate.rules.options import merged, require_limit, require_names
+from pytest_detgate.rules.options import (
+    require_limit,
+    require_names,
+    require_probe,
+    with_defaults_from,
+)
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
@@ -88,8 +93,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        if not project.probes:
-            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+        require_probe(project.probes)
         require_limit(self, "min-recall", "classes")
         if self.tune_on is not None:
             require_names("probe", (self.tune_on,), project.probes, "tune-on")
@@ -167,7 +171,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         return (tuned, *(probe for probe in others if probe != tuned))
 
     def _budget(self, probe: str) -> PointBudget:
-        return merged((self.probes or {}).get(probe, PointBudget()), self)
+        return with_defaults_from((self.probes or {}).get(probe, PointBudget()), self)
 
     def _floor(self, name: str) -> float | None:
         return (self.classes or {}).get(name, self.min_recall)

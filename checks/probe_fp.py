@@ -17,16 +17,21 @@ from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import percent
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted, percent
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
-from pytest_detgate.rules.options import merged, require_names, sets_limit
+from pytest_detgate.rules.options import (
+    Threshold,
+    require_names,
+    sets_limit,
+    threshold_of,
+    with_defaults_from,
+)
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
-from pytest_detgate.rules.score_rules import TooLittle, require_support
+from pytest_detgate.rules.score_rules import TooLittle, confidence_of, require_support
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.probe_evidence import ProbeEvidence, scaled
 
@@ -40,7 +45,6 @@ MaxMean = Annotated[
     float, Meta(ge=0, description="Largest number of false boxes divided by the frames.")
 ]
 ByClass = Annotated[dict[str, Count], Meta(description="Largest number of false boxes by class.")]
-Threshold = Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")]
 Bound = Annotated[
     Literal["point", "upper"],
     Meta(description="What is compared with the budget: the value, or its upper bound."),
@@ -174,18 +178,13 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     def budget(self, probe: str) -> ProbeBudget:
         """What holds for one probe: its own options, else the rule's."""
-        return merged((self.probes or {}).get(probe, ProbeBudget()), self)
+        return with_defaults_from((self.probes or {}).get(probe, ProbeBudget()), self)
 
     def _place(self, probe: str, option: str) -> tuple[str, list[str]]:
         """The key of an option of a probe, and the table that it stands in."""
         own = (self.probes or {}).get(probe)
         given = own is not None and getattr(own, option) is not None
         return option.replace("_", "-"), ["probes", probe] if given else []
-
-    def _confidence(self, project: Project, budget: ProbeBudget) -> float:
-        if budget.confidence is None:
-            return project.tables.scoring.confidence
-        return budget.confidence
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
@@ -197,11 +196,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         for name in budget.classes or ():
             if name not in detections.classes:
                 raise DataError(f"budget of {name!r}: {unknown('class', name, detections.classes)}")
-        threshold = (
-            inputs.project.score_threshold
-            if budget.score_threshold is None
-            else budget.score_threshold
-        )
+        threshold = threshold_of(budget, inputs.project)
         # A box is matched before those that score less, so the false boxes over a threshold are
         # the first of those over any lower one.
         floor = min(threshold, detections.score_floor)
@@ -283,7 +278,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 clip = units.of_image
             elif budget.unit == "clip":
                 raise DataError(f'unit = "clip": no frame of {probe} tells its clip')
-        confidence = self._confidence(inputs.project, budget)
+        confidence = confidence_of(budget, inputs.project)
         return ProbeEvidence(frames=frames, confidence=confidence, clip=clip)
 
     passing: ClassVar[Example] = Example(
@@ -349,9 +344,9 @@ def _proved(of_images: Interval, evidence: ProbeEvidence) -> str:
     units = evidence.clips or evidence.frames
     seen = counted(units, "clip" if evidence.clips else "frame")
     if high < 100:
-        share = f"fewer than {_rounded(high, math.ceil)} %"
+        share = f"fewer than {_rounded(high, math.ceil)}%"
     elif low > 0:
-        share = f"more than {_rounded(low, math.floor)} %"
+        share = f"more than {_rounded(low, math.floor)}%"
     else:
         return f"from {seen} nothing follows for other such frames {confidence}"
     said = f"{share} of such frames have one {confidence}"

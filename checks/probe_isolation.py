@@ -15,9 +15,9 @@ from pytest_detgate.dataset.clips import Clips, near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
+from pytest_detgate.image_hashes.duplicates import PAIRS_CAP, Copies, find_copies
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.pictures.duplicates import PAIRS_CAP, Copies, copies_of
 from pytest_detgate.rule_evidence.clips import shared_clips_evidence
 from pytest_detgate.rule_evidence.findings import (
     image_findings,
@@ -25,8 +25,14 @@ from pytest_detgate.rule_evidence.findings import (
     untold_findings,
 )
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.options import ClipField, clip_key, require_names
-from pytest_detgate.rules.rule import OptionError, Outcome, Rule, Target
+from pytest_detgate.rules.options import (
+    ClipField,
+    clip_key,
+    require_clips,
+    require_names,
+    require_probe,
+)
+from pytest_detgate.rules.rule import Outcome, Rule, Target
 
 
 class ProbeIsolation(Rule, frozen=True, kw_only=True):
@@ -79,10 +85,9 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     def validate(self, project: Project) -> None:
         require_names("split", [self.from_], project.splits, "from")
         require_names("probe", self.probes or (), project.probes, "probes")
-        if not (project.probes if self.probes is None else self.probes):
-            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+        require_probe(project.probes if self.probes is None else self.probes)
         if self.clips:
-            clip_key(project, self.clip_field, "; or clips = false to compare pictures only")
+            require_clips(project, self.clip_field, "; or clips = false to compare pictures only")
 
     def targets(self, project: Project) -> Iterator[Target]:
         for probe in project.probes if self.probes is None else self.probes:
@@ -91,7 +96,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe, split = target.datasets
         hashed = self.by == "hash"
-        copies = copies_of(
+        copies = find_copies(
             inputs.pictures(probe, hashed=hashed),
             inputs.pictures(split, hashed=hashed),
             self.distance if hashed else None,
@@ -101,14 +106,14 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         shared = _shared(*clips) if clips else np.zeros(n, dtype=np.bool_)
         spelt = near_clips(clips[0].clip, clips[1].clip) if clips else {}
         unparsed = sum(len(told.unparsed) for told in clips) + len(spelt)
-        near = copies.found & ~copies.exact
-        leaked = copies.found | shared
+        near = copies.is_copy & ~copies.exact
+        leaked = copies.is_copy | shared
         listed = inputs.dataset(split).images.file_name
 
         def reason(row: int) -> str:
             reasons = []
-            if copies.found[row]:
-                reasons.append(copies.words(row, split, str(listed[copies.row[row]])))
+            if copies.is_copy[row]:
+                reasons.append(copies.describe(row, split, str(listed[copies.row[row]])))
             if shared[row]:
                 reasons.append(f"{split} holds its clip {clips[0].clip[row]}")
             return "; ".join(reasons)
@@ -158,7 +163,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         """Copies side by side, then frames of one clip; a map of the clips."""
         probe, split = target.datasets
         pairs = copies.pairs(inputs.dataset(probe), inputs.dataset(split))
-        total = int(copies.found.sum())
+        total = int(copies.is_copy.sum())
         if not shared.any():
             return Evidence(pairs=pairs, pairs_total=total)
         of_clips = shared_clips_evidence(
@@ -169,7 +174,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             about=f"{shared.sum()} of {len(shared)} pictures of {probe} come from a clip that "
             f"{split} holds too. Take the rest of those clips out of {split}, or these pictures "
             f"out of {probe}.",
-            rows=np.flatnonzero(shared & ~copies.found),
+            rows=np.flatnonzero(shared & ~copies.is_copy),
             pairs=PAIRS_CAP - len(pairs),
         )
         return Evidence(

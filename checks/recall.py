@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.chart_numbers import at_score, plotted
-from pytest_detgate.record.phrases import bounds, counted, figure_and_floor
+from pytest_detgate.record.formatting import (
+    bounds_text,
+    counted,
+    plotted,
+    threshold_text,
+    value_and_floor,
+)
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rule_evidence.thresholds import (
     operating_point_mark,
@@ -29,6 +32,7 @@ from pytest_detgate.rule_evidence.thresholds import (
 )
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import Drawn
 from pytest_detgate.scoring.bounds.exact_limits import seen
@@ -72,16 +76,12 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "recall"
     figure: ClassVar[str] = "recall"
 
-    score_threshold: (
-        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
-    ) = None
+    score_threshold: Threshold | None = None
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         support = self.support(target, inputs)
-        threshold = (
-            inputs.project.score_threshold if self.score_threshold is None else self.score_threshold
-        )
+        threshold = threshold_of(self, inputs.project)
         require_threshold(inputs.detections(split), threshold)
         matches = inputs.matches(split)
         columns = matches.candidates.columns
@@ -109,8 +109,8 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         )
         return Outcome(
             message=f"{len(found)} of {len(wanted)} boxes of {support.name} found on {split} with "
-            f"score > {threshold:g}, recall {figure_and_floor(value, held.limit)}"
-            f"{bounds(interval)}",
+            f"score > {threshold:g}, recall {value_and_floor(value, held.limit)}"
+            f"{bounds_text(interval)}",
             measurements=[
                 held,
                 Measurement.shown("found", len(found)),
@@ -229,11 +229,11 @@ def _advice(by: ByThreshold, held: Measurement, threshold: float, false: list[in
         return "No threshold reaches the floor."
     highest = int(kept[-1])
     change = counted(abs(false[highest] - false[now]), "false box")
-    there = at_score(by.thresholds[highest])
+    there = threshold_text(by.thresholds[highest])
     if highest < now:
         return (
-            f"Moving the threshold from {at_score(threshold)} to {there} would reach the floor and "
-            f"cost {change}."
+            f"Moving the threshold from {threshold_text(threshold)} to {there} would reach the "
+            f"floor and cost {change}."
         )
     if highest == now:
         return f"No higher threshold than {there} is known to reach the floor."

@@ -14,7 +14,7 @@ from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import bounds
+from pytest_detgate.record.formatting import bounds_text
 from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit
@@ -89,7 +89,7 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         )
         return Outcome(
             message=f"AP {value:.3f} of {boxes} {size} boxes on {split} ({scores.protocol})"
-            f"{bounds(interval)}",
+            f"{bounds_text(interval)}",
             measurements=[held, Measurement.shown("boxes", boxes)],
             evidence=Evidence(charts=self._charts(inputs, split, size, held)),
         )

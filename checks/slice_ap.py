@@ -15,9 +15,9 @@ from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import bounds, counted
+from pytest_detgate.record.formatting import bounds_text, counted
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import IntervalRule, drawn_metric, require_support
 from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
@@ -72,7 +72,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         try:
             names_in(self.by)
         except DataError as error:
-            raise OptionError(str(error), "by") from None
+            refuse(OptionError(str(error), "by"))
 
     def targets(self, project: Project) -> Iterator[Target]:
         try:
@@ -114,7 +114,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         uncounted = int(np.count_nonzero(beyond & images[matches.candidates.image]))
         return Outcome(
             message=f"{self.metric} {value:.3f} on {n_images} images of {split}, {boxes} boxes "
-            f"({with_uncounted(most, uncounted)}){bounds(interval)}",
+            f"({with_uncounted(most, uncounted)}){bounds_text(interval)}",
             measurements=[
                 Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval),
                 Measurement.shown("images", n_images),

@@ -22,8 +22,8 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import MaxUnlabelled, SplitPairRule
-from pytest_detgate.rules.options import ClipField, clip_key, require_names
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.options import ClipField, clip_key, require_clips, require_names
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 
 _BINS_TOLD = 3
 
@@ -92,9 +92,9 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
         super().validate(project)
         require_names("feature", self.features or (), FEATURES, table=["features"])
         if self.unit == "clip":
-            clip_key(project, self.clip_field, '; or unit = "image"')
+            require_clips(project, self.clip_field, '; or unit = "image"')
         if self.unit == "image" and self.clip_field is not None:
-            raise OptionError('unit = "image" takes no clips', "clip-field")
+            refuse(OptionError('unit = "image" takes no clips', "clip-field"))
         if all(self.limit(name) == 1 for name in FEATURES):
             raise OptionError("no distance is over 1, so it could never fail")
 

@@ -17,10 +17,10 @@ from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.inputs.training_run import require_gated_by
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import TrainingRule
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.training.curve_charts import run_chart
 from pytest_detgate.training.curve_faults import (
     Fault,
@@ -116,14 +116,16 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         if self.path is None and project.work_dir is None:
-            raise OptionError(
-                "there is no run to look at; add a table [train] with config and work-dir, or "
-                "give path in this table"
+            refuse(
+                OptionError(
+                    "there is no run to look at; add a table [train] with config and work-dir, or "
+                    "give path in this table"
+                )
             )
         if not self.validation and self.metric is not None:
-            raise OptionError("is given, and yet validation = false", "metric")
+            refuse(OptionError("is given, and yet validation = false", "metric"))
         if not self.validation and self.plateau_validations is not None:
-            raise OptionError("is given, and yet validation = false", "plateau-validations")
+            refuse(OptionError("is given, and yet validation = false", "plateau-validations"))
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         project = inputs.project

@@ -14,7 +14,7 @@ from pytest_detgate.evidence import Bar, BarChart, Chart, Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.dropped_data import (
     class_chart,
     drop_findings,

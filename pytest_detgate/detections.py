@@ -1,4 +1,4 @@
-"""What a detector returns of one image, and what is known of a model."""
+"""The detections on one image, and the description of a model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a model once it has been loaded; kept, so that it need not be loaded again.
+    """The description of a loaded model; it is cached, so that the model need not be loaded again.
 
-    `key` identifies everything that decides its detections apart from the image: checkpoint
-    bytes, resolved configuration, all that was looked at while it was made, the project's own code
-    among it, the versions of the packages that run it, and how it computes. `sha256` is that of
-    the checkpoint; of a model without one, that of what it was made from. `checkpoint` is what the
-    model is called in messages.
-    `score_floor` is the lowest score the model's own test settings let through: a box count at
+    `key` identifies everything that decides its detections apart from the image: the bytes of the
+    checkpoint, the resolved configuration, everything that was accessed while it was made, the code
+    of the project included, the versions of the packages that run it, and how it computes.
+    `sha256` is that of the checkpoint, or without one that of its dependencies. `checkpoint` is its
+    name in messages. `score_floor` is the lowest score that its test settings keep: a box count at
     an operating point below it would be wrong.
     """
 
@@ -54,10 +53,10 @@ class UnreadableImage:
 
 @dataclass(frozen=True, slots=True)
 class OutputNotFinite:
-    """An image on which a model gave NaN or infinity; `output` names what was not finite.
+    """An image on which a model gave NaN or infinity; `output` names the output that did.
 
-    Nothing is known of such an image: comparisons with NaN drop boxes, which looks like an image
-    without any.
+    Its detections are unknown: comparisons with NaN drop boxes, so that the image would seem to
+    have none.
     """
 
     output: str

@@ -33,7 +33,12 @@ class DetectorError(DetgateError):
     """A model cannot be loaded, trained or run."""
 
 
+def nearest_name(name: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed name that was probably meant, if one is like it."""
+    return next(iter(difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)), None)
+
+
 def nearest(name: str, allowed: Iterable[str]) -> str:
     """Say which allowed name was probably meant: `; did you mean 'x'?`, or nothing."""
-    matches = difflib.get_close_matches(name, list(allowed), n=1, cutoff=0.5)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    meant = nearest_name(name, allowed)
+    return "" if meant is None else f"; did you mean {meant!r}?"

@@ -1,4 +1,4 @@
-"""What a rule shows besides its values: charts, as numbers, and pictures to look at.
+"""What a rule shows besides its values: charts, as numbers, and images to look at.
 
 The record holds these, the page draws them. A rule says what is to be seen; how it looks is not
 its business. Every chart has a title and, in `about`, one or two sentences that say what it shows
@@ -13,6 +13,9 @@ import msgspec
 
 Number = float | int
 Axis = Literal["x", "y"]
+BARS = 30
+"""Bars, or names of a histogram, that a chart has at most beside one for all together: the page
+draws no more."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

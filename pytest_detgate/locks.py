@@ -1,4 +1,4 @@
-"""Locks between processes that save work and are not needed for it to be right."""
+"""Locks between processes that save work; results are correct without them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 def lock_if_possible(path: Path, *, patience_s: float | None = None) -> Iterator[None]:
     """Hold a lock on this file, among all processes, while the block runs.
 
-    Waits for whoever holds it, at most `patience_s` seconds if given. Where the lock cannot be
-    had, be it for want of time or of a place for the file, the block runs without it.
+    It waits while another process holds the lock, at most `patience_s` seconds if given. If the
+    time is over, or the file cannot be made, the block runs without the lock.
     """
     from filelock import FileLock
 

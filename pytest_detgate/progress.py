@@ -1,4 +1,4 @@
-"""How long work tells somebody that it is alive, without knowing who listens."""
+"""Progress reporting for long-running work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Progress(Protocol):
     def task(
         self, label: str, total: int, unit: str
     ) -> AbstractContextManager[Callable[[int], None]]:
-        """Open a task of `total` units; the yielded function adds finished units to it."""
+        """Open a task of `total` units; the yielded function adds finished units."""
 
 
 class NoProgress:

@@ -7,12 +7,15 @@ links were followed, and only here (`tests/unit/test_regular_files.py` looks for
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import stat
+import sys
 from pathlib import Path
 
 _ATTEMPTS = 3
+_BLOCK_BYTES = 1 << 20
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 _KINDS = (
@@ -57,6 +60,18 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a regular file; errors as `open_regular`."""
     with open_regular(path) as file:
         return file.read()
+
+
+def sha256_of_file(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a regular file in hexadecimal, read in blocks; errors as
+    `open_regular`."""
+    with open_regular(path) as file:
+        if sys.version_info >= (3, 11):
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while block := file.read(_BLOCK_BYTES):
+            digest.update(block)
+        return digest.hexdigest()
 
 
 def read_unchanged(path: str | os.PathLike[str]) -> bytes:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from pytest_detgate.dataset.tables import Dataset
-    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.record.report import RuleResult
     from pytest_detgate.rules.rule import Rule
@@ -154,12 +154,14 @@ class _ExampleDetections(ResultFiles):
     def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         return TwoInferences(rows, self.detections(dataset), self._again.detections(dataset), "cpu")
 
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+    def latency(
+        self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
+    ) -> LatencyMeasurement:
         from pytest_detgate.detections import ModelInfo
-        from pytest_detgate.detector.latency.timing import Latency
+        from pytest_detgate.detector.latency.timing import LatencyMeasurement
 
         times_ms = list(self._example.times_ms)
-        return Latency(
+        return LatencyMeasurement(
             times_ms=times_ms,
             model_ms=times_ms,
             peak_bytes=10**9,

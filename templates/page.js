@@ -9,9 +9,10 @@
   const figures = all("figure.frame").map((figure) => ({
     figure,
     item: figure.closest(".item"),
+    start: Number(figure.closest(".item").dataset.start ?? data.start),
     numbers: numbersOf(figure),
     classes: all("[data-of]", figure).map((entry) => ({
-      entry, label: entry.dataset.of, field: entry.querySelector("b"),
+      entry, label: entry.dataset.of, field: entry.querySelector("[data-count]"),
     })),
     boxes: all("[data-k]", figure).map((element) => ({
       element,
@@ -33,58 +34,73 @@
     if (field && field.textContent !== text) field.textContent = text;
   }
 
-  function words(number, decimals = 4) {
-    if (number !== 0 && Math.abs(number) < 10 ** -decimals) return number.toPrecision(3);
-    return number.toLocaleString("en-GB", { maximumFractionDigits: decimals });
+  function count(field, number) {
+    say(field, words(number));
+    const ending = field && field.nextElementSibling;
+    if (ending && "plural" in ending.dataset) ending.hidden = number === 1;
   }
 
-  function threshold() {
-    const short = at.score.toFixed(2);
-    return Number(short) === at.score ? short : String(at.score);
+  function words(number, decimals = 4) {
+    if (number !== 0 && Math.abs(number) < 10 ** -decimals) return number.toPrecision(3);
+    return number.toLocaleString("en-GB", { maximumFractionDigits: decimals }).replace("-", "\u2212");
+  }
+
+  function threshold(score = at.score) {
+    const short = score.toFixed(2);
+    return Number(short) === score ? short : String(score);
   }
 
   // --- Boxes ---
 
-  function missed(box) {
-    return box.score === null && box.foundAt <= at.score;
+  for (const line of all(".frame g > .line:first-child")) {
+    const halo = line.cloneNode();
+    halo.setAttribute("class", "halo");
+    line.before(halo);
   }
 
-  function drawn(box) {
+  function missed(box, score) {
+    return box.score === null && box.foundAt <= score;
+  }
+
+  function drawn(box, score) {
     if (at.label && box.label !== at.label) return false;
-    if (box.score === null) return at.errorsOnly ? missed(box) : at.truth;
-    return box.score > at.score && (at.errorsOnly ? box.kind === "false" : at.detections);
+    if (box.kind === "finding") return true;
+    if (box.score === null) return at.errorsOnly ? missed(box, score) : at.truth;
+    return box.score > score && (at.errorsOnly ? box.kind === "false" : at.detections);
   }
 
   function drawBoxes() {
     const total = new Map();
-    for (const { figure, item, numbers, classes, boxes } of figures) {
+    for (const { figure, item, start, numbers, classes, boxes } of figures) {
+      // A rule with a threshold of its own opens at that, until the slider is moved.
+      const score = at.score === data.start ? start : at.score;
       let detections = 0, wrong = 0, truth = 0, lost = 0, labelled = !at.label;
       const over = new Map();
       for (const box of boxes) {
-        box.element.classList.toggle("off", !drawn(box));
-        box.element.classList.toggle("missed", missed(box));
+        box.element.classList.toggle("off", !drawn(box, score));
+        box.element.classList.toggle("missed", missed(box, score));
         if (box.copy || (at.label && box.label !== at.label)) continue;
         labelled = true;
         if (box.score === null) {
           truth += 1;
-          if (missed(box)) lost += 1;
-        } else if (box.score > at.score) {
+          if (missed(box, score)) lost += 1;
+        } else if (box.score > score) {
           detections += 1;
           over.set(box.label, (over.get(box.label) || 0) + 1);
           if (box.kind === "false") wrong += 1;
         }
       }
       figure.hidden = !labelled;
-      for (const { entry, label, field } of classes) {
+      for (const { entry, label, field } of figure.classList.contains("detected") ? classes : []) {
         const count = over.get(label) || 0;
-        entry.classList.toggle("off", !count);
+        entry.classList.toggle("off", !count && !("annotated" in entry.dataset));
         say(field, words(count));
       }
-      say(numbers.detections, words(detections));
-      say(numbers.false, words(wrong));
-      say(numbers.truth, words(truth));
-      say(numbers.missed, words(lost));
-      const sum = total.get(item) || { figures: 0, detections: 0, wrong: 0, truth: 0, lost: 0 };
+      count(numbers.detections, detections);
+      count(numbers.false, wrong);
+      count(numbers.truth, truth);
+      count(numbers.missed, lost);
+      const sum = total.get(item) || { score, figures: 0, detections: 0, wrong: 0, truth: 0, lost: 0 };
       sum.figures += labelled ? 1 : 0;
       sum.detections += detections;
       sum.wrong += wrong;
@@ -95,12 +111,12 @@
     for (const [item, fields] of sums) {
       const sum = total.get(item);
       if (!sum) continue;
-      say(fields.figures, words(sum.figures));
-      say(fields.threshold, threshold());
-      say(fields.detections, words(sum.detections));
-      say(fields.false, words(sum.wrong));
-      say(fields.truth, words(sum.truth));
-      say(fields.missed, words(sum.lost));
+      count(fields.figures, sum.figures);
+      say(fields.threshold, threshold(sum.score));
+      count(fields.detections, sum.detections);
+      count(fields.false, sum.wrong);
+      count(fields.truth, sum.truth);
+      count(fields.missed, sum.lost);
     }
   }
 

@@ -11,7 +11,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.other_models import OtherModels
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 
 

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.record.report import Report, read_report
+from pytest_detgate.record.report import Report
+from pytest_detgate.record.report_file import read_report
 
 HERE = Path(__file__).resolve().parent
 

@@ -1,1 +1,1 @@
-"""Everything that is kept between runs."""
+"""Detections, hashes, digests and tables that survive between runs."""

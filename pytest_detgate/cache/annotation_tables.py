@@ -1,7 +1,7 @@
-"""Tables of annotation files that earlier runs have read, by the content of the file.
+"""Cached tables of annotation files, by the content of the file.
 
-They only ever save work: an entry that is missing or damaged, or a folder that cannot be written,
-means that the file is read again.
+The cache only saves work: if an entry is missing or damaged, or the folder cannot be written, the
+file is read again.
 """
 
 from __future__ import annotations
@@ -14,55 +14,58 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_detgate.cache.digests import file_digest, keep_digest, signature
-from pytest_detgate.cache.sqlite_file import STORE_FILE
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.digests import add_digest, file_digest, signature
+from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.cache.table_file import read_classes, read_tables, write_tables
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.locks import lock_if_possible
 
 _FOLDER = "tables"
 _SUFFIX = ".tables"
-# A smaller file is read as fast as it is looked up.
-_WORTH_KEEPING = 1 << 22
+# Reading a smaller file takes no longer than looking it up.
+_MIN_BYTES = 1 << 22
 _PATIENCE_SECONDS = 600
-# Whoever was writing has been killed.
+# After this time the process that was writing has been killed.
 _ABANDONED_SECONDS = 3600
 
 
-class KeptTables:
-    """The kept tables in a folder that all processes of a run, and later runs, share."""
+class CachedTables:
+    """The cached tables in a folder that all processes of a run, and later runs, share."""
 
-    def __init__(self, store: Path, *, worth_keeping: int = _WORTH_KEEPING) -> None:
-        self._folder = store / _FOLDER
-        self._digests = Store(store / STORE_FILE)
-        self._worth_keeping = worth_keeping
+    def __init__(self, cache_dir: Path, *, min_bytes: int = _MIN_BYTES) -> None:
+        self._folder = cache_dir / _FOLDER
+        self._cache = Cache(cache_dir / CACHE_FILE)
+        self._worth_keeping = min_bytes
 
     def read(
         self, path: Path, image_fields: tuple[str, ...], read: Callable[[], Dataset]
     ) -> Dataset:
-        """What `read` makes of an annotation file, with those image fields; kept if need be."""
+        """Return the tables of an annotation file with those image fields.
+
+        They come from the cache, else from `read`.
+        """
         try:
             before = signature(path)
         except OSError:
-            return read()  # which says what is wrong
+            return read()  # which raises the error
         if before.size < self._worth_keeping:
             return read()
-        # One process reads a file while others wait to use what it keeps.
+        # One process reads a file while the others wait for its result.
         with lock_if_possible(self._lock_file(path), patience_s=_PATIENCE_SECONDS):
-            kept = self._kept(path, before.size, image_fields)
-            if kept is not None:
-                return kept
+            cached = self._load(path, before.size, image_fields)
+            if cached is not None:
+                return cached
             read_at = time.time_ns()
             dataset = read()
             with contextlib.suppress(OSError):
                 if dataset.sha256 and signature(path) == before:
-                    self._keep(before.size, image_fields, dataset)
-                    keep_digest(path, before, read_at, dataset.sha256, self._digests)
+                    self._write(before.size, image_fields, dataset)
+                    add_digest(path, before, read_at, dataset.sha256, self._cache)
         return dataset
 
     def classes(self, path: Path) -> tuple[str, ...] | None:
-        """The class names of an annotation file, if its tables are kept."""
+        """Return the class names of an annotation file, if its tables are cached."""
         with contextlib.suppress(OSError):
             size = path.stat().st_size
             digest = self._digest(path, size)
@@ -73,7 +76,7 @@ class KeptTables:
                     return classes
         return None
 
-    def _kept(self, path: Path, size: int, image_fields: tuple[str, ...]) -> Dataset | None:
+    def _load(self, path: Path, size: int, image_fields: tuple[str, ...]) -> Dataset | None:
         digest = self._digest(path, size)
         if digest is None:
             return None
@@ -86,13 +89,13 @@ class KeptTables:
         return dataset
 
     def _digest(self, path: Path, size: int) -> str | None:
-        """The digest of a file that may be kept; one that cannot be is not even read for it."""
+        """Return the digest of a file; None, without reading it, if no entry has its size."""
         with contextlib.suppress(OSError):
             if any(self._folder.glob(f"{size}-*{_SUFFIX}")):
-                return file_digest(path, self._digests)
+                return file_digest(path, self._cache)
         return None
 
-    def _keep(self, size: int, image_fields: tuple[str, ...], dataset: Dataset) -> None:
+    def _write(self, size: int, image_fields: tuple[str, ...], dataset: Dataset) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         assert dataset.sha256 is not None
         with contextlib.suppress(ValueError, TypeError, OverflowError):
@@ -108,32 +111,35 @@ class KeptTables:
 
 
 class TablesFile(NamedTuple):
-    """A file of kept tables; `last_used` in seconds since 1970."""
+    """A file of cached tables; `last_used` in seconds since 1970."""
 
     last_used: float
     size: int
     path: Path
 
 
-def tables_files(store: Path) -> list[TablesFile]:
-    """The kept tables of a store, those used last first."""
+def list_tables(cache_dir: Path) -> list[TablesFile]:
+    """List the cached tables, those used last first."""
     files = []
-    for path in (store / _FOLDER).glob(f"*{_SUFFIX}"):
+    for path in (cache_dir / _FOLDER).glob(f"*{_SUFFIX}"):
         with contextlib.suppress(OSError):
             status = path.stat()
             files.append(TablesFile(status.st_mtime, status.st_size, path))
     return sorted(files, reverse=True)
 
 
-def drop_tables(store: Path, *, max_bytes: float, unused_since: float) -> None:
-    """Drop what was not used since then, and beyond a total size what was used least lately; also
-    what a killed process left half written. Raises OSError where that cannot be done."""
+def drop_tables(cache_dir: Path, *, max_bytes: float, unused_since: float) -> None:
+    """Drop tables that were not used since then, and the least recently used beyond a total size.
+
+    Files that a killed process left half written are removed too. Raises OSError if a file cannot
+    be removed.
+    """
     total = 0
-    for last_used, size, path in tables_files(store):
+    for last_used, size, path in list_tables(cache_dir):
         total += size
         if total > max_bytes or last_used < unused_since:
             path.unlink(missing_ok=True)
-    for path in (store / _FOLDER).glob(f".*{_SUFFIX}.*"):
+    for path in (cache_dir / _FOLDER).glob(f".*{_SUFFIX}.*"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - _ABANDONED_SECONDS:
                 path.unlink()

@@ -1,8 +1,7 @@
-"""SHA-256 of files; files that have not changed since are not read again."""
+"""SHA-256 of files, from the cache unless the file has changed."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import time
@@ -11,23 +10,25 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from pytest_detgate.cache.store import Store, chunked
+from pytest_detgate.cache.cache import Cache, chunked
 from pytest_detgate.detections import UnreadableImage
 from pytest_detgate.progress import NoProgress, Progress
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.regular_file import sha256_of_file
 
-# A file changed again within the resolution of its time stamp would look unchanged, so the
-# digest of a file that was written just now is not kept. Two seconds is FAT's resolution.
+# A file that changes again within the resolution of its time stamp would look unchanged, so the
+# digest of a file that was just written is not cached. FAT has a resolution of two seconds.
 _SETTLED_NS = 2_000_000_000
 _AT_ONCE = 2000
-_BLOCK = 1 << 20
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
 class Signature(NamedTuple):
-    """What tells that a file has not changed. Its content's time stamp can be set back by whoever
-    writes it (`cp -p`, `rsync -t`); that of its inode (`ctime`) only the system sets. Where another
-    file system is mounted over a folder, inodes of the two may be equal."""
+    """Attributes that are equal as long as a file has not changed.
+
+    `cp -p` and `rsync -t` set back the time stamp of the content; only the system sets that of the
+    inode (`ctime`). If another file system is mounted over a folder, inodes of the two may be
+    equal, hence `device`.
+    """
 
     size: int
     mtime_ns: int
@@ -37,7 +38,7 @@ class Signature(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> Signature:
-        """The signature of a file with this status."""
+        """Return the signature of a file with this status."""
         return cls(
             status.st_size,
             status.st_mtime_ns,
@@ -48,7 +49,7 @@ class Signature(NamedTuple):
 
     @property
     def changed_ns(self) -> int:
-        """When the file was last changed."""
+        """Time of the last change."""
         return max(self.mtime_ns, self.ctime_ns)
 
     def __str__(self) -> str:
@@ -56,57 +57,48 @@ class Signature(NamedTuple):
 
 
 def signature(path: Path) -> Signature:
-    """The signature of a file as it is now."""
+    """Return the signature of a file as it is now."""
     return Signature.of(path.stat())
 
 
-def file_digest(path: Path, store: Store) -> str:
-    """Return the SHA-256 of one file; raises OSError where it cannot be read."""
-    answer = file_digests([path], store)[path]
-    if isinstance(answer, UnreadableImage):
-        raise OSError(f"{path}: {answer.reason}")
-    return answer
+def file_digest(path: Path, cache: Cache) -> str:
+    """Return the SHA-256 of one file; raises OSError if it cannot be read."""
+    digest = file_digests([path], cache)[path]
+    if isinstance(digest, UnreadableImage):
+        raise OSError(f"{path}: {digest.reason}")
+    return digest
 
 
-def keep_digest(path: Path, seen: Signature, read_at_ns: int, sha256: str, store: Store) -> None:
-    """Keep a digest that was made otherwise, of a file read at that time with that signature."""
+def add_digest(path: Path, seen: Signature, read_at_ns: int, sha256: str, cache: Cache) -> None:
+    """Cache a digest computed elsewhere, of a file read at this time with this signature."""
     if read_at_ns - seen.changed_ns > _SETTLED_NS:
-        store.keep_file_digests([(os.path.abspath(path), str(seen), sha256)])  # noqa: PTH100
+        cache.add_file_digests([(os.path.abspath(path), str(seen), sha256)])  # noqa: PTH100
 
 
 def file_digests(
-    paths: Iterable[Path], store: Store, progress: Progress | None = None
+    paths: Iterable[Path], cache: Cache, progress: Progress | None = None
 ) -> dict[Path, str | UnreadableImage]:
-    """Return the SHA-256 of each file, or why it cannot be read."""
+    """Return the SHA-256 of each file, or the reason why it cannot be read."""
     unique = list(dict.fromkeys(paths))
-    answers: dict[Path, str | UnreadableImage] = {}
+    digests: dict[Path, str | UnreadableImage] = {}
     with (
         (progress or NoProgress()).task("reading files", len(unique), "files") as advance,
         ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
     ):
         for chunk in chunked(unique, _AT_ONCE):
-            _digest_chunk(chunk, store, pool, answers)
+            _digest_chunk(chunk, cache, pool, digests)
             advance(len(chunk))
-    return answers
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file as it is now; a large one is read in pieces."""
-    digest = hashlib.sha256()
-    with open_regular(path) as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+    return digests
 
 
 def _digest_chunk(
     paths: Sequence[Path],
-    store: Store,
+    cache: Cache,
     pool: ThreadPoolExecutor,
-    answers: dict[Path, str | UnreadableImage],
+    digests: dict[Path, str | UnreadableImage],
 ) -> None:
     absolute = {path: os.path.abspath(path) for path in paths}  # noqa: PTH100
-    known = {path: (seen, sha256) for path, seen, sha256 in store.file_digests(absolute.values())}
+    known = {path: (seen, sha256) for path, seen, sha256 in cache.file_digests(absolute.values())}
 
     def digest(path: Path) -> tuple[Path, Signature | None, str | UnreadableImage]:
         try:
@@ -115,7 +107,7 @@ def _digest_chunk(
             seen, sha256 = known.get(absolute[path], ("", ""))
             if seen == str(before) and _SHA256.fullmatch(sha256):
                 return path, None, sha256
-            sha256 = sha256_of(path)
+            sha256 = sha256_of_file(path)
             settled = signature(path) == before and now - before.changed_ns > _SETTLED_NS
             return path, before if settled else None, sha256
         except OSError as error:
@@ -123,9 +115,9 @@ def _digest_chunk(
         except ValueError as error:  # a name that no file can have
             return path, None, UnreadableImage(str(error))
 
-    fresh = []
-    for path, seen, answer in pool.map(digest, paths):
-        answers[path] = answer
-        if seen is not None and isinstance(answer, str):
-            fresh.append((absolute[path], str(seen), answer))
-    store.keep_file_digests(fresh)
+    new = []
+    for path, seen, result in pool.map(digest, paths):
+        digests[path] = result
+        if seen is not None and isinstance(result, str):
+            new.append((absolute[path], str(seen), result))
+    cache.add_file_digests(new)

@@ -1,7 +1,7 @@
-"""What the store holds, and how it is kept small.
+"""Contents of the SQLite file, and the removal of old rows.
 
-Rows go in small transactions and the file's free room is given back piece by piece, so that other
-gates go on meanwhile and a kill is harmless. Whoever misses a row that has gone infers again.
+Rows are removed in small transactions, and free space is returned in steps, so that other gates
+can work at the same time and a kill is harmless. A gate that misses a removed row infers again.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pytest_detgate.cache.sqlite_file import DETECTIONS, FILES, HASHES, KEYS, MO
 
 _ROWS_AT_ONCE = 500
 _PAGES_AT_ONCE = 2000
-# A store over its size is brought well below it, so that not every run has to.
+# Eviction goes well below the limit, so that not every run has to evict.
 _LEFT_SHARE = 0.9
 _OLD = "last_used < ?"
-_LEAST_LATELY = "true ORDER BY last_used"
+_LEAST_RECENT = "true ORDER BY last_used"
 
 
 @dataclass(frozen=True, slots=True)
-class KeptModel:
+class CachedModel:
     """Detections of one model: `key` as in `ModelInfo`, `last_used` in seconds since 1970."""
 
     key: str
@@ -33,27 +33,26 @@ class KeptModel:
 
 
 @dataclass(frozen=True, slots=True)
-class StoreContents:
-    """What a store holds; `facts` are those of `Store.keep_facts`, unchecked."""
+class DatabaseContents:
+    """Numbers of cached rows; `facts` are those of `Cache.add_facts`, unchecked."""
 
-    models: tuple[KeptModel, ...] = ()
+    models: tuple[CachedModel, ...] = ()
     hashes: int = 0
     digests: int = 0
     facts: tuple[bytes, ...] = ()
 
     @property
     def rows(self) -> int:
-        """Entries of every kind."""
+        """Number of rows of all kinds."""
         return sum(model.images for model in self.models) + (
             self.hashes + self.digests + len(self.facts)
         )
 
 
-def store_contents(path: Path) -> StoreContents:
-    """Count what is in the file, which need not exist; raises sqlite3.Error where it cannot be
-    read."""
+def read_database(path: Path) -> DatabaseContents:
+    """Count the rows of the file, which need not exist; raises sqlite3.Error if that fails."""
     if not path.exists():
-        return StoreContents()
+        return DatabaseContents()
     with opened(path, create=True) as connection:
         models = connection.execute(
             f"SELECT model, count(*), sum(length(data)), max(last_used) FROM {DETECTIONS} "
@@ -62,31 +61,31 @@ def store_contents(path: Path) -> StoreContents:
         (hashes,) = connection.execute(f"SELECT count(*) FROM {HASHES}").fetchone()
         (digests,) = connection.execute(f"SELECT count(*) FROM {FILES}").fetchone()
         facts = connection.execute(f"SELECT facts FROM {MODELS}").fetchall()
-    return StoreContents(
-        tuple(KeptModel(*row) for row in models), hashes, digests, tuple(row[0] for row in facts)
+    return DatabaseContents(
+        tuple(CachedModel(*row) for row in models), hashes, digests, tuple(row[0] for row in facts)
     )
 
 
 def evict(path: Path, *, max_bytes: float, unused_since: float) -> None:
-    """Drop what was not used since then, and while the file is larger than `max_bytes` what was
-    used least lately. Raises sqlite3.Error and OSError where it cannot be done."""
+    """Drop rows that were not used since then, and while the file is larger than `max_bytes` the
+    least recently used ones. Raises sqlite3.Error and OSError."""
     if not path.exists():
         return
     with opened(path, create=True) as connection:
         _drop_other_layouts(connection)
-        # Of a file that another version made. Of any other it changes nothing.
+        # Has an effect on files of earlier versions only.
         _make_shrinkable(connection)
         for table in KEYS:
-            # Asked first: to delete, even nothing, is to wait for whoever is writing.
+            # Asked first: even to delete nothing waits for other writers.
             old = f"SELECT 1 FROM {table} WHERE {_OLD} LIMIT 1"
             while connection.execute(old, [unused_since]).fetchone():
                 if not _drop_rows(connection, table, _OLD, [unused_since], _ROWS_AT_ONCE):
                     break
         if _used_bytes(connection) > max_bytes:
             while (excess := _used_bytes(connection) - _LEFT_SHARE * max_bytes) > 0:
-                # Fewer and fewer towards the end: no more shall go than has to.
+                # Fewer and fewer towards the end, so that no more rows go than necessary.
                 count = min(_ROWS_AT_ONCE, 1 + int(excess) // 4096)
-                if not _drop_rows(connection, _oldest(connection), _LEAST_LATELY, [], count):
+                if not _drop_rows(connection, _oldest(connection), _LEAST_RECENT, [], count):
                     break
         _shrink(connection)
 
@@ -105,13 +104,13 @@ def drop_models(path: Path, keys: Sequence[str], requests: Sequence[str] = ()) -
 
 
 def drop_all(path: Path) -> None:
-    """Empty the store; a file that is damaged is deleted. Raises as `evict` does."""
+    """Drop all rows; a damaged file is deleted. Raises as `evict` does."""
     if not path.exists():
         return
     try:
         with opened(path, create=True) as connection:
-            # Not by deleting the file: another gate may be writing to it, and its journal would
-            # be taken for that of the file that comes next.
+            # The file is not deleted: another gate may be writing to it, and SQLite would take its
+            # journal for that of the next file.
             _drop_other_layouts(connection)
             for table in KEYS:
                 connection.execute(f"DELETE FROM {table}")
@@ -132,7 +131,7 @@ def _drop_other_layouts(connection: sqlite3.Connection) -> None:
 
 
 def _oldest(connection: sqlite3.Connection) -> str:
-    """The table whose row was used least lately."""
+    """Return the table with the least recently used row."""
     times = {}
     for table in KEYS:
         query = f"SELECT last_used FROM {table} ORDER BY last_used LIMIT 1"
@@ -144,7 +143,7 @@ def _oldest(connection: sqlite3.Connection) -> str:
 def _drop_rows(
     connection: sqlite3.Connection, table: str, which: str, values: Sequence[object], count: int
 ) -> int:
-    """Drop at most `count` rows and return how many there were to drop."""
+    """Drop at most `count` rows and return how many were dropped."""
     key = "rowid" if table == DETECTIONS else ", ".join(KEYS[table])
     return connection.execute(
         f"DELETE FROM {table} WHERE ({key}) IN "

@@ -1,4 +1,4 @@
-"""The file of the store: its tables, and how it is opened."""
+"""The SQLite file of the cache: its tables, and how it is opened."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-STORE_FILE = "detections.sqlite"
+CACHE_FILE = "detections.sqlite"
 
-# Tables carry the number of their layout, so that two versions of the gate can share a file; each
-# drops what only the other reads when it prunes.
+# The name of a table ends in the number of its layout, so that two versions of the gate can share a
+# file. When one of them prunes, it drops the tables that only the other reads.
 DETECTIONS, FILES, HASHES, MODELS = "detections_2", "files_2", "hashes_1", "models_1"
 
 KEYS = {
@@ -19,9 +19,9 @@ KEYS = {
     HASHES: ("kind", "image"),
     MODELS: ("request",),
 }
-"""The tables and what a row of each is found by. All have `check_sum` and `last_used` too."""
+"""The key columns of each table. All tables have `check_sum` and `last_used` too."""
 
-# The columns that are looked at in all rows stand before those that may be large.
+# Columns that are read in all rows come before those that may be large.
 _COLUMNS = {
     DETECTIONS: "model TEXT NOT NULL, image TEXT NOT NULL, device TEXT NOT NULL",
     FILES: "path BLOB NOT NULL, signature TEXT NOT NULL, sha256 TEXT NOT NULL",
@@ -51,9 +51,9 @@ _SCHEMA = _schema()
 def opened(
     path: Path, *, create: bool, patience_s: float = _BUSY_SECONDS
 ) -> Iterator[sqlite3.Connection]:
-    """A connection to the store, outside of a transaction; waits `patience_s` for other processes.
+    """Connect to the file, outside of a transaction; wait `patience_s` for other processes.
 
-    Without `create` the file must be there, and a table that nobody has written to may not be.
+    Without `create` the file must exist, and a table that nobody has written to may be missing.
     """
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,12 +65,12 @@ def opened(
             isolation_level=None,
         )
     ) as connection:
-        # A commit then survives the death of the process, if not that of the machine; what a
-        # power cut may damage, the check sums find.
+        # A commit then survives the death of the process, but not a power cut; the check sums find
+        # what that has damaged.
         connection.execute("PRAGMA synchronous = NORMAL")
         if create:
             if connection.execute("PRAGMA page_count").fetchone() == (0,):
-                # Room that becomes free can be given back bit by bit.
+                # Free space can then be returned to the system in steps.
                 connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
             connection.executescript(_SCHEMA)
         yield connection

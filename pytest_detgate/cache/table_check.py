@@ -1,4 +1,4 @@
-"""Whether tables could have been read from an annotation file: cached ones are not believed."""
+"""Validation of cached tables: could an annotation file have these contents?"""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pytest_detgate.errors import DataError
 
 
 def is_possible(dataset: Dataset) -> bool:
-    """Whether all columns are of the kinds and lengths that the reader of COCO files makes, refer
-    to each other as it would have them, and name no file outside of the images folder."""
+    """Return whether all columns have the types and lengths that the reader of COCO files makes,
+    refer to each other correctly, and name no file outside of the images folder."""
     images, boxes = dataset.images, dataset.boxes
     if not (_are_images(images) and _are_boxes(boxes)):
         return False
@@ -25,7 +25,7 @@ def is_possible(dataset: Dataset) -> bool:
         refuse_escaping(images.file_name, dataset.name)
     except DataError:
         return False
-    # What follows from the other columns is worked out again.
+    # Columns that follow from others are computed again.
     return (
         np.array_equal(boxes.image, rows_of(boxes.image_id, images.id))
         and np.array_equal(boxes.category, rows_of(boxes.category_id, _ids(dataset.category_id)))
@@ -47,9 +47,9 @@ def _are_images(images: ImageTable) -> bool:
 
 
 def _are_unlabelled(images: ImageTable) -> bool:
-    """Whether nothing is said of this, or that nobody has labelled any image."""
-    said = images.unlabelled
-    return said is None or (_is_column(said, "|b1", (len(images.id),)) and bool(said.all()))
+    """Return whether the column is missing, or calls every image unlabelled."""
+    column = images.unlabelled
+    return column is None or (_is_column(column, "|b1", (len(images.id),)) and bool(column.all()))
 
 
 def _are_boxes(boxes: BoxTable) -> bool:

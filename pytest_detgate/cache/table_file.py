@@ -1,7 +1,7 @@
-"""The tables of a split in one file that is mapped into memory instead of being read again.
+"""A file format for the tables of a split, mapped into memory instead of being read.
 
-A header in JSON says where each column lies and what its check sum is. Columns of numbers are
-their bytes; columns of Python objects are JSON. Whatever is wrong with a file, it is no file.
+A header in JSON gives the position and check sum of each column. Columns of numbers are stored as
+bytes, columns of Python objects as JSON. A damaged file counts as missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.gaps import Gap
 from pytest_detgate.regular_file import open_regular
 
-# Raised with the layout, and with whatever a reader makes of the same file.
+# Raised when the layout changes, and when the reader of COCO files makes other tables.
 _MAGIC = b"detgate tables 3\n"
 _ALIGNED = 64
 _SUMMED_AT_ONCE = 1 << 24
@@ -34,8 +34,8 @@ _BOX = ("id", "image_id", "category_id", "image", "category", "xywh", "area", "c
 Column = NDArray[Any]
 
 
-class _Place(msgspec.Struct, frozen=True):
-    """Where a column lies; `dtype` is empty for JSON."""
+class _ColumnSpan(msgspec.Struct, frozen=True):
+    """Position of a column in the file; `dtype` is empty for JSON."""
 
     dtype: str
     shape: tuple[int, ...]
@@ -50,22 +50,22 @@ class _Header(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     gaps: tuple[Gap, ...]
     sha256: str
-    columns: dict[str, _Place]
+    columns: dict[str, _ColumnSpan]
 
 
 def write_tables(dataset: Dataset, path: Path) -> None:
-    """Write the tables aside and then put the file in its place, so that no one reads a half.
+    """Write the tables to a second file and rename it, so that nobody reads half a file.
 
-    Raises OSError where it cannot be written, and ValueError, TypeError or OverflowError where a
-    column holds what JSON cannot.
+    Raises OSError if it cannot be written, and ValueError, TypeError or OverflowError if a column
+    holds a value that JSON cannot.
     """
     columns = {name: _bytes_of(column) for name, column in _columns(dataset).items()}
-    places, at = {}, 0
+    spans, offset = {}, 0
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         for name, (dtype, shape, content) in columns.items():
             sums = tuple(pool.map(zlib.crc32, _cut(content)))
-            places[name] = _Place(dtype, shape, at, len(content), sums)
-            at += -(-len(content) // _ALIGNED) * _ALIGNED
+            spans[name] = _ColumnSpan(dtype, shape, offset, len(content), sums)
+            offset += -(-len(content) // _ALIGNED) * _ALIGNED
     header = msgspec.json.encode(
         _Header(
             dataset.classes,
@@ -73,7 +73,7 @@ def write_tables(dataset: Dataset, path: Path) -> None:
             dataset.notes,
             dataset.gaps,
             dataset.sha256 or "",
-            places,
+            spans,
         )
     )
     head = _MAGIC + b"%020d%010d" % (len(header), zlib.crc32(header)) + header
@@ -91,8 +91,8 @@ def write_tables(dataset: Dataset, path: Path) -> None:
 
 
 def read_tables(path: Path) -> Dataset | None:
-    """The tables of a file, mapped into memory and without name and folder; None where there is
-    no such file, it is damaged, or no annotation file could have these tables."""
+    """Map the tables of a file into memory, without name and folder; None if the file is missing
+    or damaged, or no annotation file could have these tables."""
     with contextlib.suppress(OSError, ValueError, KeyError, msgspec.MsgspecError):
         with open_regular(path) as file:
             content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -104,7 +104,7 @@ def read_tables(path: Path) -> Dataset | None:
 
 
 def read_classes(path: Path) -> tuple[str, ...] | None:
-    """Only the class names of such a file; None where it cannot be had."""
+    """Return the class names alone; None if the file cannot be read."""
     with (
         contextlib.suppress(OSError, ValueError, msgspec.MsgspecError),
         open_regular(path) as file,
@@ -145,25 +145,24 @@ def _header(content: mmap.mmap) -> tuple[_Header, int]:
     return msgspec.json.decode(header, type=_Header), -(-(fixed + length) // _ALIGNED) * _ALIGNED
 
 
-def _check(content: memoryview, places: Iterable[_Place]) -> None:
-    """Raise ValueError unless every column is what was written."""
+def _check(content: memoryview, spans: Iterable[_ColumnSpan]) -> None:
+    """Raise ValueError unless every column has its check sum."""
     parts: list[memoryview] = []
-    wanted: list[int] = []
-    for place in places:
-        column = content[place.offset : place.offset + place.size]
-        if len(column) != place.size:
+    expected: list[int] = []
+    for span in spans:
+        column = content[span.offset : span.offset + span.size]
+        if len(column) != span.size:
             raise ValueError("cut off")
         parts += _cut(column)
-        wanted += place.sums
+        expected += span.sums
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        if list(pool.map(zlib.crc32, parts)) != wanted:
+        if list(pool.map(zlib.crc32, parts)) != expected:
             raise ValueError("damaged column")
 
 
 def _dataset(content: mmap.mmap, header: _Header, start: int) -> Dataset:
     columns = {
-        name: _column(content, place, start + place.offset)
-        for name, place in header.columns.items()
+        name: _column(content, span, start + span.offset) for name, span in header.columns.items()
     }
 
     def of(table: str, names: tuple[str, ...]) -> Mapping[str, Any]:
@@ -188,11 +187,11 @@ def _dataset(content: mmap.mmap, header: _Header, start: int) -> Dataset:
     )
 
 
-def _column(content: mmap.mmap, place: _Place, offset: int) -> Column:
-    if place.dtype:
-        count = int(np.prod(place.shape))
-        flat: Column = np.frombuffer(content, np.dtype(place.dtype), count, offset)
-        return flat.reshape(place.shape)
-    column = np.empty(place.shape, dtype=object)
-    column[:] = msgspec.json.decode(memoryview(content)[offset : offset + place.size])
+def _column(content: mmap.mmap, span: _ColumnSpan, offset: int) -> Column:
+    if span.dtype:
+        count = int(np.prod(span.shape))
+        flat: Column = np.frombuffer(content, np.dtype(span.dtype), count, offset)
+        return flat.reshape(span.shape)
+    column = np.empty(span.shape, dtype=object)
+    column[:] = msgspec.json.decode(memoryview(content)[offset : offset + span.size])
     return column

@@ -1,4 +1,4 @@
-"""`cache`: what is kept between runs."""
+"""Command `cache`: show or clear what is cached between runs."""
 
 from __future__ import annotations
 
@@ -21,58 +21,58 @@ def add(commands: Commands) -> None:
         "--store",
         type=Path,
         metavar="DIR",
-        help="folder of the store (default: that of the project in this folder)",
+        help="folder of the cache (default: that of the project in this folder)",
     )
-    text = "show or clear what is kept between runs: detections, hashes, tables"
+    text = "show or clear what is cached between runs: detections, hashes, tables"
     cache = commands.add_parser("cache", help=text, description=text, parents=[where])
     cache.set_defaults(run=show)
     actions = cache.add_subparsers(metavar="ACTION")
-    showing = actions.add_parser("show", help="say what is kept (default)", parents=[where])
+    showing = actions.add_parser("show", help="show the contents (default)", parents=[where])
     showing.set_defaults(run=show)
-    clearing = actions.add_parser("clear", help="drop all of it, or some", parents=[where])
+    clearing = actions.add_parser("clear", help="drop everything, or a part", parents=[where])
     which = clearing.add_mutually_exclusive_group()
     which.add_argument(
         "--model",
         metavar="TEXT",
-        help="only detections of models whose path holds this, or whose digest begins so",
+        help="only detections of models whose path contains this, or whose digest starts with it",
     )
     which.add_argument(
-        "--unused-days", type=_days, metavar="N", help="only what was not used for N days"
+        "--unused-days", type=_days, metavar="N", help="only entries that were not used for N days"
     )
     clearing.set_defaults(run=clear)
     pruning = actions.add_parser(
-        "prune", help="drop what is beyond the limits, as a gate does at its end", parents=[where]
+        "prune", help="drop entries beyond the limits, as a gate does at its end", parents=[where]
     )
-    limit = "(default: as [cache] in detgate.toml says)"
+    limit = "(default: from [cache] in detgate.toml)"
     pruning.add_argument("--max-megabytes", type=_positive, metavar="N", help=limit)
     pruning.add_argument("--keep-days", type=_positive, metavar="N", help=limit)
     pruning.set_defaults(run=prune)
 
 
 def show(chosen: argparse.Namespace) -> None:
-    """Say what is kept."""
-    from pytest_detgate.commands import cache_maintenance as cache_command
+    """Print the contents."""
+    from pytest_detgate.commands import cache_maintenance
 
-    print(cache_command.show(_store(chosen)))
+    print(cache_maintenance.show(_cache_dir(chosen)))
 
 
 def clear(chosen: argparse.Namespace) -> None:
-    """Drop all of it, what one model found, or what is no longer used."""
-    from pytest_detgate.commands import cache_maintenance as cache_command
+    """Drop everything, the detections of one model, or entries that are no longer used."""
+    from pytest_detgate.commands import cache_maintenance
 
     if chosen.model is not None:
-        print(cache_command.clear_model(_store(chosen), chosen.model))
+        print(cache_maintenance.clear_model(_cache_dir(chosen), chosen.model))
     elif chosen.unused_days is not None:
-        print(cache_command.clear_unused(_store(chosen), chosen.unused_days))
+        print(cache_maintenance.clear_unused(_cache_dir(chosen), chosen.unused_days))
     else:
-        print(cache_command.clear(_store(chosen)))
+        print(cache_maintenance.clear(_cache_dir(chosen)))
 
 
 def prune(chosen: argparse.Namespace) -> None:
-    """Drop what is beyond the limits."""
+    """Drop entries beyond the limits."""
     from pytest_detgate.commands.cache_maintenance import prune_now
     from pytest_detgate.config.load import load_configuration
-    from pytest_detgate.config.schema import CacheTable
+    from pytest_detgate.config.run_tables import CacheTable
     from pytest_detgate.plugin.folders import project_paths
 
     limits = CacheTable()
@@ -82,10 +82,10 @@ def prune(chosen: argparse.Namespace) -> None:
         max_megabytes=chosen.max_megabytes or limits.max_megabytes,
         keep_days=chosen.keep_days or limits.keep_days,
     )
-    print(prune_now(_store(chosen), limits))
+    print(prune_now(_cache_dir(chosen), limits))
 
 
-def _store(chosen: argparse.Namespace) -> Path:
+def _cache_dir(chosen: argparse.Namespace) -> Path:
     from pytest_detgate.plugin.folders import project_paths
 
     given: Path | None = getattr(chosen, "store", None)

@@ -1,4 +1,4 @@
-"""`python -m pytest_detgate cache`: what is kept, and getting rid of it."""
+"""Texts and actions of `python -m pytest_detgate cache`."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.cache.annotation_tables import drop_tables
-from pytest_detgate.cache.bounds import (
+from pytest_detgate.cache.eviction import CachedModel, drop_all, drop_models, evict
+from pytest_detgate.cache.maintenance import (
     DAY_SECONDS,
     MEGABYTE,
     CacheContents,
     cache_contents,
     prune,
-    unusable_is_an_error,
+    raise_data_errors,
 )
-from pytest_detgate.cache.eviction import KeptModel, drop_all, drop_models, evict
-from pytest_detgate.cache.sqlite_file import STORE_FILE
-from pytest_detgate.config.schema import CacheTable
+from pytest_detgate.cache.sqlite_file import CACHE_FILE
+from pytest_detgate.config.run_tables import CacheTable
 from pytest_detgate.detections import ModelInfo
-from pytest_detgate.detector.cached.model_facts import described, description_request
+from pytest_detgate.detector.cached.model_facts import decode_description, description_request
 from pytest_detgate.errors import ConfigError, DataError
 
 _SHOWN = 12
@@ -31,30 +31,30 @@ _CLASSES_WIDTH = 40
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """Detections of a model and what is known of it."""
+    """Cached detections of a model, and its description."""
 
-    kept: KeptModel
+    cached: CachedModel
     info: ModelInfo | None
 
     @property
     def label(self) -> str:
-        """How a reader is told it apart: by its checkpoint, or by its key where that is all that
-        is known."""
-        return self.info.sha256[:_SHOWN] if self.info else f"model {self.kept.key[:_SHOWN]}"
+        """Name of the model in lists: the digest of its checkpoint, or its key if nothing else is
+        known."""
+        return self.info.sha256[:_SHOWN] if self.info else f"model {self.cached.key[:_SHOWN]}"
 
-    def is_meant(self, text: str) -> bool:
-        """Whether its path holds this text, or its digest or key begins so."""
-        digests = (self.kept.key, self.info.sha256 if self.info else "")
+    def matches(self, text: str) -> bool:
+        """Return whether its path contains the text, or its digest or key starts with it."""
+        digests = (self.cached.key, self.info.sha256 if self.info else "")
         return any(digest.startswith(text.lower()) for digest in digests) or (
             self.info is not None and text in self.info.checkpoint
         )
 
 
 def show(folder: Path) -> str:
-    """Say what a store's folder holds, models used last first."""
+    """Describe the contents of a cache, models used last first."""
     contents = cache_contents(folder)
     if not contents.size:
-        return f"{folder}: nothing is kept"
+        return f"{folder}: the cache is empty"
     lines = [f"{folder}: {_size(contents.size)}"]
     heading = ("checkpoint", "images", "size", "last used", "epoch", "classes", "path")
     rows = [heading, *map(_row, _models(contents))]
@@ -63,54 +63,54 @@ def show(folder: Path) -> str:
         lines += ["", "detections by model"]
         lines += ["  " + "  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
     lines.append("")
-    lines.append(f"picture hashes       {contents.store.hashes}")
-    lines.append(f"digests of files     {contents.store.digests}")
+    lines.append(f"image hashes         {contents.database.hashes}")
+    lines.append(f"file digests         {contents.database.digests}")
     tables = f"{len(contents.tables)}"
     if contents.tables:
         size = _size(sum(file.size for file in contents.tables))
         tables += f", {size}, last used {_time(contents.tables[0].last_used)}"
-    lines.append(f"tables of files      {tables}")
+    lines.append(f"annotation tables    {tables}")
     return "\n".join(lines)
 
 
 def clear(folder: Path) -> str:
-    """Drop everything, and say what was freed; a damaged store is deleted."""
+    """Drop everything and say what was freed; a damaged cache file is deleted."""
 
     def drop() -> None:
         drop_tables(folder, max_bytes=-1, unused_since=math.inf)
-        drop_all(folder / STORE_FILE)
+        drop_all(folder / CACHE_FILE)
 
     return _freed(folder, drop)
 
 
 def clear_model(folder: Path, text: str) -> str:
-    """Drop the detections of all models whose path holds this text or whose digest begins so, and
-    say what was freed."""
+    """Drop the detections of all models whose path contains the text or whose digest starts with
+    it, and say what was freed."""
     models = _models(cache_contents(folder))
-    keys = [model.kept.key for model in models if model.is_meant(text)]
+    keys = [model.cached.key for model in models if model.matches(text)]
     if not text or not keys:
-        there = ", ".join(sorted({model.label for model in models})) or "none"
+        labels = ", ".join(sorted({model.label for model in models})) or "none"
         raise ConfigError(
-            f"--model {text!r}: no kept model's path holds this and no digest begins so "
-            f"(there is: {there})"
+            f"--model {text!r}: no cached model has a path that contains this or a digest that "
+            f"starts with it (cached: {labels})"
         )
     requests = [description_request(key) for key in keys]
-    return _freed(folder, lambda: drop_models(folder / STORE_FILE, keys, requests))
+    return _freed(folder, lambda: drop_models(folder / CACHE_FILE, keys, requests))
 
 
 def clear_unused(folder: Path, days: float) -> str:
-    """Drop what was not used for so many days, and say what was freed."""
+    """Drop everything that was not used for so many days, and say what was freed."""
     unused_since = time.time() - days * DAY_SECONDS
 
     def drop() -> None:
         drop_tables(folder, max_bytes=math.inf, unused_since=unused_since)
-        evict(folder / STORE_FILE, max_bytes=math.inf, unused_since=unused_since)
+        evict(folder / CACHE_FILE, max_bytes=math.inf, unused_since=unused_since)
 
     return _freed(folder, drop)
 
 
 def prune_now(folder: Path, limits: CacheTable) -> str:
-    """Bring the store within its limits, as every gate does at its end, and say what was freed."""
+    """Prune the cache to its limits, as every gate does at its end, and say what was freed."""
     within = (
         f"at most {_size(limits.max_megabytes * MEGABYTE)}, used within {limits.keep_days} days"
     )
@@ -119,7 +119,7 @@ def prune_now(folder: Path, limits: CacheTable) -> str:
 
 def _freed(folder: Path, drop: Callable[[], None]) -> str:
     before = _contents_if_sound(folder)
-    with unusable_is_an_error(folder):
+    with raise_data_errors(folder):
         drop()
     after = cache_contents(folder)
     if before is None:
@@ -128,9 +128,9 @@ def _freed(folder: Path, drop: Callable[[], None]) -> str:
         f"{count:,} {what}"
         for count, what in (
             (_images(before) - _images(after), "images' detections"),
-            (before.store.hashes - after.store.hashes, "picture hashes"),
-            (before.store.digests - after.store.digests, "digests of files"),
-            (len(before.tables) - len(after.tables), "tables of files"),
+            (before.database.hashes - after.database.hashes, "image hashes"),
+            (before.database.digests - after.database.digests, "file digests"),
+            (len(before.tables) - len(after.tables), "annotation tables"),
         )
         if count > 0
     ]
@@ -139,7 +139,8 @@ def _freed(folder: Path, drop: Callable[[], None]) -> str:
 
 
 def _left(contents: CacheContents) -> str:
-    return f"{_size(contents.size)} kept" if contents.store.rows or contents.tables else "now empty"
+    is_empty = not contents.database.rows and not contents.tables
+    return "now empty" if is_empty else f"{_size(contents.size)} left"
 
 
 def _contents_if_sound(folder: Path) -> CacheContents | None:
@@ -149,12 +150,12 @@ def _contents_if_sound(folder: Path) -> CacheContents | None:
 
 
 def _images(contents: CacheContents) -> int:
-    return sum(model.images for model in contents.store.models)
+    return sum(model.images for model in contents.database.models)
 
 
 def _models(contents: CacheContents) -> list[_Model]:
-    known = {info.key: info for info in map(described, contents.store.facts) if info}
-    return [_Model(model, known.get(model.key)) for model in contents.store.models]
+    known = {info.key: info for info in map(decode_description, contents.database.facts) if info}
+    return [_Model(model, known.get(model.key)) for model in contents.database.models]
 
 
 def _row(model: _Model) -> tuple[str, ...]:
@@ -164,9 +165,9 @@ def _row(model: _Model) -> tuple[str, ...]:
         classes = f"{len(info.classes)} classes"
     return (
         model.label,
-        str(model.kept.images),
-        _size(model.kept.size),
-        _time(model.kept.last_used),
+        str(model.cached.images),
+        _size(model.cached.size),
+        _time(model.cached.last_used),
         str(info.epoch) if info and info.epoch is not None else "",
         classes,
         info.checkpoint if info else "",

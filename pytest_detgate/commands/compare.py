@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Print the table and, where one is asked for, write the page and print where it is."""
     from pytest_detgate.commands.output import written
-    from pytest_detgate.record.report import read_report
+    from pytest_detgate.record.report_file import read_report
     from pytest_detgate.report.comparison.changes import compare
     from pytest_detgate.report.comparison.text import comparison_markdown, comparison_text
 

@@ -50,12 +50,12 @@ def add(commands: Commands) -> None:
         type=float,
         default=8.0,
         metavar="N",
-        help="what the pictures in the page may take together (default: %(default)g)",
+        help="what the images in the page may take together (default: %(default)g)",
     )
     report.add_argument(
         "--no-pictures",
         action="store_true",
-        help="read no picture; boxes stand on blank frames",
+        help="read no image; boxes are on blank frames",
     )
     report.set_defaults(run=run)
 
@@ -63,7 +63,7 @@ def add(commands: Commands) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Write the page and print where it is."""
     from pytest_detgate.commands.output import written
-    from pytest_detgate.record.report import read_report
+    from pytest_detgate.record.report_file import read_report
     from pytest_detgate.report.page import write_page
 
     record: Path = chosen.record

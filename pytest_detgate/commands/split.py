@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
         "--seed", type=int, default=0, metavar="N", help="the same seed writes the same bytes"
     )
     key = split.add_mutually_exclusive_group()
-    key.add_argument("--frame-pattern", metavar="REGEX", help="tells the clip of a file_name")
+    key.add_argument("--frame-pattern", metavar="REGEX", help="finds the clip in a file_name")
     key.add_argument("--clip-field", metavar="NAME", help="image field that holds the clip")
     key.add_argument(
         "--config",

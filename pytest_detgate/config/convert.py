@@ -1,87 +1,142 @@
-"""TOML values to typed ones, every mistake reported at the place where it was typed."""
+"""TOML values to typed ones, with every mistake noted at its place."""
 
 from __future__ import annotations
 
 import math
 import types
 import typing
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 
-from pytest_detgate.config.wording import Place, expected, found, suggestion
-from pytest_detgate.errors import nearest
+from pytest_detgate.config.mistakes import Mistakes
+from pytest_detgate.config.place import Place
+from pytest_detgate.config.wording import expected, found, suggestion
+from pytest_detgate.errors import nearest, nearest_name
 
 S = TypeVar("S", bound=msgspec.Struct)
+_WRONG = object()
 
 
-def convert_table(table: Any, kind: type[S], place: Place) -> S:
-    """Build a `kind` from a TOML table; an unknown key, a missing key or a wrong value raises
-    `ConfigError` with its place, what was found and what is allowed."""
-    if not isinstance(table, dict):
-        raise place.error(f"expected a table, found {found(table)}")
+def convert_table(table: Any, kind: type[S], place: Place, mistakes: Mistakes) -> S:
+    """Build a `kind` from a TOML table, and note all its mistakes: unknown and missing keys, and
+    wrong values, each with its place, what was found and what is allowed.
+
+    A field with a mistake is unset: it raises `AttributeError` when it is read. So is a field
+    that a misspelt key may have meant, as its default is not what the author wanted.
+    """
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    for key in table:
-        if key not in fields:
-            hint = f"{nearest(key, fields)} (allowed here: {', '.join(fields)})"
-            if isinstance(table[key], dict):
-                raise place.table(key).error(f"no such table{hint}")
-            raise place.error(f"no such key{hint}", key)
-    values = {}
+    if not isinstance(table, dict):
+        mistakes.add(place.error(f"expected a table, found {found(table)}"))
+        return _with_unset(kind, {}, [field.name for field in fields.values()])
+    unknown = [key for key in table if key not in fields]
+    for key in unknown:
+        _note_unknown(key, table[key], fields, place, mistakes)
+    meant = {nearest_name(key, fields) for key in unknown}
+    values: dict[str, Any] = {}
+    unset = []
     for key, field in fields.items():
         if key in table:
-            values[field.name] = _convert(table[key], field.type, place, key)
+            value = _convert(table[key], field.type, place, key, mistakes)
         elif field.required:
-            raise place.error(f"the key {key!r} is missing; it takes {expected(field.type)}")
-    return kind(**values)
+            value = _WRONG
+            if key not in meant:
+                takes = expected(field.type)
+                mistakes.add(place.error(f"the key {key!r} is missing; it takes {takes}"))
+        elif key in meant or None in meant:
+            value = _WRONG
+        else:
+            continue
+        if value is _WRONG:
+            unset.append(field.name)
+        else:
+            values[field.name] = value
+    return _with_unset(kind, values, unset)
 
 
-def _convert(value: Any, annotation: Any, place: Place, key: str) -> Any:
-    annotation = _kind_for(value, _without_none(annotation))
-    origin = typing.get_origin(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct):
-        return convert_table(value, annotation, place.table(key))
+def _note_unknown(
+    key: str, value: Any, fields: Collection[str], place: Place, mistakes: Mistakes
+) -> None:
+    hint = f"{nearest(key, fields)} (allowed here: {', '.join(fields)})"
+    if isinstance(value, dict):
+        mistakes.add(place.table(key).error(f"no such table{hint}"))
+    else:
+        mistakes.add(place.error(f"no such key{hint}", key))
+
+
+def _with_unset(kind: type[S], values: Mapping[str, Any], unset: Iterable[str]) -> S:
+    made = kind(**values, **dict.fromkeys(unset))
+    for name in unset:
+        # The struct is frozen, and so are its fields, but for those who make it.
+        getattr(kind, name).__delete__(made)
+    return made
+
+
+def _convert(value: Any, annotation: Any, place: Place, key: str, mistakes: Mistakes) -> Any:
+    """Return the typed value of a key, or `_WRONG`."""
+    annotation = _without_none(annotation)
+    kind = _table_for(value, annotation)
+    origin, kinds = typing.get_origin(kind), typing.get_args(kind)
+    if _is_struct(kind):
+        return convert_table(value, kind, place.table(key), mistakes)
     if origin is dict and isinstance(value, dict):
-        kind = typing.get_args(annotation)[1]
+        return _entries(value, kinds[1], place.table(key), mistakes)
+    is_list = origin is tuple and isinstance(value, list) and kinds[-1] is Ellipsis
+    if is_list and _is_struct(kinds[0]):
         inner = place.table(key)
-        return {name: _convert(entry, kind, inner, name) for name, entry in value.items()}
-    if origin is tuple and isinstance(value, list):
-        kinds = typing.get_args(annotation)
-        if kinds[-1] is Ellipsis and _is_struct(kinds[0]):
-            return tuple(convert_table(entry, kinds[0], place.table(key)) for entry in value)
-    return _convert_leaf(value, annotation, place, key)
+        return tuple(
+            convert_table(entry, kinds[0], inner.entry(index), mistakes)
+            for index, entry in enumerate(value)
+        )
+    return _convert_leaf(value, annotation, place, key, mistakes)
 
 
-def _convert_leaf(value: Any, annotation: Any, place: Place, key: str) -> Any:
+def _entries(
+    table: Mapping[str, Any], kind: Any, place: Place, mistakes: Mistakes
+) -> dict[str, Any] | object:
+    """The typed values of a table with any keys, whose names are known also where a value is
+    wrong."""
+    entries = {name: _convert(entry, kind, place, name, mistakes) for name, entry in table.items()}
+    return {name: table[name] if entry is _WRONG else entry for name, entry in entries.items()}
+
+
+def _convert_leaf(value: Any, annotation: Any, place: Place, key: str, mistakes: Mistakes) -> Any:
     # TOML knows nan and inf; as a limit either would make a comparison that means nothing.
     if isinstance(value, float) and not math.isfinite(value):
-        raise place.error(f"expected {expected(annotation)}, found {value}", key)
+        mistakes.add(place.error(f"expected {expected(annotation)}, found {value}", key))
+        return _WRONG
     try:
         return msgspec.convert(value, annotation)
     except msgspec.ValidationError:
-        raise place.error(
-            f"expected {expected(annotation)}, found {found(value)}{suggestion(value, annotation)}",
-            key,
-        ) from None
+        hint = suggestion(value, annotation)
+        what = f"expected {expected(annotation)}, found {found(value)}{hint}"
+        mistakes.add(place.error(what, key))
+        return _WRONG
 
 
 def _without_none(annotation: Any) -> Any:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+    if _is_union(annotation):
         kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
         if len(kinds) == 1:
             return kinds[0]
     return annotation
 
 
-def _kind_for(value: Any, annotation: Any) -> Any:
-    """The table that a TOML table is meant for, where a key takes a table or a plain value."""
+def _table_for(value: Any, annotation: Any) -> Any:
+    """The kind of value without its description; of several the table that a TOML table is meant
+    for."""
     is_annotated = typing.get_origin(annotation) is Annotated
     plain = typing.get_args(annotation)[0] if is_annotated else annotation
-    if typing.get_origin(plain) in (typing.Union, types.UnionType) and isinstance(value, dict):
+    if _is_union(plain) and isinstance(value, dict):
         tables = [kind for kind in typing.get_args(plain) if _is_struct(kind)]
         if len(tables) == 1:
             return tables[0]
-    return annotation
+    return plain
+
+
+def _is_union(annotation: Any) -> bool:
+    return typing.get_origin(annotation) in (typing.Union, types.UnionType)
 
 
 def _is_struct(kind: Any) -> bool:

@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from pytest_detgate.config.convert import convert_table
+from pytest_detgate.config.mistakes import Mistakes
+from pytest_detgate.config.place import Place, TomlFile
 from pytest_detgate.config.schema import ConfigTable
-from pytest_detgate.config.wording import Place
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_decoding import TOO_DEEP
 from pytest_detgate.errors import ConfigError, DataError
@@ -19,12 +20,14 @@ from pytest_detgate.regular_file import read_regular
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """A `detgate.toml` that was read: its tables, its path, its digest and its places."""
+    """A `detgate.toml` that was read: its tables, its path, its digest, its places and what is
+    wrong in it. A value with a mistake is unset (`config.convert`)."""
 
     tables: ConfigTable
     path: Path
     sha256: str
     place: Place
+    mistakes: Mistakes
 
     def locate(self, path: str) -> Path:
         """The file or folder that a path in `detgate.toml` means; relative to that file."""
@@ -32,18 +35,48 @@ class Configuration:
 
 
 def load_configuration(path: Path) -> Configuration:
-    """Read `detgate.toml`; anything wrong with it raises `ConfigError`."""
+    """Read `detgate.toml`; a file that is not TOML, or whose tables have wrong keys or values,
+    raises `ConfigError`."""
+    configuration = read_configuration(path)
+    configuration.mistakes.raise_all()
+    return configuration
+
+
+def read_configuration(path: Path) -> Configuration:
+    """Read `detgate.toml`, and note the wrong keys and values of its tables.
+
+    A file that cannot be read, or is not TOML, raises `ConfigError`.
+    """
+    content = _read(path)
+    text, document = _decode(content, path)
+    place, mistakes = Place(TomlFile(path, text)), Mistakes(path)
+    tables = convert_table(document, ConfigTable, place, mistakes)
+    with mistakes.collect():
+        if not tables.rules:
+            raise place.error(
+                "no rules; a gate without rules says yes without having looked. "
+                "Add at least one table such as [rules.empty-gt-share]; "
+                "`pytest --detgate-rules` lists them all"
+            )
+    return Configuration(tables, path, hashlib.sha256(content).hexdigest(), place, mistakes)
+
+
+def _read(path: Path) -> bytes:
     try:
-        content = read_regular(path)
+        return read_regular(path)
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such file; write one, or name it with --detgate-config"
         ) from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _decode(content: bytes, path: Path) -> tuple[str, object]:
+    """The text of a file and what it says as TOML."""
     try:
         text = as_utf8(content, path).decode()
-        document = msgspec.toml.decode(text)
+        return text, msgspec.toml.decode(text)
     except DataError as error:
         raise ConfigError(str(error)) from None
     except UnicodeDecodeError as error:
@@ -54,12 +87,3 @@ def load_configuration(path: Path) -> Configuration:
         raise ConfigError(f"{path.name}: not valid TOML: {error}") from None
     except RecursionError:
         raise ConfigError(f"{path.name}: {TOO_DEEP}") from None
-    place = Place(path, text)
-    tables = convert_table(document, ConfigTable, place)
-    if not tables.rules:
-        raise place.error(
-            "no rules; a gate without rules says yes without having looked. "
-            "Add at least one table such as [rules.empty-gt-share]; "
-            "`pytest --detgate-rules` lists them all"
-        )
-    return Configuration(tables, path, hashlib.sha256(content).hexdigest(), place)

@@ -2,76 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import msgspec
 from msgspec import inspect
 
-from pytest_detgate.errors import ConfigError, nearest
-
-_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
-
-
-class Place:
-    """A table of `detgate.toml`, written as its author wrote it; of a list of tables the one at
-    `entry`, from 0."""
-
-    def __init__(
-        self, file: Path, text: str, path: tuple[str, ...] = (), *, entry: int = 0
-    ) -> None:
-        self.file = file
-        self.text = text
-        self.path = path
-        self._entry = entry
-
-    def at(self, entry: int) -> Place:
-        """This table, where it is a list of tables, at one entry."""
-        return Place(self.file, self.text, self.path, entry=entry)
-
-    def table(self, key: str) -> Place:
-        """The table `key` inside this one."""
-        return Place(self.file, self.text, (*self.path, key))
-
-    def header(self) -> str:
-        """The table's header, e.g. `[rules.probe-fp]`; nothing for the top level."""
-        if not self.path:
-            return ""
-        keys = (key if _BARE_KEY.fullmatch(key) else f'"{key}"' for key in self.path)
-        return f"[{'.'.join(keys)}]"
-
-    def line(self, key: str | None = None) -> int | None:
-        """Line number, from 1, of the table's header or of a key in it, where it can be found."""
-        wanted = list(self.path)
-        current: list[str] = []
-        entry = -1 if wanted else 0
-        for number, line in enumerate(self.text.splitlines(), start=1):
-            header = re.match(r"\s*\[{1,2}([^\[\]]+)\]{1,2}\s*(#.*)?$", line)
-            if header:
-                current = [part.strip().strip("\"'") for part in header[1].split(".")]
-                entry += current == wanted
-                if entry == self._entry and key is None and current == wanted:
-                    return number
-                if max(entry, 0) == self._entry and current == [*wanted, key]:
-                    return number
-            elif key is not None and current == wanted and entry == self._entry:
-                assigned = re.match(r"\s*[\"']?([^\"'=\s]+)[\"']?\s*=", line)
-                if assigned and assigned[1] == key:
-                    return number
-        return None
-
-    def error(self, what: str, key: str | None = None) -> ConfigError:
-        """An error at this table, or at one key of it."""
-        line = self.line(key) or self.line()
-        file = f"{self.file.name}:{line}" if line else self.file.name
-        where = " ".join(part for part in (self.header(), key) if part)
-        return ConfigError(f"{file}: {where}: {what}" if where else f"{file}: {what}")
-
-    def unknown(self, kind: str, name: str, allowed: Iterable[str]) -> ConfigError:
-        """An error for a name that is not one of `allowed`."""
-        return self.error(unknown(kind, name, allowed))
+from pytest_detgate.errors import nearest
 
 
 def unknown(kind: str, name: str, allowed: Iterable[str]) -> str:

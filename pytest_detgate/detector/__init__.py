@@ -1,1 +1,1 @@
-"""Detectors: loading, running and training them, and keeping what they said."""
+"""Detectors: frameworks, loading, workers, and a cache of detections."""

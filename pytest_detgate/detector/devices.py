@@ -1,4 +1,4 @@
-"""Where a model runs."""
+"""Devices: their names, how many there are, and exclusive use of GPUs."""
 
 from __future__ import annotations
 
@@ -19,48 +19,54 @@ _DEVICE = re.compile(r"auto|cpu|cuda(?::\d+)?")
 
 
 def check_device(device: str) -> str:
-    """Return a device as the user typed it, or say what may be asked for."""
+    """Return a device as the user typed it, if it is a valid name."""
     if not _DEVICE.fullmatch(device):
         raise DetectorError(f"device {device!r}: allowed are auto, cpu, cuda and cuda:N")
     return device
 
 
-def said_device(said: object, asked: str, who: str) -> str:
-    """Where a detector says that it runs, `cpu` or `cuda:N`; a `DetectorError` that names `who`
-    made it where that is no device, or not the one that was asked for."""
-    device = str(said)
+def checked_device(reported: object, requested: str, maker: str) -> str:
+    """Return the device that a detector reports, `cpu` or `cuda:N`.
+
+    A `DetectorError` names the `maker` of the detector if it is not a device, or not the requested
+    one.
+    """
+    device = str(reported)
     try:
         check_device(device)
     except DetectorError as error:
-        raise DetectorError(f"{who}: {error}") from None
-    if device == "auto" or (asked != "auto" and not device.startswith(asked.partition(":")[0])):
-        raise DetectorError(f"{who} was asked to run on {asked} and says that it runs on {device}")
+        raise DetectorError(f"{maker}: {error}") from None
+    is_other_type = requested != "auto" and not device.startswith(device_type(requested))
+    if device == "auto" or is_other_type:
+        raise DetectorError(
+            f"{maker} should run on {requested}, but reports that it runs on {device}"
+        )
     return "cuda:0" if device == "cuda" else device
 
 
 def require_some_gpu(device: str) -> None:
-    """Raise where `cuda` or `cuda:N` is asked for and neither the driver nor torch has it."""
+    """Raise if `cuda` or `cuda:N` is requested and neither the driver nor torch has it."""
     number = int(device.partition(":")[2] or 0)
     if device.startswith("cuda") and visible_gpus() <= number and gpu_count() <= number:
         raise DetectorError(f"device {device!r}: there is no such CUDA device here")
 
 
 def accepts(requested: str, made_on: str) -> bool:
-    """Tell whether detections made on one device answer a request for another.
+    """Return whether detections made on one device are valid for a requested device.
 
-    `auto` takes them as they are; CPU and GPU differ in the last digits, so who asks for one of
-    them gets what that one says.
+    `auto` accepts both. CPU and GPU differ in the last digits, so a request for one of them accepts
+    only its own detections.
     """
     return requested == "auto" or device_type(requested) == device_type(made_on)
 
 
 def device_type(device: str) -> str:
-    """`cpu` or `cuda`."""
+    """Return the type of a device: `cpu` or `cuda`."""
     return device.partition(":")[0]
 
 
 def resolve_device(requested: str) -> str:
-    """Name the device to use, or say why there is none; imports torch."""
+    """Return the device to use, or raise if there is none; imports torch."""
     import torch
 
     if requested == "cpu" or (requested == "auto" and not torch.cuda.is_available()):
@@ -79,18 +85,18 @@ def resolve_device(requested: str) -> str:
 
 
 def gpu_count() -> int:
-    """How many GPUs torch can use; none where it is not installed."""
+    """Return how many GPUs torch can use; 0 if it is not installed."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see require_mmdetection
     try:
         with quiet():
             import torch
-    except Exception:  # whoever loads the model says what is wrong
+    except Exception:  # loading the model reports the error
         return 0
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 def visible_gpus() -> int:
-    """How many GPUs the driver shows to this process; imports nothing for it."""
+    """Return how many GPUs the driver shows to this process; imports nothing."""
     count = ctypes.c_int()
     try:
         driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
@@ -119,8 +125,8 @@ def _check_operators(device: str, name: str) -> None:
 def exclusive(device: str) -> contextlib.AbstractContextManager[None]:
     """Hold a GPU for this process among all gates of this user on this machine.
 
-    Two models at once would share its memory and gain no time; that is slower, not wrong. A CPU
-    is not held, nor is `cuda` without a number: whoever uses several GPUs holds them itself.
+    Two models at once would share its memory and gain no time; that is slower, but correct. A CPU
+    is not held, nor is `cuda` without a number: several GPUs are held by their user.
     """
     return exclusive_all([device])
 
@@ -129,13 +135,13 @@ def exclusive(device: str) -> contextlib.AbstractContextManager[None]:
 def exclusive_all(devices: Iterable[str]) -> Iterator[None]:
     """Hold several GPUs, each as `exclusive` does.
 
-    They are taken in an order that all gates keep, so that no two wait for each other.
+    All gates take them in the same order, so that no two wait for each other.
     """
     gpus = {_identity(device) for device in devices if device.startswith("cuda:")}
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as stack:
         for gpu in sorted(gpus):
             name = f"pytest-detgate-{_user()}-{gpu}"
-            held.enter_context(lock_if_possible(Path(tempfile.gettempdir()) / name))
+            stack.enter_context(lock_if_possible(Path(tempfile.gettempdir()) / name))
         yield
 
 
@@ -144,9 +150,9 @@ def _user() -> str:
 
 
 def _identity(device: str) -> str:
-    """Name the GPU itself: `cuda:0` is another one under another CUDA_VISIBLE_DEVICES."""
+    """Return a name of the GPU itself: `cuda:0` depends on CUDA_VISIBLE_DEVICES."""
     number = int(device.partition(":")[2] or 0)
-    if gpu_count() <= number:  # other frameworks do without torch, or without its CUDA
+    if gpu_count() <= number:  # other frameworks need no torch, or no CUDA in it
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         return re.sub(r"\W+", "-", f"{visible}-{number}") + ".lock"
     import torch

@@ -1,4 +1,4 @@
-"""What runs models of one kind; the gate knows three, and installed packages may add theirs."""
+"""The base class of frameworks, which run models; installed packages may add their own."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 
 
 class Framework(ABC):
-    """Makes detectors. A package registers its own class under the entry point group
+    """Loads models of one kind. A package registers its class in the entry point group
     `detgate.detectors`; its module should import nothing heavy before `load` is called.
 
-    `options` types the table `[model.options]`, whose values `load` finds in `source.options`;
-    without it any table is taken as it is.
+    `options` is the type of the table `[model.options]`, whose values `load` finds in
+    `source.options`; without it any table is accepted.
     """
 
     options: ClassVar[type[msgspec.Struct] | None] = None
     takes_config: ClassVar[bool] = False
-    """Whether `[model] config` means anything to it."""
+    """Whether it uses `[model] config`."""
     needs_checkpoint: ClassVar[bool] = True
-    """Whether a model is a file; without one the checkpoint may be left out."""
+    """Whether a model is a file; else the checkpoint may be omitted."""
     takes_every_gpu: ClassVar[bool] = False
-    """Whether a model that is asked for on `auto` is run on every GPU, each asked for by its name.
-    Else it is run once, on `auto`, unless `[run] workers` says more."""
+    """Whether a model on device `auto` is loaded once for each GPU, with the name of that GPU.
+
+    Else it is loaded once, on `auto`, unless `[run] workers` is larger.
+    """
 
     @abstractmethod
     def load(
@@ -36,28 +38,32 @@ class Framework(ABC):
         """Load a model onto a device and describe it.
 
         `sha256` is that of the checkpoint, empty without one. `device` is as the user typed it:
-        `auto`, `cpu`, `cuda` or `cuda:N`; `batch_size` None where nobody has said one. Raises
-        `DetectorError` where the model cannot be had, a missing package included.
+        `auto`, `cpu`, `cuda` or `cuda:N`; `batch_size` is None if it is not set. Raises
+        `DetectorError` if the model cannot be loaded, also if a package is missing.
         """
 
     def configured(self, source: ModelSource) -> str | None:
-        """A digest of the configuration of a model as it is now, or empty text where that says
-        nothing which the files of the model do not; found out in every run, so without importing
-        what is heavy. None: only loading the model tells what it is made of, and every run loads
-        it."""
+        """Return a digest of the configuration of a model as it is now.
+
+        Empty text if the files of the model contain all of it. None if only loading the model can
+        tell what it is made of; then every run loads it. Every run calls this method, so it should
+        import nothing heavy.
+        """
         return None
 
     def own_modules(self, source: ModelSource) -> tuple[str, ...]:
-        """Modules that count as code of the project wherever they are installed: what they look
-        at while a model is made is part of it. The framework's own module always does."""
+        """Return modules that count as code of the project wherever they are installed.
+
+        The files that they read while a model is made are dependencies of it. The module of the
+        framework always counts.
+        """
         return ()
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
-        """The files that a machine without the project's needs to load a model, beside its
-        checkpoint and its configuration: `[run] engine = "ray"` sends them. None of them, unless
-        a framework says more."""
+        """Return the files that another machine needs to load a model, without its checkpoint and
+        configuration: `[run] engine = "ray"` sends them. Default: none."""
         return ()
 
     def gpu_count(self) -> int:
-        """How many GPUs of this machine its models can be run on."""
+        """Return how many GPUs of this machine its models can use."""
         return visible_gpus()

@@ -1,4 +1,4 @@
-"""The bytes of an image, before a model's own decoder gets them."""
+"""The bytes of an image file, for the decoder of a model."""
 
 from __future__ import annotations
 
@@ -11,47 +11,47 @@ from pytest_detgate.dataset.images.opening import open_image, orientation, pixel
 from pytest_detgate.dataset.images.options import MAX_PIXELS, ImageOptions
 from pytest_detgate.regular_file import read_regular
 
-# What a PNG can hold.
+# Modes that a PNG can store.
 _PLAIN_MODES = frozenset({"1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16"})
 
 
 def read_image(path: str, options: ImageOptions) -> tuple[bytes, bytes]:
-    """Read an image file: its bytes as they are, and those that a decoder is to be given.
+    """Read an image file; return its bytes, and those for the decoder of a model.
 
-    These differ only where an EXIF orientation turns the image: decoders differ in whether they
-    turn it, so they are given one without orientation, encoded again without loss. Raises
-    `OSError` where the file cannot be read, `ValueError` where it is cut off or has too many
-    pixels, and whatever Pillow raises for damaged ones.
+    They differ only if an EXIF orientation turns the image: some decoders turn it and some do not,
+    so they get the turned image, encoded again without loss and without orientation. Raises
+    `OSError` if the file cannot be read, `ValueError` if it is cut off or has too many pixels, and
+    the errors of Pillow if it is damaged.
     """
     content = read_regular(path)
     if (flaw := cut_short(content, options.max_pixels)) is not None:
         raise ValueError(flaw)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return content, _as_meant(content, options)
+        return content, _upright(content, options)
 
 
-def _as_meant(content: bytes, options: ImageOptions) -> bytes:
+def _upright(content: bytes, options: ImageOptions) -> bytes:
     try:
         image = open_image(content, options.max_pixels)
     except UnidentifiedImageError:
-        return content  # the model's own decoder may know more formats
+        return content  # the decoder of the model may support more formats
     with image:
         if orientation(image) == 1:
             return content
-        meant = pixels_of(image, options)
+        turned = pixels_of(image, options)
         encoded = io.BytesIO()
-        if meant.mode in _PLAIN_MODES:
-            _plain(meant).save(encoded, "PNG", compress_level=1)
-        elif meant.mode == "F":
-            _plain(meant).save(encoded, "TIFF")
+        if turned.mode in _PLAIN_MODES:
+            _without_info(turned).save(encoded, "PNG", compress_level=1)
+        elif turned.mode == "F":
+            _without_info(turned).save(encoded, "TIFF")
         else:
-            _plain(meant.convert("RGB")).save(encoded, "PNG", compress_level=1)
+            _without_info(turned.convert("RGB")).save(encoded, "PNG", compress_level=1)
         return encoded.getvalue()
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """The pixels alone: Pillow would write the old orientation beside them."""
+def _without_info(image: Image.Image) -> Image.Image:
+    """Return the pixels alone: Pillow would write the old orientation beside them."""
     plain = image.copy()
     transparency = {key: plain.info[key] for key in ("transparency",) if key in plain.info}
     plain.info.clear()
@@ -61,9 +61,9 @@ def _plain(image: Image.Image) -> Image.Image:
 
 
 def cut_short(content: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
-    """Say why a picture is incomplete: OpenCV fills what is missing with grey and says nothing.
+    """Return why an image is incomplete, else None. OpenCV fills missing parts with grey.
 
-    Complete files are recognised by their end marks; only a doubtful one is decoded for it.
+    Complete files are recognised by their end marks; only the others are decoded.
     """
     if not content:
         return "the file is empty"
@@ -85,7 +85,7 @@ def cut_short(content: bytes, max_pixels: int = MAX_PIXELS) -> str | None:
 
 
 def reason_of(error: Exception) -> str:
-    """Say in one line why a picture could not be read."""
+    """Return in one line why an image could not be read."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     text = (str(error).strip().splitlines() or [""])[0]

@@ -1,23 +1,23 @@
-"""Lists of names in messages."""
+"""Texts that list names."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 
-def some(names: Iterable[str]) -> str:
-    """The first three names, and how many more there are."""
+def first_names(names: Iterable[str], limit: int = 3) -> str:
+    """List the first names, and say how many more there are."""
     names = list(names)
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more
+    more = f" and {len(names) - limit} more" if len(names) > limit else ""
+    return ", ".join(names[:limit]) + more
 
 
-def difference(names: Sequence[str], expected: Sequence[str]) -> str:
-    """What tells a list of class names from the one that was expected."""
+def names_difference(names: Sequence[str], expected: Sequence[str]) -> str:
+    """Say how a list of class names differs from the expected one."""
     missing = [name for name in expected if name not in names]
     extra = [name for name in names if name not in expected]
     if not missing and not extra:
         return f"another order, {', '.join(names)} instead of {', '.join(expected)}"
-    parts = [f"lacks {some(missing)}"] if missing else []
-    parts += [f"has {some(extra)} in addition"] if extra else []
+    parts = [f"lacks {first_names(missing)}"] if missing else []
+    parts += [f"has {first_names(extra)} in addition"] if extra else []
     return f"{len(names)} against {len(expected)} names: it {' and '.join(parts)}"

@@ -1,4 +1,4 @@
-"""The packages that run a model: their versions, and what to do where they are missing."""
+"""The packages that run a model: their versions, and errors if they are missing."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.locks import lock_if_possible
 
-# The distributions that may provide each import name: OpenMMLab's own and its continuation.
+# The distributions that may provide each import name: those of OpenMMLab and their continuation.
 _DISTRIBUTIONS = {
     "torch": ("torch",),
     "mmdet": ("onedl-mmdetection", "mmdet"),
@@ -28,7 +28,7 @@ _DISTRIBUTIONS = {
 
 _OWN = "pytest_detgate"
 _PATIENCE_S = 60.0
-"""Far longer than a process needs to write yapf's cache."""
+"""Much longer than a process needs to write the cache of yapf."""
 _INSTALL = (
     "pip install 'pytest-detgate[mmdet]'; its onedl-mmcv has to be built where torch can be "
     'imported: pip install torch ninja psutil wheel "setuptools<81", '
@@ -37,20 +37,20 @@ _INSTALL = (
 
 
 def package_versions() -> dict[str, str]:
-    """The versions of the packages that decide detections; empty for one that is missing.
+    """Return the versions of the packages that decide detections; empty for a missing one.
 
-    Without the local part (`+cu126`, `+cpu`): the same release on another device is the same.
+    The local part (`+cu126`, `+cpu`) is omitted: the release is the same on another device.
     """
     return {name: _version(distributions) for name, distributions in _DISTRIBUTIONS.items()}
 
 
 def mmdetection_packages() -> tuple[str, ...]:
-    """Every distribution that may run a model of MMDetection."""
+    """Return every distribution that may run a model of MMDetection."""
     return tuple(name for names in _DISTRIBUTIONS.values() for name in names)
 
 
 def installed_versions(distributions: Iterable[str]) -> dict[str, str]:
-    """The version of each distribution, without its local part; empty for one that is missing."""
+    """Return the version of each distribution, without local part; empty for a missing one."""
     return {name: _version((name,)) for name in distributions}
 
 
@@ -62,8 +62,10 @@ def _version(distributions: tuple[str, ...]) -> str:
 
 
 def python_folders() -> tuple[str, ...]:
-    """The folders, each with a separator at its end, of Python and of installed packages, those
-    that run a model wherever they are."""
+    """Return the folders of Python, of installed packages, and of the packages that run a model.
+
+    Each has a separator at its end.
+    """
     files = (getattr(sys.modules.get(name), "__file__", None) for name in (*_DISTRIBUTIONS, _OWN))
     return _folders(tuple(sys.path), tuple(file for file in files if file))
 
@@ -80,12 +82,12 @@ def _folders(path: tuple[str, ...], files: tuple[str, ...]) -> tuple[str, ...]:
 def import_yapf() -> None:
     """Import yapf, as MMEngine does, while no other process of the gate does.
 
-    A user's first import of it writes a cache in place. A process that is started at the same
-    time, as a second training is, would read half of that cache and end.
+    The first import for a user writes a cache. Another process that imports it at the same time,
+    such as a second training, would read half of that cache and fail.
     """
     if "yapf" in sys.modules:
         return
-    # What goes wrong here goes wrong again where MMEngine is imported, and is reported there.
+    # An error here happens again when MMEngine is imported, and is reported there.
     with contextlib.suppress(Exception):
         from platformdirs import user_cache_path
 
@@ -95,10 +97,10 @@ def import_yapf() -> None:
 
 
 def require_mmdetection() -> None:
-    """Import what runs a model, or say how to install it."""
-    # Torch's threads wait for each other by spinning. Where another process holds a core, as in
-    # CI, that makes a forward pass many times slower; sleeping costs next to nothing. OpenMP reads
-    # this once, when torch loads it.
+    """Import the packages that run a model, or raise with how to install them."""
+    # Threads of torch wait for each other by spinning. If another process uses a core, as in CI,
+    # that makes a forward pass many times slower; sleeping costs almost nothing. OpenMP reads the
+    # variable once, when torch loads it.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import_yapf()
     with quiet():
@@ -128,15 +130,15 @@ def require_mmdetection() -> None:
 def _broken(name: str, error: Exception) -> DetectorError:
     return DetectorError(
         f"{name} is installed but cannot be imported ({type(error).__name__}: {error}). "
-        f"A set that works together: {_INSTALL}"
+        f"Versions that work together: {_INSTALL}"
     )
 
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep the chatter of third-party packages off the terminal; errors are raised as ever.
+    """Suppress the output of third-party packages; errors are raised as usual.
 
-    Their warnings must not become failures where pytest turns warnings into errors.
+    Their warnings must not fail a run in which pytest turns warnings into errors.
     """
     logger = logging.getLogger("mmengine")
     level = logger.level

@@ -1,4 +1,4 @@
-"""What the gate expects of any detector."""
+"""The protocol of a detector, its results, and the description of a model to load."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Detected(NamedTuple):
-    """What a detector says of one image.
+    """The result of a detector on one image.
 
-    `sha256` is that of the very bytes that were decoded, which need not be those that the file
-    held when it was asked for; empty where there are no detections.
+    `sha256` is that of the bytes that were decoded, in case the file has changed since the request;
+    empty if there are no detections.
     """
 
     image: Path
@@ -27,14 +27,14 @@ class Detected(NamedTuple):
 
 
 class UncacheableDetected(Detected):
-    """The same, where it may depend on more than is known of the model, for this `reason`."""
+    """A result that may depend on more than the key of the model, for this `reason`."""
 
     reason: str = ""
 
 
 class ProvisionalDetected(Detected):
-    """The same, where it holds while some files are not there: `missing` are their paths, as far as
-    the detector has not asked for them before."""
+    """A result that is valid while some files are missing: `missing` are their paths, without those
+    of earlier results."""
 
     missing: tuple[str, ...] = ()
 
@@ -49,18 +49,18 @@ class Detector(Protocol):
     device: str
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """Yield each image's detections as soon as they are known, in any order."""
+        """Yield the detections on each image as soon as they are known, in any order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedModel:
-    """A detector, and what must stay as it is for its `ModelInfo` to hold.
+    """A detector, and what must be unchanged for its `ModelInfo` to be valid.
 
-    `packages` are the distributions that run it, whose versions must stay, `modules` the modules
-    whose code makes its detections. What Python code opens, lists, imports or reads from the
-    environment while the model is made is seen by the gate itself; `files` are further ones, which
-    compiled code opens, and `environment` further variables, with what they held.
-    `dependencies` is what the gate has seen.
+    `packages` are the distributions that run it, whose versions count, `modules` the modules whose
+    code makes its detections. The gate itself sees what Python code opens, lists, imports or reads
+    from the environment while the model is made. `files` are further ones, which compiled code
+    opens, and `environment` further variables, with their values. `dependencies` is what the gate
+    has seen.
     """
 
     detector: Detector
@@ -76,14 +76,14 @@ class ModelSource:
     """A model as the user names it.
 
     Without `config` the configuration stored in the checkpoint is used. `trust` allows the
-    checkpoint to be unpickled without restriction, which may run code. `precision` (`float32`,
-    `float16` or `bfloat16`) is what its networks compute in, `compile` hands them to
-    `torch.compile`: both change numbers. `framework` is the name of what runs the model, `entry`
-    the function that makes it, for models that are Python code, and `options` what `detgate.toml`
-    says to the framework, as plain JSON values. `folder` is that of `detgate.toml`, where modules
-    of the project may lie. `threads` is how many threads a model on a CPU may use; None where
-    nobody has said. `image_options` say how images are read: boxes are in pixels of the image as
-    it is turned there.
+    checkpoint to be unpickled without restriction, which may run code. Its networks compute in
+    `precision` (`float32`, `float16` or `bfloat16`), and `compile` passes them to `torch.compile`:
+    both change numbers. `framework` is the name of the framework that runs the model, `entry` the
+    function that makes it, for models that are Python code, and `options` are the settings of
+    `detgate.toml` for the framework, as plain JSON values. `folder` is that of `detgate.toml`, in
+    which modules of the project may be. `threads` is the number of threads of a model on a CPU;
+    None if it is not set. `image_options` say how images are read: boxes are in pixels of the image
+    as it is turned there.
     """
 
     checkpoint: Path | None
@@ -100,5 +100,5 @@ class ModelSource:
 
     @property
     def name(self) -> str:
-        """What the model is called in messages: its checkpoint, else its entry."""
+        """Name of the model in messages: its checkpoint, else its entry."""
         return str(self.checkpoint or self.entry or self.framework)

@@ -1,4 +1,4 @@
-"""Every framework by its name: the gate's own, and those that installed packages register."""
+"""Frameworks by name: those of the gate, and those that installed packages register."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import msgspec
 
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.recorder import Recorder
-from pytest_detgate.detector.devices import gpu_count, said_device
+from pytest_detgate.detector.devices import checked_device, gpu_count
 from pytest_detgate.detector.framework import Framework
 from pytest_detgate.detector.mmdet.config import canonical
 from pytest_detgate.detector.mmdet.config_files import load_config, resolved_config
-from pytest_detgate.detector.onnx.file import files_beside, read_onnx_file
+from pytest_detgate.detector.onnx.file import read_onnx_file, weight_files
 from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import code_of, importable
@@ -25,7 +25,7 @@ from pytest_detgate.errors import DetectorError, nearest
 
 ENTRY_POINTS = "detgate.detectors"
 
-# Raised when the way in which answers are taken changes, so that kept ones are not used.
+# Raised when results are validated in another way, so that cached ones are not used.
 _FORMAT = 2
 
 
@@ -44,22 +44,22 @@ class MMDetection(Framework):
         return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
 
     def configured(self, source: ModelSource) -> str | None:
-        """A digest of the resolved configuration; the one in a checkpoint is known by that."""
+        """Return a digest of the resolved configuration; empty if it is in the checkpoint."""
         if source.config is None:
             return ""
         if importlib.util.find_spec("mmengine") is None:
-            return None  # loading says that it is not installed
+            return None  # loading reports that it is not installed
         values = resolved_config(source.config)
         return hashlib.sha256(canonical(values).encode()).hexdigest()
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
-        """What the configuration was made of; it is run for that."""
+        """Return the files that the configuration was made of; it is run for that."""
         if source.config is None:
             return ()
         require_mmdetection()
         files = load_config(source.config).files
-        # It may have read other things, too, and what lies elsewhere in somebody's home is not
-        # sent to other machines.
+        # It may have read other files, too; private files of the user elsewhere must not be sent to
+        # other machines.
         code = [path for path in files if path.suffix == ".py"]
         common = Path(os.path.commonpath([path.parent for path in code]))
         return tuple(path for path in files if path.suffix == ".py" or common in path.parents)
@@ -81,14 +81,14 @@ class Onnx(Framework):
         return load_model(source, sha256=sha256, device=device)
 
     def configured(self, source: ModelSource) -> str | None:
-        """Nothing: the file and the options say all."""
+        """Return empty text: the file and the options are the whole configuration."""
         return ""
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
-        """Those with its weights."""
+        """Return the files with its weights."""
         if source.checkpoint is None:
             return ()
-        return files_beside(source.checkpoint, read_onnx_file(source.checkpoint))
+        return weight_files(source.checkpoint, read_onnx_file(source.checkpoint))
 
     def gpu_count(self) -> int:
         from pytest_detgate.detector.onnx.model import runs_on_gpus
@@ -97,7 +97,7 @@ class Onnx(Framework):
 
 
 class PythonEntry(Framework):
-    """A function of the project that makes a detector."""
+    """Functions of the project that make a detector."""
 
     needs_checkpoint = False
 
@@ -109,13 +109,13 @@ class PythonEntry(Framework):
         return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
 
     def own_modules(self, source: ModelSource) -> tuple[str, ...]:
-        """The module of the entry."""
+        """Return the module of the entry."""
         from pytest_detgate.detector.python.entry import module_of
 
         return (module_of(source),)
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
-        """The project's own modules that the entry is made of, as their import statements say."""
+        """Return the project modules of the entry, by their import statements."""
         from pytest_detgate.detector.python.entry import module_of
 
         with importable(source.folder):
@@ -130,19 +130,19 @@ _BUILT_IN: dict[str, type[Framework]] = {
 
 
 def framework_names() -> tuple[str, ...]:
-    """The names that `[model] framework` may have in this environment."""
+    """Return the names that `[model] framework` may have in this environment."""
     return (*_BUILT_IN, *sorted({point.name for point in _registered()} - set(_BUILT_IN)))
 
 
 def framework(name: str) -> Framework:
-    """The framework of that name; a `DetectorError` says what there is, or why it cannot be had."""
+    """Return the framework of a name; a `DetectorError` lists them, or says why it fails."""
     if name in _BUILT_IN:
         return _BUILT_IN[name]()
     points = [point for point in _registered() if point.name == name]
     if not points:
         known = framework_names()
         raise DetectorError(
-            f"no framework {name!r}{nearest(name, known)} (there is: {', '.join(known)})"
+            f"no framework {name!r}{nearest(name, known)} (available: {', '.join(known)})"
         )
     if len({point.value for point in points}) > 1:
         raise DetectorError(
@@ -150,7 +150,7 @@ def framework(name: str) -> Framework:
             f"{' and '.join(point.value for point in points)}"
         )
     try:
-        with Recorder():  # it is imported once, for all the models that it will make
+        with Recorder():  # the module is imported once, for all models that it will load
             kind = points[0].load()
     except Exception as error:  # the package's own code runs
         raise DetectorError(
@@ -180,14 +180,14 @@ def framework(name: str) -> Framework:
 
 
 def framework_of(checkpoint: Path | None) -> str:
-    """The framework of a checkpoint where nobody has named one."""
+    """Return the framework of a checkpoint if the project does not name one."""
     is_onnx = checkpoint is not None and checkpoint.suffix.lower() == ".onnx"
     return "onnx" if is_onnx else "mmdetection"
 
 
 class _Registered(Framework):
-    """A framework of another package: its answers are looked at before they are kept, and all
-    that it says its models are made of is part of their key, its own code included."""
+    """A framework of another package: its results are validated, and the dependencies that it
+    reports are part of the key of its models, as is its own code."""
 
     def __init__(self, inner: Framework, point: importlib.metadata.EntryPoint) -> None:
         self._inner = inner
@@ -202,11 +202,11 @@ class _Registered(Framework):
     ) -> LoadedModel:
         loaded = self._loaded(source, sha256=sha256, device=device, batch_size=batch_size)
         config = () if source.config is None else (source.config.absolute(),)
-        dist = self._point.dist
-        own = () if dist is None else (dist.name,)
+        distribution = self._point.dist
+        own = () if distribution is None else (distribution.name,)
         info = loaded.detector.info
-        said = getattr(loaded.detector, "device", None)
-        place = said_device(said, device, f"the framework {self._point.name!r}")
+        reported = getattr(loaded.detector, "device", None)
+        used_device = checked_device(reported, device, f"the framework {self._point.name!r}")
         parts = {
             "format": _FORMAT,
             "framework": self._point.name,
@@ -217,7 +217,7 @@ class _Registered(Framework):
         }
         key = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
         detector = CheckedDetector(loaded.detector, msgspec.structs.replace(info, key=key))
-        detector.device = place
+        detector.device = used_device
         return LoadedModel(
             detector=detector,
             files=(*loaded.files, *config),
@@ -262,8 +262,8 @@ class _Registered(Framework):
             ) from error
         if not isinstance(loaded, LoadedModel):
             raise DetectorError(
-                f"the framework {name!r}: load gave a {type(loaded).__name__}, expected a "
-                "LoadedModel"
+                f"the framework {name!r}: load returned a {type(loaded).__name__}, expected "
+                "a LoadedModel"
             )
         info = getattr(loaded.detector, "info", None)
         if not isinstance(info, ModelInfo):

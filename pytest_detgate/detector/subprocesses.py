@@ -1,6 +1,6 @@
-"""A process of our own for heavy work: how it is started, heard and ended.
+"""Separate processes for heavy work: start, messages, end.
 
-It sends messages, a line of JSON each, on its standard output.
+Such a process sends messages, a line of JSON each, on its standard output.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from pytest_detgate.regular_file import read_regular_text
 M = TypeVar("M", bound=msgspec.Struct)
 
 PATIENCE_SECONDS = 10
-"""How long a process that is told to end, or has said its last, may take to do so."""
+"""Time that a process has to end by itself, after a signal or its last message."""
 
 
-def start_job(
+def start_process(
     module: str,
     arguments: Sequence[str],
     *,
     device: str,
     log: IO[bytes],
-    listens: bool = False,
+    with_stdin: bool = False,
     through: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
     """Run a module that sends messages; what it prints goes to the log.
 
-    It finds the same modules as this process, and on `cpu` no GPU. One that `listens` has a pipe
-    for its standard input. `through` are the module and options of what starts it, if that is not
-    Python itself.
+    It has the module search path of this process, and on `cpu` no GPU. `with_stdin` makes a pipe to
+    its standard input. `through` are further arguments of Python, such as a launcher with its
+    options.
     """
     environment = dict(os.environ)
-    environment.pop("PYTHONWARNINGS", None)  # a warning of theirs must not end the work
+    environment.pop("PYTHONWARNINGS", None)  # warnings there must not become errors
     environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     if device == "cpu":
         environment["CUDA_VISIBLE_DEVICES"] = ""
     return subprocess.Popen(
         [sys.executable, *through, "-m", module, *arguments],
-        stdin=subprocess.PIPE if listens else subprocess.DEVNULL,
+        stdin=subprocess.PIPE if with_stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=log,
         env=environment,
@@ -54,21 +54,21 @@ def start_job(
     )
 
 
-def received(process: subprocess.Popen[bytes], kind: type[M]) -> Iterator[M]:
+def receive_messages(process: subprocess.Popen[bytes], kind: type[M]) -> Iterator[M]:
     """Yield each message as it comes, until the process ends."""
     decode = msgspec.json.Decoder(kind).decode
     assert process.stdout is not None
     for line in process.stdout:
         if not line.endswith(b"\n"):
-            return  # cut short where the process was killed
+            return  # the process was killed while it wrote
         yield decode(line)
 
 
-class Channel:
-    """The other end: sends messages from within the job.
+class MessageWriter:
+    """Sends messages from within such a process.
 
-    Opening it turns the standard output into the standard error, for all that others print. If
-    the parent is gone, sending raises `BrokenPipeError`.
+    Constructing it redirects the standard output of all other code to the standard error. If the
+    parent is gone, sending raises `BrokenPipeError`.
     """
 
     def __init__(self) -> None:
@@ -76,12 +76,13 @@ class Channel:
         os.dup2(2, 1)
 
     def send(self, message: msgspec.Struct) -> None:
+        """Send one message."""
         self._file.write(msgspec.json.encode(message) + b"\n")
         self._file.flush()
 
 
-def end_job(process: subprocess.Popen[bytes]) -> None:
-    """End the process and the workers it started, if they are still there."""
+def end_process(process: subprocess.Popen[bytes]) -> None:
+    """End the process and the processes that it started, if they still run."""
 
     def send(number: int) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -99,12 +100,11 @@ def end_job(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def how_it_ended(code: int, log: Path) -> str:
-    """Say of a process that did not say why how it ended, and what it printed last."""
-    ended = (
-        f"the process was ended by {signal.Signals(-code).name}"
-        if code < 0
-        else f"the process ended with exit code {code}"
-    )
+def exit_reason(code: int, log: Path) -> str:
+    """Say how a process ended that sent no error, and the last line that it printed."""
+    if code < 0:
+        reason = f"the process was ended by {signal.Signals(-code).name}"
+    else:
+        reason = f"the process ended with exit code {code}"
     lines = read_regular_text(log, errors="replace").strip().splitlines()
-    return ended + (f" after {lines[-1]!r}" if lines else "")
+    return f"{reason} after {lines[-1]!r}" if lines else reason

@@ -1,4 +1,4 @@
-"""What a detector may answer, checked before anything is counted."""
+"""Validation of the detections that a detector returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, O
 from pytest_detgate.detector.protocol import Detected, Detector
 from pytest_detgate.errors import DetectorError
 
-_Ask = Callable[[Sequence[Path]], Iterable[Detected]]
+_Detect = Callable[[Sequence[Path]], Iterable[Detected]]
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -22,12 +22,11 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 def checked_detections(
     xyxy: ArrayLike, score: ArrayLike, label: ArrayLike, *, image: Path, n_classes: int
 ) -> ImageDetections | OutputNotFinite:
-    """The detections on one image, best score first.
+    """Return the detections on one image, best score first.
 
-    `xyxy` is (n, 4) corners in pixels, `score` (n,) from 0 to 1, `label` (n,) whole numbers from
-    0 to `n_classes` - 1. With NaN or infinity among them the image is one that nothing is known
-    of. Anything else is a `DetectorError` that names the image: a box that is left out would make
-    a budget of false boxes pass.
+    `xyxy` is (n, 4) corners in pixels, `score` (n,) from 0 to 1, `label` (n,) whole numbers from 0
+    to `n_classes` - 1. With NaN or infinity the result is `OutputNotFinite`. Anything else is a
+    `DetectorError` that names the image: without the box, a limit of false boxes could pass.
     """
     boxes = _array(xyxy, "boxes", image)
     scores = _array(score, "scores", image)
@@ -38,7 +37,7 @@ def checked_detections(
     n = len(scores) if scores.ndim == 1 else -1
     if boxes.shape != (n, 4) or labels.shape != (n,):
         raise DetectorError(
-            f"the model's answer to {image}: expected boxes (n, 4), scores (n) and labels (n), "
+            f"the model's output for {image}: expected boxes (n, 4), scores (n) and labels (n), "
             f"found {boxes.shape}, {scores.shape} and {labels.shape}"
         )
     with np.errstate(over="ignore"):
@@ -49,12 +48,12 @@ def checked_detections(
     outside = (scores < 0) | (scores > 1)
     if outside.any():
         raise DetectorError(
-            f"the model's answer to {image}: a score is from 0 to 1, found {scores[outside][0]:g}"
+            f"the model's output for {image}: a score is from 0 to 1, found {scores[outside][0]:g}"
         )
     unknown = (labels < 0) | (labels >= n_classes) | (labels != np.floor(labels))
     if unknown.any():
         raise DetectorError(
-            f"the model's answer to {image}: a label is a whole number from 0 to "
+            f"the model's output for {image}: a label is a whole number from 0 to "
             f"{n_classes - 1}, found {labels[unknown][0]:g}"
         )
     order = np.argsort(-scores, kind="stable")
@@ -65,9 +64,9 @@ def checked_detections(
     )
 
 
-def are_detections(found: ImageDetections, *, n_classes: int) -> bool:
-    """Whether `checked_detections` would take these: cached ones are not believed either."""
-    boxes, scores, labels = found.xyxy, found.score, found.label
+def are_detections(detections: ImageDetections, *, n_classes: int) -> bool:
+    """Return whether cached detections are possible ones, as `checked_detections` requires."""
+    boxes, scores, labels = detections.xyxy, detections.score, detections.label
     return bool(
         boxes.shape == (len(scores), 4)
         and labels.shape == scores.shape
@@ -85,24 +84,24 @@ def _array(values: ArrayLike, what: str, image: Path) -> NDArray[np.float64]:
         if array.dtype.kind in "bc" and array.size:
             raise TypeError(f"they are {array.dtype}")
         return array.astype(np.float64)
-    except Exception as error:  # what is no array converts itself, or refuses to
+    except Exception as error:  # other objects may fail in any way when they are converted
         raise DetectorError(
-            f"the model's answer to {image}: its {what} are no numbers: {error}"
+            f"the model's output for {image}: its {what} are not numbers: {error}"
         ) from error
 
 
 def _require_fractions(score: ArrayLike, image: Path) -> None:
-    """Refuse scores that were cast to whole numbers, after which nearly all are 0."""
+    """Refuse scores that were cast to whole numbers, which makes nearly all of them 0."""
     kind = np.asarray(score).dtype
     if hasattr(score, "dtype") and kind.kind in "iu" and np.size(score):
         raise DetectorError(
-            f"the model's answer to {image}: its scores are {kind}, and a score from 0 to 1 is 0 "
+            f"the model's output for {image}: its scores are {kind}, and a score from 0 to 1 is 0 "
             "after a cast to whole numbers"
         )
 
 
 class CheckedDetector:
-    """Another package's detector, with every answer checked; `info` takes the place of its own."""
+    """A detector of another package whose results are validated; `info` replaces its own."""
 
     def __init__(self, detector: Detector, info: ModelInfo) -> None:
         self._detector = detector
@@ -112,58 +111,58 @@ class CheckedDetector:
             self.in_turn = self._in_turn
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """Yield what the detector yields; each image once, or a `DetectorError`."""
+        """Yield the detections on each image once; else raise a `DetectorError`."""
         return self._checked(images, self._detector.detect)
 
     @property
     def model_seconds(self) -> float:
-        """Time spent in the model so far; an `AttributeError` where the detector does not say."""
+        """Seconds spent in the model so far; an `AttributeError` if the detector has none."""
         return float(self._detector.model_seconds)  # type: ignore[attr-defined]
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of how it was run."""
+        """Notes for the reader."""
         return tuple(getattr(self._detector, "notes", ()))
 
     def _in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
         return self._checked(images, self._detector.in_turn)  # type: ignore[attr-defined]
 
-    def _checked(self, images: Sequence[Path], ask: _Ask) -> Iterator[Detected]:
+    def _checked(self, images: Sequence[Path], detect: _Detect) -> Iterator[Detected]:
         missing = Counter(images)
-        for answer in self._heard(images, ask):
-            if not isinstance(answer, Detected) or not isinstance(answer.result, ImageResult):
+        for detected in self._detections(images, detect):
+            if not isinstance(detected, Detected) or not isinstance(detected.result, ImageResult):
                 raise DetectorError(
-                    f"{self.info.checkpoint}: the detector gives a Detected for each image, with "
-                    "ImageDetections, an UnreadableImage or an OutputNotFinite; found "
-                    f"{str(answer)[:80]}"
+                    f"{self.info.checkpoint}: the detector must yield a Detected for each image, "
+                    "with ImageDetections, an UnreadableImage or an OutputNotFinite; found "
+                    f"{str(detected)[:80]}"
                 )
-            if not missing[answer.image]:
+            image = detected.image
+            if not missing[image]:
                 raise DetectorError(
-                    f"the model answered to {answer.image}, which it was not asked, or had "
-                    "answered before"
+                    f"the detector returned {image} twice, or without a request for it"
                 )
-            missing[answer.image] -= 1
-            result: ImageResult = answer.result
+            missing[image] -= 1
+            result: ImageResult = detected.result
             if isinstance(result, ImageDetections):
-                if not _SHA256.fullmatch(answer.sha256):
+                if not _SHA256.fullmatch(detected.sha256):
                     raise DetectorError(
-                        f"the model's answer to {answer.image}: its sha256 is that of the bytes "
-                        f"that were decoded, 64 digits in hexadecimal; found {answer.sha256!r}"
+                        f"the model's output for {image}: its sha256 is that of the bytes "
+                        f"that were decoded, 64 digits in hexadecimal; found {detected.sha256!r}"
                     )
                 result = checked_detections(
                     result.xyxy,
                     result.score,
                     result.label,
-                    image=answer.image,
+                    image=image,
                     n_classes=len(self.info.classes),
                 )
-            yield Detected(answer.image, answer.sha256, result)
+            yield Detected(image, detected.sha256, result)
         for image in +missing:
-            raise DetectorError(f"the model has not answered to {image}")
+            raise DetectorError(f"the detector returned nothing for {image}")
 
-    def _heard(self, images: Sequence[Path], ask: _Ask) -> Iterator[object]:
+    def _detections(self, images: Sequence[Path], detect: _Detect) -> Iterator[object]:
         try:
-            yield from ask(images)
+            yield from detect(images)
         except DetectorError:
             raise
         except Exception as error:  # the package's own code runs

@@ -1,4 +1,4 @@
-"""What splits are compared by: six features, each on fixed bins with names a person can read."""
+"""The features that splits are compared by: six, each on fixed bins with readable names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _AREA_EDGES = tuple(2.0**power for power in range(-12, 0))
 # The middle bin is about square: an edge at 1 would part boxes by a pixel.
 _ASPECT_EDGES = tuple(2.0**power for power in (-2, -1.25, -0.75, -0.25, 0.25, 0.75, 1.25, 2))
 _CELLS = 5
-# Sizes beyond these, as web photos have them, are told apart by their mean side only.
+# Other sizes, as web photos have them, are distinguished by their mean side only.
 _COMMON_SIZES = 50
 _SIDE_EDGES = tuple(2.0**power for power in range(6, 14))
 
@@ -55,7 +55,7 @@ def features_of(reference: Dataset, tested: Dataset, names: Sequence[str]) -> li
 
 
 class _Split:
-    """What several features of one split are made of, made once."""
+    """The columns that several features of one split need, computed once."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset = dataset
@@ -115,8 +115,8 @@ def _class(name: str, reference: _Split, tested: _Split) -> Feature:
 
 
 def _of_boxes(labels: Sequence[str], bins: Callable[[Floats, Floats, Floats], Rows]) -> _Maker:
-    """A feature of boxes; `bins` takes (4, n) xywh and its images' width and height. What is no
-    box at all goes into a bin of its own: to find such boxes is another rule's business."""
+    """A feature of boxes; `bins` takes (4, n) xywh and its images' width and height. A box
+    without area goes into a separate bin: another rule finds such boxes."""
 
     def sample(name: str, split: _Split) -> Sample:
         width, height = split.size(name)

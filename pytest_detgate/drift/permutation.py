@@ -6,7 +6,7 @@ frames as the unit, a few clips more or less would look like overwhelming eviden
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 from math import ceil, comb
@@ -75,53 +75,50 @@ def chance(
     counts = [
         np.concatenate(
             [
-                _table(sample, unit, group, len(feature.labels))
-                for sample, unit, group in (
-                    (feature.reference, of_reference, groups[0]),
-                    (feature.tested, of_tested, groups[1]),
-                )
+                _table(feature.reference, of_reference, groups[0], len(feature.labels)),
+                _table(feature.tested, of_tested, groups[1], len(feature.labels)),
             ]
         )
         for feature in features
     ]
     n_reference, n_tested = (int(group.max()) + 1 for group in groups)
+    n = n_reference + n_tested
     draws = ceil(10 * len(features) / (1 - confidence))
-    exact = comb(n_reference + n_tested, n_tested) <= draws
-    observed = np.zeros((1, n_reference + n_tested))
+    exact = comb(n, n_tested) <= draws
+    observed = np.zeros((1, n))
     observed[0, n_reference:] = 1
-    found = [_distances(observed, count)[0] for count in counts]
-    permuted = [
-        np.concatenate(distances)
-        for distances in zip(
-            *(
-                [_distances(tested, count) for count in counts]
-                for tested in _assignments(
-                    n_reference + n_tested, n_tested, rng, None if exact else draws
-                )
-            ),
-            strict=True,
-        )
-    ]
-    # All assignments together include the one that was found; of a draw it is one more.
+    permuted = _permuted(counts, _assignments(n, n_tested, rng, None if exact else draws))
+    # All assignments together include the observed one; random draws do not.
     more = 0 if exact else 1
     return [
-        Chance(
-            p=float((np.count_nonzero(drawn >= at - _SAME) + more) / (len(drawn) + more)),
-            usual=float(np.quantile(drawn, confidence)),
-        )
-        for at, drawn in zip(found, permuted, strict=True)
+        _chance(_distances(observed, count)[0], drawn, more, confidence)
+        for count, drawn in zip(counts, permuted, strict=True)
     ]
+
+
+def _permuted(counts: Sequence[Floats], assignments: Iterable[Floats]) -> list[Floats]:
+    """Return (draws,) the distances of each feature under all assignments."""
+    blocks = [[_distances(tested, count) for count in counts] for tested in assignments]
+    return [np.concatenate(distances) for distances in zip(*blocks, strict=True)]
+
+
+def _chance(observed: float, drawn: Floats, more: int, confidence: float) -> Chance:
+    """Compare an observed distance with those of chance; `more` of them are not among `drawn`."""
+    as_large = np.count_nonzero(drawn >= observed - _SAME) + more
+    return Chance(
+        p=float(as_large / (len(drawn) + more)), usual=float(np.quantile(drawn, confidence))
+    )
 
 
 def holm(p: Sequence[float]) -> list[float]:
     """Correct p-values for their number, so that the chance of any false alarm among them stays
     what was asked for (Holm 1979)."""
-    order = sorted(range(len(p)), key=lambda at: p[at])
+    order = sorted(range(len(p)), key=p.__getitem__)
     corrected = [0.0] * len(p)
     largest = 0.0
-    for rank, at in enumerate(order):
-        largest = max(largest, min(1.0, (len(p) - rank) * p[at]))
-        corrected[at] = largest
+    for rank, index in enumerate(order):
+        largest = max(largest, min(1.0, (len(p) - rank) * p[index]))
+        corrected[index] = largest
     return corrected
 
 

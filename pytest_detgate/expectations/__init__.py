@@ -1,1 +1,1 @@
-"""The one place that knows Great Expectations, which is imported only to evaluate a rule."""
+"""Great Expectations. Only this package imports it, and only to evaluate a rule."""

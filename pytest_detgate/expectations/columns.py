@@ -1,4 +1,4 @@
-"""The tables that expectations are held against: plain columns, one row an image or a box."""
+"""The tables that expectations are evaluated on: plain columns, one row for each image or box."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Great Expectations knows how to expect, by name, and what it says of wrong arguments."""
+"""The expectations that Great Expectations knows, by name, and their arguments."""
 
 from __future__ import annotations
 
@@ -11,21 +11,26 @@ from typing import Any
 
 from pytest_detgate.config.wording import found, unknown
 from pytest_detgate.errors import DataError, nearest
-from pytest_detgate.expectations.requested import BOOKKEEPING, Wanted
+from pytest_detgate.expectations.requested import BOOKKEEPING, Requested
 
 INSTALL = "pip install 'pytest-detgate[expectations]'"
 _COLUMNS = ("column", "column_A", "column_B", "column_list")
-# What every expectation takes beside what makes it this one.
+# Arguments that every expectation takes.
 _COMMON = frozenset({"description", "meta", "notes", "severity"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """An expectation that there is, and its class. An argument that is not given is the class's
-    own default: a class of the project's may fix its column."""
+class KnownExpectation:
+    """A requested expectation and its class. An argument that is not given has the default of the
+    class: a class of the project may fix its column."""
 
-    wanted: Wanted
+    requested: Requested
     kind: Any
+
+    @property
+    def label(self) -> str:
+        """How an error names it."""
+        return self.requested.label
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -34,7 +39,7 @@ class Asked:
 
     @property
     def possible_fields(self) -> tuple[str, ...]:
-        """Every name in it that may be a column: also the words of its condition on rows."""
+        """Every name in it that may be a column, also the words of its condition on rows."""
         words = re.findall(r"[^\W\d]\w*", str(self.condition.get("row_condition", "")))
         return (*self._columns(_COLUMNS), *words)
 
@@ -45,24 +50,24 @@ class Asked:
 
     @property
     def mostly(self) -> float | None:
-        """The share of rows that must meet it, where it says so."""
+        """The share of rows that must meet it, if it has one."""
         value = self.argument("mostly")
         return value if isinstance(value, (int, float)) else None
 
     @property
     def looks_at_nulls(self) -> bool:
-        """Whether rows without a value are what it looks at."""
+        """Whether it looks for rows without a value."""
         return "null" in self.kind.expectation_type
 
     def argument(self, key: str) -> Any:
         """One of its arguments, or the default of its class."""
         default = getattr(_fields(self.kind).get(key), "default", None)
-        return self.wanted.arguments.get(key, default)
+        return self.requested.arguments.get(key, default)
 
     @property
     def call(self) -> str:
         """The expectation as a call, after its description where it has one."""
-        arguments = self.wanted.arguments
+        arguments = self.requested.arguments
         own = {key: value for key, value in arguments.items() if key not in _COMMON}
         typed = ", ".join(f"{key}={found(value)}" for key, value in own.items())
         text = f"{self.kind.expectation_type}({typed})"
@@ -74,21 +79,21 @@ class Asked:
         values = {key: self.argument(key) for key in ("row_condition", "condition_parser")}
         return {key: value for key, value in values.items() if value is not None}
 
-    def built(self, tag: Mapping[str, Any]) -> Any:
-        """The expectation itself, with a tag that comes back with its result."""
+    def build(self, tag: Mapping[str, Any]) -> Any:
+        """Build the expectation, with a tag that its result has, too."""
         allowed = _arguments(self.kind)
-        for name in self.wanted.arguments:
+        for name in self.requested.arguments:
             if name not in allowed:
-                raise DataError(f"{self.wanted.said}: {unknown('argument', name, allowed)}")
-        meta = {**(self.wanted.arguments.get("meta") or {}), **tag}
+                raise DataError(f"{self.label}: {unknown('argument', name, allowed)}")
+        meta = {**(self.requested.arguments.get("meta") or {}), **tag}
         try:
-            return self.kind(**{**self.wanted.arguments, "meta": meta})
+            return self.kind(**{**self.requested.arguments, "meta": meta})
         except Exception as error:
-            raise DataError(f"{self.wanted.said}: {_why(error)}") from None
+            raise DataError(f"{self.label}: {_reason(error)}") from None
 
 
 class Vocabulary:
-    """Every expectation class under both spellings of its name, also a project's own."""
+    """Every expectation class, those of the project included, under both spellings of its name."""
 
     def __init__(self) -> None:
         with quiet():
@@ -99,17 +104,17 @@ class Vocabulary:
             kinds = {name: registry.get_expectation_impl(name) for name in names}
         self.kinds = {**kinds, **{kind.__name__: kind for kind in kinds.values()}}
 
-    def asked(self, wanted: Wanted) -> Asked:
-        """Look an expectation up; an unknown name raises `DataError` with the nearest one."""
-        if wanted.type not in self.kinds:
+    def known(self, requested: Requested) -> KnownExpectation:
+        """Look up an expectation; an unknown name raises `DataError` with the nearest one."""
+        if requested.type not in self.kinds:
             # The other spelling of a name is always near, and would only repeat it.
-            snake = "_" in wanted.type
+            snake = "_" in requested.type
             known = [name for name in self.kinds if ("_" in name) == snake]
             raise DataError(
-                f"{wanted.place}: there is no expectation {wanted.type!r}"
-                f"{nearest(wanted.type, known)}"
+                f"{requested.source}: there is no expectation {requested.type!r}"
+                f"{nearest(requested.type, known)}"
             )
-        return Asked(wanted=wanted, kind=self.kinds[wanted.type])
+        return KnownExpectation(requested=requested, kind=self.kinds[requested.type])
 
 
 def require_great_expectations() -> None:
@@ -125,7 +130,7 @@ def require_great_expectations() -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep warnings about its own code to Great Expectations: a project may make them errors."""
+    """Ignore the warnings of Great Expectations: a project may turn warnings into errors."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -141,8 +146,8 @@ def _arguments(kind: Any) -> list[str]:
     return sorted(own, key=_COMMON.__contains__)
 
 
-def _why(error: Exception) -> str:
-    """The first thing that pydantic has against the arguments, on one line."""
+def _reason(error: Exception) -> str:
+    """The first error that pydantic finds in the arguments, on one line."""
     errors = getattr(error, "errors", None)
     if not callable(errors):
         return f"{type(error).__name__}: {' '.join(str(error).split())}"

@@ -21,13 +21,8 @@ from pytest_detgate.inputs.comparable import (
 )
 from pytest_detgate.inputs.detection_sources import file_sha256
 from pytest_detgate.inputs.fingerprints import names_sha256
-from pytest_detgate.record.report import (
-    BaselineRecord,
-    ProbeRecord,
-    RuleResult,
-    SplitRecord,
-    read_report,
-)
+from pytest_detgate.record.report import BaselineRecord, ProbeRecord, RuleResult, SplitRecord
+from pytest_detgate.record.report_file import read_report
 from pytest_detgate.scoring.score_card import ApMetric, protocol_name
 
 if TYPE_CHECKING:

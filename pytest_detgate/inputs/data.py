@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.clips import ClipKey, Clips
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, ImageTable
+    from pytest_detgate.image_hashes.image_keys import ImageKeys
     from pytest_detgate.inputs.project import Project
-    from pytest_detgate.pictures.hashes import PictureKeys
 
 T = TypeVar("T")
 
@@ -110,21 +110,21 @@ class DataInputs:
 
         return self.data.once(("frames", name, key), make)
 
-    def pictures(self, name: str, *, hashed: bool) -> PictureKeys:
+    def pictures(self, name: str, *, hashed: bool) -> ImageKeys:
         """What tells the images of a split or probe apart: the digests of their bytes and, where
         `hashed`, their perceptual hashes."""
-        from pytest_detgate.cache.sqlite_file import STORE_FILE
-        from pytest_detgate.cache.store import Store
-        from pytest_detgate.pictures.hashes import picture_keys
+        from pytest_detgate.cache.cache import Cache
+        from pytest_detgate.cache.sqlite_file import CACHE_FILE
+        from pytest_detgate.image_hashes.image_keys import compute_image_keys
 
-        def make() -> PictureKeys:
+        def make() -> ImageKeys:
             dataset = self.dataset(name)
             with contextlib.ExitStack() as stack:
                 folder = self.cache or Path(
                     stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-"))
                 )
-                store = Store(folder / STORE_FILE)
-                return picture_keys(dataset, store, self.progress, hashed=hashed)
+                store = Cache(folder / CACHE_FILE)
+                return compute_image_keys(dataset, store, self.progress, hashed=hashed)
 
         return self.data.once(("pictures", name, hashed), make)
 

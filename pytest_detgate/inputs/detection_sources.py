@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,14 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from pytest_detgate.errors import DataError
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
-from pytest_detgate.regular_file import read_regular
+from pytest_detgate.regular_file import sha256_of_file
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from pytest_detgate.dataset.tables import Dataset, DetectionTable
-    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.inputs.project import Project
 
 
@@ -79,7 +78,9 @@ class DetectionSource(abc.ABC):
         """Infer twice on some of the images, whatever is known of them already."""
         self._refuse()
 
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+    def latency(
+        self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
+    ) -> LatencyMeasurement:
         """Time the model on some of the images, after `warm_up` others."""
         self._refuse()
 
@@ -182,6 +183,6 @@ class NoDetections(DetectionSource):
 def file_sha256(path: Path) -> str:
     """The SHA-256 of a file; `DataError` if it cannot be read."""
     try:
-        return hashlib.sha256(read_regular(path)).hexdigest()
+        return sha256_of_file(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error

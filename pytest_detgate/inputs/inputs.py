@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.silent import Silence
     from pytest_detgate.inputs.sweep import Epoch
-    from pytest_detgate.training.fed_data import TrainingSettings, TrainingView
+    from pytest_detgate.training.fed_data import FedData, TrainingSettings
 
 T = TypeVar("T")
 
@@ -111,12 +111,12 @@ class Inputs(ModelInputs):
             "training settings", lambda: read_training_settings(self._training_config())
         )
 
-    def training_view(self) -> TrainingView:
+    def training_view(self) -> FedData:
         """What the training data set, built as the training configuration does, feeds."""
-        from pytest_detgate.training.fed_data import read_training_view
+        from pytest_detgate.training.fed_data import read_fed_data
 
         return self.memory.once(
-            "training view", lambda: read_training_view(self._training_config(), self.progress)
+            "training view", lambda: read_fed_data(self._training_config(), self.progress)
         )
 
     def _training_config(self) -> Path:

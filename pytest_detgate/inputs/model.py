@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_detgate.dataset.tables import Dataset, DetectionTable
-    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.inputs.detection_sources import TwoInferences
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
@@ -96,12 +96,12 @@ class ModelInputs(DataInputs):
 
         return self.memory.once(("two inferences", split, images), make)
 
-    def latency(self, split: str, images: int, warm_up: int) -> Latency:
+    def latency(self, split: str, images: int, warm_up: int) -> LatencyMeasurement:
         """The time of the detector on `images` images, spread evenly over a split and again from
         the first where it has fewer, after `warm_up` of them."""
         import numpy as np
 
-        def make() -> Latency:
+        def make() -> LatencyMeasurement:
             dataset = self.dataset(split)
             rows = np.resize(spread(len(dataset.images), images), images)
             return self.source.latency(dataset, rows, warm_up)

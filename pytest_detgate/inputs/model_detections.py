@@ -1,4 +1,4 @@
-"""Detections from a model, kept by content between runs."""
+"""Detections of a model, cached by content between runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, UnreadableImage
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
@@ -24,19 +24,19 @@ from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
 
 if TYPE_CHECKING:
-    from pytest_detgate.detector.latency.timing import Latency
+    from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.inputs.project import Project
 
 
-# Nearly every model finds something on one of so few images, if only at a low score.
+# Nearly every model detects something on one of so few images, at least with a low score.
 _FIRST_IMAGES = 8
 
 
 class ModelDetections(DetectionSource):
-    """Asks the model once for every image that any selected item needs.
+    """Infers once on every image that a selected item needs.
 
     `source` is a function, because the checkpoint of a training run is known only after it. `run`
-    names the run that this process belongs to.
+    names the run of this process.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class ModelDetections(DetectionSource):
         device: str,
         batch_size: int | None,
         plan: RunPlan,
-        store: Path,
+        cache_dir: Path,
         progress: Progress,
         project: Project,
         run: str = "",
@@ -56,55 +56,55 @@ class ModelDetections(DetectionSource):
         self._device = device
         self._batch_size = batch_size
         self._plan = plan
-        self._store = store
+        self._cache_dir = cache_dir
         self._progress = progress
         self._run = run
-        self._detector: KeptDetector | None = None
-        self._found: dict[Path, ImageResult] = {}
-        self._kept = 0
+        self._detector: CachedDetector | None = None
+        self._results: dict[Path, ImageResult] = {}
+        self._n_cached = 0
         self._devices: set[str] = set()
         self._notes: dict[str, None] = {}
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
         paths = []
         for dataset in datasets:
-            self._found.update(_refused(dataset))
+            self._results.update(_refused(dataset))
             paths += [dataset.image_path(row) for row in range(len(dataset.images))]
-        missing = [path for path in dict.fromkeys(paths) if path not in self._found]
+        missing = [path for path in dict.fromkeys(paths) if path not in self._results]
         if missing:
             self._detect(missing)
 
     def _detect(self, images: Sequence[Path]) -> None:
         run = self._loaded().detect(images)
-        self._found.update(run)
-        self._kept += run.kept
+        self._results.update(run)
+        self._n_cached += run.cached
         self._devices |= run.devices
         self._notes.update(dict.fromkeys(run.notes))
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         self.prepare([dataset])
         rows = np.arange(len(dataset.images), dtype=np.int64)
-        return self._table(dataset, rows, self._found)
+        return self._table(dataset, rows, self._results)
 
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
     ) -> bool | None:
-        self._found.update(_refused(dataset))
+        self._results.update(_refused(dataset))
         every_row = range(len(dataset.images))
-        if any(_is_something(self._found.get(dataset.image_path(row))) for row in every_row):
+        if any(_has_boxes(self._results.get(dataset.image_path(row))) for row in every_row):
             return True
         paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
-        unknown = [path for path in paths if path not in self._found]
+        unknown = [path for path in paths if path not in self._results]
         if unknown and not infer:
             return None
         n_images = _FIRST_IMAGES
         while unknown:
             part, unknown = unknown[:n_images], unknown[n_images:]
             self._detect(part)
-            if any(_is_something(self._found[path]) for path in part):
+            if any(_has_boxes(self._results[path]) for path in part):
                 return True
             n_images *= 4
-        were_read = (not isinstance(self._found[path], UnreadableImage) for path in paths)
+        were_read = (not isinstance(self._results[path], UnreadableImage) for path in paths)
         return False if any(were_read) else None
 
     def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
@@ -118,15 +118,18 @@ class ModelDetections(DetectionSource):
         self._devices.add(device)
         self._notes.update(dict.fromkeys(detector.notes))
 
-        def table(answers: Mapping[Path, Detected]) -> DetectionTable:
-            found = self._table(dataset, rows, {path: one.result for path, one in answers.items()})
-            if found.gaps:
-                raise DetectorError(f"{dataset.name}: {'; '.join(described(found.gaps))}")
-            return found
+        def table(detected: Mapping[Path, Detected]) -> DetectionTable:
+            results = {path: one.result for path, one in detected.items()}
+            table = self._table(dataset, rows, results)
+            if table.gaps:
+                raise DetectorError(f"{dataset.name}: {'; '.join(described(table.gaps))}")
+            return table
 
         return TwoInferences(rows, table(first), table(second), device)
 
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+    def latency(
+        self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
+    ) -> LatencyMeasurement:
         self._paths(dataset, rows)
         timed = self._loaded().latency([dataset.image_path(row) for row in rows], warm_up)
         self._devices.add(timed.device)
@@ -139,13 +142,13 @@ class ModelDetections(DetectionSource):
         return self._loaded().sha256()
 
     def gated_model(self) -> GatedModel:
-        """The model, of which nothing is loaded where it is a file."""
+        """Return the model; a file is hashed but not loaded."""
         checkpoint = self._source.checkpoint
         name = self._source.name if checkpoint is None else self._project.relative(checkpoint)
         return GatedModel(name, checkpoint, self._loaded().sha256())
 
     def model_record(self) -> ModelRecord | None:
-        if not (self._found or self._devices):
+        if not (self._results or self._devices):
             return None
         info = self._info()
         relative = self._project.relative
@@ -158,16 +161,16 @@ class ModelDetections(DetectionSource):
             device=", ".join(sorted(self._devices)),
             epoch=info.epoch,
             config=None if source.config is None else relative(source.config),
-            images=len(self._found),
-            kept=self._kept,
-            notes=[*_numbers(source), *self._notes],
+            images=len(self._results),
+            kept=self._n_cached,
+            notes=[*_precision_notes(source), *self._notes],
         )
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return {}
 
     def _paths(self, dataset: Dataset, rows: NDArray[np.int64]) -> list[Path]:
-        """The images of some rows, each once; `DetectorError` where one may not be read."""
+        """Return the images of some rows, each once; `DetectorError` if one must not be read."""
         paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
         refused = _refused(dataset)
         for path in paths:
@@ -179,17 +182,17 @@ class ModelDetections(DetectionSource):
         self,
         dataset: Dataset,
         rows: NDArray[np.int64],
-        answers: Mapping[Path, ImageResult],
+        results: Mapping[Path, ImageResult],
     ) -> DetectionTable:
         info = self._info()
-        found, gaps = _known(dataset, rows, answers)
-        counts = [len(image.score) for image in found.values()]
+        by_row, gaps = _detections_by_row(dataset, rows, results)
+        counts = [len(image.score) for image in by_row.values()]
         boxes = FoundBoxes(
-            image=np.repeat(np.array([*found], np.int64), counts),
-            xyxy=np.concatenate([np.zeros((0, 4)), *(image.xyxy for image in found.values())]),
-            score=np.concatenate([np.zeros(0), *(image.score for image in found.values())]),
+            image=np.repeat(np.array([*by_row], np.int64), counts),
+            xyxy=np.concatenate([np.zeros((0, 4)), *(image.xyxy for image in by_row.values())]),
+            score=np.concatenate([np.zeros(0), *(image.score for image in by_row.values())]),
         )
-        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in found.values())])
+        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in by_row.values())])
         is_placed, note = boxes_in_image(
             boxes,
             dataset.images,
@@ -210,11 +213,11 @@ class ModelDetections(DetectionSource):
             gaps=gaps,
         )
 
-    def _loaded(self) -> KeptDetector:
+    def _loaded(self) -> CachedDetector:
         if self._detector is None:
-            self._detector = KeptDetector(
+            self._detector = CachedDetector(
                 self._source,
-                store=self._store,
+                cache_dir=self._cache_dir,
                 device=self._device,
                 progress=self._progress,
                 batch_size=self._batch_size,
@@ -232,33 +235,33 @@ class ModelDetections(DetectionSource):
 
 
 def _refused(dataset: Dataset) -> dict[Path, UnreadableImage]:
-    """The images that lead out of their folder by a link, which no model may read."""
+    """Return the images that leave their folder by a link, which no model may read."""
     names = dataset.images.file_name.tolist()
     refused = refused_links(dataset.images_dir, names, dataset.image_options)
     return {dataset.image_path(row): UnreadableImage(one.reason) for row, one in refused.items()}
 
 
-def _is_something(answer: ImageResult | None) -> bool:
-    return isinstance(answer, ImageDetections) and len(answer.score) > 0
+def _has_boxes(result: ImageResult | None) -> bool:
+    return isinstance(result, ImageDetections) and len(result.score) > 0
 
 
-def _known(
-    dataset: Dataset, rows: NDArray[np.int64], answers: Mapping[Path, ImageResult]
+def _detections_by_row(
+    dataset: Dataset, rows: NDArray[np.int64], results: Mapping[Path, ImageResult]
 ) -> tuple[dict[int, ImageDetections], tuple[Gap, ...]]:
-    """What was found on each row, and the rows of which nothing is known; `DetectorError` where an
-    image cannot be read."""
-    found: dict[int, ImageDetections] = {}
+    """Return the detections by row, and the rows without a result; `DetectorError` if an image
+    cannot be read."""
+    by_row: dict[int, ImageDetections] = {}
     unreadable = []
     not_finite = []
     for row in rows.tolist():
-        answer = answers[dataset.image_path(row)]
+        result = results[dataset.image_path(row)]
         name = dataset.images.file_name[row]
-        if isinstance(answer, UnreadableImage):
-            unreadable.append(f"{name}: {answer.reason}")
-        elif isinstance(answer, ImageDetections):
-            found[row] = answer
+        if isinstance(result, UnreadableImage):
+            unreadable.append(f"{name}: {result.reason}")
+        elif isinstance(result, ImageDetections):
+            by_row[row] = result
         else:
-            not_finite.append(f"{name} ({answer.output})")
+            not_finite.append(f"{name} ({result.output})")
     if unreadable:
         raise DetectorError(
             f"{len(unreadable)} of {len(rows)} images of {dataset.name} cannot be read, first "
@@ -266,11 +269,11 @@ def _known(
         )
     images = "image makes" if len(not_finite) == 1 else "images make"
     text = f"{images} the model give NaN or infinity"
-    return found, gap("outputs-not-finite", "images", not_finite, text)
+    return by_row, gap("outputs-not-finite", "images", not_finite, text)
 
 
-def _numbers(source: ModelSource) -> list[str]:
-    """What makes scores and boxes others than the plain model's."""
+def _precision_notes(source: ModelSource) -> list[str]:
+    """Return notes on settings that change scores and boxes."""
     notes = []
     if source.precision != "float32":
         notes.append(

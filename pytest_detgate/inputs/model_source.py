@@ -1,4 +1,4 @@
-"""The table `[model]`: which framework runs the model, and what it is told."""
+"""The table `[model]`: which framework runs the model, with which options."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ import msgspec
 
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.schema import ModelTable
+from pytest_detgate.config.model_tables import ModelTable
 from pytest_detgate.dataset.images.options import ImageOptions
-from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.framework import Framework
+    from pytest_detgate.detector.protocol import ModelSource
 
-# Keys that one framework alone understands.
-_OWN_KEYS = {"entry": "python", "onnx": "onnx"}
 _ENTRY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
 def check_model(configuration: Configuration, *, is_trained: bool) -> None:
-    """Raise `ConfigError` where `[model]` cannot mean a model, or not the one that is trained;
-    nothing heavy is imported."""
-    table = configuration.tables.model
+    """Note where `[model]` cannot mean a model, or not the one that is trained; nothing heavy is
+    imported."""
+    with configuration.mistakes.collect():
+        _check_model(configuration, is_trained=is_trained)
+
+
+def _check_model(configuration: Configuration, *, is_trained: bool) -> None:
+    table, mistakes = configuration.tables.model, configuration.mistakes
     place = configuration.place.table("model")
     name = _named(table)
     if name is None:
@@ -35,38 +38,52 @@ def check_model(configuration: Configuration, *, is_trained: bool) -> None:
             raise place.error('which framework is it for? Add framework = "NAME"', "options")
         return
     chosen = _framework(configuration, name)
-    for key in ("precision", "compile"):
-        if getattr(table, key) != getattr(ModelTable(), key) and name != "mmdetection":
-            raise place.error(f'means nothing with framework = "{name}"', key)
-    for key, owner in _OWN_KEYS.items():
-        if getattr(table, key) is not None and name != owner:
-            raise place.error(f'means nothing with framework = "{name}"', key)
-    if table.config is not None and not chosen.takes_config:
-        raise place.error(f'means nothing with framework = "{name}"', "config")
+    foreign = _keys_of_other_frameworks(name, chosen)
+    for key in foreign:
+        with mistakes.collect():
+            if getattr(table, key) != getattr(ModelTable(), key):
+                raise place.error(f'means nothing with framework = "{name}"', key)
     if is_trained and name != "mmdetection":
-        raise place.error(
-            f"{name} cannot run what --detgate-train trains, which is a model of MMDetection",
-            "framework" if table.framework else "entry",
+        mistakes.add(
+            place.error(
+                f"{name} cannot run what --detgate-train trains, which is a model of MMDetection",
+                "framework" if table.framework else "entry",
+            )
         )
     if name == "python":
-        _check_entry(configuration)
-    elif table.options and name in ("mmdetection", "onnx"):
-        raise place.error(f'means nothing with framework = "{name}"', "options")
+        with mistakes.collect():
+            _check_entry(configuration)
+    if "options" in foreign:
+        return
     if not _is_finite(table.options):
-        # Kept detections are told apart by options as JSON, which has no such numbers.
+        # The key of cached detections has the options as JSON, which has no such numbers.
         raise place.error("nan and inf are no values of an option", "options")
     if chosen.options is not None:
-        convert_table(table.options, chosen.options, place.table("options"))
+        convert_table(table.options, chosen.options, place.table("options"), mistakes)
+
+
+def _keys_of_other_frameworks(name: str, chosen: Framework) -> tuple[str, ...]:
+    """The keys of `[model]` that mean nothing with a framework."""
+    is_mmdetection = name == "mmdetection"
+    means_nothing = {
+        "precision": not is_mmdetection,
+        "compile": not is_mmdetection,
+        "entry": name != "python",
+        "onnx": name != "onnx",
+        "config": not chosen.takes_config,
+        "options": is_mmdetection or name == "onnx",
+    }
+    return tuple(key for key, is_foreign in means_nothing.items() if is_foreign)
 
 
 def is_complete(table: ModelTable) -> bool:
     """Whether the table names a model, so that there is something to run."""
+    name = _named(table)
+    if table.checkpoint is not None or name is None:
+        return table.checkpoint is not None
     from pytest_detgate.detector.registry import framework
 
-    if table.checkpoint is not None:
-        return True
-    name = _named(table)
-    return name is not None and not framework(name).needs_checkpoint
+    return not framework(name).needs_checkpoint
 
 
 def model_source(
@@ -79,6 +96,7 @@ def model_source(
 ) -> ModelSource:
     """A checkpoint with what `[model]` says of how it runs. `config` is the configuration that
     goes with it; what no framework is named for goes by its file name."""
+    from pytest_detgate.detector.protocol import ModelSource
     from pytest_detgate.detector.registry import framework_of
 
     table = configuration.tables.model

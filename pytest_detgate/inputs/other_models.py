@@ -45,12 +45,12 @@ class OtherModels:
         """The SHA-256 of a checkpoint; nothing of it is loaded."""
         if self.store is None:
             return file_sha256(checkpoint)
+        from pytest_detgate.cache.cache import Cache
         from pytest_detgate.cache.digests import file_digest
-        from pytest_detgate.cache.sqlite_file import STORE_FILE
-        from pytest_detgate.cache.store import Store
+        from pytest_detgate.cache.sqlite_file import CACHE_FILE
 
         try:
-            return file_digest(checkpoint, Store(self.store / STORE_FILE))
+            return file_digest(checkpoint, Cache(self.store / CACHE_FILE))
         except OSError as error:
             raise DataError(str(error)) from error
 

@@ -1,49 +1,29 @@
-"""What `[report]` says may not be seen, for the project it stands in."""
+"""The redaction that `[report]` asks for."""
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from pytest_detgate.config.validation import REDACTED_KINDS, redacted_pattern
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.redaction import Redaction
 
-KINDS = ("paths", "hosts")
-
 
 def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
-    """What hides in a run of this project what must not be seen; `further` are places that the
-    command line names. An entry of `redact` that makes no sense raises `ConfigError`."""
+    """Return the redaction of a run of this project; `further` are paths that the command line
+    names. A wrong entry of `redact` raises `ConfigError`."""
     entries = project.tables.report.redact
+    place = project.configuration.place.table("report")
     return Redaction(
         project.root,
         places=[*_places(project), *further],
         paths="paths" in entries,
         hosts="hosts" in entries,
-        patterns=[_pattern(project, entry) for entry in entries if entry not in KINDS],
+        patterns=[
+            redacted_pattern(entry, place) for entry in entries if entry not in REDACTED_KINDS
+        ],
     )
-
-
-def _pattern(project: Project, entry: str) -> re.Pattern[str]:
-    place = project.configuration.place.table("report")
-    near = difflib.get_close_matches(entry.lower(), KINDS, n=1, cutoff=0.8)
-    if near:
-        raise place.error(
-            f"did you mean {near[0]!r}? To hide the word itself, write '(?:{entry})'", "redact"
-        )
-    try:
-        pattern = re.compile(entry)
-    except re.error as error:
-        raise place.error(
-            f"{entry!r} is no regular expression: {error}; to hide it as it stands, "
-            f"write {re.escape(entry)!r}",
-            "redact",
-        ) from None
-    if pattern.search(""):
-        raise place.error(f"{entry!r} matches where there is nothing, so everywhere", "redact")
-    return pattern
 
 
 def _places(project: Project) -> Iterator[Path]:

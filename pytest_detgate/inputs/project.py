@@ -1,4 +1,4 @@
-"""A project as its `detgate.toml` describes it: what rules may ask for while they are bound."""
+"""A project as its `detgate.toml` describes it, for rules that are bound."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from pytest_detgate.config.dataset_tables import SplitTable
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.schema import ConfigTable, SplitTable
+from pytest_detgate.config.schema import ConfigTable
+from pytest_detgate.config.validation import frame_pattern
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.images.options import ImageOptions, real_paths
-from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.errors import DataError
 
 if TYPE_CHECKING:
-    from pytest_detgate.cache.annotation_tables import KeptTables
+    from pytest_detgate.cache.annotation_tables import CachedTables
     from pytest_detgate.dataset.slices import Slices
     from pytest_detgate.dataset.tables import Dataset
 
@@ -33,12 +33,10 @@ class Project:
     def __init__(self, configuration: Configuration, root: Path) -> None:
         self.configuration = configuration
         self.root = root
-        self.kept: KeptTables | None = None
-        """Where the tables of earlier runs are kept, if anywhere."""
+        self.kept: CachedTables | None = None
+        """The cache of tables, if the run has one."""
         self._classes: dict[str, tuple[str, ...]] = {}
         self._slices: dict[tuple[str, str], Slices] = {}
-        self._check_frame_pattern()
-        self._check_formats()
 
     @property
     def tables(self) -> ConfigTable:
@@ -82,8 +80,8 @@ class Project:
     def training_seed(self) -> int | None:
         """The seed that `[train]` names; None where it is left to its default."""
         train = self.tables.train
-        document = msgspec.toml.decode(self.configuration.place.text)
-        return None if train is None or "seed" not in document["train"] else train.seed
+        is_given = self.configuration.place.table("train").line("seed") is not None
+        return train.seed if train is not None and is_given else None
 
     @cached_property
     def image_options(self) -> ImageOptions:
@@ -99,9 +97,8 @@ class Project:
 
     @cached_property
     def frame_pattern(self) -> re.Pattern[str] | None:
-        """The pattern that tells clip and frame from a file name."""
-        pattern = self.tables.dataset.frame_pattern
-        return None if pattern is None else re.compile(pattern)
+        """The pattern that finds clip and frame in a file name."""
+        return frame_pattern(self.configuration)
 
     def classes(self, split: str) -> tuple[str, ...]:
         """Class names of a split, in the order of its file; `DataError` if it cannot be read."""
@@ -189,7 +186,7 @@ class Project:
 
     def slices(self, split: str, expression: str) -> Slices:
         """The images of a split sliced by an expression over their fields; `DataError` where that
-        cannot be told."""
+        is not possible."""
         from pytest_detgate.dataset.slices import fields_in, slices_of
 
         key = (split, expression)
@@ -206,68 +203,9 @@ class Project:
         """A message with the paths in it relative to the root directory."""
         return text.replace(f"{self.root}{os.sep}", "")
 
-    def _check_frame_pattern(self) -> None:
-        place = self.configuration.place.table("dataset")
-        try:
-            pattern = self.frame_pattern
-        except re.error as error:
-            raise place.error(f"not a regular expression: {error}", "frame-pattern") from None
-        if pattern is not None and "clip" not in pattern.groupindex:
-            raise place.error(
-                "the pattern has no group named clip; write (?P<clip>...)", "frame-pattern"
-            )
-        both = set(self.splits) & set(self.probes)
-        if both:
-            raise ConfigError(
-                f"{self.configuration.path.name}: {min(both)!r} names a split and a probe; "
-                "--detgate-predictions could mean either"
-            )
-
-    def _check_formats(self) -> None:
-        for name, table in self.tables.dataset.splits.items():
-            place = self.configuration.place.table("dataset").table("splits").table(name)
-            for key, given, formats in (
-                ("classes", table.classes, ("yolo", "openimages")),
-                ("list", table.list, ("yolo", "voc", "openimages")),
-                (
-                    "missing-labels",
-                    None if table.missing_labels == "unknown" else table.missing_labels,
-                    ("yolo", "voc", "openimages"),
-                ),
-                (
-                    "allow-other-files",
-                    table.allow_other_files or None,
-                    ("yolo", "voc", "openimages"),
-                ),
-            ):
-                if given is not None and table.format not in formats:
-                    raise place.error(
-                        f"only applies to format = {' or '.join(map(_quoted, formats))}, not "
-                        f"{_quoted(table.format)}",
-                        key,
-                    )
-            if table.allow_other_files and table.list is not None:
-                raise place.error(
-                    "only applies without a list, which says what the split is", "allow-other-files"
-                )
-        for name, probe in self.tables.probes.items():
-            if probe.allow_other_files and probe.annotations is not None:
-                raise (
-                    self.configuration.place.table("probes")
-                    .table(name)
-                    .error(
-                        "only applies without annotations, which list the images",
-                        "allow-other-files",
-                    )
-                )
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"'
-
 
 def _without_labels(dataset: Dataset) -> Dataset:
-    """A probe whose file has no annotations: there is nothing on its images, as on those of any."""
-    gaps = tuple(one for one in dataset.gaps if one.kind != "images-without-labels")
+    """Return a probe whose file has no annotations: its images have no boxes, as in every probe."""
+    gaps = tuple(gap for gap in dataset.gaps if gap.kind != "images-without-labels")
     images = dataclasses.replace(dataset.images, unlabelled=None)
     return dataclasses.replace(dataset, gaps=gaps, images=images)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_detgate.record.report import RuleResult
     from pytest_detgate.report.coco_export import FindingsOnImages
-    from pytest_detgate.rules.registry import BoundRule
+    from pytest_detgate.rules.binding import BoundRule
     from pytest_detgate.rules.rule import Target
 
 MARKERS = {

@@ -3,6 +3,8 @@ pytest-xdist carries from worker to controller unchanged."""
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import msgspec
 
 from pytest_detgate.dataset.contents import SplitContents
@@ -19,9 +21,12 @@ from pytest_detgate.record.report import (
 ATTRIBUTE = "detgate"
 
 
+T = TypeVar("T")
+
+
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
-    """What one process has read and computed so far. `contents` are those of the splits: charts
-    that compare splits are made of them where all are known."""
+    """What one process has read and computed: so far, or since an earlier message. `contents` are
+    those of the splits: charts that compare splits are made of them where all are known."""
 
     dataset: DatasetRecord
     model: ModelRecord | None
@@ -29,6 +34,28 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, ScoreRecord]
     baseline: BaselineRecord | None = None
     contents: dict[str, SplitContents] = {}
+
+    def since(self, earlier: Facts | None) -> Facts:
+        """Return the facts that earlier ones do not have, or have otherwise."""
+        if earlier is None:
+            return self
+        dataset = msgspec.structs.replace(
+            self.dataset,
+            splits=_changed(self.dataset.splits, earlier.dataset.splits),
+            probes=_changed(self.dataset.probes, earlier.dataset.probes),
+        )
+        return Facts(
+            dataset=dataset,
+            model=self.model,
+            predictions=_changed(self.predictions, earlier.predictions),
+            scores=_changed(self.scores, earlier.scores),
+            baseline=self.baseline,
+            contents=_changed(self.contents, earlier.contents),
+        )
+
+
+def _changed(now: dict[str, T], earlier: dict[str, T]) -> dict[str, T]:
+    return {name: entry for name, entry in now.items() if earlier.get(name) != entry}
 
 
 class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):

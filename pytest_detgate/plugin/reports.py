@@ -18,8 +18,9 @@ from pytest_detgate.plugin.promised.items import uses_gate
 from pytest_detgate.plugin.recording import RECORD, USED, NoLimitError, Record
 from pytest_detgate.plugin.transport import attach_result
 from pytest_detgate.printable import printable
-from pytest_detgate.record.one_line import held_against_limit
-from pytest_detgate.record.report import FINDINGS_CAP, RuleResult, sendable
+from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
+from pytest_detgate.record.report_file import sendable
+from pytest_detgate.record.result_text import held_against_limit
 from pytest_detgate.report.coco_export import FindingsOnImages
 from pytest_detgate.report.headline import ORDER
 

@@ -17,16 +17,17 @@ from pytest_detgate.plugin.options import GateOptions
 from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
-    from pytest_detgate.config.schema import RunTable
+    from pytest_detgate.config.run_tables import RunTable
     from pytest_detgate.detector.workers.run_options import RunPlan
     from pytest_detgate.inputs.detection_sources import DetectionSource
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.inputs.model_detections import ModelDetections
     from pytest_detgate.inputs.other_models import OtherModels
     from pytest_detgate.inputs.project import Project
+    from pytest_detgate.plugin.messages import Facts
     from pytest_detgate.progress import Progress
     from pytest_detgate.record.redaction import Redaction
-    from pytest_detgate.rules.registry import BoundRule
+    from pytest_detgate.rules.binding import BoundRule
 
 SESSION = pytest.StashKey["GateSession"]()
 TRAINING_RESULT = "training.json"
@@ -52,8 +53,8 @@ class GateSession:
     """The items of the file by name, where this process has collected it."""
     _names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
     """File names of images by split or probe, where a test has named one."""
-    sent: bytes = field(default=b"", repr=False)
-    """The facts last sent to the reporter."""
+    sent: Facts | None = field(default=None, repr=False)
+    """All facts that the reporter was sent so far."""
 
     @property
     def rule_names(self) -> tuple[str, ...]:
@@ -147,7 +148,7 @@ class GateSession:
             device=self.options.device,
             plan=run_plan(configuration.tables.run),
             batch_size=configuration.tables.model.batch_size,
-            store=self.folders.store,
+            cache_dir=self.folders.store,
             progress=self.progress,
             project=self.project,
             run=str(self.folders.run),

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.cache.annotation_tables import KeptTables
-from pytest_detgate.cache.bounds import prune_if_possible
-from pytest_detgate.config.load import load_configuration
+from pytest_detgate.cache.annotation_tables import CachedTables
+from pytest_detgate.cache.maintenance import prune_if_possible
+from pytest_detgate.config.load import read_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DetgateError
-from pytest_detgate.inputs.model_source import check_model
 from pytest_detgate.inputs.other_models import matching_files
 from pytest_detgate.inputs.privacy import redaction_of
 from pytest_detgate.inputs.project import Project
@@ -29,7 +28,7 @@ from pytest_detgate.printable import printable
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.record.terminal import no_command
 from pytest_detgate.regular_file import real_path
-from pytest_detgate.rules.registry import BoundRule, add_rule, bind_rules
+from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules
 from pytest_detgate.rules.rule import OptionError
 
 
@@ -75,14 +74,13 @@ def usage_error(error: DetgateError) -> pytest.UsageError:
 
 
 def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
-    project = Project(load_configuration(options.config), config.rootpath)
+    project = Project(read_configuration(options.config), config.rootpath)
     folders = shared_folders(config, cache=options.cache)
     keeps = folders.store != folders.run
     if keeps:
-        project.kept = KeptTables(folders.store)
-    rules = _with_sweep(bind_rules(project), options, project)
+        project.kept = CachedTables(folders.store)
+    rules = _with_sweep(bind_rules(project, trains=options.train), options, project)
     _check_options(options, project, rules)
-    check_model(project.configuration, is_trained=options.train)
     if keeps and not hasattr(config, "workerinput"):
         # When all is said, so that nothing goes that this run may still ask for.
         config.add_cleanup(partial(prune_if_possible, folders.store, project.tables.cache))
@@ -125,24 +123,8 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
     for name in options.predictions:
         if name not in known:
             raise ConfigError(f"--detgate-predictions: {unknown('split or probe', name, known)}")
-    if not any(bound.rule.compares for bound in rules):
-        unused = "no rule compares with it; add [rules.ap-regression] or [rules.fp-regression]"
-        if options.baseline is not None:
-            raise ConfigError(f"--detgate-baseline: {unused}")
-        if project.tables.model.baseline is not None:
-            raise project.configuration.place.table("model").error(unused, "baseline")
-    run = project.tables.run
-    for name, is_given in {
-        "address": run.address is not None,
-        "gpus-per-worker": run.gpus_per_worker != 1,
-        "shared-files": run.shared_files,
-    }.items():
-        if is_given and run.engine != "ray":
-            place = project.configuration.place.table("run")
-            raise place.error('means something with engine = "ray" alone', name)
-    if options.train and project.tables.train is None:
-        place = project.configuration.place
-        raise place.error("--detgate-train needs a table [train] with config and work-dir")
+    if options.baseline is not None and not any(bound.rule.compares for bound in rules):
+        raise ConfigError(f"--detgate-baseline: {UNUSED_BASELINE}")
 
 
 def _register_roles(config: pytest.Config, session: GateSession) -> None:

@@ -34,7 +34,7 @@ class TrainFirst:
                 device=gate.options.device,
                 retrain=gate.options.retrain,
                 progress=gate.progress,
-                store=gate.folders.store,
+                cache_dir=gate.folders.store,
                 gpus=table.gpus,
                 trust=gate.options.trust_checkpoint,
             )

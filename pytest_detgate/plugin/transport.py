@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.plain import encode, plain
+from pytest_detgate.plain import plain
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 from pytest_detgate.plugin.output.junit import properties
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.report.coco_export import FindingsOnImages, mending_file
+from pytest_detgate.report.coco_export import FindingsOnImages, coco_export
 from pytest_detgate.report.findings_folder import put_aside
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ def attach_result(
         report.outcome = "failed"
         report.longrepr = gate.redaction.text(f"{result.id}: {reason}")
     # JUnit's plugin reads those of the teardown, which pytest takes from the item.
-    said = properties(gate.redaction.record(result))
-    item.user_properties += said
-    report.user_properties += said
+    shown = properties(result, gate.redaction.text)
+    item.user_properties += shown
+    report.user_properties += shown
     setattr(report, ATTRIBUTE, encode_message(ItemMessage(result=result, facts=facts)))
 
 
 def _new_facts(gate: GateSession) -> Facts | None:
-    """What was read and computed so far; None where all of it was sent before."""
+    """What was read and computed since the last message; None where there is nothing new."""
     from pytest_detgate.run_record.inputs_record import (
         baseline_record,
         contents,
@@ -68,12 +68,12 @@ def _new_facts(gate: GateSession) -> Facts | None:
         baseline=baseline_record(inputs),
         contents=contents(inputs),
     )
-    encoded = encode(facts)
-    if encoded == gate.sent:
+    # Each part is made once and remembered, so that equal ones are mostly the same object.
+    if facts == gate.sent:
         return None
-    facts = plain(facts, "the figures for the report")
-    gate.sent = encoded
-    return facts
+    news = plain(facts.since(gate.sent), "the figures for the report")
+    gate.sent = facts
+    return news
 
 
 def _with_findings_aside(
@@ -83,7 +83,7 @@ def _with_findings_aside(
     for name, found in findings.found.items():
         # A test written by hand may name a data set that is none of the project's.
         with contextlib.suppress(DetgateError):
-            files[name] = mending_file(
+            files[name] = coco_export(
                 gate.inputs.tables(name), found, pictures=gate.project.tables.report.pictures
             )
     try:

@@ -1,14 +1,19 @@
-"""How the page says numbers, times and margins."""
+"""Numbers, times and margins as people read them, in messages, in the terminal and on the page."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Iterable
 from datetime import datetime, timezone
 
 from pytest_detgate.findings import Interval, Measurement
 
 DECIMALS = 4
+# Differences of shares below so many hundredths are not told apart in a sentence.
+_LEAST_POINTS = 0.1
 NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
+_MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 _RELATION_WORDS = {"<=": "at most", ">=": "at least"}
 
 
@@ -22,6 +27,11 @@ def number(value: float | int, decimals: int = DECIMALS) -> str:
         return f"{value:.3g}"
     text = f"{value:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def with_minus(text: str) -> str:
+    """Put a true minus sign before each negative number of a text for the page."""
+    return _MINUS.sub("\u2212", text)
 
 
 def share(value: float | None, decimals: int = 3) -> str:
@@ -56,12 +66,16 @@ def held_and_limit(measurement: Measurement) -> tuple[str, str]:
     held, limit = measurement.held, measurement.limit
     if measurement.bound == "point":
         return value_and_limit(held, limit)
-    exact = (number(limit, at) for at in range(DECIMALS, 18) if round(limit, at) == limit)
-    said = next(exact, repr(limit))
+    exact = (
+        number(limit, decimals)
+        for decimals in range(DECIMALS, 18)
+        if round(limit, decimals) == limit
+    )
+    text = next(exact, repr(limit))
     for decimals in range(_decimals(held), 18):
         rounded = round(held, decimals)
         if (rounded < limit, rounded > limit) == (held < limit, held > limit):
-            return number(float(rounded), max(decimals, 1)), said
+            return number(float(rounded), max(decimals, 1)), text
     return repr(held), repr(limit)
 
 
@@ -78,7 +92,7 @@ def limit_words(measurement: Measurement, limit: str) -> str:
 
 
 def ends_words(interval: Interval) -> str:
-    """Say an interval with the confidence of its ends: `[1.37, 9.15], 95 %`."""
+    """Say an interval with the confidence of its ends: `[1.37, 9.15], 95%`."""
     return f"[{_bound(interval.low)}, {_bound(interval.high)}], {percent(interval.confidence)}"
 
 
@@ -88,8 +102,8 @@ def method_words(interval: Interval) -> str:
 
 
 def percent(value: float) -> str:
-    """Say a share as a percentage: `95 %`."""
-    return f"{number(round(value * 100, 10))} %"
+    """Say a share as a percentage: `95%`."""
+    return f"{number(round(value * 100, 10))}%"
 
 
 def margin(measurement: Measurement) -> str:
@@ -102,10 +116,10 @@ def margin(measurement: Measurement) -> str:
     if value == limit:
         return "exactly at the limit"
     gap = abs(value - limit)
-    said = number(gap) if isinstance(gap, int) else _three_digits(gap)
+    text = number(gap) if isinstance(gap, int) else _three_digits(gap)
     if measurement.passed:
-        return f"{said} to spare"
-    return f"{said} {'over' if value > limit else 'short'}"
+        return f"{text} to spare"
+    return f"{text} {'over' if value > limit else 'short'}"
 
 
 def difference(change: float | int) -> str:
@@ -113,8 +127,8 @@ def difference(change: float | int) -> str:
     if not change:
         return "±0"
     size = abs(change)
-    said = number(size) if isinstance(size, int) else _three_digits(size)
-    return f"{'+' if change > 0 else '−'}{said}"
+    text = number(size) if isinstance(size, int) else _three_digits(size)
+    return f"{'+' if change > 0 else '−'}{text}"
 
 
 def _bound(value: float) -> str:
@@ -169,8 +183,61 @@ def plural(noun: str) -> str:
     return f"{noun}es" if noun.endswith(("x", "s")) else f"{noun}s"
 
 
+def bounds_text(interval: Interval | None, form: str = ".3f") -> str:
+    """Say the bounds of a value, in a number format, as the end of a sentence: `; 95% bounds
+    0.841 and 0.905`; nothing where there are none."""
+    if interval is None:
+        return ""
+    low, high = format(interval.low, form), format(interval.high, form)
+    return f"; {100 * interval.confidence:g}% bounds {low} and {high}"
+
+
+def value_and_floor(value: float, floor: float | None, where: str = "") -> str:
+    """Say a score and its floor in a sentence, `0.735 on val, floor 0.6` with ` on val` for
+    `where`, with as many digits as it takes to tell them apart."""
+    if floor is None:
+        return f"{value:.3f}{where}"
+    enough = (
+        digits
+        for digits in range(3, 17)
+        if value == floor or round(value, digits) != round(floor, digits)
+    )
+    return f"{value:.{next(enough, 17)}f}{where}, floor {floor:.15g}"
+
+
+def threshold_text(threshold: float) -> str:
+    """Say a score threshold in a sentence: `0.30`, or with a third digit where two do not tell
+    it."""
+    short = f"{threshold:.2f}"
+    return short if float(short) == threshold else f"{threshold:.3f}"
+
+
+def points_text(share: float, of: str) -> str:
+    """Say a difference of shares in a sentence: `11 points of recall`, `0.4 points of recall`,
+    `no recall`."""
+    size = abs(share) * 100
+    if not size:
+        return f"no {of}"
+    if size < _LEAST_POINTS:
+        return f"less than {_LEAST_POINTS} points of {of}"
+    points = f"{size:.0f}" if size >= 10 else f"{size:.1f}".removesuffix(".0")
+    return f"{points} point{'' if points == '1' else 's'} of {of}"
+
+
+def six_digits(value: float) -> float:
+    """Round a number to the six digits that a drawing can show at most."""
+    return float(f"{value:.6g}")
+
+
+def plotted(values: Iterable[float | None]) -> list[float | None]:
+    """Round the values of a curve to six digits; None where there is none, or no finite one."""
+    return [
+        None if value is None or not math.isfinite(value) else six_digits(value) for value in values
+    ]
+
+
 def visible(text: str) -> str:
-    """Make text safe to show: control characters as their pictures, lone surrogates replaced.
+    """Make text safe to show: control characters as visible signs, lone surrogates replaced.
 
     A NUL or an escape in a file name would be invalid in HTML and invisible to the reader, and
     a character that turns the writing direction would let `gnp.exe` read as `exe.png`.

@@ -1,6 +1,6 @@
 """Texts of somebody's inside Markdown as GitHub reads it, where they stay text.
 
-A name from a data file may hold anything. Nothing of it may become markup, a link or a picture,
+A name from a data file may hold anything. Nothing of it may become markup, a link or an image,
 call a person or an issue, or end the cell of a table that it stands in.
 """
 
@@ -39,7 +39,7 @@ def prose(text: str, longest: int) -> str:
     if len(parts) % 2 == 0:
         return plain(text, longest)
     return "".join(
-        code(part, longest) if at % 2 else _escaped(part) for at, part in enumerate(parts)
+        code(part, longest) if index % 2 else _escaped(part) for index, part in enumerate(parts)
     )
 
 

@@ -18,11 +18,11 @@ from typing import TypeVar
 
 import msgspec
 
+from pytest_detgate.record.host_texts import host_patterns, without_hosts
 from pytest_detgate.record.path_texts import (
     CLIMBING,
     ELSEWHERE,
     HIDDEN,
-    HOST,
     folder_pattern,
     known_pattern,
     may_hold_path,
@@ -61,18 +61,6 @@ _KEPT = frozenset(
 
 _LOGIN = re.compile(r"(?<=://)[^\s/@'\"]+@")
 
-_OCTET = r"(?:25[0-5]|2[0-4]\d|1?\d?\d)"
-# Each with what a text must hold to be worth a look: a record may have a hundred thousand.
-_HOSTS = (
-    ("://", r"(?<=://)(?P<host>\[[0-9a-fA-F:]+\]|[\w.-]*[A-Za-z0-9])"),
-    ("ssh=", r"(?<=\bssh=)(?:[\w.-]+@)?(?P<host>[\w.-]*\w)"),
-    ("socket=", r"(?<=\bsocket=)(?P<host>[\w.-]*\w)"),
-    ("via=", r"(?<=\bvia=)(?P<host>[\w.-]*\w)"),
-    ("address=", r"(?<=address=)(?P<host>(?!auto\b|local\b)[\w.-]*\w)"),
-    ("@", r"(?<=\w@)(?P<host>[\w-]+(?:\.[\w-]+)+)"),
-    (".", rf"(?<![\w.])(?P<host>(?:{_OCTET}\.){{3}}{_OCTET})(?!\.?\w)"),
-)
-
 
 class Redaction:
     """Hides in texts and records what a project does not want seen.
@@ -97,8 +85,7 @@ class Redaction:
         self._home = _home() if home is None else home
         self._paths = paths
         self._patterns = tuple(patterns)
-        own = _own_host(host or socket.gethostname())
-        self._hosts = (*_compiled(), *own) if hosts else ()
+        self._hosts = host_patterns(host or socket.gethostname()) if hosts else ()
         self._under_root = folder_pattern({str(root), str(real_path(root))})
         self._under_home = folder_pattern({str(self._home), str(real_path(self._home))})
         self._known = self._known_places(places)
@@ -152,12 +139,7 @@ class Redaction:
             text = pattern.sub(HIDDEN, text)
         if "@" in text:
             text = _LOGIN.sub(f"{HIDDEN}@", text)
-        if self._hosts:
-            lowered = text.lower()
-            for sign, pattern in self._hosts:
-                if sign in lowered:
-                    text = pattern.sub(_hidden_host, text)
-        return text
+        return without_hosts(text, self._hosts) if self._hosts else text
 
     def _without_paths(self, text: str) -> str:
         text = self._under_root.sub(_inside, text)
@@ -276,25 +258,6 @@ def _inside(found: re.Match[str]) -> str:
 
 def _at_home(found: re.Match[str]) -> str:
     return "~/" if found["below"] else "~"
-
-
-def _hidden_host(found: re.Match[str]) -> str:
-    return found[0].replace(found["host"], HOST)
-
-
-@cache
-def _compiled() -> tuple[tuple[str, re.Pattern[str]], ...]:
-    return tuple((sign, re.compile(pattern)) for sign, pattern in _HOSTS)
-
-
-def _own_host(name: str) -> list[tuple[str, re.Pattern[str]]]:
-    """Finds the name of this machine, in full and up to its first dot."""
-    names = {name, name.partition(".")[0]} - {"", "localhost"}
-    if not names:
-        return []
-    longest = "|".join(sorted(map(re.escape, names), key=len, reverse=True))
-    pattern = re.compile(rf"(?<![\w-])(?P<host>{longest})(?![\w-])", re.IGNORECASE)
-    return [(min(names, key=len).lower(), pattern)]
 
 
 def _home() -> Path:

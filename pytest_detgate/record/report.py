@@ -5,28 +5,18 @@ Format 1. A later format raises `FORMAT`; format 1 stays readable.
 
 from __future__ import annotations
 
-import math
-import re
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
-from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.dataset.images.options import MAX_PIXELS
-from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Chart, Evidence
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
-from pytest_detgate.plain import encode
-from pytest_detgate.regular_file import read_regular
 
 FORMAT = 1
 FINDINGS_CAP = 200
 RUNNING: Literal["running"] = "running"
-# No string of a JSON text holds a line break, so this finds lists and nothing else.
-_NUMBERS = re.compile(rb"\[\n\s*((?:[-+.\deE]+|null)(?:,\n\s*(?:[-+.\deE]+|null))*)\n\s*\]")
-_BREAK = re.compile(rb",\n\s*")
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,78 +235,3 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, ScoreRecord] = {}
     score_threshold: float | None = None
     baseline: BaselineRecord | None = None
-
-
-class _Head(msgspec.Struct):
-    """What tells a report from any other JSON file, whatever its format."""
-
-    format: int
-    verdict: str
-    rules: list[msgspec.Raw]
-
-
-def read_report(path: Path, *, name: str = "") -> Report:
-    """Read the `report.json` of an earlier run; errors call it by its `name`."""
-    name = name or str(path)
-    try:
-        data = read_regular(path)
-    except OSError as error:
-        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
-    try:
-        head = msgspec.json.decode(data, type=_Head)
-    except msgspec.ValidationError as error:
-        raise DataError(f"{name}: not a report of pytest-detgate: {error}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DataError(f"{name}: not JSON, or cut off: {error}") from error
-    if head.format > FORMAT:
-        raise DataError(
-            f"{name}: a report of format {head.format}, written by a later pytest-detgate; "
-            f"this one reads format {FORMAT}"
-        )
-    if head.format < 1:
-        raise DataError(f"{name}: there is no report format {head.format}")
-    try:
-        report = msgspec.json.decode(data, type=Report)
-    except msgspec.ValidationError as error:
-        raise DataError(f"{name}: damaged report of format {head.format}: {error}") from error
-    if report.verdict == RUNNING:
-        raise DataError(
-            f"{name}: the run of {report.started} has no verdict: it has not ended yet, or it "
-            "ended before its record was written"
-        )
-    return report
-
-
-def write_report(report: Report, path: Path) -> None:
-    """Write `report.json`: indented, a list of numbers on one line; whole or not at all."""
-    rules = [sendable(rule) for rule in report.rules]
-    content = encode(msgspec.structs.replace(report, rules=rules))
-    indented = msgspec.json.format(content, indent=2)
-    write_whole(path, _NUMBERS.sub(_on_one_line, indented) + b"\n")
-
-
-def _on_one_line(numbers: re.Match[bytes]) -> bytes:
-    return b"[" + _BREAK.sub(b", ", numbers[1]) + b"]"
-
-
-def sendable(result: RuleResult) -> RuleResult:
-    """Return a result of plain types as one that can be sent and read back.
-
-    The box and the score of a finding that are not finite are left out; its text still names
-    them. A file name that is not valid UTF-8 reaches Python as lone surrogates, which no terminal,
-    no worker and no file can take: they become `?`.
-    """
-    findings = [_finite(finding) for finding in result.findings]
-    result = msgspec.structs.replace(result, findings=findings)
-    return msgspec.json.decode(encode(result), type=RuleResult)
-
-
-def _finite(finding: Finding) -> Finding:
-    box, score = finding.box, finding.score
-    keep_box = box is None or all(map(math.isfinite, box))
-    keep_score = score is None or math.isfinite(score)
-    if keep_box and keep_score:
-        return finding
-    return msgspec.structs.replace(
-        finding, box=box if keep_box else None, score=score if keep_score else None
-    )

@@ -1,4 +1,4 @@
-"""`badge.svg`: the verdict of a run as a small picture."""
+"""`badge.svg`: the verdict of a run as a small image."""
 
 from __future__ import annotations
 
@@ -56,11 +56,11 @@ def badge_text(report: Report) -> tuple[str, str]:
     if report.verdict in BLOCKING or not total:
         return "blocked", _RED
     selected = f" of {total + len(report.not_selected):,}" if report.not_selected else ""
-    said = [f"passed {found.get('passed', 0):,}{selected}"]
-    said += [f"{found[kind]:,} {kind}" for kind in ("warned", "waived") if kind in found]
+    text = [f"passed {found.get('passed', 0):,}{selected}"]
+    text += [f"{found[kind]:,} {kind}" for kind in ("warned", "waived") if kind in found]
     if not can_block(report.rules):
-        return ", ".join([*said, "cannot block"]), GREY
-    return ", ".join(said), _AMBER if len(said) > 1 or selected else _GREEN
+        return ", ".join([*text, "cannot block"]), GREY
+    return ", ".join(text), _AMBER if len(text) > 1 or selected else _GREEN
 
 
 def _width(text: str) -> int:

@@ -35,7 +35,7 @@ class FindingsOnImages:
             self.found.setdefault(dataset, {}).setdefault(finding.image, []).append(finding)
 
 
-class MendingFile(msgspec.Struct, frozen=True, kw_only=True):
+class CocoExport(msgspec.Struct, frozen=True, kw_only=True):
     """A COCO file; ids count from 1. `info` says where it comes from and what is left out."""
 
     info: dict[str, Any]
@@ -44,9 +44,9 @@ class MendingFile(msgspec.Struct, frozen=True, kw_only=True):
     categories: list[dict[str, Any]] | msgspec.Raw
 
 
-def mending_file(
+def coco_export(
     dataset: Dataset, found: Mapping[str, Sequence[Finding]], *, pictures: bool = True
-) -> MendingFile:
+) -> CocoExport:
     """Gather the images of a split or probe that findings lie on, findings by file name.
 
     A finding on an image that the data set does not list or that lies outside its folder, and a
@@ -62,12 +62,14 @@ def mending_file(
     ]
     listed = {names[row] for row in rows}
     unlisted = sum(len(findings) for name, findings in found.items() if name not in listed)
-    number = {row: at for at, row in enumerate(rows, start=1)}
+    number = {row: index for index, row in enumerate(rows, start=1)}
     categories = _Categories(dataset.classes)
     annotated, not_finite = _annotated(dataset, number, categories)
     boxes, odd = _found_boxes([(number[row], found[names[row]]) for row in rows], categories)
-    annotations = [{"id": at, **entry} for at, entry in enumerate([*annotated, *boxes], start=1)]
-    return MendingFile(
+    annotations = [
+        {"id": index, **entry} for index, entry in enumerate([*annotated, *boxes], start=1)
+    ]
+    return CocoExport(
         info={
             "dataset": dataset.name,
             "findings": sum(map(len, found.values())),
@@ -89,8 +91,8 @@ class _Categories:
         self._names = set(classes)
         self._number: dict[tuple[str, object], int] = {}
         self.entries: list[dict[str, Any]] = []
-        for at, name in enumerate(classes):
-            self.number(("class", at), name)
+        for index, name in enumerate(classes):
+            self.number(("class", index), name)
 
     def number(self, key: tuple[str, object], name: str, above: str = "") -> int:
         """The id of the category under `key`; a category `name` is added if there is none."""
@@ -177,7 +179,7 @@ def _image(
 
 
 def _size(dataset: Dataset, row: int, *, pictures: bool) -> tuple[int, int] | None:
-    """Width and height as the file states them, else as the picture's header does."""
+    """Width and height as the file states them, else as the image's header does."""
     stated = dataset.images.width[row], dataset.images.height[row]
     if np.isfinite(stated).all():
         return int(stated[0]), int(stated[1])

@@ -1,4 +1,4 @@
-"""The evidence behind the verdicts: charts, pictures and tables of each rule, the most telling
+"""The evidence behind the verdicts: charts, images and tables of each rule, the most telling
 first where there is not room for all."""
 
 from __future__ import annotations
@@ -7,14 +7,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_detgate.evidence import ClipMap
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.charts.draw import Drawing, drawing_of
 from pytest_detgate.report.figures.album import Album
-from pytest_detgate.report.figures.detections import Count, FrameFigure
+from pytest_detgate.report.figures.counts import Count
+from pytest_detgate.report.figures.detections import FrameFigure
 from pytest_detgate.report.figures.findings import Figure, by_image
 from pytest_detgate.report.figures.pairs import PairFigure
-from pytest_detgate.report.figures.select import Exhibits, exhibits_of
+from pytest_detgate.report.figures.select import Figures, figures_of, own_threshold
 from pytest_detgate.report.finding_tables import FindingTable, Numbers, findings_table, numbers_of
 from pytest_detgate.report.headline import tiers
 from pytest_detgate.report.round_robin import fair_shares, in_rounds
@@ -32,11 +34,22 @@ _FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Repeated:
+    """Images that another rule shows already, and the row of that rule."""
+
+    images: list[str]
+    row: Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What there is to see of one rule. `advice` is for one that did not hold. The words of
-    `…_left_out` are empty where all is shown;
-    `count` sums up the frames shown, `judged` are all values with limits where its row has not room
-    for them."""
+    """What there is to see of one rule. `advice` is for one that did not hold.
+
+    The words of `…_left_out` are empty where all is shown. `judged` are all values with limits
+    where its row has not room for them. `maps` are charts of clips, which come before single
+    images. `threshold` is the score threshold that its frames open at, `count` sums up what is on
+    them.
+    """
 
     row: Row
     open: bool
@@ -45,32 +58,38 @@ class Evidence:
     judged: list[Judged]
     values: list[Value]
     values_open: bool
+    maps: list[Drawing]
     charts: list[Drawing]
     charts_left_out: str
     frames: list[FrameFigure]
     frames_left_out: str
     frames_total: int
+    threshold: float
     count: Count
     pairs: list[PairFigure]
     pairs_left_out: str
     figures: list[Figure]
     figures_left_out: str
+    repeated: list[Repeated]
     findings: FindingTable | None
     files: list[str]
     tables: list[Numbers]
 
 
 def evidence_of(
-    rules: Sequence[RuleResult], rows: Sequence[Row], album: Album, threshold: float
+    rules: Sequence[RuleResult], rows: Sequence[Row], album: Album, threshold: float, lowest: float
 ) -> list[Evidence]:
-    """Gather what rules show, which come in the order of urgency; spends the room for pictures.
+    """Gather what rules show, which come in the order of urgency; spends the room for images.
 
-    `threshold` is the score threshold the page opens with.
+    `threshold` is the score threshold the page opens with, `lowest` that of the slider.
     """
-    hung = exhibits_of(rules, album, threshold)
+    figures = figures_of(rules, album, threshold, lowest)
     drawn = _draw(rules, rows)
     room = _rows_of_findings(rules)
-    return [_evidence(*one, album) for one in zip(rules, rows, hung, drawn, room, strict=True)]
+    return [
+        _evidence(*one, rows, album, threshold)
+        for one in zip(rules, rows, figures, drawn, room, strict=True)
+    ]
 
 
 def _draw(rules: Sequence[RuleResult], rows: Sequence[Row]) -> list[list[Drawing]]:
@@ -78,11 +97,11 @@ def _draw(rules: Sequence[RuleResult], rows: Sequence[Row]) -> list[list[Drawing
     drawn: list[list[Drawing]] = [[] for _ in rules]
     room = CHARTS_ON_PAGE
     for tier in tiers(rules):
-        for at, chart in in_rounds([rules[at].evidence.charts for at in tier]):
+        for index, chart in in_rounds([rules[index].evidence.charts for index in tier]):
             if room == 0:
                 return drawn
-            of_rule = drawn[tier[at]]
-            of_rule.append(drawing_of(chart, f"chart-{rows[tier[at]].name}-{len(of_rule) + 1}"))
+            of_rule = drawn[tier[index]]
+            of_rule.append(drawing_of(chart, f"chart-{rows[tier[index]].name}-{len(of_rule) + 1}"))
             room -= 1
     return drawn
 
@@ -91,17 +110,25 @@ def _rows_of_findings(rules: Sequence[RuleResult]) -> list[int]:
     """Share out the rows for findings, blocking rules first."""
     shares, room = [0] * len(rules), FINDINGS_ON_PAGE
     for tier in tiers(rules):
-        wanted = [min(len(rules[at].findings), FINDINGS) for at in tier]
-        for at, share in zip(tier, fair_shares(wanted, room), strict=True):
-            shares[at] = share
+        wanted = [min(len(rules[index].findings), FINDINGS) for index in tier]
+        for index, share in zip(tier, fair_shares(wanted, room), strict=True):
+            shares[index] = share
             room -= share
     return shares
 
 
 def _evidence(
-    rule: RuleResult, row: Row, hung: Exhibits, charts: list[Drawing], room: int, album: Album
+    rule: RuleResult,
+    row: Row,
+    figures: Figures,
+    drawn: list[Drawing],
+    room: int,
+    rows: Sequence[Row],
+    album: Album,
+    threshold: float,
 ) -> Evidence:
     seen, values = rule.evidence, values_of(rule)
+    maps = [isinstance(chart, ClipMap) for chart in seen.charts[: len(drawn)]]
     images = 0 if seen.frames or seen.pairs else len(by_image(rule.findings))
     capped = rule.findings_total > len(rule.findings)
     advice = rule.advice if rule.verdict in ("failed", "warned") else ""
@@ -113,15 +140,16 @@ def _evidence(
         judged=judged_of(rule) if row.more else [],
         values=values,
         values_open=len(values) <= OPEN_VALUES,
-        charts=charts,
+        maps=[drawing for drawing, is_map in zip(drawn, maps, strict=True) if is_map],
+        charts=[drawing for drawing, is_map in zip(drawn, maps, strict=True) if not is_map],
         charts_left_out=(
             ""
-            if len(charts) == len(seen.charts)
-            else f"This page has room for {len(charts):,} of {counted(len(seen.charts), 'chart')}."
+            if len(drawn) == len(seen.charts)
+            else f"This page has room for {len(drawn):,} of {counted(len(seen.charts), 'chart')}."
         ),
-        frames=hung.frames,
+        frames=figures.frames,
         frames_left_out=_left_out(
-            len(hung.frames),
+            len(figures.frames),
             len(seen.frames),
             seen.frames_total,
             "frame",
@@ -129,13 +157,22 @@ def _evidence(
             counted_above=True,
         ),
         frames_total=max(seen.frames_total, len(seen.frames)),
-        count=hung.count,
-        pairs=hung.pairs,
-        pairs_left_out=_left_out(len(hung.pairs), len(seen.pairs), seen.pairs_total, "pair", album),
-        figures=hung.figures,
-        figures_left_out=_left_out(
-            len(hung.figures), images, images, "image", album, " that the record names" * capped
+        threshold=own_threshold(rule, threshold),
+        count=figures.count,
+        pairs=figures.pairs,
+        pairs_left_out=_left_out(
+            len(figures.pairs), len(seen.pairs), seen.pairs_total, "pair", album
         ),
+        figures=figures.figures,
+        figures_left_out=_left_out(
+            len(figures.figures), images, images, "image", album, " that the record names" * capped
+        ),
+        repeated=[
+            Repeated(
+                images=[name for name, other in figures.repeated if other == index], row=rows[index]
+            )
+            for index in dict.fromkeys(index for _, index in figures.repeated)
+        ],
         findings=findings_table(rule.findings, rule.findings_total, room),
         # Whoever wrote the record wrote these names: nothing but a file of ours becomes a link.
         files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
@@ -163,15 +200,15 @@ def _left_out(
     total = max(total, recorded)
     if shown == total:
         return ""
-    said = []
+    text = []
     of = counted(total, noun) + note
     if not shown:
-        said.append(f"Pictures of {of} are not shown.")
+        text.append(f"{of} {'is' if total == 1 else 'are'} not shown.")
     elif not counted_above:
-        said.append(f"Showing {shown:,} of {of}.")
+        text.append(f"Showing {shown:,} of {of}.")
     if shown < recorded and album.full:
-        said.append(f"The page's {number(album.megabytes)} MB for pictures are used up.")
-    return " ".join(said)
+        text.append(f"The page's {number(album.megabytes)} MB for images are used up.")
+    return " ".join(text)
 
 
 def labels_of(evidence: Sequence[Evidence]) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_detgate.findings import Finding, Table
-from pytest_detgate.record.formatting import counted, number
+from pytest_detgate.record.formatting import counted, number, with_minus
 
 TABLE_ROWS = 100
 # A longer table of findings starts closed.
@@ -74,9 +74,9 @@ def numbers_of(title: str, table: Table) -> Numbers:
         caption=f"{title} ({shown})",
         columns=table.columns,
         numeric=frozenset(
-            at
-            for at in range(len(table.columns))
-            if all(_is_numeric(row[at]) for row in rows if at < len(row))
+            index
+            for index in range(len(table.columns))
+            if all(_is_numeric(row[index]) for row in rows if index < len(row))
         ),
         rows=[[_cell(value) for value in row] for row in rows],
     )
@@ -91,7 +91,7 @@ def _cell(value: Cell) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return value if isinstance(value, str) else number(value)
+    return value if isinstance(value, str) else with_minus(number(value))
 
 
 def _finding_row(finding: Finding) -> FindingRow:
@@ -124,5 +124,5 @@ def _caption(shown: int, recorded: int, total: int) -> str:
     total = max(total, recorded)
     if shown == total:
         return f"All {total:,} findings" if total > 1 else "The only finding"
-    kept = f" (the record keeps {recorded:,})" if shown < recorded < total else ""
-    return f"Showing {shown:,} of {total:,} findings{kept}"
+    in_record = f"; report.json has {recorded:,}" if shown < recorded else ""
+    return f"Showing {shown:,} of {total:,} findings{in_record}"

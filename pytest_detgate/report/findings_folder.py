@@ -20,16 +20,16 @@ from pytest_detgate.record.folder import FINDINGS, remove_findings
 from pytest_detgate.record.redaction import Redaction
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.regular_file import read_regular
-from pytest_detgate.report.coco_export import MendingFile
+from pytest_detgate.report.coco_export import CocoExport
 from pytest_detgate.report.rule_rows import fragment_names
 
 _LONGEST = 120
 
 
-def put_aside(run: Path, item: str, files: Mapping[str, MendingFile]) -> None:
+def put_aside(run: Path, item: str, files: Mapping[str, CocoExport]) -> None:
     """Keep the files of one item, by data set, in the folder that the processes of a run share."""
-    for at, file in enumerate(files.values()):
-        write_whole(_aside(run, item) / f"{at}.json", encode(file))
+    for index, file in enumerate(files.values()):
+        write_whole(_aside(run, item) / f"{index}.json", encode(file))
 
 
 def publish(
@@ -78,7 +78,7 @@ def _published(
             **file.info,
             "dataset": dataset,
         }
-        whole = MendingFile(
+        whole = CocoExport(
             info=info,
             images=_shown(file.images, redaction),
             annotations=_shown(file.annotations, redaction),

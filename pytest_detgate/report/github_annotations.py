@@ -10,8 +10,8 @@ from typing import Literal
 
 from pytest_detgate.findings import Verdict
 from pytest_detgate.record.formatting import counted, on_one_line
-from pytest_detgate.record.one_line import finding_text
 from pytest_detgate.record.report import Report, RuleResult
+from pytest_detgate.record.result_text import finding_text
 from pytest_detgate.report.headline import BLOCKING, counts, in_order
 
 SHOWN = 10
@@ -64,7 +64,7 @@ def _title(rule: RuleResult) -> str:
 def _told(rule: RuleResult) -> str:
     parts = [rule.message, *(f"- {finding_text(found)}" for found in rule.findings[:EXAMPLES])]
     if rule.findings_total > EXAMPLES:
-        parts.append(f"- and {rule.findings_total - EXAMPLES:,} more")
+        parts.append(f"- and {rule.findings_total - EXAMPLES:,} more: see the page")
     if rule.advice:
         parts.append(f"What to try: {rule.advice}")
     return "\n".join(map(_cut, parts))
@@ -79,8 +79,8 @@ def _command(level: Level, title: str, message: str, line: Line | None) -> str:
     if line is not None and line.number is not None:
         properties["line"] = str(line.number)
     properties["title"] = _cut(title)
-    said = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
-    return f"::{level} {said}::{_escaped(message)}"
+    text = ",".join(f"{key}={_escaped(value, ':,')}" for key, value in properties.items())
+    return f"::{level} {text}::{_escaped(message)}"
 
 
 def _escaped(text: str, signs: str = "") -> str:

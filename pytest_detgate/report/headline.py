@@ -21,10 +21,6 @@ VERDICT_WORDS: dict[Verdict, str] = {
     "waived": "Waived",
     "passed": "Passed",
 }
-# Characters of a message that the verdict tells; its row has all of it. A longer one than is read
-# at a glance is told up to its first semicolon.
-_GLANCE = 100
-_BRIEF = 160
 _COUNTED: dict[Verdict, str] = {
     "failed": "failed",
     "not-evaluated": "could not be evaluated",
@@ -43,17 +39,6 @@ class Headline:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What one rule says, or several do: the message of the first, and their places among the
-    rules. `alike` is whether all say the same."""
-
-    verdict: Verdict
-    message: str
-    rules: list[int]
-    alike: bool
-
-
 def in_order(rules: list[RuleResult]) -> list[RuleResult]:
     """Sort by urgency; rules of one verdict stay in the order of the configuration."""
     return sorted(rules, key=lambda rule: ORDER.index(rule.verdict))
@@ -65,7 +50,7 @@ def tiers(rules: Sequence[RuleResult]) -> list[list[int]]:
     ranks = [
         0 if rule.verdict in BLOCKING else 2 if rule.verdict == "passed" else 1 for rule in rules
     ]
-    return [[at for at, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
+    return [[index for index, rank in enumerate(ranks) if rank == wanted] for wanted in range(3)]
 
 
 def counts(rules: list[RuleResult]) -> dict[Verdict, int]:
@@ -113,34 +98,6 @@ def headline_of(report: Report) -> Headline:
     return Headline(verdict=worst, word="Clear to merge", sentence=sentence)
 
 
-def story_of(rules: Sequence[RuleResult]) -> list[Told]:
-    """Tell why the run ended as it did, from rules in order of urgency: what blocks or, where
-    nothing does, what is not clean. Rules that say the same, and items of one rule, are told
-    together, in a few words."""
-    telling = [at for at, rule in enumerate(rules) if rule.verdict in BLOCKING]
-    telling = telling or [at for at, rule in enumerate(rules) if rule.verdict != "passed"]
-    groups: list[list[int]] = []
-    found: dict[tuple[Verdict, str, str], list[int]] = {}
-    for at in telling:
-        rule = rules[at]
-        keys = (rule.verdict, "says", rule.message), (rule.verdict, "is", rule.code)
-        group = next((found[key] for key in keys if key in found), [])
-        if not group:
-            groups.append(group)
-        group.append(at)
-        for key in keys:
-            found.setdefault(key, group)
-    return [
-        Told(
-            verdict=rules[places[0]].verdict,
-            message=_brief(rules[places[0]].message),
-            rules=places,
-            alike=len({rules[at].message for at in places}) == 1,
-        )
-        for places in groups
-    ]
-
-
 def _not_selected(report: Report) -> str:
     """A further sentence on the rules that the user left out; nothing where all were selected."""
     count = len(report.not_selected)
@@ -148,23 +105,12 @@ def _not_selected(report: Report) -> str:
     return f" {counted(count, 'more rule')} {were} not selected." if count else ""
 
 
-def _brief(message: str) -> str:
-    """Cut a message to its first line, and that to what is read at a glance."""
-    line = message.strip().partition("\n")[0].rstrip()
-    if len(line) > _GLANCE:
-        line = line.partition("; ")[0]
-    if len(line) <= _BRIEF:
-        return line
-    cut = line[:_BRIEF]
-    return f"{cut[: cut.rfind(' ')] if ' ' in cut[_BRIEF // 2 :] else cut} …"
-
-
 def _sentence(found: dict[Verdict, int], total: int) -> str:
     if found.get("passed") == total:
         return "The only rule passed." if total == 1 else f"All {total:,} rules passed."
-    said: list[str] = []
+    text: list[str] = []
     for verdict, count in found.items():
-        of = "" if said else f" of {counted(total, 'rule')}"
+        of = "" if text else f" of {counted(total, 'rule')}"
         was = "" if verdict != "waived" else " is" if count == 1 else " are"
-        said.append(f"{count:,}{of}{was} {_COUNTED[verdict]}")
-    return f"{said[0]}." if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}."
+        text.append(f"{count:,}{of}{was} {_COUNTED[verdict]}")
+    return f"{text[0]}." if len(text) == 1 else f"{', '.join(text[:-1])} and {text[-1]}."

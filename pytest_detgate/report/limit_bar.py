@@ -48,10 +48,10 @@ def scale_of(measurement: Measurement) -> Scale | None:
         start, end = (min(max(place(number), 0.0), 100.0) for number in ends)
         return start, round(end - start, 2)
 
-    zero, at, mark = place(0), place(value), place(limit)
+    zero, end, mark = place(0), place(value), place(limit)
     forbidden = (mark, round(100 - mark, 2)) if measurement.relation == "<=" else (0.0, mark)
     return Scale(
-        value=(min(zero, at), round(abs(at - zero), 2)),
+        value=(min(zero, end), round(abs(end - zero), 2)),
         forbidden=forbidden,
         limit=mark,
         interval=line(),

@@ -14,14 +14,15 @@ from pytest_detgate.record.report import Report
 from pytest_detgate.report.charts.draw import drawing_of
 from pytest_detgate.report.evidence_section import SECTIONS, evidence_of, labels_of
 from pytest_detgate.report.figures.album import Album
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.select import lowest_threshold
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 from pytest_detgate.report.headline import (
     VERDICT_WORDS,
     counts,
     headline_of,
     in_order,
-    story_of,
 )
+from pytest_detgate.report.reasons import blocking_reasons, causes_of, tasks_of
 from pytest_detgate.report.rendering import render
 from pytest_detgate.report.rule_groups import MANY, parts_of
 from pytest_detgate.report.rule_rows import evidence_words, fragment_names, row_of
@@ -29,8 +30,10 @@ from pytest_detgate.report.score_tables import scoreboard_of
 from pytest_detgate.report.threshold_slider import script_data, start_of, tuning_of
 
 MEGABYTES = 8.0
-# What the verdict tells one by one, and how many rules it names that say the same.
-TOLD = 4
+# Megabytes of everything but images; a page that needs more shows fewer of these.
+BESIDES = 0.5
+# Reasons that the verdict gives one by one, and how many rules it names that say the same.
+REASONS = 4
 NAMED = 3
 # Frames of a rule that are open; the others are a click away.
 OPEN_FRAMES = 6
@@ -47,28 +50,39 @@ def render_page(
 ) -> str:
     """Render a record as one self-contained page.
 
-    Pictures are read from the record's images folders under `root`; together they take at most
-    `megabytes` of the page. `places` are folders of splits or probes, where the record
-    does not tell them, `stores` those that images may be links into. Without `pictures` none is
-    read, and boxes stand on blank frames.
+    Images are read from the record's images folders under `root`; together they take at most
+    `megabytes` of the page, and less where everything else takes more than its share. `places` are
+    folders of splits or probes, where the record does not tell them, `stores` those that images may
+    be links into. Without `pictures` none is read, and boxes are on blank frames.
     """
-    folders = PictureFolders(
+    folders = ImageFolders(
         report.dataset, root, closed=not pictures, further=places or {}, stores=stores
     )
     album = Album(folders, megabytes)
+    page = _rendered(report, album, pictures=pictures)
+    excess = len(page) / 1e6 - megabytes - BESIDES
+    if excess > 0 and album.embedded:
+        album = Album(folders, max(megabytes - excess, 0.0))
+        page = _rendered(report, album, pictures=pictures)
+    return page
+
+
+def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
+    """Render a record with the images that an album has room for."""
     rules = in_order(report.rules)
     names = fragment_names(rule.id for rule in rules)
-    telling = [at for at, rule in enumerate(rules) if evidence_words(rule)]
+    telling = [index for index, rule in enumerate(rules) if evidence_words(rule)]
     shown = dict.fromkeys(telling[:SECTIONS])
     rows = [
-        row_of(rule, name, shown=at in shown)
-        for at, (rule, name) in enumerate(zip(rules, names, strict=True))
+        row_of(rule, name, shown=index in shown)
+        for index, (rule, name) in enumerate(zip(rules, names, strict=True))
     ]
-    evidence = evidence_of(
-        [rules[at] for at in shown], [rows[at] for at in shown], album, start_of(report)
-    )
+    threshold = start_of(report)
+    of_shown = [rules[index] for index in shown]
+    lowest = lowest_threshold(of_shown, threshold)
+    evidence = evidence_of(of_shown, [rows[index] for index in shown], album, threshold, lowest)
     tuning = tuning_of(report, rules, names)
-    told = story_of(rules)
+    reasons = blocking_reasons(rules)
     return render(
         "report.html.j2",
         script="page.js",
@@ -76,26 +90,30 @@ def render_page(
         headline=headline_of(report),
         counts=counts(report.rules),
         verdict_words=VERDICT_WORDS,
-        told=told[:TOLD],
-        more_told=sum(len(one.rules) for one in told[TOLD:]),
+        reasons=reasons[:REASONS],
+        more_reasons=sum(len(one.rules) for one in reasons[REASONS:]),
+        tasks=tasks_of(rules),
+        causes=causes_of(rules),
         named=NAMED,
         rows=rows,
         long=len(rows) > MANY,
         parts=parts_of(rows),
         evidence=evidence,
         open_frames=OPEN_FRAMES,
+        has_images=any(item.frames or item.figures for item in evidence),
         unseen=len(telling) - len(shown),
         labels=labels_of(evidence),
         scored=bool(tuning.rules)
         or any(figure.detected for item in evidence for figure in item.frames),
         tuning=tuning,
+        lowest=lowest,
         data=script_data(tuning),
         pictures=pictures,
         embedded=album.embedded,
         scores=scoreboard_of(report.scores),
         data_charts=[
-            drawing_of(chart, f"data-chart-{at}")
-            for at, chart in enumerate(report.dataset.charts, start=1)
+            drawing_of(chart, f"data-chart-{index}")
+            for index, chart in enumerate(report.dataset.charts, start=1)
         ],
         command=shlex.join(report.command),
     )

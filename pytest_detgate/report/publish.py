@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.config.schema import ReportTable
+from pytest_detgate.config.run_tables import ReportTable
 from pytest_detgate.record.folder import BADGE, BESIDE, PAGE, RECORD, SUMMARY
 from pytest_detgate.record.redaction import Redaction
-from pytest_detgate.record.report import Report, write_report
+from pytest_detgate.record.report import Report
+from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.badge import badge_svg
 from pytest_detgate.report.findings_folder import publish
 from pytest_detgate.report.page import write_page
 from pytest_detgate.report.pull_request_summary import summary_markdown
+from pytest_detgate.report.record_size import fitted
 
 
 @dataclass(kw_only=True)
@@ -56,7 +58,7 @@ def publish_run(
         # What cannot be removed cannot be written over either, which is then said.
         with contextlib.suppress(OSError):
             (folder / name).unlink(missing_ok=True)
-    shown = redaction.report(report)
+    shown = fitted(redaction.report(report))
     failures: list[str] = []
     try:
         shown = publish(run, folder, shown, [rule.id for rule in report.rules], redaction)
@@ -105,7 +107,7 @@ def _said(what: str, error: Exception) -> str:
 
 
 def _places(report: Report, shown: Report, root: Path) -> dict[str, Path]:
-    """Where the pictures of each split and probe lie, which this run has read already; the record
+    """Where the images of each split and probe are, which this run has read already; the record
     may not say it."""
     own, seen = (
         [

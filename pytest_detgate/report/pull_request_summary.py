@@ -6,14 +6,15 @@ from collections.abc import Iterator
 
 from pytest_detgate.record.formatting import NARROW, counted, duration, moment, number
 from pytest_detgate.record.markdown import code, plain, prose
-from pytest_detgate.record.one_line import (
+from pytest_detgate.record.report import Report, RuleResult
+from pytest_detgate.record.result_text import (
     decisive,
     finding_place,
     held_against_limit,
     left_out_text,
 )
-from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.report.headline import VERDICT_WORDS, Tone, counts, headline_of, in_order
+from pytest_detgate.report.reasons import tasks_of
 
 LINES = 60
 ROWS = 16
@@ -41,14 +42,22 @@ def summary_markdown(report: Report, page: str) -> str:
         "",
         plain(headline.sentence, 2 * _ADVICE, begins=True),
         "",
+        *_tasks(report),
         *_table(rules),
         *_passed(report),
     ]
     for rule in _told(rules):
         lines += _worst(rule)
     lines += [f"{'. '.join(_gated(report))}.", ""]
-    lines += [f"Evidence, charts and pictures: {code(page, _ADVICE)}"]
+    lines += [f"Evidence, charts and images: {code(page, _ADVICE)}"]
     return "\n".join(lines) + "\n"
+
+
+def _tasks(report: Report) -> Iterator[str]:
+    tasks = [f"{task.text} ({task.count})" for task in tasks_of(report.rules)]
+    if tasks:
+        yield f"To do before a merge: {plain('; '.join(tasks), 2 * _ADVICE)}"
+        yield ""
 
 
 def _is_listed(rule: RuleResult) -> bool:
@@ -75,8 +84,8 @@ def _table(rules: list[RuleResult]) -> Iterator[str]:
     yield ""
     if len(rules) > ROWS:
         left = counts(rules[ROWS:])
-        said = ", ".join(f"{count:,} {VERDICT_WORDS[kind].lower()}" for kind, count in left.items())
-        yield f"{counted(len(rules) - ROWS, 'more rule')} on the page: {said}."
+        text = ", ".join(f"{count:,} {VERDICT_WORDS[kind].lower()}" for kind, count in left.items())
+        yield f"{counted(len(rules) - ROWS, 'more rule')} on the page: {text}."
         yield ""
 
 
@@ -126,10 +135,10 @@ def _gated(report: Report) -> Iterator[str]:
     else:
         yield "No model"
     splits = list(report.dataset.splits.items())
-    said = [f"{code(name, _NAME // 2)} {number(split.images)}" for name, split in splits[:EXAMPLES]]
-    if said:
-        more = len(splits) - len(said)
+    text = [f"{code(name, _NAME // 2)} {number(split.images)}" for name, split in splits[:EXAMPLES]]
+    if text:
+        more = len(splits) - len(text)
         rest = f" and {counted(more, 'more split')}" if more else ""
-        yield f"Data: {', '.join(said)} images{rest}"
+        yield f"Data: {', '.join(text)} images{rest}"
     took = duration(report.duration_s).replace(NARROW, " ")
     yield f"Run of {plain(moment(report.started), _NAME)}, took {took}"

@@ -83,8 +83,8 @@ def prose(text: str) -> Markup:
     if len(parts) % 2 == 0:
         return escape(words.visible(text))
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if at % 2 else escape(part)
-        for at, part in enumerate(parts)
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
     )
 
 

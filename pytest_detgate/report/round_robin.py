@@ -20,8 +20,8 @@ def fair_shares(wanted: Sequence[int], room: int) -> list[int]:
     """Share room so that nobody gets more than wanted, and nobody who is left short has less
     than another: few large wishes do not crowd out many small ones."""
     shares = [0] * len(wanted)
-    short = sorted(range(len(wanted)), key=lambda at: wanted[at])
-    for done, at in enumerate(short):
-        shares[at] = min(wanted[at], room // (len(short) - done))
-        room -= shares[at]
+    short = sorted(range(len(wanted)), key=lambda index: wanted[index])
+    for done, index in enumerate(short):
+        shares[index] = min(wanted[index], room // (len(short) - done))
+        room -= shares[index]
     return shares

@@ -15,10 +15,12 @@ from pytest_detgate.record.formatting import (
     margin,
     method_words,
     number,
+    with_minus,
 )
-from pytest_detgate.record.one_line import left_out_text, looked_text
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.record.result_text import left_out_text, looked_text
 from pytest_detgate.report.headline import VERDICT_WORDS
+from pytest_detgate.report.labels import label_of
 from pytest_detgate.report.limit_bar import Scale, scale_of
 
 # Further values of a rule are told with its evidence.
@@ -35,8 +37,9 @@ class Ends:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
-    """A measurement that is only shown."""
+    """A measurement that is only shown; `name` is that of the record where `label` differs."""
 
+    label: str
     name: str
     value: str
     ends: Ends | None
@@ -47,8 +50,10 @@ class Judged:
     """A measurement held against its limit, in words and as a scale.
 
     `held` is the number that was compared: the value or, where `bound` names one, that bound.
+    `name` is that of the record where `label` differs.
     """
 
+    label: str
     name: str
     value: str
     ends: Ends | None
@@ -111,14 +116,19 @@ def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
 
 def judged_of(rule: RuleResult) -> list[Judged]:
     """Say all values that were held against limits, those that missed them first."""
-    judged = [said for m in rule.measurements if (said := _judged(m)) is not None]
-    return sorted(judged, key=lambda said: said.passed)
+    judged = [_judged(rule.code, measured) for measured in rule.measurements]
+    return sorted((one for one in judged if one is not None), key=lambda one: one.passed)
 
 
 def values_of(rule: RuleResult) -> list[Value]:
     """Say all values that have no limit."""
     return [
-        Value(name=m.name, value=number(m.value), ends=_ends(m.interval))
+        Value(
+            label=label_of(rule.code, m.name),
+            name=_name(rule.code, m.name),
+            value=with_minus(number(m.value)),
+            ends=_ends(m.interval),
+        )
         for m in rule.measurements
         if m.limit is None
     ]
@@ -154,18 +164,23 @@ def fragment_names(ids: Iterable[str]) -> list[str]:
     return list(names)
 
 
-def _judged(measurement: Measurement) -> Judged | None:
+def _name(code: str, name: str) -> str:
+    return "" if label_of(code, name) == name else name
+
+
+def _judged(code: str, measurement: Measurement) -> Judged | None:
     if measurement.limit is None:
         return None
     held, limit = held_and_limit(measurement)
     return Judged(
-        name=measurement.name,
-        value=number(measurement.value),
+        label=label_of(code, measurement.name),
+        name=_name(code, measurement.name),
+        value=with_minus(number(measurement.value)),
         ends=_ends(measurement.interval),
         bound="" if measurement.bound == "point" else f"{measurement.bound} bound",
-        held=held,
+        held=with_minus(held),
         exact=repr(measurement.held),
-        limit=limit_words(measurement, limit),
+        limit=with_minus(limit_words(measurement, limit)),
         margin=margin(measurement),
         passed=bool(measurement.passed),
         scale=scale_of(measurement),
@@ -175,4 +190,4 @@ def _judged(measurement: Measurement) -> Judged | None:
 def _ends(interval: Interval | None) -> Ends | None:
     if interval is None:
         return None
-    return Ends(text=ends_words(interval), method=method_words(interval))
+    return Ends(text=with_minus(ends_words(interval)), method=method_words(interval))

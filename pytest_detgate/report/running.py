@@ -7,13 +7,8 @@ from pathlib import Path
 
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.record.folder import BADGE, PAGE, RECORD, SUMMARY, remove_findings
-from pytest_detgate.record.report import (
-    RUNNING,
-    ConfigRecord,
-    DatasetRecord,
-    Report,
-    write_report,
-)
+from pytest_detgate.record.report import RUNNING, ConfigRecord, DatasetRecord, Report
+from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.badge import GREY, badge_of
 from pytest_detgate.report.headline import Headline
 from pytest_detgate.report.rendering import render

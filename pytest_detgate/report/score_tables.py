@@ -54,10 +54,10 @@ class SplitScores:
 
 def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
     """Lay out the scores of every split."""
-    return [_split(at, *named) for at, named in enumerate(scores.items(), start=1)]
+    return [_split(index, *named) for index, named in enumerate(scores.items(), start=1)]
 
 
-def _split(at: int, name: str, record: ScoreRecord) -> SplitScores:
+def _split(index: int, name: str, record: ScoreRecord) -> SplitScores:
     figures = []
     for field, meaning in _FIGURES:
         value: float | None = getattr(record, field)
@@ -76,7 +76,7 @@ def _split(at: int, name: str, record: ScoreRecord) -> SplitScores:
         classes=[_class(label, score) for label, score in shown],
         caption=caption,
         charts=[
-            drawing_of(chart, f"scores-{at}-chart-{number}")
+            drawing_of(chart, f"scores-{index}-chart-{number}")
             for number, chart in enumerate(record.charts, start=1)
         ],
     )

@@ -81,6 +81,38 @@ def tuning_of(report: Report, rules: Sequence[RuleResult], names: Sequence[str])
     return Tuning(start=start_of(report), axes=axes, rules=tuned, left_out=left_out)
 
 
+def threshold_that_passes(rules: Sequence[RuleResult]) -> float | None:
+    """Return the lowest score threshold at which every rule that depends on it passes.
+
+    None where there is no such threshold, where the rules were measured at different ones, and
+    where no floor among them would notice that a high threshold finds nothing.
+    """
+    tuned = [
+        (rule, measures)
+        for rule in rules
+        if rule.evidence.by_threshold is not None and (measures := _measures(rule))
+    ]
+    axes = [
+        rule.evidence.by_threshold.thresholds for rule, _ in tuned if rule.evidence.by_threshold
+    ]
+    has_floor = any(one.relation == ">=" for _, measures in tuned for one in measures)
+    if not axes or any(axis != axes[0] for axis in axes) or not has_floor:
+        return None
+    if not all(_others_pass(rule) for rule, _ in tuned):
+        return None
+    for index, threshold in enumerate(axes[0]):
+        if all(_holds(one, index) for _, measures in tuned for one in measures):
+            return threshold
+    return None
+
+
+def _holds(measure: Measure, index: int) -> bool:
+    held = measure.held[index]
+    if held is None:
+        return False
+    return held <= measure.limit if measure.relation == "<=" else held >= measure.limit
+
+
 def start_of(report: Report) -> float:
     """The threshold that the page opens with: the operating point, where there is one."""
     return 0.0 if report.score_threshold is None else report.score_threshold

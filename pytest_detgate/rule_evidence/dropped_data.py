@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import get_args
 
-from pytest_detgate.evidence import Histogram, left_out
+from pytest_detgate.evidence import BARS, Histogram, left_out
 from pytest_detgate.findings import Finding, Table
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.chart_numbers import BARS
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.training.dropped_data import BoxReason, ImageReason, PartDrops
 

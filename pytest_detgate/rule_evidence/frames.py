@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pytest_detgate.boxes import drawable
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable
 from pytest_detgate.evidence import Frame, FrameBox
-from pytest_detgate.record.chart_numbers import six_digits
+from pytest_detgate.record.formatting import six_digits
 from pytest_detgate.scoring.explained import explained
 
 T = TypeVar("T", BoxTable, DetectionTable)

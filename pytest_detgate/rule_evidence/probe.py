@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.evidence import ByThreshold, Evidence, LineChart, Mark, Number, Panel, Series
 from pytest_detgate.findings import Measurement
-from pytest_detgate.record.chart_numbers import plotted
+from pytest_detgate.record.formatting import plotted
 from pytest_detgate.rule_evidence.frames import by_highest, shown_frames
 from pytest_detgate.rule_evidence.thresholds import (
     SplitRecall,

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.evidence import Bar, BarChart, LineChart, Matrix, Panel, Series, left_out
+from pytest_detgate.evidence import BARS, Bar, BarChart, LineChart, Matrix, Panel, Series, left_out
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.record.chart_numbers import BARS, plotted, six_digits
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted, plotted, six_digits
 from pytest_detgate.scoring.confusion import Confusion
 from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind
 from pytest_detgate.scoring.precision_recall import RECALL_POINTS
@@ -90,7 +89,7 @@ def curves_of(
     end = (
         "every box is found at some threshold"
         if highest == 1
-        else f"no threshold finds more than {100 * highest:.4g} % of the boxes"
+        else f"no threshold finds more than {100 * highest:.4g}% of the boxes"
     )
     if loose - strict > 1 - loose:
         advice = "look at how closely boxes sit, in the ground truth too"

@@ -12,7 +12,7 @@ from pytest_detgate.errors import DetgateError
 from pytest_detgate.evidence import ByThreshold, LineChart, Mark, Number, Panel, Series
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.chart_numbers import at_score, plotted, points
+from pytest_detgate.record.formatting import plotted, points_text, threshold_text
 from pytest_detgate.scoring.operating_point import RecallCurve, recall_curve
 
 TALL = 4
@@ -85,7 +85,7 @@ def said_of_gaps(values: Sequence[Number | None], most: float) -> str:
 
 def operating_point_mark(threshold: float) -> Mark:
     """The line of the operating point."""
-    return Mark(label=f"operating point {at_score(threshold)}", at=threshold)
+    return Mark(label=f"operating point {threshold_text(threshold)}", at=threshold)
 
 
 def recall_panel(recall: SplitRecall, thresholds: list[float]) -> Panel:
@@ -129,13 +129,16 @@ def advice(
     change = _recall_change(recall, operating_point, lowest)
     if not kept[now]:
         return (
-            f"Moving the threshold from {at_score(operating_point)} to {at_score(lowest)} would "
-            f"meet {budget}{' and cost ' + change if change else ''}."
+            f"Moving the threshold from {threshold_text(operating_point)} to "
+            f"{threshold_text(lowest)} would meet {budget}"
+            f"{' and cost ' + change if change else ''}."
         )
     if lowest == operating_point:
-        return f"No lower threshold than {at_score(operating_point)} is known to meet {budget}."
+        return (
+            f"No lower threshold than {threshold_text(operating_point)} is known to meet {budget}."
+        )
     gained = f", which would gain {change}" if change else ""
-    return f"{budget[:1].upper()}{budget[1:]} is met down to {at_score(lowest)}{gained}."
+    return f"{budget[:1].upper()}{budget[1:]} is met down to {threshold_text(lowest)}{gained}."
 
 
 def _recall_change(recall: SplitRecall | None, one: float, other: float) -> str:
@@ -145,7 +148,7 @@ def _recall_change(recall: SplitRecall | None, one: float, other: float) -> str:
     before, after = recall.at(one), recall.at(other)
     if before is None or after is None:
         return ""
-    return f"{points(before - after, 'recall')} on {recall.split}"
+    return f"{points_text(before - after, 'recall')} on {recall.split}"
 
 
 def bounds_by_count(

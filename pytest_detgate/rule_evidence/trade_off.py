@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pytest_detgate.evidence import LineChart, Mark, Panel, Series, left_out
-from pytest_detgate.record.chart_numbers import at_score, plotted
-from pytest_detgate.record.phrases import counted
+from pytest_detgate.record.formatting import counted, plotted, threshold_text
 from pytest_detgate.rule_evidence.thresholds import tallest, threshold_chart, up_to
 from pytest_detgate.scoring.operating_point import FalseBoxCurve, RecallCurve
 from pytest_detgate.scoring.thresholds import threshold_grid
@@ -70,8 +69,8 @@ def trade_off_chart(found: TradeOff) -> LineChart:
         _about(found),
         panels,
         [
-            Mark(label=f"chosen {at_score(found.chosen)}", at=found.chosen),
-            Mark(label=f"configured {at_score(found.configured)}", at=found.configured),
+            Mark(label=f"chosen {threshold_text(found.chosen)}", at=found.chosen),
+            Mark(label=f"configured {threshold_text(found.configured)}", at=found.configured),
         ],
     )
 
@@ -127,9 +126,9 @@ def _about(found: TradeOff) -> str:
     together = found.together
     boxes = counted(probe.false.boxes_over(found.chosen), "false box")
     said = (
-        f"At the chosen threshold {at_score(found.chosen)}: {boxes} on {tuned}, recall "
+        f"At the chosen threshold {threshold_text(found.chosen)}: {boxes} on {tuned}, recall "
         f"{together.recall(found.chosen):.3f} on {found.split}; at the configured "
-        f"{at_score(found.configured)}: "
+        f"{threshold_text(found.configured)}: "
     )
     if found.configured < together.score_floor:
         said += "nothing is known."

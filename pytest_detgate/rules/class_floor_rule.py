@@ -1,4 +1,4 @@
-"""What rules with a floor for every class have in common."""
+"""The base class of rules with a floor for every class."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pytest_detgate.rules.score_rules import IntervalRule, require_support
 class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
     """A rule with a floor for every class of the evaluated split, one item for each class.
 
-    `figure` is what it measures, in a word.
+    `figure` is the word for its metric.
     """
 
     figure: ClassVar[str]
@@ -56,10 +56,10 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
 
     def targets(self, project: Project) -> Iterator[Target]:
         known = project.evaluated_classes if self.min is not None else None
-        # Two categories of one name are one item, which says that they cannot be told apart.
+        # Two categories of one name are one item, which says that they cannot be distinguished.
         names = dict.fromkeys(known or self.classes or ())
         if not names:
-            # There are no classes, or they cannot be read: one item remains, to say so.
+            # There are no classes, or they cannot be read: one item remains, which says so.
             yield self.target(project)
         for name in names:
             yield self.target(project, name)

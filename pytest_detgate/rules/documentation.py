@@ -1,4 +1,4 @@
-"""A rule's page: its docstring under fixed headings, and its options from its fields."""
+"""The page of a rule: its docstring under fixed headings, and its options from its fields."""
 
 from __future__ import annotations
 

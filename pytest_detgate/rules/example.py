@@ -1,6 +1,6 @@
-"""A few frames, small enough to be read, on which a rule passes or fails.
+"""The examples of a rule: a few frames, small enough to read, on which it passes or fails.
 
-Every rule carries one of each; the tests run them, and they show how the rule is used.
+Every rule has one of each; the tests run them, and they show how the rule is used.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ Detection = tuple[str, float, float, float, float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """A `detgate.toml` in small: `config` holds the rule's table and whatever else it needs.
+    """A small project. `config` has the rule's table in `detgate.toml`, and all else that the rule
+    needs there; splits and probes are added.
 
     `splits` and `probes` map names to images, images to boxes; `detections` likewise. `classes`
-    are the categories of every file. All pictures are 100 × 100 pixels; each shows something of
-    its own, but for `copies`, which maps a picture to the one it is a copy of.
+    are the categories of every file. All images are 100 × 100 pixels; each shows something
+    different, except those of `copies`, which maps an image to the one it is a copy of.
 
     `baseline` are the detections of a baseline, `epochs` those of other checkpoints by name.
 
-    `added` maps a split to further entries of the lists in its file, `gone` names pictures that
-    are not there, and `needs` a module of an extra that the rule cannot be evaluated without.
+    `added` maps a split to further entries of the lists in its file, `gone` names images that
+    are missing, and `needs` a module of an extra that the rule cannot be evaluated without.
 
-    A model that is run again says what `again` holds; `times_ms` are the times it takes, and
-    `detector_classes` its own names of the classes, where they are not those of the files.
+    A model that runs a second time returns `again`; `times_ms` are the times it takes, and
+    `detector_classes` its names of the classes, where they are not those of the files.
 
-    `files` maps the names of further text files beside `detgate.toml` to what they hold.
+    `files` maps the names of further text files beside `detgate.toml` to their contents.
     """
 
     config: str

@@ -1,4 +1,4 @@
-"""What an item has to look at, counted from its splits and probes before it looks.
+"""How much an item has to look at, counted from its splits and probes before it is evaluated.
 
 An item that looked at less than it had to never passes. This is decided here, for every rule
 alike: a rule only says which gaps it measures itself.

@@ -14,7 +14,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import ANNOTATION_GAPS, DETECTION_GAPS, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.options import require_evaluated_split, require_names
+from pytest_detgate.rules.options import require_evaluated_split, require_names, require_probe
 from pytest_detgate.rules.rule import Family, OptionError, Rule, Target
 
 MaxUnlabelled = Annotated[
@@ -93,8 +93,7 @@ class ProbeRule(DetectionRule, frozen=True, kw_only=True):
     """A rule that looks at what the detector says on probes, one item for each probe."""
 
     def validate(self, project: Project) -> None:
-        if not project.probes:
-            raise OptionError("there is no probe; add a table such as [probes.compliant]")
+        require_probe(project.probes)
 
     def targets(self, project: Project) -> Iterator[Target]:
         for probe in project.probes:

@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeVar
+from collections.abc import Collection, Iterable, Sequence
+from typing import Annotated, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
+from pytest_detgate.config.numbers import Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.rule import OptionError, Rule
+from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, refuse
 
 S = TypeVar("S", bound=Struct)
+Threshold = Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")]
+"""The option `score-threshold`; `threshold_of` resolves it."""
 
 
-def merged(own: S, rule: Rule) -> S:
-    """The options of one probe: its own and, where it leaves one out (None), the rule's."""
+class HasThreshold(Protocol):
+    """The options of a rule, or of one probe, with an operating point."""
+
+    @property
+    def score_threshold(self) -> float | None: ...
+
+
+def threshold_of(options: HasThreshold, project: Project) -> float:
+    """Return the operating point that options give, else that of the project."""
+    own = options.score_threshold
+    return project.score_threshold if own is None else own
+
+
+def with_defaults_from(own: S, rule: Rule) -> S:
+    """Return the options of one probe: its own and, where it leaves one out (None), the rule's."""
     return type(own)(
         **{
             key: getattr(rule, key) if (given := getattr(own, key)) is None else given
@@ -26,19 +42,26 @@ def merged(own: S, rule: Rule) -> S:
 
 
 def require_evaluated_split(project: Project) -> None:
-    """Raise `OptionError` where `[model] evaluate-on` names no split."""
+    """Refuse options where `[model] evaluate-on` names no split."""
     if project.evaluate_on not in project.splits:
-        raise OptionError(
-            f"[model] evaluate-on: {unknown('split', project.evaluate_on, project.splits)}"
-        )
+        what = unknown("split", project.evaluate_on, project.splits)
+        refuse(ProjectError(f"[model] evaluate-on: {what}"))
+
+
+def require_probe(names: Collection[str]) -> None:
+    """Refuse options where there is no probe to look at."""
+    if not names:
+        refuse(ProjectError("there is no probe; add a table such as [probes.compliant]"))
 
 
 def require_training_config(project: Project) -> None:
-    """Raise `OptionError` where no file says how the project trains."""
+    """Refuse options where no file says how the project trains."""
     if project.training_config is None:
-        raise OptionError(
-            "there is no training configuration to look at; add a table [train] with config and "
-            "work-dir, or config under [model]"
+        refuse(
+            ProjectError(
+                "there is no training configuration to look at; add a table [train] with config "
+                "and work-dir, or config under [model]"
+            )
         )
 
 
@@ -49,26 +72,26 @@ def require_names(
     key: str | None = None,
     table: Sequence[str] = (),
 ) -> None:
-    """Raise `OptionError` for the first name that is not allowed or is given twice.
+    """Refuse every name that is not allowed or is given twice.
 
-    Without a `key` the names are keys of the `table`. Where it is not known what is allowed
-    (None), anything is.
+    Without a `key` the names are keys of the `table`. `allowed` is None where the allowed names
+    are not known: then any name is.
     """
     listed = tuple(names)
-    for at, name in enumerate(listed):
+    for index, name in enumerate(listed):
         if allowed is not None and name not in allowed:
-            raise OptionError(unknown(kind, name, allowed), key or name, table)
-        if name in listed[:at]:
-            raise OptionError(f"{kind} {name!r} is named twice", key, table)
+            refuse(OptionError(unknown(kind, name, allowed), key or name, table))
+        elif name in listed[:index]:
+            refuse(OptionError(f"{kind} {name!r} is named twice", key, table))
 
 
 ClipField = Annotated[str, Meta(description="Image field that holds the clip, e.g. video_id.")]
-"""The option `clip-field` of every rule that tells clips."""
+"""The option `clip-field` of every rule on clips."""
 
 
 def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKey:
-    """How clips are told here; raises `OptionError`, which may name another way out, where they
-    cannot be."""
+    """Return how the clip of an image is found. `OptionError` where nothing says it; `otherwise`
+    names another way out."""
     if field is None and project.frame_pattern is None:
         raise OptionError(
             "cannot tell clips: give [dataset] frame-pattern, or clip-field in this table"
@@ -77,19 +100,27 @@ def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKe
     return ClipKey(pattern=project.frame_pattern, field=field)
 
 
+def require_clips(project: Project, field: str | None, otherwise: str = "") -> None:
+    """Refuse options that do not say how the clip of an image is found."""
+    try:
+        clip_key(project, field, otherwise)
+    except OptionError as error:
+        refuse(error)
+
+
 def sets_limit(option: object) -> bool:
-    """Whether an option that was given, or left out (None), sets a limit: an empty table of
-    limits by class sets none."""
+    """Whether an option sets a limit: None and an empty table of limits by class set none."""
     return option is not None and option != {}
 
 
 def require_limit(rule: Rule, *keys: str) -> None:
-    """Raise `OptionError` unless one of the options that set a limit is given."""
+    """Refuse options unless one of the options that set a limit is given."""
     if not any(sets_limit(getattr(rule, key.replace("-", "_"))) for key in keys):
-        raise OptionError(f"sets no limit, so it could never fail; give {' or '.join(keys)}")
+        refuse(OptionError(f"sets no limit, so it could never fail; give {' or '.join(keys)}"))
 
 
 def require_order(low: float | None, high: float | None) -> None:
-    """Raise `OptionError` where `min` is above `max`: nothing could pass."""
+    """Refuse options where `min` is above `max`: nothing could pass."""
     if low is not None and high is not None and low > high:
-        raise OptionError(f"min = {low:g} is above max = {high:g}: no value could pass", "min")
+        what = f"min = {low:g} is above max = {high:g}: no value could pass"
+        refuse(OptionError(what, "min"))

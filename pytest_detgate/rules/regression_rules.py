@@ -1,4 +1,4 @@
-"""What rules that compare with a baseline have in common."""
+"""Options and texts of rules that compare with a baseline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec import Meta
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.baseline import Baseline
-from pytest_detgate.record.phrases import bounds
+from pytest_detgate.record.formatting import bounds_text
 from pytest_detgate.rules.rule import Outcome
 
 FirstRun = Annotated[
@@ -23,7 +23,7 @@ FirstRun = Annotated[
 def outcome_of_first_run(
     error: NoBaselineError, first_run: str, message: str, measurements: Sequence[Measurement]
 ) -> Outcome:
-    """What a rule says where there is no baseline; raises `DataError` unless that is accepted.
+    """Return the outcome of a rule without a baseline; `DataError` unless that is accepted.
 
     The `measurements` are those that make the report of this run the baseline of the next.
     """
@@ -40,7 +40,7 @@ def outcome_of_first_run(
 
 
 def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | None:
-    """The interval of a change, which says whether both models were drawn together."""
+    """Return the interval of a change, which says whether both models were drawn together."""
     if interval is None:
         return None
     method = (
@@ -51,13 +51,13 @@ def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | 
     return msgspec.structs.replace(interval, method=method)
 
 
-def said_of_change(interval: Interval | None, form: str, *, paired: bool) -> str:
-    """The bounds of a change as the end of a sentence, in a number format: `; 95 % bounds -0.062
-    and +0.001`."""
+def change_bounds_text(interval: Interval | None, form: str, *, paired: bool) -> str:
+    """Return the bounds of a change as the end of a sentence, in a number format: `; 95% bounds
+    -0.062 and +0.001`."""
     alone = "" if paired else ", not paired: the baseline is a recorded number"
-    return bounds(interval, form) + (alone if interval is not None else "")
+    return bounds_text(interval, form) + (alone if interval is not None else "")
 
 
-def said_of(baseline: Baseline) -> str:
-    """How a message names the baseline."""
+def baseline_label(baseline: Baseline) -> str:
+    """Return how a message names the baseline."""
     return f"baseline {baseline.record.path}"

@@ -1,13 +1,15 @@
-"""What a rule is.
+"""The base class of all rules.
 
 A rule is one frozen class in a file of its own. Its fields are its options, its docstring is its
-page. It says which items it makes (`targets`) and what it measures on each (`check`); verdicts,
-pytest and reports are not its business.
+page. It says which items it makes (`targets`) and measures each of them (`check`). It knows nothing
+of verdicts, pytest and reports.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
@@ -26,12 +28,59 @@ Family = Literal["data", "training", "model"]
 
 
 class OptionError(Exception):
-    """An option whose value is of the right type and yet makes no sense here."""
+    """An option with a value of the right type that makes no sense in this project.
 
-    def __init__(self, what: str, key: str | None = None, table: Sequence[str] = ()) -> None:
+    `table` are the keys that lead from the rule's table to the one with the `key`; of a list
+    under that key it may be one `entry`, from 0.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        key: str | None = None,
+        table: Sequence[str] = (),
+        *,
+        entry: int | None = None,
+    ) -> None:
         super().__init__(what)
         self.key = key
         self.table = tuple(table)
+        self.entry = entry
+
+
+class ProjectError(OptionError):
+    """The project lacks something that a rule needs. If several rules need it, only the first one
+    reports it."""
+
+
+def refuse(error: OptionError) -> None:
+    """Refuse an option and go on, so that the other options of the table are checked, too.
+
+    `bind_rules` collects the errors of a table and reports them together; outside of it, the error
+    is raised.
+    """
+    refused = _refused.get()
+    if refused is None:
+        raise error
+    refused.append(error)
+
+
+@contextmanager
+def refused_options() -> Iterator[list[OptionError]]:
+    """Collect the errors of `refuse`. An `OptionError` that is raised after them may follow from
+    them, and is left out."""
+    errors: list[OptionError] = []
+    token = _refused.set(errors)
+    try:
+        yield errors
+    except OptionError as error:
+        if not errors:
+            errors.append(error)
+    finally:
+        _refused.reset(token)
+
+
+_refused: ContextVar[list[OptionError] | None] = ContextVar("refused", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +100,13 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a rule found on one target: a sentence, values held against limits, and places.
+    """The outcome of a rule on one target: a sentence, values compared with limits, and findings.
 
-    `findings` come the most telling first; `findings_total` is theirs unless it is given.
-    `tables` are numbers behind the verdict, by title, `evidence` what is to be seen: charts,
-    frames, pairs of pictures. `accepted` is the reason why the project lets the item through
-    although nothing could be held against a limit: it is then *waived*. `extent` is how much the
-    rule had to look at and did look at, where that is not the images of its splits and probes.
+    `findings` begin with the most important; `findings_total` is their number unless it is given.
+    `tables` are numbers behind the verdict, by title; `evidence` has charts, frames and pairs of
+    images for the page. `accepted` is the reason why the project accepts the item although nothing
+    could be compared with a limit: it is then *waived*. `extent` is how much the rule had to look
+    at and did look at, where that is not the images of its splits and probes.
     """
 
     message: str
@@ -85,9 +134,10 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 
-    name: Annotated[str, Meta(min_length=1, description="Tells several tables apart.")] | None = (
-        None
-    )
+    name: (
+        Annotated[str, Meta(min_length=1, description="Distinguishes several tables of one rule.")]
+        | None
+    ) = None
     severity: Annotated[
         Literal["error", "warning"], Meta(description="A warning is shown and does not fail.")
     ] = "error"

@@ -1,4 +1,4 @@
-"""What rules on bootstrapped figures have in common."""
+"""Base classes and options of rules on bootstrapped metrics."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pytest_detgate.findings import Bound, Interval
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.families import ScoreRule
-from pytest_detgate.rules.rule import OptionError
+from pytest_detgate.rules.rule import OptionError, refuse
 from pytest_detgate.scoring.bounds.bootstrap import Replicates
 from pytest_detgate.scoring.bounds.resampling import Resampling, percentile_interval
 from pytest_detgate.scoring.score_card import Area, Metric
 
 LEAST_DRAWS = 200
-"""Draws of a bootstrap whose bound a rule may hold against a limit."""
+"""Draws of a bootstrap, at least, whose bound a rule may compare with a limit."""
 OwnConfidence = Annotated[
     Confidence, Meta(description="Confidence of the bounds. Omitted: that of [scoring].")
 ]
@@ -42,13 +42,18 @@ TooLittle = Annotated[
 """The option `too-little` of every rule that asks for enough evidence."""
 
 
-class BootstrapOptions(Protocol):
-    """The options of a rule on a bootstrapped figure; None stands for what [scoring] says."""
+class HasConfidence(Protocol):
+    """Options with a confidence of bounds; None means that of [scoring]."""
+
+    @property
+    def confidence(self) -> float | None: ...
+
+
+class BootstrapOptions(HasConfidence, Protocol):
+    """The options of a rule on a bootstrapped metric; None means the value of [scoring]."""
 
     @property
     def bound(self) -> Bound: ...
-    @property
-    def confidence(self) -> float | None: ...
     @property
     def replicates(self) -> int | None: ...
     @property
@@ -56,8 +61,8 @@ class BootstrapOptions(Protocol):
 
 
 class IntervalRule(ScoreRule, frozen=True, kw_only=True):
-    """A rule that holds a figure of the evaluated split, or its bootstrapped lower bound, against
-    a floor."""
+    """A rule that compares a metric of the evaluated split, or its bootstrapped lower bound, with a
+    floor."""
 
     bound: Annotated[
         Literal["point", "lower"],
@@ -75,7 +80,7 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         require_draws(self, project)
 
     def draws(self, project: Project) -> int:
-        """How many replicates the bootstrap has."""
+        """The number of replicates of the bootstrap."""
         return draws_of(self, project)
 
     def interval(
@@ -85,7 +90,7 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         figure: Callable[[Resampling], Drawn],
         images: NDArray[np.bool_] | None = None,
     ) -> Interval | None:
-        """The bounds of a figure of a split; see `bootstrapped`."""
+        """The bounds of a metric of a split; see `bootstrapped`."""
         return bootstrapped(self, inputs, split, figure, images)
 
     def metric_interval(
@@ -98,7 +103,7 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         area: Area = "all",
         category: int | None = None,
     ) -> Interval | None:
-        """The bounds of one of COCO's figures of a split, of which `value` was measured."""
+        """The bounds of one of COCO's metrics of a split, of which `value` was measured."""
 
         def figure(draws: Resampling) -> Drawn:
             replicates = inputs.replicates(split, area, draws.replicates, draws.seed)
@@ -109,8 +114,8 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Drawn:
-    """A figure in every draw of a bootstrap, (B,), and what keeps its interval from being better
-    than the exact one of what was seen."""
+    """A metric in every draw of a bootstrap, (B,), and a function that limits its interval to the
+    exact one of what was seen."""
 
     values: NDArray[np.float64]
     limit: Callable[[Interval], Interval]
@@ -119,28 +124,30 @@ class Drawn:
 def drawn_metric(
     replicates: Replicates, metric: Metric, value: float, category: int | None = None
 ) -> Drawn:
-    """One of COCO's figures, of which `value` was measured."""
+    """One of COCO's metrics, of which `value` was measured."""
     behind = replicates.seen(metric, category)
     return Drawn(
         replicates.figure(metric, category), lambda interval: behind.limit(interval, value)
     )
 
 
+def confidence_of(options: HasConfidence, project: Project) -> float:
+    """Return the confidence of bounds that options give, else that of `[scoring]`."""
+    own = options.confidence
+    return project.tables.scoring.confidence if own is None else own
+
+
 def draws_of(options: BootstrapOptions, project: Project) -> int:
-    """How many replicates the bootstrap has."""
+    """The number of replicates of the bootstrap."""
     return project.tables.scoring.replicates if options.replicates is None else options.replicates
 
 
 def require_draws(options: BootstrapOptions, project: Project) -> None:
-    """Raise `OptionError` where a bound is to be held and too little is drawn for one: with a
-    few draws it is a matter of the seed."""
+    """Refuse a bound with too few draws: with a few it depends on the seed."""
     draws = draws_of(options, project)
     if options.bound != "point" and draws < LEAST_DRAWS:
-        raise OptionError(
-            f'bound = "{options.bound}" needs at least {LEAST_DRAWS} replicates, and there are '
-            f"{draws}",
-            "bound",
-        )
+        what = f"needs at least {LEAST_DRAWS} replicates, and there are {draws}"
+        refuse(OptionError(f'bound = "{options.bound}" {what}', "bound"))
 
 
 def bootstrapped(
@@ -150,18 +157,18 @@ def bootstrapped(
     figure: Callable[[Resampling], Drawn],
     images: NDArray[np.bool_] | None = None,
 ) -> Interval | None:
-    """The bounds of a figure, which `figure` computes for every draw of a bootstrap over a split
-    or probe, or over some of its images (images,). They are never better than the exact ones of
-    what was seen, nor on the wrong side of its value.
+    """Return the bounds of a metric, which `figure` computes for every draw of a bootstrap over a
+    split or probe, or over some of its images (images,). They are never better than the exact ones
+    of what was seen, nor on the wrong side of its value.
 
-    None without replicates. Where the evidence is too little for bounds, the value alone is
-    reported if nothing but the value is asked for.
+    None without replicates. None also where the evidence is too little for bounds and the options
+    compare the value alone.
     """
     scoring = inputs.project.tables.scoring
     draws = draws_of(options, inputs.project)
     if not draws:
         return None
-    confidence = scoring.confidence if options.confidence is None else options.confidence
+    confidence = confidence_of(options, inputs.project)
     seed = scoring.seed if options.seed is None else options.seed
     resampling = inputs.resampling(name, draws, seed)
     if images is not None:

@@ -1,5 +1,7 @@
-"""From a rule's outcome to a verdict. The gate fails closed: whatever could not be computed is
-*not evaluated*, and that is never a pass."""
+"""The verdict on an item, from the outcome of its rule.
+
+The gate fails closed: what could not be computed is *not evaluated*, which is never a pass.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +9,23 @@ import datetime
 import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from pytest_detgate.config.schema import WaiverTable
+from pytest_detgate.config.run_tables import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
-from pytest_detgate.findings import Finding, Verdict, can_break
+from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
 from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.report import FINDINGS_CAP, RuleResult, sendable
+from pytest_detgate.record.advice import MMDETECTION, fitting_advice
+from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
+from pytest_detgate.record.report_file import sendable
+from pytest_detgate.rules.binding import BoundRule
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
 from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.rules.plain_outcome import plain_outcome
-from pytest_detgate.rules.registry import BoundRule
 from pytest_detgate.rules.rule import Outcome, Target
 
 
@@ -28,84 +34,158 @@ def judge(
     target: Target,
     inputs: Inputs,
     waivers: Sequence[WaiverTable] = (),
-    keep: Callable[[Finding], None] | None = None,
+    on_finding: Callable[[Finding], None] | None = None,
 ) -> RuleResult:
     """Evaluate one item; never raises for anything the rule, its data or its model did.
 
-    The result has the first findings only; `keep` is called with each of them all.
+    The result has the first findings only; `on_finding` is called with each of them all.
     """
-    started = time.perf_counter()
-    item = bound.item_name(target)
-    extent: Extent | None = None
+    case = _Case(bound, target, inputs)
     try:
-        _require_an_item(target)
-        extent = _extent(bound, target, inputs)
-        _require_detector(target, inputs, extent)
-        outcome = plain_outcome(bound.rule.check(target, inputs))
-        findings = _first(outcome.findings, keep)
-        failed = outcome.accepted is None and _failed(outcome)
-        extents = [extent] if outcome.extent is None else [extent, outcome.extent]
-        extent = next((one for one in extents if not one.is_complete), extents[-1])
-        require_something(extent, target.datasets)
+        evaluated = case.evaluate(on_finding)
     except TooLittleEvidenceError as error:
-        reason = f"too little evidence: {inputs.project.shorten(str(error))}"
-        result = _not_evaluated(item, bound, reason, started, extent)
-        looked = extent is not None and extent.is_complete
-        if looked and getattr(bound.rule, "too_little", "fail") == "warn":
-            return msgspec.structs.replace(result, verdict="warned", can_block=False)
-        return result
+        return case.too_little(error)
     except NotLookedAtError as error:
-        extent = error.extent or extent
-        return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started, extent)
+        case.extent = error.extent or case.extent
+        return case.not_evaluated(str(error))
     except DetgateError as error:
-        return _not_evaluated(item, bound, inputs.project.shorten(str(error)), started, extent)
+        return case.not_evaluated(str(error))
     except (Exception, SystemExit) as error:
         frame = traceback.extract_tb(error.__traceback__)[-1]
-        reason = (
+        return case.not_evaluated(
             f"the rule crashed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
         )
-        return _not_evaluated(item, bound, inputs.project.shorten(reason), started, extent)
-    verdict: Verdict = "passed" if outcome.accepted is None else "waived"
-    message = outcome.message
-    waiver = outcome.accepted
-    given = next((entry for entry in waivers if entry.item == item), None)
-    is_waived = given is not None and given.until >= _today()
-    if failed:
-        verdict = "warned" if bound.rule.severity == "warning" else "failed"
-        if given is not None and verdict == "failed":
-            waiver = f"{given.reason} ({given.owner}, until {given.until.isoformat()})"
-            if is_waived:
-                verdict = "waived"
+    return case.judged(evaluated, waivers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluated:
+    """What a rule returned, the findings that the result has, and whether a limit is broken."""
+
+    outcome: Outcome
+    findings: list[Finding]
+    failed: bool
+
+
+class _Case:
+    """One item on its way to a verdict."""
+
+    def __init__(self, bound: BoundRule, target: Target, inputs: Inputs) -> None:
+        self.extent: Extent | None = None
+        """How much the item has to look at and looked at, as soon as that is known."""
+        self._bound = bound
+        self._target = target
+        self._inputs = inputs
+        self._started = time.perf_counter()
+
+    def evaluate(self, on_finding: Callable[[Finding], None] | None) -> _Evaluated:
+        """Count what the item has to look at, then ask the rule."""
+        target, inputs = self._target, self._inputs
+        _require_an_item(target)
+        extent = self.extent = _extent(self._bound, target, inputs)
+        _require_detector(target, inputs, extent)
+        outcome = plain_outcome(self._bound.rule.check(target, inputs))
+        findings = _first(outcome.findings, on_finding)
+        failed = outcome.accepted is None and _is_failed(outcome)
+        extents = [extent] if outcome.extent is None else [extent, outcome.extent]
+        self.extent = next((one for one in extents if not one.is_complete), extents[-1])
+        require_something(self.extent, target.datasets)
+        return _Evaluated(outcome, findings, failed)
+
+    def judged(self, evaluated: _Evaluated, waivers: Sequence[WaiverTable]) -> RuleResult:
+        """The result of an item that could be measured."""
+        outcome, measurements = evaluated.outcome, list(evaluated.outcome.measurements)
+        given = next((entry for entry in waivers if entry.item == self._item), None)
+        is_waived = given is not None and given.until >= _today()
+        verdict, waiver, message = self._verdict(evaluated, given, is_waived=is_waived)
+        if self.extent is not None and not self.extent.is_complete:
+            left_out = not_looked_at(self.extent, self._target.datasets)
+            if verdict == "failed":
+                message += f"; {left_out}"
             else:
-                message += f"; its waiver ended on {given.until.isoformat()}"
-    measurements = list(outcome.measurements)
-    if not extent.is_complete:
-        left_out = not_looked_at(extent, target.datasets)
-        if verdict == "failed":
-            message += f"; {left_out}"
-        else:
-            verdict, waiver = "not-evaluated", None
-            message = f"{left_out}; of the rest: {message}"
-            measurements = [measured.without_limit() for measured in measurements]
-    result = RuleResult(
-        id=item,
-        code=bound.rule.code,
-        verdict=verdict,
-        message=message,
-        measurements=measurements,
-        findings=findings,
-        findings_total=(
-            len(findings) if outcome.findings_total is None else outcome.findings_total
-        ),
-        duration_s=time.perf_counter() - started,
-        can_block=_can_block(bound, outcome) and not is_waived,
-        waiver=waiver,
-        about=rule_page(type(bound.rule)).summary,
-        advice=how_to_fix(type(bound.rule)),
-        tables=dict(outcome.tables),
-        evidence=outcome.evidence,
-    )
-    return sendable(_with_extent(result, extent))
+                verdict, waiver = "not-evaluated", None
+                message = f"{left_out}; of the rest: {message}"
+                measurements = [measured.without_limit() for measured in measurements]
+        findings_total = outcome.findings_total
+        return self._result(
+            verdict=verdict,
+            message=message,
+            measurements=measurements,
+            findings=evaluated.findings,
+            findings_total=len(evaluated.findings) if findings_total is None else findings_total,
+            can_block=_can_block(self._bound, outcome) and not is_waived,
+            waiver=waiver,
+            tables=dict(outcome.tables),
+            evidence=outcome.evidence,
+        )
+
+    def _verdict(
+        self, evaluated: _Evaluated, given: WaiverTable | None, *, is_waived: bool
+    ) -> tuple[Verdict, str | None, str]:
+        """The verdict by the limits alone, the reason why it is waived, and the message."""
+        accepted, message = evaluated.outcome.accepted, evaluated.outcome.message
+        if not evaluated.failed:
+            return "passed" if accepted is None else "waived", accepted, message
+        if self._bound.rule.severity == "warning":
+            return "warned", accepted, message
+        if given is None:
+            return "failed", accepted, message
+        reason = f"{given.reason} ({given.owner}, until {given.until.isoformat()})"
+        if is_waived:
+            return "waived", reason, message
+        return "failed", reason, f"{message}; its waiver ended on {given.until.isoformat()}"
+
+    def too_little(self, error: TooLittleEvidenceError) -> RuleResult:
+        """The result of an item with too little evidence, which a rule may allow."""
+        result = self.not_evaluated(f"too little evidence: {error}")
+        is_complete = self.extent is not None and self.extent.is_complete
+        if is_complete and getattr(self._bound.rule, "too_little", "fail") == "warn":
+            return msgspec.structs.replace(result, verdict="warned", can_block=False)
+        return result
+
+    def not_evaluated(self, reason: str) -> RuleResult:
+        """The result of an item that could not be evaluated."""
+        message = self._inputs.project.shorten(reason)
+        return self._result(verdict="not-evaluated", message=message)
+
+    @property
+    def _item(self) -> str:
+        return self._bound.item_name(self._target)
+
+    def _result(self, *, verdict: Verdict, message: str, **parts: Any) -> RuleResult:
+        """The result as it is sent, with what every result has."""
+        kind, extent = type(self._bound.rule), self.extent
+        if extent is not None:
+            parts |= {
+                "looked_at": extent.looked_at,
+                "to_look_at": extent.to_look_at,
+                "look_unit": extent.unit,
+                "left_out": list(extent.left_out),
+                "left_out_allowed": extent.allowed,
+            }
+        return sendable(
+            RuleResult(
+                id=self._item,
+                code=kind.code,
+                verdict=verdict,
+                message=message,
+                duration_s=time.perf_counter() - self._started,
+                about=rule_page(kind).summary,
+                advice=_advice(self._bound, parts.get("measurements", ()), self._inputs),
+                **parts,
+            )
+        )
+
+
+def _advice(bound: BoundRule, measurements: Sequence[Measurement], inputs: Inputs) -> str:
+    """What to try, as it fits what was measured and what the project trains with."""
+    if not measurements:
+        return fitting_advice(how_to_fix(type(bound.rule)), ())
+    model = inputs.source.model_record()
+    framework = None if model is None else model.framework
+    if inputs.project.training_config is not None:
+        framework = MMDETECTION
+    return fitting_advice(how_to_fix(type(bound.rule)), measurements, framework)
 
 
 def _can_block(bound: BoundRule, outcome: Outcome) -> bool:
@@ -152,51 +232,26 @@ def _require_detector(target: Target, inputs: Inputs, extent: Extent) -> None:
         inputs.refuse_silent(name)
 
 
-def _with_extent(result: RuleResult, extent: Extent | None) -> RuleResult:
-    if extent is None:
-        return result
-    return msgspec.structs.replace(
-        result,
-        looked_at=extent.looked_at,
-        to_look_at=extent.to_look_at,
-        look_unit=extent.unit,
-        left_out=list(extent.left_out),
-        left_out_allowed=extent.allowed,
-    )
-
-
-def _first(findings: Iterable[Finding], keep: Callable[[Finding], None] | None) -> list[Finding]:
+def _first(
+    findings: Iterable[Finding], on_finding: Callable[[Finding], None] | None
+) -> list[Finding]:
+    """The first findings; all of them are read only for `on_finding`."""
     first: list[Finding] = []
     for finding in findings:
         if len(first) < FINDINGS_CAP:
             first.append(finding)
-        elif keep is None:
+        elif on_finding is None:
             break
-        if keep is not None:
-            keep(finding)
+        if on_finding is not None:
+            on_finding(finding)
     return first
 
 
-def _failed(outcome: Outcome) -> bool:
-    held = [measured.passed for measured in outcome.measurements if measured.passed is not None]
-    if not held:
-        raise DetgateError("the rule held no value against a limit, so it says nothing")
-    return not all(held)
-
-
-def _not_evaluated(
-    item: str, bound: BoundRule, reason: str, started: float, extent: Extent | None
-) -> RuleResult:
-    result = RuleResult(
-        id=item,
-        code=bound.rule.code,
-        verdict="not-evaluated",
-        message=reason,
-        duration_s=time.perf_counter() - started,
-        about=rule_page(type(bound.rule)).summary,
-        advice=how_to_fix(type(bound.rule)),
-    )
-    return sendable(_with_extent(result, extent))
+def _is_failed(outcome: Outcome) -> bool:
+    judged = [measured.passed for measured in outcome.measurements if measured.passed is not None]
+    if not judged:
+        raise DetgateError("the rule compared no value with a limit, so it shows nothing")
+    return not all(judged)
 
 
 def _today() -> datetime.date:

@@ -15,8 +15,6 @@ from pytest_detgate.record.report import (
     ScoreRecord,
     SplitRecord,
 )
-from pytest_detgate.run_record.score_record import score_record
-from pytest_detgate.scoring.score_card import ScoreCard
 
 
 def dataset_record(inputs: Inputs) -> DatasetRecord:
@@ -42,8 +40,18 @@ def dataset_record(inputs: Inputs) -> DatasetRecord:
 
 def score_records(inputs: Inputs) -> dict[str, ScoreRecord]:
     """The figures computed so far."""
-    splits = inputs.project.splits
-    cards = {name: inputs.memory.made(("scores", name), ScoreCard) for name in splits}
+    made = [
+        name
+        for name in inputs.project.splits
+        if inputs.memory.made(("scores", name), object) is not None
+    ]
+    if not made:
+        return {}
+    # Only a run with figures pays for these imports.
+    from pytest_detgate.run_record.score_record import score_record
+    from pytest_detgate.scoring.score_card import ScoreCard
+
+    cards = {name: inputs.memory.made(("scores", name), ScoreCard) for name in made}
     return {
         name: inputs.memory.once(("score record", name), partial(score_record, inputs, name, card))
         for name, card in cards.items()

@@ -1,4 +1,4 @@
-"""From COCO files to a train and a validation file, and the words about it."""
+"""The command `split`: from COCO files to a training and a validation file, with a summary."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.splitting.choice import ClipCounts, choose_validation
-from pytest_detgate.splitting.merged import Merged, merged
-from pytest_detgate.splitting.sources import joined, raw_of, read_source
+from pytest_detgate.splitting.merged import MergedFiles, merge_files
+from pytest_detgate.splitting.sources import join_entries, raw_of, read_source
 from pytest_detgate.splitting.summary import summary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitRequest:
-    """What is split, how, and where it goes. `images` are the folders of the annotation files:
-    none, one for all, or one for each."""
+    """The files to split, the files to write, and how. `images` are the folders of the annotation
+    files: none, one for all, or one for each."""
 
     annotations: Sequence[Path]
     images: Sequence[Path]
@@ -35,7 +35,7 @@ class SplitRequest:
 
 
 def split(request: SplitRequest) -> str:
-    """Write both files and say what moved. A file that exists is never written over."""
+    """Write both files and return a summary. A file that exists is never overwritten."""
     _check(request)
     folders = [real_path(folder) for folder in request.images or [Path()]]
     if len(folders) == 1:
@@ -44,10 +44,10 @@ def split(request: SplitRequest) -> str:
         read_source(path, folder, request.key)
         for path, folder in zip(request.annotations, folders, strict=True)
     ]
-    whole = merged(sources)
+    whole = merge_files(sources)
     clips, clip = np.unique(whole.clip.astype(str), return_inverse=True)
     if len(clips) < 2:
-        raise DataError(f"all images are of one clip, {str(clips[0])!r}: it cannot be divided")
+        raise DataError(f"all images are of one clip, {str(clips[0])!r}: it cannot be split")
     counts = clip_counts(whole, clip, len(clips))
     in_val = choose_validation(counts, request.val_share, request.seed)[clip]
     write_whole(request.train, _file(whole, ~in_val))
@@ -60,8 +60,9 @@ def split(request: SplitRequest) -> str:
     return summary(whole, in_val, names, (request.train.name, request.val.name))
 
 
-def clip_counts(whole: Merged, clip: NDArray[np.int64], clips: int) -> ClipCounts:
-    """Images, images without a box and boxes by class of each clip; `clip` (images,) its number."""
+def clip_counts(whole: MergedFiles, clip: NDArray[np.int64], clips: int) -> ClipCounts:
+    """Count the images, images without a box and boxes by class of each clip; `clip` (images,) is
+    its number."""
     listed = whole.image != UNLISTED
     on_image = np.bincount(whole.image[listed], minlength=len(whole.images))
     strata = [np.bincount(clip[on_image == 0], minlength=clips)]
@@ -85,17 +86,17 @@ def _check(request: SplitRequest) -> None:
         raise ConfigError(f"--train and --val both name {request.train}")
     for path in (request.train, request.val):
         if path.exists():
-            raise ConfigError(f"{path} exists, and is not written over; name another file")
+            raise ConfigError(f"{path} exists, and is not overwritten; name another file")
 
 
-def _file(whole: Merged, chosen: NDArray[np.bool_]) -> bytes:
-    """The COCO file of the chosen images; every entry on a line of its own."""
+def _file(whole: MergedFiles, chosen: NDArray[np.bool_]) -> bytes:
+    """The COCO file of the chosen images, one entry on each line."""
     on_chosen = (whole.image != UNLISTED) & chosen[whole.image]
     lists = {
         "images": [whole.images[row] for row in np.flatnonzero(chosen)],
         "annotations": [whole.annotations[row] for row in np.flatnonzero(on_chosen)],
     }
     values = {key: bytes(raw) for key, raw in whole.top.items()}
-    values |= {key: joined(entries) for key, entries in lists.items()}
+    values |= {key: join_entries(entries) for key, entries in lists.items()}
     lines = [bytes(raw_of(key)) + b": " + value for key, value in values.items()]
     return b"{\n" + b",\n".join(lines) + b"\n}\n"

@@ -1,4 +1,4 @@
-"""Several COCO files as one: an id changes only where it would mean two things."""
+"""Several COCO files as one: an id changes only where two files use it for two things."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from pytest_detgate.splitting.sources import Entry, Source, fields_of, raw_of, v
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Merged:
+class MergedFiles:
     """The entries of all files, in their order.
 
-    `top` is what stands beside images and annotations; `source` and `clip` (images,) are each
+    `top` has all values besides images and annotations; `source` and `clip` (images,) are each
     image's file and clip; `image` (annotations,) is the row of each annotation's image, `label`
     its class, None where its file does not list it. `folder` is what file names are relative to,
-    where the folders were given; `renumbered` tells which ids changed.
+    where the folders were given; `renumbered` names the kinds of ids that changed.
     """
 
     top: Entry
@@ -40,27 +40,27 @@ class Merged:
     renumbered: tuple[str, ...]
 
 
-def merged(sources: Sequence[Source]) -> Merged:
-    """Put files together; classes are matched by name. What cannot be said in one file raises
+def merge_files(sources: Sequence[Source]) -> MergedFiles:
+    """Merge files; classes are matched by name. What one file cannot express raises
     `DataError`."""
     tables = [source.dataset for source in sources]
     folder = _common_folder(sources)
-    image_ids = _numbers([dataset.images.id for dataset in tables])
-    annotation_ids = _numbers([dataset.boxes.id for dataset in tables])
-    categories, category_ids = _united([source.categories for source in sources], _name)
-    licenses, license_ids = _united([source.licenses for source in sources], _content)
+    image_ids = _new_ids([dataset.images.id for dataset in tables])
+    annotation_ids = _new_ids([dataset.boxes.id for dataset in tables])
+    categories, category_ids = _unite([source.categories for source in sources], _name)
+    licenses, license_ids = _unite([source.licenses for source in sources], _content)
     images, annotations = [], []
-    for at, source in enumerate(sources):
+    for index, source in enumerate(sources):
         prefix = None if folder is None else source.dataset.images_dir.relative_to(folder)
-        images += _images(source, image_ids[at], license_ids[at], prefix)
+        images += _images(source, image_ids[index], license_ids[index], prefix)
         annotations += _annotations(
             source,
-            annotation_ids[at],
-            image_ids[at],
-            category_ids[at],
+            annotation_ids[index],
+            image_ids[index],
+            category_ids[index],
         )
     starts = np.cumsum([0, *map(len, (source.images for source in sources))])
-    return Merged(
+    return MergedFiles(
         top=_top(sources, categories, licenses),
         images=images,
         annotations=annotations,
@@ -76,8 +76,8 @@ def merged(sources: Sequence[Source]) -> Merged:
         label=np.concatenate([_labels(source) for source in sources]),
         folder=folder,
         renumbered=tuple(
-            what
-            for what, is_new in (
+            kind
+            for kind, is_new in (
                 ("image", image_ids),
                 ("annotation", annotation_ids),
                 ("category", category_ids),
@@ -105,7 +105,7 @@ def _images(
             changes["license"] = license_ids.get(old, old)
         if prefix is not None:
             changes["file_name"] = (prefix / source.dataset.images.file_name[row]).as_posix()
-        entries.append(_changed(fields, changes))
+        entries.append(_with_changes(fields, changes))
     return entries
 
 
@@ -129,19 +129,19 @@ def _annotations(
             if boxes.category[row] == UNLISTED:
                 raise DataError(
                     f"{source.path}: annotations[{row}] is of category {category!r}, which the "
-                    "file does not list, so it cannot be put together with other files"
+                    "file does not list, so it cannot be merged with other files"
                 )
             changes["category_id"] = category_ids.get(category, category)
-        entries.append(_changed(fields_of(entry), changes))
+        entries.append(_with_changes(fields_of(entry), changes))
     return entries
 
 
-def _changed(fields: Entry, changes: Mapping[str, Any]) -> msgspec.Raw:
+def _with_changes(fields: Entry, changes: Mapping[str, Any]) -> msgspec.Raw:
     return raw_of({**fields, **{key: raw_of(value) for key, value in changes.items()}})
 
 
-def _numbers(columns: Sequence[NDArray[Any]]) -> list[list[int]] | list[None]:
-    """New ids from 1 for the rows of each file, or None where the old ones tell all apart."""
+def _new_ids(columns: Sequence[NDArray[Any]]) -> list[list[int]] | list[None]:
+    """New ids from 1 for the rows of each file, or None where the old ids are distinct."""
     ids = [value for column in columns for value in column.tolist()]
     if len(columns) == 1 or len(set(map(str, ids))) == len(ids):
         return [None] * len(columns)
@@ -152,7 +152,7 @@ def _numbers(columns: Sequence[NDArray[Any]]) -> list[list[int]] | list[None]:
     ]
 
 
-def _united(
+def _unite(
     lists: Sequence[Sequence[msgspec.Raw]], identity: Callable[[Entry], Hashable]
 ) -> tuple[list[msgspec.Raw], list[dict[Any, Any]]]:
     """The entries of all lists, each identity once, and for each list the ids that changed."""
@@ -164,14 +164,14 @@ def _united(
         for raw in listed:
             fields = fields_of(raw)
             old = value_of(fields["id"])
-            who = identity(fields) if len(lists) > 1 else len(entries)
-            if who not in known:
+            same = identity(fields) if len(lists) > 1 else len(entries)
+            if same not in known:
                 taken = old in known.values()
                 free = (new for new in range(1, len(known) + 2) if new not in known.values())
-                known[who] = next(free) if taken else old
-                entries.append(_changed(fields, {"id": known[who]}) if taken else raw)
-            if known[who] != old:
-                changed[old] = known[who]
+                known[same] = next(free) if taken else old
+                entries.append(_with_changes(fields, {"id": known[same]}) if taken else raw)
+            if known[same] != old:
+                changed[old] = known[same]
         maps.append(changed)
     return entries, maps
 
@@ -187,7 +187,7 @@ def _content(entry: Entry) -> Hashable:
 def _top(
     sources: Sequence[Source], categories: list[msgspec.Raw], licenses: list[msgspec.Raw]
 ) -> Entry:
-    """Of each value beside the lists, that of the first file that has it."""
+    """Each value besides the lists, from the first file that has it."""
     top: Entry = {}
     for source in sources:
         for key, raw in source.top.items():
@@ -197,7 +197,7 @@ def _top(
 
 
 def _common_folder(sources: Sequence[Source]) -> Path | None:
-    """What file names are relative to where the files' folders differ; a name that would mean two
+    """The folder that file names are relative to where the files' folders differ; a name of two
     images raises `DataError`."""
     folders = [source.dataset.images_dir for source in sources]
     same = len(set(folders)) == 1
@@ -206,7 +206,7 @@ def _common_folder(sources: Sequence[Source]) -> Path | None:
     if same and twice is not None and len(sources) > 1:
         raise DataError(
             f"{twice!r} is listed more than once in {', '.join(str(s.path) for s in sources)}; if "
-            "they are two pictures, name the folder of each file with --images"
+            "they are two images, name the folder of each file with --images"
         )
     return None if same else Path(os.path.commonpath(folders))
 

@@ -1,5 +1,5 @@
-"""COCO files as they were written: entries stay the text they are, fields and all, beside the
-tables that say what is in them."""
+"""COCO files as they were written: the text of each entry with all its fields, and the tables of
+the reader."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Source:
 
 
 def read_source(path: Path, images_dir: Path, key: ClipKey) -> Source:
-    """Read a COCO file to split it. A file in which it is not certain which clip an image belongs
-    to, or which image an annotation does, raises `DataError`."""
+    """Read a COCO file to split it. A file in which the clip of an image or the image of an
+    annotation is not certain raises `DataError`."""
     fields = () if key.field is None else (key.field,)
     dataset = read_coco(path, images_dir, path.stem, fields)
     if not len(dataset.images):
@@ -55,8 +55,8 @@ def read_source(path: Path, images_dir: Path, key: ClipKey) -> Source:
     if len(clips.unparsed):
         first = dataset.images.file_name[clips.unparsed[0]]
         raise DataError(
-            f"{path}: the clip of {len(clips.unparsed)} of {len(dataset.images)} images cannot be "
-            f"told, first {first!r}; a single photo needs a clip of its own, so the pattern must "
+            f"{path}: the clip of {len(clips.unparsed)} of {len(dataset.images)} images is not "
+            f"known, first {first!r}; a single photo needs a clip of its own, so the pattern must "
             "match it too"
         )
     top = _top(as_utf8(read_bytes(path), path))
@@ -73,7 +73,7 @@ def read_source(path: Path, images_dir: Path, key: ClipKey) -> Source:
 
 
 def clip_pattern(text: str) -> re.Pattern[str]:
-    """A pattern with a group `clip`, or a `DataError`."""
+    """Compile a pattern, which must have a group `clip`; else `DataError`."""
     try:
         pattern = re.compile(text)
     except re.error as error:
@@ -84,23 +84,23 @@ def clip_pattern(text: str) -> re.Pattern[str]:
 
 
 def fields_of(entry: msgspec.Raw) -> Entry:
-    """An entry's fields, each the text it is."""
+    """Return the fields of an entry, each as text."""
     fields: Entry = _decode(bytes(entry), Entry)
     return fields
 
 
 def value_of(raw: msgspec.Raw) -> Any:
-    """What a field's text means."""
+    """Return the value of a field's text."""
     return _decode(bytes(raw), Any)
 
 
 def raw_of(value: Any) -> msgspec.Raw:
-    """A value as a field's text."""
+    """Return the text of a value."""
     return msgspec.Raw(msgspec.json.encode(value))
 
 
-def joined(entries: Sequence[msgspec.Raw]) -> bytes:
-    """A list of entries as text, one entry a line."""
+def join_entries(entries: Sequence[msgspec.Raw]) -> bytes:
+    """Return a list of entries as text, one entry on each line."""
     return b"[\n" + b",\n".join(bytes(entry) for entry in entries) + b"\n]"
 
 

@@ -1,4 +1,4 @@
-"""What a split moved, before and after, in words and numbers."""
+"""The summary of a split: what was in which file before, and is now."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import UNLISTED
-from pytest_detgate.splitting.merged import Merged
+from pytest_detgate.splitting.merged import MergedFiles
 
 _NAMED = 5
 _MOST = 0.5
@@ -25,10 +25,10 @@ class _Part:
 
 
 def summary(
-    whole: Merged, in_val: NDArray[np.bool_], before: Sequence[str], after: tuple[str, str]
+    whole: MergedFiles, in_val: NDArray[np.bool_], before: Sequence[str], after: tuple[str, str]
 ) -> str:
-    """A table of the files before and after, what moved where, and what a reader must know."""
-    old = [_Part(name, whole.source == at) for at, name in enumerate(before)]
+    """Return a table of the files before and after, what moved where, and notes."""
+    old = [_Part(name, whole.source == index) for index, name in enumerate(before)]
     new = [_Part(after[0], ~in_val), _Part(after[1], in_val)]
     lines = [*_table(whole, old, new), ""]
     lines += _shared_before(whole, old)
@@ -40,18 +40,18 @@ def summary(
     return "\n".join([*lines, *_notes(whole, new)])
 
 
-def _table(whole: Merged, old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[str]:
+def _table(whole: MergedFiles, old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[str]:
     parts = [*old, *new]
     rows = [("", [part.name for part in parts]), *_rows(whole, parts)]
     first = max(len(name) for name, _ in rows)
-    widths = [max(len(cells[at]) for _, cells in rows) for at in range(len(parts))]
+    widths = [max(len(cells[column]) for _, cells in rows) for column in range(len(parts))]
     for name, cells in rows:
         padded = [cell.rjust(width) for cell, width in zip(cells, widths, strict=True)]
         left, right = "  ".join(padded[: len(old)]), "  ".join(padded[len(old) :])
         yield f"{name:<{first}}  {left}  |  {right}"
 
 
-def _rows(whole: Merged, parts: Sequence[_Part]) -> Iterator[tuple[str, list[str]]]:
+def _rows(whole: MergedFiles, parts: Sequence[_Part]) -> Iterator[tuple[str, list[str]]]:
     listed = whole.image != UNLISTED
     on_image = np.bincount(whole.image[listed], minlength=len(whole.images))
     boxes = [listed & part.rows[whole.image] for part in parts]
@@ -74,11 +74,11 @@ def _share(count: int, total: int) -> str:
     return f"{count / total:.1%}" if total else "-"
 
 
-def _clips(whole: Merged, part: _Part) -> set[str]:
+def _clips(whole: MergedFiles, part: _Part) -> set[str]:
     return set(whole.clip[part.rows].tolist())
 
 
-def _shared_before(whole: Merged, old: Sequence[_Part]) -> Iterator[str]:
+def _shared_before(whole: MergedFiles, old: Sequence[_Part]) -> Iterator[str]:
     if len(old) < 2:
         return
     seen: set[str] = set()
@@ -90,12 +90,12 @@ def _shared_before(whole: Merged, old: Sequence[_Part]) -> Iterator[str]:
     yield f"clips in more than one file: {len(shared)} before{_listed(shared)}, 0 now"
 
 
-def _notes(whole: Merged, new: Sequence[_Part]) -> Iterator[str]:
+def _notes(whole: MergedFiles, new: Sequence[_Part]) -> Iterator[str]:
     names, counts = np.unique(whole.clip.astype(str), return_counts=True)
     largest = int(np.argmax(counts))
     if counts[largest] > _MOST * len(whole.images):
         share = _share(int(counts[largest]), len(whole.images))
-        yield f"note: clip {names[largest]} holds {share} of all images; no split can be balanced"
+        yield f"note: clip {names[largest]} has {share} of all images; no split can be balanced"
     listed = whole.image != UNLISTED
     for name in whole.classes:
         rows = np.unique(whole.image[listed & (whole.label == name)])
@@ -107,18 +107,18 @@ def _notes(whole: Merged, new: Sequence[_Part]) -> Iterator[str]:
             only = f"occurs in one clip only{_listed(clips)}"
             yield f"note: class {name} {only}, so only in {sides[0]}"
         elif len(sides) == 1:
-            yield f"note: class {name} occurs in {len(clips)} clips, and yet only in {sides[0]}"
+            yield f"note: class {name} occurs in {len(clips)} clips, but only in {sides[0]}"
     if not listed.all():
         count = int(np.count_nonzero(~listed))
         yield f"note: {count} annotations of images that are not listed are left out"
     if whole.renumbered:
         kinds = ", ".join(whole.renumbered)
-        yield f"note: ids that stood for two things in the files are new: {kinds}"
+        yield f"note: ids that two files used for different things are new: {kinds}"
     if whole.folder is not None:
         yield f"note: file names are now relative to {os.path.relpath(whole.folder)}"
 
 
 def _listed(names: set[str]) -> str:
-    some = sorted(names)[:_NAMED]
-    more = len(names) - len(some)
-    return f" ({', '.join(some)}{f' and {more} more' if more else ''})" if names else ""
+    named = sorted(names)[:_NAMED]
+    more = len(names) - len(named)
+    return f" ({', '.join(named)}{f' and {more} more' if more else ''})" if names else ""

@@ -1,1 +1,1 @@
-"""Training, and the record of a training run."""
+"""Training, the record of a training run, its log, and the data that it feeds."""

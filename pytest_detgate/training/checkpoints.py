@@ -1,7 +1,7 @@
-"""Checkpoints that a training configuration starts from, read under the rules of the gate.
+"""Checkpoints that a training configuration starts from, read as data.
 
-MMEngine reads them as weights only, but lets `getattr` through, and falls back to running what is
-stored in them; of one that is resumed it runs a configuration that lies in it.
+MMEngine reads them as weights only, but allows `getattr`, and falls back to running code that is
+stored in them. When it resumes a checkpoint, it runs the configuration stored in it.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ import numpy as np
 
 from pytest_detgate.detector.mmdet.checkpoint import StandIn, load_as_data
 
-# Whose calls of torch.load are for `load_from`, `init_cfg` and the like. What the project's own
-# code reads is its own affair.
+# Packages that call torch.load for `load_from`, `init_cfg` and the like. Calls of the project's own
+# code are not restricted.
 _LOADERS = ("mmengine", "mmdet", "mmcv")
 _HUB = "torch.hub"
 _PLAIN = re.compile(r"[<>|=]?(b1|[iu][1248]|f[248])")
-# MMEngine does without the histories of what was logged.
+# MMEngine does not need the histories of logged values.
 _HISTORIES = ("mmengine.logging.history_buffer.HistoryBuffer", "builtins.getattr", "builtins.slice")
 
 
 def read_checkpoints_as_data() -> None:
-    """From now on have MMEngine, and whoever it loads through, read checkpoints as data in this
-    process; a `DetectorError` is raised where one needs more."""
+    """Make MMEngine, and packages that load for it, read checkpoints as data in this process.
+
+    A checkpoint that needs more raises a `DetectorError`.
+    """
     import torch
 
     really = torch.load
@@ -37,15 +39,15 @@ def read_checkpoints_as_data() -> None:
             return really(f, map_location, *args, **options)
         content = load_as_data(f, allowed, map_location=map_location)
         if isinstance(content, dict):
-            _without_orders(content)
+            _remove_instructions(content)
         return content
 
     torch.load = load
 
 
-def _without_orders(content: dict[Any, Any]) -> None:
-    """Remove from what is resumed what MMEngine would act upon: a configuration, which it runs,
-    and the names of older checkpoints, which it deletes, folders included."""
+def _remove_instructions(content: dict[Any, Any]) -> None:
+    """Remove what MMEngine would act on when it resumes: a configuration, which it runs, and the
+    names of older checkpoints, which it deletes, folders included."""
     meta = content.get("meta")
     if isinstance(meta, dict):
         meta.pop("config", None)
@@ -56,9 +58,9 @@ def _without_orders(content: dict[Any, Any]) -> None:
 
 
 class PlainDtype:
-    """Stands for NumPy's `dtype` where a file makes one: numbers of one kind, nothing composed.
+    """Replaces NumPy's `dtype` in a file: numbers of one kind, no compound types.
 
-    NumPy's own would take any state, and then read and write where it says.
+    NumPy's own accepts any state, which could then make it read and write anywhere in memory.
     """
 
     dtype: np.dtype[Any]
@@ -71,24 +73,24 @@ class PlainDtype:
         return made
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        """Take the order of bytes from what NumPy writes, and nothing else."""
+        """Take the byte order from the state, and nothing else."""
         if state[1] in ("<", ">"):
             self.dtype = self.dtype.newbyteorder(state[1])
 
 
 def _scalar(dtype: PlainDtype, content: bytes | str) -> Any:
-    """A number of NumPy, from its bytes."""
+    """Make a NumPy number from its bytes."""
     if isinstance(content, str):  # as pickles of protocol 2 have bytes
         content = content.encode("latin-1")
     if not isinstance(dtype, PlainDtype) or len(content) != dtype.dtype.itemsize:
-        raise TypeError("a number that is none")
+        raise TypeError("not a number")
     return np.frombuffer(content, dtype.dtype)[0]
 
 
 def _allowed() -> list[Any]:
-    # Scalars are kept among what training goes on with, and so have to be real.
+    # Training continues with the scalars, so they must be real ones.
     made: list[Any] = [(StandIn, name) for name in _HISTORIES]
-    for place in ("core", "_core"):
-        made.append((_scalar, f"numpy.{place}.multiarray.scalar"))
-        made.append((StandIn, f"numpy.{place}.multiarray._reconstruct"))
+    for package in ("core", "_core"):
+        made.append((_scalar, f"numpy.{package}.multiarray.scalar"))
+        made.append((StandIn, f"numpy.{package}.multiarray._reconstruct"))
     return [*made, (StandIn, "numpy.ndarray"), (PlainDtype, "numpy.dtype")]

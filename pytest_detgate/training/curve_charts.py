@@ -1,4 +1,4 @@
-"""A training run as a chart: loss, learning rate and validation over its iterations."""
+"""Chart of a training run: loss, learning rate and validation over its iterations."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from pytest_detgate.training.curve_faults import Fault, MetricCurve, length
 from pytest_detgate.training.log import RunLog
 
 POINTS_CAP = 500
-"""Points of one curve, spread evenly; rows with a fault come on top of them."""
+"""Largest number of evenly spread points of a curve; rows with a fault are added to them."""
 FAULTS_CAP = 20
-"""Faults of single rows that are marked."""
+"""Largest number of marked faults of single rows."""
 PARTS_CAP = 5
-"""Parts of the loss that are drawn; where there are more, none is."""
+"""Largest number of drawn parts of the loss; if there are more, none is drawn."""
 METRICS_CAP = 5
-"""Validation metrics that are drawn, the judged one first."""
+"""Largest number of drawn validation metrics, the judged one first."""
 
 _FAULT_NAMES = {"spikes": "spike", "non_finite": "not finite"}
 
 
 def run_chart(log: RunLog, curve: MetricCurve | None, faults: Sequence[Fault]) -> LineChart:
-    """The curves of a run, with its best validation and its first faults marked."""
+    """Draw the curves of a run, with marks at its best validation and its first faults."""
     at_rows = [fault for fault in faults if fault.row is not None][:FAULTS_CAP]
     rows = np.union1d(
         thinned(len(log.loss)), np.array([fault.row for fault in at_rows], dtype=np.int64)
@@ -64,32 +64,30 @@ def run_chart(log: RunLog, curve: MetricCurve | None, faults: Sequence[Fault]) -
 
 
 def thinned(n_rows: int) -> NDArray[np.int64]:
-    """Up to `POINTS_CAP` rows, spread evenly, the first and the last among them."""
+    """Return up to `POINTS_CAP` rows, spread evenly, with the first and the last."""
     return np.unique(np.linspace(0, n_rows - 1, min(n_rows, POINTS_CAP)).round().astype(np.int64))
 
 
 def _metrics(log: RunLog, curve: MetricCurve) -> list[Series]:
-    """The judged metric and others that may share its axis."""
+    """Return the judged metric and others that can share its axis."""
     named = dict.fromkeys([curve.name, *(name for one in log.validations for name in one.values)])
-    some = [log.validations[row] for row in thinned(len(log.validations))]
-    x = [_iteration(log, one.step) for one in some]
-    top = float(curve.value.max())
-    found = []
+    shown = [log.validations[row] for row in thinned(len(log.validations))]
+    x = [_iteration(log, one.step) for one in shown]
+    limit = max(1.0, float(curve.value.max()))
+    series = []
     for name in named:
-        values = [one.values.get(name, math.nan) for one in some]
-        # Seconds or losses of a validation would flatten a share.
-        if name == curve.name or max(filter(math.isfinite, values), default=math.inf) <= max(
-            1.0, top
-        ):
-            # COCO's figures are -1 where they are undefined.
-            found.append(
-                Series(name=name, x=x, y=_values(value if value >= 0 else None for value in values))
-            )
-    return found[:METRICS_CAP]
+        values = [one.values.get(name, math.nan) for one in shown]
+        highest = max(filter(math.isfinite, values), default=math.inf)
+        # Seconds or losses of a validation would flatten a metric from 0 to 1.
+        if name == curve.name or highest <= limit:
+            # COCO metrics are -1 if they are undefined.
+            defined = [value if value >= 0 else None for value in values]
+            series.append(Series(name=name, x=x, y=_values(defined)))
+    return series[:METRICS_CAP]
 
 
 def _iteration(log: RunLog, step: int) -> float:
-    """The iteration after which a validation was made: the last one logged up to its epoch."""
+    """Return the iteration of a validation: the last one logged up to its epoch."""
     if not log.by_epoch:
         return float(step)
     before = log.iteration[log.epoch <= step]
@@ -105,18 +103,18 @@ def _about(log: RunLog, curve: MetricCurve | None, faults: Sequence[Fault]) -> s
     else:
         best, last = float(curve.value[curve.best]), float(curve.value[-1])
         about += (
-            f", and what validation said: {curve.name} is best at {curve.unit} "
+            f", and the validation metrics: {curve.name} is best at {curve.unit} "
             f"{int(curve.step[curve.best])}, {best:.4g}, and {last:.4g} at the end."
         )
     if "fallen" in kinds:
         about += " Take the best epoch."
     n_rows = sum(fault.row is not None for fault in faults)
     if n_rows:
-        some = f"; the first {FAULTS_CAP} are marked" if n_rows > FAULTS_CAP else ""
+        first = f"; the first {FAULTS_CAP} are marked" if n_rows > FAULTS_CAP else ""
         about += (
-            f" The loss spikes or is no number at {n_rows} logged "
-            f"iteration{'s' if n_rows > 1 else ''}{some}: lower the learning rate, warm up longer, "
-            "or clip gradients."
+            f" The loss spikes or is not finite at {n_rows} logged "
+            f"iteration{'s' if n_rows > 1 else ''}{first}: lower the learning rate, warm up "
+            "longer, or clip gradients."
         )
     return about
 

@@ -1,4 +1,4 @@
-"""What can be wrong with a training run, told from its log."""
+"""Faults of a training run that its log shows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from pytest_detgate.training.log import RunLog
 FaultKind = Literal["non_finite", "spikes", "fallen", "plateau", "too_short"]
 
 SPIKE_WINDOW = 10
-"""How many losses before one say what is usual there."""
+"""Number of earlier losses whose median is the usual loss."""
 _LEAST_BEFORE = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is wrong, and where; `row` is that of the log where it is one row."""
+    """One fault; `row` is that of the log if it concerns a single row."""
 
     kind: FaultKind
     text: str
@@ -43,30 +43,29 @@ class MetricCurve:
 
     @property
     def best(self) -> int:
-        """The row of the best value, the first of several."""
+        """Index of the best value, the first of several."""
         return int(self.value.argmax())
 
 
 def metric_curve(log: RunLog, name: str | None) -> MetricCurve:
-    """A validation metric of a run, higher being better; without a name the mean AP.
+    """Return a validation metric of a run, higher being better; without a name the mean AP.
 
-    `DataError` where it was not measured, or came out as something that is no value.
+    `DataError` if it was not measured, or if a value is undefined.
     """
     named = dict.fromkeys(key for one in log.validations for key in one.values)
     if name is None:
         name = next((key for key in named if key.lower().endswith("map")), None)
         if name is None:
-            has = f"only {', '.join(named)}" if named else "no validation metric"
-            raise DataError(f"{log.path}: holds {has}, so nothing can be said of the mean AP")
+            metrics = f"only {', '.join(named)}" if named else "no validation metric"
+            raise DataError(f"{log.path}: has {metrics}, so the mean AP cannot be judged")
     if name not in named:
         raise DataError(
-            f"{log.path}: holds no validation metric {name!r} (there is: "
-            f"{', '.join(named) or 'none'})"
+            f"{log.path}: has no validation metric {name!r} (logged: {', '.join(named) or 'none'})"
         )
     measured = [(one.step, one.values[name]) for one in log.validations if name in one.values]
     unit = "epoch" if log.by_epoch else "iteration"
     for step, value in measured:
-        # COCO's figures are -1 where they are undefined.
+        # COCO metrics are -1 if they are undefined.
         if not math.isfinite(value) or value < 0:
             raise DataError(f"{log.path}: {name} is {value:g} at {unit} {step}: it is undefined")
     return MetricCurve(
@@ -78,26 +77,26 @@ def metric_curve(log: RunLog, name: str | None) -> MetricCurve:
 
 
 def loss_faults(log: RunLog, spike: float) -> Iterator[Fault]:
-    """Losses that are not finite, one for each row, and losses that spike."""
+    """Yield losses that are not finite, one fault for each row, and losses that spike."""
     broken: dict[int, list[str]] = {}
     for one in log.not_finite:
         broken.setdefault(one.row, []).append(f"{one.name} is {one.value:g}")
     for row, named in broken.items():
-        yield Fault("non_finite", f"{place(log, row)}: {', '.join(named)}", row)
+        yield Fault("non_finite", f"{position(log, row)}: {', '.join(named)}", row)
     for row, usual in spikes(log.loss, spike):
         yield Fault(
             "spikes",
-            f"{place(log, row)}: loss {log.loss[row]:.4g}, {log.loss[row] / usual:.3g} times the "
-            f"{usual:.4g} that was usual before",
+            f"{position(log, row)}: loss {log.loss[row]:.4g}, {log.loss[row] / usual:.3g} times "
+            f"the {usual:.4g} that was usual before",
             row,
         )
 
 
 def spikes(loss: NDArray[np.float64], factor: float) -> Iterator[tuple[int, float]]:
-    """Rows whose loss is above `factor` times the median of those before it, and that median.
+    """Yield rows with a loss above `factor` times the median of those before, and that median.
 
-    Looks at the last `SPIKE_WINDOW` finite losses; a loss with fewer than three before it is not
-    judged, since every training starts high.
+    The median is that of the last `SPIKE_WINDOW` finite losses. A loss with fewer than three before
+    it is not judged, because every training starts with high losses.
     """
     usual: list[float] = []
     for row, value in enumerate(loss.tolist()):
@@ -111,21 +110,21 @@ def spikes(loss: NDArray[np.float64], factor: float) -> Iterator[tuple[int, floa
 
 
 def fallen(curve: MetricCurve, max_fall: float) -> Iterator[Fault]:
-    """Whether the last value is below the best by more than `max_fall`."""
+    """Yield a fault if the last value is below the best by more than `max_fall`."""
     best, last = float(curve.value.max()), float(curve.value[-1])
     if best - last > max_fall:
-        at = int(curve.step[curve.best])
+        best_step = int(curve.step[curve.best])
         yield Fault(
             "fallen",
-            f"{curve.name} fell by {best - last:.4g}: {best:.4g} at {curve.unit} {at}, {last:.4g} "
-            f"at {curve.unit} {int(curve.step[-1])}, the last",
+            f"{curve.name} fell by {best - last:.4g}: {best:.4g} at {curve.unit} {best_step}, "
+            f"{last:.4g} at {curve.unit} {int(curve.step[-1])}, the last",
         )
 
 
 def plateau(curve: MetricCurve, validations: int, gain: float) -> Iterator[Fault]:
-    """Whether none of the last `validations` is above the best before them by more than `gain`.
+    """Yield a fault if none of the last `validations` exceeds the best before by more than `gain`.
 
-    A run with no validation before those is not judged.
+    A run without a validation before those is not judged.
     """
     before, late = curve.value[:-validations], curve.value[-validations:]
     if len(before) and late.max() <= before.max() + gain:
@@ -139,24 +138,23 @@ def plateau(curve: MetricCurve, validations: int, gain: float) -> Iterator[Fault
 def too_short(
     log: RunLog, min_epochs: int | None = None, min_iterations: int | None = None
 ) -> Iterator[Fault]:
-    """Whether a run is shorter than asked for, ended before its configuration says, or in the
-    middle of a line."""
+    """Yield faults if a run is shorter than required or planned, or ends within a line."""
     epochs, iterations = length(log)
     reasons = []
     if log.is_cut_off:
         reasons.append("the last line of the log is incomplete: the run was killed, or still runs")
     if min_epochs is not None:
         if epochs == 0:
-            raise DataError(f"{log.path}: says nothing of epochs; give min-iterations")
+            raise DataError(f"{log.path}: has no epochs; use min-iterations")
         if epochs < min_epochs:
-            reasons.append(f"{epochs} epochs, at least {min_epochs} are asked for")
+            reasons.append(f"{epochs} epochs, at least {min_epochs} are required")
     if min_iterations is not None and iterations < min_iterations:
-        reasons.append(f"{iterations} iterations, at least {min_iterations} are asked for")
+        reasons.append(f"{iterations} iterations, at least {min_iterations} are required")
     plan = log.plan
     if plan is not None and plan.epochs is not None and 0 < epochs < plan.epochs:
         reasons.append(f"ended in epoch {epochs} of {plan.epochs}")
     elif plan is not None and plan.iterations is not None:
-        # The last iterations are not logged where their number does not divide.
+        # The last iterations are not logged if the logging interval does not divide the length.
         steps = np.diff(log.iteration) if len(log.iteration) > 1 else log.iteration
         if plan.iterations - iterations >= np.median(steps):
             reasons.append(f"ended after iteration {iterations} of {plan.iterations}")
@@ -165,11 +163,11 @@ def too_short(
 
 
 def length(log: RunLog) -> tuple[int, int]:
-    """The last epoch, 0 where the log tells none, and the last iteration that were logged."""
+    """Return the last epoch, 0 if the log has none, and the last iteration."""
     return int(log.epoch.max()), int(log.iteration.max())
 
 
-def place(log: RunLog, row: int) -> str:
-    """A row of the log as a person finds it: `epoch 3, iteration 120`."""
+def position(log: RunLog, row: int) -> str:
+    """Name a row of the log: `epoch 3, iteration 120`."""
     iteration = f"iteration {log.iteration[row]}"
     return f"epoch {log.epoch[row]}, {iteration}" if log.epoch[row] else iteration

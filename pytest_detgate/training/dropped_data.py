@@ -1,4 +1,4 @@
-"""What a training data set leaves out of its annotation file, and why."""
+"""Images and boxes of an annotation file that a training dataset drops, and why."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ XYWH = tuple[float, float, float, float]
 
 @dataclass(frozen=True, slots=True)
 class DroppedImage:
-    """An image that the file lists and training never sees; `text` says why, in words."""
+    """An image that the file lists and training never sees; `text` says why."""
 
     file_name: str
     reason: ImageReason
@@ -34,7 +34,7 @@ class DroppedImage:
 
 @dataclass(frozen=True, slots=True)
 class OddBox:
-    """A box of the file, on the image as it is listed, None where it is not, and its class."""
+    """A box of the file, its class, and its image; None if the image is not listed."""
 
     file_name: str | None
     label: str
@@ -43,7 +43,7 @@ class OddBox:
 
 @dataclass(frozen=True, slots=True)
 class DroppedBox(OddBox):
-    """A box that the file holds and training never sees."""
+    """A box that training never sees."""
 
     reason: BoxReason
 
@@ -57,13 +57,13 @@ class MislabelledBox(OddBox):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartDrops:
-    """One annotation file compared with what training is fed of it.
+    """An annotation file compared with the data that training gets of it.
 
-    `listed` images and `boxes` are in the file, `listed_empty` of the images without any, and
-    `fed` images get through. Of `samples`, which
-    counts a repeated image each time, `empty_samples` have no box to learn; images with nothing
-    but crowd regions, `crowd_only` of the `fed`, are among them. `by_class` maps each class of the
-    file to its boxes there and those that are fed.
+    The file has `listed` images, `listed_empty` of them without boxes, and `boxes`; `fed` images
+    reach training. Of the `samples` of an epoch, in which an image may be repeated,
+    `empty_samples` have no box to learn. They include the images with nothing but crowd regions,
+    which are `crowd_only` of the `fed` ones. `by_class` maps each class of the file to its boxes
+    there and to those that are fed.
     """
 
     annotations: Path
@@ -110,35 +110,35 @@ class _Category(msgspec.Struct):
     name: str
 
 
-class _File(msgspec.Struct):
+class _CocoFile(msgspec.Struct):
     images: list[_Image]
     annotations: list[_Annotation]
     categories: list[_Category]
 
 
 def drops_of(part: FedPart) -> PartDrops:
-    """Read the annotation file of a data set and say what became of each image and box.
+    """Compare the annotation file of a dataset with the data that it feeds.
 
-    A file that is no COCO file raises `DataError`.
+    A file that is not a COCO file raises `DataError`.
     """
     path = Path(part.annotations)
-    return _Comparison(part, decode_json(read_bytes(path), _File, path)).result(path)
+    return _DropAnalysis(part, decode_json(read_bytes(path), _CocoFile, path)).result(path)
 
 
 @dataclass(slots=True)
-class _Boxes:
+class _BoxDrops:
     dropped: list[DroppedBox] = field(default_factory=list)
     mislabelled: list[MislabelledBox] = field(default_factory=list)
 
 
-class _Comparison:
-    def __init__(self, part: FedPart, file: _File) -> None:
+class _DropAnalysis:
+    def __init__(self, part: FedPart, file: _CocoFile) -> None:
         self._part = part
         self._file = file
         self._names = {category.id: category.name for category in file.categories}
         classes = set(part.classes)
         self._known = {key for key, name in self._names.items() if name in classes}
-        # Of images that share an id MMDetection sees the last.
+        # Of images that share an id, MMDetection uses the last.
         self._seen = {image.id: image for image in file.images}
         self._fed = {image.id: image for image in part.images}
         self._annotations: dict[Id | float, list[_Annotation]] = defaultdict(list)
@@ -149,8 +149,8 @@ class _Comparison:
         dropped: list[DroppedImage] = []
         refused = set()
         for image in self._file.images:
-            if (why := self._why_dropped(image)) is not None:
-                reason, text = why
+            if (drop := self._drop_reason(image)) is not None:
+                reason, text = drop
                 dropped.append(DroppedImage(image.file_name, reason, text))
                 if self._seen[image.id] is image:
                     refused.add(image.id)
@@ -172,11 +172,11 @@ class _Comparison:
             by_class=self._by_class(boxes.dropped),
         )
 
-    def _why_dropped(self, image: _Image) -> tuple[ImageReason, str] | None:
+    def _drop_reason(self, image: _Image) -> tuple[ImageReason, str] | None:
         part, seen = self._part, self._seen[image.id]
         if seen is not image:
             return "shared_id", (
-                f"its id {image.id} is that of {seen.file_name} too, which alone is fed, with the "
+                f"{seen.file_name} has the same id {image.id}, and is fed in its place, with the "
                 "boxes of both"
             )
         fed = self._fed.get(image.id)
@@ -199,60 +199,60 @@ class _Comparison:
                 f"min_size = {part.min_size:g} drops it: {width:g} × {height:g} pixels"
             )
         return "other", (
-            "indices leaves it out" if part.is_subset else "the data set's own code leaves it out"
+            "indices omits it" if part.is_subset else "the code of the dataset omits it"
         )
 
-    def _boxes(self, refused: set[Id | float]) -> _Boxes:
-        found = _Boxes()
+    def _boxes(self, refused: set[Id | float]) -> _BoxDrops:
+        boxes = _BoxDrops()
         for image_id, listed in self._annotations.items():
             image = self._seen.get(image_id)
             fed = self._fed.get(image_id)
             if image is None or fed is None or image_id in refused:
                 for one in listed:
-                    reason = self._why_never(one, image)
+                    reason = self._skip_reason(one, image)
                     if reason is None:
                         reason = "no_image" if image is None else "with_image"
-                    found.dropped.append(self._dropped(one, image, reason))
+                    boxes.dropped.append(self._dropped(one, image, reason))
             else:
-                self._match(listed, image, fed.boxes, found)
-        return found
+                self._match(listed, image, fed.boxes, boxes)
+        return boxes
 
     def _match(
-        self, annotations: list[_Annotation], image: _Image, fed: Sequence[FedBox], found: _Boxes
+        self, annotations: list[_Annotation], image: _Image, fed: Sequence[FedBox], boxes: _BoxDrops
     ) -> None:
-        """Pair the boxes of one image with those that are fed of it, by corners and class."""
+        """Match the boxes of one image with those that are fed, by corners and class."""
         classes = self._part.classes
         labels: dict[XYWH, list[int]] = defaultdict(list)
         for box in fed:
             labels[box.x1, box.y1, box.x2, box.y2].append(box.label)
-        left = []
-        # Of two boxes that are the same, the one that may be fed is.
-        for one in sorted(annotations, key=lambda one: self._why_never(one, image) is not None):
-            there, name = labels[one.corners], self._name(one)
-            at = next((at for at, label in enumerate(there) if classes[label] == name), None)
-            if at is None:
-                left.append(one)
+        unmatched = []
+        # Of two equal boxes, the one that may be fed comes first.
+        for one in sorted(annotations, key=lambda one: self._skip_reason(one, image) is not None):
+            same, name = labels[one.corners], self._name(one)
+            index = next((i for i, label in enumerate(same) if classes[label] == name), None)
+            if index is None:
+                unmatched.append(one)
             else:
-                del there[at]
+                del same[index]
         unexplained = []
-        for one in left:
-            reason = self._why_never(one, image)
+        for one in unmatched:
+            reason = self._skip_reason(one, image)
             if reason is not None:
-                found.dropped.append(self._dropped(one, image, reason))
-            elif there := labels[one.corners]:
-                name = classes[there.pop()]
-                found.mislabelled.append(
+                boxes.dropped.append(self._dropped(one, image, reason))
+            elif same := labels[one.corners]:
+                name = classes[same.pop()]
+                boxes.mislabelled.append(
                     MislabelledBox(image.file_name, self._name(one), one.xywh, name)
                 )
             else:
                 unexplained.append(one)
-        # A data set of the project's own may have moved the boxes that nothing fits.
-        moved = sum(map(len, labels.values()))
-        for one in unexplained[moved:]:
-            found.dropped.append(self._dropped(one, image, "other"))
+        # A dataset of the project may have moved the boxes that match none.
+        n_moved = sum(map(len, labels.values()))
+        for one in unexplained[n_moved:]:
+            boxes.dropped.append(self._dropped(one, image, "other"))
 
-    def _why_never(self, one: _Annotation, image: _Image | None) -> BoxReason | None:
-        """Why MMDetection's COCO data set skips an annotation whatever becomes of its image."""
+    def _skip_reason(self, one: _Annotation, image: _Image | None) -> BoxReason | None:
+        """Return why MMDetection's COCO dataset skips an annotation, even if its image is fed."""
         if one.category_id not in self._known:
             return "class_names"
         if one.ignore:

@@ -1,7 +1,7 @@
-"""What a training configuration says of the run, and what its data set really feeds the model.
+"""Settings of a training configuration, and the data that its dataset feeds to the model.
 
-The data set is built by a process of its own (`training_view_job`), as the configuration is code
-of the project's; nothing here imports torch.
+A separate process builds the dataset (`fed_data_worker`), because the configuration is code of the
+project; nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ import msgspec
 from pytest_detgate.dataset.ids import Id
 from pytest_detgate.detector.subprocesses import (
     PATIENCE_SECONDS,
-    end_job,
-    how_it_ended,
-    received,
-    start_job,
+    end_process,
+    exit_reason,
+    receive_messages,
+    start_process,
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.regular_file import read_regular
 
-Wanted = Literal["settings", "view"]
+Content = Literal["settings", "data"]
+"""What the process reads from the configuration."""
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the configuration says of chance: `seed` is None where a run draws one by itself."""
+    """Settings of randomness: `seed` is None if a run draws one itself."""
 
     seed: int | None
     deterministic: bool
 
 
 class FedBox(msgspec.Struct, frozen=True, array_like=True):
-    """A box as the data set gives it: corners in pixels, number of its class, crowd or not."""
+    """A box as the dataset returns it: corners in pixels, class index, crowd or not."""
 
     x1: float
     y1: float
@@ -48,7 +49,7 @@ class FedBox(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FedImage(msgspec.Struct, frozen=True, array_like=True):
-    """An image that the data set gives, and how often in one epoch."""
+    """An image that the dataset returns, and how often in one epoch."""
 
     id: Id | float
     path: str
@@ -57,10 +58,10 @@ class FedImage(msgspec.Struct, frozen=True, array_like=True):
 
 
 class FedPart(msgspec.Struct, frozen=True, kw_only=True):
-    """A data set without its wrappers: the settings that filter it, and what it then gives.
+    """A dataset without its wrappers: the settings that filter it, and the images it then feeds.
 
-    `is_subset` says that `indices` took a part of it. `refuses_empty` names the transform of its
-    pipeline, if any, that refuses every image without a box, in whose place another is drawn.
+    `is_subset` says that `indices` selects a part of it. `refuses_empty` names the transform of its
+    pipeline, if any, that replaces every image without boxes by another one.
     """
 
     annotations: str
@@ -72,53 +73,56 @@ class FedPart(msgspec.Struct, frozen=True, kw_only=True):
     images: list[FedImage]
 
 
-class TrainingView(msgspec.Struct, frozen=True, kw_only=True):
-    """What the training data set feeds, and the sampler that draws from it."""
+class FedData(msgspec.Struct, frozen=True, kw_only=True):
+    """The data that the training dataset feeds, and the sampler that draws from it."""
 
     parts: list[FedPart]
     sampler: str
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """From the process that reads the configuration: why it failed, or that it is done."""
+class FedDataMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From the process that reads the configuration: an error, or that it is done."""
 
     error: str | None = None
     done: bool = False
 
 
 def read_training_settings(config: Path) -> TrainingSettings:
-    """Load a configuration file in a process of its own and say what it leaves to chance."""
-    return msgspec.msgpack.decode(_answer(config, "settings", NoProgress()), type=TrainingSettings)
+    """Read the settings of a configuration file in a separate process."""
+    content = _read_in_process(config, "settings", NoProgress())
+    return msgspec.msgpack.decode(content, type=TrainingSettings)
 
 
-def read_training_view(config: Path, progress: Progress) -> TrainingView:
-    """Build the training data set of a configuration file in a process of its own; whatever
-    happens to that is a `DetectorError`."""
-    return msgspec.msgpack.decode(_answer(config, "view", progress), type=TrainingView)
+def read_fed_data(config: Path, progress: Progress) -> FedData:
+    """Build the training dataset of a configuration file in a separate process.
+
+    A failure of that process is a `DetectorError`.
+    """
+    return msgspec.msgpack.decode(_read_in_process(config, "data", progress), type=FedData)
 
 
-def _answer(config: Path, wanted: Wanted, progress: Progress) -> bytes:
+def _read_in_process(config: Path, content: Content, progress: Progress) -> bytes:
     if not config.is_file():
         raise DetectorError(f"{config}: there is no such configuration file to train with")
     with tempfile.TemporaryDirectory(prefix="detgate-") as folder:
-        answer, log_path = Path(folder, "answer"), Path(folder, "log")
-        arguments = [str(config.absolute()), wanted, str(answer)]
+        result, log_path = Path(folder, "result"), Path(folder, "log")
+        arguments = [str(config.absolute()), content, str(result)]
         error, done = None, False
         with (
             log_path.open("wb") as log,
-            progress.task("building the training data set", 1, "data sets"),
-            start_job(
+            progress.task("building the training dataset", 1, "datasets"),
+            start_process(
                 "pytest_detgate.training.fed_data_worker", arguments, device="cpu", log=log
             ) as process,
         ):
             try:
-                for message in received(process, Message):
+                for message in receive_messages(process, FedDataMessage):
                     error, done = message.error or error, message.done or done
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(PATIENCE_SECONDS)
             finally:  # also when interrupted
-                end_job(process)
+                end_process(process)
         if not done:
-            why = error or f"{config}: {how_it_ended(process.returncode, log_path)}"
-            raise DetectorError(why)
-        return read_regular(answer)
+            reason = error or f"{config}: {exit_reason(process.returncode, log_path)}"
+            raise DetectorError(reason)
+        return read_regular(result)

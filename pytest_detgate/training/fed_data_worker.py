@@ -1,7 +1,7 @@
-"""The process that builds the training data set.
+"""The process that builds the training dataset.
 
-Run as `python -m pytest_detgate.training.fed_data_worker CONFIG WANTED ANSWER`; writes what is
-wanted, `settings` or `view`, to the file ANSWER and says on the standard output how it went.
+Run as `python -m pytest_detgate.training.fed_data_worker CONFIG CONTENT RESULT`. It writes the
+content, `settings` or `data`, to the file RESULT and sends a message on the standard output.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ import msgspec
 
 from pytest_detgate.detector.mmdet.config_files import load_config
 from pytest_detgate.detector.packages import require_mmdetection
-from pytest_detgate.detector.subprocesses import Channel
+from pytest_detgate.detector.subprocesses import MessageWriter
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.training.fed_data import (
     FedBox,
+    FedData,
+    FedDataMessage,
     FedImage,
     FedPart,
-    Message,
     TrainingSettings,
-    TrainingView,
 )
 
 
 def main(arguments: list[str]) -> int:
-    """Answer; returns the exit code."""
-    channel = Channel()
-    path, wanted, answer = arguments
+    """Write the content; return the exit code."""
+    writer = MessageWriter()
+    path, content, result = arguments
     try:
         require_mmdetection()
         config = load_config(Path(path)).config
-        found = settings_of(config, path) if wanted == "settings" else view_of(config, path)
-        Path(answer).write_bytes(msgspec.msgpack.encode(found, enc_hook=_plain))
+        read = settings_of if content == "settings" else fed_data_of
+        Path(result).write_bytes(msgspec.msgpack.encode(read(config, path), enc_hook=_plain))
     except BrokenPipeError:
         return 1
     except DetectorError as error:
-        channel.send(Message(error=str(error)))
+        writer.send(FedDataMessage(error=str(error)))
         return 1
     except Exception as error:  # the project's own code runs here
         traceback.print_exc()
-        what = f"the training data set cannot be built: {type(error).__name__}: {error}"
-        channel.send(Message(error=f"{path}: {what}"))
+        reason = f"the training dataset cannot be built: {type(error).__name__}: {error}"
+        writer.send(FedDataMessage(error=f"{path}: {reason}"))
         return 1
-    channel.send(Message(done=True))
+    writer.send(FedDataMessage(done=True))
     return 0
 
 
 def settings_of(config: Any, path: str) -> TrainingSettings:
-    """What a loaded configuration, an MMEngine `Config`, says of chance."""
+    """Return the settings of a loaded configuration, an MMEngine `Config`."""
     randomness = config.get("randomness") or {}
     if not isinstance(randomness, Mapping):
         raise DetectorError(f"{path}: randomness is {randomness!r}; MMEngine asks for dict(seed=…)")
@@ -65,39 +65,41 @@ def settings_of(config: Any, path: str) -> TrainingSettings:
     return TrainingSettings(seed=seed, deterministic=bool(randomness.get("deterministic", False)))
 
 
-def view_of(config: Any, path: str) -> TrainingView:
-    """What the training data set of a loaded configuration feeds; it is built here and now."""
+def fed_data_of(config: Any, path: str) -> FedData:
+    """Build the training dataset of a loaded configuration and return the data that it feeds."""
     from mmengine.registry import DATASETS, DefaultScope
 
     loader = config.get("train_dataloader")
     if not isinstance(loader, Mapping) or "dataset" not in loader:
         raise DetectorError(f"{path}: the configuration has no train_dataloader with a dataset")
     with DefaultScope.overwrite_default_scope(config.get("default_scope") or "mmdet"):
-        # Building changes what it is given.
+        # Building changes its argument.
         dataset = DATASETS.build(copy.deepcopy(loader["dataset"]))
     if hasattr(dataset, "full_init"):
         dataset.full_init()
-    parts: list[_Part] = []
+    parts: list[_PlainDataset] = []
     fed = Counter(_flat(dataset, parts, ()))
     sampler = loader.get("sampler")
-    return TrainingView(
+    return FedData(
         parts=[_fed_part(part, number, fed) for number, part in enumerate(parts)],
         sampler=_type_name(sampler.get("type") if isinstance(sampler, Mapping) else sampler),
     )
 
 
-class _Part:
-    """A data set without wrappers, and the transforms that its images pass through."""
+class _PlainDataset:
+    """A dataset without wrappers, and the transforms that its images pass through."""
 
     def __init__(self, dataset: Any, transforms: list[Any]) -> None:
         self.dataset = dataset
         self.transforms = transforms
 
 
-def _flat(dataset: Any, parts: list[_Part], after: tuple[Any, ...]) -> list[tuple[int, int]]:
-    """What a data set gives in one epoch, in its order: the number of the part, the row in it.
+def _flat(
+    dataset: Any, parts: list[_PlainDataset], after: tuple[Any, ...]
+) -> list[tuple[int, int]]:
+    """Return what a dataset feeds in one epoch, in its order: the index of the part, and the row.
 
-    `after` are the transforms of its wrappers, in the order in which they come.
+    `after` are the transforms of its wrappers, in their order.
     """
     from mmdet.datasets import MultiImageMixDataset
     from mmengine.dataset import ClassBalancedDataset, RepeatDataset
@@ -114,22 +116,22 @@ def _flat(dataset: Any, parts: list[_Part], after: tuple[Any, ...]) -> list[tupl
         return _flat(inner, parts, (*dataset.pipeline, *after))
     if inner is not None or not hasattr(dataset, "get_data_info"):
         raise DetectorError(
-            f"the training data set is a {type(dataset).__name__}, of which it is not known what "
-            "it feeds; known are data sets of MMDetection and RepeatDataset, "
+            f"the training dataset is a {type(dataset).__name__}, and the gate cannot tell what it "
+            "feeds; supported are datasets of MMDetection, and RepeatDataset, "
             "ClassBalancedDataset, ConcatDataset and MultiImageMixDataset around them"
         )
     own = getattr(getattr(dataset, "pipeline", None), "transforms", [])
-    parts.append(_Part(dataset, [*own, *after]))
+    parts.append(_PlainDataset(dataset, [*own, *after]))
     return [(len(parts) - 1, row) for row in range(len(dataset))]
 
 
-def _fed_part(part: _Part, number: int, fed: Counter[tuple[int, int]]) -> FedPart:
+def _fed_part(part: _PlainDataset, number: int, fed: Counter[tuple[int, int]]) -> FedPart:
     dataset = part.dataset
     classes = dataset.metainfo.get("classes")
     annotations = getattr(dataset, "ann_file", None)
     if not annotations or not isinstance(annotations, str) or classes is None:
         raise DetectorError(
-            f"the training data set {type(dataset).__name__} names no annotation file and classes "
+            f"the training dataset {type(dataset).__name__} names no annotation file and classes "
             "to compare it with"
         )
     # In test mode MMDetection filters nothing.
@@ -148,7 +150,7 @@ def _fed_part(part: _Part, number: int, fed: Counter[tuple[int, int]]) -> FedPar
 def _fed_images(dataset: Any, number: int, fed: Counter[tuple[int, int]]) -> Iterator[FedImage]:
     for row in range(len(dataset)):
         if not (times := fed[number, row]):
-            continue  # a wrapper leaves it out
+            continue  # a wrapper omits it
         info = dataset.get_data_info(row)
         boxes = [_fed_box(instance) for instance in info["instances"]]
         yield FedImage(info["img_id"], str(info["img_path"]), times, boxes)
@@ -161,9 +163,9 @@ def _fed_box(instance: Mapping[str, Any]) -> FedBox:
 
 
 def _refuses_empty(transforms: list[Any]) -> str | None:
-    """The first transform that gives None for whatever image has no box, and so never lets it by.
+    """Return the first transform that returns None for every image without boxes.
 
-    Once images are mixed, a refusal is no longer that of one image.
+    After a transform that mixes images, a refusal no longer concerns a single image.
     """
     from mmdet.datasets.transforms import RandomCrop
 
@@ -181,7 +183,7 @@ def _type_name(kind: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """NumPy's numbers as Python's own, for ids that a data set of the project's makes."""
+    """Convert NumPy numbers, which a dataset of the project may use as ids."""
     return value.item()
 
 

@@ -1,6 +1,6 @@
-"""What MMEngine writes down of a run while it trains: loss, learning rate, validation metrics.
+"""The log of a training run as MMEngine writes it: loss, learning rate, validation metrics.
 
-It is a line of JSON for each logged iteration and each validation, in
+It has a line of JSON for each logged iteration and each validation, in
 `WORK_DIR/TIME/vis_data/scalars.json`; numbers that are not finite are written as NaN and Infinity.
 """
 
@@ -22,13 +22,13 @@ from pytest_detgate.regular_file import read_regular_text
 from pytest_detgate.training.record import finished_run
 
 _SCALARS = "scalars.json"
-# What stands in a validation's line and is no metric of it.
+# Keys in the line of a validation that are not metrics.
 _NOT_METRICS = frozenset(("step", "iter", "epoch", "time", "data_time", "memory", "lr", "base_lr"))
 
 
 @dataclass(frozen=True, slots=True)
 class NotFinite:
-    """A loss that is no number: the row of the log that it stands in, its name, its value."""
+    """A loss that is NaN or infinite: its row in the log, its name, its value."""
 
     row: int
     name: str
@@ -37,15 +37,15 @@ class NotFinite:
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """What was measured on the validation set after so many epochs, or iterations."""
+    """Metrics of the validation set after this number of epochs, or iterations."""
 
     step: int
     values: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """How long a run was to be, by its configuration; None where that is not said."""
+class PlannedLength:
+    """Length of a run in its configuration; None if it has no such setting."""
 
     epochs: int | None = None
     iterations: int | None = None
@@ -53,15 +53,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunLog:
-    """A run as its log tells it, one row for each time that the loss was logged.
+    """A run in numbers, one row for each time that the loss was logged.
 
-    `iteration` and `epoch` (n,) int64 count from 1, `epoch` is 0 where a run has none; `loss` and
-    `learning_rate` (n,) float64 as they are written, NaN where a row has no learning rate.
-    `parts` are what the loss is the sum of, by name, NaN where a row lacks one. `not_finite` are
-    the losses, their sum and its parts, that are no numbers. `by_epoch` says
-    whether the steps of the validations are epochs. `plan` is None where the run's
-    configuration is not beside the log or cannot be read as data. `is_cut_off` says that the last
-    line is incomplete, as a run leaves it that is killed while it writes.
+    `iteration` and `epoch` (n,) int64 count from 1, `epoch` is 0 if a run has none; `loss` and
+    `learning_rate` (n,) float64 as they are written, NaN if a row has no learning rate. `parts` are
+    the summands of the loss by name, NaN if a row lacks one. `not_finite` are the losses and
+    summands that are NaN or infinite. `by_epoch` says whether the steps of the validations are
+    epochs. `plan` is None if the configuration is not beside the log or cannot be read as data.
+    `is_cut_off` says that the last line is incomplete: the run was killed while it wrote.
     """
 
     path: Path
@@ -73,14 +72,14 @@ class RunLog:
     not_finite: tuple[NotFinite, ...]
     validations: tuple[Validation, ...]
     by_epoch: bool
-    plan: Plan | None
+    plan: PlannedLength | None
     is_cut_off: bool
 
 
 def find_scalars(work_dir: Path) -> Path:
-    """The log of the run that the gate finished in a work directory, else of the newest one.
+    """Find the log of the run that the gate finished in a work directory, else of the newest run.
 
-    `DataError` where there is none.
+    `DataError` if there is none.
     """
     run = finished_run(work_dir)
     if run is not None and run.scalars is not None and run.scalars.is_file():
@@ -88,26 +87,26 @@ def find_scalars(work_dir: Path) -> Path:
     if not work_dir.is_dir():
         raise DataError(f"{work_dir}: no such folder, so there is no run to look at")
     # MMEngine names the folder of a run by the time of its start: the last is the newest.
-    found = sorted(work_dir.glob(f"*/vis_data/{_SCALARS}"), key=lambda path: path.parts[-3])
-    if not found:
-        # The file has another name where the configuration gives the backend one.
-        found = sorted(
+    logs = sorted(work_dir.glob(f"*/vis_data/{_SCALARS}"), key=lambda path: path.parts[-3])
+    if not logs:
+        # The configuration can give the file another name.
+        logs = sorted(
             path for path in work_dir.glob("*/vis_data/*.json") if path.stem == path.parts[-3]
         )
-    if not found:
+    if not logs:
         raise DataError(
             f"{work_dir}: holds no run with a {_SCALARS}; MMEngine writes "
             f"TIME/vis_data/{_SCALARS} where the visualizer has a LocalVisBackend"
         )
-    return found[-1]
+    return logs[-1]
 
 
 def read_scalars(path: Path) -> RunLog:
-    """Read a log; `DataError` where it is not one, or holds no loss."""
+    """Read a log; `DataError` if it is not one, or has no loss."""
     rows, is_cut_off = _lines(path)
     trained = [row for row in rows if "loss" in row and "iter" in row]
     if not trained:
-        raise DataError(f"{path}: holds no loss, so nothing can be said of the training")
+        raise DataError(f"{path}: has no loss, so the training cannot be judged")
     validations = tuple(_validations(rows, path))
     epoch = _column((row.get("epoch", 0) for row in trained), path, "epoch").astype(np.int64)
     last_epoch = int(epoch.max())
@@ -129,19 +128,19 @@ def read_scalars(path: Path) -> RunLog:
 
 
 def _lines(path: Path) -> tuple[list[dict[str, Any]], bool]:
-    """The complete lines of a log, and whether an incomplete one follows."""
+    """Read the complete lines of a log, and whether an incomplete one follows."""
     try:
         content = read_regular_text(path)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
-    # Not `splitlines`, which also splits at signs that may be in a text of JSON.
+    # Not `splitlines`, which also splits at characters that a text in JSON may contain.
     lines = content.split("\n")
     rows: list[dict[str, Any]] = []
     for number, line in enumerate(lines, start=1):
         try:
-            row = json.loads(line)  # unlike msgspec it reads NaN and Infinity
+            row = json.loads(line)  # unlike msgspec, it reads NaN and Infinity
         except (ValueError, RecursionError):
             if number == len(lines):
                 return rows, bool(line.strip())
@@ -167,11 +166,11 @@ def _is_number(value: Any) -> bool:
 
 
 def _not_finite(rows: list[dict[str, Any]]) -> Iterator[NotFinite]:
-    for at, row in enumerate(rows):
+    for index, row in enumerate(rows):
         for name, value in row.items():
-            # MMEngine adds up whatever has "loss" in its name.
+            # MMEngine adds up every value with "loss" in its name.
             if "loss" in name and _is_number(value) and not math.isfinite(value):
-                yield NotFinite(at, name, float(value))
+                yield NotFinite(index, name, float(value))
 
 
 def _parts(rows: list[dict[str, Any]]) -> dict[str, NDArray[np.float64]]:
@@ -199,18 +198,20 @@ def _validations(rows: list[dict[str, Any]], path: Path) -> Iterator[Validation]
             yield Validation(int(step), values)
 
 
-def _plan(path: Path) -> Plan | None:
-    """The planned length, from the resolved configuration that MMEngine puts beside the log."""
+def _plan(path: Path) -> PlannedLength | None:
+    """Read the planned length from the resolved configuration that MMEngine puts beside the log."""
     try:
         config = parse_stored_config(read_regular_text(path), str(path))
     except (OSError, UnicodeDecodeError, DetectorError):
         return None
     if "EarlyStoppingHook" in str(config.get("custom_hooks")):
-        return None  # such a run may end whenever it likes
+        return None  # such a run may end at any time
     loop = config.get("train_cfg")
     if not isinstance(loop, dict):
         return None
-    return Plan(epochs=_count(loop.get("max_epochs")), iterations=_count(loop.get("max_iters")))
+    return PlannedLength(
+        epochs=_count(loop.get("max_epochs")), iterations=_count(loop.get("max_iters"))
+    )
 
 
 def _count(value: Any) -> int | None:

@@ -1,16 +1,16 @@
-"""What is written down of a finished training run, and whether it still holds."""
+"""The record of a finished training run, and whether its inputs are unchanged."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from pytest_detgate.atomic_file import write_whole
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digests
-from pytest_detgate.cache.store import Store
 from pytest_detgate.detector.dependencies.state import Dependencies, file_states
 from pytest_detgate.detector.packages import package_versions
 from pytest_detgate.regular_file import read_regular
@@ -21,9 +21,9 @@ LOG = "detgate-train.log"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainedRun:
-    """A finished training run; `scalars` is MMEngine's record of loss and metrics, if it wrote one.
+    """A finished training run; `scalars` is MMEngine's log of losses and metrics, if there is one.
 
-    `reused` says that nothing was trained, because the inputs are those of this finished run.
+    `reused` says that nothing was trained, because this finished run has the same inputs.
     """
 
     checkpoint: Path
@@ -36,11 +36,11 @@ class TrainedRun:
 
 
 class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A finished run, and everything that must be as it was for it to be used again.
+    """A finished run, and everything that must be unchanged for it to be reused.
 
-    `files` are those that were read, `dependencies` all else that was looked at, `configured` is
-    the digest of the resolved configuration. `settled` is false where an input changed while it
-    trained. A record of an earlier release lacks some of that, and its run is not used again.
+    `files` are those that were read, `dependencies` everything else that it depends on,
+    `configured` is the digest of the resolved configuration. `settled` is false if an input changed
+    during training. Records of earlier releases lack some fields, and their runs are not reused.
     """
 
     format: Literal[1] = 1
@@ -61,7 +61,7 @@ class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def finished_run(work_dir: Path) -> TrainedRun | None:
-    """The finished run that a work directory holds, without asking whether its inputs changed."""
+    """Return the finished run of a work directory, whether or not its inputs have changed."""
     record = read_record(work_dir)
     if record is None or not (work_dir / record.checkpoint).is_file():
         return None
@@ -69,7 +69,7 @@ def finished_run(work_dir: Path) -> TrainedRun | None:
 
 
 def trained_run(record: TrainingRecord, work_dir: Path, *, reused: bool) -> TrainedRun:
-    """The run that a record describes."""
+    """Return the run that a record describes."""
     return TrainedRun(
         checkpoint=work_dir / record.checkpoint,
         sha256=record.sha256,
@@ -82,30 +82,31 @@ def trained_run(record: TrainingRecord, work_dir: Path, *, reused: bool) -> Trai
 
 
 def read_record(work_dir: Path) -> TrainingRecord | None:
-    """The record of the finished run that a work directory holds."""
+    """Read the record of the finished run in a work directory; None without one."""
     try:
         return msgspec.json.decode(read_regular(work_dir / _RECORD), type=TrainingRecord)
     except (OSError, msgspec.MsgspecError):
-        return None  # never finished, or recorded by another version of the gate
+        return None  # not finished, or recorded by another version of the gate
 
 
 def write_record(record: TrainingRecord, work_dir: Path) -> None:
-    """Write the record; a run is finished from then on."""
-    aside = work_dir / f"{_RECORD}.{os.getpid()}"
-    aside.write_bytes(msgspec.json.format(msgspec.json.encode(record)))
-    aside.replace(work_dir / _RECORD)
+    """Write the record, which makes the run a finished one."""
+    content = msgspec.json.format(msgspec.json.encode(record))
+    write_whole(work_dir / _RECORD, content)
 
 
 def drop_record(work_dir: Path) -> None:
-    """Forget the last finished run: the folder is about to hold another."""
+    """Remove the record of the last run, before the next one."""
     (work_dir / _RECORD).unlink(missing_ok=True)
 
 
-def still_holds(
-    record: TrainingRecord, work_dir: Path, configured: str | None, store: Store
+def is_current(
+    record: TrainingRecord, work_dir: Path, configured: str | None, cache: Cache
 ) -> bool:
-    """Tell whether a run with the same inputs would be trained from the same things; `configured`
-    is the digest of the configuration as it is now."""
+    """Return whether nothing has changed that the run was trained from.
+
+    `configured` is the digest of the configuration as it is now.
+    """
     checkpoint = work_dir / record.checkpoint
     return (
         record.settled
@@ -113,7 +114,7 @@ def still_holds(
         and configured is not None
         and record.configured == configured
         and record.versions == package_versions()
-        and file_digests([checkpoint], store)[checkpoint] == record.sha256
-        and record.dependencies.hold(store, by_kind=True)
-        and file_states(record.files, store) == record.files
+        and file_digests([checkpoint], cache)[checkpoint] == record.sha256
+        and record.dependencies.are_unchanged(cache, by_kind=True)
+        and file_states(record.files, cache) == record.files
     )

@@ -1,6 +1,6 @@
-"""Training as `[train]` asks for it, and using again what was trained from the same inputs.
+"""Training as `[train]` asks for it, and reuse of a run that was trained from the same inputs.
 
-The work is done by a process of its own (`training_job`); nothing here imports torch.
+A separate process does the work (`train_worker`); nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Literal
 
 import msgspec
 
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digest
-from pytest_detgate.cache.sqlite_file import STORE_FILE
-from pytest_detgate.cache.store import Store
-from pytest_detgate.detector.dependencies.gathered import HAS_CHANGED
+from pytest_detgate.cache.sqlite_file import CACHE_FILE
+from pytest_detgate.detector.dependencies.gathering import HAS_CHANGED
 from pytest_detgate.detector.dependencies.state import (
     file_signature,
     file_states,
@@ -38,12 +38,12 @@ from pytest_detgate.training.record import (
     TrainingRecord,
     drop_record,
     finished_run,
+    is_current,
     read_record,
-    still_holds,
     trained_run,
     write_record,
 )
-from pytest_detgate.training.train_process import run_training
+from pytest_detgate.training.train_process import TrainingOutcome, TrainingRequest, run_training
 
 __all__ = ["TrainedRun", "finished_run", "train"]
 
@@ -58,46 +58,56 @@ def train(
     device: str,
     retrain: bool,
     progress: Progress,
-    store: Path,
+    cache_dir: Path,
     gpus: int | Literal["all"] = 1,
     trust: bool = False,
 ) -> TrainedRun:
     """Train, unless `work_dir` holds a finished run of the same inputs and `retrain` is false.
 
-    `store` is the folder of the store: it remembers the digests of files that have not changed.
-    `gpus` is how many GPUs, or processes on a CPU, train together; each takes the batch size of
-    the configuration for itself, so that another number gives another model. `trust` allows
-    checkpoints that the configuration starts from to run code.
+    `cache_dir` is the folder of the cache, which has the digests of unchanged files.
+    `gpus` is how many GPUs, or processes on a CPU, train together. Each has the batch size of the
+    configuration, so that another number gives another model. `trust` allows checkpoints that the
+    configuration starts from to run code.
     """
     check_device(device)
     if not config.is_file():
         raise DetectorError(f"{config}: there is no such configuration file to train with")
     n_processes = _process_count(device, gpus)
-    configured = _configured(config)
-    digests = Store(store / STORE_FILE)
-    with _alone(work_dir, progress):
-        record = read_record(work_dir)
+    configured = _config_digest(config)
+    cache = Cache(cache_dir / CACHE_FILE)
+    request = TrainingRequest(
+        config=config,
+        work_dir=work_dir,
+        seed=seed,
+        device=device,
+        n_processes=n_processes,
+        trust=trust,
+    )
+    with _exclusive(work_dir, progress):
+        record = None if retrain else read_record(work_dir)
         if (
             record is not None
-            and not retrain
-            and record.config == str(config.absolute())
-            and record.seed == seed
-            and record.n_processes == n_processes
-            and accepts(device, record.device)
-            and still_holds(record, work_dir, configured, digests)
+            and _answers(record, request)
+            and is_current(record, work_dir, configured, cache)
         ):
             return trained_run(record, work_dir, reused=True)
-        record = _trained(
-            *(config, configured, work_dir, seed, device, n_processes, trust),
-            progress,
-            digests,
-        )
+        record = _train_and_record(request, configured, progress, cache)
         return trained_run(record, work_dir, reused=False)
 
 
-def _configured(config: Path) -> str | None:
-    """A digest of the configuration as it is resolved now; None where it cannot be, as training
-    will say."""
+def _answers(record: TrainingRecord, request: TrainingRequest) -> bool:
+    """Return whether a finished run was started as the request asks for."""
+    return (
+        record.config == str(request.config.absolute())
+        and record.seed == request.seed
+        and record.n_processes == request.n_processes
+        and accepts(request.device, record.device)
+    )
+
+
+def _config_digest(config: Path) -> str | None:
+    """Return a digest of the resolved configuration; None if it cannot be resolved, which training
+    reports."""
     if importlib.util.find_spec("mmengine") is None:
         return None
     try:
@@ -111,71 +121,59 @@ def _process_count(device: str, gpus: int | Literal["all"]) -> int:
         return 1
     if device.startswith("cuda:"):
         raise DetectorError(f"device {device!r} is one GPU, and [train] asks for {gpus}")
-    there = 0 if device == "cpu" else gpu_count()
+    available = 0 if device == "cpu" else gpu_count()
     if gpus == "all":
-        return max(there, 1)
-    if there < gpus and (there or device == "cuda"):
-        raise DetectorError(f"[train] asks for {gpus} GPUs, and {there} can be used here")
+        return max(available, 1)
+    if available < gpus and (available or device == "cuda"):
+        raise DetectorError(f"[train] asks for {gpus} GPUs, and {available} can be used here")
     return gpus
 
 
-def _trained(
-    config: Path,
-    configured: str | None,
-    work_dir: Path,
-    seed: int,
-    device: str,
-    n_processes: int,
-    trust: bool,
-    progress: Progress,
-    store: Store,
+def _train_and_record(
+    request: TrainingRequest, configured: str | None, progress: Progress, cache: Cache
 ) -> TrainingRecord:
+    work_dir = request.work_dir
     drop_record(work_dir)
     started = time.time_ns()
-    outcome = run_training(
-        config,
-        work_dir,
-        seed,
-        device,
-        n_processes=n_processes,
-        trust=trust,
-        log_path=work_dir / LOG,
-        progress=progress,
-    )
+    outcome = run_training(request, log_path=work_dir / LOG, progress=progress)
     checkpoint = Path(outcome.checkpoint)
     require_checkpoint(checkpoint)
-    # Hashed here, where digests are kept; those of files that are not there are nothing to hash.
-    states = file_states(outcome.files, store)
-    signatures = [found for path in outcome.files if (found := file_signature(path)) is not None]
     dependencies = outcome.dependencies
-    has_changed = any(reason.endswith(HAS_CHANGED) for reason in dependencies.hidden)
-    settled = not has_changed and all(found.changed_ns < started for found in signatures)
     record = TrainingRecord(
-        config=str(config.absolute()),
-        seed=seed,
+        config=str(request.config.absolute()),
+        seed=request.seed,
         device=outcome.device,
-        n_processes=n_processes,
+        n_processes=request.n_processes,
         randomness=outcome.randomness,
-        files=states,
+        # Hashed in this process, which has the cache of digests.
+        files=file_states(outcome.files, cache),
         dependencies=msgspec.structs.replace(
             dependencies,
-            # As the process that asks next time sees them: the one that trained was given others.
+            # As this process and later ones see them: the training process had another environment.
             environment={name: variable_state(name) for name in dependencies.environment},
         ),
         configured=configured,
         versions=package_versions(),
-        settled=settled,
+        settled=_is_settled(outcome, started),
         checkpoint=os.path.relpath(checkpoint, work_dir),
-        sha256=file_digest(checkpoint, store),
+        sha256=file_digest(checkpoint, cache),
         scalars=None if outcome.scalars is None else os.path.relpath(outcome.scalars, work_dir),
     )
     write_record(record, work_dir)
     return record
 
 
+def _is_settled(outcome: TrainingOutcome, started_ns: int) -> bool:
+    """Return whether no input has changed since the training started."""
+    if any(reason.endswith(HAS_CHANGED) for reason in outcome.dependencies.hidden):
+        return False
+    signatures = [file_signature(path) for path in outcome.files]
+    return all(seen is None or seen.changed_ns < started_ns for seen in signatures)
+
+
 @contextlib.contextmanager
-def _alone(work_dir: Path, progress: Progress) -> Iterator[None]:
-    """Keep a second gate from training into the same folder; what the first made serves both."""
+def _exclusive(work_dir: Path, progress: Progress) -> Iterator[None]:
+    """Let one gate at a time train into a folder; the others then reuse its run."""
     from filelock import FileLock, Timeout
 
     try:

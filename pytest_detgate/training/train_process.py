@@ -1,9 +1,10 @@
-"""The process that trains, as seen by the one that started it."""
+"""Start of the process that trains, and the messages that it sends."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -13,18 +14,36 @@ from pytest_detgate.detector.dependencies.state import Dependencies
 from pytest_detgate.detector.devices import exclusive_all, gpu_count
 from pytest_detgate.detector.subprocesses import (
     PATIENCE_SECONDS,
-    end_job,
-    how_it_ended,
-    received,
-    start_job,
+    end_process,
+    exit_reason,
+    receive_messages,
+    start_process,
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training process used and made; paths are absolute. `files` are those that it read,
-    `dependencies` all else that it looked at."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingRequest:
+    """What to train, and how. `device` is as the user typed it.
+
+    Checkpoints that the configuration starts from are read as weights only, unless `trust` allows
+    more.
+    """
+
+    config: Path
+    work_dir: Path
+    seed: int
+    device: str
+    n_processes: int = 1
+    trust: bool = False
+
+
+class TrainingOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training process used and made; paths are absolute.
+
+    `files` are those that it read, `dependencies` everything else that it depends on.
+    """
 
     checkpoint: str
     device: str
@@ -34,82 +53,75 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     scalars: str | None
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One line from the training process: progress, how it failed, or how it ended."""
+class TrainingMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From the training process: progress, an error, or the outcome."""
 
     iteration: int = 0
     total: int = 0
     error: str | None = None
-    outcome: Outcome | None = None
+    outcome: TrainingOutcome | None = None
 
 
 def run_training(
-    config: Path,
-    work_dir: Path,
-    seed: int,
-    device: str,
-    *,
-    n_processes: int = 1,
-    trust: bool = False,
-    log_path: Path,
-    progress: Progress,
-) -> Outcome:
-    """Train in a process of its own, or in several that `torchrun` starts; what they print goes to
-    the log. What it starts from is read as weights only, unless `trust` allows more."""
+    request: TrainingRequest, *, log_path: Path, progress: Progress
+) -> TrainingOutcome:
+    """Train in a separate process, or in several that `torchrun` starts; what they print goes to
+    the log."""
     with (
-        exclusive_all([f"cuda:{number}" for number in range(n_processes)])
-        if n_processes > 1 and device != "cpu" and gpu_count()
-        else contextlib.nullcontext(),
+        _hold_gpus(request),
         log_path.open("wb") as log,
-        _start(config, work_dir, seed, device, n_processes, trust, log) as process,
+        _start(request, log) as process,
     ):
         try:
-            outcome, error = _listen(process, progress)
+            outcome, error = _receive(process, progress)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(PATIENCE_SECONDS)
-        finally:  # also when interrupted: training must not go on unseen
-            end_job(process)
+        finally:  # also when interrupted: training must not continue
+            end_process(process)
     if outcome is None:
         raise DetectorError(_failure(error, process.returncode, log_path))
     return outcome
 
 
-def _start(
-    config: Path,
-    work_dir: Path,
-    seed: int,
-    device: str,
-    n_processes: int,
-    trust: bool,
-    log: IO[bytes],
-) -> subprocess.Popen[bytes]:
-    arguments = [str(config.absolute()), str(work_dir.absolute()), str(seed), device]
-    arguments += ["trust"] if trust else []
-    # They find each other on this machine alone, by a port that is free.
-    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node", str(n_processes)]
-    return start_job(
+def _hold_gpus(request: TrainingRequest) -> contextlib.AbstractContextManager[None]:
+    """Hold all GPUs that train together; a single one is held by the process that trains."""
+    n = request.n_processes
+    if n > 1 and request.device != "cpu" and gpu_count():
+        return exclusive_all([f"cuda:{number}" for number in range(n)])
+    return contextlib.nullcontext()
+
+
+def _start(request: TrainingRequest, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    paths = [str(request.config.absolute()), str(request.work_dir.absolute())]
+    arguments = [*paths, str(request.seed), request.device]
+    arguments += ["trust"] if request.trust else []
+    # The processes find each other on this machine alone, by a free port.
+    n = str(request.n_processes)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", n]
+    return start_process(
         "pytest_detgate.training.train_worker",
         arguments,
-        device=device,
+        device=request.device,
         log=log,
-        through=["-m", *torchrun] if n_processes > 1 else [],
+        through=torchrun if request.n_processes > 1 else [],
     )
 
 
-def _listen(
+def _receive(
     process: subprocess.Popen[bytes], progress: Progress
-) -> tuple[Outcome | None, str | None]:
-    outcome: Outcome | None = None
+) -> tuple[TrainingOutcome | None, str | None]:
+    """Show the progress until the process ends; return the outcome and the error."""
+    outcome: TrainingOutcome | None = None
     error: str | None = None
     finished = 0
-    with contextlib.ExitStack() as shown:
+    with contextlib.ExitStack() as stack:
         advance = None
-        for message in received(process, Message):
-            # Of several, the first that fails takes the others along.
+        for message in receive_messages(process, TrainingMessage):
+            # Of several processes the first error counts: the others fail because of it.
             outcome, error = message.outcome or outcome, error or message.error
             if message.total and advance is None:
                 task = progress.task("training", message.total, "iterations")
-                advance = shown.enter_context(task)
+                advance = stack.enter_context(task)
             if advance is not None and message.iteration > finished:
                 advance(message.iteration - finished)
                 finished = message.iteration
@@ -117,5 +129,5 @@ def _listen(
 
 
 def _failure(error: str | None, code: int, log: Path) -> str:
-    error = error or how_it_ended(code, log)
+    error = error or exit_reason(code, log)
     return f"training failed: {error}; the whole log is {log}"

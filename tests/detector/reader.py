@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pytest_detgate.detections import ImageDetections, ModelInfo
-from pytest_detgate.detector.cached.detector import KeptDetector
-from pytest_detgate.detector.cached.run import DetectionRun
+from pytest_detgate.detector.cached.detector import CachedDetector
+from pytest_detgate.detector.cached.pending import DetectionRun
 from pytest_detgate.detector.protocol import Detected, Detector, ModelSource
 from pytest_detgate.progress import NoProgress
 
@@ -61,17 +61,17 @@ class ReadingDetector:
             yield Detected(image, hashlib.sha256(content).hexdigest(), answer(content))
 
 
-class ReadingGate(KeptDetector):
-    """A gate on that detector; `folder` gets a file for its checkpoint, and the store unless that
+class ReadingGate(CachedDetector):
+    """A gate on that detector; `folder` gets a file for its checkpoint, and the cache unless that
     is elsewhere."""
 
-    def __init__(self, folder: Path, store: Path | None = None) -> None:
+    def __init__(self, folder: Path, cache_dir: Path | None = None) -> None:
         checkpoint = folder / "c.pth"
         if not checkpoint.exists():
             checkpoint.write_bytes(b"checkpoint")
         super().__init__(
             ModelSource(checkpoint),
-            store=store or folder / "store",
+            cache_dir=cache_dir or folder / "cache",
             device="auto",
             progress=NoProgress(),
         )

@@ -169,28 +169,27 @@ def found_by(detector: Any, images: list[Path]) -> list[ImageDetections]:
     return [detected.result for detected in detector.detect(images)]
 
 
-def assert_close_but_not_equal(
-    detector: Any, site: Worksite, images: list[Path], tolerance: float
-) -> None:
-    """Scores of the best box of each image; boxes below it may change places."""
+def score_differences(detector: Any, site: Worksite, images: list[Path]) -> list[float]:
+    """Differences of the best score of each image to the plain model; boxes below it may change
+    places. The detector must have its own key, and be repeatable."""
     reference = load(site)
     assert detector.info.key != reference.info.key
     found, expected = found_by(detector, images), found_by(reference, images)
-    differences = [
-        abs(float(one.score[0] - other.score[0]))
-        for one, other in zip(found, expected, strict=True)
-    ]
-    assert max(differences) > 0
-    assert np.median(differences) < tolerance
     for one, again in zip(found, found_by(detector, images), strict=True):
         np.testing.assert_array_equal(one.score, again.score)
         np.testing.assert_array_equal(one.xyxy, again.xyxy)
+    return [
+        abs(float(one.score[0] - other.score[0]))
+        for one, other in zip(found, expected, strict=True)
+    ]
 
 
 def test_bfloat16_on_a_cpu(site: Worksite) -> None:
     detector = load(site, precision="bfloat16")
+    differences = score_differences(detector, site, site.images)
+    assert max(differences) > 0
     # Eight bits: 0.4 % in each layer, which random weights amplify.
-    assert_close_but_not_equal(detector, site, site.images, 0.02)
+    assert np.median(differences) < 0.02
     # Boxes are decoded in float32: in bfloat16, corners beyond 64 pixels would be multiples of ½.
     corners = np.concatenate([one.xyxy.ravel() for one in found_by(detector, site.images)])
     beyond = corners[corners > 64]
@@ -208,11 +207,19 @@ def has_a_compiler() -> bool:
 
 
 @pytest.mark.skipif(not has_a_compiler(), reason="torch.compile needs a C++ compiler")
-def test_a_compiled_model(site: Worksite) -> None:
+def test_a_compiled_model(site: Worksite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import torch
+    from torch._dynamo.utils import counters
 
+    # Processes that share a folder of compiled kernels wait for its lock, and fail in the end.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path))
+    torch._dynamo.reset()
+    counters.clear()
     try:
-        assert_close_but_not_equal(load(site, compile=True), site, site.images[:1], 1e-3)
+        (difference,) = score_differences(load(site, compile=True), site, site.images[:1])
+        assert difference < 1e-3
+        # A single score may be the same to the last digit, so that it proves nothing.
+        assert counters["stats"]["unique_graphs"] > 0
     finally:
         torch._dynamo.reset()
 

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from pytest_detgate.detections import ImageDetections
-from pytest_detgate.detector.cached.detector import KeptDetector
-from pytest_detgate.detector.cached.run import DetectionRun
+from pytest_detgate.detector.cached.detector import CachedDetector
+from pytest_detgate.detector.cached.pending import DetectionRun
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector.onnx_models import draw
@@ -73,7 +73,7 @@ class Site:
     def detect(self, checkpoint: Path | None = None, **more: Any) -> DetectionRun:
         """Start a gate, with modules imported as another process would, and detect."""
         forget_modules()
-        gate = KeptDetector(
+        gate = CachedDetector(
             ModelSource(
                 checkpoint,
                 framework="python",
@@ -81,7 +81,7 @@ class Site:
                 folder=self.folder,
                 options=more,
             ),
-            store=self.folder / "store",
+            cache_dir=self.folder / "cache",
             device="cpu",
             progress=NoProgress(),
         )
@@ -217,11 +217,11 @@ def test_a_second_model_of_the_same_process(site: Site, monkeypatch: pytest.Monk
 
     def both() -> list[int]:
         site.detect(first)
-        gate = KeptDetector(
+        gate = CachedDetector(
             ModelSource(
                 second, framework="python", entry="site_detector:Detector", folder=site.folder
             ),
-            store=site.folder / "store",
+            cache_dir=site.folder / "cache",
             device="cpu",
             progress=NoProgress(),
         )
@@ -332,7 +332,7 @@ def test_what_is_first_looked_at_while_detecting_is_not_cached(
         assert (run.inferred, found.score.tolist()) == (1, [0.25])
         (note,) = run.notes
         assert note.startswith("its detections are not cached: ")
-        assert note.endswith(" is looked at first while it detects")
+        assert note.endswith(" is first accessed during detection")
         assert what in note
 
 
@@ -347,7 +347,7 @@ def test_what_is_asked_for_in_vain_while_detecting(site: Site) -> None:
         found = run[site.image]
         assert isinstance(found, ImageDetections)
         assert (run.inferred, found.score.tolist()) == (1, [0.75])
-        assert "flag is looked at first while it detects" in run.notes[0]
+        assert "flag is first accessed during detection" in run.notes[0]
     flag.unlink()
     assert site.score() == (0.25, 0)
 
@@ -365,11 +365,11 @@ def test_later_detections_depend_on_what_was_looked_at_before(site: Site) -> Non
 
     def inferred() -> list[int]:
         forget_modules()
-        gate = KeptDetector(
+        gate = CachedDetector(
             ModelSource(
                 None, framework="python", entry="site_detector:Detector", folder=site.folder
             ),
-            store=site.folder / "store",
+            cache_dir=site.folder / "cache",
             device="cpu",
             progress=NoProgress(),
             batch_size=1,
@@ -451,12 +451,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path.cwd()))
 {before}
 import site_helper
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
-gate = KeptDetector(
+gate = CachedDetector(
     ModelSource(None, framework="python", entry="site_detector:Detector", folder=Path.cwd()),
-    store=Path("store"), device="cpu", progress=NoProgress())
+    cache_dir=Path("cache"), device="cpu", progress=NoProgress())
 run = gate.detect([Path("images/a.png").absolute()])
 print(run.inferred, *run.notes)
 """
@@ -473,7 +473,7 @@ print(run.inferred, *run.notes)
             env={**os.environ, **environment},
         ).stdout.strip()
 
-    told = "site_helper.py was imported before anything was noted"
+    told = "site_helper.py was imported before accesses were recorded"
     assert [told in run("") for _ in range(2)] == [True, True]
     # The plugin watches from its start.
     assert [run(watch), run(watch), run(watch, SITE_SCORE="0.75")] == ["1", "0", "1"]
@@ -528,13 +528,13 @@ def test_what_cannot_be_cached_is_shared_within_a_run(site: Site) -> None:
     """Workers of one run infer once, whatever the model depends on; the next run does again."""
     site.detector(detect="os.environ.get('SITE_SCORE')")
 
-    def gate(run: str) -> KeptDetector:
+    def gate(run: str) -> CachedDetector:
         forget_modules()
-        return KeptDetector(
+        return CachedDetector(
             ModelSource(
                 None, framework="python", entry="site_detector:Detector", folder=site.folder
             ),
-            store=site.folder / "store",
+            cache_dir=site.folder / "cache",
             device="cpu",
             progress=NoProgress(),
             run=run,
@@ -553,11 +553,11 @@ def test_two_projects_whose_entries_read_alike(tmp_path: Path) -> None:
         site = Site(tmp_path / name)
         site.detector(f"return {score}")
         forget_modules()
-        gate = KeptDetector(
+        gate = CachedDetector(
             ModelSource(
                 None, framework="python", entry="site_detector:Detector", folder=site.folder
             ),
-            store=tmp_path / "store",
+            cache_dir=tmp_path / "cache",
             device="cpu",
             progress=NoProgress(),
         )
@@ -576,11 +576,11 @@ def test_copies_of_a_project_that_know_where_they_are(tmp_path: Path) -> None:
         site = Site(tmp_path / name)
         site.detector('return 0.25 if HERE.name == "north" else 0.75')
         forget_modules()
-        gate = KeptDetector(
+        gate = CachedDetector(
             ModelSource(
                 None, framework="python", entry="site_detector:Detector", folder=site.folder
             ),
-            store=tmp_path / "store",
+            cache_dir=tmp_path / "cache",
             device="cpu",
             progress=NoProgress(),
         )

@@ -10,22 +10,23 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.cache import digests
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digest, file_digests
-from pytest_detgate.cache.store import Store
 from pytest_detgate.detections import UnreadableImage
+from pytest_detgate.regular_file import sha256_of_file
 
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of files that were really read, in order."""
     names: list[str] = []
-    really = digests.sha256_of
+    really = sha256_of_file
 
     def note(path: Path) -> str:
         names.append(path.name)
         return really(path)
 
-    monkeypatch.setattr(digests, "sha256_of", note)
+    monkeypatch.setattr(digests, "sha256_of_file", note)
     return names
 
 
@@ -51,67 +52,67 @@ def write_unnoticed(path: Path, content: bytes) -> None:
 
 @pytest.mark.usefixtures("later")
 def test_a_file_that_has_not_changed_is_not_read_again(tmp_path: Path, read: list[str]) -> None:
-    store = Store(tmp_path / "s.sqlite")
+    cache = Cache(tmp_path / "s.sqlite")
     paths = [write(tmp_path / name, name.encode()) for name in ("a", "b", "c")]
     expected = {path: hashlib.sha256(path.name.encode()).hexdigest() for path in paths}
-    assert file_digests(paths, store) == expected
+    assert file_digests(paths, cache) == expected
     assert sorted(read) == ["a", "b", "c"]
     read.clear()
     write(paths[1], b"changed")
     expected[paths[1]] = hashlib.sha256(b"changed").hexdigest()
-    assert file_digests(paths, Store(store.path)) == expected
+    assert file_digests(paths, Cache(cache.path)) == expected
     assert read == ["b"]
 
 
 @pytest.mark.usefixtures("later")
 def test_a_change_that_neither_size_nor_time_tells(tmp_path: Path, read: list[str]) -> None:
-    store = Store(tmp_path / "s.sqlite")
+    cache = Cache(tmp_path / "s.sqlite")
     path = write(tmp_path / "a", b"one")
-    assert file_digest(path, store) == hashlib.sha256(b"one").hexdigest()
+    assert file_digest(path, cache) == hashlib.sha256(b"one").hexdigest()
     write_unnoticed(path, b"two")
-    assert file_digest(path, store) == hashlib.sha256(b"two").hexdigest()
-    assert file_digest(path, store) == hashlib.sha256(b"two").hexdigest()
+    assert file_digest(path, cache) == hashlib.sha256(b"two").hexdigest()
+    assert file_digest(path, cache) == hashlib.sha256(b"two").hexdigest()
     assert read == ["a", "a"]
 
 
 @pytest.mark.usefixtures("later")
 def test_a_file_replaced_within_one_time_stamp(tmp_path: Path, read: list[str]) -> None:
     """Same size, same time, another file: the inode tells."""
-    store = Store(tmp_path / "s.sqlite")
+    cache = Cache(tmp_path / "s.sqlite")
     path = write(tmp_path / "a", b"one")
     before = path.stat()
-    file_digest(path, store)
+    file_digest(path, cache)
     other = tmp_path / "other"
     other.write_bytes(b"two")
     other.replace(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert file_digest(path, store) == hashlib.sha256(b"two").hexdigest()
+    assert file_digest(path, cache) == hashlib.sha256(b"two").hexdigest()
 
 
 def test_a_file_written_just_now_is_read_again(tmp_path: Path, read: list[str]) -> None:
-    store = Store(tmp_path / "s.sqlite")
+    cache = Cache(tmp_path / "s.sqlite")
     path = write(tmp_path / "a", b"one")
-    file_digest(path, store)
+    file_digest(path, cache)
     path.write_bytes(b"two")  # perhaps within the same tick of the clock
-    assert file_digest(path, store) == hashlib.sha256(b"two").hexdigest()
+    assert file_digest(path, cache) == hashlib.sha256(b"two").hexdigest()
     assert read == ["a", "a"]
 
 
 def test_what_cannot_be_read_does_not_stop_the_others(tmp_path: Path) -> None:
-    store = Store(tmp_path / "s.sqlite")
+    cache = Cache(tmp_path / "s.sqlite")
     there, missing = write(tmp_path / "there", b"x"), tmp_path / "missing"
-    answers = file_digests([missing, there, tmp_path], store)
+    answers = file_digests([missing, there, tmp_path], cache)
     assert answers[missing] == UnreadableImage("No such file or directory")
     assert answers[tmp_path] == UnreadableImage("not a regular file but a folder")
     assert answers[there] == hashlib.sha256(b"x").hexdigest()
     impossible = tmp_path / "a\0b"
-    assert file_digests([impossible], store)[impossible] == UnreadableImage("embedded null byte")
+    assert file_digests([impossible], cache)[impossible] == UnreadableImage("embedded null byte")
     with pytest.raises(OSError, match="missing: No such file"):
-        file_digest(missing, store)
+        file_digest(missing, cache)
 
 
-def test_without_a_store_files_are_simply_read(tmp_path: Path) -> None:
+def test_without_a_cache_files_are_simply_read(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
-    store = Store(tmp_path / "file" / "s.sqlite")
+    cache = Cache(tmp_path / "file" / "s.sqlite")
     path = write(tmp_path / "a", b"one")
-    assert file_digest(path, store) == hashlib.sha256(b"one").hexdigest()
+    assert file_digest(path, cache) == hashlib.sha256(b"one").hexdigest()

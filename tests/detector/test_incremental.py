@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
@@ -27,7 +27,7 @@ def write(folder: Path, count: int) -> list[Path]:
 
 
 @pytest.mark.usefixtures("later")
-def test_a_thousand_images_kept_and_ten_changed(tmp_path: Path) -> None:
+def test_a_thousand_images_cached_and_ten_changed(tmp_path: Path) -> None:
     images = write(tmp_path, 1000)
     assert ReadingGate(tmp_path).checked(images).inferred == 1000
     assert ReadingGate(tmp_path).checked(images).inferred == 0
@@ -38,9 +38,9 @@ def test_a_thousand_images_kept_and_ten_changed(tmp_path: Path) -> None:
     gate = ReadingGate(tmp_path)
     run = gate.checked(images)
 
-    assert (run.kept, run.inferred) == (990, 10)
+    assert (run.cached, run.inferred) == (990, 10)
     assert sorted(gate.reading.asked) == [image.name for image in changed]
-    assert ReadingGate(tmp_path).checked(images).kept == 1000
+    assert ReadingGate(tmp_path).checked(images).cached == 1000
 
 
 @pytest.mark.usefixtures("later")
@@ -89,10 +89,10 @@ def test_what_happens_to_the_model(
     images = worksite.draw_site(tmp_path, 3)
     config = worksite.write_config(tmp_path)
 
-    def gate(checkpoint: Path = site.checkpoint, config: Path | None = config) -> KeptDetector:
-        return KeptDetector(
+    def gate(checkpoint: Path = site.checkpoint, config: Path | None = config) -> CachedDetector:
+        return CachedDetector(
             ModelSource(checkpoint, config),
-            store=tmp_path / "store",
+            cache_dir=tmp_path / "cache",
             device="cpu",
             progress=NoProgress(),
         )
@@ -101,7 +101,7 @@ def test_what_happens_to_the_model(
         return gate(checkpoint).detect(images).inferred
 
     assert (inferred(), inferred()) == (3, 0)
-    assert gate(config=None).detect(images).kept == 3  # the stored configuration is the same one
+    assert gate(config=None).detect(images).cached == 3  # the stored configuration is the same one
     worksite.draw(images[1], seed=1000)
     assert (inferred(), inferred()) == (1, 0)
     replace(config, "score_thr=0.05", "score_thr=0.5")
@@ -126,14 +126,14 @@ def test_what_happens_to_the_model(
 GATE = """
 import sys
 from pathlib import Path
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 
-store, checkpoint, config, *images = map(Path, sys.argv[1:])
+cache_dir, checkpoint, config, *images = map(Path, sys.argv[1:])
 sys.path.insert(0, str(config.parent))
-gate = KeptDetector(
-    ModelSource(checkpoint, config), store=store, device="cpu", progress=NoProgress())
+gate = CachedDetector(
+    ModelSource(checkpoint, config), cache_dir=cache_dir, device="cpu", progress=NoProgress())
 run = gate.detect(images)
 print(run.inferred, max(float(found.score.max(initial=0)) for found in run.values()))
 """
@@ -147,7 +147,7 @@ def test_what_happens_to_the_project_s_own_code(
     config = worksite.write_custom_config(tmp_path, "Doubtful", "found[0].scores *= 0.5")
 
     def gate() -> list[float]:
-        arguments = (tmp_path / "store", site.checkpoint, config, *site.images[:3])
+        arguments = (tmp_path / "cache", site.checkpoint, config, *site.images[:3])
         return [float(word) for word in run_python(GATE, *arguments).split()]
 
     inferred, score = gate()

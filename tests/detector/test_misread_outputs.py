@@ -62,14 +62,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def sources(model: ModelSource, store: Path, plan: RunPlan = IN_THIS_PROCESS) -> Any:
+def sources(model: ModelSource, cache_dir: Path, plan: RunPlan = IN_THIS_PROCESS) -> Any:
     def make(project: Project) -> ModelDetections:
         return ModelDetections(
             source=lambda: model,
             device="cpu",
             batch_size=None,
             plan=plan,
-            store=store,
+            cache_dir=cache_dir,
             progress=NoProgress(),
             project=project,
         )

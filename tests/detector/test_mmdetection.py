@@ -204,7 +204,7 @@ def test_an_answer_that_means_nothing_is_no_answer(
         return samples
 
     monkeypatch.setattr(detector.model, "test_step", step)
-    with pytest.raises(DetectorError, match=rf"answer to .*cam_0000\.jpg.* {says}"):
+    with pytest.raises(DetectorError, match=rf"output for .*cam_0000\.jpg.* {says}"):
         detect(detector, site.images[:1])
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.detections import ImageDetections
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
@@ -81,20 +81,20 @@ def look(
     """A function that starts a gate as another process would: the score of every box on an image,
     the number of boxes, how many images were inferred, and how often the model was loaded."""
     n_loaded = []
-    really = KeptDetector._load
+    really = CachedDetector._load
 
-    def load(self: KeptDetector) -> Any:
+    def load(self: CachedDetector) -> Any:
         n_loaded.append(1)
         return really(self)
 
-    monkeypatch.setattr(KeptDetector, "_load", load)
+    monkeypatch.setattr(CachedDetector, "_load", load)
 
     def run() -> tuple[float, int, int]:
         forget_modules()
         n_loaded.clear()
-        gate = KeptDetector(
+        gate = CachedDetector(
             ModelSource(site.checkpoint, project / "scored.py", folder=project),
-            store=project / "store",
+            cache_dir=project / "cache",
             device="cpu",
             progress=NoProgress(),
         )

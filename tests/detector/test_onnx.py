@@ -14,7 +14,7 @@ from PIL import Image
 
 from pytest_detgate.dataset.images.options import AS_SHOWN, Exif, ImageOptions
 from pytest_detgate.detections import ImageDetections, UnreadableImage
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
@@ -232,29 +232,29 @@ def test_files_of_ultralytics_say_enough(tmp_path: Path, image: Path) -> None:
     assert found(load(raw, **{**nothing, "nms_iou": 0.7}), image) == BOTH
     assert found(load(any_size, **{**nothing, "nms_iou": 0.7}), image) == BOTH
     assert found(load(rows, **{**nothing, "score_floor": 0.25}), image) == BOTH
-    with pytest.raises(DetectorError, match=r"raw\.onnx: nms-iou is not known"):
+    with pytest.raises(DetectorError, match=r"raw\.onnx: nms-iou is missing"):
         load(raw, **nothing)
 
 
 @pytest.mark.parametrize(
     ("model", "options", "message"),
     [
-        ({}, {"resize": None}, r"resize is not known: neither \[model\.onnx\] in detgate\.toml "
-         r"nor the file's metadata \(detgate\.resize\) says it; it takes one of \"letterbox\", "),
-        ({}, {"channel_order": None}, "channel-order is not known"),
-        ({}, {"divide_by": None}, "divide-by is not known"),
-        ({}, {"classes": None}, "classes is not known"),
-        ({}, {"score_floor": None}, "score-floor is not known"),
-        ({"size": None}, {}, "size is not known"),
-        ({"layout": "rows"}, {}, r"layout is not known.* its outputs are output0 \[1, 2, 6\]"),
-        ({}, {"layout": "rows"}, r"outputs is not known.*it has: boxes \[1, 2, 4\], scores"),
+        ({}, {"resize": None}, r"resize is missing: neither \[model\.onnx\] in detgate\.toml "
+         r"nor the file's metadata \(detgate\.resize\) has it; it takes one of \"letterbox\", "),
+        ({}, {"channel_order": None}, "channel-order is missing"),
+        ({}, {"divide_by": None}, "divide-by is missing"),
+        ({}, {"classes": None}, "classes is missing"),
+        ({}, {"score_floor": None}, "score-floor is missing"),
+        ({"size": None}, {}, "size is missing"),
+        ({"layout": "rows"}, {}, r"layout is missing.* its outputs are output0 \[1, 2, 6\]"),
+        ({}, {"layout": "rows"}, r"outputs is missing.*it has: boxes \[1, 2, 4\], scores"),
         ({}, {"outputs": ["boxes", "score", "labels"]},
          r"no output 'score'; did you mean 'scores'\? \(it has: boxes \[1, 2, 4\]"),
         ({}, {"input": "images"}, r"no input 'images'; did you mean 'image'\?"),
         ({}, {"size": [32, 32]}, r"size is \[32, 32\], but the file takes only \[64, 64\]"),
         ({}, {"nms_iou": 0.5}, "nms-iou goes with layout raw"),
         ({}, {"classes": ["red", "red"]}, "classes are names, each once"),
-        ({}, {"resize": "none"}, 'resize = "none" leaves pictures at their own size'),
+        ({}, {"resize": "none"}, 'resize = "none" leaves images at their own size'),
         ({"metadata": {"detgate.clases": "[]"}}, {},
          "its metadata has 'detgate.clases', and there is no such key; did you mean 'classes'"),
         ({"metadata": {"detgate.divide-by": "no"}}, {"divide_by": None},
@@ -391,13 +391,13 @@ def test_suppression_is_by_class_and_keeps_the_best() -> None:
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Callable[..., KeptDetector]:
+def gate(tmp_path: Path) -> Callable[..., CachedDetector]:
     """A function that starts a new gate on a file."""
 
-    def start(path: Path, **changes: Any) -> KeptDetector:
-        return KeptDetector(
+    def start(path: Path, **changes: Any) -> CachedDetector:
+        return CachedDetector(
             ModelSource(path, framework="onnx", options={**OPTIONS, **changes}),
-            store=tmp_path / "store",
+            cache_dir=tmp_path / "cache",
             device="cpu",
             progress=NoProgress(),
         )
@@ -406,15 +406,15 @@ def gate(tmp_path: Path) -> Callable[..., KeptDetector]:
 
 
 def test_what_decides_the_detections_decides_what_is_inferred(
-    tmp_path: Path, image: Path, gate: Callable[..., KeptDetector]
+    tmp_path: Path, image: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     path = write_model(tmp_path / "m.onnx", weights_in="weights.bin")
 
     assert gate(path).detect([image]).inferred == 1
-    assert gate(path).detect([image]).kept == 1
+    assert gate(path).detect([image]).cached == 1
     assert gate(path, **{"score-floor": 0.75}).detect([image]).inferred == 1
     assert gate(path, **{"channel-order": "bgr"}).detect([image]).inferred == 1
-    assert gate(path, **{"pad-value": 114}).detect([image]).kept == 1  # what it is anyway
+    assert gate(path, **{"pad-value": 114}).detect([image]).cached == 1  # what it is anyway
     weights = path.with_name("weights.bin")
     content = weights.read_bytes()
     both = np.frombuffer(content, np.float32).reshape(2, 3)
@@ -426,7 +426,7 @@ def test_what_decides_the_detections_decides_what_is_inferred(
     assert isinstance(result, ImageDetections)
     assert result.xyxy[0].tolist() == [90, 40, 110, 56]
     weights.write_bytes(content)
-    assert gate(path).detect([image]).kept == 1
+    assert gate(path).detect([image]).cached == 1
 
 
 def test_the_file_is_timed_in_a_process_of_its_own(tmp_path: Path, image: Path) -> None:
@@ -474,9 +474,9 @@ def test_an_exported_rtmdet_answers_as_its_checkpoint_does(
         worksite.draw(tmp_path / f"square_{seed}.png", seed, (side, side))
         for seed, side in enumerate([96] * 6 + [48] * 3 + [130] * 3)
     ]
-    mmdet = KeptDetector(
+    mmdet = CachedDetector(
         ModelSource(checkpoint, config),
-        store=tmp_path / "store",
+        cache_dir=tmp_path / "cache",
         device="cpu",
         progress=NoProgress(),
     )

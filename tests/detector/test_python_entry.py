@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.detections import ImageDetections, ImageResult, OutputNotFinite, UnreadableImage
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.devices import exclusive, visible_gpus
 from pytest_detgate.detector.latency.timing import measure_latency
 from pytest_detgate.detector.protocol import ModelSource
@@ -71,7 +71,7 @@ def project(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def forget_modules() -> Iterator[Callable[[], None]]:
-    """A function that makes this process import the project's modules anew, as another would."""
+    """A function that makes this process import the project's modules again, as another would."""
     import sys
 
     def forget() -> None:
@@ -85,7 +85,7 @@ def forget_modules() -> Iterator[Callable[[], None]]:
 
 
 @pytest.fixture
-def gate(project: Path, forget_modules: Callable[[], None]) -> Callable[..., KeptDetector]:
+def gate(project: Path, forget_modules: Callable[[], None]) -> Callable[..., CachedDetector]:
     """A function that starts a new gate, with modules as they are now."""
 
     def start(
@@ -93,13 +93,13 @@ def gate(project: Path, forget_modules: Callable[[], None]) -> Callable[..., Kep
         checkpoint: Path | None = None,
         batch_size: int | None = None,
         **options: Any,
-    ) -> KeptDetector:
+    ) -> CachedDetector:
         forget_modules()
-        return KeptDetector(
+        return CachedDetector(
             ModelSource(
                 checkpoint, framework="python", entry=entry, options=options, folder=project
             ),
-            store=project / "store",
+            cache_dir=project / "cache",
             device="cpu",
             progress=NoProgress(),
             batch_size=batch_size,
@@ -109,7 +109,7 @@ def gate(project: Path, forget_modules: Callable[[], None]) -> Callable[..., Kep
 
 
 def test_what_the_function_finds_is_what_is_gated(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     images = [project / "both.png", project / "calm.png"]
     detector = gate(score=0.75)
@@ -129,7 +129,7 @@ def test_what_the_function_finds_is_what_is_gated(
 
 
 def test_what_decides_the_detections_decides_what_is_inferred(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     images = [project / "both.png", project / "calm.png"]
 
@@ -158,7 +158,7 @@ def test_what_decides_the_detections_decides_what_is_inferred(
 
 
 def test_what_the_function_reads_is_part_of_it(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     settings = project / "settings.json"
     settings.write_text("128")
@@ -185,7 +185,7 @@ class Detector:
 
 
 @pytest.fixture
-def answering(project: Path, gate: Callable[..., KeptDetector]) -> Callable[..., ImageResult]:
+def answering(project: Path, gate: Callable[..., CachedDetector]) -> Callable[..., ImageResult]:
     """A function from the body of `detect` to what the gate takes from it on one picture."""
 
     def answer(detect: str, more: str = "") -> ImageResult:
@@ -204,9 +204,9 @@ def answering(project: Path, gate: Callable[..., KeptDetector]) -> Callable[...,
         ("return [([[0, 0, 1, 1]], [-0.5], [0])]", r"both\.png: a score is from 0 to 1"),
         ("return [([[0, 0, 1, 1]], np.array([0.5]).astype(np.int8), [0])]",
          r"both\.png: its scores are int8, and a score from 0 to 1 is 0 after a cast"),
-        ("return [([[0, 0, 1, 1]], np.array([True]), [0])]", "its scores are no numbers: .* bool"),
-        ("return [([[0, 0, 1, 1]], [0.5 + 2j], [0])]", "scores are no numbers: .* complex128"),
-        ("return [([[0, 0, 1, 1j]], [0.5], [0])]", "boxes are no numbers: .* complex128"),
+        ("return [([[0, 0, 1, 1]], np.array([True]), [0])]", "its scores are not numbers: .* bool"),
+        ("return [([[0, 0, 1, 1]], [0.5 + 2j], [0])]", "scores are not numbers: .* complex128"),
+        ("return [([[0, 0, 1, 1j]], [0.5], [0])]", "boxes are not numbers: .* complex128"),
         ("return [([[0, 0, 1, 1]], [0.5], [2])]", "a label is a whole number from 0 to 1, found 2"),
         ("return [([[0, 0, 1, 1]], [0.5], [0.5])]", "a label is a whole number"),
         ("return [([[0, 0, 1, 1]], [0.5], ['rad'])]",
@@ -214,15 +214,15 @@ def answering(project: Path, gate: Callable[..., KeptDetector]) -> Callable[...,
         ("return [([[0, 0, 1, 1]], [0.5, 0.5], [0, 0])]",
          r"expected boxes \(n, 4\).* found \(1, 4\), \(2,\) and \(2,\)"),
         ("return [([0, 0, 1, 1], [0.5], [0])]", r"expected boxes \(n, 4\)"),
-        ("return [([['a', 0, 1, 1]], [0.5], [0])]", "its boxes are no numbers"),
-        ("return [([[0, 0, 1, 1]], [0.5], [['red']])]", r"no numbers"),
+        ("return [([['a', 0, 1, 1]], [0.5], [0])]", "its boxes are not numbers"),
+        ("return [([[0, 0, 1, 1]], [0.5], [['red']])]", r"not numbers"),
         ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], ['red', 0])]", "0 is not one of its classes"),
-        ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], [[0], [0, 1]])]", "its labels are no numbers"),
+        ("return [([[0, 0, 1, 1]] * 2, [0.5, 0.5], [[0], [0, 1]])]", "its labels are not numbers"),
         ("class Held:\n    def __array__(self, *_): raise RuntimeError('on the GPU')\n"
-         "return [(Held(), [0.5], [0])]", "both\\.png: its boxes are no numbers: on the GPU"),
+         "return [(Held(), [0.5], [0])]", "both\\.png: its boxes are not numbers: on the GPU"),
         ("import sys; sys.exit(0)", r"one:Detector fails on .*both\.png: SystemExit: 0"),
         ("return [None]", "expected boxes, scores and labels, found a NoneType"),
-        ("return []", "was given 1 images and gave 0 answers"),
+        ("return []", "got 1 images and returned 0 results"),
         ("raise OSError('no camera')", r"one:Detector fails on .*both\.png: OSError: no camera"),
     ],
 )  # fmt: skip
@@ -271,9 +271,9 @@ def test_it_is_timed_with_the_threads_that_run_says(
             "        return [([], [], [])]",
         ).replace("{more}", "import torch")
     )
-    detector = KeptDetector(
+    detector = CachedDetector(
         ModelSource(None, framework="python", entry="one:Detector", folder=project),
-        store=project / "store",
+        cache_dir=project / "cache",
         device="cpu",
         progress=NoProgress(),
         plan=RunPlan(threads=3),
@@ -285,7 +285,7 @@ def test_it_is_timed_with_the_threads_that_run_says(
 @pytest.mark.parametrize(
     ("entry", "text", "message"),
     [
-        ("two:Detector", "", r"module 'two' .* cannot be imported: .*it must be installed or lie"),
+        ("two:Detector", "", r"module 'two' .* cannot be imported: .*it must be installed or in"),
         ("one:Detectr", "class Detector: pass", r"one has no 'Detectr'; did you mean 'Detector'"),
         ("one:Detector", "import gone", r"cannot be imported: ModuleNotFoundError: .*'gone'$"),
         ("one:Detector", "Detector = 3", "is a int, not a function"),
@@ -299,11 +299,11 @@ def test_it_is_timed_with_the_threads_that_run_says(
         ("one:M", "class M:\n classes=['a']\n score_floor=2\n def __init__(*_): pass\n"
          " def detect(s, i): pass", "score_floor is from 0 to 1, found 2"),
         ("one:M", "class M:\n classes=['a']\n device='cuda'\n def __init__(*_): pass\n"
-         " def detect(s, i): pass", "was asked to run on cpu and says that it runs on cuda"),
+         " def detect(s, i): pass", "should run on cpu, but reports that it runs on cuda"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_the_entry_is_said(
-    project: Path, gate: Callable[..., KeptDetector], entry: str, text: str, message: str
+    project: Path, gate: Callable[..., CachedDetector], entry: str, text: str, message: str
 ) -> None:
     (project / "one.py").write_text(text)
 
@@ -328,7 +328,7 @@ def test_a_gpu_that_torch_does_not_know_of_is_held_all_the_same() -> None:
 
 
 def test_pictures_that_cannot_be_read_are_no_failure(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     (project / "text.png").write_text("no picture at all")
     (project / "cut.png").write_bytes((project / "both.png").read_bytes()[:60])
@@ -340,7 +340,7 @@ def test_pictures_that_cannot_be_read_are_no_failure(
 
 
 def test_pictures_are_handed_over_in_batches(
-    project: Path, gate: Callable[..., KeptDetector]
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     for number in range(5):
         draw(project / f"{number}.png", (64, 48), (RED, (4, 6, 20, 10 + number)))
@@ -360,8 +360,8 @@ def test_pictures_are_handed_over_in_batches(
     assert [one.xyxy[0, 2] for one in found if isinstance(one, ImageDetections)] == [2, 2, 2, 2, 1]
 
 
-def test_a_picture_that_changes_meanwhile_is_looked_at_again(
-    project: Path, gate: Callable[..., KeptDetector]
+def test_a_picture_that_changes_in_between_is_looked_at_again(
+    project: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     image = project / "both.png"
     (project / "one.py").write_text(

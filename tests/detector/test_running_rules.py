@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS
 from pytest_detgate.inputs.inputs import Inputs
@@ -18,7 +18,7 @@ from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 from tests.detector import worksite
 from tests.detector.conftest import Worksite
@@ -56,7 +56,7 @@ def result_of(
             device=device,
             batch_size=None,
             plan=IN_THIS_PROCESS,
-            store=tmp_path,
+            cache_dir=tmp_path,
             progress=NoProgress(),
             project=project,
         )
@@ -67,9 +67,9 @@ def result_of(
     return evaluate
 
 
-def test_both_inferences_are_real_and_leave_the_store_alone(site: Worksite, tmp_path: Path) -> None:
-    gate = KeptDetector(
-        ModelSource(site.checkpoint), store=tmp_path, device="cpu", progress=NoProgress()
+def test_both_inferences_are_real_and_leave_the_cache_alone(site: Worksite, tmp_path: Path) -> None:
+    gate = CachedDetector(
+        ModelSource(site.checkpoint), cache_dir=tmp_path, device="cpu", progress=NoProgress()
     )
     images = site.images[:3]
 
@@ -78,7 +78,7 @@ def test_both_inferences_are_real_and_leave_the_store_alone(site: Worksite, tmp_
 
     detector: Any = gate.detector()
     before = detector.model_seconds
-    assert gate.detect(images).kept == 3
+    assert gate.detect(images).cached == 3
     assert detector.model_seconds == before
     gate.infer(images)
     assert detector.model_seconds > before

@@ -113,9 +113,9 @@ def test_names_are_checked_where_they_are_looked_up_too(tmp_path: Path) -> None:
 
     with known_parts_only("x.pth"):
         assert MODELS.get("RTMDet") is not None
-        with pytest.raises(DetectorError, match=r"x\.pth: .* asks for 'turtledemo"):
+        with pytest.raises(DetectorError, match=r"x\.pth: .* uses 'turtledemo"):
             MODELS.get("turtledemo.__main__")
-        with pytest.raises(DetectorError, match="asks for 'BertModel'"):
+        with pytest.raises(DetectorError, match="uses 'BertModel'"):
             MODELS.build({"type": "BertModel", "name": "bert"})
     assert "turtledemo.__main__" not in sys.modules
 
@@ -135,7 +135,7 @@ def test_a_name_that_a_registry_does_not_have_is_not_imported(
             (MODELS, "AnchorGenerator"),
             (TASK_UTILS, "RTMDet"),
         ):
-            with pytest.raises(DetectorError, match=f"asks for '{name}'"):
+            with pytest.raises(DetectorError, match=f"uses '{name}'"):
                 registry.get(name)
         for name in ("RTMDet", "mmdet.RTMDet", "mmengine.SiLU", "Conv2d"):
             assert MODELS.get(name) is not None

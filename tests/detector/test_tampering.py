@@ -13,12 +13,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from pytest_detgate.cache.cache import Cache, _check_sum, _packed
 from pytest_detgate.cache.digests import Signature, file_digests
-from pytest_detgate.cache.sqlite_file import DETECTIONS, FILES, HASHES, MODELS, STORE_FILE
-from pytest_detgate.cache.store import Store, _check_sum, _packed
+from pytest_detgate.cache.sqlite_file import CACHE_FILE, DETECTIONS, FILES, HASHES, MODELS
 from pytest_detgate.detections import ImageDetections, ModelInfo
-from pytest_detgate.detector.cached.detector import KeptDetector
-from pytest_detgate.detector.cached.model_facts import keep_info, kept_info
+from pytest_detgate.detector.cached.detector import CachedDetector
+from pytest_detgate.detector.cached.model_facts import add_info, load_info
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from tests.detector.reader import ReadingDetector, ReadingGate
 
@@ -30,14 +30,14 @@ def images(tmp_path: Path) -> list[Path]:
     for path in paths:
         path.write_bytes(path.name.encode())
     assert ReadingGate(tmp_path).checked(paths).inferred == 3
-    assert ReadingGate(tmp_path).checked(paths).kept == 3
+    assert ReadingGate(tmp_path).checked(paths).cached == 3
     return paths
 
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Any:
     """The cache's file as anybody with SQLite sees it."""
-    path = folder / "store" / STORE_FILE
+    path = folder / "cache" / CACHE_FILE
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         yield connection
 
@@ -86,8 +86,8 @@ def test_detections_that_no_detector_may_return(
 
     run = ReadingGate(tmp_path).checked(images)
 
-    assert (run.kept, run.inferred) == (0, 3)
-    assert ReadingGate(tmp_path).checked(images).kept == 3  # written again
+    assert (run.cached, run.inferred) == (0, 3)
+    assert ReadingGate(tmp_path).checked(images).cached == 3  # written again
 
 
 def test_an_edit_without_its_check_sum(tmp_path: Path, images: list[Path]) -> None:
@@ -118,12 +118,12 @@ def test_detections_of_another_model(tmp_path: Path, images: list[Path]) -> None
         connection.execute(f"UPDATE {DETECTIONS} SET model = ?", ("o" * 64,))
 
     assert ReadingGate(tmp_path).checked(images).inferred == 3
-    assert list(Store(tmp_path / "store" / STORE_FILE).detections("o" * 64, ["a"])) == []
+    assert list(Cache(tmp_path / "cache" / CACHE_FILE).detections("o" * 64, ["a"])) == []
 
 
 def test_facts_of_another_model(tmp_path: Path) -> None:
     """The row of one model under the request of another, with a check sum that fits."""
-    store = Store(tmp_path / STORE_FILE)
+    cache = Cache(tmp_path / CACHE_FILE)
     infos = {}
     for name in ("one", "other"):
         infos[name] = ModelInfo(
@@ -131,14 +131,14 @@ def test_facts_of_another_model(tmp_path: Path) -> None:
         )
         detector = ReadingDetector(infos[name])
         source = ModelSource(Path(f"{name}.pth"))
-        keep_info(
-            *(store, source, name, LoadedModel(detector=detector)),
+        add_info(
+            *(cache, source, name, LoadedModel(detector=detector)),
             loaded_after_ns=0,
             configured="",
         )
     source = ModelSource(Path("one.pth"))
-    assert kept_info(store, source, "one", configured="") == infos["one"]
-    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+    assert load_info(cache, source, "one", configured="") == infos["one"]
+    with contextlib.closing(sqlite3.connect(cache.path)) as connection, connection:
         rows = connection.execute(
             f"SELECT request, facts FROM {MODELS} WHERE request NOT LIKE 'model %'"
         ).fetchall()
@@ -150,7 +150,7 @@ def test_facts_of_another_model(tmp_path: Path) -> None:
             )
     assert one != other
 
-    assert kept_info(store, source, "one", configured="") is None
+    assert load_info(cache, source, "one", configured="") is None
 
 
 @pytest.mark.parametrize(
@@ -167,16 +167,16 @@ def test_facts_of_another_model(tmp_path: Path) -> None:
     ],
 )
 def test_a_description_that_is_none(tmp_path: Path, changes: dict[str, Any]) -> None:
-    store = Store(tmp_path / STORE_FILE)
+    cache = Cache(tmp_path / CACHE_FILE)
     info = ModelInfo(key="k" * 64, checkpoint="c", sha256="s", classes=("a",), score_floor=0.0)
     source = ModelSource(Path("c.pth"))
-    keep_info(
-        *(store, source, "", LoadedModel(detector=ReadingDetector(info))),
+    add_info(
+        *(cache, source, "", LoadedModel(detector=ReadingDetector(info))),
         loaded_after_ns=0,
         configured="",
     )
-    assert kept_info(store, source, "", configured="") is not None
-    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+    assert load_info(cache, source, "", configured="") is not None
+    with contextlib.closing(sqlite3.connect(cache.path)) as connection, connection:
         ((request, facts),) = connection.execute(
             f"SELECT request, facts FROM {MODELS} WHERE request NOT LIKE 'model %'"
         ).fetchall()
@@ -187,37 +187,37 @@ def test_a_description_that_is_none(tmp_path: Path, changes: dict[str, Any]) -> 
             f"UPDATE {MODELS} SET facts = ?, check_sum = ?", (facts, _check_sum(facts, request))
         )
 
-    assert kept_info(store, source, "", configured="") is None
+    assert load_info(cache, source, "", configured="") is None
 
 
 @pytest.mark.parametrize("value", [b"", b"1234567", b"123456789", b"1234567890123456"])
 def test_picture_hashes_of_another_length(tmp_path: Path, value: bytes) -> None:
-    store = Store(tmp_path / STORE_FILE)
-    store.keep_picture_hashes("dct", [("i" * 64, 5)])
-    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+    cache = Cache(tmp_path / CACHE_FILE)
+    cache.add_image_hashes("dct", [("i" * 64, 5)])
+    with contextlib.closing(sqlite3.connect(cache.path)) as connection, connection:
         connection.execute(
             f"UPDATE {HASHES} SET hash = ?, check_sum = ?",
             (value, _check_sum(value, "dct", "i" * 64)),
         )
 
-    assert list(store.picture_hashes("dct", ["i" * 64])) == []
+    assert list(cache.image_hashes("dct", ["i" * 64])) == []
 
 
 @pytest.mark.usefixtures("later")
 @pytest.mark.parametrize("sha256", ["", "x" * 64, "A" * 64, "0" * 63])
 def test_digests_that_are_none(tmp_path: Path, sha256: str) -> None:
-    store = Store(tmp_path / STORE_FILE)
+    cache = Cache(tmp_path / CACHE_FILE)
     path = tmp_path / "a"
     path.write_bytes(b"content")
-    right = file_digests([path], store)
-    with contextlib.closing(sqlite3.connect(store.path)) as connection, connection:
+    right = file_digests([path], cache)
+    with contextlib.closing(sqlite3.connect(cache.path)) as connection, connection:
         ((name, signature),) = connection.execute(f"SELECT path, signature FROM {FILES}").fetchall()
         connection.execute(
             f"UPDATE {FILES} SET sha256 = ?, check_sum = ?",
             (sha256, _check_sum(name, signature, sha256)),
         )
 
-    assert file_digests([path], store) == right
+    assert file_digests([path], cache) == right
 
 
 @pytest.mark.usefixtures("later")
@@ -227,7 +227,7 @@ def test_a_checkpoint_of_the_same_size_and_time(tmp_path: Path) -> None:
     checkpoint.write_bytes(b"first weights.")
     image.write_bytes(b"image")
     before = checkpoint.stat()
-    first = KeptDetector.sha256(ReadingGate(tmp_path))
+    first = CachedDetector.sha256(ReadingGate(tmp_path))
 
     other = tmp_path / "other"
     other.write_bytes(b"other weights.")
@@ -236,7 +236,7 @@ def test_a_checkpoint_of_the_same_size_and_time(tmp_path: Path) -> None:
     assert checkpoint.stat().st_size == before.st_size
     assert checkpoint.stat().st_mtime_ns == before.st_mtime_ns
 
-    assert KeptDetector.sha256(ReadingGate(tmp_path)) != first
+    assert CachedDetector.sha256(ReadingGate(tmp_path)) != first
 
 
 def test_a_file_of_another_file_system() -> None:

@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.detector.cached.detector import KeptDetector
+from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
-from pytest_detgate.training.log import Plan, find_scalars, read_scalars
+from pytest_detgate.training.log import PlannedLength, find_scalars, read_scalars
 from pytest_detgate.training.train import TrainedRun, finished_run, train
 from tests.detector import worksite
 from tests.detector.test_checkpoint import Hostile
@@ -55,7 +55,7 @@ def trained(mmdet: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
     settle(root)
     progress = Counting()
     run = train(
-        config, root / "work", 5, device="cpu", retrain=False, progress=progress, store=root
+        config, root / "work", 5, device="cpu", retrain=False, progress=progress, cache_dir=root
     )
     return root, run, progress
 
@@ -82,7 +82,8 @@ def again(
 
     def ask(**changes: Any) -> bool:
         """Tell whether the finished run was used again."""
-        record = (root / "work" / "detgate-train.json").read_bytes()
+        files = [root / "work" / f"detgate-train.{suffix}" for suffix in ("json", "log")]
+        contents = [path.read_bytes() for path in files]
         options: dict[str, Any] = {"device": "auto", "retrain": False, "seed": 5}
         options |= changes
         seed = options.pop("seed")
@@ -94,12 +95,13 @@ def again(
                     root / "work",
                     seed,
                     progress=NoProgress(),
-                    store=root,
+                    cache_dir=root,
                     **options,
                 )
         except StartedError:
             assert finished_run(root / "work") is None  # what was interrupted is not finished
-            (root / "work" / "detgate-train.json").write_bytes(record)
+            for path, content in zip(files, contents, strict=True):
+                path.write_bytes(content)
             return False
         assert run.reused
         assert run.checkpoint == trained[1].checkpoint
@@ -145,7 +147,7 @@ def test_its_log_is_read_and_its_seed_is_known(trained: tuple[Path, TrainedRun, 
     assert log.path == run.scalars
     assert (log.iteration.tolist(), log.epoch.tolist()) == ([1, 2], [1, 1])
     assert log.learning_rate.tolist() == [0.001, 0.001]
-    assert (log.not_finite, log.validations, log.plan) == ((), (), Plan(epochs=1))
+    assert (log.not_finite, log.validations, log.plan) == ((), (), PlannedLength(epochs=1))
     config = '[train]\nconfig = "train.py"\nwork-dir = "work"\n'
     config += "[rules.training-seed]\n[rules.training-curve]\nvalidation = false\n"
     results = judged(root, config)
@@ -174,8 +176,8 @@ def test_what_was_trained_can_be_gated(
     trained: tuple[Path, TrainedRun, Any], tmp_path: Path
 ) -> None:
     root, run, _ = trained
-    gate = KeptDetector(
-        ModelSource(run.checkpoint), store=tmp_path, device="cpu", progress=NoProgress()
+    gate = CachedDetector(
+        ModelSource(run.checkpoint), cache_dir=tmp_path, device="cpu", progress=NoProgress()
     )
     images = sorted((root / "images").iterdir())
     assert gate.detect(images).inferred == len(images)
@@ -269,7 +271,7 @@ def further(
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=root,
+            cache_dir=root,
         )
     return root, (root / "work" / "detgate-train.json").read_bytes()
 
@@ -293,7 +295,7 @@ def is_finished(further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch) ->
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=root,
+            cache_dir=root,
         ).reused
     return False
 
@@ -368,7 +370,7 @@ def trained_by_two(
 
 def by_two(root: Path, progress: Any, **changes: Any) -> TrainedRun:
     options: dict[str, Any] = {"device": "cpu", "retrain": False, "gpus": 2, **changes}
-    return train(root / "train.py", root / "work", 5, progress=progress, store=root, **options)
+    return train(root / "train.py", root / "work", 5, progress=progress, cache_dir=root, **options)
 
 
 def test_two_processes_train_one_model(trained_by_two: tuple[Path, TrainedRun]) -> None:
@@ -443,7 +445,7 @@ def test_a_failed_run_says_why_and_is_not_finished(
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=tmp_path,
+            cache_dir=tmp_path,
         )
     assert "training failed: FileNotFoundError" in str(caught.value)
     assert str(tmp_path / "work" / "detgate-train.log") in str(caught.value)
@@ -491,7 +493,7 @@ def starting_from(
                 device="cpu",
                 retrain=False,
                 progress=NoProgress(),
-                store=tmp_path,
+                cache_dir=tmp_path,
                 **options,
             )
 
@@ -568,7 +570,7 @@ def test_an_interrupted_run_takes_its_process_along(
             device="cpu",
             retrain=False,
             progress=Impatient(),
-            store=tmp_path,
+            cache_dir=tmp_path,
         )
     assert children() == set()
     assert finished_run(tmp_path / "work") is None
@@ -595,7 +597,7 @@ def test_a_killed_run_says_so(
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=tmp_path,
+            cache_dir=tmp_path,
         )
 
 
@@ -608,5 +610,5 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
             device="cpu",
             retrain=False,
             progress=NoProgress(),
-            store=tmp_path,
+            cache_dir=tmp_path,
         )

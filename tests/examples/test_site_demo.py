@@ -11,13 +11,8 @@ import msgspec
 import pytest
 
 from pytest_detgate.findings import Measurement, Verdict
-from pytest_detgate.record.report import (
-    ConfigRecord,
-    DatasetRecord,
-    Report,
-    RuleResult,
-    write_report,
-)
+from pytest_detgate.record.report import ConfigRecord, DatasetRecord, Report, RuleResult
+from pytest_detgate.record.report_file import write_report
 
 DEMO = Path(__file__).parents[2] / "examples" / "site" / "demo.py"
 BLOCKED = "operating-point"

@@ -77,7 +77,7 @@ def worker(project: Path) -> Iterator[Callable[[Path], str]]:
     """A worker process of the local engine."""
     import subprocess
 
-    from pytest_detgate.detector.workers import messages as wire
+    from pytest_detgate.detector.workers.messages import Failed, read_message, write_message
     from pytest_detgate.detector.workers.worker_process import __name__ as module
 
     process = subprocess.Popen(
@@ -88,10 +88,10 @@ def worker(project: Path) -> Iterator[Callable[[Path], str]]:
     source, sink = process.stdout, process.stdin
 
     def load(path: Path) -> str:
-        wire.write(sink, _order(path))
-        answer = wire.read(source)
+        write_message(sink, _request(path))
+        answer = read_message(source)
         assert answer is not None
-        return answer.error if isinstance(answer, wire.Failed) else ""
+        return answer.error if isinstance(answer, Failed) else ""
 
     try:
         yield load
@@ -102,53 +102,53 @@ def worker(project: Path) -> Iterator[Callable[[Path], str]]:
 
 
 def ray(project: Path) -> Iterator[Callable[[Path], str]]:
-    """A worker as Ray starts it, and the parcel in which a checkpoint travels; without Ray."""
-    from pytest_detgate.detector.workers import messages as wire
-    from pytest_detgate.detector.workers.ray_actor import RayWorker
+    """A worker as Ray starts it, without Ray."""
+    from pytest_detgate.detector.workers.messages import Failed, decode, encode
+    from pytest_detgate.detector.workers.ray_actor import RayActor
 
-    at_work = RayWorker()
+    actor = RayActor()
 
     def load(path: Path) -> str:
-        answer = wire.decode(at_work.load(wire.encode(_order(path)), None))
-        return answer.error if isinstance(answer, wire.Failed) else ""
+        answer = decode(actor.load(encode(_request(path)), None))
+        return answer.error if isinstance(answer, Failed) else ""
 
     try:
         yield load
     finally:
-        at_work.leave()
+        actor.clean_up()
 
 
-def _order(path: Path) -> Any:
+def _request(path: Path) -> Any:
     from pytest_detgate.detector.protocol import ModelSource
-    from pytest_detgate.detector.workers import messages as wire
+    from pytest_detgate.detector.workers.messages import LoadModel
 
-    return wire.Order(source=ModelSource(path, threads=1), sha256="", device="cpu")
+    return LoadModel(source=ModelSource(path, threads=1), sha256="", device="cpu")
 
 
 def latency(project: Path) -> Iterator[Callable[[Path], str]]:
     """The process that times a model."""
     import msgspec
 
-    from pytest_detgate.detector import subprocesses as job
-    from pytest_detgate.detector.latency import worker as latency_job
-    from pytest_detgate.detector.latency.timing import Message, request_for
+    from pytest_detgate.detector.latency import worker as latency_worker
+    from pytest_detgate.detector.latency.timing import LatencyMessage, latency_request
     from pytest_detgate.detector.protocol import ModelSource
+    from pytest_detgate.detector.subprocesses import MessageWriter
 
-    sent: list[Message] = []
+    sent: list[LatencyMessage] = []
 
     class Kept:
-        def send(self, message: Message) -> None:
+        def send(self, message: LatencyMessage) -> None:
             sent.append(message)
 
-    vars(latency_job)[job.Channel.__name__] = Kept
+    vars(latency_worker)[MessageWriter.__name__] = Kept
     image = next((project / "probe").iterdir())
 
     def measure(path: Path) -> str:
         source = ModelSource(path, threads=1)
-        request = request_for(source, [image], 0, sha256="", device="cpu")
+        request = latency_request(source, [image], 0, sha256="", device="cpu")
         (project / "request").write_bytes(msgspec.json.encode(request))
         sent.clear()
-        code = latency_job.main([str(project / "request")])
+        code = latency_worker.main([str(project / "request")])
         error = sent[-1].error or ""
         assert code == bool(error)
         return error

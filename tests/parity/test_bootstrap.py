@@ -115,7 +115,7 @@ class Population:
 
 
 def covered(clips: int, sets: int, *, by_clip: bool) -> float:
-    """The share of simulated sets whose 95 % interval holds the truth."""
+    """The share of simulated sets whose 95% interval holds the truth."""
     population = Population()
     whole, _ = population.matches(20_000, seed=0)
     units = image_units(whole.candidates.columns.n_images)

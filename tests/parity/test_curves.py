@@ -66,7 +66,7 @@ def test_curves_of_a_class_and_of_a_size(seed: int) -> None:
         )
     assert f"AP50 is {precision[IOU_50, :, 1, ALL].mean():.3f}" in of_class.about
     highest = evaluation.eval["recall"][IOU_50, 1, ALL, HUNDRED_BOXES]
-    assert f"no threshold finds more than {100 * highest:.4g} %" in of_class.about
+    assert f"no threshold finds more than {100 * highest:.4g}%" in of_class.about
 
 
 def test_a_class_without_ground_truth_has_no_curve() -> None:

@@ -7,8 +7,6 @@ import importlib
 import pkgutil
 
 import hotcoco  # noqa: F401
-import matplotlib.backends.backend_svg
-import matplotlib.figure  # noqa: F401
 from PIL import Image
 
 import pytest_detgate

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from pytest_detgate.__main__ import main
-from pytest_detgate.cache.sqlite_file import STORE_FILE
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.detections import ImageDetections, ModelInfo
-from pytest_detgate.detector.cached.model_facts import keep_info
+from pytest_detgate.detector.cached.model_facts import add_info
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from tests.detector.reader import ReadingDetector
 from tests.plugin.conftest import GateProject
@@ -25,7 +25,7 @@ FOUND = ImageDetections(
     np.ones((100, 4), np.float32), np.ones(100, np.float32), np.ones(100, np.int32)
 )
 DAY = 86_400
-Cache = Callable[..., tuple[int, str, str]]
+CacheCommand = Callable[..., tuple[int, str, str]]
 TABLES = "tables/5000-abc-def.tables"
 
 
@@ -36,11 +36,11 @@ def fill(
     checkpoint: str = "a" * 64,
     key: str = "k",
     path: str = "work_dirs/site/epoch_7.pth",
-) -> Store:
+) -> Cache:
     """Keep what one gate would: 2,400 bytes of detections for each image."""
-    store = Store(folder / STORE_FILE)
-    store.keep(key, "cpu", [(f"{key}{number}", FOUND) for number in range(images)])
-    store.keep_picture_hashes("dct", [(f"{key}{number}", 1) for number in range(7)])
+    cache = Cache(folder / CACHE_FILE)
+    cache.add_detections(key, "cpu", [(f"{key}{number}", FOUND) for number in range(images)])
+    cache.add_image_hashes("dct", [(f"{key}{number}", 1) for number in range(7)])
     info = ModelInfo(
         key=key,
         checkpoint=path,
@@ -51,9 +51,9 @@ def fill(
     )
     model = ReadingDetector(info)
     source = ModelSource(Path(info.checkpoint))
-    keep_info(store, source, checkpoint, LoadedModel(detector=model), loaded_after_ns=0)
-    assert store.notes == []
-    return store
+    add_info(cache, source, checkpoint, LoadedModel(detector=model), loaded_after_ns=0)
+    assert cache.notes == []
+    return cache
 
 
 def fill_tables(folder: Path, size: int = 5000) -> Path:
@@ -63,12 +63,12 @@ def fill_tables(folder: Path, size: int = 5000) -> Path:
     return path
 
 
-def kept(store: Store, key: str = "k") -> int:
-    return len(list(store.detections(key, [f"{key}{number}" for number in range(1000)])))
+def kept(cache: Cache, key: str = "k") -> int:
+    return len(list(cache.detections(key, [f"{key}{number}" for number in range(1000)])))
 
 
 @pytest.fixture
-def cache(capsys: pytest.CaptureFixture[str]) -> Cache:
+def command(capsys: pytest.CaptureFixture[str]) -> CacheCommand:
     """A function that runs the command in this process: exit code, standard output and error."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
@@ -79,15 +79,15 @@ def cache(capsys: pytest.CaptureFixture[str]) -> Cache:
     return run
 
 
-def test_show_lists_models_and_the_rest(tmp_path: Path, cache: Cache) -> None:
+def test_show_lists_models_and_the_rest(tmp_path: Path, command: CacheCommand) -> None:
     fill(tmp_path)
-    Store(tmp_path / STORE_FILE).keep("unknown", "cpu", [("x", FOUND)])
+    Cache(tmp_path / CACHE_FILE).add_detections("unknown", "cpu", [("x", FOUND)])
     fill_tables(tmp_path)
 
-    code, out, _ = cache("show", "--store", tmp_path)
+    code, out, _ = command("show", "--store", tmp_path)
 
     assert code == 0
-    total = (tmp_path / STORE_FILE).stat().st_size + 5000
+    total = (tmp_path / CACHE_FILE).stat().st_size + 5000
     assert out.startswith(f"{tmp_path}: {total / 1000:.1f} kB\n")
     today = time.strftime("%Y-%m-%d")
     assert re.search(
@@ -97,87 +97,89 @@ def test_show_lists_models_and_the_rest(tmp_path: Path, cache: Cache) -> None:
         re.MULTILINE,
     )
     assert re.search(r"^  model unknown +1 +2\.4 kB ", out, re.MULTILINE)
-    assert "\npicture hashes       7\n" in out
-    assert re.search(rf"\ntables of files      1, 5\.0 kB, last used {today} ", out)
-    assert cache("--store", tmp_path) == (0, out, "")
+    assert "\nimage hashes         7\n" in out
+    assert re.search(rf"\nannotation tables    1, 5\.0 kB, last used {today} ", out)
+    assert command("--store", tmp_path) == (0, out, "")
 
 
-def test_clear_empties_everything(tmp_path: Path, cache: Cache) -> None:
-    store = fill(tmp_path)
+def test_clear_empties_everything(tmp_path: Path, command: CacheCommand) -> None:
+    cache = fill(tmp_path)
     table = fill_tables(tmp_path)
-    (tmp_path / "mine.txt").write_text("not the store's")
+    (tmp_path / "mine.txt").write_text("not the cache's")
 
-    code, out, _ = cache("clear", "--store", tmp_path)
+    code, out, _ = command("clear", "--store", tmp_path)
 
     assert code == 0
     assert re.fullmatch(
         rf"{re.escape(str(tmp_path))}: freed [234]\d\d\.\d kB \(100 images' detections, "
-        r"7 picture hashes, 1 tables of files\); now empty\n",
+        r"7 image hashes, 1 annotation tables\); now empty\n",
         out,
     )
-    assert kept(store) == 0
+    assert kept(cache) == 0
     assert not table.exists()
     assert (tmp_path / "mine.txt").exists()
-    code, out, _ = cache("clear", "--store", tmp_path)
+    code, out, _ = command("clear", "--store", tmp_path)
     assert (code, "nothing to drop" in out) == (0, True)
 
 
-def test_clear_one_model(tmp_path: Path, cache: Cache) -> None:
+def test_clear_one_model(tmp_path: Path, command: CacheCommand) -> None:
     first = "ab" + "0" * 62
     fill(tmp_path, checkpoint=first, key="one")
     fill(tmp_path, checkpoint=first, key="other configuration")
     fill(tmp_path, checkpoint="ac" + "0" * 62, key="two", path="work_dirs/site/epoch_8.pth")
-    store = fill(tmp_path, checkpoint="ad" + "0" * 62, key="k")
+    cache = fill(tmp_path, checkpoint="ad" + "0" * 62, key="k")
 
-    code, _, err = cache("clear", "--model", "b0", "--store", tmp_path)
+    code, _, err = command("clear", "--model", "b0", "--store", tmp_path)
     assert code == 4
-    assert "--model 'b0': no kept model's path holds this and no digest begins so" in err
-    assert "(there is: ab0000000000, ac0000000000, ad0000000000)" in err
-    code, out, _ = cache("clear", "--model", "AB", "--store", tmp_path)
+    assert (
+        "--model 'b0': no cached model has a path that contains this or a digest that starts" in err
+    )
+    assert "(cached: ab0000000000, ac0000000000, ad0000000000)" in err
+    code, out, _ = command("clear", "--model", "AB", "--store", tmp_path)
 
     assert code == 0
     assert "(200 images' detections)" in out
-    assert (kept(store, "one"), kept(store, "other configuration")) == (0, 0)
-    assert (kept(store, "two"), kept(store)) == (100, 100)
-    assert cache("clear", "--model", "epoch_8.pth", "--store", tmp_path)[0] == 0
-    assert (kept(store, "two"), kept(store)) == (0, 100)
-    assert cache("clear", "--model", "", "--store", tmp_path)[0] == 4
-    assert cache("clear", "--model", "site/", "--store", tmp_path)[0] == 0
-    assert kept(store) == 0
+    assert (kept(cache, "one"), kept(cache, "other configuration")) == (0, 0)
+    assert (kept(cache, "two"), kept(cache)) == (100, 100)
+    assert command("clear", "--model", "epoch_8.pth", "--store", tmp_path)[0] == 0
+    assert (kept(cache, "two"), kept(cache)) == (0, 100)
+    assert command("clear", "--model", "", "--store", tmp_path)[0] == 4
+    assert command("clear", "--model", "site/", "--store", tmp_path)[0] == 0
+    assert kept(cache) == 0
 
 
 def test_clear_what_is_not_used(
-    tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, command: CacheCommand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     really = time.time
     with monkeypatch.context() as patch:
         patch.setattr("time.time", lambda: really() - 3 * DAY)
         fill(tmp_path, key="old")
-    store = fill(tmp_path, key="k")
+    cache = fill(tmp_path, key="k")
     table = fill_tables(tmp_path)
     os.utime(table, (really() - 3 * DAY,) * 2)
 
-    assert cache("clear", "--unused-days", "4", "--store", tmp_path)[0] == 0
+    assert command("clear", "--unused-days", "4", "--store", tmp_path)[0] == 0
     assert table.exists()
-    code, out, _ = cache("clear", "--unused-days", "2.5", "--store", tmp_path)
+    code, out, _ = command("clear", "--unused-days", "2.5", "--store", tmp_path)
 
     assert code == 0
     assert "100 images' detections" in out
-    assert (kept(store, "old"), kept(store), table.exists()) == (0, 100, False)
+    assert (kept(cache, "old"), kept(cache), table.exists()) == (0, 100, False)
 
 
-def test_prune_brings_it_within_limits(tmp_path: Path, cache: Cache) -> None:
-    store = fill(tmp_path, images=1000)
+def test_prune_brings_it_within_limits(tmp_path: Path, command: CacheCommand) -> None:
+    cache = fill(tmp_path, images=1000)
     fill_tables(tmp_path, 600_000)  # more than half of a megabyte
 
-    code, out, _ = cache("prune", "--max-megabytes", 1, "--store", tmp_path)
+    code, out, _ = command("prune", "--max-megabytes", 1, "--store", tmp_path)
 
     assert code == 0
-    assert out.endswith("kB kept (at most 1.0 MB, used within 60 days)\n")
+    assert out.endswith("kB left (at most 1.0 MB, used within 60 days)\n")
     assert not (tmp_path / TABLES).exists()
-    assert 500_000 < (tmp_path / STORE_FILE).stat().st_size < 1_000_000
-    assert 200 < kept(store) < 400  # 2.4 kB each
-    assert store.notes == []
+    assert 500_000 < (tmp_path / CACHE_FILE).stat().st_size < 1_000_000
+    assert 200 < kept(cache) < 400  # 2.4 kB each
+    assert cache.notes == []
 
 
 @pytest.mark.parametrize(
@@ -191,29 +193,32 @@ def test_prune_brings_it_within_limits(tmp_path: Path, cache: Cache) -> None:
     ],
 )
 def test_a_wrong_command_line_is_said_to_be(
-    cache: Cache, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
+    command: CacheCommand,
+    capsys: pytest.CaptureFixture[str],
+    arguments: tuple[str, ...],
+    message: str,
 ) -> None:
     with pytest.raises(SystemExit) as caught:
-        cache(*arguments)
+        command(*arguments)
 
     assert caught.value.code == 2
     assert message in capsys.readouterr().err
 
 
-def test_folders_that_are_not_there(tmp_path: Path, cache: Cache) -> None:
-    code, _, err = cache("--store", tmp_path / "nowhere")
+def test_folders_that_are_not_there(tmp_path: Path, command: CacheCommand) -> None:
+    code, _, err = command("--store", tmp_path / "nowhere")
     assert (code, err) == (4, f"error: --store {tmp_path}/nowhere: no such folder\n")
-    assert cache("--store", tmp_path) == (0, f"{tmp_path}: nothing is kept\n", "")
+    assert command("--store", tmp_path) == (0, f"{tmp_path}: the cache is empty\n", "")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_store_is_named_and_can_be_cleared(tmp_path: Path, cache: Cache) -> None:
-    (tmp_path / STORE_FILE).write_bytes(b"not a database" * 100)
+def test_a_damaged_cache_is_named_and_can_be_cleared(tmp_path: Path, command: CacheCommand) -> None:
+    (tmp_path / CACHE_FILE).write_bytes(b"not a database" * 100)
     for action in ("show", "prune"):
-        code, _, err = cache(action, "--store", tmp_path)
+        code, _, err = command(action, "--store", tmp_path)
         assert (code, err) == (4, f"error: {tmp_path}: file is not a database\n")
 
-    code, out, _ = cache("clear", "--store", tmp_path)
+    code, out, _ = command("clear", "--store", tmp_path)
 
     assert (code, out) == (0, f"{tmp_path}: was damaged and is empty now\n")
     assert fill(tmp_path)
@@ -237,7 +242,7 @@ def run_cache(project: GateProject, *arguments: str) -> pytest.RunResult:
 
 
 @pytest.mark.parametrize("setting", ["", "cache_dir = $WHERE/kept"])
-def test_the_store_is_where_pytest_has_it(
+def test_the_cache_is_where_pytest_has_it(
     project: GateProject, monkeypatch: pytest.MonkeyPatch, setting: str
 ) -> None:
     root = project.pytester.path
@@ -267,12 +272,12 @@ def test_a_project_without_a_cache_says_so(project: GateProject) -> None:
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_a_gate_leaves_its_store_within_the_limits(
+def test_a_gate_leaves_its_cache_within_the_limits(
     project: GateProject, workers: tuple[str, ...]
 ) -> None:
     project.write("detgate.toml", LIMITED)
     folder = project.pytester.path / ".pytest_cache" / "d" / "detgate"
-    store = fill(folder, images=1000)
+    cache = fill(folder, images=1000)
     half_written = folder / "tables" / ".5000-abc-def.tables.4711"
     fill_tables(folder).rename(half_written)
     os.utime(half_written, (0, 0))
@@ -281,8 +286,8 @@ def test_a_gate_leaves_its_store_within_the_limits(
 
     assert result.ret == 0
     assert not half_written.exists()
-    assert (folder / STORE_FILE).stat().st_size < 1_000_000
-    assert 200 < kept(store) < 400
+    assert (folder / CACHE_FILE).stat().st_size < 1_000_000
+    assert 200 < kept(cache) < 400
     other = run_cache(project, "prune")
     assert other.ret == 0
     other.stdout.fnmatch_lines(["*freed 0 bytes (nothing to drop); * (at most 1.0 MB, *"])

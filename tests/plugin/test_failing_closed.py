@@ -436,7 +436,7 @@ def test_rule_that_holds_nothing_against_a_limit(project: GateProject) -> None:
     project.write("detgate.toml", 'plugins = ["own_rules"]\n' + CONFIG + "[rules.idle]\n")
 
     assert project.gate().ret == 1
-    assert "held no value against a limit" in not_evaluated(project)["idle[train]"]
+    assert "compared no value with a limit" in not_evaluated(project)["idle[train]"]
 
 
 OWN_RULE = """

@@ -328,7 +328,7 @@ def test_baseline_and_sweep_take_the_engine_of_the_gated_file(
     rules = report_in(onnx_project.path)["rules"]
     assert [rule["verdict"] for rule in rules] == ["not-evaluated", "not-evaluated"]
     (reason,) = reasons_in(onnx_project.path)
-    assert reason.startswith("address = '127.0.0.1:1' under [run]: nobody answers there")
+    assert reason.startswith("address = '127.0.0.1:1' under [run]: nothing listens there")
 
 
 def test_onnx_file_without_the_package(onnx_project: pytest.Pytester) -> None:
@@ -441,7 +441,7 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
     ("model", "message"),
     [
         ('framework = "onyx"', r"detgate.toml:8: [model] framework: no framework 'onyx'; did you "
-         "mean 'onnx'? (there is: mmdetection, onnx, python, abstract, broken, coloured, "),
+         "mean 'onnx'? (available: mmdetection, onnx, python, abstract, broken, coloured, "),
         ('framework = "broken"', "the framework 'broken' (coloured:Gone) cannot be imported"),
         ('framework = "abstract"', "(mistakes:Abstract) cannot be made: TypeError: Can't inst"),
         ('framework = "unmade"', "cannot be made: RuntimeError: no licence"),
@@ -475,9 +475,9 @@ def test_what_makes_no_sense_is_said_before_anything_runs(
     ("name", "message"),
     [
         ("unloaded", "the framework 'unloaded' cannot load weights.txt: KeyError: 'weights'"),
-        ("nothing", "the framework 'nothing': load gave a NoneType, expected a LoadedModel"),
+        ("nothing", "the framework 'nothing': load returned a NoneType, expected a LoadedModel"),
         # One digest for all would give every image the answer to the last one.
-        ("elsewhere", "images/yard_1.png: the detector says that it looked at other content"),
+        ("elsewhere", "images/yard_1.png: the sha256 of the detector is not that of the file"),
     ],
 )
 def test_what_a_registered_framework_does_wrong_is_its_own_fault(

@@ -269,7 +269,7 @@ def test_mistakes_with_an_earlier_record(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[Any],
 ) -> None:
-    from pytest_detgate.record.report import read_report, write_report
+    from pytest_detgate.record.report_file import read_report, write_report
     from tests.report.sample import sample_report
 
     monkeypatch.chdir(tmp_path)

@@ -13,7 +13,7 @@ import pytest
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.errors import DataError
-from pytest_detgate.record.report import read_report
+from pytest_detgate.record.report_file import read_report
 from tests.plugin.conftest import CONFIG, GateProject
 
 OLD = "passed in 1999"

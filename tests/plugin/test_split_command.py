@@ -14,7 +14,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 from tests.content import write_json
 
@@ -164,7 +164,8 @@ def test_files_with_the_same_ids_are_put_together(capsys: pytest.CaptureFixture[
     assert (licenses["yard_0.jpg"], licenses["yard_90.jpg"]) == (1, 2)
     said = capsys.readouterr().out
     assert "clips in more than one file: 1 before (yard), 0 now" in said
-    assert "ids that stood for two things in the files are new: image, annotation, category" in said
+    kinds = "image, annotation, category"
+    assert f"ids that two files used for different things are new: {kinds}" in said
 
 
 def test_ids_that_tell_all_apart_are_kept() -> None:
@@ -226,7 +227,7 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
         "boxes of never         0.0%  |        0.0%      0.0%",
         "",
         "all: 8 images to train.json, 2 images to val.json",
-        "note: clip yard holds 60.0% of all images; no split can be balanced",
+        "note: clip yard has 60.0% of all images; no split can be balanced",
         "note: class vest occurs in one clip only (gate), so only in train.json",
         "note: class never has no box",
         "note: 1 annotations of images that are not listed are left out",
@@ -243,7 +244,7 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
         (("all.json", "--config", "plain.toml"), "plain.toml has no [dataset] frame-pattern"),
         (
             ("all.json", "--frame-pattern", r"(?P<clip>yard)_"),
-            "all.json: the clip of 4 of 8 images cannot be told, first 'roof_0.jpg'",
+            "all.json: the clip of 4 of 8 images is not known, first 'roof_0.jpg'",
         ),
         (
             ("all.json", "--clip-field", "clip", "--val-share", "1"),
@@ -293,7 +294,7 @@ def test_existing_files_are_not_written_over(
 
     assert split("all.json", "--clip-field", "clip", *OUT) == 4
 
-    assert f"error: {existing} exists, and is not written over" in capsys.readouterr().err
+    assert f"error: {existing} exists, and is not overwritten" in capsys.readouterr().err
     assert list(Path("out").iterdir()) == [Path(existing)]
     assert json.loads(Path(existing).read_text()) == "mine"
 

@@ -6,8 +6,8 @@ import pytest
 
 from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.plugin.output.wording import failure_text
-from pytest_detgate.record.one_line import compared, held_against_limit
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.record.result_text import compared, held_against_limit
 
 POISSON = Interval(low=1.36632, high=9.15352, confidence=0.95, method="exact Poisson")
 BOOTSTRAP = Interval(low=0.8312, high=0.9, confidence=0.9, method="bootstrap of 40 clips")
@@ -19,17 +19,17 @@ BOOTSTRAP = Interval(low=0.8312, high=0.9, confidence=0.9, method="bootstrap of 
         (
             Measurement.at_most("boxes", 4, 8, bound="upper", interval=POISSON),
             "boxes 4, upper bound 9.15 > 8",
-            "boxes 4, upper bound 9.15 (95 %, exact Poisson), at most 8",
+            "boxes 4, upper bound 9.15 (95%, exact Poisson), at most 8",
         ),
         (
             Measurement.at_most("boxes", 4, 10, bound="upper", interval=POISSON),
             "boxes 4, upper bound 9.15 <= 10",
-            "boxes 4, upper bound 9.15 (95 %, exact Poisson), at most 10",
+            "boxes 4, upper bound 9.15 (95%, exact Poisson), at most 10",
         ),
         (
             Measurement.at_least("ap", 0.87, 0.85, bound="lower", interval=BOOTSTRAP),
             "ap 0.87, lower bound 0.831 < 0.85",
-            "ap 0.87, lower bound 0.831 (90 %, bootstrap of 40 clips), at least 0.85",
+            "ap 0.87, lower bound 0.831 (90%, bootstrap of 40 clips), at least 0.85",
         ),
         # where the value itself is held, its interval says nothing about the verdict
         (
@@ -58,7 +58,7 @@ def test_the_failure_section_keeps_to_the_width_of_a_terminal() -> None:
 
     assert lines[:3] == [
         "4 false boxes on 2 of 6 frames, budget 8",
-        "  boxes 4, upper bound 9.15 (95 %, exact Poisson), at most 8",
+        "  boxes 4, upper bound 9.15 (95%, exact Poisson), at most 8",
         "    <- over the limit",
     ]
     assert max(map(len, lines)) <= 79

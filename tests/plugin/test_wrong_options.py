@@ -14,7 +14,7 @@ from tests.plugin.conftest import CONFIG, GateProject
     [
         (("[rules.mean-ap]", "[rules.mean-app]"), "no rule 'mean-app'; did you mean 'mean-ap'?"),
         (("max-boxes = 1", "max-boxs = 1"), "max-boxs: no such key; did you mean 'max-boxes'?"),
-        (("min = 0.85", "min = 8.5"), "expected a number between 0 and 1, found 8.5"),
+        (("mean-ap]\nmin = 0.85", "mean-ap]\nmin = 8.5"), "a number between 0 and 1, found 8.5"),
         (("[rules.", "[other."), "no such table"),
         ((CONFIG, "x ="), "not valid TOML"),
     ],
@@ -31,6 +31,23 @@ def test_configuration(
     assert len(lines) == 1
     assert expected in lines[0]
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
+    assert not (project.pytester.path / "detgate-report").exists()
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_several_mistakes(project: GateProject, workers: tuple[str, ...]) -> None:
+    project.write("detgate.toml", CONFIG.replace("min = 0.85", "min = 8.5"))
+
+    result = project.gate(*workers)
+
+    assert result.ret == 4
+    assert [line for line in result.errlines if line] == [
+        "ERROR: detgate.toml has 2 mistakes:",
+        "  detgate.toml:21: [rules.mean-ap] min: expected a number between 0 and 1,",
+        "      found 8.5",
+        "  detgate.toml:23: [rules.class-ap] min: expected a number between 0 and 1,",
+        "      found 8.5",
+    ]
     assert not (project.pytester.path / "detgate-report").exists()
 
 

@@ -157,7 +157,7 @@ def probe_evidence() -> Evidence:
             LineChart(
                 title="False boxes and recall by score threshold",
                 about="Each box is a false alarm. The budget of 21 is met from score > 0.74 on, "
-                "where the model finds 61 % of what it should.",
+                "where the model finds 61% of what it should.",
                 label="score threshold",
                 panels=[
                     Panel(
@@ -575,7 +575,7 @@ HOSTILE = (
     "\"><script>alert(1)</script><img src=http://evil.example/x>'{{ 7*7 }}&amp;\u202egnp.exe\x00"
     "</svg></style></dialog>-->\u2028" + "W" * 200
 )
-SHOWN = HOSTILE.replace("\x00", "␀").replace("\u202e", "\ufffd")
+SHOWN = HOSTILE.replace("\x00", "␀").replace("\u202e", "\ufffd").replace("\u2028", "\ufffd")
 _CHOSEN = ("verdict", "relation", "bound", "kind", "form", "axis")
 _NAMED = ("splits", "probes", "versions", "scores", "classes", "predictions", "tables", "counts")
 _KEYED = ("values", "held", "frames")

@@ -12,7 +12,7 @@ from pytest_detgate.evidence import Evidence, Frame, FrameBox, Pair, Side
 from pytest_detgate.record.report import DatasetRecord, ProbeRecord, Report
 from pytest_detgate.report.figures import thumbnails as pictures_module
 from pytest_detgate.report.figures.album import Album
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 from pytest_detgate.report.page import render_page
 
 from .markup import Element, read
@@ -29,9 +29,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def folders(root: Path, *, closed: bool = False) -> PictureFolders:
+def folders(root: Path, *, closed: bool = False) -> ImageFolders:
     probe = ProbeRecord(images_dir="", images=1, boxes=0)
-    return PictureFolders(DatasetRecord(probes={"p": probe}), root, closed=closed)
+    return ImageFolders(DatasetRecord(probes={"p": probe}), root, closed=closed)
 
 
 def frames(*numbers: int) -> Evidence:
@@ -77,7 +77,13 @@ def test_a_picture_is_read_and_embedded_once(folder: Path, monkeypatch: pytest.M
     assert len(page.all("image")) == 2
     used = [use.attributes["href"] for use in page.all("use")]
     assert {"#picture-1", "#picture-2"} <= set(used)
-    assert sum(href.startswith("#picture-") for href in used) == 6
+    # Two frames and a pair: the other rule refers to the frames.
+    assert sum(href.startswith("#picture-") for href in used) == 4
+    (reference,) = [
+        p.text for item in page.all("details", "item") for p in item.all("p", "aside")
+        if "with the same boxes" in p.text
+    ]  # fmt: skip
+    assert reference == "2 images shown under a with the same boxes: p: 1.jpg, p: 0.jpg"
 
 
 def test_blocking_rules_come_first_and_share_alike(folder: Path) -> None:
@@ -96,9 +102,9 @@ def test_blocking_rules_come_first_and_share_alike(folder: Path) -> None:
     assert shown(page, "evidence-z") == []
     used_up = f"The page's {4.5 * weight / 1e6:.4f}".rstrip("0")
     items = {item.attributes["id"]: item.text for item in page.all("details", "item")}
-    assert "frames shown: 2 of 10, at score over" in items["evidence-a"]
+    assert "2 of 10 frames shown, at score over" in items["evidence-a"]
     assert used_up in items["evidence-a"]
-    assert "Pictures of 5 frames are not shown." in items["evidence-z"]
+    assert "5 frames are not shown." in items["evidence-z"]
 
 
 def test_the_budget_holds_for_pictures_and_closeups(folder: Path) -> None:
@@ -113,7 +119,7 @@ def test_the_budget_holds_for_pictures_and_closeups(folder: Path) -> None:
     sources = [image.attributes["href"] for image in page.all("image")]
     assert any(figure.all("div", "closeups") for figure in page.all("figure"))
     assert 0.2e6 < sum(map(len, sources)) <= 0.3e6
-    assert "The page's 0.3 MB for pictures are used up." in page.text
+    assert "The page's 0.3 MB for images are used up." in page.text
 
 
 def test_without_pictures_none_is_read_and_the_page_says_so(
@@ -126,7 +132,7 @@ def test_without_pictures_none_is_read_and_the_page_says_so(
 
     assert opened == []
     assert "data:image/jpeg" not in html
-    assert "Pictures are left out of this page: boxes stand on blank frames." in page.text
+    assert "Images are left out of this page: boxes are on blank frames." in page.text
     assert len(page.all("figure", "frame")) == 2
     boxes = [one for one in page.all("g", "false") if "data-copy" not in one.attributes]
     assert len(boxes) == 2

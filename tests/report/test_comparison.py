@@ -10,22 +10,17 @@ from msgspec.structs import replace
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.findings import Interval, Measurement, Verdict
-from pytest_detgate.record.report import (
-    DatasetRecord,
-    ProbeRecord,
-    Report,
-    RuleResult,
-    write_report,
-)
+from pytest_detgate.record.report import DatasetRecord, ProbeRecord, Report, RuleResult
+from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.comparison.changes import Comparison, compare
 from pytest_detgate.report.comparison.page import render_comparison
 from pytest_detgate.report.comparison.text import comparison_markdown, comparison_text
 
 from .markup import Element, read
 from .sample import rule, sample_report, scores
-from .test_comment import HOSTILE
-from .test_comment import html as rendered_markdown
-from .test_comment import visible as as_read
+from .test_pull_request_summary import HOSTILE
+from .test_pull_request_summary import html as rendered_markdown
+from .test_pull_request_summary import visible as as_read
 
 NAMES = ("old/report.json", "new/report.json")
 

@@ -13,6 +13,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 
 from playwright.sync_api import Browser
 
+from pytest_detgate.findings import Measurement
 from pytest_detgate.report.page import render_page
 
 from .browser import Visit, find_browser, visiting
@@ -269,6 +270,35 @@ def test_a_threshold_between_the_steps_is_kept_until_it_is_moved(
     with visiting(chromium, path) as visit:
         assert told_counts(visit) == recount(0.3337)
         assert visit.page.locator("#score-now").inner_text() == "0.3337"
+
+
+def test_a_rule_opens_at_its_own_threshold(chromium: Browser, tmp_path: Path, root: Path) -> None:
+    """A rule opens at its own threshold until the slider is moved."""
+    import msgspec
+
+    path = tmp_path / "index.html"
+    sample = sample_report()
+    own = Measurement.shown("score_threshold", 0.6)
+    rules = [
+        msgspec.structs.replace(rule, measurements=[*rule.measurements, own])
+        if rule.id == "probe-fp[youtube]"
+        else rule
+        for rule in sample.rules
+    ]
+    path.write_text(render_page(msgspec.structs.replace(sample, rules=rules), root), "utf-8")
+
+    with visiting(chromium, path) as visit:
+        assert told_counts(visit) == recount(0.6) != recount(0.3)
+        assert "at score over 0.60" in visit.page.locator(f"{PROBE} [data-sum]").inner_text()
+        assert visit.page.locator("#score-now").inner_text() == "0.30"
+        move(visit, 0.45)
+        assert told_counts(visit) == recount(0.45)
+        assert "at score over 0.45" in visit.page.locator(f"{PROBE} [data-sum]").inner_text()
+        visit.page.locator("#score-reset").click()
+        visit.settle()
+        assert told_counts(visit) == recount(0.6)
+    with visiting(chromium, path, script=False) as visit:
+        assert told_counts(visit) == recount(0.6)
 
 
 def test_groups_open_for_what_is_looked_for(chromium: Browser, tmp_path: Path, root: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.record.one_line import left_out_text, looked_text
 from pytest_detgate.record.report import Report, RuleResult
+from pytest_detgate.record.result_text import left_out_text, looked_text
 from pytest_detgate.report.page import render_page
 from pytest_detgate.report.pull_request_summary import summary_markdown
 

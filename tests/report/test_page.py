@@ -144,8 +144,8 @@ def test_a_row_holds_each_value_against_its_limit(page: Element) -> None:
     row = next(row for row in page.all("tr") if row.attributes.get("id") == "rule-probe-fp-youtube")
 
     assert [judged.text for judged in row.all("div", "judged")] == [
-        "boxes 63 at most 21 42 over",
-        "images 6 at most 6 exactly at the limit",
+        "false boxes 63 at most 21 boxes 42 over",
+        "images with a false box 6 at most 6 images exactly at the limit",
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert len(row.all("svg", "scale")) == 2
@@ -161,14 +161,16 @@ def test_a_row_shows_intervals_and_says_which_bound_was_held() -> None:
     row = page.one("td", "c-value")
 
     assert [judged.text for judged in row.all("div", "judged")] == [
-        "boxes 4 [1.37, 9.15], 95 % upper bound 9.15 at most 8 1.15 over",
-        "boxes 4 [1.37, 9.15], 95 % at most 8 4 to spare",
+        "false boxes 4 [1.37, 9.15], 95% upper bound 9.15 at most 8 boxes 1.15 over",
+        "false boxes 4 [1.37, 9.15], 95% at most 8 boxes 4 to spare",
     ]
     assert [judged.classes[1] for judged in row.all("div", "judged")] == ["bad", "ok"]
     assert [judged.one("b").text for judged in row.all("div", "judged")] == ["9.15", "4"]
-    assert page.one("details", "values").one("dl").text == "boxes[helmet_off] 4 [1.37, 9.15], 95 %"
+    assert page.one("details", "values").one("dl").text == (
+        "false boxes: helmet_off boxes[helmet_off] 4 [1.37, 9.15], 95%"
+    )
     assert {ends.attributes["title"] for ends in page.all("span", "ends")} == {
-        "exact Poisson; each end is a one-sided bound at 95 %"
+        "exact Poisson; each end is a one-sided bound at 95%"
     }
     assert len(row.all("rect", "interval")) == 2
 
@@ -201,6 +203,9 @@ def test_many_judged_values_are_told_the_worst_first() -> None:
 
     row = page.one("td", "c-value")
     assert [one.one("span", "what").text for one in row.all("div", "judged")] == [
+        "false boxes: 4", "false boxes: 5", "false boxes: 0"
+    ]  # fmt: skip
+    assert [one.one("code").text for one in row.all("div", "judged")] == [
         "boxes[4]", "boxes[5]", "boxes[0]"
     ]  # fmt: skip
     assert row.one("p", "dim").text == "3 more values with their limits"
@@ -212,7 +217,7 @@ def test_many_judged_values_are_told_the_worst_first() -> None:
 def test_evidence_shows_a_table_with_its_caps_and_total(page: Element) -> None:
     table = item_of(page, "clip-overlap-train-val").one("details", "findings")
 
-    assert table.one("summary").text == "Showing 100 of 1,204 findings (the record keeps 150)"
+    assert table.one("summary").text == "Showing 100 of 1,204 findings; report.json has 150"
     assert len(table.one("tbody").all("tr")) == 100
     assert "open" not in table.attributes
 
@@ -251,8 +256,8 @@ def test_frames_show_ground_truth_and_detections(page: Element) -> None:
         f"youtube {name}" for name in PROBE_IMAGES
     )
     assert item.one("p", "sum").text == (
-        "frames shown: 6, at score over 0.30: detections 75, of them false 63, "
-        "ground truth 18, of it missed 6"
+        "6 frames shown, at score over 0.30: 75 detections (63 false), "
+        "18 ground-truth boxes (6 missed)"
     )
     # The surest false box is on the first frame.
     assert figures[0].one("p", "file").text == "youtube yt_8dK2_0365.jpg"
@@ -360,7 +365,7 @@ def test_what_was_gated_is_listed(page: Element) -> None:
     gated = page.one("section", "gated").text
 
     for said in (
-        "train split 83,005 90,211 26,855 32.4 % data/train.json data/images",
+        "train split 83,005 90,211 26,855 32.4% data/train.json data/images",
         "No image is without boxes: false alarms cannot show in its AP.",
         "new-sample probe 40 18 allowed – probes/new_sample.json",
         "Device cuda:0 (NVIDIA H100)",
@@ -515,7 +520,7 @@ def test_a_picture_outside_its_folder_is_neither_read_nor_shown(tmp_path: Path) 
 
     assert page.all("image") == []
     assert [problem.text for problem in page.all("p", "problem")] == [
-        "Refused: this file name leads out of its images folder. The boxes stand on a blank "
+        "Refused: this file name leads out of its images folder. The boxes are on a blank "
         "frame, whose size is guessed from them."
     ] * 3
 
@@ -573,6 +578,6 @@ def test_findings_share_the_page() -> None:
 
     tables = page.all("details", "findings")
     assert [len(table.all("tr")) - 1 for table in tables[:40]] == [50] * 40
-    assert tables[0].one("summary").text == "Showing 50 of 100 findings"
-    assert tables[40].one("summary").text == "Showing 0 of 100 findings"
+    assert tables[0].one("summary").text == "Showing 50 of 100 findings; report.json has 100"
+    assert tables[40].one("summary").text == "Showing 0 of 100 findings; report.json has 100"
     assert "in report.json" in tables[40].text

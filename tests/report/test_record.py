@@ -13,7 +13,8 @@ import pytest
 
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Finding
-from pytest_detgate.record.report import FORMAT, Report, read_report, write_report
+from pytest_detgate.record.report import FORMAT, Report
+from pytest_detgate.record.report_file import read_report, write_report
 
 from .sample import rule, sample_report
 
@@ -45,7 +46,7 @@ def test_a_list_of_numbers_is_one_line_and_a_text_stays(
 ) -> None:
     """A list of numbers is one line and a text that looks like one stays."""
     path = tmp_path / "report.json"
-    finding = Finding(text="[\n  1,\n  2\n]", box=(10, 20.5, -1e-7, 220), label="a")
+    finding = Finding(text="[\n  1,\n  2\n]", box=(10.0, 20.5, -1e-7, 220.0), label="a")
 
     write_report(with_finding(finding), path)
 

@@ -12,8 +12,9 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.report import ConfigRecord, Report, RuleResult, write_report
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.record.report import ConfigRecord, Report, RuleResult
+from pytest_detgate.record.report_file import write_report
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 from pytest_detgate.run_record.inputs_record import dataset_record, score_records
 from pytest_detgate.testing import coco_content

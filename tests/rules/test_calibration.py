@@ -43,7 +43,7 @@ def test_error_in_all_and_by_class(tmp_path: Path) -> None:
 
 
 def test_reliability_by_bin(tmp_path: Path) -> None:
-    """One detection in each of three bins; its exact 95 % bounds are 0 and 0.95 where it is wrong,
+    """One detection in each of three bins; its exact 95% bounds are 0 and 0.95 where it is wrong,
     0.05 and 1 where it is right. The bin of 0.4 has the largest error."""
     config = "[rules.calibration]\nmax = 1\nbins = 4\n"
 

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.evidence import BarChart
-from pytest_detgate.record.chart_numbers import BARS
+from pytest_detgate.evidence import BARS, BarChart
 from pytest_detgate.record.report import RuleResult
 from tests.judged import measured
 from tests.rules.split_files import judged_split, split_file

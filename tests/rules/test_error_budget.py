@@ -11,8 +11,9 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import BarChart, Matrix
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.report import Report, ScoreRecord, read_report, write_report
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.record.report import Report, ScoreRecord
+from pytest_detgate.record.report_file import read_report, write_report
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.run_record.inputs_record import score_records
 from tests.judged import measured, told
 from tests.rules.model_rules import gate_on

@@ -41,7 +41,7 @@ from pytest_detgate.inputs.detection_sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rules.verdict import judge
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 
 project = Project(load_configuration(Path("detgate.toml")), Path())
 (bound,) = bind_rules(project)

@@ -12,7 +12,7 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from tests.content import write_json
 from tests.needs import import_or_skip
 from tests.rules.expecting import HEAD, expect, texts

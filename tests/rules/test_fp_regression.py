@@ -11,7 +11,8 @@ import pytest
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.findings import Interval
-from pytest_detgate.record.report import RuleResult, read_report
+from pytest_detgate.record.report import RuleResult
+from pytest_detgate.record.report_file import read_report
 from pytest_detgate.scoring.bounds.exact_intervals import clustered_poisson_interval
 from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
 from tests.judged import measured
@@ -91,7 +92,7 @@ def test_message_has_both_counts(site: Comparison) -> None:
     from_nothing = compared(site, "max-growth = 1.0", 1, 0)
 
     # One box came and none went: exact Poisson bounds 4.744 of 1, and 2.996 of 0.
-    bounds = "; 95 % bounds -1.996 and +4.744"
+    bounds = "; 95% bounds -1.996 and +4.744"
     assert grown.message == f"5 false boxes on 10 frames, baseline old.pth 4: +1 (+25%){bounds}"
     assert from_nothing.message == f"1 false box on 10 frames, baseline old.pth 0: +1{bounds}"
 

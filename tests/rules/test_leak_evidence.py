@@ -10,8 +10,8 @@ import pytest
 
 from pytest_detgate.dataset.clip_maps import NEIGHBOURS_CAP
 from pytest_detgate.evidence import ClipMap, Histogram
-from pytest_detgate.pictures.duplicates import PAIRS_CAP
-from pytest_detgate.pictures.hashing import picture_hash
+from pytest_detgate.image_hashes.difference_hash import difference_hash
+from pytest_detgate.image_hashes.duplicates import PAIRS_CAP
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
@@ -226,7 +226,7 @@ def test_near_pairs_say_how_near_they_are(shared_data: Path, tmp_path: Path) -> 
 
     (pair,) = result.evidence.pairs
     assert (pair.one.image, pair.other.image) == ("BloodImage_00038.jpg", "BloodImage_00037.jpg")
-    hashes = [picture_hash((folder / f"BloodImage_000{at}.jpg").read_bytes()) for at in (37, 38)]
+    hashes = [difference_hash((folder / f"BloodImage_000{at}.jpg").read_bytes()) for at in (37, 38)]
     bits = bin(hashes[0] ^ hashes[1]).count("1")
     assert bits > 0
     assert pair.text == f"perceptual hash {bits} of 64 bits apart"

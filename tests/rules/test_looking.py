@@ -9,14 +9,14 @@ import msgspec
 import pytest
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.config.schema import WaiverTable
+from pytest_detgate.config.run_tables import WaiverTable
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import Extent
 from pytest_detgate.inputs.detection_sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.registry import BoundRule, bind_rules
+from pytest_detgate.rules.binding import BoundRule, bind_rules
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.verdict import judge
 

@@ -96,7 +96,7 @@ def test_everything_it_counts(probe: Probe) -> None:
 
 def test_intervals_are_exact(probe: Probe) -> None:
     """Of 4 boxes the Poisson ends are 1.366 and 9.154, of 2 of 6 frames Clopper and Pearson's are
-    0.0628 and 0.7287 (published tables, one-sided 95 %)."""
+    0.0628 and 0.7287 (published tables, one-sided 95%)."""
     result = probe("max-boxes = 21")
 
     assert ends(result, "boxes") == pytest.approx((1.366, 9.154), abs=5e-4)
@@ -124,7 +124,7 @@ def test_intervals_are_exact(probe: Probe) -> None:
         ("classes = {no_vest = 5}", []),
         # there is no bound of a most: it is held as it is
         ("max-boxes-per-image = 3", []),
-        # at 99 %, P(X ≤ 4 | 11.60) = 0.01
+        # at 99%, P(X ≤ 4 | 11.60) = 0.01
         ("max-boxes = 11\nconfidence = 0.99", ["boxes"]),
         ("max-boxes = 12\nconfidence = 0.99", []),
     ],
@@ -353,12 +353,12 @@ def test_counts_that_would_hide_all_others_are_not_drawn(probe: Probe) -> None:
     ("frames", "hit", "said"),
     [
         # of 6 the bounds are those of the tests above, rounded away from what is claimed
-        (6, 2, "fewer than 73 % of such frames have one"),
-        (6, 0, "fewer than 40 % of such frames have one"),
+        (6, 2, "fewer than 73% of such frames have one"),
+        (6, 0, "fewer than 40% of such frames have one"),
         # 0.95^(1/6) = 0.9915 below 1, and 0.05^(1/6) = 0.607
-        (6, 5, "fewer than 99.15 % of such frames have one"),
-        (6, 6, "more than 60 % of such frames have one"),
-        (1, 0, "fewer than 95 % of such frames have one"),
+        (6, 5, "fewer than 99.15% of such frames have one"),
+        (6, 6, "more than 60% of such frames have one"),
+        (1, 0, "fewer than 95% of such frames have one"),
     ],
 )
 def test_message_says_what_few_frames_prove(probe: Probe, frames: int, hit: int, said: str) -> None:
@@ -372,19 +372,19 @@ def test_message_says_what_few_frames_prove(probe: Probe, frames: int, hit: int,
     plural = "1 frame" if frames == 1 else f"{frames} frames"
     assert message == (
         f"{boxes} on {hit} of {frames} frames{named}, budget 21; from {plural} it only follows "
-        f"that {said} (95 % confidence, assuming independent frames)"
+        f"that {said} (95% confidence, assuming independent frames)"
     )
 
 
 def test_message_is_short_where_frames_are_many(probe: Probe) -> None:
-    """The upper bound of none of 1000 is 1 - 0.05^(1/1000) = 0.2991 %."""
+    """The upper bound of none of 1000 is 1 - 0.05^(1/1000) = 0.2991%."""
     names = [f"yard_{number}.jpg" for number in range(1000)]
 
     message = probe('max-image-share = 0.01\nbound = "upper"\nconfidence = 0.95', {}, names).message
 
     assert message == (
         "0 false boxes on 0 of 1000 frames, at most 0.01 of the frames by upper bound; "
-        "fewer than 0.3 % of such frames have one (95 % confidence, assuming independent frames)"
+        "fewer than 0.3% of such frames have one (95% confidence, assuming independent frames)"
     )
 
 
@@ -402,7 +402,7 @@ def test_clips_are_the_witnesses_where_they_are_the_unit(probe: Probe) -> None:
     """Boxes by clip are 4, 1 and 0: y = 5, v = 17; the heaviest clip, 4 boxes, is more than the
     most frames, 3, so w = 4: 17/10·χ²(2·25/17; 0.05) and 33/18·χ²(2·81/33; 0.95).
     Frames by clip are 3, 1 and 0: y = 4, v = 10, w = 3: 19/14·χ²(2·49/19; 0.95), which is 15.3,
-    more than there are, and 10/8·χ²(2·16/10; 0.05), which is 0.519 or 8.65 % of them."""
+    more than there are, and 10/8·χ²(2·16/10; 0.05), which is 0.519 or 8.65% of them."""
     result = probe('max-boxes = 99\nunit = "clip"', CLIP_FOUND, CLIP_FRAMES, head=CLIPS)
 
     low, high = 17 / 10 * stats.chi2.ppf(0.05, 50 / 17), 33 / 18 * stats.chi2.ppf(0.95, 162 / 33)
@@ -416,7 +416,7 @@ def test_clips_are_the_witnesses_where_they_are_the_unit(probe: Probe) -> None:
     assert measured(result)["clips_total"] == 3
     assert result.message == (
         "5 false boxes on 4 of 6 frames (all helmet_off), budget 99; from 3 clips it only follows "
-        "that more than 8.6 % of such frames have one (95 % confidence)"
+        "that more than 8.6% of such frames have one (95% confidence)"
     )
 
 
@@ -441,7 +441,7 @@ def test_a_quiet_probe_of_one_clip_proves_nothing(probe: Probe) -> None:
 
     assert result.verdict == "failed"
     assert result.message.endswith(
-        "; from 1 clip nothing follows for other such frames (95 % confidence)"
+        "; from 1 clip nothing follows for other such frames (95% confidence)"
     )
 
 
@@ -577,7 +577,7 @@ def test_bounds_by_frame_say_what_they_assume(probe: Probe, head: str, unit: str
     assert upper(result) == pytest.approx(2.9957, abs=5e-5)
     assert "clips_total" not in measured(result)
     assert result.message.endswith(
-        "fewer than 14 % of such frames have one (95 % confidence, assuming independent frames)"
+        "fewer than 14% of such frames have one (95% confidence, assuming independent frames)"
     )
 
 

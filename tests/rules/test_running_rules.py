@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.detections import ModelInfo
-from pytest_detgate.detector.latency.timing import Latency
+from pytest_detgate.detector.latency.timing import LatencyMeasurement
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import Histogram
 from pytest_detgate.inputs.detection_sources import NoDetections, ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.model import spread
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
@@ -46,9 +46,11 @@ def test_without_a_model_there_is_nothing_to_run(val: str, tmp_path: Path) -> No
 class Timed(NoDetections):
     """A model that takes 10, 20, 20 and 90 milliseconds, half of it in its network."""
 
-    def latency(self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int) -> Latency:
+    def latency(
+        self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
+    ) -> LatencyMeasurement:
         times = [10.0, 20.0, 20.0, 90.0]
-        return Latency(
+        return LatencyMeasurement(
             times_ms=times,
             model_ms=[time / 2 for time in times],
             peak_bytes=None,

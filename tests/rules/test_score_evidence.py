@@ -95,7 +95,7 @@ def test_recall_says_which_threshold_would_reach_the_floor(evaluate: Evaluate) -
 
 
 def test_lower_bounds_of_recall_over_each_threshold(evaluate: Evaluate) -> None:
-    """Of 5 in ten found the exact bound; of 3, 1 and 0 the 10 % quantiles of the draws, 0.1, 0 and
+    """Of 5 in ten found the exact bound; of 3, 1 and 0 the 10% quantiles of the draws, 0.1, 0 and
     0, are lower. At the operating point it is what the verdict holds."""
     rule = '[scoring]\nconfidence = 0.9\n[rules.recall]\nmin = 0.3\nbound = "lower"'
     result = evaluate(rule)["recall[worker]"]

@@ -2,7 +2,7 @@
 
 Ten frames hold one box each and the detector finds the first five, with no other box. COCO reads
 precision at recall 0, 0.01 … 1: with m of 10 found it is 1 at 10 m + 1 of the 101 points, so AP is
-51/101. A bootstrap draws m from the binomial distribution of 10 and ½, whose 10 % and 90 %
+51/101. A bootstrap draws m from the binomial distribution of 10 and ½, whose 10% and 90%
 quantiles are 3 and 7: its bounds of AP are 31/101 and 70/101 (of 7 the last point is missed:
 pycocotools has 0.7000000000000001 for it), those of recall 0.3 and 0.7. The exact bounds of 5 of
 10, which SciPy gives, are wider, so they count.
@@ -70,7 +70,7 @@ SCORING = "[scoring]\nconfidence = 0.9\n"
 
 EXACT = stats.binomtest(5, 10).proportion_ci(0.8, method="exact")
 LOW, HIGH = EXACT.low, EXACT.high
-"""Both one-sided bounds at 90 % of a share of which 5 of 10 were seen."""
+"""Both one-sided bounds at 90% of a share of which 5 of 10 were seen."""
 
 
 @pytest.mark.parametrize("rule", ["mean-ap", "class-ap", "slice-ap", "size-ap"])
@@ -94,7 +94,7 @@ def test_bounds_of_ap_by_hand(evaluate: Evaluate, rule: str) -> None:
         )
     assert lower.measurements[0].bound == "lower"
     assert lower.measurements[0].value == point.measurements[0].value
-    assert f"90 % bounds {LOW:.3f} and {high:.3f}" in lower.message
+    assert f"90% bounds {LOW:.3f} and {high:.3f}" in lower.message
 
 
 def test_bounds_of_recall_by_hand(evaluate: Evaluate) -> None:

@@ -16,7 +16,8 @@ from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.registry import bind_rules, rule_classes
+from pytest_detgate.rules.binding import bind_rules
+from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.testing import coco_content, evaluate_example, result_content
 from tests.content import write_json
 from tests.detector.onnx_models import draw
@@ -189,7 +190,7 @@ def on_model(tmp_path: Path) -> Callable[..., tuple[RuleResult, list[str]]]:
                 device="cpu",
                 batch_size=None,
                 plan=IN_THIS_PROCESS,
-                store=tmp_path,
+                cache_dir=tmp_path,
                 progress=NoProgress(),
                 project=project,
             )

@@ -145,8 +145,8 @@ def test_a_curve_is_told_in_a_sentence_and_a_chart(tmp_path: Path) -> None:
     assert [(mark.label, mark.at) for mark in chart.marks] == [("best, epoch 1", 3)]
     assert rate.series[0].y == [0.5, 0.5, 0.5, 0.25]
     assert chart.about == (
-        "The loss over 4 iterations, and what validation said: coco/bbox_mAP is best at epoch 1, "
-        "0.5, and 0.25 at the end. Take the best epoch. The loss spikes or is no number at 1 "
+        "The loss over 4 iterations, and the validation metrics: coco/bbox_mAP is best at epoch 1, "
+        "0.5, and 0.25 at the end. Take the best epoch. The loss spikes or is not finite at 1 "
         "logged iteration: lower the learning rate, warm up longer, or clip gradients."
     )
     assert result.tables == {}
@@ -187,9 +187,9 @@ def test_the_run_that_the_gate_finished_comes_before_the_newest(tmp_path: Path) 
     ("rows", "option", "reason"),
     [
         (None, "", "work: no such folder"),
-        ([{"mAP": 0.5, "step": 1}], "", "holds no loss"),
+        ([{"mAP": 0.5, "step": 1}], "", "has no loss"),
         (losses(2), "", "the run was not validated while it trained"),
-        ([*losses(2), {"recall": 0.5, "step": 1}], "", "holds only recall"),
+        ([*losses(2), {"recall": 0.5, "step": 1}], "", "has only recall"),
         ([*losses(2), {"mAP": 0.5, "step": 1}], 'metric = "AP"', "no validation metric 'AP'"),
         ([*losses(2), {"mAP": -1, "step": 1}], "", "mAP is -1 at epoch 1: it is undefined"),
         ([*losses(2), {"mAP": 0.5, "step": 1}], 'path = "no.json"', "no.json: no such file"),
@@ -226,7 +226,7 @@ def gating(path: Path) -> Callable[[Project], ModelDetections]:
             device="cpu",
             batch_size=None,
             plan=IN_THIS_PROCESS,
-            store=project.root / "store",
+            cache_dir=project.root / "store",
             progress=NoProgress(),
             project=project,
         )

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from pytest_detgate.record.chart_numbers import at_score, plotted, points
+from pytest_detgate.record.formatting import plotted, points_text, threshold_text
 
 
 def test_curves_have_six_digits_and_gaps_where_there_is_no_value() -> None:
@@ -19,7 +19,7 @@ def test_curves_have_six_digits_and_gaps_where_there_is_no_value() -> None:
     ("threshold", "said"), [(0.3, "0.30"), (0.0, "0.00"), (0.305, "0.305"), (2 / 3, "0.667")]
 )
 def test_thresholds_in_a_sentence(threshold: float, said: str) -> None:
-    assert at_score(threshold) == said
+    assert threshold_text(threshold) == said
 
 
 @pytest.mark.parametrize(
@@ -34,4 +34,4 @@ def test_thresholds_in_a_sentence(threshold: float, said: str) -> None:
     ],
 )
 def test_differences_in_a_sentence(share: float, said: str) -> None:
-    assert points(share, "recall") == said
+    assert points_text(share, "recall") == said

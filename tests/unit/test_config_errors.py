@@ -9,7 +9,7 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.registry import bind_rules
+from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 

@@ -124,7 +124,7 @@ def test_fewer_events_never_give_a_higher_bound() -> None:
 def test_clustered_bounds_cover_what_plain_ones_do_not(
     rate: float, sizes: list[int], chances: list[float]
 ) -> None:
-    """Clips fire at `rate` in a probe, each with one of `sizes` boxes. Of 4,000 probes 95 % are
+    """Clips fire at `rate` in a probe, each with one of `sizes` boxes. Of 4,000 probes 95% are
     3,800, with a standard deviation of 14: three of them are allowed for."""
     random = np.random.default_rng(7)
     truth = rate * float(np.dot(sizes, chances))

@@ -129,8 +129,8 @@ def test_ten_equal_clips_do_not_prove_equal_models() -> None:
 @pytest.mark.parametrize("units", [5, 12, 60])
 @pytest.mark.parametrize("recall", [0.9, 0.98])
 def test_lower_bound_is_safe_with_clips_missed_whole(units: int, recall: float) -> None:
-    """Of 2,000 sets at least 95 % less four standard deviations of 0.5 % have a bound that holds;
-    a bootstrap alone says 1 wherever all clips were found, which at 0.98 is in 90 % of 5."""
+    """Of 2,000 sets at least 95% less four standard deviations of 0.5% have a bound that holds;
+    a bootstrap alone says 1 wherever all clips were found, which at 0.98 is in 90% of 5."""
     random = np.random.default_rng(3)
     holds = 0
     for _ in range(2000):

@@ -22,9 +22,9 @@ from pytest_detgate.dataset.images.opening import (
 )
 from pytest_detgate.dataset.images.options import Exif, ImageOptions, refused_links
 from pytest_detgate.detector.image_bytes import read_image
-from pytest_detgate.pictures.hashing import picture_hash
+from pytest_detgate.image_hashes.difference_hash import difference_hash
 from pytest_detgate.record.report import DatasetRecord, ProbeRecord
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 from tests.judged import judged, measured
 from tests.rules.split_files import judged_split
 from tests.unit.label_files import READERS, split, write
@@ -154,7 +154,9 @@ def test_images_of_every_mode_are_turned(tmp_path: Path, mode: str) -> None:
 def test_a_turned_copy_has_the_same_hash(tmp_path: Path, turn: int, kind: str) -> None:
     upright = photo(tmp_path / "a", 1, kind).read_bytes()
 
-    assert picture_hash(photo(tmp_path / "b", turn, kind).read_bytes()) == picture_hash(upright)
+    assert difference_hash(photo(tmp_path / "b", turn, kind).read_bytes()) == difference_hash(
+        upright
+    )
 
 
 OPTION = '[dataset]\nexif = "{}"\n'
@@ -243,7 +245,7 @@ def test_the_limit_holds_for_hashes_sizes_and_models(tmp_path: Path) -> None:
     low = ImageOptions(max_pixels=WIDTH * HEIGHT - 1)
 
     with pytest.raises(ValueError, match="max-pixels under"):
-        picture_hash(path.read_bytes(), low.max_pixels)
+        difference_hash(path.read_bytes(), low.max_pixels)
     with pytest.raises(ValueError, match="max-pixels under"):
         read_image(str(path), low)
     assert np.isnan(READERS["yolo"](split(tmp_path, image_options=low)).images.width).all()
@@ -326,7 +328,7 @@ def test_the_page_shows_what_may_be_read(linked: Path) -> None:
     stores = (str(linked.parent / "outside"),)
 
     shown = {
-        (name, given): PictureFolders(record, linked, stores=given).picture("calm", name).source
+        (name, given): ImageFolders(record, linked, stores=given).thumbnail("calm", name).source
         is not None
         for name in ("dvc.png", "annex.png", "plain.png", "outside.png")
         for given in ((), stores)

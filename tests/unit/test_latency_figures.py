@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from pytest_detgate.detections import ModelInfo
-from pytest_detgate.detector.latency.timing import Latency
+from pytest_detgate.detector.latency.timing import LatencyMeasurement
 
 MODEL = ModelInfo(key="k", checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)
 
 
-def latency(times: list[float], in_model: list[float] | None = None) -> Latency:
-    return Latency(
+def latency(times: list[float], in_model: list[float] | None = None) -> LatencyMeasurement:
+    return LatencyMeasurement(
         times_ms=times,
         model_ms=in_model or times,
         peak_bytes=1_500_000,

@@ -18,7 +18,7 @@ LAYERS = (
     ("charts", "config", "dataset"),
     ("scoring", "record", "drift", "expectations", "splitting"),
     ("cache",),
-    ("pictures",),
+    ("image_hashes",),
     ("detector",),
     ("training",),
     ("inputs",),

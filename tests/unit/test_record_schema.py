@@ -11,7 +11,7 @@ import pytest
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.errors import DataError
-from pytest_detgate.record.report import read_report, write_report
+from pytest_detgate.record.report_file import read_report, write_report
 from pytest_detgate.record.report_schema import record_schema
 from tests.report.sample import sample_report
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,13 +18,14 @@ from pytest_detgate.dataset.text.files import read_text as read_class_file
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
 from pytest_detgate.detector.onnx.file import read_onnx_file
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.record.report import read_report
+from pytest_detgate.record.report_file import read_report
 from pytest_detgate.regular_file import (
     NotRegularError,
     open_regular,
     read_regular,
     read_regular_text,
     require_regular,
+    sha256_of_file,
 )
 from tests.judged import judged
 from tests.unit.label_files import draw
@@ -231,3 +234,17 @@ def test_a_file_by_itself(tmp_path: Path, kind: str, read: Callable[[Path], obje
 
     with pytest.raises(DetgateError, match=f"not a regular file but a {kind}"):
         read(tmp_path / "file")
+
+
+@pytest.mark.parametrize("version", [(3, 10), sys.version_info])
+def test_digest_of_a_file_of_several_blocks(
+    version: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same on Python 3.10, which has no `hashlib.file_digest`."""
+    content = bytes(range(256)) * 5000  # more than a block of 2**20
+    (tmp_path / "file").write_bytes(content)
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "version_info", version)
+        digest = sha256_of_file(tmp_path / "file")
+
+    assert digest == hashlib.sha256(content).hexdigest()

@@ -57,7 +57,7 @@ def test_too_few_units_prove_nothing() -> None:
 
 
 def test_bounds_are_the_quantiles_of_the_draws() -> None:
-    """Of 0, 1 … 100 the 5 % and 95 % quantiles are 5 and 95."""
+    """Of 0, 1 … 100 the 5% and 95% quantiles are 5 and 95."""
     resampling = Resampling(image_units(40), 101, 3)
     interval = percentile_interval(np.arange(101, dtype=np.float64)[::-1], 0.95, resampling)
 

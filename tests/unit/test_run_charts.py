@@ -65,7 +65,7 @@ def test_faults_are_capped_and_counted(tmp_path: Path) -> None:
     chart = drawn(tmp_path, rows)
 
     assert len(chart.panels[0].marks) == FAULTS_CAP
-    assert "no number at 40 logged iterations; the first 20 are marked:" in chart.about
+    assert "not finite at 40 logged iterations; the first 20 are marked:" in chart.about
 
 
 def test_validations_stand_at_the_last_iteration_of_their_epoch(tmp_path: Path) -> None:

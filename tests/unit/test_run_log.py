@@ -22,7 +22,7 @@ from pytest_detgate.training.curve_faults import (
 )
 from pytest_detgate.training.log import (
     NotFinite,
-    Plan,
+    PlannedLength,
     RunLog,
     Validation,
     find_scalars,
@@ -118,8 +118,8 @@ def test_a_line_separator_in_a_text_ends_no_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "holds no loss"),
-        ('{"coco/bbox_mAP": 0.4, "step": 1}\n', "holds no loss"),
+        ("", "has no loss"),
+        ('{"coco/bbox_mAP": 0.4, "step": 1}\n', "has no loss"),
         ('{"loss": 1.0, "iter": 5}\nnonsense\n', "line 2 is not an object of JSON"),
         ("[1, 2]\n", "line 1 is not an object of JSON"),
         ('{"loss": "low", "iter": 5}\n', "loss is 'low', which is no number"),
@@ -213,8 +213,8 @@ def test_a_run_that_is_too_short(tmp_path: Path) -> None:
     assert texts(too_short(log)) == []
     assert texts(too_short(log, 3, 30)) == []
     assert texts(too_short(log, 4, 31)) == [
-        "too_short: 3 epochs, at least 4 are asked for",
-        "too_short: 30 iterations, at least 31 are asked for",
+        "too_short: 3 epochs, at least 4 are required",
+        "too_short: 30 iterations, at least 31 are required",
     ]
 
 
@@ -244,7 +244,7 @@ def test_a_configuration_beside_the_log_is_not_run(tmp_path: Path) -> None:
     write(tmp_path, "open('ran', 'w')\ntrain_cfg = dict(max_epochs=12)\n", "config.py")
 
     assert run(tmp_path, [1.0]).plan is None
-    assert run(tmp_path / "plain", [1.0], max_epochs=12).plan == Plan(epochs=12)
+    assert run(tmp_path / "plain", [1.0], max_epochs=12).plan == PlannedLength(epochs=12)
 
 
 def test_metrics_that_are_not_there_or_undefined(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_metrics_that_are_not_there_or_undefined(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match="mAP is -1 at epoch 1: it is undefined"):
         metric_curve(log, None)
-    with pytest.raises(DataError, match=r"no validation metric 'mAP_50' \(there is: mAP\)"):
+    with pytest.raises(DataError, match=r"no validation metric 'mAP_50' \(logged: mAP\)"):
         metric_curve(log, "mAP_50")
-    with pytest.raises(DataError, match="holds no validation metric, so nothing"):
+    with pytest.raises(DataError, match="has no validation metric, so the mean"):
         metric_curve(run(tmp_path / "none", [1.0]), None)

@@ -16,7 +16,7 @@ from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.errors import ConfigError, DataError, DetgateError
-from pytest_detgate.record.report import read_report
+from pytest_detgate.record.report_file import read_report
 from tests.content import write_json
 from tests.unit.label_files import READERS, draw, split, write
 

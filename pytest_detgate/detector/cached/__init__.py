@@ -1,1 +1,1 @@
-"""Detections kept between runs."""
+"""A detector with a cache."""

@@ -1,4 +1,4 @@
-"""The cached detections of one model, and for how long they hold."""
+"""The cached detections of one model, and how long they are valid."""
 
 from __future__ import annotations
 
@@ -9,47 +9,49 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.detections import ImageDetections
-from pytest_detgate.detector.cached.run import Wanted
+from pytest_detgate.detector.cached.pending import PendingImages
 from pytest_detgate.detector.devices import accepts
 from pytest_detgate.detector.protocol import Detected, ProvisionalDetected, UncacheableDetected
 from pytest_detgate.detector.validation import are_detections
 
-# So often results are written down: what a kill costs at most.
+# A killed process loses what was detected since the last write.
 _WRITE_EVERY = 64
 _WRITE_SECONDS = 5.0
 
 
 class CachedDetections:
-    """What a store has of the model with this key, and is to get of it.
+    """Detections in the cache of the model with this key.
 
-    Most detections hold for the key alone. Some hold while files that the detector asked for are
-    still not there; some, which may depend on anything, for the `run` alone, and not at all where
-    that has no name.
+    Most detections depend on the key alone. Provisional ones are valid while files that the
+    detector looked for are still missing. Uncacheable ones, which may depend on anything, are
+    valid in this `run` alone, and not at all if it has no name.
     """
 
-    def __init__(self, store: Store, key: str, run: str) -> None:
-        self._store = store
+    def __init__(self, cache: Cache, key: str, run: str) -> None:
+        self._cache = cache
         self._key = key
+        # Both texts are part of cached keys: with other words, earlier detections are not found.
         self._provisional = _key(key, "while files are missing")
         self._of_run = _key(key, run) if run else None
         self._missing = self._cached_missing()
         self._pending: dict[str, list[tuple[str, ImageDetections]]] = {}
         self._written = time.monotonic()
         self.notes: dict[str, None] = {}
-        """Why some detections are not kept for other runs."""
+        """Why some detections are not cached for other runs."""
 
-    def take(self, wanted: Wanted, device: str, n_classes: int) -> None:
-        """Find what is wanted and was computed on a device that is accepted."""
+    def load(self, pending: PendingImages, device: str, n_classes: int) -> None:
+        """Add to pending images what the cache has, if it was computed on an accepted device."""
         for key in self._valid_keys():
-            for sha256, place, found in self._store.detections(key, wanted.missing()):
-                if accepts(device, place) and are_detections(found, n_classes=n_classes):
-                    wanted.found[sha256] = found
-                    wanted.devices.add(place)
+            for sha256, made_on, detections in self._cache.detections(key, pending.missing()):
+                if accepts(device, made_on) and are_detections(detections, n_classes=n_classes):
+                    pending.add_cached(sha256, detections, made_on)
 
-    def add(self, detected: Detected, sha256: str, found: ImageDetections, device: str) -> None:
-        """Keep what was detected, sooner or later: `write` at the end."""
+    def add(
+        self, detected: Detected, sha256: str, detections: ImageDetections, device: str
+    ) -> None:
+        """Cache detections now or later; call `write` at the end."""
         key: str | None = self._key
         if isinstance(detected, UncacheableDetected):
             key = self._of_run
@@ -58,17 +60,17 @@ class CachedDetections:
             key = self._provisional
             self._missing |= set(detected.missing)
         if key is not None:
-            self._pending.setdefault(key, []).append((sha256, found))
+            self._pending.setdefault(key, []).append((sha256, detections))
         n_pending = sum(map(len, self._pending.values()))
         if n_pending >= _WRITE_EVERY or time.monotonic() - self._written > _WRITE_SECONDS:
             self.write(device)
 
     def write(self, device: str) -> None:
-        """Keep what was added."""
-        if self._pending.get(self._provisional):  # first what it depends on
-            self._store.keep_facts(self._provisional, msgspec.json.encode(sorted(self._missing)))
-        for key, found in self._pending.items():
-            self._store.keep(key, device, found)
+        """Write the detections that were added since the last write."""
+        if self._pending.get(self._provisional):  # the missing files first: they decide validity
+            self._cache.add_facts(self._provisional, msgspec.json.encode(sorted(self._missing)))
+        for key, detections in self._pending.items():
+            self._cache.add_detections(key, device, detections)
         self._pending = {}
         self._written = time.monotonic()
 
@@ -81,7 +83,7 @@ class CachedDetections:
             yield self._provisional
 
     def _cached_missing(self) -> set[str]:
-        content = self._store.facts(self._provisional)
+        content = self._cache.facts(self._provisional)
         try:
             return set() if content is None else msgspec.json.decode(content, type=set[str])
         except msgspec.MsgspecError:

@@ -1,6 +1,6 @@
-"""A detector that never looks at the same image twice.
+"""A detector that infers no image twice.
 
-Imports no framework unless something has to be inferred.
+Imports a framework only when something has to be inferred.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.cache.digests import file_digest, file_digests, sha256_of, signature
-from pytest_detgate.cache.sqlite_file import STORE_FILE
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.digests import file_digest, file_digests, signature
+from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.detections import ImageDetections, ModelInfo, UnreadableImage
 from pytest_detgate.detector.cached.detections import CachedDetections
-from pytest_detgate.detector.cached.model_facts import keep_info, kept_info
-from pytest_detgate.detector.cached.run import DetectionRun, Wanted
+from pytest_detgate.detector.cached.model_facts import add_info, load_info
+from pytest_detgate.detector.cached.pending import DetectionRun, PendingImages
 from pytest_detgate.detector.devices import check_device, exclusive
-from pytest_detgate.detector.latency.timing import Latency, measure_latency
+from pytest_detgate.detector.latency.timing import LatencyMeasurement, measure_latency
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
 from pytest_detgate.detector.protocol import Detected, Detector, ModelSource
 from pytest_detgate.detector.registry import framework
@@ -30,28 +30,30 @@ from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.detector.workers.start import start_detector
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
+from pytest_detgate.regular_file import sha256_of_file
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-__all__ = ["DetectionRun", "KeptDetector", "ModelSource"]
+__all__ = ["CachedDetector", "DetectionRun", "ModelSource"]
 
-_LOOK_EVERY_SECONDS = 2.0
+_POLL_SECONDS = 2.0
 
 
-class KeptDetector:
-    """The detector named by `source`, answering from `store` whatever it can.
+class CachedDetector:
+    """The detector of `source`, which infers only what the cache does not have.
 
-    `store` is the folder of the store; `device` is `auto`, `cpu`, `cuda` or `cuda:N`. Without
-    `batch_size` the configuration's own is used. `plan` says which processes or machines run it.
-    `run` names the run that this process belongs to: what cannot be cached is shared within one.
+    `cache_dir` is the folder of the cache; `device` is `auto`, `cpu`, `cuda` or `cuda:N`. Without
+    `batch_size` that of the configuration is used. `plan` says which processes or machines run
+    it. `run` names the run of this process: its processes share detections that later runs cannot
+    use.
     """
 
     def __init__(
         self,
         source: ModelSource,
         *,
-        store: Path,
+        cache_dir: Path,
         device: str,
         progress: Progress,
         batch_size: int | None = None,
@@ -59,7 +61,7 @@ class KeptDetector:
         run: str = "",
     ) -> None:
         self._source = source
-        self._store = Store(store / STORE_FILE)
+        self._cache = Cache(cache_dir / CACHE_FILE)
         self._device = check_device(device)
         self._progress = progress
         self._batch_size = batch_size
@@ -71,20 +73,20 @@ class KeptDetector:
         self._uncached: dict[str, None] = {}
 
     def sha256(self) -> str:
-        """The digest of the checkpoint, for which nothing is loaded; without one, of the code."""
+        """Return the digest of the checkpoint, which is not loaded; without one, of the code."""
         if self._source.checkpoint is None:
             return self.info().sha256
         return self._identity()
 
     def info(self) -> ModelInfo:
-        """Describe the model: from what is kept, else by loading it."""
+        """Return the description of the model: from the cache, else by loading it."""
         if self._info is None:
-            self._info = self._kept_info() or self.detector().info
+            self._info = self._cached_info() or self.detector().info
         return self._info
 
-    def _kept_info(self) -> ModelInfo | None:
-        return kept_info(
-            self._store,
+    def _cached_info(self) -> ModelInfo | None:
+        return load_info(
+            self._cache,
             self._source,
             self._identity(),
             configured=self._configured,
@@ -93,7 +95,7 @@ class KeptDetector:
 
     @cached_property
     def _configured(self) -> str | None:
-        """The digest of the configuration in this run."""
+        """The digest of the configuration as it is in this run."""
         return framework(self._source.framework).configured(self._source)
 
     def detector(self) -> Detector:
@@ -105,35 +107,35 @@ class KeptDetector:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know: of the store, of lost workers, of memory that ran out, and why
+        """Notes for the reader: failures of the cache, lost workers, memory that ran out, and why
         detections are not cached."""
-        return (*self._store.notes, *getattr(self._detector, "notes", ()), *self._uncached)
+        return (*self._cache.notes, *getattr(self._detector, "notes", ()), *self._uncached)
 
     def detect(self, images: Sequence[Path]) -> DetectionRun:
-        """Return the detections on every image, inferring only what is not kept."""
-        with contextlib.ExitStack() as held:
+        """Return the detections on every image, inferring only those that are not cached."""
+        with contextlib.ExitStack() as stack:
             if self._info is None:
-                self._info = self._kept_info()
+                self._info = self._cached_info()
             if self._info is None:
-                # Whoever loads the model first also infers first; the others need not load it.
-                held.enter_context(self._alone(Wanted()))
+                # The process that loads the model first infers first; the others need not load it.
+                stack.enter_context(self._exclusive(PendingImages()))
             return self._detect(images)
 
     def infer(self, images: Sequence[Path]) -> dict[Path, Detected]:
-        """Infer on every image now: no answer is taken from the store, and none is put there."""
+        """Infer on every image now, without reading from or writing to the cache."""
         detector = self.detector()
         with (
             exclusive(detector.device),
             self._progress.task("detecting", len(images), "images") as advance,
         ):
-            answers = {}
-            for answer in detector.detect(images):
-                answers[answer.image] = answer
+            by_image = {}
+            for detected in detector.detect(images):
+                by_image[detected.image] = detected
                 advance(1)
-            return answers
+            return by_image
 
-    def latency(self, images: Sequence[Path], warm_up: int) -> Latency:
-        """Time the model on each image after `warm_up` of them, in a process of its own."""
+    def latency(self, images: Sequence[Path], warm_up: int) -> LatencyMeasurement:
+        """Time the model on each image after `warm_up` of them, in a separate process."""
         timed = measure_latency(
             dataclasses.replace(self._source, threads=self._plan.threads),
             images,
@@ -146,66 +148,68 @@ class KeptDetector:
         return timed
 
     def _detect(self, images: Sequence[Path]) -> DetectionRun:
-        digests = file_digests(images, self._store, self._progress)
+        digests = file_digests(images, self._cache, self._progress)
         key = ""
         while key != self.info().key:  # loading may find that the project's code has changed
             key = self.info().key
-            wanted = Wanted()
-            for path, answer in digests.items():
-                if isinstance(answer, UnreadableImage):
-                    wanted.unknown[path] = answer
+            pending = PendingImages()
+            for path, digest in digests.items():
+                if isinstance(digest, UnreadableImage):
+                    pending.failed[path] = digest
                 else:
-                    wanted.digest[path] = answer
-            self._look_up(key, wanted)
-            if wanted.missing():
-                with self._alone(wanted):
-                    self._look_up(key, wanted)
-                    if wanted.missing() and self.detector().info.key == key:
-                        self._infer(self.detector(), wanted)
-        return wanted.run(images, self.notes)
+                    pending.digest[path] = digest
+            self._load_cached(key, pending)
+            if pending.missing():
+                with self._exclusive(pending):
+                    self._load_cached(key, pending)
+                    if pending.missing() and self.detector().info.key == key:
+                        self._infer(self.detector(), pending)
+        return pending.result(images, self.notes)
 
-    def _look_up(self, key: str, wanted: Wanted) -> None:
-        cached = CachedDetections(self._store, key, self._run)
-        cached.take(wanted, self._device, len(self.info().classes))
+    def _load_cached(self, key: str, pending: PendingImages) -> None:
+        cached = CachedDetections(self._cache, key, self._run)
+        cached.load(pending, self._device, len(self.info().classes))
 
-    def _infer(self, detector: Detector, wanted: Wanted) -> None:
-        cached = CachedDetections(self._store, detector.info.key, self._run)
-        n_missing = len(wanted.missing())
+    def _infer(self, detector: Detector, pending: PendingImages) -> None:
+        cached = CachedDetections(self._cache, detector.info.key, self._run)
+        n_missing = len(pending.missing())
         with (
-            contextlib.ExitStack() as at_end,
+            contextlib.ExitStack() as cleanup,
             exclusive(detector.device),
             self._progress.task("detecting", n_missing, "images") as advance,
         ):
-            at_end.callback(lambda: cached.write(detector.device))
-            at_end.callback(lambda: self._uncached.update(cached.notes))
-            # Repeats only for images that shared their content with one that has just changed or
-            # could not be read.
-            while missing := wanted.missing():
+            cleanup.callback(lambda: cached.write(detector.device))
+            cleanup.callback(lambda: self._uncached.update(cached.notes))
+            # A second pass is needed only for images that shared their content with one that has
+            # changed in the meantime or could not be read.
+            while missing := pending.missing():
                 for detected in detector.detect(list(missing.values())):
                     image, sha256, result = detected
                     advance(1)
                     if not isinstance(result, ImageDetections):
-                        # Not kept: the next run looks again.
-                        wanted.unknown[image] = result
+                        # Not cached: the next run tries again.
+                        pending.failed[image] = result
                         continue
-                    if sha256 != wanted.digest[image]:
+                    if sha256 != pending.digest[image]:
                         _require_content(image, sha256)
-                    wanted.take(image, sha256, result, detector.device)
+                    pending.add_inferred(image, sha256, result, detector.device)
                     cached.add(detected, sha256, result, detector.device)
 
     @contextlib.contextmanager
-    def _alone(self, wanted: Wanted) -> Iterator[None]:
-        """Keep other processes from inferring with this checkpoint; while they do, take what they
-        find. May be entered again by the process that holds it."""
+    def _exclusive(self, pending: PendingImages) -> Iterator[None]:
+        """Hold the lock of this checkpoint. While another process holds it, load its detections.
+
+        The process that holds the lock may enter again.
+        """
         from filelock import Timeout
 
         lock = self._lock()
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            self._wait(lock, wanted)
+            self._wait(lock, pending)
         except (OSError, NotImplementedError):
-            pass  # nowhere to put a lock, so nowhere to keep anything either: the store says so
+            pass  # no place for a lock, so none for the cache: its notes say so
         try:
             yield
         finally:
@@ -216,23 +220,23 @@ class KeptDetector:
 
         if self._file_lock is None:
             name = f"{(self._identity() or self._entry_digest())[:16]}.lock"
-            self._file_lock = FileLock(self._store.path.with_name(name))
+            self._file_lock = FileLock(self._cache.path.with_name(name))
         return self._file_lock
 
-    def _wait(self, lock: BaseFileLock, wanted: Wanted) -> None:
+    def _wait(self, lock: BaseFileLock, pending: PendingImages) -> None:
         from filelock import Timeout
 
-        n_missing = len(wanted.missing())
+        n_missing = len(pending.missing())
         with self._progress.task("another gate is detecting", n_missing, "images") as advance:
             while True:
                 with contextlib.suppress(Timeout):
-                    lock.acquire(timeout=_LOOK_EVERY_SECONDS)
+                    lock.acquire(timeout=_POLL_SECONDS)
                     return
                 if self._info is None or not n_missing:
                     continue
-                self._look_up(self._info.key, wanted)
-                advance(n_missing - len(wanted.missing()))
-                n_missing = len(wanted.missing())
+                self._load_cached(self._info.key, pending)
+                advance(n_missing - len(pending.missing()))
+                n_missing = len(pending.missing())
                 if not n_missing:
                     return
 
@@ -252,8 +256,8 @@ class KeptDetector:
             advance(1)
         if checkpoint is not None and signature(checkpoint) != before:
             raise DetectorError(f"{checkpoint}: changed while it was being read")
-        keep_info(
-            self._store,
+        add_info(
+            self._cache,
             self._source,
             identity,
             loaded,
@@ -264,13 +268,13 @@ class KeptDetector:
         return loaded.detector
 
     def _identity(self) -> str:
-        """The digest of the checkpoint; empty without one."""
+        """Return the digest of the checkpoint; empty without one."""
         checkpoint = self._source.checkpoint
         if checkpoint is None:
             return ""
         require_checkpoint(checkpoint)
         try:
-            return file_digest(checkpoint, self._store)
+            return file_digest(checkpoint, self._cache)
         except OSError as error:
             raise DetectorError(f"{checkpoint}: cannot be read: {error}") from error
 
@@ -279,14 +283,17 @@ class KeptDetector:
 
 
 def _require_content(image: Path, sha256: str) -> None:
-    """An image may have changed since it was hashed. What is told of any other content would be
-    taken for the answer to that."""
+    """Raise unless the file has this content now.
+
+    An image may have changed since it was hashed. A wrong digest would assign the detections to
+    other content.
+    """
     try:
-        held = sha256_of(image)
+        current = sha256_of_file(image)
     except OSError:
-        held = ""
-    if held != sha256:
+        current = ""
+    if current != sha256:
         raise DetectorError(
-            f"{image}: the detector says that it looked at other content than the file holds; "
-            "either that changes all the time, or the detector's sha256 is not that of the file"
+            f"{image}: the sha256 of the detector is not that of the file: either the file changes "
+            "all the time, or the detector returns a wrong sha256"
         )

@@ -1,4 +1,4 @@
-"""What is known of a model without loading it, and whether that still holds."""
+"""Cached descriptions of models, and whether they are still valid."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature
 from pytest_detgate.detector.packages import installed_versions
@@ -14,11 +14,11 @@ from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 
 
 class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """A model's description and everything that must be as it was for it to hold.
+    """The description of a model, and everything that must be unchanged for it to be valid.
 
-    `request` is what it was asked for with. `configured` is the digest of its configuration, None
-    where only loading tells it; then, and where the dependencies may be more than is seen, they
-    hold for one `run` alone.
+    `request` is the digest of the request for the model. `configured` is the digest of its
+    configuration; it is None if only loading the model can tell. In that case, and if there may be
+    dependencies that the gate does not see, the description is valid in one `run` alone.
     """
 
     request: str
@@ -29,8 +29,8 @@ class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     run: str
 
 
-def keep_info(
-    store: Store,
+def add_info(
+    cache: Cache,
     source: ModelSource,
     identity: str,
     loaded: LoadedModel,
@@ -39,15 +39,15 @@ def keep_info(
     configured: str | None = None,
     run: str = "",
 ) -> None:
-    """Keep the description of a model, under the `identity` of what it was loaded from.
+    """Cache the description of a model, under the `identity` of what it was loaded from.
 
-    Files that changed while it was built (since `loaded_after_ns`) may not be what it was built
-    from: then nothing is kept.
+    If a file changed after `loaded_after_ns`, the model may have been built from its old content:
+    then nothing is cached.
     """
     dependencies = loaded.dependencies or Dependencies()
     for path in dependencies.files:
-        found = file_signature(path)
-        if found is not None and found.changed_ns >= loaded_after_ns:
+        seen = file_signature(path)
+        if seen is not None and seen.changed_ns >= loaded_after_ns:
             return
     request = _request(source, identity)
     facts = _ModelFacts(
@@ -58,42 +58,36 @@ def keep_info(
         configured=configured,
         run=run,
     )
-    store.keep_facts(request, msgspec.json.encode(facts))
-    store.keep_facts(description_request(facts.info.key), msgspec.json.encode(facts.info))
+    cache.add_facts(request, msgspec.json.encode(facts))
+    cache.add_facts(description_request(facts.info.key), msgspec.json.encode(facts.info))
 
 
-def kept_info(
-    store: Store,
+def load_info(
+    cache: Cache,
     source: ModelSource,
     identity: str,
     *,
     configured: str | None = None,
     run: str = "",
 ) -> ModelInfo | None:
-    """The description of the model, if it is kept and nothing it was built from has changed.
+    """Return the cached description of the model, if nothing that it was built from has changed.
 
-    `configured` is the digest of its configuration as it is now. Where that is None, only what
-    another process of the same `run` has kept is taken.
+    `configured` is the digest of its configuration as it is now. If that is None, only the entry
+    of another process of the same `run` counts.
     """
     request = _request(source, identity)
-    content = store.facts(request)
+    content = cache.facts(request)
     if content is None:
         return None
     try:
         facts = msgspec.json.decode(content, type=_ModelFacts)
     except msgspec.MsgspecError:
-        return None  # kept by another version of the gate
-    is_proven = configured is not None and not facts.dependencies.hidden
-    if (
-        facts.request != request
-        or not (is_proven or (run and run == facts.run))
-        or facts.configured != configured
-        or facts.versions != installed_versions(facts.versions)
-        or not is_description(facts.info)
-        or not facts.dependencies.hold(store)
+        return None  # written by another version of the gate
+    if not _is_valid(facts, request, configured, run) or not facts.dependencies.are_unchanged(
+        cache
     ):
         return None
-    store.facts(description_request(facts.info.key))  # which marks it as used
+    cache.facts(description_request(facts.info.key))  # marks the entry as used
     return msgspec.structs.replace(
         facts.info,
         checkpoint=source.name,
@@ -101,21 +95,37 @@ def kept_info(
     )
 
 
-def is_description(info: ModelInfo) -> bool:
-    """Whether a description that was kept could be that of a model."""
+def _is_valid(facts: _ModelFacts, request: str, configured: str | None, run: str) -> bool:
+    """Return whether a cached description answers the request, apart from its dependencies."""
+    is_complete = configured is not None and not facts.dependencies.hidden
+    is_of_this_run = bool(run) and run == facts.run
+    return (
+        facts.request == request
+        and (is_complete or is_of_this_run)
+        and facts.configured == configured
+        and facts.versions == installed_versions(facts.versions)
+        and _is_possible(facts.info)
+    )
+
+
+def _is_possible(info: ModelInfo) -> bool:
+    """Return whether a model can have this description: cache entries may be damaged."""
     classes = info.classes
     has_classes = bool(classes) and all(classes) and len(set(classes)) == len(classes)
     return has_classes and 0 <= info.score_floor <= 1
 
 
 def description_request(key: str) -> str:
-    """What a model's bare description is kept under: it tells whose detections are kept, also
-    when those of a changed configuration have taken the place of its facts."""
+    """Return the key of the bare description of a model.
+
+    It names the model of cached detections even if the facts of a changed configuration have
+    replaced its own.
+    """
     return f"model {key}"
 
 
-def described(facts: bytes) -> ModelInfo | None:
-    """The description, if these facts are one."""
+def decode_description(facts: bytes) -> ModelInfo | None:
+    """Decode facts that are a bare description; None if they are something else."""
     try:
         return msgspec.json.decode(facts, type=ModelInfo)
     except msgspec.MsgspecError:
@@ -124,10 +134,10 @@ def described(facts: bytes) -> ModelInfo | None:
 
 def _request(source: ModelSource, identity: str) -> str:
     config = str(source.config.absolute()) if source.config else ""
-    asked = [
+    parts = [
         *(identity, config, source.trust, source.precision, source.compile),
         *(source.framework, source.entry, source.options, source.image_options.is_upright),
         # An entry names another module in another project.
         "" if source.folder is None else str(source.folder.absolute()),
     ]
-    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()

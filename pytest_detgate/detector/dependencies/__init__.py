@@ -1,1 +1,1 @@
-"""What a model or a training depends on, seen while it is made."""
+"""Dependencies of a model or a training, recorded while it is made."""

@@ -1,4 +1,4 @@
-"""Reads of environment variables, which no audit event tells of."""
+"""Notification of reads of environment variables, for which there are no audit events."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Any, Protocol
 _Plain = type(os.environ)
 
 
-class Listener(Protocol):
-    """Hears of environment variables."""
+class EnvironmentListener(Protocol):
+    """Is notified of accesses to environment variables."""
 
     def on_variable(self, name: str, value: str | None) -> None:
-        """One is asked for; None where it is not set."""
+        """A variable is read; None if it is not set."""
 
     def on_all_variables(self) -> None:
-        """Their names are listed."""
+        """The names of all variables are read."""
 
     def on_set_variable(self, name: str) -> None:
-        """One is about to be set or removed."""
+        """A variable is about to be set or removed."""
 
 
-_listeners: list[Listener] = []
+_listeners: list[EnvironmentListener] = []
 
 
-class _Heard(_Plain):  # type: ignore[misc, valid-type]
-    """Takes the place of the class of `os.environ`, so that whoever holds that object is heard."""
+class _ObservedEnvironment(_Plain):  # type: ignore[misc, valid-type]
+    """Replaces the class of `os.environ`, so that all references to that object are observed."""
 
     def __getitem__(self, key: Any) -> Any:
         try:
             value = super().__getitem__(key)
         except KeyError:
-            _tell(key, None)
+            _notify(key, None)
             raise
-        _tell(key, value)
+        _notify(key, value)
         return value
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -51,29 +51,29 @@ class _Heard(_Plain):  # type: ignore[misc, valid-type]
     def __iter__(self) -> Iterator[Any]:
         for listener in _listeners:
             listener.on_all_variables()
-        found: Iterator[Any] = super().__iter__()
-        return found
+        names: Iterator[Any] = super().__iter__()
+        return names
 
 
-def _tell(key: Any, value: Any) -> None:
+def _notify(key: Any, value: Any) -> None:
     for listener in _listeners:
         listener.on_variable(os.fsdecode(key), None if value is None else os.fsdecode(value))
 
 
 @contextlib.contextmanager
-def listening_to_environment(listener: Listener) -> Iterator[None]:
-    """Tell a listener of all reads of `os.environ` and `os.environb` meanwhile."""
-    variables = [os.environ, getattr(os, "environb", os.environ)]
-    for one in variables:
-        # Somebody may have put another kind of mapping in its place.
-        if type(one) is _Plain:
-            one.__class__ = _Heard
+def observe_environment(listener: EnvironmentListener) -> Iterator[None]:
+    """Notify a listener of all accesses to `os.environ` and `os.environb` within the block."""
+    mappings = [os.environ, getattr(os, "environb", os.environ)]
+    for mapping in mappings:
+        # Other code may have replaced it by another kind of mapping.
+        if type(mapping) is _Plain:
+            mapping.__class__ = _ObservedEnvironment
     _listeners.append(listener)
     try:
         yield
     finally:
         _listeners.remove(listener)
         if not _listeners:
-            for one in variables:
-                if type(one) is _Heard:
-                    one.__class__ = _Plain  # type: ignore[assignment]
+            for mapping in mappings:
+                if type(mapping) is _ObservedEnvironment:
+                    mapping.__class__ = _Plain  # type: ignore[assignment]

@@ -1,7 +1,7 @@
-"""What modules looked at when they were imported.
+"""Accesses of modules during their import.
 
-A module is imported once in a process, and what it looked at then still decides what it does, for
-every model that is made of it later.
+A module is imported once in a process, and its accesses at that time are dependencies of every
+model that is made with it later.
 """
 
 from __future__ import annotations
@@ -10,23 +10,25 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
-Kind = Literal["file", "module", "lookup", "absent", "folder", "pattern", "variable", "hidden"]
-Note = tuple[Kind, str]
+NoteKind = Literal["file", "module", "lookup", "absent", "folder", "pattern", "variable", "hidden"]
+Note = tuple[NoteKind, str]
 Notes = dict[Note, Any]
-"""What was looked at, by kind and name, in the state that it had then."""
+"""The state of accessed files, folders and so on at that time, by kind and name."""
 
 _notes: dict[str, Notes] = {}
 
 
 def begin(file: str) -> None:
-    """A module is about to be imported from a file, unless only its source is read again; what it
-    looked at before is forgotten."""
+    """Start the notes of a module that is about to be imported; earlier ones are dropped.
+
+    If it is imported already, only its source is read again, and its notes stay.
+    """
     if file not in _notes or not _is_imported(file):
         _notes[file] = {}
 
 
 def add(file: str, note: Note, state: object) -> None:
-    """Note something that a module looked at, or a module that it imported."""
+    """Note an access of a module, or a module that it imported."""
     if file in _notes:
         _notes[file].setdefault(note, state)
 
@@ -40,23 +42,25 @@ def _is_imported(file: str) -> bool:
 
 
 def notes_of(files: Iterable[str]) -> tuple[Notes, set[str]]:
-    """What the modules with these files looked at, and those that they imported; and the files of
-    which that is not known, because they were imported before anybody noted it."""
+    """Return the notes of the modules with these files and of those that they imported.
+
+    Also returns the files without notes, because they were imported before notes were taken.
+    """
     loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-    found: Notes = {}
+    notes: Notes = {}
     unknown = set()
     waiting = list(files)
     seen = set(waiting)
     while waiting:
         file = waiting.pop()
         if file not in loaded:
-            continue  # what it looks at is noted when it is imported
+            continue  # its accesses are noted when it is imported
         if file not in _notes:
             unknown.add(file)
             continue
         for (kind, name), state in _notes[file].items():
-            found.setdefault((kind, name), state)
+            notes.setdefault((kind, name), state)
             if kind == "module" and name not in seen:
                 seen.add(name)
                 waiting.append(name)
-    return found, unknown
+    return notes, unknown

@@ -1,4 +1,4 @@
-"""Which code is the project's, and which code is at work when something is read."""
+"""Code of the project, and the code that causes an access."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, NamedTuple
 
-# What the import system itself runs; the names never change.
+# File names of the import system, which never change.
 _IMPORT_SYSTEM = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
-# Whoever asks which packages are installed makes these look through all folders.
+# A query for installed packages makes these modules read all folders.
 _PACKAGE_LISTS = tuple(
     f"{os.sep}{part}{os.sep}"
     for part in (f"importlib{os.sep}metadata", "importlib_metadata", "pkg_resources")
@@ -22,16 +22,16 @@ _GATE = str(Path(__file__).parents[2]) + os.sep
 _HERE = str(Path(__file__).parent) + os.sep
 _AUDIT_HOOK = str(Path(__file__).parents[1] / "audit_hook.py")
 
-Kind = Literal["recorder", "gate", "import", "stdlib", "installed", "own"]
+CodeKind = Literal["recorder", "gate", "import", "stdlib", "installed", "own"]
 
 
 class Caller(NamedTuple):
-    """Whose code reads something.
+    """The code that causes an access.
 
-    `by` is `own` where code of the project does, or code that it calls; `import` where a package
-    that is installed is being imported; else `other`. `is_direct` says that only the standard
-    library is between. `file` is the nearest file of the project, `modules` are those of its files
-    that are being imported.
+    `by` is `own` for code of the project, or code that it calls; `import` if an installed package
+    is being imported; else `other`. `is_direct` says that the project calls only the standard
+    library for it. `file` is the nearest file of the project, `modules` are those of its files that
+    are being imported.
     """
 
     by: Literal["own", "import", "other"]
@@ -41,38 +41,38 @@ class Caller(NamedTuple):
 
 
 def of_project(files: Iterable[object]) -> set[Path]:
-    """Those that are Python files of the project's own, and not of an installed package."""
-    places = installed_places()
+    """Return the Python files among these that belong to the project, not to a package."""
+    installed = installed_paths()
     return {
         Path(file)
         for file in files
         if isinstance(file, str)
         and file.endswith(".py")
-        and os.path.isabs(file)  # noqa: PTH117 (torch makes up relative names for itself)
-        and not file.startswith(places)
+        and os.path.isabs(file)  # noqa: PTH117 (torch invents relative names)
+        and not file.startswith(installed)
         and Path(file).is_file()
     }
 
 
-def installed_places() -> tuple[str, ...]:
-    """Where files lie that are not the project's: Python, packages, devices, the gate itself."""
-    return (*_places(tuple(sys.path)), "/proc/", "/sys/", "/dev/", _GATE)
+def installed_paths() -> tuple[str, ...]:
+    """Return prefixes of paths that are not of the project: Python, packages, devices, the gate."""
+    return (*_package_paths(tuple(sys.path)), "/proc/", "/sys/", "/dev/", _GATE)
 
 
 @functools.lru_cache(maxsize=8)
-def _places(search_path: tuple[str, ...]) -> tuple[str, ...]:
+def _package_paths(search_path: tuple[str, ...]) -> tuple[str, ...]:
     packages = {entry for entry in search_path if _holds_packages(entry)}
     zipped = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
     packages |= {entry for entry in search_path if entry.endswith(zipped)}
-    return (*_standard_library(), *(place.rstrip(os.sep) + os.sep for place in sorted(packages)))
+    return (*_standard_library(), *(path.rstrip(os.sep) + os.sep for path in sorted(packages)))
 
 
 @functools.lru_cache(maxsize=1)
 def _standard_library() -> tuple[str, ...]:
     paths = sysconfig.get_paths()
     names = ("stdlib", "platstdlib", "purelib", "platlib")
-    places = {os.path.realpath(paths[name]) for name in names} | {paths[name] for name in names}
-    return tuple(place + os.sep for place in sorted(places))
+    folders = {os.path.realpath(paths[name]) for name in names} | {paths[name] for name in names}
+    return tuple(folder + os.sep for folder in sorted(folders))
 
 
 def _holds_packages(entry: str) -> bool:
@@ -80,17 +80,20 @@ def _holds_packages(entry: str) -> bool:
 
 
 class CallStack:
-    """Tells who causes an event. `own` are folders of installed packages that count as code of
-    the project, because what they make is what is looked at."""
+    """Determines the code that causes an event.
+
+    `own` are folders of installed packages that count as code of the project, because they make the
+    model.
+    """
 
     def __init__(self, own: Iterable[str] = ()) -> None:
         self._own = tuple(own)
-        self._kinds: dict[str, Kind] = {}
+        self._kinds: dict[str, CodeKind] = {}
 
     def caller(self, *, is_import: bool = False) -> Caller:
-        """Who causes what is going on, from the innermost frame outwards, up to the gate's own.
+        """Return the cause of the current event, from the innermost frame outwards to the gate.
 
-        `is_import` says that it is the import system that asks, on behalf of who imports.
+        `is_import` says that the import system causes it; then the code that imports is returned.
         """
         frame = self._cause()
         while is_import and frame is not None and self._kind(frame) == "import":
@@ -116,12 +119,12 @@ class CallStack:
         return Caller(by, is_direct and by == "own", file, tuple(modules))
 
     def is_import_system(self) -> bool:
-        """Whether the import system itself is at work, rather than code that is imported."""
+        """Return whether the import system itself is running, not code that is imported."""
         frame = self._cause()
         return frame is not None and self._kind(frame) == "import"
 
     def is_within_glob(self) -> bool:
-        """Whether a folder is listed in order to match a pattern, of which another event tells."""
+        """Return whether a folder is listed to match a pattern, which has its own event."""
         frame = self._cause()
         is_pattern = False
         while frame is not None and self._kind(frame) == "stdlib":
@@ -133,20 +136,20 @@ class CallStack:
         return is_pattern
 
     def _cause(self) -> FrameType | None:
-        """The innermost frame that does not belong to what notes events."""
+        """Return the innermost frame outside the code that records events."""
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and self._kind(frame) == "recorder":
             frame = frame.f_back
         return frame
 
-    def _kind(self, frame: FrameType) -> Kind:
+    def _kind(self, frame: FrameType) -> CodeKind:
         name = frame.f_code.co_filename
         kind = self._kinds.get(name)
         if kind is None:
             kind = self._kinds[name] = self._kind_of(name)
         return kind
 
-    def _kind_of(self, name: str) -> Kind:
+    def _kind_of(self, name: str) -> CodeKind:
         if name in _IMPORT_SYSTEM or any(part in name for part in _PACKAGE_LISTS):
             return "import"
         if name.startswith(_HERE) or name == _AUDIT_HOOK:
@@ -155,10 +158,10 @@ class CallStack:
             return "gate"
         if name.startswith(self._own):
             return "own"
-        # What has no file is code that others made up: who called it tells more.
+        # Code without a file was generated: its caller counts.
         if name.startswith("<") or not os.path.isabs(name):  # noqa: PTH117
             return "stdlib"
-        if name.startswith(_places(tuple(sys.path))):
+        if name.startswith(_package_paths(tuple(sys.path))):
             is_package = _holds_packages(name)
             return "installed" if is_package else "stdlib"
         return "own"

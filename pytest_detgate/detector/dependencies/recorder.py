@@ -1,7 +1,7 @@
-"""Notes what code looks at while it works: files, folders, modules and environment variables.
+"""Recorder of the accesses of code: files, folders, modules and environment variables.
 
-Python's audit events tell of most of it; `environment` and `lookups` tell of the rest. What
-compiled code opens by itself nobody tells.
+Python's audit events report most of them; `environment` and `lookups` report the others. Files that
+compiled code opens itself are not reported.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 
 from pytest_detgate.detector.audit_hook import listening
 from pytest_detgate.detector.dependencies import import_notes
-from pytest_detgate.detector.dependencies.environment import listening_to_environment
-from pytest_detgate.detector.dependencies.events import LOOKS, Look
-from pytest_detgate.detector.dependencies.import_notes import Kind, Notes
-from pytest_detgate.detector.dependencies.lookups import listening_to_lookups
-from pytest_detgate.detector.dependencies.project_code import Caller, CallStack, installed_places
+from pytest_detgate.detector.dependencies.environment import observe_environment
+from pytest_detgate.detector.dependencies.events import ACCESSES, Access
+from pytest_detgate.detector.dependencies.import_notes import NoteKind, Notes
+from pytest_detgate.detector.dependencies.lookups import observe_lookups
+from pytest_detgate.detector.dependencies.project_code import Caller, CallStack, installed_paths
 from pytest_detgate.detector.dependencies.state import (
     ALL_VARIABLES,
     file_signature,
@@ -33,7 +33,7 @@ from pytest_detgate.detector.dependencies.state import (
     variable_state,
 )
 
-# Where packages look on their own account: libraries, fonts, time zones, what they have compiled.
+# Paths that packages read for themselves: libraries, fonts, time zones, compiled code.
 _SYSTEM = tuple(f"/{name}/" for name in ("etc", "usr", "lib", "lib64", "bin", "sbin"))
 _CACHES = ("/matplotlib/", "/fontconfig/", "/torchinductor_", "/.triton/", "/numba_cache/")
 _COMPILED = (".pyc", ".so", ".pyd", ".dylib", ".dll")
@@ -43,12 +43,12 @@ _by_value: list[bool] = []
 
 
 class Recorder:
-    """Notes what is looked at between `with` and its end, by code of the project or for it.
+    """Notes the accesses within a `with` block by code of the project, or on its behalf.
 
     `folder` is that of the project. `own` are folders of installed packages that count as code of
-    the project. `ignored` says of which paths nothing is noted. What the code has made itself is
-    not noted either, unless it is `known`. With `only_imports` nothing is noted but what modules
-    look at when they are imported, in `import_notes`.
+    the project. `ignored` returns whether to ignore a path. Files that the code has made itself are
+    ignored too, unless they are `known`. With `only_imports` only the accesses of modules during
+    their import are noted, in `import_notes`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Recorder:
         self._folder = os.path.abspath(folder or ".")  # noqa: PTH100
         self.notes: Notes = {}
         self.by_value: Notes = {}
-        """What was looked at for values that are part of the key themselves: `noted_by_value`."""
+        """Accesses for values that are themselves part of the key: see `noted_by_value`."""
         self._stack = CallStack(own)
         self._ignored = ignored
         self._made: set[str] = set()
@@ -73,8 +73,8 @@ class Recorder:
 
     def __enter__(self) -> Recorder:
         self._open.enter_context(listening(self._on_event))
-        self._open.enter_context(listening_to_environment(self))
-        self._open.enter_context(listening_to_lookups(self))
+        self._open.enter_context(observe_environment(self))
+        self._open.enter_context(observe_lookups(self))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -117,14 +117,14 @@ class Recorder:
                     self._note_absent(name.rpartition(".")[2], folders, caller)
 
     def _on_event(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if event in LOOKS:
+        if event in ACCESSES:
             with self._noting() as is_free:
-                look = LOOKS[event](*arguments) if is_free else None
-                if look is not None:
-                    self._on_look(look)
+                access = ACCESSES[event](*arguments) if is_free else None
+                if access is not None:
+                    self._on_access(access)
 
-    def _on_look(self, look: Look) -> None:
-        kind, name = look
+    def _on_access(self, access: Access) -> None:
+        kind, name = access
         if kind == "make":
             self._made.add(name)
         elif kind == "connect":
@@ -144,7 +144,7 @@ class Recorder:
         elif kind == "match":
             self._note_read("pattern", name, pattern_state)
 
-    def _note_read(self, kind: Kind, name: str, state: Callable[[str], object]) -> None:
+    def _note_read(self, kind: NoteKind, name: str, state: Callable[[str], object]) -> None:
         if (kind, name) in self.notes:
             return
         caller = self._stack.caller()
@@ -156,9 +156,9 @@ class Recorder:
         caller = self._stack.caller(is_import=True)
         import_notes.begin(file)
         self._note("module", file, file_signature, caller)
-        if caller.file is not None:  # a function of it may import at any time
+        if caller.file is not None:  # one of its functions may import at any time
             import_notes.add(caller.file, ("module", file), file_signature(file))
-        # A module of the same name in a folder that is searched before would take its place.
+        # A module of the same name in an earlier folder of the search path would replace it.
         folder, name = _searched(file)
         if folder in sys.path:
             self._note_absent(name, sys.path[: sys.path.index(folder)], caller)
@@ -172,31 +172,36 @@ class Recorder:
                     self._note("absent", path, lookup_state, caller)
 
     def _is_of_project(self, folder: str) -> bool:
-        """Whether a folder that is searched for modules is the project's, in it or around it."""
+        """Return whether a folder of the search path is that of the project, in it or around it."""
         try:
             common = os.path.commonpath([folder, self._folder])
         except ValueError:  # another drive
             return False
         return common in (folder, self._folder)
 
-    def _note_hidden(self, what: str, counts: Callable[[Caller], bool]) -> None:
+    def _note_hidden(self, name: str, counts: Callable[[Caller], bool]) -> None:
         caller = self._stack.caller()
         if counts(caller):
-            self._note("hidden", what, lambda _: None, caller)
+            self._note("hidden", name, lambda _: None, caller)
 
-    def _note(self, kind: Kind, name: str, state: Callable[[str], object], caller: Caller) -> None:
+    def _note(
+        self, kind: NoteKind, name: str, state: Callable[[str], object], caller: Caller
+    ) -> None:
         if self._only_imports and not caller.modules:
             return
-        found = state(name)
+        current = state(name)
         if not self._only_imports:
-            (self.by_value if _by_value else self.notes).setdefault((kind, name), found)
+            notes = self.by_value if _by_value else self.notes
+            notes.setdefault((kind, name), current)
         for module in caller.modules:
-            import_notes.add(module, (kind, name), found)
+            import_notes.add(module, (kind, name), current)
 
     @contextlib.contextmanager
     def _noting(self) -> Iterator[bool]:
-        """Whether this thread may note something: what notes itself looks at files, too. What goes
-        wrong meanwhile must not stop the code that is looked at."""
+        """Return whether this thread may take notes: taking notes accesses files, too.
+
+        An error in the block must not stop the observed code.
+        """
         if getattr(_busy, "is_noting", False):
             yield False
             return
@@ -204,13 +209,13 @@ class Recorder:
             try:
                 yield True
             except Exception as error:
-                why = f"what it looks at cannot be noted: {type(error).__name__}: {error}"
-                self.notes.setdefault(("hidden", why), None)
+                reason = f"an access cannot be recorded: {type(error).__name__}: {error}"
+                self.notes.setdefault(("hidden", reason), None)
 
     def _is_noise(self, path: str) -> bool:
         return (
             self._ignored(path)
-            or f"{path}{os.sep}".startswith(installed_places())
+            or f"{path}{os.sep}".startswith(installed_paths())
             or self._is_made(path)
         )
 
@@ -220,10 +225,10 @@ class Recorder:
         while self._made:
             if path in self._made:
                 return True
-            shorter = os.path.dirname(path)  # noqa: PTH120
-            if shorter == path:
+            parent = os.path.dirname(path)  # noqa: PTH120
+            if parent == path:
                 break
-            path = shorter
+            path = parent
         return False
 
 
@@ -231,22 +236,26 @@ _watching: list[Recorder] = []
 
 
 def watch_imports() -> None:
-    """Note from now on what modules of the project look at when they are imported, so that a model
-    may be made of one that was imported long before."""
+    """Start to note the accesses of project modules during their import.
+
+    A model may be made later with a module that was imported long before.
+    """
     if not _watching:
         _watching.append(Recorder(only_imports=True).__enter__())
 
 
 def stop_watching_imports() -> None:
-    """Note no more of that: it costs time whenever a file is looked at."""
+    """Stop taking these notes: they cost time at every access to a file."""
     while _watching:
         _watching.pop().__exit__()
 
 
 @contextlib.contextmanager
 def noted_by_value() -> Iterator[None]:
-    """Note apart what is looked at meanwhile: all that it decides are values that are themselves
-    part of the key, so that another content which gives the same values is no other model."""
+    """Note accesses within the block separately: they only decide values that are part of the key.
+
+    Another content that gives the same values is then not another model.
+    """
     _by_value.append(True)
     try:
         yield
@@ -256,7 +265,7 @@ def noted_by_value() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unnoted() -> Iterator[None]:
-    """Note nothing of what this thread looks at meanwhile: the gate itself looks at files."""
+    """Ignore the accesses of this thread within the block: the gate itself accesses files."""
     was_noting, _busy.is_noting = getattr(_busy, "is_noting", False), True
     try:
         yield
@@ -265,7 +274,7 @@ def unnoted() -> Iterator[None]:
 
 
 def _source_of(file: str) -> str:
-    """The source of compiled code, where that is there."""
+    """Return the source of compiled code, if it exists."""
     if file.endswith(".pyc"):
         with contextlib.suppress(ValueError, NotImplementedError):
             source = importlib.util.source_from_cache(file)
@@ -275,7 +284,7 @@ def _source_of(file: str) -> str:
 
 
 def _searched(file: str) -> tuple[str, str]:
-    """The folder in which a module was found if it is no part of a package, and its name."""
+    """Return the folder in which a module, or its package, was found, and its name."""
     folder, name = os.path.split(file)
     name = name.partition(".")[0]
     return os.path.split(folder) if name == "__init__" else (folder, name)

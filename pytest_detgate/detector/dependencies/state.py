@@ -1,7 +1,7 @@
-"""Everything that was looked at, with its content: the state of the world that a model is made in.
+"""State of files, folders and environment variables that a model depends on.
 
-Files are known by their content, folders by the names in them, patterns by what matches them, and
-environment variables by a digest of their value, which may be a secret.
+The state of a file is its content, that of a folder the names in it, that of a pattern the paths
+that match it, and that of an environment variable a digest of its value, which may be a secret.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from pathlib import Path
 
 import msgspec
 
-from pytest_detgate.cache.digests import Signature, file_digests, sha256_of
-from pytest_detgate.cache.store import Store
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.digests import Signature, file_digests
 from pytest_detgate.detections import UnreadableImage
+from pytest_detgate.regular_file import sha256_of_file
 
 MISSING, FOLDER, SPECIAL = "missing", "folder", "special"
 NO_FILE = (MISSING, FOLDER, SPECIAL)
-"""States of a path that is no regular file."""
+"""States of a path that is not a regular file."""
 
 ALL_VARIABLES = "*"
-"""Stands for the whole environment among the names of variables."""
+"""Name of the whole environment among the names of variables."""
 
-# Say where and how a process runs, and differ between machines, terminals, workers and tests.
+# They describe how a process runs, and differ between machines, terminals, workers and tests.
 _OF_THE_PROCESS = re.compile(
     r"(CUDA|NVIDIA|OMP|MKL|OPENBLAS|KMP|RAY|XDG|LC|PYTEST|SSH|XPC|GITHUB_RUN|RUNNER)_.*|_.*|"
     r"PATH|LD_LIBRARY_PATH|PYTHONPATH|HOME|PWD|OLDPWD|TMPDIR|TEMP|TMP|USER|LOGNAME|USERNAME|"
@@ -37,13 +38,13 @@ _OF_THE_PROCESS = re.compile(
 
 
 class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
-    """What something was made from.
+    """The dependencies of a model or a training, by absolute path.
 
-    `files` has the SHA-256 of each file that was opened or imported, by its absolute path;
-    `lookups` kind, size and time of what was only asked for; `absent` the kind of what is where a
-    module would be found, or found before the one that was; `folders` and `patterns` a digest of
-    the names that were listed; `environment` a digest of each variable's value. `hidden` are
-    reasons why it may depend on more than is seen.
+    `files` has the SHA-256 of each file that was opened or imported; `lookups` kind, size and time
+    of files whose status alone was read; `absent` the kind of paths at which a module would be
+    found, or found before the one that was; `folders` and `patterns` a digest of the names that
+    were listed; `environment` a digest of the value of each variable. `hidden` are reasons why
+    there may be dependencies that were not recorded.
     """
 
     files: dict[str, str] = {}
@@ -55,7 +56,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     hidden: tuple[str, ...] = ()
 
     def with_others(self, other: Dependencies) -> Dependencies:
-        """These and the others, of which those win that both have."""
+        """Return both; for a name in both, the other one counts."""
         return Dependencies(
             files=self.files | other.files,
             lookups=self.lookups | other.lookups,
@@ -66,11 +67,11 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
             hidden=tuple(dict.fromkeys([*self.hidden, *other.hidden])),
         )
 
-    def moved(self, here: str, there: str) -> Dependencies:
-        """The same with all that lies in one folder in another one."""
+    def with_folder(self, here: str, there: str) -> Dependencies:
+        """Return the same with the folder `here` replaced by `there` in all paths."""
 
         def named(names: dict[str, str]) -> dict[str, str]:
-            return {name.replace(here, there, 1): held for name, held in names.items()}
+            return {name.replace(here, there, 1): state for name, state in names.items()}
 
         return msgspec.structs.replace(
             self,
@@ -83,85 +84,89 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def sha256(self, folder: Path) -> str:
-        """A digest of content, with every path as it is seen from a folder: the same for a copy
-        of all elsewhere. A module that is not there is known by the files of those that are."""
+        """Return a digest with all paths relative to a folder: the same for a copy elsewhere.
 
-        def seen(names: dict[str, str]) -> dict[str, str]:
-            return {_from(folder, name): held for name, held in names.items()}
+        `absent` is left out: the files of the modules that were found instead are included.
+        """
+
+        def relative(names: dict[str, str]) -> dict[str, str]:
+            return {_relative(folder, name): state for name, state in names.items()}
 
         parts = {
-            "files": seen(self.files),
-            "lookups": {name: kind_of_lookup(s) for name, s in seen(self.lookups).items()},
-            "folders": seen(self.folders),
-            "patterns": seen(self.patterns),
+            "files": relative(self.files),
+            "lookups": {name: kind_of_lookup(s) for name, s in relative(self.lookups).items()},
+            "folders": relative(self.folders),
+            "patterns": relative(self.patterns),
             "environment": self.environment,
         }
         return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
-    def hold(self, store: Store, *, by_kind: bool = False) -> bool:
-        """Whether everything is as it was; digests of files that did not change are not made
-        again. With `by_kind` the size and time of what was only asked for do not count."""
-        asked_for = self.lookups | self.absent
-        same = kind_of_lookup if by_kind else str
+    def are_unchanged(self, cache: Cache, *, by_kind: bool = False) -> bool:
+        """Return whether everything has its recorded state; unchanged files are not hashed again.
+
+        With `by_kind` only the kind of lookups counts, not size and time.
+        """
+        lookups = self.lookups | self.absent
+        part = kind_of_lookup if by_kind else str
         return (
-            all(variable_state(name) == held for name, held in self.environment.items())
-            and all(same(lookup_state(name)) == same(held) for name, held in asked_for.items())
-            and all(listing_state(name) == held for name, held in self.folders.items())
-            and all(pattern_state(name) == held for name, held in self.patterns.items())
-            and file_states(self.files, store) == self.files
+            all(variable_state(name) == state for name, state in self.environment.items())
+            and all(part(lookup_state(name)) == part(state) for name, state in lookups.items())
+            and all(listing_state(name) == state for name, state in self.folders.items())
+            and all(pattern_state(name) == state for name, state in self.patterns.items())
+            and file_states(self.files, cache) == self.files
         )
 
 
-def file_states(paths: Iterable[str], store: Store) -> dict[str, str]:
-    """The state of each file, as `file_state` tells it."""
+def file_states(paths: Iterable[str], cache: Cache) -> dict[str, str]:
+    """Return the state of each file, as `file_state` does."""
     kinds = {path: _kind(path) for path in paths}
-    regular = file_digests([Path(path) for path, kind in kinds.items() if not kind], store)
+    regular = file_digests([Path(path) for path, kind in kinds.items() if not kind], cache)
 
     def state(path: str, kind: str) -> str:
         if kind:
             return kind
-        answer = regular[Path(path)]
-        return SPECIAL if isinstance(answer, UnreadableImage) else answer
+        digest = regular[Path(path)]
+        return SPECIAL if isinstance(digest, UnreadableImage) else digest
 
     return {path: state(path, kind) for path, kind in kinds.items()}
 
 
 def file_state(path: str) -> str:
-    """The SHA-256 of a regular file; else `MISSING`, `FOLDER` or `SPECIAL`, of which nothing is
-    read."""
+    """Return the SHA-256 of a regular file; `MISSING`, `FOLDER` or `SPECIAL` for other paths, which
+    are not read."""
     if kind := _kind(path):
         return kind
     try:
-        return sha256_of(Path(path))
+        return sha256_of_file(path)
     except OSError:
         return SPECIAL
 
 
 def file_signature(path: str) -> Signature | None:
-    """What tells whether a file has changed; None where it is not there."""
+    """Return the signature of a file; None if it is missing."""
     try:
-        found = os.stat(path)  # noqa: PTH116
+        status = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return None
-    return Signature.of(found)
+    return Signature.of(status)
 
 
 def lookup_state(path: str) -> str:
-    """Kind, size and time of a file; the kind alone of what is no regular file."""
+    """Return kind, size and time of a regular file; the kind alone of another path."""
     kind = _kind(path)
     if kind:
         return kind
-    found = file_signature(path)
-    return MISSING if found is None else f"file {found.size} {found.mtime_ns}"
+    seen = file_signature(path)
+    return MISSING if seen is None else f"file {seen.size} {seen.mtime_ns}"
 
 
 def kind_of_lookup(state: str) -> str:
-    """The kind of a file alone, out of its `lookup_state`."""
+    """Return the kind alone from a `lookup_state`."""
     return state.partition(" ")[0]
 
 
 def listing_state(folder: str) -> str:
-    """A digest of the names in a folder; caches of Python and hidden files are none of them."""
+    """Return a digest of the names in a folder, without hidden files and caches of Python."""
     try:
         names = os.listdir(folder)  # noqa: PTH208
     except (OSError, ValueError):
@@ -170,36 +175,38 @@ def listing_state(folder: str) -> str:
 
 
 def pattern_state(pattern: str) -> str:
-    """A digest of the paths that match a pattern, an absolute one that `glob` understands."""
+    """Return a digest of the paths that match an absolute pattern of `glob`."""
     try:
-        found = glob.glob(pattern, recursive=True)  # noqa: PTH207
+        paths = glob.glob(pattern, recursive=True)  # noqa: PTH207
     except (OSError, ValueError):
         return MISSING
     start = os.path.dirname(_fixed_part(pattern))  # noqa: PTH120
-    return _digest(sorted(path.removeprefix(start) for path in found))
+    return _digest(sorted(path.removeprefix(start) for path in paths))
 
 
 def variable_state(name: str) -> str:
-    """A digest of what an environment variable holds now; `MISSING` where it is not set."""
+    """Return a digest of the value of an environment variable now; `MISSING` if it is not set."""
     if name == ALL_VARIABLES:
-        held = {key: value for key, value in os.environ.items() if not is_of_process(key)}
-        return _digest(sorted(f"{key}={value}" for key, value in held.items()))
+        variables = {key: value for key, value in os.environ.items() if not is_of_process(key)}
+        return _digest(sorted(f"{key}={value}" for key, value in variables.items()))
     return value_state(os.environ.get(name))
 
 
 def is_of_process(name: str) -> bool:
-    """Whether a variable only says where and how a process runs. Packages read such ones on behalf
-    of code that never heard of them."""
+    """Return whether a variable only describes how a process runs.
+
+    Packages read such variables whether or not the calling code knows of them.
+    """
     return _OF_THE_PROCESS.fullmatch(name) is not None
 
 
 def value_state(value: str | None) -> str:
-    """A digest of the value of an environment variable."""
+    """Return a digest of the value of an environment variable."""
     return MISSING if value is None else _digest([value])
 
 
 def _kind(path: str) -> str:
-    """What a path is where it is no regular file."""
+    """Return the kind of a path; empty for a regular file."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except (OSError, ValueError):
@@ -214,10 +221,11 @@ def _digest(texts: Iterable[str]) -> str:
 
 
 def _fixed_part(pattern: str) -> str:
-    return pattern[: min((at for at in map(pattern.find, "*?[") if at >= 0), default=len(pattern))]
+    wildcards = (index for index in map(pattern.find, "*?[") if index >= 0)
+    return pattern[: min(wildcards, default=len(pattern))]
 
 
-def _from(folder: Path, path: str) -> str:
+def _relative(folder: Path, path: str) -> str:
     try:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive

@@ -1,4 +1,4 @@
-"""A detector that is watched while it works: what it looks at then is not part of its key."""
+"""A detector whose accesses are recorded: they are not part of its key."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_detgate.detections import ModelInfo
-from pytest_detgate.detector.dependencies.import_notes import Kind, Notes
+from pytest_detgate.detector.dependencies.import_notes import NoteKind, Notes
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.dependencies.state import (
     ALL_VARIABLES,
@@ -23,16 +23,16 @@ from pytest_detgate.detector.protocol import (
     UncacheableDetected,
 )
 
-_Ask = Callable[[Sequence[Path]], Iterable[Detected]]
+_Detect = Callable[[Sequence[Path]], Iterable[Detected]]
 
 
 class WatchedDetector:
-    """Another detector, whose detections are not cacheable from the moment on at which it looks at
-    something that it did not look at while it was made; `info` takes the place of its own. Where it
-    only asks for files that are not there, they hold while those are still missing.
+    """Wraps a detector; `info` replaces its own.
 
-    `known` is what it was made from. What the other detector may have beside (`in_turn`, `notes`,
-    `model_seconds`) this one has, too.
+    As soon as it accesses something that it did not access while it was made, its detections are
+    not cacheable. If it only looks for files that are missing, they are provisional. `known` are
+    its dependencies. Optional attributes of the detector (`in_turn`, `notes`, `model_seconds`) are
+    passed through.
     """
 
     def __init__(
@@ -56,8 +56,8 @@ class WatchedDetector:
             **known.environment,
             **{name: file_signature(name) for name in known.files},
         }
-        self._reason = next((f"it depends on more than is seen: {one}" for one in known.hidden), "")
-        # Whether it was not told of yet, by path.
+        self._reason = next((f"it has unrecorded dependencies: {one}" for one in known.hidden), "")
+        # By path, whether no result has named it so far.
         self._missing: dict[str, bool] = {}
         if hasattr(detector, "in_turn"):
             self.in_turn = self._in_turn
@@ -66,35 +66,34 @@ class WatchedDetector:
         return getattr(self._detector, name)
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """Yield what the detector yields."""
+        """Yield the results of the detector."""
         return self._watched(images, self._detector.detect)
 
     def _in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
         return self._watched(images, self._detector.in_turn)  # type: ignore[attr-defined]
 
-    def _watched(self, images: Sequence[Path], ask: _Ask) -> Iterator[Detected]:
+    def _watched(self, images: Sequence[Path], detect: _Detect) -> Iterator[Detected]:
         with Recorder(
             self._folder, own=self._own, ignored=_Images(images), known=self._known
         ) as recorder:
-            for answer in ask(images):
-                self._reason = self._reason or self._news(recorder.notes)
-                yield self._marked(answer)
+            for detected in detect(images):
+                self._reason = self._reason or self._new_dependency(recorder.notes)
+                yield self._marked(detected)
 
-    def _marked(self, answer: Detected) -> Detected:
+    def _marked(self, detected: Detected) -> Detected:
         if self._reason:
-            uncacheable = UncacheableDetected(*answer)
+            uncacheable = UncacheableDetected(*detected)
             uncacheable.reason = self._reason
             return uncacheable
         if not self._missing:
-            return answer
-        marked = ProvisionalDetected(*answer)
+            return detected
+        marked = ProvisionalDetected(*detected)
         marked.missing = tuple(name for name, is_new in self._missing.items() if is_new)
         self._missing.update(dict.fromkeys(marked.missing, False))
         return marked
 
-    def _news(self, notes: Notes) -> str:
-        """What was looked at that was not known before, or was in another state. What was asked
-        for in vain is remembered."""
+    def _new_dependency(self, notes: Notes) -> str:
+        """Say which access is new or found another state; remember files that are missing."""
         for (kind, name), state in list(notes.items()):
             if kind in ("file", "module"):
                 state = file_signature(name)
@@ -102,18 +101,18 @@ class WatchedDetector:
                 if kind in ("lookup", "absent") and state == MISSING:
                     self._missing.setdefault(name, True)
                     continue
-                return f"{name} is looked at first while it detects"
+                return f"{name} is first accessed during detection"
             if state != self._known.get(name, state):
                 return f"{name} has changed since the model was made"
         return ""
 
-    def _is_listed(self, kind: Kind) -> bool:
-        """Whether all variables of the environment are known, by whatever names."""
+    def _is_listed(self, kind: NoteKind) -> bool:
+        """Return whether the whole environment is known, so that every variable is."""
         return kind == "variable" and ALL_VARIABLES in self._known
 
 
 class _Images:
-    """Tells whether a path is one of the images that are looked at, or what one is a link to."""
+    """Returns whether a path is one of the images, or the target of a link among them."""
 
     def __init__(self, images: Sequence[Path]) -> None:
         self._paths = {os.path.abspath(image) for image in images}  # noqa: PTH100

@@ -1,1 +1,1 @@
-"""How long a model takes."""
+"""Latency and memory of a model."""

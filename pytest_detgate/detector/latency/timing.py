@@ -1,4 +1,4 @@
-"""How long a model takes for one image, and how much memory it needs."""
+"""Time that a model needs for one image, and its memory, measured in a separate process."""
 
 from __future__ import annotations
 
@@ -17,23 +17,22 @@ from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.subprocesses import (
     PATIENCE_SECONDS,
-    end_job,
-    how_it_ended,
-    received,
-    start_job,
+    end_process,
+    exit_reason,
+    receive_messages,
+    start_process,
 )
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
 
 
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """The time of each image, alone in its batch, in the order in which they were taken.
+class LatencyMeasurement(msgspec.Struct, frozen=True, kw_only=True):
+    """The time of each image, one at a time, in their order.
 
     `times_ms` are milliseconds from file to detections: reading, decoding, test pipeline, model.
-    `model_ms` is the part of them from tensors to boxes in memory; None where the detector does
-    not say. `peak_bytes` is the most memory that the model held: allocated by torch on a GPU, else
-    resident of the whole process, loading included; None where nobody says. `hardware` names the
-    GPU, if known.
+    `model_ms` is the part from tensors to boxes in memory; None if the detector does not measure
+    it. `peak_bytes` is the peak memory: allocated by torch on a GPU, else resident memory of the
+    whole process, loading included; None if unknown. `hardware` names the GPU, if known.
     """
 
     times_ms: list[float]
@@ -54,7 +53,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def model_share(self) -> float | None:
-        """The share of the whole time that is spent in the model."""
+        """The share of the time that is spent in the model."""
         return None if self.model_ms is None else sum(self.model_ms) / sum(self.times_ms)
 
     @property
@@ -63,8 +62,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.peak_bytes is None else self.peak_bytes / 1e6
 
 
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What the process that measures is asked; `images` start with those for warming up."""
+class LatencyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """To the process that measures; `images` start with those for warming up."""
 
     checkpoint: str | None
     config: str | None
@@ -108,20 +107,20 @@ def _name(path: Path | None) -> str | None:
     return None if path is None else str(path.absolute())
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """From the process that measures: an image is done, why it failed, or the answer."""
+class LatencyMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """From the process that measures: an image is done, an error, or the measurement."""
 
     finished: int = 0
     error: str | None = None
-    answer: Latency | None = None
+    result: LatencyMeasurement | None = None
 
 
-def request_for(
+def latency_request(
     source: ModelSource, images: Sequence[Path], warm_up: int, *, sha256: str, device: str
-) -> Request:
-    """What the process that measures is asked for a model and images."""
-    first = [images[at % len(images)] for at in range(warm_up)]
-    return Request(
+) -> LatencyRequest:
+    """Make the request for a model and images; those for warming up come first."""
+    first = [images[index % len(images)] for index in range(warm_up)]
+    return LatencyRequest(
         checkpoint=_name(source.checkpoint),
         config=_name(source.config),
         trust=source.trust,
@@ -148,42 +147,45 @@ def measure_latency(
     sha256: str,
     device: str,
     progress: Progress,
-) -> Latency:
+) -> LatencyMeasurement:
     """Time the model on every image, after it has seen `warm_up` of them.
 
-    It runs in a process of its own, so that nothing that is loaded here counts, and whatever
-    happens to it there is a `DetectorError` here. `sha256` is that of the checkpoint.
+    It runs in a separate process, so that memory of this process does not count; if that fails, a
+    `DetectorError` is raised. `sha256` is that of the checkpoint.
     """
-    request = request_for(source, images, warm_up, sha256=sha256, device=device)
+    request = latency_request(source, images, warm_up, sha256=sha256, device=device)
     with tempfile.TemporaryDirectory(prefix="detgate-") as folder:
-        asked, log_path = Path(folder, "request.json"), Path(folder, "log")
-        asked.write_bytes(msgspec.json.encode(request))
+        request_path, log_path = Path(folder, "request.json"), Path(folder, "log")
+        request_path.write_bytes(msgspec.json.encode(request))
         with (
             log_path.open("wb") as log,
             progress.task("timing", len(request.images), "images") as advance,
-            start_job(
-                "pytest_detgate.detector.latency.worker", [str(asked)], device=device, log=log
+            start_process(
+                "pytest_detgate.detector.latency.worker",
+                [str(request_path)],
+                device=device,
+                log=log,
             ) as process,
         ):
-            answer, error = None, None
+            result, error = None, None
             try:
-                for message in received(process, Message):
+                for message in receive_messages(process, LatencyMessage):
                     advance(message.finished)
-                    answer, error = message.answer or answer, message.error or error
+                    result, error = message.result or result, message.error or error
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(PATIENCE_SECONDS)
             finally:  # also when interrupted
-                end_job(process)
-        if answer is None:
-            raise DetectorError(error or could_not(_ending(process.returncode, log_path)))
-    return answer
+                end_process(process)
+        if result is None:
+            raise DetectorError(error or failure_text(_end_of(process.returncode, log_path)))
+    return result
 
 
-def could_not(reason: str) -> str:
-    """Say why there is no answer."""
+def failure_text(reason: str) -> str:
+    """Say why there is no measurement."""
     return f"the model could not be timed: {reason}"
 
 
-def _ending(code: int, log: Path) -> str:
-    killed = ", as happens where memory runs out" if code == -9 else ""
-    return how_it_ended(code, log) + killed
+def _end_of(code: int, log: Path) -> str:
+    killed = ", as happens when memory runs out" if code == -9 else ""
+    return exit_reason(code, log) + killed

@@ -1,7 +1,7 @@
 """The process that times a model.
 
 Run as `python -m pytest_detgate.detector.latency.worker REQUEST`, where REQUEST is a file with a
-`latency.Request`; answers with messages on the standard output.
+`LatencyRequest`. It sends messages on the standard output.
 """
 
 from __future__ import annotations
@@ -17,84 +17,96 @@ import msgspec
 
 from pytest_detgate.detections import OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type, exclusive
-from pytest_detgate.detector.latency.timing import Latency, Message, Request, could_not
+from pytest_detgate.detector.latency.timing import (
+    LatencyMeasurement,
+    LatencyMessage,
+    LatencyRequest,
+    failure_text,
+)
 from pytest_detgate.detector.protocol import Detected
-from pytest_detgate.detector.subprocesses import Channel
+from pytest_detgate.detector.subprocesses import MessageWriter
 from pytest_detgate.detector.workers.loading import load_detector
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular, read_regular_text
 
 
 def main(arguments: list[str]) -> int:
-    """Measure; returns the exit code."""
-    channel = Channel()
-    request = msgspec.json.decode(read_regular(arguments[0]), type=Request)
+    """Measure; return the exit code."""
+    writer = MessageWriter()
+    request = msgspec.json.decode(read_regular(arguments[0]), type=LatencyRequest)
     try:
-        answer = _measure(request, channel)
+        result = _measure(request, writer)
     except BrokenPipeError:
         return 1
     except DetectorError as error:
-        channel.send(Message(error=str(error)))
+        writer.send(LatencyMessage(error=str(error)))
         return 1
     except Exception as error:  # the project's own code runs here
         traceback.print_exc()
-        channel.send(Message(error=could_not(f"{type(error).__name__}: {error}")))
+        writer.send(LatencyMessage(error=failure_text(f"{type(error).__name__}: {error}")))
         return 1
-    channel.send(Message(answer=answer))
+    writer.send(LatencyMessage(result=result))
     return 0
 
 
-def _measure(request: Request, channel: Channel) -> Latency:
+def _measure(request: LatencyRequest, writer: MessageWriter) -> LatencyMeasurement:
     detector: Any = load_detector(
         request.source, sha256=request.sha256, device=request.device, batch_size=1
     ).detector
-    place: str = detector.device
-    torch = sys.modules.get("torch") if device_type(place) == "cuda" else None
-
-    def settle() -> None:
-        if torch is not None:
-            torch.cuda.synchronize(place)
-
-    says_model_time = hasattr(detector, "model_seconds")
-    times: list[float] = []
-    model_times: list[float] = []
-    with exclusive(place):
-        answers = _in_turn(detector, [Path(image) for image in request.images])
-        for _ in request.images:
-            settle()
-            in_model = detector.model_seconds if says_model_time else 0.0
-            started = time.perf_counter()
-            answer = next(answers)
-            settle()
-            times.append(time.perf_counter() - started)
-            if says_model_time:
-                model_times.append(detector.model_seconds - in_model)
-            if isinstance(answer.result, UnreadableImage):
-                raise DetectorError(f"{answer.image}: cannot be read: {answer.result.reason}")
-            if isinstance(answer.result, OutputNotFinite):
-                raise DetectorError(
-                    f"{answer.image}: the model gives NaN or infinity ({answer.result.output})"
-                )
-            channel.send(Message(finished=1))
-        if device_type(place) == "cpu":
-            peak = peak_resident_bytes()
-        else:
-            # What others than torch hold on a GPU, torch does not know.
-            peak = (torch.cuda.max_memory_allocated(place) or None) if torch else None
-    return Latency(
-        times_ms=[seconds * 1000 for seconds in times[request.warm_up :]],
-        model_ms=[seconds * 1000 for seconds in model_times[request.warm_up :]]
-        if says_model_time
-        else None,
+    device: str = detector.device
+    torch = sys.modules.get("torch") if device_type(device) == "cuda" else None
+    with exclusive(device):
+        times, model_times = _time_images(detector, request, torch, writer)
+        peak = _peak_bytes(device, torch)
+    return LatencyMeasurement(
+        times_ms=times,
+        model_ms=model_times,
         peak_bytes=peak,
-        device=place,
-        hardware=torch.cuda.get_device_name(place) if torch else None,
+        device=device,
+        hardware=torch.cuda.get_device_name(device) if torch else None,
         model=detector.info,
     )
 
 
+def _time_images(
+    detector: Any, request: LatencyRequest, torch: Any, writer: MessageWriter
+) -> tuple[list[float], list[float] | None]:
+    """Return the milliseconds of each image after the warm-up: all of them, and in the model."""
+
+    def wait_for_gpu() -> None:
+        if torch is not None:
+            torch.cuda.synchronize(detector.device)
+
+    has_model_time = hasattr(detector, "model_seconds")
+    times: list[float] = []
+    model_times: list[float] = []
+    results = _in_turn(detector, [Path(image) for image in request.images])
+    for _ in request.images:
+        wait_for_gpu()
+        model_seconds = detector.model_seconds if has_model_time else 0.0
+        started = time.perf_counter()
+        detected = next(results)
+        wait_for_gpu()
+        times.append((time.perf_counter() - started) * 1000)
+        if has_model_time:
+            model_times.append((detector.model_seconds - model_seconds) * 1000)
+        _require_detections(detected)
+        writer.send(LatencyMessage(finished=1))
+    n = request.warm_up
+    return times[n:], model_times[n:] if has_model_time else None
+
+
+def _require_detections(detected: Detected) -> None:
+    if isinstance(detected.result, UnreadableImage):
+        raise DetectorError(f"{detected.image}: cannot be read: {detected.result.reason}")
+    if isinstance(detected.result, OutputNotFinite):
+        raise DetectorError(
+            f"{detected.image}: the model gives NaN or infinity ({detected.result.output})"
+        )
+
+
 def _in_turn(detector: Any, images: Sequence[Path]) -> Iterator[Detected]:
-    """One by one: nothing of an image is done before its time begins."""
+    """Yield detections one by one; no work on an image begins before its time does."""
     if hasattr(detector, "in_turn"):
         yield from detector.in_turn(images)
         return
@@ -102,10 +114,17 @@ def _in_turn(detector: Any, images: Sequence[Path]) -> Iterator[Detected]:
         yield from detector.detect([image])
 
 
+def _peak_bytes(device: str, torch: Any) -> int | None:
+    """Return the peak memory of the model; None if unknown."""
+    if device_type(device) == "cpu":
+        return peak_resident_bytes()
+    # Memory of other frameworks on a GPU is not known to torch.
+    return (torch.cuda.max_memory_allocated(device) or None) if torch else None
+
+
 def peak_resident_bytes() -> int | None:
-    """The most memory that this process ever held; None where the system does not say."""
-    # On Linux `ru_maxrss` of a process that was forked starts at what its parent held; this
-    # does not.
+    """Return the peak resident memory of this process; None if the system does not tell it."""
+    # On Linux `ru_maxrss` of a forked process starts at the value of its parent; VmHWM does not.
     status = Path("/proc/self/status")
     if status.is_file():
         for line in read_regular_text(status, "ascii", "replace").splitlines():

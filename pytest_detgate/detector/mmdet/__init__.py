@@ -1,1 +1,1 @@
-"""MMDetection models."""
+"""Detectors of MMDetection."""

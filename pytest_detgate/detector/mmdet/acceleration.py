@@ -1,4 +1,4 @@
-"""How a built model computes: memory format, folded batch norm, precision, compilation."""
+"""Faster computation of a built model: memory format, folding, precision, compilation."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from torch.nn.utils import fuse_conv_bn_eval
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.errors import DetectorError
 
-# What is folded rounds differently, by some 1e-6 of the largest output; what is wired wrongly
-# differs by as much as the outputs themselves.
+# Folding changes outputs by some 1e-6 of the largest one; a mistake in folding changes them by as
+# much as the outputs themselves.
 _SAME = 1e-4
 _PROBE_SHAPE = (256, 320)
 
 
 def accelerate(model: Any, device: str) -> tuple[str, ...]:
-    """Make a model in evaluation mode faster without changing what it finds.
+    """Make a model in evaluation mode faster without changing its detections.
 
-    Batch norm is folded into the convolutions before it, and convolutions get their weights in
-    `channels_last` order, which spares the kernels reordering. Each is tried on a picture of
-    noise and taken back where the model's raw outputs differ by more than rounding, or it fails.
-    Returns the names of what was kept.
+    Batch norm is folded into the convolution before it, and convolutions get their weights in
+    `channels_last` order, so that the kernels need not reorder them. Each change is tried on an
+    image of noise, and undone if the raw outputs differ by more than rounding, or it fails. Returns
+    the names of the changes that remain.
     """
     expected = _outputs(model, device)
     if expected is None:
-        return ()  # a model that wants more than a picture, or another size: left as it is
-    kept = []
+        return ()  # a model that needs another input than an image of this size
+    applied = []
     for name, change in (("fused", _fuse), ("channels_last", _channels_last)):
         undo = change(model)
         if _same(_outputs(model, device), expected):
-            kept.append(name)
+            applied.append(name)
         else:
             undo()
-    return tuple(kept)
+    return tuple(applied)
 
 
 def _outputs(model: Any, device: str) -> list[torch.Tensor] | None:
-    """What the network says of a picture of noise, before any box is decoded."""
+    """Return the raw outputs for an image of noise; None if the model cannot process it."""
     height, width = _PROBE_SHAPE
     noise = torch.Generator().manual_seed(0)
     pixels = torch.randint(0, 256, (3, height, width), generator=noise, dtype=torch.uint8)
@@ -57,14 +57,14 @@ def _outputs(model: Any, device: str) -> list[torch.Tensor] | None:
             torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False),
         ):
             data = model.data_preprocessor({"inputs": [pixels], "data_samples": [sample]}, False)
-            answer = model(data["inputs"], data["data_samples"], mode="tensor")
-            return [tensor.float().clone() for tensor in tensors(answer)]
-    except Exception:  # the model may be the project's own, and take only what it is used to
+            outputs = model(data["inputs"], data["data_samples"], mode="tensor")
+            return [tensor.float().clone() for tensor in tensors(outputs)]
+    except Exception:  # a model of the project may accept only its usual inputs
         return None
 
 
 def tensors(value: Any) -> Iterator[torch.Tensor]:
-    """Every tensor in an output: a tensor, or a list, tuple or dictionary of outputs."""
+    """Yield every tensor in an output: a tensor, or a list, tuple or dictionary of outputs."""
     if isinstance(value, torch.Tensor):
         yield value
     elif isinstance(value, dict):
@@ -75,13 +75,13 @@ def tensors(value: Any) -> Iterator[torch.Tensor]:
             yield from tensors(part)
 
 
-def _same(found: list[torch.Tensor] | None, expected: list[torch.Tensor]) -> bool:
-    if not expected or found is None or len(found) != len(expected):
+def _same(outputs: list[torch.Tensor] | None, expected: list[torch.Tensor]) -> bool:
+    if not expected or outputs is None or len(outputs) != len(expected):
         return False
     return all(
         one.shape == other.shape
         and bool(((one - other).abs() <= _SAME * max(1.0, float(other.abs().amax()))).all())
-        for one, other in zip(found, expected, strict=True)
+        for one, other in zip(outputs, expected, strict=True)
         if other.numel()
     )
 
@@ -94,8 +94,8 @@ def _channels_last(model: Any) -> Callable[[], object]:
 def _fuse(model: Any) -> Callable[[], object]:
     """Fold each batch norm that a `ConvModule` applies right after its convolution.
 
-    Every fold gets a convolution of its own: heads such as RTMDet's share one convolution among
-    several norms, which `mmcv.cnn.fuse_conv_bn` would fold into it one after another.
+    Every fold makes a new convolution: heads such as RTMDet's share one convolution among several
+    norms, and `mmcv.cnn.fuse_conv_bn` would fold all of them into it.
     """
     before = [
         (module, module.conv, module.norm_name, module.norm)
@@ -134,7 +134,7 @@ def _foldable(module: Any) -> bool:
 
 
 def check_precision(precision: str, device: str) -> None:
-    """Refuse a precision that the device does not compute in."""
+    """Refuse a precision that the device does not support."""
     if device_type(device) == "cpu":
         if precision == "float16":
             raise DetectorError(
@@ -143,22 +143,22 @@ def check_precision(precision: str, device: str) -> None:
             )
     elif precision == "bfloat16" and not torch.cuda.is_bf16_supported():
         raise DetectorError(
-            f"precision 'bfloat16' under [model]: {device} does not compute in it; allowed are "
+            f"precision 'bfloat16' under [model]: {device} does not support it; allowed are "
             "float32 and float16"
         )
 
 
 def compile_parts(model: Any) -> None:
-    """Let `torch.compile` compile each of the model's networks, when it is first used."""
+    """Let `torch.compile` compile each network of the model when it is first used."""
     for _, part in networks(model):
         part.forward = torch.compile(part.forward)
 
 
 def lower_precision(model: Any, device: str, precision: str) -> None:
-    """Let the model's networks compute in another precision, as autocast does.
+    """Let the networks of the model compute in another precision, with autocast.
 
-    What they answer is float32 again, so that boxes are decoded and compared as ever: in
-    bfloat16 a corner at 600 pixels is known to four.
+    Their outputs are converted to float32, so that boxes are decoded as usual: in bfloat16 a corner
+    at 600 pixels has an error of up to four.
     """
     for _, part in networks(model):
         part.forward = _cast(part.forward, device_type(device), getattr(torch, precision))
@@ -167,8 +167,8 @@ def lower_precision(model: Any, device: str, precision: str) -> None:
 def _cast(forward: Callable[..., Any], kind: str, dtype: torch.dtype) -> Callable[..., Any]:
     def lower(*args: Any, **kwargs: Any) -> Any:
         with torch.autocast(kind, dtype):
-            answer = forward(*args, **kwargs)
-        return _as_float32(answer, dtype)
+            outputs = forward(*args, **kwargs)
+        return _as_float32(outputs, dtype)
 
     return lower
 
@@ -186,8 +186,10 @@ def _as_float32(value: Any, dtype: torch.dtype) -> Any:
 def networks(
     module: Any, *, with_preprocessor: bool = False, prefix: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """Name and module of the model's own parts: backbone, neck, heads. Heads of regions are looked
-    into, for a model asks their parts."""
+    """Yield name and module of the parts of a model: backbone, neck, heads.
+
+    Of a head for regions its parts are yielded, because the model calls those.
+    """
     for name, child in module.named_children():
         if name.startswith("loss") or (name == "data_preprocessor" and not with_preprocessor):
             continue
@@ -198,5 +200,5 @@ def networks(
 
 
 def compiling_failed(error: BaseException) -> bool:
-    """Tell whether an error is that of `torch.compile`."""
+    """Return whether `torch.compile` raised an error."""
     return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))

@@ -1,4 +1,4 @@
-"""Checkpoints read as data: nothing that is stored in one is run."""
+"""Checkpoints read as data: nothing stored in them is run."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_detgate.detector.name_lists import first_names
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import open_regular, require_regular
 
 # What MMEngine stores beside weights (histories of logged values, NumPy scalars). The gate uses
-# none of it, so each name is given an inert stand-in instead of the real thing: to let
-# `builtins.getattr` through, as the histories ask for, would be to let almost anything through.
+# none of it, so each name gets an inert stand-in. The histories ask for `builtins.getattr`, and
+# allowing the real one would allow almost anything.
 _NOT_NEEDED = (
     "mmengine.logging.history_buffer.HistoryBuffer",
     "builtins.getattr",
@@ -34,7 +35,7 @@ _NOT_NEEDED = (
 
 
 class StandIn:
-    """Takes the place of an object that is not needed, whatever it is made from."""
+    """Replaces an object that is not needed, and accepts any arguments."""
 
     def __new__(cls, *args: object) -> StandIn:
         return super().__new__(cls)
@@ -48,7 +49,7 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Weights and what is known about them."""
+    """Weights and the metadata stored with them."""
 
     path: Path
     state_dict: Mapping[str, Any]
@@ -62,7 +63,7 @@ class Checkpoint:
 
     @property
     def classes(self) -> tuple[str, ...] | None:
-        """The names of the classes, where the checkpoint has them."""
+        """The class names, if the checkpoint has them."""
         dataset = self.meta.get("dataset_meta")
         dataset = dataset if isinstance(dataset, Mapping) else {}
         # MMDetection 2 and early 3 wrote the upper-case name, the former outside of dataset_meta.
@@ -73,13 +74,13 @@ class Checkpoint:
 
     @property
     def epoch(self) -> int | None:
-        """How many epochs the model was trained for."""
+        """Number of epochs that the model was trained for."""
         epoch = self.meta.get("epoch")
         return epoch if type(epoch) is int else None
 
 
 def class_names(value: object) -> tuple[str, ...] | None:
-    """Class names as configurations and checkpoints write them; None where there are none."""
+    """Read class names as configurations and checkpoints write them; None if there are none."""
     if isinstance(value, str):
         return (value,)
     if isinstance(value, (list, tuple)) and value and all(isinstance(name, str) for name in value):
@@ -88,7 +89,7 @@ def class_names(value: object) -> tuple[str, ...] | None:
 
 
 def require_checkpoint(path: Path) -> None:
-    """Raise where there is no file that could be a checkpoint."""
+    """Raise unless the path is a file that can be a checkpoint."""
     if not path.exists():
         raise DetectorError(f"{path}: there is no such checkpoint")
     try:
@@ -100,16 +101,15 @@ def require_checkpoint(path: Path) -> None:
 
 
 def read_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
-    """Read a checkpoint; one that would need to run code is refused unless it is trusted."""
+    """Read a checkpoint; one that needs to run code is refused, unless it is trusted."""
     require_checkpoint(path)
     content = _load(path, trust=trust)
     if not isinstance(content, Mapping) or not isinstance(content.get("state_dict"), Mapping):
-        found = (
-            f"it holds {_listed(content)}"
-            if isinstance(content, Mapping)
-            else f"it holds a {type(content).__name__}"
+        kind = f"a {type(content).__name__}"
+        contents = _keys(content) if isinstance(content, Mapping) else kind
+        raise DetectorError(
+            f"{path}: not a checkpoint of MMEngine: no state_dict; it holds {contents}"
         )
-        raise DetectorError(f"{path}: not a checkpoint of MMEngine: no state_dict; {found}")
     meta = content.get("meta")
     return Checkpoint(path, content["state_dict"], meta if isinstance(meta, Mapping) else {})
 
@@ -123,15 +123,15 @@ def _load(path: Path, *, trust: bool) -> object:
         warnings.simplefilter("ignore")
         try:
             return torch.load(path, map_location="cpu", weights_only=False)
-        except Exception as error:  # torch raises whatever the broken bytes happen to trigger
+        except Exception as error:  # broken bytes can raise any error in torch
             raise _damaged(path, error) from error
 
 
 def load_as_data(source: Any, allowed: Sequence[Any], *, map_location: Any = "cpu") -> object:
-    """What `torch.load` gives of a file (a path or an open file), of which nothing is run.
+    """Load a file (a path or an open file) as `torch.load` does, but run nothing of it.
 
-    `allowed` are types, or pairs of a type and the name that it is stored under, which may be
-    made beside tensors and plain values. Whatever else is asked for is a `DetectorError`.
+    `allowed` are types, or pairs of a type and the name that it is stored under, which the file may
+    use beside tensors and plain values. Anything else is a `DetectorError`.
     """
     import torch
 
@@ -143,28 +143,30 @@ def load_as_data(source: Any, allowed: Sequence[Any], *, map_location: Any = "cp
             "torch 2.6 or newer, or allow this file with --detgate-trust-checkpoint"
         )
     _refuse_unpacking(source, name)
-    with warnings.catch_warnings(), _allowed_alone(allowed):
+    with warnings.catch_warnings(), _allow_only(allowed):
         warnings.simplefilter("ignore")
         try:
             return torch.load(source, map_location=map_location, weights_only=True)
-        except Exception as error:  # torch raises whatever the broken bytes happen to trigger
-            wanted = _wanted(source, error)
-            if wanted is None:
+        except Exception as error:  # broken bytes can raise any error in torch
+            request = _refused_request(source, error)
+            if request is None:
                 raise _damaged(name, error) from error
             raise DetectorError(
-                f"{name}: refused, because reading it could run code: {wanted}. If you know where "
+                f"{name}: refused, because reading it could run code: {request}. If you know where "
                 "it comes from, --detgate-trust-checkpoint allows it"
             ) from error
 
 
 def _refuse_unpacking(source: Any, name: object) -> None:
-    """Raise where a zip file would unpack to far more than it is: what torch saves is not
-    compressed, and a few kilobytes can be made to fill the memory."""
+    """Raise if a zip file unpacks to much more than its size.
+
+    Torch does not compress; a crafted file of a few kilobytes can fill the memory.
+    """
     with _opened(source) as file:
         try:
             unpacked = sum(entry.file_size for entry in zipfile.ZipFile(file).infolist())
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-            return  # torch says what is wrong with it
+            return  # torch reports the error
         size = file.seek(0, io.SEEK_END)
     if unpacked > 4 * size + 16e6:
         raise DetectorError(
@@ -175,7 +177,7 @@ def _refuse_unpacking(source: Any, name: object) -> None:
 
 @contextlib.contextmanager
 def _opened(source: Any) -> Iterator[Any]:
-    """A file to look into; one that is open already stands where it stood afterwards."""
+    """Open a file; if it is open already, restore its position afterwards."""
     if not hasattr(source, "seek"):
         with open_regular(source) as file:
             yield file
@@ -189,9 +191,9 @@ def _opened(source: Any) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _allowed_alone(allowed: Sequence[Any]) -> Iterator[None]:
-    """Let these through meanwhile, and nothing that others have let through in this process:
-    MMEngine's list has the real `getattr`."""
+def _allow_only(allowed: Sequence[Any]) -> Iterator[None]:
+    """Allow these types, and none that other code has allowed in this process: MMEngine's list has
+    the real `getattr`."""
     from torch.serialization import add_safe_globals, clear_safe_globals, get_safe_globals
 
     others = get_safe_globals()
@@ -214,16 +216,16 @@ def _damaged(name: object, error: Exception) -> DetectorError:
     )
 
 
-def _wanted(source: Any, error: Exception) -> str | None:
-    """What a refused file asked for; None where it is no checkpoint at all."""
-    said = str(error)
-    if "legacy .tar" in said:
+def _refused_request(source: Any, error: Exception) -> str | None:
+    """Say what a refused file asked for; None if it is not a checkpoint."""
+    text = str(error)
+    if "legacy .tar" in text:
         return "it has a format that torch wrote before 2017, which is unpickled without limits"
-    if operand := re.search(r"Unsupported operand (\d+)", said):
+    if operand := re.search(r"Unsupported operand (\d+)", text):
         return _operation(int(operand[1])) if _is_pickled(source) else None
-    if detail := re.search(r"WeightsUnpickler error:\s*(\S.*)", said):
+    if detail := re.search(r"WeightsUnpickler error:\s*(\S.*)", text):
         return detail[1]
-    if isinstance(error, pickle.UnpicklingError) and (names := _wanted_names(source, said)):
+    if isinstance(error, pickle.UnpicklingError) and (names := _requested_names(source, text)):
         shown = (name if name.isprintable() else repr(name) for name in names)
         return f"it asks for {', '.join(shown)}"
     return None
@@ -240,7 +242,7 @@ def _is_pickled(source: Any) -> bool:
         return file.read(2)[:1] == b"\x80" or zipfile.is_zipfile(file)
 
 
-def _wanted_names(source: Any, said: str) -> list[str]:
+def _requested_names(source: Any, text: str) -> list[str]:
     import torch
 
     try:
@@ -248,14 +250,13 @@ def _wanted_names(source: Any, said: str) -> list[str]:
             source.seek(0)
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(source))
     except Exception:  # files in torch's older format cannot be listed without being loaded
-        return re.findall(r"GLOBAL (\S+)", said)[:1]
+        return re.findall(r"GLOBAL (\S+)", text)[:1]
 
 
 def _release(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
 
 
-def _listed(content: Mapping[Any, Any]) -> str:
-    names = [str(name) if str(name).isprintable() else repr(name) for name in list(content)[:5]]
-    more = f" and {len(content) - 5} more" if len(content) > 5 else ""
-    return f"{', '.join(names)}{more}" if names else "nothing"
+def _keys(content: Mapping[Any, Any]) -> str:
+    names = (str(name) if str(name).isprintable() else repr(name) for name in content)
+    return first_names(names, 5) or "nothing"

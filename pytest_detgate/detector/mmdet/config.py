@@ -1,7 +1,7 @@
-"""What the gate takes from a model's configuration: plain look-ups, no MMDetection needed.
+"""Values that the gate reads from the configuration of a model, without MMDetection.
 
-A configuration is any nesting of mappings and sequences: an MMEngine `Config` as well as the
-values of a stored one.
+A configuration is a nesting of mappings and sequences: an MMEngine `Config`, or the values of a
+stored one.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pytest_detgate.detector.mmdet.checkpoint import class_names
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular_text
 
-# Weights are loaded from the checkpoint and nowhere else. `pretrained` and `init_cfg` name files
-# to download, `teacher_ckpt` names a file that MMEngine would unpickle.
+# Weights are loaded only from the checkpoint. `pretrained` and `init_cfg` name files to download,
+# `teacher_ckpt` names a file that MMEngine would unpickle.
 _WEIGHTS_FROM_ELSEWHERE = ("init_cfg", "pretrained", "teacher_ckpt")
 
 
 def model_section(config: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """The model's own section, without anything that fetches weights from elsewhere."""
+    """Return the section of the model, without keys that load weights from elsewhere."""
     model = config.get("model")
     if not isinstance(model, Mapping) or "type" not in model:
         raise DetectorError(f"{source}: the configuration has no model section")
@@ -46,14 +46,14 @@ def _without_other_weights(value: Any) -> Any:
 
 
 def test_pipeline(config: Mapping[str, Any], source: str) -> list[Any]:
-    """The transforms a test image passes through, without those that read annotations."""
-    for found in (
+    """Return the transforms of a test image, without those that read annotations."""
+    for pipeline in (
         _pipeline_of(_dataset(config, "test_dataloader")),
         config.get("test_pipeline"),
         _pipeline_of(_dataset(config, "val_dataloader")),
     ):
-        if isinstance(found, Sequence) and not isinstance(found, str) and found:
-            return [copy.deepcopy(step) for step in found if not _reads_annotations(step)]
+        if isinstance(pipeline, Sequence) and not isinstance(pipeline, str) and pipeline:
+            return [copy.deepcopy(step) for step in pipeline if not _reads_annotations(step)]
     raise DetectorError(
         f"{source}: the configuration has no test pipeline: neither in test_dataloader nor "
         "val_dataloader, nor as test_pipeline"
@@ -79,7 +79,7 @@ def _dataset(config: Mapping[str, Any], dataloader: str) -> Any:
 
 
 def _wrapped(dataset: Any) -> Iterator[Mapping[str, Any]]:
-    """A data set's section and, from the outside in, those that it wraps."""
+    """Yield the section of a dataset and, from the outside in, of those that it wraps."""
     while isinstance(dataset, Mapping):
         yield dataset
         inner = dataset.get("dataset")
@@ -93,10 +93,10 @@ def _pipeline_of(dataset: Any) -> Any:
 
 
 def stated_classes(config: Mapping[str, Any], *, is_own: bool) -> dict[str, tuple[str, ...]]:
-    """The class names that the configuration gives, by the data loader that gives them.
+    """Return the class names in the configuration, by the data loader that has them.
 
-    Where it names a file with them, that is read of a configuration of the project's own; what a
-    stored one names could be any file, whose lines would be shown in an error.
+    A file of class names is read only for a configuration of the project (`is_own`): a stored one
+    could name any file, and an error would show its lines.
     """
     stated = {}
     for loader in ("train_dataloader", "test_dataloader"):
@@ -121,44 +121,44 @@ def _lines(path: Path) -> list[str]:
 
 
 def custom_imports(config: Mapping[str, Any]) -> list[str]:
-    """The modules that the configuration asks to import, besides those of MMDetection itself."""
+    """Return the modules that the configuration imports, without those of MMDetection."""
     section = config.get("custom_imports")
     names = section.get("imports") or [] if isinstance(section, Mapping) else []
     listed = [names] if isinstance(names, str) else list(names)
-    # Loading any model imports these packages, so a checkpoint that names them asks for no code.
+    # Every model imports these packages, so naming them imports no further code.
     return [name for name in listed if name.split(".")[0] not in ("mmdet", "mmcv", "mmengine")]
 
 
 def dataset_types(config: Mapping[str, Any]) -> list[Any]:
-    """The types of the test data set and of those it wraps."""
+    """Return the types of the test dataset and of those that it wraps."""
     return [
         part["type"] for part in _wrapped(_dataset(config, "test_dataloader")) if "type" in part
     ]
 
 
 def batch_size(config: Mapping[str, Any]) -> int:
-    """How many images the configuration tests at once."""
+    """Return the batch size of the test data loader."""
     loader = config.get("test_dataloader")
     size = loader.get("batch_size", 1) if isinstance(loader, Mapping) else 1
     return size if type(size) is int and size > 0 else 1
 
 
 def score_floor(model: Mapping[str, Any]) -> float:
-    """The lowest score that the model's test settings let through."""
+    """Return the lowest score that the test settings of the model keep."""
     settings = model.get("test_cfg")
     if not isinstance(settings, Mapping):
         return 0.0
     if isinstance(settings.get("rcnn"), Mapping):
         settings = settings["rcnn"]
     floors = [settings.get("score_thr")]
-    # Soft NMS lowers scores and then drops what fell below a floor of its own.
+    # Soft NMS lowers scores and then applies a second floor.
     if isinstance(nms := settings.get("nms"), Mapping):
         floors.append(nms.get("min_score") if nms.get("type") == "soft_nms" else None)
     return max((float(floor) for floor in floors if isinstance(floor, (int, float))), default=0.0)
 
 
 def canonical(value: Any) -> str:
-    """Text that is the same for equal configurations."""
+    """Return a text that is the same for equal configurations."""
 
     def plain(item: Any) -> str:
         if isinstance(item, type) or callable(item):

@@ -1,4 +1,4 @@
-"""Configuration files of the project, and every file that such a configuration was made of."""
+"""Configuration files of the project, and the files that they are made of."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_detgate.detector.dependencies.gathered import gathered
+from pytest_detgate.detector.dependencies.gathering import gather_dependencies
 from pytest_detgate.detector.dependencies.recorder import Recorder, noted_by_value, unnoted
 from pytest_detgate.detector.dependencies.state import NO_FILE
 from pytest_detgate.detector.mmdet.config import custom_imports
@@ -21,8 +21,8 @@ from pytest_detgate.errors import DetectorError
 class LoadedConfig:
     """A resolved configuration and what it was made of.
 
-    `config` is an MMEngine `Config`. `files` are the project's own files that were read for it,
-    `environment` the environment variables it asked for and what they held.
+    `config` is an MMEngine `Config`. `files` are the project files that were read for it,
+    `environment` the environment variables that it uses, with their values.
     """
 
     config: Any
@@ -31,13 +31,14 @@ class LoadedConfig:
 
 
 def load_config(path: Path) -> LoadedConfig:
-    """Load a configuration file as MMEngine does: it is the project's own code and is run."""
+    """Load a configuration file as MMEngine does: it is code of the project and is run."""
     with Recorder(path.absolute().parent, own=config_code()) as recorder:
         config = _run(path, import_custom_modules=True)
     with unnoted():
-        found = gathered(recorder.by_value, map(str, project_files(custom_imports(config))))
-    there = (Path(name) for name, state in found.files.items() if state not in NO_FILE)
-    files = {path.absolute(), *there}
+        code = map(str, project_files(custom_imports(config)))
+        dependencies = gather_dependencies(recorder.by_value, code)
+    existing = (Path(name) for name, state in dependencies.files.items() if state not in NO_FILE)
+    files = {path.absolute(), *existing}
     names = getattr(config, "env_variables", None) or {}
     return LoadedConfig(
         config, tuple(sorted(files)), {name: os.environ.get(name) for name in names}
@@ -45,18 +46,20 @@ def load_config(path: Path) -> LoadedConfig:
 
 
 def project_files(modules: Iterable[str]) -> set[Path]:
-    """The project's own files that modules, and the packages they belong to, are made of."""
+    """Return the project files of modules, and of the packages that they belong to."""
     return set(code_of(*modules).files)
 
 
 def resolved_config(path: Path) -> Any:
-    """Run a configuration file and give its values as plain ones; neither MMDetection nor modules
-    that it only names are imported for it."""
+    """Run a configuration file and return its values as plain ones.
+
+    Neither MMDetection nor modules that it only names are imported.
+    """
     return _run(path, import_custom_modules=False).to_dict()
 
 
 def config_code() -> tuple[str, ...]:
-    """Where MMEngine's code lies that reads files and variables on behalf of a configuration."""
+    """Return the folder of MMEngine's code that reads files and variables for configurations."""
     import_yapf()
     with quiet():
         import mmengine.config

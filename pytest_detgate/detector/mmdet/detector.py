@@ -1,10 +1,12 @@
-"""A built MMDetection model at work."""
+"""A detector that runs a built MMDetection model."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +18,25 @@ from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.mmdet.acceleration import compiling_failed
-from pytest_detgate.detector.mmdet.feeding import sent_ahead
 from pytest_detgate.detector.mmdet.images import Prepared, by_shape, prepared_images, worker_count
+from pytest_detgate.detector.mmdet.output_watch import OutputWatch
 from pytest_detgate.detector.mmdet.stored_wall import Guard
-from pytest_detgate.detector.mmdet.watching import OutputWatch
 from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 
-# How those parts of torch that have no exception of their own for it say that memory ran out.
+# Parts of torch without an exception class for it report with these texts that memory ran out.
 _NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 _FREE = Guard()
+_cuda: Any = torch.cuda  # Stream and Event have no types
 
 
 class MMDetector:
     """Runs a model over images, `batch_size` of one shape at a time.
 
-    What is found on an image does not depend on its company: only images of one shape go
-    together, and every batch is filled up, because kernels for another number of images round
-    differently. Where memory runs out, this batch and all that follow are half as large.
+    The detections on an image do not depend on the other images of its batch: only images of one
+    shape share a batch, and every batch is filled up, because kernels for another number of images
+    round differently. If memory runs out, this batch and all later ones are half as large.
     """
 
     def __init__(
@@ -55,9 +57,9 @@ class MMDetector:
         self.batch_size = batch_size
         self.image_options = image_options
         self.model_seconds = 0.0
-        """Time spent in the model so far: from tensors in memory to boxes in memory."""
+        """Seconds spent in the model so far: from tensors in memory to boxes in memory."""
         self.notes: tuple[str, ...] = ()
-        """What a reader must know of how it was run: that memory ran out."""
+        """Notes for the reader: that memory ran out."""
         self._first_batch_size = batch_size
         self._guard = guard
         self._watch = OutputWatch(self.model)
@@ -65,8 +67,8 @@ class MMDetector:
     def detect(self, images: Sequence[Path], *, n_workers: int | None = None) -> Iterator[Detected]:
         """Yield each image's detections as soon as they are known, in any order.
 
-        `n_workers` processes prepare images ahead of the model. With none, and batches of one,
-        an image is read no sooner than it is asked for, in the given order.
+        `n_workers` processes prepare images ahead of the model. Without workers, and with batches
+        of one, an image is read when its detections are requested, in the given order.
         """
         on_gpu = device_type(self.device) == "cuda"
         if n_workers is None:
@@ -82,10 +84,10 @@ class MMDetector:
         )
         groups = by_shape(prepared, batch_size=self.batch_size)
         if on_gpu and n_workers:
-            groups = sent_ahead(groups, self.device)
+            groups = _send_ahead(groups, self.device)
         try:
             while True:
-                # Entered anew for each group: held across `yield`, it would filter the caller's.
+                # Entered for each group: across `yield` it would filter the warnings of the caller.
                 with warnings.catch_warnings():
                     warnings.simplefilter("ignore")
                     group = next(groups, None)
@@ -95,38 +97,40 @@ class MMDetector:
                 yield from detected
         finally:
             if on_gpu:
-                torch.cuda.empty_cache()  # other processes use the GPU between our calls
+                torch.cuda.empty_cache()  # other processes use the GPU between two calls
 
     def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """The same, one by one: an image is read no sooner than it is asked for."""
+        """Yield detections one by one; an image is read when they are requested."""
         return self.detect(images, n_workers=0)
 
     def _detected(self, group: list[Prepared]) -> list[Detected]:
         if (problem := group[0].problem) is not None:
             return [Detected(group[0].image, "", UnreadableImage(problem))]
-        answers: list[NDArray[np.float32] | OutputNotFinite] = []
+        tables: list[NDArray[np.float32] | OutputNotFinite] = []
         started = time.perf_counter()
-        while len(answers) < len(group):
-            batch = group[len(answers) : len(answers) + self.batch_size]
-            answers += self._watched(batch)
+        while len(tables) < len(group):
+            batch = group[len(tables) : len(tables) + self.batch_size]
+            tables += self._predict_watched(batch)
         self.model_seconds += time.perf_counter() - started
         return [
-            Detected(prepared.image, prepared.sha256, self._checked(answer, prepared.image))
-            for prepared, answer in zip(group, answers, strict=True)
+            Detected(prepared.image, prepared.sha256, self._checked(table, prepared.image))
+            for prepared, table in zip(group, tables, strict=True)
         ]
 
-    def _watched(self, batch: list[Prepared]) -> list[NDArray[np.float32] | OutputNotFinite]:
-        """Answer for each image of a batch, or for none where it has to be tried again."""
+    def _predict_watched(
+        self, batch: list[Prepared]
+    ) -> list[NDArray[np.float32] | OutputNotFinite]:
+        """Return a table for each image of a batch, or none if the batch must be repeated."""
         self._watch.begin()
         tables = self._predict(batch)
         if not tables or self._watch.settle():
             return []
         if not self._watch.not_finite():
             return [*tables]
-        # Which image it was, the outputs of a batch do not say: heads mix its images.
-        return [self._alone(prepared) for prepared in batch]
+        # The outputs of a batch do not tell which image it was: heads mix the images.
+        return [self._predict_single(prepared) for prepared in batch]
 
-    def _alone(self, prepared: Prepared) -> NDArray[np.float32] | OutputNotFinite:
+    def _predict_single(self, prepared: Prepared) -> NDArray[np.float32] | OutputNotFinite:
         tables: list[NDArray[np.float32]] = []
         while not tables:
             self._watch.begin(exact=True)
@@ -135,11 +139,10 @@ class MMDetector:
         return OutputNotFinite(parts[0]) if parts else tables[0]
 
     def _checked(
-        self, answer: NDArray[np.float32] | OutputNotFinite, image: Path
+        self, table: NDArray[np.float32] | OutputNotFinite, image: Path
     ) -> ImageDetections | OutputNotFinite:
-        if isinstance(answer, OutputNotFinite):
-            return answer
-        table = answer
+        if isinstance(table, OutputNotFinite):
+            return table
         return checked_detections(
             table[:, :4],
             table[:, 4],
@@ -149,7 +152,7 @@ class MMDetector:
         )
 
     def _predict(self, batch: list[Prepared]) -> list[NDArray[np.float32]]:
-        """Answer for each image of a batch, or for none where memory has run out."""
+        """Return a table for each image of a batch, or none if memory ran out."""
         inputs = [prepared.inputs for prepared in batch]
         samples = [prepared.data_sample for prepared in batch]
         n_fill = self.batch_size - len(batch)
@@ -157,8 +160,8 @@ class MMDetector:
         samples += [samples[-1].clone() for _ in range(n_fill)]
         try:
             with torch.inference_mode(), self._guard.running():
-                answers = self.model.test_step({"inputs": inputs, "data_samples": samples})
-                return _tables(answers)[: len(batch)]
+                results = self.model.test_step({"inputs": inputs, "data_samples": samples})
+                return _tables(results)[: len(batch)]
         except DetectorError:
             raise
         except Exception as error:  # the model is the project's, and may raise anything
@@ -168,7 +171,7 @@ class MMDetector:
                 raise DetectorError(
                     f"{self.device} has too little memory for one image, {batch[0].image}: {error}"
                 ) from error
-        # Outside of the handler, so that the failed attempt's tensors are no longer held.
+        # Outside the handler, so that the tensors of the failed attempt are freed.
         self.batch_size //= 2
         self.notes = (
             f"memory ran out on {self.device}: images went through the model {self.batch_size} at "
@@ -179,14 +182,14 @@ class MMDetector:
         return []
 
     def _failure(self, error: Exception, image: Path) -> DetectorError:
-        said = f"{type(error).__name__}: {error}"
+        text = f"{type(error).__name__}: {error}"
         if compiling_failed(error):
-            lines = [line.strip() for line in said.splitlines() if line.strip()]
+            lines = [line.strip() for line in text.splitlines() if line.strip()]
             return DetectorError(
                 "torch.compile cannot compile the model (compile under [model]): "
                 f"{' '.join(lines[:3])}"
             )
-        return DetectorError(f"the model fails on {image}: {said}")
+        return DetectorError(f"the model fails on {image}: {text}")
 
 
 def _out_of_memory(error: Exception) -> bool:
@@ -196,8 +199,8 @@ def _out_of_memory(error: Exception) -> bool:
 
 
 def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:
-    """Corners, score and label of every box, one (n, 6) array for each image."""
-    found = [sample.pred_instances for sample in samples]
+    """Return corners, score and label of every box, one (n, 6) array for each image."""
+    instances = [sample.pred_instances for sample in samples]
     # One transfer for the whole batch; labels are exact in float32 up to 2**24.
     rows = torch.cat(
         [
@@ -209,14 +212,57 @@ def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:
                 ],
                 dim=1,
             )
-            for one in found
+            for one in instances
         ]
     )
-    ends = np.cumsum([len(one.scores) for one in found])[:-1]
+    ends = np.cumsum([len(one.scores) for one in instances])[:-1]
     return np.split(rows.cpu().numpy(), ends)
 
 
 def _corners(boxes: Any) -> torch.Tensor:
-    """Plain corners, also where the model answers with MMDetection's box objects."""
+    """Return plain corners, also of MMDetection's box objects."""
     tensor: torch.Tensor = getattr(boxes, "tensor", boxes)
     return tensor
+
+
+def _send_ahead(groups: Iterator[list[Prepared]], device: str) -> Iterator[list[Prepared]]:
+    """Yield each group with its images on the GPU, while the next one is being copied.
+
+    Images in pinned memory are copied while the model works, others before it.
+    """
+    stream = _cuda.Stream(device)
+    waiting: tuple[list[Prepared], torch.cuda.Event] | None = None
+    for group in groups:
+        sent = _sent(group, device, stream)
+        if waiting is not None:
+            yield _arrived(*waiting, device)
+        waiting = sent
+    if waiting is not None:
+        yield _arrived(*waiting, device)
+
+
+def _sent(
+    group: list[Prepared], device: str, stream: torch.cuda.Stream
+) -> tuple[list[Prepared], torch.cuda.Event]:
+    with torch.cuda.stream(stream):
+        # A group that does not fit is copied when its turn comes, in batches that fit.
+        with contextlib.suppress(torch.cuda.OutOfMemoryError):
+            group = [
+                image
+                if image.inputs is None
+                else replace(image, inputs=image.inputs.to(device, non_blocking=True))
+                for image in group
+            ]
+        event = _cuda.Event()
+        event.record(stream)
+    return group, event
+
+
+def _arrived(group: list[Prepared], event: torch.cuda.Event, device: str) -> list[Prepared]:
+    current = torch.cuda.current_stream(device)
+    current.wait_event(event)
+    for image in group:
+        if image.inputs is not None and image.inputs.is_cuda:
+            # Their memory belongs to the other stream, which must not reuse it before.
+            image.inputs.record_stream(current)
+    return group

@@ -1,4 +1,4 @@
-"""Test images read, checked and prepared in worker processes ahead of the model."""
+"""Reading and preparation of images in worker processes ahead of the model."""
 
 from __future__ import annotations
 
@@ -32,9 +32,10 @@ _FREE = Guard()
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One image, ready for the model; `problem` says why it is not, `broken` whose fault that is.
+    """One image, ready for the model; `problem` says why it is not.
 
-    `sha256` is that of the bytes that were decoded.
+    `broken` says that the test pipeline is at fault, not the image. `sha256` is that of the bytes
+    that were decoded.
     """
 
     image: Path
@@ -45,12 +46,12 @@ class Prepared:
     broken: bool = False
 
     def pin_memory(self) -> Prepared:
-        """The same image in memory that a GPU can read by itself; torch's DataLoader asks."""
+        """Return the image in memory that a GPU can read; torch's DataLoader calls this."""
         return self if self.inputs is None else replace(self, inputs=self.inputs.pin_memory())
 
 
-class _BytesInHand(BaseStorageBackend):  # type: ignore[misc]
-    """Gives MMEngine the bytes that were read and hashed, so that they are what is decoded."""
+class _ReadBytes(BaseStorageBackend):  # type: ignore[misc]
+    """Gives MMEngine the bytes that were read and hashed, so that it decodes the same."""
 
     current: bytes = b""
 
@@ -74,10 +75,10 @@ class _TestImages:
         self._guard = guard
         self._load = transforms[0]
         self._transforms = transforms[1:]
-        # A subclass may read the file in a way of its own.
+        # A subclass may read the file in another way.
         transform = getattr(type(self._load), "transform", None)
-        self._from_hand = transform is LoadImageFromFile.transform
-        if self._from_hand:
+        self._uses_read_bytes = transform is LoadImageFromFile.transform
+        if self._uses_read_bytes:
             self._load.backend_args = {"backend": _BACKEND}
             self._load.file_client_args = None
 
@@ -95,30 +96,30 @@ class _TestImages:
                 for transform in self._transforms:
                     results = transform(results)
             return Prepared(image, sha256, results["inputs"], results["data_samples"])
-        except Exception as error:  # the project's own transforms may raise anything
+        except Exception as error:  # transforms of the project may raise anything
             return Prepared(image, problem=reason_of(error), broken=True)
 
     def _read(self, image: Path, index: int) -> tuple[str, dict[str, Any]]:
         for _ in range(_ATTEMPTS):
-            content, given = read_image(str(image), self._options)
-            if self._from_hand:
-                register_backend(_BACKEND, _BytesInHand, force=True)
-                _BytesInHand.current = given
+            content, upright = read_image(str(image), self._options)
+            if self._uses_read_bytes:
+                register_backend(_BACKEND, _ReadBytes, force=True)
+                _ReadBytes.current = upright
             with self._guard.running():
                 results = self._load({"img_path": str(image), "img_id": index})
-            _BytesInHand.current = b""
+            _ReadBytes.current = b""
             if results is None:
                 raise ValueError("it cannot be decoded")
-            # Another loader opens the file again: what it read is known only if that is the same.
-            if self._from_hand or read_regular(image) == content:
-                if given is not content:
-                    self._require_turned(results, given)
+            # Another loader opens the file again: it read the same only if the file is unchanged.
+            if self._uses_read_bytes or read_regular(image) == content:
+                if upright is not content:
+                    self._require_turned(results, upright)
                 return hashlib.sha256(content).hexdigest(), results
         raise ValueError("it changes while it is being read")
 
-    def _require_turned(self, results: dict[str, Any], given: bytes) -> None:
-        """Raise `ValueError` where a loader of the project's has not turned an image."""
-        with open_image(given, self._options.max_pixels) as image:
+    def _require_turned(self, results: dict[str, Any], upright: bytes) -> None:
+        """Raise `ValueError` if a loader of the project has not turned an image."""
+        with open_image(upright, self._options.max_pixels) as image:
             width, height = image.size
         pixels = results.get("img")
         if pixels is not None and tuple(pixels.shape[:2]) != (height, width):
@@ -140,7 +141,7 @@ def prepared_images(
 ) -> Iterator[Prepared]:
     """Yield every image, prepared by worker processes, in the given order.
 
-    With `pinned`, and workers, they are in memory from which a GPU copies while it works.
+    With `pinned`, and workers, they are in memory from which a GPU can copy while it works.
     """
     finished = 0
     if n_workers:
@@ -150,8 +151,8 @@ def prepared_images(
                 yield from batch
             return
         except RuntimeError as error:
-            # Workers hand images over in shared memory, which containers often keep very small.
-            # There may be as little memory to pin.
+            # Workers pass images in shared memory, which is often very small in containers. Memory
+            # that can be pinned may be small, too.
             if not any(text in str(error) for text in ("DataLoader worker", "pin memory thread")):
                 raise
     for batch in _loader(images[finished:], transforms, options, batch_size, 0, False, guard):
@@ -177,7 +178,7 @@ def _loader(
         pin_memory=pinned and n_workers > 0,
         prefetch_factor=2 if n_workers else None,
         worker_init_fn=_quiet_worker,
-        # Forking is what makes a worker cheap: it need not import MMDetection again.
+        # A forked worker is cheap, because it need not import MMDetection again.
         multiprocessing_context="fork" if n_workers and sys.platform == "linux" else None,
     )
 
@@ -190,20 +191,20 @@ def _quiet_worker(worker: int) -> None:
 
 
 def worker_count(n_images: int, batch_size: int, device_type: str) -> int:
-    """How many processes should prepare images: none where starting them costs more.
+    """Return how many processes should prepare images: none if starting them costs more.
 
-    A model on a CPU uses all cores, and preparing a picture takes a twentieth of its time. On two
-    cores a worker took more from the model than it gave: 0.8 to 0.9 times the images a second.
+    A model on a CPU uses all cores, and preparing an image takes a twentieth of its time. On two
+    cores a worker slowed the model down: 0.8 to 0.9 times the images per second.
     """
     if n_images <= 2 * batch_size:
         return 0
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    wanted = min(8, cpus) if device_type == "cuda" else min(2, cpus // 4)
-    return min(wanted, -(-n_images // batch_size))
+    useful = min(8, cpus) if device_type == "cuda" else min(2, cpus // 4)
+    return min(useful, -(-n_images // batch_size))
 
 
 def by_shape(images: Iterator[Prepared], *, batch_size: int) -> Iterator[list[Prepared]]:
-    """Group images of one tensor shape: padding them to each other would change what is found."""
+    """Group images of one tensor shape: padding to a common shape would change detections."""
     waiting: dict[tuple[int, ...], list[Prepared]] = {}
     n_bytes = 0
     for image in images:
@@ -218,7 +219,7 @@ def by_shape(images: Iterator[Prepared], *, batch_size: int) -> Iterator[list[Pr
         group = waiting.setdefault(tuple(image.inputs.shape), [])
         group.append(image)
         n_bytes += image.inputs.nbytes
-        if n_bytes > _WAITING_BYTES:  # where nearly every image has a shape of its own
+        if n_bytes > _WAITING_BYTES:  # if nearly every image has another shape
             group = max(waiting.values(), key=len)
         elif len(group) < batch_size:
             continue

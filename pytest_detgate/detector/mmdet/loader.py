@@ -6,6 +6,7 @@ import contextlib
 import copy
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -35,120 +36,149 @@ from pytest_detgate.detector.mmdet.stored_parts import (
 )
 from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.mmdet.weights import load_weights
-from pytest_detgate.detector.name_lists import difference, some
+from pytest_detgate.detector.name_lists import first_names, names_difference
 from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError
 
-# Raised when the way in which detections are made changes, so that kept ones are not used.
+# Raised when detections are made in another way, so that cached ones are not used.
 _FORMAT = 3
 
-# A GPU is not busy with fewer images of a small model.
+# Fewer images of a small model do not occupy a GPU.
 _GPU_BATCH_SIZE = 16
 
 
 def load_model(
     source: ModelSource, *, sha256: str, device: str, batch_size: int | None = None
 ) -> LoadedModel:
-    """Build a model, give it the weights of its checkpoint and put it on its device.
+    """Build a model, load the weights of its checkpoint and move it to its device.
 
     `sha256` is that of the checkpoint.
     """
     with quiet():
-        place = resolve_device(device)
-        check_precision(source.precision, place)
+        device = resolve_device(device)
+        check_precision(source.precision, device)
         if source.checkpoint is None:
             raise DetectorError("a model of MMDetection is a checkpoint, and none is named")
         checkpoint = read_checkpoint(source.checkpoint, trust=source.trust)
-        loaded = _configuration(source, checkpoint)
-        origin = str(source.config or source.checkpoint)
-        model_section = model_config.model_section(loaded.config, origin)
-        pipeline = model_config.test_pipeline(loaded.config, origin)
-        scope = loaded.config.get("default_scope") or "mmdet"
-        is_own = source.config is not None or source.trust
-        guard = Guard(None if is_own else origin)
-        if not is_own:
-            model_section, pipeline = without_backends(model_section), without_backends(pipeline)
-            parts = {"default_scope": scope, "model": model_section, "test_pipeline": pipeline}
-            refuse_unknown_parts(parts, origin)
-        with DefaultScope.overwrite_default_scope(scope):
-            model, transforms = _built(model_section, pipeline, origin, guard)
-            classes = _classes(checkpoint, loaded.config, origin, is_own=is_own)
-        _check_heads(model, classes, origin)
-        with guard.running():
-            load_weights(model, checkpoint, origin)
-        modules = {
-            *(type(part).__module__ for part in [*model.modules(), *transforms]),
-            *model_config.custom_imports(loaded.config),
-            *("mmdet", "mmcv", "mmengine"),  # installed in place, they may be edited in place
-        }
-        key = model_config.canonical(
-            {
-                "format": _FORMAT,
-                "checkpoint": sha256,
-                "model": model_section,
-                "pipeline": pipeline,
-                "scope": scope,
-                "packages": package_versions(),
-                "precision": source.precision,
-                "compile": source.compile,
-                "upright": source.image_options.is_upright,
-            }
-        )
+        config = _configuration(source, checkpoint).config
+        plan = _plan(source, config)
+        with DefaultScope.overwrite_default_scope(plan.scope):
+            model, transforms = _built(plan)
+            classes = _classes(checkpoint, config, plan.origin, is_own=plan.guard.source is None)
+        _check_heads(model, classes, plan.origin)
+        with plan.guard.running():
+            load_weights(model, checkpoint, plan.origin)
         info = ModelInfo(
-            key=hashlib.sha256(key.encode()).hexdigest(),
+            key=_key(source, sha256, plan),
             checkpoint=str(source.checkpoint),
             sha256=sha256,
             classes=classes,
-            score_floor=model_config.score_floor(model_section),
+            score_floor=model_config.score_floor(plan.model),
             epoch=checkpoint.epoch,
             config=str(source.config) if source.config else None,
         )
-        model = model.to(place).eval()
-        with guard.running():
-            accelerate(model, place)
-        if source.compile:
-            compile_parts(model)
-        if source.precision != "float32":
-            lower_precision(model, place, source.precision)
+        # Before the model is accelerated, which replaces some of its modules.
+        modules = _code_modules(model, transforms, config)
         detector = MMDetector(
-            model,
+            _prepared_model(model, device, source, plan.guard),
             transforms,
             info=info,
-            device=place,
-            # What torch.compile does, at the first images, no guard can tell from an attack.
-            guard=Guard() if source.compile else guard,
+            device=device,
+            # The guard cannot distinguish torch.compile, at the first images, from an attack.
+            guard=Guard() if source.compile else plan.guard,
             image_options=source.image_options,
-            # A CPU gains nothing from batches, and one by one the answers are exactly repeatable.
-            batch_size=batch_size
-            or (
-                1
-                if place == "cpu"
-                else max(_GPU_BATCH_SIZE, model_config.batch_size(loaded.config))
-            ),
+            batch_size=batch_size or _batch_size(config, device),
         )
-    return LoadedModel(
-        detector=detector,
-        packages=mmdetection_packages(),
-        modules=tuple(sorted(modules)),
+    return LoadedModel(detector=detector, packages=mmdetection_packages(), modules=modules)
+
+
+@dataclass(frozen=True, slots=True)
+class _BuildPlan:
+    """The sections of a configuration that a model is built from.
+
+    `origin` is the file that they come from. `guard` restricts models of a stored configuration.
+    """
+
+    origin: str
+    model: dict[str, Any]
+    pipeline: list[Any]
+    scope: str
+    guard: Guard
+
+
+def _plan(source: ModelSource, config: Mapping[str, Any]) -> _BuildPlan:
+    origin = str(source.config or source.checkpoint)
+    model = model_config.model_section(config, origin)
+    pipeline = model_config.test_pipeline(config, origin)
+    scope = config.get("default_scope") or "mmdet"
+    if source.config is not None or source.trust:
+        return _BuildPlan(origin, model, pipeline, scope, Guard())
+    model, pipeline = without_backends(model), without_backends(pipeline)
+    parts = {"default_scope": scope, "model": model, "test_pipeline": pipeline}
+    refuse_unknown_parts(parts, origin)
+    return _BuildPlan(origin, model, pipeline, scope, Guard(origin))
+
+
+def _key(source: ModelSource, sha256: str, plan: _BuildPlan) -> str:
+    key = model_config.canonical(
+        {
+            "format": _FORMAT,
+            "checkpoint": sha256,
+            "model": plan.model,
+            "pipeline": plan.pipeline,
+            "scope": plan.scope,
+            "packages": package_versions(),
+            "precision": source.precision,
+            "compile": source.compile,
+            "upright": source.image_options.is_upright,
+        }
     )
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
-def _built(
-    model_section: Mapping[str, Any], pipeline: Sequence[Any], origin: str, guard: Guard
-) -> tuple[torch.nn.Module, list[Any]]:
+def _code_modules(
+    model: torch.nn.Module, transforms: Sequence[Any], config: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return the modules whose code makes the detections."""
+    modules = {
+        *(type(part).__module__ for part in [*model.modules(), *transforms]),
+        *model_config.custom_imports(config),
+        *("mmdet", "mmcv", "mmengine"),  # an editable installation may be edited
+    }
+    return tuple(sorted(modules))
+
+
+def _prepared_model(model: Any, device: str, source: ModelSource, guard: Guard) -> Any:
+    """Move a model to its device, and make it compute as `source` asks."""
+    model = model.to(device).eval()
+    with guard.running():
+        accelerate(model, device)
+    if source.compile:
+        compile_parts(model)
+    if source.precision != "float32":
+        lower_precision(model, device, source.precision)
+    return model
+
+
+def _batch_size(config: Mapping[str, Any], device: str) -> int:
+    # A CPU gains nothing from batches, and one by one its detections are exactly repeatable.
+    return 1 if device == "cpu" else max(_GPU_BATCH_SIZE, model_config.batch_size(config))
+
+
+def _built(plan: _BuildPlan) -> tuple[torch.nn.Module, list[Any]]:
     try:
-        with guard.building():
-            # Building changes what it is given.
-            model = MODELS.build(ConfigDict(copy.deepcopy(model_section)))
-            steps = copy.deepcopy(pipeline)
+        with plan.guard.building():
+            # Building changes its argument.
+            model = MODELS.build(ConfigDict(copy.deepcopy(plan.model)))
+            steps = copy.deepcopy(plan.pipeline)
             transforms = [TRANSFORMS.build(ConfigDict(step)) for step in steps]
             return revert_sync_batchnorm(model), transforms
     except DetectorError:
         raise
-    except Exception as error:  # a wrong section may raise anything while it is built
+    except Exception as error:  # a wrong section can raise any error
         raise DetectorError(
-            f"{origin}: the model cannot be built: {type(error).__name__}: {error}"
+            f"{plan.origin}: the model cannot be built: {type(error).__name__}: {error}"
         ) from error
 
 
@@ -197,14 +227,14 @@ def _classes(
                 return names
         raise DetectorError(
             f"{origin}: no class names, neither in the checkpoint (meta.dataset_meta) nor in "
-            "the configuration (metainfo of a data set)"
+            "the configuration (metainfo of a dataset)"
         )
     (first, classes), *others = named.items()
-    for place, names in others:
+    for other, names in others:
         if names != classes:
             raise DetectorError(
-                f"{origin}: class names of {place} and of {first} differ: "
-                f"{difference(names, classes)}"
+                f"{origin}: class names of {other} and of {first} differ: "
+                f"{names_difference(names, classes)}"
             )
     return classes
 
@@ -219,5 +249,5 @@ def _check_heads(model: torch.nn.Module, classes: Sequence[str], origin: str) ->
             if isinstance(count, int) and count != len(classes):
                 raise DetectorError(
                     f"{origin}: {name}.num_classes is {count}, but there are "
-                    f"{len(classes)} class names: {some(classes)}"
+                    f"{len(classes)} class names: {first_names(classes)}"
                 )

@@ -12,10 +12,10 @@ _NUMBERS = {"inf": math.inf, "nan": math.nan}
 
 
 def parse_stored_config(text: str, source: str) -> dict[str, Any]:
-    """Turn a stored configuration into plain values.
+    """Parse a stored configuration into plain values.
 
-    Understands what MMEngine writes: assignments of literals and `dict(...)` calls. Anything
-    else is refused, naming `source`, the line and its text.
+    It accepts what MMEngine writes: assignments of literals and `dict(...)` calls. Anything else is
+    refused with `source`, the line and its text.
     """
     try:
         module = ast.parse(text)
@@ -26,14 +26,14 @@ def parse_stored_config(text: str, source: str) -> dict[str, Any]:
             f"{source}: the stored configuration{where} cannot be read: "
             f"{getattr(error, 'msg', None) or type(error).__name__}"
         ) from error
-    reader = _Reader(text.splitlines(), source)
+    reader = _ConfigReader(text.splitlines(), source)
     try:
         return dict(reader.assignment(statement) for statement in module.body)
     except RecursionError as error:
         raise DetectorError(f"{source}: the stored configuration is nested too deeply") from error
 
 
-class _Reader:
+class _ConfigReader:
     def __init__(self, lines: list[str], source: str) -> None:
         self._lines = lines
         self._source = source
@@ -63,7 +63,7 @@ class _Reader:
                     for key, value in zip(keys, values, strict=True)
                 }
             case ast.Call(func=ast.Name(id="dict"), args=[ast.Dict() as items], keywords=[]):
-                # How MMEngine writes a dictionary with keys that are no names.
+                # MMEngine writes a dictionary like this if its keys are not names.
                 return self.value(items)
             case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
                 return dict(self._keyword(node, keyword) for keyword in keywords)
@@ -74,8 +74,8 @@ class _Reader:
             case ast.Name(id=name) if name in _NUMBERS:
                 return _NUMBERS[name]
             case ast.Attribute() if path := _dotted(node):
-                # A class that the configuration named as an object: MMEngine writes its path
-                # without quotes and takes a quoted one for the same.
+                # A class that the configuration used as an object: MMEngine writes its path without
+                # quotes, and accepts a quoted path as the same.
                 return path
         raise self._refused(node)
 

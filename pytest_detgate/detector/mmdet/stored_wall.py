@@ -1,9 +1,9 @@
-"""The second wall behind the list of known parts: refuses what no model does.
+"""The second protection, beside the list of known parts: it refuses what no model does.
 
-While a model is built from a stored configuration, and while such a model runs, an audit hook
-stops what a detector never does: start a process, open a connection or a file that is not
-Python's, evaluate text, or import a module of unknown origin. It is no sandbox: code in C is not
-seen. It is there in case reading the source of the parts missed something.
+While a model of a stored configuration is built, and while it runs, an audit hook stops actions
+that a detector never needs: to start a process, open a connection or a file that is not of Python,
+evaluate text, or import a module of unknown origin. It is not a sandbox: it does not see code in C.
+It exists in case the review of the parts missed something.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pytest_detgate.detector.mmdet.stored_parts import known_parts, known_parts_
 from pytest_detgate.detector.packages import python_folders
 from pytest_detgate.errors import DetectorError
 
-# The beginnings of the names of events, by what they announce.
+# Prefixes of the names of events, by the action that they announce.
 _REFUSED: dict[str, tuple[str, ...]] = {
     "start a process": (
         *("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "os.startfile"),
@@ -46,7 +46,7 @@ _REFUSED: dict[str, tuple[str, ...]] = {
     "change this process": ("_thread.start_", "sys.addaudithook", "sys.settrace", "sys.setprofile"),
 }
 
-# Modules of these packages may be imported late; all that a model needs is loaded by then.
+# Packages whose modules may be imported at this time.
 _PACKAGES = frozenset(
     {
         *("torch", "torchvision", "torchgen", "functorch", "triton", "mmengine", "mmcv", "mmdet"),
@@ -57,9 +57,9 @@ _PACKAGES = frozenset(
         *("psutil", "dateutil", "torch_npu", "torch_mlu", "pytest_detgate"),
     }
 )
-# Modules of Python that do something when they are imported.
+# Modules of Python that act when they are imported.
 _ACTIVE = frozenset({"antigravity", "idlelib", "this", "turtledemo", "__main__"})
-# Parts of Python that evaluate text which they have put together from names.
+# Modules of Python that evaluate text composed of names.
 _EVALUATES = frozenset({"collections", "dataclasses", "typing", "enum", "inspect", "functools"})
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/nvidia")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -69,18 +69,20 @@ Stack = list[types.FrameType]
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Lets a model do only what a detector needs, where only its checkpoint, `source`, vouches
-    for its configuration. Without a `source` the configuration is the project's, and may do all.
+    """Restricts a model to what a detector needs, if its configuration comes from a checkpoint.
+
+    `source` is that checkpoint. Without it the configuration is that of the project, and nothing is
+    restricted.
     """
 
     source: str | None = None
 
     def building(self) -> AbstractContextManager[None]:
-        """While the model is built by the names of its parts."""
+        """Restrict the building of the model by the names of its parts."""
         return self._while("while the model was built")
 
     def running(self) -> AbstractContextManager[None]:
-        """While the model, or a transform of its pipeline, is at work."""
+        """Restrict the model, or a transform of its pipeline, while it runs."""
         return self._while("while the model ran")
 
     @contextlib.contextmanager
@@ -93,25 +95,28 @@ class Guard:
 
 
 class _RefusedImportError(DetectorError, ImportError):
-    """Where an import is refused: for code that does without the module, it is not there."""
+    """A refused import: to code that can do without the module, it seems to be missing."""
 
 
 @contextlib.contextmanager
 def walled(source: str, doing: str) -> Iterator[None]:
-    """Refuse in this thread what no model does; raises a `DetectorError` that names it, also
-    where the code that was stopped has swallowed the first one. `doing` says what goes on."""
+    """Refuse actions of this thread that no model needs, with a `DetectorError`.
+
+    It is raised again at the end of the block if the code has suppressed it. `doing` says in which
+    phase it happened.
+    """
     refused: list[DetectorError] = []
     outside = len(_stack())
 
     def on_event(event: str, arguments: tuple[Any, ...]) -> None:
-        if (what := _refusal(event, arguments, outside)) is not None:
-            error = not_used(source, f"{doing}, it tried to {what}")
+        if (action := _refused_action(event, arguments, outside)) is not None:
+            error = not_used(source, f"{doing}, it tried to {action}")
             refused.append(_RefusedImportError(str(error)) if event == "import" else error)
             raise refused[-1]
 
-    tempfile.gettempdir()  # writes a file when it is first asked, by a module that torch imports
-    # Files of modules are written beside them; and what is collected here may belong to others,
-    # whose files are removed when they go.
+    tempfile.gettempdir()  # its first call, by a module that torch imports, writes a file
+    # Python writes compiled modules to files; and garbage that is collected here may belong to
+    # other code, whose temporary files are then removed.
     writes, collects = sys.dont_write_bytecode, gc.isenabled()
     sys.dont_write_bytecode = True
     gc.disable()
@@ -131,9 +136,9 @@ def walled(source: str, doing: str) -> Iterator[None]:
             raise one
 
 
-def _refusal(event: str, arguments: tuple[Any, ...], outside: int) -> str | None:
-    """What an event is, if it is to be refused; the first frames of the stack, `outside` many,
-    are those outside of the wall."""
+def _refused_action(event: str, arguments: tuple[Any, ...], outside: int) -> str | None:
+    """Return the action of an event if it is refused; `outside` frames of the stack are outside of
+    the restricted block."""
     if event == "open":
         return _opened(*arguments)
     if event.startswith(("import", "compile", "exec", "ctypes.")):
@@ -146,10 +151,10 @@ def _refusal(event: str, arguments: tuple[Any, ...], outside: int) -> str | None
             return _evaluated(arguments[1], None, inside)
         if event == "exec":
             return _evaluated(arguments[0].co_filename, arguments[0], inside)
-    for what, names in _REFUSED.items():
+    for action, names in _REFUSED.items():
         if event.startswith(names):
             shown = ", ".join(repr(argument)[:80] for argument in arguments[:2])
-            return f"{what} ({event}: {shown})"
+            return f"{action} ({event}: {shown})"
     return None
 
 
@@ -180,10 +185,10 @@ def _may_be_imported(name: str, inside: Stack) -> bool:
 
 
 def _evaluated(file: Any, code: types.CodeType | None, inside: Stack) -> str | None:
-    """Modules that are imported are compiled and run, too; those have a file of Python's."""
+    """Return the action if text is evaluated; imported modules have a file of Python."""
     name = os.fsdecode(file) if isinstance(file, (str, bytes)) else ""
     if folders := [folder for folder in python_folders() if name.startswith(folder)]:
-        # Not every way to import a module is announced as one.
+        # Not every import has an event of its own.
         folder = max(folders, key=len)
         module = name[len(folder) :].partition(os.sep)[0].removesuffix(".py")
         is_known = os.path.basename(folder.rstrip(os.sep)) in _PACKAGES  # noqa: PTH119
@@ -199,7 +204,7 @@ def _evaluated(file: Any, code: types.CodeType | None, inside: Stack) -> str | N
 
 
 def _stack() -> Stack:
-    """The frames of this thread, the innermost first, without those of the wall itself."""
+    """Return the frames of this thread, the innermost first, without those of this module."""
     frame: types.FrameType | None = sys._getframe()
     own = (__name__, listening.__module__, contextlib.__name__)
     frames: Stack = []
@@ -211,8 +216,10 @@ def _stack() -> Stack:
 
 
 def _in_a_module(inside: Stack) -> bool:
-    """Whether a module of an installed package is being imported, whose import was let through:
-    it may import and load what it needs, and evaluate text of its own."""
+    """Return whether a module of an installed package is being imported.
+
+    Its import was allowed, so it may import and load what it needs, and evaluate its own text.
+    """
     folders = python_folders()
     return any(
         frame.f_code.co_name == "<module>" and frame.f_code.co_filename.startswith(folders)

@@ -1,4 +1,4 @@
-"""The weights of a checkpoint on their way into the model that was built for them."""
+"""Loading of the weights of a checkpoint into the built model."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 import torch
 
 from pytest_detgate.detector.mmdet.checkpoint import Checkpoint
-from pytest_detgate.detector.name_lists import some
+from pytest_detgate.detector.name_lists import first_names
 from pytest_detgate.errors import DetectorError
 
 
 def load_weights(model: torch.nn.Module, checkpoint: Checkpoint, origin: str) -> None:
-    """Give a model the weights of its checkpoint; a `DetectorError` names those that do not fit.
+    """Load the weights of a checkpoint into a model; a `DetectorError` names those that do not fit.
 
-    Refused are also weights with which a model finds nothing anywhere, which a budget of false
-    boxes would call good: NaN, infinity, and variances below zero, whose square root is NaN.
-    `origin` is where the model's configuration comes from.
+    Weights that make a model detect nothing are refused, because a limit of false boxes would pass:
+    NaN, infinity, and variances below zero, whose square root is NaN. `origin` is the file of the
+    model's configuration.
     """
     state = dict(checkpoint.state_dict)
     if state and all(isinstance(name, str) and name.startswith("module.") for name in state):
@@ -25,23 +25,24 @@ def load_weights(model: torch.nn.Module, checkpoint: Checkpoint, origin: str) ->
     _require_kinds(model.state_dict(), state, checkpoint)
     try:
         missing, unexpected = model.load_state_dict(state, strict=False)
-    except Exception as error:  # shapes that differ, or values that are no tensors
+    except Exception as error:  # other shapes, or values that are not tensors
         lines = [line.strip() for line in str(error).splitlines() if line.strip()]
         raise DetectorError(
             f"{checkpoint.path}: the weights do not fit the model of {origin}: "
             f"{' '.join(lines[1:4] or lines)}"
         ) from error
     if missing or unexpected:
-        parts = [f"{len(missing)} missing ({some(missing)})"] if missing else []
-        parts += [f"{len(unexpected)} unexpected ({some(unexpected)})"] if unexpected else []
+        parts = [f"{len(missing)} missing ({first_names(missing)})"] if missing else []
+        parts += [f"{len(unexpected)} unexpected ({first_names(unexpected)})"] if unexpected else []
         raise DetectorError(
             f"{checkpoint.path}: the weights do not fit the model of {origin}: {', '.join(parts)}"
         )
     loaded = model.state_dict()
-    bad = [name for name, value in loaded.items() if not _is_finite(value)]
-    if bad:
+    not_finite = [name for name, value in loaded.items() if not _is_finite(value)]
+    if not_finite:
         raise DetectorError(
-            f"{checkpoint.path}: {len(bad)} weights are not finite (NaN or infinite): {some(bad)}"
+            f"{checkpoint.path}: {len(not_finite)} weights are not finite (NaN or infinite): "
+            f"{first_names(not_finite)}"
         )
     negative = [
         name
@@ -51,14 +52,14 @@ def load_weights(model: torch.nn.Module, checkpoint: Checkpoint, origin: str) ->
     if negative:
         raise DetectorError(
             f"{checkpoint.path}: {len(negative)} variances of batch norm are negative: "
-            f"{some(negative)}"
+            f"{first_names(negative)}"
         )
 
 
 def _require_kinds(
     built: Mapping[str, torch.Tensor], state: Mapping[str, Any], checkpoint: Checkpoint
 ) -> None:
-    """Refuse tensors that torch would convert: -0.3 as int8 is 0, and 2j as a float is 0, too."""
+    """Refuse tensors that torch would convert: -0.3 as int8 is 0, and so is 2j as a float."""
     wrong = [
         f"{name} ({_type(state[name])} for {_type(value)})"
         for name, value in built.items()
@@ -67,7 +68,7 @@ def _require_kinds(
     if wrong:
         raise DetectorError(
             f"{checkpoint.path}: {len(wrong)} weights are of another type than the model's: "
-            f"{some(wrong)}"
+            f"{first_names(wrong)}"
         )
 
 

@@ -1,1 +1,1 @@
-"""ONNX models."""
+"""Detectors in ONNX files."""

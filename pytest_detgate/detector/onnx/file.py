@@ -1,7 +1,7 @@
-"""What an ONNX file says of itself, read as data: metadata, operators, files beside it.
+"""Metadata, operators and weight files of an ONNX file, read as data.
 
-The few fields that are needed are read straight from the protocol buffer, as `onnx.proto` numbers
-them, so that nothing but the weights' runtime has to be installed.
+The few fields that are needed are read from the protocol buffer by their numbers in `onnx.proto`,
+so that the package `onnx` need not be installed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pytest_detgate.regular_file import open_regular
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 Span = tuple[int, int]
-"""Where a message lies in the file: its first byte, and the one behind its last."""
+"""Position of a message in the file: its first byte, and the one after its last."""
 
 # The domains whose operators ONNX Runtime itself has.
 _KNOWN_DOMAINS = {
@@ -28,33 +28,36 @@ _KNOWN_DOMAINS = {
 
 @dataclass(slots=True)
 class OnnxFile:
-    """`metadata` are the file's own properties, `operators` the domain and name of each operator
-    that is used, `beside` the files that hold its weights, as it names them."""
+    """What an ONNX file contains.
+
+    `metadata` are its properties, `operators` domain and name of each operator that it uses,
+    `functions` those that it defines, `weight_files` the files with its weights, as it names them.
+    """
 
     metadata: dict[str, str] = field(default_factory=dict)
     operators: set[tuple[str, str]] = field(default_factory=set)
     functions: set[tuple[str, str]] = field(default_factory=set)
-    beside: set[str] = field(default_factory=set)
+    weight_files: set[str] = field(default_factory=set)
 
 
 def read_onnx_file(path: Path) -> OnnxFile:
-    """Read what an ONNX file says of itself; `DetectorError` where it is damaged or is none."""
-    found = OnnxFile()
+    """Read an ONNX file; `DetectorError` if it is damaged, or another file."""
+    content = OnnxFile()
     try:
         with (
             open_regular(path) as file,
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
         ):
-            _Reader(data, found).model((0, len(data)))
+            _OnnxReader(data, content).model((0, len(data)))
     except (OSError, ValueError, IndexError, RecursionError) as error:
         raise DetectorError(f"{path}: damaged, or not an ONNX file: {error}") from error
-    if not found.operators:
+    if not content.operators:
         raise DetectorError(f"{path}: damaged, or not an ONNX file: it has no operators")
-    return found
+    return content
 
 
 def require_no_foreign_code(path: Path, file: OnnxFile) -> None:
-    """Refuse operators that only a library of somebody's could run: loading one runs its code."""
+    """Refuse operators that need a further library: loading it would run its code."""
     foreign = sorted(
         f"{domain}::{name}"
         for domain, name in file.operators - file.functions
@@ -63,38 +66,38 @@ def require_no_foreign_code(path: Path, file: OnnxFile) -> None:
     if foreign:
         raise DetectorError(
             f"{path}: refused, because it needs operators that ONNX Runtime does not have: "
-            f"{', '.join(foreign[:3])}. They come in a library, which is code and is not loaded; "
+            f"{', '.join(foreign[:3])}. They need a library, which is code and is not loaded; "
             "export the model without them"
         )
 
 
-def files_beside(path: Path, file: OnnxFile) -> tuple[Path, ...]:
-    """The files with the weights of an ONNX file; one outside of its folder is refused."""
+def weight_files(path: Path, file: OnnxFile) -> tuple[Path, ...]:
+    """Return the files with the weights of an ONNX file; files outside its folder are refused."""
     folder = path.absolute().parent
-    found = []
-    for name in sorted(file.beside):
-        parts = (*PurePosixPath(name).parts, *PureWindowsPath(name).parts)
-        beside = folder / name
-        if (
-            not name
-            or ".." in parts
-            or PurePosixPath(name).is_absolute()
-            or PureWindowsPath(name).anchor
-            or not beside.resolve().is_relative_to(folder.resolve())
-        ):
+    paths = []
+    for name in sorted(file.weight_files):
+        weights = folder / name
+        if _leads_out(name) or not weights.resolve().is_relative_to(folder.resolve()):
             raise DetectorError(
-                f"{path}: refused, because it takes weights from {name!r}, outside of its folder"
+                f"{path}: refused, because it takes weights from {name!r}, outside its folder"
             )
-        if not beside.is_file():
+        if not weights.is_file():
             raise DetectorError(f"{path}: its weights are in {name!r}, and there is no such file")
-        found.append(beside)
-    return tuple(found)
+        paths.append(weights)
+    return tuple(paths)
 
 
-class _Reader:
-    def __init__(self, data: mmap.mmap, found: OnnxFile) -> None:
+def _leads_out(name: str) -> bool:
+    """Return whether a name can lead out of a folder, on any system."""
+    posix, windows = PurePosixPath(name), PureWindowsPath(name)
+    is_anchored = posix.is_absolute() or bool(windows.anchor)
+    return not name or is_anchored or ".." in (*posix.parts, *windows.parts)
+
+
+class _OnnxReader:
+    def __init__(self, data: mmap.mmap, content: OnnxFile) -> None:
         self._data = data
-        self._found = found
+        self._content = content
 
     def model(self, span: Span) -> None:
         for number, part in self._messages(span):
@@ -102,7 +105,7 @@ class _Reader:
                 self._graph(part)
             elif number == 14:
                 key, value = self._pair(part)
-                self._found.metadata[key] = value
+                self._content.metadata[key] = value
             elif number == 25:
                 self._function(part)
 
@@ -124,7 +127,7 @@ class _Reader:
                 self._node(part)
             elif number == 10:
                 domain = self._text(part)
-        self._found.functions.add((domain, name))
+        self._content.functions.add((domain, name))
 
     def _node(self, span: Span) -> None:
         name, domain = "", ""
@@ -135,7 +138,7 @@ class _Reader:
                 self._attribute(part)
             elif number == 7:
                 domain = self._text(part)
-        self._found.operators.add((domain, name))
+        self._content.operators.add((domain, name))
 
     def _attribute(self, span: Span) -> None:
         readers: dict[int, Callable[[Span], None]] = {
@@ -156,7 +159,7 @@ class _Reader:
             if number == 13:
                 key, value = self._pair(part)
                 if key == "location":
-                    self._found.beside.add(value)
+                    self._content.weight_files.add(value)
 
     def _pair(self, span: Span) -> tuple[str, str]:
         texts = {number: self._text(part) for number, part in self._messages(span)}
@@ -167,31 +170,31 @@ class _Reader:
 
     def _messages(self, span: Span) -> Iterator[tuple[int, Span]]:
         """Yield the number and place of each field that holds bytes; skip the others."""
-        at, end = span
-        while at < end:
-            tag, at = self._varint(at)
+        position, end = span
+        while position < end:
+            tag, position = self._varint(position)
             kind = tag & 7
             if kind == _VARINT:
-                _, at = self._varint(at)
+                _, position = self._varint(position)
             elif kind in (_FIXED32, _FIXED64):
-                at += 4 if kind == _FIXED32 else 8
+                position += 4 if kind == _FIXED32 else 8
             elif kind == _BYTES:
-                size, at = self._varint(at)
-                if at + size > end:
+                size, position = self._varint(position)
+                if position + size > end:
                     raise ValueError("it is cut short")
-                yield tag >> 3, (at, at + size)
-                at += size
+                yield tag >> 3, (position, position + size)
+                position += size
             else:
-                raise ValueError(f"it is not a protocol buffer (at byte {at})")
-        if at != end:
+                raise ValueError(f"it is not a protocol buffer (at byte {position})")
+        if position != end:
             raise ValueError("it is cut short")
 
-    def _varint(self, at: int) -> tuple[int, int]:
+    def _varint(self, position: int) -> tuple[int, int]:
         value = 0
         for shift in range(0, 70, 7):
-            byte = self._data[at]
-            at += 1
+            byte = self._data[position]
+            position += 1
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
-                return value, at
-        raise ValueError(f"it is not a protocol buffer (at byte {at})")
+                return value, position
+        raise ValueError(f"it is not a protocol buffer (at byte {position})")

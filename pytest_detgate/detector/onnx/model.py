@@ -1,4 +1,4 @@
-"""ONNX files at work in ONNX Runtime. Loading one runs no code of its own."""
+"""A detector that runs an ONNX file in ONNX Runtime. Loading a file runs no code of it."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.cache.digests import sha256_of
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ModelInfo, UnreadableImage
 from pytest_detgate.detector.devices import check_device, device_type
 from pytest_detgate.detector.image_bytes import read_image, reason_of
 from pytest_detgate.detector.onnx.file import (
-    files_beside,
     read_onnx_file,
     require_no_foreign_code,
+    weight_files,
 )
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import Detected, LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import sha256_of_file
 
-# Raised when the way in which detections are made changes, so that kept ones are not used.
+# Raised when detections are made in another way, so that cached ones are not used.
 _FORMAT = 2
 _WORKERS = 4
 _CUDA = "CUDAExecutionProvider"
 _INSTALL = "pip install 'pytest-detgate[onnx]'"
-# Each may be what brings the import names `onnxruntime` and `cv2`.
+# The distributions that may provide the import names `onnxruntime` and `cv2`.
 _DISTRIBUTIONS = (
     *("onnxruntime", "onnxruntime-gpu"),
     *("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
@@ -42,22 +42,22 @@ _DISTRIBUTIONS = (
 
 
 def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
-    """Load an ONNX file as its metadata and `source.options` (the keys of `OnnxTable`) say.
+    """Load an ONNX file with the settings in its metadata and in `source.options`.
 
-    `sha256` is that of the file. A GPU is used where one is asked for, or with `auto` where ONNX
-    Runtime has one.
+    The options are the keys of `OnnxTable`. `sha256` is that of the file. A GPU is used if it is
+    requested, or with `auto` if ONNX Runtime has one.
     """
     ort = _runtime()
-    from pytest_detgate.detector.onnx.settings import EPOCH, Port, resolve_settings
+    from pytest_detgate.detector.onnx.metadata import EPOCH, Port
+    from pytest_detgate.detector.onnx.settings import resolve_settings
 
     path = source.checkpoint
     if path is None:
         raise DetectorError("an ONNX model is a file, and none is named")
     file = read_onnx_file(path)
     require_no_foreign_code(path, file)
-    beside = files_beside(path, file)
-    weights = [sha256_of(other) for other in beside]
-    session, place = _session(ort, path, check_device(device), source.threads)
+    weights = weight_files(path, file)
+    session, used_device = _session(ort, path, check_device(device), source.threads)
     settings = resolve_settings(
         path,
         source.options,
@@ -70,7 +70,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
             "format": _FORMAT,
             "framework": "onnx",
             "checkpoint": sha256,
-            "beside": weights,
+            "beside": [sha256_of_file(one) for one in weights],
             "upright": source.image_options.is_upright,
             "settings": settings,
             "versions": installed_versions(_DISTRIBUTIONS),
@@ -85,18 +85,18 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         epoch=_epoch(file.metadata.get(EPOCH)),
     )
     detector = OnnxDetector(
-        session, settings, info=info, device=place, image_options=source.image_options
+        session, settings, info=info, device=used_device, image_options=source.image_options
     )
-    return LoadedModel(detector=detector, files=beside, packages=_DISTRIBUTIONS)
+    return LoadedModel(detector=detector, files=weights, packages=_DISTRIBUTIONS)
 
 
 def runs_on_gpus() -> bool:
-    """Whether ONNX Runtime is built to use GPUs."""
+    """Return whether ONNX Runtime is built to use GPUs."""
     return _CUDA in _runtime().get_available_providers()
 
 
 @dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Input:
     """One image, ready for the session; `problem` says why it is not."""
 
     image: Path
@@ -121,7 +121,7 @@ class OnnxDetector:
         self.info = info
         self.device = device
         self.model_seconds = 0.0
-        """Time spent in the session so far."""
+        """Seconds spent in the session so far."""
         self._session = session
         self._settings = settings
         self._image_options = image_options
@@ -129,11 +129,11 @@ class OnnxDetector:
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield each image's detections, in order; threads read images ahead of the session."""
         n_workers = max(1, min(_WORKERS, os.cpu_count() or 1))
-        ahead: deque[Future[_Prepared]] = deque()
+        ahead: deque[Future[_Input]] = deque()
         with ThreadPoolExecutor(n_workers) as pool:
             try:
                 for image in images:
-                    ahead.append(pool.submit(self._prepared, image))
+                    ahead.append(pool.submit(self._prepare, image))
                     if len(ahead) > 2 * n_workers:
                         yield self._detected(ahead.popleft().result())
                 while ahead:
@@ -143,23 +143,23 @@ class OnnxDetector:
                     waiting.cancel()
 
     def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
-        """The same, one by one: an image is read no sooner than it is asked for."""
+        """Yield detections one by one; an image is read when they are requested."""
         for image in images:
-            yield self._detected(self._prepared(image))
+            yield self._detected(self._prepare(image))
 
-    def _prepared(self, image: Path) -> _Prepared:
-        from pytest_detgate.detector.onnx.preprocess import decoded, prepared
+    def _prepare(self, image: Path) -> _Input:
+        from pytest_detgate.detector.onnx.preprocess import decode_image, prepare_input
 
         try:
-            content, given = read_image(str(image), self._image_options)
-            picture = decoded(given)
+            content, upright = read_image(str(image), self._image_options)
+            pixels = decode_image(upright)
         except Exception as error:  # every decoder has errors of its own
-            return _Prepared(image, problem=reason_of(error))
-        values, placement = prepared(picture, self._settings)
-        return _Prepared(image, hashlib.sha256(content).hexdigest(), values, placement)
+            return _Input(image, problem=reason_of(error))
+        values, placement = prepare_input(pixels, self._settings)
+        return _Input(image, hashlib.sha256(content).hexdigest(), values, placement)
 
-    def _detected(self, prepared: _Prepared) -> Detected:
-        from pytest_detgate.detector.onnx.decode import detections
+    def _detected(self, prepared: _Input) -> Detected:
+        from pytest_detgate.detector.onnx.decode import decode_outputs
 
         image = prepared.image
         if prepared.problem is not None:
@@ -167,12 +167,12 @@ class OnnxDetector:
         inputs = {self._settings.input: prepared.values}
         started = time.perf_counter()
         try:
-            answers = self._session.run(list(self._settings.outputs), inputs)
+            outputs = self._session.run(list(self._settings.outputs), inputs)
         except Exception as error:  # ONNX Runtime has an exception class for each kind of failure
             raise DetectorError(f"the model fails on {image}: {_first_line(error)}") from error
         self.model_seconds += time.perf_counter() - started
-        found = detections(answers, self._settings, prepared.placement, image)
-        return Detected(image, prepared.sha256, found)
+        result = decode_outputs(outputs, self._settings, prepared.placement, image)
+        return Detected(image, prepared.sha256, result)
 
 
 def _runtime() -> Any:
@@ -201,10 +201,10 @@ def _session(ort: Any, path: Path, device: str, threads: int | None) -> tuple[An
             f"device {device!r}: this ONNX Runtime is built without CUDA; install onnxruntime-gpu "
             "in its place, or ask for --detgate-device=cpu"
         )
-    # Only these two: others, such as Azure's, may send data away.
+    # Only these two: others, such as that of Azure, may send data to other machines.
     providers: list[Any] = ["CPUExecutionProvider"]
     if device != "cpu" and has_cuda:
-        # Trying algorithms out would choose another one from run to run.
+        # A search that measures algorithms would choose another one from run to run.
         options = {"device_id": number, "cudnn_conv_algo_search": "HEURISTIC"}
         providers.insert(0, (_CUDA, options))
     session = _open(ort, path, providers, threads)
@@ -218,7 +218,7 @@ def _open(ort: Any, path: Path, providers: list[Any], threads: int | None) -> An
     options.intra_op_num_threads = threads or 0
     options.log_severity_level = 4
     options.use_deterministic_compute = True
-    # Threads that wait by spinning make everything slow where another process holds a core.
+    # Threads that wait by spinning slow everything down if another process uses a core.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         with quiet():  # it prints which provider it falls back to

@@ -1,4 +1,4 @@
-"""A picture on its way into an ONNX file, and boxes on their way back to the picture."""
+"""Preparation of images for an ONNX file, and mapping of boxes back to the image."""
 
 from __future__ import annotations
 
@@ -14,37 +14,43 @@ from pytest_detgate.detector.onnx.settings import OnnxSettings
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a picture lies in the input: `scale` (x, y) from its pixels to the input's, `offset`
-    (x, y) of its left upper corner there, its own `size` (width, height), and `input_size`
-    (width, height)."""
+    """Position of an image in the input of the model.
+
+    `scale` (x, y) is from pixels of the image to those of the input, `offset` (x, y) that of its
+    upper left corner there, `size` (width, height) that of the image, `input_size` (width, height)
+    that of the input.
+    """
 
     scale: tuple[float, float]
     offset: tuple[int, int]
     size: tuple[int, int]
     input_size: tuple[int, int]
 
-    def to_picture(self, xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Corners in pixels of the input as corners in pixels of the picture, cut off at its
-        border."""
+    def to_image(self, xyxy: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Convert corners (n, 4) from the input to the image, clipped at its border."""
         offset, scale, size = (
             np.array([*pair, *pair], np.float64) for pair in (self.offset, self.scale, self.size)
         )
         return np.clip((xyxy - offset) / scale, 0.0, size)
 
 
-def decoded(content: bytes) -> NDArray[np.uint8]:
-    """The pixels of a picture, (height, width, 3) in the order blue, green, red, as they are
-    stored; `ValueError` where it cannot be decoded."""
+def decode_image(content: bytes) -> NDArray[np.uint8]:
+    """Decode an image to (height, width, 3) in the order blue, green, red, as it is stored.
+
+    `ValueError` if it cannot be decoded.
+    """
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if picture is None:
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if pixels is None:
         raise ValueError("it cannot be decoded")
-    return np.asarray(picture, np.uint8)
+    return np.asarray(pixels, np.uint8)
 
 
-def prepared(picture: NDArray[np.uint8], settings: OnnxSettings) -> tuple[NDArray[Any], Placement]:
-    """The input for a decoded picture, a batch of one, and where the picture lies in it."""
-    canvas, placement = _placed(picture, settings)
+def prepare_input(
+    pixels: NDArray[np.uint8], settings: OnnxSettings
+) -> tuple[NDArray[Any], Placement]:
+    """Make the input of a decoded image, a batch of one, and return its placement there."""
+    canvas, placement = _place(pixels, settings)
     if settings.channel_order == "rgb":
         canvas = canvas[..., ::-1]
     if settings.dtype == "uint8" and _is_plain(settings):
@@ -61,13 +67,13 @@ def _is_plain(settings: OnnxSettings) -> bool:
     return settings.divide_by == 1 and not any(settings.mean) and set(settings.std) == {1.0}
 
 
-def _placed(
-    picture: NDArray[np.uint8], settings: OnnxSettings
+def _place(
+    pixels: NDArray[np.uint8], settings: OnnxSettings
 ) -> tuple[NDArray[np.uint8], Placement]:
-    height, width = picture.shape[:2]
+    height, width = pixels.shape[:2]
     if settings.size is None:
-        own = (width, height)
-        return picture, Placement((1.0, 1.0), (0, 0), own, own)
+        size = (width, height)
+        return pixels, Placement((1.0, 1.0), (0, 0), size, size)
     in_height, in_width = settings.size
     if settings.resize == "stretch":
         new_width, new_height = in_width, in_height
@@ -76,14 +82,14 @@ def _placed(
         new_width = min(in_width, max(1, round(width * ratio)))
         new_height = min(in_height, max(1, round(height * ratio)))
     if (new_width, new_height) != (width, height):
-        picture = np.asarray(
-            cv2.resize(picture, (new_width, new_height), interpolation=cv2.INTER_LINEAR), np.uint8
+        pixels = np.asarray(
+            cv2.resize(pixels, (new_width, new_height), interpolation=cv2.INTER_LINEAR), np.uint8
         )
     left, top = 0, 0
     if settings.resize == "letterbox":
-        # Of an odd number of rows or columns the smaller half goes first, as in YOLO.
+        # Of an odd number of rows or columns, the smaller half comes first, as in YOLO.
         left, top = (in_width - new_width) // 2, (in_height - new_height) // 2
     canvas = np.full((in_height, in_width, 3), settings.pad_value, np.uint8)
-    canvas[top : top + new_height, left : left + new_width] = picture
+    canvas[top : top + new_height, left : left + new_width] = pixels
     scale = (new_width / width, new_height / height)
     return canvas, Placement(scale, (left, top), (width, height), (in_width, in_height))

@@ -1,28 +1,28 @@
-"""How an ONNX file is run: from `[model.onnx]`, from its metadata, or from its inputs and outputs.
+"""Settings of an ONNX file: from `[model.onnx]`, its metadata, or its inputs and outputs.
 
-What none of them says is asked for: a guess that is wrong would gate another model.
+A setting that none of them has is an error: a wrong guess would gate another model.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
 from pytest_detgate.config.onnx_table import OnnxTable
-from pytest_detgate.config.wording import expected, found
-from pytest_detgate.detector.name_lists import difference
+from pytest_detgate.detector.name_lists import names_difference
+from pytest_detgate.detector.onnx.metadata import (
+    METADATA_PREFIX,
+    Port,
+    expected_value,
+    own_settings,
+    ultralytics_settings,
+)
 from pytest_detgate.errors import DetectorError, nearest
 
-METADATA_PREFIX = "detgate."
-EPOCH = "detgate.epoch"
-"""Metadata that say how long the model was trained; a sweep shows it."""
-
-# The layouts whose outputs have names that everybody uses.
+# The layouts with common names of outputs.
 _OUTPUT_NAMES = {
     "boxes-scores-labels": ("boxes", "scores", "labels"),
     "dets-labels": ("dets", "labels"),
@@ -38,25 +38,12 @@ _FRACTIONS = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(bflo
 _RAW_SCORE_FLOOR = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
-    """An input or output of the file: its shape has a number, or a name or None where it may
-    vary."""
-
-    name: str
-    shape: tuple[int | str | None, ...]
-    type: str
-
-    def __str__(self) -> str:
-        return f"{self.name} {[side if isinstance(side, int) else '?' for side in self.shape]}"
-
-
 class OnnxSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that is done to a picture before the file sees it, and to its answer.
+    """How images are prepared for the file, and how its outputs are decoded.
 
-    `size` is (height, width), None for the picture's own; `dtype` NumPy's name of the input's
-    type; `mean` and `std` are in the order of the channels. The other fields are those of
-    `OnnxTable`, none of them open.
+    `size` is (height, width), None for that of the image; `dtype` is NumPy's name of the type of
+    the input; `mean` and `std` are in the order of the channels. The other fields are those of
+    `OnnxTable`, none of them missing. The names of all fields are part of the model's key.
     """
 
     input: str
@@ -87,7 +74,7 @@ def resolve_settings(
     inputs: Sequence[Port],
     outputs: Sequence[Port],
 ) -> OnnxSettings:
-    """Settle every setting of an ONNX file; `DetectorError` names the key that is missing."""
+    """Determine every setting of an ONNX file; `DetectorError` names a key that is missing."""
     return _Resolver(path, options, metadata, inputs, outputs).settings()
 
 
@@ -103,7 +90,8 @@ class _Resolver:
         self._path = path
         self._inputs = inputs
         self._outputs = outputs
-        exported, own = _of_ultralytics(metadata, outputs), _own(path, metadata)
+        exported = ultralytics_settings(metadata, outputs)
+        own = own_settings(path, metadata)
         self._table = msgspec.convert({**exported, **own, **options}, OnnxTable)
         for stated in (own, exported):
             self._require_same_classes(stated.get("classes"))
@@ -113,7 +101,7 @@ class _Resolver:
         port = self._input()
         dtype = _INPUT_TYPES.get(port.type)
         if dtype is None:
-            self._refuse(f"the input {port.name} takes {port.type}, not a picture")
+            self._refuse(f"the input {port.name} takes {port.type}, not an image")
         channels_first, sides = self._sides(port)
         resize = self._needed("resize", table.resize)
         size = self._size(sides, resize)
@@ -121,8 +109,8 @@ class _Resolver:
         is_raw = layout == "raw"
         if not is_raw and table.nms_iou is not None:
             self._refuse(
-                f"nms-iou goes with layout raw; {layout} is taken as it comes, so that the file "
-                "has to drop overlapping boxes itself"
+                f"nms-iou goes with layout raw; with {layout} the file has to drop overlapping "
+                "boxes itself"
             )
         floor = _RAW_SCORE_FLOOR if is_raw else None
         divide_by = 1.0 if dtype == "uint8" else None
@@ -159,14 +147,14 @@ class _Resolver:
         if len(self._inputs) != 1:
             self._refuse(
                 f"it has {len(self._inputs)} inputs ({_listed(self._inputs)}), and only one can "
-                'be fed with a picture; run it with framework = "python"'
+                'be fed with an image; run it with framework = "python"'
             )
         return (named or list(self._inputs))[0]
 
     def _sides(self, port: Port) -> tuple[bool, tuple[int | None, int | None]]:
         if len(port.shape) != 4 or not (_is_open(port.shape[0]) or port.shape[0] == 1):
             self._refuse(
-                f"the input {port} is not one picture: expected [1, 3, height, width] or "
+                f"the input {port} is not one image: expected [1, 3, height, width] or "
                 "[1, height, width, 3]"
             )
         first, last = port.shape[1], port.shape[3]
@@ -178,48 +166,44 @@ class _Resolver:
         return channels_first, (height, width)
 
     def _size(self, sides: tuple[int | None, int | None], resize: str) -> tuple[int, int] | None:
-        asked = self._table.size
+        requested = self._table.size
         if resize == "none":
-            if asked is not None or None not in sides:
+            if requested is not None or None not in sides:
                 self._refuse(
-                    'resize = "none" leaves pictures at their own size, which goes with an input '
-                    "of any size"
+                    'resize = "none" leaves images at their own size, which needs an input of any '
+                    "size"
                 )
             return None
         height, width = sides
-        for fixed, wanted in zip(sides, asked or (), strict=False):
-            if fixed is not None and fixed != wanted:
+        for fixed, side in zip(sides, requested or (), strict=False):
+            if fixed is not None and fixed != side:
                 self._refuse(
-                    f"size is {list(asked or ())}, but the file takes only "
+                    f"size is {list(requested or ())}, but the file takes only "
                     f"{[side or '?' for side in sides]} (height, width)"
                 )
-        if asked is not None:
-            return asked
+        if requested is not None:
+            return requested
         if height is None or width is None:
             return self._missing("size")
         return height, width
 
     def _layout(self) -> tuple[str, tuple[str, ...]]:
         names = [port.name for port in self._outputs]
-        asked = self._table.outputs
-        for name in asked or ():
+        requested = self._table.outputs
+        for name in requested or ():
             if name not in names:
                 self._refuse(
                     f"it has no output {name!r}{nearest(name, names)} "
                     f"(it has: {_listed(self._outputs)})"
                 )
-        layout: str | None = self._table.layout
-        if layout is None and asked is not None:
-            layout = next((one for one in _OUTPUT_NAMES if _N_OUTPUTS[one] == len(asked)), None)
-        elif layout is None:
-            layout = next((one for one, own in _OUTPUT_NAMES.items() if set(own) <= {*names}), None)
+        layout = self._table.layout or self._likely_layout(names)
         if layout is None:
             self._missing("layout", f"; its outputs are {_listed(self._outputs)}")
-        own = _OUTPUT_NAMES.get(layout, ())
-        if asked is not None:
-            chosen = asked
-        elif own and set(own) <= set(names):
-            chosen = own
+        common = _OUTPUT_NAMES.get(layout, ())
+        if requested is not None:
+            chosen = requested
+        elif common and set(common) <= set(names):
+            chosen = common
         elif len(names) == _N_OUTPUTS[layout] == 1:
             chosen = tuple(names)
         else:
@@ -231,8 +215,18 @@ class _Resolver:
         self._require_fractions(layout, chosen)
         return layout, chosen
 
+    def _likely_layout(self, names: Sequence[str]) -> str | None:
+        """Return the layout that the requested outputs, or common names of outputs, tell."""
+        requested = self._table.outputs
+        for layout, common in _OUTPUT_NAMES.items():
+            if requested is None and set(common) <= set(names):
+                return layout
+            if requested is not None and _N_OUTPUTS[layout] == len(requested):
+                return layout
+        return None
+
     def _require_fractions(self, layout: str, chosen: Sequence[str]) -> None:
-        """Refuse scores that were cast to whole numbers, after which nearly all are 0."""
+        """Refuse scores that were cast to whole numbers, which makes nearly all of them 0."""
         scores = chosen[1] if layout == "boxes-scores-labels" else chosen[0]
         (kind,) = (port.type for port in self._outputs if port.name == scores)
         if kind not in _FRACTIONS:
@@ -242,12 +236,12 @@ class _Resolver:
             )
 
     def _require_same_classes(self, stated: Sequence[str] | None) -> None:
-        """Refuse names that are not those of the file: labels would mean other classes."""
+        """Refuse class names that are not those of the file: labels would mean other classes."""
         named = self._table.classes
         if stated is not None and named is not None and tuple(stated) != named:
             self._refuse(
                 "classes under [model.onnx] are not those of the file's metadata: "
-                f"{difference(named, stated)}"
+                f"{names_difference(named, stated)}"
             )
 
     def _classes(self) -> tuple[str, ...]:
@@ -263,73 +257,12 @@ class _Resolver:
 
     def _missing(self, key: str, more: str = "") -> NoReturn:
         self._refuse(
-            f"{key} is not known: neither [model.onnx] in detgate.toml nor the file's metadata "
-            f"({METADATA_PREFIX}{key}) says it; it takes {_takes(key)}{more}"
+            f"{key} is missing: neither [model.onnx] in detgate.toml nor the file's metadata "
+            f"({METADATA_PREFIX}{key}) has it; it takes {expected_value(key)}{more}"
         )
 
     def _refuse(self, what: str) -> NoReturn:
         raise DetectorError(f"{self._path}: {what}")
-
-
-def _own(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """The settings that stand in the file under our prefix, as JSON or as plain text."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(OnnxTable)}
-    values = {}
-    for name, text in metadata.items():
-        if not name.startswith(METADATA_PREFIX) or name == EPOCH:
-            continue
-        key = name.removeprefix(METADATA_PREFIX)
-        if key not in fields:
-            raise DetectorError(
-                f"{path}: its metadata has {name!r}, and there is no such key{nearest(key, fields)}"
-                f" (there is: {', '.join(fields)})"
-            )
-        try:
-            value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError):
-            value = text
-        try:
-            values[key] = msgspec.to_builtins(msgspec.convert(value, fields[key].type))
-        except msgspec.ValidationError:
-            raise DetectorError(
-                f"{path}: its metadata {name!r}: expected {_takes(key)}, found {found(value)}"
-            ) from None
-    return values
-
-
-def _of_ultralytics(metadata: Mapping[str, str], outputs: Sequence[Port]) -> dict[str, Any]:
-    """What Ultralytics' exporter writes, and what goes without saying for its detectors."""
-    names = _literal(metadata.get("names"))
-    if metadata.get("task", "detect") != "detect" or not isinstance(names, dict):
-        return {}
-    try:
-        values: dict[str, Any] = {"classes": [str(names[at]) for at in range(len(names))]}
-    except KeyError:
-        return {}
-    size = _literal(metadata.get("imgsz"))
-    if isinstance(size, list) and len(size) == 2:
-        values["size"] = size
-    if "Ultralytics" not in metadata.get("author", "") + metadata.get("description", ""):
-        return values
-    values |= {"resize": "letterbox", "channel-order": "rgb", "divide-by": 255}
-    shape = outputs[0].shape if len(outputs) == 1 else ()
-    if len(shape) == 3 and shape[1] == 4 + len(names):
-        values |= {"layout": "raw", "boxes": "cxcywh"}
-    elif len(shape) == 3 and shape[2] == 6:
-        values["layout"] = "rows"
-    return values
-
-
-def _literal(text: str | None) -> Any:
-    try:
-        return ast.literal_eval(text or "")
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-
-
-def _takes(key: str) -> str:
-    (kind,) = (f.type for f in msgspec.structs.fields(OnnxTable) if f.encode_name == key)
-    return expected(kind)
 
 
 def _listed(ports: Sequence[Port]) -> str:

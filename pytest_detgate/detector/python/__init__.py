@@ -1,1 +1,1 @@
-"""A detector that the code of the project makes."""
+"""Detectors that code of the project constructs."""

@@ -1,4 +1,4 @@
-"""The project's own code that a module is made of, and the packages that it uses."""
+"""Project files that a module imports, and the packages that it uses."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from pathlib import Path
 from pytest_detgate.detector.dependencies.project_code import of_project
 from pytest_detgate.regular_file import read_regular
 
-# torch.compile writes modules of torch into a cache of its own as it goes.
-_NOT_THEIRS = ("torch", "pytest_detgate")
+# torch.compile writes modules of torch into a cache while it runs.
+_NOT_OF_PROJECT = ("torch", "pytest_detgate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Code:
 
 
 def code_of(*modules: str) -> Code:
-    """What modules are made of, as their import statements say, wherever in them they stand.
+    """Follow the import statements of modules, including those within functions.
 
-    Of their own packages all that is loaded counts too. Nothing is imported for it; what is
-    imported by a name that is computed is not seen.
+    All loaded modules of their packages count too. Nothing is imported for it. Imports by a
+    computed name are not seen.
     """
     packages = {module.partition(".")[0] for module in modules}
     waiting = [name for name in list(sys.modules) if name.partition(".")[0] in packages]
@@ -44,7 +44,7 @@ def code_of(*modules: str) -> Code:
         if name in seen:
             continue
         seen.add(name)
-        if name.partition(".")[0] in _NOT_THEIRS:
+        if name.partition(".")[0] in _NOT_OF_PROJECT:
             continue
         file = _file_of(name)
         if of_project([file]):
@@ -56,7 +56,7 @@ def code_of(*modules: str) -> Code:
 
 
 def _file_of(module: str) -> str | None:
-    """The file of a module that is loaded, or that would be."""
+    """Return the file of a module, whether or not it is loaded."""
     if module in sys.modules:
         return getattr(sys.modules[module], "__file__", None)
     top, *inner = module.split(".")
@@ -85,7 +85,7 @@ def _imported(file: Path, module: str) -> Iterator[str]:
             if node.level:
                 try:
                     name = importlib.util.resolve_name("." * node.level + name, package)
-                except ImportError:  # where it stands it would fail, or is never reached
+                except ImportError:  # it would fail there, or is never reached
                     continue
             yield from _with_parents(name)
             # `from package import module` may name a module.
@@ -109,7 +109,7 @@ def _distributions(packages: set[str]) -> tuple[str, ...]:
 
 @contextlib.contextmanager
 def importable(folder: Path | None) -> Iterator[None]:
-    """Let modules of a folder be imported meanwhile."""
+    """Let modules of a folder be imported within the block."""
     if folder is None:
         yield
         return

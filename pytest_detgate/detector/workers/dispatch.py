@@ -1,4 +1,4 @@
-"""Handing images out to workers that may die."""
+"""Distribution of images to workers that may die."""
 
 from __future__ import annotations
 
@@ -8,185 +8,192 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from pytest_detgate.detector.devices import device_type
+from pytest_detgate.detector.name_lists import first_names
 from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.workers.messages import (
-    Answers,
-    Batch,
-    Described,
+    BatchDetected,
+    DetectBatch,
     Failed,
     Message,
+    ModelLoaded,
     SentImage,
-    unpacked,
+    unpack_result,
 )
 from pytest_detgate.errors import DetectorError
 
 ATTEMPTS = 3
-"""How often a batch is begun before the workers that died of it are too many, and how many
-workers may die one after the other while they load the model."""
+"""How many workers may die on the same batch, or one after the other while they load the model."""
 
-# One at work and one on its way, so that a worker does not wait for the next.
+# One batch in progress and one waiting, so that a worker need not wait for the next.
 _DEPTH = 2
 
 
-class Heard(NamedTuple):
-    """What a worker said. Without a message it has died, or cannot be had, for this `reason`."""
+class ReceivedMessage(NamedTuple):
+    """A message of a worker. Without a message it has died, or could not be started, for this
+    `reason`."""
 
     worker: int
     message: Message | None
     reason: str = ""
 
 
-class Crew(Protocol):
-    """Workers that can be had: processes of this machine, or actors of Ray."""
+class WorkerPool(Protocol):
+    """Workers that can be started: processes of this machine, or actors of Ray."""
 
-    def hire(self) -> int:
-        """Start a worker that loads the model; `Described` is the first that it says."""
+    def start(self) -> int:
+        """Start a worker that loads the model and then sends `ModelLoaded`; return its number."""
 
     def send(self, worker: int, message: Message) -> None:
-        """Hand it a message; it takes one after the other."""
+        """Send a message to a worker, which handles one after the other."""
 
-    def listen(self) -> Heard:
-        """Wait for whoever says something next."""
+    def receive(self) -> ReceivedMessage:
+        """Wait for the next message of any worker."""
 
-    def dismiss(self, worker: int) -> None:
-        """End a worker; it is not heard any more."""
+    def stop(self, worker: int) -> None:
+        """End a worker; nothing more is received from it."""
 
-    def sent(self, image: Path) -> SentImage:
-        """An image as these workers need it."""
+    def image_to_send(self, image: Path) -> SentImage:
+        """Return an image in the form that these workers need."""
 
 
 @dataclass(slots=True)
-class _Hand:
+class _WorkerState:
     is_ready: bool = False
     begun: deque[int] = field(default_factory=deque)
-    """Batches that it was handed and has not answered; it works at the first."""
+    """Numbers of the batches that it was sent and has not finished; it works on the first."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """The batches of one call that are not finished, by number."""
+
+    batches: dict[int, Sequence[Path]] = field(default_factory=dict)
+    waiting: deque[int] = field(default_factory=deque)
+    """Numbers of the batches that no worker has."""
+    deaths: dict[int, int] = field(default_factory=dict)
+    """How many workers have died on each batch."""
 
 
 class Dispatch:
-    """Has images looked at by at most `n_workers` workers of a crew, `batch` images at a time.
+    """Runs detection on at most `n_workers` workers of a pool, `batch` images at a time.
 
-    Where a worker dies, another takes its place, and the batch that it was at is done again; what
-    it had answered before is kept. An error that the model itself raises is not tried again.
+    If a worker dies, another replaces it and repeats the batch in progress; earlier results are
+    not lost. An error that the model itself raises is not tried again.
     """
 
-    def __init__(self, crew: Crew, *, n_workers: int, batch: int) -> None:
-        self._crew = crew
+    def __init__(self, pool: WorkerPool, *, n_workers: int, batch: int) -> None:
+        self._pool = pool
         self._n_workers = n_workers
         self._n_images = batch
-        self._hands: dict[int, _Hand] = {}
-        self._described: Described | None = None
+        self._workers: dict[int, _WorkerState] = {}
+        self._loaded: ModelLoaded | None = None
         self._died_loading = 0
         self._last_number = 0
         self.notes: list[str] = []
-        """What a reader must know: which workers were lost, and what the others say."""
+        """Notes for the reader: lost workers, and the notes of the others."""
 
-    def described(self) -> Described:
-        """The model, as the first worker has loaded it."""
-        if self._described is None:
-            try:
-                if not self._hands:
-                    self._hire()
-                while self._described is None:
-                    self._listen({})
-                    if not self._hands:
-                        self._hire()
-            except BaseException:
-                self.end()
-                raise
-        return self._described
+    def wait_until_loaded(self) -> ModelLoaded:
+        """Return the description of the model, as soon as one worker has loaded it."""
+        try:
+            while self._loaded is None:
+                if not self._workers:
+                    self._start_worker()
+                self._receive(_Work())
+        except BaseException:
+            self.end()
+            raise
+        return self._loaded
 
     def detect(self, images: Sequence[Path]) -> Generator[Detected, None, None]:
-        """Yield what is found on each image, as batches are answered."""
-        cut = [
-            images[start : start + self._n_images]
-            for start in range(0, len(images), self._n_images)
-        ]
-        batches = {self._last_number + at: part for at, part in enumerate(cut, start=1)}
-        self._last_number += len(batches)
-        waiting = deque(batches)
-        attempts = dict.fromkeys(batches, 0)
+        """Yield the detections on each image as soon as its batch is finished."""
+        work = self._new_work(images)
         try:
-            while batches:
-                while len(self._hands) < min(self._n_workers, len(batches)):
-                    self._hire()
-                self._hand_out(waiting, batches, attempts)
-                heard = self._listen(attempts, waiting, batches)
-                if heard is not None:
-                    answered = batches.pop(heard.number)
-                    for image, answer in zip(answered, heard.answers, strict=True):
-                        yield unpacked(image, answer)
-        finally:  # also where the caller has heard enough: they would answer what nobody asks
-            for worker in [one for one, hand in self._hands.items() if hand.begun]:
-                self._dismiss(worker)
+            while work.batches:
+                while len(self._workers) < min(self._n_workers, len(work.batches)):
+                    self._start_worker()
+                self._send_batches(work)
+                finished = self._receive(work)
+                if finished is not None:
+                    batch = work.batches.pop(finished.number)
+                    for image, result in zip(batch, finished.results, strict=True):
+                        yield unpack_result(image, result)
+        finally:  # also if the caller stops early: nobody would read these results
+            for number in [one for one, worker in self._workers.items() if worker.begun]:
+                self._stop_worker(number)
 
     def end(self) -> None:
         """End all workers."""
-        for worker in list(self._hands):
-            self._dismiss(worker)
+        for number in list(self._workers):
+            self._stop_worker(number)
 
-    def _hire(self) -> None:
-        self._hands[self._crew.hire()] = _Hand()
+    def _new_work(self, images: Sequence[Path]) -> _Work:
+        parts = [
+            images[start : start + self._n_images]
+            for start in range(0, len(images), self._n_images)
+        ]
+        batches = dict(enumerate(parts, start=self._last_number + 1))
+        self._last_number += len(batches)
+        return _Work(batches, deque(batches), dict.fromkeys(batches, 0))
 
-    def _dismiss(self, worker: int) -> None:
-        del self._hands[worker]
-        self._crew.dismiss(worker)
+    def _start_worker(self) -> None:
+        self._workers[self._pool.start()] = _WorkerState()
 
-    def _hand_out(
-        self, waiting: deque[int], batches: dict[int, Sequence[Path]], attempts: dict[int, int]
-    ) -> None:
-        ready = {worker: hand for worker, hand in self._hands.items() if hand.is_ready}
+    def _stop_worker(self, number: int) -> None:
+        del self._workers[number]
+        self._pool.stop(number)
+
+    def _send_batches(self, work: _Work) -> None:
+        """Send waiting batches to the workers that may take another one."""
+        ready = {number: worker for number, worker in self._workers.items() if worker.is_ready}
         for depth in range(1, _DEPTH + 1):
-            for worker, hand in ready.items():
-                # One that workers have died of goes alone, so that it is known which it was. And
-                # towards the end nothing is laid up with one worker that another could do.
-                if (
-                    not waiting
-                    or len(hand.begun) >= depth
-                    or (hand.begun and (attempts[waiting[0]] or attempts[hand.begun[0]]))
-                    or (hand.begun and len(waiting) < len(self._hands))
-                ):
-                    continue
-                number = waiting.popleft()
-                hand.begun.append(number)
-                sent = tuple(self._crew.sent(image) for image in batches[number])
-                self._crew.send(worker, Batch(number=number, images=sent))
+            for number, worker in ready.items():
+                if work.waiting and len(worker.begun) < depth and self._may_take(worker, work):
+                    self._send_batch(number, worker, work)
 
-    def _listen(
-        self,
-        attempts: dict[int, int],
-        waiting: deque[int] | None = None,
-        batches: dict[int, Sequence[Path]] | None = None,
-    ) -> Answers | None:
-        worker, message, reason = self._crew.listen()
-        hand = self._hands.get(worker)
-        if hand is None:
+    def _may_take(self, worker: _WorkerState, work: _Work) -> bool:
+        """Return whether a worker may take the next batch beside those that it has."""
+        if not worker.begun:
+            return True
+        # A batch that workers have died on goes alone, so that the cause of a death is known.
+        is_suspect = work.deaths[work.waiting[0]] or work.deaths[worker.begun[0]]
+        # Towards the end no batch waits at one worker while another is free.
+        is_needed_elsewhere = len(work.waiting) < len(self._workers)
+        return not is_suspect and not is_needed_elsewhere
+
+    def _send_batch(self, number: int, worker: _WorkerState, work: _Work) -> None:
+        batch = work.waiting.popleft()
+        worker.begun.append(batch)
+        images = tuple(self._pool.image_to_send(image) for image in work.batches[batch])
+        self._pool.send(number, DetectBatch(number=batch, images=images))
+
+    def _receive(self, work: _Work) -> BatchDetected | None:
+        """Wait for a message and handle it; return the results of a batch, if these it was."""
+        number, message, reason = self._pool.receive()
+        worker = self._workers.get(number)
+        if worker is None:
             return None
-        if isinstance(message, Failed):
-            if hand.begun:
-                hand.begun.popleft()
-            raise DetectorError(message.error)
-        if isinstance(message, Described):
-            self._agree(message)
-            self._died_loading = 0
-            hand.is_ready = True
-        elif isinstance(message, Answers):
-            hand.begun.remove(message.number)
-            self.notes += [note for note in message.notes if note not in self.notes]
-            return message
-        else:
-            self._dismiss(worker)
-            self._lost(hand, reason, attempts, waiting, batches)
+        match message:
+            case Failed():
+                if worker.begun:
+                    worker.begun.popleft()
+                raise DetectorError(message.error)
+            case ModelLoaded():
+                self._require_same_model(message)
+                self._died_loading = 0
+                worker.is_ready = True
+            case BatchDetected():
+                worker.begun.remove(message.number)
+                self.notes += [note for note in message.notes if note not in self.notes]
+                return message
+            case _:
+                self._stop_worker(number)
+                self._replace(worker, reason, work)
         return None
 
-    def _lost(
-        self,
-        hand: _Hand,
-        reason: str,
-        attempts: dict[int, int],
-        waiting: deque[int] | None,
-        batches: dict[int, Sequence[Path]] | None,
-    ) -> None:
-        if not hand.is_ready:
+    def _replace(self, worker: _WorkerState, reason: str, work: _Work) -> None:
+        """Let others do the batches of a worker that has died, unless too many have died."""
+        if not worker.is_ready:
             self._died_loading += 1
             if self._died_loading >= ATTEMPTS:
                 raise DetectorError(
@@ -194,40 +201,38 @@ class Dispatch:
                     f"{reason}"
                 )
             return
-        done_again = 0
-        if hand.begun and waiting is not None and batches is not None:
-            number = hand.begun[0]
-            attempts[number] += 1
-            if attempts[number] >= ATTEMPTS:
+        n_repeated = 0
+        if worker.begun:
+            batch = worker.begun[0]
+            images = work.batches[batch]
+            n_repeated = len(images)
+            work.deaths[batch] += 1
+            if work.deaths[batch] >= ATTEMPTS:
+                names = first_names(map(str, images), 10)
                 raise DetectorError(
-                    f"{ATTEMPTS} workers died of the same {len(batches[number])} images, "
-                    f"{_some(batches[number])}; the last: {reason}"
+                    f"{ATTEMPTS} workers died on the same {len(images)} images, {names}; "
+                    f"the last: {reason}"
                 )
-            done_again = len(batches[number])
-            waiting.extendleft(reversed(hand.begun))
-        self.notes.append(f"a worker was lost ({reason}); {done_again} images were done again")
+            work.waiting.extendleft(reversed(worker.begun))
+        self.notes.append(f"a worker was lost ({reason}); {n_repeated} images were done again")
 
-    def _agree(self, described: Described) -> None:
-        if self._described is None:
-            self._described = described
+    def _require_same_model(self, loaded: ModelLoaded) -> None:
+        if self._loaded is None:
+            self._loaded = loaded
+        first = self._loaded
+        if _identity(loaded) == _identity(first):
             return
-        first = self._described
-        if (described.info.key, described.device.partition(":")[0]) == (
-            first.info.key,
-            first.device.partition(":")[0],
-        ):
-            return
-        differ = [
+        differences = [
             f"{name} {first.versions.get(name) or 'none'} and {version or 'none'}"
-            for name, version in described.versions.items()
+            for name, version in loaded.versions.items()
             if first.versions.get(name) != version
         ]
         raise DetectorError(
             "the workers do not load the same model: "
-            f"{', '.join(differ) or 'the code that it is built from differs'}"
+            f"{', '.join(differences) or 'the code that it is built from differs'}"
         )
 
 
-def _some(images: Sequence[Path]) -> str:
-    more = f" and {len(images) - 10} more" if len(images) > 10 else ""
-    return ", ".join(str(image) for image in images[:10]) + more
+def _identity(loaded: ModelLoaded) -> tuple[str, str]:
+    """What must be the same in all workers: the key of the model and the type of device."""
+    return loaded.info.key, device_type(loaded.device)

@@ -1,4 +1,4 @@
-"""Worker processes of this machine: one for each GPU, or as many as are asked for on a CPU."""
+"""Worker processes of this machine: one for each GPU, or as many as are requested on a CPU."""
 
 from __future__ import annotations
 
@@ -6,117 +6,133 @@ import contextlib
 import queue
 import shutil
 import tempfile
+import warnings
 import weakref
 from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from pytest_detgate.dataset.images.opening import image_size
+from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import device_type, exclusive_all
 from pytest_detgate.detector.protocol import Detected
-from pytest_detgate.detector.workers.dispatch import Dispatch, Heard
-from pytest_detgate.detector.workers.messages import Described, Message, Order, SentImage
-from pytest_detgate.detector.workers.pipes import SpokenWith
+from pytest_detgate.detector.workers.dispatch import Dispatch, ReceivedMessage
+from pytest_detgate.detector.workers.messages import LoadModel, Message, ModelLoaded, SentImage
+from pytest_detgate.detector.workers.pipes import PipedProcess
 
 _MODULE = "pytest_detgate.detector.workers.worker_process"
-# What one worker does at a time, which a death of it costs. Starting to read ahead of a GPU takes
-# a while, so that it is given more.
+# Images of one batch, which are repeated when the worker dies. On a GPU it is larger, because
+# starting the processes that read ahead takes a while.
 BATCH = {"cpu": 8, "cuda": 512}
 
 
-class LocalCrew:
-    """Processes of this machine, each on a device of its own."""
+class LocalPool:
+    """Processes of this machine, each on its own device."""
 
-    def __init__(self, order: Order, devices: Sequence[str]) -> None:
-        self._order = order
+    def __init__(self, load: LoadModel, devices: Sequence[str]) -> None:
+        self._load = load
         self._free = list(devices)
-        self._workers: dict[int, tuple[SpokenWith, str]] = {}
-        self._heard: queue.SimpleQueue[tuple[int, Message | None]] = queue.SimpleQueue()
-        self._n_hired = 0
+        self._workers: dict[int, tuple[PipedProcess, str]] = {}
+        self._received: queue.SimpleQueue[tuple[int, Message | None]] = queue.SimpleQueue()
+        self._n_started = 0
         self._folder = Path(tempfile.mkdtemp(prefix="detgate-workers-"))
 
-    def hire(self) -> int:
-        self._n_hired += 1
-        number, device = self._n_hired, self._free.pop(0)
-        heard = self._heard
-        worker = SpokenWith(
+    def start(self) -> int:
+        self._n_started += 1
+        number, device = self._n_started, self._free.pop(0)
+        received = self._received
+        worker = PipedProcess(
             _MODULE,
             (),
             device=device,
             log=self._folder / f"{number}.log",
-            hear=lambda message: heard.put((number, message)),
+            on_message=lambda message: received.put((number, message)),
         )
         self._workers[number] = (worker, device)
-        worker.send(msgspec.structs.replace(self._order, device=device))
+        worker.send(msgspec.structs.replace(self._load, device=device))
         return number
 
     def send(self, worker: int, message: Message) -> None:
         self._workers[worker][0].send(message)
 
-    def listen(self) -> Heard:
+    def receive(self) -> ReceivedMessage:
         while True:
-            number, message = self._heard.get()
+            number, message = self._received.get()
             if number not in self._workers:
                 continue
-            reason = "" if message is not None else self._workers[number][0].ending()
-            return Heard(number, message, reason)
+            reason = "" if message is not None else self._workers[number][0].exit_reason()
+            return ReceivedMessage(number, message, reason)
 
-    def dismiss(self, worker: int) -> None:
+    def stop(self, worker: int) -> None:
         process, device = self._workers.pop(worker)
         process.end()
         self._free.append(device)
 
-    def sent(self, image: Path) -> SentImage:
+    def image_to_send(self, image: Path) -> SentImage:
         return SentImage(path=str(image.absolute()))
 
     def end(self) -> None:
-        """End every worker, and remove what they wrote."""
+        """End every worker and remove the logs."""
         for worker in list(self._workers):
-            self.dismiss(worker)
+            self.stop(worker)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class LocalWorkers:
-    """A detector on several devices of this machine at once; it is started when it is made.
+    """A detector on several devices of this machine; constructing it loads the model.
 
-    `devices` may name one of them several times.
+    `devices` may name a device several times.
     """
 
     info: ModelInfo
     device: str
 
-    def __init__(self, order: Order, devices: Sequence[str], *, batch: int | None) -> None:
-        crew = LocalCrew(order, devices)
-        self._end = weakref.finalize(self, crew.end)
-        kind = device_type(devices[0])
-        self._dispatch = Dispatch(crew, n_workers=len(devices), batch=batch or BATCH[kind])
+    def __init__(self, load: LoadModel, devices: Sequence[str], *, batch: int | None) -> None:
+        pool = LocalPool(load, devices)
+        self._end = weakref.finalize(self, pool.end)
+        self.device = device_type(devices[0])
+        self._dispatch = Dispatch(pool, n_workers=len(devices), batch=batch or BATCH[self.device])
         try:
-            self.described: Described = self._dispatch.described()
+            self.loaded: ModelLoaded = self._dispatch.wait_until_loaded()
         except BaseException:
             self._end()
             raise
-        self.info = self.described.info
-        self.device = kind
+        self.info = self.loaded.info
         self._devices = devices
 
     def detect(self, images: Sequence[Path]) -> Generator[Detected, None, None]:
         """Yield each image's detections as soon as its batch is done, in any order."""
         if self.device == "cuda":
-            from pytest_detgate.detector.workers.alike import alike
-
-            images = alike(images)
+            images = by_size(images)
         with (
             exclusive_all(self._devices),
-            contextlib.closing(self._dispatch.detect(images)) as found,
+            contextlib.closing(self._dispatch.detect(images)) as detected,
         ):
-            yield from found
+            yield from detected
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know: which workers were lost, and what the others say."""
+        """Notes for the reader: lost workers, and the notes of the others."""
         return tuple(self._dispatch.notes)
 
     def end(self) -> None:
         """End the workers."""
         self._end()
+
+
+def by_size(images: Sequence[Path]) -> list[Path]:
+    """Sort images so that those of one size are next to each other.
+
+    Only images of one shape go through a model together; on a GPU a batch of many sizes is mostly
+    filled with repetitions. Only the header of each file is read.
+    """
+
+    def size(image: Path) -> tuple[int, int]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # A damaged image is reported where it is decoded.
+            return image_size(str(image), ImageOptions()) or (0, 0)
+
+    return sorted(images, key=size)

@@ -1,4 +1,4 @@
-"""What goes between a gate and its workers: plain data in MessagePack, nothing pickled."""
+"""Messages between a gate and its workers: plain data in MessagePack, nothing pickled."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from pytest_detgate.detector.protocol import (
 )
 
 
-class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """To a worker: the model that it is to load.
+class LoadModel(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """To a worker: load this model.
 
-    `sha256` is that of the checkpoint, empty without one. With `verify` the worker makes sure that
-    the file which it reads is that one, with `holds_gpu` that no other gate uses its GPU during a
-    batch. `project` is what the folder of the model's project is called where the gate runs, if
-    that is another machine.
+    `sha256` is that of the checkpoint, empty without one. With `verify` the worker checks that its
+    file has this digest, with `holds_gpu` it lets no other gate use its GPU during a batch.
+    `project` is the folder of the model's project on the machine of the gate, if that is another
+    one.
     """
 
     source: ModelSource
@@ -36,10 +36,10 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     project: str | None = None
 
 
-class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class ModelLoaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """From a worker: the model is loaded, and this is what it was loaded from.
 
-    `gate` is the version of pytest-detgate there.
+    `gate` is the version of pytest-detgate that the worker has.
     """
 
     gate: str
@@ -50,12 +50,12 @@ class Described(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files that it was loaded from, beside the checkpoint."""
+        """The files that it was loaded from, without the checkpoint."""
         return tuple(sorted(self.dependencies.files))
 
 
 class SentImage(msgspec.Struct, frozen=True, kw_only=True):
-    """An image to look at: its file, and its content where the worker may not have that file.
+    """An image file, with its content if the worker may not have the file.
 
     `problem` says why there is no content to send.
     """
@@ -65,17 +65,19 @@ class SentImage(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None = None
 
 
-class Batch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """To a worker: images to look at."""
+class DetectBatch(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """To a worker: detect on these images."""
 
     number: int
     images: tuple[SentImage, ...]
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found on one image: arrays as the bytes of little-endian numbers, and for how long
-    that holds, as `UncacheableDetected` and `ProvisionalDetected` have it. `problem` says why it
-    cannot be read, `not_finite` which output was not."""
+class PackedResult(msgspec.Struct, frozen=True, kw_only=True):
+    """The detections on one image: arrays as the bytes of little-endian numbers.
+
+    `problem` says why the image cannot be read, `not_finite` which output was NaN or infinity.
+    `uncacheable` and `missing` are those of `UncacheableDetected` and `ProvisionalDetected`.
+    """
 
     sha256: str = ""
     xyxy: bytes = b""
@@ -87,25 +89,24 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[str, ...] | None = None
 
 
-class Answers(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """From a worker: what was found on each image of a batch, in its order. `notes` are what a
-    reader must know of how it was found."""
+class BatchDetected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From a worker: the results of a batch, in its order. `notes` are for the reader."""
 
     number: int
-    answers: tuple[Answer, ...]
+    results: tuple[PackedResult, ...]
     notes: tuple[str, ...] = ()
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """From a worker: it cannot do that, and nobody else could."""
+    """From a worker: the request failed, and would fail in any worker."""
 
     error: str
 
 
-class RayOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """To the process that speaks with Ray: what its workers load, and where they are."""
+class StartRay(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """To the Ray process: the model that its workers load, and where they run."""
 
-    order: Order
+    load: LoadModel
     workers: int | None
     batch: int | None
     address: str | None
@@ -113,64 +114,72 @@ class RayOrder(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     shared_files: bool
 
 
-class Images(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """To the process that speaks with Ray: all images to look at."""
+class DetectImages(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """To the Ray process: detect on all these images."""
 
     paths: tuple[str, ...]
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """From the process that speaks with Ray: what was found on some of the images."""
+class ImagesDetected(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """From the Ray process: the results of some of the images, by path."""
 
-    answers: dict[str, Answer]
+    results: dict[str, PackedResult]
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """From the process that speaks with Ray: every image is answered."""
+    """From the Ray process: all images are done."""
 
     notes: tuple[str, ...] = ()
 
 
 Message: TypeAlias = (
-    Order | Described | Batch | Answers | Failed | RayOrder | Images | Found | Finished
+    LoadModel
+    | ModelLoaded
+    | DetectBatch
+    | BatchDetected
+    | Failed
+    | StartRay
+    | DetectImages
+    | ImagesDetected
+    | Finished
 )
 
 
-def _plain(value: Any) -> Any:
+def _encode_path(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     raise NotImplementedError(f"{type(value).__name__} is not sent")
 
 
-def _typed(kind: type, value: Any) -> Any:
+def _decode_path(kind: type, value: Any) -> Any:
     if kind is Path:
         return Path(value)
     raise NotImplementedError(f"{kind.__name__} is not sent")
 
 
-_encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
-_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message, dec_hook=_typed)
+_encoder = msgspec.msgpack.Encoder(enc_hook=_encode_path)
+_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message, dec_hook=_decode_path)
 
 
 def encode(message: Message) -> bytes:
-    """A message as bytes."""
+    """Encode a message."""
     return _encoder.encode(message)
 
 
 def decode(content: bytes) -> Message:
-    """The message that `encode` was given."""
+    """Decode a message."""
     return _decoder.decode(content)
 
 
-def write(file: IO[bytes], message: Message) -> None:
+def write_message(file: IO[bytes], message: Message) -> None:
     """Write one message to a pipe."""
     content = encode(message)
     file.write(len(content).to_bytes(8, "little") + content)
     file.flush()
 
 
-def read(file: IO[bytes]) -> Message | None:
-    """Read one message from a pipe; None at its end, also where it breaks off in a message."""
+def read_message(file: IO[bytes]) -> Message | None:
+    """Read one message from a pipe; None at its end, even within a message."""
     head = file.read(8)
     if len(head) < 8:
         return None
@@ -179,26 +188,26 @@ def read(file: IO[bytes]) -> Message | None:
     return decode(content) if len(content) == length else None
 
 
-def moved(answers: Answers, here: str, there: str) -> Answers:
-    """The same with all that lies in one folder in another one."""
+def rename_folder(batch: BatchDetected, here: str, there: str) -> BatchDetected:
+    """Replace the folder `here` by `there` in all paths of a batch."""
 
-    def named(answer: Answer) -> Answer:
-        if not answer.missing:
-            return answer
-        missing = tuple(path.replace(here, there, 1) for path in answer.missing)
-        return msgspec.structs.replace(answer, missing=missing)
+    def renamed(result: PackedResult) -> PackedResult:
+        if not result.missing:
+            return result
+        missing = tuple(path.replace(here, there, 1) for path in result.missing)
+        return msgspec.structs.replace(result, missing=missing)
 
-    return msgspec.structs.replace(answers, answers=tuple(map(named, answers.answers)))
+    return msgspec.structs.replace(batch, results=tuple(map(renamed, batch.results)))
 
 
-def packed(detected: Detected) -> Answer:
-    """What was found on an image, for sending."""
+def pack_result(detected: Detected) -> PackedResult:
+    """Pack the result of one image for sending."""
     result = detected.result
     if isinstance(result, UnreadableImage):
-        return Answer(problem=result.reason)
+        return PackedResult(problem=result.reason)
     if isinstance(result, OutputNotFinite):
-        return Answer(not_finite=result.output)
-    return Answer(
+        return PackedResult(not_finite=result.output)
+    return PackedResult(
         sha256=detected.sha256,
         xyxy=result.xyxy.astype("<f4").tobytes(),
         score=result.score.astype("<f4").tobytes(),
@@ -208,27 +217,27 @@ def packed(detected: Detected) -> Answer:
     )
 
 
-def unpacked(image: Path, answer: Answer) -> Detected:
-    """What `packed` was given."""
-    if answer.problem is not None:
-        return Detected(image, "", UnreadableImage(answer.problem))
-    if answer.not_finite is not None:
-        return Detected(image, "", OutputNotFinite(answer.not_finite))
+def unpack_result(image: Path, result: PackedResult) -> Detected:
+    """Unpack what `pack_result` returned."""
+    if result.problem is not None:
+        return Detected(image, "", UnreadableImage(result.problem))
+    if result.not_finite is not None:
+        return Detected(image, "", OutputNotFinite(result.not_finite))
     detected = Detected(
         image,
-        answer.sha256,
+        result.sha256,
         ImageDetections(
-            xyxy=np.frombuffer(answer.xyxy, "<f4").reshape(-1, 4).astype(np.float32),
-            score=np.frombuffer(answer.score, "<f4").astype(np.float32),
-            label=np.frombuffer(answer.label, "<i4").astype(np.int32),
+            xyxy=np.frombuffer(result.xyxy, "<f4").reshape(-1, 4).astype(np.float32),
+            score=np.frombuffer(result.score, "<f4").astype(np.float32),
+            label=np.frombuffer(result.label, "<i4").astype(np.int32),
         ),
     )
-    if answer.uncacheable:
+    if result.uncacheable:
         uncacheable = UncacheableDetected(*detected)
-        uncacheable.reason = answer.uncacheable
+        uncacheable.reason = result.uncacheable
         return uncacheable
-    if answer.missing is None:
+    if result.missing is None:
         return detected
     provisional = ProvisionalDetected(*detected)
-    provisional.missing = answer.missing
+    provisional.missing = result.missing
     return provisional

@@ -1,4 +1,4 @@
-"""A model and the project's files that it is made of, for machines that do not have them."""
+"""A model and the project files that it needs, for machines that do not have them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular
 
 
-class Parcel(msgspec.Struct, frozen=True, kw_only=True):
-    """Files as they lie below the folder `root` of the machine that sends them, which is empty for
-    the root of all.
+class ModelBundle(msgspec.Struct, frozen=True, kw_only=True):
+    """Files below the folder `root` of the machine that sends them; empty for the root folder.
 
-    `folder` is that of `detgate.toml`, and `search` are the folders where that machine looks for
-    modules, all relative to `root`.
+    `folder` is that of `detgate.toml`, and `search` are the folders of the module search path, all
+    relative to `root`.
     """
 
     root: str
@@ -33,8 +32,8 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
     search: tuple[str, ...]
 
 
-def pack(source: ModelSource, sha256: str) -> bytes:
-    """Read the checkpoint, the configuration, and whatever its framework says goes with them.
+def pack_model(source: ModelSource, sha256: str) -> bytes:
+    """Pack the checkpoint, the configuration, and the files that the framework adds.
 
     `sha256` is that of the checkpoint, empty without one.
     """
@@ -44,12 +43,12 @@ def pack(source: ModelSource, sha256: str) -> bytes:
     )
     named = [path for path in (checkpoint, config) if path is not None]
     others = [path.absolute() for path in framework(source.framework).files(source)]
-    wanted = list(dict.fromkeys([*named, *others]))
+    paths = list(dict.fromkeys([*named, *others]))
     search = _search_path(others)
-    places = [path.parent for path in wanted] + search + ([] if folder is None else [folder])
-    root = Path(os.path.commonpath(places)) if places else Path.cwd()
+    folders = [path.parent for path in paths] + search + ([] if folder is None else [folder])
+    root = Path(os.path.commonpath(folders)) if folders else Path.cwd()
     files = {}
-    for path in wanted:
+    for path in paths:
         try:
             files[_below(root, path)] = read_regular(path)
         except OSError as error:
@@ -59,7 +58,7 @@ def pack(source: ModelSource, sha256: str) -> bytes:
     ):
         raise DetectorError(f"{source.checkpoint}: changed while it was being read")
     return msgspec.msgpack.encode(
-        Parcel(
+        ModelBundle(
             root=str(root).rstrip(os.sep),
             checkpoint=None if checkpoint is None else _below(root, checkpoint),
             config=None if config is None else _below(root, config),
@@ -70,28 +69,28 @@ def pack(source: ModelSource, sha256: str) -> bytes:
     )
 
 
-def unpack(content: bytes, folder: Path, source: ModelSource) -> tuple[ModelSource, str]:
-    """Put the files below `folder`, let modules be found there, and say where the model is now.
+def unpack_model(content: bytes, folder: Path, source: ModelSource) -> tuple[ModelSource, str]:
+    """Write the files below `folder` and extend the module search path.
 
-    Returns the model, and the folder that was `root` where the files come from.
+    Returns the model with its paths here, and the folder `root` of the machine that sent them.
     """
-    parcel = msgspec.msgpack.decode(content, type=Parcel)
+    bundle = msgspec.msgpack.decode(content, type=ModelBundle)
     inside = folder.resolve()
-    for name, data in parcel.files.items():
+    for name, data in bundle.files.items():
         path = (inside / name).resolve()
         if inside not in path.parents:
-            raise DetectorError(f"{name}: does not lie below the folder that was sent")
+            raise DetectorError(f"{name}: is not below the folder that was sent")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    # Before all else: what is installed there of the same name may be older.
-    sys.path[:0] = [str(inside / name) for name in parcel.search]
+    # First in the path: installed packages of the same name may be older.
+    sys.path[:0] = [str(inside / name) for name in bundle.search]
     moved = dataclasses.replace(
         source,
-        checkpoint=None if parcel.checkpoint is None else inside / parcel.checkpoint,
-        config=None if parcel.config is None else inside / parcel.config,
-        folder=None if parcel.folder is None else inside / parcel.folder,
+        checkpoint=None if bundle.checkpoint is None else inside / bundle.checkpoint,
+        config=None if bundle.config is None else inside / bundle.config,
+        folder=None if bundle.folder is None else inside / bundle.folder,
     )
-    return moved, parcel.root
+    return moved, bundle.root
 
 
 def _search_path(files: Iterable[Path]) -> list[Path]:

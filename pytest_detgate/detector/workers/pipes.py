@@ -1,4 +1,4 @@
-"""Processes of our own that are spoken with in messages, and both ends of the pipes to them."""
+"""Processes of our own at the other end of two pipes, for messages in both directions."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-from pytest_detgate.detector.subprocesses import end_job, how_it_ended, start_job
-from pytest_detgate.detector.workers import messages as wire
+from pytest_detgate.detector.subprocesses import end_process, exit_reason, start_process
+from pytest_detgate.detector.workers.messages import Message, read_message, write_message
 
 
-def own_ends() -> tuple[IO[bytes], IO[bytes]]:
-    """Within such a process: where messages come from, and where they go.
+def take_over_stdio() -> tuple[IO[bytes], IO[bytes]]:
+    """Return the files to read messages from and to write them to, within such a process.
 
-    All that others print goes to the standard error from now on, and nobody else can read what
-    is meant for us.
+    From now on all other code reads nothing from the standard input, and what it prints goes to the
+    standard error.
     """
-    asked, told = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
-    nowhere = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nowhere, 0)
-    os.close(nowhere)
+    requests, replies = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    null_device = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null_device, 0)
+    os.close(null_device)
     os.dup2(2, 1)
-    return asked, told
+    return requests, replies
 
 
-class SpokenWith:
-    """A process that runs a module of ours. What it says is handed to `hear`, in a thread of its
-    own; None when it has ended."""
+class PipedProcess:
+    """A process that runs a module of ours. A thread calls `on_message` with each message that it
+    sends, and with None when it has ended."""
 
     def __init__(
         self,
@@ -39,48 +39,43 @@ class SpokenWith:
         *,
         device: str,
         log: Path,
-        hear: Callable[[wire.Message | None], None],
+        on_message: Callable[[Message | None], None],
     ) -> None:
         self.log = log
         with log.open("wb") as file:
-            self.process: subprocess.Popen[bytes] = start_job(
-                module, arguments, device=device, log=file, listens=True
+            self.process: subprocess.Popen[bytes] = start_process(
+                module, arguments, device=device, log=file, with_stdin=True
             )
-        self._hear = hear
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._on_message = on_message
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def send(self, message: wire.Message) -> None:
-        """Send a message; nothing happens if the process is gone, which is heard elsewhere."""
+    def send(self, message: Message) -> None:
+        """Send a message; if the process is gone, `on_message` is called with None instead."""
         assert self.process.stdin is not None
         with contextlib.suppress(OSError, ValueError):
-            wire.write(self.process.stdin, message)
+            write_message(self.process.stdin, message)
 
     def end(self, patience_s: float = 0.2) -> None:
-        """End the process, if it is still there; first it may end by itself, as its input does."""
-        end(self.process, patience_s)
-        self._listener.join()
+        """End the process. Its input is closed first, so that it can end by itself."""
+        with contextlib.suppress(OSError, ValueError):
+            if self.process.stdin is not None:
+                self.process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(patience_s)
+        end_process(self.process)
+        self._reader.join()
 
-    def ending(self) -> str:
-        """How the process ended that has just been heard to end."""
+    def exit_reason(self) -> str:
+        """Say how a process ended that has stopped sending."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
         self.end(0)
-        return how_it_ended(self.process.returncode, self.log)
+        return exit_reason(self.process.returncode, self.log)
 
-    def _listen(self) -> None:
+    def _read(self) -> None:
         assert self.process.stdout is not None
         with self.process.stdout, contextlib.suppress(OSError, ValueError):
-            while (message := wire.read(self.process.stdout)) is not None:
-                self._hear(message)
-        self._hear(None)
-
-
-def end(process: subprocess.Popen[bytes], patience_s: float) -> None:
-    """Close the pipe to a process, which makes it end, and see that it does."""
-    with contextlib.suppress(OSError, ValueError):
-        if process.stdin is not None:
-            process.stdin.close()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(patience_s)
-    end_job(process)
+            while (message := read_message(self.process.stdout)) is not None:
+                self._on_message(message)
+        self._on_message(None)

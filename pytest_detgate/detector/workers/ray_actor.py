@@ -1,6 +1,6 @@
-"""A worker of the Ray engine, as Ray starts it on some machine of its cluster.
+"""A worker of the Ray engine, an actor on some machine of the cluster.
 
-All that goes in and out are bytes that we made: Ray has nothing to unpickle but them.
+Its methods take and return bytes that we have encoded, so that Ray unpickles nothing else.
 """
 
 from __future__ import annotations
@@ -15,8 +15,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from pytest_detgate.detector.dependencies.made_model import project_folder
-from pytest_detgate.detector.workers import messages as wire
+from pytest_detgate.detector.dependencies.model_making import project_folder
+from pytest_detgate.detector.workers.messages import (
+    BatchDetected,
+    Failed,
+    LoadModel,
+    ModelLoaded,
+    decode,
+    encode,
+    rename_folder,
+)
+from pytest_detgate.detector.workers.model_bundle import unpack_model
 from pytest_detgate.detector.workers.worker import Worker
 from pytest_detgate.errors import DetectorError
 
@@ -27,69 +36,69 @@ _PREFIX = "detgate-worker-"
 _LOCK = "in-use.lock"
 
 
-class RayWorker:
-    """An actor, with a private folder on its machine."""
+class RayActor:
+    """A worker with a private folder on its machine."""
 
     def __init__(self) -> None:
-        remove_left_behind()
+        remove_abandoned_folders()
         self._folder, self._lock = private_folder()
         self._root = str(self._folder)
-        """What the folder is called on the machine of the gate."""
-        # Forking is not safe beside the threads that Ray has in an actor.
+        """The folder on the machine of the gate that stands for the private one."""
+        # Forking is not safe in an actor, where Ray runs threads.
         self._worker = Worker(forks=False, folder=self._folder)
 
-    def load(self, order: bytes, parcel: bytes | None) -> bytes:
-        """Load the model of an `Order`, from the files of a parcel if there is one."""
+    def load(self, request: bytes, bundle: bytes | None) -> bytes:
+        """Handle `LoadModel`; with a bundle, the files of the model are taken from it."""
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        message = wire.decode(order)
-        assert isinstance(message, wire.Order)
+        message = decode(request)
+        assert isinstance(message, LoadModel)
         here = str(self._folder)
         root = here
-        if parcel is not None:
-            from pytest_detgate.detector.workers.model_bundle import unpack
-
+        if bundle is not None:
             try:
-                source, root = unpack(parcel, self._folder, message.source)
+                source, root = unpack_model(bundle, self._folder, message.source)
             except (OSError, DetectorError) as error:
-                return wire.encode(wire.Failed(error=f"a worker cannot keep the model: {error}"))
+                return encode(Failed(error=f"a worker cannot write the model: {error}"))
             project = str(project_folder(message.source))
             message = msgspec.structs.replace(message, source=source, project=project)
             self._root = root
-        answer = self._worker.handle(message)
-        # What is said of the files names them as they are called where they come from.
-        if isinstance(answer, wire.Failed):
-            said = answer.error.replace(here, root)
-            answer = wire.Failed(error=f"{said} ({_where(message, is_sent=parcel is not None)})")
-        if isinstance(answer, wire.Described):
-            moved = answer.dependencies.moved(here, root)
-            answer = msgspec.structs.replace(answer, dependencies=moved)
-        return wire.encode(answer)
+        reply = self._worker.handle(message)
+        # Files are named as on the machine that sent them.
+        if isinstance(reply, Failed):
+            error_there = reply.error.replace(here, root)
+            machine = _machine(message, is_sent=bundle is not None)
+            reply = Failed(error=f"{error_there} ({machine})")
+        if isinstance(reply, ModelLoaded):
+            dependencies = reply.dependencies.with_folder(here, root)
+            reply = msgspec.structs.replace(reply, dependencies=dependencies)
+        return encode(reply)
 
-    def look(self, batch: bytes) -> bytes:
-        """Look at the images of a `Batch`."""
-        answers = self._worker.handle(wire.decode(batch))
-        if isinstance(answers, wire.Answers):
-            answers = wire.moved(answers, str(self._folder), self._root)
-        return wire.encode(answers)
+    def detect(self, batch: bytes) -> bytes:
+        """Handle `DetectBatch`."""
+        reply = self._worker.handle(decode(batch))
+        if isinstance(reply, BatchDetected):
+            reply = rename_folder(reply, str(self._folder), self._root)
+        return encode(reply)
 
-    def leave(self) -> None:
-        """Remove the folder."""
+    def clean_up(self) -> None:
+        """Remove the private folder."""
         shutil.rmtree(self._folder, ignore_errors=True)
         self._lock.release()
 
 
-def _where(order: wire.Order, *, is_sent: bool) -> str:
-    """Which machine says so, and what it can have of a project whose code says what it needs."""
-    has = "what is installed there and the modules of the project that the entry imports"
-    return f"so says a worker of Ray on {platform.node()}" + (
-        f", which has {has}; with shared-files under [run] it reads all else by the same paths"
-        if is_sent and order.source.framework == "python"
-        else ""
+def _machine(request: LoadModel, *, is_sent: bool) -> str:
+    """Name the machine that reports an error, and the files that it has of a Python project."""
+    machine = f"on a Ray worker on {platform.node()}"
+    if not is_sent or request.source.framework != "python":
+        return machine
+    return (
+        f"{machine}, which has the packages installed there and the project modules that the entry "
+        "imports; with shared-files under [run] it reads other files at the same paths"
     )
 
 
 def private_folder() -> tuple[Path, BaseFileLock]:
-    """A folder that only this user can read, and a lock that is held for as long as it is used."""
+    """Make a folder that only this user can read, and hold a lock while it is used."""
     from filelock import FileLock
 
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
@@ -98,12 +107,12 @@ def private_folder() -> tuple[Path, BaseFileLock]:
     return folder, lock
 
 
-def remove_left_behind() -> None:
-    """Remove the folders of workers that were killed: nobody holds their locks any more."""
+def remove_abandoned_folders() -> None:
+    """Remove the folders of killed workers, whose locks are free."""
     from filelock import FileLock
 
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        # Timeout is an OSError, and so is what somebody else's folder says.
+        # Timeout is an OSError, and the folder of another user raises one.
         with contextlib.suppress(OSError):
             if (folder / _LOCK).is_file():
                 with FileLock(folder / _LOCK, timeout=0):

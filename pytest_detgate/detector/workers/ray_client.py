@@ -1,4 +1,4 @@
-"""The Ray engine as the gate sees it; Ray itself is in a process of its own (`ray_process`)."""
+"""The gate's side of the Ray engine; Ray itself runs in another process (`ray_process`)."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.packages import installed_versions
 from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.workers.messages import (
-    Described,
+    DetectImages,
     Failed,
     Finished,
-    Found,
-    Images,
+    ImagesDetected,
+    LoadModel,
     Message,
-    Order,
-    RayOrder,
-    unpacked,
+    ModelLoaded,
+    StartRay,
+    unpack_result,
 )
-from pytest_detgate.detector.workers.pipes import SpokenWith
+from pytest_detgate.detector.workers.pipes import PipedProcess
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
 
@@ -33,28 +33,32 @@ _MODULE = "pytest_detgate.detector.workers.ray_process"
 
 
 class RayWorkers:
-    """A detector on the machines of a Ray cluster; its first worker is started when it is made."""
+    """A detector on the machines of a Ray cluster; constructing it starts the first worker."""
 
     info: ModelInfo
 
-    def __init__(self, order: Order, plan: RunPlan) -> None:
+    def __init__(self, load: LoadModel, plan: RunPlan) -> None:
         if importlib.util.find_spec("ray") is None:
             raise DetectorError(
                 'ray is not installed, and engine = "ray" under [run] needs it: '
                 "pip install 'pytest-detgate[ray]'"
             )
-        heard: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
+        received: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         folder = Path(tempfile.mkdtemp(prefix="detgate-ray-"))
-        self._heard = heard
-        self._process = SpokenWith(
-            _MODULE, (), device="auto", log=folder / "log", hear=lambda message: heard.put(message)
+        self._received = received
+        self._process = PipedProcess(
+            _MODULE,
+            (),
+            device="auto",
+            log=folder / "log",
+            on_message=lambda message: received.put(message),
         )
-        self._end = weakref.finalize(self, _ender(self._process, folder))
+        self._end = weakref.finalize(self, _end_function(self._process, folder))
         self._gone = ""
         self.notes: tuple[str, ...] = ()
         self._process.send(
-            RayOrder(
-                order=order,
+            StartRay(
+                load=load,
                 workers=plan.workers,
                 batch=plan.batch,
                 address=plan.address,
@@ -63,30 +67,30 @@ class RayWorkers:
             )
         )
         try:
-            described = self._next()
-            if isinstance(described, Failed):
-                raise DetectorError(described.error)
-            assert isinstance(described, Described)
-            _same_packages(described)
+            loaded = self._next()
+            if isinstance(loaded, Failed):
+                raise DetectorError(loaded.error)
+            assert isinstance(loaded, ModelLoaded)
+            _require_same_packages(loaded)
         except BaseException:
             self._end()
             raise
-        self.described: Described = described
-        self.info = described.info
-        self.device = described.device
+        self.loaded: ModelLoaded = loaded
+        self.info = loaded.info
+        self.device = loaded.device
 
     def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
         """Yield each image's detections as soon as its batch is done, in any order."""
         by_name = {str(image.absolute()): image for image in images}
-        self._process.send(Images(paths=tuple(by_name)))
+        self._process.send(DetectImages(paths=tuple(by_name)))
         is_done = False
         try:
-            while isinstance(message := self._next(), Found):
-                for name, answer in message.answers.items():
-                    yield unpacked(by_name[name], answer)
+            while isinstance(message := self._next(), ImagesDetected):
+                for name, result in message.results.items():
+                    yield unpack_result(by_name[name], result)
             is_done = True
         finally:
-            if not is_done:  # what it still says would be taken for the answer to the next
+            if not is_done:  # its next messages would be taken for results of the next request
                 self._gone = self._gone or "it was interrupted"
                 self._end()
         if isinstance(message, Failed):
@@ -95,19 +99,19 @@ class RayWorkers:
         self.notes = message.notes
 
     def end(self) -> None:
-        """End the workers, and a Ray that was started for them."""
+        """End the workers, and Ray if it was started for them."""
         self._end()
 
     def _next(self) -> Message:
-        message = None if self._gone else self._heard.get()
+        message = None if self._gone else self._received.get()
         if message is None:
-            self._gone = self._gone or self._process.ending()
+            self._gone = self._gone or self._process.exit_reason()
             self._end()
-            raise DetectorError(f"the process that speaks with Ray is gone: {self._gone}")
+            raise DetectorError(f"the Ray process is gone: {self._gone}")
         return message
 
 
-def _ender(process: SpokenWith, folder: Path) -> Callable[[], None]:
+def _end_function(process: PipedProcess, folder: Path) -> Callable[[], None]:
     def end() -> None:
         process.end(patience_s=15)
         shutil.rmtree(folder, ignore_errors=True)
@@ -115,17 +119,17 @@ def _ender(process: SpokenWith, folder: Path) -> Callable[[], None]:
     return end
 
 
-def _same_packages(described: Described) -> None:
-    """What is kept is kept for the packages of this machine."""
-    here = {"pytest-detgate": __version__, **installed_versions(described.versions)}
-    there = {"pytest-detgate": described.gate, **described.versions}
-    differ = [
+def _require_same_packages(loaded: ModelLoaded) -> None:
+    """Cached detections are those of the packages of this machine."""
+    here = {"pytest-detgate": __version__, **installed_versions(loaded.versions)}
+    there = {"pytest-detgate": loaded.gate, **loaded.versions}
+    differences = [
         f"{name} {here[name] or 'none'} here and {version or 'none'} there"
         for name, version in there.items()
         if here[name] != version
     ]
-    if differ:
+    if differences:
         raise DetectorError(
             "the workers of Ray have other packages than this machine, which must have the same: "
-            + ", ".join(differ)
+            + ", ".join(differences)
         )

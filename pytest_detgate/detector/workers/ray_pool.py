@@ -1,4 +1,4 @@
-"""Workers on the machines of a Ray cluster. Imported only by the process that speaks with Ray."""
+"""Workers on the machines of a Ray cluster. Only the Ray process imports this module."""
 
 from __future__ import annotations
 
@@ -16,46 +16,46 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.detector.workers.dispatch import Heard
+from pytest_detgate.detector.workers.dispatch import ReceivedMessage
 from pytest_detgate.detector.workers.messages import (
+    LoadModel,
     Message,
-    Order,
-    RayOrder,
     SentImage,
+    StartRay,
     decode,
     encode,
 )
-from pytest_detgate.detector.workers.model_bundle import pack
-from pytest_detgate.detector.workers.ray_actor import RayWorker
+from pytest_detgate.detector.workers.model_bundle import pack_model
+from pytest_detgate.detector.workers.ray_actor import RayActor
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular
 
 _RAISED = re.compile(r"\w+(Error|Exception): ")
-_KNOCK_SECONDS = 5.0
+_PORT_SECONDS = 5.0
 _CONNECT_SECONDS = 30.0
-_LEAVE_SECONDS = 2.0
+_CLEAN_UP_SECONDS = 2.0
 _START_SECONDS = 600.0
-"""How long a worker may take to be had: a cluster may have to start a machine for it."""
+"""Time for a worker to start: a cluster may have to start a machine for it."""
 
 
 def connect(address: str | None, *, n_cpus: int, give_up: Callable[[str], None]) -> Any:
     """Join the Ray cluster at an address, or start one on this machine; returns Ray itself.
 
-    `give_up` is called, from another thread, where what is at that address does not answer.
+    `give_up` is called, from another thread, if the address does not reply as Ray does.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     options: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
     if address is None:
-        # Ray listens on every network: without its password for this run nobody is let in.
+        # Ray listens on every network: a password for this run keeps others out.
         os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
         options |= {"address": "local", "num_cpus": n_cpus, "include_dashboard": False}
     else:
-        _knock(address)
+        _require_open_port(address)
         options["address"] = address
     what = f"address = {address!r} under [run]" if address else "Ray"
     timer = threading.Timer(
         _CONNECT_SECONDS + (30 if address is None else 0),
-        lambda: give_up(f"{what}: it does not answer as Ray does"),
+        lambda: give_up(f"{what}: it does not reply as Ray does"),
     )
     timer.daemon = True
     timer.start()
@@ -77,8 +77,8 @@ def connect(address: str | None, *, n_cpus: int, give_up: Callable[[str], None])
     return ray
 
 
-def _knock(address: str) -> None:
-    """Ray itself takes minutes to find that nobody is there."""
+def _require_open_port(address: str) -> None:
+    """Raise if nothing listens at an address; Ray itself takes minutes to find that out."""
     if address == "auto":
         return
     host, colon, port = address.rpartition(":")
@@ -88,10 +88,10 @@ def _knock(address: str) -> None:
             "for the cluster that this machine is part of"
         )
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_PORT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise DetectorError(
-            f"address = {address!r} under [run]: nobody answers there: {error}"
+            f"address = {address!r} under [run]: nothing listens there: {error}"
         ) from error
 
 
@@ -102,79 +102,81 @@ def _silence() -> Any:
         yield
 
 
-class RayCrew:
+class RayPool:
     """Actors. Ray restarts none of them and repeats nothing: `Dispatch` does."""
 
-    def __init__(self, ray: Any, request: RayOrder, order: Order, *, on_gpu: bool) -> None:
+    def __init__(self, ray: Any, request: StartRay, load: LoadModel, *, on_gpu: bool) -> None:
         self._ray = ray
         self._shared_files = request.shared_files
         gpus = request.gpus_per_worker if on_gpu else 0
-        # Ray gives a worker the GPUs that are its own, and numbers them from 0.
+        # Each worker sees only its own GPUs, numbered from 0.
         device = "cuda:0" if on_gpu else "cpu"
-        order = msgspec.structs.replace(
-            order, device=device, verify=True, holds_gpu=on_gpu and gpus >= 1
+        load = msgspec.structs.replace(
+            load, device=device, verify=True, holds_gpu=on_gpu and gpus >= 1
         )
-        self._order = encode(order)
-        parcel = None if request.shared_files else pack(order.source, order.sha256)
-        self._parcel = None if parcel is None else ray.put(parcel)
-        n_cpus = 1 if on_gpu else order.source.threads or 1
+        self._load = encode(load)
+        bundle = None if request.shared_files else pack_model(load.source, load.sha256)
+        self._bundle = None if bundle is None else ray.put(bundle)
+        n_cpus = 1 if on_gpu else load.source.threads or 1
         self._needs = {"num_cpus": n_cpus, "num_gpus": gpus}
-        self._kind = ray.remote(max_restarts=0, max_task_retries=0, **self._needs)(RayWorker)
+        self._actor_class = ray.remote(max_restarts=0, max_task_retries=0, **self._needs)(RayActor)
         self._actors: dict[int, Any] = {}
         self._pending: dict[Any, int] = {}
         self._working: set[Any] = set()
-        """Those of the pending answers that a worker has a batch for."""
-        self._n_hired = 0
+        """The pending replies to batches."""
+        self._n_started = 0
 
-    def room(self) -> int:
-        """How many workers the whole cluster has room for."""
-        has = self._ray.cluster_resources()
-        rooms = [has.get("CPU", 0) / self._needs["num_cpus"]]
+    def capacity(self) -> int:
+        """Return how many workers the whole cluster has resources for."""
+        total = self._ray.cluster_resources()
+        limits = [total.get("CPU", 0) / self._needs["num_cpus"]]
         if self._needs["num_gpus"]:
-            rooms.append(has.get("GPU", 0) / self._needs["num_gpus"])
-        return int(min(rooms) + 1e-6)
+            limits.append(total.get("GPU", 0) / self._needs["num_gpus"])
+        return int(min(limits) + 1e-6)
 
-    def hire(self) -> int:
-        self._n_hired += 1
-        actor = self._kind.remote()
-        self._actors[self._n_hired] = actor
-        self._pending[actor.load.remote(self._order, self._parcel)] = self._n_hired
-        return self._n_hired
+    def start(self) -> int:
+        self._n_started += 1
+        actor = self._actor_class.remote()
+        self._actors[self._n_started] = actor
+        self._pending[actor.load.remote(self._load, self._bundle)] = self._n_started
+        return self._n_started
 
     def send(self, worker: int, message: Message) -> None:
-        asked = self._actors[worker].look.remote(encode(message))
-        self._pending[asked] = worker
-        self._working.add(asked)
+        reply = self._actors[worker].detect.remote(encode(message))
+        self._pending[reply] = worker
+        self._working.add(reply)
 
-    def listen(self) -> Heard:
-        # The first that was asked is the first that is looked at: a worker that dies has its
-        # oldest batch reported first.
+    def receive(self) -> ReceivedMessage:
+        # Replies are awaited in the order of the requests: the oldest batch of a worker that dies
+        # is reported first.
         while True:
-            asked = list(self._pending)
-            ready, _ = self._ray.wait(asked, num_returns=1, timeout=_START_SECONDS)
+            pending = list(self._pending)
+            ready, _ = self._ray.wait(pending, num_returns=1, timeout=_START_SECONDS)
             if ready:
                 break
             if not self._working:
                 raise DetectorError(
-                    f"no worker of Ray could be had for {_START_SECONDS / 60:.0f} minutes; each "
+                    f"no Ray worker could be started for {_START_SECONDS / 60:.0f} minutes; each "
                     f"needs {self._needs}, and the cluster has {self._ray.available_resources()}"
                 )
         self._working.discard(ready[0])
         worker = self._pending.pop(ready[0])
         try:
-            return Heard(worker, decode(self._ray.get(ready[0])))
+            return ReceivedMessage(worker, decode(self._ray.get(ready[0])))
         except self._ray.exceptions.RayError as error:
-            return Heard(worker, None, _why(error))
+            return ReceivedMessage(worker, None, _reason(error))
 
-    def dismiss(self, worker: int) -> None:
+    def stop(self, worker: int) -> None:
         actor = self._actors.pop(worker)
-        if worker not in self._pending.values():  # it has time to tidy up
-            self._ray.wait([actor.leave.remote()], timeout=_LEAVE_SECONDS)
-        self._pending = {one: who for one, who in self._pending.items() if who != worker}
+        if worker not in self._pending.values():  # it is idle and can clean up
+            self._ray.wait([actor.clean_up.remote()], timeout=_CLEAN_UP_SECONDS)
+        self._pending = {
+            reply: number for reply, number in self._pending.items() if number != worker
+        }
         self._working &= set(self._pending)
         self._ray.kill(actor)
 
-    def sent(self, image: Path) -> SentImage:
+    def image_to_send(self, image: Path) -> SentImage:
         if self._shared_files:
             return SentImage(path=str(image))
         try:
@@ -183,8 +185,8 @@ class RayCrew:
             return SentImage(path=str(image), problem=error.strerror or str(error))
 
 
-def _why(error: Exception) -> str:
-    """The one line of Ray's many that says what happened."""
+def _reason(error: Exception) -> str:
+    """Return the one line of Ray's message that says what happened."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     raised = [line for line in lines if _RAISED.match(line)]
     died = [line for line in lines if "died" in line.lower() or "dead" in line.lower()]

@@ -1,4 +1,4 @@
-"""Where and how detection is run, as `[run]` says."""
+"""Settings of `[run]`: where and how detection runs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Literal
 class RunPlan:
     """Where a detector runs.
 
-    `workers` is how many processes or actors there are at most; None means as many as there are
-    GPUs, and on a CPU one. `threads` is how many threads a model on a CPU uses; None means
-    as many as its framework takes of its own accord on the machine that runs the gate. `batch` is
-    how many images a worker is handed at once. `address`, `gpus_per_worker` and `shared_files`
-    are for Ray.
+    `workers` is the largest number of processes or actors; None means one for each GPU, and one on
+    a CPU. `threads` is the number of threads of a model on a CPU; None means the default of its
+    framework on the machine of the gate. `batch` is the number of images that a worker is sent at
+    once. `address`, `gpus_per_worker` and `shared_files` are for Ray.
     """
 
     engine: Literal["local", "ray"] = "local"

@@ -1,7 +1,7 @@
 """A worker process of the local engine.
 
-Run as `python -m pytest_detgate.detector.workers.worker_process`; takes messages from the standard
-input and answers on the standard output. It ends when its input does.
+Run as `python -m pytest_detgate.detector.workers.worker_process`. It reads messages from the
+standard input, replies on the standard output, and ends when its input does.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import os
 import sys
 from pathlib import Path
 
-from pytest_detgate.detector.workers import messages as wire
-from pytest_detgate.detector.workers.pipes import own_ends
+from pytest_detgate.detector.workers.messages import read_message, write_message
+from pytest_detgate.detector.workers.pipes import take_over_stdio
 from pytest_detgate.detector.workers.worker import Worker
 
 
 def main() -> int:
-    """Answer until there is nothing more to answer; returns the exit code."""
-    asked, told = own_ends()
-    # Nothing is sent to it but paths.
+    """Reply until there are no more messages; return the exit code."""
+    requests, replies = take_over_stdio()
+    # It receives paths only.
     worker = Worker(forks=True, folder=Path(os.devnull))
     with contextlib.suppress(BrokenPipeError):
-        while (message := wire.read(asked)) is not None:
-            wire.write(told, worker.handle(message))
+        while (message := read_message(requests)) is not None:
+            write_message(replies, worker.handle(message))
     return 0
 
 

@@ -5,21 +5,23 @@ They are user properties of pytest, which its JUnit plugin writes down and pytes
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pytest_detgate.printable import printable
 from pytest_detgate.record.report import RuleResult
 
 
-def properties(result: RuleResult) -> list[tuple[str, object]]:
+def properties(result: RuleResult, shown: Callable[[str], str] = str) -> list[tuple[str, object]]:
     """Properties by name; `detgate.boxes` is the value measured as `boxes`, `detgate.boxes.limit`
-    its limit, `detgate.boxes.relation` how it is to stand to that, and `detgate.boxes.upper` the
-    bound that was held against it, if one was."""
+    its limit, `detgate.boxes.relation` how the two must compare, and `detgate.boxes.upper` the
+    bound that was compared with it, if one was. `shown` hides in names what must not be seen."""
     said: list[tuple[str, object]] = [
-        ("detgate.rule", result.code),
+        ("detgate.rule", shown(result.code)),
         ("detgate.verdict", result.verdict),
     ]
     for measured in result.measurements:
         # Which holds the name of a class where a value is one of a class.
-        name = f"detgate.{printable(measured.name)}"
+        name = f"detgate.{printable(shown(measured.name))}"
         said.append((name, repr(measured.value)))
         if measured.limit is None:
             continue

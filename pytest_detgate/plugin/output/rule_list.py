@@ -7,23 +7,32 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.config.load import load_configuration
+from pytest_detgate.config.load import read_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.plugin.start import usage_error
 from pytest_detgate.record.terminal import WIDTH
 from pytest_detgate.rules.documentation import RulePage, rule_page
-from pytest_detgate.rules.registry import rule_classes
+from pytest_detgate.rules.registry import registry_of, rule_classes
+from pytest_detgate.rules.rule import Rule
 
 
 def print_rules(config: Path) -> int:
     """Print the rules of this version and, where there is a `detgate.toml`, of its plugins."""
     try:
-        plugins = load_configuration(config).tables.plugins if config.exists() else ()
-        classes = rule_classes(plugins, config.parent)
+        classes = _classes(config)
     except ConfigError as error:
         raise usage_error(error) from None
     print("\n\n".join(rule_text(rule_page(kind)) for kind in classes.values()))
     return int(pytest.ExitCode.OK)
+
+
+def _classes(config: Path) -> dict[str, type[Rule]]:
+    if not config.exists():
+        return rule_classes()
+    configuration = read_configuration(config)
+    registry = registry_of(configuration)
+    configuration.mistakes.raise_all()
+    return registry.classes()
 
 
 def rule_text(page: RulePage) -> str:

@@ -5,13 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.record.one_line import (
-    compared,
-    decisive,
-    finding_text,
-    held_against_limit,
-)
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.record.result_text import compared, decisive, finding_text, held_against_limit
 from pytest_detgate.record.terminal import WIDTH, wrapped
 
 EXAMPLES = 3

@@ -10,7 +10,7 @@ import pytest
 if TYPE_CHECKING:
     from pytest_detgate.plugin.promised.items import Selection
     from pytest_detgate.plugin.session import GateSession
-    from pytest_detgate.rules.registry import BoundRule
+    from pytest_detgate.rules.binding import BoundRule
     from pytest_detgate.rules.rule import Target
 
 SWEEP_RULE = "checkpoint-choice"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_detgate.evidence import Axis, Mark
 from pytest_detgate.report.charts import ticks as scales
-from pytest_detgate.report.charts.number_tables import said
+from pytest_detgate.report.charts.number_tables import cell
 from pytest_detgate.report.charts.svg import NARROW, SERIES, SHAPES, Area, Shape, Sheet
 from pytest_detgate.report.charts.text_layout import in_lines, plain, width_of
 
@@ -35,11 +35,11 @@ class Key:
     look: Look | None = None
 
 
-def look_of(at: int) -> Look:
+def look_of(index: int) -> Look:
     """Give the look of a series by its place; it comes again after 36."""
-    turn = at // SERIES
-    shift = (at + turn) % SERIES
-    return Look(f"series-{at % SERIES + 1}", DASHES[shift], SHAPES[shift])
+    turn = index // SERIES
+    shift = (index + turn) % SERIES
+    return Look(f"series-{index % SERIES + 1}", DASHES[shift], SHAPES[shift])
 
 
 def key_height(keys: Sequence[Key], room: float) -> float:
@@ -52,8 +52,8 @@ def draw_key(
     sheet: Sheet, keys: Sequence[Key], left: float, top: float, room: float, form: str
 ) -> None:
     """Write the key from `left` and `top` on: a sample and a name for each."""
-    for key, (line, at) in zip(keys, _key_places(keys, room), strict=True):
-        x, y = left + at, top + line * LINE + LINE - 4
+    for key, (line, along) in zip(keys, _key_places(keys, room), strict=True):
+        x, y = left + along, top + line * LINE + LINE - 4
         sample = [(x, y - 4), (x + 16, y - 4)]
         if key.look is None:
             sheet.lines([sample], "key", "ink", 1, dash=MARK_DASH)
@@ -92,12 +92,12 @@ def draw_base(
     to_place: Callable[[float], float] | None = None,
 ) -> None:
     """Draw the lower axis: ticks, their numbers, and what they count."""
-    at = [to_place(place) if to_place else area.place(place, 0)[0] for place in places]
-    ticks = [[(x, area.bottom), (x, area.bottom + 4)] for x in at]
+    across = [to_place(place) if to_place else area.place(place, 0)[0] for place in places]
+    ticks = [[(x, area.bottom), (x, area.bottom + 4)] for x in across]
     base = [(area.left, area.bottom), (area.right, area.bottom)]
     sheet.lines([base, *ticks], "axis", "dim")
     taken = -1e9
-    for x, word in zip(at, words, strict=True):
+    for x, word in zip(across, words, strict=True):
         half = width_of(word) / 2
         x = min(x, sheet.width - half)
         if x - half < taken + 4:
@@ -122,20 +122,22 @@ def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: flo
     """
     rows = [-1] * len(marks)
     taken: list[list[tuple[float, float]]] = [[] for _ in range(MARK_ROWS)]
-    at = [place(mark.at) for mark in marks]
-    words = [_mark_words(mark, x, right) for mark, x in zip(marks, at, strict=True)]
+    pixels = [place(mark.at) for mark in marks]
+    words = [_mark_words(mark, x, right) for mark, x in zip(marks, pixels, strict=True)]
 
     # Words reach over the marks beside theirs, whose own are then to be below.
     def farthest_first(number: int) -> tuple[bool, float]:
-        leftwards = words[number][0] < at[number]
-        return leftwards, at[number] if leftwards else -at[number]
+        leftwards = words[number][0] < pixels[number]
+        return leftwards, pixels[number] if leftwards else -pixels[number]
 
     for number in sorted(range(len(marks)), key=farthest_first):
         start, end = words[number]
         for row in range(MARK_ROWS):
             free = all(end < left or start > over for left, over in taken[row])
-            crossed = any(rows[one] > row and start < x < end for one, x in enumerate(at))
-            crosses = any(left < at[number] < over for below in taken[:row] for left, over in below)
+            crossed = any(rows[other] > row and start < x < end for other, x in enumerate(pixels))
+            crosses = any(
+                left < pixels[number] < over for below in taken[:row] for left, over in below
+            )
             if free and not crossed and not crosses:
                 taken[row].append((start - 3, end + 8))
                 rows[number] = row
@@ -153,9 +155,9 @@ def unsaid(marks: Sequence[Mark], rows: Sequence[int]) -> str:
     silent = [mark for mark, row in zip(marks, rows, strict=True) if row < 0]
     if not silent:
         return ""
-    told = [f"{mark.label} at {said(mark.at)}" for mark in silent[:8]]
+    named = [f"{mark.label} at {cell(mark.at)}" for mark in silent[:8]]
     more = [f"and {len(silent) - 8} more"] if len(silent) > 8 else []
-    return f"Marks without words: {', '.join(told + more)}."
+    return f"Marks without words: {', '.join(named + more)}."
 
 
 def draw_marks(

@@ -8,7 +8,7 @@ from pytest_detgate.evidence import Bar, BarChart
 from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
-from pytest_detgate.report.charts.svg import Area, Drawn, Sheet, sheet
+from pytest_detgate.report.charts.svg import Area, Drawn, Sheet
 from pytest_detgate.report.charts.text_layout import plain, width_of
 
 LARGEST = 40
@@ -21,36 +21,36 @@ def draw(chart: BarChart, name: str, width: float) -> Drawn:
     bars, left_out = _chosen(chart)
     ends = [end for bar in bars for end in (bar.value, bar.low, bar.high, bar.limit)]
     x = scales.bounds(ends, chart.span, room=0.06, zero=True)
-    said = _said(bars)
+    text = _said(bars)
     left = 8 + min(frame.widest([plain(bar.name) for bar in bars], bold=True), 0.36 * width)
     judged = any(bar.passed is False for bar in bars)
-    right = width - (30 if judged else 14) - min(frame.widest(said, bold=judged), 0.3 * width)
+    right = width - (30 if judged else 14) - min(frame.widest(text, bold=judged), 0.3 * width)
     keys = _keys(chart)
     key_width = sum(32 + width_of(key) for key in keys)
     top = frame.LINE + 8 if keys else 4.0
     bottom = top + _ROW * max(len(bars), 1)
-    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(left, top, right, bottom, x=x, y=(max(len(bars), 1), 0))
-        small = frame.narrow(width)
-        ticks = scales.ticks(*x, 3 if small else 6)
-        grid = [area.place(tick, 0)[0] for tick in ticks]
-        paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
-        _draw_key(paper, max(0.0, min(left, width - key_width)), keys)
-        for bad in (False, True):
-            _draw_bars(paper, area, bars, x, bad)
-        for row, (bar, word) in enumerate(zip(bars, said, strict=True)):
-            y = top + _ROW * (row + 0.5) + 4
-            bad = bar.passed is False
-            paper.text(left - 8, y, bar.name, anchor="end", tone="ink", room=left - 8, bold=bad)
-            tone = "failed" if bad else "dim" if bar.value is None else "ink"
-            paper.text(width - 2, y, word, anchor="end", tone=tone, bold=bad, room=width - right)
-            if bad:
-                _draw_cross(paper, right + 14, y - 4)
-        frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
-        zero = area.place(0.0, 0)[0]
-        if x[0] <= 0 <= x[1]:
-            paper.lines([[(zero, top), (zero, bottom)]], "axis", "dim")
-        return paper.finish(name, chart.title, left_out)
+    paper = Sheet(width, bottom + 2 * frame.LINE + 8)
+    area = paper.area(left, top, right, bottom, x=x, y=(max(len(bars), 1), 0))
+    small = frame.narrow(width)
+    ticks = scales.ticks(*x, 3 if small else 6)
+    grid = [area.place(tick, 0)[0] for tick in ticks]
+    paper.lines([[(across, top), (across, bottom)] for across in grid], "grid", "line")
+    _draw_key(paper, max(0.0, min(left, width - key_width)), keys)
+    for bad in (False, True):
+        _draw_bars(paper, area, bars, x, bad)
+    for row, (bar, word) in enumerate(zip(bars, text, strict=True)):
+        y = top + _ROW * (row + 0.5) + 4
+        bad = bar.passed is False
+        paper.text(left - 8, y, bar.name, anchor="end", tone="ink", room=left - 8, bold=bad)
+        tone = "failed" if bad else "dim" if bar.value is None else "ink"
+        paper.text(width - 2, y, word, anchor="end", tone=tone, bold=bad, room=width - right)
+        if bad:
+            _draw_cross(paper, right + 14, y - 4)
+    frame.draw_base(paper, area, ticks, scales.tick_words(ticks), chart.label)
+    zero = area.place(0.0, 0)[0]
+    if x[0] <= 0 <= x[1]:
+        paper.lines([[(zero, top), (zero, bottom)]], "axis", "dim")
+    return paper.finish(name, chart.title, left_out)
 
 
 def table(chart: BarChart) -> tables.Table:
@@ -63,9 +63,9 @@ def table(chart: BarChart) -> tables.Table:
     columns += ["From", "To"] * bounds + ["Limit"] * limits + ["Held"] * judged
     rows = []
     for bar in bars:
-        row = [bar.name, tables.said(bar.value)]
-        row += [tables.said(bar.low), tables.said(bar.high)] * bounds
-        row += [tables.said(bar.limit)] * limits
+        row = [bar.name, tables.cell(bar.value)]
+        row += [tables.cell(bar.low), tables.cell(bar.high)] * bounds
+        row += [tables.cell(bar.limit)] * limits
         row += [{True: "yes", False: "no", None: tables.NOTHING}[bar.passed]] * judged
         rows.append(row)
     return tables.Table(columns=columns, rows=rows, caption=caption)
@@ -76,8 +76,8 @@ def _chosen(chart: BarChart) -> tuple[list[Bar], str]:
     total = len(chart.bars)
     if total <= LARGEST:
         return chart.bars, ""
-    order = sorted(range(total), key=lambda at: chart.bars[at].passed is not False)
-    chosen = [chart.bars[at] for at in sorted(order[:LARGEST])]
+    order = sorted(range(total), key=lambda index: chart.bars[index].passed is not False)
+    chosen = [chart.bars[index] for index in sorted(order[:LARGEST])]
     return chosen, f"{LARGEST} of {total:,} are drawn, those that miss a limit first."
 
 
@@ -87,7 +87,7 @@ def _said(bars: Sequence[Bar]) -> list[str]:
     if all(float(value).is_integer() for value in known) or any(
         0 < abs(value) < 0.001 or abs(value) >= 1e9 for value in known
     ):
-        return [_NO_VALUE if bar.value is None else tables.said(bar.value) for bar in bars]
+        return [_NO_VALUE if bar.value is None else tables.cell(bar.value) for bar in bars]
     decimals = next((some for some in range(3, 12) if _told_apart(bars, some)), 12)
     return [_NO_VALUE if bar.value is None else f"{bar.value:,.{decimals}f}" for bar in bars]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from pytest_detgate.evidence import ClipLine, ClipMap
@@ -10,7 +11,7 @@ from pytest_detgate.record import formatting as words
 from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
-from pytest_detgate.report.charts.svg import Drawn, Shape, Sheet, sheet
+from pytest_detgate.report.charts.svg import Drawn, Scale, Shape, Sheet
 from pytest_detgate.report.charts.text_layout import in_lines, plain, width_of
 
 LARGEST = 40
@@ -46,56 +47,80 @@ def nearest(clip: ClipLine, splits: Sequence[str]) -> int | None:
     return min(apart, default=None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lines:
+    """Where the lines of the clips are, in pixels, and what is next to each other on them."""
+
+    clips: Sequence[ClipLine]
+    starts: list[int]
+    crossed: list[list[Crossing]]
+    along: Scale
+    top: float
+    step: float
+
+    @property
+    def bottom(self) -> float:
+        return self.top + self.step * max(len(self.clips), 1)
+
+    def lane(self, row: int, lane: int) -> float:
+        """The middle of the lane of a split on the line of a clip."""
+        return self.top + row * self.step + _GAP / 2 + (lane + 0.5) * _LANE
+
+    def pixel(self, row: int, number: int) -> float:
+        """Where a frame of a clip is, to half a pixel: frames nearer than that look the same."""
+        return round(2 * self.along.pixel(number - self.starts[row])) / 2
+
+
 def draw(chart: ClipMap, name: str, width: float) -> Drawn:
     """Draw the chart at a width in pixels."""
-    small = frame.narrow(width)
     clips = chart.clips[:LARGEST]
     starts, x, label = _axis(clips)
-    close = [crossings(clip, chart.splits, chart.within or 0) for clip in clips]
-    said = [_near_words(clip, chart, found) for clip, found in zip(clips, close, strict=True)]
+    crossed = [crossings(clip, chart.splits, chart.within or 0) for clip in clips]
+    notes = [_near_words(clip, chart, found) for clip, found in zip(clips, crossed, strict=True)]
     left = 8 + min(frame.widest([plain(clip.clip) for clip in clips]), 0.3 * width)
-    right = width - 14 - frame.widest(said, bold=True)
-    keys = [*chart.splits, _crossing_words(chart)]
-    widths = [16 + width_of(plain(key)) for key in keys]
-    places = in_lines([min(one, width) for one in widths], width, 14)
-    top = (places[-1][0] + 1) * frame.LINE + 6
-    step = _LANE * max(len(chart.splits), 1) + _GAP
-    bottom = top + step * max(len(clips), 1)
-    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(left, top, right, bottom, x=x, y=(bottom - top, 0))
-        for at, (key, (line, along)) in enumerate(zip(keys, places, strict=True)):
-            y = line * frame.LINE + 12
-            if at < len(chart.splits):
-                paper.shapes([(along + 5, y - 4)], _SHAPES[at % 6], _tone(at), 7)
-            else:
-                paper.lines([[(along + 2, y), (along + 8, y - 8)]], "crossing", "failed", 2)
-            paper.text(along + 16, y, key, tone="ink", room=width - 16)
-        paper.lines(
-            [[(left, top + at * step), (right, top + at * step)] for at in range(len(clips) + 1)],
-            "grid",
-            "line",
-        )
-        _draw_frames(paper, chart, clips, starts, (left, right), x, top, step)
-        lines = []
-        for row, found in enumerate(close):
-            level = top + row * step + _GAP / 2 + _LANE / 2
-            drawn = set()
-            for lane, one, next_lane, other in found:
-                ends = (area.place(at - starts[row], 0)[0] for at in (one, other))
-                a, b = map(_half, ends)
-                drawn.add(((a, level + lane * _LANE), (b, level + next_lane * _LANE)))
-            lines += [list(ends) for ends in sorted(drawn)]
-        paper.lines(lines, "crossing", "failed", 1.5)
-        for row, clip in enumerate(clips):
-            y = top + (row + 0.5) * step + 4
-            paper.text(left - 8, y, clip.clip, anchor="end", tone="ink", room=left - 8)
-            near = bool(close[row])
-            paper.text(
-                width - 2, y, said[row], anchor="end", tone="failed" if near else "dim", bold=near
-            )
-        ticks = scales.ticks(*x, 3 if small else 6, whole=True)
-        frame.draw_base(paper, area, ticks, scales.tick_words(ticks), label)
-        return paper.finish(name, chart.title, _left_out(chart, len(clips)))
+    right = width - 14 - frame.widest(notes, bold=True)
+    keys = _keys(chart, width)
+    lines = _Lines(
+        clips=clips,
+        starts=starts,
+        crossed=crossed,
+        along=Scale(*x, left, right),
+        top=(keys[-1][1] + 1) * frame.LINE + 6,
+        step=_LANE * max(len(chart.splits), 1) + _GAP,
+    )
+    paper = Sheet(width, lines.bottom + 2 * frame.LINE + 8)
+    _draw_keys(paper, chart, keys)
+    edges = [lines.top + row * lines.step for row in range(len(clips) + 1)]
+    paper.lines([[(left, y), (right, y)] for y in edges], "grid", "line")
+    _draw_frames(paper, chart, lines)
+    _draw_crossings(paper, lines)
+    for row, (clip, note) in enumerate(zip(clips, notes, strict=True)):
+        y = lines.top + (row + 0.5) * lines.step + 4
+        paper.text(left - 8, y, clip.clip, anchor="end", tone="ink", room=left - 8)
+        near = bool(crossed[row])
+        paper.text(width - 2, y, note, anchor="end", tone="failed" if near else "dim", bold=near)
+    ticks = scales.ticks(*x, 3 if frame.narrow(width) else 6, whole=True)
+    area = paper.area(left, lines.top, right, lines.bottom, x=x, y=(1, 0))
+    frame.draw_base(paper, area, ticks, scales.tick_words(ticks), label)
+    return paper.finish(name, chart.title, _left_out(chart, len(clips)))
+
+
+def _keys(chart: ClipMap, width: float) -> list[tuple[str, int, float]]:
+    """The words of the key, each with its line and its place on that."""
+    words_of_key = [*chart.splits, _crossing_words(chart)]
+    widths = [min(16 + width_of(plain(key)), width) for key in words_of_key]
+    places = in_lines(widths, width, 14)
+    return [(key, *place) for key, place in zip(words_of_key, places, strict=True)]
+
+
+def _draw_keys(paper: Sheet, chart: ClipMap, keys: Sequence[tuple[str, int, float]]) -> None:
+    for lane, (key, line, x) in enumerate(keys):
+        y = line * frame.LINE + 12
+        if lane < len(chart.splits):
+            paper.shapes([(x + 5, y - 4)], _SHAPES[lane % 6], _tone(lane), 7)
+        else:
+            paper.lines([[(x + 2, y), (x + 8, y - 8)]], "crossing", "failed", 2)
+        paper.text(x + 16, y, key, tone="ink", room=paper.width - 16)
 
 
 def table(chart: ClipMap) -> tables.Table:
@@ -108,7 +133,7 @@ def table(chart: ClipMap) -> tables.Table:
     for clip in clips:
         least = nearest(clip, chart.splits)
         row = [clip.clip, *(f"{len(clip.frames.get(split, [])):,}" for split in chart.splits)]
-        row.append(tables.said(least))
+        row.append(tables.cell(least))
         if chart.within is not None:
             row.append(f"{len(crossings(clip, chart.splits, chart.within)):,}")
         rows.append(row)
@@ -133,33 +158,28 @@ def _axis(clips: Sequence[ClipLine]) -> tuple[list[int], tuple[float, float], st
     return starts, (0.0, float(max(longest, 1))), "frames after the first of the clip"
 
 
-def _draw_frames(
-    paper: Sheet,
-    chart: ClipMap,
-    clips: Sequence[ClipLine],
-    starts: Sequence[int],
-    sides: tuple[float, float],
-    x: tuple[float, float],
-    top: float,
-    step: float,
-) -> None:
-    scale = (sides[1] - sides[0]) / (x[1] - x[0])
+def _draw_frames(paper: Sheet, chart: ClipMap, lines: _Lines) -> None:
     for lane, split in enumerate(chart.splits):
         places: list[tuple[float, float]] = []
-        for row, clip in enumerate(clips):
-            y = top + row * step + _GAP / 2 + (lane + 0.5) * _LANE
-            along = {
-                _half(sides[0] + (number - starts[row] - x[0]) * scale)
-                for number in clip.frames.get(split, [])
-            }
-            places += [(at, y) for at in sorted(along)]
+        for row, clip in enumerate(lines.clips):
+            along = {lines.pixel(row, number) for number in clip.frames.get(split, [])}
+            places += [(x, lines.lane(row, lane)) for x in sorted(along)]
         shape = _SHAPES[lane % 6]
         paper.shapes(places, shape, _tone(lane), 7 if shape == "bar" else 4)
 
 
-def _half(pixel: float) -> float:
-    """Round to half a pixel: frames nearer than that look the same as one."""
-    return round(2 * pixel) / 2
+def _draw_crossings(paper: Sheet, lines: _Lines) -> None:
+    runs = []
+    for row, found in enumerate(lines.crossed):
+        drawn = {
+            (
+                (lines.pixel(row, one), lines.lane(row, lane)),
+                (lines.pixel(row, other), lines.lane(row, next_lane)),
+            )
+            for lane, one, next_lane, other in found
+        }
+        runs += [list(ends) for ends in sorted(drawn)]
+    paper.lines(runs, "crossing", "failed", 1.5)
 
 
 def _tone(lane: int) -> str:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 
 from markupsafe import Markup
 
 from pytest_detgate.evidence import BarChart, Chart, ClipMap, Histogram, LineChart, Matrix
+from pytest_detgate.report.charts import bars, clips, histograms, lines, matrices
+from pytest_detgate.report.charts.svg import NARROW, WIDE
+
+_KINDS: dict[type[Chart], ModuleType] = {
+    LineChart: lines,
+    BarChart: bars,
+    Histogram: histograms,
+    Matrix: matrices,
+    ClipMap: clips,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,23 +39,8 @@ class Drawing:
 
 
 def drawing_of(chart: Chart, name: str) -> Drawing:
-    """Draw a chart. `name` is the id of the drawing, and the beginning of any other in it.
-
-    The first call brings in matplotlib.
-    """
-    # Here, so that a page without charts does not wait for matplotlib.
-    with _quietly():
-        from pytest_detgate.report.charts import bars, clips, histograms, lines, matrices
-        from pytest_detgate.report.charts.svg import NARROW, WIDE
-
-    kinds: dict[type[Chart], ModuleType] = {
-        LineChart: lines,
-        BarChart: bars,
-        Histogram: histograms,
-        Matrix: matrices,
-        ClipMap: clips,
-    }
-    kind = kinds[type(chart)]
+    """Draw a chart. `name` is the id of the drawing, and the beginning of any other in it."""
+    kind = _KINDS[type(chart)]
     wide = kind.draw(chart, name, WIDE)
     narrow = kind.draw(chart, f"{name}-narrow", NARROW) if wide.width > NARROW else None
     table = kind.table(chart)
@@ -62,21 +53,3 @@ def drawing_of(chart: Chart, name: str) -> Drawing:
         rows=table.rows,
         caption=" ".join(filter(None, (table.caption, wide.left_out))),
     )
-
-
-@contextmanager
-def _quietly() -> Iterator[None]:
-    """Keep matplotlib quiet while it is imported.
-
-    It has remarks on its font cache, and some releases call deprecated functions, which would be
-    an error in a session that takes warnings as such.
-    """
-    logger = logging.getLogger("matplotlib")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

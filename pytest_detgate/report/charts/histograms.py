@@ -12,7 +12,7 @@ from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
 from pytest_detgate.report.charts.axes import Key
-from pytest_detgate.report.charts.svg import Area, Drawn, Sheet, sheet
+from pytest_detgate.report.charts.svg import Area, Drawn, Scale, Sheet
 from pytest_detgate.report.charts.text_layout import plain, shortened
 
 LARGEST, SETS = 30, 6
@@ -41,15 +41,15 @@ def table(chart: Histogram) -> tables.Table:
     """Give the counts by bin or name, with shares where these are drawn."""
     sets = list(chart.counts.items())[: tables.COLUMNS]
     places = chart.names or [
-        f"{tables.said(low)} – {tables.said(high)}"
+        f"{tables.cell(low)} – {tables.cell(high)}"
         for low, high in zip(chart.edges, chart.edges[1:], strict=False)
     ]
     chosen, caption = tables.first(list(enumerate(places)), "name" if chart.names else "bin")
     rows = []
-    for at, place in chosen:
+    for index, place in chosen:
         row = [place]
         for _, counts in sets:
-            count = counts[at] if at < len(counts) else 0
+            count = counts[index] if index < len(counts) else 0
             total = sum(counts)
             share = f" ({words.percent(round(count / total, 4))})" if total else ""
             row.append(f"{count:,}{share if _as_shares(chart) else ''}")
@@ -83,8 +83,11 @@ def _keys(chart: Histogram, sets: Sequence[_Set], limits: Sequence[Mark]) -> lis
     keys = []
     if len(sets) > 1:
         keys = [
-            Key(f"{one.name} ({one.total:,})" if _as_shares(chart) else one.name, frame.look_of(at))
-            for at, one in enumerate(sets)
+            Key(
+                f"{one.name} ({one.total:,})" if _as_shares(chart) else one.name,
+                frame.look_of(index),
+            )
+            for index, one in enumerate(sets)
         ]
     return keys + [Key(mark.label) for mark in limits]
 
@@ -106,9 +109,9 @@ def _axis(
 ) -> tuple[list[float], list[str]]:
     if log:
         places = scales.decades(*ends, count)
-        said = scales.log_words([100 * place for place in places])
+        text = scales.log_words([100 * place for place in places])
         if _as_shares(chart):
-            return places, [f"{word}\u202f%" for word in said]
+            return places, [f"{word}%" for word in text]
         return places, scales.log_words(places)
     shares = _as_shares(chart)
     places = scales.ticks(*ends, count, whole=not shares)
@@ -125,43 +128,42 @@ def _draw_bins(chart: Histogram, sets: Sequence[_Set], name: str, width: float, 
     by_factor = chart.log_edges and min(known) > 0
     y = _heights(chart, sets, limits)
     log = chart.log and y[0] > 0 and not by_factor
-    ticks, said = _axis(chart, y, 4, log)
-    left, right = 8 + frame.widest(said), width - 12
+    ticks, text = _axis(chart, y, 4, log)
+    left, right = 8 + frame.widest(text), width - 12
 
-    def place(value: float) -> float:
-        low, at, high = (math.log(one) if by_factor else one for one in (x[0], value, x[1]))
-        return left + (at - low) / (high - low) * (right - left)
-
-    rows = frame.mark_rows(marks, place, width)
+    rows = frame.mark_rows(marks, Scale(*x, left, right, by_factor).pixel, width)
     keys = _keys(chart, sets, limits)
     key_top = frame.LINE + 4
     top = key_top + frame.key_height(keys, width - left) + frame.marks_height(rows)
     bottom = top + (150 if small else 180)
-    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(
-            left, top, right, bottom, x=x, y=y, log="x" if by_factor else "y" if log else ""
-        )
-        frame.draw_values(paper, area, ticks, said)
-        shares = "share of each set" if _as_shares(chart) else "count"
-        paper.text(0, 12, f"{shares}, logarithmic" if log else shares, tone="ink", bold=True)
-        frame.draw_key(paper, keys, left, key_top, width - left, "line")
-        for at, one in enumerate(sets):
-            _draw_stairs(paper, area, edges, one, at, y[0], alone=len(sets) == 1)
-        for mark in limits:
-            across = area.place(x[0], mark.at)[1]
-            line = [(left, across), (right, across)]
-            paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
-        frame.draw_marks(paper, area, marks, rows, width)
-        whole = all(edge.is_integer() for edge in edges)
-        count = 4 if small else 8
-        if by_factor:
-            # Round numbers are not where such edges are, and COCO's are among them.
-            places = edges[:: math.ceil(len(edges) / count)]
-        else:
-            places = scales.ticks(*x, count, whole=whole)
-        frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
-        left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
-        return paper.finish(name, chart.title, left_out)
+    paper = Sheet(width, bottom + 2 * frame.LINE + 8)
+    area = paper.area(
+        left, top, right, bottom, x=x, y=y, log="x" if by_factor else "y" if log else ""
+    )
+    frame.draw_values(paper, area, ticks, text)
+    shares = "share of each set" if _as_shares(chart) else "count"
+    paper.text(0, 12, f"{shares}, logarithmic" if log else shares, tone="ink", bold=True)
+    frame.draw_key(paper, keys, left, key_top, width - left, "line")
+    for index, one in enumerate(sets):
+        _draw_stairs(paper, area, edges, one, index, y[0], alone=len(sets) == 1)
+    for mark in limits:
+        across = area.place(x[0], mark.at)[1]
+        line = [(left, across), (right, across)]
+        paper.lines([line], "mark", "ink", dash=frame.MARK_DASH)
+    frame.draw_marks(paper, area, marks, rows, width)
+    places = _edge_ticks(edges, x, 4 if small else 8, by_factor)
+    frame.draw_base(paper, area, places, scales.tick_words(places), chart.label)
+    left_out = " ".join(filter(None, (note, frame.unsaid(marks, rows))))
+    return paper.finish(name, chart.title, left_out)
+
+
+def _edge_ticks(
+    edges: Sequence[float], x: tuple[float, float], count: int, by_factor: bool
+) -> list[float]:
+    if by_factor:
+        # Round numbers are not where such edges are, and COCO's are among them.
+        return list(edges[:: math.ceil(len(edges) / count)])
+    return scales.ticks(*x, count, whole=all(edge.is_integer() for edge in edges))
 
 
 def _draw_stairs(
@@ -169,12 +171,12 @@ def _draw_stairs(
     area: Area,
     edges: Sequence[float],
     one: _Set,
-    at: int,
+    index: int,
     floor: float,
     *,
     alone: bool,
 ) -> None:
-    look = frame.look_of(at)
+    look = frame.look_of(index)
     heights = [max(height, floor) for height in one.heights]
     bins = list(zip(edges, edges[1:], heights, strict=False))
     if alone:
@@ -191,7 +193,7 @@ def _draw_stairs(
     if not outline:
         return
     outline = [(outline[0][0], floor), *outline, (outline[-1][0], floor)]
-    if at == 0:
+    if index == 0:
         paper.fills([outline], "band", look.tone, 0.22, area=area)
     paper.lines([outline], "curve", look.tone, 1.75, area=area, dash=look.dash)
 
@@ -210,55 +212,68 @@ def _draw_names(
         marks = []
     x = _heights(chart, sets, limits)
     log = chart.log and x[0] > 0
-    names = [plain(chart.names[at]) for at in chosen]
+    names = [plain(chart.names[number]) for number in chosen]
     left = 8 + min(frame.widest(names), 0.36 * width)
     right = width - 50
     keys = _keys(chart, sets, [])
     step = _BAR * max(len(sets), 1) + (8 if len(sets) > 1 else 9)
 
-    def place(value: float) -> float:
-        return left + (value - x[0]) / (x[1] - x[0]) * (right - left)
-
-    rows = [] if log else frame.mark_rows(limits, place, width)
+    rows = [] if log else frame.mark_rows(limits, Scale(*x, left, right).pixel, width)
     top = frame.key_height(keys, width) + frame.marks_height(rows) + 4
     bottom = top + step * max(len(chosen), 1)
-    with sheet(width, bottom + 2 * frame.LINE + 8) as paper:
-        area = paper.area(
-            left, top, right, bottom, x=x, y=(bottom - top, 0), log="x" if log else ""
-        )
-        ticks, said = _axis(chart, x, 3 if frame.narrow(width) else 6, log)
-        grid = [area.place(tick, 0)[0] for tick in ticks]
-        paper.lines([[(at, top), (at, bottom)] for at in grid], "grid", "line")
-        frame.draw_key(paper, keys, 0, 0, width, "dots")
-        for at, one in enumerate(sets):
-            look = frame.look_of(at)
-            bars, ends = [], []
-            for row, number in enumerate(chosen):
-                y0 = row * step + (step - _BAR * len(sets)) / 2 + at * _BAR
-                value = max(one.heights[number], x[0])
-                bar = [(x[0], y0 + 1), (value, y0 + 1), (value, y0 + _BAR), (x[0], y0 + _BAR)]
-                bars.append(bar)
-                end = area.place(value, y0 + _BAR / 2)
-                ends.append(end)
-                word = _bar_words(chart, one.heights[number])
-                paper.text(end[0] + 9, end[1] + 4, word, size=_SMALL)
-            paper.fills(bars, "bar", look.tone, 0.4 if len(sets) > 1 else 0.75, area=area)
-            if len(sets) > 1:
-                paper.shapes(ends, look.shape, look.tone, 5)
-        for row, word in enumerate(names):
-            y = top + row * step + step / 2 + 4
-            paper.text(left - 8, y, word, anchor="end", tone="ink", room=left - 8)
-        if not log:
-            frame.draw_marks(paper, area, limits, rows, width)
-        for mark in marks:
-            # Between the bars that the mark parts, and so across this drawing.
-            y = top + min(max(mark.at, 0), len(names)) * step
-            paper.lines([[(left, y), (width, y)]], "mark", "ink", dash=frame.MARK_DASH)
-            paper.text(width, y - 3, mark.label, anchor="end", tone="ink", over=True)
-        shares = "share of each set" if _as_shares(chart) else "count"
-        label = shortened(f"{plain(chart.label)}: {shares}", width - left)
-        frame.draw_base(paper, area, ticks, said, f"{label}, logarithmic" if log else label)
-        return paper.finish(name, chart.title, " ".join(notes))
+    paper = Sheet(width, bottom + 2 * frame.LINE + 8)
+    area = paper.area(left, top, right, bottom, x=x, y=(bottom - top, 0), log="x" if log else "")
+    ticks, text = _axis(chart, x, 3 if frame.narrow(width) else 6, log)
+    grid = [area.place(tick, 0)[0] for tick in ticks]
+    paper.lines([[(across, top), (across, bottom)] for across in grid], "grid", "line")
+    frame.draw_key(paper, keys, 0, 0, width, "dots")
+    for index in range(len(sets)):
+        _draw_bars(paper, area, chart, sets, index, chosen, step)
+    for row, word in enumerate(names):
+        y = top + row * step + step / 2 + 4
+        paper.text(left - 8, y, word, anchor="end", tone="ink", room=left - 8)
+    if not log:
+        frame.draw_marks(paper, area, limits, rows, width)
+    _draw_partings(paper, marks, left, top, step, len(names))
+    shares = "share of each set" if _as_shares(chart) else "count"
+    label = shortened(f"{plain(chart.label)}: {shares}", width - left)
+    frame.draw_base(paper, area, ticks, text, f"{label}, logarithmic" if log else label)
+    return paper.finish(name, chart.title, " ".join(notes))
+
+
+def _draw_bars(
+    paper: Sheet,
+    area: Area,
+    chart: Histogram,
+    sets: Sequence[_Set],
+    index: int,
+    chosen: Sequence[int],
+    step: float,
+) -> None:
+    """Draw the bars of one set, one on the line of each chosen name, with their numbers."""
+    one, look, several = sets[index], frame.look_of(index), len(sets) > 1
+    floor = area.x.low
+    bars, ends = [], []
+    for row, number in enumerate(chosen):
+        top = row * step + (step - _BAR * len(sets)) / 2 + index * _BAR
+        value = max(one.heights[number], floor)
+        bars.append([(floor, top + 1), (value, top + 1), (value, top + _BAR), (floor, top + _BAR)])
+        end = area.place(value, top + _BAR / 2)
+        ends.append(end)
+        paper.text(end[0] + 9, end[1] + 4, _bar_words(chart, one.heights[number]), size=_SMALL)
+    paper.fills(bars, "bar", look.tone, 0.4 if several else 0.75, area=area)
+    if several:
+        paper.shapes(ends, look.shape, look.tone, 5)
+
+
+def _draw_partings(
+    paper: Sheet, marks: Sequence[Mark], left: float, top: float, step: float, names: int
+) -> None:
+    """Draw marks between the bars that they part, and so across this drawing."""
+    for mark in marks:
+        y = top + min(max(mark.at, 0), names) * step
+        paper.lines([[(left, y), (paper.width, y)]], "mark", "ink", dash=frame.MARK_DASH)
+        paper.text(paper.width, y - 3, mark.label, anchor="end", tone="ink", over=True)
 
 
 def _bar_words(chart: Histogram, height: float) -> str:
@@ -271,5 +286,5 @@ def _chosen(chart: Histogram, sets: Sequence[_Set]) -> list[int]:
     every = range(len(chart.names))
     if len(every) <= LARGEST:
         return list(every)
-    order = sorted(every, key=lambda at: -max((one.heights[at] for one in sets), default=0.0))
+    order = sorted(every, key=lambda index: -max((one.heights[index] for one in sets), default=0.0))
     return sorted(order[:LARGEST])

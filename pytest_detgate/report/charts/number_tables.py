@@ -23,22 +23,22 @@ class Table:
     caption: str
 
 
-def said(value: float | int | None) -> str:
+def cell(value: float | int | None) -> str:
     """Say a number in a cell."""
     if value is None:
         return NOTHING
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         value = int(value)
-    return words.number(value)
+    return words.with_minus(words.number(value))
 
 
-def said_with_bounds(
+def cell_with_bounds(
     value: float | int | None, low: float | int | None, high: float | int | None
 ) -> str:
     """Say a value and, where there are some, its bounds: `0.9 [0.85, 0.94]`."""
     if low is None and high is None:
-        return said(value)
-    return f"{said(value)} [{said(low)}, {said(high)}]"
+        return cell(value)
+    return f"{cell(value)} [{cell(low)}, {cell(high)}]"
 
 
 def first(things: Sequence[T], noun: str) -> tuple[Sequence[T], str]:

@@ -1,65 +1,51 @@
-"""The sheet that a chart is drawn on: shapes by matplotlib, words by ourselves.
+"""The sheet that a chart is drawn on, as inline SVG.
 
-Words never go through matplotlib. It would measure them in a font that the page does not have,
-warn about letters that this font lacks, and read `$` in a class name as mathematics.
-Positions on a sheet are pixels from its upper left corner.
+Positions on a sheet are pixels from its upper left corner. Colours are variables of the page, so
+that a chart is dark where the page is; there are no style attributes, which a strict content
+security policy refuses.
 """
 
 from __future__ import annotations
 
-import io
+import math
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import matplotlib
-import numpy as np
 from markupsafe import Markup
-from matplotlib.backends.backend_svg import FigureCanvasSVG
-from matplotlib.figure import Figure
-from matplotlib.patches import PathPatch
-from matplotlib.path import Path
-from matplotlib.scale import LogTransform
-from matplotlib.transforms import (
-    Affine2D,
-    Bbox,
-    BboxTransform,
-    IdentityTransform,
-    Transform,
-    blended_transform_factory,
-)
-from numpy.typing import NDArray
 
-from pytest_detgate.report.charts.markup import paths_of
+from pytest_detgate.report.charts.paths import Points, path_data
 from pytest_detgate.report.charts.text_layout import BOLD, SIZE, plain, shortened
 
 WIDE, NARROW = 640.0, 350.0
 SERIES = 6
 TONES = ("ink", "dim", "line", "paper", "failed", *(f"series-{at + 1}" for at in range(SERIES)))
-# matplotlib draws with colours that stand for the variables of the page.
-_STAND_IN = {tone: f"#0000{at:02x}" for at, tone in enumerate(TONES, start=1)}
-_VARIABLE = {colour: f"var(--{tone})" for tone, colour in _STAND_IN.items()}
-# Whatever a matplotlibrc of the user's may say, the page looks the same.
-_SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "detgate",
-    "path.simplify": True,
-    "path.simplify_threshold": 1 / 9,
-    "path.sketch": None,
-    "path.effects": [],
-    "lines.scale_dashes": False,
-}
-_NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 Anchor = Literal["start", "middle", "end"]
 Shape = Literal["disc", "square", "triangle", "diamond", "ring", "bar"]
 SHAPES: tuple[Shape, ...] = ("disc", "square", "triangle", "diamond", "ring", "bar")
-Points = Sequence[tuple[float, float]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """One axis: its ends in values and in pixels; on a logarithmic one both values are above 0."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    log: bool = False
+
+    def pixel(self, value: float) -> float:
+        """Return where a value is; one that has no logarithm is at the lower end."""
+        low, high = self.low, self.high
+        if self.log:
+            low, high, value = math.log(low), math.log(high), math.log(max(value, 0) or low)
+        return self.start + (value - low) / (high - low) * (self.end - self.start)
+
+
+@dataclass(frozen=True, slots=True)
 class Area:
     """A plot area: its place on the sheet in pixels, and how values become such."""
 
@@ -67,12 +53,12 @@ class Area:
     top: float
     right: float
     bottom: float
-    values: Transform
+    x: Scale
+    y: Scale
 
     def place(self, x: float, y: float) -> tuple[float, float]:
-        """Give where a value is on the sheet."""
-        across, down = self.values.transform((x, y))
-        return float(across), float(down)
+        """Return where a value is on the sheet."""
+        return self.x.pixel(x), self.y.pixel(y)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,23 +70,14 @@ class Drawn:
     left_out: str = ""
 
 
-@contextmanager
-def sheet(width: float, height: float) -> Iterator[Sheet]:
-    """Give an empty sheet; matplotlib's settings are as before afterwards."""
-    with matplotlib.rc_context(_SETTINGS):
-        yield Sheet(width, height)
-
-
 class Sheet:
     """A drawing in the making, `width` × `height` pixels."""
 
     def __init__(self, width: float, height: float) -> None:
         self.width, self.height = width, height
-        self._figure = Figure(figsize=(width / 72, height / 72), dpi=72)
-        self._figure.patch.set_visible(False)
-        self._from_top = Affine2D().scale(1, -1).translate(0, height)
-        self._words: list[ET.Element] = []
-        self._moving: ET.Element | None = None
+        self._paths: list[ET.Element] = []
+        self._texts: list[ET.Element] = []
+        self._moving: list[ET.Element] = []
         self._data: dict[str, str] = {}
 
     def area(
@@ -115,14 +92,8 @@ class Sheet:
         log: Literal["", "x", "y"] = "",
     ) -> Area:
         """Set up a plot area whose edges stand for the given ends of its axes."""
-        # Axes of matplotlib's own would cost more time than all that is drawn in them.
-        scale = blended_transform_factory(
-            LogTransform(10) if log == "x" else IdentityTransform(),
-            LogTransform(10) if log == "y" else IdentityTransform(),
-        )
-        ends = Bbox(scale.transform([(x[0], y[0]), (x[1], y[1])]))
-        values = scale + BboxTransform(ends, Bbox([(left, bottom), (right, top)]))
-        return Area(left, top, right, bottom, values)
+        across = Scale(*x, left, right, log == "x")
+        return Area(left, top, right, bottom, across, Scale(*y, bottom, top, log == "y"))
 
     def lines(
         self,
@@ -133,30 +104,21 @@ class Sheet:
         *,
         area: Area | None = None,
         dash: Sequence[float] = (),
-        cap: Literal["butt", "round", "projecting"] = "butt",
-        simplify: bool = False,
+        cap: Literal["butt", "round", "square"] = "butt",
+        thin: bool = False,
     ) -> None:
         """Draw lines, each through its points: in values of `area`, else in pixels.
 
         `kind` is the class of the drawn path. One point alone makes a dot, if `cap` has a shape.
         """
-        whole = [run if len(run) > 1 else [run[0], run[0]] for run in runs if len(run)]
-        path = _path(whole, Path.LINETO)
-        if path is None:
-            return
-        path.should_simplify = simplify
-        style: Any = (0, tuple(dash)) if dash else "solid"
-        self._add(
-            path,
-            area,
-            kind,
-            facecolor="none",
-            edgecolor=_STAND_IN[tone],
-            linewidth=width,
-            linestyle=style,
-            capstyle=cap,
-            joinstyle="round" if kind == "curve" else "miter",
-        )
+        style = {"stroke": f"var(--{tone})"}
+        if width != 1:
+            style["stroke-width"] = f"{width:g}"
+        if dash:
+            style["stroke-dasharray"] = ",".join(f"{length:g}" for length in dash)
+        if cap != "butt":
+            style["stroke-linecap"] = cap
+        self._add(path_data(_pixels(runs, area), thin=thin), kind, style)
 
     def fills(
         self,
@@ -168,23 +130,19 @@ class Sheet:
         area: Area | None = None,
     ) -> None:
         """Fill shapes, each given by its corners: in values of `area`, else in pixels."""
-        path = _path([[*run, run[0]] for run in runs if len(run)], Path.CLOSEPOLY)
-        if path is None:
-            return
-        path.should_simplify = False
-        colour: Any = (_STAND_IN[tone], opacity)
-        self._add(path, area, kind, facecolor=colour, edgecolor="none", linewidth=0)
+        style = {"fill": f"var(--{tone})"}
+        if opacity != 1:
+            style["fill-opacity"] = f"{opacity:g}"
+        self._add(path_data(_pixels(runs, area), closed=True), kind, style)
 
     def shapes(self, places: Points, shape: Shape, tone: str, size: float = 6.0) -> None:
         """Draw a small shape at each of the places in pixels."""
-        if not places:
-            return
         half = size / 2
         dots = [[place] for place in places]
         if shape == "disc":
             self.lines(dots, "point", tone, size, cap="round")
         elif shape == "square":
-            self.lines(dots, "point", tone, size - 0.5, cap="projecting")
+            self.lines(dots, "point", tone, size - 0.5, cap="square")
         elif shape == "ring":
             self.lines(dots, "point", tone, size + 1, cap="round")
             self.lines(dots, "point", "paper", size - 2.5, cap="round")
@@ -219,41 +177,32 @@ class Sheet:
         legible where lines pass below it.
         """
         whole = plain(text)
-        said = shortened(whole, room / (BOLD if bold else 1.0), size) if room else whole
-        word = ET.Element("text", {"x": _tenth(x), "y": _tenth(y)})
+        shown = shortened(whole, room / (BOLD if bold else 1.0), size) if room else whole
+        element = ET.Element("text", {"x": _tenth(x), "y": _tenth(y)})
         if over:
-            word.set("class", "over")
+            element.set("class", "over")
         if anchor != "start":
-            word.set("text-anchor", anchor)
+            element.set("text-anchor", anchor)
         if tone != "dim":
-            word.set("fill", f"var(--{tone})")
+            element.set("fill", f"var(--{tone})")
         if size != SIZE:
-            word.set("font-size", _tenth(size))
+            element.set("font-size", _tenth(size))
         if bold:
-            word.set("font-weight", "600")
+            element.set("font-weight", "600")
         if turn:
-            word.set("transform", f"rotate({turn:g} {_tenth(x)} {_tenth(y)})")
-        word.text = said
-        if said != whole:
-            ET.SubElement(word, "title").text = whole
-        self._words.append(word)
+            element.set("transform", f"rotate({turn:g} {_tenth(x)} {_tenth(y)})")
+        element.text = shown
+        if shown != whole:
+            ET.SubElement(element, "title").text = whole
+        self._texts.append(element)
 
     def moving(
         self, x: float, x0: float, x1: float, top: float, bottom: float, shown: bool
     ) -> None:
         """Add the line that the page's script moves, and say where scores 0 and 1 are."""
-        self._moving = ET.Element(
-            "line",
-            {
-                "class": "moving",
-                "x1": _tenth(x),
-                "x2": _tenth(x),
-                "y1": _tenth(top),
-                "y2": _tenth(bottom),
-            },
-        )
-        if not shown:
-            self._moving.set("visibility", "hidden")
+        ends = {"x1": _tenth(x), "x2": _tenth(x), "y1": _tenth(top), "y2": _tenth(bottom)}
+        hidden = {} if shown else {"visibility": "hidden"}
+        self._moving = [ET.Element("line", {"class": "moving", **ends, **hidden})]
         self._data = {
             "data-score-axis": "",
             "data-x0": _tenth(x0),
@@ -263,15 +212,16 @@ class Sheet:
         }
 
     def finish(self, name: str, label: str, left_out: str = "") -> Drawn:
-        """Give the drawing as an `svg` element with the id `name`, read out as `label`."""
-        size = {"width": _tenth(self.width), "height": _tenth(self.height)}
+        """Return the drawing as an `svg` element with the id `name`, read out as `label`."""
+        width, height = _tenth(self.width), _tenth(self.height)
         svg = ET.Element(
             "svg",
             {
                 "class": "plot",
                 "id": name,
-                "viewBox": f"0 0 {size['width']} {size['height']}",
-                **size,
+                "viewBox": f"0 0 {width} {height}",
+                "width": width,
+                "height": height,
                 "role": "img",
                 "aria-label": plain(label),
                 "fill": "none",
@@ -279,35 +229,19 @@ class Sheet:
                 **self._data,
             },
         )
-        written = io.BytesIO()
-        FigureCanvasSVG(self._figure).print_svg(written, metadata=_NO_METADATA)  # type: ignore[no-untyped-call]
-        for group, path in paths_of(written.getvalue(), _VARIABLE):
-            path.set("class", group)
-            svg.append(path)
-        if self._moving is not None:
-            svg.append(self._moving)
-        words = ET.SubElement(svg, "g", {"fill": "var(--dim)"})
-        words.extend(self._words)
-        said = Markup(ET.tostring(svg, encoding="unicode"))
-        return Drawn(svg=said, width=self.width, left_out=left_out)
+        svg.extend([*self._paths, *self._moving])
+        # Words lie on top of everything else.
+        ET.SubElement(svg, "g", {"fill": "var(--dim)"}).extend(self._texts)
+        written = Markup(ET.tostring(svg, encoding="unicode"))
+        return Drawn(svg=written, width=self.width, left_out=left_out)
 
-    def _add(self, path: Path, area: Area | None, kind: str, **style: Any) -> None:
-        patch = PathPatch(path, clip_on=False, **style)
-        patch.set_gid(kind)
-        patch.set_transform(area.values + self._from_top if area else self._from_top)
-        self._figure.add_artist(patch)
+    def _add(self, data: str, kind: str, style: dict[str, str]) -> None:
+        if data:
+            self._paths.append(ET.Element("path", {"d": data, "class": kind, **style}))
 
 
-def _path(runs: Sequence[Points], last: Any) -> Path | None:
-    """Join runs of points into one path."""
-    if not runs:
-        return None
-    points: NDArray[np.float64] = np.array([point for run in runs for point in run], dtype=float)
-    codes = np.full(len(points), Path.LINETO, dtype=Path.code_type)
-    ends = np.cumsum([len(run) for run in runs])
-    codes[ends - 1] = last
-    codes[0] = codes[ends[:-1]] = Path.MOVETO
-    return Path(points, codes)
+def _pixels(runs: Iterable[Points], area: Area | None) -> Iterable[Points]:
+    return runs if area is None else ([area.place(x, y) for x, y in run] for run in runs)
 
 
 def _tenth(value: float) -> str:

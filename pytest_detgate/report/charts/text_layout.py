@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pytest_detgate.record.formatting import visible
 
@@ -57,29 +58,30 @@ def apart(places: Sequence[float], gap: float, low: float, high: float) -> list[
 
     The order is kept. Given back in the order in which they came.
     """
-    order = sorted(range(len(places)), key=lambda at: places[at])
+    order = sorted(range(len(places)), key=lambda index: places[index])
     moved = [0.0] * len(places)
     before = low - gap
-    for at in order:
-        before = moved[at] = max(places[at], before + gap)
+    for index in order:
+        before = moved[index] = max(places[index], before + gap)
     after = high + gap
-    for at in reversed(order):
-        after = moved[at] = min(moved[at], after - gap)
+    for index in reversed(order):
+        after = moved[index] = min(moved[index], after - gap)
     return moved
 
 
 def in_lines(widths: Sequence[float], room: float, gap: float) -> list[tuple[int, float]]:
     """Set things of these widths like words: the line and the place on it of each."""
     found: list[tuple[int, float]] = []
-    line, at = 0, 0.0
+    line, along = 0, 0.0
     for width in widths:
-        if at and at + width > room:
-            line, at = line + 1, 0.0
-        found.append((line, at))
-        at += width + gap
+        if along and along + width > room:
+            line, along = line + 1, 0.0
+        found.append((line, along))
+        along += width + gap
     return found
 
 
+@lru_cache(4096)
 def _width(letter: str) -> float:
     if letter in _SLIM:
         return 0.32

@@ -62,7 +62,7 @@ def ticks(low: float, high: float, count: int, *, whole: bool = False) -> list[f
     elif whole and step == 2.5:
         step = 5.0
     first, last = math.ceil(low / step - 1e-6), math.floor(high / step + 1e-6)
-    return [at * step for at in range(first, min(last, first + 50) + 1)]
+    return [number * step for number in range(first, min(last, first + 50) + 1)]
 
 
 def decades(low: float, high: float, count: int) -> list[float]:
@@ -79,8 +79,8 @@ def tick_words(places: list[float]) -> list[str]:
         return [f"{place + 0.0:.3g}" for place in places]
     for size, unit in ((1e12, "tn"), (1e9, "bn"), (1e6, "m")):
         if largest >= 2 * size:
-            said = tick_words([place / size for place in places])
-            return [f"{word}\u202f{unit}" if word != "0" else word for word in said]
+            text = tick_words([place / size for place in places])
+            return [f"{word}\u202f{unit}" if word != "0" else word for word in text]
     for decimals in range(10):
         rounded = [round(place, decimals) for place in places]
         off = max((abs(one - place) for one, place in zip(rounded, places, strict=True)), default=0)
@@ -99,7 +99,7 @@ def log_words(places: list[float]) -> list[str]:
 
 def share_words(places: list[float]) -> list[str]:
     """Say shares as percentages."""
-    return [f"{word}\u202f%" for word in tick_words([place * 100 for place in places])]
+    return [f"{word}%" for word in tick_words([place * 100 for place in places])]
 
 
 def decade_below(value: float) -> float:

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pytest_detgate.findings import Measurement, Verdict
-from pytest_detgate.record.formatting import counted, moment, number
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.record.report import (
     ClassScoreRecord,
-    ProbeRecord,
     Report,
     RuleResult,
     ScoreRecord,
-    SplitRecord,
 )
-from pytest_detgate.report.headline import BLOCKING, VERDICT_WORDS, headline_of
+from pytest_detgate.report.comparison.gated import Fact, facts_of, names_of, remarks_on
+from pytest_detgate.report.headline import BLOCKING, VERDICT_WORDS
 
 Kind = Literal["newly failing", "newly passing", "changed", "only in A", "only in B", "same"]
 KINDS: tuple[Kind, ...] = (
@@ -28,8 +27,6 @@ KINDS: tuple[Kind, ...] = (
     "same",
 )
 FIGURES = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR100")
-DIGITS = 12
-V = TypeVar("V")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,15 +125,6 @@ class ScoreChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fact:
-    """What was gated and how, in both runs; empty where a run says nothing of it."""
-
-    name: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
     """Two runs: rules by what became of them, scores, facts, and in `remarks` why numbers cannot
     be compared."""
@@ -160,20 +148,21 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """What changed, in one sentence."""
-        said = [f"{counted(count, 'rule')} {kind}" for kind, count in self.counts.items()]
-        return f"{', '.join(said)}." if said else "Neither run has a rule."
+        text = [f"{counted(count, 'rule')} {kind}" for kind, count in self.counts.items()]
+        return f"{', '.join(text)}." if text else "Neither run has a rule."
 
 
 def compare(before: Report, after: Report) -> Comparison:
     """Set two runs side by side, the first being the earlier one."""
     rules = sorted(_rules(before, after), key=_urgency)
+    other_limits = [rule.id for rule in rules if rule.other_limits]
     return Comparison(
         before=before,
         after=after,
         rules=tuple(rules),
         scores=tuple(_scores(before.scores, after.scores)),
-        facts=tuple(fact for fact in _facts(before, after) if fact.before or fact.after),
-        remarks=tuple(_remarks(before, after, rules)),
+        facts=tuple(fact for fact in facts_of(before, after) if fact.before or fact.after),
+        remarks=tuple(remarks_on(before, after, other_limits)),
     )
 
 
@@ -181,7 +170,7 @@ def _rules(before: Report, after: Report) -> Iterator[RuleChange]:
     # A record that somebody wrote by hand may name a rule twice: the last one counts.
     one = {rule.id: rule for rule in before.rules}
     other = {rule.id: rule for rule in after.rules}
-    for name in _names(other, one):
+    for name in names_of(other, one):
         values = tuple(_values(one.get(name), other.get(name)))
         yield RuleChange(
             id=name,
@@ -226,14 +215,14 @@ def _values(before: RuleResult | None, after: RuleResult | None) -> Iterator[Val
         for rule in (before, after)
     )
     # A rule that could not be evaluated measured nothing, which is no change of a value.
-    for name in _names(other, one):
+    for name in names_of(other, one):
         yield ValueChange(name=name, before=one.get(name), after=other.get(name))
 
 
 def _scores(
     before: Mapping[str, ScoreRecord], after: Mapping[str, ScoreRecord]
 ) -> Iterator[ScoreChange]:
-    for split in _names(after, before):
+    for split in names_of(after, before):
         one, other = before.get(split), after.get(split)
         figures = (
             FigureChange(
@@ -250,104 +239,13 @@ def _scores(
 def _classes(
     before: Mapping[str, ClassScoreRecord], after: Mapping[str, ClassScoreRecord]
 ) -> Iterator[FigureChange]:
-    for name in _names(after, before):
+    for name in names_of(after, before):
         one, other = before.get(name), after.get(name)
         yield FigureChange(
             name=name, before=one.AP if one else None, after=other.AP if other else None
         )
 
 
-def _facts(before: Report, after: Report) -> Iterator[Fact]:
-    both = (before, after)
-
-    def fact(name: str, *said: str) -> Fact:
-        return Fact(name=name, before=said[0], after=said[1])
-
-    yield fact("Verdict", *(headline_of(report).word for report in both))
-    yield fact("Run", *(moment(report.started) for report in both))
-    yield fact("Model", *map(_model, both))
-    yield fact("Result files", *(", ".join(report.predictions) for report in both))
-    yield fact("Operating point", *(_point(report) for report in both))
-    yield fact(
-        "Compared with", *(report.baseline.path if report.baseline else "" for report in both)
-    )
-    yield fact("detgate.toml", *(report.config.sha256[:DIGITS] for report in both))
-    for name in _names(after.dataset.splits, before.dataset.splits):
-        yield fact(f"Split {name}", *(_data(report.dataset.splits.get(name)) for report in both))
-    for name in _names(after.dataset.probes, before.dataset.probes):
-        yield fact(f"Probe {name}", *(_data(report.dataset.probes.get(name)) for report in both))
-    yield fact("pytest-detgate", *(report.versions.get("pytest-detgate", "") for report in both))
-
-
-def _model(report: Report) -> str:
-    if report.model is None:
-        return ""
-    epoch = "" if report.model.epoch is None else f", epoch {report.model.epoch}"
-    return f"{report.model.checkpoint}{epoch} ({report.model.sha256[:DIGITS]})"
-
-
-def _point(report: Report) -> str:
-    threshold = report.score_threshold
-    return "" if threshold is None else f"score over {number(threshold)}"
-
-
-def _data(entry: SplitRecord | ProbeRecord | None) -> str:
-    if entry is None:
-        return ""
-    digest = _digest(entry)
-    said = f"{counted(entry.images, 'image')}, {counted(entry.boxes, 'box')}"
-    return f"{said} ({digest[:DIGITS]})" if digest else said
-
-
-def _digest(entry: SplitRecord | ProbeRecord) -> str | None:
-    """What tells the data of one run from that of another: the annotations, or the file names."""
-    if entry.sha256 is not None or isinstance(entry, SplitRecord):
-        return entry.sha256
-    return entry.names_sha256
-
-
-def _remarks(before: Report, after: Report, rules: Iterable[RuleChange]) -> Iterator[str]:
-    one, other = before.dataset, after.dataset
-    pairs: list[tuple[str, SplitRecord | ProbeRecord, SplitRecord | ProbeRecord]] = [
-        *((f"split {name}", *pair) for name, pair in _in_both(one.splits, other.splits)),
-        *((f"probe {name}", *pair) for name, pair in _in_both(one.probes, other.probes)),
-    ]
-    for name, first, second in pairs:
-        if (
-            _digest(first) != _digest(second)
-            or first.images != second.images
-            or (
-                first.images_sha256
-                and second.images_sha256
-                and first.images_sha256 != second.images_sha256
-            )
-        ):
-            yield f"The data of the {name} differ: numbers on it are not comparable."
-    if before.score_threshold != after.score_threshold:
-        yield (
-            f"The operating points differ ({_point(before) or 'none'} and "
-            f"{_point(after) or 'none'}): counts of boxes and recall are not comparable."
-        )
-    for split, (scored, again) in _in_both(before.scores, after.scores):
-        if (scored.protocol, scored.engine) != (again.protocol, again.engine):
-            yield (
-                f"The scores on {split} were made differently: {scored.protocol} by "
-                f"{scored.engine}, and {again.protocol} by {again.engine}."
-            )
-    limits = [rule.id for rule in rules if rule.other_limits]
-    if limits:
-        named = ", ".join(limits[:5]) + (f" and {len(limits) - 5} more" if len(limits) > 5 else "")
-        yield f"Limits differ, so that verdicts are not comparable: {named}."
-
-
 def verdict_words(verdict: Verdict | None) -> str:
     """A verdict in lower case; a dash where the run does not have the rule."""
     return "–" if verdict is None else VERDICT_WORDS[verdict].lower()
-
-
-def _in_both(one: Mapping[str, V], other: Mapping[str, V]) -> list[tuple[str, tuple[V, V]]]:
-    return [(name, (one[name], other[name])) for name in other if name in one]
-
-
-def _names(first: Iterable[str], then: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys([*first, *then]))

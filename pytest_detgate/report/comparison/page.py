@@ -1,4 +1,4 @@
-"""The page that sets two runs side by side, without script or pictures."""
+"""The page that sets two runs side by side, without script or images."""
 
 from __future__ import annotations
 

@@ -120,14 +120,14 @@ def _value_row(value: ValueChange) -> ValueRow:
 def _both(before: Measurement | None, after: Measurement | None) -> tuple[str, str]:
     """Both values, with as many decimals as it takes to tell them from each other and from their
     limits."""
-    said = (
+    text = (
         value_and_limit(before.value, after.value)
         if before is not None and after is not None
         else (NOTHING, NOTHING)
     )
     one, other = (
         shown if measured is None else max(shown, _beside_limit(measured), key=len)
-        for measured, shown in zip((before, after), said, strict=True)
+        for measured, shown in zip((before, after), text, strict=True)
     )
     return one, other
 

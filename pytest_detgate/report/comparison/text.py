@@ -32,8 +32,8 @@ def comparison_text(comparison: Comparison, names: tuple[str, str]) -> str:
     lines.append("")
     for fact in comparison.facts:
         before, after = fact.before or NOTHING, fact.after or NOTHING
-        said = before if before == after else f"{before} -> {after}"
-        lines += wrapped(f"{fact.name}: {said}")
+        text = before if before == after else f"{before} -> {after}"
+        lines += wrapped(f"{fact.name}: {text}")
     lines += [""] if comparison.remarks else []
     for remark in comparison.remarks:
         lines += wrapped(f"! {remark}")
@@ -69,10 +69,10 @@ def _rule_lines(row: RuleRow) -> Iterator[str]:
 
 
 def _value_words(row: ValueRow) -> str:
-    said = f"{row.name} {row.before} -> {row.after}"
+    text = f"{row.name} {row.before} -> {row.after}"
     how = ", ".join(part for part in (row.change, row.way) if part)
     limit = f", {row.limit}" if row.limit else ""
-    return f"{said}{f' ({how})' if how else ''}{limit}"
+    return f"{text}{f' ({how})' if how else ''}{limit}"
 
 
 def _score_lines(title: str, rows: Sequence[FigureRow]) -> Iterator[str]:
@@ -125,9 +125,9 @@ def _rules_table(comparison: Comparison) -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for rule in rules[:ROWS]:
         row = rule_row(rule)
-        said = "; ".join(map(_value_words, row.values)) or row.reason
+        text = "; ".join(map(_value_words, row.values)) or row.reason
         cells = (row.kind, code(row.id, _NAME), row.before, row.after)
-        yield f"| {' | '.join(cells)} | {plain(said, _CELL) if said else NOTHING} |"
+        yield f"| {' | '.join(cells)} | {plain(text, _CELL) if text else NOTHING} |"
     yield ""
     if len(rules) > ROWS:
         yield f"{counted(len(rules) - ROWS, 'more rule')} changed."

@@ -1,4 +1,4 @@
-"""The pictures of one page: each embedded once however many figures show it, within a budget."""
+"""The images of one page: each embedded once however many figures show it, within a budget."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_detgate.report.figures.closeups import Box
-from pytest_detgate.report.figures.thumbnails import PictureFolders
+from pytest_detgate.report.figures.thumbnails import ImageFolders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """A picture as it stands in the page, under a name that figures refer to.
+    """An image as it stands in the page, under a name that figures refer to.
 
-    `width` and `height` are those of the stored picture in pixels; `source` is a data URI.
+    `width` and `height` are those of the stored image in pixels; `source` is a data URI.
     """
 
     name: str
@@ -23,8 +23,8 @@ class Embedded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Print:
-    """A picture for one figure: the name it is embedded under, or the problem with it.
+class TakenImage:
+    """An image for one figure: the name it is embedded under, or the problem with it.
 
     `size` is known where its header could be read; `closeups` are `(index of the box, square,
     data URI)`.
@@ -37,38 +37,38 @@ class Print:
 
 
 class Album:
-    """Hands out pictures until `megabytes` of the page are used up; `full` says that they are."""
+    """Hands out images until `megabytes` of the page are used up; `full` says that they are."""
 
-    def __init__(self, folders: PictureFolders, megabytes: float) -> None:
+    def __init__(self, folders: ImageFolders, megabytes: float) -> None:
         self.megabytes = megabytes
         self.embedded: list[Embedded] = []
         self.full = False
         self._folders = folders
         self._left = megabytes * 1e6
-        self._prints: dict[tuple[str, str], Print] = {}
+        self._taken: dict[tuple[str, str], TakenImage] = {}
 
-    def take(self, dataset: str, image: str, boxes: Sequence[Box] = ()) -> Print | None:
-        """Give a picture, with close-ups of the first small boxes on it where it is shown for
+    def take(self, dataset: str, image: str, boxes: Sequence[Box] = ()) -> TakenImage | None:
+        """Give an image, with close-ups of the first small boxes on it where it is shown for
         the first time; None where there is no room left for it."""
-        known = self._prints.get((dataset, image))
+        known = self._taken.get((dataset, image))
         if known is not None:
             return known
         if self.full:
             return None
-        picture = self._folders.picture(dataset, image, boxes)
-        if picture.weight > self._left:
+        thumbnail = self._folders.thumbnail(dataset, image, boxes)
+        if thumbnail.weight > self._left:
             self.full = True
             return None
-        self._left -= picture.weight
+        self._left -= thumbnail.weight
         name = None
-        if picture.source is not None and picture.size is not None:
+        if thumbnail.source is not None and thumbnail.size is not None:
             name = f"picture-{len(self.embedded) + 1}"
-            width, height = picture.size
+            width, height = thumbnail.size
             self.embedded.append(
-                Embedded(name=name, source=picture.source, width=width, height=height)
+                Embedded(name=name, source=thumbnail.source, width=width, height=height)
             )
-        found = Print(name=name, size=picture.size, problem=picture.problem)
-        self._prints[dataset, image] = found
-        return Print(
-            name=name, size=picture.size, problem=picture.problem, closeups=picture.closeups
+        found = TakenImage(name=name, size=thumbnail.size, problem=thumbnail.problem)
+        self._taken[dataset, image] = found
+        return TakenImage(
+            name=name, size=thumbnail.size, problem=thumbnail.problem, closeups=thumbnail.closeups
         )

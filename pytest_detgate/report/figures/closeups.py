@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 Box = tuple[float, float, float, float]
 CLOSEUPS = 4
-# A box counts as small where its longer side is under this share of the picture's longer side.
+# A box counts as small where its longer side is under this share of the image's longer side.
 _SMALL = 0.14
 # A close-up shows the box with as much again on either side, and never fewer pixels than this.
 _CONTEXT = 3.0
@@ -34,7 +34,7 @@ def _is_small(box: Box, size: tuple[int, int]) -> bool:
 
 
 def _square(box: Box, size: tuple[int, int]) -> Box:
-    """Centre a square on the box, in whole pixels, moved and cut to lie in the picture."""
+    """Centre a square on the box, in whole pixels, moved and cut to lie in the image."""
     x, y, width, height = box
     side = round(max(_CONTEXT * max(width, height), _LEAST))
     across, down = min(side, size[0]), min(side, size[1])

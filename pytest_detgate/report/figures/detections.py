@@ -1,16 +1,29 @@
-"""Frames to look at: ground truth and detections over the picture, at any score threshold."""
+"""Frames to look at: ground truth and detections over the image, at any score threshold."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+import msgspec
+
 from pytest_detgate.evidence import Frame, FrameBox
-from pytest_detgate.record.formatting import counted, number
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.report.figures.album import Album
+from pytest_detgate.report.figures.counts import (
+    ClassCount,
+    Count,
+    box_name,
+    classes_of,
+    count_at,
+    counts_text,
+    is_hidden,
+    is_missed,
+    score_of,
+)
 from pytest_detgate.report.figures.outlines import (
     WORDY,
     Box,
@@ -24,12 +37,14 @@ from pytest_detgate.report.figures.outlines import (
 )
 
 BOXES = 200
-CLASSES = 8
+# Detections on the whole page that only the slider shows, and those of a frame with a tag.
+HIDDEN = 1200
+HIDDEN_TAGS = 3
 # More boxes of the ground truth than this that are missed have no tags.
 TAGS_OF_MISSED = 10
-Kind = Literal["truth", "crowd", "match", "false"]
+Kind = Literal["truth", "crowd", "match", "false", "finding"]
 # What is drawn later lies on top.
-_DEPTH: dict[Kind, int] = {"crowd": 0, "truth": 1, "match": 2, "false": 3}
+_DEPTH: dict[Kind, int] = {"crowd": 0, "truth": 1, "match": 2, "false": 3, "finding": 4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +52,7 @@ class FrameOutline:
     """One box on a frame; `shown` and `missed` are how it stands at the threshold the page opens
     with.
 
-    `score` and `found_at` are written out in full, as the page compares them. The former is empty
+    `score` and `found_at` have nine digits, which tell single floats apart. The former is empty
     for ground truth, the latter for a box that is never found, and None where that is no question.
     """
 
@@ -53,7 +68,7 @@ class FrameOutline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameCloseup:
-    """One small box enlarged: the square of the picture that `source` shows, and its box."""
+    """One small box enlarged: the square of the image that `source` shows, and its box."""
 
     source: str
     view: Box
@@ -62,31 +77,13 @@ class FrameCloseup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Count:
-    """What is drawn at the threshold the page opens with."""
-
-    detections: int
-    false: int
-    truth: int
-    missed: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClassCount:
-    """A class and how many of its detections stand at that threshold."""
-
-    label: str
-    detections: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameFigure:
-    """One frame with its boxes; `picture` is None where they stand on a blank frame."""
+    """One frame with its boxes; `embedded` is None where they are on a blank frame."""
 
     dataset: str
     image: str
     text: str
-    picture: str | None
+    embedded: str | None
     problem: str
     width: float
     height: float
@@ -97,41 +94,67 @@ class FrameFigure:
     count: Count
     classes: list[ClassCount]
     detected: bool
+    found: bool
     left_out: str
     alt: str
 
 
-def with_detections(frames: Iterable[Frame]) -> bool:
-    """Tell whether frames show what a model detected; else they are of data alone."""
-    return any(box.score is not None for frame in frames for box in frame.boxes)
+def lowest_score(frames: Iterable[Frame], threshold: float) -> float:
+    """Return the score, in hundredths, down to which the page has detections.
+
+    It has all of them over the threshold that it opens with. Of those that only the slider shows it
+    has the best ones of all frames together, so that the same floor holds on each.
+    """
+    hidden = sorted(
+        score
+        for frame in frames
+        for box in frame.boxes
+        if box.score is not None and 0 <= (score := score_of(box)) <= threshold
+    )
+    if len(hidden) <= HIDDEN:
+        return 0.0
+    return min(math.ceil(hidden[-HIDDEN] * 100) / 100, threshold)
 
 
 def frame_figure(
-    frame: Frame, album: Album, threshold: float, *, detected: bool
+    frame: Frame,
+    album: Album,
+    threshold: float,
+    *,
+    detected: bool,
+    lowest: float = 0.0,
+    found: Collection[Box] = (),
 ) -> FrameFigure | None:
     """Draw one frame as it looks at a score threshold; None where the album has no room for it,
-    and where there is neither a picture nor a box.
+    and where there is neither an image nor a box.
 
     `detected` says that a model has looked at the frame, so that a box that no detection matches
-    was missed.
+    was missed. Detections with a score up to `lowest` are left out: the slider does not go below.
+    `found` are the boxes of the rule's findings on the frame: annotated ones among them differ from
+    the others.
     """
+    frame = _over(frame, lowest) if lowest else frame
     sound = [box for box in frame.boxes if drawable(box)]
-    ranked = sorted(sound, key=lambda box: (-_DEPTH[_kind(box)], -_score(box)))[:BOXES]
-    places = [box.box for box in ranked]
-    false = [box for box in ranked if box.false and _score(box) > threshold]
-    found = album.take(frame.dataset, frame.image, [box.box for box in false])
-    if found is None or (found.name is None and not ranked):
+    kinds = {id(box): _kind(box, found) for box in sound}
+    ranked = sorted(sound, key=lambda box: (-_DEPTH[kinds[id(box)]], -score_of(box)))[:BOXES]
+    false = [box for box in ranked if box.false and score_of(box) > threshold]
+    findings = [box for box in ranked if kinds[id(box)] == "finding"]
+    enlarged = false or findings
+    image = album.take(frame.dataset, frame.image, [box.box for box in enlarged])
+    if image is None or (image.name is None and not ranked):
         return None
-    width, height = found.size or extent(places)
+    places = [box.box for box in ranked]
+    width, height = image.size or extent(places)
     view = view_of((width, height), places)
-    outlines = _outlines(ranked, view, threshold, detected=detected)
-    count = _count_at(ranked, threshold, detected=detected)
+    classes = classes_of(ranked, threshold, detected=detected)
+    outlines = _outlines(ranked, kinds, view, threshold, classes, detected=detected)
+    count = count_at(ranked, threshold, detected=detected)
     return FrameFigure(
         dataset=frame.dataset,
         image=frame.image,
         text=frame.text,
-        picture=found.name,
-        problem=_problem(found.problem, known=found.size is not None, boxes=bool(ranked)),
+        embedded=image.name,
+        problem=_problem(image.problem, known=image.size is not None, boxes=bool(ranked)),
         width=width,
         height=height,
         view=view,
@@ -142,103 +165,99 @@ def frame_figure(
             FrameCloseup(
                 source=source,
                 view=square,
-                outline=outlines[ranked.index(false[at])],
-                alt=f"Enlarged: {false[at].label} {_score(false[at]):.2f}",
+                outline=outlines[ranked.index(enlarged[index])],
+                alt=f"Enlarged: {box_name(enlarged[index])}",
             )
-            for at, square, source in found.closeups
+            for index, square, source in image.closeups
         ],
         count=count,
-        classes=_classes(ranked, threshold),
+        classes=classes,
         detected=detected,
+        found=bool(findings),
         left_out=(
             ""
             if len(ranked) == len(frame.boxes)
             else f"{len(ranked):,} of {counted(len(frame.boxes), 'box')} drawn"
         ),
-        alt=f"{frame.dataset}: {frame.image}, {_alt(count, threshold, detected=detected)}",
+        alt=f"{frame.dataset}: {frame.image}, {counts_text(count, threshold, detected=detected)}",
     )
 
 
-def _count_at(boxes: Sequence[FrameBox], threshold: float, *, detected: bool) -> Count:
-    over = [box for box in boxes if box.score is not None and box.score > threshold]
-    return Count(
-        detections=len(over),
-        false=sum(box.false for box in over),
-        truth=sum(box.score is None for box in boxes),
-        missed=sum(detected and _missed(box, threshold) for box in boxes),
-    )
-
-
-def _missed(box: FrameBox, threshold: float) -> bool:
-    if box.score is not None or box.crowd:
-        return False
-    return box.found_at is None or box.found_at <= threshold
-
-
-def _alt(count: Count, threshold: float, *, detected: bool) -> str:
-    truth = f"{counted(count.truth, 'box')} of ground truth"
-    if not detected:
-        return truth
-    found = f"{counted(count.detections, 'detection')}, {count.false:,} of them false"
-    over = f"at score over {number(threshold)}"
-    return f"{truth}, {count.missed:,} of them missed, {found} {over}"
-
-
-def _classes(ranked: Sequence[FrameBox], threshold: float) -> list[ClassCount]:
-    """Count detections by class, the most frequent first; classes that have some at any
-    threshold are all there, up to a few."""
-    over = Counter({box.label: 0 for box in ranked if box.score is not None})
-    over.update(box.label for box in ranked if box.score is not None and box.score > threshold)
-    return [ClassCount(label=label, detections=count) for label, count in over.most_common(CLASSES)]
+def _over(frame: Frame, lowest: float) -> Frame:
+    boxes = [box for box in frame.boxes if box.score is None or not box.score <= lowest]
+    return msgspec.structs.replace(frame, boxes=boxes)
 
 
 def _outlines(
-    ranked: Sequence[FrameBox], view: Box, threshold: float, *, detected: bool
+    ranked: Sequence[FrameBox],
+    kinds: Mapping[int, Kind],
+    view: Box,
+    threshold: float,
+    classes: Sequence[ClassCount],
+    *,
+    detected: bool,
 ) -> list[FrameOutline]:
-    # Beside detections, ground truth is named only while it is missed: it takes what room is left.
-    told = sorted(
-        (box for box in ranked if not (detected and box.crowd)),
-        key=lambda box: (box.score is None, not _missed(box, threshold)),
-    )
-    if sum(_missed(box, threshold) for box in told) > TAGS_OF_MISSED:
-        # They would cover the picture, and the outlines tell that they are missed.
-        told = [box for box in told if box.score is not None]
-    sure = [_score(box) > threshold for box in told]
+    tagged = _tagged(ranked, threshold, detected=detected)
+    sure = [
+        score_of(box) > threshold or not detected or is_missed(box, threshold) for box in tagged
+    ]
+    numbers = {one.label: one.number for one in classes if one.number is not None}
     named = [one and sum(sure) <= WORDY for one in sure]
-    tags = dict(zip(map(id, told), tags_of(told, view, named=named), strict=True))
+    tags = tags_of(tagged, view, named=named, numbers=numbers)
+    tag_of = dict(zip(map(id, tagged), tags, strict=True))
     return [
         FrameOutline(
             box=upright(box.box),
-            kind=_kind(box),
+            kind=kinds[id(box)],
             label=box.label,
-            score="" if box.score is None else repr(box.score),
+            score="" if box.score is None else f"{box.score:.9g}",
             found_at=_found_at(box) if detected else None,
-            tag=tags.get(id(box)),
-            missed=detected and _missed(box, threshold),
+            tag=tag_of.get(id(box)),
+            missed=detected and is_missed(box, threshold),
             shown=box.score is None or box.score > threshold,
         )
         for box in ranked
     ]
 
 
-def _kind(box: FrameBox) -> Kind:
-    if box.score is None:
-        return "crowd" if box.crowd else "truth"
-    return "false" if box.false else "match"
+def _tagged(ranked: Sequence[FrameBox], threshold: float, *, detected: bool) -> list[FrameBox]:
+    """The boxes that get a tag, those first that must not go without one.
+
+    Beside detections, ground truth is named only while it is missed: it takes what room is left.
+    """
+    tagged = sorted(
+        (box for box in ranked if not (detected and box.crowd)),
+        key=lambda box: (box.score is None, not is_missed(box, threshold)) if detected else (),
+    )
+    if detected and sum(is_missed(box, threshold) for box in tagged) > TAGS_OF_MISSED:
+        # They would cover the image, and the outlines tell that they are missed.
+        tagged = [box for box in tagged if box.score is not None]
+    shown = [box for box in tagged if not is_hidden(box, threshold)]
+    hidden = [box for box in tagged if is_hidden(box, threshold)]
+    return [*shown, *hidden[:HIDDEN_TAGS]]
+
+
+def _kind(box: FrameBox, found: Collection[Box]) -> Kind:
+    if box.score is not None:
+        return "false" if box.false else "match"
+    if any(_same(box.box, one) for one in found):
+        return "finding"
+    return "crowd" if box.crowd else "truth"
+
+
+def _same(one: Box, other: Box) -> bool:
+    """Whether two boxes are one: those of frames have six digits."""
+    return all(map(partial(math.isclose, rel_tol=1e-5, abs_tol=1e-5), one, other))
 
 
 def _found_at(box: FrameBox) -> str | None:
     if box.score is not None or box.crowd:
         return None
-    return "" if box.found_at is None else repr(box.found_at)
-
-
-def _score(box: FrameBox) -> float:
-    return -1.0 if box.score is None or not math.isfinite(box.score) else box.score
+    return "" if box.found_at is None else f"{box.found_at:.9g}"
 
 
 def _problem(problem: str, *, known: bool, boxes: bool) -> str:
     if not problem or not boxes:
         return problem
     size = "" if known else ", whose size is guessed from them"
-    return f"{problem} The boxes stand on a blank frame{size}."
+    return f"{problem} The boxes are on a blank frame{size}."

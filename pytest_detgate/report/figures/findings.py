@@ -1,57 +1,57 @@
-"""Findings on pictures: one figure for each image, with all its findings on it."""
+"""Findings on images: one figure for each image, with all its findings on it."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.report.figures.album import Album, Print
+from pytest_detgate.report.figures.album import Album, TakenImage
 from pytest_detgate.report.figures.outlines import (
-    TONES,
     Box,
     Outline,
     drawable,
     extent,
     font_size,
+    numbers_of,
     outlines_of,
     view_of,
 )
 
 BOXES = 200
-NAMED = 6
+NAMED = 12
 SCORES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Closeup:
-    """One small box enlarged: the square of the picture that `source` shows, and its box."""
+    """One small box enlarged: the square of the image that `source` shows, and its box."""
 
     source: str
     view: Box
     box: Box
-    tone: int
     alt: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
-    """A class on a picture and the scores of its boxes, highest first, cut off with a count."""
+    """A class on an image, its number in tags, and the scores of its boxes, highest first, cut off
+    with a count."""
 
     label: str
-    tone: int | None
+    number: int | None
     scores: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One picture with its boxes. `picture` is None where the boxes stand on a blank frame."""
+    """One image with its boxes. `embedded` is None where the boxes are on a blank frame."""
 
     dataset: str
     image: str
-    picture: str | None
+    embedded: str | None
     problem: str
     width: float
     height: float
@@ -73,15 +73,9 @@ def by_image(findings: Sequence[Finding]) -> list[list[Finding]]:
     return list(groups.values())
 
 
-def tones_of(findings: Sequence[Finding]) -> dict[str, int]:
-    """Give each class its colour."""
-    labels = sorted({finding.label for finding in findings if finding.label})
-    return {label: index % TONES for index, label in enumerate(labels)}
-
-
-def figure_of(group: list[Finding], album: Album, tones: dict[str, int]) -> Figure | None:
+def figure_of(group: list[Finding], album: Album) -> Figure | None:
     """Draw the findings on one image; None where the album has no room for it, and where there
-    is neither a picture nor a box."""
+    is neither an image nor a box."""
     dataset, image = group[0].dataset, group[0].image
     assert dataset is not None
     assert image is not None
@@ -89,7 +83,7 @@ def figure_of(group: list[Finding], album: Album, tones: dict[str, int]) -> Figu
     found = album.take(dataset, image, boxes)
     if found is None or (found.name is None and not any(map(drawable, group))):
         return None
-    return _figure(dataset, image, group, found, tones)
+    return _figure(dataset, image, group, found)
 
 
 def _score(finding: Finding) -> float:
@@ -97,54 +91,51 @@ def _score(finding: Finding) -> float:
     return -1.0 if score is None or not math.isfinite(score) else score
 
 
-def _figure(
-    dataset: str, image: str, group: list[Finding], picture: Print, tones: dict[str, int]
-) -> Figure:
+def _figure(dataset: str, image: str, group: list[Finding], taken: TakenImage) -> Figure:
     boxed = [finding for finding in group if finding.box is not None]
     drawn = [finding for finding in boxed if drawable(finding)]
     shown = drawn[:BOXES]
     boxes = [finding.box for finding in shown if finding.box is not None]
-    width, height = picture.size or extent(boxes)
+    width, height = taken.size or extent(boxes)
     view = view_of((width, height), boxes)
+    numbers = numbers_of(_label(finding) for finding in group)
     count = counted(len(drawn), "box") if drawn else counted(len(group), "finding")
     if len(shown) < len(drawn):
         count += f", the first {len(shown)} drawn"
     return Figure(
         dataset=dataset,
         image=image,
-        picture=picture.name,
-        problem=_problem(picture, drawn),
+        embedded=taken.name,
+        problem=_problem(taken, drawn),
         width=width,
         height=height,
         view=view,
         font_size=font_size(view),
-        outlines=outlines_of(shown, tones, view),
+        outlines=outlines_of(shown, view, numbers),
         alt=_alt(dataset, image, count, group),
         count=count,
         closeups=[
-            _closeup(boxed[index], square, source, tones)
-            for index, square, source in picture.closeups
+            _closeup(boxed[index], square, source) for index, square, source in taken.closeups
         ],
-        names=_names(group, tones),
+        names=_names(group, numbers),
     )
 
 
-def _closeup(finding: Finding, square: Box, source: str, tones: dict[str, int]) -> Closeup:
+def _closeup(finding: Finding, square: Box, source: str) -> Closeup:
     assert finding.box is not None
     return Closeup(
         source=source,
         view=square,
         box=finding.box,
-        tone=tones.get(finding.label or "", 0),
         alt=f"Enlarged: {_name(finding)}",
     )
 
 
-def _problem(picture: Print, drawn: list[Finding]) -> str:
-    if picture.name is not None or not drawn:
-        return picture.problem
-    size = "" if picture.size else ", whose size is guessed from them"
-    return f"{picture.problem} The boxes stand on a blank frame{size}."
+def _problem(taken: TakenImage, drawn: list[Finding]) -> str:
+    if taken.name is not None or not drawn:
+        return taken.problem
+    size = "" if taken.size else ", whose size is guessed from them"
+    return f"{taken.problem} The boxes are on a blank frame{size}."
 
 
 def _alt(dataset: str, image: str, count: str, group: list[Finding]) -> str:
@@ -159,17 +150,22 @@ def _name(finding: Finding) -> str:
     return finding.label if finding.score is None else f"{finding.label} {finding.score:.2f}"
 
 
-def _names(group: list[Finding], tones: dict[str, int]) -> list[Named]:
-    """Say what is on a picture, by class; a finding without a class speaks for itself."""
+def _label(finding: Finding) -> str:
+    """The class of a finding; one without a class speaks for itself."""
+    return finding.label or finding.text
+
+
+def _names(group: list[Finding], numbers: Mapping[str, int]) -> list[Named]:
+    """Say what is on an image, by class and its number in tags."""
     scores: dict[str, list[str]] = {}
     for finding in group:
-        said = scores.setdefault(finding.label or finding.text, [])
+        text = scores.setdefault(_label(finding), [])
         if finding.score is not None:
-            said.append(f"{finding.score:.2f}")
+            text.append(f"{finding.score:.2f}")
     names = []
-    for label, said in list(scores.items())[:NAMED]:
-        more = f" and {len(said) - SCORES:,} more" if len(said) > SCORES else ""
+    for label, text in list(scores.items())[:NAMED]:
+        more = f" and {len(text) - SCORES:,} more" if len(text) > SCORES else ""
         names.append(
-            Named(label=label, tone=tones.get(label), scores=" ".join(said[:SCORES]) + more)
+            Named(label=label, number=numbers.get(label), scores=" ".join(text[:SCORES]) + more)
         )
     return names

@@ -1,22 +1,21 @@
-"""Boxes over a picture: where each outline goes, and its tag where there is room for one."""
+"""Boxes over an image: where each outline goes, and its tag where there is room for one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 Box = tuple[float, float, float, float]
-TONES = 6
 # Of the shown width: tags are set in a monospaced face, so that their width can be computed.
 _FONT_SHARE = 1 / 36
 _CHARACTER = 0.61
 _PADDING = 0.3
 _LINE = 1.35
-# With more boxes than this on a picture its tags give the score only: the caption has the rest.
+# With more boxes than this on an image its tags give the class by its number in the caption.
 WORDY = 5
-# Boxes that stick out of the picture are shown on a margin of at most this share of its size.
+# Boxes that stick out of the image are shown on a margin of at most this share of its size.
 _MARGIN = 0.35
 _NOTICEABLE = 0.02
 
@@ -47,15 +46,14 @@ class Tag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outline:
-    """One box in pixels of the picture; `tone` is its class's colour."""
+    """One box in pixels of the image."""
 
     box: Box
-    tone: int
     tag: Tag | None
 
 
 def extent(boxes: Sequence[Box]) -> tuple[float, float]:
-    """Guess the size of a picture that is not known from the boxes on it."""
+    """Guess the size of an image that is not known from the boxes on it."""
     right = max((x + max(width, 0) for x, _, width, _ in boxes), default=0.0)
     bottom = max((y + max(height, 0) for _, y, _, height in boxes), default=0.0)
     width, height = max(right * 1.05, 64.0), max(bottom * 1.05, 64.0)
@@ -63,7 +61,7 @@ def extent(boxes: Sequence[Box]) -> tuple[float, float]:
 
 
 def view_of(size: tuple[float, float], boxes: Sequence[Box]) -> Box:
-    """Choose what to show: the picture, and a margin where a box clearly sticks out of it."""
+    """Choose what to show: the image, and a margin where a box clearly sticks out of it."""
     width, height = size
     left = min((x for x, _, _, _ in boxes), default=0.0)
     top = min((y for _, y, _, _ in boxes), default=0.0)
@@ -79,27 +77,39 @@ def _margin(beyond: float, side: float) -> float:
 
 
 def font_size(view: Box) -> float:
-    """Give the size of a tag's text in pixels of the picture, about the same on every figure."""
+    """Give the size of a tag's text in pixels of the image, about the same on every figure."""
     return max(view[2], view[3] * 0.75) * _FONT_SHARE
 
 
-def outlines_of(boxes: Sequence[Boxed], tones: dict[str, int], view: Box) -> list[Outline]:
-    """Lay out all boxes of one picture, tags first come first served."""
+def numbers_of(labels: Iterable[str]) -> dict[str, int]:
+    """Number the classes of an image from 1, in their order; none where there is only one."""
+    several = list(dict.fromkeys(labels))
+    return {label: number for number, label in enumerate(several, start=1) if len(several) > 1}
+
+
+def outlines_of(
+    boxes: Sequence[Boxed], view: Box, numbers: Mapping[str, int] | None = None
+) -> list[Outline]:
+    """Lay out all boxes of one image, tags first come first served."""
     drawn = [boxed for boxed in boxes if drawable(boxed)]
     return [
-        Outline(box=upright(boxed.box), tone=tones.get(boxed.label or "", 0), tag=tag)
-        for boxed, tag in zip(drawn, tags_of(drawn, view), strict=True)
+        Outline(box=upright(boxed.box), tag=tag)
+        for boxed, tag in zip(drawn, tags_of(drawn, view, numbers=numbers), strict=True)
         if boxed.box is not None
     ]
 
 
 def tags_of(
-    boxes: Sequence[Boxed], view: Box, *, named: Sequence[bool] | None = None
+    boxes: Sequence[Boxed],
+    view: Box,
+    *,
+    named: Sequence[bool] | None = None,
+    numbers: Mapping[str, int] | None = None,
 ) -> list[Tag | None]:
     """Find a place for the tag of each box, first come first served; None where there is none.
 
-    `named` says which tags give the class and not the score alone: all of them or, where there
-    are many, none, unless told.
+    `named` says which tags give the class in full: all of them or, where there are many, none,
+    unless told. The others give its number of `numbers`, which the caption lists.
     """
     size = font_size(view)
     taken: list[Box] = []
@@ -107,7 +117,8 @@ def tags_of(
     for boxed, wordy in zip(boxes, named or [len(boxes) <= WORDY] * len(boxes), strict=True):
         tag = None
         if boxed.box is not None:
-            tag = _tag(_texts(boxed, wordy), boxed.box, size, view, taken)
+            texts = _texts(boxed, wordy, (numbers or {}).get(boxed.label or ""))
+            tag = _tag(texts, boxed.box, size, view, taken)
         if tag is not None:
             taken.append(tag.field)
         tags.append(tag)
@@ -142,12 +153,13 @@ def _tag(texts: list[str], box: Box, size: float, view: Box, taken: list[Box]) -
     return None
 
 
-def _texts(boxed: Boxed, wordy: bool) -> list[str]:
-    """Give what a tag may say, longest first."""
+def _texts(boxed: Boxed, wordy: bool, number: int | None) -> list[str]:
+    """Return what a tag may say, longest first; the class by its number where that is known."""
     score = "" if boxed.score is None else f"{boxed.score:.2f}"
-    label = boxed.label or ""
-    named = f"{label} {score}".strip()
-    return [text for text in (named if wordy or not score else "", score) if text]
+    named = f"{boxed.label or ''} {score}".strip()
+    short = [] if number is None else [f"{number}: {score}" if score else str(number), str(number)]
+    longest = [named] if wordy or not (score or short) else []
+    return [text for text in [*longest, *(short or [score])] if text]
 
 
 def _places(box: Box, width: float, height: float, view: Box) -> Iterator[tuple[float, float]]:

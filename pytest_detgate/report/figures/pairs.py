@@ -1,4 +1,4 @@
-"""Two pictures side by side, and what they have to do with each other."""
+"""Two images side by side, and what they have to do with each other."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pytest_detgate.evidence import Pair, Side
 from pytest_detgate.report.figures.album import Album
 
-# The shape of the frame that stands for a picture that is not there.
+# The shape of the frame that stands for an image that is not there.
 _BLANK = (640, 360)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SideFigure:
-    """One of the two; `picture` is None where it cannot be shown."""
+    """One of the two; `embedded` is None where it cannot be shown."""
 
     dataset: str
     image: str
-    picture: str | None
+    embedded: str | None
     problem: str
     width: int
     height: int
@@ -32,10 +32,10 @@ class PairFigure:
 
 
 def pair_figure(pair: Pair, album: Album) -> PairFigure | None:
-    """Lay out a pair; None where the album has no room for either picture, and where neither
+    """Lay out a pair; None where the album has no room for either image, and where neither
     can be shown."""
     one, other = _side(pair.one, album), _side(pair.other, album)
-    if one is None or other is None or not (one.picture or other.picture):
+    if one is None or other is None or not (one.embedded or other.embedded):
         return None
     return PairFigure(sides=(one, other), text=pair.text)
 
@@ -48,7 +48,7 @@ def _side(side: Side, album: Album) -> SideFigure | None:
     return SideFigure(
         dataset=side.dataset,
         image=side.image,
-        picture=found.name,
+        embedded=found.name,
         problem=found.problem,
         width=width,
         height=height,

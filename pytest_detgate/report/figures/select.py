@@ -2,52 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+from pytest_detgate.findings import Finding
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.figures.album import Album
-from pytest_detgate.report.figures.detections import (
-    Count,
-    FrameFigure,
-    frame_figure,
-    with_detections,
-)
-from pytest_detgate.report.figures.findings import Figure, by_image, figure_of, tones_of
-from pytest_detgate.report.figures.outlines import drawable
+from pytest_detgate.report.figures.counts import Count, with_detections
+from pytest_detgate.report.figures.detections import FrameFigure, frame_figure, lowest_score
+from pytest_detgate.report.figures.findings import Figure, by_image, figure_of
+from pytest_detgate.report.figures.outlines import Box, drawable
 from pytest_detgate.report.figures.pairs import PairFigure, pair_figure
 from pytest_detgate.report.headline import tiers
 from pytest_detgate.report.round_robin import in_rounds
 
-# Figures of one rule, and on the whole page. Without boxes a picture says less.
+# Figures of one rule, and on the whole page. Without boxes an image says less.
 FRAMES = 24
 FIGURES = 24
 FIGURES_WITHOUT_BOXES = 6
 PAIRS = 12
 FIGURES_ON_PAGE = 240
-Exhibit = Figure | FrameFigure | PairFigure
+# The value of a rule that says at which score threshold it has measured.
+SCORE_THRESHOLD = "score_threshold"
+AnyFigure = Figure | FrameFigure | PairFigure
 
 
 @dataclass(slots=True)
-class Exhibits:
-    """The figures of one rule that found room."""
+class Figures:
+    """The figures of one rule that found room. `repeated` are images that another rule, given by
+    its index, shows with the same boxes."""
 
     frames: list[FrameFigure] = field(default_factory=list)
     pairs: list[PairFigure] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
+    repeated: list[tuple[str, int]] = field(default_factory=list)
 
-    def add(self, exhibit: Exhibit) -> None:
-        if isinstance(exhibit, FrameFigure):
-            self.frames.append(exhibit)
-        elif isinstance(exhibit, PairFigure):
-            self.pairs.append(exhibit)
+    def add(self, figure: AnyFigure) -> None:
+        if isinstance(figure, FrameFigure):
+            self.frames.append(figure)
+        elif isinstance(figure, PairFigure):
+            self.pairs.append(figure)
         else:
-            self.figures.append(exhibit)
+            self.figures.append(figure)
 
     @property
     def count(self) -> Count:
-        """What stands on all the frames together."""
+        """What is on all the frames together."""
         counts = [figure.count for figure in self.frames]
         return Count(
             detections=sum(one.detections for one in counts),
@@ -57,40 +58,106 @@ class Exhibits:
         )
 
 
-def exhibits_of(rules: Sequence[RuleResult], album: Album, threshold: float) -> list[Exhibits]:
+@dataclass(frozen=True, slots=True)
+class _Candidate:
+    """A figure that a rule would show. Two with the same `content` look the same."""
+
+    name: str
+    content: Hashable
+    make: Callable[[], AnyFigure | None]
+
+
+def figures_of(
+    rules: Sequence[RuleResult], album: Album, threshold: float, lowest: float = 0.0
+) -> list[Figures]:
     """Make figures for the rules in rounds, those that block first; spends the album's room.
 
-    `threshold` is the score threshold the page opens with.
+    `threshold` is the score threshold the page opens with, `lowest` that of the slider. What
+    another rule shows already is not shown again.
     """
-    hung = [Exhibits() for _ in rules]
+    selected = [Figures() for _ in rules]
+    shown_by: dict[Hashable, int] = {}
     room = FIGURES_ON_PAGE
     for tier in tiers(rules):
-        wishes = [_wishes(rules[at], album, threshold) for at in tier]
-        for number_in_tier, wish in in_rounds(wishes):
+        candidates = [_candidates(rules[index], album, threshold, lowest) for index in tier]
+        for number_in_tier, candidate in in_rounds(candidates):
+            index = tier[number_in_tier]
+            if shown_by.get(candidate.content, index) != index:
+                selected[index].repeated.append((candidate.name, shown_by[candidate.content]))
+                continue
             if room == 0:
-                return hung
-            exhibit = wish()
-            if exhibit is not None:
-                hung[tier[number_in_tier]].add(exhibit)
+                return selected
+            figure = candidate.make()
+            if figure is not None:
+                shown_by[candidate.content] = index
+                selected[index].add(figure)
                 room -= 1
-    return hung
+    return selected
 
 
-def _wishes(rule: RuleResult, album: Album, threshold: float) -> list[Callable[[], Exhibit | None]]:
+def lowest_threshold(rules: Sequence[RuleResult], threshold: float) -> float:
+    """Return how far down the slider goes for what the page shows of these rules."""
+    frames = (frame for rule in rules for frame in rule.evidence.frames[:FRAMES])
+    return min(lowest_score(frames, threshold), *(own_threshold(rule, 1.0) for rule in rules), 1.0)
+
+
+def own_threshold(rule: RuleResult, threshold: float) -> float:
+    """Return the score threshold that a rule has measured at, where it says so."""
+    stated = (one.value for one in rule.measurements if one.name == SCORE_THRESHOLD)
+    return float(next(stated, threshold))
+
+
+def _candidates(
+    rule: RuleResult, album: Album, threshold: float, lowest: float
+) -> list[_Candidate]:
     """What a rule would like to show, the most telling first, as the record has them.
 
     Where it has frames, these show what its findings would.
     """
-    wishes: list[Callable[[], Exhibit | None]] = []
-    detected = with_detections(rule.evidence.frames)
-    for frame in rule.evidence.frames[:FRAMES]:
-        wishes.append(partial(frame_figure, frame, album, threshold, detected=detected))
-    for pair in rule.evidence.pairs[:PAIRS]:
-        wishes.append(partial(pair_figure, pair, album))
-    if rule.evidence.frames or rule.evidence.pairs:
-        return wishes
-    tones = tones_of(rule.findings)
+    seen = rule.evidence
+    if not seen.frames and not seen.pairs:
+        return _finding_candidates(rule, album)
+    threshold = own_threshold(rule, threshold)
+    detected = with_detections(seen.frames)
+    found = _found_boxes(rule.findings)
+    candidates = []
+    for frame in seen.frames[:FRAMES]:
+        boxes = found.get((frame.dataset, frame.image), [])
+        make = partial(
+            frame_figure,
+            frame,
+            album,
+            threshold,
+            detected=detected,
+            lowest=lowest,
+            found=[] if detected else boxes,
+        )
+        content = (frame.dataset, frame.image, tuple(frame.boxes), threshold, tuple(boxes))
+        candidates.append(_Candidate(f"{frame.dataset}: {frame.image}", content, make))
+    for pair in seen.pairs[:PAIRS]:
+        names = f"{pair.one.image} and {pair.other.image}"
+        candidates.append(
+            _Candidate(names, (pair.one, pair.other), partial(pair_figure, pair, album))
+        )
+    return candidates
+
+
+def _finding_candidates(rule: RuleResult, album: Album) -> list[_Candidate]:
     most = FIGURES if any(map(drawable, rule.findings)) else FIGURES_WITHOUT_BOXES
-    for group in by_image(rule.findings)[:most]:
-        wishes.append(partial(figure_of, group, album, tones))
-    return wishes
+    return [
+        _Candidate(
+            f"{group[0].dataset}: {group[0].image}",
+            (group[0].dataset, group[0].image, *((one.box, one.label) for one in group)),
+            partial(figure_of, group, album),
+        )
+        for group in by_image(rule.findings)[:most]
+    ]
+
+
+def _found_boxes(findings: Sequence[Finding]) -> dict[tuple[str | None, str | None], list[Box]]:
+    """The boxes of findings by dataset and image."""
+    found: dict[tuple[str | None, str | None], list[Box]] = {}
+    for finding in findings:
+        if finding.box is not None:
+            found.setdefault((finding.dataset, finding.image), []).append(finding.box)
+    return found

@@ -1,4 +1,4 @@
-"""Pictures for the page: found through the record, read with care, made small.
+"""Images for the page: found through the record, read with care, made small.
 
 A `file_name` comes from somebody's annotation file, so it may not lead out of its images folder,
 and what it names may be anything. What cannot be shown is said in words in its place.
@@ -35,10 +35,10 @@ QUALITY = 75
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """A picture to show, or why there is none.
+class Thumbnail:
+    """An image to show, or why there is none.
 
-    `size` is width and height of the stored picture in pixels, where its header could be read.
+    `size` is width and height of the stored image in pixels, where its header could be read.
     `source` is a data URI; `closeups` are `(index of the box, square, data URI)`.
     """
 
@@ -49,12 +49,12 @@ class Picture:
 
     @property
     def weight(self) -> int:
-        """Count the bytes that showing the picture adds to the page."""
+        """Count the bytes that showing the image adds to the page."""
         return len(self.source or "") + sum(len(source) for _, _, source in self.closeups)
 
 
-class PictureFolders:
-    """Finds and reads the pictures of a record's splits and probes; none where it is `closed`."""
+class ImageFolders:
+    """Finds and reads the images of a record's splits and probes; none where it is `closed`."""
 
     def __init__(
         self,
@@ -87,22 +87,22 @@ class PictureFolders:
         }
         self._folders = {**named, **further}
 
-    def picture(self, dataset: str, file_name: str, boxes: Sequence[Box] = ()) -> Picture:
-        """Read one picture as a thumbnail, with close-ups of the first small boxes on it."""
+    def thumbnail(self, dataset: str, file_name: str, boxes: Sequence[Box] = ()) -> Thumbnail:
+        """Read one image as a thumbnail, with close-ups of the first small boxes on it."""
         if self.closed:
-            return Picture()
+            return Thumbnail()
         if dataset not in self._folders:
-            return Picture(problem="The record names no images folder for this picture.")
+            return Thumbnail(problem="The record names no images folder for this image.")
         if dataset in self._outside:
-            return Picture(
+            return Thumbnail(
                 problem="Refused: the record names an images folder outside the root folder; "
                 "--images of the report command says where it is."
             )
         path = inside(self._folders[dataset], file_name, self._options)
         if path is None:
-            return Picture(problem="Refused: this file name leads out of its images folder.")
+            return Thumbnail(problem="Refused: this file name leads out of its images folder.")
         if not path.is_file():
-            return Picture(problem="The picture is not there.")
+            return Thumbnail(problem="The image is missing.")
         return thumbnail(path, boxes, self._options)
 
 
@@ -130,53 +130,53 @@ def inside(folder: Path, file_name: str, options: ImageOptions = AS_SHOWN) -> Pa
         return None
 
 
-def thumbnail(path: Path, boxes: Sequence[Box] = (), options: ImageOptions = AS_SHOWN) -> Picture:
-    """Decode a picture, turned as its boxes mean it, and make a small JPEG without metadata."""
+def thumbnail(path: Path, boxes: Sequence[Box] = (), options: ImageOptions = AS_SHOWN) -> Thumbnail:
+    """Decode an image, turned as its boxes mean it, and make a small JPEG without metadata."""
     size: tuple[int, int] | None = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with open_regular(path) as file, open_image(file, options.max_pixels) as picture:
-                size = size_of(picture, options)
+            with open_regular(path) as file, open_image(file, options.max_pixels) as image:
+                size = size_of(image, options)
                 squares = closeups_of(boxes, size)
                 if not squares:
-                    picture.draft("RGB", (2 * WIDTH, 2 * HEIGHT))
-                meant = pixels_of(picture, options)
+                    image.draft("RGB", (2 * WIDTH, 2 * HEIGHT))
+                meant = pixels_of(image, options)
                 closeups = tuple(
                     (index, square, _data_uri(_flat(_cut(meant, square), CLOSEUP, CLOSEUP)))
                     for index, square in squares
                 )
                 small = _flat(meant, WIDTH, HEIGHT)
     except TooManyPixelsError as error:
-        return Picture(size=error.size, problem=f"The picture is too large to show: {error}")
+        return Thumbnail(size=error.size, problem=f"The image is too large to show: {error}")
     except UnidentifiedImageError:
-        return Picture(problem="The picture cannot be read: it is no image that Pillow knows.")
+        return Thumbnail(problem="The image cannot be read: it is no image that Pillow knows.")
     except Exception as error:  # a damaged file makes a decoder raise nearly anything
         reason = str(error).replace(str(path), path.name) or type(error).__name__
-        return Picture(size=size, problem=f"The picture cannot be read: {reason}")
-    return Picture(source=_data_uri(small), size=size, closeups=closeups)
+        return Thumbnail(size=size, problem=f"The image cannot be read: {reason}")
+    return Thumbnail(source=_data_uri(small), size=size, closeups=closeups)
 
 
-def _cut(picture: Image.Image, square: Box) -> Image.Image:
+def _cut(image: Image.Image, square: Box) -> Image.Image:
     x, y, width, height = map(round, square)
-    return picture.crop((x, y, x + width, y + height))
+    return image.crop((x, y, x + width, y + height))
 
 
-def _flat(picture: Image.Image, width: int, height: int) -> Image.Image:
+def _flat(image: Image.Image, width: int, height: int) -> Image.Image:
     """Reduce to eight-bit RGB on grey, at most so wide and high."""
-    picture.thumbnail((width, height), reducing_gap=2.0)
-    if picture.mode == "F" or picture.mode.startswith("I"):
-        return _stretched(picture).convert("RGB")
-    if "transparency" in picture.info or picture.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
-        layers = picture.convert("RGBA")
+    image.thumbnail((width, height), reducing_gap=2.0)
+    if image.mode == "F" or image.mode.startswith("I"):
+        return _stretched(image).convert("RGB")
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        layers = image.convert("RGBA")
         ground = Image.new("RGBA", layers.size, (128, 128, 128, 255))
         return Image.alpha_composite(ground, layers).convert("RGB")
-    return picture.convert("RGB")
+    return image.convert("RGB")
 
 
-def _stretched(picture: Image.Image) -> Image.Image:
+def _stretched(image: Image.Image) -> Image.Image:
     """Map 16-bit and floating point greys, as of thermal cameras, to what can be seen."""
-    greys = picture.convert("F")
+    greys = image.convert("F")
     low, high = greys.getextrema()
     assert isinstance(low, float)
     assert isinstance(high, float)
@@ -184,8 +184,8 @@ def _stretched(picture: Image.Image) -> Image.Image:
     return greys.point(lambda grey: grey * factor - low * factor).convert("L")
 
 
-def _data_uri(picture: Image.Image) -> str:
-    picture.info.clear()  # Pillow would carry a JPEG comment over
+def _data_uri(image: Image.Image) -> str:
+    image.info.clear()  # Pillow would carry a JPEG comment over
     encoded = io.BytesIO()
-    picture.save(encoded, "JPEG", quality=QUALITY, optimize=True)
+    image.save(encoded, "JPEG", quality=QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode("ascii")

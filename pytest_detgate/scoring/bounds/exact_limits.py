@@ -2,7 +2,7 @@
 
 A bootstrap takes its spread from the data. Where all clips did equally well there is none: of
 5 boxes found out of 5 every draw says 1, and so would its lower bound, although a detector that
-misses 45 % of all boxes shows as much once in twenty times (0.55^5 = 0.05).
+misses 45% of all boxes shows as much once in twenty times (0.55^5 = 0.05).
 
 The figures here are shares of the ground truth that was found, or cannot exceed such a share: AP
 is at most the recall that is reached (but for the recall point 0, which a bound leaves out). The

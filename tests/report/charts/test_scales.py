@@ -82,5 +82,5 @@ def test_ticks_are_said_alike(places: list[float], said: list[str]) -> None:
 
 
 def test_shares_are_said_as_percentages() -> None:
-    assert scales.share_words([0, 0.125, 0.25]) == ["0\u202f%", "12.5\u202f%", "25.0\u202f%"]
+    assert scales.share_words([0, 0.125, 0.25]) == ["0%", "12.5%", "25.0%"]
     assert scales.log_words([0.001, 1, 1000]) == ["0.001", "1", "1,000"]

@@ -1,0 +1,144 @@
+"""Checks of `detgate.toml` that look at several keys, except those of the rules.
+
+A single value is checked where it is converted (`config.convert`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+
+from pytest_detgate.config.dataset_tables import SplitTable
+from pytest_detgate.config.load import Configuration
+from pytest_detgate.config.place import Place
+
+REDACTED_KINDS = ("paths", "hosts")
+"""Entries of `redact` that are no regular expressions."""
+
+
+def check_tables(configuration: Configuration) -> None:
+    """Note every mistake between keys of the tables."""
+    collect = configuration.mistakes.collect
+    with collect():
+        frame_pattern(configuration)
+    with collect():
+        _check_names(configuration)
+    with collect():
+        _check_splits(configuration)
+    with collect():
+        _check_probes(configuration)
+    with collect():
+        _check_run(configuration)
+    with collect():
+        _check_redact(configuration)
+
+
+def frame_pattern(configuration: Configuration) -> re.Pattern[str] | None:
+    """Return the pattern that finds clip and frame in a file name, if there is one;
+    `ConfigError` where it is no such pattern."""
+    place = configuration.place.table("dataset")
+    text = configuration.tables.dataset.frame_pattern
+    if text is None:
+        return None
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise place.error(f"not a regular expression: {error}", "frame-pattern") from None
+    if "clip" not in pattern.groupindex:
+        raise place.error(
+            "the pattern has no group named clip; write (?P<clip>...)", "frame-pattern"
+        )
+    return pattern
+
+
+def redacted_pattern(entry: str, place: Place) -> re.Pattern[str]:
+    """Return an entry of `redact` as the regular expression that it must be; `place` is the table
+    `[report]`."""
+    near = difflib.get_close_matches(entry.lower(), REDACTED_KINDS, n=1, cutoff=0.8)
+    if near:
+        raise place.error(
+            f"did you mean {near[0]!r}? To hide the word itself, write '(?:{entry})'", "redact"
+        )
+    try:
+        pattern = re.compile(entry)
+    except re.error as error:
+        raise place.error(
+            f"{entry!r} is no regular expression: {error}; to hide it as it stands, "
+            f"write {re.escape(entry)!r}",
+            "redact",
+        ) from None
+    if pattern.search(""):
+        raise place.error(f"{entry!r} matches where there is nothing, so everywhere", "redact")
+    return pattern
+
+
+def _check_names(configuration: Configuration) -> None:
+    tables, place = configuration.tables, configuration.place.table("probes")
+    for name in tables.probes:
+        if name in tables.dataset.splits:
+            configuration.mistakes.add(
+                place.table(name).error(
+                    f"{name!r} names a split and a probe; --detgate-predictions could mean either"
+                )
+            )
+
+
+def _check_splits(configuration: Configuration) -> None:
+    place = configuration.place.table("dataset").table("splits")
+    for name, table in configuration.tables.dataset.splits.items():
+        with configuration.mistakes.collect():
+            _check_split(table, place.table(name), configuration)
+
+
+def _check_split(table: SplitTable, place: Place, configuration: Configuration) -> None:
+    by_file = ("yolo", "voc", "openimages")
+    for key, is_given, formats in (
+        ("classes", table.classes is not None, ("yolo", "openimages")),
+        ("list", table.list is not None, by_file),
+        ("missing-labels", table.missing_labels != "unknown", by_file),
+        ("allow-other-files", table.allow_other_files, by_file),
+    ):
+        if is_given and table.format not in formats:
+            wanted = " or ".join(f'"{name}"' for name in formats)
+            configuration.mistakes.add(
+                place.error(f'only applies to format = {wanted}, not "{table.format}"', key)
+            )
+    if table.allow_other_files and table.list is not None:
+        configuration.mistakes.add(
+            place.error(
+                "only applies without a list, which says what the split is", "allow-other-files"
+            )
+        )
+
+
+def _check_probes(configuration: Configuration) -> None:
+    place = configuration.place.table("probes")
+    for name, probe in configuration.tables.probes.items():
+        with configuration.mistakes.collect():
+            if probe.allow_other_files and probe.annotations is not None:
+                raise place.table(name).error(
+                    "only applies without annotations, which list the images", "allow-other-files"
+                )
+
+
+def _check_run(configuration: Configuration) -> None:
+    run, place = configuration.tables.run, configuration.place.table("run")
+    if run.engine == "ray":
+        return
+    for key, is_given in (
+        ("address", run.address is not None),
+        ("gpus-per-worker", run.gpus_per_worker != 1),
+        ("shared-files", run.shared_files),
+    ):
+        if is_given:
+            configuration.mistakes.add(
+                place.error('means something with engine = "ray" alone', key)
+            )
+
+
+def _check_redact(configuration: Configuration) -> None:
+    place = configuration.place.table("report")
+    for entry in configuration.tables.report.redact:
+        if entry not in REDACTED_KINDS:
+            with configuration.mistakes.collect():
+                redacted_pattern(entry, place)

@@ -1,0 +1,84 @@
+"""Requested images, and the detections on them that are known so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_detgate.detections import ImageDetections, ImageResult, OutputNotFinite, UnreadableImage
+
+
+@dataclass(frozen=True, slots=True)
+class DetectionRun(Mapping[Path, ImageResult]):
+    """The detections on each requested image.
+
+    `devices` names where they were computed, `cached` and `inferred` count the images whose
+    detections came from the cache and from this run. `notes` are for the reader of the report.
+    """
+
+    results: dict[Path, ImageResult]
+    devices: frozenset[str]
+    cached: int
+    inferred: int
+    notes: tuple[str, ...] = ()
+
+    def __getitem__(self, image: Path) -> ImageResult:
+        return self.results[image]
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+
+@dataclass(slots=True)
+class PendingImages:
+    """Requested images by the digest of their content.
+
+    `detections` are those known so far, by digest; `failed` are the images that have none.
+    """
+
+    digest: dict[Path, str] = field(default_factory=dict)
+    detections: dict[str, ImageDetections] = field(default_factory=dict)
+    failed: dict[Path, UnreadableImage | OutputNotFinite] = field(default_factory=dict)
+    devices: set[str] = field(default_factory=set)
+    inferred: set[str] = field(default_factory=set)
+
+    def missing(self) -> dict[str, Path]:
+        """Return one image for each content without detections so far."""
+        missing: dict[str, Path] = {}
+        for path, sha256 in self.digest.items():
+            if sha256 not in self.detections and path not in self.failed:
+                missing.setdefault(sha256, path)
+        return missing
+
+    def add_cached(self, sha256: str, detections: ImageDetections, device: str) -> None:
+        """Add detections from the cache."""
+        self.detections[sha256] = detections
+        self.devices.add(device)
+
+    def add_inferred(
+        self, image: Path, sha256: str, detections: ImageDetections, device: str
+    ) -> None:
+        """Add detections of this run; `sha256` is that of the bytes that the model read."""
+        self.digest[image] = sha256
+        self.detections[sha256] = detections
+        self.inferred.add(sha256)
+        self.devices.add(device)
+
+    def result(self, images: Sequence[Path], notes: tuple[str, ...]) -> DetectionRun:
+        """Return the detections on every image; none may be missing any more."""
+        detected = {path: self.digest[path] for path in images if path not in self.failed}
+        n_inferred = sum(sha256 in self.inferred for sha256 in detected.values())
+        return DetectionRun(
+            {
+                path: self.detections[detected[path]] if path in detected else self.failed[path]
+                for path in images
+            },
+            frozenset(self.devices),
+            cached=len(detected) - n_inferred,
+            inferred=n_inferred,
+            notes=notes,
+        )

@@ -1,0 +1,94 @@
+"""Settings that the metadata of an ONNX file contains: ours, and those of Ultralytics."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pytest_detgate.config.onnx_table import OnnxTable
+from pytest_detgate.config.wording import expected, found
+from pytest_detgate.errors import DetectorError, nearest
+
+METADATA_PREFIX = "detgate."
+EPOCH = "detgate.epoch"
+"""The number of epochs that the model was trained for, which a sweep shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of the file; a side of its shape that may vary is a name or None."""
+
+    name: str
+    shape: tuple[int | str | None, ...]
+    type: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {[side if isinstance(side, int) else '?' for side in self.shape]}"
+
+
+def own_settings(path: Path, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Read the settings under our prefix, in JSON or as plain text."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(OnnxTable)}
+    values = {}
+    for name, text in metadata.items():
+        if not name.startswith(METADATA_PREFIX) or name == EPOCH:
+            continue
+        key = name.removeprefix(METADATA_PREFIX)
+        if key not in fields:
+            raise DetectorError(
+                f"{path}: its metadata has {name!r}, and there is no such key{nearest(key, fields)}"
+                f" (allowed: {', '.join(fields)})"
+            )
+        try:
+            value = msgspec.json.decode(text)
+        except (msgspec.DecodeError, RecursionError):
+            value = text
+        try:
+            values[key] = msgspec.to_builtins(msgspec.convert(value, fields[key].type))
+        except msgspec.ValidationError:
+            raise DetectorError(
+                f"{path}: its metadata {name!r}: expected {expected_value(key)}, found "
+                f"{found(value)}"
+            ) from None
+    return values
+
+
+def ultralytics_settings(metadata: Mapping[str, str], outputs: Sequence[Port]) -> dict[str, Any]:
+    """Read what the exporter of Ultralytics writes, and add what is true of all its detectors."""
+    names = _literal(metadata.get("names"))
+    if metadata.get("task", "detect") != "detect" or not isinstance(names, dict):
+        return {}
+    try:
+        values: dict[str, Any] = {"classes": [str(names[index]) for index in range(len(names))]}
+    except KeyError:
+        return {}
+    size = _literal(metadata.get("imgsz"))
+    if isinstance(size, list) and len(size) == 2:
+        values["size"] = size
+    if "Ultralytics" not in metadata.get("author", "") + metadata.get("description", ""):
+        return values
+    values |= {"resize": "letterbox", "channel-order": "rgb", "divide-by": 255}
+    shape = outputs[0].shape if len(outputs) == 1 else ()
+    if len(shape) == 3 and shape[1] == 4 + len(names):
+        values |= {"layout": "raw", "boxes": "cxcywh"}
+    elif len(shape) == 3 and shape[2] == 6:
+        values["layout"] = "rows"
+    return values
+
+
+def _literal(text: str | None) -> Any:
+    try:
+        return ast.literal_eval(text or "")
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def expected_value(key: str) -> str:
+    """Say which values a setting takes."""
+    (kind,) = (f.type for f in msgspec.structs.fields(OnnxTable) if f.encode_name == key)
+    return expected(kind)

@@ -1,1 +1,0 @@
-"""Pictures compared by what they show: the same bytes, or nearly the same view."""

@@ -1,0 +1,62 @@
+"""Advice that fits the case: what to try depends on what was found, and with which framework.
+
+A rule's advice is a section of its docstring. Sentences hold in any case. Entries of a list hold in
+one case each, which they begin with:
+
+    - `share` too low: Add frames with nothing to detect.
+    - `share` too high: Remove some of them, or annotate what is on them.
+    - `boxes` only by its bound: The probe needs more frames, from other clips.
+    - MMDetection: Set `filter_empty_gt=False`.
+    - other frameworks: Make sure that training keeps them.
+
+`share` is the name of a measurement, and of those of single classes or reasons, `share[…]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from pytest_detgate.findings import Measurement
+
+MMDETECTION = "mmdetection"
+_CASE = re.compile(
+    r"(?:^|\s)- (?:`(?P<name>[\w-]+)` (?P<side>too low|too high|only by its bound)"
+    r"|(?P<framework>MMDetection|other frameworks)): "
+)
+
+
+def fitting_advice(
+    text: str, measurements: Iterable[Measurement], framework: str | None = None
+) -> str:
+    """Return the parts of an advice, on one line, that hold for what a rule has measured.
+
+    Where the framework is not known, advice for one says which it is for.
+    """
+    failed = [measured for measured in measurements if measured.passed is False]
+    text = " ".join(text.split())
+    cases = list(_CASE.finditer(text))
+    ends = [*(case.start() for case in cases), len(text)]
+    parts = [text[: ends[0]]]
+    for case, end in zip(cases, ends[1:], strict=True):
+        advice = text[case.end() : end].strip()
+        wanted = case["framework"]
+        if wanted is None:
+            if any(_is_case(measured, case["name"], case["side"]) for measured in failed):
+                parts.append(advice)
+        elif framework is None:
+            parts.append(f"{wanted[0].upper()}{wanted[1:]}: {advice}")
+        elif (wanted == "MMDetection") == (framework == MMDETECTION):
+            parts.append(advice)
+    return " ".join(part.strip() for part in parts if part.strip())
+
+
+def _is_case(measured: Measurement, name: str, side: str) -> bool:
+    """Tell whether a value that failed is the named one, beyond its limit on that side."""
+    if measured.name.partition("[")[0] != name or measured.limit is None:
+        return False
+    is_floor = measured.relation == ">="
+    value_fails = measured.value < measured.limit if is_floor else measured.value > measured.limit
+    if side == "only by its bound":
+        return not value_fails
+    return value_fails and is_floor == (side == "too low")

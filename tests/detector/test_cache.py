@@ -1,0 +1,259 @@
+"""What is kept between runs, and what happens when it cannot be."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.detections import ImageDetections
+
+
+def detections(seed: int, n: int = 3) -> ImageDetections:
+    pick = np.random.default_rng(seed)
+    return ImageDetections(
+        xyxy=pick.random((n, 4), np.float32),
+        score=pick.random(n, np.float32),
+        label=pick.integers(0, 80, n, np.int32),
+    )
+
+
+def assert_same(one: ImageDetections, other: ImageDetections) -> None:
+    for name in ("xyxy", "score", "label"):
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert getattr(one, name).dtype == getattr(other, name).dtype
+
+
+def kept(cache: Cache, images: list[str], model: str = "m") -> dict[str, ImageDetections]:
+    return {image: found for image, _, found in cache.detections(model, images)}
+
+
+def test_what_is_cached_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "deeper" / "cache.sqlite"
+    Cache(path).add_detections("m", "cuda:1", [("a", detections(1)), ("none", detections(2, 0))])
+    cache = Cache(path)
+    answers = {
+        image: (device, found) for image, device, found in cache.detections("m", ["a", "none"])
+    }
+    assert answers["a"][0] == "cuda:1"
+    assert_same(answers["a"][1], detections(1))
+    found = kept(cache, ["a", "none", "unknown"])
+    assert set(found) == {"a", "none"}
+    assert found["none"].xyxy.shape == (0, 4)
+    assert kept(cache, ["a"], model="another") == {}
+    assert cache.notes == []
+
+
+def test_later_detections_replace_earlier_ones(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "s.sqlite")
+    cache.add_detections("m", "cpu", [("a", detections(1))])
+    cache.add_detections("m", "cuda:0", [("a", detections(2))])
+    ((_, device, found),) = cache.detections("m", ["a"])
+    assert device == "cuda:0"
+    assert_same(found, detections(2))
+
+
+def test_more_images_than_fit_into_one_statement(tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "s.sqlite")
+    images = [f"{number:064x}" for number in range(2500)]
+    cache.add_detections("m", "cpu", [(image, detections(5, 1)) for image in images])
+    assert set(kept(cache, images)) == set(images)
+    assert cache.notes == []
+
+
+@pytest.mark.parametrize("table", ["detections_2", "hashes_1", "files_2", "models_1"])
+def test_use_is_noted_once_an_hour(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    path = tmp_path / "s.sqlite"
+    cache = Cache(path)
+    now = time.time()
+    for name in ("a", "b"):
+        cache.add_detections("m", "cpu", [(name, detections(1))])
+        cache.add_image_hashes("k", [(name, 5)])
+        cache.add_file_digests([(name, "signature", "sha")])
+        cache.add_facts(name, b"facts")
+
+    def last_used() -> list[int]:
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            return [row[0] for row in connection.execute(f"SELECT last_used FROM {table}")]
+
+    def use_a() -> None:
+        assert list(cache.detections("m", ["a"]))
+        assert list(cache.image_hashes("k", ["a"]))
+        assert list(cache.file_digests(["a"]))
+        assert cache.facts("a")
+
+    before = last_used()
+    use_a()
+    assert last_used() == before
+    monkeypatch.setattr("time.time", lambda: now + 4000)
+    use_a()
+    assert sorted(last_used()) == [max(before), int(now + 4000)]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE detections_2 SET data = substr(data, 1, 24)",
+        "UPDATE detections_2 SET data = zeroblob(length(data))",
+        "UPDATE detections_2 SET data = 'text'",
+        "UPDATE detections_2 SET device = 'cuda:7'",
+        "UPDATE detections_2 SET device = x'00ff'",
+        "UPDATE detections_2 SET model = 5",
+        "UPDATE detections_2 SET check_sum = 'text'",
+        "UPDATE detections_2 SET image = 'b'",
+        "UPDATE detections_2 SET check_sum = 1",
+    ],
+)
+def test_a_damaged_entry_is_as_good_as_none(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "s.sqlite"
+    Cache(path).add_detections("m", "cpu", [("a", detections(1))])
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(damage)
+    assert kept(Cache(path), ["a", "b"]) == {}
+
+
+def test_a_damaged_digest_is_as_good_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    cache = Cache(path)
+    # Names and numbers that SQLite has no type for: bytes that are no text, an inode of 64 bits.
+    odd = [("/\udcff.jpg", f"1 2 3 {2**64 - 1}", "a" * 64), ("/b.jpg", "1 2 3 4", "b" * 64)]
+    cache.add_file_digests(odd)
+    assert sorted(cache.file_digests([name for name, *_ in odd])) == sorted(odd)
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE files_2 SET sha256 = replace(sha256, 'b', 'c')")
+    assert list(cache.file_digests([name for name, *_ in odd])) == odd[:1]
+    assert cache.notes == []
+
+
+def test_damaged_facts_are_as_good_as_none(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    Cache(path).add_facts("r", b"facts")
+    assert Cache(path).facts("r") == b"facts"
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE models_1 SET facts = CAST('fakts' AS BLOB)")
+    assert Cache(path).facts("r") is None
+
+
+@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"x" * 5000])
+def test_a_file_that_is_no_cache(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "s.sqlite"
+    path.write_bytes(content)
+    cache = Cache(path)
+    cache.add_detections("m", "cpu", [("a", detections(1))])
+    assert kept(cache, ["a"]) == {}
+    assert cache.facts("r") is None
+    (note,) = cache.notes
+    assert str(path) in note
+    assert "python -m pytest_detgate cache clear" in note
+    assert path.read_bytes() == content  # whatever it is, it is not ours to delete
+
+
+def test_no_place_for_a_cache(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    cache = Cache(tmp_path / "file" / "s.sqlite")
+    cache.add_detections("m", "cpu", [("a", detections(1))])
+    cache.add_detections("m", "cpu", [("b", detections(1))])
+    assert kept(cache, ["a"]) == {}
+    assert len(cache.notes) == 1
+
+
+def test_a_cache_that_cannot_be_written_is_still_read(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    Cache(path).add_detections("m", "cpu", [("a", detections(1))])
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON detections_2 "
+            "BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END"
+        )
+    cache = Cache(path)
+    cache.add_detections("m", "cpu", [("b", detections(1))])
+    assert set(kept(cache, ["a", "b"])) == {"a"}
+    (note,) = cache.notes
+    assert "could be cached" in note
+    assert "disk is full" in note
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+import numpy as np
+from pytest_detgate.detections import ImageDetections
+from pytest_detgate.cache.cache import Cache
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+cache = Cache(Path(sys.argv[1]))
+boxes = ImageDetections(
+    np.ones((300, 4), np.float32), np.ones(300, np.float32), np.ones(300, np.int32))
+for number in range(100):
+    cache.add_detections("m", "cpu", [(str(number), boxes)])
+print(len(cache.notes), len(list(cache.detections("m", map(str, range(100))))))
+"""
+
+
+def test_a_disk_that_fills_up(tmp_path: Path, run_python: Callable[..., str]) -> None:
+    notes, found = run_python(FULL_DISK, tmp_path / "s.sqlite").split()
+    assert notes == "1"
+    assert 0 < int(found) < 100
+
+
+WRITER = """
+import sys
+from pathlib import Path
+import numpy as np
+from pytest_detgate.detections import ImageDetections
+from pytest_detgate.cache.cache import Cache
+
+cache, name = Cache(Path(sys.argv[1])), sys.argv[2]
+print("ready", flush=True)
+for number in range(100_000):
+    value = np.float32(number)
+    boxes = ImageDetections(
+        np.full((200, 4), value), np.full(200, value), np.full(200, number, np.int32))
+    cache.add_detections("m", "cpu", [(f"{name}-{number}-{part}", boxes) for part in range(8)])
+    print(number, flush=True)
+"""
+
+
+def test_a_kill_costs_at_most_the_last_batch(
+    tmp_path: Path, start_python: Callable[..., subprocess.Popen[str]]
+) -> None:
+    path = tmp_path / "s.sqlite"
+    writers = [start_python(WRITER, path, name) for name in ("x", "y")]
+    for writer in writers:
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        assert writer.stdout.readline() == "0\n"
+    time.sleep(0.3)
+    for name, writer in zip(("x", "y"), writers, strict=True):
+        writer.kill()
+        said = [0, *map(int, writer.communicate()[0].split())]
+        cache = Cache(path)
+        images = [f"{name}-{number}-{part}" for number in range(len(said) + 1) for part in range(8)]
+        found = kept(cache, images)
+        assert cache.notes == []
+        assert set(found) >= {image for image in images if int(image.split("-")[1]) < len(said)}
+        for image, one in found.items():
+            assert (one.score == int(image.split("-")[1])).all()
+    Cache(path).add_detections("m", "cpu", [("after", detections(1))])
+    assert_same(kept(Cache(path), ["after"])["after"], detections(1))
+
+
+def test_a_cache_deleted_in_between_is_an_empty_one(tmp_path: Path) -> None:
+    path = tmp_path / "s.sqlite"
+    cache = Cache(path)
+    cache.add_detections("m", "cpu", [("a", detections(1))])
+    path.unlink()
+    assert kept(cache, ["a"]) == {}
+    cache.add_detections("m", "cpu", [("b", detections(1))])
+    assert set(kept(cache, ["a", "b"])) == {"b"}
+    assert cache.notes == []

@@ -1,0 +1,64 @@
+"""Advice of rules: only what fits the case is given."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.record.advice import fitting_advice
+
+ADVICE = """
+    Look at the images.
+    - `share` too low: Add frames with nothing to
+      detect.
+    - `share` too high: Remove some.
+    - `boxes` only by its bound: Collect more frames.
+    - MMDetection: Set `filter_empty_gt=False`.
+    - other frameworks: Make sure that training keeps them.
+"""
+BOUNDS = Interval(low=1.0, high=9.0, confidence=0.95, method="exact Poisson")
+FEW = Measurement.at_least("share", 0.1, 0.25)
+MANY = Measurement.at_most("share", 0.9, 0.5)
+BY_BOUND = Measurement.at_most("boxes", 4, 8, bound="upper", interval=BOUNDS)
+OVER = Measurement.at_most("boxes", 12, 8)
+HOLDS = Measurement.at_most("share", 0.3, 0.5)
+TRAINS = "Set `filter_empty_gt=False`."
+
+
+@pytest.mark.parametrize(
+    ("measured", "advice"),
+    [
+        (FEW, "Look at the images. Add frames with nothing to detect."),
+        (MANY, "Look at the images. Remove some."),
+        (BY_BOUND, "Look at the images. Collect more frames."),
+        (OVER, "Look at the images."),
+        (HOLDS, "Look at the images."),
+        (Measurement.at_least("share[cone]", 0.1, 0.25), "Look at the images. Add frames with"),
+    ],
+)
+def test_advice_depends_on_the_side_of_the_limit(measured: Measurement, advice: str) -> None:
+    given = fitting_advice(ADVICE, [measured], "mmdetection")
+
+    assert given.removesuffix(f" {TRAINS}").startswith(advice)
+    assert given.endswith(TRAINS)
+    assert ("Add" in given, "Remove" in given) == ("Add" in advice, "Remove" in advice)
+
+
+@pytest.mark.parametrize(
+    ("framework", "advice"),
+    [
+        ("mmdetection", TRAINS),
+        ("onnx", "Make sure that training keeps them."),
+        (None, f"MMDetection: {TRAINS} Other frameworks: Make sure that training keeps them."),
+    ],
+)
+def test_advice_for_another_framework_is_not_given(framework: str | None, advice: str) -> None:
+    assert fitting_advice(ADVICE, [], framework) == f"Look at the images. {advice}"
+
+
+def test_advice_without_cases_is_given_as_it_is() -> None:
+    text = "Move whole clips - never images: to one side.\n  Then train again."
+
+    assert fitting_advice(text, [FEW]) == (
+        "Move whole clips - never images: to one side. Then train again."
+    )
