@@ -113,7 +113,7 @@ class WrittenExample:
         from pytest_detgate.inputs.inputs import Inputs
         from pytest_detgate.inputs.other_models import OtherModels
         from pytest_detgate.inputs.project import Project
-        from pytest_detgate.rules.registry import bind_rules
+        from pytest_detgate.rules.binding import bind_rules
         from pytest_detgate.rules.verdict import judge
 
         project = Project(load_configuration(self.folder / "detgate.toml"), self.folder)

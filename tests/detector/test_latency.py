@@ -104,6 +104,8 @@ def test_memory_is_that_of_the_model_alone(
 ) -> None:
     heavy = with_code("Heavy", HEAVY)
 
+    assert heavy.peak_bytes is not None
+    assert plain[0].peak_bytes is not None
     more = heavy.peak_bytes - plain[0].peak_bytes
     # Far from the 600 MB that the process which asked held in the first case alone.
     assert 250_000_000 < more < 450_000_000
