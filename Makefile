@@ -9,17 +9,24 @@ TESTS := tests
 # those of others, and gates from end to end.
 SHORT := tests/rules/test_rule_examples.py tests/rules/test_plain_messages.py tests/parity \
   tests/plugin/test_running.py
+# What a change breaks most often, in a minute.
+QUICK := tests/unit tests/rules/test_rule_examples.py
+SPELLED := pytest_detgate checks fixtures templates tests tools docs examples benchmarks changelog.d \
+  .github *.md Makefile pyproject.toml
 BENCHMARKS := inference gate_overhead incremental cache data_rules image_hashes result_files scoring \
   bootstrap engines page
 
 pip = $(1)/bin/python -m pip --disable-pip-version-check
-pytest = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile
+pytest = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile $(2)
+# pytest-xdist would begin with the files of most tests, and end with a few that take minutes, on one
+# core. In their own order the short ones of tests/unit come last. From pytest-xdist 3.7 on.
+IN_ORDER := --no-loadscope-reorder
 # pip takes groups of pyproject.toml from 25.1 on; an older Python brings an older pip.
 create = test -x $(1)/bin/python || $(PYTHON) -m venv $(1); \
   $(call pip,$(1)) install --quiet --upgrade "pip>=25.1"
 
-.PHONY: setup light demo test test-latest test-minimums test-short campaign mutants check docs docs-site \
-  bench clean
+.PHONY: setup light demo test test-latest test-minimums test-short test-quick coverage campaign \
+  mutants check lint types docs docs-site dist package bench clean
 
 setup: $(FULL)/.ready
 light: $(LATEST)/.ready
@@ -57,16 +64,24 @@ demo: $(FULL)/.ready
 	$(FULL)/bin/python examples/site/demo.py
 
 test: $(FULL)/.ready
-	$(call pytest,$(FULL)) $(TESTS)
+	$(call pytest,$(FULL),$(IN_ORDER)) $(TESTS)
 
 test-latest: $(LATEST)/.ready
-	$(call pytest,$(LATEST)) $(TESTS)
+	$(call pytest,$(LATEST),$(IN_ORDER)) $(TESTS)
 
 test-minimums: $(MINIMUMS)/.ready
 	$(call pytest,$(MINIMUMS)) $(TESTS)
 
 test-short:
 	$(MAKE) test-minimums test-latest TESTS="$(SHORT)"
+
+test-quick: $(LATEST)/.ready
+	$(call pytest,$(LATEST)) -q $(QUICK)
+
+# Branches of all but what runs models, by the tests that need no torch; too few fail.
+coverage: $(LATEST)/.ready
+	$(call pip,$(LATEST)) install --quiet --group coverage
+	$(call pytest,$(LATEST)) --cov --cov-report=term --cov-report=html:build/coverage $(TESTS)
 
 # 10,000 damaged projects; interrupted, it goes on where it was.
 campaign: $(LATEST)/.ready
@@ -78,9 +93,14 @@ mutants: $(LATEST)/.ready
 	OMP_NUM_THREADS=1 $(LATEST)/bin/python -m mutmut run > .mutants.log
 	$(LATEST)/bin/python -m tests.campaign.mutants
 
-check: $(LATEST)/.ready
+check: lint types
+
+lint: $(LATEST)/.ready
 	$(LATEST)/bin/ruff check
 	$(LATEST)/bin/ruff format --check
+	$(LATEST)/bin/codespell $(SPELLED)
+
+types: $(LATEST)/.ready
 	$(LATEST)/bin/mypy
 
 docs: $(LATEST)/.ready
@@ -94,10 +114,19 @@ docs-site: $(SITE)/.ready
 	$(SITE)/bin/python -m sphinx -q -W --keep-going -E -c tools/docs_site build/docs-source build/docs-site
 	$(SITE)/bin/python -m tools.docs_site.links build/docs-site
 
+# The wheel is made from the sdist, so that both are complete.
+dist: $(LATEST)/.ready
+	rm -rf dist
+	$(call pip,$(LATEST)) install --quiet --group package
+	$(LATEST)/bin/python -m build --outdir dist
+
+package: dist
+	$(LATEST)/bin/python tools/test_wheel.py dist/*.whl $(TESTS)
+
 bench: $(FULL)/.ready
 	$(call pip,$(FULL)) install --quiet -c constraints.txt --group bench
 	set -e; for name in $(BENCHMARKS); do $(FULL)/bin/python benchmarks/$$name.py; done
 
 clean:
-	rm -rf $(FULL) $(LATEST) $(MINIMUMS) $(SITE) build dist *.egg-info \
+	rm -rf $(FULL) $(LATEST) $(MINIMUMS) $(SITE) .coverage* build dist *.egg-info \
 	  examples/site/data examples/site/work_dirs

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pytest_detgate.findings import Finding, Interval, Measurement, Table
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.plugin.recording import Record
+    from pytest_detgate.rules.example import Example
     from pytest_detgate.rules.families import (
         ProbeRule,
         RunningRule,
@@ -50,6 +51,7 @@ __all__ = [
     "Detector",
     "DetectorError",
     "DetgateError",
+    "Example",
     "Finding",
     "Framework",
     "ImageDetections",
@@ -85,6 +87,7 @@ _MODULES = {
     "errors": ("DetectorError", "DetgateError", "TooLittleEvidenceError"),
     "findings": ("Finding", "Interval", "Measurement", "Table"),
     "inputs.inputs": ("Inputs",),
+    "rules.example": ("Example",),
     "rules.families": ("ProbeRule", "RunningRule", "ScoreRule", "SplitPairRule", "SplitRule"),
     "rules.rule": ("OptionError", "Outcome", "Rule", "Target"),
     "plugin.recording": ("Record",),

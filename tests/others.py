@@ -10,7 +10,7 @@ from typing import Any
 from pytest_detgate.inputs.detection_sources import ResultFiles
 from pytest_detgate.inputs.other_models import OtherModels
 from pytest_detgate.inputs.project import Project
-from tests.conftest import named_results
+from pytest_detgate.testing import result_content
 
 Images = Mapping[str, Sequence[Any]]
 """Boxes by image: the ground truth of a split or probe, or what was found on it."""
@@ -27,7 +27,7 @@ def write_model(
     for dataset, images in datasets.items():
         path = folder / name / f"{dataset}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(named_results(images, found.get(dataset, {}), classes)))
+        path.write_text(json.dumps(result_content(images, found.get(dataset, {}), classes)))
     checkpoint = folder / f"{name}.pth"
     checkpoint.write_text(name)
     return checkpoint

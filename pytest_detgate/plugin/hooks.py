@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,15 @@ from pytest_detgate.plugin.recording import RECORD
 from pytest_detgate.plugin.session import SESSION, GateSession
 
 pytest_plugins = ["pytest_detgate.fixtures.gate"]
+
+if find_spec("pytest_detgate.fixtures") is None:
+    # `python -m pytest` puts the folder first that it is started in.
+    raise pytest.UsageError(
+        f"{Path(__file__).parents[2]} is a clone of pytest-detgate that is not installed, and is "
+        "imported in place of the installed package. To work on the clone: pip install -e . (see "
+        "CONTRIBUTING.md). To test a wheel: python tools/test_wheel.py WHEEL. To use the installed "
+        "package: start pytest in another folder"
+    )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

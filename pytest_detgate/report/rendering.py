@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -50,7 +51,9 @@ def _asset(name: str) -> str:
     return files(TEMPLATES).joinpath(name).read_text("utf-8")
 
 
+@cache
 def _environment() -> Environment:
+    """Templates are compiled once in a process, which takes longer than to render a small page."""
     environment = Environment(
         loader=PackageLoader(TEMPLATES, "."),
         autoescape=True,

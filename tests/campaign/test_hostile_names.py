@@ -167,7 +167,8 @@ def test_a_node_id_finds_its_item_again(tmp_path: Path) -> None:
     assert collected(*every) == every
 
 
-def test_the_runner_of_github_gets_the_commands_of_the_gate_alone(said: Channels) -> None:
+def test_github_gets_commands_of_the_gate_alone(said: Channels) -> None:
+    """The runner of GitHub gets the commands of the gate alone."""
     begun = [
         line
         for line in said.terminal.split("\n")

@@ -138,7 +138,7 @@ def test_ids_are_equal_as_numbers_and_as_text_after_nfc() -> None:
             key_of(value)
 
 
-def test_a_folder_that_is_a_link_is_followed_and_a_link_out_of_it_leaves_it() -> None:
+def test_links_to_folders_are_followed_and_links_out_leave() -> None:
     files: dict[str, Entry] = {
         "images": {"link": "store/images"},
         "store/images/a.jpg": {"text": ""},

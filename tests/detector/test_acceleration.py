@@ -15,11 +15,12 @@ from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
+from tests.detector.conftest import Worksite
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
 
-def load(site: Any, **options: Any) -> Any:
+def load(site: Worksite, **options: Any) -> Any:
     with quiet():
         from pytest_detgate.detector.mmdet.loader import load_model
     source = ModelSource(site.checkpoint, **options)
@@ -28,7 +29,7 @@ def load(site: Any, **options: Any) -> Any:
 
 
 @pytest.fixture
-def plain(site: Any) -> Callable[..., Any]:
+def plain(site: Worksite) -> Callable[..., Any]:
     """A function that builds the site's detector as MMDetection does, or one of a kind of its own:
     what its class changes is given by name."""
 
@@ -90,7 +91,7 @@ def test_what_is_folded_is_the_same_in_exact_arithmetic(plain: Callable[..., Any
     assert max(float((a - b).abs().max()) for a, b in zip(others, expected, strict=True)) > 0.1
 
 
-def test_a_loaded_model_is_accelerated(site: Any) -> None:
+def test_a_loaded_model_is_accelerated(site: Worksite) -> None:
     import torch
 
     model = load(site).model
@@ -168,7 +169,7 @@ def found_by(detector: Any, images: list[Path]) -> list[ImageDetections]:
     return [detected.result for detected in detector.detect(images)]
 
 
-def score_differences(detector: Any, site: Any, images: list[Path]) -> list[float]:
+def score_differences(detector: Any, site: Worksite, images: list[Path]) -> list[float]:
     """Differences of the best score of each image to the plain model; boxes below it may change
     places. The detector must have its own key, and be repeatable."""
     reference = load(site)
@@ -183,7 +184,7 @@ def score_differences(detector: Any, site: Any, images: list[Path]) -> list[floa
     ]
 
 
-def test_bfloat16_on_a_cpu(site: Any) -> None:
+def test_bfloat16_on_a_cpu(site: Worksite) -> None:
     detector = load(site, precision="bfloat16")
     differences = score_differences(detector, site, site.images)
     assert max(differences) > 0
@@ -196,7 +197,7 @@ def test_bfloat16_on_a_cpu(site: Any) -> None:
     assert (beyond * 2 % 1 != 0).any()
 
 
-def test_float16_needs_a_gpu(site: Any) -> None:
+def test_float16_needs_a_gpu(site: Worksite) -> None:
     with pytest.raises(DetectorError, match=r"'float16' under \[model\] needs a GPU: on a CPU"):
         load(site, precision="float16")
 
@@ -206,7 +207,7 @@ def has_a_compiler() -> bool:
 
 
 @pytest.mark.skipif(not has_a_compiler(), reason="torch.compile needs a C++ compiler")
-def test_a_compiled_model(site: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_compiled_model(site: Worksite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import torch
     from torch._dynamo.utils import counters
 
@@ -224,7 +225,7 @@ def test_a_compiled_model(site: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 
 def test_a_model_that_cannot_be_compiled_is_not_run_as_it_is(
-    site: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    site: Worksite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     import torch
     from torch._inductor import config

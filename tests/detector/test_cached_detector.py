@@ -20,6 +20,7 @@ from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
+from tests.detector.conftest import Worksite
 from tests.processes import PATIENCE_S
 
 MODEL = ModelInfo(key="k" * 64, checkpoint="c.pth", sha256="s", classes=("a",), score_floor=0.0)
@@ -231,7 +232,7 @@ print(json.dumps({
 
 @pytest.mark.mmdet
 def test_two_processes_infer_once_and_a_third_without_torch(
-    site: Any, tmp_path: Path, start_python: Callable[..., Any], run_python: Callable[..., str]
+    site: Worksite, tmp_path: Path, start_python: Callable[..., Any], run_python: Callable[..., str]
 ) -> None:
     arguments = (site.checkpoint, site.config, tmp_path / "cache", *site.images)
     processes = [start_python(GATE, *arguments) for _ in range(2)]
@@ -252,7 +253,7 @@ def test_two_processes_infer_once_and_a_third_without_torch(
 
 
 @pytest.fixture
-def gate(site: Any, tmp_path: Path) -> Callable[..., CachedDetector]:
+def gate(site: Worksite, tmp_path: Path) -> Callable[..., CachedDetector]:
     """A function that starts a new gate on the real model, or on changed parts of it."""
 
     def start(checkpoint: Path | None = None, config: Path | None = None) -> CachedDetector:
@@ -268,7 +269,7 @@ def gate(site: Any, tmp_path: Path) -> Callable[..., CachedDetector]:
 
 @pytest.mark.mmdet
 def test_what_is_known_of_a_model_holds_while_nothing_changes(
-    site: Any,
+    site: Worksite,
     tmp_path: Path,
     gate: Callable[..., CachedDetector],
     monkeypatch: pytest.MonkeyPatch,
@@ -301,7 +302,7 @@ def test_what_is_known_of_a_model_holds_while_nothing_changes(
 
 @pytest.mark.mmdet
 def test_a_refused_checkpoint_is_refused_whatever_is_cached(
-    site: Any, tmp_path: Path, gate: Callable[..., CachedDetector]
+    site: Worksite, tmp_path: Path, gate: Callable[..., CachedDetector]
 ) -> None:
     gate().info()
     with pytest.raises(DetectorError, match="no such checkpoint"):

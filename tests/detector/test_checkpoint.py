@@ -11,6 +11,7 @@ import pytest
 
 from pytest_detgate.detector.mmdet.checkpoint import Checkpoint, read_checkpoint
 from pytest_detgate.errors import DetectorError
+from tests.detector.conftest import Worksite
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -32,7 +33,7 @@ def save(path: Path, content: object, **options: Any) -> Path:
     return path
 
 
-def test_what_mmengine_saves_is_read(site: Any) -> None:
+def test_what_mmengine_saves_is_read(site: Worksite) -> None:
     checkpoint = read_checkpoint(site.checkpoint)
     assert checkpoint.classes == ("person", "helmet")
     assert checkpoint.epoch == 7
@@ -93,7 +94,7 @@ def test_what_others_let_through_is_not_let_through_here(tmp_path: Path) -> None
     assert not marker.exists()
 
 
-def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path, site: Any) -> None:
+def test_what_is_no_checkpoint_is_said_to_be_none(tmp_path: Path, site: Worksite) -> None:
     def refused(path: Path) -> str:
         with pytest.raises(DetectorError) as caught:
             read_checkpoint(path)
@@ -134,7 +135,7 @@ def test_a_comma_forgotten_in_the_classes_is_one_class() -> None:
 
 
 def test_an_old_torch_is_refused(
-    site: Any, monkeypatch: pytest.MonkeyPatch, checkpoint_with: Callable[..., Path]
+    site: Worksite, monkeypatch: pytest.MonkeyPatch, checkpoint_with: Callable[..., Path]
 ) -> None:
     monkeypatch.setattr("torch.__version__", "2.5.1+cpu")
     with pytest.raises(DetectorError, match=r"torch 2\.6 or newer"):

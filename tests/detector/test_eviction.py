@@ -139,7 +139,8 @@ def test_one_model_s_detections_are_dropped(cache: Cache) -> None:
     assert kept(cache, images, "other") == set(images)
 
 
-def test_tables_of_another_version_go_and_the_file_learns_to_shrink(tmp_path: Path) -> None:
+def test_tables_of_another_version_go_and_the_file_shrinks(tmp_path: Path) -> None:
+    """Tables of another version go and the file learns to shrink."""
     path = tmp_path / "cache.sqlite"
     with contextlib.closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE detections_0 (data BLOB)")

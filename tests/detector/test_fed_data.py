@@ -5,7 +5,6 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,7 @@ from pytest_detgate.detector.packages import quiet
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.evidence import BarChart, Histogram
 from pytest_detgate.progress import NoProgress
+from pytest_detgate.testing import coco_content
 from pytest_detgate.training.dropped_data import PartDrops, drops_of
 from pytest_detgate.training.fed_data import (
     FedData,
@@ -20,6 +20,7 @@ from pytest_detgate.training.fed_data import (
     read_fed_data,
     read_training_settings,
 )
+from tests.content import write_json
 from tests.drawn import draw_pictures
 from tests.judged import judged, measured, split_tables, told
 
@@ -46,7 +47,7 @@ def write_config(tmp_path: Path) -> Callable[[str], Path]:
 
 
 @pytest.fixture
-def fed(write_config: Any) -> Callable[[str], FedData]:
+def fed(write_config: Callable[[str], Path]) -> Callable[[str], FedData]:
     """A function from a configuration to what its training data set feeds, built in this process
     to spare the tests one of its own."""
 
@@ -66,7 +67,7 @@ def reasons(part: PartDrops) -> dict[str, str]:
 
 
 def test_every_reason_through_the_whole_gate(
-    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
+    tmp_path: Path, write_config: Callable[[str], Path]
 ) -> None:
     names = ("plain", "empty", "vest", "tiny", "twin", "crowd", "broken")
     boxes = {"plain": [HAT], "vest": [VEST, VEST], "tiny": [HAT], "twin": [HAT], "crowd": [HAT]}
@@ -153,7 +154,7 @@ def test_every_reason_through_the_whole_gate(
 
 
 def test_several_annotation_files_are_told_apart_in_a_table(
-    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
+    tmp_path: Path, write_config: Callable[[str], Path]
 ) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_json(tmp_path / "b.json", coco_content({"3.jpg": [HAT]}, ("hat",)))
@@ -183,7 +184,7 @@ def test_several_annotation_files_are_told_apart_in_a_table(
 
 
 def test_training_on_a_file_of_no_split_is_said(
-    tmp_path: Path, coco_content: Any, write_json: Any, write_config: Any
+    tmp_path: Path, write_config: Callable[[str], Path]
 ) -> None:
     write_json(tmp_path / "old.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_config(
@@ -202,9 +203,7 @@ def test_training_on_a_file_of_no_split_is_said(
     )
 
 
-def test_wrappers_repeat_what_they_repeat(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_wrappers_repeat_what_they_repeat(fed: Callable[[str], FedData], tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     write_json(
         tmp_path / "b.json",
@@ -233,7 +232,7 @@ def test_wrappers_repeat_what_they_repeat(
 
 
 def test_a_wrapper_repeats_what_indices_leave(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any
+    fed: Callable[[str], FedData], tmp_path: Path
 ) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [], "2.jpg": [HAT]}, ("hat",)))
     view = fed(
@@ -250,7 +249,7 @@ def test_a_wrapper_repeats_what_indices_leave(
 
 
 def test_classes_in_another_order_get_each_others_boxes(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any
+    fed: Callable[[str], FedData], tmp_path: Path
 ) -> None:
     content = coco_content({"1.jpg": [HAT], "2.jpg": [("vest", 50, 10, 30, 30)]}, ("hat", "vest"))
     write_json(tmp_path / "train.json", content)
@@ -271,7 +270,7 @@ def test_classes_in_another_order_get_each_others_boxes(
 
 @pytest.mark.parametrize("allowed", [False, True])
 def test_a_crop_refuses_what_it_is_said_to_refuse(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any, allowed: bool
+    fed: Callable[[str], FedData], tmp_path: Path, allowed: bool
 ) -> None:
     content = coco_content({"hat.jpg": [("hat", 0, 0, 100, 100)], "empty.jpg": []}, ("hat",))
     write_json(tmp_path / "train.json", content)
@@ -300,9 +299,7 @@ def test_a_crop_refuses_what_it_is_said_to_refuse(
     assert reasons(part) == ({} if allowed else {"empty.jpg": "pipeline"})
 
 
-def test_mixing_comes_before_the_crop(
-    fed: Any, tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_mixing_comes_before_the_crop(fed: Callable[[str], FedData], tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", coco_content({"1.jpg": [HAT], "2.jpg": []}, ("hat",)))
     view = fed(
         """
@@ -316,7 +313,7 @@ def test_mixing_comes_before_the_crop(
     assert reasons(drops_of(view.parts[0])) == {}
 
 
-def test_what_cannot_be_compared_says_so(fed: Any, tmp_path: Path, write_json: Any) -> None:
+def test_what_cannot_be_compared_says_so(fed: Callable[[str], FedData], tmp_path: Path) -> None:
     with pytest.raises(DetectorError, match="has no train_dataloader with a dataset"):
         fed("")
 
@@ -331,14 +328,14 @@ def test_what_cannot_be_compared_says_so(fed: Any, tmp_path: Path, write_json: A
         )
 
 
-def test_a_crash_of_the_configuration_is_a_reason(write_config: Any) -> None:
+def test_a_crash_of_the_configuration_is_a_reason(write_config: Callable[[str], Path]) -> None:
     config = write_config("import os; os.kill(os.getpid(), 9)")
 
     with pytest.raises(DetectorError, match=r"train\.py: the process was ended by SIGKILL"):
         read_fed_data(config, NoProgress())
 
 
-def test_a_missing_annotation_file_is_a_reason(write_config: Any) -> None:
+def test_a_missing_annotation_file_is_a_reason(write_config: Callable[[str], Path]) -> None:
     config = write_config('train_dataloader = dict(dataset=dict(**common, ann_file="no.json"))')
 
     with pytest.raises(DetectorError, match=r"cannot be built: FileNotFoundError: .*no\.json"):
@@ -361,7 +358,9 @@ def test_a_missing_configuration_is_named(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_left_to_chance(write_config: Any, text: str, settings: TrainingSettings) -> None:
+def test_what_is_left_to_chance(
+    write_config: Callable[[str], Path], text: str, settings: TrainingSettings
+) -> None:
     from mmengine.config import Config
 
     from pytest_detgate.training.fed_data_worker import settings_of
@@ -371,7 +370,7 @@ def test_what_is_left_to_chance(write_config: Any, text: str, settings: Training
     assert settings_of(config, "train.py") == settings
 
 
-def test_a_seed_that_is_none_is_refused(write_config: Any) -> None:
+def test_a_seed_that_is_none_is_refused(write_config: Callable[[str], Path]) -> None:
     from mmengine.config import Config
 
     from pytest_detgate.training.fed_data_worker import settings_of

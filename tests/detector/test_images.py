@@ -95,7 +95,8 @@ def test_every_loader_sees_the_image_as_its_labels_mean_it(
     assert load_turned(tmp_path, loader, ImageOptions(exif="ignore")) == (STORED, None)
 
 
-def test_a_loader_of_the_project_that_does_not_turn_an_image_is_found_out(tmp_path: Path) -> None:
+def test_own_loader_that_does_not_turn_an_image_is_found(tmp_path: Path) -> None:
+    """A loader of the project that does not turn an image is found out."""
     from mmcv.transforms import LoadImageFromFile
     from mmengine.registry import TRANSFORMS
 

@@ -15,6 +15,7 @@ from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
+from tests.detector.conftest import Worksite
 from tests.detector.reader import ReadingGate
 
 
@@ -83,7 +84,7 @@ def replace(path: Path, old: str, new: str) -> None:
 
 @pytest.mark.mmdet
 def test_what_happens_to_the_model(
-    site: Any, tmp_path: Path, checkpoint_with: Callable[..., Path]
+    site: Worksite, tmp_path: Path, checkpoint_with: Callable[..., Path]
 ) -> None:
     images = worksite.draw_site(tmp_path, 3)
     config = worksite.write_config(tmp_path)
@@ -140,7 +141,7 @@ print(run.inferred, max(float(found.score.max(initial=0)) for found in run.value
 
 @pytest.mark.mmdet
 def test_what_happens_to_the_project_s_own_code(
-    site: Any, tmp_path: Path, run_python: Callable[..., str]
+    site: Worksite, tmp_path: Path, run_python: Callable[..., str]
 ) -> None:
     worksite.write_config(tmp_path)
     config = worksite.write_custom_config(tmp_path, "Doubtful", "found[0].scores *= 0.5")

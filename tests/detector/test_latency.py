@@ -16,6 +16,7 @@ from pytest_detgate.detector.latency.timing import LatencyMeasurement, measure_l
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.detector.conftest import Worksite
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -44,7 +45,7 @@ class Counting:
 
 
 def timed(
-    site: Any, images: list[Path], *, progress: Counting | None = None, **how: Any
+    site: Worksite, images: list[Path], *, progress: Counting | None = None, **how: Any
 ) -> LatencyMeasurement:
     checkpoint = how.get("checkpoint", site.checkpoint)
     source = ModelSource(checkpoint, how.get("config"), how.get("trust", False))
@@ -59,7 +60,7 @@ def timed(
 
 
 @pytest.fixture(scope="module")
-def plain(site: Any) -> tuple[LatencyMeasurement, Counting]:
+def plain(site: Worksite) -> tuple[LatencyMeasurement, Counting]:
     """The detector of the site, timed on five images while this process holds much memory."""
     ballast = np.ones(75_000_000)  # 600 MB
     progress = Counting()
@@ -70,7 +71,7 @@ def plain(site: Any) -> tuple[LatencyMeasurement, Counting]:
 
 @pytest.fixture
 def with_code(
-    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Worksite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., LatencyMeasurement]:
     """A function that times a detector of the project's own on two images."""
     shutil.copy(site.config, tmp_path / "model.py")
@@ -83,7 +84,9 @@ def with_code(
     return run
 
 
-def test_every_image_has_its_time_and_the_warm_up_has_none(plain: Any, site: Any) -> None:
+def test_every_image_has_its_time_and_the_warm_up_has_none(
+    plain: tuple[LatencyMeasurement, Counting], site: Worksite
+) -> None:
     latency, progress = plain
 
     assert latency.model_ms is not None
@@ -97,17 +100,19 @@ def test_every_image_has_its_time_and_the_warm_up_has_none(plain: Any, site: Any
 
 
 def test_memory_is_that_of_the_model_alone(
-    plain: Any, with_code: Callable[..., LatencyMeasurement]
+    plain: tuple[LatencyMeasurement, Counting], with_code: Callable[..., LatencyMeasurement]
 ) -> None:
     heavy = with_code("Heavy", HEAVY)
 
+    assert heavy.peak_bytes is not None
+    assert plain[0].peak_bytes is not None
     more = heavy.peak_bytes - plain[0].peak_bytes
     # Far from the 600 MB that the process which asked held in the first case alone.
     assert 250_000_000 < more < 450_000_000
 
 
 @pytest.mark.gpu
-def test_memory_of_a_gpu_is_what_torch_allocated_there(site: Any) -> None:
+def test_memory_of_a_gpu_is_what_torch_allocated_there(site: Worksite) -> None:
     import torch
 
     if not torch.cuda.is_available():
@@ -126,7 +131,7 @@ def test_memory_of_a_gpu_is_what_torch_allocated_there(site: Any) -> None:
     )
 
 
-def test_an_image_that_cannot_be_read_is_a_reason(site: Any, tmp_path: Path) -> None:
+def test_an_image_that_cannot_be_read_is_a_reason(site: Worksite, tmp_path: Path) -> None:
     (tmp_path / "half.jpg").write_bytes(site.images[0].read_bytes()[:500])
 
     with pytest.raises(DetectorError, match=r"half\.jpg: cannot be read: "):
@@ -134,7 +139,7 @@ def test_an_image_that_cannot_be_read_is_a_reason(site: Any, tmp_path: Path) -> 
 
 
 def test_a_checkpoint_is_trusted_only_when_that_is_asked(
-    site: Any, checkpoint_with: Callable[..., Path], tmp_path: Path
+    site: Worksite, checkpoint_with: Callable[..., Path], tmp_path: Path
 ) -> None:
     class Trap:
         def __reduce__(self) -> Any:

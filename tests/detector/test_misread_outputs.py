@@ -18,7 +18,8 @@ from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
 from tests.judged import judged, measured
 
@@ -45,7 +46,7 @@ Judge = Callable[..., dict[str, RuleResult]]
 
 
 @pytest.fixture
-def folder(tmp_path: Path, write_json: Any) -> Path:
+def folder(tmp_path: Path) -> Path:
     """Three images of 128 x 64 pixels with one red and one blue rectangle each in the split `val`,
     and three with a red one in the probe `calm`."""
     truth: dict[str, list[Any]] = {}
@@ -54,7 +55,7 @@ def folder(tmp_path: Path, write_json: Any) -> Path:
         draw(tmp_path / "val" / name, (128, 64), (RED, box), (BLUE, BLUE_BOX))
         draw(tmp_path / "calm" / name, (128, 64), (RED, box))
         truth[name] = [("red", *box), ("blue", *BLUE_BOX)]
-    content = coco(truth, ["red", "blue"])
+    content = coco_content(truth, ["red", "blue"])
     for image in content["images"]:
         image.update(width=128, height=64)
     write_json(tmp_path / "val.json", content)

@@ -18,6 +18,7 @@ from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.detector.conftest import Worksite
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -48,7 +49,7 @@ def assert_equal(first: dict[Path, Any], second: dict[Path, Any], tolerance: flo
         np.testing.assert_allclose(one.xyxy, other.xyxy, rtol=1e-6, atol=1e3 * tolerance)
 
 
-def test_agrees_with_mmdetection(site: Any) -> None:
+def test_agrees_with_mmdetection(site: Worksite) -> None:
     with quiet():
         from mmdet.apis import inference_detector, init_detector
 
@@ -66,7 +67,7 @@ def test_agrees_with_mmdetection(site: Any) -> None:
         np.testing.assert_allclose(found[image].xyxy, instances.bboxes.numpy()[order], atol=0.05)
 
 
-def test_detections_are_what_the_protocol_says(site: Any) -> None:
+def test_detections_are_what_the_protocol_says(site: Worksite) -> None:
     detector = load(site.checkpoint)
     found = list(detector.detect(site.images))
     assert sorted(detected.image for detected in found) == site.images
@@ -80,7 +81,7 @@ def test_detections_are_what_the_protocol_says(site: Any) -> None:
         assert set(result.label) <= {0, 1}
 
 
-def test_the_checkpoint_alone_and_with_its_configuration(site: Any) -> None:
+def test_the_checkpoint_alone_and_with_its_configuration(site: Worksite) -> None:
     alone, together = load(site.checkpoint), load(site.checkpoint, site.config)
     assert alone.info.key == together.info.key
     assert alone.info.classes == together.info.classes == ("person", "helmet")
@@ -89,7 +90,7 @@ def test_the_checkpoint_alone_and_with_its_configuration(site: Any) -> None:
     assert_equal(detect(alone, site.images), detect(together, site.images))
 
 
-def test_the_company_of_an_image_does_not_matter(site: Any) -> None:
+def test_the_company_of_an_image_does_not_matter(site: Worksite) -> None:
     detector = load(site.checkpoint, batch_size=4)
     together = detect(detector, site.images)
     assert_equal(together, detect(detector, site.images[::-1]))
@@ -97,7 +98,7 @@ def test_the_company_of_an_image_does_not_matter(site: Any) -> None:
         assert_equal({image: together[image]}, detect(detector, [image]))
 
 
-def test_the_batch_size_does_not_matter(site: Any) -> None:
+def test_the_batch_size_does_not_matter(site: Worksite) -> None:
     one_by_one = detect(load(site.checkpoint, batch_size=1), site.images)
     for batch_size in (2, 5):
         # Kernels for other batch sizes round differently, and random weights amplify that.
@@ -105,7 +106,7 @@ def test_the_batch_size_does_not_matter(site: Any) -> None:
         assert_equal(one_by_one, found, tolerance=1e-4)
 
 
-def test_more_images_than_one_process_prepares(site: Any) -> None:
+def test_more_images_than_one_process_prepares(site: Worksite) -> None:
     """Worker processes read ahead; what they read is the same."""
     detector = load(site.checkpoint, batch_size=1)
     alone = {image: detect(detector, [image])[image] for image in site.images}
@@ -114,7 +115,7 @@ def test_more_images_than_one_process_prepares(site: Any) -> None:
 
 
 def test_a_worker_process_that_dies_loses_no_image(
-    site: Any, monkeypatch: pytest.MonkeyPatch
+    site: Worksite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pytest_detgate.detector.mmdet import images
 
@@ -135,7 +136,7 @@ def test_a_worker_process_that_dies_loses_no_image(
 
 
 def test_where_memory_runs_out_batches_are_halved_from_then_on(
-    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Worksite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Three images or more need 2**60 bytes, which nobody has: torch's own error.
     code = """
@@ -169,7 +170,7 @@ def test_where_memory_runs_out_batches_are_halved_from_then_on(
     ],
 )
 def test_what_counts_as_memory_that_runs_out(
-    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str, is_memory: bool
+    site: Worksite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str, is_memory: bool
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     worksite.write_config(tmp_path)
@@ -192,7 +193,7 @@ def test_what_counts_as_memory_that_runs_out(
     ],
 )
 def test_an_answer_that_means_nothing_is_no_answer(
-    site: Any, monkeypatch: pytest.MonkeyPatch, where: str, value: float, says: str
+    site: Worksite, monkeypatch: pytest.MonkeyPatch, where: str, value: float, says: str
 ) -> None:
     detector = load(site.checkpoint)
     really = detector.model.test_step
@@ -207,7 +208,7 @@ def test_an_answer_that_means_nothing_is_no_answer(
         detect(detector, site.images[:1])
 
 
-def test_a_configuration_of_imported_classes(site: Any, tmp_path: Path) -> None:
+def test_a_configuration_of_imported_classes(site: Worksite, tmp_path: Path) -> None:
     """MMEngine's newer style names classes as objects, and stores their dotted paths."""
     imports = """
 from mmcv.transforms import LoadImageFromFile, Pad, Resize
@@ -230,7 +231,9 @@ from torch.nn import SiLU
     assert_equal(expected, detect(load(checkpoint), site.images[:3]))
 
 
-def test_pictures_that_cannot_be_read_do_not_stop_the_others(site: Any, tmp_path: Path) -> None:
+def test_pictures_that_cannot_be_read_do_not_stop_the_others(
+    site: Worksite, tmp_path: Path
+) -> None:
     content = site.images[0].read_bytes()
     empty, text, cut = tmp_path / "empty.jpg", tmp_path / "text.jpg", tmp_path / "cut.jpg"
     empty.write_bytes(b"")
@@ -275,7 +278,7 @@ def test_weights_have_to_fit(checkpoint_with: Callable[..., Path]) -> None:
 
 
 def test_weights_saved_from_a_wrapped_model(
-    site: Any, checkpoint_with: Callable[..., Path]
+    site: Worksite, checkpoint_with: Callable[..., Path]
 ) -> None:
     def wrap(content: dict[str, Any]) -> None:
         state = content["state_dict"]
@@ -286,7 +289,7 @@ def test_weights_saved_from_a_wrapped_model(
 
 
 def test_class_names_have_to_agree(
-    site: Any, tmp_path: Path, checkpoint_with: Callable[..., Path]
+    site: Worksite, tmp_path: Path, checkpoint_with: Callable[..., Path]
 ) -> None:
     def config(*classes: str) -> Path:
         return worksite.write_config(tmp_path, classes=classes)
@@ -303,9 +306,10 @@ def test_class_names_have_to_agree(
         load(checkpoint_with(three), config("person", "helmet", "vest"))
 
 
-def test_without_class_names_those_of_the_configuration_and_of_its_data_set(
-    site: Any, tmp_path: Path, checkpoint_with: Callable[..., Path]
+def test_class_names_come_from_the_configuration(
+    site: Worksite, tmp_path: Path, checkpoint_with: Callable[..., Path]
 ) -> None:
+    """Without class names those of the configuration and of its data set."""
     unnamed = checkpoint_with(lambda content: content["meta"].pop("dataset_meta"))
     assert load(unnamed, site.config).info.classes == ("person", "helmet")
     text = site.config.read_text(encoding="utf-8").replace("metainfo=dict(classes=classes), ", "")
@@ -316,7 +320,7 @@ def test_without_class_names_those_of_the_configuration_and_of_its_data_set(
 
 
 def test_a_checkpoint_without_configuration_needs_one(
-    site: Any, checkpoint_with: Callable[..., Path]
+    site: Worksite, checkpoint_with: Callable[..., Path]
 ) -> None:
     bare = checkpoint_with(lambda content: content["meta"].pop("cfg"))
     with pytest.raises(DetectorError, match=r"holds no configuration of MMEngine; name"):
@@ -346,7 +350,7 @@ def test_a_stored_configuration_that_would_run_code_is_refused(
     assert "antigravity" not in sys.modules
 
 
-def test_a_model_that_cannot_be_built_is_named(site: Any, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_built_is_named(site: Worksite, tmp_path: Path) -> None:
     text = site.config.read_text(encoding="utf-8").replace('type="RTMDet"', 'type="NoSuchModel"')
     config = tmp_path / "config.py"
     config.write_text(text, encoding="utf-8")
@@ -354,7 +358,7 @@ def test_a_model_that_cannot_be_built_is_named(site: Any, tmp_path: Path) -> Non
         load(site.checkpoint, config)
 
 
-def test_a_pipeline_that_fails_is_not_the_picture_s_fault(site: Any, tmp_path: Path) -> None:
+def test_a_pipeline_that_fails_is_not_the_picture_s_fault(site: Worksite, tmp_path: Path) -> None:
     text = site.config.read_text(encoding="utf-8").replace("scale=(96, 96)", 'scale="wide"')
     config = tmp_path / "config.py"
     config.write_text(text, encoding="utf-8")
@@ -362,7 +366,9 @@ def test_a_pipeline_that_fails_is_not_the_picture_s_fault(site: Any, tmp_path: P
         detect(load(site.checkpoint, config), site.images)
 
 
-def test_asking_for_a_gpu_where_there_is_none(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_asking_for_a_gpu_where_there_is_none(
+    site: Worksite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(DetectorError, match=r"device 'cuda': there is no CUDA device here"):
         load(site.checkpoint, device="cuda")

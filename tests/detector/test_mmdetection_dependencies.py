@@ -15,6 +15,7 @@ from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
+from tests.detector.conftest import Worksite
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -46,7 +47,7 @@ class Scored(RTMDet):
 
 
 @pytest.fixture
-def project(site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def project(site: Worksite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with the configuration and modules of a detector."""
     worksite.write_config(tmp_path)
     files = {
@@ -75,7 +76,7 @@ def forget_modules() -> None:
 
 @pytest.fixture
 def look(
-    site: Any, project: Path, monkeypatch: pytest.MonkeyPatch
+    site: Worksite, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], tuple[float, int, int]]:
     """A function that starts a gate as another process would: the score of every box on an image,
     the number of boxes, how many images were inferred, and how often the model was loaded."""
@@ -168,7 +169,7 @@ def test_what_the_configuration_is_made_of(
     assert look() == (0.125, 1, 1)
 
 
-def test_the_configuration_is_run_without_torch(site: Any, project: Path) -> None:
+def test_the_configuration_is_run_without_torch(site: Worksite, project: Path) -> None:
     script = """
 import sys
 from pathlib import Path

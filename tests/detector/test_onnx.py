@@ -20,6 +20,7 @@ from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
+from tests.detector.conftest import Worksite
 from tests.detector.onnx_models import BLUE, CLASSES, RED, draw, write_model
 
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed")
@@ -451,7 +452,7 @@ def test_the_file_is_timed_in_a_process_of_its_own(tmp_path: Path, image: Path) 
 
 @pytest.mark.mmdet
 def test_an_exported_rtmdet_answers_as_its_checkpoint_does(
-    site: Any, tmp_path: Path, checkpoint_with: Callable[..., Path]
+    site: Worksite, tmp_path: Path, checkpoint_with: Callable[..., Path]
 ) -> None:
     """The whole way of a real detector: PyTorch, MMDetection's head and NMS on one side; its
     export, our padding, normalisation, boxes and NMS on the other."""

@@ -18,6 +18,7 @@ from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
+from tests.detector.conftest import Worksite
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
 
@@ -92,7 +93,7 @@ def exploded(content: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"batch_size": 4}, {"precision": "bfloat16"}])
 def test_weights_that_overflow(
-    site: Any, checkpoint_with: Callable[..., Path], options: dict[str, Any]
+    site: Worksite, checkpoint_with: Callable[..., Path], options: dict[str, Any]
 ) -> None:
     detector = detector_of(checkpoint_with(exploded), **options)
 
@@ -102,14 +103,14 @@ def test_weights_that_overflow(
     assert set(found.values()) == {"backbone"}
 
 
-def test_a_sound_model_is_left_alone(site: Any) -> None:
+def test_a_sound_model_is_left_alone(site: Worksite) -> None:
     for options in ({}, {"batch_size": 4}, {"precision": "bfloat16"}):
         assert not_finite(detector_of(site.checkpoint, **options), site.images) == {}
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 5])
 def test_it_is_known_which_image_of_a_batch_it_was(
-    site: Any, own_config: Callable[[str, str], Path], batch_size: int
+    site: Worksite, own_config: Callable[[str, str], Path], batch_size: int
 ) -> None:
     detector = detector_of(
         site.checkpoint, own_config(f"Bright{batch_size}", BRIGHT), batch_size=batch_size
@@ -128,7 +129,7 @@ def test_it_is_known_which_image_of_a_batch_it_was(
 
 
 def test_the_same_images_whatever_their_company(
-    site: Any, own_config: Callable[[str, str], Path]
+    site: Worksite, own_config: Callable[[str, str], Path]
 ) -> None:
     config = own_config("BrightAlone", BRIGHT)
     alone = not_finite(detector_of(site.checkpoint, config, batch_size=1), site.images)
@@ -137,7 +138,7 @@ def test_the_same_images_whatever_their_company(
 
 
 def test_a_head_that_is_not_called_as_a_whole(
-    site: Any, own_config: Callable[[str, str], Path]
+    site: Worksite, own_config: Callable[[str, str], Path]
 ) -> None:
     """`forward` by its name runs no hook of the head, so what is in it is watched."""
     predicting = """
@@ -160,7 +161,7 @@ def test_a_head_that_is_not_called_as_a_whole(
 
 
 def test_a_preprocessor_that_divides_by_zero(
-    site: Any, checkpoint_with: Callable[..., Path]
+    site: Worksite, checkpoint_with: Callable[..., Path]
 ) -> None:
     def flat(content: dict[str, Any]) -> None:
         text = content["meta"]["cfg"]
@@ -173,7 +174,7 @@ def test_a_preprocessor_that_divides_by_zero(
 
 
 def test_boxes_that_are_broken_after_the_network(
-    site: Any, own_config: Callable[[str, str], Path]
+    site: Worksite, own_config: Callable[[str, str], Path]
 ) -> None:
     config = own_config(
         "Late",
@@ -191,7 +192,7 @@ def test_boxes_that_are_broken_after_the_network(
 
 
 def test_what_is_cached_never_lets_such_an_image_pass(
-    site: Any, own_config: Callable[[str, str], Path], tmp_path: Path
+    site: Worksite, own_config: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
     source = ModelSource(site.checkpoint, own_config("BrightKept", BRIGHT))
 
@@ -208,7 +209,7 @@ def test_what_is_cached_never_lets_such_an_image_pass(
     assert all(isinstance(second[path], ImageDetections) for path in {*site.images} - broken)
 
 
-def test_such_a_model_has_no_time(site: Any, checkpoint_with: Callable[..., Path]) -> None:
+def test_such_a_model_has_no_time(site: Worksite, checkpoint_with: Callable[..., Path]) -> None:
     with pytest.raises(DetectorError, match=r"cam_0000\.jpg: the model gives NaN or inf.*backbone"):
         measure_latency(
             ModelSource(checkpoint_with(exploded)),
@@ -232,7 +233,7 @@ def test_such_a_model_has_no_time(site: Any, checkpoint_with: Callable[..., Path
     ],
 )  # fmt: skip
 def test_weights_of_another_type(
-    site: Any, checkpoint_with: Callable[..., Path], kind: str, message: str | None
+    site: Worksite, checkpoint_with: Callable[..., Path], kind: str, message: str | None
 ) -> None:
     import torch
 
@@ -248,7 +249,9 @@ def test_weights_of_another_type(
         detector_of(checkpoint_with(cast))
 
 
-def test_counts_that_are_no_whole_numbers(site: Any, checkpoint_with: Callable[..., Path]) -> None:
+def test_counts_that_are_no_whole_numbers(
+    site: Worksite, checkpoint_with: Callable[..., Path]
+) -> None:
     def cast(content: dict[str, Any]) -> None:
         state = content["state_dict"]
         name = "backbone.stem.0.bn.num_batches_tracked"
@@ -258,7 +261,7 @@ def test_counts_that_are_no_whole_numbers(site: Any, checkpoint_with: Callable[.
         detector_of(checkpoint_with(cast))
 
 
-def test_negative_variances(site: Any, checkpoint_with: Callable[..., Path]) -> None:
+def test_negative_variances(site: Worksite, checkpoint_with: Callable[..., Path]) -> None:
     def negate(content: dict[str, Any]) -> None:
         content["state_dict"]["neck.out_convs.0.bn.running_var"][3] = -1e-9
 

@@ -21,6 +21,7 @@ from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 from tests.detector import worksite
+from tests.detector.conftest import Worksite
 from tests.judged import measured
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
@@ -34,7 +35,7 @@ images = "images"
 
 @pytest.fixture
 def result_of(
-    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Worksite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., RuleResult]:
     """A function from a rule's table to its result on the site's detector, or on one of the
     project's own: its name and its code."""
@@ -66,7 +67,7 @@ def result_of(
     return evaluate
 
 
-def test_both_inferences_are_real_and_leave_the_cache_alone(site: Any, tmp_path: Path) -> None:
+def test_both_inferences_are_real_and_leave_the_cache_alone(site: Worksite, tmp_path: Path) -> None:
     gate = CachedDetector(
         ModelSource(site.checkpoint), cache_dir=tmp_path, device="cpu", progress=NoProgress()
     )

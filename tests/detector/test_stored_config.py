@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import pytest
 
 from pytest_detgate.detector.mmdet.stored_config import parse_stored_config
 from pytest_detgate.errors import DetectorError
+from tests.detector.conftest import Worksite
 
 
 def test_everything_that_mmengine_writes() -> None:
@@ -84,7 +84,7 @@ def test_bottomless_nesting_is_refused() -> None:
 
 
 @pytest.mark.mmdet
-def test_round_trip_through_mmengine(site: Any) -> None:
+def test_round_trip_through_mmengine(site: Worksite) -> None:
     from mmengine.config import Config
 
     config = Config.fromfile(str(site.config))

@@ -191,7 +191,7 @@ def stored(path: Path, *, as_text: bool = True) -> dict[str, Any]:
     }
 
 
-def test_every_family_of_detectors_that_mmdetection_ships_is_accepted() -> None:
+def test_every_family_of_mmdetection_is_accepted() -> None:
     """Takes 10 seconds: each family has parts of its own, and MMEngine a while to read each."""
     families = shipped()
     if not families:
@@ -254,6 +254,7 @@ def test_ordinary_detectors_are_built_behind_the_wall(name: str) -> None:
     assert type(steps[-1]).__name__ == "PackDetInputs"
 
 
+@pytest.mark.source
 def test_the_list_is_what_the_source_says() -> None:
     """Takes ten seconds: it reads all of MMDetection, mmcv and MMEngine."""
     root = Path(__file__).resolve().parents[2]

@@ -23,6 +23,7 @@ import pytest
 
 from pytest_detgate.detector.mmdet.stored_wall import Guard, walled
 from pytest_detgate.errors import DetectorError
+from tests.detector.conftest import Worksite
 
 NOT_IMPORTED = "this" if "this" not in sys.modules else "antigravity"
 
@@ -102,7 +103,8 @@ def test_what_is_refused_is_told_though_the_code_swallows_it(tmp_path: Path) -> 
     assert "write a file" in refused(failing_otherwise)
 
 
-def test_a_module_that_is_only_tried_is_as_if_it_were_not_installed() -> None:
+def test_a_module_that_is_only_tried_seems_not_installed() -> None:
+    """A module that is only tried is as if it were not installed."""
     with walled("x.pth", "while the model was built"), pytest.raises(ImportError):
         __import__("no_such_module_of_mine")
 
@@ -137,7 +139,7 @@ def test_a_configuration_of_the_project_s_own_is_free(tmp_path: Path) -> None:
 
 @pytest.mark.mmdet
 def test_a_model_that_does_more_when_it_runs_is_stopped(
-    site: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    site: Worksite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What reading the source might have missed: a part that writes a file when it is used."""
     from mmdet.models import RTMDet

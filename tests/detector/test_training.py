@@ -68,7 +68,9 @@ def settle(root: Path) -> None:
 
 
 @pytest.fixture
-def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch) -> Any:
+def again(
+    trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., bool]:
     """A function that asks for training once more, and fails the moment it would start."""
     root = trained[0]
 
@@ -108,7 +110,9 @@ def again(trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
     return ask
 
 
-def test_a_run_ends_with_a_checkpoint_and_its_records(trained: Any) -> None:
+def test_a_run_ends_with_a_checkpoint_and_its_records(
+    trained: tuple[Path, TrainedRun, Any],
+) -> None:
     root, run, progress = trained
     assert run.checkpoint == root / "work" / "epoch_1.pth"
     assert (run.seed, run.device, run.reused) == (5, "cpu", False)
@@ -126,7 +130,7 @@ def test_a_run_ends_with_a_checkpoint_and_its_records(trained: Any) -> None:
     assert not (root / "somewhere-else").exists()
 
 
-def test_the_record_names_all_inputs(trained: Any) -> None:
+def test_the_record_names_all_inputs(trained: tuple[Path, TrainedRun, Any]) -> None:
     root, run, _ = trained
     record = json.loads((root / "work" / "detgate-train.json").read_text(encoding="utf-8"))
     used = {str(Path(path).relative_to(root)) for path in record["files"]}
@@ -137,7 +141,7 @@ def test_the_record_names_all_inputs(trained: Any) -> None:
     assert all(len(sha256) == 64 for sha256 in record["files"].values())
 
 
-def test_its_log_is_read_and_its_seed_is_known(trained: Any) -> None:
+def test_its_log_is_read_and_its_seed_is_known(trained: tuple[Path, TrainedRun, Any]) -> None:
     root, run, _ = trained
     log = read_scalars(find_scalars(root / "work"))
     assert log.path == run.scalars
@@ -168,7 +172,9 @@ def test_a_log_as_mmengine_writes_numbers_that_are_none(tmp_path: Path) -> None:
     ]
 
 
-def test_what_was_trained_can_be_gated(trained: Any, tmp_path: Path) -> None:
+def test_what_was_trained_can_be_gated(
+    trained: tuple[Path, TrainedRun, Any], tmp_path: Path
+) -> None:
     root, run, _ = trained
     gate = CachedDetector(
         ModelSource(run.checkpoint), cache_dir=tmp_path, device="cpu", progress=NoProgress()
@@ -178,7 +184,9 @@ def test_what_was_trained_can_be_gated(trained: Any, tmp_path: Path) -> None:
     assert gate.info().sha256 == run.sha256
 
 
-def test_a_finished_run_is_used_again_while_its_inputs_hold(trained: Any, again: Any) -> None:
+def test_a_finished_run_is_used_again_while_its_inputs_hold(
+    trained: tuple[Path, TrainedRun, Any], again: Callable[..., bool]
+) -> None:
     root = trained[0]
     assert again()
     assert again(device="cpu")
@@ -194,7 +202,7 @@ def test_a_finished_run_is_used_again_while_its_inputs_hold(trained: Any, again:
 
 
 def test_a_run_whose_versions_are_gone_is_not_used_again(
-    again: Any, monkeypatch: pytest.MonkeyPatch
+    again: Callable[..., bool], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pytest_detgate.training.record.package_versions", lambda: {"torch": "0"})
     assert not again()
@@ -413,7 +421,9 @@ def test_a_failure_of_several_processes_is_told_once(mmdet: None, tmp_path: Path
     assert finished_run(tmp_path / "work") is None
 
 
-def test_more_gpus_than_there_are(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_gpus_than_there_are(
+    trained: tuple[Path, TrainedRun, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("pytest_detgate.training.train.gpu_count", lambda: 2)
     with pytest.raises(DetectorError, match="asks for 3 GPUs, and 2 can be used here"):
         by_two(trained[0], NoProgress(), device="auto", gpus=3)
@@ -421,7 +431,9 @@ def test_more_gpus_than_there_are(trained: Any, monkeypatch: pytest.MonkeyPatch)
         by_two(trained[0], NoProgress(), device="cuda:1")
 
 
-def test_a_failed_run_says_why_and_is_not_finished(trained: Any, tmp_path: Path) -> None:
+def test_a_failed_run_says_why_and_is_not_finished(
+    trained: tuple[Path, TrainedRun, Any], tmp_path: Path
+) -> None:
     for name in ("model.py", "site.json"):
         shutil.copy(trained[0] / name, tmp_path)
     config = worksite.write_training_config(tmp_path, **{'ann_file="site.json"': 'ann_file="no"'})
@@ -451,7 +463,7 @@ START = {
 
 @pytest.fixture
 def starting_from(
-    trained: Any, tmp_path: Path
+    trained: tuple[Path, TrainedRun, Any], tmp_path: Path
 ) -> Callable[[str, Callable[[dict[str, Any]], None]], Callable[..., TrainedRun]]:
     """A function that makes a run which starts from the trained checkpoint, changed."""
     import torch
@@ -492,7 +504,9 @@ def starting_from(
 
 @pytest.mark.parametrize("way", START)
 def test_a_checkpoint_to_start_from_runs_no_code(
-    starting_from: Any, tmp_path: Path, way: str
+    starting_from: Callable[[str, Callable[[dict[str, Any]], None]], Callable[..., TrainedRun]],
+    tmp_path: Path,
+    way: str,
 ) -> None:
     marker = tmp_path / "was-run"
 
@@ -506,7 +520,10 @@ def test_a_checkpoint_to_start_from_runs_no_code(
         assert marker.exists()
 
 
-def test_training_goes_on_from_what_was_trained(starting_from: Any, tmp_path: Path) -> None:
+def test_training_goes_on_from_what_was_trained(
+    starting_from: Callable[[str, Callable[[dict[str, Any]], None]], Callable[..., TrainedRun]],
+    tmp_path: Path,
+) -> None:
     """Of the checkpoint that is resumed, nothing is run: neither what is pickled in it, nor a
     configuration."""
     import numpy as np
@@ -525,7 +542,9 @@ def test_training_goes_on_from_what_was_trained(starting_from: Any, tmp_path: Pa
     assert not marker.exists()
 
 
-def test_an_interrupted_run_takes_its_process_along(trained: Any, tmp_path: Path) -> None:
+def test_an_interrupted_run_takes_its_process_along(
+    trained: tuple[Path, TrainedRun, Any], tmp_path: Path
+) -> None:
     class Impatient(Counting):
         @contextmanager
         def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
@@ -558,7 +577,7 @@ def test_an_interrupted_run_takes_its_process_along(trained: Any, tmp_path: Path
 
 
 def test_a_killed_run_says_so(
-    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    trained: tuple[Path, TrainedRun, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pytest_detgate.training import train_process as training_process
 

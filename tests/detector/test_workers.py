@@ -31,6 +31,7 @@ from pytest_detgate.detector.workers.worker import Worker
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
 from tests.detector import onnx_models, worksite
+from tests.detector.conftest import Worksite
 from tests.processes import PATIENCE_S, assert_all_end, with_variable
 
 BATCH = 3
@@ -227,9 +228,10 @@ def on_ray(project: Project, cluster: str) -> Iterator[RayWorkers]:
 
 
 @pytest.fixture(params=["local", "on_ray"])
-def workers(request: pytest.FixtureRequest) -> Any:
+def workers(request: pytest.FixtureRequest) -> LocalWorkers | RayWorkers:
     """Two workers, of either engine."""
-    return request.getfixturevalue(request.param)
+    made: LocalWorkers | RayWorkers = request.getfixturevalue(request.param)
+    return made
 
 
 def assert_same(
@@ -246,7 +248,7 @@ def assert_same(
 
 
 def test_two_workers_find_what_one_finds(
-    project: Project, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project, workers: LocalWorkers | RayWorkers, expected: dict[Path, ImageDetections]
 ) -> None:
     project.log.together()
     earlier = workers.notes  # other tests kill workers
@@ -275,7 +277,7 @@ def test_all_engines_have_one_key(
 
 
 def test_a_killed_worker_costs_its_own_batch_at_most(
-    project: Project, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project, workers: LocalWorkers | RayWorkers, expected: dict[Path, ImageDetections]
 ) -> None:
     project.log.die_on(project.images[4])
     n_notes = len(workers.notes)
@@ -303,7 +305,9 @@ def test_an_image_that_every_worker_dies_of_is_named(project: Project, local: Lo
     assert project.log.looked_at()[project.images[7].name] == 3
 
 
-def test_a_failure_of_the_model_is_told_and_not_tried_again(project: Project, workers: Any) -> None:
+def test_a_failure_of_the_model_is_told_and_not_tried_again(
+    project: Project, workers: LocalWorkers | RayWorkers
+) -> None:
     project.log.raise_on(project.images[5])
 
     with pytest.raises(DetectorError) as caught:
@@ -317,7 +321,10 @@ def test_a_failure_of_the_model_is_told_and_not_tried_again(project: Project, wo
 
 
 def test_an_image_that_cannot_be_read_is_passed_through(
-    project: Project, tmp_path: Path, workers: Any, expected: dict[Path, ImageDetections]
+    project: Project,
+    tmp_path: Path,
+    workers: LocalWorkers | RayWorkers,
+    expected: dict[Path, ImageDetections],
 ) -> None:
     broken, missing = tmp_path / "broken.jpg", tmp_path / "missing.jpg"
     broken.write_bytes(project.images[0].read_bytes()[:300])
@@ -367,9 +374,10 @@ def test_workers_that_die_while_they_load(project: Project) -> None:
     )
 
 
-def test_what_a_worker_of_ray_cannot_import_is_named_with_the_way_out(
+def test_ray_worker_names_what_it_cannot_import(
     project: Project, cluster: str, expected: dict[Path, ImageDetections]
 ) -> None:
+    """What a worker of Ray cannot import is named with the way out."""
     # No import statement names the module that it is made of, so nobody knows to send it.
     text = 'import importlib\nMade = importlib.import_module("engines_" + "site.greys").Greys\n'
     source = project.entry("engines_hidden", text, project.root / "limit.txt")
@@ -464,7 +472,7 @@ def test_an_onnx_file_and_its_weights_travel(
 
 
 @pytest.fixture(scope="module")
-def hungry(site: Any, project: Project) -> ModelSource:
+def hungry(site: Worksite, project: Project) -> ModelSource:
     """A checkpoint of MMDetection with the project's own configuration and class."""
     worksite.write_config(project.root)
     (project.root / "engines_hungry.py").write_text(HUNGRY, encoding="utf-8")
@@ -479,7 +487,7 @@ def hungry(site: Any, project: Project) -> ModelSource:
 
 
 @pytest.fixture(scope="module")
-def plain(site: Any) -> dict[Path, ImageDetections]:
+def plain(site: Worksite) -> dict[Path, ImageDetections]:
     """What the same weights find in this process, in MMDetection's own class."""
     found = found_by(started(ModelSource(site.checkpoint)), site.images)
     assert sum(len(one.score) for one in found.values()) > 100
@@ -489,7 +497,7 @@ def plain(site: Any) -> dict[Path, ImageDetections]:
 @pytest.mark.mmdet
 @pytest.mark.parametrize("engine", ["local", "ray"])
 def test_two_workers_of_mmdetection_find_what_one_finds(
-    site: Any,
+    site: Worksite,
     hungry: ModelSource,
     plain: dict[Path, ImageDetections],
     project: Project,

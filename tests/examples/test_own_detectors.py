@@ -17,6 +17,7 @@ import pytest
 
 from pytest_detgate.config.onnx_table import OnnxTable
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
+from tests.forked import run_forked
 
 # Pytester forgets what is imported while it is there, and onnx cannot be imported twice.
 with contextlib.suppress(ModuleNotFoundError):
@@ -91,7 +92,7 @@ def test_command_gives_the_output_that_is_shown(
                 pytest.skip(f"{name} is not installed")
         write_model(project.path / "colours.onnx")
 
-    result = project.runpytest_subprocess(*arguments)
+    result = run_forked(project, *arguments)
 
     assert pytest_word == "pytest"
     assert result.ret == code

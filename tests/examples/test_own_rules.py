@@ -14,6 +14,10 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows
+from tests.forked import run_forked
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENT = (ROOT / "docs/own_rules.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```$", DOCUMENT, re.MULTILINE | re.DOTALL))
@@ -37,7 +41,7 @@ def _require(module: str) -> None:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, coco_content: Any, result_content: Any) -> pytest.Pytester:
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
     """A project with the files of the document and a few frames."""
     pytester.makeini("[pytest]\n")
     for name, text in FILES.items():
@@ -45,7 +49,7 @@ def project(pytester: pytest.Pytester, coco_content: Any, result_content: Any) -
     for name, images in SPLITS.items():
         (pytester.path / f"{name}.json").write_text(json.dumps(coco_content(images)))
     for name, (split, found) in FOUND.items():
-        content = result_content(SPLITS[split], found)
+        content = result_rows(SPLITS[split], found)
         (pytester.path / f"{name}.json").write_text(json.dumps(content))
     return pytester
 
@@ -54,6 +58,7 @@ def test_document_has_the_files_and_commands() -> None:
     assert list(FILES) == [
         "site_rules.py",
         "detgate.toml",
+        "test_site_rules.py",
         "test_site.py",
         "site_expectations.py",
         "cameras.toml",
@@ -70,7 +75,7 @@ def test_command_gives_the_output_that_is_shown(
     if "cameras.toml" in arguments:
         _require("great_expectations")
 
-    result = project.runpytest_subprocess(*arguments, *workers)
+    result = run_forked(project, *arguments, *workers)
 
     assert pytest_word == "pytest"
     assert result.ret == 1
@@ -80,19 +85,24 @@ def test_command_gives_the_output_that_is_shown(
 
 
 def test_tests_hold_without_a_gate(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("test_site.py", "-k", "small")
+    result = run_forked(project, "test_site.py", "-k", "small")
 
     result.assert_outcomes(passed=1, deselected=2)
     assert not (project.path / "detgate-report").exists()
 
 
+def test_the_rule_has_tests(project: pytest.Pytester) -> None:
+    run_forked(project, "test_site_rules.py").assert_outcomes(passed=2)
+
+
 def test_files_pass_a_strict_type_checker(project: pytest.Pytester) -> None:
     _require("mypy")
+    sources = ["site_rules.py", "test_site_rules.py", "test_site.py"]
     # As for any installed package, what is wrong inside of ours is none of the project's business.
     options = ["--strict", "--follow-imports=silent", "--cache-dir", str(project.path / "cache")]
 
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", *options, "site_rules.py", "test_site.py"],
+        [sys.executable, "-m", "mypy", *options, *sources],
         cwd=project.path,
         env={**os.environ, "MYPYPATH": str(ROOT)},
         capture_output=True,
@@ -100,11 +110,11 @@ def test_files_pass_a_strict_type_checker(project: pytest.Pytester) -> None:
         check=False,
     )
 
-    assert done.stdout == "Success: no issues found in 2 source files\n"
+    assert done.stdout == "Success: no issues found in 3 source files\n"
 
 
 def test_rule_has_its_place_in_the_list(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("--detgate-rules")
+    result = run_forked(project, "--detgate-rules")
 
     result.stdout.fnmatch_lines(
         [

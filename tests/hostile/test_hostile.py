@@ -114,7 +114,7 @@ def test_there_are_files_of_every_kind(hostile: list[Hostile]) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_nothing_runs(sent: Any, hostile: list[Hostile], way: str) -> None:
+def test_nothing_runs(sent: Callable[[str], Answers], hostile: list[Hostile], way: str) -> None:
     answers = sent(way)
 
     assert {name for name, answer in answers.items() if answer["ran"]} == set()
@@ -123,7 +123,7 @@ def test_nothing_runs(sent: Any, hostile: list[Hostile], way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_what_cannot_be_read_as_data_is_refused(
-    sent: Any, hostile: list[Hostile], way: str
+    sent: Callable[[str], Answers], hostile: list[Hostile], way: str
 ) -> None:
     for one in hostile:
         if one.content:
@@ -134,7 +134,7 @@ def test_what_cannot_be_read_as_data_is_refused(
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in TRAINING])
 def test_what_a_configuration_may_not_ask_for_is_refused(
-    sent: Any, hostile: list[Hostile], way: str
+    sent: Callable[[str], Answers], hostile: list[Hostile], way: str
 ) -> None:
     for one in hostile:
         if one.configuration:
@@ -146,7 +146,7 @@ def test_what_a_configuration_may_not_ask_for_is_refused(
 
 @pytest.mark.parametrize("way", [way for way in WAYS if way not in TRAINING])
 def test_what_is_left_out_of_the_model_does_no_harm(
-    sent: Any, hostile: list[Hostile], way: str
+    sent: Callable[[str], Answers], hostile: list[Hostile], way: str
 ) -> None:
     harmless = [one for one in hostile if not one.content and not one.configuration]
     assert {sent(way)[one.name]["said"] for one in harmless} == {""}
@@ -154,13 +154,17 @@ def test_what_is_left_out_of_the_model_does_no_harm(
 
 
 @pytest.mark.parametrize("way", TRAINING)
-def test_training_reads_no_configuration(sent: Any, hostile: list[Hostile], way: str) -> None:
+def test_training_reads_no_configuration(
+    sent: Callable[[str], Answers], hostile: list[Hostile], way: str
+) -> None:
     for one in hostile:
         if one.configuration:
             assert "Traceback" not in sent(way)[one.name]["said"], one.name
 
 
-def test_the_files_are_hostile_indeed(sent: Any, hostile: list[Hostile]) -> None:
+def test_the_files_are_hostile_indeed(
+    sent: Callable[[str], Answers], hostile: list[Hostile]
+) -> None:
     """Where nothing guards they run: else there would be nothing to refuse."""
     ran = {name for name, answer in sent("unguarded").items() if answer["ran"]}
 
@@ -168,7 +172,9 @@ def test_the_files_are_hostile_indeed(sent: Any, hostile: list[Hostile]) -> None
     assert len(ran) > 25
 
 
-def test_the_second_wall_holds_by_itself(sent: Any, hostile: list[Hostile]) -> None:
+def test_the_second_wall_holds_by_itself(
+    sent: Callable[[str], Answers], hostile: list[Hostile]
+) -> None:
     for one in hostile:
         if one.unguarded == "build":
             answer = sent("wall_alone")[one.name]

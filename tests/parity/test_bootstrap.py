@@ -142,5 +142,6 @@ def test_intervals_by_clip_cover_the_truth() -> None:
     assert 0.92 <= covered(60, 500, by_clip=True) <= 0.98
 
 
-def test_intervals_by_image_are_too_narrow_where_frames_of_a_clip_are_alike() -> None:
+def test_intervals_by_image_are_too_narrow_for_clips() -> None:
+    """Intervals by image are too narrow where frames of a clip are alike."""
     assert covered(60, 500, by_clip=False) < 0.85

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 import tests.plugin.in_process  # noqa: F401  (for `gate_here`)
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows
+from tests.forked import run_forked
 from tests.plugin.records import report_in
 
 CONFIG = """
@@ -64,7 +67,7 @@ class GateProject:
     def gate(self, *arguments: str, with_predictions: bool = True) -> pytest.RunResult:
         """Run pytest in the project, in a process of its own."""
         predictions = self.arguments if with_predictions else ()
-        return self.pytester.runpytest_subprocess(*predictions, *arguments)
+        return run_forked(self.pytester, *predictions, *arguments)
 
     def gate_here(self, *arguments: str, with_predictions: bool = True) -> pytest.RunResult:
         """Run pytest in the project, in this process, which is ten times as fast."""
@@ -82,7 +85,7 @@ class GateProject:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, coco_content: Any, result_content: Any) -> GateProject:
+def project(pytester: pytest.Pytester) -> GateProject:
     """A project that passes every rule of `CONFIG`."""
     pytester.makeini("[pytest]\n")
     box = ("helmet_off", 10, 10, 40, 40)
@@ -97,7 +100,7 @@ def project(pytester: pytest.Pytester, coco_content: Any, result_content: Any) -
     found = ("helmet_off", 0.8, 10, 10, 40, 40)
     project.write(
         "found/val.json",
-        result_content(val, {"roof_1.jpg": [found], "roof_2.jpg": [found]}),
+        result_rows(val, {"roof_1.jpg": [found], "roof_2.jpg": [found]}),
     )
-    project.write("found/youtube.json", result_content(youtube, {"tube_2.jpg": [found]}))
+    project.write("found/youtube.json", result_rows(youtube, {"tube_2.jpg": [found]}))
     return project

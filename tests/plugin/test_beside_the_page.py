@@ -96,9 +96,10 @@ def test_nothing_of_an_earlier_run_is_left_beside_a_new_record(project: GateProj
     )
 
 
-def test_a_page_that_cannot_be_written_costs_neither_record_nor_summary(
+def test_unwritable_page_costs_neither_record_nor_summary(
     project: GateProject,
 ) -> None:
+    """A page that cannot be written costs neither record nor summary."""
     (folder(project) / "index.html").mkdir(parents=True)
 
     result = project.gate()
@@ -130,9 +131,10 @@ def test_the_step_summary_is_added_once(
         (1024 * 1024 - 100, "is full: step.md would be over 1 MiB"),
     ],
 )
-def test_a_step_summary_that_cannot_be_added_changes_nothing_and_is_said(
+def test_unwritable_step_summary_is_reported(
     project: GateProject, size: int | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A step summary that cannot be added changes nothing and is said."""
     step = project.pytester.path / "step.md"
     if size is None:
         step.mkdir()
@@ -372,9 +374,10 @@ def test_a_long_run_lists_what_did_not_pass(project: GateProject) -> None:
     assert ["1", "failed,"] in quiet
 
 
-def test_a_record_that_cannot_be_written_leaves_no_page_of_an_earlier_run(
+def test_unwritable_record_leaves_no_earlier_page(
     project: GateProject,
 ) -> None:
+    """A record that cannot be written leaves no page of an earlier run."""
     project.gate()
     (folder(project) / "report.json").unlink()
     (folder(project) / "report.json").mkdir()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.content import result_rows
 from tests.plugin.conftest import CONFIG, GateProject
 
 COMPARE = """
@@ -18,7 +19,7 @@ max-growth = 0.0
 
 
 @pytest.fixture
-def compared(project: GateProject, result_content: Any) -> GateProject:
+def compared(project: GateProject) -> GateProject:
     """The project with the report of a first run, and result files that differ from its own."""
     project.write("detgate.toml", CONFIG)
     assert project.gate().ret == 0
@@ -28,8 +29,8 @@ def compared(project: GateProject, result_content: Any) -> GateProject:
     val: dict[str, Any] = {"roof_1.jpg": [], "roof_2.jpg": [], "roof_3.jpg": []}
     youtube: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
     box = ("helmet_off", 0.7, 10, 10, 40, 40)
-    project.write("found/val.json", result_content(val, {"roof_1.jpg": [box], "roof_2.jpg": [box]}))
-    project.write("found/youtube.json", result_content(youtube, {"tube_1.jpg": [box]}))
+    project.write("found/val.json", result_rows(val, {"roof_1.jpg": [box], "roof_2.jpg": [box]}))
+    project.write("found/youtube.json", result_rows(youtube, {"tube_1.jpg": [box]}))
     return project
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.testing import coco_content
 from tests.plugin.conftest import CONFIG, GateProject
 
 
@@ -50,7 +51,7 @@ def test_result_file_of_one_data_set_only(project: GateProject) -> None:
     }
 
 
-def test_empty_split(project: GateProject, coco_content: Any) -> None:
+def test_empty_split(project: GateProject) -> None:
     project.write("data/train.json", coco_content({}))
 
     assert project.gate().ret == 1
@@ -88,7 +89,7 @@ def test_probe_without_images(project: GateProject) -> None:
     assert not_evaluated(project) == {"probe-fp[youtube]": "youtube has no images (probes/youtube)"}
 
 
-def test_class_without_ground_truth(project: GateProject, coco_content: Any) -> None:
+def test_class_without_ground_truth(project: GateProject) -> None:
     box = ("helmet_off", 10, 10, 40, 40)
     images = {"roof_1.jpg": [box], "roof_2.jpg": [box], "roof_3.jpg": []}
     project.write("data/val.json", coco_content(images, ["helmet_off", "no_vest"]))
@@ -117,7 +118,7 @@ def test_no_detections_at_all(project: GateProject) -> None:
     }
 
 
-def test_no_ground_truth_at_all(project: GateProject, coco_content: Any) -> None:
+def test_no_ground_truth_at_all(project: GateProject) -> None:
     project.write("data/val.json", coco_content({"roof_1.jpg": [], "roof_2.jpg": []}))
     without_detections(project)
 
@@ -125,7 +126,7 @@ def test_no_ground_truth_at_all(project: GateProject, coco_content: Any) -> None
     assert "nothing shows that it finds anything" in not_evaluated(project)["mean-ap"]
 
 
-def test_image_id_of_two_images(project: GateProject, coco_content: Any) -> None:
+def test_image_id_of_two_images(project: GateProject) -> None:
     content = coco_content({"yard_1.jpg": [], "yard_2.jpg": []})
     content["images"][1]["id"] = 1
     project.write("data/train.json", content)
@@ -227,7 +228,7 @@ def test_detections_that_mean_nothing(
     assert all(reason in reasons[item] for item in ON_VAL)
 
 
-def test_unknown_class_in_named_results(project: GateProject, result_content: Any) -> None:
+def test_unknown_class_in_named_results(project: GateProject) -> None:
     path = project.pytester.path / "found/val.json"
     content = json.loads((project.pytester.path / "data/val.json").read_text())
     categories = [{"id": 1, "name": "helmet_of"}]
@@ -253,7 +254,7 @@ def test_no_detections_at_all_on_any_model_rule(project: GateProject) -> None:
     assert all("finds nothing, at any score, on the 2 images" in reasons[item] for item in ON_VAL)
 
 
-def test_baseline_that_cannot_be_paired(project: GateProject, coco_content: Any) -> None:
+def test_baseline_that_cannot_be_paired(project: GateProject) -> None:
     """The baseline's report is of other annotations."""
     with_model_rules(project)
     project.gate()
@@ -397,9 +398,10 @@ def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -
     assert not_evaluated(project)["mean-ap"] == reason
 
 
-def test_figures_of_numpy_are_written_and_nan_among_them_is_not_evaluated(
+def test_numpy_values_are_written_and_nan_not_evaluated(
     project: GateProject,
 ) -> None:
+    """Figures of NumPy are written and NaN among them is not evaluated."""
     project.pytester.makeconftest(
         """
         import msgspec
@@ -517,9 +519,7 @@ def test_worker_that_dies(project: GateProject) -> None:
     assert verdicts["mean-ap"] == "passed"
 
 
-def test_warning_that_cannot_be_evaluated_still_fails(
-    project: GateProject, coco_content: Any
-) -> None:
+def test_warning_that_cannot_be_evaluated_still_fails(project: GateProject) -> None:
     project.write("data/train.json", coco_content({}))
     project.write("detgate.toml", CONFIG.replace("min = 0.25", 'min = 0.25\nseverity = "warning"'))
 

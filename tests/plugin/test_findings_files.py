@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.testing import coco_content
 from tests.plugin.conftest import CONFIG, GateProject
 
 STRICT = CONFIG.replace("max-boxes = 1", "max-boxes = 0")
@@ -19,7 +20,7 @@ def findings(project: GateProject) -> dict[str, Any]:
     return {path.name: json.loads(path.read_text()) for path in sorted(folder.glob("*"))}
 
 
-def many_empty_images(project: GateProject, coco_content: Any, count: int) -> None:
+def many_empty_images(project: GateProject, count: int) -> None:
     """Let a rule find `count` images."""
     project.write("data/train.json", coco_content({f"yard_{n}.jpg": [] for n in range(count)}))
     project.write("detgate.toml", CONFIG.replace("min = 0.25", "max = 0.25"))
@@ -61,10 +62,11 @@ def test_false_boxes_can_be_opened(project: GateProject, workers: tuple[str, ...
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_every_finding_is_there_though_the_record_has_the_first_200(
-    project: GateProject, workers: tuple[str, ...], coco_content: Any
+def test_files_have_more_findings_than_the_record(
+    project: GateProject, workers: tuple[str, ...]
 ) -> None:
-    many_empty_images(project, coco_content, 450)
+    """Every finding is there though the record has the first 200."""
+    many_empty_images(project, 450)
 
     assert project.gate("detgate.toml", *workers, "-k", "empty", with_predictions=False).ret == 1
 
@@ -75,7 +77,7 @@ def test_every_finding_is_there_though_the_record_has_the_first_200(
     assert file["images"][449]["findings"] == ["no annotation"]
 
 
-def test_two_data_sets_make_two_files(project: GateProject, coco_content: Any) -> None:
+def test_two_data_sets_make_two_files(project: GateProject) -> None:
     """Each of them goes with one annotation file and one folder of images."""
     project.write("data/train.json", coco_content({"odd.jpg": [], "yard_1.jpg": []}))
     project.write("data/val.json", coco_content({"roof_1.jpg": [], "strange.jpg": []}))
@@ -91,9 +93,10 @@ def test_two_data_sets_make_two_files(project: GateProject, coco_content: Any) -
     }
 
 
-def test_files_of_earlier_runs_are_removed_and_those_of_others_are_not(
+def test_only_files_of_earlier_runs_are_removed(
     project: GateProject,
 ) -> None:
+    """Files of earlier runs are removed and those of others are not."""
     project.write("detgate.toml", STRICT)
     project.gate()
     mended = project.pytester.path / "detgate-report/findings/mended.json"

@@ -16,6 +16,7 @@ from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
 from tests.detector.exported import export_rtmdet, give_every_box_a_size
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
+from tests.forked import run_forked
 from tests.plugin.records import reasons_in, report_in, values_in
 from tests.processes import assert_all_end
 
@@ -213,7 +214,7 @@ def imported(project: pytest.Pytester) -> list[str]:
 
 
 def test_onnx_file_is_gated_then_kept(onnx_project: pytest.Pytester) -> None:
-    first = onnx_project.runpytest_subprocess("detgate.toml")
+    first = run_forked(onnx_project, "detgate.toml")
 
     assert first.ret == 0
     assert values_in(onnx_project.path)["mean-ap"]["ap"] == AP
@@ -223,7 +224,7 @@ def test_onnx_file_is_gated_then_kept(onnx_project: pytest.Pytester) -> None:
     assert (model["classes"], model["images"], model["kept"]) == (["red", "blue"], 6, 0)
     assert imported(onnx_project) == ["cv2", "onnxruntime"]  # and no torch
 
-    second = onnx_project.runpytest_subprocess("detgate.toml")
+    second = run_forked(onnx_project, "detgate.toml")
 
     assert second.ret == 0
     assert report_in(onnx_project.path)["model"]["kept"] == 6
@@ -245,8 +246,11 @@ def test_onnx_sweep_and_baseline_take_the_same_way(onnx_project: pytest.Pytester
         + "[rules.fp-regression]\nmax-growth-boxes = 0\n[rules.ap-regression]\nmax-drop = 0.1\n"
     )
 
-    onnx_project.runpytest_subprocess(
-        "detgate.toml", "--detgate-baseline=epoch_2.onnx", "--detgate-sweep=epoch_*.onnx"
+    run_forked(
+        onnx_project,
+        "detgate.toml",
+        "--detgate-baseline=epoch_2.onnx",
+        "--detgate-sweep=epoch_*.onnx",
     )
 
     assert reasons_in(onnx_project.path) == set()
@@ -265,7 +269,7 @@ def test_onnx_rules_that_run_the_model(onnx_project: pytest.Pytester) -> None:
         + "[rules.repeatability]\nimages = 3\nmax-score-difference = 0.0\n"
     )
 
-    assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
+    assert run_forked(onnx_project, "detgate.toml").ret == 0
 
 
 def test_the_whole_gate_on_ray(
@@ -279,7 +283,7 @@ def test_the_whole_gate_on_ray(
     mark = f"DETGATE_TEST_{os.getpid()}"
     monkeypatch.setenv(mark, "1")
 
-    assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
+    assert run_forked(onnx_project, "detgate.toml").ret == 0
 
     assert_all_end(mark)
     found = values_in(onnx_project.path)
@@ -291,7 +295,7 @@ def test_the_whole_gate_on_ray(
     assert imported(onnx_project) == []  # neither Ray nor what runs the model is in this process
 
     (onnx_project.path / "detgate.toml").write_text(tables)
-    onnx_project.runpytest_subprocess("detgate.toml", "-k", "not repeatability")
+    run_forked(onnx_project, "detgate.toml", "-k", "not repeatability")
 
     # What Ray found answers the local engine.
     assert report_in(onnx_project.path)["model"]["kept"] == 6
@@ -305,7 +309,7 @@ def test_baseline_and_sweep_take_the_engine_of_the_gated_file(
         pytest.skip("Ray is not installed")
     for epoch in (1, 2):
         write_model(onnx_project.path / f"epoch_{epoch}.onnx", scores=(0.9, 0.1 * epoch))
-    assert onnx_project.runpytest_subprocess("detgate.toml").ret == 0
+    assert run_forked(onnx_project, "detgate.toml").ret == 0
     # What the gated file finds is kept; of the others nothing can be known without Ray.
     (onnx_project.path / "detgate.toml").write_text(
         HEAD
@@ -314,8 +318,11 @@ def test_baseline_and_sweep_take_the_engine_of_the_gated_file(
         + "[rules.fp-regression]\nmax-growth-boxes = 0\n[rules.checkpoint-choice]\n"
     )
 
-    onnx_project.runpytest_subprocess(
-        "detgate.toml", "--detgate-baseline=epoch_2.onnx", "--detgate-sweep=epoch_*.onnx"
+    run_forked(
+        onnx_project,
+        "detgate.toml",
+        "--detgate-baseline=epoch_2.onnx",
+        "--detgate-sweep=epoch_*.onnx",
     )
 
     rules = report_in(onnx_project.path)["rules"]
@@ -328,7 +335,7 @@ def test_onnx_file_without_the_package(onnx_project: pytest.Pytester) -> None:
     with (onnx_project.path / "conftest.py").open("a") as file:
         file.write("sys.modules['onnxruntime'] = None\n")
 
-    result = onnx_project.runpytest_subprocess("detgate.toml")
+    result = run_forked(onnx_project, "detgate.toml")
 
     assert result.ret == 1
     (reason,) = reasons_in(onnx_project.path)
@@ -340,7 +347,7 @@ def test_trust_does_not_let_foreign_operators_in(onnx_project: pytest.Pytester) 
     write_model(onnx_project.path / "epoch_1.onnx", domain="theirs")
     write_model(onnx_project.path / "colours.onnx", domain="theirs")
 
-    result = onnx_project.runpytest_subprocess("detgate.toml", "--detgate-trust-checkpoint")
+    result = run_forked(onnx_project, "detgate.toml", "--detgate-trust-checkpoint")
 
     assert result.ret == 1
     (reason,) = reasons_in(onnx_project.path)
@@ -355,7 +362,8 @@ def test_a_baseline_and_a_sweep_are_refused_as_the_gated_file_is(
         HEAD + ONNX + "[rules.fp-regression]\nmax-growth-boxes = 0\n[rules.checkpoint-choice]\n"
     )
 
-    result = onnx_project.runpytest_subprocess(
+    result = run_forked(
+        onnx_project,
         "detgate.toml",
         "--detgate-baseline=epoch_1.onnx",
         "--detgate-sweep=epoch_*.onnx",
@@ -372,20 +380,20 @@ def test_a_baseline_and_a_sweep_are_refused_as_the_gated_file_is(
 def test_function_of_the_project_is_gated_then_kept(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(HEAD + PYTHON + RULES)
 
-    assert project.runpytest_subprocess("detgate.toml").ret == 0
+    assert run_forked(project, "detgate.toml").ret == 0
     assert values_in(project.path)["mean-ap"]["ap"] == AP
     assert values_in(project.path)["probe-fp[calm]"]["boxes"] == 1
     model = report_in(project.path)["model"]
     assert (model["framework"], model["checkpoint"]) == ("python", "site_detector:Colours")
     assert imported(project) == ["site_detector"]
 
-    assert project.runpytest_subprocess("detgate.toml").ret == 0
+    assert run_forked(project, "detgate.toml").ret == 0
     assert report_in(project.path)["model"]["kept"] == 6
     assert imported(project) == ["site_detector"]  # it is made in every run
 
     text = DETECTOR.replace("> 128", "> 255")  # so that nothing is
     (project.path / "site_detector.py").write_text(text)
-    assert project.runpytest_subprocess("detgate.toml").ret == 1
+    assert run_forked(project, "detgate.toml").ret == 1
     assert report_in(project.path)["model"]["kept"] == 0
 
 
@@ -398,9 +406,7 @@ def test_function_with_a_checkpoint_baseline_and_workers(project: pytest.Pyteste
     for name, score in {"old": 0.25, "new": 0.5}.items():
         (project.path / f"{name}.txt").write_text(str(score))
 
-    result = project.runpytest_subprocess(
-        "--detgate-ckpt=new.txt", "--detgate-baseline=old.txt", "-n", "2"
-    )
+    result = run_forked(project, "--detgate-ckpt=new.txt", "--detgate-baseline=old.txt", "-n", "2")
 
     assert result.ret == 1
     growth = values_in(project.path)["fp-regression[calm]"]
@@ -412,19 +418,19 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
     model = '[model]\nframework = "coloured"\ncheckpoint = "weights.txt"\n'
     (registered.path / "detgate.toml").write_text(HEAD + model + RULES)
 
-    result = registered.runpytest_subprocess("detgate.toml")
+    result = run_forked(registered, "detgate.toml")
 
     assert result.ret == 0, result.stdout.str()
     assert values_in(registered.path)["mean-ap"]["ap"] == AP
     assert report_in(registered.path)["model"]["framework"] == "coloured"
-    registered.runpytest_subprocess("detgate.toml")
+    run_forked(registered, "detgate.toml")
     assert report_in(registered.path)["model"]["kept"] == 6
     assert imported(registered) == ["site_detector"]  # which the framework's module imports
 
     # Its own code decides, too.
     path = registered.path / "site" / "coloured.py"
     path.write_text(path.read_text().replace("* self.scale", "* self.scale * 2"))
-    registered.runpytest_subprocess("detgate.toml")
+    run_forked(registered, "detgate.toml")
     assert reasons_in(registered.path)
     assert all(
         "a score is from 0 to 1, found 1.5" in reason for reason in reasons_in(registered.path)
@@ -458,7 +464,7 @@ def test_what_makes_no_sense_is_said_before_anything_runs(
 ) -> None:
     (registered.path / "detgate.toml").write_text(f"{HEAD}[model]\n{model}\n{RULES}")
 
-    result = registered.runpytest_subprocess("detgate.toml")
+    result = run_forked(registered, "detgate.toml")
 
     assert result.ret == 4
     assert message in result.stderr.str()
@@ -480,7 +486,7 @@ def test_what_a_registered_framework_does_wrong_is_its_own_fault(
     model = f'[model]\nframework = "{name}"\ncheckpoint = "weights.txt"\n'
     (registered.path / "detgate.toml").write_text(HEAD + model + RULES)
 
-    assert registered.runpytest_subprocess("detgate.toml").ret == 1
+    assert run_forked(registered, "detgate.toml").ret == 1
 
     assert len(reasons_in(registered.path)) == 1, reasons_in(registered.path)
     assert next(iter(reasons_in(registered.path))).startswith(message)
@@ -490,17 +496,17 @@ def test_what_is_trained_is_not_run_by_another_framework(project: pytest.Pyteste
     train = '[train]\nconfig = "a.py"\nwork-dir = "w"\n'
     (project.path / "detgate.toml").write_text(HEAD + PYTHON + train + RULES)
 
-    result = project.runpytest_subprocess("--detgate-train")
+    result = run_forked(project, "--detgate-train")
 
     assert result.ret == 4
     assert "[model] framework: python cannot run what --detgate-train trains" in result.stderr.str()
-    assert project.runpytest_subprocess("detgate.toml").ret == 0  # which trains nothing
+    assert run_forked(project, "detgate.toml").ret == 0  # which trains nothing
 
 
 def test_nothing_to_run_is_said(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(f'{HEAD}[model]\nframework = "onnx"\n{RULES}')
 
-    assert project.runpytest_subprocess("detgate.toml").ret == 1
+    assert run_forked(project, "detgate.toml").ret == 1
     assert all("name a checkpoint (--detgate-ckpt" in reason for reason in reasons_in(project.path))
 
 
@@ -562,9 +568,7 @@ max-growth-boxes = 0
 """
     )
 
-    result = pytester.runpytest_subprocess(
-        "--detgate-ckpt=deployed.onnx", "--detgate-baseline=epoch_7.pth"
-    )
+    result = run_forked(pytester, "--detgate-ckpt=deployed.onnx", "--detgate-baseline=epoch_7.pth")
 
     assert result.ret == 0, result.stdout.str()
     growth = values_in(pytester.path)["fp-regression[calm]"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 import xml.etree.ElementTree as ElementTree
-from typing import Any
 
 import pytest
 
+from pytest_detgate.testing import coco_content
 from tests.plugin.conftest import CONFIG, GateProject
 
 CLASSES = ["\x1b[2Jclear", "a\n::error file=x::pwned", "::warning::b", "right\u202eleft", "nul\0"]
@@ -19,7 +19,7 @@ CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e]")
 
 
 @pytest.fixture
-def hostile(project: GateProject, coco_content: Any) -> GateProject:
+def hostile(project: GateProject) -> GateProject:
     """The project with such classes, none of which is found."""
     box = (10, 10, 40, 40)
     images = {f"roof_{index}.jpg": [(name, *box)] for index, name in enumerate(CLASSES)}
@@ -73,7 +73,7 @@ def test_item_is_selected_by_its_visible_name(hostile: GateProject) -> None:
     assert len(hostile.report["not_selected"]) == len(CLASSES) - 1
 
 
-def test_names_of_values_in_junit(project: GateProject, coco_content: Any) -> None:
+def test_names_of_values_in_junit(project: GateProject) -> None:
     box = (10, 10, 40, 40)
     images = {f"roof_{index}.jpg": [(name, *box)] for index, name in enumerate(CLASSES)}
     project.write("data/val.json", coco_content(images, CLASSES))
@@ -88,7 +88,7 @@ def test_names_of_values_in_junit(project: GateProject, coco_content: Any) -> No
     assert {f"detgate.boxes[{name}]" for name in SHOWN} <= names
 
 
-def test_names_that_become_one_are_refused(project: GateProject, coco_content: Any) -> None:
+def test_names_that_become_one_are_refused(project: GateProject) -> None:
     content = coco_content({"roof_1.jpg": []}, ["\x1b", r"\x1b"])
     project.write("data/val.json", content)
 

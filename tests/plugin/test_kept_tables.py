@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.testing import coco_content
 from tests.plugin.conftest import GateProject
 
 CONFIG = """
@@ -27,7 +28,7 @@ evaluate-on = "train"
 
 
 @pytest.fixture
-def large(pytester: pytest.Pytester, coco_content: Any) -> GateProject:
+def large(pytester: pytest.Pytester) -> GateProject:
     """A project with an annotation file that is worth keeping, and one doubled box in it."""
     pytester.makeini("[pytest]\n")
     project = GateProject(pytester)
@@ -77,7 +78,7 @@ def test_a_second_run_says_the_same_from_what_is_kept(
     }
 
 
-def test_a_changed_file_is_what_the_next_run_sees(large: GateProject, coco_content: Any) -> None:
+def test_a_changed_file_is_what_the_next_run_sees(large: GateProject) -> None:
     arguments = ("detgate.toml", "-k", "duplicate-boxes")
     assert large.gate(*arguments, with_predictions=False).ret == 1
     path = large.pytester.path / "train.json"

@@ -11,6 +11,7 @@ import pytest
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.forked import MMDETECTION, run_forked
 from tests.plugin.records import report_in, values_in
 
 pytestmark = pytest.mark.mmdet
@@ -76,8 +77,8 @@ def messages(project: pytest.Pytester) -> dict[str, str]:
 
 def test_baseline_is_run_on_the_same_images_and_kept(project: pytest.Pytester) -> None:
     """Both models as the other's baseline: the changes are each other's opposite."""
-    there = project.runpytest_subprocess(
-        "--detgate-ckpt=epoch_2.pth", "--detgate-baseline=epoch_1.pth"
+    there = run_forked(
+        project, "--detgate-ckpt=epoch_2.pth", "--detgate-baseline=epoch_1.pth", preload=MMDETECTION
     )
     assert there.ret == 0, there.stdout.str()
     first = values_in(project.path)
@@ -85,9 +86,7 @@ def test_baseline_is_run_on_the_same_images_and_kept(project: pytest.Pytester) -
     assert (baseline["path"], baseline["kind"]) == ("epoch_1.pth", "checkpoint")
     assert report_in(project.path)["model"]["checkpoint"] == "epoch_2.pth"
 
-    back = project.runpytest_subprocess(
-        "--detgate-ckpt=epoch_1.pth", "--detgate-baseline=epoch_2.pth"
-    )
+    back = run_forked(project, "--detgate-ckpt=epoch_1.pth", "--detgate-baseline=epoch_2.pth")
 
     assert back.ret == 0, back.stdout.str()
     second = values_in(project.path)
@@ -109,8 +108,11 @@ def test_baselines_that_are_refused(project: pytest.Pytester) -> None:
         ("other.pth", "its detector there is without 'helmet' and with 'vest'"),
         ("notes.pth", "notes.pth: damaged, or not a checkpoint"),
     ):
-        result = project.runpytest_subprocess(
-            "--detgate-ckpt=epoch_1.pth", f"--detgate-baseline={baseline}"
+        result = run_forked(
+            project,
+            "--detgate-ckpt=epoch_1.pth",
+            f"--detgate-baseline={baseline}",
+            preload=MMDETECTION,
         )
 
         assert result.ret == 1
@@ -118,8 +120,8 @@ def test_baselines_that_are_refused(project: pytest.Pytester) -> None:
 
 
 def test_sweep_marks_the_gated_epoch_and_frees_the_others(project: pytest.Pytester) -> None:
-    first = project.runpytest_subprocess(
-        "--detgate-ckpt=epoch_3.pth", "--detgate-sweep=epoch_*.pth", "-k", "choice"
+    first = run_forked(
+        project, "--detgate-ckpt=epoch_3.pth", "--detgate-sweep=epoch_*.pth", "-k", "choice"
     )
 
     assert first.ret == 0, first.stdout.str()
@@ -134,8 +136,8 @@ def test_sweep_marks_the_gated_epoch_and_frees_the_others(project: pytest.Pytest
     assert with_torch
     assert loaded == 1  # the gated one
 
-    second = project.runpytest_subprocess(
-        "--detgate-ckpt=epoch_2.pth", "--detgate-sweep=epoch_*.pth", "-k", "choice"
+    second = run_forked(
+        project, "--detgate-ckpt=epoch_2.pth", "--detgate-sweep=epoch_*.pth", "-k", "choice"
     )
 
     assert second.ret == 0, second.stdout.str()

@@ -11,6 +11,7 @@ import pytest
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.forked import MMDETECTION, run_forked
 from tests.plugin.records import reasons_in, report_in
 
 pytestmark = pytest.mark.mmdet
@@ -80,8 +81,13 @@ def imported(project: pytest.Pytester, process: str = "main") -> list[str]:
     return names
 
 
+def run_model(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run pytest in a process that has imported MMDetection before."""
+    return run_forked(project, *arguments, preload=MMDETECTION)
+
+
 def test_checkpoint_alone_then_again_without_torch(project: pytest.Pytester) -> None:
-    first = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    first = run_forked(project, "--detgate-ckpt=epoch_7.pth")
 
     assert first.ret == 0
     model = report_in(project.path)["model"]
@@ -91,7 +97,7 @@ def test_checkpoint_alone_then_again_without_torch(project: pytest.Pytester) -> 
     assert "torch" in imported(project)
     found = report_in(project.path)["rules"][0]["measurements"]
 
-    second = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    second = run_forked(project, "--detgate-ckpt=epoch_7.pth")
 
     assert second.ret == 0
     model = report_in(project.path)["model"]
@@ -101,7 +107,7 @@ def test_checkpoint_alone_then_again_without_torch(project: pytest.Pytester) -> 
 
 
 def test_two_workers_infer_once(project: pytest.Pytester) -> None:
-    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "-n", "2")
+    result = run_forked(project, "--detgate-ckpt=epoch_7.pth", "-n", "2")
 
     assert result.ret == 0
     workers = [imported(project, name) for name in ("gw0", "gw1")]
@@ -113,24 +119,24 @@ def test_two_workers_infer_once(project: pytest.Pytester) -> None:
 
 
 def test_new_and_changed_images_alone_are_inferred(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    run_model(project, "--detgate-ckpt=epoch_7.pth")
     worksite.draw(project.path / "probe" / "calm_9.jpg", 900)
     worksite.draw(project.path / "probe" / "calm_0.jpg", 901)
 
-    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    run_model(project, "--detgate-ckpt=epoch_7.pth")
 
     model = report_in(project.path)["model"]
     assert (model["images"], model["kept"]) == (10, 8)
 
 
 def test_another_operating_point_infers_nothing(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    run_model(project, "--detgate-ckpt=epoch_7.pth")
     before = report_in(project.path)["rules"][0]["measurements"]
     (project.path / "detgate.toml").write_text(
         CONFIG.replace("score-threshold = 0.1", "score-threshold = 0.3")
     )
 
-    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    run_model(project, "--detgate-ckpt=epoch_7.pth")
 
     model = report_in(project.path)["model"]
     assert (model["images"], model["kept"]) == (9, 9)
@@ -139,7 +145,7 @@ def test_another_operating_point_infers_nothing(project: pytest.Pytester) -> Non
 
 def test_without_the_cache_nothing_is_kept(project: pytest.Pytester) -> None:
     for _ in range(2):
-        project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "--detgate-no-cache")
+        run_model(project, "--detgate-ckpt=epoch_7.pth", "--detgate-no-cache")
 
         assert report_in(project.path)["model"]["kept"] == 0
 
@@ -149,12 +155,12 @@ def test_checkpoint_of_the_file_with_its_configuration(project: pytest.Pytester)
         CONFIG.replace("[model]", '[model]\nconfig = "model.py"')
     )
 
-    assert project.runpytest_subprocess("detgate.toml").ret == 0
+    assert run_model(project, "detgate.toml").ret == 0
     assert report_in(project.path)["model"]["config"] == "model.py"
 
 
 def test_only_what_selected_items_need_is_inferred(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "-k", "probe")
+    run_model(project, "--detgate-ckpt=epoch_7.pth", "-k", "probe")
 
     assert report_in(project.path)["model"]["images"] == 3
 
@@ -162,7 +168,7 @@ def test_only_what_selected_items_need_is_inferred(project: pytest.Pytester) -> 
 def test_unreadable_image_fails_its_rule_alone(project: pytest.Pytester) -> None:
     (project.path / "probe" / "calm_1.jpg").write_bytes(b"\xff\xd8 this is no picture")
 
-    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    result = run_model(project, "--detgate-ckpt=epoch_7.pth")
 
     assert result.ret == 1
     (reason,) = reasons_in(project.path)
@@ -172,13 +178,13 @@ def test_unreadable_image_fails_its_rule_alone(project: pytest.Pytester) -> None
 
 
 def test_another_precision_gives_other_numbers_and_says_so(project: pytest.Pytester) -> None:
-    project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    run_model(project, "--detgate-ckpt=epoch_7.pth")
     assert report_in(project.path)["model"]["notes"] == []
     toml = project.path / "detgate.toml"
 
     toml.write_text(CONFIG.replace("[model]", '[model]\nprecision = "bfloat16"'))
     for kept in (0, 9):
-        assert project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth").ret == 0
+        assert run_model(project, "--detgate-ckpt=epoch_7.pth").ret == 0
         model = report_in(project.path)["model"]
         assert (model["images"], model["kept"]) == (9, kept)
         (note,) = model["notes"]
@@ -186,7 +192,7 @@ def test_another_precision_gives_other_numbers_and_says_so(project: pytest.Pytes
         assert "compute in bfloat16" in (project.path / "detgate-report/index.html").read_text()
 
     toml.write_text(CONFIG.replace("[model]", '[model]\nprecision = "float16"'))
-    assert project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth").ret == 1
+    assert run_model(project, "--detgate-ckpt=epoch_7.pth").ret == 1
     (reason,) = reasons_in(project.path)
     assert "precision 'float16' under [model] needs a GPU" in reason
 
@@ -213,7 +219,7 @@ max = 1.0
 """
     )
 
-    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth", "-m", "detgate_model")
+    result = run_model(project, "--detgate-ckpt=epoch_7.pth", "-m", "detgate_model")
 
     assert result.ret == 1
     rules = {rule["id"]: rule for rule in report_in(project.path)["rules"]}
@@ -236,7 +242,7 @@ def test_classes_that_differ_are_named(project: pytest.Pytester) -> None:
     path = project.path / "site.json"
     path.write_text(path.read_text().replace('"helmet"', '"hellmet"'))
 
-    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    result = run_model(project, "--detgate-ckpt=epoch_7.pth")
 
     assert result.ret == 1
     assert reasons_in(project.path) == {
@@ -245,9 +251,10 @@ def test_classes_that_differ_are_named(project: pytest.Pytester) -> None:
     }
 
 
-def test_checkpoint_that_would_run_code_is_refused_and_did_not_run(
+def test_checkpoint_that_would_run_code_is_refused(
     project: pytest.Pytester,
 ) -> None:
+    """Checkpoint that would run code is refused and did not run."""
     script = project.path / "make_trap.py"
     script.write_text(
         "import pathlib, torch\n"
@@ -258,7 +265,7 @@ def test_checkpoint_that_would_run_code_is_refused_and_did_not_run(
     )
     project.runpython(script)
 
-    result = project.runpytest_subprocess("--detgate-ckpt=trap.pth")
+    result = run_model(project, "--detgate-ckpt=trap.pth")
 
     assert result.ret == 1
     assert not (project.path / "it-ran").exists()
@@ -270,7 +277,7 @@ def test_checkpoint_that_would_run_code_is_refused_and_did_not_run(
 def test_file_that_is_no_checkpoint(project: pytest.Pytester) -> None:
     (project.path / "notes.pth").write_text("not weights")
 
-    result = project.runpytest_subprocess("--detgate-ckpt=notes.pth")
+    result = run_model(project, "--detgate-ckpt=notes.pth")
 
     assert result.ret == 1
     (reason,) = reasons_in(project.path)
@@ -281,7 +288,7 @@ def test_file_that_is_no_checkpoint(project: pytest.Pytester) -> None:
 def test_missing_mmdetection_is_answered_with_how_to_install_it(project: pytest.Pytester) -> None:
     (project.path / "conftest.py").write_text("import sys\nsys.modules['mmdet'] = None\n")
 
-    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    result = run_forked(project, "--detgate-ckpt=epoch_7.pth")
 
     assert result.ret == 1
     (reason,) = reasons_in(project.path)
@@ -289,7 +296,7 @@ def test_missing_mmdetection_is_answered_with_how_to_install_it(project: pytest.
 
 
 def test_training_is_gated_and_its_checkpoint_used_again(project: pytest.Pytester) -> None:
-    first = project.runpytest_subprocess("--detgate-train", "-k", "probe")
+    first = run_forked(project, "--detgate-train", "-k", "probe")
 
     # After one epoch on six images the model finds nothing yet, which proves nothing on a probe.
     assert first.ret == 1
@@ -298,14 +305,14 @@ def test_training_is_gated_and_its_checkpoint_used_again(project: pytest.Pyteste
     checkpoint = report_in(project.path)["model"]["sha256"]
     assert report_in(project.path)["model"]["checkpoint"] == "work/epoch_1.pth"
 
-    again = project.runpytest_subprocess("--detgate-train", "-k", "probe", "-n", "2")
+    again = run_forked(project, "--detgate-train", "-k", "probe", "-n", "2")
 
     assert again.ret == 1
     assert report_in(project.path)["model"]["sha256"] == checkpoint
     assert imported(project) == []
 
     written = (project.path / "work/epoch_1.pth").stat().st_mtime_ns
-    project.runpytest_subprocess("--detgate-train", "--detgate-retrain", "-k", "probe")
+    run_forked(project, "--detgate-train", "--detgate-retrain", "-k", "probe")
     assert (project.path / "work/epoch_1.pth").stat().st_mtime_ns > written
 
 
@@ -313,7 +320,7 @@ def test_training_that_fails_is_no_pass(project: pytest.Pytester) -> None:
     path = project.path / "train.py"
     path.write_text(path.read_text().replace('ann_file="site.json"', 'ann_file="gone.json"'))
 
-    result = project.runpytest_subprocess("--detgate-train", "-k", "probe")
+    result = run_forked(project, "--detgate-train", "-k", "probe")
 
     assert result.ret == 1
     (reason,) = reasons_in(project.path)
@@ -323,14 +330,14 @@ def test_training_that_fails_is_no_pass(project: pytest.Pytester) -> None:
 
 
 def test_collect_only_does_not_train(project: pytest.Pytester) -> None:
-    assert project.runpytest_subprocess("--detgate-train", "--collect-only").ret == 0
+    assert run_forked(project, "--detgate-train", "--collect-only").ret == 0
     assert not (project.path / "work").exists()
 
 
 def test_options_of_ray_without_ray_are_named(project: pytest.Pytester) -> None:
     (project.path / "detgate.toml").write_text(CONFIG + '[run]\naddress = "head:6379"\n')
 
-    result = project.runpytest_subprocess("--detgate-ckpt=epoch_7.pth")
+    result = run_forked(project, "--detgate-ckpt=epoch_7.pth")
 
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(

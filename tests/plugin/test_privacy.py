@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from pytest_detgate.__main__ import main
+from tests.forked import run_forked
 from tests.plugin.conftest import CONFIG, GateProject
 
 STRICT = CONFIG.replace("max-boxes = 1", "max-boxes = 0")
@@ -61,7 +62,8 @@ def private(project: GateProject, tmp_path: Path) -> GateProject:
 def gate(project: GateProject, *arguments: str) -> pytest.RunResult:
     """Run with an absolute path on the command line, and a JUnit file."""
     found = project.pytester.path / "found"
-    return project.pytester.runpytest_subprocess(
+    return run_forked(
+        project.pytester,
         f"--detgate-predictions=val={found / 'val.json'}",
         f"--detgate-predictions=youtube={found / 'youtube.json'}",
         f"--rootdir={project.pytester.path}",
@@ -101,9 +103,10 @@ def test_no_file_of_a_run_has_an_absolute_path(
     assert crash["message"].startswith("the rule crashed: OSError: cannot read …/plan.txt on ")
 
 
-def test_pictures_elsewhere_are_in_the_page_though_the_record_does_not_say_where(
+def test_images_elsewhere_are_in_the_page_but_not_their_path(
     private: GateProject,
 ) -> None:
+    """Pictures elsewhere are in the page though the record does not say where."""
     gate(private)
 
     page = left_behind(private)["index.html"]

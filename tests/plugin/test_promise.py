@@ -107,9 +107,10 @@ def reasons(project: GateProject) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("text", "reason"), CONFTESTS.values(), ids=CONFTESTS)
-def test_item_that_a_conftest_keeps_from_running_is_not_evaluated(
+def test_item_that_a_conftest_blocks_is_not_evaluated(
     project: GateProject, text: str, reason: str
 ) -> None:
+    """Item that a conftest keeps from running is not evaluated."""
     conftest(project, text)
 
     result = project.gate_here()

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.forked import run_forked
 from tests.plugin.conftest import IDS, GateProject
 
 RULES = [node_id.split("::")[1] for node_id in IDS]
@@ -186,7 +187,7 @@ def test_error_of_a_fixture_points_at_the_test(project: GateProject) -> None:
 def test_without_a_gate_only_the_limit_holds(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(BROKEN)
 
-    result = pytester.runpytest_subprocess()
+    result = run_forked(pytester)
 
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["stale_frames 3, at most 0   <- over the limit"])

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.content import result_rows
 from tests.plugin.conftest import CONFIG, IDS, GateProject
 
 
@@ -38,11 +39,11 @@ def test_result_files_pass(project: GateProject) -> None:
     )
 
 
-def test_one_false_box_too_many_blocks(project: GateProject, result_content: Any) -> None:
+def test_one_false_box_too_many_blocks(project: GateProject) -> None:
     found = ("helmet_off", 0.8, 10, 10, 40, 40)
     frames: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
     project.write(
-        "found/youtube.json", result_content(frames, {"tube_1.jpg": [found], "tube_2.jpg": [found]})
+        "found/youtube.json", result_rows(frames, {"tube_1.jpg": [found], "tube_2.jpg": [found]})
     )
 
     result = project.gate()
@@ -158,9 +159,10 @@ def test_last_failed_runs_only_what_failed(project: GateProject) -> None:
     assert list(project.verdicts()) == ["probe-fp[youtube]"]
 
 
-def test_stopping_at_the_first_failure_leaves_no_rule_out_of_the_record(
+def test_stopping_early_leaves_no_rule_out_of_the_record(
     project: GateProject,
 ) -> None:
+    """Stopping at the first failure leaves no rule out of the record."""
     project.write("detgate.toml", CONFIG.replace("min = 0.25", "min = 0.75"))
 
     result = project.gate("-x")
@@ -298,12 +300,14 @@ def test_unrelated_run_imports_nothing_heavy(pytester: pytest.Pytester) -> None:
 
         def test_modules():
             heavy = {"numpy", "scipy", "torch", "msgspec", "hotcoco", "PIL", "jinja2", "matplotlib"}
-            ours = {"pytest_detgate." + layer for layer in ("config", "dataset", "gate", "audit")}
+            layers = ("config", "dataset", "inputs", "record", "report", "rules", "scoring")
+            ours = {"pytest_detgate." + layer for layer in layers}
             assert "pytest_detgate.plugin.hooks" in sys.modules
             assert not (heavy | ours) & set(sys.modules)
         """
     )
 
+    # In a fresh process, where nothing is imported before.
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import SHARED
+from tests.forked import run_forked
 
 CASES = (
     "bom",
@@ -54,7 +55,7 @@ def test_case(
             path.symlink_to(text.decode())
     pytester.makeini("[pytest]\n")
 
-    result = pytester.runpytest_subprocess(*shlex.split(arguments))
+    result = run_forked(pytester, *shlex.split(arguments))
 
     assert result.ret == code, result.stdout.str()
     assert "Traceback" not in result.stdout.str()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import named_results
+from pytest_detgate.testing import result_content
 from tests.plugin.conftest import GateProject
 from tests.plugin.records import reasons_in
 
@@ -18,7 +18,7 @@ HAND = """
 @pytest.fixture
 def silent(project: GateProject) -> GateProject:
     """The project, whose detector finds nothing on its probe."""
-    project.write("found/youtube.json", named_results({"tube_1.jpg": [], "tube_2.jpg": []}, {}))
+    project.write("found/youtube.json", result_content({"tube_1.jpg": [], "tube_2.jpg": []}, {}))
     return project
 
 
@@ -43,7 +43,7 @@ def test_nothing_passes_where_it_finds_nothing_on_ground_truth(
     silent: GateProject,
 ) -> None:
     names = ["roof_1.jpg", "roof_2.jpg", "roof_3.jpg"]
-    silent.write("found/val.json", named_results({name: [] for name in names}, {}))
+    silent.write("found/val.json", result_content({name: [] for name in names}, {}))
 
     assert silent.gate("detgate.toml").ret == 1
 

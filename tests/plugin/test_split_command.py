@@ -16,6 +16,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
+from tests.content import write_json
 
 PATTERN = r"(?P<clip>[^/]+)_\d+\.jpg$"
 CSS_CONFIG = Path(__file__).resolve().parents[2] / "examples/css_ppe/detgate.toml"
@@ -70,7 +71,7 @@ def read(name: str) -> Any:
     return json.loads(Path("out", name).read_text(encoding="utf-8"))
 
 
-def test_every_field_of_every_entry_is_kept(write_json: Any) -> None:
+def test_every_field_of_every_entry_is_kept() -> None:
     whole = content({"yard": 8, "roof": 4, "gate": 4, "road": 4})
     write_json(Path("all.json"), whole)
 
@@ -91,7 +92,7 @@ def test_every_field_of_every_entry_is_kept(write_json: Any) -> None:
     assert not clips[0] & clips[1]
 
 
-def test_entries_are_the_same_text(write_json: Any) -> None:
+def test_entries_are_the_same_text() -> None:
     """Numbers are not rewritten: 1.50 stays 1.50."""
     Path("all.json").write_text(
         '{"images": [{"file_name": "a_1.jpg", "id": 1, "x": 1.50},{"id":2,"file_name":"b_1.jpg"}],'
@@ -106,7 +107,7 @@ def test_entries_are_the_same_text(write_json: Any) -> None:
     assert '{"id": 1, "image_id": 1, "category_id": 1, "bbox": [1e0, 2.0, 3, 4]}' in texts
 
 
-def test_file_with_infinity_in_it(write_json: Any) -> None:
+def test_file_with_infinity_in_it() -> None:
     whole = content({"yard": 4, "roof": 4})
     whole["annotations"][0]["bbox"] = [1, 1, float("inf"), float("nan")]
     write_json(Path("all.json"), whole)
@@ -118,7 +119,7 @@ def test_file_with_infinity_in_it(write_json: Any) -> None:
     assert len(entries) == 4
 
 
-def test_same_seed_gives_the_same_bytes(write_json: Any) -> None:
+def test_same_seed_gives_the_same_bytes() -> None:
     write_json(Path("all.json"), content({f"clip{n}": 1 + n % 5 for n in range(30)}))
 
     for seed, folder in ((0, "a"), (0, "b"), (1, "c")):
@@ -130,9 +131,7 @@ def test_same_seed_gives_the_same_bytes(write_json: Any) -> None:
     assert first != other
 
 
-def test_files_with_the_same_ids_are_put_together(
-    write_json: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_files_with_the_same_ids_are_put_together(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = content({"yard": 4, "roof": 4}), content({"yard": 2, "gate": 4})
     for image in second["images"]:
         image["file_name"] = image["file_name"].replace("yard_", "yard_9")
@@ -169,7 +168,7 @@ def test_files_with_the_same_ids_are_put_together(
     assert f"ids that two files used for different things are new: {kinds}" in said
 
 
-def test_ids_that_tell_all_apart_are_kept(write_json: Any) -> None:
+def test_ids_that_tell_all_apart_are_kept() -> None:
     first, second = content({"yard": 4}), content({"gate": 4}, start=50)
     write_json(Path("first.json"), first)
     write_json(Path("second.json"), second)
@@ -181,9 +180,7 @@ def test_ids_that_tell_all_apart_are_kept(write_json: Any) -> None:
     assert both == first["images"] + second["images"]
 
 
-def test_folders_become_part_of_the_file_names(
-    write_json: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_folders_become_part_of_the_file_names(capsys: pytest.CaptureFixture[str]) -> None:
     """The same name in two folders is two pictures."""
     for name in ("a", "b"):
         write_json(Path(f"{name}.json"), content({"yard": 2, f"only{name}": 2}))
@@ -210,7 +207,7 @@ def test_folders_become_part_of_the_file_names(
     assert "note: file names are now relative to data\n" in capsys.readouterr().out
 
 
-def test_summary(write_json: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
     whole = content({"yard": 6, "roof": 2, "gate": 2})
     whole["categories"] += [{"id": 7, "name": "vest"}, {"id": 8, "name": "never"}]
     whole["annotations"][-1]["category_id"] = 7
@@ -265,10 +262,7 @@ def test_summary(write_json: Any, capsys: pytest.CaptureFixture[str]) -> None:
     ],
 )
 def test_what_cannot_be_split_is_refused(
-    write_json: Any,
-    capsys: pytest.CaptureFixture[str],
-    arguments: tuple[str, ...],
-    expected: str,
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], expected: str
 ) -> None:
     write_json(Path("all.json"), content({"yard": 4, "roof": 4}))
     write_json(Path("one.json"), content({"yard": 4}))
@@ -293,7 +287,7 @@ def test_what_cannot_be_split_is_refused(
 
 @pytest.mark.parametrize("existing", ["out/train.json", "out/val.json"])
 def test_existing_files_are_not_written_over(
-    write_json: Any, capsys: pytest.CaptureFixture[str], existing: str
+    capsys: pytest.CaptureFixture[str], existing: str
 ) -> None:
     write_json(Path("all.json"), content({"yard": 4, "roof": 4}))
     write_json(Path(existing), "mine")
@@ -305,9 +299,7 @@ def test_existing_files_are_not_written_over(
     assert json.loads(Path(existing).read_text()) == "mine"
 
 
-def test_one_file_for_both_sides_is_refused(
-    write_json: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_one_file_for_both_sides_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     write_json(Path("all.json"), content({"yard": 4, "roof": 4}))
 
     assert split("all.json", "--clip-field", "clip", "--train", "x", "--val", "./x") == 4

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import pytest
 
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
+from tests.forked import run_forked
 from tests.plugin.records import report_in
 from tests.plugin.test_model_gate import TELL_IMPORTS
 
@@ -46,16 +48,14 @@ def mmdet() -> None:
 
 
 @pytest.mark.usefixtures("mmdet")
-def test_training_rules_run_by_themselves(
-    pytester: pytest.Pytester, coco_content: Any, write_json: Any
-) -> None:
+def test_training_rules_run_by_themselves(pytester: pytest.Pytester) -> None:
     images = {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)], "a_2.jpg": [], "a_3.jpg": []}
     write_json(pytester.path / "train.json", coco_content(images))
     pytester.path.joinpath("detgate.toml").write_text(CONFIG, encoding="utf-8")
     pytester.path.joinpath("train.py").write_text(TRAINING, encoding="utf-8")
     pytester.makeconftest(TELL_IMPORTS)
 
-    result = pytester.runpytest_subprocess("detgate.toml", "-m", "detgate_training")
+    result = run_forked(pytester, "detgate.toml", "-m", "detgate_training")
 
     record = report_in(pytester.path)
     verdicts = {rule["id"]: rule["verdict"] for rule in record["rules"]}
@@ -81,13 +81,11 @@ def test_training_rules_run_by_themselves(
     assert json.loads((pytester.path / "imports-main.json").read_text("utf-8")) == []
 
 
-def test_data_rules_are_none_of_them(
-    pytester: pytest.Pytester, coco_content: Any, write_json: Any
-) -> None:
+def test_data_rules_are_none_of_them(pytester: pytest.Pytester) -> None:
     write_json(pytester.path / "train.json", coco_content({"a_1.jpg": [], "a_2.jpg": []}))
     pytester.path.joinpath("detgate.toml").write_text(CONFIG, encoding="utf-8")
-    listed = pytester.runpytest_subprocess(
-        "detgate.toml", "-m", "detgate_data or detgate_model", "--collect-only", "-q"
+    listed = run_forked(
+        pytester, "detgate.toml", "-m", "detgate_data or detgate_model", "--collect-only", "-q"
     )
 
     listed.stdout.fnmatch_lines(["detgate.toml::empty-gt-share?train?"])

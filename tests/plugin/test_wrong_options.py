@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.forked import run_forked
 from tests.plugin.conftest import CONFIG, GateProject
 
 
@@ -78,7 +79,7 @@ def test_options(project: GateProject, arguments: tuple[str, ...], expected: str
 
 
 def test_missing_configuration(pytester: pytest.Pytester) -> None:
-    result = pytester.runpytest_subprocess("--detgate-ckpt=a.pth")
+    result = run_forked(pytester, "--detgate-ckpt=a.pth")
 
     assert result.ret == 4
     assert "detgate.toml: no such file" in result.stderr.str()

@@ -79,9 +79,10 @@ def test_no_width_makes_it_scroll_sideways(
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_the_first_screen_tells_the_verdict_and_shows_a_failed_rule(
+def test_first_screen_has_the_verdict_and_a_failed_rule(
     chromium: Browser, pages: dict[str, Path], width: int
 ) -> None:
+    """The first screen tells the verdict and shows a failed rule."""
     with visiting(chromium, pages["sample"], width=width) as visit:
         bottom = visit.value("document.getElementById('tuner').getBoundingClientRect().top")
         for place in ("h1", ".sentence", ".told", ".ruletable tbody tr:first-child .c-value"):

@@ -7,7 +7,6 @@ import io
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -19,10 +18,11 @@ from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.findings import Finding
 from pytest_detgate.report.coco_export import CocoExport, FindingsOnImages, coco_export
+from tests.content import write_json
 
 
 @pytest.fixture
-def dataset(tmp_path: Path, write_json: Any) -> Dataset:
+def dataset(tmp_path: Path) -> Dataset:
     """Three images with ids that do not start at 1; one annotation has no listed class, one is
     not finite."""
     box = {"iscrowd": 0, "area": 12.5}
@@ -152,7 +152,7 @@ def test_what_coco_cannot_say_is_counted(dataset: Dataset) -> None:
     assert file.annotations[-1]["attributes"] == {"finding": "good box"}
 
 
-def test_class_that_has_the_name_of_a_category_of_ours(tmp_path: Path, write_json: Any) -> None:
+def test_class_that_has_the_name_of_a_category_of_ours(tmp_path: Path) -> None:
     """As when the annotations of an earlier findings file were taken over."""
     content = {
         "images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}],
@@ -168,9 +168,10 @@ def test_class_that_has_the_name_of_a_category_of_ours(tmp_path: Path, write_jso
     assert names == ["detgate: finding", "detgate detgate: finding"]
 
 
-def test_picture_is_asked_for_a_size_that_the_file_does_not_state_and_none_outside_is(
+def test_size_is_read_from_an_image_inside_the_folder(
     tmp_path: Path,
 ) -> None:
+    """Picture is asked for a size that the file does not state and none outside is."""
     outside = tmp_path / "outside.png"
     Image.new("RGB", (50, 40)).save(outside)
     folder = tmp_path / "probe"

@@ -166,7 +166,8 @@ def test_another_end_of_an_interval_is_another_limit() -> None:
     assert runs([before], [after]).rules[0].other_limits
 
 
-def test_a_probe_of_an_early_record_that_has_no_digest_is_not_said_to_differ() -> None:
+def test_probe_without_digest_is_not_said_to_differ() -> None:
+    """A probe of an early record that has no digest is not said to differ."""
     probe = ProbeRecord(images_dir="p", images=3, boxes=0)
     report = replace(sample_report(), dataset=DatasetRecord(splits={}, probes={"p": probe}))
 

@@ -111,7 +111,8 @@ def test_small_false_boxes_are_enlarged(tmp_path: Path) -> None:
     assert (made.width, made.height) == (1280, 720)
 
 
-def test_a_box_is_missed_where_nothing_over_the_threshold_matches_it() -> None:
+def test_a_box_is_missed_without_match_over_the_threshold() -> None:
+    """A box is missed where nothing over the threshold matches it."""
     boxes = [
         FrameBox(box=PLACE, label="found", found_at=0.8),
         FrameBox(box=PLACE, label="unsure", found_at=0.3),
@@ -138,7 +139,8 @@ def test_data_that_no_model_has_seen_misses_nothing() -> None:
     assert made.alt == "p: 1.jpg, 1 box of ground truth"
 
 
-def test_tags_name_what_stands_where_it_is_little_and_else_give_scores() -> None:
+def test_tags_are_names_where_there_are_few() -> None:
+    """Tags name what stands where it is little and else give scores."""
     apart = [(200.0 * number, 100.0, 100.0, 200.0) for number in range(8)]
 
     def texts(scores: list[float]) -> set[str]:
@@ -200,7 +202,8 @@ def test_the_box_at_fault_stands_out_among_many() -> None:
     assert not [one for one in made.outlines if one.kind == "false"]
 
 
-def test_of_many_unsure_detections_the_best_are_there_and_the_slider_ends_at_them() -> None:
+def test_of_many_unsure_detections_the_best_are_shown() -> None:
+    """Of many unsure detections the best are there and the slider ends at them."""
     boxes = [found(number / 10_000, false=True) for number in range(3000)]
     frames = [Frame(dataset="p", image="1.jpg", boxes=[*boxes, found(0.9)])]
 

@@ -90,7 +90,8 @@ def test_the_slider_draws_and_counts_what_is_over_it(visit: Visit, score: float)
     assert visit.page.locator(f"{PROBE} .stage g.missed:not(.off, [data-copy])").count() == total[3]
 
 
-def test_the_slider_holds_values_against_limits_and_leaves_the_verdict(visit: Visit) -> None:
+def test_the_slider_compares_and_leaves_the_verdict(visit: Visit) -> None:
+    """The slider holds values against limits and leaves the verdict."""
     lines = visit.page.locator("[data-rule='probe-fp-youtube']")
     assert lines.first.is_hidden()
     before = visit.page.locator(".verdict").inner_text()
@@ -271,9 +272,8 @@ def test_a_threshold_between_the_steps_is_kept_until_it_is_moved(
         assert visit.page.locator("#score-now").inner_text() == "0.3337"
 
 
-def test_a_rule_opens_at_its_own_threshold_until_the_slider_is_moved(
-    chromium: Browser, tmp_path: Path, root: Path
-) -> None:
+def test_a_rule_opens_at_its_own_threshold(chromium: Browser, tmp_path: Path, root: Path) -> None:
+    """A rule opens at its own threshold until the slider is moved."""
     import msgspec
 
     path = tmp_path / "index.html"

@@ -49,9 +49,10 @@ def test_text(result: RuleResult, looked: str, left_out: str) -> None:
     assert left_out_text(result) == left_out
 
 
-def test_page_says_it_always_beside_the_evidence_and_in_the_table_where_it_is_not_all(
+def test_page_says_how_much_was_looked_at(
     tmp_path: Path,
 ) -> None:
+    """Page says it always beside the evidence and in the table where it is not all."""
     whole = render_page(report_of(looking(10, 10)), tmp_path)
     part = render_page(report_of(looking(3, 10, "7 images are <b>gone</b>")), tmp_path)
 

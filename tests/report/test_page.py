@@ -82,7 +82,8 @@ def test_rules_that_say_the_same_are_told_together_and_briefly() -> None:
     )
 
 
-def test_items_of_one_rule_are_told_together_and_long_reasons_in_their_first_clause() -> None:
+def test_items_of_one_rule_are_grouped_and_reasons_cut() -> None:
+    """Items of one rule are told together and long reasons in their first clause."""
     first = "2 false boxes on 2 of 4 frames (all cone), budget 1, at most 1 frame"
     rules = [
         rule("probe-fp[a]", "failed", f"{first}; from 4 frames it only follows that some have one"),
@@ -181,7 +182,9 @@ def test_a_rule_without_a_value_says_so(page: Element) -> None:
     assert "A. Moreau until 2026-12-31" in rows["rule-duplicate-boxes-train"].text
 
 
-def test_values_without_limits_stand_with_the_evidence_and_many_start_closed() -> None:
+def test_values_without_limits_are_with_the_evidence() -> None:
+    """Values without limits stand with the evidence and many start closed."""
+
     def values_of(count: int) -> Element:
         values = [Measurement.shown(f"boxes[{number}]", number) for number in range(count)]
         page = rendered(only(rule("class-support[val]", "passed", "", *values)))
@@ -404,7 +407,8 @@ def test_a_record_without_rules_is_blocked() -> None:
     assert "The record has no rules." in page.text
 
 
-def test_every_fragment_link_has_its_anchor_and_every_id_is_unique(page: Element) -> None:
+def test_fragment_links_have_anchors_and_ids_are_unique(page: Element) -> None:
+    """Every fragment link has its anchor and every id is unique."""
     ids = [element.attributes["id"] for element in page.all() if "id" in element.attributes]
     links = {
         element.attributes["href"][1:]
@@ -435,9 +439,8 @@ def test_rules_whose_ids_look_alike_keep_their_own_anchors() -> None:
     ]  # fmt: skip
 
 
-def test_the_policy_admits_the_inlined_style_and_script_and_nothing_else(
-    page: Element, html: str
-) -> None:
+def test_policy_admits_only_the_inlined_style_and_script(page: Element, html: str) -> None:
+    """The policy admits the inlined style and script and nothing else."""
     policy = next(
         meta.attributes["content"]
         for meta in page.all("meta")
@@ -522,9 +525,10 @@ def test_a_picture_outside_its_folder_is_neither_read_nor_shown(tmp_path: Path) 
     ] * 3
 
 
-def test_a_page_that_cannot_be_made_leaves_no_file_and_no_old_verdict(
+def test_a_page_that_cannot_be_made_leaves_no_old_verdict(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A page that cannot be made leaves no file and no old verdict."""
     path = tmp_path / "index.html"
     write_page(only(rule("mean-ap", "passed", "")), tmp_path, path)
     assert "<!doctype html>" in path.read_text("utf-8")
@@ -554,7 +558,8 @@ def test_long_names_and_an_epochless_model() -> None:
     assert "stored in the checkpoint" in page.one("section", "gated").text
 
 
-def test_only_the_most_urgent_rules_have_evidence_where_there_are_many() -> None:
+def test_of_many_rules_the_most_urgent_have_evidence() -> None:
+    """Only the most urgent rules have evidence where there are many."""
     found = [Finding(text="x")]
     rules = [rule(f"a[{number}]", "passed", "", findings=found) for number in range(300)]
     page = rendered(only(*rules, rule("b", "failed", "", findings=found)))

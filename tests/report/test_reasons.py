@@ -34,7 +34,8 @@ def order(*rules: RuleResult) -> list[str]:
     return [rules[index].id for reason in blocking_reasons(rules) for index in reason.rules]
 
 
-def test_leaks_and_false_alarms_come_before_a_figure_that_nearly_holds() -> None:
+def test_leaks_and_false_alarms_come_before_near_misses() -> None:
+    """Leaks and false alarms come before a figure that nearly holds."""
     ap = Measurement.at_least("ap", 0.592, 0.6)
 
     assert order(

@@ -41,9 +41,10 @@ def test_the_file_holds_what_msgspec_encodes_indented(tmp_path: Path) -> None:
     assert path.read_text("utf-8").startswith('{\n  "format": 1,\n')
 
 
-def test_a_list_of_numbers_is_one_line_and_a_text_that_looks_like_one_stays(
+def test_a_list_of_numbers_is_one_line_and_a_text_stays(
     tmp_path: Path,
 ) -> None:
+    """A list of numbers is one line and a text that looks like one stays."""
     path = tmp_path / "report.json"
     finding = Finding(text="[\n  1,\n  2\n]", box=(10.0, 20.5, -1e-7, 220.0), label="a")
 

@@ -160,9 +160,10 @@ def test_no_name_of_a_folder_is_left_of_a_path_in_a_sentence(
     context=st.sampled_from(_CONTEXTS),
 )
 @settings(max_examples=100, deadline=None)
-def test_no_name_of_a_folder_is_left_of_a_place_that_the_project_names(
+def test_no_folder_name_is_left_of_a_named_place(
     start: str, parents: list[str], context: str
 ) -> None:
+    """No name of a folder is left of a place that the project names."""
     path = path_of(start, parents)
     hides = redaction(paths=True, places=(path,))
 
@@ -172,7 +173,8 @@ def test_no_name_of_a_folder_is_left_of_a_place_that_the_project_names(
     assert hides.place(path) == "…/val.json"
 
 
-def test_a_place_with_blanks_that_the_project_names_is_known_in_any_text() -> None:
+def test_a_named_place_with_blanks_is_known_in_any_text() -> None:
+    """A place with blanks that the project names is known in any text."""
     hides = redaction(places=("/mnt/acme data (old)/val images",))
 
     text = hides.text("/mnt/acme data (old)/val images/clip 1/a.jpg cannot be read")
@@ -201,7 +203,8 @@ def test_hosts_are_hidden_where_that_is_asked_for(text: str, shown: str | None) 
     assert redaction().text(text) == text
 
 
-def test_paths_leaves_the_last_part_of_every_place_that_was_named() -> None:
+def test_paths_leaves_the_last_part_of_named_places() -> None:
+    """Paths leaves the last part of every place that was named."""
     hides = redaction(paths=True, places=("/home/ada/work/site/acme/val.json", "/mnt/x/images"))
 
     assert hides.place("acme/val.json") == "…/val.json"

@@ -67,7 +67,8 @@ def test_a_value_that_does_not_move_still_fails_the_rule() -> None:
     assert made.rules[0].others is False
 
 
-def test_rules_share_their_thresholds_and_those_without_limits_are_left_out() -> None:
+def test_rules_share_thresholds_unless_without_limits() -> None:
+    """Rules share their thresholds and those without limits are left out."""
     values: dict[str, list[Number | None]] = {"boxes": [9, 4, 0]}
     one = tuned(Measurement.at_most("boxes", 4, 8), values=values)
     shown = tuned(Measurement.shown("boxes", 4), values=values)

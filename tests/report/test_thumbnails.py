@@ -61,9 +61,10 @@ def test_a_picture_inside_its_folder_is_shown(project: Path, name: str) -> None:
     ["../../secret.png", "sub/../../../secret.png", "link.png", "linked/secret.png", "{root}",
      "C:\\secret.png", "\\\\host\\secret.png", "nul\0.png", "loop/a.png"],
 )  # fmt: skip
-def test_a_file_name_that_leaves_its_folder_is_refused_and_not_opened(
+def test_a_file_name_that_leaves_its_folder_is_not_opened(
     project: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A file name that leaves its folder is refused and not opened."""
     images = project / "probes" / "a"
     (images / "link.png").symlink_to(project / "secret.png")
     (images / "linked").symlink_to(project, target_is_directory=True)
@@ -159,7 +160,7 @@ def test_a_thermal_picture_is_stretched_to_what_can_be_seen(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("exif_option", "size", "top"), [(None, (400, 800), "red"), ("ignore", (640, 320), "black")]
 )
-def test_a_thumbnail_is_turned_as_its_boxes_mean_it_and_has_no_metadata(
+def test_a_thumbnail_is_turned_and_has_no_metadata(
     tmp_path: Path, exif_option: Exif | None, size: tuple[int, int], top: str
 ) -> None:
     """A camera held upright stores its image lying on its side: the left edge is the top."""
@@ -227,7 +228,7 @@ def test_a_closed_folder_reads_nothing(project: Path, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("place", ["{away}", "../away", "linked", "nul\0"])
-def test_a_folder_outside_the_root_is_read_only_where_somebody_names_it(
+def test_a_folder_outside_the_root_must_be_named(
     project: Path, tmp_path_factory: pytest.TempPathFactory, place: str
 ) -> None:
     """A record that somebody else wrote may name any folder of this machine."""

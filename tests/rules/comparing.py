@@ -17,7 +17,7 @@ from pytest_detgate.record.report_file import write_report
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
 from pytest_detgate.run_record.inputs_record import dataset_record, score_records
-from tests.conftest import coco
+from pytest_detgate.testing import coco_content
 from tests.others import Images, other_models, result_files, write_model
 
 
@@ -38,7 +38,7 @@ class Comparison:
         self.classes = classes
         self.head = ""
         for name, images in datasets.items():
-            self.write(f"{name}.json", coco(images, classes))
+            self.write(f"{name}.json", coco_content(images, classes))
             table = "dataset.splits" if name == "val" else "probes"
             self.head += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "."\n'
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_detgate.record.report import RuleResult
+from tests.content import write_json
 from tests.judged import judged
 from tests.rules.expecting import COCO, FOUND, HEAD
 
 
 @pytest.fixture
-def evaluated(tmp_path: Path, write_json: Any) -> Callable[..., RuleResult]:
+def evaluated(tmp_path: Path) -> Callable[..., RuleResult]:
     """A function from a rule's table to the result of its only item."""
     write_json(tmp_path / "train.json", COCO)
     found = write_json(tmp_path / "found.json", FOUND)

@@ -13,22 +13,22 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
-from tests.conftest import coco, named_results
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
 
 CLASSES = ("helmet_off", "no_vest")
 
 
 def gate_on(
     folder: Path,
-    write_json: Any,
     config: str,
     truth: Mapping[str, Sequence[Any]],
     found: Mapping[str, Sequence[Any]],
 ) -> tuple[dict[str, RuleResult], Inputs]:
     """Evaluate the items of a `detgate.toml` on the split `val`; gives them by name, and what
     they were evaluated from."""
-    write_json(folder / "val.json", coco(truth, CLASSES))
-    path = write_json(folder / "found.json", named_results(truth, found, CLASSES))
+    write_json(folder / "val.json", coco_content(truth, CLASSES))
+    path = write_json(folder / "found.json", result_content(truth, found, CLASSES))
     toml = folder / "detgate.toml"
     split = '\n[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
     toml.write_text(config + split, encoding="utf-8")

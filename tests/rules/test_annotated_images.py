@@ -14,7 +14,8 @@ ELSEWHERE = (60.0, 10.0, 20.0, 20.0)
 DOUBLES = "[rules.duplicate-boxes]"
 
 
-def test_doubles_are_shown_with_their_neighbours_worst_image_first(tmp_path: Path) -> None:
+def test_doubles_are_shown_worst_image_first(tmp_path: Path) -> None:
+    """Doubles are shown with their neighbours worst image first."""
     content = split_file(
         {
             "one.jpg": [("cone", *BOX), ("vest", *BOX), ("vest", *ELSEWHERE)],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,10 +19,10 @@ FOUND = {
 }
 
 
-def test_error_in_all_and_by_class(tmp_path: Path, write_json: Any) -> None:
+def test_error_in_all_and_by_class(tmp_path: Path) -> None:
     config = "[rules.calibration]\nmax = 0.2\n[rules.calibration.classes]\nno_vest = 0.5\n"
 
-    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
 
     item = items["calibration"]
     assert item.verdict == "failed"
@@ -43,12 +42,12 @@ def test_error_in_all_and_by_class(tmp_path: Path, write_json: Any) -> None:
     assert "scores are 0.167 too high in the mean" in item.message
 
 
-def test_reliability_by_bin(tmp_path: Path, write_json: Any) -> None:
+def test_reliability_by_bin(tmp_path: Path) -> None:
     """One detection in each of three bins; its exact 95% bounds are 0 and 0.95 where it is wrong,
     0.05 and 1 where it is right. The bin of 0.4 has the largest error."""
     config = "[rules.calibration]\nmax = 1\nbins = 4\n"
 
-    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
 
     (chart,) = items["calibration"].evidence.charts
     assert isinstance(chart, LineChart)
@@ -62,10 +61,10 @@ def test_reliability_by_bin(tmp_path: Path, write_json: Any) -> None:
     assert "scores of 0.25 to 0.5: 0.40 in the mean, and 0.00 are right" in chart.about
 
 
-def test_low_scores_are_left_out(tmp_path: Path, write_json: Any) -> None:
+def test_low_scores_are_left_out(tmp_path: Path) -> None:
     config = "[rules.calibration]\nmax = 0.1000001\nmin-score = 0.5\n"
 
-    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
 
     assert items["calibration"].verdict == "passed"
     assert measured(items["calibration"])["detections"] == 1
@@ -89,19 +88,17 @@ def test_low_scores_are_left_out(tmp_path: Path, write_json: Any) -> None:
         ),
     ],
 )
-def test_too_little_to_say_anything(
-    tmp_path: Path, write_json: Any, table: str, verdict: str, reason: str
-) -> None:
-    items, _ = gate_on(tmp_path, write_json, f"[rules.calibration]\n{table}\n", TRUTH, FOUND)
+def test_too_little_to_say_anything(tmp_path: Path, table: str, verdict: str, reason: str) -> None:
+    items, _ = gate_on(tmp_path, f"[rules.calibration]\n{table}\n", TRUTH, FOUND)
 
     assert items["calibration"].verdict == verdict
     assert reason in items["calibration"].message
 
 
-def test_scores_that_are_no_shares(tmp_path: Path, write_json: Any) -> None:
+def test_scores_that_are_no_shares(tmp_path: Path) -> None:
     found = {"a.jpg": [("helmet_off", 7.5, *BOX)]}
 
-    items, _ = gate_on(tmp_path, write_json, "[rules.calibration]\nmax = 1\n", TRUTH, found)
+    items, _ = gate_on(tmp_path, "[rules.calibration]\nmax = 1\n", TRUTH, found)
 
     assert items["calibration"].verdict == "not-evaluated"
     assert "score 7.5" in items["calibration"].message

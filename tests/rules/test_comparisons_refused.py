@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco
+from pytest_detgate.testing import coco_content
 from tests.others import result_files
 from tests.rules.comparing import Comparison
 
@@ -135,7 +135,7 @@ def test_models_of_other_classes(site: Comparison) -> None:
     as_folder(site, "a.jpg")
     for name, classes in (("new", ["helmet_off"]), ("old", ["helmet_off", "no_vest"])):
         model(site, name)
-        site.write(f"{name}/calm.json", {**coco({"a.jpg": []}, classes), "info": name})
+        site.write(f"{name}/calm.json", {**coco_content({"a.jpg": []}, classes), "info": name})
 
     results = site.results(RULES, site.folder / "new.pth", baseline=site.folder / "old.pth")
 
@@ -155,7 +155,7 @@ def as_folder(site: Comparison, *names: str) -> Path:
 
 def test_other_annotations(site: Comparison) -> None:
     report = site.report(FIRST, model(site, "old", 0.7))
-    site.write("val.json", coco({"a_1.jpg": [("helmet_off", 10, 10, 30, 31)]}))
+    site.write("val.json", coco_content({"a_1.jpg": [("helmet_off", 10, 10, 30, 31)]}))
 
     results = site.results(RULES, model(site, "new"), baseline=report)
 
@@ -173,7 +173,7 @@ def test_other_annotations(site: Comparison) -> None:
 )
 def test_other_probe(site: Comparison, frames: Any, expected: str) -> None:
     report = site.report(FIRST, model(site, "old", 0.7))
-    site.write("calm.json", coco(frames))
+    site.write("calm.json", coco_content(frames))
 
     results = site.results(RULES, model(site, "new"), baseline=report)
 
@@ -188,7 +188,7 @@ def test_folder_with_other_pictures(site: Comparison) -> None:
     folder = as_folder(site, "a.jpg", "b.jpg")
     for name in ("old", "new"):
         model(site, name)
-        listed = coco({"a.jpg": [], "b.jpg": []})
+        listed = coco_content({"a.jpg": [], "b.jpg": []})
         site.write(f"{name}/calm.json", {**listed, "info": name})
     report = site.report(FIRST, site.folder / "old.pth")
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco, named_results
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
 from tests.judged import judged, measured, split_tables
 
 GRID = [(40.0 * (n % 20), 40.0 * (n // 20), 20.0, 20.0) for n in range(200)]
@@ -25,16 +26,16 @@ Gate = Callable[..., dict[str, RuleResult]]
 
 
 @pytest.fixture
-def gate(tmp_path: Path, write_json: Any) -> Gate:
+def gate(tmp_path: Path) -> Gate:
     def run(rules: str, change: Callable[[Any], None] | None = None) -> dict[str, RuleResult]:
-        content = coco(DENSE, ["crate"])
+        content = coco_content(DENSE, ["crate"])
         if change is not None:
             change(content)
         write_json(tmp_path / "val.json", content)
-        write_json(tmp_path / "calm.json", coco({"b_1.jpg": []}, ["crate"]))
+        write_json(tmp_path / "calm.json", coco_content({"b_1.jpg": []}, ["crate"]))
         files = {
-            "val": named_results(DENSE, FOUND, ["crate"]),
-            "calm": named_results({"b_1.jpg": []}, {"b_1.jpg": FOUND["a_1.jpg"]}, ["crate"]),
+            "val": result_content(DENSE, FOUND, ["crate"]),
+            "calm": result_content({"b_1.jpg": []}, {"b_1.jpg": FOUND["a_1.jpg"]}, ["crate"]),
         }
         paths = {name: write_json(tmp_path / f"{name}-f.json", one) for name, one in files.items()}
         probe = '[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
@@ -125,10 +126,10 @@ def test_support_counts_the_boxes_that_are_judged(gate: Gate) -> None:
     )
 
 
-def test_areas_that_are_not_used_are_noted(tmp_path: Path, write_json: Any) -> None:
+def test_areas_that_are_not_used_are_noted(tmp_path: Path) -> None:
     from pytest_detgate.dataset.coco.reader import read_coco
 
-    content = coco(DENSE, ["crate"])
+    content = coco_content(DENSE, ["crate"])
     for area, annotation in zip((-1, 1e11, float("inf")), content["annotations"], strict=False):
         annotation["area"] = area
     dataset = read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
@@ -138,12 +139,12 @@ def test_areas_that_are_not_used_are_noted(tmp_path: Path, write_json: Any) -> N
     )
 
 
-def test_a_huge_false_box_counts(tmp_path: Path, write_json: Any) -> None:
+def test_a_huge_false_box_counts(tmp_path: Path) -> None:
     """COCO ignores a detection of more than 1e10 square pixels where it matches nothing."""
     frames = {"b_1.jpg": [("crate", 0.0, 0.0, 20.0, 20.0)]}
     found = {"b_1.jpg": [("crate", 0.9, 0.0, 0.0, 1e6, 1e6)]}
-    write_json(tmp_path / "calm.json", coco(frames, ["crate"]))
-    path = write_json(tmp_path / "found.json", named_results(frames, found, ["crate"]))
+    write_json(tmp_path / "calm.json", coco_content(frames, ["crate"]))
+    path = write_json(tmp_path / "found.json", result_content(frames, found, ["crate"]))
     config = (
         '[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
         "[rules.probe-fp]\nmax-boxes = 0\n"

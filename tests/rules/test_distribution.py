@@ -218,7 +218,8 @@ def test_class_balance_shows_what_every_class_needs(
     )
 
 
-def test_class_balance_keeps_the_most_frequent_class_in_the_chart(tmp_path: Path) -> None:
+def test_class_balance_shows_the_most_frequent_class(tmp_path: Path) -> None:
+    """Class balance keeps the most frequent class in the chart."""
     boxes = [(f"c{n:02}", *BOX) for n in range(1, 41) for _ in range(n)] + [("cone", *BOX)] * 99
 
     result = judged_split(

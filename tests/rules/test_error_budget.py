@@ -28,13 +28,13 @@ TRUTH = {
 FOUND = {"a.jpg": [("no_vest", 0.9, *BOX)], "b.jpg": [("no_vest", 0.8, *BOX)]}
 
 
-def test_items_by_kind(tmp_path: Path, write_json: Any) -> None:
+def test_items_by_kind(tmp_path: Path) -> None:
     """One for each kind that has a limit of either sort, in a fixed order."""
     config = (
         "[rules.error-budget]\nmiss = 1.0\nclass = 0.1\n[rules.error-budget.counts]\nboth = 0\n"
     )
 
-    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
 
     assert {name: item.verdict for name, item in items.items()} == {
         "error-budget[class]": "failed",
@@ -44,10 +44,10 @@ def test_items_by_kind(tmp_path: Path, write_json: Any) -> None:
     assert list(items) == ["error-budget[class]", "error-budget[both]", "error-budget[miss]"]
 
 
-def test_wrong_class(tmp_path: Path, write_json: Any) -> None:
+def test_wrong_class(tmp_path: Path) -> None:
     """Mended, `helmet_off` has AP 1, and `no_vest` precision 1 up to the recall of 1/2."""
     before, after = [0, 25.5 / 101], [1, 51 / 101]
-    items, _ = gate_on(tmp_path, write_json, "[rules.error-budget]\nclass = 0.1\n", TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, "[rules.error-budget]\nclass = 0.1\n", TRUTH, FOUND)
 
     item = items["error-budget[class]"]
     assert measured(item) == {
@@ -80,10 +80,10 @@ def test_wrong_class(tmp_path: Path, write_json: Any) -> None:
     assert "helmet_off is taken for no_vest most often (1 time)" in confusion.about
 
 
-def test_limit_of_a_count(tmp_path: Path, write_json: Any) -> None:
+def test_limit_of_a_count(tmp_path: Path) -> None:
     config = "[rules.error-budget.counts]\nmiss = 0\n"
 
-    items, _ = gate_on(tmp_path, write_json, config, TRUTH, FOUND)
+    items, _ = gate_on(tmp_path, config, TRUTH, FOUND)
 
     item = items["error-budget[miss]"]
     assert item.verdict == "failed"
@@ -92,7 +92,7 @@ def test_limit_of_a_count(tmp_path: Path, write_json: Any) -> None:
     assert item.findings[0].box == (50, 50, 20, 20)
 
 
-def test_worst_come_first(tmp_path: Path, write_json: Any) -> None:
+def test_worst_come_first(tmp_path: Path) -> None:
     """Detections by score, whatever their class; missed boxes by area."""
     truth = {"a.jpg": [("no_vest", 0, 0, 5, 5), ("helmet_off", 20, 0, 10, 10)], "b.jpg": []}
     found = {
@@ -101,7 +101,7 @@ def test_worst_come_first(tmp_path: Path, write_json: Any) -> None:
     }
     config = "[rules.error-budget]\nbackground = 1\n[rules.error-budget.counts]\nmiss = 0\n"
 
-    items, _ = gate_on(tmp_path, write_json, config, truth, found)
+    items, _ = gate_on(tmp_path, config, truth, found)
 
     assert told(items["error-budget[background]"]) == [
         "b.jpg: helmet_off 0.90, nothing labelled there",
@@ -120,12 +120,10 @@ def test_worst_come_first(tmp_path: Path, write_json: Any) -> None:
         (TRUTH, {}, "the detector finds nothing, at any score, on the 2 images of val"),
     ],
 )
-def test_nothing_to_compute_from(
-    tmp_path: Path, write_json: Any, truth: Any, found: Any, reason: str
-) -> None:
+def test_nothing_to_compute_from(tmp_path: Path, truth: Any, found: Any, reason: str) -> None:
     config = "[rules.error-budget]\nbackground = 1\n"
 
-    items, _ = gate_on(tmp_path, write_json, config, truth, found)
+    items, _ = gate_on(tmp_path, config, truth, found)
 
     item = items["error-budget[background]"]
     assert item.verdict == "not-evaluated"
@@ -152,9 +150,9 @@ def test_mistakes_are_told(tmp_path: Path, table: str, told: str) -> None:
     assert told in str(raised.value)
 
 
-def test_record_has_errors_and_confusion(tmp_path: Path, write_json: Any) -> None:
+def test_record_has_errors_and_confusion(tmp_path: Path) -> None:
     """For whatever split was scored, whichever rule asked for it; and it is read back."""
-    _, inputs = gate_on(tmp_path, write_json, "[rules.mean-ap]\nmin = 0\n", TRUTH, FOUND)
+    _, inputs = gate_on(tmp_path, "[rules.mean-ap]\nmin = 0\n", TRUTH, FOUND)
 
     record = score_records(inputs)["val"]
 
@@ -179,9 +177,9 @@ def test_record_has_errors_and_confusion(tmp_path: Path, write_json: Any) -> Non
     assert reread(tmp_path, score_records(inputs))["val"] == record
 
 
-def test_cost_that_is_not_defined_is_recorded_as_none(tmp_path: Path, write_json: Any) -> None:
+def test_cost_that_is_not_defined_is_recorded_as_none(tmp_path: Path) -> None:
     found = {"a.jpg": [("no_vest", 0.9, 60, 60, 10, 10)]}
-    _, inputs = gate_on(tmp_path, write_json, "[rules.mean-ap]\nmin = 0\n", TRUTH, found)
+    _, inputs = gate_on(tmp_path, "[rules.mean-ap]\nmin = 0\n", TRUTH, found)
 
     record = reread(tmp_path, score_records(inputs))["val"]
 

@@ -13,6 +13,7 @@ import pytest
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
+from tests.content import write_json
 from tests.needs import import_or_skip
 from tests.rules.expecting import COCO, expect, toml
 
@@ -38,7 +39,7 @@ def rule(table: str, kind: str, **arguments: object) -> str:
     ],
 )
 def test_an_empty_table_is_not_looked_at(
-    evaluated: Evaluated, tmp_path: Path, write_json: Any, kind: str, arguments: Any
+    evaluated: Evaluated, tmp_path: Path, kind: str, arguments: Any
 ) -> None:
     write_json(tmp_path / "train.json", {**COCO, "annotations": []})
     result = evaluated(rule("annotations", kind, **arguments))
@@ -110,7 +111,7 @@ def test_a_condition_that_no_row_meets_is_not_looked_at(
     ],
 )
 def test_what_nothing_could_fail_is_not_evaluated(
-    evaluated: Evaluated, tmp_path: Path, write_json: Any, kind: str, arguments: Any, reason: str
+    evaluated: Evaluated, tmp_path: Path, kind: str, arguments: Any, reason: str
 ) -> None:
     table = "annotations" if arguments.get("column") == "crowd" else "images"
     content = {**COCO, "annotations": [{**one, "iscrowd": 0} for one in COCO["annotations"]]}
@@ -133,9 +134,7 @@ def quantiles(low: object) -> str:
     return f"{table}\nquantile_ranges = {{ quantiles = [0.5], value_ranges = [[{low}, 900]] }}"
 
 
-def test_open_ranges_of_quantiles_are_no_limit(
-    evaluated: Evaluated, tmp_path: Path, write_json: Any
-) -> None:
+def test_open_ranges_of_quantiles_are_no_limit(evaluated: Evaluated, tmp_path: Path) -> None:
     """TOML has no null, a saved suite has."""
     ranges = {"quantiles": [0.1, 0.5], "value_ranges": [[0, 900], [None, None]]}
     entry = {
@@ -152,7 +151,7 @@ def test_open_ranges_of_quantiles_are_no_limit(
 
 @pytest.mark.parametrize("mostly", [0, 0.0])
 def test_mostly_of_nothing_is_a_mistake(
-    evaluated: Evaluated, tmp_path: Path, write_json: Any, mostly: float
+    evaluated: Evaluated, tmp_path: Path, mostly: float
 ) -> None:
     arguments = {"column": "width", "min_value": 10**6, "mostly": mostly}
     with pytest.raises(ConfigError, match="with mostly = 0 nothing could fail it"):
@@ -167,7 +166,7 @@ def test_mostly_of_nothing_is_a_mistake(
 
 @pytest.mark.parametrize("allowed", [1, 2])
 def test_max_is_below_the_number_of_expectations(
-    evaluated: Evaluated, tmp_path: Path, write_json: Any, allowed: int
+    evaluated: Evaluated, tmp_path: Path, allowed: int
 ) -> None:
     table = rule("images", "expect_table_row_count_to_equal", value=4)
     with pytest.raises(ConfigError, match=f"allows {allowed} of 1 expectations not to be met"):
@@ -193,7 +192,7 @@ def test_max_is_below_the_number_of_expectations(
     ],
 )
 def test_rows_without_a_value_are_not_looked_at(
-    evaluated: Evaluated, tmp_path: Path, write_json: Any, filled: int, option: str, verdict: str
+    evaluated: Evaluated, tmp_path: Path, filled: int, option: str, verdict: str
 ) -> None:
     """112 images of which so many say what the expectation is about."""
     images = [
@@ -234,7 +233,7 @@ def test_rows_without_a_value_are_not_looked_at(
     ],
 )
 def test_a_suite_for_another_table_is_refused(
-    evaluated: Evaluated, tmp_path: Path, write_json: Any, name: str, table: str, is_right: bool
+    evaluated: Evaluated, tmp_path: Path, name: str, table: str, is_right: bool
 ) -> None:
     """Both tables have a column `width`."""
     entry = {
@@ -249,9 +248,7 @@ def test_a_suite_for_another_table_is_refused(
         assert f"and this is {table}" in result.message
 
 
-def test_every_column_of_a_suite_must_exist(
-    evaluated: Evaluated, tmp_path: Path, write_json: Any
-) -> None:
+def test_every_column_of_a_suite_must_exist(evaluated: Evaluated, tmp_path: Path) -> None:
     entries = [
         {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "width"}},
         {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "score"}},

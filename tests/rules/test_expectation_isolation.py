@@ -5,10 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.content import write_json
 from tests.needs import import_or_skip
 from tests.rules.expecting import COCO, HEAD, expect
 
@@ -58,7 +58,7 @@ def in_a_process(folder: Path, code: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_nothing_is_sent_written_or_shown(tmp_path: Path, write_json: Any) -> None:
+def test_nothing_is_sent_written_or_shown(tmp_path: Path) -> None:
     write_json(tmp_path / "train.json", COCO)
     rule = expect("images", "expect_column_values_to_be_between", column="width", min_value=300)
     (tmp_path / "detgate.toml").write_text(HEAD + "[rules.expectations]\n" + rule)
@@ -80,7 +80,7 @@ def test_the_guard_of_that_test_guards(tmp_path: Path, act: str) -> None:
     assert in_a_process(tmp_path, GUARD + act).returncode == 1
 
 
-def test_missing_package_says_how_to_install_it(tmp_path: Path, write_json: Any) -> None:
+def test_missing_package_says_how_to_install_it(tmp_path: Path) -> None:
     write_json(tmp_path / "train.json", COCO)
     rule = expect("images", "expect_column_to_exist", column="width")
     (tmp_path / "detgate.toml").write_text(HEAD + "[rules.expectations]\n" + rule)
@@ -93,7 +93,7 @@ def test_missing_package_says_how_to_install_it(tmp_path: Path, write_json: Any)
     assert "pip install 'pytest-detgate[expectations]'" in done.stdout
 
 
-def test_other_rules_do_not_import_it(tmp_path: Path, write_json: Any) -> None:
+def test_other_rules_do_not_import_it(tmp_path: Path) -> None:
     write_json(tmp_path / "train.json", COCO)
     (tmp_path / "detgate.toml").write_text(HEAD + "[rules.empty-gt-share]\nmin = 0\n")
 

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
+from tests.content import write_json
 from tests.needs import import_or_skip
 from tests.rules.expecting import COCO, HEAD, expect, toml
 
@@ -125,9 +126,7 @@ def test_what_cannot_be_asked_is_not_evaluated(
     assert "\n" not in result.message
 
 
-def test_empty_table_says_nothing(
-    evaluated: Callable[..., RuleResult], tmp_path: Path, write_json: Any
-) -> None:
+def test_empty_table_says_nothing(evaluated: Callable[..., RuleResult], tmp_path: Path) -> None:
     write_json(tmp_path / "train.json", {**COCO, "annotations": []})
 
     result = evaluated(

@@ -13,6 +13,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
+from tests.content import write_json
 from tests.needs import import_or_skip
 from tests.rules.expecting import HEAD, expect, texts
 
@@ -158,9 +159,7 @@ def test_max_allows_some(evaluated: Callable[..., RuleResult]) -> None:
     assert evaluated("max = 1\n" + rule).verdict == "passed"
 
 
-def test_saved_suite_is_run(
-    evaluated: Callable[..., RuleResult], tmp_path: Path, write_json: Any
-) -> None:
+def test_saved_suite_is_run(evaluated: Callable[..., RuleResult], tmp_path: Path) -> None:
     """As great_expectations 1.24 saves it, and one entry as versions before 1.0 did."""
     suite = {
         "name": "images",

@@ -175,9 +175,10 @@ def test_evidence_is_read_back_from_the_report(tmp_path: Path) -> None:
         ('max-growth = 0.5\nbound = "upper"', ["boxes", "baseline"]),
     ],
 )
-def test_figures_with_another_limit_at_each_threshold_are_left_out(
+def test_changing_limits_leave_the_thresholds_out(
     site: Comparison, options: str, names: list[str]
 ) -> None:
+    """Figures with another limit at each threshold are left out."""
     (result,) = site.results(
         f"[rules.fp-regression]\n{options}",
         site.model("gated", calm=false(1, 1, 1, 1, 1)),
@@ -189,7 +190,8 @@ def test_figures_with_another_limit_at_each_threshold_are_left_out(
     assert list(by.values) == names
 
 
-def test_from_a_baseline_of_none_nothing_is_said_of_other_thresholds(site: Comparison) -> None:
+def test_baseline_of_none_says_nothing_of_other_thresholds(site: Comparison) -> None:
+    """From a baseline of none nothing is said of other thresholds."""
     assert compared(site, "max-growth = 0.5", 5, 0).evidence.by_threshold is None
 
 
@@ -372,7 +374,7 @@ def test_bound_without_draws_is_a_mistake(site: Comparison) -> None:
         compared(site, 'max-growth = 1.0\nbound = "upper"\nreplicates = 0', 1, 1)
 
 
-def test_no_false_box_on_ten_images_is_no_proof_that_none_will_come(site: Comparison) -> None:
+def test_no_false_box_on_ten_images_is_no_proof(site: Comparison) -> None:
     """Neither model has any: every draw says 0, and the exact Poisson bound of 0 is 2.996."""
     for most, verdict in ((2, "failed"), (3, "passed")):
         result = compared(site, f'max-growth-boxes = {most}\nbound = "upper"', 0, 0)

@@ -11,6 +11,8 @@ import pytest
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.judged import judged, measured, split_tables, told
 
 RULE = '[rules.frame-distance]\nbetween = ["train", "val"]\n'
@@ -22,7 +24,7 @@ Distance = Callable[..., RuleResult]
 
 
 @pytest.fixture
-def distance(tmp_path: Path, coco_content: Any, write_json: Any) -> Distance:
+def distance(tmp_path: Path) -> Distance:
     """A function that judges two splits, given as file names."""
 
     def run(

@@ -141,7 +141,8 @@ def test_whole_pictures_of_every_kind_pass(tmp_path: Path, suffix: str) -> None:
     assert result.verdict == "passed", result.findings
 
 
-def test_a_link_inside_the_folder_and_a_linked_folder_are_followed(tmp_path: Path) -> None:
+def test_links_inside_the_folder_are_followed(tmp_path: Path) -> None:
+    """A link inside the folder and a linked folder are followed."""
     picture(tmp_path / "elsewhere" / "a.jpg")
     (tmp_path / "elsewhere" / "b.jpg").symlink_to("a.jpg")
     (tmp_path / "images").symlink_to(tmp_path / "elsewhere")

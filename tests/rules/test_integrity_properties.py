@@ -234,9 +234,8 @@ def test_order_and_ids_change_no_verdict(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_repeated_images_stop_only_the_rules_that_need_to_know_them(
-    tmp_path: Path, seed: int
-) -> None:
+def test_repeated_images_stop_only_rules_that_need_them(tmp_path: Path, seed: int) -> None:
+    """Repeated images stop only the rules that need to know them."""
     found = verdicts(tmp_path, dirty_file(seed, repeated_images=True))
 
     stopped = {item for item, (verdict, _) in found.items() if verdict == "not-evaluated"}

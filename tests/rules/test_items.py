@@ -9,7 +9,8 @@ import pytest
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco, results
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 from tests.judged import judged, split_tables
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -37,10 +38,10 @@ class Odd(Rule, frozen=True, kw_only=True):
 
 
 @pytest.fixture
-def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_json: Any) -> Path:
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "odd_items.py").write_text(PLUGIN, encoding="utf-8")
     monkeypatch.delitem(__import__("sys").modules, "odd_items", raising=False)
-    write_json(tmp_path / "val.json", coco({"a_1.jpg": [BOX]}, ["worker"]))
+    write_json(tmp_path / "val.json", coco_content({"a_1.jpg": [BOX]}, ["worker"]))
     return tmp_path
 
 
@@ -79,10 +80,9 @@ CLASS_RULES = {
 
 
 @pytest.mark.parametrize("code", CLASS_RULES)
-def test_without_classes_an_item_says_that_there_is_nothing_to_look_at(
-    tmp_path: Path, write_json: Any, code: str
-) -> None:
-    content = {**coco({"a_1.jpg": [], "a_2.jpg": []}), "categories": []}
+def test_without_classes_there_is_nothing_to_look_at(tmp_path: Path, code: str) -> None:
+    """Without classes an item says that there is nothing to look at."""
+    content = {**coco_content({"a_1.jpg": [], "a_2.jpg": []}), "categories": []}
     write_json(tmp_path / "val.json", content)
     found = write_json(
         tmp_path / "found.json",
@@ -96,13 +96,11 @@ def test_without_classes_an_item_says_that_there_is_nothing_to_look_at(
 
 
 @pytest.mark.parametrize("code", CLASS_RULES)
-def test_classes_without_ground_truth_never_pass(
-    tmp_path: Path, write_json: Any, code: str
-) -> None:
+def test_classes_without_ground_truth_never_pass(tmp_path: Path, code: str) -> None:
     images: dict[str, list[Any]] = {"a_1.jpg": [], "a_2.jpg": []}
-    write_json(tmp_path / "val.json", coco(images, ["worker", "cone"]))
+    write_json(tmp_path / "val.json", coco_content(images, ["worker", "cone"]))
     found = write_json(
-        tmp_path / "found.json", results(images, {"a_1.jpg": [FOUND]}, ["worker", "cone"])
+        tmp_path / "found.json", result_rows(images, {"a_1.jpg": [FOUND]}, ["worker", "cone"])
     )
     config = f"{split_tables(val='images')}[rules.{code}]\n{CLASS_RULES[code]}"
     items = judged(tmp_path, config, {"val": found})
@@ -111,12 +109,14 @@ def test_classes_without_ground_truth_never_pass(
     assert {result.verdict for result in items.values()} <= {"failed", "not-evaluated"}
 
 
-def test_categories_of_one_name_are_one_item_which_says_so(tmp_path: Path, write_json: Any) -> None:
+def test_categories_of_one_name_are_one_item_which_says_so(tmp_path: Path) -> None:
     images = {"a_1.jpg": [BOX]}
-    content = coco(images, ["worker"])
+    content = coco_content(images, ["worker"])
     content["categories"].append({"id": 2, "name": "worker"})
     write_json(tmp_path / "val.json", content)
-    found = write_json(tmp_path / "found.json", results(images, {"a_1.jpg": [FOUND]}, ["worker"]))
+    found = write_json(
+        tmp_path / "found.json", result_rows(images, {"a_1.jpg": [FOUND]}, ["worker"])
+    )
     config = f"{split_tables(val='images')}[rules.class-ap]\nmin = 0.5\n[rules.recall]\nmin = 0.5"
     items = judged(tmp_path, config, {"val": found})
 
@@ -124,14 +124,12 @@ def test_categories_of_one_name_are_one_item_which_says_so(tmp_path: Path, write
     assert {result.verdict for result in items.values()} == {"not-evaluated"}
 
 
-def test_too_little_evidence_is_no_warning_where_it_was_not_looked_for(
-    tmp_path: Path, write_json: Any
-) -> None:
+def test_too_little_evidence_without_looking_is_no_warning(tmp_path: Path) -> None:
     """The file lists one of two images; that one has too few boxes, which alone would warn."""
     images = {"a_1.jpg": [BOX], "a_2.jpg": [BOX]}
-    content = coco(images, ["worker"])
+    content = coco_content(images, ["worker"])
     write_json(tmp_path / "val.json", content)
-    annotations = results(images, {"a_1.jpg": [FOUND]}, ["worker"])
+    annotations = result_rows(images, {"a_1.jpg": [FOUND]}, ["worker"])
     half = {
         "images": content["images"][:1],
         "categories": content["categories"],
@@ -161,12 +159,10 @@ def test_too_little_evidence_is_no_warning_where_it_was_not_looked_for(
         ("probe-fp", "[rules.probe-fp.probes.calm]\nclasses = {}"),
     ],
 )
-def test_an_empty_table_of_limits_could_never_fail(
-    tmp_path: Path, write_json: Any, rule: str, given: str
-) -> None:
+def test_an_empty_table_of_limits_could_never_fail(tmp_path: Path, rule: str, given: str) -> None:
     images = {"a_1.jpg": [BOX]}
-    write_json(tmp_path / "val.json", coco(images, ["worker"]))
-    write_json(tmp_path / "calm.json", coco({"b_1.jpg": []}, ["worker"]))
+    write_json(tmp_path / "val.json", coco_content(images, ["worker"]))
+    write_json(tmp_path / "calm.json", coco_content({"b_1.jpg": []}, ["worker"]))
     probe = '[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
     config = f"{split_tables(val='images')}{probe}[rules.{rule}]\n{given}\n"
 

@@ -361,7 +361,7 @@ def test_an_object_of_voc_that_is_no_box(tmp_path: Path) -> None:
     assert dataset.notes[0] == "2 polygons and turned boxes are read as their frames"
 
 
-def test_a_coco_file_without_annotations_has_images_without_labels(tmp_path: Path) -> None:
+def test_coco_without_annotations_has_unlabelled_images(tmp_path: Path) -> None:
     """Nobody has said that there is nothing on them: the list may have another name."""
     content: dict[str, Any] = {
         "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 50}],

@@ -13,6 +13,8 @@ from pytest_detgate.evidence import ClipMap, Histogram
 from pytest_detgate.image_hashes.difference_hash import difference_hash
 from pytest_detgate.image_hashes.duplicates import PAIRS_CAP
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.drawn import draw_pictures, drawn
 from tests.judged import judged, split_tables
 
@@ -25,7 +27,7 @@ Judge = Callable[..., RuleResult]
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, coco_content: Any, write_json: Any) -> Judge:
+def evaluate(tmp_path: Path) -> Judge:
     """A function that evaluates a rule on two splits, given as file names."""
 
     def run(
@@ -44,7 +46,7 @@ def evaluate(tmp_path: Path, coco_content: Any, write_json: Any) -> Judge:
 
 
 @pytest.fixture
-def isolation(tmp_path: Path, coco_content: Any, write_json: Any) -> Judge:
+def isolation(tmp_path: Path) -> Judge:
     """A function that evaluates `probe-isolation`; pictures are given by what they show."""
 
     def run(train: Mapping[str, str], probe: Mapping[str, str], head: str = PATTERN) -> RuleResult:
@@ -213,9 +215,7 @@ def test_copies_stand_side_by_side(evaluate: Judge, tmp_path: Path) -> None:
 
 
 @pytest.mark.shared
-def test_near_pairs_say_how_near_they_are(
-    shared_data: Path, tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_near_pairs_say_how_near_they_are(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "bccd" / "JPEGImages"
     for split, name in (("train", "BloodImage_00037.jpg"), ("val", "BloodImage_00038.jpg")):
         write_json(tmp_path / f"{split}.json", coco_content({name: []}))

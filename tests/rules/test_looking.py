@@ -56,7 +56,7 @@ def judged(folder: Path, content: Any, table: str, *waivers: WaiverTable) -> Rul
     return judge(bound, bound.targets[0], inputs, waivers)
 
 
-def test_what_was_left_out_is_counted_and_named(tmp_path: Path, two_images: Any) -> None:
+def test_what_was_left_out_is_counted_and_named(tmp_path: Path, two_images: dict[str, Any]) -> None:
     result = judged(tmp_path, two_images, "[rules.box-bounds]")
 
     assert result.verdict == "not-evaluated"
@@ -69,7 +69,7 @@ def test_what_was_left_out_is_counted_and_named(tmp_path: Path, two_images: Any)
     assert all(measured.passed is None for measured in result.measurements)
 
 
-def test_what_fails_in_the_rest_still_fails(tmp_path: Path, two_images: Any) -> None:
+def test_what_fails_in_the_rest_still_fails(tmp_path: Path, two_images: dict[str, Any]) -> None:
     two_images["annotations"][0]["bbox"] = OUTSIDE
 
     result = judged(tmp_path, two_images, "[rules.box-bounds]")
@@ -78,7 +78,9 @@ def test_what_fails_in_the_rest_still_fails(tmp_path: Path, two_images: Any) -> 
     assert "1 of 3 annotations of train were not looked at" in result.message
 
 
-def test_neither_severity_nor_waiver_lets_it_pass(tmp_path: Path, two_images: Any) -> None:
+def test_neither_severity_nor_waiver_lets_it_pass(
+    tmp_path: Path, two_images: dict[str, Any]
+) -> None:
     two_images["annotations"][0]["bbox"] = OUTSIDE
     warning = '[rules.box-bounds]\nseverity = "warning"'
     waiver = msgspec.convert(
@@ -96,7 +98,9 @@ def test_neither_severity_nor_waiver_lets_it_pass(tmp_path: Path, two_images: An
     assert by_waiver.verdict != "waived"
 
 
-def test_a_rule_that_measures_the_gap_is_not_stopped_by_it(tmp_path: Path, two_images: Any) -> None:
+def test_a_rule_that_measures_the_gap_is_not_stopped_by_it(
+    tmp_path: Path, two_images: dict[str, Any]
+) -> None:
     result = judged(tmp_path, two_images, "[rules.dangling-annotations]\nmax = 1")
 
     assert result.verdict == "passed"
@@ -114,7 +118,7 @@ def test_a_rule_that_measures_the_gap_is_not_stopped_by_it(tmp_path: Path, two_i
     ],
 )
 def test_a_rule_counts_in_units_of_its_own(
-    tmp_path: Path, two_images: Any, extent: Extent, verdict: str
+    tmp_path: Path, two_images: dict[str, Any], extent: Extent, verdict: str
 ) -> None:
     del two_images["annotations"][-1]
     bound, inputs = bound_rule(tmp_path, two_images, "[rules.class-support]\nmin-boxes = 1")

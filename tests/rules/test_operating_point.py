@@ -14,7 +14,8 @@ import pytest
 
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco, named_results
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
 from tests.judged import judged, measured
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -30,7 +31,7 @@ Evaluate = Callable[..., RuleResult]
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
+def evaluate(tmp_path: Path) -> Evaluate:
     """A function from the rule's table to its result, or to that of another item."""
     files = {}
     config = ""
@@ -39,9 +40,9 @@ def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
         ("tuned", "probes", dict.fromkeys(TUNED, ()), _boxes(TUNED)),
         ("other", "probes", dict.fromkeys(OTHER, ()), _boxes(OTHER)),
     ):
-        write_json(tmp_path / f"{name}.json", coco(images, ["worker"]))
+        write_json(tmp_path / f"{name}.json", coco_content(images, ["worker"]))
         files[name] = write_json(
-            tmp_path / f"{name}-found.json", named_results(images, found, ["worker"])
+            tmp_path / f"{name}-found.json", result_content(images, found, ["worker"])
         )
         config += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
 
@@ -172,9 +173,7 @@ def test_the_chart_shows_the_trade_off_at_every_threshold(evaluate: Evaluate) ->
     )
 
 
-def test_false_boxes_of_a_probe_stand_beside_recall_where_the_split_is_looked_at(
-    tmp_path: Path, evaluate: Evaluate
-) -> None:
+def test_false_boxes_are_shown_beside_recall(tmp_path: Path, evaluate: Evaluate) -> None:
     """Over 0.3 all seven workers are found, over 0.6 four of them; recall falls by 0.3."""
     rule = "max-boxes = 1\nmin-recall = 0.4\n[rules.probe-fp]\nmax-boxes = 1\n"
     result = evaluate(rule, "probe-fp[tuned]")
@@ -206,13 +205,13 @@ def test_a_probe_alone_asks_for_no_detections_of_the_split(
     assert results["probe-fp[tuned]"].verdict == "failed"
 
 
-def test_class_without_ground_truth_is_not_evaluated(tmp_path: Path, write_json: Any) -> None:
+def test_class_without_ground_truth_is_not_evaluated(tmp_path: Path) -> None:
     classes = ["worker", "forklift"]
-    write_json(tmp_path / "val.json", coco(WORKERS, classes))
-    write_json(tmp_path / "p.json", coco({"a.jpg": []}, classes))
+    write_json(tmp_path / "val.json", coco_content(WORKERS, classes))
+    write_json(tmp_path / "p.json", coco_content({"a.jpg": []}, classes))
     files = {
-        "val": write_json(tmp_path / "v.json", named_results(WORKERS, FOUND, classes)),
-        "p": write_json(tmp_path / "f.json", named_results({"a.jpg": []}, {}, classes)),
+        "val": write_json(tmp_path / "v.json", result_content(WORKERS, FOUND, classes)),
+        "p": write_json(tmp_path / "f.json", result_content({"a.jpg": []}, {}, classes)),
     }
     config = (
         '[dataset.splits.val]\nannotations = "val.json"\nimages = "i"\n'

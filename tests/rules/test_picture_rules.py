@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.drawn import draw_pictures, drawn
 from tests.judged import judged, measured, split_tables, told
 
@@ -21,7 +22,7 @@ Judge = Callable[..., RuleResult]
 
 
 @pytest.fixture
-def duplicates(tmp_path: Path, coco_content: Any, write_json: Any) -> Judge:
+def duplicates(tmp_path: Path) -> Judge:
     """A function that judges two splits, given as file names."""
 
     def run(train: Sequence[str], val: Sequence[str], options: str = "") -> RuleResult:
@@ -36,7 +37,7 @@ def duplicates(tmp_path: Path, coco_content: Any, write_json: Any) -> Judge:
 
 
 @pytest.fixture
-def isolation(tmp_path: Path, coco_content: Any, write_json: Any) -> Judge:
+def isolation(tmp_path: Path) -> Judge:
     """A function that judges a probe that is a folder; pictures are given by what they show."""
 
     def run(
@@ -113,7 +114,7 @@ RACCOON_PAIRS = {11: 116, 120: 83, 52: 74, 65: 98}
 
 
 @pytest.mark.shared
-def test_raccoon(shared_data: Path, tmp_path: Path, coco_content: Any, write_json: Any) -> None:
+def test_raccoon(shared_data: Path, tmp_path: Path) -> None:
     """SOURCE.md: four byte-identical pairs; 21/45 differ in a bit or so, 50 looks like 52 and 74
     and is no copy of theirs."""
     folder = shared_data / "raccoon" / "images"
@@ -144,7 +145,7 @@ def test_raccoon(shared_data: Path, tmp_path: Path, coco_content: Any, write_jso
 
 
 @pytest.mark.shared
-def test_bccd(shared_data: Path, tmp_path: Path, coco_content: Any, write_json: Any) -> None:
+def test_bccd(shared_data: Path, tmp_path: Path) -> None:
     """364 photos that look alike to a person, split so that its one near pair is parted."""
     folder = shared_data / "bccd" / "JPEGImages"
     names = sorted(path.name for path in folder.glob("*.jpg"))

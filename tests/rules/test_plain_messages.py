@@ -3,6 +3,7 @@ that JSON cannot hold is in its result, and no odd input makes it crash."""
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +12,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.registry import rule_classes
+from pytest_detgate.rules.rule import Rule
+from pytest_detgate.testing import write_example
 from tests.conftest import NUMPY_TYPE
-from tests.rules.examples import Change, example_results
+from tests.needs import import_or_skip
+
+Change = Callable[[dict[str, Any]], object]
+"""Changes the content of a file. A result file is one with `annotations` and `images`, too."""
 
 # Those that need MMDetection start a process for each run.
 RULES = {code: rule for code, rule in rule_classes().items() if rule.failing.needs != "mmdet"}
@@ -92,19 +97,23 @@ DAMAGES = (
 )
 
 
-def require_plain(example: Example, folder: Path, data: list[Change], found: list[Change]) -> None:
-    def change_data(content: dict[str, Any]) -> None:
-        for change in data:
-            change(content)
+def change_file(path: Path, changes: list[Change]) -> None:
+    content = json.loads(path.read_text("utf-8"))
+    for change in changes:
+        change(content)
+    path.write_text(json.dumps(content), encoding="utf-8")
 
-    def change_results(content: dict[str, Any]) -> None:
-        for change in found:
-            change(content)
 
-    folder.mkdir()
-    results = example_results(
-        example, folder, change_data=change_data, change_results=change_results
-    )
+def require_plain(rule: type[Rule], folder: Path, data: list[Change], found: list[Change]) -> None:
+    """Evaluate the failing example, its files changed before."""
+    written = write_example(rule, rule.failing, folder)
+    for name in written.datasets:
+        change_file(folder / f"{name}.json", data)
+    for path in (*folder.glob("*-found.json"), *folder.glob("*-again.json")):
+        change_file(path, found)
+
+    results = written.evaluate()
+
     for result in results.values():
         assert not result.message.startswith("the rule crashed"), result.message
         told = msgspec.json.encode(result).decode().replace(str(folder), "")
@@ -117,9 +126,11 @@ def require_plain(example: Example, folder: Path, data: list[Change], found: lis
 def test_ids_and_values_are_shown_as_the_file_has_them(
     code: str, kind: str, tmp_path: Path
 ) -> None:
-    example, ids = RULES[code].failing, with_ids(kind)
-    require_plain(example, tmp_path / "sound", [ids], [ids])
+    rule, ids = RULES[code], with_ids(kind)
+    if rule.failing.needs is not None:
+        import_or_skip(rule.failing.needs)
+    require_plain(rule, tmp_path / "sound", [ids], [ids])
     for damage in DAMAGES:
-        require_plain(example, tmp_path / f"data-{damage.__name__}", [damage, ids], [ids])
-        if example.detections:
-            require_plain(example, tmp_path / f"found-{damage.__name__}", [ids], [damage, ids])
+        require_plain(rule, tmp_path / f"data-{damage.__name__}", [damage, ids], [ids])
+        if rule.failing.detections:
+            require_plain(rule, tmp_path / f"found-{damage.__name__}", [ids], [damage, ids])

@@ -14,7 +14,8 @@ from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.findings import Measurement
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import named_results
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
 from tests.judged import judged, measured
 
 CLASSES = ["helmet_off", "no_vest"]
@@ -37,7 +38,7 @@ FOUR = {
 
 
 @pytest.fixture
-def probe(tmp_path: Path, coco_content: Any, write_json: Any) -> Probe:
+def probe(tmp_path: Path) -> Probe:
     """A function from a rule's table, frames and detections to the result of the only item."""
 
     def evaluate(
@@ -49,11 +50,11 @@ def probe(tmp_path: Path, coco_content: Any, write_json: Any) -> Probe:
     ) -> RuleResult:
         images = {name: list((allowed or {}).get(name, ())) for name in frames}
         write_json(tmp_path / "calm.json", coco_content(images, CLASSES))
-        results = write_json(tmp_path / "found.json", named_results(images, found, CLASSES))
+        results = write_json(tmp_path / "found.json", result_content(images, found, CLASSES))
         # The detector finds something elsewhere, so that its silence on the probe means something.
         truth = {"gate_1.jpg": [("helmet_off", 0, 0, 9, 9)]}
         write_json(tmp_path / "busy.json", coco_content(truth, CLASSES))
-        on_busy = named_results(truth, {"gate_1.jpg": [box(0.05)]}, CLASSES)
+        on_busy = result_content(truth, {"gate_1.jpg": [box(0.05)]}, CLASSES)
         config = (
             f'{head}[probes.calm]\nannotations = "calm.json"\nimages = "images"\n'
             '[probes.busy]\nannotations = "busy.json"\nimages = "images"\n'
@@ -195,9 +196,7 @@ def test_counts_of_boxes_and_frames_over_each_threshold(probe: Probe) -> None:
 @pytest.mark.parametrize(
     ("head", "unit"), [("", ""), (CLIPS, 'unit = "clip"\n')], ids=["frames", "clips"]
 )
-def test_what_is_held_at_the_operating_point_is_what_the_verdict_holds(
-    probe: Probe, head: str, unit: str
-) -> None:
+def test_operating_point_and_verdict_use_the_same_value(probe: Probe, head: str, unit: str) -> None:
     """The threshold is not one of the grid."""
     result = probe(
         "max-boxes = 4\nmax-images = 3\nmax-image-share = 0.5\nmax-boxes-per-image = 3\n"
@@ -295,9 +294,10 @@ def false_one_by_one(
     return false
 
 
-def test_frames_by_their_highest_false_box_with_those_under_the_threshold_last(
+def test_frames_come_by_their_highest_false_box(
     probe: Probe,
 ) -> None:
+    """Frames by their highest false box with those under the threshold last."""
     result = probe(
         "max-boxes = 4",
         FOUR | {"yard_6.jpg": [box(0.95)]},
@@ -501,7 +501,8 @@ def test_no_detection_at_all_is_no_false_box(probe: Probe) -> None:
     assert result.evidence.frames == []
 
 
-def test_a_budget_under_the_bound_of_no_box_cannot_pass_and_says_so(probe: Probe) -> None:
+def test_a_budget_under_the_bound_of_no_box_cannot_pass(probe: Probe) -> None:
+    """A budget under the bound of no box cannot pass and says so."""
     result = probe('max-boxes = 2\nbound = "upper"', {})
 
     assert result.verdict == "failed"
@@ -589,9 +590,7 @@ def test_by_clip_as_told_without_any_clip_is_not_evaluated(probe: Probe) -> None
 
 
 @pytest.mark.parametrize("annotated", [True, False])
-def test_an_image_field_tells_clips_where_there_is_one(
-    tmp_path: Path, write_json: Any, coco_content: Any, annotated: bool
-) -> None:
+def test_an_image_field_tells_clips_where_there_is_one(tmp_path: Path, annotated: bool) -> None:
     """A folder has no fields: its clips are told by its names."""
     frames: dict[str, list[Any]] = {f"{clip}_{n}.jpg": [] for clip in "abcd" for n in range(2)}
     content = coco_content(frames, CLASSES)
@@ -602,7 +601,7 @@ def test_an_image_field_tells_clips_where_there_is_one(
     for name in frames:
         (tmp_path / "images" / name).write_bytes(b"")
     found = write_json(
-        tmp_path / "found.json", named_results(frames, {"a_0.jpg": [box(0.05)]}, CLASSES)
+        tmp_path / "found.json", result_content(frames, {"a_0.jpg": [box(0.05)]}, CLASSES)
     )
     config = (
         f'{CLIPS}[scoring]\nclip-field = "video"\n[probes.calm]\nimages = "images"\n'

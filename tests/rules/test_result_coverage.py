@@ -15,7 +15,8 @@ from pytest_detgate.inputs.detection_sources import ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco, named_results, results
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import result_rows, write_json
 from tests.judged import judged, split_tables
 from tests.rules.comparing import Comparison
 
@@ -43,12 +44,12 @@ Gate = Callable[..., dict[str, RuleResult]]
 
 
 @pytest.fixture
-def gate(tmp_path: Path, write_json: Any) -> Gate:
+def gate(tmp_path: Path) -> Gate:
     """A function from the content of two result files to the results of the rules."""
 
     def run(val: Any = None, calm: Any = None, code: str = "", options: str = "") -> Any:
-        write_json(tmp_path / "val.json", coco(SPLIT, CLASSES))
-        write_json(tmp_path / "calm.json", coco(FRAMES, CLASSES))
+        write_json(tmp_path / "val.json", coco_content(SPLIT, CLASSES))
+        write_json(tmp_path / "calm.json", coco_content(FRAMES, CLASSES))
         rules = {code: MODEL_RULES[code]} if code else MODEL_RULES
         config = (
             split_tables(val="images")
@@ -56,8 +57,8 @@ def gate(tmp_path: Path, write_json: Any) -> Gate:
             + "".join(f"[rules.{one}]\n{table}\n{options}\n" for one, table in rules.items())
         )
         files = {
-            "val": named_results(SPLIT, FOUND, CLASSES) if val is None else val,
-            "calm": named_results(FRAMES, {}, CLASSES) if calm is None else calm,
+            "val": result_content(SPLIT, FOUND, CLASSES) if val is None else val,
+            "calm": result_content(FRAMES, {}, CLASSES) if calm is None else calm,
         }
         paths = {
             name: write_json(tmp_path / f"{name}-found.json", content)
@@ -79,7 +80,7 @@ def test_files_that_cover_all_pass(gate: Gate) -> None:
 @pytest.mark.parametrize("code", MODEL_RULES)
 def test_images_that_the_file_does_not_list_are_not_looked_at(gate: Gate, code: str) -> None:
     """One of four images of the split, three of ten frames of the probe."""
-    val, calm = named_results(SPLIT, FOUND, CLASSES), named_results(FRAMES, {}, CLASSES)
+    val, calm = result_content(SPLIT, FOUND, CLASSES), result_content(FRAMES, {}, CLASSES)
     val["images"], calm["images"] = val["images"][:1], calm["images"][:3]
     val["annotations"] = [row for row in val["annotations"] if row["image_id"] == 1]
     items = gate(val, calm, code)
@@ -97,7 +98,7 @@ def test_images_that_the_file_does_not_list_are_not_looked_at(gate: Gate, code: 
 def test_classes_that_the_file_does_not_list_are_not_looked_at(
     gate: Gate, code: str, left: int
 ) -> None:
-    val, calm = named_results(SPLIT, FOUND, CLASSES), named_results(FRAMES, {}, CLASSES)
+    val, calm = result_content(SPLIT, FOUND, CLASSES), result_content(FRAMES, {}, CLASSES)
     for content in (val, calm):
         content["categories"] = content["categories"][:left]
         content["annotations"] = [
@@ -117,7 +118,7 @@ def test_classes_that_the_file_does_not_list_are_not_looked_at(
 
 @pytest.mark.parametrize("allowed", ["true", "1"])
 def test_missing_classes_may_be_allowed(gate: Gate, allowed: str) -> None:
-    val, calm = named_results(SPLIT, FOUND, CLASSES), named_results(FRAMES, {}, CLASSES)
+    val, calm = result_content(SPLIT, FOUND, CLASSES), result_content(FRAMES, {}, CLASSES)
     for content in (val, calm):
         content["categories"] = content["categories"][:1]
         content["annotations"] = [row for row in content["annotations"] if row["category_id"] == 1]
@@ -139,7 +140,7 @@ def test_other_values_of_the_option_are_refused(gate: Gate, given: str) -> None:
 
 
 def test_no_class_at_all_is_not_allowed_by_a_number_of_them(gate: Gate) -> None:
-    calm = named(named_results(FRAMES, {}, CLASSES), categories=[])
+    calm = named(result_content(FRAMES, {}, CLASSES), categories=[])
     (result,) = gate(calm=calm, code="probe-fp", options="allow-missing-classes = true").values()
 
     assert result.verdict == "not-evaluated"
@@ -149,9 +150,8 @@ def test_no_class_at_all_is_not_allowed_by_a_number_of_them(gate: Gate) -> None:
     "content", [[], {"annotations": []}, {"annotations": [], "images": []}], ids=str
 )
 @pytest.mark.parametrize("code", ["probe-fp", "mean-ap", "absent-class-boxes"])
-def test_a_file_without_detections_must_say_which_images_it_covers(
-    gate: Gate, code: str, content: Any
-) -> None:
+def test_an_empty_file_must_say_which_images_it_covers(gate: Gate, code: str, content: Any) -> None:
+    """A file without detections must say which images it covers."""
     items = gate(content, content, code)
 
     assert {result.verdict for result in items.values()} == {"not-evaluated"}
@@ -159,22 +159,21 @@ def test_a_file_without_detections_must_say_which_images_it_covers(
         assert (result.looked_at, result.look_unit) == (0, "images")
 
 
-def test_a_folder_is_judged_by_the_classes_of_the_evaluated_split(
-    tmp_path: Path, write_json: Any
-) -> None:
+def test_a_folder_takes_the_classes_of_the_evaluated_split(tmp_path: Path) -> None:
+    """A folder is judged by the classes of the evaluated split."""
     for name in FRAMES:
         (tmp_path / "calm").mkdir(exist_ok=True)
         (tmp_path / "calm" / name).write_bytes(b"")
-    write_json(tmp_path / "val.json", coco(SPLIT, CLASSES))
+    write_json(tmp_path / "val.json", coco_content(SPLIT, CLASSES))
     config = (
         split_tables(val="images") + '[probes.calm]\nimages = "calm"\n'
         "[rules.probe-fp]\nmax-boxes = 1\n"
     )
 
     def verdict(classes: tuple[str, ...], options: str = "") -> RuleResult:
-        content = named_results(FRAMES, {}, classes)
+        content = result_content(FRAMES, {}, classes)
         found = write_json(tmp_path / "found.json", content)
-        on_val = write_json(tmp_path / "val-found.json", named_results(SPLIT, FOUND, CLASSES))
+        on_val = write_json(tmp_path / "val-found.json", result_content(SPLIT, FOUND, CLASSES))
         files = {"calm": found, "val": on_val}
         return judged(tmp_path, config + options, files)["probe-fp[calm]"]
 
@@ -188,10 +187,10 @@ def test_a_folder_is_judged_by_the_classes_of_the_evaluated_split(
     assert (empty.verdict, empty.looked_at, empty.to_look_at) == ("not-evaluated", 0, 10)
 
 
-def test_a_file_without_any_class_where_none_is_known(tmp_path: Path, write_json: Any) -> None:
+def test_a_file_without_any_class_where_none_is_known(tmp_path: Path) -> None:
     (tmp_path / "calm").mkdir()
     (tmp_path / "calm" / "c_0.jpg").write_bytes(b"")
-    content = named_results({"c_0.jpg": []}, {}, ())
+    content = result_content({"c_0.jpg": []}, {}, ())
     found = write_json(tmp_path / "found.json", content)
     config = '[probes.calm]\nimages = "calm"\n[rules.probe-fp]\nmax-boxes = 1\n'
     (result,) = judged(tmp_path, config, {"calm": found}).values()
@@ -201,12 +200,10 @@ def test_a_file_without_any_class_where_none_is_known(tmp_path: Path, write_json
 
 
 @pytest.mark.parametrize("bare", [True, False])
-def test_the_record_says_where_a_file_does_not_list_its_images(
-    tmp_path: Path, write_json: Any, bare: bool
-) -> None:
-    rows = results(SPLIT, dict(list(FOUND.items())[:3]), CLASSES)
+def test_the_record_says_where_a_file_does_not_list_its_images(tmp_path: Path, bare: bool) -> None:
+    rows = result_rows(SPLIT, dict(list(FOUND.items())[:3]), CLASSES)
     found = write_json(tmp_path / "found.json", rows if bare else {"annotations": rows})
-    write_json(tmp_path / "val.json", coco(SPLIT, CLASSES))
+    write_json(tmp_path / "val.json", coco_content(SPLIT, CLASSES))
     path = tmp_path / "detgate.toml"
     path.write_text(split_tables(val="images") + "[rules.mean-ap]\nmin = 0.1", encoding="utf-8")
     project = Project(load_configuration(path), tmp_path)
@@ -235,7 +232,7 @@ def test_a_key_that_occurs_twice_is_refused(gate: Gate, tmp_path: Path, text: st
     from pytest_detgate.dataset.coco.reader import read_coco
     from pytest_detgate.dataset.coco.results import read_results
 
-    (tmp_path / "val.json").write_text(json.dumps(coco(SPLIT, CLASSES)))
+    (tmp_path / "val.json").write_text(json.dumps(coco_content(SPLIT, CLASSES)))
     (tmp_path / "found.json").write_text(text)
     dataset = read_coco(tmp_path / "val.json", tmp_path, "val")
 
@@ -243,7 +240,7 @@ def test_a_key_that_occurs_twice_is_refused(gate: Gate, tmp_path: Path, text: st
         read_results(tmp_path / "found.json", dataset)
 
 
-def test_a_baseline_that_did_not_look_at_everything_is_no_baseline(tmp_path: Path) -> None:
+def test_an_incomplete_baseline_is_no_baseline(tmp_path: Path) -> None:
     """Its AP would be too low, and the gated model would seem no worse than it."""
     site = Comparison(tmp_path, {"val": SPLIT}, CLASSES)
     old, new = site.model("old", val=FOUND), site.model("new", val=dict(list(FOUND.items())[:1]))

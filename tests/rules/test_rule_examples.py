@@ -7,26 +7,28 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.rules.documentation import HEADINGS, rule_page
-from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.registry import rule_classes
-from tests.rules.examples import example_results
+from pytest_detgate.testing import Example, evaluate_example
+from tests.needs import import_or_skip
 
 RULES = rule_classes()
 
 
-def verdicts(example: Example, folder: Path) -> set[str]:
+def verdicts(code: str, example: Example, folder: Path) -> set[str]:
     """The verdicts of an example's items."""
-    return {result.verdict for result in example_results(example, folder).values()}
+    if example.needs is not None:
+        import_or_skip(example.needs)
+    return {result.verdict for result in evaluate_example(RULES[code], example, folder).values()}
 
 
 @pytest.mark.parametrize("code", RULES)
 def test_passing_example_passes(code: str, tmp_path: Path) -> None:
-    assert verdicts(RULES[code].passing, tmp_path) == {"passed"}
+    assert verdicts(code, RULES[code].passing, tmp_path) == {"passed"}
 
 
 @pytest.mark.parametrize("code", RULES)
 def test_failing_example_fails(code: str, tmp_path: Path) -> None:
-    found = verdicts(RULES[code].failing, tmp_path)
+    found = verdicts(code, RULES[code].failing, tmp_path)
 
     assert "failed" in found
     assert "not-evaluated" not in found

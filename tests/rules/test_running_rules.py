@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,13 +20,15 @@ from pytest_detgate.inputs.model import spread
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.verdict import judge
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.judged import judged, split_tables
 
 RULES = "[rules.repeatability]\n[rules.latency]\nmax-ms = 50\n"
 
 
 @pytest.fixture
-def val(tmp_path: Path, write_json: Any, coco_content: Any) -> str:
+def val(tmp_path: Path) -> str:
     """The table of a split with two images."""
     write_json(tmp_path / "val.json", coco_content({"a_1.jpg": [], "a_2.jpg": []}))
     return split_tables(val="images")
@@ -72,7 +73,7 @@ def test_times_as_a_histogram(val: str, tmp_path: Path) -> None:
     assert chart.about.endswith("50% of the time is spent in the model.")
 
 
-def test_result_files_cannot_be_run(val: str, tmp_path: Path, write_json: Any) -> None:
+def test_result_files_cannot_be_run(val: str, tmp_path: Path) -> None:
     found = write_json(tmp_path / "found.json", [])
     (tmp_path / "detgate.toml").write_text(val + RULES, encoding="utf-8")
     project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)

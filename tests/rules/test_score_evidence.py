@@ -15,7 +15,8 @@ from scipy import stats
 
 from pytest_detgate.evidence import BarChart, ByThreshold, LineChart
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco, named_results
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
 from tests.judged import judged, measured, split_tables
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -32,7 +33,7 @@ Evaluate = Callable[..., dict[str, RuleResult]]
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
+def evaluate(tmp_path: Path) -> Evaluate:
     """A function from rules, images and detections to the results of the items."""
 
     def run(
@@ -41,8 +42,8 @@ def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
         found: Mapping[str, Sequence[Any]] = FIRED,
         classes: Sequence[str] = ("worker",),
     ) -> dict[str, RuleResult]:
-        write_json(tmp_path / "val.json", coco(images, classes))
-        detections = write_json(tmp_path / "found.json", named_results(images, found, classes))
+        write_json(tmp_path / "val.json", coco_content(images, classes))
+        detections = write_json(tmp_path / "found.json", result_content(images, found, classes))
         return judged(tmp_path, split_tables(val="images") + rules, {"val": detections})
 
     return run
@@ -207,7 +208,8 @@ def test_absent_classes_over_each_threshold(evaluate: Evaluate) -> None:
     assert chart.about.endswith("Moving the threshold from 0.30 to 0.40 would meet the limit.")
 
 
-def test_of_very_many_classes_only_the_failing_ones_have_evidence(evaluate: Evaluate) -> None:
+def test_of_very_many_classes_failing_ones_have_evidence(evaluate: Evaluate) -> None:
+    """Of very many classes only the failing ones have evidence."""
     classes = ["worker", *(f"thing{number}" for number in range(100))]
     images = TEN | {"x.jpg": [("thing7", 0.0, 0.0, 20.0, 20.0)]}
     rules = "[rules.class-ap]\nclasses = {worker = 0.4, thing7 = 0.4}\n"
@@ -222,7 +224,8 @@ def test_of_very_many_classes_only_the_failing_ones_have_evidence(evaluate: Eval
     assert measured(items["recall[thing7]"])["recall"] == 0
 
 
-def test_of_many_classes_those_that_pass_have_curves_and_no_frames(evaluate: Evaluate) -> None:
+def test_of_many_classes_passing_ones_have_no_frames(evaluate: Evaluate) -> None:
+    """Of many classes those that pass have curves and no frames."""
     classes = ["worker", *(f"thing{number}" for number in range(20))]
     rules = "[rules.class-ap]\nclasses = {worker = 0.4}\n[rules.recall]\nclasses = {worker = %s}"
 

@@ -21,7 +21,8 @@ from pytest_detgate.dataset.frames import whole_number
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
 from pytest_detgate.record.report import RuleResult
-from tests.conftest import coco, named_results
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
 from tests.judged import judged, measured, split_tables, told
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -36,7 +37,7 @@ Evaluate = Callable[..., dict[str, RuleResult]]
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
+def evaluate(tmp_path: Path) -> Evaluate:
     """A function from rules, images and detections to the results of the items."""
 
     def run(
@@ -46,11 +47,11 @@ def evaluate(tmp_path: Path, write_json: Any) -> Evaluate:
         classes: Sequence[str] = ("worker",),
         fields: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, RuleResult]:
-        content = coco(images, classes)
+        content = coco_content(images, classes)
         for image in content["images"]:
             image.update((fields or {}).get(image["file_name"], {}))
         write_json(tmp_path / "val.json", content)
-        detections = write_json(tmp_path / "found.json", named_results(images, found, classes))
+        detections = write_json(tmp_path / "found.json", result_content(images, found, classes))
         config = split_tables(val="images") + rules
         return judged(tmp_path, config, {"val": detections})
 
@@ -195,9 +196,10 @@ def test_without_replicates_there_are_no_bounds(evaluate: Evaluate) -> None:
     assert result.measurements[0].interval is None
 
 
-def test_too_few_units_have_no_bounds_and_a_lower_bound_is_too_little_evidence(
+def test_too_few_units_have_no_bounds(
     evaluate: Evaluate,
 ) -> None:
+    """Too few units have no bounds and a lower bound is too little evidence."""
     four = {name: [BOX] for name in list(TEN)[:4]}
     found = {name: [FOUND] for name in four}
     table = "[rules.mean-ap]\nmin = 0.5\n"

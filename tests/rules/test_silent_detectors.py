@@ -18,10 +18,11 @@ from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.registry import rule_classes
-from tests.conftest import coco, named_results
+from pytest_detgate.testing import coco_content, evaluate_example, result_content
+from tests.content import write_json
 from tests.detector.onnx_models import draw
 from tests.judged import judged
-from tests.rules.examples import example_results
+from tests.needs import import_or_skip
 
 CLASSES = ("cone",)
 BOX = ("cone", 10, 10, 20, 20)
@@ -36,7 +37,7 @@ Files = Callable[..., RuleResult]
 
 
 @pytest.fixture
-def on_files(tmp_path: Path, write_json: Any) -> Files:
+def on_files(tmp_path: Path) -> Files:
     """A function from what result files hold, by split and probe, to the probe's item."""
 
     def evaluate(
@@ -46,10 +47,10 @@ def on_files(tmp_path: Path, write_json: Any) -> Files:
     ) -> RuleResult:
         datasets = {"val": TRUTH, "calm": QUIET, **(truth or {})}
         for name, images in datasets.items():
-            write_json(tmp_path / f"{name}.json", coco(images, CLASSES))
+            write_json(tmp_path / f"{name}.json", coco_content(images, CLASSES))
         files = {
             name: write_json(
-                tmp_path / f"{name}-found.json", named_results(datasets[name], boxes, CLASSES)
+                tmp_path / f"{name}-found.json", result_content(datasets[name], boxes, CLASSES)
             )
             for name, boxes in found.items()
         }
@@ -125,14 +126,17 @@ def test_a_file_that_cannot_be_read_is_no_answer(on_files: Files, tmp_path: Path
 @pytest.mark.parametrize("code", rule_classes())
 def test_no_rule_passes_a_silent_detector(code: str, tmp_path: Path) -> None:
     """The example that passes, without the detections of the gated model."""
-    example = rule_classes()[code].passing
-    assert example_results(example, tmp_path)
+    rule = rule_classes()[code]
+    example = rule.passing
+    if example.needs is not None:
+        import_or_skip(example.needs)
+    assert evaluate_example(rule, example, tmp_path)
     project = Project(load_configuration(tmp_path / "detgate.toml"), tmp_path)
     if not any(target.detections for bound in bind_rules(project) for target in bound.targets):
         pytest.skip("needs no detections")
     silent = dataclasses.replace(example, detections={name: {} for name in example.detections})
 
-    results = example_results(silent, tmp_path)
+    results = evaluate_example(rule, silent, tmp_path)
 
     assert {result.verdict for result in results.values()} == {"not-evaluated"}
     assert all("finds nothing, at any score" in result.message for result in results.values())
@@ -158,7 +162,7 @@ class Detector:
 
 
 @pytest.fixture
-def on_model(tmp_path: Path, write_json: Any) -> Callable[..., tuple[RuleResult, list[str]]]:
+def on_model(tmp_path: Path) -> Callable[..., tuple[RuleResult, list[str]]]:
     """A function that evaluates rules on a detector which sees something on images whose name
     matches a pattern: the probe's item, and the images that it was asked for."""
     for number in range(100):
@@ -166,7 +170,7 @@ def on_model(tmp_path: Path, write_json: Any) -> Callable[..., tuple[RuleResult,
     for number in range(2):
         draw(tmp_path / "calm" / f"c_{number}.png", (30 + number, 30))
     truth = {f"v_{number:02}.png": [BOX] if number % 2 else [] for number in range(100)}
-    write_json(tmp_path / "val.json", coco(truth, CLASSES))
+    write_json(tmp_path / "val.json", coco_content(truth, CLASSES))
     (tmp_path / "seeing.py").write_text(DETECTOR, encoding="utf-8")
     log = tmp_path / "asked"
 
@@ -198,14 +202,19 @@ def on_model(tmp_path: Path, write_json: Any) -> Callable[..., tuple[RuleResult,
     return evaluate
 
 
-def test_a_model_that_sees_something_on_the_probe_is_not_asked_for_more(on_model: Any) -> None:
+def test_a_model_that_finds_something_is_not_run_again(
+    on_model: Callable[..., tuple[RuleResult, list[str]]],
+) -> None:
+    """A model that sees something on the probe is not asked for more."""
     result, asked = on_model("c_0")
 
     assert result.verdict == "passed"
     assert asked == ["calm/c_0.png", "calm/c_1.png"]
 
 
-def test_a_model_is_run_on_ground_truth_until_it_finds_something(on_model: Any) -> None:
+def test_a_model_is_run_on_ground_truth_until_it_finds_something(
+    on_model: Callable[..., tuple[RuleResult, list[str]]],
+) -> None:
     """Images with an odd number have ground truth: 8 of them first, then 32."""
     result, asked = on_model("v_21")
 
@@ -219,7 +228,9 @@ def test_a_model_is_run_on_ground_truth_until_it_finds_something(on_model: Any) 
 
 
 @pytest.mark.parametrize("sees", ["nowhere", "v_22"])
-def test_a_silent_model_is_run_on_all_of_it(on_model: Any, sees: str) -> None:
+def test_a_silent_model_is_run_on_all_of_it(
+    on_model: Callable[..., tuple[RuleResult, list[str]]], sees: str
+) -> None:
     result, asked = on_model(sees)
 
     assert len(asked) == 2 + 50
@@ -230,7 +241,9 @@ def test_a_silent_model_is_run_on_all_of_it(on_model: Any, sees: str) -> None:
     )
 
 
-def test_a_model_without_any_split_has_nothing_to_show(on_model: Any, tmp_path: Path) -> None:
+def test_a_model_without_any_split_has_nothing_to_show(
+    on_model: Callable[..., tuple[RuleResult, list[str]]], tmp_path: Path
+) -> None:
     result, asked = on_model("v_21", head="")
 
     assert (result.verdict, len(asked)) == ("not-evaluated", 2)
@@ -242,7 +255,9 @@ def test_a_model_without_any_split_has_nothing_to_show(on_model: Any, tmp_path: 
     assert gone.message.endswith("the evaluated split, val, must have ground truth and its images")
 
 
-def test_what_the_run_knows_anyway_is_enough(on_model: Any) -> None:
+def test_what_the_run_knows_anyway_is_enough(
+    on_model: Callable[..., tuple[RuleResult, list[str]]],
+) -> None:
     """AP is asked for, too: a model that finds nothing on val is then known to be silent, also
     where it finds something on the probe."""
     rules = f"{PROBE}[rules.mean-ap]\nmin = 0.0\n"

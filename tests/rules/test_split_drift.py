@@ -12,6 +12,8 @@ import pytest
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import Histogram
 from pytest_detgate.record.report import RuleResult
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.judged import judged, measured, split_tables
 
 RULE = '[rules.split-drift]\nbetween = ["train", "val"]\n'
@@ -31,7 +33,7 @@ def clips(split: str, n_clips: int, n_off: int, frames: int = 4) -> dict[str, li
 
 
 @pytest.fixture
-def drift(tmp_path: Path, coco_content: Any, write_json: Any) -> Drift:
+def drift(tmp_path: Path) -> Drift:
     """A function that judges two splits, given as images and boxes or as a file's content."""
 
     def run(train: Any, val: Any, options: str = "", head: str = PATTERN) -> RuleResult:
@@ -109,7 +111,7 @@ def test_limits_of_single_features(drift: Drift) -> None:
     assert "distance[class]" not in measured(ignored)
 
 
-def test_resolution_that_differs_is_a_finding_of_its_own(drift: Drift, coco_content: Any) -> None:
+def test_resolution_that_differs_is_a_finding_of_its_own(drift: Drift) -> None:
     val = coco_content(clips("b", 20, 2), CLASSES)
     for image in val["images"]:
         image["width"] = 200
@@ -127,7 +129,7 @@ def test_resolution_that_differs_is_a_finding_of_its_own(drift: Drift, coco_cont
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_order_and_ids_change_nothing(drift: Drift, coco_content: Any, seed: int) -> None:
+def test_order_and_ids_change_nothing(drift: Drift, seed: int) -> None:
     """A borderline case, in which one permutation more or less could turn the verdict."""
     train, val = clips("a", 14, 3), clips("b", 12, 8)
     options = "confidence = 0.9\n"

@@ -48,14 +48,16 @@ def test_the_same_answer_in_another_order_is_no_difference() -> None:
     assert not found.unpaired.any()
 
 
-def test_a_pair_differs_by_its_score_and_by_the_edge_that_moved_most() -> None:
+def test_a_pair_differs_by_score_and_furthest_edge() -> None:
+    """A pair differs by its score and by the edge that moved most."""
     # The right edge goes from 40 to 43, the others move by at most 1.
     found = agreement(said((0, 0, 0.9, 10, 10, 30, 30)), said((0, 0, 0.84, 11, 10, 32, 30)))
 
     assert differences(found) == [(0.06, 3)]
 
 
-def test_a_detection_that_is_gone_counts_with_its_score_above_the_floor() -> None:
+def test_a_lost_detection_counts_with_its_score() -> None:
+    """A detection that is gone counts with its score above the floor."""
     kept, gone = (0, 0, 0.9, 10, 10, 30, 30), (0, 0, 0.35, 60, 60, 20, 20)
 
     for found in (agreement(said(kept, gone), said(kept)), agreement(said(kept), said(kept, gone))):
@@ -99,7 +101,8 @@ def test_boxes_that_do_not_overlap_are_no_pair() -> None:
     assert found.unpaired.all()
 
 
-def test_boxes_without_area_are_paired_where_they_all_but_coincide() -> None:
+def test_boxes_without_area_are_paired_where_alike() -> None:
+    """Boxes without area are paired where they all but coincide."""
     line = (0, 0, 0.9, 100, 20, 0, 30)
 
     found = agreement(said(line), said((0, 0, 0.9, 100, 20.25, 0, 30)))

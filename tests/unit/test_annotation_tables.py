@@ -184,7 +184,8 @@ def test_classes_come_from_what_is_cached(reads: Reads) -> None:
     assert reads.tables.classes(reads.path) is None
 
 
-def test_a_folder_that_cannot_be_used_keeps_nothing_and_harms_nothing(tmp_path: Path) -> None:
+def test_an_unusable_folder_caches_nothing_and_harms_nothing(tmp_path: Path) -> None:
+    """A folder that cannot be used keeps nothing and harms nothing."""
     (tmp_path / "cache").write_text("a file where the folder should be")
     reads = Reads(tmp_path)
     reads.write(FILE)

@@ -67,7 +67,8 @@ def test_shared_clips_with_their_frames() -> None:
     assert mapped.about == "A."
 
 
-def test_without_near_frames_the_clip_that_comes_nearest_is_first() -> None:
+def test_without_near_frames_the_nearest_clip_is_first() -> None:
+    """Without near frames the clip that comes nearest is first."""
     mapped = drawn_map(
         [("far", 0), ("middle", 0), ("close", 0)],
         [("far", 90), ("far", 80), ("middle", 50), ("close", 20)],
@@ -77,7 +78,8 @@ def test_without_near_frames_the_clip_that_comes_nearest_is_first() -> None:
     assert list(shown(mapped)) == ["close", "middle", "far"]
 
 
-def test_without_a_distance_the_clip_with_most_tested_images_is_first() -> None:
+def test_without_a_distance_the_largest_clip_is_first() -> None:
+    """Without a distance the clip with most tested images is first."""
     mapped = drawn_map([("a", 0), ("b", 0)], [("a", 1), ("b", 70), ("b", 80)])
 
     assert list(shown(mapped)) == ["b", "a"]
@@ -141,7 +143,7 @@ def test_thinning_never_drops_a_frame_that_crosses(seed: int) -> None:
     assert np.diff(drawn).max() < 4 * 20_000 / (FRAMES_CAP / 2)
 
 
-def test_too_many_frames_that_cross_are_taken_with_their_neighbours() -> None:
+def test_too_many_crossing_frames_take_their_neighbours() -> None:
     """Every second frame of a clip of a million is in the other split: all of them cross."""
     train, val = range(0, 20_000, 2), range(1, 20_000, 2)
 

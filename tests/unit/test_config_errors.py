@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -11,6 +10,8 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 
 SPLITS = """
 [dataset.splits.train]
@@ -219,7 +220,7 @@ def test_message(tmp_path: Path, text: str, expected: str) -> None:
     assert expected in message(tmp_path, text)
 
 
-def test_unknown_class_is_named(tmp_path: Path, coco_content: Any, write_json: Any) -> None:
+def test_unknown_class_is_named(tmp_path: Path) -> None:
     write_json(tmp_path / "val.json", coco_content({"a.jpg": []}, ["helmet_off_head", "person"]))
 
     found = message(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from pytest_detgate.dataset.tables import DetectionTable
 from pytest_detgate.errors import DataError
 from pytest_detgate.scoring.coco_evaluation import evaluate
 from pytest_detgate.scoring.confusion import Confusion, confusion
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 from tests.parity.detection_sets import CLASSES, detection_set
 
 HELMETS = ("helmet_off", "no_vest")
 
 
 @pytest.fixture
-def confused(tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any) -> Any:
+def confused(tmp_path: Path) -> Callable[..., Confusion]:
     """A function that makes the matrix of one image at a threshold of 0.3."""
 
     def confuse(boxes: list[Any], found: list[Any], crowds: tuple[int, ...] = ()) -> Confusion:
@@ -30,14 +33,14 @@ def confused(tmp_path: Path, coco_content: Any, result_content: Any, write_json:
         for row in crowds:
             content["annotations"][row]["iscrowd"] = 1
         dataset = read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
-        results = result_content(truth, {"a.jpg": found}, HELMETS)
+        results = result_rows(truth, {"a.jpg": found}, HELMETS)
         detections = read_results(write_json(tmp_path / "found.json", results), dataset)
         return confusion(dataset, detections, 0.3)
 
     return confuse
 
 
-def test_every_kind_of_entry(confused: Any) -> None:
+def test_every_kind_of_entry(confused: Callable[..., Confusion]) -> None:
     """One found, one found as the other class, one not found, one false, one below 0.3."""
     found = confused(
         [
@@ -57,17 +60,17 @@ def test_every_kind_of_entry(confused: Any) -> None:
     assert found.unknown == 0
 
 
-def test_nothing_over_the_threshold(confused: Any) -> None:
+def test_nothing_over_the_threshold(confused: Callable[..., Confusion]) -> None:
     found = confused([("no_vest", 0, 0, 10, 10)], [("no_vest", 0.3, 0, 0, 10, 10)])
 
     assert found.matrix.tolist() == [[0, 0, 0], [0, 0, 1], [0, 0, 0]]
 
 
-def test_nothing_to_find_and_nothing_found(confused: Any) -> None:
+def test_nothing_to_find_and_nothing_found(confused: Callable[..., Confusion]) -> None:
     assert confused([], []).matrix.tolist() == [[0, 0, 0]] * 3
 
 
-def test_own_class_comes_before_a_better_score(confused: Any) -> None:
+def test_own_class_comes_before_a_better_score(confused: Callable[..., Confusion]) -> None:
     """`no_vest` scores more and lies on the box exactly, and `helmet_off` is its class."""
     found = confused(
         [("helmet_off", 0, 0, 10, 10)],
@@ -77,7 +80,7 @@ def test_own_class_comes_before_a_better_score(confused: Any) -> None:
     assert found.matrix.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
 
 
-def test_box_stands_for_one_detection_only(confused: Any) -> None:
+def test_box_stands_for_one_detection_only(confused: Callable[..., Confusion]) -> None:
     """Two of another class on one box: the better one takes it, though it overlaps less."""
     found = confused(
         [("helmet_off", 0, 0, 10, 10)],
@@ -87,7 +90,9 @@ def test_box_stands_for_one_detection_only(confused: Any) -> None:
     assert found.matrix.tolist() == [[0, 1, 0], [0, 0, 0], [0, 1, 0]]
 
 
-def test_detections_in_a_crowd_of_their_class_are_counted_apart(confused: Any) -> None:
+def test_detections_in_a_crowd_of_their_class_are_counted_apart(
+    confused: Callable[..., Confusion],
+) -> None:
     found = confused(
         [("helmet_off", 0, 0, 50, 50)],
         [("helmet_off", 0.9, 0, 0, 10, 10), ("no_vest", 0.9, 0, 0, 10, 10)],

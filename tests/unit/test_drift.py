@@ -218,7 +218,7 @@ def test_drawn_permutations_come_close_to_all_of_them(monkeypatch: pytest.Monkey
     assert drawn.p == pytest.approx(exact.p, abs=0.02)
 
 
-def test_many_units_are_put_together_without_losing_what_they_tell() -> None:
+def test_many_units_are_merged_without_loss() -> None:
     """5000 images against 3000: the same population, and one that differs by a tenth."""
     rng = np.random.default_rng(0)
     reference = (rng.random(5000) < 0.5).astype(int).tolist()

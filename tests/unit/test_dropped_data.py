@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.training.dropped_data import drops_of
+from pytest_detgate.training.dropped_data import PartDrops, drops_of
 from pytest_detgate.training.fed_data import FedBox, FedImage, FedPart
+from tests.content import write_json
 
 HAT = {"category_id": 1, "bbox": [10, 10, 20, 20], "area": 400}
 VEST = {**HAT, "category_id": 2}
@@ -27,12 +29,12 @@ def fed(number: int, *labels: int, times: int = 1, crowd: bool = False, at: floa
 
 
 @pytest.fixture
-def compared(tmp_path: Path, write_json: Any) -> Any:
+def compared(tmp_path: Path) -> Callable[..., PartDrops]:
     """A function that compares a file's images and annotations with what is fed of them."""
 
     def compare(
         images: list[Any], annotations: list[Any], fed_images: list[FedImage], **settings: Any
-    ) -> Any:
+    ) -> PartDrops:
         categories = [{"id": 1, "name": "hat"}, {"id": 2, "name": "vest"}]
         content = {"images": images, "annotations": annotations, "categories": categories}
         part: dict[str, Any] = {"classes": ["hat", "vest"], "filter_empty_gt": False}
@@ -43,7 +45,7 @@ def compared(tmp_path: Path, write_json: Any) -> Any:
     return compare
 
 
-def test_samples_count_what_is_repeated(compared: Any) -> None:
+def test_samples_count_what_is_repeated(compared: Callable[..., PartDrops]) -> None:
     images = [listed(1, "a.jpg"), listed(2, "b.jpg"), listed(3, "c.jpg")]
     # One with a box three times, one empty twice, one with nothing but a crowd once.
     found = compared(
@@ -54,11 +56,11 @@ def test_samples_count_what_is_repeated(compared: Any) -> None:
 
     assert (found.listed, found.fed, found.samples, found.empty_samples) == (3, 3, 6, 3)
     assert found.crowd_only == 1
-    assert found.images_dropped == found.boxes_dropped == found.mislabelled == ()
+    assert (found.images_dropped, found.boxes_dropped, found.mislabelled) == ((), (), ())
     assert found.by_class == {"hat": (2, 2), "vest": (0, 0)}
 
 
-def test_the_filter_comes_before_the_size(compared: Any) -> None:
+def test_the_filter_comes_before_the_size(compared: Callable[..., PartDrops]) -> None:
     images = [listed(1, "a.jpg", 20), listed(2, "b.jpg", 20), listed(3, "c.jpg", 20)]
     found = compared(
         images,
@@ -86,13 +88,15 @@ def test_the_filter_comes_before_the_size(compared: Any) -> None:
     ("is_subset", "text"),
     [(True, "indices omits it"), (False, "the code of the dataset omits it")],
 )
-def test_what_no_setting_explains_is_other(compared: Any, is_subset: bool, text: str) -> None:
+def test_what_no_setting_explains_is_other(
+    compared: Callable[..., PartDrops], is_subset: bool, text: str
+) -> None:
     found = compared([listed(1, "a.jpg")], [{**HAT, "image_id": 1}], [], is_subset=is_subset)
 
     assert [(one.reason, one.text) for one in found.images_dropped] == [("other", text)]
 
 
-def test_the_last_of_a_shared_id_is_fed(compared: Any) -> None:
+def test_the_last_of_a_shared_id_is_fed(compared: Callable[..., PartDrops]) -> None:
     images = [listed(1, "a.jpg"), listed(1, "b.jpg"), listed(1, "c.jpg")]
     found = compared(images, [{**HAT, "image_id": 1}], [fed(1, 0)])
 
@@ -103,7 +107,7 @@ def test_the_last_of_a_shared_id_is_fed(compared: Any) -> None:
     assert (found.listed, found.fed, found.boxes_dropped) == (3, 1, ())
 
 
-def test_a_pipeline_refuses_images_without_any_box(compared: Any) -> None:
+def test_a_pipeline_refuses_images_without_any_box(compared: Callable[..., PartDrops]) -> None:
     found = compared(
         [listed(1, "a.jpg"), listed(2, "b.jpg"), listed(3, "c.jpg")],
         [{**HAT, "image_id": 1}, {**HAT, "image_id": 3, "iscrowd": 1}],
@@ -115,7 +119,7 @@ def test_a_pipeline_refuses_images_without_any_box(compared: Any) -> None:
     assert (found.fed, found.samples, found.empty_samples) == (2, 2, 1)
 
 
-def test_a_box_under_another_name(compared: Any) -> None:
+def test_a_box_under_another_name(compared: Callable[..., PartDrops]) -> None:
     images, annotations = [listed(1, "a.jpg")], [{**HAT, "image_id": 1}]
     found = compared(images, annotations, [fed(1, 0)], classes=["vest", "hat"])
 
@@ -123,7 +127,9 @@ def test_a_box_under_another_name(compared: Any) -> None:
     assert found.boxes_dropped == ()
 
 
-def test_two_boxes_in_one_place_are_told_apart_by_their_class(compared: Any) -> None:
+def test_two_boxes_in_one_place_are_told_apart_by_their_class(
+    compared: Callable[..., PartDrops],
+) -> None:
     both = [{**VEST, "image_id": 1}, {**HAT, "image_id": 1}]
     found = compared([listed(1, "a.jpg")], both, [fed(1, 0)], classes=["hat"])
 
@@ -131,7 +137,9 @@ def test_two_boxes_in_one_place_are_told_apart_by_their_class(compared: Any) -> 
     assert found.mislabelled == ()
 
 
-def test_of_two_same_boxes_the_one_that_is_ignored_is_dropped(compared: Any) -> None:
+def test_of_two_same_boxes_the_one_that_is_ignored_is_dropped(
+    compared: Callable[..., PartDrops],
+) -> None:
     both = [{**HAT, "image_id": 1, "ignore": 1}, {**HAT, "image_id": 1}]
     found = compared([listed(1, "a.jpg")], both, [fed(1, 0)])
 
@@ -152,14 +160,16 @@ def test_of_two_same_boxes_the_one_that_is_ignored_is_dropped(compared: Any) -> 
         ({}, "other"),
     ],
 )
-def test_boxes_that_are_not_fed(compared: Any, change: dict[str, Any], reason: str) -> None:
+def test_boxes_that_are_not_fed(
+    compared: Callable[..., PartDrops], change: dict[str, Any], reason: str
+) -> None:
     found = compared([listed(1, "a.jpg")], [{**HAT, "image_id": 1, **change}], [fed(1)])
 
     assert Counter(box.reason for box in found.boxes_dropped) == {reason: 1}
     assert found.by_class[found.boxes_dropped[0].label] == (1, 0)
 
 
-def test_boxes_that_a_data_set_moves_are_fed(compared: Any) -> None:
+def test_boxes_that_a_data_set_moves_are_fed(compared: Callable[..., PartDrops]) -> None:
     two = [{**HAT, "image_id": 1}, {**HAT, "image_id": 1, "bbox": [50, 50, 20, 20]}]
 
     one_left = compared([listed(1, "a.jpg")], two, [fed(1, 0, at=11)])

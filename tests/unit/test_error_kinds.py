@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,10 @@ import pytest
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.error_kinds import KINDS, Errors, errors_of
+from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors, errors_of
 from pytest_detgate.scoring.matching import candidates_of, match
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 
 CLASSES = ("helmet_off", "no_vest")
 BOX = (0, 0, 10, 10)
@@ -20,13 +23,13 @@ ELSEWHERE = (50, 50, 10, 10)
 
 
 @pytest.fixture
-def sorted_errors(tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any) -> Any:
+def sorted_errors(tmp_path: Path) -> Callable[..., Errors]:
     """A function that sorts the errors of detections, both by image."""
 
     def sort(truth: dict[str, Any], found: dict[str, Any]) -> Errors:
         path = write_json(tmp_path / "val.json", coco_content(truth, CLASSES))
         dataset = read_coco(path, tmp_path, "val")
-        results = result_content(truth, found, CLASSES)
+        results = result_rows(truth, found, CLASSES)
         detections = read_results(write_json(tmp_path / "found.json", results), dataset)
         return errors_of(match(candidates_of(columns_of(dataset, detections))))
 
@@ -47,7 +50,9 @@ def sorted_errors(tmp_path: Path, coco_content: Any, result_content: Any, write_
         ("helmet_off", (0, 0, 10, 5), "location"),  # 50 / 100 with a box that is taken
     ],
 )
-def test_kind_of_a_detection(sorted_errors: Any, name: str, box: Any, kind: str) -> None:
+def test_kind_of_a_detection(
+    sorted_errors: Callable[..., Errors], name: str, box: Any, kind: ErrorKind
+) -> None:
     """Beside a better one that found the only box."""
     found = sorted_errors(
         {"a.jpg": [("helmet_off", *BOX)]},
@@ -59,7 +64,7 @@ def test_kind_of_a_detection(sorted_errors: Any, name: str, box: Any, kind: str)
     assert found.count[KINDS.index(kind), CLASSES.index(name)] == 1
 
 
-def test_false_detection_in_front_and_a_missed_box(sorted_errors: Any) -> None:
+def test_false_detection_in_front_and_a_missed_box(sorted_errors: Callable[..., Errors]) -> None:
     """The second detection finds one box of two: precision 1/2 at the 51 recall points from 0 to
     0.5. Without the false one it is 1; without the missed box it is 1/2 at all 101."""
     found = sorted_errors(
@@ -75,7 +80,7 @@ def test_false_detection_in_front_and_a_missed_box(sorted_errors: Any) -> None:
         assert (found.dap(kind), found.total(kind)) == (0, 0)
 
 
-def test_better_of_two_off_the_same_box_is_mended(sorted_errors: Any) -> None:
+def test_better_of_two_off_the_same_box_is_mended(sorted_errors: Callable[..., Errors]) -> None:
     """Both are off by half (IoU 1/3), so the box is no miss. Mended, the better one has found it
     and the other is gone: AP 1 after 0."""
     found = sorted_errors(
@@ -88,7 +93,7 @@ def test_better_of_two_off_the_same_box_is_mended(sorted_errors: Any) -> None:
     assert found.dap("location") == 1
 
 
-def test_wrong_class_costs_both_classes(sorted_errors: Any) -> None:
+def test_wrong_class_costs_both_classes(sorted_errors: Callable[..., Errors]) -> None:
     """`helmet_off` is found as `no_vest`, in front of a true `no_vest`: AP 0 and 1/2. Mended both
     are 1."""
     found = sorted_errors(
@@ -102,7 +107,9 @@ def test_wrong_class_costs_both_classes(sorted_errors: Any) -> None:
     assert found.columns.gt_category[found.about].tolist() == [0]
 
 
-def test_equal_scores_stand_errors_first_where_errors_are_mended(sorted_errors: Any) -> None:
+def test_equal_scores_stand_errors_first_where_errors_are_mended(
+    sorted_errors: Callable[..., Errors],
+) -> None:
     """The true detection is on the earlier image, so AP is 1; behind the false one it is 1/2. No
     kind costs less than nothing for that."""
     found = sorted_errors(
@@ -116,7 +123,7 @@ def test_equal_scores_stand_errors_first_where_errors_are_mended(sorted_errors: 
     assert found.dap("both") == 0
 
 
-def test_class_of_which_every_box_is_missed(sorted_errors: Any) -> None:
+def test_class_of_which_every_box_is_missed(sorted_errors: Callable[..., Errors]) -> None:
     """Mended it has no box left and no AP; the mean goes from 1/2 to that of the other class."""
     found = sorted_errors(
         {"a.jpg": [("helmet_off", *BOX)], "b.jpg": [("no_vest", *BOX)]},
@@ -127,7 +134,7 @@ def test_class_of_which_every_box_is_missed(sorted_errors: Any) -> None:
     assert np.isnan(found.class_dap("miss")[1])
 
 
-def test_no_cost_where_no_box_would_be_left(sorted_errors: Any) -> None:
+def test_no_cost_where_no_box_would_be_left(sorted_errors: Callable[..., Errors]) -> None:
     found = sorted_errors(
         {"a.jpg": [("helmet_off", *BOX)]}, {"a.jpg": [("helmet_off", 0.9, *ELSEWHERE)]}
     )
@@ -136,7 +143,9 @@ def test_no_cost_where_no_box_would_be_left(sorted_errors: Any) -> None:
     assert found.dap("background") == 0
 
 
-def test_only_the_hundred_best_of_an_image_are_looked_at(sorted_errors: Any) -> None:
+def test_only_the_hundred_best_of_an_image_are_looked_at(
+    sorted_errors: Callable[..., Errors],
+) -> None:
     """The box is found by the 101st detection, counted over both classes."""
     others = [(CLASSES[at % 2], 0.9, *ELSEWHERE) for at in range(100)]
     truth = {"a.jpg": [("helmet_off", *BOX)]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,26 +17,27 @@ from pytest_detgate.rule_evidence.frames import (
     frames_for_class,
     shown_frames,
 )
-from tests.conftest import coco, results
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 
 CLASSES = ("helmet_off", "no_vest")
 Tables = tuple[Dataset, DetectionTable]
 
 
 @pytest.fixture
-def tables(tmp_path: Path, write_json: Any) -> Any:
+def tables(tmp_path: Path) -> Callable[..., Tables]:
     """A function from boxes and detections by image to their tables."""
 
     def make(
         truth: Mapping[str, Sequence[Any]],
         found: Mapping[str, Sequence[Any]],
-        change: Any = None,
+        change: Callable[[dict[str, Any]], None] | None = None,
     ) -> Tables:
-        content = coco(truth, CLASSES)
+        content = coco_content(truth, CLASSES)
         if change is not None:
             change(content)
         dataset = read_coco(write_json(tmp_path / "a.json", content), tmp_path, "val")
-        path = write_json(tmp_path / "r.json", results(truth, found, CLASSES))
+        path = write_json(tmp_path / "r.json", result_rows(truth, found, CLASSES))
         return dataset, read_results(path, dataset)
 
     return make
@@ -46,8 +47,8 @@ def shown(frame: Frame) -> list[tuple[str, float | None, bool, float | None]]:
     return [(box.label, box.score, box.false, box.found_at) for box in frame.boxes]
 
 
-def test_ground_truth_says_which_score_finds_it_and_detections_whether_they_are_false(
-    tables: Any,
+def test_boxes_say_which_score_finds_them_or_that_they_are_false(
+    tables: Callable[..., Tables],
 ) -> None:
     """One worker found twice, of which the better one counts; one of another class on the same
     place; one not found at all."""
@@ -78,7 +79,7 @@ def test_ground_truth_says_which_score_finds_it_and_detections_whether_they_are_
     assert frame.boxes[2].box == (0.0, 1.0, 10.0, 10.0)
 
 
-def test_crowd_regions_explain_what_lies_in_them(tables: Any) -> None:
+def test_crowd_regions_explain_what_lies_in_them(tables: Callable[..., Tables]) -> None:
     def crowd(content: Any) -> None:
         content["annotations"][0]["iscrowd"] = 1
 
@@ -94,7 +95,7 @@ def test_crowd_regions_explain_what_lies_in_them(tables: Any) -> None:
     assert [box.false for box in frame.boxes] == [False, False, False]
 
 
-def test_boxes_that_cannot_be_drawn_are_left_out(tables: Any) -> None:
+def test_boxes_that_cannot_be_drawn_are_left_out(tables: Callable[..., Tables]) -> None:
     def spoil(content: Any) -> None:
         content["annotations"][0]["bbox"][2] = -3
         content["annotations"][1]["category_id"] = 77
@@ -108,8 +109,8 @@ def test_boxes_that_cannot_be_drawn_are_left_out(tables: Any) -> None:
     assert [box.label for box in frame.boxes] == ["class not listed"]
 
 
-def test_the_detections_of_the_lowest_scores_are_left_out_on_all_frames_alike(
-    tables: Any,
+def test_lowest_scores_are_left_out_on_all_frames_alike(
+    tables: Callable[..., Tables],
 ) -> None:
     """Two frames may have 40 detections together: 90 on the first, of score 0.905 down to 0.015,
     five on the second of 0.8 down to 0.76. The 35 best of the first go with those five."""
@@ -124,7 +125,7 @@ def test_the_detections_of_the_lowest_scores_are_left_out_on_all_frames_alike(
     assert [box.score for box in second.boxes] == [found[1] for found in few]
 
 
-def test_frames_full_of_ground_truth_are_fewer(tables: Any) -> None:
+def test_frames_full_of_ground_truth_are_fewer(tables: Callable[..., Tables]) -> None:
     """Three frames may have 120 boxes together; the first two have 110, the third 20."""
     truth = {
         name: [("helmet_off", 3.0 * at, 0, 2, 2) for at in range(boxes)]

@@ -97,7 +97,7 @@ def test_no_cluster_with_events_leaves_room_for_three_full_ones() -> None:
     assert clustered_poisson_interval([0, 0], 40, 0.95).high == pytest.approx(40 * 2.9957, abs=0.01)
 
 
-def test_a_cluster_beyond_what_was_thought_possible_widens_the_bound() -> None:
+def test_an_unexpectedly_large_cluster_widens_the_bound() -> None:
     """A frame may have several boxes, so a clip may have more boxes than frames."""
     assert clustered_poisson_interval([30, 1], 5, 0.95) == clustered_poisson_interval(
         [30, 1], 30, 0.95
@@ -121,7 +121,7 @@ def test_fewer_events_never_give_a_higher_bound() -> None:
         (12.0, [2, 5, 20], [0.6, 0.3, 0.1]),
     ],
 )
-def test_clustered_bounds_cover_the_truth_where_the_plain_bound_does_not(
+def test_clustered_bounds_cover_what_plain_ones_do_not(
     rate: float, sizes: list[int], chances: list[float]
 ) -> None:
     """Clips fire at `rate` in a probe, each with one of `sizes` boxes. Of 4,000 probes 95% are

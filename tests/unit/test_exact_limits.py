@@ -59,7 +59,7 @@ def test_one_box_a_clip_is_the_exact_bound(found: int, boxes: int) -> None:
     assert interval.high == pytest.approx(exact_high(found, boxes))
 
 
-def test_clips_that_are_found_or_missed_whole_count_as_one_box_each() -> None:
+def test_clips_found_or_missed_whole_count_as_one_box() -> None:
     """9 of 10 clips with 7 boxes each: as 9 of 10 boxes."""
     found = [1.0] * 63 + [0.0] * 7
     interval = of_one_class(found, [n // 7 for n in range(70)])
@@ -84,7 +84,7 @@ def test_one_miss_more_never_makes_the_bound_better() -> None:
     assert max(one.low for one in bounds) == bounds[0].low == pytest.approx(0.05 ** (1 / 5))
 
 
-def test_a_class_with_a_single_box_weighs_as_much_as_one_with_a_hundred() -> None:
+def test_classes_weigh_alike_with_one_box_or_a_hundred() -> None:
     """Weights 1/200 for each of 100 boxes, 1/2 for one: in effect 1/(100/200² + 1/4) boxes."""
     category = np.array([0] * 100 + [1])
     behind = seen(np.ones(101), category, np.arange(101))
@@ -118,7 +118,7 @@ def test_a_wider_bootstrap_stays() -> None:
     assert (limited.low, limited.high) == (0.1, 0.99)
 
 
-def test_models_that_do_not_differ_on_ten_clips_may_differ_on_a_quarter_of_all() -> None:
+def test_ten_equal_clips_do_not_prove_equal_models() -> None:
     """1 - 0.05^(1/10) = 0.2589; there AP falls from 0.6 to 0, or rises by 0.4."""
     interval = limit_of_change(points(0.0), 0.0, 0.6, 10)
 
@@ -128,9 +128,7 @@ def test_models_that_do_not_differ_on_ten_clips_may_differ_on_a_quarter_of_all()
 
 @pytest.mark.parametrize("units", [5, 12, 60])
 @pytest.mark.parametrize("recall", [0.9, 0.98])
-def test_the_lower_bound_holds_where_clips_are_found_or_missed_whole(
-    units: int, recall: float
-) -> None:
+def test_lower_bound_is_safe_with_clips_missed_whole(units: int, recall: float) -> None:
     """Of 2,000 sets at least 95% less four standard deviations of 0.5% have a bound that holds;
     a bootstrap alone says 1 wherever all clips were found, which at 0.98 is in 90% of 5."""
     random = np.random.default_rng(3)

@@ -13,14 +13,12 @@ from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.errors import DataError
 from pytest_detgate.scoring.false_boxes import false_boxes
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 
 
 def count(
-    folder: Path,
-    write_json: Any,
-    truth: dict[str, Any],
-    found: list[dict[str, Any]],
-    threshold: float = 0.3,
+    folder: Path, truth: dict[str, Any], found: list[dict[str, Any]], threshold: float = 0.3
 ) -> list[int]:
     """Rows of the false boxes."""
     dataset = read_coco(write_json(folder / "probe.json", truth), folder, "probe")
@@ -28,12 +26,10 @@ def count(
     return sorted(false_boxes(dataset, detections, threshold).tolist())
 
 
-def test_everything_over_the_threshold_on_empty_frames(
-    tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any
-) -> None:
+def test_everything_over_the_threshold_on_empty_frames(tmp_path: Path) -> None:
     """Exactly 0.3 is not over 0.3."""
     images: dict[str, list[Any]] = {"a.jpg": [], "b.jpg": []}
-    found = result_content(
+    found = result_rows(
         images,
         {
             "a.jpg": [("helmet_off", 0.31, 0, 0, 9, 9), ("helmet_off", 0.3, 20, 0, 9, 9)],
@@ -41,18 +37,16 @@ def test_everything_over_the_threshold_on_empty_frames(
         },
     )
 
-    assert count(tmp_path, write_json, coco_content(images), found) == [0, 2]
+    assert count(tmp_path, coco_content(images), found) == [0, 2]
 
 
-def test_allowed_box_explains_one_detection_of_its_class(
-    tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any
-) -> None:
+def test_allowed_box_explains_one_detection_of_its_class(tmp_path: Path) -> None:
     """One allowed box of 10 × 10 at the corner. Detection 0 is it, moved by 2: IoU 80/120 = 0.67.
     Detection 1 is exactly it but scores less, and the box is taken. Detection 2 is another class.
     Detection 3 overlaps by half its side: IoU 50/150 = 0.33."""
     classes = ["helmet_off", "no_vest"]
     images = {"a.jpg": [("helmet_off", 0, 0, 10, 10)]}
-    found = result_content(
+    found = result_rows(
         images,
         {
             "a.jpg": [
@@ -65,26 +59,22 @@ def test_allowed_box_explains_one_detection_of_its_class(
         classes,
     )
 
-    assert count(tmp_path, write_json, coco_content(images, classes), found) == [1, 2, 3]
+    assert count(tmp_path, coco_content(images, classes), found) == [1, 2, 3]
 
 
-def test_overlap_of_exactly_one_half_matches(
-    tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any
-) -> None:
+def test_overlap_of_exactly_one_half_matches(tmp_path: Path) -> None:
     """10 × 10 within 10 × 20: IoU 100/200."""
     images = {"a.jpg": [("helmet_off", 0, 0, 10, 20)]}
-    found = result_content(images, {"a.jpg": [("helmet_off", 0.9, 0, 0, 10, 10)]})
+    found = result_rows(images, {"a.jpg": [("helmet_off", 0.9, 0, 0, 10, 10)]})
 
-    assert count(tmp_path, write_json, coco_content(images), found) == []
+    assert count(tmp_path, coco_content(images), found) == []
 
 
-def test_crowd_region_explains_every_detection_in_it(
-    tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any
-) -> None:
+def test_crowd_region_explains_every_detection_in_it(tmp_path: Path) -> None:
     images = {"a.jpg": [("helmet_off", 0, 0, 50, 50)]}
     truth = coco_content(images)
     truth["annotations"][0]["iscrowd"] = 1
-    found = result_content(
+    found = result_rows(
         images,
         {
             "a.jpg": [
@@ -95,12 +85,10 @@ def test_crowd_region_explains_every_detection_in_it(
         },
     )
 
-    assert count(tmp_path, write_json, truth, found) == [2]
+    assert count(tmp_path, truth, found) == [2]
 
 
-def test_threshold_below_what_the_detector_keeps_is_refused(
-    tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_threshold_below_what_the_detector_keeps_is_refused(tmp_path: Path) -> None:
     dataset = read_coco(write_json(tmp_path / "p.json", coco_content({"a.jpg": []})), tmp_path, "p")
     detections = read_results(write_json(tmp_path / "r.json", []), dataset)
     cut = type(detections)(

@@ -15,6 +15,8 @@ from pytest_detgate.dataset.images.folder_files import folder_files, image_files
 from pytest_detgate.dataset.images.opening import image_formats, image_suffixes
 from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.judged import judged
 from tests.unit.label_files import draw, write
 
@@ -37,7 +39,8 @@ def test_every_format_is_an_image(tmp_path: Path) -> None:
     assert found.others == ()
 
 
-def test_everything_else_is_named_but_for_what_systems_leave_behind(tmp_path: Path) -> None:
+def test_all_but_files_of_the_system_are_named(tmp_path: Path) -> None:
+    """Everything else is named but for what systems leave behind."""
     draw_all(tmp_path / "probe")
     draw_all(tmp_path / "elsewhere")
     write(
@@ -66,7 +69,8 @@ def test_everything_else_is_named_but_for_what_systems_leave_behind(tmp_path: Pa
     ]
 
 
-def test_a_linked_folder_is_looked_into_where_links_may_lead_there(tmp_path: Path) -> None:
+def test_a_linked_folder_is_read_where_links_may_lead(tmp_path: Path) -> None:
+    """A linked folder is looked into where links may lead there."""
     draw(tmp_path / "probe", "a.jpg")
     draw(tmp_path / "store", "one/b.jpg")
     (tmp_path / "probe" / "linked").symlink_to(tmp_path / "store")
@@ -146,9 +150,8 @@ images = "probe"
 @pytest.mark.parametrize(
     ("option", "verdict"), [("", "not-evaluated"), ("allow-other-files = true", "passed")]
 )
-def test_a_probe_with_other_files_is_not_evaluated_unless_they_are_allowed(
-    tmp_path: Path, write_json: Any, coco_content: Any, option: str, verdict: str
-) -> None:
+def test_other_files_in_a_probe_must_be_allowed(tmp_path: Path, option: str, verdict: str) -> None:
+    """A probe with other files is not evaluated unless they are allowed."""
     images = Image.effect_noise((32, 32), 90)
     (tmp_path / "images").mkdir()
     images.save(tmp_path / "images" / "yard.jpg")

@@ -112,7 +112,8 @@ def test_nearest_by_hand() -> None:
     assert nearest.unknown.tolist() == [False] * 6 + [True]
 
 
-def test_frame_whose_clip_is_a_photo_in_the_reference_is_not_known_to_be_far() -> None:
+def test_a_photo_of_the_clip_leaves_the_distance_unknown() -> None:
+    """Frame whose clip is a photo in the reference is not known to be far."""
     nearest = nearest_frames(frames("a_1.jpg"), frames("a.jpg"))
 
     assert nearest.distance.tolist() == [-1]

@@ -102,5 +102,6 @@ def test_a_near_name_is_told(text: str, near: str) -> None:
         ("sub\\b.jpg", "sub/b.jpg"),
     ],
 )
-def test_the_name_of_an_image_that_is_not_there_stays_in_its_folder(text: str, name: str) -> None:
+def test_the_name_of_a_missing_image_stays_in_its_folder(text: str, name: str) -> None:
+    """The name of an image that is not there stays in its folder."""
     assert name_of_missing(text) == name

@@ -304,9 +304,10 @@ def linked(tmp_path: Path) -> Path:
         ('follow-links = ["../outside", "."]', []),
     ],
 )
-def test_links_are_followed_into_stores_and_folders_that_are_named(
+def test_links_are_followed_into_named_folders(
     linked: Path, option: str, refused: list[str]
 ) -> None:
+    """Links are followed into stores and folders that are named."""
     names = ["dvc.png", "annex.png", "plain.png", "outside.png"]
     content = {"images": [{"id": name, "file_name": name} for name in names], "categories": []}
     (linked / "val.json").write_text(str(content).replace("'", '"'), encoding="utf-8")

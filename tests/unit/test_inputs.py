@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,6 +11,8 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.inputs.detection_sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.judged import split_tables
 
 
@@ -22,7 +23,7 @@ def inputs_of(folder: Path) -> Inputs:
     return Inputs(Project(load_configuration(path), folder), NoDetections())
 
 
-def test_image_field_is_read_once(tmp_path: Path, coco_content: Any, write_json: Any) -> None:
+def test_image_field_is_read_once(tmp_path: Path) -> None:
     content = coco_content({"a.jpg": [], "b.jpg": []})
     content["images"][1]["camera"] = "north"
     file = write_json(tmp_path / "train.json", content)
@@ -35,9 +36,7 @@ def test_image_field_is_read_once(tmp_path: Path, coco_content: Any, write_json:
     assert inputs.images_with("train", "camera").fields["camera"].tolist() == first
 
 
-def test_image_field_needs_images_that_can_be_told_apart(
-    tmp_path: Path, coco_content: Any, write_json: Any
-) -> None:
+def test_image_field_needs_images_that_can_be_told_apart(tmp_path: Path) -> None:
     content = coco_content({"a.jpg": [], "b.jpg": []})
     content["images"][1]["id"] = content["images"][0]["id"]
     write_json(tmp_path / "train.json", content)

@@ -16,6 +16,7 @@ from pytest_detgate.dataset.ids import repeated, repeated_rows, rows_of
 from pytest_detgate.dataset.keys import key, keys, near_key, near_rows
 from pytest_detgate.dataset.tables import UNLISTED, object_column
 from pytest_detgate.errors import DataError
+from tests.content import write_json
 from tests.judged import judged, measured, told
 from tests.rules.split_files import judged_split
 
@@ -135,9 +136,7 @@ def coco(**changes: Any) -> dict[str, Any]:
     ],
     ids=["list", "dictionary"],
 )
-def test_results_and_truth_mean_the_same_images_and_classes(
-    tmp_path: Path, write_json: Any, results: Any
-) -> None:
+def test_results_and_truth_mean_the_same_images_and_classes(tmp_path: Path, results: Any) -> None:
     for row in results if isinstance(results, list) else results["annotations"]:
         row.update(bbox=[1, 1, 5, 5], score=0.5)
     truth = read_coco(write_json(tmp_path / "t.json", coco()), tmp_path, "val")
@@ -150,7 +149,7 @@ def test_results_and_truth_mean_the_same_images_and_classes(
     assert table.category.tolist() == [0, 0]
 
 
-def test_a_category_id_that_is_no_id(tmp_path: Path, write_json: Any) -> None:
+def test_a_category_id_that_is_no_id(tmp_path: Path) -> None:
     path = write_json(tmp_path / "t.json", coco(categories=[{"id": 7.5, "name": "cone"}]))
 
     with pytest.raises(DataError, match=r"whole number or text, got `7\.5` - at `\$\.categories"):
@@ -217,7 +216,7 @@ min-clips = 2
 """
 
 
-def clip_files(folder: Path, write_json: Any, train: list[Any], val: list[Any]) -> None:
+def clip_files(folder: Path, train: list[Any], val: list[Any]) -> None:
     for name, clips in (("train", train), ("val", val)):
         images = [
             {"id": row, "file_name": f"{row}.jpg", "video": clip, "frame": 1}
@@ -232,10 +231,8 @@ def clip_files(folder: Path, write_json: Any, train: list[Any], val: list[Any]) 
 @pytest.mark.parametrize(
     ("train", "val"), [(5, 5.0), (5, "5"), (DECOMPOSED, COMPOSED), ("a/b", "./a/b")]
 )
-def test_one_clip_written_in_two_ways_is_a_leak(
-    tmp_path: Path, write_json: Any, train: Any, val: Any
-) -> None:
-    clip_files(tmp_path, write_json, [train, "other", train], [val])
+def test_one_clip_written_in_two_ways_is_a_leak(tmp_path: Path, train: Any, val: Any) -> None:
+    clip_files(tmp_path, [train, "other", train], [val])
 
     results = judged(tmp_path, CLIPS)
 
@@ -243,10 +240,8 @@ def test_one_clip_written_in_two_ways_is_a_leak(
     assert measured(results["frame-distance[train-val]"])["share"] == 1
 
 
-def test_clips_that_differ_only_in_spelling_cannot_be_told_apart(
-    tmp_path: Path, write_json: Any
-) -> None:
-    clip_files(tmp_path, write_json, ["north-a1", " North-A1"], ["NORTH-A1", "south"])
+def test_clips_that_differ_only_in_spelling_cannot_be_told_apart(tmp_path: Path) -> None:
+    clip_files(tmp_path, ["north-a1", " North-A1"], ["NORTH-A1", "south"])
 
     results = judged(tmp_path, CLIPS)
 

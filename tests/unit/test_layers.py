@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.source
 ROOT = Path(__file__).resolve().parents[2]
 
 # Each layer may import itself and those before it.
@@ -24,7 +26,7 @@ LAYERS = (
     ("rule_evidence",),
     ("checks", "run_record", "report"),
     ("plugin",),
-    ("fixtures", "commands"),
+    ("fixtures", "commands", "testing"),
     ("__main__", "__init__"),
 )
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
@@ -48,6 +50,7 @@ def layer_of(module: str) -> str:
     return (module + ".__init__").split(".")[1]
 
 
+@cache
 def imports(path: Path) -> set[str]:
     """Names that a file imports, modules of type checking and names in modules included."""
     found: set[str] = set()

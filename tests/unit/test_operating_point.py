@@ -20,6 +20,8 @@ from pytest_detgate.scoring.operating_point import (
     false_scores,
     recall_curve,
 )
+from pytest_detgate.testing import coco_content
+from tests.content import result_rows, write_json
 from tests.parity.reference import by_pycocotools, random_set
 
 CLASSES = ["helmet_off", "no_vest"]
@@ -39,11 +41,9 @@ FOUND: dict[str, list[Any]] = {
 
 
 @pytest.fixture
-def tables(
-    tmp_path: Path, coco_content: Any, result_content: Any, write_json: Any
-) -> tuple[Dataset, DetectionTable]:
+def tables(tmp_path: Path) -> tuple[Dataset, DetectionTable]:
     truth = write_json(tmp_path / "val.json", coco_content(IMAGES, CLASSES))
-    found = write_json(tmp_path / "found.json", result_content(IMAGES, FOUND, CLASSES))
+    found = write_json(tmp_path / "found.json", result_rows(IMAGES, FOUND, CLASSES))
     dataset = read_coco(truth, tmp_path, "val")
     return dataset, read_results(found, dataset)
 
@@ -69,9 +69,10 @@ def test_recall_of_all_classes_and_of_each(matches: Matches) -> None:
     assert [vest.found(threshold) for threshold in (0.5, 0.6)] == [1, 0]
 
 
-def test_threshold_for_recall_lets_the_last_box_through_and_nothing_below_it(
+def test_threshold_for_recall_ends_with_the_last_box(
     matches: Matches,
 ) -> None:
+    """Threshold for recall lets the last box through and nothing below it."""
     curve = recall_curve(matches)
     assert curve is not None
 
@@ -86,7 +87,7 @@ def test_threshold_for_recall_lets_the_last_box_through_and_nothing_below_it(
     assert curve.threshold_for_recall(0) == math.inf
 
 
-def test_recall_of_another_curve_over_the_same_boxes_is_met_exactly() -> None:
+def test_recall_of_another_curve_is_met_exactly() -> None:
     """7/49 and its like have no exact float; equal counts must still be equal recalls."""
     for boxes in range(1, 60):
         curve = RecallCurve(np.linspace(1, 0.5, boxes, dtype=np.float64), boxes)

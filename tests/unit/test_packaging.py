@@ -11,21 +11,28 @@ from pathlib import Path
 import msgspec
 import pytest
 
+pytestmark = pytest.mark.source
 ROOT = Path(__file__).resolve().parents[2]
 MAPPED = {"checks", "fixtures", "templates"}
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a clean copy: an old `build/` folder would leak into it."""
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clean copy of what is built: an old `build/` folder would get into the wheel."""
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE", "pytest_detgate", *MAPPED):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, source / name)
+    return source
+
+
+@pytest.fixture(scope="module")
+def wheel(clone: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel."""
     built = tmp_path_factory.mktemp("dist")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
     subprocess.run(
-        [*command, "--no-build-isolation", "-w", str(built), str(source)],
+        [*command, "--no-build-isolation", "-w", str(built), str(clone)],
         check=True,
         capture_output=True,
     )
@@ -96,3 +103,31 @@ def test_installed_wheel_gates_a_result_file(wheel: Path, tmp_path: Path) -> Non
     assert run.returncode == 0, run.stdout + run.stderr
     assert f"FROM {site / 'pytest_detgate' / '__init__.py'} TORCH False" in run.stdout
     assert (project / "detgate-report" / "index.html").stat().st_size > 1000
+
+
+def test_a_clone_that_is_not_installed_says_what_to_do(
+    clone: Path, wheel: Path, tmp_path: Path
+) -> None:
+    """`python -m pytest` in a clone imports the clone, and not the wheel that is installed."""
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    # As if this environment had no editable install.
+    code = (
+        "import sys\n"
+        "sys.meta_path[:] = [one for one in sys.meta_path if 'Editable' not in repr(one)]\n"
+        "import pytest\n"
+        "sys.exit(pytest.main(['-p', 'pytest_detgate.plugin.hooks']))"
+    )
+
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=clone,
+        env={"PYTHONPATH": str(tmp_path), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert run.returncode == 4, run.stdout + run.stderr
+    assert "is a clone of pytest-detgate that is not installed" in run.stderr
+    assert "pip install -e ." in run.stderr
+    assert "Traceback" not in run.stderr

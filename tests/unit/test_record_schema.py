@@ -100,9 +100,10 @@ def test_an_early_record_fits_it_and_is_read(schema: dict[str, Any], tmp_path: P
     assert report.rules[0].advice == ""
 
 
-def test_the_page_of_an_early_record_and_its_comparison_with_a_new_one(
+def test_page_and_comparison_of_an_early_record(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """The page of an early record and its comparison with a new one."""
     early, new, page = (tmp_path / name for name in ("early.json", "new.json", "page.html"))
     early.write_text(json.dumps(EARLY))
     write_report(sample_report(), new)

@@ -86,6 +86,7 @@ def openings(path: Path) -> Iterator[str]:
                 yield f"{owner.id}.load"
 
 
+@pytest.mark.source
 def test_files_are_opened_in_one_place() -> None:
     found = {
         (
@@ -136,9 +137,10 @@ def test_whatever_else_there_is_has_a_name(tmp_path: Path) -> None:
     }
 
 
-def test_what_takes_the_place_of_a_file_meanwhile_is_not_waited_for(
+def test_what_replaces_a_file_meanwhile_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What takes the place of a file meanwhile is not waited for."""
     os.mkfifo(tmp_path / "a")
     monkeypatch.setattr("pytest_detgate.regular_file.require_regular", lambda path: None)
 

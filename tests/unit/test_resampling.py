@@ -33,7 +33,8 @@ def test_units_are_drawn_equally_often() -> None:
     assert np.abs(drawn - 4000).max() < 5 * 60
 
 
-def test_a_seed_draws_the_same_and_more_replicates_begin_with_the_same() -> None:
+def test_a_seed_draws_the_same_replicates() -> None:
+    """A seed draws the same and more replicates begin with the same."""
     few = weights(Resampling(image_units(9), 20, 5))
     many = weights(Resampling(image_units(9), 90, 5))
     other = weights(Resampling(image_units(9), 20, 6))

@@ -16,10 +16,12 @@ from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text import json_arrays
 from pytest_detgate.errors import DataError
+from pytest_detgate.testing import coco_content
+from tests.content import write_json
 
 
 @pytest.fixture
-def val(tmp_path: Path, coco_content: Any, write_json: Any) -> Dataset:
+def val(tmp_path: Path) -> Dataset:
     content = coco_content({"a.jpg": [], "b.jpg": []}, ["cone", "person"])
     return read_coco(write_json(tmp_path / "val.json", content), tmp_path, "val")
 
@@ -28,9 +30,7 @@ def detection(**fields: Any) -> dict[str, Any]:
     return {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4], "score": 0.5, **fields}
 
 
-def test_plain_list_uses_the_ids_of_the_split(
-    val: Dataset, tmp_path: Path, write_json: Any
-) -> None:
+def test_plain_list_uses_the_ids_of_the_split(val: Dataset, tmp_path: Path) -> None:
     file = write_json(tmp_path / "r.json", [detection(image_id=2, category_id=2)])
 
     table = read_results(file, val)
@@ -39,9 +39,7 @@ def test_plain_list_uses_the_ids_of_the_split(
     assert table.classes == ("cone", "person")
 
 
-def test_names_win_over_numbers_that_happen_to_agree(
-    val: Dataset, tmp_path: Path, write_json: Any
-) -> None:
+def test_names_win_over_numbers_that_happen_to_agree(val: Dataset, tmp_path: Path) -> None:
     """Image 1 is b.jpg and category 1 is person in this file; in the split both are 2."""
     file = write_json(
         tmp_path / "r.json",
@@ -76,7 +74,7 @@ def test_names_win_over_numbers_that_happen_to_agree(
     ],
 )
 def test_what_does_not_fit_is_named(
-    val: Dataset, tmp_path: Path, write_json: Any, content: Any, expected: str
+    val: Dataset, tmp_path: Path, content: Any, expected: str
 ) -> None:
     with pytest.raises(DataError) as caught:
         read_results(write_json(tmp_path / "r.json", content), val)
@@ -93,7 +91,7 @@ def test_score_that_is_no_number(val: Dataset, tmp_path: Path, literal: str) -> 
         read_results(tmp_path / "r.json", val)
 
 
-def test_folder_probe_needs_names(tmp_path: Path, write_json: Any) -> None:
+def test_folder_probe_needs_names(tmp_path: Path) -> None:
     (tmp_path / "frames").mkdir()
     (tmp_path / "frames" / "f.jpg").touch()
     probe = read_folder(tmp_path / "frames", "probe")

@@ -6,7 +6,6 @@ import codecs
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,6 +17,7 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.errors import ConfigError, DataError, DetgateError
 from pytest_detgate.record.report_file import read_report
+from tests.content import write_json
 from tests.unit.label_files import READERS, draw, split, write
 
 TRUTH = {
@@ -36,7 +36,7 @@ ENCODINGS = {
 
 
 @pytest.fixture
-def truth(tmp_path: Path, write_json: Any) -> Dataset:
+def truth(tmp_path: Path) -> Dataset:
     return read_coco(write_json(tmp_path / "truth.json", TRUTH), tmp_path, "val")
 
 

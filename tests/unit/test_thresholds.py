@@ -19,7 +19,7 @@ def test_hundredths_of_the_scale() -> None:
     assert (grid[0], grid[7], grid[29], grid[-1]) == (0.0, 0.07, 0.29, 1.0)
 
 
-def test_the_grid_starts_at_the_floor_and_has_the_points_among_it() -> None:
+def test_the_grid_starts_at_the_floor() -> None:
     """A detector that keeps nothing below 0.055: 0.055, 0.06, 0.07 … 1.00, and 0.305; nothing is
     known at 0.01."""
     grid = threshold_grid(0.055, 0.305, 0.5, 0.01)

@@ -45,7 +45,8 @@ def test_yolo_by_hand(tmp_path: Path) -> None:
     )
 
 
-def test_yolo_label_without_a_picture_is_a_picture_that_is_not_there(tmp_path: Path) -> None:
+def test_yolo_label_without_an_image_is_a_missing_image(tmp_path: Path) -> None:
+    """YOLO label without a picture is a picture that is not there."""
     draw(tmp_path / "images", "a.jpg")
     write(tmp_path / "labels", {"a.txt": "", "b.txt": "0 .5 .5 1 1", "obj.names": "cone"})
 

@@ -79,7 +79,8 @@ def test_a_value_is_never_said_as_its_limit_by_rounding() -> None:
     assert {"0.849996", "0.900000"} <= set(plot.words())
 
 
-def test_where_there_are_too_many_those_that_miss_their_limit_stay() -> None:
+def test_of_too_many_bars_those_over_the_limit_stay() -> None:
+    """Where there are too many those that miss their limit stay."""
     values = [Bar(name=f"bar {at}", value=at, passed=at != 99) for at in range(100)]
     chart = BarChart(title="t", about="a", label="x", bars=values)
     said = wide(chart).words()

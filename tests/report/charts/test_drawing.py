@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from pytest_detgate.report.rendering import prose
 from .reading import plots
 from .samples import DEGENERATE, HOSTILE, SAMPLES, every
 
-TEMPLATES = Path(__file__).resolve().parents[3] / "templates"
+TEMPLATES = Path(str(files("pytest_detgate.templates")))
 KINDS = pytest.mark.parametrize("chart", SAMPLES.values(), ids=SAMPLES)
 HARD = pytest.mark.parametrize("chart", DEGENERATE.values(), ids=DEGENERATE)
 HOSTILES = every(HOSTILE, HOSTILE)

@@ -151,7 +151,7 @@ def test_the_table_has_counts_and_shares() -> None:
 
 
 @BOTH
-def test_edges_on_a_logarithmic_axis_have_equal_steps_for_equal_factors(drawn: Draw) -> None:
+def test_logarithmic_edges_have_equal_steps(drawn: Draw) -> None:
     """Four doublings are four equal steps, and the mark at 4 is in the middle of them."""
     chart = Histogram(
         title="t",

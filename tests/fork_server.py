@@ -1,0 +1,125 @@
+"""A process that has imported pytest, the gate and what they need, and forks a child for each run
+of pytest: a run that starts at once, in a process of its own.
+
+Reads a JSON object a line from standard input: `folder`, `arguments`, `environment` and `output`,
+the files for standard output and error. Answers with `code`, negative where a signal killed the
+child. A child differs from a fresh `python -m pytest` only in what is imported when it starts.
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+_PROJECT = """
+[dataset.splits.val]
+annotations = "val.json"
+images = "."
+[probes.calm]
+annotations = "calm.json"
+images = "."
+[rules.empty-gt-share]
+max = 1.0
+[rules.probe-fp]
+max-boxes = 1
+"""
+_NOT_OURS = ("randomly", "html", "metadata")
+
+
+class _Preload:
+    """Imports modules where plugins are loaded, so that pytest treats them as it does a plugin's:
+    one that was imported elsewhere is warned of."""
+
+    def __init__(self, modules: list[str]) -> None:
+        self._modules = modules
+
+    def pytest_configure(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for name in self._modules:
+                importlib.import_module(name)
+
+
+def main(modules: list[str]) -> None:
+    """Serve until standard input ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDWR)
+    errors = os.dup(2)
+    for number in (1, 2):
+        os.dup2(nothing, number)
+    del sys.path[0]  # the folder of this file
+    search_path = list(sys.path)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        _gate_once(modules)
+        os.chdir("/")
+    os.dup2(errors, 2)
+    # A child has none of its parent's threads, and waits for them forever.
+    tasks = Path("/proc/self/task")
+    assert not tasks.exists() or len(list(tasks.iterdir())) == 1
+    gc.collect()
+    gc.freeze()
+    print(json.dumps("ready"), file=answers, flush=True)
+    # Not a loop over the file, which a child would inherit with what is read ahead.
+    while request := sys.stdin.readline():
+        child = os.fork()
+        if child == 0:
+            _be_child(search_path=search_path, **json.loads(request))
+        _, status = os.waitpid(child, 0)
+        answer = {"code": os.waitstatus_to_exitcode(status)}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def _gate_once(modules: list[str]) -> None:
+    """Gate a small project in this process: what a gate imports and compiles is there then."""
+    listed = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}],
+        "categories": [{"id": 1, "name": "c"}],
+    }
+    box = {"id": 1, "image_id": 1, "category_id": 1, "bbox": [1, 1, 5, 5], "area": 25}
+    truth = {**listed, "annotations": [{**box, "iscrowd": 0}]}
+    found = {**listed, "annotations": [{**box, "score": 0.9}]}
+    for name, text in {
+        "pytest.ini": "[pytest]",
+        "val.json": json.dumps(truth),
+        "calm.json": json.dumps(listed),
+        "found.json": json.dumps(found),
+        "detgate.toml": _PROJECT,
+    }.items():
+        Path(name).write_text(text, encoding="utf-8")
+    disabled = [f"-pno:{name}" for name in _NOT_OURS]
+    arguments = ["detgate.toml", "--detgate-predictions=calm=found.json"]
+    pytest.main([*disabled, *arguments], plugins=[_Preload(modules)])
+
+
+def _be_child(
+    *,
+    folder: str,
+    arguments: list[str],
+    environment: dict[str, str],
+    output: list[str],
+    search_path: list[str],
+) -> NoReturn:
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(environment)
+    paths = filter(None, environment.get("PYTHONPATH", "").split(os.pathsep))
+    sys.path[:] = [folder, *paths, *search_path]  # as of `python -m pytest`
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    for number, path in enumerate(output, start=1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
+    sys.argv[:] = [pytest.__file__, *arguments]
+    raise SystemExit(pytest.main(arguments))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
