@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Measurement
@@ -28,6 +28,7 @@ from pytest_detgate.rule_evidence.thresholds import (
 )
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
@@ -55,9 +56,7 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "absent-class-boxes"
 
     max: Annotated[Count, Meta(description="Largest number of boxes.")] = 0
-    score_threshold: (
-        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
-    ) = None
+    score_threshold: Threshold | None = None
 
     def targets(self, project: Project) -> Iterator[Target]:
         yield self.target(project, project.evaluate_on)
@@ -65,9 +64,7 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         dataset, detections = inputs.dataset(split), inputs.detections(split)
-        threshold = (
-            inputs.project.score_threshold if self.score_threshold is None else self.score_threshold
-        )
+        threshold = threshold_of(self, inputs.project)
         require_threshold(detections, threshold)
         present = {dataset.classes[at] for at in np.unique(dataset.boxes.category) if at >= 0}
         absent = [name for name in detections.classes if name not in present]

@@ -32,7 +32,7 @@ from pytest_detgate.rule_evidence.thresholds import (
 )
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
-from pytest_detgate.rules.options import merged, require_names
+from pytest_detgate.rules.options import Threshold, merged, require_names, threshold_of
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
     compared_interval,
@@ -132,9 +132,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     probes: (
         Annotated[dict[str, ProbeLimits], Meta(description="Limits of single probes.")] | None
     ) = None
-    score_threshold: (
-        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
-    ) = None
+    score_threshold: Threshold | None = None
     bound: Annotated[
         Literal["point", "upper"],
         Meta(
@@ -167,9 +165,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
-        threshold = (
-            inputs.project.score_threshold if self.score_threshold is None else self.score_threshold
-        )
+        threshold = threshold_of(self, inputs.project)
         dataset, detections = inputs.dataset(probe), inputs.detections(probe)
         false = false_boxes(dataset, detections, threshold)
         image = detections.image[false]

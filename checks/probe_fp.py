@@ -24,7 +24,13 @@ from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
-from pytest_detgate.rules.options import merged, require_names, sets_limit
+from pytest_detgate.rules.options import (
+    Threshold,
+    merged,
+    require_names,
+    sets_limit,
+    threshold_of,
+)
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, require_support
 from pytest_detgate.scoring.false_boxes import false_boxes
@@ -40,7 +46,6 @@ MaxMean = Annotated[
     float, Meta(ge=0, description="Largest number of false boxes divided by the frames.")
 ]
 ByClass = Annotated[dict[str, Count], Meta(description="Largest number of false boxes by class.")]
-Threshold = Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")]
 Bound = Annotated[
     Literal["point", "upper"],
     Meta(description="What is compared with the budget: the value, or its upper bound."),
@@ -197,11 +202,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         for name in budget.classes or ():
             if name not in detections.classes:
                 raise DataError(f"budget of {name!r}: {unknown('class', name, detections.classes)}")
-        threshold = (
-            inputs.project.score_threshold
-            if budget.score_threshold is None
-            else budget.score_threshold
-        )
+        threshold = threshold_of(budget, inputs.project)
         # A box is matched before those that score less, so the false boxes over a threshold are
         # the first of those over any lower one.
         floor = min(threshold, detections.score_floor)

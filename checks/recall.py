@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Finding, Interval, Measurement
@@ -29,6 +27,7 @@ from pytest_detgate.rule_evidence.thresholds import (
 )
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import Drawn
 from pytest_detgate.scoring.bounds.exact_limits import seen
@@ -72,16 +71,12 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "recall"
     figure: ClassVar[str] = "recall"
 
-    score_threshold: (
-        Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")] | None
-    ) = None
+    score_threshold: Threshold | None = None
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         support = self.support(target, inputs)
-        threshold = (
-            inputs.project.score_threshold if self.score_threshold is None else self.score_threshold
-        )
+        threshold = threshold_of(self, inputs.project)
         require_threshold(inputs.detections(split), threshold)
         matches = inputs.matches(split)
         columns = matches.candidates.columns

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from pytest_detgate.config.numbers import Confidence, Count, Share
+from pytest_detgate.config.numbers import Confidence, Count, ScoreThreshold
 from pytest_detgate.config.onnx_table import OnnxTable
 from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
 
@@ -165,7 +165,8 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         | None
     ) = None
     score_threshold: Annotated[
-        Share, Meta(description="The operating point: a box counts when score > threshold.")
+        ScoreThreshold,
+        Meta(description="The operating point: a box counts when score > threshold."),
     ] = 0.3
     evaluate_on: Annotated[str, Meta(description="Split that AP is measured on.")] = "val"
     batch_size: (

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, TypeVar
+from typing import Annotated, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
+from pytest_detgate.config.numbers import ScoreThreshold
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.rule import OptionError, Rule
 
 S = TypeVar("S", bound=Struct)
+Threshold = Annotated[
+    ScoreThreshold, Meta(description="Operating point. Omitted: that of [model].")
+]
+"""The option `score-threshold`; `threshold_of` resolves it."""
+
+
+class HasThreshold(Protocol):
+    """The options of a rule, or of one probe, with an operating point."""
+
+    @property
+    def score_threshold(self) -> float | None: ...
+
+
+def threshold_of(options: HasThreshold, project: Project) -> float:
+    """Return the operating point that options give, else that of the project."""
+    own = options.score_threshold
+    return project.score_threshold if own is None else own
 
 
 def merged(own: S, rule: Rule) -> S:
