@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
-from tests.judged import judged
+from tests.conftest import coco
+from tests.judged import judged, measured
 from tests.unit.label_files import READERS, draw, split, unlabelled, write
 
 BOX = "0 .5 .5 .2 .2"
@@ -132,3 +134,32 @@ def test_labels_among_the_images_are_named_once(tmp_path: Path) -> None:
 
     assert result.verdict == "not-evaluated"
     assert result.message.count("notes.doc") == 1
+
+
+@pytest.mark.parametrize("kind", ["cvat", "coco"])
+def test_an_image_that_is_missing_is_not_empty(tmp_path: Path, write_json: Any, kind: str) -> None:
+    """Of 10 images 9 have no box, and no file."""
+    draw(tmp_path / "images", "a.jpg")
+    box = '<box label="cone" xtl="1" ytl="1" xbr="20" ybr="20"/>'
+    image = '<image id="{}" name="{}.jpg" width="100" height="50">{}</image>'
+    others = "".join(image.format(number, f"z{number}", "") for number in range(9))
+    write(tmp_path, {"a.xml": f"<annotations>{image.format(9, 'a', box)}{others}</annotations>"})
+    named: dict[str, list[Any]] = {f"z{number}.jpg": [] for number in range(9)}
+    write_json(tmp_path / "a.json", coco({"a.jpg": [("cone", 1, 1, 19, 19)], **named}, ["cone"]))
+    name = "a.xml" if kind == "cvat" else "a.json"
+    config = (
+        f'[dataset.splits.train]\nannotations = "{name}"\nimages = "images"\nformat = "{kind}"\n'
+        "[rules.empty-gt-share]\nmin = 0.25\n"
+    )
+
+    (result,) = judged(tmp_path, config).values()
+
+    assert result.verdict == "failed"
+    assert measured(result)["share"] == 0
+    assert (result.looked_at, result.to_look_at) == (1, 10)
+    (result,) = judged(tmp_path, config.replace("min = 0.25", "max = 0.5")).values()
+    assert result.verdict == "not-evaluated"
+    assert "9 images without annotation are missing: z0.jpg" in result.message
+    draw(tmp_path / "images", *named)
+    (result,) = judged(tmp_path, config).values()
+    assert (result.verdict, measured(result)["share"]) == ("passed", 0.9)
