@@ -287,7 +287,7 @@ def test_misplaced_boxes_under_the_threshold_of_the_project_count(entry: Judge) 
     assert measured(result)["boxes"] == 3
     none = entry(answer, "[rules.probe-fp]\nmax-boxes = 0\nscore-threshold = 0.1\n")
     assert none["probe-fp[calm]"].verdict == "failed"
-    # Of the red class 3 misplaced boxes come before the 3 right ones: a precision of at most 3 of 6.
+    # Of the red class 3 misplaced boxes come before the 3 right ones: a precision of 3 of 6.
     # Nothing is found of the blue class.
     guesses = "([[9, 9, 1, 1], [20, 10, 60, 40]], [0.29, 0.1], [0, 0])"
     at = '[rules.mean-ap]\nmin = 0.0\nmetric = "AP50"\n'

@@ -194,6 +194,10 @@ def test_voc_by_hand(tmp_path: Path) -> None:
             "<object> has another <object> in it",
         ),
         (
+            voc(("cone", corners(1, 1, 2, 2).replace(">2<", ">1_0<"))),
+            "object 1: expected numbers",
+        ),
+        (
             voc(("cone", corners(1, 1, 2, 2) + corners(3, 3, 4, 4))),
             "<object> has more than one <bndbox>",
         ),

@@ -22,6 +22,7 @@ from pytest_detgate.dataset.labels.split_images import (
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
 _SUFFIX = ".txt"
@@ -137,7 +138,7 @@ def _read_label(path: Path, label: str, content: bytes, image: int, boxes: _Boxe
             )
         try:
             boxes.number.append(_number(words[0]))
-            boxes.shares.append(tuple(map(float, words[1:])))
+            boxes.shares.append(tuple(map(number_of, words[1:])))
         except ValueError:
             shown = line.decode("utf-8", "replace").strip()[:80]
             raise DataError(

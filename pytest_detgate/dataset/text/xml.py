@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
+from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
 
@@ -55,7 +56,7 @@ def require_tags(
 def numbers_of(texts: list[str | None], what: str, path: Path) -> list[float]:
     """Return finite numbers; `DataError` names what they are where one is none."""
     try:
-        values = [float(text or "") for text in texts]
+        values = [number_of(text or "") for text in texts]
     except ValueError:
         values = [math.nan]
     if not all(map(math.isfinite, values)):
