@@ -121,12 +121,12 @@ def _read_file(path: Path, name: str, content: bytes) -> _File:
     root = parse_xml(content, "annotation", path)
     require_tags(root, path, read=_ONCE | {"object"}, once=_ONCE)
     for element in root:
-        inside = next((tag for tag in _OF_OBJECTS if element.find(f".//{tag}") is not None), None)
+        within = next((tag for tag in _OF_OBJECTS if element.find(f".//{tag}") is not None), None)
         if element.tag == "object":
-            if inside == "object":
+            if within == "object":
                 raise DataError(f"{path}: <object> has another <object> in it")
-        elif inside is not None:
-            raise DataError(f"{path}: <{element.tag}> has a <{inside}> and is no <object>")
+        elif within is not None:
+            raise DataError(f"{path}: <{element.tag}> has a <{within}> and is no <object>")
         elif element.tag in _OF_OBJECTS:
             raise DataError(f"{path}: <{element.tag}> is in no <object>")
     image = (root.findtext("filename") or "").strip()
