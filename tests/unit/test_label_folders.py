@@ -27,14 +27,15 @@ def voc(image: str) -> str:
 
 
 def read(
-    folder: Path, kind: str, labels: Mapping[str, str], *images: str, **options: bool | Path
+    folder: Path, kind: str, labels: Mapping[str, str], *images: str, **options: Any
 ) -> Dataset:
     draw(folder / "images", *images)
     names = {"classes.txt": "cone"} if kind == "yolo" else {}
     write(folder, names)
     write(folder / "labels", labels)
     classes = folder / "classes.txt" if kind == "yolo" else None
-    return READERS[kind](split(folder, **{"classes": classes, "background": True, **options}))
+    given: dict[str, Any] = {"classes": classes, "background": True, **options}
+    return READERS[kind](split(folder, **given))
 
 
 def named(dataset: Dataset) -> list[str]:
