@@ -15,7 +15,7 @@ from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
-from pytest_detgate.gaps import GapKind
+from pytest_detgate.gaps import Extent, GapKind, described, gap
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
@@ -35,6 +35,9 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
     with only crowd regions is not empty; those are counted as `crowd_only`. If the format has one
     label file for each image, an image without a label file is not empty either, because it has not
     been labelled. Those are `missing`, and more than `max-missing` fail.
+
+    An image without any annotation whose file is missing is not empty, and makes the rule not
+    evaluated. If the folder of images itself does not exist, annotations are judged without it.
 
     ## Why it matters
 
@@ -70,6 +73,8 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
         boxes = dataset.boxes_by_image()
         images = len(boxes)
         empty = dataset.empty_images()
+        absent = _without_file(dataset, empty)
+        empty = np.setdiff1d(empty, absent)
         unlabelled = dataset.images.unlabelled
         missing = np.flatnonzero(unlabelled) if unlabelled is not None else empty[:0]
         max_missing = max(self.max_missing, self.max_unlabelled)
@@ -107,6 +112,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
             ),
             findings_total=len(told_missing) + len(told_empty),
             evidence=self._evidence(dataset, empty, inputs),
+            extent=_extent(dataset, absent) if len(absent) else None,
         )
 
     def _evidence(self, dataset: Dataset, empty: NDArray[np.int64], inputs: Inputs) -> Evidence:
@@ -170,6 +176,26 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
                 "a_2.jpg": [("helmet_off", 12, 10, 30, 30)],
             },
         },
+    )
+
+
+def _extent(dataset: Dataset, absent: NDArray[np.int64]) -> Extent:
+    names = dataset.images.file_name[absent].tolist()
+    what = "images without annotation are missing"
+    return Extent(
+        unit="images",
+        to_look_at=len(dataset.images),
+        looked_at=len(dataset.images) - len(absent),
+        left_out=described(gap("unreadable-images", "images", names, what)),
+    )
+
+
+def _without_file(dataset: Dataset, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of some images that are missing in their folder, where there is one."""
+    if not dataset.images_dir.is_dir():
+        return rows[:0]
+    return np.array(
+        [row for row in rows.tolist() if not dataset.image_path(row).is_file()], dtype=np.int64
     )
 
 

@@ -11,6 +11,7 @@ from pytest_detgate.errors import DataError
 
 GapKind = Literal[
     "other-files",
+    "other-labels",
     "images-without-labels",
     "labels-without-image",
     "unreadable-images",
@@ -25,11 +26,12 @@ GapKind = Literal[
 """What kinds of things are left out.
 
 `other-files`: files in a folder of images that are no images, and folders that were not looked
-into. `images-without-labels`: images without a label file. `labels-without-image`: labels whose
-image is missing. `unreadable-images`: images that are listed and missing, or that cannot be opened,
-so that boxes in shares of them have no pixels. `shapes-not-boxes`: images with shapes that have no
-box, such as masks. `unlisted-image`, `unlisted-class`:
-annotations of an image or class that the file does not list. `boxes-not-finite`: boxes with NaN or
+into. `other-labels`: files in a folder of labels that are not read as labels, and hidden folders
+that hold some. `images-without-labels`: images without a label file. `labels-without-image`: labels
+whose image is missing. `unreadable-images`: images that are listed and missing, or that cannot be
+opened, so that boxes in shares of them have no pixels. `shapes-not-boxes`: images with shapes that
+have no box, such as masks. `unlisted-image`, `unlisted-class`: annotations of an image or class
+that the file does not list. `boxes-not-finite`: boxes with NaN or
 infinity. `images-without-detections`, `classes-without-detections`: images and classes that a
 result file does not cover. `outputs-not-finite`: images on which a model answered NaN or infinity.
 """
@@ -46,6 +48,7 @@ DETECTION_GAPS: frozenset[GapKind] = frozenset(
 ANNOTATION_GAPS: frozenset[GapKind] = ODD_ANNOTATIONS | {
     "shapes-not-boxes",
     "images-without-labels",
+    "other-labels",
 }
 """Gaps that make no difference to a rule that looks at images and not at what is on them."""
 

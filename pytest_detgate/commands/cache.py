@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -104,6 +105,6 @@ def _positive(text: str) -> int:
 
 def _days(text: str) -> float:
     with contextlib.suppress(ValueError):
-        if 0 <= float(text) < math.inf:
+        if 0 <= number_of(text) < math.inf:
             return float(text)
     raise argparse.ArgumentTypeError(f"expected a number of days ≥ 0, found {text!r}")

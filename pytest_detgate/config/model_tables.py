@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.config.numbers import Count, ScoreThreshold
 from pytest_detgate.config.onnx_table import OnnxTable
 
 
@@ -76,7 +76,8 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         | None
     ) = None
     score_threshold: Annotated[
-        Share, Meta(description="The operating point: a box counts when score > threshold.")
+        ScoreThreshold,
+        Meta(description="The operating point: a box counts when score > threshold."),
     ] = 0.3
     evaluate_on: Annotated[str, Meta(description="Split that AP is measured on.")] = "val"
     batch_size: (

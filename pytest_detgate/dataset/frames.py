@@ -173,7 +173,7 @@ def whole_number(value: object) -> int | None:
     digits than any clip has frames."""
     if isinstance(value, str):
         try:
-            number = int(value)
+            number = int(value) if "_" not in value else None  # Python takes 1_0 for 10
         except ValueError:  # also where it has thousands of digits
             return None
     elif isinstance(value, float) and value.is_integer():
@@ -182,4 +182,4 @@ def whole_number(value: object) -> int | None:
         number = value
     else:
         return None
-    return number if -_LARGEST < number < _LARGEST else None
+    return number if number is not None and -_LARGEST < number < _LARGEST else None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,11 @@ def key(value: object) -> str | None:
             return None
         return str(int(value)) if value.is_integer() else repr(value)
     return str(value)
+
+
+def composed(names: Iterable[str]) -> tuple[str, ...]:
+    """Return names of classes in the form that they are compared and shown in."""
+    return tuple(unicodedata.normalize("NFC", name) for name in names)
 
 
 def keys(values: Sequence[Any] | NDArray[Any]) -> list[str | None]:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
+from pytest_detgate.dataset.keys import composed
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap
 
@@ -115,6 +116,10 @@ class DetectionTable(_Frozen):
     gaps: tuple[Gap, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _Frozen.__post_init__(self)
+        object.__setattr__(self, "classes", composed(self.classes))
+
     def __len__(self) -> int:
         return len(self.image)
 
@@ -139,6 +144,9 @@ class Dataset:
     notes: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
     image_options: ImageOptions = AS_SHOWN
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "classes", composed(self.classes))
 
     def image_path(self, row: int) -> Path:
         """The picture of an image row."""

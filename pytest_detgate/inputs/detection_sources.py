@@ -67,7 +67,8 @@ class DetectionSource(abc.ABC):
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
     ) -> bool | None:
-        """Whether there is a detection, of any score, on a split or probe.
+        """Whether there is a detection, of any score above 0, that lies in an image of a split or
+        probe.
 
         `rows` are the images with ground truth. None where it is not known; with `infer` a model
         runs on as many of them as it takes.
@@ -139,9 +140,11 @@ class ResultFiles(DetectionSource):
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
     ) -> bool | None:
+        from pytest_detgate.inputs.misplaced import boxes_of, finds_anything
+
         if dataset.name not in self._files:
             return None
-        return len(self.detections(dataset)) > 0
+        return finds_anything(boxes_of(self.detections(dataset), dataset.images))
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         from pytest_detgate.dataset.coco.results import read_result_classes

@@ -67,9 +67,11 @@ class Inputs(ModelInputs):
         """Raise `NotLookedAtError` where the detector finds nothing at all, on a split or probe
         that it finds nothing on or on images with ground truth: no count of its boxes says
         anything then. Every item does so for the detections that it needs."""
+        from pytest_detgate.inputs.misplaced import boxes_of, finds_anything
         from pytest_detgate.inputs.silent import refuse, silence_of
 
-        found_some = len(self.detections(name)) > 0
+        boxes = boxes_of(self.detections(name), self.dataset(name).images)
+        found_some = finds_anything(boxes)
 
         def make() -> Silence | None:
             return silence_of(self, infer=not found_some)

@@ -1,22 +1,24 @@
 """Boxes of a model that are nowhere in their image.
 
-A box without width or height, or beside its image, is no detection of anything. A few are noise
-and are left out. Many mean that the boxes are read in another form than the model gives them, and
-leaving those out would make a budget of false boxes pass.
+A box without width or height, or beside its image, is no detection of anything, so it does not show
+that a detector works. It is a box all the same: it counts where boxes are counted, as it would in a
+result file. Many of them mean that the boxes are read in another form than the model gives them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.tables import ImageTable
+from pytest_detgate.dataset.tables import DetectionTable, ImageTable
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.errors import DetectorError
 
 ALLOWED_SHARE = 0.01
-"""How many of the boxes over the score threshold may be nowhere in their image."""
+"""Share of the boxes over the score threshold that may be nowhere in their image."""
 
 # How each framework is told the form of its boxes, by what is wrong with them.
 _CAUSES = {
@@ -37,43 +39,87 @@ _CAUSES = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FoundBoxes:
-    """What a model found on a split or probe, a row a box: `image` (n,) rows of the images, `xyxy`
-    (n, 4) corners in pixels, `score` (n,)."""
+    """What a detector found on a split or probe, one row a box: `image` (n,) rows of the images,
+    `xyxy` (n, 4) corners in pixels, `score` (n,), `size` (n, 2) width and height of their image,
+    NaN where it is unknown."""
 
     image: NDArray[np.int64]
     xyxy: NDArray[np.float64]
     score: NDArray[np.float64]
+    size: NDArray[np.float64]
 
 
-def boxes_in_image(
-    found: FoundBoxes, images: ImageTable, name: str, *, threshold: float, framework: str
-) -> tuple[NDArray[np.bool_], str | None]:
-    """(n,) which boxes have a place in their image, and a note on those over the score threshold
-    that have none.
+def finds_anything(found: FoundBoxes) -> bool:
+    """Return whether a box with a score above 0 lies in its image.
 
-    More than `ALLOWED_SHARE` of these are refused with a `DetectorError` that names their likely
-    cause. `name` is that of the split or probe.
+    Rows that fill an output up to a fixed length have no size or a score of 0. Neither is a
+    detection of anything.
     """
-    start, end = found.xyxy[:, :2], found.xyxy[:, 2:]
-    size = np.column_stack([images.width, images.height])[found.image]  # NaN where it is unknown
+    return bool((is_placed(found) & (found.score > 0)).any())
+
+
+def boxes_of(detections: DetectionTable, images: ImageTable) -> FoundBoxes:
+    """Return the boxes of a table of detections."""
+    xywh = detections.xywh
+    return FoundBoxes(
+        image=detections.image,
+        xyxy=np.column_stack([xywh[:, :2], xywh[:, :2] + xywh[:, 2:]]),
+        score=detections.score,
+        size=_sizes(images, detections.image),
+    )
+
+
+def boxes_on(
+    found: Mapping[int, ImageDetections], images: ImageTable, framework: str
+) -> FoundBoxes:
+    """Return what a model of a framework found on some rows of the images."""
+    image = np.repeat(np.array([*found], np.int64), [len(one.score) for one in found.values()])
+    size = _sizes(images, image)
     if framework == "mmdetection":
         # Its boxes are cut to the edges of the file, and an annotation file may state another
         # size. Without a size they may be all the same, in a detector of the project's own.
         size = np.full_like(size, np.nan)
-    is_placed = np.asarray(((end > start) & (end > 0) & ~(start >= size)).all(axis=1))
+    return FoundBoxes(
+        image=image,
+        xyxy=np.concatenate([np.zeros((0, 4)), *(one.xyxy for one in found.values())]),
+        score=np.concatenate([np.zeros(0), *(one.score for one in found.values())]),
+        size=size,
+    )
+
+
+def _sizes(images: ImageTable, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    return np.column_stack([images.width[rows], images.height[rows]])
+
+
+def is_placed(found: FoundBoxes) -> NDArray[np.bool_]:
+    """Return (n,) whether each box has a width and a height and overlaps its image. An image of
+    unknown size ends nowhere."""
+    start, end = found.xyxy[:, :2], found.xyxy[:, 2:]
+    return np.asarray(((end > start) & (end > 0) & ~(start >= found.size)).all(axis=1))
+
+
+def misplaced_note(
+    found: FoundBoxes, images: ImageTable, name: str, *, threshold: float, framework: str
+) -> str | None:
+    """Return a note on the boxes over the score threshold that are nowhere in their image, if any.
+
+    More than `ALLOWED_SHARE` of these raise a `DetectorError` that names their likely cause. `name`
+    is that of the split or probe.
+    """
     over = found.score > threshold
-    lost = np.flatnonzero(over & ~is_placed)
+    lost = np.flatnonzero(over & ~is_placed(found))
     if not len(lost):
-        return is_placed, None
+        return None
     n_over = int(np.count_nonzero(over))
     boxes = "box" if n_over == 1 else "boxes"
     text = f"{len(lost):,} of {n_over:,} {boxes} over {threshold:g} on {name}"
     if len(lost) <= ALLOWED_SHARE * n_over:
-        return is_placed, f"{text} have no width or height in their image and are left out"
+        return f"{text} have no width or height in their image; they count as boxes"
     corners = ", ".join(f"{value:g}" for value in found.xyxy[lost[0]])
-    cause = _CAUSES.get(framework, _CAUSES["other"])[_fault(start[lost], end[lost])]
+    start, end = found.xyxy[lost, :2], found.xyxy[lost, 2:]
+    cause = _CAUSES.get(framework, _CAUSES["other"])[_fault(start, end)]
     raise DetectorError(
         f"{text} have no width or height in their image, first on "
         f"{images.file_name[found.image[lost[0]]]} ({corners}): {cause}"

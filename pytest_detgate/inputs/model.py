@@ -110,8 +110,10 @@ class ModelInputs(DataInputs):
 
     def detector_classes(self, name: str) -> tuple[str, ...]:
         """The classes of the detector, or of the result file of a split or probe."""
+        from pytest_detgate.dataset.keys import composed
+
         return self.memory.once(
-            ("detector classes", name), lambda: self.source.classes(self.dataset(name))
+            ("detector classes", name), lambda: composed(self.source.classes(self.dataset(name)))
         )
 
     # Scores

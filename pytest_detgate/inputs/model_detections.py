@@ -19,7 +19,7 @@ from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.gaps import Gap, described, gap
 from pytest_detgate.inputs.detection_sources import DetectionSource, GatedModel, TwoInferences
-from pytest_detgate.inputs.misplaced import FoundBoxes, boxes_in_image
+from pytest_detgate.inputs.misplaced import boxes_on, finds_anything, is_placed, misplaced_note
 from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
 
@@ -91,9 +91,9 @@ class ModelDetections(DetectionSource):
     ) -> bool | None:
         self._results.update(_refused(dataset))
         every_row = range(len(dataset.images))
-        if any(_has_boxes(self._results.get(dataset.image_path(row))) for row in every_row):
+        if any(self._finds(dataset, row) for row in every_row):
             return True
-        paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
+        paths = dict(zip(map(dataset.image_path, rows.tolist()), rows.tolist(), strict=True))
         unknown = [path for path in paths if path not in self._results]
         if unknown and not infer:
             return None
@@ -101,11 +101,18 @@ class ModelDetections(DetectionSource):
         while unknown:
             part, unknown = unknown[:n_images], unknown[n_images:]
             self._detect(part)
-            if any(_has_boxes(self._results[path]) for path in part):
+            if any(self._finds(dataset, paths[path]) for path in part):
                 return True
             n_images *= 4
         were_read = (not isinstance(self._results[path], UnreadableImage) for path in paths)
         return False if any(were_read) else None
+
+    def _finds(self, dataset: Dataset, row: int) -> bool:
+        """Whether anything was found on the image of a row, as far as is known."""
+        answer = self._results.get(dataset.image_path(row))
+        return isinstance(answer, ImageDetections) and finds_anything(
+            boxes_on({row: answer}, dataset.images, self._source.framework)
+        )
 
     def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         detector = self._loaded()
@@ -185,15 +192,10 @@ class ModelDetections(DetectionSource):
         results: Mapping[Path, ImageResult],
     ) -> DetectionTable:
         info = self._info()
-        by_row, gaps = _detections_by_row(dataset, rows, results)
-        counts = [len(image.score) for image in by_row.values()]
-        boxes = FoundBoxes(
-            image=np.repeat(np.array([*by_row], np.int64), counts),
-            xyxy=np.concatenate([np.zeros((0, 4)), *(image.xyxy for image in by_row.values())]),
-            score=np.concatenate([np.zeros(0), *(image.score for image in by_row.values())]),
-        )
-        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in by_row.values())])
-        is_placed, note = boxes_in_image(
+        found, gaps = _detections_by_row(dataset, rows, results)
+        boxes = boxes_on(found, dataset.images, self._source.framework)
+        label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in found.values())])
+        note = misplaced_note(
             boxes,
             dataset.images,
             dataset.name,
@@ -202,13 +204,15 @@ class ModelDetections(DetectionSource):
         )
         if note is not None:
             self._notes[note] = None
-        xyxy = boxes.xyxy[is_placed]
+        # A row that only fills the output is no box; a misplaced one with a score counts as one.
+        kept = is_placed(boxes) | (boxes.score > 0)
+        start, end = boxes.xyxy[kept, :2], boxes.xyxy[kept, 2:]
         return DetectionTable(
             classes=info.classes,
-            image=boxes.image[is_placed],
-            category=label[is_placed],
-            xywh=np.column_stack([xyxy[:, :2], xyxy[:, 2:] - xyxy[:, :2]]),
-            score=boxes.score[is_placed],
+            image=boxes.image[kept],
+            category=label[kept],
+            xywh=np.column_stack([start, np.maximum(end - start, 0)]),
+            score=boxes.score[kept],
             score_floor=info.score_floor,
             gaps=gaps,
         )
@@ -239,10 +243,6 @@ def _refused(dataset: Dataset) -> dict[Path, UnreadableImage]:
     names = dataset.images.file_name.tolist()
     refused = refused_links(dataset.images_dir, names, dataset.image_options)
     return {dataset.image_path(row): UnreadableImage(one.reason) for row, one in refused.items()}
-
-
-def _has_boxes(result: ImageResult | None) -> bool:
-    return isinstance(result, ImageDetections) and len(result.score) > 0
 
 
 def _detections_by_row(

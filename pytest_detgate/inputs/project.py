@@ -102,8 +102,10 @@ class Project:
 
     def classes(self, split: str) -> tuple[str, ...]:
         """Class names of a split, in the order of its file; `DataError` if it cannot be read."""
+        from pytest_detgate.dataset.keys import composed
+
         if split not in self._classes:
-            self._classes[split] = self._read_classes(split)
+            self._classes[split] = composed(self._read_classes(split))
         return self._classes[split]
 
     @cached_property

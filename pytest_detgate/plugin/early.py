@@ -17,6 +17,8 @@ from pytest_detgate.plugin.promised.choice import CHOICE, Choice
 EARLIER = pytest.StashKey[bytes]()
 """The record of an earlier run that this one has replaced, which may be its baseline."""
 _MARKED = pytest.StashKey[bool]()
+_TYPED_LISTING = pytest.StashKey[bool]()
+"""Whether the command line itself asks to print something and to run no test."""
 # Names the report's folder of the run that a process belongs to. A worker of pytest-xdist reads
 # its options like a run of its own, and may start when the record is written already.
 _ENVIRONMENT = "PYTEST_DETGATE_RUNNING"
@@ -26,6 +28,28 @@ def remember_choice(config: pytest.Config) -> None:
     """Keep what the user typed, which plugins may change later."""
     option = config.known_args_namespace
     config.stash[CHOICE] = Choice.of(option, config.invocation_params.dir)
+
+
+def remember_listing(config: pytest.Config, parser: pytest.Parser) -> None:
+    """Note whether an option that lists and runs nothing was typed, not set in an ini file."""
+    typed = parser.parse_known_args(list(config.invocation_params.args), argparse.Namespace())
+    config.stash[_TYPED_LISTING] = only_lists(typed)
+
+
+def refuse_listing_by_ini(config: pytest.Config) -> None:
+    """Raise `pytest.UsageError` where a run is to gate and an ini file or the environment lets it
+    only list: it would end well with nothing judged."""
+    if hasattr(config, "workerinput") or config.stash.get(_TYPED_LISTING, True):
+        return
+    # Of `--help` pytest reads no option or argument that follows, except at its first look.
+    first = config.known_args_namespace
+    seen = ((config.option, config.args), (first, first.file_or_dir))
+    if any(only_lists(option) and is_asked(config, option, args) for option, args in seen):
+        raise pytest.UsageError(
+            "addopts, of the ini file or PYTEST_ADDOPTS, has an option that lists and runs no "
+            "test, such as --collect-only, so nothing would be gated; type it on the command line "
+            "where it is wanted"
+        )
 
 
 def mark_early(config: pytest.Config) -> None:

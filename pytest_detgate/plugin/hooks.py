@@ -12,7 +12,14 @@ import pytest
 
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.plugin.collection import MARKERS, DetgateFile
-from pytest_detgate.plugin.early import mark, mark_early, remember_choice, watch_imports_early
+from pytest_detgate.plugin.early import (
+    mark,
+    mark_early,
+    refuse_listing_by_ini,
+    remember_choice,
+    remember_listing,
+    watch_imports_early,
+)
 from pytest_detgate.plugin.folders import WORKER_INPUT
 from pytest_detgate.plugin.options import add_options, entry_of, resolve_options
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
@@ -36,14 +43,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
     remember_choice(early_config)
+    remember_listing(early_config, parser)
     mark_early(early_config)
     watch_imports_early(early_config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    refuse_listing_by_ini(config)
     if not config.option.detgate_rules:
         return None
     from pytest_detgate.plugin.output.rule_list import print_rules
@@ -97,8 +106,12 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
-    result = yield
-    record = item.stash.get(RECORD, None)
+    try:
+        result = yield
+    finally:
+        record = item.stash.get(RECORD, None)
+        if record is not None:
+            record.close()
     if record is not None:
         # What a fixture measures while it is torn down counts, too.
         record.hold(_shown(item))

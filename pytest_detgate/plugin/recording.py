@@ -17,6 +17,9 @@ T = TypeVar("T")
 RECORD = pytest.StashKey["Record"]()
 USED = pytest.StashKey[bool]()
 """Set on a test that has asked for a fixture of the gate."""
+ERRORS = pytest.StashKey[list[str]]()
+"""Errors that the fixtures of the gate raised since the last report of a test. A test may catch
+one and go on; it has no answer all the same."""
 
 
 class NoLimitError(pytest.fail.Exception):  # type: ignore[name-defined, misc]
@@ -32,27 +35,38 @@ class Record:
     a split, probe or image that does not exist; without it any is taken.
     """
 
-    def __init__(self, require_image: Callable[[str, str | None], None] | None = None) -> None:
+    def __init__(
+        self,
+        require_image: Callable[[str, str | None], None] | None = None,
+        errors: list[str] | None = None,
+    ) -> None:
+        """`errors` takes the text of every error that is raised here."""
         self.message = ""
         self.measurements: list[Measurement] = []
         self.findings: list[Finding] = []
         self._require_image = require_image
+        self._errors = errors
         self._held = 0
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Take nothing more: the test has ended, so a limit that broke now would fail nothing."""
+        self._is_closed = True
 
     def at_most(self, name: str, value: float | int, limit: float | int) -> None:
         """Hold a value against an upper limit."""
         __tracebackhide__ = True
-        raise_here(self._measured, "at_most", name, value, limit)
+        self._take(self._measured, "at_most", name, value, limit)
 
     def at_least(self, name: str, value: float | int, limit: float | int) -> None:
         """Hold a value against a lower limit."""
         __tracebackhide__ = True
-        raise_here(self._measured, "at_least", name, value, limit)
+        self._take(self._measured, "at_least", name, value, limit)
 
     def shown(self, name: str, value: float | int) -> None:
         """Report a value without judging it."""
         __tracebackhide__ = True
-        raise_here(self._measured, "shown", name, value)
+        self._take(self._measured, "shown", name, value)
 
     def finding(
         self,
@@ -67,7 +81,7 @@ class Record:
         """Name a place that a person should look at; the most telling first. `dataset` is the
         split or probe, `image` the `file_name` in it, `box` is `[x, y, width, height]`."""
         __tracebackhide__ = True
-        raise_here(
+        self._take(
             self._found,
             {
                 "text": text,
@@ -81,7 +95,8 @@ class Record:
 
     def say(self, message: str) -> None:
         """Set the sentence that the record has for this test."""
-        self.message = str(message)
+        __tracebackhide__ = True
+        self._take(self._said, str(message))
 
     def on_images(self) -> FindingsOnImages:
         """The findings that lie on images."""
@@ -121,6 +136,20 @@ class Record:
                 pytrace=False,
             )
 
+    def _take(self, take: Callable[..., None], *arguments: Any) -> None:
+        __tracebackhide__ = True
+        raise_here(self._open, errors=self._errors)
+        raise_here(take, *arguments, errors=self._errors)
+
+    def _open(self) -> None:
+        if self._is_closed:
+            raise DetgateError(
+                "detgate_record was used after its test had ended; a test records with its own"
+            )
+
+    def _said(self, message: str) -> None:
+        self.message = message
+
     def _measured(self, how: str, name: str, *values: Any) -> None:
         from pytest_detgate.findings import Measurement
         from pytest_detgate.plain import plain
@@ -145,10 +174,13 @@ class Record:
         self.findings.append(finding)
 
 
-def raise_here(ask: Callable[..., T], *arguments: Any) -> T:
-    """Call a function whose errors are to point at the line of the test, not into the gate."""
+def raise_here(ask: Callable[..., T], *arguments: Any, errors: list[str] | None = None) -> T:
+    """Call a function whose errors are to point at the line of the test, not into the gate;
+    `errors` takes their texts."""
     __tracebackhide__ = True
     try:
         return ask(*arguments)
     except DetgateError as error:
+        if errors is not None:
+            errors.append(str(error))
         raise type(error)(str(error)) from None

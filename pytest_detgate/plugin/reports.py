@@ -15,7 +15,7 @@ from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.collection import RuleItem
 from pytest_detgate.plugin.promised.items import uses_gate
-from pytest_detgate.plugin.recording import RECORD, USED, NoLimitError, Record
+from pytest_detgate.plugin.recording import ERRORS, RECORD, USED, NoLimitError, Record
 from pytest_detgate.plugin.transport import attach_result
 from pytest_detgate.printable import printable
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
@@ -71,6 +71,12 @@ def add_result(
         # Such as an error of the test that cannot say its own text.
         part = Part("not-evaluated", f"its {call.when} failed: {type(error).__name__}")
     parts.parts.append(part)
+    errors = item.config.stash.get(ERRORS, [])
+    if errors:
+        # The test may have caught it, and may not have asked for a fixture of its own.
+        parts.parts.append(Part("not-evaluated", errors[0]))
+        item.stash[USED] = True
+        errors.clear()
     parts.measured = 0 if record is None else len(record.measurements)
     parts.duration_s = call.duration if call.when != "teardown" else parts.duration_s
     if call.when == "teardown" and (uses_gate(item) or USED in item.stash):

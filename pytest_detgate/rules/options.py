@@ -7,14 +7,16 @@ from typing import Annotated, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
-from pytest_detgate.config.numbers import Share
+from pytest_detgate.config.numbers import ScoreThreshold
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, refuse
 
 S = TypeVar("S", bound=Struct)
-Threshold = Annotated[Share, Meta(description="Operating point. Omitted: that of [model].")]
+Threshold = Annotated[
+    ScoreThreshold, Meta(description="Operating point. Omitted: that of [model].")
+]
 """The option `score-threshold`; `threshold_of` resolves it."""
 
 

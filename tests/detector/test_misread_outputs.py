@@ -267,16 +267,50 @@ def test_boxes_beside_an_image_of_known_size_are_refused(entry: Judge) -> None:
 
 @pytest.mark.parametrize(("good", "verdict"), [(98, "not-evaluated"), (99, "passed")])
 def test_one_box_of_a_hundred_may_be_misplaced(entry: Judge, good: int, verdict: str) -> None:
-    """On the first of three images; what is not over the threshold is not counted."""
+    """On the first of three images. It counts as a box, so that it cannot vanish from a budget."""
     boxes = f"[[1, 1, 9, 9]] * {good} + [[9, 9, 1, 1]] * 2"
     scores = f"[0.5] * {good} + [0.5, 0.25]"
     answer = f"({boxes}, {scores}, [0] * {good + 2}) if image.name == 'a_0.png' else ([], [], [])"
 
-    result = entry(answer, PROBE)["probe-fp[calm]"]
+    result = entry(answer, "[rules.probe-fp]\nmax-boxes = 100\n")["probe-fp[calm]"]
 
     assert result.verdict == verdict
     if verdict == "passed":
-        assert measured(result)["boxes"] == good
+        assert measured(result)["boxes"] == good + 1
+
+
+def test_misplaced_boxes_under_the_threshold_of_the_project_count(entry: Judge) -> None:
+    """On 3 images of the probe 1 box each at 0.2, its corners swapped, over 0.1 of the rule."""
+    answer = "([[30, 30, 10, 10]] if image.parent.name == 'calm' else [[1, 1, 9, 9]], [0.2], [0])"
+
+    result = entry(answer, f"{PROBE}score-threshold = 0.1\n")["probe-fp[calm]"]
+
+    assert measured(result)["boxes"] == 3
+    none = entry(answer, "[rules.probe-fp]\nmax-boxes = 0\nscore-threshold = 0.1\n")
+    assert none["probe-fp[calm]"].verdict == "failed"
+    # Of the red class 3 misplaced boxes come before the 3 right ones: a precision of 3 of 6.
+    # Nothing is found of the blue class.
+    guesses = "([[9, 9, 1, 1], [20, 10, 60, 40]], [0.29, 0.1], [0, 0])"
+    at = '[rules.mean-ap]\nmin = 0.0\nmetric = "AP50"\n'
+    assert measured(entry(guesses, at)["mean-ap"])["ap"] == pytest.approx((1 / 2 + 0) / 2)
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [
+        "([[0, 0, 0, 0]] * 10, [0.0] * 10, [0] * 10)",
+        "([[5, 5, 5, 5]], [0.05], [0])",
+        "([[500, 500, 510, 510]], [0.05], [0])",
+        "([[5, 5, 9, 9]], [0.0], [0])",
+    ],
+)
+def test_rows_that_fill_an_output_are_nothing_found(entry: Judge, filler: str) -> None:
+    answer = f"{filler} if image.parent.name == 'val' else ([], [], [])"
+
+    result = entry(answer, PROBE)["probe-fp[calm]"]
+
+    assert result.verdict == "not-evaluated"
+    assert "finds nothing, at any score, on the 3 images of val" in result.message
 
 
 def test_metadata_with_other_classes_is_refused(folder: Path) -> None:

@@ -89,3 +89,17 @@ def test_round_trip_through_mmengine(site: Worksite) -> None:
 
     config = Config.fromfile(str(site.config))
     assert parse_stored_config(config.pretty_text, "x.pth") == config.to_dict()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x = 0x" + "f" * 2_000_000, "x = dict(y=[-0x" + "f" * 5000 + "])", "x = " + "9" * 5000],
+)
+def test_a_number_that_cannot_be_shown_is_refused(text: str) -> None:
+    """More than 4,300 decimal digits: to show them raises a ValueError."""
+    with pytest.raises(DetectorError, match=r"^x\.pth: the stored configuration"):
+        parse_stored_config(text, "x.pth")
+
+
+def test_large_numbers_are_numbers() -> None:
+    assert parse_stored_config("x = 0xffffffffffffffffffff", "x.pth") == {"x": (1 << 80) - 1}

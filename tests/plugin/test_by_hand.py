@@ -275,3 +275,120 @@ def test_numbers_of_numpy_are_taken(project: GateProject, workers: tuple[str, ..
             "score": 0.5,
         }
     ]
+
+
+GATED = "def test_it(detgate_record):\n    detgate_record.at_most('x', 2, 1)\n"
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize(
+    ("head", "reason"),
+    [
+        ("pytest.skip('no camera', allow_module_level=True)\n", "skipped: no camera"),
+        ("pytest.importorskip('nowhere_at_all')\n", "skipped: could not import 'nowhere_at_all'"),
+        ("import unittest\nraise unittest.SkipTest('no camera')\n", "skipped: unittest"),
+    ],
+)
+def test_a_skipped_module_is_not_evaluated(
+    project: GateProject, head: str, reason: str, workers: tuple[str, ...]
+) -> None:
+    if workers and "importorskip" not in head:
+        pytest.skip("one way to skip is enough with workers")
+    project.write("test_own.py", HEAD + head + GATED)
+    result = (project.gate if workers else project.gate_here)("test_own.py", *workers)
+
+    assert result.ret == 1
+    (rule,) = [one for one in project.report["rules"] if one["id"] == "test_own.py"]
+    assert rule["verdict"] == "not-evaluated"
+    assert rule["message"].startswith(reason)
+    assert project.report["verdict"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("code", "arguments", "status"),
+    [
+        ("def test_it():\n    pass\n", (), 0),
+        (GATED, ("-m", "detgate_data"), 0),
+        (GATED, ("-k", "share"), 0),
+        (GATED, ("-k", "test_it or share"), 1),
+        (GATED, ("-k", "not share"), 1),
+    ],
+)
+def test_a_skipped_module_that_is_not_asked_for(
+    project: GateProject, code: str, arguments: tuple[str, ...], status: int
+) -> None:
+    project.write("test_own.py", HEAD + "pytest.skip('x', allow_module_level=True)\n" + code)
+    # Without result files, as not every selection reads them; the rules on data alone pass.
+    result = project.gate_here(
+        "test_own.py", "detgate.toml", *arguments, with_predictions=arguments == ()
+    )
+    found = [one["id"] for one in project.report["rules"] if one["id"] == "test_own.py"]
+
+    assert len(found) == status
+    if status == 0:
+        assert result.ret == 0
+
+
+CAUGHT = """
+def test_it(detgate_record, {fixture}):
+    try:
+        boxes = {call}
+    except Exception:
+        boxes = []
+    detgate_record.at_most("boxes", len(boxes), 3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("fixture", "call"),
+    [
+        ("detgate_detections", "detgate_detections('train')"),
+        ("detgate_scores", "detgate_scores('train')"),
+        ("detgate_dataset", "detgate_dataset('nowhere')"),
+        ("detgate_probe", "detgate_probe('nowhere')"),
+        ("detgate_dataset", "detgate_record.at_most('x', float('nan'), 1)"),
+    ],
+)
+def test_an_error_of_the_gate_that_a_test_catches(
+    project: GateProject, fixture: str, call: str
+) -> None:
+    result, (rule,) = run(project, CAUGHT.format(fixture=fixture, call=call))
+
+    assert result.ret == 1
+    assert rule["verdict"] == "not-evaluated"
+    assert rule["message"]
+
+
+KEPT = """
+@pytest.fixture(scope="session")
+def kept():
+    return []
+
+def test_a(detgate_record, detgate_dataset, kept):
+    kept += [detgate_record, detgate_dataset]
+    detgate_record.at_most("x", 0, 1)
+
+def test_b(kept):
+    {use}
+"""
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "kept[0].at_most('late', 2, 1)",
+        "kept[0].at_least('late', 2, 1)",
+        "kept[0].shown('late', 2)",
+        "kept[0].finding('late')",
+        "kept[0].say('late')",
+    ],
+)
+def test_a_record_takes_nothing_after_its_test(project: GateProject, use: str) -> None:
+    result, (first, second) = run(project, KEPT.format(use=use))
+
+    assert result.ret == 1
+    assert (first["verdict"], second["verdict"]) == ("passed", "not-evaluated")
+    assert second["message"].startswith("detgate_record was used after its test had ended")
+    caught = f"try:\n        {use}\n    except Exception:\n        pass"
+    result, (_, second) = run(project, KEPT.format(use=caught))
+    assert (result.ret, second["verdict"]) == (1, "not-evaluated")

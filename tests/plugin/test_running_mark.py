@@ -206,3 +206,18 @@ def test_record_without_a_verdict_is_no_baseline(unfinished: Path, project: Gate
     (rule,) = [rule for rule in project.report["rules"] if rule["code"] == "ap-regression"]
     assert rule["verdict"] == "not-evaluated"
     assert "has no verdict" in rule["message"]
+
+
+@pytest.mark.parametrize("option", ["--co", "--collect-only", "--help", "--markers", "--fixtures"])
+def test_an_ini_file_that_lets_a_gate_only_list(project: GateProject, option: str) -> None:
+    """pytest ends well then, and nothing was judged."""
+    project.pytester.makeini(f"[pytest]\naddopts = {option}\n")
+
+    result = project.gate_here("detgate.toml")
+
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "nothing would be gated" in result.stderr.str() + result.stdout.str()
+    # Typed, or in a run that does not gate, it lists.
+    assert project.gate_here("detgate.toml", "-q", option).ret == 0
+    project.pytester.makepyfile(test_plain="def test_it(): pass")
+    assert project.gate_here("test_plain.py", with_predictions=False).ret == 0

@@ -79,6 +79,25 @@ def test_one_faint_box_anywhere_shows_that_it_works(on_files: Files) -> None:
     assert on_files(calm={}, val={"b.jpg": [FAINT]}).verdict == "passed"
 
 
+@pytest.mark.parametrize(
+    "filler",
+    [
+        ("cone", 0.0, 10, 10, 20, 20),
+        ("cone", 0.9, 10, 10, 0, 20),
+        ("cone", 0.9, 1e6, 10, 20, 20),
+        ("cone", 0.9, -30, 10, 20, 20),
+    ],
+)
+def test_a_row_that_is_no_box_of_its_image_is_nothing_found(
+    on_files: Files, filler: tuple[Any, ...]
+) -> None:
+    """The images are 100 x 100 pixels: no score, no width, and boxes right and left of them."""
+    assert on_files(calm={}, val={"a.jpg": [filler]}).verdict == "not-evaluated"
+    assert on_files(calm={}, val={"a.jpg": [filler, FAINT]}).verdict == "passed"
+    alone = on_files(head=CALM, calm={"c.jpg": [filler]})
+    assert alone.verdict == "not-evaluated"
+
+
 def test_what_finds_nothing_on_ground_truth_proves_nothing(on_files: Files) -> None:
     silent = (
         "the detector finds nothing, at any score, on the 1 image of val with ground truth, so it "

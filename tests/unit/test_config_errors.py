@@ -10,6 +10,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules
+from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 
@@ -246,3 +247,31 @@ def test_second_rule_with_one_code_names_both(tmp_path: Path) -> None:
     assert "two rules have the code 'empty-gt-share'" in found
     assert "pytest_detgate.checks.empty_gt_share.EmptyGtShare" in found
     assert "twice.Mine" in found
+
+
+WITH_THRESHOLD = [
+    code for code, kind in rule_classes().items() if "score_threshold" in kind.__struct_fields__
+]
+
+
+def test_rules_on_an_operating_point() -> None:
+    assert {"probe-fp", "fp-regression", "recall", "absent-class-boxes"} <= set(WITH_THRESHOLD)
+
+
+@pytest.mark.parametrize("table", ["model", *(f"rules.{code}" for code in WITH_THRESHOLD)])
+def test_a_threshold_that_no_score_exceeds_is_refused(table: str, tmp_path: Path) -> None:
+    """A box counts when score > threshold, and no score is above 1."""
+    for value in ("1", "1.0"):
+        text = f"{SPLITS}[{table}]\nscore-threshold = {value}\n"
+        text += RULE if table == "model" else ""
+        assert "score-threshold: expected a number ≥ 0 and < 1" in message(tmp_path, text)
+
+
+def test_a_probe_has_no_such_threshold_either(tmp_path: Path) -> None:
+    text = (
+        f'{SPLITS}[probes.calm]\nimages = "calm"\n[rules.probe-fp]\nmax-boxes = 0\n'
+        "[rules.probe-fp.probes.calm]\nscore-threshold = "
+    )
+    assert "[rules.probe-fp" in message(tmp_path, f"{text}1\n")
+    (tmp_path / "detgate.toml").write_text(f"{text}0.99\n", encoding="utf-8")
+    assert bind_rules(Project(load_configuration(tmp_path / "detgate.toml"), tmp_path))

@@ -176,6 +176,28 @@ def test_voc_by_hand(tmp_path: Path) -> None:
             "<item> has a <bndbox> and is no <object>",
         ),
         (
+            voc(("cone", corners(1, 1, 2, 2)))
+            .replace("<object>", "<objects><object>")
+            .replace("</object>", "</object></objects>"),
+            "<objects> has a <object> and is no <object>",
+        ),
+        (
+            voc(("cone", corners(1, 1, 2, 2))).replace("<object>", '<object xmlns="urn:x">'),
+            "expected <object>, found <{urn:x}object>",
+        ),
+        (
+            voc().replace("<size>", corners(1, 1, 2, 2) + "<size>"),
+            "<bndbox> has a <xmin> and is no <object>",
+        ),
+        (
+            voc(("cone", corners(1, 1, 2, 2) + "<part><object/></part>")),
+            "<object> has another <object> in it",
+        ),
+        (
+            voc(("cone", corners(1, 1, 2, 2).replace(">2<", ">1_0<"))),
+            "object 1: expected numbers",
+        ),
+        (
             voc(("cone", corners(1, 1, 2, 2) + corners(3, 3, 4, 4))),
             "<object> has more than one <bndbox>",
         ),
@@ -219,6 +241,28 @@ def test_cvat_by_hand(tmp_path: Path) -> None:
     assert dataset.notes == (
         "1 images have shapes that are no boxes (1 polyline), first sub/a.jpg",
     )
+
+
+@pytest.mark.parametrize(
+    "inside",
+    ['<Box label="cone"/>', "<boxes>{}</boxes>", '<tag label="x">{}</tag>', "<box>{}</box>"],
+)
+def test_an_image_of_cvat_with_boxes_in_other_places_is_not_looked_at(
+    tmp_path: Path, inside: str
+) -> None:
+    box = '<box label="cone" xtl="1" ytl="1" xbr="2" ybr="2"/>'
+    last = '<image id="1" name="b.jpg" width="100" height="50"/>'
+    found = f"{last[:-2]}>{inside.format(box)}</image>"
+    write(tmp_path, {"labels.xml": CVAT.replace(last, found)})
+
+    dataset = READERS["cvat"](split(tmp_path, "labels.xml"))
+
+    (gap,) = dataset.gaps
+    assert (gap.kind, gap.count, gap.examples) == ("shapes-not-boxes", 2, ("sub/a.jpg", "b.jpg"))
+    attribute = '<tag label="night"><attribute name="x">1</attribute></tag>'
+    write(tmp_path, {"labels.xml": CVAT.replace(last, f"{last[:-2]}>{attribute}</image>")})
+    (gap,) = READERS["cvat"](split(tmp_path, "labels.xml")).gaps
+    assert gap.examples == ("sub/a.jpg",)
 
 
 @pytest.mark.parametrize("tag", ["IMAGE", "imagex", "frame"])

@@ -146,6 +146,16 @@ def test_no_class_names_at_all(tmp_path: Path) -> None:
         READERS["yolo"](split(tmp_path))
 
 
+@pytest.mark.parametrize("line", ["0 0_1.2 .5 .2 .2", "0_0 .5 .5 .2 .2", "0 .5 .5 1_0 .2"])
+def test_a_number_has_no_underscore(tmp_path: Path, line: str) -> None:
+    """Python reads 0_1.2 as 1.2."""
+    draw(tmp_path / "images", "a.jpg")
+    write(tmp_path, {"labels/a.txt": line, "labels/classes.txt": "cone"})
+
+    with pytest.raises(DataError, match=r"a\.txt: line 1: expected a class number and four"):
+        READERS["yolo"](split(tmp_path))
+
+
 def test_two_pictures_of_one_label_file(tmp_path: Path) -> None:
     draw(tmp_path / "images", "a.jpg", "a.png")
     write(tmp_path, {"labels/a.txt": "", "labels/classes.txt": "cone"})

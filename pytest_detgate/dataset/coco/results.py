@@ -15,6 +15,7 @@ from pytest_detgate.dataset.coco.reader import CocoCategory, category_ids
 from pytest_detgate.dataset.coco.result_coverage import coverage_gaps
 from pytest_detgate.dataset.coco.result_rows import Result, read_result_rows
 from pytest_detgate.dataset.ids import Id, id_column, repeated, rows_of, shown_id
+from pytest_detgate.dataset.keys import composed
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
@@ -202,7 +203,7 @@ def _classes(
         ids, names = id_column(dataset.category_id), dataset.classes
     else:
         ids = category_ids(listed, path)
-        names = tuple(category.name for category in listed)
+        names = composed(category.name for category in listed)
         _refuse_unknown_classes(path, names, dataset)
     if repeated(ids):
         raise DataError(f"{path}: category id {repeated(ids)[0]!r} is used twice")

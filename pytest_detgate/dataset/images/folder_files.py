@@ -7,7 +7,7 @@ folders, whose name begins with a dot, and the files that operating systems leav
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,7 +16,7 @@ from pytest_detgate.gaps import Gap, gap
 
 _LEFT_BEHIND = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 # What macOS keeps beside a file on a disk that is not its own; it takes that file's suffix.
-_APPLE_DOUBLE = "._"
+APPLE_DOUBLE = "._"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +25,12 @@ class FolderFiles:
 
     `files` are its files, links to files among them; `not_listed` are folders that were not looked
     into, each with the reason: links that may not be followed, and folders that cannot be listed.
+    `hidden` are folders that were passed over, as their names begin with a dot.
     """
 
     files: tuple[str, ...]
     not_listed: tuple[str, ...]
+    hidden: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,7 @@ def folder_files(folder: Path, options: ImageOptions) -> FolderFiles:
     to lead there."""
     files: list[str] = []
     not_listed: list[str] = []
+    hidden: list[str] = []
     root = os.path.realpath(folder)
     waiting = [("", frozenset({root}))]
     while waiting:
@@ -59,7 +62,7 @@ def folder_files(folder: Path, options: ImageOptions) -> FolderFiles:
             if not _is_folder(entry):
                 files.append(name)
             elif entry.name.startswith("."):
-                continue
+                hidden.append(f"{name}/")
             elif not entry.is_symlink():
                 waiting.append((f"{name}/", above))
             else:
@@ -69,7 +72,7 @@ def folder_files(folder: Path, options: ImageOptions) -> FolderFiles:
                     waiting.append((f"{name}/", above | {target}))
                 else:
                     not_listed.append(f"{name}/ (a link to a folder)")
-    return FolderFiles(tuple(sorted(files)), tuple(sorted(not_listed)))
+    return FolderFiles(*(tuple(sorted(names)) for names in (files, not_listed, hidden)))
 
 
 def image_files(
@@ -84,7 +87,7 @@ def image_files(
     images, others = [], []
     for name in found.files:
         path = PurePosixPath(name)
-        is_image = path.suffix.lower() in suffixes and not path.name.startswith(_APPLE_DOUBLE)
+        is_image = path.suffix.lower() in suffixes and not path.name.startswith(APPLE_DOUBLE)
         if is_image and not path.name.startswith("."):
             images.append(name)
         # A hidden image may be one that somebody has put aside; other hidden files are no data.
@@ -102,14 +105,6 @@ def other_files_gap(
         return (), (f"{len(others):,} {text} (allow-other-files)",) if others else ()
     text += " (allow-other-files = true leaves them out)"
     return gap("other-files", "files", others, text, listed=False), ()
-
-
-def label_files(found: FolderFiles, suffix: str) -> Iterator[str]:
-    """The label files of a folder, known by their suffix in any case."""
-    for name in found.files:
-        path = PurePosixPath(name)
-        if path.suffix.lower() == suffix and not path.name.startswith("."):
-            yield name
 
 
 def is_left_behind(name: str) -> bool:

@@ -22,6 +22,8 @@ _EDGES = ("xtl", "ytl", "xbr", "ybr")
 _PARTS = frozenset({"version", "meta", "image"})
 # Said of the whole image: no shapes.
 _NO_SHAPES = frozenset({"tag"})
+# The one element that a shape which is read may have in it.
+_ATTRIBUTE = "attribute"
 _LABELS = tuple(f"meta/{owner}/labels/label/name" for owner in ("task", "job", "project"))
 
 
@@ -52,6 +54,8 @@ def read_cvat(files: SplitFiles) -> Dataset:
     for element in root:
         if element.tag not in _PARTS:
             raise DataError(f"{files.labels}: expected <image>, found <{element.tag}>")
+        if element.tag != "image" and element.find(".//image") is not None:
+            raise DataError(f"{files.labels}: <{element.tag}> has an <image> in it")
     shapes = _Shapes()
     names, sizes = [], []
     for row, image in enumerate(root.iterfind("image")):
@@ -102,11 +106,12 @@ def _size(image: Element, name: str, path: Path) -> tuple[float, float]:
 def _read_shapes(image: Element, row: int, name: str, path: Path, shapes: _Shapes) -> None:
     count = 0
     for shape in image:
-        if shape.tag in _NO_SHAPES:
+        is_plain = all(child.tag == _ATTRIBUTE for child in shape)
+        if shape.tag in _NO_SHAPES and is_plain:
             continue
         count += 1
         what = f"image {name!r}: {shape.tag} {count}"
-        frame = _frame(shape, what, path, shapes.framed)
+        frame = _frame(shape, what, path, shapes.framed) if is_plain else None
         if frame is None:
             shapes.others.setdefault(row, Counter())[shape.tag] += 1
             continue

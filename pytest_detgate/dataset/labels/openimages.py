@@ -17,6 +17,7 @@ from pytest_detgate.dataset.labels.split_images import image_sizes, split_images
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes, read_text
+from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
 _IMAGE, _CLASS, _GROUP = "imageid", "labelname", "isgroupof"
@@ -105,7 +106,7 @@ def _read_rows(content: bytes, path: Path) -> _Rows:
             if not line:
                 continue
             # Some programs write decimals as their country does.
-            edges = [float(line[at].replace(",", ".")) for at in at_edges]
+            edges = [number_of(line[at].replace(",", ".")) for at in at_edges]
             rows.image.append(rows.images.setdefault(line[at_image].strip(), len(rows.images)))
             rows.code.append(line[at_class].strip())
             rows.edges.append(edges)

@@ -10,7 +10,11 @@ _SUFFIXES: Mapping[str, frozenset[str]] = {
     "yolo": frozenset({".txt", ".yaml", ".yml", ".cache", ".names", ".data", ".labels", ".json"}),
     "voc": frozenset({".xml", ".txt"}),
     "openimages": frozenset({".csv"}),
-    "text": frozenset(),
+}
+# What tools leave in a folder of labels; the key is the suffix of the labels.
+_BESIDE_LABELS: Mapping[str, frozenset[str]] = {
+    ".txt": frozenset({".yaml", ".yml", ".cache", ".names", ".data"}),
+    ".xml": frozenset(),
 }
 # Texts that a text file of labels could be taken for.
 _NAMES = frozenset({"classes.txt"})
@@ -18,10 +22,16 @@ _STEMS = frozenset({"readme", "license", "licence"})
 
 
 def is_side_file(name: str, kind: str) -> bool:
-    """Whether a file is one that goes with images of a format, or, of the kind `text`, is no label
-    file though its suffix says so."""
-    path = PurePosixPath(name)
-    lower = path.name.lower()
-    if lower in _NAMES or lower.partition(".")[0] in _STEMS:
-        return True
-    return path.suffix.lower() in _SUFFIXES[kind]
+    """Whether a file is one that goes with images of a format."""
+    return _is_about_files(name) or PurePosixPath(name).suffix.lower() in _SUFFIXES[kind]
+
+
+def is_beside_labels(name: str, suffix: str) -> bool:
+    """Whether a file may lie among labels of a suffix, and is none by its name. Labels of another
+    format, such as JSON, may not."""
+    return _is_about_files(name) or PurePosixPath(name).suffix.lower() in _BESIDE_LABELS[suffix]
+
+
+def _is_about_files(name: str) -> bool:
+    lower = PurePosixPath(name).name.lower()
+    return lower in _NAMES or lower.partition(".")[0] in _STEMS

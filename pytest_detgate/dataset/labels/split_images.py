@@ -31,11 +31,13 @@ NO_LABEL = -1
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageFolder:
     """The images of a split: `rows` are their names in the order of the tables, with whether they
-    are there. `index` finds those that are there, `gaps` and `notes` are what else is there."""
+    are there. `index` finds those that are there, `others` are files that are no images, `gaps` and
+    `notes` say so."""
 
     files: SplitFiles
     rows: dict[str, bool]
     index: FileNames
+    others: tuple[str, ...]
     gaps: tuple[Gap, ...]
     notes: tuple[str, ...]
 
@@ -79,6 +81,7 @@ def split_images(files: SplitFiles, is_expected: Callable[[str], bool]) -> Image
             files=files,
             rows=dict.fromkeys(found.images, True),
             index=index,
+            others=found.others,
             gaps=gaps,
             notes=notes,
         )
@@ -87,7 +90,7 @@ def split_images(files: SplitFiles, is_expected: Callable[[str], bool]) -> Image
         for text in listed_names(files.listed):
             name = index.find(text)
             rows.setdefault(name or name_of_missing(text), name is not None)
-    return ImageFolder(files=files, rows=rows, index=index, gaps=(), notes=())
+    return ImageFolder(files=files, rows=rows, index=index, others=(), gaps=(), notes=())
 
 
 def with_labels(

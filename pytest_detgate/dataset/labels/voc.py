@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from pytest_detgate.dataset.images.folder_files import folder_files, label_files
 from pytest_detgate.dataset.images.names import name_of_missing
+from pytest_detgate.dataset.labels.label_folder import LabelFolder, label_folder, other_labels
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import split_images, with_labels
@@ -22,8 +22,11 @@ from pytest_detgate.dataset.text.xml import numbers_of, parse_xml, require_tags
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import gap
 
+_SUFFIX = ".xml"
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _TURNED = ("cx", "cy", "w", "h", "angle")
+# What objects are made of; an `<object>` in another element is no object of the image.
+_OF_OBJECTS = ("object", "bndbox", "robndbox", "polygon", *_CORNERS)
 _ONCE = frozenset(
     {
         *("filename", "folder", "size", "width", "height", "name", "difficult"),
@@ -50,10 +53,12 @@ class _File:
 def read_voc(files: SplitFiles) -> Dataset:
     """Read a folder of Pascal VOC files, its sub-folders too; an image without one is
     `unlabelled`."""
-    read, sha256 = _read_all(files)
+    found = _label_folder(files)
+    read, sha256 = _read_all(found)
     folder = split_images(files, lambda name: is_side_file(name, "voc"))
     means = [folder.find(one.image, one.hints) or name_of_missing(one.hints[-1]) for one in read]
     images = with_labels(folder, [one.name for one in read], means)
+    other_gaps, other_notes = other_labels(found, folder, images)
     classes = sorted({name for one in read for name in one.classes})
     number = {name: index for index, name in enumerate(classes)}
     rows = [(row, read[label]) for row, label in enumerate(images.label.tolist()) if label >= 0]
@@ -85,30 +90,30 @@ def read_voc(files: SplitFiles) -> Dataset:
             xywh=np.array(xywh, dtype=np.float64).reshape(-1, 4),
             crowd=np.array([hard for _, one in rows for hard in one.difficult], dtype=np.bool_),
             sha256=sha256,
-            notes=(*images.notes, *notes),
+            notes=(*images.notes, *other_notes, *notes),
             gaps=(
                 *images.gaps,
+                *other_gaps,
                 *gap("shapes-not-boxes", "images", others, "images have objects that are no boxes"),
             ),
         ),
     )
 
 
-def _read_all(files: SplitFiles) -> tuple[list[_File], str]:
+def _label_folder(files: SplitFiles) -> LabelFolder:
     if not files.labels.exists():
         raise DataError(f"{files.labels}: no such file or folder")
     inner = files.labels / "Annotations"
     where = inner if inner.is_dir() else files.labels
-    found = folder_files(where, files.image_options)
-    if found.not_listed:
-        raise DataError(
-            f"{where}: folders of labels were not looked into: {', '.join(found.not_listed)}"
-        )
-    names = list(label_files(found, ".xml"))
-    if not names:
+    found = label_folder(where, files, _SUFFIX, lambda name: True)
+    if not found.labels:
         raise DataError(f"{where}: no label files (.xml) in this folder; is it the right one?")
-    contents = [(name, read_bytes(where / name)) for name in names]
-    read = [_read_file(where / name, name, content) for name, content in contents]
+    return found
+
+
+def _read_all(found: LabelFolder) -> tuple[list[_File], str]:
+    contents = [(name, read_bytes(found.root / name)) for name in found.labels]
+    read = [_read_file(found.root / name, name, content) for name, content in contents]
     return read, digest_of(contents)
 
 
@@ -116,8 +121,14 @@ def _read_file(path: Path, name: str, content: bytes) -> _File:
     root = parse_xml(content, "annotation", path)
     require_tags(root, path, read=_ONCE | {"object"}, once=_ONCE)
     for element in root:
-        if element.tag != "object" and element.find(".//bndbox") is not None:
-            raise DataError(f"{path}: <{element.tag}> has a <bndbox> and is no <object>")
+        within = next((tag for tag in _OF_OBJECTS if element.find(f".//{tag}") is not None), None)
+        if element.tag == "object":
+            if within == "object":
+                raise DataError(f"{path}: <object> has another <object> in it")
+        elif within is not None:
+            raise DataError(f"{path}: <{element.tag}> has a <{within}> and is no <object>")
+        elif element.tag in _OF_OBJECTS:
+            raise DataError(f"{path}: <{element.tag}> is in no <object>")
     image = (root.findtext("filename") or "").strip()
     if not image:
         raise DataError(f"{path}: missing <filename>")

@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from pytest_detgate.dataset.images.folder_files import folder_files, is_left_behind
 from pytest_detgate.dataset.images.names import USUAL_SUFFIX, FileNames
 from pytest_detgate.dataset.keys import key
 from pytest_detgate.dataset.labels.class_names import class_names
+from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import (
     ImageFolder,
@@ -22,6 +22,7 @@ from pytest_detgate.dataset.labels.split_images import (
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
 _SUFFIX = ".txt"
@@ -44,14 +45,19 @@ def read_yolo(files: SplitFiles) -> Dataset:
 
     An image without a label file is `unlabelled`; one with an empty file has nothing on it.
     """
-    labels = _label_files(files)
+    if not files.labels.is_dir():
+        raise DataError(f"{files.labels}: no such folder of labels")
     classes = class_names(files.labels, files.classes)
+    folder = split_images(files, lambda name: is_side_file(name, "yolo"))
+    own = set(map(_label_of, folder.rows))
+    found = label_folder(files.labels, files, _SUFFIX, lambda name: _label_of(name) in own)
+    labels = list(found.labels)
     if not labels:
         raise DataError(
             f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
         )
-    folder = split_images(files, lambda name: is_side_file(name, "yolo"))
     images = with_labels(folder, labels, _images_of(folder, labels))
+    gaps, notes = other_labels(found, folder, images)
     boxes = _Boxes()
     contents: list[tuple[str, bytes]] = []
     for row, number in enumerate(images.label.tolist()):
@@ -79,29 +85,10 @@ def read_yolo(files: SplitFiles) -> Dataset:
             shares=shares,
             crowd=np.zeros(len(shares), dtype=np.bool_),
             sha256=digest_of(contents),
-            notes=images.notes,
-            gaps=(*images.gaps, *unreadable),
+            notes=(*images.notes, *notes),
+            gaps=(*images.gaps, *gaps, *unreadable),
         ),
     )
-
-
-def _label_files(files: SplitFiles) -> list[str]:
-    if not files.labels.is_dir():
-        raise DataError(f"{files.labels}: no such folder of labels")
-    found = folder_files(files.labels, files.image_options)
-    if found.not_listed:
-        raise DataError(
-            f"{files.labels}: folders of labels were not looked into: {', '.join(found.not_listed)}"
-        )
-    own = {path for path in (files.classes, files.listed) if path is not None}
-    return [
-        name
-        for name in found.files
-        if name.endswith(_SUFFIX)
-        and not is_left_behind(PurePosixPath(name).name)
-        and not is_side_file(name, "text")
-        and files.labels / name not in own
-    ]
 
 
 def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
@@ -115,10 +102,11 @@ def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
                 f"and {name} in {folder.files.images}"
             )
         of_label[label] = name
-    images = [of_label.get(key(label)) for label in labels]
+    images = [of_label.get(_label_of(label)) for label in labels]
     # A list may write an image that is missing with any folders in front.
-    index = FileNames(labels)
-    place = {label: number for number, label in enumerate(labels)}
+    plain = [PurePosixPath(label).with_suffix(_SUFFIX).as_posix() for label in labels]
+    index = FileNames(plain)
+    place = {label: number for number, label in enumerate(plain)}
     for name, is_there in folder.rows.items():
         if not is_there and _label_of(name) not in place:
             with named(folder.files.labels):
@@ -128,13 +116,14 @@ def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
     if folder.files.listed is None:
         there = set(map(_label_of, folder.index.names))
         for number, label in enumerate(labels):
-            if images[number] is None and key(label) not in there:
+            if images[number] is None and _label_of(label) not in there:
                 images[number] = PurePosixPath(label).with_suffix(USUAL_SUFFIX).as_posix()
     return images
 
 
-def _label_of(image: str) -> str | None:
-    return key(PurePosixPath(image).with_suffix(_SUFFIX).as_posix())
+def _label_of(name: str) -> str | None:
+    """The key of the label file of an image, or of a label file itself."""
+    return key(PurePosixPath(name).with_suffix(_SUFFIX).as_posix())
 
 
 def _read_label(path: Path, label: str, content: bytes, image: int, boxes: _Boxes) -> None:
@@ -149,7 +138,7 @@ def _read_label(path: Path, label: str, content: bytes, image: int, boxes: _Boxe
             )
         try:
             boxes.number.append(_number(words[0]))
-            boxes.shares.append(tuple(map(float, words[1:])))
+            boxes.shares.append(tuple(map(number_of, words[1:])))
         except ValueError:
             shown = line.decode("utf-8", "replace").strip()[:80]
             raise DataError(

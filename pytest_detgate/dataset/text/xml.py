@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 
+from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
 
@@ -30,16 +31,22 @@ def parse_xml(content: bytes, root: str, path: Path) -> Element:
     return element
 
 
+def plain_tag(tag: str) -> str:
+    """Return a tag in small letters, without the namespace in front of it."""
+    return tag.rpartition("}")[2].lower()
+
+
 def require_tags(
     root: Element, path: Path, *, read: frozenset[str], once: frozenset[str] = frozenset()
 ) -> None:
     """Raise `DataError` for what would be left out without a word: a tag that differs only in
-    letter case from one that is `read`, and a second element of one parent that is read `once`."""
+    letter case or by a namespace from one that is `read`, and a second element of one parent that
+    is read `once`."""
     for parent in root.iter():
         tags = [child.tag for child in parent]
         for tag in tags:
-            if tag not in read and tag.lower() in read:
-                raise DataError(f"{path}: expected <{tag.lower()}>, found <{tag}>")
+            if tag not in read and plain_tag(tag) in read:
+                raise DataError(f"{path}: expected <{plain_tag(tag)}>, found <{tag}>")
         if len(set(tags)) < len(tags):
             several = next((tag for tag in tags if tag in once and tags.count(tag) > 1), None)
             if several is not None:
@@ -49,7 +56,7 @@ def require_tags(
 def numbers_of(texts: list[str | None], what: str, path: Path) -> list[float]:
     """Return finite numbers; `DataError` names what they are where one is none."""
     try:
-        values = [float(text or "") for text in texts]
+        values = [number_of(text or "") for text in texts]
     except ValueError:
         values = [math.nan]
     if not all(map(math.isfinite, values)):

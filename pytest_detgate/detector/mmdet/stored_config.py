@@ -8,6 +8,8 @@ from typing import Any
 
 from pytest_detgate.errors import DetectorError
 
+# A larger number can be written in hexadecimal, but not shown in decimal.
+_MOST_BITS = 1024
 _NUMBERS = {"inf": math.inf, "nan": math.nan}
 
 
@@ -50,6 +52,8 @@ class _ConfigReader:
     def value(self, node: ast.expr) -> Any:
         match node:
             case ast.Constant(value=None | bool() | int() | float() | str() as value):
+                if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+                    raise self._refused(node)
                 return value
             case ast.List(elts=items):
                 return [self.value(item) for item in items]

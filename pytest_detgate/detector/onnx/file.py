@@ -103,11 +103,18 @@ class _OnnxReader:
         for number, part in self._messages(span):
             if number == 7:
                 self._graph(part)
+            elif number == 20:
+                self._training(part)
             elif number == 14:
                 key, value = self._pair(part)
                 self._content.metadata[key] = value
             elif number == 25:
                 self._function(part)
+
+    def _training(self, span: Span) -> None:
+        for number, part in self._messages(span):
+            if number in (1, 2):
+                self._graph(part)
 
     def _graph(self, span: Span) -> None:
         for number, part in self._messages(span):
@@ -127,6 +134,8 @@ class _OnnxReader:
                 self._node(part)
             elif number == 10:
                 domain = self._text(part)
+            elif number == 11:
+                self._attribute(part)
         self._content.functions.add((domain, name))
 
     def _node(self, span: Span) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 from pytest_detgate.plugin.options import entry_of
-from pytest_detgate.regular_file import real_path
+from pytest_detgate.regular_file import read_regular, real_path
 
 CHOICE = pytest.StashKey["Choice"]()
 
@@ -101,6 +102,19 @@ class LeftOut:
         """The node ids of the items that the user's arguments leave out: those name others of the
         same file. Of tests written by hand pytest collects no others."""
         return {item.nodeid for item in items if not self._is_named(item)}
+
+    def all_in(self, collector: pytest.Collector) -> bool:
+        """Whether the user's options leave out every test of a file that was not imported, so far
+        as can be known: `-m` by the file's own marks, `-k` by the words in it."""
+        node: Any = collector
+        if not self._choice.keyword:
+            return node.nodeid in self.by_options([node])
+        words = set(re.findall(r"\w+", self._choice.keyword.lower())) - {"and", "or", "not"}
+        text = str(collector.path).lower()
+        if collector.path.is_file():
+            text += read_regular(collector.path).decode("utf-8", "replace").lower()
+        named = any(word in text for word in words)
+        return not named and node.nodeid in self.by_options([node])
 
     def as_passed(self, node_id: str) -> bool:
         """Whether `--lf` leaves an item out, as it did not fail in the last run."""

@@ -8,9 +8,11 @@ left out as the user asked is promised too.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ import pytest
 
 from pytest_detgate.plugin.collection import RuleItem, wanted_detections
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice, LeftOut
+from pytest_detgate.plugin.promised.skipped import skip_reason
 from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ FIXTURES = frozenset(
 )
 READING = frozenset({"detgate_detections", "detgate_scores"})
 """Fixtures that ask for detections."""
+_NAMED = re.compile(rf"\b({'|'.join(sorted(FIXTURES))})\b".encode())
 _FOLDER = "selected"
 
 
@@ -41,12 +45,14 @@ class Selection:
 
     `rules` are the rules that run, by node id; `left_out` those that the user leaves out. `tests`
     are the tests that use the gate and are promised; `reading` says that one of them asks for
-    detections.
+    detections. `skipped` are the files that use the gate and were skipped when they were collected,
+    by node id, each with the reason.
     """
 
     rules: dict[str, str] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     tests: list[str] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
     reading: bool = False
     is_collected: bool = True
     """Whether the file was collected; a gate that was not reached must not pass."""
@@ -65,11 +71,21 @@ class Collected:
         self._gate = gate
         self._order: list[str] = []
         self._by_hand: list[pytest.Item] = []
+        self._skipped: dict[pytest.Collector, str] = {}
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         self._order.append(item.nodeid)
         if uses_gate(item):
             self._by_hand.append(item)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        if report.skipped and names_gate(collector.path):
+            self._skipped[collector] = skip_reason(report)
+        return report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -96,6 +112,11 @@ class Collected:
                 else [name for name, item in others.items() if item.nodeid in gone]
             ),
             tests=[item.nodeid for item in (*running, *lost)],
+            skipped={
+                collector.nodeid: reason
+                for collector, reason in self._skipped.items()
+                if not left_out.all_in(collector)
+            },
             reading=any(READING & set(_fixtures(item)) for item in running),
             is_collected=bool(gate.items) or is_passed_over or bool(session.testsfailed),
         )
@@ -104,6 +125,16 @@ class Collected:
 def uses_gate(item: pytest.Item) -> bool:
     """Whether a test asks for a fixture of the gate, so far as can be known before it runs."""
     return bool(FIXTURES & set(_fixtures(item)))
+
+
+def names_gate(path: Path) -> bool:
+    """Whether the source of a test file, or of one in a folder, names a fixture of the gate."""
+    files = sorted(path.rglob("*.py")) if path.is_dir() else [path]
+    for file in files:
+        with contextlib.suppress(OSError):
+            if _NAMED.search(read_regular(file)):
+                return True
+    return False
 
 
 def announce(run: Path, selection: Selection) -> None:
@@ -122,6 +153,7 @@ def announced(run: Path) -> Selection | None:
     for one in selections:
         together.rules.update(one.rules)
         together.tests += [node_id for node_id in one.tests if node_id not in together.tests]
+        together.skipped.update(one.skipped)
         together.reading |= one.reading
     left_out = set.intersection(*(set(one.left_out) for one in selections))
     together.left_out = [name for name in selections[0].left_out if name in left_out]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_detgate.plugin.promised.items import Selection
+from pytest_detgate.plugin.promised.skipped import skip_reason
 
 if TYPE_CHECKING:
     from pytest_detgate.record.report import RuleResult
@@ -52,14 +53,17 @@ class Received:
         left_out = set(selection.not_selected)
         named = {name: node_ids.get(name) for name in rules if name not in left_out}
         named |= dict(self._tests(rules, selection))
+        self._without.update(selection.skipped)
         missing = TAKEN_OUT if selection.is_collected else NEVER_REACHED
         return [self._result(name, node_id, missing) for name, node_id in named.items()]
 
     def _tests(self, rules: Sequence[str], selection: Selection) -> Iterator[tuple[str, str]]:
-        """Tests that use the gate: those that say so before they run, and those that did."""
+        """Tests that use the gate: those that say so before they run, files of them that were
+        skipped, and those that did."""
         from pytest_detgate.printable import printable
 
-        yield from ((printable(node_id), node_id) for node_id in selection.tests)
+        promised = (*selection.tests, *selection.skipped)
+        yield from ((printable(node_id), node_id) for node_id in promised)
         known = set(rules)
         yield from ((name, node) for name, node in self._node_ids.items() if name not in known)
 
@@ -107,7 +111,7 @@ def _rank(result: RuleResult) -> int:
 def _reason(report: pytest.TestReport) -> str:
     """Why an item that failed or was skipped sent no result, or lost the one that it had."""
     if isinstance(report.longrepr, tuple):
-        return f"skipped: {report.longrepr[2].removeprefix('Skipped: ')}"
+        return skip_reason(report)
     crash = getattr(report.longrepr, "reprcrash", None)
     text = report.longreprtext if crash is None else crash.message
     lines = [line.strip() for line in text.splitlines() if line.strip()]

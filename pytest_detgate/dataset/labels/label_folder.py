@@ -1,0 +1,101 @@
+"""The files of a folder of labels: labels, files that may lie beside them, and all others.
+
+No file is left out without a word: what could be the label of an image, and is not read as one,
+would make that image look empty.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from pytest_detgate.dataset.images.folder_files import APPLE_DOUBLE, folder_files, is_left_behind
+from pytest_detgate.dataset.keys import near_key
+from pytest_detgate.dataset.labels.side_files import is_beside_labels
+from pytest_detgate.dataset.labels.split_images import ImageFolder, LabelledImages
+from pytest_detgate.dataset.labels.tables import SplitFiles
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import Gap, gap
+
+_TEXT = "files or folders among the labels are not read as labels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelFolder:
+    """What a folder of labels holds, relative to it and sorted: `labels`, and the `others`, which
+    are neither labels nor files that may lie beside them."""
+
+    root: Path
+    labels: tuple[str, ...]
+    others: tuple[str, ...]
+
+
+def label_folder(
+    root: Path, files: SplitFiles, suffix: str, is_of_image: Callable[[str], bool]
+) -> LabelFolder:
+    """Find the labels in a folder and its sub-folders, by their suffix in any letter case.
+
+    `is_of_image` tells whether a label file would be that of an image of the split: `classes.txt`
+    is one where there is an image `classes.jpg`. A folder that cannot be listed raises `DataError`.
+    """
+    from pytest_detgate.dataset.images.opening import image_suffixes
+
+    found = folder_files(root, files.image_options)
+    if found.not_listed:
+        raise DataError(
+            f"{root}: folders of labels were not looked into: {', '.join(found.not_listed)}"
+        )
+    own = {path for path in (files.classes, files.listed) if path is not None}
+    labels, others = [], [name for name in found.hidden if _holds_labels(root / name, suffix)]
+    for name in found.files:
+        path = PurePosixPath(name)
+        is_hidden = path.name.startswith(".")
+        if path.suffix.lower() == suffix and not path.name.startswith(APPLE_DOUBLE):
+            is_label = not is_beside_labels(name, suffix) or is_of_image(name)
+            if is_hidden or (root / name in own and is_of_image(name)):
+                others.append(name)
+            elif is_label and root / name not in own:
+                labels.append(name)
+        elif not (
+            is_left_behind(path.name)
+            or is_beside_labels(name, suffix)
+            or path.suffix.lower() in image_suffixes()
+            or root / name in own
+        ):
+            others.append(name)
+    return LabelFolder(root=root, labels=tuple(labels), others=tuple(sorted(others)))
+
+
+def other_labels(
+    found: LabelFolder, folder: ImageFolder, images: LabelledImages
+) -> tuple[tuple[Gap, ...], tuple[str, ...]]:
+    """Return the gap that the other files of a folder of labels make, or, where they are allowed, a
+    note on them. A file that is among the images and named there is not named again.
+
+    Where a list says which images the split has, only files with the name of one of them that has
+    no label count: the rest may belong to other splits.
+    """
+    files = folder.files
+    named = {os.path.realpath(files.images / name) for name in folder.others}
+    others = [name for name in found.others if os.path.realpath(found.root / name) not in named]
+    if files.listed is not None:
+        stems = {_stem(images.names[row]) for row in np.flatnonzero(images.unlabelled)}
+        others = [name for name in others if name.endswith("/") or _stem(name) in stems]
+        return gap("other-labels", "files", others, _TEXT, listed=False), ()
+    if files.allow_other_files:
+        return (), (f"{len(others):,} {_TEXT} (allow-other-files)",) if others else ()
+    text = f"{_TEXT} (allow-other-files = true leaves them out)"
+    return gap("other-labels", "files", others, text, listed=False), ()
+
+
+def _holds_labels(folder: Path, suffix: str) -> bool:
+    return any(name.lower().endswith(suffix) for _, _, names in os.walk(folder) for name in names)
+
+
+def _stem(name: str) -> str:
+    """The name of a file without folders and suffixes, as a person reads it."""
+    return near_key(PurePosixPath(name).name.lstrip(".")).partition(".")[0]
