@@ -14,10 +14,12 @@ from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import checked_device, gpu_count
 from pytest_detgate.detector.framework import Framework
-from pytest_detgate.detector.mmdet.config import canonical
+from pytest_detgate.detector.mmdet.config import canonical, custom_imports
 from pytest_detgate.detector.mmdet.config_files import load_config, resolved_config
+from pytest_detgate.detector.mmdet.plain_config import has_plain_values
 from pytest_detgate.detector.onnx.file import read_onnx_file, weight_files
 from pytest_detgate.detector.packages import quiet, require_mmdetection
+from pytest_detgate.detector.project_call import call_project
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import code_of, importable
 from pytest_detgate.detector.validation import CheckedDetector
@@ -44,12 +46,19 @@ class MMDetection(Framework):
         return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
 
     def configured(self, source: ModelSource) -> str | None:
-        """Return a digest of the resolved configuration; empty if it is in the checkpoint."""
+        """Return a digest of the resolved configuration; empty if it is in the checkpoint.
+
+        None if code of the project is part of the model.
+        """
         if source.config is None:
-            return ""
+            return None if source.trust else ""
         if importlib.util.find_spec("mmengine") is None:
             return None  # loading reports that it is not installed
+        if not has_plain_values(source.config):
+            return None
         values = resolved_config(source.config)
+        if custom_imports(values):
+            return None
         return hashlib.sha256(canonical(values).encode()).hexdigest()
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
@@ -251,8 +260,8 @@ class _Registered(Framework):
     ) -> LoadedModel:
         name = self._point.name
         try:
-            loaded: object = self._inner.load(
-                source, sha256=sha256, device=device, batch_size=batch_size
+            loaded: object = call_project(
+                self._inner.load, source, sha256=sha256, device=device, batch_size=batch_size
             )
         except DetectorError:
             raise
