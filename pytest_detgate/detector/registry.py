@@ -143,6 +143,11 @@ def framework_names() -> tuple[str, ...]:
     return (*_BUILT_IN, *sorted({point.name for point in _registered()} - set(_BUILT_IN)))
 
 
+def is_registered(name: str) -> bool:
+    """Return whether an installed package provides the framework, not the gate."""
+    return name not in _BUILT_IN
+
+
 def framework(name: str) -> Framework:
     """Return the framework of a name; a `DetectorError` lists them, or says why it fails."""
     if name in _BUILT_IN:

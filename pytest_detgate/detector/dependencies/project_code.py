@@ -50,9 +50,9 @@ class Caller(NamedTuple):
     """The code that causes an access.
 
     `by` is `own` for code of the project, code that it calls, or a thread of unknown origin;
-    `import` if an installed package is being imported; else `other`. `is_direct` says that the project calls only the standard
-    library for it. `file` is the nearest file of the project, `modules` are those of its files that
-    are being imported.
+    `import` if an installed package is being imported; else `other`. `is_direct` says that the
+    project calls only the standard library for it. `file` is the nearest file of the project,
+    `modules` are those of its files that are being imported.
     """
 
     by: Literal["own", "import", "other"]
@@ -158,7 +158,7 @@ class CallStack:
         return Caller(by, is_direct and by == "own", file, tuple(modules))
 
     def value_asked(self) -> Literal["size", "time"] | None:
-        """Return which part of the status of a file the caller may use, if not only whether it exists."""
+        """Return which value in the status of a file the caller may use, if it may use one."""
         frame = self._cause()
         value: Literal["size", "time"] | None = "size"
         while frame is not None and self._kind(frame) == "stdlib":

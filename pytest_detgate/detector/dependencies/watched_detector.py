@@ -28,8 +28,8 @@ class WatchedDetector:
 
     As soon as it accesses something that it did not access while it was made, its detections are
     not cacheable. If it only looks for files that are missing, they are provisional. `known` are
-    its dependencies, and `recorder` has recorded them: it goes on to the last image. Optional attributes of the detector (`in_turn`, `notes`, `model_seconds`) are
-    passed through.
+    its dependencies, and `recorder` has recorded them. Optional attributes of the detector
+    (`in_turn`, `notes`, `model_seconds`) are passed through.
     """
 
     def __init__(
