@@ -6,11 +6,13 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import msgspec
 
 from pytest_detgate.detections import ModelInfo
+from pytest_detgate.detector.dependencies.project_code import of_project
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import checked_device, gpu_count
 from pytest_detgate.detector.framework import Framework
@@ -129,6 +131,29 @@ class PythonEntry(Framework):
 
         with importable(source.folder):
             return code_of(module_of(source)).files
+
+    def is_fresh(self, source: ModelSource) -> bool:
+        """Return whether no module of the project is loaded, except tests."""
+        from pytest_detgate.detector.python.entry import module_of
+
+        name = module_of(source)
+        if name in sys.modules:
+            return False
+        try:
+            with importable(source.folder):
+                code = {str(path) for path in code_of(name).files}
+        except (SyntaxError, ValueError):  # loading says what is wrong
+            code = set()
+        loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+        folder = "" if source.folder is None else f"{source.folder.absolute()}{os.sep}"
+        return not any(
+            str(path) in code or (folder and str(path).startswith(folder) and not _is_test(path))
+            for path in of_project(loaded)
+        )
+
+
+def _is_test(path: Path) -> bool:
+    return path.name == "conftest.py" or path.name.startswith("test_") or "tests" in path.parts
 
 
 _BUILT_IN: dict[str, type[Framework]] = {

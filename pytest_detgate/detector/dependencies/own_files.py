@@ -33,6 +33,10 @@ class OwnFiles:
         real = os.path.realpath(path)
         return real == path or self._is_below(real)
 
+    def without_own_links(self, path: str) -> str:
+        """Return where a path leads, if the code has made a link on the way; else the path."""
+        return os.path.realpath(path) if self._is_below(path) else path
+
     def set_variable(self, name: str) -> None:
         """Add an environment variable that is about to be set or removed."""
         self._variables.add(name)

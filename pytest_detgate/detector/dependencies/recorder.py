@@ -194,6 +194,8 @@ class Recorder(Notebook):
 
     def _on_access(self, access: Access) -> None:
         kind, name, source = access
+        if kind == "open":
+            name = self._made.without_own_links(name)
         if kind == "make":
             self._made.add(name)
         elif kind == "move":
@@ -212,6 +214,8 @@ class Recorder(Notebook):
             self._note_module(name)
         elif kind == "open" and self._stack.is_import_system():
             self._note_loaded(name)
+        elif kind == "open" and os.path.isdir(name):  # noqa: PTH112
+            self._note_read("folder", name, listing_state)
         elif kind == "open" and not name.endswith(COMPILED):
             self._note_read("file", name, file_signature)
         elif kind == "database":
