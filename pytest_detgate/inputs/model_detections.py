@@ -50,8 +50,10 @@ class ModelDetections(DetectionSource):
         progress: Progress,
         project: Project,
         run: str = "",
+        notes: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._project = project
+        self._source_notes = notes
         self._make_source = source
         self._device = device
         self._batch_size = batch_size
@@ -178,7 +180,7 @@ class ModelDetections(DetectionSource):
             config=None if source.config is None else relative(source.config),
             images=len(self._results),
             kept=self._n_cached,
-            notes=[*_precision_notes(source), *self._notes],
+            notes=[*_precision_notes(source), *self._source_notes(), *self._notes],
         )
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
