@@ -43,7 +43,8 @@ class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `files` are those that were read, `dependencies` everything else that it depends on,
     `configured` is the digest of the resolved configuration, `contents` those of the packages.
-    `settled` is false if an input changed during training. Records of earlier releases lack some fields, and their runs are not reused.
+    `settled` is false if an input changed during training. Records of earlier releases lack some
+    fields, and their runs are not reused.
     """
 
     format: Literal[1] = 1

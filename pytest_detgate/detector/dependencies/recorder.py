@@ -89,9 +89,10 @@ class Recorder(Notebook):
     def add_notes_of_forks(self) -> None:
         """Add the notes of forked processes, each with its state now."""
         if self._forks is not None:
-            for kind, name in self._forks.received():
-                self.notes.setdefault((kind, name), STATES[kind](name))
-            self._forks.remove()
+            with unnoted():
+                for kind, name in self._forks.received():
+                    self.notes.setdefault((kind, name), STATES[kind](name))
+                self._forks.remove()
 
     @contextlib.contextmanager
     def noting(

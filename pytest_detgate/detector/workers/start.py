@@ -15,8 +15,8 @@ from pytest_detgate.detector.workers.loading import load_detector
 from pytest_detgate.detector.workers.messages import LoadModel, ModelLoaded
 from pytest_detgate.detector.workers.run_options import RunPlan
 
-# Images that a single process receives at once: a multiple of what a model takes at once, so that its
-# batches are those that it has in this process.
+# Images that a single process receives at once: a multiple of what a model takes at once, so that
+# its batches are the same as in this process.
 _ALONE = 64
 
 
