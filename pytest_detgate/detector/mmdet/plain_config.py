@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 from pathlib import Path
 
@@ -48,7 +49,9 @@ def has_plain_values(path: Path) -> bool:
         if any(not _is_plain(node) for node in ast.walk(tree)):
             return False
         # Those of an installed package are known by its version and files.
-        waiting += [file.parent / base for base in bases if "::" not in base]
+        waiting += [
+            Path(os.path.normpath(file.parent / base)) for base in bases if "::" not in base
+        ]
     return True
 
 
