@@ -30,10 +30,12 @@ def convert_table(table: Any, kind: type[S], place: Place, mistakes: Mistakes) -
     if not isinstance(table, dict):
         mistakes.add(place.error(f"expected a table, found {found(table)}"))
         return _with_unset(kind, {}, [field.name for field in fields.values()])
-    unknown = [key for key in table if key not in fields]
-    for key in unknown:
-        _note_unknown(key, table[key], fields, place, mistakes)
-    meant = {nearest_name(key, fields) for key in unknown}
+    unknown = {key: value for key, value in table.items() if key not in fields}
+    for key, value in unknown.items():
+        _note_unknown(key, value, fields, place, mistakes)
+    near = {nearest_name(key, fields) for key in unknown}
+    # A name that is near none may mean any key that takes a table, or any that takes a value.
+    shapes = {_is_table(value) for key, value in unknown.items() if not nearest_name(key, fields)}
     values: dict[str, Any] = {}
     unset = []
     for key, field in fields.items():
@@ -41,10 +43,10 @@ def convert_table(table: Any, kind: type[S], place: Place, mistakes: Mistakes) -
             value = _convert(table[key], field.type, place, key, mistakes)
         elif field.required:
             value = _WRONG
-            if key not in meant:
+            if key not in near:
                 takes = expected(field.type)
                 mistakes.add(place.error(f"the key {key!r} is missing; it takes {takes}"))
-        elif key in meant or None in meant:
+        elif key in near or _takes_table(field.type) in shapes:
             value = _WRONG
         else:
             continue
@@ -102,6 +104,8 @@ def _entries(
 
 
 def _convert_leaf(value: Any, annotation: Any, place: Place, key: str, mistakes: Mistakes) -> Any:
+    if annotation is Any:
+        return value
     # TOML knows nan and inf; as a limit either would make a comparison that means nothing.
     if isinstance(value, float) and not math.isfinite(value):
         mistakes.add(place.error(f"expected {expected(annotation)}, found {value}", key))
@@ -133,6 +137,20 @@ def _table_for(value: Any, annotation: Any) -> Any:
         if len(tables) == 1:
             return tables[0]
     return plain
+
+
+def _is_table(value: Any) -> bool:
+    """Whether a value is a table or a list of tables."""
+    return isinstance(value, dict) or (
+        isinstance(value, list) and bool(value) and all(isinstance(entry, dict) for entry in value)
+    )
+
+
+def _takes_table(annotation: Any) -> bool:
+    """Whether a key takes a table or a list of tables."""
+    plain = _table_for({}, _without_none(annotation))
+    kind = (*typing.get_args(plain), None)[0] if typing.get_origin(plain) is tuple else plain
+    return _is_struct(kind) or typing.get_origin(kind) is dict
 
 
 def _is_union(annotation: Any) -> bool:

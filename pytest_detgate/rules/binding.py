@@ -86,7 +86,8 @@ class _Binder:
         self._bound: list[BoundRule] = []
         self._incomplete: set[str] = set()
         """Codes whose items are not all known, because of a mistake."""
-        self._knows_plugins = False
+        self._knows_all = False
+        """Whether the class of every rule that the file names is known."""
 
     def bind(self) -> tuple[BoundRule, ...]:
         with self._mistakes.collect():
@@ -100,15 +101,17 @@ class _Binder:
     def _bind_all(self) -> None:
         before = len(self._mistakes)
         registry = registry_of(self._configuration)
-        self._knows_plugins = len(self._mistakes) == before
-        for code, tables in self._configuration.tables.rules.items():
+        tables = self._configuration.tables
+        knows_plugins = len(self._mistakes) == before and hasattr(tables, "plugins")
+        for code, options in tables.rules.items():
             before = len(self._mistakes)
             if code in registry.codes:
-                self._bind_tables(code, registry.rule(code), tables)
-            elif self._knows_plugins:
+                self._bind_tables(code, registry.rule(code), options)
+            elif knows_plugins:
                 self._mistakes.add(self._place.table(code).unknown("rule", code, registry.codes))
             if len(self._mistakes) > before:
                 self._incomplete |= {code, nearest_name(code, registry.codes) or code}
+        self._knows_all = knows_plugins and all(code in registry.codes for code in tables.rules)
 
     def _bind_tables(self, code: str, kind: type[Rule], tables: Any) -> None:
         place = self._place.table(code)
@@ -138,19 +141,22 @@ class _Binder:
         rule = convert_table(table, kind, place, self._mistakes)
         targets: tuple[Target, ...] = ()
         try:
-            with refused_options() as refused:
+            with refused_options(skips_unset=bool(self._mistakes)) as refusals:
                 rule.validate(self._project)
-                targets = () if refused else _items(rule, self._project)
+                if not (refusals.errors or refusals.is_partial):
+                    targets = _items(rule, self._project)
         except DetgateError as error:
             self._mistakes.add(error)
         except Exception as error:
             # What reads a value with a mistake, or a name that was refused, has none of its own.
-            follows = refused or len(self._mistakes) > before
+            follows = refusals.errors or refusals.is_partial or len(self._mistakes) > before
             if not (follows or (self._mistakes and isinstance(error, AttributeError))):
                 self._mistakes.add(_crash(error, place))
-        for one in refused:
+        for one in refusals.errors:
             fact = str(one) if isinstance(one, ProjectError) else None
             self._mistakes.add(_option_error(one, place), fact)
+        if not targets:
+            self._incomplete.add(kind.code)
         self._bound.append(BoundRule(rule, place, targets))
 
     def _complete(self) -> list[BoundRule]:
@@ -162,7 +168,7 @@ class _Binder:
         model = self._configuration.tables.model
         if model.baseline is None or any(one.rule.compares for one in self._bound):
             return
-        if self._knows_plugins and not self._incomplete:
+        if self._knows_all:
             place = self._configuration.place.table("model")
             self._mistakes.add(place.error(UNUSED_BASELINE, "baseline"))
 
@@ -186,8 +192,9 @@ class _Binder:
         code = re.split(r"[.\[]", item, maxsplit=1)[0]
         complete = self._complete()
         items = [one.item_name(target) for one in complete for target in one.targets]
-        knows_all = self._knows_plugins and not self._incomplete
-        if item not in items and (knows_all or code in {one.rule.code for one in complete}):
+        may_mean = nearest_name(code, self._configuration.tables.rules)
+        is_known = self._knows_all and may_mean not in self._incomplete
+        if item not in items and (is_known or code in {one.rule.code for one in complete}):
             raise place.unknown("item", item, items)
 
 

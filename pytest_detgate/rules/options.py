@@ -11,7 +11,7 @@ from pytest_detgate.config.numbers import ScoreThreshold
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.clips import ClipKey
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, refuse
+from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, option_check, refuse
 
 S = TypeVar("S", bound=Struct)
 Threshold = Annotated[
@@ -43,6 +43,7 @@ def with_defaults_from(own: S, rule: Rule) -> S:
     )
 
 
+@option_check
 def require_evaluated_split(project: Project) -> None:
     """Refuse options where `[model] evaluate-on` names no split."""
     if project.evaluate_on not in project.splits:
@@ -50,12 +51,14 @@ def require_evaluated_split(project: Project) -> None:
         refuse(ProjectError(f"[model] evaluate-on: {what}"))
 
 
+@option_check
 def require_probe(names: Collection[str]) -> None:
     """Refuse options where there is no probe to look at."""
     if not names:
         refuse(ProjectError("there is no probe; add a table such as [probes.compliant]"))
 
 
+@option_check
 def require_training_config(project: Project) -> None:
     """Refuse options where no file says how the project trains."""
     if project.training_config is None:
@@ -67,6 +70,7 @@ def require_training_config(project: Project) -> None:
         )
 
 
+@option_check
 def require_names(
     kind: str,
     names: Iterable[str],
@@ -102,6 +106,7 @@ def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKe
     return ClipKey(pattern=project.frame_pattern, field=field)
 
 
+@option_check
 def require_clips(project: Project, field: str | None, otherwise: str = "") -> None:
     """Refuse options that do not say how the clip of an image is found."""
     try:
@@ -115,12 +120,14 @@ def sets_limit(option: object) -> bool:
     return option is not None and option != {}
 
 
+@option_check
 def require_limit(rule: Rule, *keys: str) -> None:
     """Refuse options unless one of the options that set a limit is given."""
     if not any(sets_limit(getattr(rule, key.replace("-", "_"))) for key in keys):
         refuse(OptionError(f"sets no limit, so it could never fail; give {' or '.join(keys)}"))
 
 
+@option_check
 def require_order(low: float | None, high: float | None) -> None:
     """Refuse options where `min` is above `max`: nothing could pass."""
     if low is not None and high is not None and low > high:

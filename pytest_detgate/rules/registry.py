@@ -64,11 +64,12 @@ def rule_classes() -> dict[str, type[Rule]]:
 def registry_of(configuration: Configuration) -> RuleRegistry:
     """The rules that a `detgate.toml` may use; plugins with a mistake are noted, and left out."""
     registry = RuleRegistry()
-    for name in configuration.tables.plugins:
-        try:
-            registry.add_plugin(name, configuration.path.parent)
-        except ConfigError as error:
-            configuration.mistakes.add(configuration.place.error(str(error), "plugins"))
+    with configuration.mistakes.collect():
+        for name in configuration.tables.plugins:
+            try:
+                registry.add_plugin(name, configuration.path.parent)
+            except ConfigError as error:
+                configuration.mistakes.add(configuration.place.error(str(error), "plugins"))
     return registry
 
 

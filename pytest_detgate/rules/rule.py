@@ -7,11 +7,12 @@ of verdicts, pytest and reports.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, ParamSpec
 
 from msgspec import Meta, Struct
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.inputs import Inputs
 
 Family = Literal["data", "training", "model"]
+P = ParamSpec("P")
 
 
 class OptionError(Exception):
@@ -53,34 +55,60 @@ class ProjectError(OptionError):
     reports it."""
 
 
+@dataclass(slots=True)
+class Refusals:
+    """The options of one table that were refused. `skips_unset` says that a value with a mistake,
+    which is unset, is no news; `is_partial` that a check met one."""
+
+    skips_unset: bool
+    errors: list[OptionError] = field(default_factory=list)
+    is_partial: bool = False
+
+
 def refuse(error: OptionError) -> None:
     """Refuse an option and go on, so that the other options of the table are checked, too.
 
     `bind_rules` collects the errors of a table and reports them together; outside of it, the error
     is raised.
     """
-    refused = _refused.get()
-    if refused is None:
+    refusals = _refusals.get()
+    if refusals is None:
         raise error
-    refused.append(error)
+    refusals.errors.append(error)
+
+
+def option_check(check: Callable[P, None]) -> Callable[P, None]:
+    """Let a check that meets a value with a mistake end, and the next check go on."""
+
+    @functools.wraps(check)
+    def checked(*arguments: P.args, **options: P.kwargs) -> None:
+        refusals = _refusals.get()
+        try:
+            check(*arguments, **options)
+        except AttributeError:
+            if refusals is None or not refusals.skips_unset:
+                raise
+            refusals.is_partial = True
+
+    return checked
 
 
 @contextmanager
-def refused_options() -> Iterator[list[OptionError]]:
+def refused_options(*, skips_unset: bool) -> Iterator[Refusals]:
     """Collect the errors of `refuse`. An `OptionError` that is raised after them may follow from
     them, and is left out."""
-    errors: list[OptionError] = []
-    token = _refused.set(errors)
+    refusals = Refusals(skips_unset)
+    token = _refusals.set(refusals)
     try:
-        yield errors
+        yield refusals
     except OptionError as error:
-        if not errors:
-            errors.append(error)
+        if not refusals.errors and not refusals.is_partial:
+            refusals.errors.append(error)
     finally:
-        _refused.reset(token)
+        _refusals.reset(token)
 
 
-_refused: ContextVar[list[OptionError] | None] = ContextVar("refused", default=None)
+_refusals: ContextVar[Refusals | None] = ContextVar("refusals", default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

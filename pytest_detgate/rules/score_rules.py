@@ -17,7 +17,7 @@ from pytest_detgate.findings import Bound, Interval
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.families import ScoreRule
-from pytest_detgate.rules.rule import OptionError, refuse
+from pytest_detgate.rules.rule import OptionError, option_check, refuse
 from pytest_detgate.scoring.bounds.bootstrap import Replicates
 from pytest_detgate.scoring.bounds.resampling import Resampling, percentile_interval
 from pytest_detgate.scoring.score_card import Area, Metric
@@ -142,6 +142,7 @@ def draws_of(options: BootstrapOptions, project: Project) -> int:
     return project.tables.scoring.replicates if options.replicates is None else options.replicates
 
 
+@option_check
 def require_draws(options: BootstrapOptions, project: Project) -> None:
     """Refuse a bound with too few draws: with a few it depends on the seed."""
     draws = draws_of(options, project)

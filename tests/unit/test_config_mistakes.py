@@ -23,6 +23,13 @@ images = "images"
 """
 PROBE = "[probes.compliant]\nimages = 'p'\n"
 RULE = "[rules.box-bounds]\n"
+WAIVER = """\
+[[waivers]]
+item = "box-bounds[val]"
+reason = "r"
+owner = "o"
+until = 2026-01-01
+"""
 
 
 def mistakes(folder: Path, text: str, *, trains: bool = False) -> list[str]:
@@ -200,6 +207,27 @@ splits = ["vall"]
             id="one of everything",
         ),
         pytest.param(
+            "[model]\nevaluate-onn = 'train'\n[rules.ap-regression]\n",
+            [
+                "8: [model] evaluate-onn: no such key; did you mean 'evaluate-on'?",
+                "9: [rules.ap-regression]: sets no limit",
+            ],
+            id="option beside a check that cannot be made",
+        ),
+        pytest.param(
+            "[model]\nentry = 'a:b'\noptions = { size = nan }\n[rules]\nlatency = nan\n",
+            [
+                "9: [model] options: nan and inf are no values of an option",
+                "11: [rules.latency]: expected a table, found nan",
+            ],
+            id="values that are no numbers",
+        ),
+        pytest.param(
+            "[rules]\nsplit-drift = true\n[unknown]\nvalue = 3\n",
+            ["8: [rules.split-drift]: expected a table, found true", "9: [unknown]: no such table"],
+            id="unknown table",
+        ),
+        pytest.param(
             "[rules.class-ap]\nclasses = { a = 2, b = 'x' }\n",
             [
                 "8: [rules.class-ap.classes] a: expected a number between 0 and 1, found 2",
@@ -313,6 +341,22 @@ def test_all_of_them(tmp_path: Path, table: str, starts: list[str]) -> None:
             id="rule of a missing plugin",
         ),
         pytest.param(
+            "rules = 3\n" + SPLITS + WAIVER,
+            "1: rules: expected a table, found 3",
+            id="waiver without rules",
+        ),
+        pytest.param(
+            "[dataset]\nsplits = 'val'\n" + RULE + WAIVER,
+            "2: [dataset] splits: expected a table, found 'val'",
+            id="waiver of a rule without splits",
+        ),
+        pytest.param(
+            "[dataset.splits.train]\nannotations = 'a'\nimages = 'i'\n[rules.mean-ap]\nmin = 0.5\n"
+            "[rules.class-ap]\nmin = 0.5\n" + WAIVER.replace("box-bounds[val]", "class-ap[a]"),
+            "4: [rules.mean-ap]: [model] evaluate-on: no split 'val'",
+            id="waiver of a rule whose mistake is reported once",
+        ),
+        pytest.param(
             SPLITS + "[rule.box-bounds]\n",
             "7: [rule]: no such table; did you mean 'rules'?",
             id="no rules",
@@ -339,7 +383,8 @@ def test_a_baseline_is_not_unused_while_a_rule_has_a_mistake(tmp_path: Path) -> 
 def test_a_long_list_is_cut(tmp_path: Path) -> None:
     many = MOST_LISTED + 3
     path = tmp_path / "detgate.toml"
-    path.write_text("\n".join(f"key-{index} = 1" for index in range(many)), encoding="utf-8")
+    keys = "".join(f"key-{index} = 1\n" for index in range(many))
+    path.write_text(keys + RULE, encoding="utf-8")
 
     with pytest.raises(ConfigError) as caught:
         read_configuration(path).mistakes.raise_all()
