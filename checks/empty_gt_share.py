@@ -93,7 +93,7 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
             f"{len(empty)} of {images} {dataset.name} images have no annotation"
             if len(empty)
             else f"no {dataset.name} image is empty: all {images} have annotations"
-            if not len(missing)
+            if not len(missing) and not len(absent)
             else f"no {dataset.name} image is empty, of {images}"
         )
         if len(missing):
