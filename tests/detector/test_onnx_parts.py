@@ -49,5 +49,5 @@ def test_weight_files_are_found(tmp_path: Path, put: Any) -> None:
         found = read_onnx_file(path)
 
         assert found.weight_files == {location}
-    with pytest.raises(DetectorError, match="outside of its folder"):
+    with pytest.raises(DetectorError, match="outside its folder"):
         weight_files(path, found)

@@ -34,7 +34,8 @@ def imported(project: GateProject, config: str, *arguments: str) -> set[str]:
     project.write("detgate.toml", config)
     project.write("writes_modules.py", WRITES_MODULES)
     plugins = ("-p", "writes_modules", "-p", "no:xdist")
-    project.gate("detgate.toml", *plugins, *arguments, with_predictions=False)
+    # A process of its own: a forked one has imported everything already.
+    project.pytester.runpytest_subprocess("detgate.toml", *plugins, *arguments)
     return set(json.loads((project.pytester.path / "modules.json").read_text("utf-8")))
 
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
 from tests.judged import judged
 
 NFC, NFD = "caf\u00e9", "cafe\u0301"
 
 
 @pytest.mark.parametrize(("truth", "found"), [(NFC, NFD), (NFD, NFC)])
-def test_class_names_are_equal_in_any_composition(
-    tmp_path: Path, write_json: Any, truth: str, found: str
-) -> None:
+def test_class_names_are_equal_in_any_composition(tmp_path: Path, truth: str, found: str) -> None:
     """A result file that writes the letter in the other form finds the one box: an AP of 1."""
     images = {"a.jpg": [(truth, 10, 10, 20, 20)]}
     write_json(tmp_path / "val.json", coco_content(images, [truth]))

@@ -263,8 +263,11 @@ def test_a_threshold_that_no_score_exceeds_is_refused(table: str, tmp_path: Path
     """A box counts when score > threshold, and no score is above 1."""
     for value in ("1", "1.0"):
         text = f"{SPLITS}[{table}]\nscore-threshold = {value}\n"
-        text += RULE if table == "model" else ""
-        assert "score-threshold: expected a number ≥ 0 and < 1" in message(tmp_path, text)
+        (tmp_path / "detgate.toml").write_text(text + RULE, encoding="utf-8")
+        with pytest.raises(ConfigError) as caught:
+            bind_rules(Project(load_configuration(tmp_path / "detgate.toml"), tmp_path))
+        found = " ".join(str(caught.value).split())
+        assert "score-threshold: expected a number ≥ 0 and < 1" in found
 
 
 def test_a_probe_has_no_such_threshold_either(tmp_path: Path) -> None:

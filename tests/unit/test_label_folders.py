@@ -11,6 +11,7 @@ import pytest
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 from pytest_detgate.testing import coco_content
+from tests.content import write_json
 from tests.judged import judged, measured
 from tests.unit.label_files import READERS, draw, split, unlabelled, write
 
@@ -138,7 +139,7 @@ def test_labels_among_the_images_are_named_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["cvat", "coco"])
-def test_an_image_that_is_missing_is_not_empty(tmp_path: Path, write_json: Any, kind: str) -> None:
+def test_an_image_that_is_missing_is_not_empty(tmp_path: Path, kind: str) -> None:
     """Of 10 images 9 have no box, and no file."""
     draw(tmp_path / "images", "a.jpg")
     box = '<box label="cone" xtl="1" ytl="1" xbr="20" ybr="20"/>'
