@@ -146,3 +146,9 @@ def test_importing_the_intervals_does_not_import_scipy() -> None:
     check = f"import sys, {module}; sys.exit('scipy' in sys.modules)"
 
     assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
+
+
+def test_each_interval_names_its_method() -> None:
+    assert poisson_interval(3, 0.95).method == "exact Poisson"
+    assert binomial_interval(1, 2, 0.95).method == "exact binomial"
+    assert clustered_poisson_interval([1, 2], 3, 0.95).method == "clustered Poisson"

@@ -24,12 +24,18 @@ def _require_same_labels(one: Labels, other: Labels) -> None:
             raise NotLookedAtError(f"the {what} are not those of the baseline")
 
 
+def _detector_classes(view: View, split: str) -> set[str]:
+    """The classes of the detector, where its file names none those of the split."""
+    classes = view.detections(split).classes
+    return set(view.classes(split) if classes is None else classes)
+
+
 def _ap_regression(view: View, table: Table, label: str) -> bool | None:
     split, earlier = view.evaluated, view.earlier
     truth, found, images = evaluated(view)
     _, before, _ = evaluated(earlier)
     _require_same_labels(view.labels(split), earlier.labels(split))
-    if view.detections(split).classes != earlier.detections(split).classes:
+    if _detector_classes(view, split) != _detector_classes(earlier, split):
         raise NotLookedAtError("the classes of the detector are not those of the baseline")
     limits = [
         key for key in ("max-drop", "max-drop-relative", "min-gain", "max-gain") if key in table

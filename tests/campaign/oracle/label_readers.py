@@ -76,6 +76,10 @@ def _coco(files: Files, path: str, folder: str) -> Labels:
         labels.images.append(image)
         labels.ids.append(("image", image.key))
     row = {image.key: index for index, image in enumerate(labels.images)}
+    if isinstance(content, dict) and "annotations" not in content:
+        # Says nothing of any image, and some rules look at images alone.
+        labels.unlabelled = [image.file_name for image in labels.images]
+        return labels
     for entry in list_in(content, "annotations", path):
         sides = _value(entry, "bbox")
         if not isinstance(sides, list) or len(sides) != 4:
@@ -105,7 +109,10 @@ def _value(entry: Any, key: str) -> Any:
 def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
     labels = Labels(folder, "yolo")
     rows = list_images(files, labels, table.get("list"))
-    labels.classes = _yaml_names(files, text(table.get("classes"), "file of classes"))
+    # Without a file of classes that beside the labels counts, or in the folder above.
+    beside = [f"{folder}/data.yaml" for folder in (path, str(PurePosixPath(path).parent))]
+    usual = next((name for name in beside if read(files, name) is not None), None)
+    labels.classes = _yaml_names(files, text(table.get("classes", usual), "file of classes"))
     labels.category_key = {("number", at): name for at, name in enumerate(labels.classes)}
     unlabelled = set(rows)
     texts = [name for name in names_below(files, path) if name.lower().endswith(".txt")]
@@ -162,6 +169,8 @@ def _yaml_names(files: Files, path: str) -> list[str]:
     if "names:" not in lines:
         raise NotLookedAtError(f"{path}: no names")
     for line in lines[lines.index("names:") + 1 :]:
+        if not line.strip():
+            continue
         entry = re.fullmatch(r"\s+(\d+):\s*(\S.*)", line)
         name = "" if entry is None else entry[2].strip().strip("'\"")
         if entry is None or names.setdefault(int(entry[1]), name) != name:

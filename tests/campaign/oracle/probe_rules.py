@@ -48,7 +48,7 @@ def _probe_fp(view: View, table: Table, probe: str) -> bool | None:
         kept.append(within(count, {"max": limit}))
     if not all(kept) or not kept:
         return False
-    return None if is_upper else True
+    return None if is_upper or view.misses_all_objects() else True
 
 
 def _operating_point(view: View, table: Table, label: str) -> bool | None:

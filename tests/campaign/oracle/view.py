@@ -12,7 +12,7 @@ from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Labels
 from tests.campaign.oracle.reading import Key, NotLookedAtError, json_of, key_of, number, text
 from tests.campaign.oracle.results import Detection, Detections, read_answers, read_results
-from tests.campaign.project import Entry, is_report, read
+from tests.campaign.project import Entry, followed, is_report, read
 
 Table = dict[str, Any]
 
@@ -60,7 +60,8 @@ class View:
         path = self.command.baseline or self.table("model").get("baseline")
         if self._earlier is None or not isinstance(path, str):
             raise NotLookedAtError("no baseline")
-        if not is_report(self.files.get(os.path.normpath(path))):
+        place = followed(self.files, os.path.normpath(path))
+        if place is None or not is_report(self.files.get(place)):
             raise NotLookedAtError(f"{path} is no baseline")
         return self._earlier
 
@@ -165,6 +166,16 @@ class View:
             if is_silent and name == self.evaluated:
                 raise NotLookedAtError(f"nothing is found on {name}, which has objects")
         raise NotLookedAtError("nothing shows that this detector finds anything")
+
+    def misses_all_objects(self) -> bool:
+        """Whether nothing is found on the images of the evaluated split that have objects: then a
+        gate may doubt the detector."""
+        try:
+            annotations = self.labels(self.evaluated).annotations
+            rows = self.detections(self.evaluated).rows
+        except NotLookedAtError:
+            return True
+        return not {one.image for one in annotations} & {one.image for one in rows}
 
     def _finds(self, name: str) -> bool:
         """Whether something is found on a split or probe with objects."""
