@@ -353,9 +353,10 @@ def test_a_run_is_not_finished_in_another_environment(
     assert b"SITE_RATE" in further[1]
 
 
-def test_a_run_that_depends_on_more_than_is_recorded_is_not_used_again(
+def test_a_run_with_unrecorded_inputs_is_not_used_again(
     further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A run that depends on more than is recorded is not used again."""
     record = json.loads(further[1])
     assert record["dependencies"]["hidden"] == []
     record["dependencies"]["hidden"] = ["the program cat"]
@@ -370,9 +371,10 @@ def test_a_run_that_depends_on_more_than_is_recorded_is_not_used_again(
     )
 
 
-def test_a_run_of_another_package_of_the_same_version_is_not_used_again(
+def test_a_run_of_a_changed_package_is_not_used_again(
     further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A run of another package of the same version is not used again."""
     record = json.loads(further[1])
     assert len(record["contents"]) > 2
     name = next(iter(record["contents"]))
