@@ -279,7 +279,7 @@ def test_one_box_of_a_hundred_may_be_misplaced(entry: Judge, good: int, verdict:
         assert measured(result)["boxes"] == good + 1
 
 
-def test_misplaced_boxes_under_the_threshold_of_the_project_count(entry: Judge) -> None:
+def test_misplaced_boxes_under_the_threshold_count(entry: Judge) -> None:
     """On 3 images of the probe 1 box each at 0.2, its corners swapped, over 0.1 of the rule."""
     answer = "([[30, 30, 10, 10]] if image.parent.name == 'calm' else [[1, 1, 9, 9]], [0.2], [0])"
 

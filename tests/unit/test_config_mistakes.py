@@ -201,7 +201,6 @@ splits = ["vall"]
             "[rules.frame-distance]\nbetween = ['trian', 'val']\nwithin = 1\n",
             [
                 "7: [rules.frame-distance]: cannot tell clips",
-                "7: [rules.frame-distance]: cannot tell frame numbers",
                 "8: [rules.frame-distance] between: no split 'trian'",
             ],
             id="one of everything",

@@ -247,9 +247,8 @@ def test_cvat_by_hand(tmp_path: Path) -> None:
     "inside",
     ['<Box label="cone"/>', "<boxes>{}</boxes>", '<tag label="x">{}</tag>', "<box>{}</box>"],
 )
-def test_an_image_of_cvat_with_boxes_in_other_places_is_not_looked_at(
-    tmp_path: Path, inside: str
-) -> None:
+def test_a_cvat_image_with_boxes_elsewhere_is_not_looked_at(tmp_path: Path, inside: str) -> None:
+    """An image of cvat with boxes in other places is not looked at."""
     box = '<box label="cone" xtl="1" ytl="1" xbr="2" ybr="2"/>'
     last = '<image id="1" name="b.jpg" width="100" height="50"/>'
     found = f"{last[:-2]}>{inside.format(box)}</image>"

@@ -45,7 +45,7 @@ def test_a_split_that_changed_is_sent_again() -> None:
     assert news.dataset.splits == {"train": judged}
 
 
-def test_the_digest_of_images_of_one_process_is_not_lost_to_another() -> None:
+def test_digests_of_one_process_are_not_lost_to_another() -> None:
     judged = replace(TRAIN, images_sha256="2")
 
     for messages in ([{"train": judged}, {"train": TRAIN}], [{"train": TRAIN}, {"train": judged}]):
