@@ -37,9 +37,15 @@ class _Server:
         assert self._read() == "ready"
 
     def popen(
-        self, command: Sequence[str], stdin: object, stdout: TextIO, stderr: TextIO
+        self,
+        command: Sequence[str],
+        stdin: object,
+        stdout: TextIO,
+        stderr: TextIO,
+        **further: object,
     ) -> _Ended:
-        """Run pytest in a child until it ends, in the place of `Pytester.popen`."""
+        """Run pytest in a child until it ends, in the place of `Pytester.popen`, whose further
+        arguments depend on pytest's release."""
         assert command[:2] == (sys.executable, "-mpytest"), command
         folder = os.getcwd()  # noqa: PTH109 (as the variable has it)
         paths = filter(None, [folder, os.environ.get("PYTHONPATH")])
