@@ -394,7 +394,7 @@ def test_two_processes_train_one_model(trained_by_two: tuple[Path, TrainedRun]) 
 def test_the_number_of_processes_is_an_input(
     trained_by_two: tuple[Path, TrainedRun], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, _ = trained_by_two
+    root, run = trained_by_two
     assert by_two(root, NoProgress()).reused
 
     class StartedError(Exception):
@@ -403,11 +403,14 @@ def test_the_number_of_processes_is_an_input(
     def start(*_: object) -> None:
         raise StartedError
 
-    record = (root / "work" / "detgate-train.json").read_bytes()
+    # What a training that begins changes, for the other tests of this run.
+    files = [root / "work" / "detgate-train.json", run.log]
+    before = [path.read_bytes() for path in files]
     monkeypatch.setattr("pytest_detgate.training.train_process._start", start)
     with pytest.raises(StartedError):
         by_two(root, NoProgress(), gpus=1)
-    (root / "work" / "detgate-train.json").write_bytes(record)
+    for path, content in zip(files, before, strict=True):
+        path.write_bytes(content)
 
 
 def test_a_failure_of_several_processes_is_told_once(mmdet: None, tmp_path: Path) -> None:
