@@ -12,7 +12,7 @@ import numpy as np
 
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
-from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.xml import numbers_of, parse_xml
 from pytest_detgate.errors import DataError
@@ -67,7 +67,6 @@ def read_cvat(files: SplitFiles) -> Dataset:
         _read_shapes(image, row, name, files.labels, shapes)
     listed = [element.text or "" for place in _LABELS for element in root.iterfind(place)]
     classes = tuple(dict.fromkeys(listed or shapes.label))
-    number = {name: index for index, name in enumerate(classes)}
     of_others: Counter[str] = sum(shapes.others.values(), Counter())
     return labelled_dataset(
         files,
@@ -80,7 +79,6 @@ def read_cvat(files: SplitFiles) -> Dataset:
             box_id=shapes.id,
             box_category_id=shapes.label,
             image=np.array(shapes.image, dtype=np.int64),
-            category=np.array([number.get(name, UNLISTED) for name in shapes.label], np.int64),
             xywh=np.array(shapes.box, dtype=np.float64).reshape(-1, 4),
             crowd=np.zeros(len(shapes.box), dtype=np.bool_),
             sha256=digest_of([("", content)]),

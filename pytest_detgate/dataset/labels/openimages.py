@@ -54,7 +54,6 @@ def read_openimages(files: SplitFiles) -> Dataset:
     image = row_of[np.array(read.image, dtype=np.int64)]
     kept = np.flatnonzero(image >= 0)
     classes = sorted({names.get(code, code) for code in read.code})
-    number = {name: index for index, name in enumerate(classes)}
     of_box = [names.get(read.code[row], read.code[row]) for row in kept]
     left, right, top, bottom = np.array(read.edges, dtype=np.float64).reshape(-1, 4)[kept].T
     count: Counter[int] = Counter()
@@ -74,7 +73,6 @@ def read_openimages(files: SplitFiles) -> Dataset:
             box_id=ids,
             box_category_id=of_box,
             image=image[kept],
-            category=np.array([number[name] for name in of_box], dtype=np.int64),
             shares=np.stack([left, top, right - left, bottom - top], axis=1),
             crowd=np.array([read.group[row] for row in kept], dtype=np.bool_),
             sha256=digest_of([("", content)]),

@@ -14,6 +14,7 @@ from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.ids import id_column
 from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 from pytest_detgate.dataset.tables import (
+    UNLISTED,
     BoxTable,
     Dataset,
     ImageTable,
@@ -48,10 +49,10 @@ class SplitFiles:
 class Labels:
     """What a label format says: columns of images and of boxes, as in the tables.
 
-    `category` are indices into `classes`, `UNLISTED` for a number that no class has; `box_id`
-    say where in the labels a box stands. `unlabelled` is None where the format lists its images,
-    `is_there` (n,) bool where it is not known which images there are. Boxes have either pixels,
-    `xywh`, or are in `shares` of their image.
+    `category_id` are what the labels call the `classes`, `box_category_id` what they call the class
+    of each box; `box_id` say where in the labels a box stands. `unlabelled` is None where the
+    format lists its images, `is_there` (n,) bool where it is not known which images there are.
+    Boxes have either pixels, `xywh`, or are in `shares` of their image.
     """
 
     file_name: Sequence[str]
@@ -63,7 +64,6 @@ class Labels:
     box_id: Sequence[int | str]
     box_category_id: Sequence[int | str]
     image: NDArray[np.int64]
-    category: NDArray[np.int64]
     xywh: NDArray[np.float64] | None = None
     shares: NDArray[np.float64] | None = None
     crowd: NDArray[np.bool_]
@@ -90,7 +90,7 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         image_id=file_name[labels.image],
         category_id=id_column(list(labels.box_category_id)),
         image=labels.image,
-        category=labels.category,
+        category=_class_indices(labels),
         xywh=_pixels(labels),
         area=np.full(len(labels.image), np.nan),
         crowd=labels.crowd,
@@ -120,6 +120,12 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         gaps=gaps,
         image_options=files.image_options,
     )
+
+
+def _class_indices(labels: Labels) -> NDArray[np.int64]:
+    """(boxes,) the index of each box's class, `UNLISTED` for one that the labels do not list."""
+    index = {one: row for row, one in enumerate(labels.category_id)}
+    return np.array([index.get(one, UNLISTED) for one in labels.box_category_id], np.int64)
 
 
 def digest_of(contents: Iterable[tuple[str, bytes]]) -> str:

@@ -60,7 +60,6 @@ def read_voc(files: SplitFiles) -> Dataset:
     images = with_labels(folder, [one.name for one in read], means)
     other_gaps, other_notes = other_labels(found, folder, images)
     classes = sorted({name for one in read for name in one.classes})
-    number = {name: index for index, name in enumerate(classes)}
     rows = [(row, read[label]) for row, label in enumerate(images.label.tolist()) if label >= 0]
     size = np.full((len(images.names), 2), np.nan)
     for row, one in rows:
@@ -86,7 +85,6 @@ def read_voc(files: SplitFiles) -> Dataset:
             ],
             box_category_id=of_box,
             image=np.array([row for row, one in rows for _ in one.boxes], dtype=np.int64),
-            category=np.array([number[name] for name in of_box], dtype=np.int64),
             xywh=np.array(xywh, dtype=np.float64).reshape(-1, 4),
             crowd=np.array([hard for _, one in rows for hard in one.difficult], dtype=np.bool_),
             sha256=sha256,

@@ -20,7 +20,7 @@ from pytest_detgate.dataset.labels.split_images import (
     with_labels,
 )
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
-from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
@@ -66,7 +66,6 @@ def read_yolo(files: SplitFiles) -> Dataset:
             contents.append((label, read_bytes(files.labels / label)))
             _read_label(files.labels / label, label, contents[-1][1], row, boxes)
     size, unreadable = image_sizes(files, images)
-    number = np.array(boxes.number, dtype=np.int64)
     centres = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
     shares = np.concatenate([centres[:, :2] - centres[:, 2:] / 2, centres[:, 2:]], axis=1)
     return labelled_dataset(
@@ -81,7 +80,6 @@ def read_yolo(files: SplitFiles) -> Dataset:
             box_id=boxes.id,
             box_category_id=boxes.number,
             image=np.array(boxes.image, dtype=np.int64),
-            category=np.where((number >= 0) & (number < len(classes)), number, UNLISTED),
             shares=shares,
             crowd=np.zeros(len(shares), dtype=np.bool_),
             sha256=digest_of(contents),
