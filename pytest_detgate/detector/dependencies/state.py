@@ -55,18 +55,6 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     hidden: tuple[str, ...] = ()
 
-    def with_others(self, other: Dependencies) -> Dependencies:
-        """Return both; for a name in both, the other one counts."""
-        return Dependencies(
-            files=self.files | other.files,
-            lookups=self.lookups | other.lookups,
-            absent=self.absent | other.absent,
-            folders=self.folders | other.folders,
-            patterns=self.patterns | other.patterns,
-            environment=self.environment | other.environment,
-            hidden=tuple(dict.fromkeys([*self.hidden, *other.hidden])),
-        )
-
     def with_folder(self, here: str, there: str) -> Dependencies:
         """Return the same with the folder `here` replaced by `there` in all paths."""
 
