@@ -110,9 +110,10 @@ class ModelDetections(DetectionSource):
     def _finds(self, dataset: Dataset, row: int) -> bool:
         """Whether anything was found on the image of a row, as far as is known."""
         answer = self._results.get(dataset.image_path(row))
-        return isinstance(answer, ImageDetections) and finds_anything(
-            boxes_on({row: answer}, dataset.images, self._source.framework)
-        )
+        # Where a detector finds nothing, this is asked of every image.
+        if not isinstance(answer, ImageDetections) or not len(answer.score):
+            return False
+        return finds_anything(boxes_on({row: answer}, dataset.images, self._source.framework))
 
     def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         detector = self._loaded()
