@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import NoBaselineError
-from pytest_detgate.evidence import ByThreshold, Evidence, LineChart, Number, Panel, Series
+from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import counted, threshold_text
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.frames import shown_frames
-from pytest_detgate.rule_evidence.thresholds import (
-    operating_point_mark,
-    said_of_gaps,
-    tallest,
-    threshold_chart,
-    up_to,
-)
+from pytest_detgate.rule_evidence.two_models import change_by_threshold, chart_of_two_models
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
 from pytest_detgate.rules.options import Threshold, require_names, threshold_of, with_defaults_from
+from pytest_detgate.rules.probe_limits import (
+    MaxGrowth,
+    MaxGrowthBoxes,
+    MinReduction,
+    Noise,
+    ProbeLimits,
+)
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
     baseline_label,
@@ -49,32 +47,14 @@ from pytest_detgate.rules.score_rules import (
     bootstrapped,
     require_draws,
 )
-from pytest_detgate.scoring.bounds.exact_limits import widened
-from pytest_detgate.scoring.bounds.resampling import Resampling, resampled_sums
+from pytest_detgate.scoring.bounds.resampling import Resampling
+from pytest_detgate.scoring.false_box_change import FalseBoxChange, grown_first
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.operating_point import false_scores
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
 GROWN = 12
 """Frames with more false boxes that are shown at most; those of `probe-fp` are all."""
-MaxGrowth = Annotated[
-    float, Meta(ge=0, description="Largest growth as a share of the baseline: 0.1 is a tenth.")
-]
-MaxGrowthBoxes = Annotated[Count, Meta(description="Largest growth in boxes.")]
-MinReduction = Annotated[
-    Share, Meta(description="Smallest reduction as a share of the baseline: 0.5 is half.")
-]
-Noise = Annotated[Count, Meta(description="Boxes that come and go between two seeds.")]
-
-
-class ProbeLimits(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """The limits of one probe; what it leaves out is taken from the rule's own table."""
-
-    max_growth: MaxGrowth | None = None
-    max_growth_boxes: MaxGrowthBoxes | None = None
-    min_reduction: MinReduction | None = None
-    noise: Noise | None = None
 
 
 class FpRegression(ProbeRule, frozen=True, kw_only=True):
@@ -170,8 +150,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         image = detections.image[false]
         on_image = np.bincount(image, minlength=len(dataset.images))
         boxes = len(false)
-        frames = counted(len(on_image), "frame")
-        message = f"{counted(boxes, 'false box')} on {frames}"
+        message = f"{counted(boxes, 'false box')} on {counted(len(on_image), 'frame')}"
         over = Measurement.shown(SCORE_THRESHOLD, threshold)
         try:
             baseline = inputs.baseline()
@@ -179,9 +158,8 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             shown = [Measurement.shown("boxes", boxes), over]
             return outcome_of_first_run(error, self.first_run, message, shown)
         before = baseline.false_boxes(probe, threshold)
-        drawn = _FalseBoxes(on_image, before, baseline.false_on_images(probe, threshold))
-        more = drawn.more()[image]
-        shown_first = np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
+        drawn = FalseBoxChange(on_image, before, baseline.false_on_images(probe, threshold))
+        shown_first = grown_first(drawn.more()[image])
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
         intervals = self._intervals(inputs, probe, drawn)
         change, *held = self._held(boxes, before, self.limits(probe), intervals)
@@ -202,13 +180,17 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         )
 
     def _evidence(
-        self, inputs: Inputs, baseline: Baseline, probe: str, threshold: float, drawn: _FalseBoxes
+        self,
+        inputs: Inputs,
+        baseline: Baseline,
+        probe: str,
+        threshold: float,
+        drawn: FalseBoxChange,
     ) -> Evidence:
         """The frames that grew most, and where the baseline's detections are known both models
         over each threshold."""
         dataset, detections = inputs.dataset(probe), inputs.detections(probe)
-        more = drawn.more()
-        grown = np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
+        grown = grown_first(drawn.more())
         other = drawn.other
 
         def text(row: int) -> str:
@@ -225,38 +207,20 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         boxes = counts_over(false_scores(dataset, detections), thresholds)
         before = counts_over(scores, thresholds)
         return Evidence(
-            charts=[_chart(probe, thresholds, boxes, before, threshold)],
+            charts=[chart_of_two_models(probe, thresholds, boxes, before, threshold)],
             frames=frames,
             frames_total=len(grown),
             # From a baseline of 0 other figures are judged than from one that has some.
-            by_threshold=self._by_threshold(probe, thresholds, boxes, before)
+            by_threshold=change_by_threshold(
+                thresholds,
+                boxes,
+                before,
+                is_bound=self.bound != "point",
+                has_noise=bool(self.limits(probe).noise),
+            )
             if drawn.before
             else None,
         )
-
-    def _by_threshold(
-        self,
-        probe: str,
-        thresholds: list[float],
-        boxes: NDArray[np.int64],
-        before: NDArray[np.int64],
-    ) -> ByThreshold:
-        """What is measured over each threshold, of which those figures are left out that another
-        threshold would hold against another limit: with noise the limit of a share depends on the
-        baseline's count, and a bound would have to be drawn anew."""
-        values: dict[str, list[Number | None]] = {
-            "boxes": boxes.tolist(),
-            "baseline": before.tolist(),
-        }
-        if self.bound == "point":
-            values["change"] = (boxes - before).tolist()
-            if not self.limits(probe).noise:
-                change = np.divide(
-                    boxes - before, before, out=np.full(len(before), np.nan), where=before > 0
-                )
-                values["growth"] = _known(change)
-                values["reduction"] = _known(-change)
-        return ByThreshold(thresholds=thresholds, values=values)
 
     def _held(
         self,
@@ -274,7 +238,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             boxes - before,
             None if more is None else more + noise,
             bound=self.bound,
-            interval=interval(_FalseBoxes.change, 1.0),
+            interval=interval(FalseBoxChange.change, 1.0),
         )
         if before and limits.max_growth is not None:
             yield Measurement.at_most(
@@ -282,7 +246,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
                 (boxes - before) / before,
                 limits.max_growth + noise / before,
                 bound=self.bound,
-                interval=interval(_FalseBoxes.growth, 1 / before),
+                interval=interval(FalseBoxChange.growth, 1 / before),
             )
         if before and limits.min_reduction is not None:
             yield Measurement.at_least(
@@ -290,13 +254,13 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
                 (before - boxes) / before,
                 min(max(limits.min_reduction, noise / before), 1.0),
                 bound="lower" if self.bound == "upper" else "point",
-                interval=interval(_FalseBoxes.reduction, -1 / before),
+                interval=interval(FalseBoxChange.reduction, -1 / before),
             )
         all_gone = not before and limits.min_reduction is not None
         yield Measurement.at_most("boxes", boxes, 0 if all_gone else None)
 
     def _intervals(
-        self, inputs: Inputs, probe: str, drawn: _FalseBoxes
+        self, inputs: Inputs, probe: str, drawn: FalseBoxChange
     ) -> Callable[[_Figure, float], Interval | None]:
         """A function from a figure, which is the change times a factor, to its bounds."""
 
@@ -333,103 +297,4 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     )
 
 
-def _chart(
-    probe: str,
-    thresholds: list[float],
-    boxes: NDArray[np.int64],
-    before: NDArray[np.int64],
-    threshold: float,
-) -> LineChart:
-    worse = np.flatnonzero(boxes > before)
-    better = np.flatnonzero(boxes < before)
-    if not len(worse):
-        said = "At no threshold has the gated model more."
-    elif not len(better):
-        said = "The gated model has fewer at no threshold, so no operating point mends it."
-    else:
-        said = (
-            f"The gated model has more at {len(worse)} of {len(thresholds)} thresholds, from "
-            f"{threshold_text(thresholds[worse[0]])} to {threshold_text(thresholds[worse[-1]])}, "
-            f"and fewer at {len(better)}: scores may only have moved, so compare at equal recall "
-            "too."
-        )
-    now = thresholds.index(threshold)
-    most = tallest(int(boxes[now]), int(before[now]))
-    own, other = boxes.tolist(), before.tolist()
-    return threshold_chart(
-        f"False boxes on {probe} beside the baseline",
-        f"False boxes of both models over each score threshold. {said}"
-        + said_of_gaps([*own, *other], most),
-        [
-            Panel(
-                label="false boxes",
-                series=[
-                    Series(name="gated model", x=thresholds, y=up_to(own, most)),
-                    Series(name="baseline", x=thresholds, y=up_to(other, most)),
-                ],
-            )
-        ],
-        [operating_point_mark(threshold)],
-    )
-
-
-def _known(values: NDArray[np.float64]) -> list[Number | None]:
-    return [None if math.isnan(value) else value for value in values.tolist()]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _FalseBoxes:
-    """False boxes by image of the gated model, and of the other where they are known: `before`
-    is their sum."""
-
-    own: NDArray[np.int64]
-    before: int
-    other: NDArray[np.int64] | None
-
-    def more(self) -> NDArray[np.int64]:
-        """(images,) how many more there are on each image; where the baseline's are not known by
-        image, how many there are."""
-        return self.own if self.other is None else self.own - self.other
-
-    def change(self, draws: Resampling) -> NDArray[np.float64]:
-        """(B,) the difference of the sums in every draw."""
-        return resampled_sums(self.own, draws) - self._others(draws)
-
-    def growth(self, draws: Resampling) -> NDArray[np.float64]:
-        """(B,) the same as a share of the baseline; NaN where a draw has none of its boxes."""
-        before = self._others(draws)
-        change = self.change(draws)
-        undefined = np.full(len(change), np.nan)
-        share: NDArray[np.float64] = np.divide(change, before, out=undefined, where=before > 0)
-        return share
-
-    def reduction(self, draws: Resampling) -> NDArray[np.float64]:
-        """(B,) the share of the baseline that is gone."""
-        return -self.growth(draws)
-
-    def limit(self, interval: Interval, draws: Resampling, factor: float) -> Interval:
-        """The interval of `factor` times the change, no narrower than the exact ones of the boxes
-        that came and of those that went."""
-        units = draws.units
-        evidence = ProbeEvidence(
-            frames=len(self.own),
-            confidence=interval.confidence,
-            clip=units.of_image if units.kind == "clip" else None,
-        )
-        more = self.more()
-        came, went = np.maximum(more, 0), np.maximum(-more, 0)
-        fixed = self.before if self.other is None else 0
-        most = evidence.of_boxes(came).high - int(went.sum()) - fixed
-        least = int(came.sum()) - evidence.of_boxes(went).high - fixed
-        if self.other is None:
-            least = evidence.of_boxes(came).low - fixed
-        ends = sorted((factor * least, factor * most))
-        return widened(interval, *ends)
-
-    def _others(self, draws: Resampling) -> NDArray[np.float64]:
-        if self.other is None:
-            return np.full(draws.replicates, float(self.before))
-        return resampled_sums(self.other, draws)
-
-
-_Figure = Callable[[_FalseBoxes, Resampling], NDArray[np.float64]]
+_Figure = Callable[[FalseBoxChange, Resampling], NDArray[np.float64]]

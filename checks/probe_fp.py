@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
 
 import numpy as np
-from msgspec import Meta, Struct
+from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.numbers import Confidence, Count, Share
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
-from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import counted, percent
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
+from pytest_detgate.rule_evidence.what_follows import what_follows
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
 from pytest_detgate.rules.options import (
@@ -30,63 +30,24 @@ from pytest_detgate.rules.options import (
     threshold_of,
     with_defaults_from,
 )
+from pytest_detgate.rules.probe_limits import (
+    LIMITS,
+    Bound,
+    BoundConfidence,
+    ByClass,
+    MaxBoxes,
+    MaxImages,
+    MaxImageShare,
+    MaxMean,
+    MaxOnImage,
+    MinImages,
+    ProbeBudget,
+    Unit,
+)
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of, require_support
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.probe_evidence import ProbeEvidence, scaled
-
-MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
-MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
-MaxImageShare = Annotated[Share, Meta(description="Largest share of frames with a false box.")]
-MaxOnImage = Annotated[
-    Count, Meta(description="Largest number of false boxes on one frame; has no bound.")
-]
-MaxMean = Annotated[
-    float, Meta(ge=0, description="Largest number of false boxes divided by the frames.")
-]
-ByClass = Annotated[dict[str, Count], Meta(description="Largest number of false boxes by class.")]
-Bound = Annotated[
-    Literal["point", "upper"],
-    Meta(description="What is compared with the budget: the value, or its upper bound."),
-]
-Unit = Annotated[
-    Literal["auto", "image", "clip"],
-    Meta(
-        description="What counts as independent: each frame, or each clip with all its "
-        "frames. auto: clips, if they are known."
-    ),
-]
-BoundConfidence = Annotated[
-    Confidence, Meta(description="Confidence of the bounds. Omitted: that of [scoring].")
-]
-MinImages = Annotated[Count, Meta(description="Smallest number of frames that proves anything.")]
-
-# From this many frames or clips on, the message no longer dwells on how few they are.
-MANY = 100
-LIMITS = (
-    "max_boxes",
-    "max_images",
-    "max_image_share",
-    "max_boxes_per_image",
-    "max_mean_boxes_per_image",
-    "classes",
-)
-
-
-class ProbeBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """The budget of one probe; what it leaves out is taken from the rule's own table."""
-
-    max_boxes: MaxBoxes | None = None
-    max_images: MaxImages | None = None
-    max_image_share: MaxImageShare | None = None
-    max_boxes_per_image: MaxOnImage | None = None
-    max_mean_boxes_per_image: MaxMean | None = None
-    classes: ByClass | None = None
-    score_threshold: Threshold | None = None
-    bound: Bound | None = None
-    confidence: BoundConfidence | None = None
-    unit: Unit | None = None
-    min_images: MinImages | None = None
 
 
 class ProbeFp(ProbeRule, frozen=True, kw_only=True):
@@ -252,7 +213,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             message="; ".join(
                 [
                     _counts(of_class, detections.classes, images, frames, budget),
-                    *([] if _over(measurements) else [_proved(of_images, proof)]),
+                    *([] if _over(measurements) else [what_follows(of_images, proof)]),
                     *_out_of_reach(budget, proof.confidence),
                 ]
             ),
@@ -334,28 +295,3 @@ def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:
     if budget.bound == "upper" and any(most is not None and most < least for most in budgets):
         return [f"the upper bound of no box at all is {least:.3g}, so a lower budget never passes"]
     return []
-
-
-def _proved(of_images: Interval, evidence: ProbeEvidence) -> str:
-    """What follows for frames like these, rounded so that it stays true."""
-    low, high = (end / evidence.frames * 100 for end in (of_images.low, of_images.high))
-    assumed = "" if evidence.clips else ", assuming independent frames"
-    confidence = f"({percent(evidence.confidence)} confidence{assumed})"
-    units = evidence.clips or evidence.frames
-    seen = counted(units, "clip" if evidence.clips else "frame")
-    if high < 100:
-        share = f"fewer than {_rounded(high, math.ceil)}%"
-    elif low > 0:
-        share = f"more than {_rounded(low, math.floor)}%"
-    else:
-        return f"from {seen} nothing follows for other such frames {confidence}"
-    said = f"{share} of such frames have one {confidence}"
-    return said if units >= MANY else f"from {seen} it only follows that {said}"
-
-
-def _rounded(percentage: float, whole: Callable[[float], int]) -> str:
-    """Two digits that count of a percentage, or of what it lacks to a hundred, rounded by `whole`
-    (`math.floor` or `math.ceil`)."""
-    telling = min(percentage, 100 - percentage)
-    decimals = max(0, 1 - math.floor(math.log10(telling))) if telling > 0 else 0
-    return f"{whole(percentage * 10**decimals) / 10**decimals:.15g}"

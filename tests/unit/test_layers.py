@@ -41,8 +41,6 @@ SOURCES = {
 }
 LONGEST = 300
 """Lines of a module at most: one with more has several subjects."""
-LONGEST_RULE = 450
-"""The same of a rule, whose documentation and examples are half of it."""
 
 
 def layer_of(module: str) -> str:
@@ -84,8 +82,7 @@ def test_no_import_leads_back() -> None:
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_module_has_one_subject(name: str) -> None:
-    limit = LONGEST if layer_of(name) != "checks" else LONGEST_RULE
-    assert len(SOURCES[name].read_text("utf-8").splitlines()) <= limit
+    assert len(SOURCES[name].read_text("utf-8").splitlines()) <= LONGEST
 
 
 @pytest.mark.parametrize("name", SOURCES)
