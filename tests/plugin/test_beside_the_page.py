@@ -317,7 +317,7 @@ def test_the_terminal_keeps_to_80_columns_and_shows_no_traceback(
     result = project.gate(*options)
 
     assert result.ret == 1
-    theirs = ("rootdir: ", "plugins: ", "metadata: ", "platform ", "[gw")
+    theirs = ("rootdir: ", "plugins: ", "metadata: ", "platform ", "[gw", "hypothesis profile ")
     wide = [line for line in result.outlines if len(line) > 80 and not line.startswith(theirs)]
     assert not wide
     text = result.stdout.str()
