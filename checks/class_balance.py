@@ -37,8 +37,9 @@ class ClassBalance(SplitRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    Collect more images of the rare classes, or sample their images more often in training
-    (`ClassBalancedDataset` in MMDetection) and accept here what is left.
+    Collect more images of the rare classes, or sample their images more often in training, and
+    accept here what is left.
+    - MMDetection: `ClassBalancedDataset` samples them more often.
     """
 
     code: ClassVar[str] = "class-balance"

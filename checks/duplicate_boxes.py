@@ -41,9 +41,10 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    Delete the box that is too many. If it has two classes, check which of them is right. Duplicates
-    come from merging two exports of one image, and from a label file that was read twice. If
-    classes may overlap (a person, and a person without a vest), allow it with `max-two-classes`.
+    - `count` too high: Delete the box that is too many. Duplicates come from merging two exports of
+      one image, and from a label file that was read twice.
+    - `two_classes` too high: Check which of the two classes is right. If classes may overlap (a
+      person, and a person without a vest), allow it with `max-two-classes`.
     """
 
     code: ClassVar[str] = "duplicate-boxes"

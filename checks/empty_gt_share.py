@@ -46,9 +46,11 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    Add frames with nothing to detect (a `min` that fails), and make sure that training keeps them:
-    MMDetection drops them unless `filter_cfg` says `filter_empty_gt=False`. Remove or annotate some
-    (a `max` that fails).
+    - `share` too low: Add frames with nothing to detect, and make sure that training keeps them.
+    - `share` too high: Remove some of the empty images, or label what is on them.
+    - `missing` too high: Write a label file for each image; one for an image with nothing to detect
+      is an empty file.
+    - MMDetection: It drops empty images unless `filter_cfg` says `filter_empty_gt=False`.
     """
 
     code: ClassVar[str] = "empty-gt-share"

@@ -61,10 +61,12 @@ class ErrorBudget(ScoreRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    `background`: more images without anything to detect, such as those shown. `class`: see in the
-    confusion matrix which classes are confused, and check their labels. `location`: look for loose
-    boxes in the ground truth. `duplicate`: lower the IoU threshold of non-maximum suppression.
-    `miss`: more boxes like the missed ones, or a larger input.
+    - `background` found: Add more images without anything to detect, such as those shown.
+    - `class` found: See in the confusion matrix which classes are confused, and check their labels.
+    - `location` found: Look for loose boxes in the ground truth.
+    - `both` found: Look for loose boxes and confused classes in the ground truth.
+    - `duplicate` found: Lower the IoU threshold of non-maximum suppression.
+    - `miss` found: Add more boxes like the missed ones, or use a larger input.
     """
 
     code: ClassVar[str] = "error-budget"

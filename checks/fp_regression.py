@@ -97,8 +97,17 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    If boxes are new, see what the training data lost. If too few are gone, look at the frames of
-    `probe-fp`, and add more images like those that still have false boxes.
+    - `change` too high: See what the training data lost since the baseline: frames with nothing to
+      detect, or a site.
+    - `growth` too high: Compare the frames on the page: what fires now was harmless to the
+      baseline.
+    - `reduction` too low: Look at the frames of `probe-fp`, and add more images like those that
+      still have false boxes.
+    - `change` only by its bound: The difference may be chance: the probe needs more frames, from
+      other clips.
+    - `growth` only by its bound: The difference may be chance: the probe needs more frames, from
+      other clips.
+    - `boxes` too high: The baseline had no false box here, so none is allowed.
     """
 
     code: ClassVar[str] = "fp-regression"

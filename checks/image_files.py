@@ -40,10 +40,15 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    Fetch the missing and truncated images again. Save rotated ones upright without the EXIF tag,
-    and then check whether their boxes fit. Correct the stated size if the boxes fit the image.
-    Links into a DVC or git-annex folder inside the project are followed; name any other folder that
-    links lead into in `follow-links` under `[dataset]`. Raise `max-pixels` for large images.
+    - `missing` found: Fetch the missing images again, or correct the `images` folder.
+    - `truncated` found: Fetch the truncated images again.
+    - `unreadable` found: Open one in an image viewer: what is no image should not be listed. Links
+      into a DVC or git-annex folder inside the project are followed; name any other folder that
+      links lead into in `follow-links` under `[dataset]`. Raise `max-pixels` there for large
+      images.
+    - `rotated` found: Save rotated images upright without the EXIF tag, and then check whether
+      their boxes fit.
+    - `other_size` found: Correct the stated size if the boxes fit the image.
     """
 
     code: ClassVar[str] = "image-files"

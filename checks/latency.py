@@ -54,9 +54,11 @@ class Latency(RunningRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    Look at `model_share`: if it is low, reading and resizing the images takes the time. A median
-    within its limit and a high 95th percentile suggest images of another size, or another program
-    on the machine. Otherwise use a smaller input, a smaller model, or fewer boxes before NMS.
+    - `median_ms` too high: Use a smaller input, a smaller model, or fewer boxes before non-maximum
+      suppression. If `model_share` is low, reading and resizing the images takes the time.
+    - `p95_ms` too high: If the median is within its limit, look for images of another size, or for
+      another program on the machine.
+    - `peak_mb` too high: Use a smaller input or a smaller model.
     """
 
     code: ClassVar[str] = "latency"

@@ -63,8 +63,13 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    If there is such a threshold, set it as `score-threshold`. If there is none, no threshold fixes
-    the detector: it needs compliant frames in training, or better labels.
+    - `boxes` too high: No threshold keeps the budget of false boxes and the recall together, so no
+      threshold fixes the detector: it needs compliant frames in training, or better labels.
+    - `images` too high: No threshold keeps the budget of frames and the recall together: the
+      detector needs compliant frames in training, or better labels.
+    - `recall` too low: No threshold finds enough within the budgets of false boxes: the detector
+      needs more or better labelled data.
+    - `recall` only by its bound: The split has too few objects to prove this recall.
     """
 
     code: ClassVar[str] = "operating-point"

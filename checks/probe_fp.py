@@ -61,7 +61,9 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     - `boxes`: the number of false boxes, `boxes[CLASS]` of one class;
     - `images`: the frames with at least one, `image_share` their share;
     - `boxes_per_image`: the most on one frame;
-    - `mean_boxes_per_image`: the mean over all frames.
+    - `mean_boxes_per_image`: the mean over all frames;
+    - `confident_alone`: the false boxes that are the only one on their frame and score at least
+      halfway from the threshold to 1.
 
     With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit:
     the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of a
@@ -90,9 +92,19 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    Look at the frames on the page. If the model fires on what training never showed it as harmless,
-    add such frames to training and keep them there (`filter_empty_gt=False`). If only the upper
-    bound of a share or a mean is over its limit, the probe needs more frames, from other clips.
+    Look at the frames on the page.
+    - `confident_alone` found: A confident box that is alone on its frame may be an object that
+      nobody labelled: check these first.
+    - `boxes` too high: If the model fires on what training never showed as harmless, add such
+      frames to training.
+    - `images` too high: Add frames like these, with nothing to detect, to training.
+    - `boxes_per_image` too high: Look at the frame with the most boxes: duplicates of one object
+      need a stricter non-maximum suppression.
+    - `image_share` only by its bound: The probe needs more frames, from other clips.
+    - `mean_boxes_per_image` only by its bound: The probe needs more frames, from other clips.
+    - `boxes` only by its bound: What was seen is within the limit, but so few frames do not prove
+      it: raise the limit, or state it as a share and add frames from other clips.
+    - MMDetection: Training keeps such frames only with `filter_empty_gt=False`.
     """
 
     code: ClassVar[str] = "probe-fp"
@@ -208,7 +220,10 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             measurements.append(Measurement.shown("clips", clips))
             measurements.append(Measurement.shown("clips_total", proof.clips))
         if len(false):
-            measurements.append(Measurement.shown("max_score", float(detections.score[false[0]])))
+            score = detections.score[false]
+            alone = (score >= (1 + threshold) / 2) & (on_image[image] == 1)
+            measurements.append(Measurement.shown("max_score", float(score[0])))
+            measurements.append(Measurement.shown("confident_alone", int(alone.sum())))
         return Outcome(
             message="; ".join(
                 [

@@ -76,10 +76,14 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    Lower the learning rate, warm up longer, or clip gradients (`clip_grad` of the `optim_wrapper`)
-    if the loss spikes or is not finite; look for broken boxes with `degenerate-boxes`. Take the
-    best epoch (`save_best` of the CheckpointHook) if the metric falls. Resume a run that was cut
-    off.
+    - `non_finite` found: Lower the learning rate, warm up longer, or clip gradients; look for
+      broken boxes with `degenerate-boxes`.
+    - `spikes` found: Lower the learning rate, warm up longer, or clip gradients.
+    - `fallen` found: Take the best epoch instead of the last.
+    - `plateau` found: Stop earlier, or lower the learning rate before the end.
+    - `too_short` found: Resume the run: it was cut off.
+    - MMDetection: `clip_grad` of the `optim_wrapper` clips gradients, and `save_best` of the
+      CheckpointHook keeps the best epoch.
     """
 
     code: ClassVar[str] = "training-curve"

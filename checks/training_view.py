@@ -72,9 +72,19 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    Set `filter_cfg=dict(filter_empty_gt=False)` and `allow_negative_crop=True`. Write the classes
-    of `metainfo` as the annotation file does, in its order. Give every image a different id. Remove
-    from the annotation file what is not meant for training, and leave `max-dropped = 0`.
+    Remove from the annotation file what is not meant for training, and leave `max-dropped = 0`.
+    - `dropped[filter_empty_gt]` found: Set `filter_cfg=dict(filter_empty_gt=False)`, so that images
+      with nothing to detect stay in.
+    - `dropped[class_names]` found: Write the classes of `metainfo` as the annotation file does, in
+      its order.
+    - `mislabelled` found: Write the classes of `metainfo` in the order of the annotation file.
+    - `dropped[shared_id]` found: Give every image a different id.
+    - `dropped[pipeline]` found: Set `allow_negative_crop=True` in the random crop.
+    - `dropped[min_size]` found: Lower `min_size` of `filter_cfg`, or remove these images from the
+      annotation file.
+    - `effective_empty_share` too low: Add images with nothing to detect to the training split, and
+      keep them with `filter_empty_gt=False`.
+    - `effective_empty_share` too high: Add images with objects.
     """
 
     code: ClassVar[str] = "training-view"

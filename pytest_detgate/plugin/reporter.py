@@ -150,7 +150,9 @@ class Reporter:
         if self._published is not None:
             from pytest_detgate.plugin.output.terminal import write_summary
 
-            write_summary(terminalreporter, self._published.report, self._session.options.report)
+            folder = self._session.options.report
+            node_ids = self._received.node_ids
+            write_summary(terminalreporter, self._published.report, folder, node_ids)
         complaints = [] if self._published is None else self._published.complaints
         for problem in [*self._problems, *complaints, *self._step_problems]:
             line = on_one_line(f"detgate: {problem}", _LONGEST)

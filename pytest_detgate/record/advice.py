@@ -6,10 +6,13 @@ one case each, which they begin with:
     - `share` too low: Add frames with nothing to detect.
     - `share` too high: Remove some of them, or annotate what is on them.
     - `boxes` only by its bound: The probe needs more frames, from other clips.
+    - `truncated` found: Fetch the image again.
     - MMDetection: Set `filter_empty_gt=False`.
     - other frameworks: Make sure that training keeps them.
 
-`share` is the name of a measurement, and of those of single classes or reasons, `share[…]`.
+`share` is the name of a measurement, and of those of single classes or reasons, `share[…]`. Found
+is what was measured and is not zero, and the label of the item, such as `class` for
+`error-budget[class]`.
 """
 
 from __future__ import annotations
@@ -21,19 +24,23 @@ from pytest_detgate.findings import Measurement
 
 MMDETECTION = "mmdetection"
 _CASE = re.compile(
-    r"(?:^|\s)- (?:`(?P<name>[\w-]+)` (?P<side>too low|too high|only by its bound)"
+    r"(?:^|\s)- (?:`(?P<name>[\w-]+(?:\[[\w-]+\])?)` "
+    r"(?P<side>too low|too high|only by its bound|found)"
     r"|(?P<framework>MMDetection|other frameworks)): "
 )
 
 
 def fitting_advice(
-    text: str, measurements: Iterable[Measurement], framework: str | None = None
+    text: str,
+    measurements: Iterable[Measurement],
+    framework: str | None = None,
+    label: str | None = None,
 ) -> str:
     """Return the parts of an advice, on one line, that hold for what a rule has measured.
 
-    Where the framework is not known, advice for one says which it is for.
+    `label` is that of the item. If the framework is not known, advice for one says which it is for.
     """
-    failed = [measured for measured in measurements if measured.passed is False]
+    measurements = list(measurements)
     text = " ".join(text.split())
     cases = list(_CASE.finditer(text))
     ends = [*(case.start() for case in cases), len(text)]
@@ -42,7 +49,9 @@ def fitting_advice(
         advice = text[case.end() : end].strip()
         wanted = case["framework"]
         if wanted is None:
-            if any(_is_case(measured, case["name"], case["side"]) for measured in failed):
+            name, side = case["name"], case["side"]
+            is_label = side == "found" and name == label
+            if is_label or any(_is_case(measured, name, side) for measured in measurements):
                 parts.append(advice)
         elif framework is None:
             parts.append(f"{wanted[0].upper()}{wanted[1:]}: {advice}")
@@ -52,8 +61,13 @@ def fitting_advice(
 
 
 def _is_case(measured: Measurement, name: str, side: str) -> bool:
-    """Tell whether a value that failed is the named one, beyond its limit on that side."""
-    if measured.name.partition("[")[0] != name or measured.limit is None:
+    """Tell whether a value is the named one and, unless it only has to be found, beyond its limit
+    on that side."""
+    if name not in (measured.name, measured.name.partition("[")[0]):
+        return False
+    if side == "found":
+        return measured.value > 0
+    if measured.limit is None or measured.passed:
         return False
     is_floor = measured.relation == ">="
     value_fails = measured.value < measured.limit if is_floor else measured.value > measured.limit

@@ -22,6 +22,7 @@ _LABELS = {
     "clips": "clips",
     "clips_shared": "clips on both sides",
     "clips_total": "clips looked at",
+    "confident_alone": "confident boxes alone on their frame",
     "count": "found",
     "crowd_only": "images with crowd regions only",
     "dap": "AP that these errors cost",
@@ -103,12 +104,26 @@ _OF_RULE = {
     "expectations": {"count": "rows that do not meet an expectation"},
     "fp-regression": {"boxes": "false boxes"},
     "frame-distance": {"share": "share of images near another split"},
-    "image-files": {"count": "files at fault"},
+    "image-files": {
+        "count": "files at fault",
+        "missing": "missing files",
+        "other_size": "images of another size than stated",
+        "rotated": "images that an EXIF tag rotates",
+        "truncated": "truncated files",
+        "unreadable": "files that cannot be read",
+    },
     "operating-point": {"boxes": "false boxes", "images": "images with a false box"},
     "probe-fp": {"boxes": "false boxes", "images": "images with a false box"},
     "probe-isolation": {"count": "probe images that the model has seen"},
     "checkpoint-choice": {"boxes": "false boxes"},
-    "training-curve": {"count": "faults of the curve"},
+    "training-curve": {
+        "count": "faults of the curve",
+        "fallen": "falls of the metric since its best",
+        "non_finite": "losses that are not finite",
+        "plateau": "ends without progress",
+        "spikes": "jumps of the loss",
+        "too_short": "runs that are too short",
+    },
 }
 
 

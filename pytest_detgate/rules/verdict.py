@@ -171,21 +171,21 @@ class _Case:
                 message=message,
                 duration_s=time.perf_counter() - self._started,
                 about=rule_page(kind).summary,
-                advice=_advice(self._bound, parts.get("measurements", ()), self._inputs),
+                advice=self._advice(parts.get("measurements", ())),
                 **parts,
             )
         )
 
-
-def _advice(bound: BoundRule, measurements: Sequence[Measurement], inputs: Inputs) -> str:
-    """What to try, as it fits what was measured and what the project trains with."""
-    if not measurements:
-        return fitting_advice(how_to_fix(type(bound.rule)), ())
-    model = inputs.source.model_record()
-    framework = None if model is None else model.framework
-    if inputs.project.training_config is not None:
-        framework = MMDETECTION
-    return fitting_advice(how_to_fix(type(bound.rule)), measurements, framework)
+    def _advice(self, measurements: Sequence[Measurement]) -> str:
+        """What to try, as it fits what was measured and what the project trains with."""
+        text = how_to_fix(type(self._bound.rule))
+        if not measurements:
+            return fitting_advice(text, ())
+        model = self._inputs.source.model_record()
+        framework = None if model is None else model.framework
+        if self._inputs.project.training_config is not None:
+            framework = MMDETECTION
+        return fitting_advice(text, measurements, framework, self._target.label)
 
 
 def _can_block(bound: BoundRule, outcome: Outcome) -> bool:

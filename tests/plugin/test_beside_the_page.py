@@ -359,18 +359,21 @@ def test_a_long_run_lists_what_did_not_pass(project: GateProject) -> None:
     head = CONFIG.partition("[rules.")[0]
     project.write("detgate.toml", head + names)
 
-    quiet, verbose = (
+    quiet, verbose, unlisted = (
         [
             line.split()[:2]
             for line in project.gate("detgate.toml", *options, with_predictions=False).outlines
         ]
-        for options in ((), ("-v",))
+        for options in ((), ("-v",), ("-rN",))
     )
 
-    assert ["failed", "empty-gt-share.n0[train]"] in quiet
+    failed = ["failed", "empty-gt-share.n0[train]"]
+    assert failed not in quiet
+    assert failed in unlisted
+    assert ["FAILED", "detgate.toml::empty-gt-share.n0[train]"] in quiet
     assert ["passed", "empty-gt-share.n1[train]"] not in quiet
     assert ["passed", "empty-gt-share.n1[train]"] in verbose
-    assert ["not", "listed:"] in quiet
+    assert ["59", "passed"] in quiet
     assert ["1", "failed,"] in quiet
 
 
@@ -400,7 +403,7 @@ def test_an_item_that_looked_at_less_says_so_everywhere(project: GateProject) ->
         },
     )
 
-    result = project.gate_here()
+    result = project.gate_here("-rN")
 
     assert result.ret == 1
     result.stdout.fnmatch_lines(["not-evaluated mean-ap*(looked at 2 of 3 images)"])

@@ -58,7 +58,7 @@ def test_false_boxes_can_be_opened(project: GateProject, workers: tuple[str, ...
     assert set(map(tuple, rules.values())) == {()}
     page = (project.pytester.path / "detgate-report/index.html").read_text()
     assert '<a href="findings/probe-fp-youtube.json">' in page
-    result.stdout.fnmatch_lines(["findings as COCO, to mend: detgate-report/findings (1 file)"])
+    result.stdout.fnmatch_lines(["findings as COCO files: detgate-report/findings (1 file)"])
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])

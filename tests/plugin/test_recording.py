@@ -72,7 +72,7 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
             "stale_frames 3, at most 0   <- over the limit",
             "  - val/roof_2.jpg: label is newer",
             "*= detgate: BLOCKED =*",
-            "failed *test_own.py::test_stale *stale_frames 3 > 0",
+            "FAILED test_own.py::test_stale - *stale_frames 3, at most 0*",
         ]
     )
     assert "Traceback" not in result.stdout.str()

@@ -91,7 +91,22 @@ def test_everything_it_counts(probe: Probe) -> None:
         "score_threshold": 0.3,
         "images_total": 6,
         "max_score": 0.9,
+        "confident_alone": 0,
     }
+
+
+def test_confident_boxes_alone_are_counted(probe: Probe) -> None:
+    """Halfway from the threshold of 0.3 to 1 is 0.65. An object without a label looks like this."""
+    found = {
+        "yard_1.jpg": [box(0.9)],
+        "yard_2.jpg": [box(0.64)],
+        "yard_3.jpg": [box(0.95), box(0.95, "no_vest", x=40)],
+    }
+
+    result = probe("max-boxes = 2", found)
+
+    assert measured(result)["confident_alone"] == 1
+    assert "an object that nobody labelled" in result.advice
 
 
 def test_intervals_are_exact(probe: Probe) -> None:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.record.advice import fitting_advice
+from pytest_detgate.report.labels import _LABELS, _OF_RULE
+from pytest_detgate.rules.documentation import how_to_fix
+from pytest_detgate.rules.registry import rule_classes
+from pytest_detgate.rules.rule import Rule
+from pytest_detgate.scoring.error_kinds import KINDS as ERROR_KINDS
 
 ADVICE = """
     Look at the images.
@@ -62,3 +69,28 @@ def test_advice_without_cases_is_given_as_it_is() -> None:
     assert fitting_advice(text, [FEW]) == (
         "Move whole clips - never images: to one side. Then train again."
     )
+
+
+def test_advice_for_what_was_found() -> None:
+    """By a value that is not zero, one of several of a name, or the label of the item."""
+    text = """
+        - `truncated` found: Fetch again.
+        - `dropped[min_size]` found: Lower it.
+        - `class` found: Check the labels.
+    """
+    none = [Measurement.shown("truncated", 0), Measurement.shown("dropped[other]", 2)]
+
+    assert fitting_advice(text, none) == ""
+    assert fitting_advice(text, [Measurement.shown("truncated", 1)]) == "Fetch again."
+    assert fitting_advice(text, [Measurement.shown("dropped[min_size]", 1)]) == "Lower it."
+    assert fitting_advice(text, none, label="class") == "Check the labels."
+
+
+@pytest.mark.parametrize("kind", rule_classes().values(), ids=list(rule_classes()))
+def test_cases_of_advice_name_values_that_rules_measure(kind: type[Rule]) -> None:
+    names = re.findall(
+        r"- `([\w-]+)(?:\[[\w-]+\])?` (?:too low|too high|only by its bound|found): ",
+        how_to_fix(kind),
+    )
+
+    assert set(names) <= {*_LABELS, *_OF_RULE.get(kind.code, ()), *ERROR_KINDS}

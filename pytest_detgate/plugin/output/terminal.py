@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,12 +31,17 @@ MOST_PASSED = 50
 MOST_UNCLEAN = 200
 
 
-def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Path) -> None:
-    """Write the section; `folder` is that of the report."""
+def write_summary(
+    terminal: pytest.TerminalReporter, report: Report, folder: Path, node_ids: Mapping[str, str]
+) -> None:
+    """Write the section; `folder` is that of the report, `node_ids` are pytest's by the id of the
+    rule. A rule that pytest's own short summary names below gets no line here."""
     _write_heading(terminal, report)
     width = terminal._tw.fullwidth
     rules = in_order(report.rules)
-    shown = _shown(rules, terminal.config.get_verbosity())
+    listed = _shown(rules, terminal.config.get_verbosity())
+    below = _short_summary(terminal)
+    shown = [rule for rule in listed if node_ids.get(rule.id) not in below]
     longest = max((len(rule.id) for rule in shown), default=0)
     name_width = min(longest, max(width // 2, 36))
     for rule in shown:
@@ -43,8 +49,8 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Pat
         room = max(width - 14 - name_width - 2, 24)
         name = _cut_start(rule.id, name_width)
         terminal.write_line(f"{name:<{name_width}}  {_told(rule, room)}".rstrip())
-    if len(shown) < len(rules):
-        terminal.write_line(f"not listed: {_counted(rules[len(shown) :])} (-v lists every rule)")
+    if len(listed) < len(rules):
+        terminal.write_line(f"{_counted(rules[len(listed) :])} rules not shown (use -v)")
     for file in report.predictions.values():
         for line in (line for note in file.notes for line in wrapped(note)):
             terminal.write_line(line)
@@ -56,7 +62,14 @@ def write_summary(terminal: pytest.TerminalReporter, report: Report, folder: Pat
     files = sum(len(rule.findings_files) for rule in rules)
     if files:
         where = _short(folder / FINDINGS)
-        terminal.write_line(f"findings as COCO, to mend: {where} ({counted(files, 'file')})")
+        terminal.write_line(f"findings as COCO files: {where} ({counted(files, 'file')})")
+
+
+def _short_summary(terminal: pytest.TerminalReporter) -> set[str]:
+    """Return the node ids of failures that pytest's short summary names."""
+    if "f" not in terminal.reportchars:
+        return set()
+    return {report.nodeid for report in terminal.stats.get("failed", [])}
 
 
 def _write_heading(terminal: pytest.TerminalReporter, report: Report) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.record.report import RuleResult
+from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.record.result_text import compared, decisive, finding_text, held_against_limit
 from pytest_detgate.record.terminal import WIDTH, wrapped
 
@@ -17,7 +17,7 @@ def failure_text(result: RuleResult) -> str:
     is named by the heading that pytest puts above."""
     lines = [result.message]
     if result.verdict == "not-evaluated":
-        lines.append("This could not be evaluated, and what was not looked at does not pass.")
+        lines.append("Not evaluated, which counts as a failure.")
         return _wrapped(lines)
     for measured in result.measurements:
         if measured.limit is not None:
@@ -60,7 +60,10 @@ def _held_lines(measured: Measurement, indent: str = "") -> list[str]:
 def _examples(findings: Sequence[Finding], total: int) -> list[str]:
     lines = [f"  - {finding_text(finding)}" for finding in findings[:EXAMPLES]]
     if total > EXAMPLES:
-        lines.append(f"  - and {total - EXAMPLES:,} more, on the page and in report.json")
+        more = f"  - and {total - EXAMPLES:,} more"
+        listed = min(len(findings), FINDINGS_CAP)
+        part = f"; report.json lists {listed:,} of all {total:,}"
+        lines.append(f"{more}, all in report.json" if listed >= total else more + part)
     return lines
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,6 +46,11 @@ class Received:
                 _reason(report) if report.skipped else "a plugin replaced the call of this item"
             )
             self._without[report.nodeid] = reason
+
+    @property
+    def node_ids(self) -> Mapping[str, str]:
+        """The node id of each item that sent a result, by the id of its rule."""
+        return self._node_ids
 
     def results(self, rules: Sequence[str], selection: Selection) -> list[RuleResult]:
         """What the record has of each item: `rules` are all items of `detgate.toml`."""
