@@ -22,6 +22,7 @@ GapKind = Literal[
     "images-without-detections",
     "classes-without-detections",
     "outputs-not-finite",
+    "images-without-field",
 ]
 """What kinds of things are left out.
 
@@ -34,6 +35,8 @@ have no box, such as masks. `unlisted-image`, `unlisted-class`: annotations of a
 that the file does not list. `boxes-not-finite`: boxes with NaN or
 infinity. `images-without-detections`, `classes-without-detections`: images and classes that a
 result file does not cover. `outputs-not-finite`: images on which a model answered NaN or infinity.
+`images-without-field`: images that lack a field, so that it is not known whether they belong to the
+query of a probe.
 """
 
 ALL_GAPS: frozenset[GapKind] = frozenset(get_args(GapKind))
@@ -65,7 +68,9 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
     `text` says what they are, with their number ("3 images have no label file"); `count` of them
     are `unit`, and `examples` names the first. `listed` says that they have rows in the tables;
-    otherwise the tables do not know them, and they add to what there is to look at.
+    otherwise the tables do not know them, and they add to what there is to look at. `rows` are
+    their rows, where they are images of the tables: a probe that is a part of a split has only its
+    share of them.
     """
 
     kind: GapKind
@@ -74,6 +79,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     examples: tuple[str, ...] = ()
     listed: bool = True
+    rows: tuple[int, ...] = ()
 
 
 class Extent(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,10 +109,17 @@ class NotLookedAtError(DataError):
 
 
 def gap(
-    kind: GapKind, unit: Unit, names: Sequence[str], text: str, *, listed: bool = True
+    kind: GapKind,
+    unit: Unit,
+    names: Sequence[str],
+    text: str,
+    *,
+    listed: bool = True,
+    rows: Iterable[int] = (),
 ) -> tuple[Gap, ...]:
     """The gap that `names` make, or none where there are no names; `text` follows their number:
-    `gap(..., ["a.txt"], "label files have no image")`."""
+    `gap(..., ["a.txt"], "label files have no image")`. `rows` are those of the names, where they
+    are images of the tables."""
     if not names:
         return ()
     shown = tuple(names[:EXAMPLES])
@@ -118,8 +131,17 @@ def gap(
             text=f"{len(names):,} {text}",
             examples=shown,
             listed=listed,
+            rows=tuple(rows),
         ),
     )
+
+
+def with_rows(
+    whole: Gap, rows: Sequence[int], names: Sequence[str], *, listed: bool = True
+) -> tuple[Gap, ...]:
+    """The share of a gap of images that some of its `rows` make; `names` are theirs."""
+    text = whole.text.removeprefix(f"{whole.count:,} ")
+    return gap(whole.kind, whole.unit, names, text, listed=listed, rows=rows)
 
 
 def described(gaps: Iterable[Gap]) -> tuple[str, ...]:

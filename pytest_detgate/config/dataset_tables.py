@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
 from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
+
+LabelFormat: TypeAlias = Literal["coco", "yolo", "voc", "cvat", "openimages"]
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -17,7 +19,7 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     ]
     images: Annotated[str, Meta(description="Folder that each file_name is relative to.")]
     format: Annotated[
-        Literal["coco", "yolo", "voc", "cvat", "openimages"],
+        LabelFormat,
         Meta(description="Format of the annotations."),
     ] = "coco"
     classes: (
@@ -97,24 +99,69 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
 
 
 class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """Images checked by hand: nothing to detect in them except the boxes of `annotations`."""
+    """Images checked by hand: nothing to detect in them except the boxes of `annotations`.
 
-    images: Annotated[str, Meta(description="Folder of the images.")]
-    annotations: (
+    A probe has images of its own, or is a query over a split.
+    """
+
+    split: (
         Annotated[
             str,
             Meta(
-                description="COCO file that lists them; its boxes are allowed. Omitted: all images "
-                "of the folder."
+                description="Split that the probe is a part of: the images to which all of empty, "
+                "where and list apply that are given. Their boxes are allowed."
             ),
         ]
         | None
     ) = None
+    empty: Annotated[
+        bool,
+        Meta(description="true: the images of the split that are labelled and have no annotation."),
+    ] = False
+    where: (
+        Annotated[
+            str,
+            Meta(
+                description="Condition on the images of the split, such as site == 'north'. It "
+                "names file_name, width, height, boxes, groups of frame-pattern, and image "
+                "fields of the annotation file."
+            ),
+        ]
+        | None
+    ) = None
+    list: (
+        Annotated[
+            str,
+            Meta(description="File that names the images of the probe, one a line."),
+        ]
+        | None
+    ) = None
+    images: (
+        Annotated[str, Meta(description="Folder of the images. Not for a part of a split.")] | None
+    ) = None
+    annotations: (
+        Annotated[
+            str,
+            Meta(
+                description="COCO file that lists them, or the labels of another format; its boxes "
+                "are allowed. Omitted: all images of the folder."
+            ),
+        ]
+        | None
+    ) = None
+    format: Annotated[LabelFormat, Meta(description="Format of the annotations.")] = "coco"
+    classes: (
+        Annotated[str, Meta(description="File with the names of the classes, as for a split.")]
+        | None
+    ) = None
+    missing_labels: Annotated[
+        Literal["unknown", "background"],
+        Meta(description="Meaning of an image without a label file, as for a split."),
+    ] = "unknown"
     allow_other_files: Annotated[
         bool,
         Meta(
             description="true: files in the folder that are no images, and folders that cannot "
-            "be listed, are left out. Otherwise no rule passes on the probe. Only without "
-            "annotations."
+            "be listed, are left out. Otherwise no rule passes on the probe. Not with a COCO file."
         ),
     ] = False

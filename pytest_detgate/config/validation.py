@@ -11,6 +11,7 @@ import re
 from pytest_detgate.config.dataset_tables import SplitTable
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.place import Place
+from pytest_detgate.config.probe_checks import check_probe, own_files
 
 REDACTED_KINDS = ("paths", "hosts")
 """Entries of `redact` that are no regular expressions."""
@@ -115,10 +116,10 @@ def _check_probes(configuration: Configuration) -> None:
     place = configuration.place.table("probes")
     for name, probe in configuration.tables.probes.items():
         with configuration.mistakes.collect():
-            if probe.allow_other_files and probe.annotations is not None:
-                raise place.table(name).error(
-                    "only applies without annotations, which list the images", "allow-other-files"
-                )
+            check_probe(probe, place.table(name), configuration)
+            files = own_files(probe)
+            if files is not None:
+                _check_split(files, place.table(name), configuration)
 
 
 def _check_run(configuration: Configuration) -> None:

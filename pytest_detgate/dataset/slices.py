@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import math
 import re
 import unicodedata
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.coco.fields import field_names
 from pytest_detgate.dataset.frames import whole_number
 from pytest_detgate.dataset.tables import Dataset, ImageTable
-from pytest_detgate.errors import DataError
+from pytest_detgate.errors import DataError, nearest
 
 COLUMNS = ("file_name", "width", "height", "boxes")
 NO_SLICE = -1
@@ -69,7 +71,7 @@ def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None
     names = names_in(expression)
     if not names:
         raise DataError(f"{expression!r} names no field of the images, so it makes no slices")
-    columns = {name: _column(dataset, name, pattern) for name in names}
+    columns = {name: column(dataset, name, pattern) for name in names}
     evaluate = _evaluator(expression)
     values = [
         None
@@ -91,7 +93,9 @@ def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None
     )
 
 
-def _column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list[Any]:
+def column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list[Any]:
+    """The value that a name stands for in an expression, for each image; None where an image has
+    none. `DataError` where no image has one."""
     images = dataset.images
     if pattern is not None and name in pattern.groupindex:
         return _of_pattern(images, name, pattern)
@@ -104,12 +108,22 @@ def _column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> lis
         return list(dataset.boxes_by_image().tolist())
     values = list(images.fields[name]) if name in images.fields else [None]
     if all(value is None for value in values):
-        groups = () if pattern is None else tuple(pattern.groupindex)
-        known = ", ".join((*COLUMNS, *groups))
+        known = (*COLUMNS, *(() if pattern is None else pattern.groupindex), *_fields(dataset))
         raise DataError(
-            f"no image of {dataset.name} has the field {name!r} (there is always: {known})"
+            f"no image of {dataset.name} has the field {name!r}{nearest(name, known)} (there is: "
+            f"{', '.join(dict.fromkeys(known))})"
         )
     return values
+
+
+def _fields(dataset: Dataset) -> list[str]:
+    """The fields that the entries of the images have besides, if its file is one of COCO's."""
+    path = dataset.annotations
+    if path is None or path.suffix.lower() != ".json":
+        return []
+    with contextlib.suppress(DataError):
+        return [name for name in field_names(path, "images") if name.isidentifier()]
+    return []
 
 
 def _of_pattern(images: ImageTable, group: str, pattern: re.Pattern[str]) -> list[Any]:

@@ -125,12 +125,23 @@ class DetectionTable(_Frozen):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Part(_Frozen):
+    """What a probe is a part of: the `whole` split, and the probe's `rows` (n,) int64 of its
+    images, in its order. `query` says which images those are."""
+
+    whole: Dataset
+    rows: NDArray[np.int64]
+    query: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Dataset:
     """One split or probe: its images, its ground-truth boxes and its class names.
 
     `category_id` are the file's own ids of the classes. `notes` are facts about the file that a
     reader of the report must know, `gaps` what nothing can look at: an item passes over none of
-    them unless its rule measures them. `image_options` say how its images are read.
+    them unless its rule measures them. `image_options` say how its images are read. `part` is set
+    for a probe that is a query over a split; its `sha256` is then that of its own images and boxes.
     """
 
     name: str
@@ -144,6 +155,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
     image_options: ImageOptions = AS_SHOWN
+    part: Part | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "classes", composed(self.classes))

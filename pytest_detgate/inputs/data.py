@@ -62,7 +62,16 @@ class DataInputs:
 
     def tables(self, name: str) -> Dataset:
         """The tables of a split or probe just as its file has them, for rules on integrity."""
-        return self.data.once(("dataset", name), lambda: self.project.read(name))
+
+        def make() -> Dataset:
+            query = self.project.query(name)
+            if query is None or query.fields:
+                return self.project.read(name)
+            from pytest_detgate.dataset.queries import select
+
+            return select(query, self.tables(query.split), name)  # which is read only once
+
+        return self.data.once(("dataset", name), make)
 
     def dataset(self, name: str) -> Dataset:
         """The tables of a split or probe that has images, each with an id of its own, so that it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,13 +121,12 @@ class ResultFiles(DetectionSource):
         self._tables: dict[str, DetectionTable] = {}
 
     def detections(self, dataset: Dataset) -> DetectionTable:
-        from pytest_detgate.dataset.coco.results import read_results
         from pytest_detgate.inputs.fingerprints import detections_sha256
 
         if dataset.name in self._tables:
             return self._tables[dataset.name]
-        path = self._file(dataset.name)
-        table = read_results(path, dataset, self._project.evaluated_classes or ())
+        path = self._file(dataset)
+        table = self._read(path, dataset)
         self._records[dataset.name] = PredictionsRecord(
             path=self._project.relative(path),
             sha256=table.sha256 or "",
@@ -137,34 +137,63 @@ class ResultFiles(DetectionSource):
         self._tables[dataset.name] = table
         return table
 
+    def _read(self, path: Path, dataset: Dataset) -> DetectionTable:
+        """Read a file. What it has of other images of the split does not concern a part of it."""
+        from pytest_detgate.dataset.coco.results import read_results
+        from pytest_detgate.dataset.parts import detections_of_part
+
+        if dataset.part is None:
+            return read_results(path, dataset, self._project.evaluated_classes or ())
+        whole = dataset.part.whole
+        if dataset.name in self._files:
+            return detections_of_part(self._read(path, whole), dataset)
+        # Notes on the file are those of the split.
+        return dataclasses.replace(detections_of_part(self.detections(whole), dataset), notes=())
+
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
     ) -> bool | None:
         from pytest_detgate.inputs.misplaced import boxes_of, finds_anything
 
-        if dataset.name not in self._files:
+        if self._path(dataset) is None:
             return None
         return finds_anything(boxes_of(self.detections(dataset), dataset.images))
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         from pytest_detgate.dataset.coco.results import read_result_classes
 
-        return read_result_classes(self._file(dataset.name))
+        return read_result_classes(self._file(dataset))
 
     def digest(self, name: str) -> str | None:
         record = self._records.get(name)
-        return file_sha256(self._file(name)) if record is None else record.sha256
+        if record is not None:
+            return record.sha256
+        query = self._project.query(name)
+        path = self._files.get(name) or self._files.get("" if query is None else query.split)
+        if path is None:
+            raise DataError(_no_file(name))
+        return file_sha256(path)
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return dict(self._records)
 
-    def _file(self, name: str) -> Path:
-        path = self._files.get(name)
+    def _path(self, dataset: Dataset) -> Path | None:
+        """The result file of a split or probe. That of a split serves its parts too."""
+        whole = None if dataset.part is None else dataset.part.whole.name
+        return self._files.get(dataset.name) or self._files.get(whole or "")
+
+    def _file(self, dataset: Dataset) -> Path:
+        path = self._path(dataset)
         if path is None:
-            raise DataError(
-                f"there is no result file of {name}; add --detgate-predictions {name}=FILE"
-            )
+            if dataset.part is None:
+                raise DataError(_no_file(dataset.name))
+            whole = dataset.part.whole.name
+            raise DataError(f"{_no_file(whole)}, which {dataset.name} is a part of")
         return path
+
+
+def _no_file(name: str) -> str:
+    return f"there is no result file of {name}; add --detgate-predictions {name}=FILE"
 
 
 class NoDetections(DetectionSource):

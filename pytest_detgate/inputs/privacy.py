@@ -33,7 +33,8 @@ def _places(project: Project) -> Iterator[Path]:
         named = (split.annotations, split.images, split.classes, split.list)
         yield from (locate(path) for path in named if path is not None)
     for probe in tables.probes.values():
-        yield from (locate(path) for path in (probe.images, probe.annotations) if path is not None)
+        files = (probe.annotations, probe.images, probe.classes, probe.list)
+        yield from (locate(path) for path in files if path is not None)
     model, train = tables.model, tables.train
     baseline = model.named_baseline
     yield from (

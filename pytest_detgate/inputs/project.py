@@ -10,8 +10,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.config.dataset_tables import SplitTable
+from pytest_detgate.config.dataset_tables import ProbeTable, SplitTable
 from pytest_detgate.config.load import Configuration
+from pytest_detgate.config.probe_checks import LISTING, own_files
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.config.validation import frame_pattern
 from pytest_detgate.config.wording import unknown
@@ -20,6 +21,7 @@ from pytest_detgate.errors import DataError
 
 if TYPE_CHECKING:
     from pytest_detgate.cache.annotation_tables import CachedTables
+    from pytest_detgate.dataset.queries import Query
     from pytest_detgate.dataset.slices import Slices
     from pytest_detgate.dataset.tables import Dataset
 
@@ -130,19 +132,65 @@ class Project:
 
     def read(self, name: str, image_fields: tuple[str, ...] = ()) -> Dataset:
         """Read a split or probe into tables; `DataError` if it cannot be read."""
-        from pytest_detgate.dataset.coco.reader import read_coco
-        from pytest_detgate.dataset.images.folder import read_folder
+        split = self.tables.dataset.splits.get(name)
+        if split is not None:
+            return self._read_split(name, split, image_fields)
+        query = self.query(name)
+        if query is not None:
+            from pytest_detgate.dataset.queries import select
 
-        table = self.tables.dataset.splits.get(name) or self.tables.probes.get(name)
-        if table is None:
+            return select(query, self.read(query.split, (*query.fields, *image_fields)), name)
+        probe = self.tables.probes.get(name)
+        if probe is None:
             raise DataError(unknown("split or probe", name, (*self.splits, *self.probes)))
-        images = self.configuration.locate(table.images)
-        if table.annotations is None:
-            allowed = table.allow_other_files
-            return read_folder(images, name, self.image_options, allow_other_files=allowed)
-        path = self.configuration.locate(table.annotations)
-        if isinstance(table, SplitTable) and table.format != "coco":
+        return self._read_probe(name, probe, image_fields)
+
+    def query(self, name: str) -> Query | None:
+        """The query over a split that a probe is; None for a split, and for a probe with images of
+        its own."""
+        from pytest_detgate.dataset.conditions import parse_condition
+        from pytest_detgate.dataset.queries import Query
+
+        table = self.tables.probes.get(name)
+        if table is None or table.split is None:
+            return None
+        return Query(
+            split=table.split,
+            empty=table.empty,
+            condition=None if table.where is None else parse_condition(table.where),
+            listed=None if table.list is None else self.configuration.locate(table.list),
+            pattern=self.frame_pattern,
+        )
+
+    def _read_probe(self, name: str, table: ProbeTable, fields: tuple[str, ...]) -> Dataset:
+        """Read a probe with images of its own."""
+        from pytest_detgate.dataset.images.folder import read_folder
+        from pytest_detgate.dataset.queries import select_listed
+
+        files = own_files(table)
+        if files is not None:
+            dataset = self._read_split(name, files, fields)
+        else:
+            assert table.images is not None
+            dataset = read_folder(
+                self.configuration.locate(table.images),
+                name,
+                self.image_options,
+                allow_other_files=table.allow_other_files or table.list is not None,
+            )
+        if table.format == "coco":
+            dataset = _without_labels(dataset)
+        if table.list is not None and table.format not in LISTING:
+            dataset = select_listed(dataset, self.configuration.locate(table.list))
+        return dataset
+
+    def _read_split(self, name: str, table: SplitTable, image_fields: tuple[str, ...]) -> Dataset:
+        from pytest_detgate.dataset.coco.reader import read_coco
+
+        if table.format != "coco":
             return self._read_labels(name, table, image_fields)
+        path = self.configuration.locate(table.annotations)
+        images = self.configuration.locate(table.images)
 
         def read() -> Dataset:
             return read_coco(path, images, name, image_fields)
@@ -152,8 +200,6 @@ class Project:
             if self.cached_tables is None
             else self.cached_tables.read(path, image_fields, read)
         )
-        if name in self.probes:
-            dataset = _without_labels(dataset)
         return dataclasses.replace(
             dataset,
             name=name,

@@ -75,6 +75,8 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `names_sha256` is a digest of the file names. `images_sha256` is one of names and contents, if
     detections were judged and all images exist. With them, another run recognises the same probe.
+    A probe that is a part of a split names it, `split`, and which images those are, `query`. Its
+    `sha256` is then one of its own images and boxes.
     """
 
     images_dir: str
@@ -84,6 +86,8 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
     sha256: str | None = None
     names_sha256: str | None = None
     images_sha256: str | None = None
+    split: str | None = None
+    query: str | None = None
     notes: list[str] = []
 
 

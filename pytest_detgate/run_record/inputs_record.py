@@ -100,7 +100,7 @@ def _split_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> Spl
 
 
 def _probe_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> ProbeRecord:
-    path = dataset.annotations
+    path, part = dataset.annotations, dataset.part
     return ProbeRecord(
         images_dir=inputs.project.relative(dataset.images_dir),
         images=len(dataset.images),
@@ -109,5 +109,7 @@ def _probe_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> Pro
         sha256=dataset.sha256,
         names_sha256=names_sha256(dataset),
         images_sha256=inputs.images_sha256(dataset.name) if with_images else None,
+        split=None if part is None else part.whole.name,
+        query=None if part is None else part.query,
         notes=list(dataset.notes),
     )

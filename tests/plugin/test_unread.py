@@ -103,3 +103,29 @@ def test_last_failed_that_leaves_the_file_unread(project: GateProject) -> None:
 
 def test_listing_refuses_nothing(project: GateProject) -> None:
     assert project.gate_here("--collect-only", "-k", "share").ret == 0
+
+
+QUERY = CONFIG + '[probes.calm]\nsplit = "train"\nempty = true\n'
+
+
+def test_file_of_a_split_is_read_for_its_probe(project: GateProject) -> None:
+    """`train` has no rule of its own that reads detections."""
+    project.write("detgate.toml", QUERY)
+    rows = [{"image_id": 1, "category_id": 1, "bbox": [1, 1, 9, 9], "score": 0.9}]
+    project.write("found/train.json", rows)
+    project.write("found/calm.json", rows)
+    train = "--detgate-predictions=train=found/train.json"
+
+    served = project.gate_here(VAL, YOUTUBE, train, with_predictions=False)
+    report = project.report
+    own = project.gate_here(
+        VAL, YOUTUBE, train, "--detgate-predictions=calm=found/calm.json", with_predictions=False
+    )
+
+    assert served.ret == 0
+    calm = report["dataset"]["probes"]["calm"]
+    assert (calm["split"], calm["query"]) == ("train", "without annotations (empty = true)")
+    assert report["predictions"]["calm"]["path"] == "found/train.json"
+    assert report["predictions"]["calm"]["detections"] == 0
+    assert own.ret == 4
+    assert f"--detgate-predictions train: {READS_NOTHING}" in own.stderr.str()

@@ -74,8 +74,9 @@ splits = ["vall"]
     assert mistakes(tmp_path, text) == [
         "2: [dataset] frame-pattern: the pattern has no group named clip; write (?P<clip>...)",
         "5: [dataset.splits.val] images: expected text, found 7",
-        "7: [probes.compliant] imagse: no such key; did you mean 'images'? (allowed here: images, "
-        "annotations, allow-other-files)",
+        "7: [probes.compliant] imagse: no such key; did you mean 'images'? (allowed here: split, "
+        "empty, where, list, images, annotations, format, classes, missing-labels, "
+        "allow-other-files)",
         "9: [model] score-threshold: expected a number ≥ 0 and < 1, found 1.5",
         "11: [run] engine: expected one of \"local\", \"ray\", found 'rays'; did you mean 'ray'?",
         "13: [scoring] seed: expected a whole number ≥ 0, found -1",
@@ -102,8 +103,8 @@ splits = ["vall"]
         pytest.param(
             "[probes]\na = { annotations = 1 }\nb = 2\n",
             [
-                "8: [probes.a]: the key 'images' is missing",
                 "8: [probes.a] annotations: expected text",
+                "8: [probes.a]: the key 'images' is missing",
                 "9: [probes.b]: expected a table, found 2",
             ],
             id="tables in a table",

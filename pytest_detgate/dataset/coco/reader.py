@@ -122,7 +122,8 @@ def gaps_of(images: ImageTable, boxes: BoxTable) -> Iterable[Gap]:
     if images.unlabelled is not None:
         # Nobody has said what is on the images, which is not the same as nothing.
         what = "images have no labels: the file has no list `annotations`"
-        yield from gap("images-without-labels", "images", images.file_name.tolist(), what)
+        names = images.file_name.tolist()
+        yield from gap("images-without-labels", "images", names, what, rows=range(len(names)))
 
 
 def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:

@@ -44,6 +44,7 @@ def _image_gaps(
             "images",
             names[missing].tolist(),
             f"images of {dataset.name} are not listed in the result file",
+            rows=np.flatnonzero(missing).tolist(),
         )
     elif not detections:
         yield from gap(
@@ -52,6 +53,7 @@ def _image_gaps(
             names.tolist(),
             f"images of {dataset.name}: the result file holds no detection and does not list the "
             "images that the detector saw",
+            rows=range(len(names)),
         )
 
 

@@ -88,6 +88,7 @@ def read_cvat(files: SplitFiles) -> Dataset:
                 "images",
                 [names[row] for row in shapes.others],
                 f"images have shapes that are no boxes ({_counted(of_others)})",
+                rows=shapes.others,
             ),
         ),
     )

@@ -126,24 +126,31 @@ def with_labels(
             f"{files.labels}: none of the {n_there:,} images of {files.images} has a label here; "
             "is it the right folder or file?"
         )
-    absent = [
-        f"{labels[number]}{folder.index.near(name)}"
-        for name, number in own.items()
-        if not rows[name]
-    ]
-    gone = [
-        f"{name}{folder.index.near(name)}"
-        for name, is_there in rows.items()
-        if not is_there and name not in own
-    ]
+    names = list(rows)
+    missing = [row for row, name in enumerate(names) if not rows[name]]
+    absent = [row for row in missing if names[row] in own]
+    gone = [row for row in missing if names[row] not in own]
+    near = folder.index.near
     return LabelledImages(
-        names=list(rows),
+        names=names,
         is_there=np.array(list(rows.values()), dtype=np.bool_),
-        label=np.array([own.get(name, NO_LABEL) for name in rows], dtype=np.int64),
+        label=np.array([own.get(name, NO_LABEL) for name in names], dtype=np.int64),
         gaps=(
             *folder.gaps,
-            *gap("labels-without-image", "images", absent, "labels belong to missing images"),
-            *gap("unreadable-images", "images", gone, "listed images are missing"),
+            *gap(
+                "labels-without-image",
+                "images",
+                [f"{labels[own[names[row]]]}{near(names[row])}" for row in absent],
+                "labels belong to missing images",
+                rows=absent,
+            ),
+            *gap(
+                "unreadable-images",
+                "images",
+                [f"{names[row]}{near(names[row])}" for row in gone],
+                "listed images are missing",
+                rows=gone,
+            ),
         ),
         notes=folder.notes,
     )
@@ -156,8 +163,9 @@ def image_sizes(
     gap that those make which are there and cannot be read."""
     size = _sizes(files.images, images.names, files.image_options)
     unreadable = images.is_there & np.isnan(size).any(axis=1)
-    names = [images.names[row] for row in np.flatnonzero(unreadable)]
-    return size, gap("unreadable-images", "images", names, "images cannot be opened")
+    rows = np.flatnonzero(unreadable).tolist()
+    names = [images.names[row] for row in rows]
+    return size, gap("unreadable-images", "images", names, "images cannot be opened", rows=rows)
 
 
 @contextlib.contextmanager

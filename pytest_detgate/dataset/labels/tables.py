@@ -98,8 +98,13 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
     )
     gaps = (*labels.gaps, *annotation_gaps(boxes))
     if unlabelled is not None and unlabelled.any():
-        without = file_name[unlabelled].tolist()
-        gaps += gap("images-without-labels", "images", without, "images have no label file")
+        gaps += gap(
+            "images-without-labels",
+            "images",
+            file_name[unlabelled].tolist(),
+            "images have no label file",
+            rows=np.flatnonzero(unlabelled).tolist(),
+        )
     return Dataset(
         name=files.name,
         images_dir=files.images,

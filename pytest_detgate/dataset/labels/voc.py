@@ -67,7 +67,7 @@ def read_voc(files: SplitFiles) -> Dataset:
     of_box = [name for _, one in rows for name in one.classes]
     framed = sum(one.framed for _, one in rows)
     notes = [f"{framed:,} polygons and turned boxes are read as their frames"] if framed else []
-    others = [images.names[row] for row, one in rows if one.other_shapes]
+    others = [row for row, one in rows if one.other_shapes]
     xywh = [box for _, one in rows for box in one.boxes]
     return labelled_dataset(
         files,
@@ -92,7 +92,13 @@ def read_voc(files: SplitFiles) -> Dataset:
             gaps=(
                 *images.gaps,
                 *other_gaps,
-                *gap("shapes-not-boxes", "images", others, "images have objects that are no boxes"),
+                *gap(
+                    "shapes-not-boxes",
+                    "images",
+                    [images.names[row] for row in others],
+                    "images have objects that are no boxes",
+                    rows=others,
+                ),
             ),
         ),
     )

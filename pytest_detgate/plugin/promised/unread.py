@@ -27,6 +27,12 @@ def refuse_unread(gate: GateSession, selection: Selection) -> None:
         unread.append("--detgate-ckpt")
     if options.predictions and not selection.reading:
         named = {name for _, target in needing for name in (*target.datasets, *target.detections)}
+        # The file of a split serves its parts that have none of their own.
+        named |= {
+            probe.split
+            for name, probe in gate.project.tables.probes.items()
+            if name in named and name not in options.predictions and probe.split is not None
+        }
         # What a model finds on the split that it is evaluated on tells whether it works at all.
         named |= {gate.project.evaluate_on} if needing else set()
         unread += [

@@ -1,0 +1,97 @@
+"""Checks of the table of a probe that look at several keys."""
+
+from __future__ import annotations
+
+from pytest_detgate.config.dataset_tables import ProbeTable, SplitTable
+from pytest_detgate.config.load import Configuration
+from pytest_detgate.config.place import Place
+from pytest_detgate.config.wording import unknown
+from pytest_detgate.errors import DataError
+
+LISTING = ("yolo", "voc", "openimages")
+"""Formats whose readers take a list of the images."""
+
+
+def check_probe(probe: ProbeTable, place: Place, configuration: Configuration) -> None:
+    """Note the mistakes between keys of a probe, except those of its labels (`own_files`)."""
+    if probe.split is not None:
+        _check_query(probe, probe.split, place, configuration)
+    else:
+        _check_own_images(probe, place, configuration)
+
+
+def own_files(probe: ProbeTable) -> SplitTable | None:
+    """A probe with labels of its own as the table of a split; None without such labels. Its list
+    is left to who reads it, where the reader of the format takes none."""
+    if probe.images is None or probe.annotations is None:
+        return None
+    return SplitTable(
+        annotations=probe.annotations,
+        images=probe.images,
+        format=probe.format,
+        classes=probe.classes,
+        list=probe.list if probe.format in LISTING else None,
+        missing_labels=probe.missing_labels,
+        allow_other_files=probe.allow_other_files and probe.format in LISTING,
+    )
+
+
+def _check_query(probe: ProbeTable, split: str, place: Place, configuration: Configuration) -> None:
+    for key, is_given in (
+        ("images", probe.images is not None),
+        ("annotations", probe.annotations is not None),
+        ("format", probe.format != "coco"),
+        ("classes", probe.classes is not None),
+        ("missing-labels", probe.missing_labels != "unknown"),
+        ("allow-other-files", probe.allow_other_files),
+    ):
+        if is_given:
+            configuration.mistakes.add(
+                place.error(f"does not apply to a part of a split, which has that of {split}", key)
+            )
+    splits = tuple(configuration.tables.dataset.splits)
+    if split not in splits:
+        configuration.mistakes.add(place.error(unknown("split", split, splits), "split"))
+    if not probe.empty and probe.where is None and probe.list is None:
+        configuration.mistakes.add(
+            place.error(
+                f"which images of {split}? Add empty = true, where = \"site == 'north'\" or "
+                'list = "file.txt"',
+                "split",
+            )
+        )
+    if probe.where is not None:
+        from pytest_detgate.dataset.conditions import parse_condition
+
+        try:
+            parse_condition(probe.where)
+        except DataError as error:
+            configuration.mistakes.add(place.error(str(error), "where"))
+
+
+def _check_own_images(probe: ProbeTable, place: Place, configuration: Configuration) -> None:
+    for key, is_given in (("empty", probe.empty), ("where", probe.where is not None)):
+        if is_given:
+            configuration.mistakes.add(
+                place.error('only applies to a part of a split: add split = "NAME"', key)
+            )
+    if probe.images is None:
+        configuration.mistakes.add(
+            place.error(
+                "the key 'images' is missing: the folder of the images, or split = \"NAME\" for a "
+                "part of a split"
+            )
+        )
+    if probe.allow_other_files and probe.annotations is not None and probe.format not in LISTING:
+        configuration.mistakes.add(
+            place.error(
+                "only applies without annotations, which list the images", "allow-other-files"
+            )
+        )
+    for key, is_given in (
+        ("format", probe.format != "coco"),
+        ("classes", probe.classes is not None),
+        ("missing-labels", probe.missing_labels != "unknown"),
+    ):
+        if is_given and probe.annotations is None:
+            configuration.mistakes.add(place.error("only applies with annotations", key))
