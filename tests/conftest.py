@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,15 @@ import pytest
 from pytest_detgate.errors import DetgateError
 
 pytest_plugins = ["pytester"]
+
+if importlib.util.find_spec("hypothesis"):
+    from hypothesis import HealthCheck, settings
+
+    # A machine that does other work must not fail a test.
+    quiet = settings.get_profile(settings.get_current_profile_name())
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("detgate", quiet, deadline=None, suppress_health_check=slow)
+    settings.load_profile("detgate")
 
 NUMPY_TYPE = re.compile(r"\bnp\.\w+\(|\barray\(\[")
 """What NumPy's `repr` looks like, and nothing of a file, a class or a word of ours does."""

@@ -101,7 +101,7 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
 class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """Images checked by hand: nothing to detect in them except the boxes of `annotations`.
 
-    A probe has images of its own, or is a query over a split.
+    A probe has separate images, or is a query over a split.
     """
 
     split: (

@@ -76,7 +76,7 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
     `names_sha256` is a digest of the file names. `images_sha256` is one of names and contents, if
     detections were judged and all images exist. With them, another run recognises the same probe.
     A probe that is a part of a split names it, `split`, and which images those are, `query`. Its
-    `sha256` is then one of its own images and boxes.
+    `sha256` is then a digest of these images and boxes alone.
     """
 
     images_dir: str
