@@ -26,9 +26,9 @@ from pytest_detgate.rules.regression_rules import (
     outcome_of_first_run,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import Drawn, IntervalRule
-from pytest_detgate.scoring.bounds.exact_limits import limit_of_change
-from pytest_detgate.scoring.bounds.resampling import Resampling
+from pytest_detgate.rules.score_rules import IntervalRule
+from pytest_detgate.scoring.bounds.exact_limits import widened
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.score_card import ApMetric
 
 
@@ -52,9 +52,10 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     The bounds are those of a paired bootstrap: both models in the same draws, so images that are
     hard for both cancel out. With `bound = "lower"` the lower bound is compared with the limit. Of
     a report only the recorded number is known, so the bounds are those of the gated model alone. In
-    both cases the bounds allow for clips that differ from all clips seen so far and on which the AP
-    of the baseline is lost: a share of 1 − 0.05^(1/G) after G clips, at 95% confidence. For 60
-    clips that is 0.05.
+    both cases the bounds leave room for one more clip unlike all clips seen, on which the AP of the
+    baseline is lost. So a model that is as good as the baseline on all of G clips may still have
+    lost a share of 1 − 0.05^(1/G) of the AP, at 95% confidence: 0.45 for 5 clips, 0.05 for 59.
+    Fewer than 5 clips have no bounds.
 
     A comparison is refused if the gated file and the baseline are the same, or if their classes,
     annotations or protocol differ. If no baseline is named, the item is not evaluated, unless
@@ -125,10 +126,11 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         )
         by_class = list(self._changes_of_classes(classes, before, inputs, split, baseline))
         undefined = sorted(name for name, ap in classes.items() if ap is None)
+        paired = baseline.record.kind == "checkpoint"
+        bounds = change_bounds_text(interval, "+.3f", paired=paired, units=inputs.units(split))
         return Outcome(
             message=f"{message}, {baseline_label(baseline)} {before.ap:.3f}: {change:+.3f}"
-            f"{change_bounds_text(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
-            f"{_not_compared(undefined)}",
+            f"{bounds}{_not_compared(undefined)}",
             measurements=[
                 in_all,
                 *self._gains(change, interval),
@@ -198,8 +200,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         has the AP `before`."""
         paired = True
 
-        def changes(draws: Resampling) -> Drawn:
+        def changes(intervals: Intervals) -> Interval:
             nonlocal paired
+            draws = intervals.resampling
             numbers = draws.replicates, draws.seed
             own = inputs.replicates(split, "all", *numbers)
             others = baseline.replicates(split, *numbers)
@@ -209,10 +212,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                 before if others is None else others.figure(self.metric, category)
             )
             units = own.seen(self.metric, category).units
-            return Drawn(
-                differences,
-                lambda interval: limit_of_change(interval, value - before, before, units),
-            )
+            # On clips unlike all that were seen AP may fall to 0, or rise to 1.
+            interval = intervals.of_draws(differences, (-before, 1 - before), units)
+            return widened(interval, value - before, value - before)
 
         return compared_interval(self.interval(inputs, split, changes), paired=paired)
 

@@ -65,16 +65,16 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     - `confident_alone`: the false boxes that are the only one on their frame and score at least
       halfway from the threshold to 1.
 
-    With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit:
-    the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of a
-    number of frames. Luck on a few frames then does not pass. The report shows both bounds in any
-    case.
+    With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit.
+    Luck on a few frames then does not pass. The report shows both bounds in any case.
 
     Frames of one clip are not independent. So if clips are known, by `frame-pattern` or the
-    `clip-field` of `[scoring]`, each clip with a false box is one event, weighted by its boxes or
-    frames (Fay and Feuer 1997). The bound then allows for a clip that fires on all its frames. A
-    frame whose clip is unknown is a clip by itself. If no clip is known, or with `unit = "image"`,
-    the bounds assume independent frames, and the message says so. A probe of fewer than
+    `clip-field` of `[scoring]`, the bounds are computed by clips, with room for one more clip
+    unlike all clips seen, which fires on all its frames: with no false box on 59 clips, fewer than
+    5% of such frames have one. A frame whose clip is unknown is a clip by itself. If no clip is
+    known, or with `unit = "image"`, the bounds assume independent frames, and the message says so:
+    the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of a
+    number of frames. A probe of fewer than
     `min-images` frames proves nothing: it is not evaluated, or only warns with `too-little =
     "warn"`.
 

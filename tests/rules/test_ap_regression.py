@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import BarChart
@@ -250,16 +251,14 @@ def test_paired_draws_are_those_of_repeated_files(tmp_path: Path) -> None:
         ("change[no_vest]", np.array(changes)[:, 1], whole[..., 1, 0, -1].mean()),
         ("change", np.array(changes).mean(axis=1), whole[..., :2, 0, -1].mean()),
     ):
-        interval, change = change_interval(result, name), measured(result)[name]
-        # 1 - 0.2^(1/40) of all images may be unlike the 40 that were seen.
-        low, high = np.quantile(values, [0.2, 0.8])
-        room = 1 - 0.2 ** (1 / 40)
-        expected = min(low, change - room * before), max(high, change + room * (1 - before))
-        assert (interval.low, interval.high) == pytest.approx(expected, abs=1e-12)
+        # One more image, on which AP is 0 or 1, weighs Beta(1, 40) beside the 40 that were drawn.
+        interval, weight = change_interval(result, name), stats.beta(1, 40)
+        low, high = interval.low + before, interval.high + before
+        assert np.mean(weight.sf(1 - low / (values + before))) == pytest.approx(0.2)
+        assert np.mean(weight.sf(1 - (1 - high) / (1 - before - values))) == pytest.approx(0.2)
 
 
 def test_paired_interval_is_narrower_than_that_of_one_model(tmp_path: Path) -> None:
-    """So much that what 40 images leave open, 1 - 0.05^(1/40), is above its draws."""
     site, new, old = hard_site(tmp_path)
     rule = "[rules.ap-regression]\nmax-drop = 1.0\nreplicates = 400\n"
 
@@ -269,18 +268,20 @@ def test_paired_interval_is_narrower_than_that_of_one_model(tmp_path: Path) -> N
 
     assert measured(paired)["change"] == pytest.approx(measured(single)["change"])
     narrow, wide = change_interval(paired), change_interval(single)
+    assert wide.low < narrow.low < measured(paired)["change"] < narrow.high < wide.high
+    # What 40 images that are all alike leave open.
     change, before = measured(paired)["change"], measured(paired)["baseline"]
     room = 1 - 0.05 ** (1 / 40)
-    least, most = change - room * before, change + room * (1 - before)
-    assert narrow.high == pytest.approx(most)
-    assert narrow.low >= min(least, change - 0.05)
-    assert wide.low < narrow.low
-    assert wide.high > most
+    assert narrow.low <= change - room * (before + change)
+    assert narrow.high >= change + room * (1 - before - change)
     assert narrow.method == (
-        "paired bootstrap over 40 images, 400 replicates, seed 0, no narrower than exact"
+        "paired bootstrap over 40 independent images, one more unlike them, 400 replicates, seed 0"
     )
+    assert paired.message.endswith(", assuming independent images")
     assert "of the gated model alone: the baseline is a recorded number" in wide.method
-    assert single.message.endswith(", not paired: the baseline is a recorded number")
+    assert single.message.endswith(
+        ", assuming independent images, not paired: the baseline is a recorded number"
+    )
     assert "not paired" not in paired.message
 
 
@@ -300,3 +301,20 @@ def test_lower_bound_is_held_if_asked(tmp_path: Path) -> None:
     (held,) = [one for one in lower.measurements if one.name == "change"]
     assert not held.passed
     assert held.bound == "lower"
+
+
+def test_four_images_have_no_interval_and_the_message_says_so(tmp_path: Path) -> None:
+    images = {f"a_{at}.jpg": list(VAL["a_1.jpg"]) for at in range(4)}
+    site = Comparison(tmp_path, {"val": images}, CLASSES)
+    boxes = {name: found(1)["a_1.jpg"] for name in images}
+    new, old = site.model("new", val=boxes), site.model("old", val=boxes | found(2))
+    rule = "[rules.ap-regression]\nmax-drop = 0.5\n"
+
+    (result,) = site.results(rule, new, baseline=old).values()
+    (held,) = site.results(f'{rule}bound = "lower"', new, baseline=old).values()
+
+    assert result.verdict == "passed"
+    assert result.message.endswith("; no bounds from 4 images: at least 5 are needed")
+    assert [one.interval for one in result.measurements if one.name == "change"] == [None]
+    assert held.verdict == "not-evaluated"
+    assert "no bounds from 4 images: at least 5 are needed" in held.message

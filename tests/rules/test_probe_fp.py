@@ -413,30 +413,46 @@ CLIP_FOUND = {
 }
 
 
+def chance_above_zero(*terms: float) -> float:
+    """Of a sum of independent exponentials with these means, which differ and may be negative: by
+    partial fractions."""
+    return sum(
+        float(np.prod([one / (one - other) for other in terms if other != one]))
+        for one in terms
+        if one > 0
+    )
+
+
 def test_clips_are_the_witnesses_where_they_are_the_unit(probe: Probe) -> None:
-    """Boxes by clip are 4, 1 and 0: y = 5, v = 17; the heaviest clip, 4 boxes, is more than the
-    most frames, 3, so w = 4: 17/10·χ²(2·25/17; 0.05) and 33/18·χ²(2·81/33; 0.95).
-    Frames by clip are 3, 1 and 0: y = 4, v = 10, w = 3: 19/14·χ²(2·49/19; 0.95), which is 15.3,
-    more than there are, and 10/8·χ²(2·16/10; 0.05), which is 0.519 or 8.65% of them."""
+    """Clips of 3, 2 and 1 frames with 4, 1 and 0 boxes, and a made-up one of 2 frames without any:
+    at the lower bound r of the boxes a frame, the sum with terms 4 - 3r, 1 - 2r, -r and -2r is
+    above 0 with a chance of 95%. The upper bound of independent boxes, 10.513, is above that of
+    clips. Frames by clip are 3, 1 and 0."""
     result = probe('max-boxes = 99\nunit = "clip"', CLIP_FOUND, CLIP_FRAMES, head=CLIPS)
 
-    low, high = 17 / 10 * stats.chi2.ppf(0.05, 50 / 17), 33 / 18 * stats.chi2.ppf(0.95, 162 / 33)
-    assert ends(result, "boxes") == pytest.approx((low, high), rel=1e-9)
-    assert ends(result, "boxes[helmet_off]") == pytest.approx((low, high), rel=1e-9)
-    assert ends(result, "mean_boxes_per_image") == pytest.approx((low / 6, high / 6), rel=1e-9)
-    least = 10 / 8 * stats.chi2.ppf(0.05, 32 / 10)
-    assert ends(result, "images") == pytest.approx((least, 6.0), rel=1e-9)
-    assert ends(result, "image_share") == pytest.approx((least / 6, 1.0), rel=1e-9)
+    low, high = ends(result, "boxes")
+    r = low / 6
+    assert chance_above_zero(4 - 3 * r, 1 - 2 * r, -r, -2 * r) == pytest.approx(0.95)
+    assert high == pytest.approx(stats.chi2.ppf(0.95, 12) / 2)
+    assert ends(result, "boxes[helmet_off]") == (low, high)
+    assert ends(result, "mean_boxes_per_image") == pytest.approx((low / 6, high / 6))
+    least, most = ends(result, "image_share")
+    r = least
+    assert chance_above_zero(3 - 3 * r, 1 - 2 * r, -r, -2 * r) == pytest.approx(0.95)
+    # Without a box are 0, 1 and 1 frames, and of the made-up clip none.
+    q = 1 - most
+    assert chance_above_zero(-3 * q, 1 - 2 * q, 1 - q, -2 * q) == pytest.approx(0.95)
+    assert ends(result, "images") == pytest.approx((6 * least, 6 * most))
     assert measured(result)["clips"] == 2
     assert measured(result)["clips_total"] == 3
     assert result.message == (
         "5 false boxes on 4 of 6 frames (all helmet_off), budget 99; from 3 clips it only follows "
-        "that more than 8.6% of such frames have one (95% confidence)"
+        f"that fewer than {np.ceil(1000 * most) / 10:g}% of such frames have one (95% confidence)"
     )
 
 
 def test_clips_of_one_frame_each_are_frames(probe: Probe) -> None:
-    """One box at most on a frame: the clustered interval is the plain Poisson one."""
+    """The interval is that of independent frames."""
     frames = ["a_1.jpg", "b_1.jpg", "c_1.jpg"]
     result = probe('max-boxes = 99\nunit = "clip"', {"a_1.jpg": [box(0.9)]}, frames, head=CLIPS)
 
@@ -451,12 +467,13 @@ def test_a_frame_whose_clip_cannot_be_told_is_a_clip_of_its_own(probe: Probe) ->
     assert measured(result)["clips"] == measured(result)["clips_total"] == 3
 
 
-def test_a_quiet_probe_of_one_clip_proves_nothing(probe: Probe) -> None:
+def test_a_quiet_probe_of_one_clip_proves_next_to_nothing(probe: Probe) -> None:
+    """1 - 0.05^(1/1) = 0.95."""
     result = probe('max-image-share = 0.5\nunit = "clip"\nbound = "upper"', {}, head=CLIPS)
 
     assert result.verdict == "failed"
     assert result.message.endswith(
-        "; from 1 clip nothing follows for other such frames (95% confidence)"
+        "; from 1 clip it only follows that fewer than 95% of such frames have one (95% confidence)"
     )
 
 
@@ -562,16 +579,16 @@ def upper(result: RuleResult, name: str = "boxes") -> float:
 
 @pytest.mark.parametrize("unit", ["", '\nunit = "auto"', '\nunit = "clip"'])
 def test_frames_are_counted_by_clip_wherever_clips_can_be_told(probe: Probe, unit: str) -> None:
-    """Two clips of ten frames without a false box: a third of such clips may come with ten, so
-    the bound is ten times the exact Poisson bound of 0, 2.9957."""
+    """Two clips of ten frames without a false box: 1 - 0.05^(1/2) = 0.7764 of all clips may have
+    one on each frame."""
     frames = [f"{clip}_{n}.jpg" for clip in "ab" for n in range(10)]
     result = probe(f"max-boxes = 29{unit}", {}, frames, head=CLIPS)
 
-    assert upper(result) == pytest.approx(29.957, abs=5e-4)
+    assert upper(result) == pytest.approx(20 * 0.776393, abs=5e-5)
     assert measured(result)["clips_total"] == 2
-    assert "from 2 clips nothing follows" in result.message
+    assert "from 2 clips it only follows that fewer than 78% of such frames" in result.message
     assert "independent" not in result.message
-    held = probe(f'max-boxes = 29\nbound = "upper"{unit}', {}, frames, head=CLIPS)
+    held = probe(f'max-boxes = 15\nbound = "upper"{unit}', {}, frames, head=CLIPS)
     assert held.verdict == "failed"
 
 
