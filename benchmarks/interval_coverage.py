@@ -174,6 +174,11 @@ def held(low: Any, high: Any, truth: float) -> list[float]:
     ]
 
 
+def _columns(ends: list[Any]) -> tuple[Any, Any]:
+    both = np.array(ends)
+    return both[:, 0], both[:, 1]
+
+
 def ideal_width(value: Any, truth: float) -> float:
     """The mean width of the interval of somebody who knows the law of the error: its 5% and 95%
     quantiles around each value, cut to 0 and 1."""
@@ -265,8 +270,8 @@ def ap_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, Any
         plain.append(np.quantile(drawn, [ERROR, 1 - ERROR]))
         values.append(value)
     return {
-        "now": held(*np.array(ends).T, truth),
-        "percentile": held(*np.array(plain).T, truth),
+        "now": held(*_columns(ends), truth),
+        "percentile": held(*_columns(plain), truth),
         "ideal": ideal_width(np.array(values), truth),
         "truth": truth,
     }
@@ -399,8 +404,8 @@ def pair_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, A
         ends.append((interval.low, interval.high))
         plain.append(np.quantile(drawn, [ERROR, 1 - ERROR]))
     return {
-        "now": held(*np.array(ends).T, truth),
-        "percentile": held(*np.array(plain).T, truth),
+        "now": held(*_columns(ends), truth),
+        "percentile": held(*_columns(plain), truth),
         "truth": truth,
     }
 
@@ -461,7 +466,7 @@ def cells(kind: str) -> list[Cell]:
             if rho or law in ("beta", "gamma, several boxes a frame")
         ]
     if kind == "AP50":
-        all_cells = [
+        all_cells: list[Cell] = [
             (law, level, rho, clips, classes)
             for clips in CLIPS
             for law, classes in (("all or nothing", 1), ("longer when hard", 1), ("beta", 3))
@@ -469,14 +474,14 @@ def cells(kind: str) -> list[Cell]:
             for rho in CORRELATIONS
         ]
         return [cell for cell in all_cells if cell[2] or cell[0] == "all or nothing"]
-    all_cells = [
+    pairs = [
         (level, rho, clips, lost)
         for clips in CLIPS
         for lost in (0.0, 0.05)
         for level in (0.5, 0.95)
         for rho in CORRELATIONS
     ]
-    return [cell for cell in all_cells if not cell[3] or cell[1] == 0.3]
+    return [cell for cell in pairs if not cell[3] or cell[1] == 0.3]
 
 
 def _simulate(job: tuple[str, Cell, int]) -> tuple[str, Cell, dict[str, Any]]:

@@ -57,7 +57,7 @@ class ProbeEvidence:
             return by_frame
         units = Units("clip", self.clip, self.clips)
         frames = np.bincount(self.clip, minlength=self.clips).astype(np.float64)
-        counts = np.bincount(self.clip, on_frame, minlength=self.clips)
+        counts = np.bincount(self.clip, on_frame, minlength=self.clips).astype(np.float64)
         low = lower_ratio(counts, frames, self.confidence)
         high = most - lower_ratio(most * frames - counts, frames, self.confidence)
         return replace(

@@ -74,8 +74,8 @@ def seen(found: NDArray[np.float64], category: NDArray[np.int64], unit: NDArray[
     _, place = np.unique(unit, return_inverse=True)
     place = place.reshape(-1)
     return Seen(
-        found=np.bincount(place, weight * found),
-        weight=np.bincount(place, weight),
+        found=np.bincount(place, weight * found).astype(np.float64),
+        weight=np.bincount(place, weight).astype(np.float64),
         boxes=1 / float(weight @ weight),
     )
 

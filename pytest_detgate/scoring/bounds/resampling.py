@@ -106,7 +106,7 @@ def defined_values(values: NDArray[np.float64], resampling: Resampling) -> NDArr
     """Return the values of the draws in which a figure is defined (NaN: no ground truth was
     drawn); `TooLittleEvidenceError` where it is undefined in many, for it then depends on too few
     clips."""
-    defined = values[~np.isnan(values)]
+    defined: NDArray[np.float64] = values[~np.isnan(values)]
     if len(defined) < LEAST_DEFINED * len(values):
         raise TooLittleEvidenceError(
             f"in {1 - len(defined) / len(values):.0%} of the bootstrap's draws there is nothing "
