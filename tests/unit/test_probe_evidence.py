@@ -56,7 +56,7 @@ def test_the_unseen_clip_is_as_bad_as_the_worst_frame() -> None:
     assert above / 2_000_000 == pytest.approx(0.05, abs=0.0008)
 
 
-def test_bounds_by_clip_are_never_better_than_those_of_independent_frames() -> None:
+def test_clip_bounds_never_beat_those_of_frames() -> None:
     """One box on each of 40 frames: clips do not differ at all."""
     on_frame = np.ones(40, dtype=np.int64)
     clips = evidence([row // 4 for row in range(40)])
