@@ -37,7 +37,7 @@ def test_bounds_of_boxes_that_are_independent(found: int, boxes: int) -> None:
 def test_units_are_those_with_ground_truth() -> None:
     behind = seen(np.ones(6), np.zeros(6, dtype=np.int64), np.array([0, 0, 4, 4, 9, 9]))
 
-    assert (behind.units, behind.boxes, behind.share) == (3, pytest.approx(6), pytest.approx(1))
+    assert (behind.units, behind.boxes, behind.share) == pytest.approx((3, 6, 1))
 
 
 def test_classes_weigh_alike_with_one_box_or_a_hundred() -> None:
