@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -70,13 +69,14 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
     Frames of one clip are not independent. So if clips are known, by `frame-pattern` or the
     `clip-field` of `[scoring]`, the bounds are computed by clips, with room for one more clip
-    unlike all clips seen, which fires on all its frames: with no false box on 59 clips, fewer than
-    5% of such frames have one. A frame whose clip is unknown is a clip by itself. If no clip is
+    unlike all clips seen. Of frames with a box: it fires on all its frames, so with no false box on
+    59 clips, fewer than 5% of such frames have one. Of boxes: it has on each frame one box more
+    than the worst frame seen. A frame whose clip is unknown is a clip by itself. If no clip is
     known, or with `unit = "image"`, the bounds assume independent frames, and the message says so:
-    the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of a
-    number of frames. A probe of fewer than
-    `min-images` frames proves nothing: it is not evaluated, or only warns with `too-little =
-    "warn"`.
+    the exact Poisson bound of a number of boxes, where several boxes of one frame are one event
+    (Fay and Feuer 1997), and the exact binomial bound (Clopper-Pearson) of a number of frames. A
+    probe of fewer than `min-images` frames proves nothing: it is not evaluated, or only warns with
+    `too-little = "warn"`.
 
     A detector that finds nothing at all has no false boxes either. So a probe without any
     detection, at any score, is evaluated only if the detector finds something on images with ground
@@ -229,7 +229,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 [
                     _counts(of_class, detections.classes, images, frames, budget),
                     *([] if _over(measurements) else [what_follows(of_images, proof)]),
-                    *_out_of_reach(budget, proof.confidence),
+                    *_out_of_reach(budget, proof),
                 ]
             ),
             measurements=measurements,
@@ -303,9 +303,9 @@ def _over(measurements: Sequence[Measurement]) -> bool:
     return any(one.limit is not None and one.value > one.limit for one in measurements)
 
 
-def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:
+def _out_of_reach(budget: ProbeBudget, proof: ProbeEvidence) -> list[str]:
     """Say where a number of boxes is under the upper bound of no false box at all."""
-    least = -math.log(1 - confidence)
+    least = proof.of_boxes(np.zeros(proof.frames, dtype=np.int64)).high
     budgets = [budget.max_boxes, *(budget.classes or {}).values()]
     if budget.bound == "upper" and any(most is not None and most < least for most in budgets):
         return [f"the upper bound of no box at all is {least:.3g}, so a lower budget never passes"]

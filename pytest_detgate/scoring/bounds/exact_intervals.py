@@ -5,7 +5,15 @@ Both ends are one-sided bounds at the confidence that is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
 from pytest_detgate.findings import Interval
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 def poisson_interval(count: int, confidence: float) -> Interval:
@@ -38,4 +46,36 @@ def binomial_interval(successes: float, trials: float, confidence: float) -> Int
         high=float(betaincinv(successes + 1, failures, confidence)) if failures else 1.0,
         confidence=confidence,
         method="exact binomial",
+    )
+
+
+def clustered_poisson_interval(
+    counts_by_cluster: Sequence[int] | NDArray[np.int64],
+    weight: float,
+    confidence: float,
+) -> Interval:
+    """The interval of the expected sum of counts whose events come in independent clusters, such
+    as the false boxes of a clip.
+
+    A cluster with events is one Poisson event that weighs its count, so that the sum is a weighted
+    sum of Poisson counts, and the interval the gamma interval of Fay and Feuer, Statistics in
+    Medicine 1997; 16:791-801. Where every weight is 1 it is that of `poisson_interval`.
+
+    The high end allows for one more cluster, which weighs `weight` or, where it is more, as much as
+    the heaviest that was seen. The heaviest seen alone would not do: clusters that fire on all
+    their frames may be rare enough to be missing here.
+    """
+    from scipy.special import gammaincinv
+
+    counts = np.asarray(counts_by_cluster, dtype=np.float64)
+    total, squares = float(counts.sum()), float((counts**2).sum())
+    most = max(weight, float(counts.max(initial=0)))
+    mean, variance = total + most, squares + most**2
+    return Interval(
+        low=squares / total * float(gammaincinv(total**2 / squares, 1 - confidence))
+        if total
+        else 0.0,
+        high=variance / mean * float(gammaincinv(mean**2 / variance, confidence)),
+        confidence=confidence,
+        method="clustered Poisson",
     )
