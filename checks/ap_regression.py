@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
-from pytest_detgate.errors import DataError, NoBaselineError
-from pytest_detgate.evidence import BARS, BarChart, Evidence, left_out
-from pytest_detgate.findings import Interval, Measurement, Table
+from pytest_detgate.errors import DataError, NoBaselineError, TooLittleEvidenceError
+from pytest_detgate.evidence import Evidence
+from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rule_evidence.score_charts import bar
+from pytest_detgate.rule_evidence.ap_changes import chart_of_changes, table_of_changes
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.regression_rules import (
@@ -26,9 +26,11 @@ from pytest_detgate.rules.regression_rules import (
     outcome_of_first_run,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import IntervalRule
+from pytest_detgate.rules.score_rules import LEAST_DRAWS, IntervalRule
 from pytest_detgate.scoring.bounds.exact_limits import widened
 from pytest_detgate.scoring.bounds.intervals import Intervals
+from pytest_detgate.scoring.bounds.resampling import counted_units
+from pytest_detgate.scoring.bounds.swap import least_p_value, p_value_of_fall
 from pytest_detgate.scoring.score_card import ApMetric
 
 
@@ -48,6 +50,11 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     - `min-gain`: `required_gain`, the change, must be at least `min-gain`, and at least `noise`.
     - `max-gain`: `suspicious_gain`, the change, must be at most `max-gain` + `noise`. A sudden leap
       comes from a leak or from another data set more often than from a better model.
+    - `min-p-value`: `p_value` must be at least `min-p-value`. It is the chance that AP is as far
+      below the baseline, or farther, if both models are equally good: the share of all ways to swap
+      the two models' detections clip by clip that show it (of `replicates` random ways, if there
+      are more). It is exact. The least that G clips can show is 1/2^G, so fewer than 5 clips are
+      not evaluated. It needs a checkpoint as the baseline.
 
     The bounds are those of a paired bootstrap: both models in the same draws, so images that are
     hard for both cancel out. With `bound = "lower"` the lower bound is compared with the limit. Of
@@ -88,11 +95,20 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     classes: (
         Annotated[dict[str, Share], Meta(description="Allowed drop of single classes.")] | None
     ) = None
+    min_p_value: (
+        Annotated[
+            float,
+            Meta(gt=0, lt=1, description="Smallest p-value of a fall, by swapping clip by clip."),
+        ]
+        | None
+    ) = None
     first_run: FirstRun = "refuse"
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_limit(self, "max-drop", "max-drop-relative", "min-gain", "max-gain", "classes")
+        require_limit(
+            self, "max-drop", "max-drop-relative", "min-gain", "max-gain", "classes", "min-p-value"
+        )
         require_names("class", self.classes or (), project.known_classes, table=["classes"])
         if (self.min_gain or 0) > (1 if self.max_gain is None else self.max_gain + self.noise):
             refuse(
@@ -102,6 +118,10 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                     "min-gain",
                 )
             )
+
+        if self.min_p_value is not None and self.draws(project) < LEAST_DRAWS:
+            what = f"needs at least {LEAST_DRAWS} replicates, and there are {self.draws(project)}"
+            refuse(OptionError(f"min-p-value {what}", "min-p-value"))
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
@@ -128,18 +148,21 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         undefined = sorted(name for name, ap in classes.items() if ap is None)
         paired = baseline.record.kind == "checkpoint"
         bounds = change_bounds_text(interval, "+.3f", paired=paired, units=inputs.units(split))
+        p_values = list(self._p_value(inputs, split, baseline))
+        chance = "".join(f"; p-value of a fall {one.value:.3g}" for one in p_values)
         return Outcome(
             message=f"{message}, {baseline_label(baseline)} {before.ap:.3f}: {change:+.3f}"
-            f"{bounds}{_not_compared(undefined)}",
+            f"{bounds}{chance}{_not_compared(undefined)}",
             measurements=[
                 in_all,
                 *self._gains(change, interval),
                 *by_class,
+                *p_values,
                 Measurement.shown("ap", value),
                 Measurement.shown("baseline", before.ap),
             ],
-            tables={"classes": _table(classes, before)},
-            evidence=Evidence(charts=[_chart(in_all, by_class, split, self.metric)]),
+            tables={"classes": table_of_changes(classes, before)},
+            evidence=Evidence(charts=[chart_of_changes(in_all, by_class, split, self.metric)]),
         )
 
     def _changes_of_classes(
@@ -187,6 +210,29 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         if self.max_gain is not None:
             yield Measurement.at_most("suspicious_gain", change, self.max_gain + self.noise)
 
+    def _p_value(self, inputs: Inputs, split: str, baseline: Baseline) -> Iterator[Measurement]:
+        if self.min_p_value is None:
+            return
+        other = baseline.matches(split)
+        if other is None:
+            raise DataError(
+                f"min-p-value needs a checkpoint as the baseline, and {baseline.record.path} is a "
+                "report"
+            )
+        scoring = inputs.project.tables.scoring
+        seed = scoring.seed if self.seed is None else self.seed
+        resampling = inputs.resampling(split, self.draws(inputs.project), seed)
+        p_value = p_value_of_fall(
+            inputs.matches(split), other, resampling, self.metric, scoring.max_detections
+        )
+        least = least_p_value(resampling.units)
+        if least >= self.min_p_value:
+            raise TooLittleEvidenceError(
+                f"from {counted_units(resampling.units)} no p-value is below {least:.3g}, so "
+                f"min-p-value = {self.min_p_value:g} could never fail"
+            )
+        yield Measurement.at_least("p_value", p_value, self.min_p_value)
+
     def _interval(
         self,
         inputs: Inputs,
@@ -229,48 +275,6 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 12, 10, 30, 30)]}},
         baseline={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
-    )
-
-
-def _chart(
-    in_all: Measurement, by_class: Sequence[Measurement], split: str, metric: str
-) -> BarChart:
-    """The change in all and of each class, the largest drop first."""
-    names = {id(one): one.name.removeprefix("change[").removesuffix("]") for one in by_class}
-    falling = sorted(by_class, key=lambda one: one.value)
-    worst = falling[0] if falling else in_all
-    drops = [one for one in falling if one.value < 0]
-    if not drops:
-        said = "No class fell. Bars whose bounds reach across 0 may be chance."
-    else:
-        said = (
-            f"{names[id(worst)]} fell most ({worst.value:+.3f}), and {len(drops)} of "
-            f"{len(falling)} classes fell: "
-            + (
-                "train with another seed to see how far AP moves by itself."
-                if len(drops) == len(falling)
-                else "compare what they were trained on with the data of the baseline."
-            )
-        )
-    return BarChart(
-        title=f"Change of {metric} on {split} from the baseline",
-        about=said + left_out(len(falling), BARS, "that changed for the worst"),
-        label=f"change of {metric}",
-        bars=[
-            bar("all classes", in_all),
-            *(bar(names[id(one)], one) for one in falling[:BARS]),
-        ],
-    )
-
-
-def _table(classes: dict[str, float | None], before: BaselineAp) -> Table:
-    return Table(
-        columns=["class", "ap", "baseline", "change"],
-        rows=[
-            [name, ap, old, None if ap is None or old is None else ap - old]
-            for name, ap in classes.items()
-            for old in (before.classes[name],)
-        ],
     )
 
 

@@ -318,3 +318,66 @@ def test_four_images_have_no_interval_and_the_message_says_so(tmp_path: Path) ->
     assert [one.interval for one in result.measurements if one.name == "change"] == [None]
     assert held.verdict == "not-evaluated"
     assert "no bounds from 4 images: at least 5 are needed" in held.message
+
+
+FIVE = {f"{clip}_1.jpg": list(VAL["a_1.jpg"]) for clip in "abcde"}
+
+
+def swapped(tmp_path: Path, worse: str, rule: str, images: dict[str, Any] = FIVE) -> RuleResult:
+    """The result of a model that finds nothing on the images of these clips, beside one that
+    finds all."""
+    site = Comparison(tmp_path, {"val": images}, CLASSES)
+    all_found = {name: found(0)["a_1.jpg"] for name in images}
+    few = {name: [] if name[0] in worse else boxes for name, boxes in all_found.items()}
+    new, old = site.model("new", val=few), site.model("old", val=all_found)
+    (result,) = site.results(f"[rules.ap-regression]\n{rule}\n", new, baseline=old).values()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("worse", "p_value"), [("abcd", 1 / 16), ("abc", 1 / 8), ("a", 1 / 2), ("", 1.0)]
+)
+def test_swapping_clips_gives_an_exact_p_value(tmp_path: Path, worse: str, p_value: float) -> None:
+    """Of the 32 ways to swap 5 clips only those that leave all the worse clips where they are fall
+    as far: swapping one of n gives AP back."""
+    result = swapped(tmp_path, worse, "min-p-value = 0.1")
+
+    assert measured(result)["p_value"] == pytest.approx(p_value)
+    assert result.verdict == ("failed" if p_value < 0.1 else "passed")
+    assert f"; p-value of a fall {p_value:.3g}" in result.message
+
+
+@pytest.mark.parametrize(
+    ("images", "rule", "reason"),
+    [
+        (4, "min-p-value = 0.1", "no bounds from 4 images: at least 5 are needed"),
+        (
+            5,
+            "min-p-value = 0.03",
+            "from 5 images no p-value is below 0.0312, so min-p-value = 0.03",
+        ),
+    ],
+)
+def test_too_few_clips_for_a_p_value_prove_nothing(
+    tmp_path: Path, images: int, rule: str, reason: str
+) -> None:
+    some = dict(list(FIVE.items())[:images])
+    result = swapped(tmp_path, "abc", rule, some)
+
+    assert result.verdict == "not-evaluated"
+    assert reason in result.message
+
+
+def test_a_p_value_of_a_recorded_baseline_is_refused(tmp_path: Path) -> None:
+    site, new, old = hard_site(tmp_path)
+    rule = "[rules.ap-regression]\nmin-p-value = 0.05\n"
+    report = site.report(f'{rule}first-run = "accept"\n', old)
+    (result,) = site.results(rule, new, baseline=report).values()
+
+    assert result.verdict == "not-evaluated"
+    assert "min-p-value needs a checkpoint as the baseline" in result.message
+
+
+def test_a_p_value_needs_enough_swaps(site: Comparison) -> None:
+    with pytest.raises(ConfigError, match="min-p-value needs at least 200 replicates"):
+        compared(site, "min-p-value = 0.05\nreplicates = 199", found(1), found(1))
