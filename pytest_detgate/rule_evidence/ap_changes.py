@@ -51,3 +51,10 @@ def table_of_changes(classes: dict[str, float | None], before: BaselineAp) -> Ta
             for old in (before.classes[name],)
         ],
     )
+
+
+def not_compared(classes: list[str]) -> str:
+    """What a message says of classes that have no AP to compare."""
+    if not classes:
+        return ""
+    return f"; without ground truth, so not compared: {', '.join(classes)}"

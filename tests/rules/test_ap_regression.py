@@ -381,3 +381,66 @@ def test_a_p_value_of_a_recorded_baseline_is_refused(tmp_path: Path) -> None:
 def test_a_p_value_needs_enough_swaps(site: Comparison) -> None:
     with pytest.raises(ConfigError, match="min-p-value needs at least 200 replicates"):
         compared(site, "min-p-value = 0.05\nreplicates = 199", found(1), found(1))
+
+
+def seeds(tmp_path: Path, rule: str) -> RuleResult:
+    """A drop from 0.8 to 0.7, and two other models of 0.9 and 0.7 of one class and twice 0.8 of
+    the other."""
+    site = Comparison(tmp_path, {"val": VAL}, CLASSES)
+    site.model("seed1", val=found(1, 2))
+    site.model("seed2", val=found(3, 2))
+    return compared(site, f'{rule}\nnoise-from = ["seed1.pth", "seed2.pth"]', found(3), found(2))
+
+
+def test_noise_is_how_far_two_seeds_are_apart(tmp_path: Path) -> None:
+    """In all 0.85 and 0.75, of the first class 0.9 and 0.7, of the second no difference."""
+    result = seeds(tmp_path, "max-drop = 0.05")
+
+    limits = {one.name: one.limit for one in result.measurements if one.limit is not None}
+    assert limits == pytest.approx(
+        {"change": -0.15, "change[helmet_off]": -0.25, "change[no_vest]": -0.05}
+    )
+    assert [one.name for one in result.measurements if one.passed is False] == ["change[no_vest]"]
+    assert "-0.100, noise 0.1 (between seed1.pth and seed2.pth)" in result.message
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "reason"),
+    [
+        ('["seed1.pth", "seed3.pth"]', "noise-from: there is no file seed3.pth"),
+        ('["seed1.pth", "seed1.pth"]', "noise-from: seed1.pth and seed1.pth are the same model"),
+    ],
+)
+def test_noise_from_no_two_models_is_refused(tmp_path: Path, checkpoints: str, reason: str) -> None:
+    site = Comparison(tmp_path, {"val": VAL}, CLASSES)
+    site.model("seed1", val=found(1))
+    result = compared(site, f"max-drop = 0.1\nnoise-from = {checkpoints}", found(1), found(2))
+
+    assert result.verdict == "not-evaluated"
+    assert reason in result.message
+
+
+def test_noise_from_one_model_is_no_configuration(site: Comparison) -> None:
+    with pytest.raises(ConfigError, match="noise-from"):
+        compared(site, 'max-drop = 0.1\nnoise-from = ["a.pth"]', found(1), found(1))
+    with pytest.raises(ConfigError, match="give noise or noise-from, not both"):
+        compared(
+            site, 'max-drop = 0.1\nnoise = 0.1\nnoise-from = ["a.pth", "b.pth"]', *[found(1)] * 2
+        )
+
+
+def test_noise_of_images_is_the_standard_error(tmp_path: Path) -> None:
+    """It is that of the change in the draws, and smaller for paired draws than alone."""
+    site, new, old = hard_site(tmp_path)
+    rule = "[rules.ap-regression]\nmax-drop = 0.0\nreplicates = 400\n"
+    (result,) = site.results(rule, new, baseline=old).values()
+    draws = [site.inputs(rule, one).replicates("val", "all", 400, 0) for one in (new, old)]
+    spread = (draws[0].figure("AP") - draws[1].figure("AP")).std()
+
+    (change,) = [one for one in result.measurements if one.name == "change"]
+    assert change.limit == pytest.approx(-spread)
+    assert f"noise {spread:.3g} (standard error by the bootstrap)" in result.message
+    (bound,) = site.results(f'{rule}bound = "lower"\n', new, baseline=old).values()
+    assert "noise 0.003 (default beside a bound)" in bound.message
+    (given,) = site.results(f"{rule}noise = 0.02\n", new, baseline=old).values()
+    assert "noise 0.02 (as given)" in given.message
