@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval
-from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio
+from pytest_detgate.scoring.bounds.unseen_clip import chance_of_at_most, lower_ratio
 
 _MANY = 1000
 """From so many units on, draws say what the exact bound says, which would take a second."""
@@ -39,6 +39,10 @@ class Seen:
         return int(np.count_nonzero(self.weight))
 
     @property
+    def _few(self) -> bool:
+        return self.units < _MANY
+
+    @property
     def share(self) -> float:
         """The share that was found."""
         return float(np.clip(self.found.sum() / self.weight.sum(), 0, 1))
@@ -57,8 +61,12 @@ class Seen:
         """Return the interval of a figure of this value that is at most the share, no better than
         what was seen allows."""
         confidence = interval.confidence
-        few = self.units < _MANY
-        low = self.low(confidence) if few else self._over_boxes(self.share, confidence).low
+        low = self._over_boxes(self.share, confidence).low
+        reached = min(interval.low, value, low)
+        # Most figures are far below the bound of the share: one look at its tail spares a search.
+        chance = chance_of_at_most(self.found, self.weight, reached) if self._few else 0.0
+        if chance > 1 - confidence:
+            low = self.low(confidence)
         high = self._over_boxes(value, confidence).high
         return widened(interval, min(value, low), max(value, high))
 
