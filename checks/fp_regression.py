@@ -45,7 +45,6 @@ from pytest_detgate.rules.score_rules import (
     interval_of,
     require_draws,
 )
-from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.false_box_change import FalseBoxChange, Figure, grown_first
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.operating_point import false_scores
@@ -177,12 +176,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"{message}, {baseline_label(baseline)}{baseline.images_note(probe)} {before}: "
             f"{boxes - before:+d}{share}{bounds}",
-            measurements=[
-                change,
-                *held,
-                Measurement.shown("baseline", before),
-                over,
-            ],
+            measurements=[change, *held, Measurement.shown("baseline", before), over],
             findings=detection_findings(dataset, detections, false[shown_first]),
             findings_total=len(shown_first),
             evidence=self._evidence(inputs, baseline, probe, threshold, drawn),
@@ -274,10 +268,9 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         """A function from a figure, which is the change times a factor, to its bounds."""
 
         def interval(figure: Figure, factor: float) -> Interval | None:
-            def figures(intervals: Intervals) -> Interval:
-                return drawn.interval(figure, factor, intervals)
-
-            found = interval_of(self, inputs, probe, figures)
+            found = interval_of(
+                self, inputs, probe, lambda intervals: drawn.interval(figure, factor, intervals)
+            )
             return compared_interval(found, paired=drawn.other is not None)
 
         return interval

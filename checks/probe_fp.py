@@ -15,7 +15,6 @@ from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
@@ -42,6 +41,7 @@ from pytest_detgate.rules.probe_limits import (
     MinImages,
     ProbeBudget,
     Unit,
+    counts_text,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of, require_support
@@ -227,7 +227,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         return Outcome(
             message="; ".join(
                 [
-                    _counts(of_class, detections.classes, images, frames, budget),
+                    counts_text(of_class, detections.classes, images, frames, budget),
                     *([] if _over(measurements) else [what_follows(of_images, proof)]),
                     *_out_of_reach(budget, proof),
                 ]
@@ -275,27 +275,6 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         probes={"compliant": {"a_1.jpg": [], "a_2.jpg": []}},
         detections={"compliant": {"a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]}},
     )
-
-
-def _counts(
-    of_class: list[int], classes: Sequence[str], images: int, frames: int, budget: ProbeBudget
-) -> str:
-    boxes = sum(of_class)
-    found = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
-    if boxes and len(classes) > 1:
-        most = max(of_class)
-        of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "
-        found += f" ({of_them}{classes[of_class.index(most)]})"
-    limits = [
-        (budget.max_boxes, "budget {}"),
-        (budget.max_images, "at most {} frames"),
-        (budget.max_image_share, "at most {:.4g} of the frames"),
-        (budget.max_boxes_per_image, "at most {} on a frame"),
-        (budget.max_mean_boxes_per_image, "at most {:.4g} a frame"),
-    ]
-    allowed = [text.format(limit) for limit, text in limits if limit is not None]
-    held = " by upper bound" if budget.bound == "upper" and allowed else ""
-    return ", ".join([found, *allowed]) + held
 
 
 def _over(measurements: Sequence[Measurement]) -> bool:
