@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
-from pytest_detgate.evidence import BARS, BarChart, Evidence, left_out
-from pytest_detgate.findings import Interval, Measurement, Table
+from pytest_detgate.evidence import Evidence
+from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rule_evidence.score_charts import bar
+from pytest_detgate.rule_evidence.ap_changes import chart_of_changes, not_compared, table_of_changes
+from pytest_detgate.rules.ap_change import ApChange
+from pytest_detgate.rules.ap_noise import DEFAULT, ApNoise, noise_of_seeds
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.regression_rules import (
@@ -26,9 +28,10 @@ from pytest_detgate.rules.regression_rules import (
     outcome_of_first_run,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import Drawn, IntervalRule
-from pytest_detgate.scoring.bounds.exact_limits import limit_of_change
-from pytest_detgate.scoring.bounds.resampling import Resampling
+from pytest_detgate.rules.score_rules import LEAST_DRAWS, IntervalRule
+from pytest_detgate.scoring.bounds.exact_limits import widened
+from pytest_detgate.scoring.bounds.intervals import Intervals
+from pytest_detgate.scoring.bounds.resampling import too_few_units
 from pytest_detgate.scoring.score_card import ApMetric
 
 
@@ -48,13 +51,26 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     - `min-gain`: `required_gain`, the change, must be at least `min-gain`, and at least `noise`.
     - `max-gain`: `suspicious_gain`, the change, must be at most `max-gain` + `noise`. A sudden leap
       comes from a leak or from another data set more often than from a better model.
+    - `min-p-value`: `p_value` must be at least `min-p-value`. It is the chance that AP is as far
+      below the baseline, or farther, if both models are equally good: the share of all ways to swap
+      the two models' detections clip by clip that show it (of `replicates` random ways, if there
+      are more). It is exact. The least that G clips can show is 1/2^G, so fewer than 5 clips are
+      not evaluated. It needs a checkpoint as the baseline.
+
+    The noise is `noise`; or how far the two checkpoints of `noise-from` are apart, in all and by
+    class: two of one training with other seeds. If neither is given, it is the standard error of
+    the change by the bootstrap: two equally good models differ so much on these images. With
+    `bound = "lower"`, a report as the baseline, or too few clips, it is 0.003, which is right for
+    COCO. The message says which was used. On few images the standard error is large, and a large
+    drop passes; `bound = "lower"` does not let it pass.
 
     The bounds are those of a paired bootstrap: both models in the same draws, so images that are
     hard for both cancel out. With `bound = "lower"` the lower bound is compared with the limit. Of
     a report only the recorded number is known, so the bounds are those of the gated model alone. In
-    both cases the bounds allow for clips that differ from all clips seen so far and on which the AP
-    of the baseline is lost: a share of 1 − 0.05^(1/G) after G clips, at 95% confidence. For 60
-    clips that is 0.05.
+    both cases the bounds leave room for one more clip unlike all clips seen, on which the AP of the
+    baseline is lost. So a model that is as good as the baseline on all of G clips may still have
+    lost a share of 1 − 0.05^(1/G) of the AP, at 95% confidence: 0.45 for 5 clips, 0.05 for 59.
+    Fewer than 5 clips have no bounds.
 
     A comparison is refused if the gated file and the baseline are the same, or if their classes,
     annotations or protocol differ. If no baseline is named, the item is not evaluated, unless
@@ -83,17 +99,43 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     ) = None
     min_gain: Annotated[Share, Meta(description="Smallest gain.")] | None = None
     max_gain: Annotated[Share, Meta(description="Largest gain that is plausible.")] | None = None
-    noise: Annotated[Share, Meta(description="How much AP changes between two seeds.")] = 0.003
+    noise: Annotated[Share, Meta(description="How much AP changes between two seeds.")] | None = (
+        None
+    )
+    noise_from: (
+        Annotated[
+            list[str],
+            Meta(
+                min_length=2,
+                max_length=2,
+                description="Two checkpoints of one training with other seeds; the noise is how "
+                "far they are apart.",
+            ),
+        ]
+        | None
+    ) = None
     classes: (
         Annotated[dict[str, Share], Meta(description="Allowed drop of single classes.")] | None
+    ) = None
+    min_p_value: (
+        Annotated[
+            float,
+            Meta(gt=0, lt=1, description="Smallest p-value of a fall, by swapping clip by clip."),
+        ]
+        | None
     ) = None
     first_run: FirstRun = "refuse"
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_limit(self, "max-drop", "max-drop-relative", "min-gain", "max-gain", "classes")
+        require_limit(
+            self, "max-drop", "max-drop-relative", "min-gain", "max-gain", "classes", "min-p-value"
+        )
         require_names("class", self.classes or (), project.known_classes, table=["classes"])
-        if (self.min_gain or 0) > (1 if self.max_gain is None else self.max_gain + self.noise):
+        if self.noise is not None and self.noise_from is not None:
+            refuse(OptionError("give noise or noise-from, not both", "noise-from"))
+        noise = DEFAULT if self.noise is None else self.noise
+        if (self.min_gain or 0) > (1 if self.max_gain is None else self.max_gain + noise):
             refuse(
                 OptionError(
                     f"min-gain = {self.min_gain:g} is above max-gain = {self.max_gain:g}: no value "
@@ -101,6 +143,10 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                     "min-gain",
                 )
             )
+
+        if self.min_p_value is not None and self.draws(project) < LEAST_DRAWS:
+            what = f"needs at least {LEAST_DRAWS} replicates, and there are {self.draws(project)}"
+            refuse(OptionError(f"min-p-value {what}", "min-p-value"))
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
@@ -120,24 +166,31 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         before = baseline.ap(split, self.metric)
         interval = self._interval(inputs, split, baseline, value, before.ap, None)
         change = value - before.ap
-        in_all = Measurement.at_least(
-            "change", change, self._least(before.ap), bound=self.bound, interval=interval
-        )
-        by_class = list(self._changes_of_classes(classes, before, inputs, split, baseline))
+        noise = self._noise(inputs, split, baseline, before)
+        least = self._least(before.ap, noise.all)
+        in_all = Measurement.at_least("change", change, least, bound=self.bound, interval=interval)
+        by_class = list(self._changes_of_classes(classes, before, inputs, split, baseline, noise))
         undefined = sorted(name for name, ap in classes.items() if ap is None)
+        paired = baseline.record.kind == "checkpoint"
+        bounds = change_bounds_text(interval, "+.3f", paired=paired, units=inputs.units(split))
+        p_values = []
+        if self.min_p_value is not None:
+            p_value = self._drawn(inputs, split, baseline).p_value(self.min_p_value)
+            p_values.append(Measurement.at_least("p_value", p_value, self.min_p_value))
+        chance = "".join(f"; p-value of a fall {one.value:.3g}" for one in p_values)
         return Outcome(
-            message=f"{message}, {baseline_label(baseline)} {before.ap:.3f}: {change:+.3f}"
-            f"{change_bounds_text(interval, '+.3f', paired=baseline.record.kind == 'checkpoint')}"
-            f"{_not_compared(undefined)}",
+            message=f"{message}, {baseline_label(baseline)} {before.ap:.3f}: {change:+.3f}, {noise}"
+            f"{bounds}{chance}{not_compared(undefined)}",
             measurements=[
                 in_all,
-                *self._gains(change, interval),
+                *self._gains(change, interval, noise.all),
                 *by_class,
+                *p_values,
                 Measurement.shown("ap", value),
                 Measurement.shown("baseline", before.ap),
             ],
-            tables={"classes": _table(classes, before)},
-            evidence=Evidence(charts=[_chart(in_all, by_class, split, self.metric)]),
+            tables={"classes": table_of_changes(classes, before)},
+            evidence=Evidence(charts=[chart_of_changes(in_all, by_class, split, self.metric)]),
         )
 
     def _changes_of_classes(
@@ -147,6 +200,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         inputs: Inputs,
         split: str,
         baseline: Baseline,
+        noise: ApNoise,
     ) -> Iterator[Measurement]:
         own = self.classes or {}
         for category, (name, ap) in enumerate(classes.items()):
@@ -157,7 +211,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                         f"class {name!r} has no ground truth in {split}, so its AP is not defined"
                     )
                 continue
-            least = -(own[name] + self.noise) if name in own else self._least(ap_before)
+            by_chance = noise.of(name)
+            least = -(own[name] + by_chance) if name in own else self._least(ap_before, by_chance)
             yield Measurement.at_least(
                 f"change[{name}]",
                 ap - ap_before,
@@ -166,24 +221,48 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                 interval=self._interval(inputs, split, baseline, ap, ap_before, category),
             )
 
-    def _least(self, before: float) -> float | None:
+    def _noise(self, inputs: Inputs, split: str, baseline: Baseline, before: BaselineAp) -> ApNoise:
+        """How much AP changes by chance, over all classes and of each."""
+        if self.noise is not None:
+            return ApNoise(self.noise, "as given")
+        if self.noise_from is not None:
+            folder = inputs.project.configuration.path.parent
+            paths = tuple(folder / path for path in self.noise_from)
+            return noise_of_seeds(inputs.ap_of_seeds(split, self.metric, paths), self.noise_from)
+        if self.bound != "point":
+            # The bound has the chance of the images in it already.
+            return ApNoise(DEFAULT, "default beside a bound")
+        if baseline.record.kind != "checkpoint" or not self.draws(inputs.project):
+            return ApNoise(DEFAULT, "default without paired draws")
+        if too_few_units(inputs.units(split)):
+            return ApNoise(DEFAULT, "default with too few clips")
+        return self._drawn(inputs, split, baseline).noise(before)
+
+    def _least(self, before: float, noise: float) -> float | None:
         """The least change that is no regression; None where nothing limits it."""
         drops = [] if self.max_drop is None else [self.max_drop]
         if self.max_drop_relative is not None:
             drops.append(self.max_drop_relative * before)
-        return -(min(drops) + self.noise) if drops else None
+        return -(min(drops) + noise) if drops else None
 
-    def _gains(self, change: float, interval: Interval | None) -> Iterator[Measurement]:
+    def _gains(
+        self, change: float, interval: Interval | None, noise: float
+    ) -> Iterator[Measurement]:
         if self.min_gain is not None:
             yield Measurement.at_least(
                 "required_gain",
                 change,
-                max(self.min_gain, self.noise),
+                max(self.min_gain, noise),
                 bound=self.bound,
                 interval=interval,
             )
         if self.max_gain is not None:
-            yield Measurement.at_most("suspicious_gain", change, self.max_gain + self.noise)
+            yield Measurement.at_most("suspicious_gain", change, self.max_gain + noise)
+
+    def _drawn(self, inputs: Inputs, split: str, baseline: Baseline) -> ApChange:
+        scoring = inputs.project.tables.scoring
+        seed = scoring.seed if self.seed is None else self.seed
+        return ApChange(inputs, split, baseline, self.metric, self.draws(inputs.project), seed)
 
     def _interval(
         self,
@@ -196,23 +275,14 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     ) -> Interval | None:
         """The bounds of a change to the AP `value`, of one class or of all, from a baseline that
         has the AP `before`."""
-        paired = True
+        paired = baseline.record.kind == "checkpoint"
 
-        def changes(draws: Resampling) -> Drawn:
-            nonlocal paired
-            numbers = draws.replicates, draws.seed
-            own = inputs.replicates(split, "all", *numbers)
-            others = baseline.replicates(split, *numbers)
-            paired = others is not None
-            figures = own.figure(self.metric, category)
-            differences = figures - (
-                before if others is None else others.figure(self.metric, category)
-            )
-            units = own.seen(self.metric, category).units
-            return Drawn(
-                differences,
-                lambda interval: limit_of_change(interval, value - before, before, units),
-            )
+        def changes(intervals: Intervals) -> Interval:
+            drawn = self._drawn(inputs, split, baseline)
+            differences, units = drawn.of(before, category), drawn.units(category)
+            # On clips unlike all that were seen AP may fall to 0, or rise to 1.
+            interval = intervals.of_draws(differences, (-before, 1 - before), units)
+            return widened(interval, value - before, value - before)
 
         return compared_interval(self.interval(inputs, split, changes), paired=paired)
 
@@ -228,52 +298,3 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 12, 10, 30, 30)]}},
         baseline={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
     )
-
-
-def _chart(
-    in_all: Measurement, by_class: Sequence[Measurement], split: str, metric: str
-) -> BarChart:
-    """The change in all and of each class, the largest drop first."""
-    names = {id(one): one.name.removeprefix("change[").removesuffix("]") for one in by_class}
-    falling = sorted(by_class, key=lambda one: one.value)
-    worst = falling[0] if falling else in_all
-    drops = [one for one in falling if one.value < 0]
-    if not drops:
-        said = "No class fell. Bars whose bounds reach across 0 may be chance."
-    else:
-        said = (
-            f"{names[id(worst)]} fell most ({worst.value:+.3f}), and {len(drops)} of "
-            f"{len(falling)} classes fell: "
-            + (
-                "train with another seed to see how far AP moves by itself."
-                if len(drops) == len(falling)
-                else "compare what they were trained on with the data of the baseline."
-            )
-        )
-    return BarChart(
-        title=f"Change of {metric} on {split} from the baseline",
-        about=said + left_out(len(falling), BARS, "that changed for the worst"),
-        label=f"change of {metric}",
-        bars=[
-            bar("all classes", in_all),
-            *(bar(names[id(one)], one) for one in falling[:BARS]),
-        ],
-    )
-
-
-def _table(classes: dict[str, float | None], before: BaselineAp) -> Table:
-    return Table(
-        columns=["class", "ap", "baseline", "change"],
-        rows=[
-            [name, ap, old, None if ap is None or old is None else ap - old]
-            for name, ap in classes.items()
-            for old in (before.classes[name],)
-        ],
-    )
-
-
-def _not_compared(classes: list[str]) -> str:
-    """What a message says of classes that have no AP to compare."""
-    if not classes:
-        return ""
-    return f"; without ground truth, so not compared: {', '.join(classes)}"

@@ -29,10 +29,9 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     number of ground-truth boxes. `min` is the floor of every class; `classes` sets floors of single
     classes. A class without ground truth has no AP, so it is not evaluated, and that fails.
 
-    The bounds come from a bootstrap over clips, or over images if there are no clips. With `bound =
-    "lower"` the lower bound is compared with the floor. No bound is better than the exact bound of
-    recall, because AP cannot exceed recall; it is counted by clips where there are clips. If
-    everything is detected on 5 clips, AP may still be 0.55.
+    The bounds come from a bootstrap over clips, or over images if there are no clips, with room for
+    one more clip unlike all clips seen. If everything is detected on 5 clips, AP may still be 0.55.
+    With `bound = "lower"` the lower bound is compared with the floor.
 
     ## Why it matters
 

@@ -7,7 +7,6 @@ from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 from msgspec import Meta
-from numpy.typing import NDArray
 
 from pytest_detgate.errors import NoBaselineError
 from pytest_detgate.evidence import Evidence
@@ -39,16 +38,14 @@ from pytest_detgate.rules.regression_rules import (
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import (
-    Drawn,
     OwnConfidence,
     OwnReplicates,
     OwnSeed,
     TooLittle,
-    bootstrapped,
+    interval_of,
     require_draws,
 )
-from pytest_detgate.scoring.bounds.resampling import Resampling
-from pytest_detgate.scoring.false_box_change import FalseBoxChange, grown_first
+from pytest_detgate.scoring.false_box_change import FalseBoxChange, Figure, grown_first
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
@@ -77,8 +74,9 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     The bounds are those of a paired bootstrap over clips, or over images if there are no clips:
     both models in the same draws. With `bound = "upper"` the worse bound is compared with the
     limit. Of a report only the recorded number is known, so the bounds are those of the gated model
-    alone. They are never narrower than the exact Poisson bounds of the boxes that came and of those
-    that went, by clips where there are clips, as in `probe-fp`.
+    alone. They leave room for one more clip unlike all clips seen, as in `probe-fp`, and are never
+    narrower than the bounds of the boxes that came and of those that went. Fewer than 5 clips (or
+    images) have no bounds.
 
     The frames shown are those with more false boxes than the baseline has. With a report as the
     baseline, all frames with false boxes are shown.
@@ -172,17 +170,13 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         share = f" ({(boxes - before) / before:+.0%})" if before else ""
         intervals = self._intervals(inputs, probe, drawn)
         change, *held = self._held(boxes, before, self.limits(probe), intervals)
-        paired = drawn.other is not None
+        bounds = change_bounds_text(
+            change.interval, "+.4g", paired=drawn.other is not None, units=inputs.units(probe)
+        )
         return Outcome(
             message=f"{message}, {baseline_label(baseline)}{baseline.images_note(probe)} {before}: "
-            f"{boxes - before:+d}{share}"
-            f"{change_bounds_text(change.interval, '+.4g', paired=paired)}",
-            measurements=[
-                change,
-                *held,
-                Measurement.shown("baseline", before),
-                over,
-            ],
+            f"{boxes - before:+d}{share}{bounds}",
+            measurements=[change, *held, Measurement.shown("baseline", before), over],
             findings=detection_findings(dataset, detections, false[shown_first]),
             findings_total=len(shown_first),
             evidence=self._evidence(inputs, baseline, probe, threshold, drawn),
@@ -236,7 +230,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         boxes: int,
         before: int,
         limits: ProbeLimits,
-        interval: Callable[[_Figure, float], Interval | None],
+        interval: Callable[[Figure, float], Interval | None],
     ) -> Iterator[Measurement]:
         noise = limits.noise or 0
         more = limits.max_growth_boxes
@@ -270,14 +264,13 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def _intervals(
         self, inputs: Inputs, probe: str, drawn: FalseBoxChange
-    ) -> Callable[[_Figure, float], Interval | None]:
+    ) -> Callable[[Figure, float], Interval | None]:
         """A function from a figure, which is the change times a factor, to its bounds."""
 
-        def interval(figure: _Figure, factor: float) -> Interval | None:
-            def figures(draws: Resampling) -> Drawn:
-                return Drawn(figure(drawn, draws), lambda found: drawn.limit(found, draws, factor))
-
-            found = bootstrapped(self, inputs, probe, figures)
+        def interval(figure: Figure, factor: float) -> Interval | None:
+            found = interval_of(
+                self, inputs, probe, lambda intervals: drawn.interval(figure, factor, intervals)
+            )
             return compared_interval(found, paired=drawn.other is not None)
 
         return interval
@@ -304,6 +297,3 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         },
         baseline={"compliant": {"a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]}},
     )
-
-
-_Figure = Callable[[FalseBoxChange, Resampling], NDArray[np.float64]]

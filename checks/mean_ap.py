@@ -25,9 +25,8 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
     ## What it checks
 
     `metric` names the metric. It is computed by the COCO protocol of pycocotools, unrounded. Its
-    bounds come from a bootstrap over clips, or over images if there are no clips. With `bound =
-    "lower"` the lower bound is compared with `min`. No bound is better than the exact bound of
-    recall, because AP cannot exceed recall; it is counted by clips where there are clips.
+    bounds come from a bootstrap over clips, or over images if there are no clips, with room for one
+    more clip unlike all clips seen. With `bound = "lower"` the lower bound is compared with `min`.
 
     ## Why it matters
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Annotated, ClassVar
 
@@ -16,7 +15,6 @@ from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
@@ -43,6 +41,7 @@ from pytest_detgate.rules.probe_limits import (
     MinImages,
     ProbeBudget,
     Unit,
+    counts_text,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of, require_support
@@ -65,18 +64,19 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     - `confident_alone`: the false boxes that are the only one on their frame and score at least
       halfway from the threshold to 1.
 
-    With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit:
-    the exact Poisson bound of a number of boxes, the exact binomial bound (Clopper-Pearson) of a
-    number of frames. Luck on a few frames then does not pass. The report shows both bounds in any
-    case.
+    With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit.
+    Luck on a few frames then does not pass. The report shows both bounds in any case.
 
     Frames of one clip are not independent. So if clips are known, by `frame-pattern` or the
-    `clip-field` of `[scoring]`, each clip with a false box is one event, weighted by its boxes or
-    frames (Fay and Feuer 1997). The bound then allows for a clip that fires on all its frames. A
-    frame whose clip is unknown is a clip by itself. If no clip is known, or with `unit = "image"`,
-    the bounds assume independent frames, and the message says so. A probe of fewer than
-    `min-images` frames proves nothing: it is not evaluated, or only warns with `too-little =
-    "warn"`.
+    `clip-field` of `[scoring]`, the bounds are computed by clips, with room for one more clip
+    unlike all clips seen. Of frames with a box: it fires on all its frames, so with no false box on
+    59 clips, fewer than 5% of such frames have one. Of boxes: it has on each frame one box more
+    than the worst frame seen. A frame whose clip is unknown is a clip by itself. If no clip is
+    known, or with `unit = "image"`, the bounds assume independent frames, and the message says so:
+    the exact Poisson bound of a number of boxes, where several boxes of one frame are one event
+    (Fay and Feuer 1997), and the exact binomial bound (Clopper-Pearson) of a number of frames. A
+    probe of fewer than `min-images` frames proves nothing: it is not evaluated, or only warns with
+    `too-little = "warn"`.
 
     A detector that finds nothing at all has no false boxes either. So a probe without any
     detection, at any score, is evaluated only if the detector finds something on images with ground
@@ -227,9 +227,9 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         return Outcome(
             message="; ".join(
                 [
-                    _counts(of_class, detections.classes, images, frames, budget),
+                    counts_text(of_class, detections.classes, images, frames, budget),
                     *([] if _over(measurements) else [what_follows(of_images, proof)]),
-                    *_out_of_reach(budget, proof.confidence),
+                    *_out_of_reach(budget, proof),
                 ]
             ),
             measurements=measurements,
@@ -277,35 +277,14 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     )
 
 
-def _counts(
-    of_class: list[int], classes: Sequence[str], images: int, frames: int, budget: ProbeBudget
-) -> str:
-    boxes = sum(of_class)
-    found = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
-    if boxes and len(classes) > 1:
-        most = max(of_class)
-        of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "
-        found += f" ({of_them}{classes[of_class.index(most)]})"
-    limits = [
-        (budget.max_boxes, "budget {}"),
-        (budget.max_images, "at most {} frames"),
-        (budget.max_image_share, "at most {:.4g} of the frames"),
-        (budget.max_boxes_per_image, "at most {} on a frame"),
-        (budget.max_mean_boxes_per_image, "at most {:.4g} a frame"),
-    ]
-    allowed = [text.format(limit) for limit, text in limits if limit is not None]
-    held = " by upper bound" if budget.bound == "upper" and allowed else ""
-    return ", ".join([found, *allowed]) + held
-
-
 def _over(measurements: Sequence[Measurement]) -> bool:
     """Whether what was seen is too much already, whatever follows for other frames."""
     return any(one.limit is not None and one.value > one.limit for one in measurements)
 
 
-def _out_of_reach(budget: ProbeBudget, confidence: float) -> list[str]:
+def _out_of_reach(budget: ProbeBudget, proof: ProbeEvidence) -> list[str]:
     """Say where a number of boxes is under the upper bound of no false box at all."""
-    least = -math.log(1 - confidence)
+    least = proof.of_boxes(np.zeros(proof.frames, dtype=np.int64)).high
     budgets = [budget.max_boxes, *(budget.classes or {}).values()]
     if budget.bound == "upper" and any(most is not None and most < least for most in budgets):
         return [f"the upper bound of no box at all is {least:.3g}, so a lower budget never passes"]

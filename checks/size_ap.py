@@ -39,8 +39,8 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
     `ap` is the AP over IoU 0.50 to 0.95 of the boxes of one size by the COCO protocol, unrounded:
     small under 32², medium up to 96², large over 96² pixels of `area`. `boxes` is the number of
     ground-truth boxes of that size. Each size with a floor is one item. The bounds come from a
-    bootstrap over clips, or over images if there are no clips. They are never better than the exact
-    bounds of recall, because AP cannot exceed recall.
+    bootstrap over clips, or over images if there are no clips, with room for one more clip unlike
+    all clips seen.
 
     ## Why it matters
 

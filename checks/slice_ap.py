@@ -18,7 +18,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import IntervalRule, drawn_metric, require_support
+from pytest_detgate.rules.score_rules import IntervalRule, interval_of_metric, require_support
 from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
 from pytest_detgate.scoring.score_card import ApMetric, mean_precision, with_uncounted
@@ -35,8 +35,8 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
     is a slice and an item, `slice-ap[site=north]`. `ap` is the AP of its images alone by the COCO
     protocol, `images` their number, `boxes` their ground truth. Equal numbers are one slice; a text
     that reads like a number is a separate slice, in quotes. The bounds come from a bootstrap over
-    the slice's clips, or over images if there are no clips. They are never better than the exact
-    bounds of recall, because AP cannot exceed recall.
+    the slice's clips, or over images if there are no clips, with room for one more clip unlike all
+    clips seen.
 
     `unsliced` counts the images of the split that lack the field or group that `by` names. They are
     in no slice, so nothing looks at them: more than `max-unsliced` make every item *not evaluated*.
@@ -107,7 +107,12 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         interval = self.interval(
             inputs,
             split,
-            lambda draws: drawn_metric(bootstrap(matches, draws, None, most), self.metric, value),
+            lambda intervals: interval_of_metric(
+                intervals,
+                bootstrap(matches, intervals.resampling, None, most),
+                self.metric,
+                value,
+            ),
             images,
         )
         beyond = matches.candidates.rank >= most

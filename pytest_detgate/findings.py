@@ -14,6 +14,11 @@ from pytest_detgate.plain import plain_number
 Verdict = Literal["passed", "failed", "warned", "waived", "not-evaluated"]
 Relation = Literal["<=", ">="]
 Bound = Literal["point", "lower", "upper"]
+IntervalMethod = Literal["auto", "percentile"]
+"""How intervals are computed: `auto` leaves room for clips unlike those that were seen;
+`percentile` takes the bare quantiles of a bootstrap."""
+INDEPENDENT_IMAGES = "independent images"
+"""What the method of an interval counts where images have no clips."""
 
 
 class Interval(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Confidence, Count
+from pytest_detgate.findings import IntervalMethod
 
 
 class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -91,6 +92,15 @@ class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     replicates: Annotated[Count, Meta(description="Draws of the bootstrap. 0: no bootstrap.")] = (
         1000
     )
+    interval: Annotated[
+        IntervalMethod,
+        Meta(
+            description='How bounds are computed. "auto": with room for one more clip unlike all '
+            "clips seen, so that bounds also hold with few clips and near 1. "
+            '"percentile": the bare quantiles of a bootstrap, to compare with published values. '
+            "No rule may compare such a bound with a limit."
+        ),
+    ] = "auto"
     seed: Annotated[
         Count, Meta(description="Seed of the bootstrap. The same seed gives the same bounds.")
     ] = 0

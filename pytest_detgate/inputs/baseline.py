@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.comparable import BaselineAp
     from pytest_detgate.record.report import BaselineRecord
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
+    from pytest_detgate.scoring.matching import Matches
     from pytest_detgate.scoring.score_card import ApMetric
 
 
@@ -32,6 +33,10 @@ class Baseline(abc.ABC):
     def replicates(self, split: str, replicates: int, seed: int) -> Replicates | None:
         """Its figures in the very draws that `Inputs.replicates` has for these numbers; None
         where nothing is known of single images."""
+
+    @abc.abstractmethod
+    def matches(self, split: str) -> Matches | None:
+        """What its detections of a split match; None where they are not known."""
 
     @abc.abstractmethod
     def false_boxes(self, probe: str, threshold: float) -> int:

@@ -23,6 +23,7 @@ from pytest_detgate.scoring.score_card import ApMetric
 if TYPE_CHECKING:
     from pytest_detgate.inputs.model import ModelInputs
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
+    from pytest_detgate.scoring.matching import Matches
 
 
 class BaselineModel(Baseline):
@@ -42,6 +43,9 @@ class BaselineModel(Baseline):
 
     def replicates(self, split: str, replicates: int, seed: int) -> Replicates | None:
         return self._other.replicates(split, "all", replicates, seed)
+
+    def matches(self, split: str) -> Matches:
+        return self._other.matches(split)
 
     def false_boxes(self, probe: str, threshold: float) -> int:
         return int(self.false_on_images(probe, threshold).sum())

@@ -78,6 +78,9 @@ class BaselineReport(Baseline):
     def replicates(self, split: str, replicates: int, seed: int) -> Replicates | None:
         return None
 
+    def matches(self, split: str) -> None:
+        return None
+
     def false_boxes(self, probe: str, threshold: float) -> int:
         self._require_comparable(probe)
         self._require_same_probe(probe)

@@ -23,10 +23,12 @@ from pytest_detgate.progress import Progress
 if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import DetectionTable
     from pytest_detgate.inputs.baseline import Baseline
+    from pytest_detgate.inputs.comparable import BaselineAp
     from pytest_detgate.inputs.detection_sources import GatedModel
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.silent import Silence
     from pytest_detgate.inputs.sweep import Epoch
+    from pytest_detgate.scoring.score_card import ApMetric
     from pytest_detgate.training.fed_data import FedData, TrainingSettings
 
 T = TypeVar("T")
@@ -85,6 +87,17 @@ class Inputs(ModelInputs):
         from pytest_detgate.inputs.open_baseline import open_baseline
 
         return self.memory.once("baseline", lambda: open_baseline(self, self._others))
+
+    def ap_of_seeds(
+        self, split: str, metric: ApMetric, paths: tuple[Path, ...]
+    ) -> list[BaselineAp]:
+        """The AP of checkpoints of one training on a split."""
+        from pytest_detgate.inputs.seeds import ap_of_seeds
+
+        return self.memory.once(
+            ("seeds", split, metric, paths),
+            lambda: ap_of_seeds(self, self._others, split, metric, paths),
+        )
 
     def sweep(
         self, requested: Sequence[str], checkpoints: str | None, measure: Callable[[Epoch], T]

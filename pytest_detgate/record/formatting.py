@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from datetime import datetime, timezone
 
-from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.findings import INDEPENDENT_IMAGES, Interval, Measurement
 
 DECIMALS = 4
 # Differences of shares below so many hundredths are not told apart in a sentence.
@@ -185,11 +185,13 @@ def plural(noun: str) -> str:
 
 def bounds_text(interval: Interval | None, form: str = ".3f") -> str:
     """Say the bounds of a value, in a number format, as the end of a sentence: `; 95% bounds
-    0.841 and 0.905`; nothing where there are none."""
+    0.841 and 0.905`; nothing where there are none. Where images have no clips it says what the
+    bounds assume."""
     if interval is None:
         return ""
     low, high = format(interval.low, form), format(interval.high, form)
-    return f"; {100 * interval.confidence:g}% bounds {low} and {high}"
+    assumed = f", assuming {INDEPENDENT_IMAGES}" if INDEPENDENT_IMAGES in interval.method else ""
+    return f"; {100 * interval.confidence:g}% bounds {low} and {high}{assumed}"
 
 
 def value_and_floor(value: float, floor: float | None, where: str = "") -> str:

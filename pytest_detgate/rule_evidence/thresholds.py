@@ -152,7 +152,7 @@ def _recall_change(recall: SplitRecall | None, one: float, other: float) -> str:
 
 
 def bounds_by_count(
-    counts: NDArray[np.int64], bound_of_first: Callable[[int], float]
+    counts: NDArray[np.int64], bound_of_first: Callable[[int], float | None]
 ) -> list[float | int | None]:
     """(T,) a bound for each count, which is computed once for each: `bound_of_first` says it of
     the first so many boxes."""

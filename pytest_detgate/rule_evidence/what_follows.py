@@ -35,4 +35,5 @@ def _rounded(percentage: float, whole: Callable[[float], int]) -> str:
     (`math.floor` or `math.ceil`)."""
     telling = min(percentage, 100 - percentage)
     decimals = max(0, 1 - math.floor(math.log10(telling))) if telling > 0 else 0
-    return f"{whole(percentage * 10**decimals) / 10**decimals:.15g}"
+    # Rounded before: 95.00000000000001 is noise, not more than 95.
+    return f"{whole(round(percentage * 10**decimals, 6)) / 10**decimals:.15g}"

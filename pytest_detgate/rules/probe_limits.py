@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Confidence, Count, Share
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.options import Threshold
 
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
@@ -59,6 +61,28 @@ class ProbeBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     confidence: BoundConfidence | None = None
     unit: Unit | None = None
     min_images: MinImages | None = None
+
+
+def counts_text(
+    of_class: list[int], classes: Sequence[str], images: int, frames: int, budget: ProbeBudget
+) -> str:
+    """Return how many false boxes there are, of which class most, beside the limits."""
+    boxes = sum(of_class)
+    found = f"{counted(boxes, 'false box')} on {images} of {frames} frames"
+    if boxes and len(classes) > 1:
+        most = max(of_class)
+        of_them = "" if boxes == 1 else "all " if most == boxes else f"{most} of them "
+        found += f" ({of_them}{classes[of_class.index(most)]})"
+    limits = [
+        (budget.max_boxes, "budget {}"),
+        (budget.max_images, "at most {} frames"),
+        (budget.max_image_share, "at most {:.4g} of the frames"),
+        (budget.max_boxes_per_image, "at most {} on a frame"),
+        (budget.max_mean_boxes_per_image, "at most {:.4g} a frame"),
+    ]
+    allowed = [text.format(limit) for limit, text in limits if limit is not None]
+    held = " by upper bound" if budget.bound == "upper" and allowed else ""
+    return ", ".join([found, *allowed]) + held
 
 
 MaxGrowth = Annotated[

@@ -13,6 +13,7 @@ from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.record.formatting import bounds_text
 from pytest_detgate.rules.rule import Outcome
+from pytest_detgate.scoring.bounds.resampling import Units, too_few_units
 
 FirstRun = Annotated[
     Literal["refuse", "accept"],
@@ -51,11 +52,14 @@ def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | 
     return msgspec.structs.replace(interval, method=method)
 
 
-def change_bounds_text(interval: Interval | None, form: str, *, paired: bool) -> str:
-    """Return the bounds of a change as the end of a sentence, in a number format: `; 95% bounds
-    -0.062 and +0.001`."""
+def change_bounds_text(interval: Interval | None, form: str, *, paired: bool, units: Units) -> str:
+    """Return the bounds of a change as the end of a sentence, in a number format:
+    `; 95% bounds -0.062 and +0.001`; where there are none, why so few units have none."""
+    if interval is None:
+        reason = too_few_units(units)
+        return "" if reason is None else f"; {reason}"
     alone = "" if paired else ", not paired: the baseline is a recorded number"
-    return bounds_text(interval, form) + (alone if interval is not None else "")
+    return bounds_text(interval, form) + alone
 
 
 def baseline_label(baseline: Baseline) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol
 
 import numpy as np
@@ -19,7 +18,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.rule import OptionError, option_check, refuse
 from pytest_detgate.scoring.bounds.bootstrap import Replicates
-from pytest_detgate.scoring.bounds.resampling import Resampling, percentile_interval
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.score_card import Area, Metric
 
 LEAST_DRAWS = 200
@@ -87,11 +86,11 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
         self,
         inputs: Inputs,
         split: str,
-        figure: Callable[[Resampling], Drawn],
+        figure: Callable[[Intervals], Interval],
         images: NDArray[np.bool_] | None = None,
     ) -> Interval | None:
-        """The bounds of a metric of a split; see `bootstrapped`."""
-        return bootstrapped(self, inputs, split, figure, images)
+        """The bounds of a metric of a split; see `interval_of`."""
+        return interval_of(self, inputs, split, figure, images)
 
     def metric_interval(
         self,
@@ -105,30 +104,27 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     ) -> Interval | None:
         """The bounds of one of COCO's metrics of a split, of which `value` was measured."""
 
-        def figure(draws: Resampling) -> Drawn:
+        def figure(intervals: Intervals) -> Interval:
+            draws = intervals.resampling
             replicates = inputs.replicates(split, area, draws.replicates, draws.seed)
-            return drawn_metric(replicates, metric, value, category)
+            return interval_of_metric(intervals, replicates, metric, value, category)
 
         return self.interval(inputs, split, figure)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
-    """A metric in every draw of a bootstrap, (B,), and a function that limits its interval to the
-    exact one of what was seen."""
-
-    values: NDArray[np.float64]
-    limit: Callable[[Interval], Interval]
-
-
-def drawn_metric(
-    replicates: Replicates, metric: Metric, value: float, category: int | None = None
-) -> Drawn:
-    """One of COCO's metrics, of which `value` was measured."""
-    behind = replicates.seen(metric, category)
-    return Drawn(
-        replicates.figure(metric, category), lambda interval: behind.limit(interval, value)
-    )
+def interval_of_metric(
+    intervals: Intervals,
+    replicates: Replicates,
+    metric: Metric,
+    value: float,
+    category: int | None = None,
+) -> Interval:
+    """Return the interval of one of COCO's metrics, of which `value` was measured."""
+    drawn = replicates.figure(metric, category)
+    if intervals.method == "percentile":
+        return intervals.of_draws(drawn, (0.0, 1.0), 0)
+    seen = replicates.seen(metric, category)
+    return seen.limit(intervals.of_draws(drawn, (0.0, 1.0), seen.units), value)
 
 
 def confidence_of(options: HasConfidence, project: Project) -> float:
@@ -146,21 +142,25 @@ def draws_of(options: BootstrapOptions, project: Project) -> int:
 def require_draws(options: BootstrapOptions, project: Project) -> None:
     """Refuse a bound with too few draws: with a few it depends on the seed."""
     draws = draws_of(options, project)
-    if options.bound != "point" and draws < LEAST_DRAWS:
+    if options.bound == "point":
+        return
+    if project.tables.scoring.interval == "percentile":
+        what = 'needs [scoring] interval = "auto": a bare percentile bootstrap holds far too seldom'
+        refuse(OptionError(f'bound = "{options.bound}" {what}', "bound"))
+    if draws < LEAST_DRAWS:
         what = f"needs at least {LEAST_DRAWS} replicates, and there are {draws}"
         refuse(OptionError(f'bound = "{options.bound}" {what}', "bound"))
 
 
-def bootstrapped(
+def interval_of(
     options: BootstrapOptions,
     inputs: Inputs,
     name: str,
-    figure: Callable[[Resampling], Drawn],
+    figure: Callable[[Intervals], Interval],
     images: NDArray[np.bool_] | None = None,
 ) -> Interval | None:
-    """Return the bounds of a metric, which `figure` computes for every draw of a bootstrap over a
-    split or probe, or over some of its images (images,). They are never better than the exact ones
-    of what was seen, nor on the wrong side of its value.
+    """Return the bounds of a metric, which `figure` computes, over the units of a split or
+    probe, or over some of its images (images,).
 
     None without replicates. None also where the evidence is too little for bounds and the options
     compare the value alone.
@@ -175,8 +175,7 @@ def bootstrapped(
     if images is not None:
         resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
     try:
-        drawn = figure(resampling)
-        return drawn.limit(percentile_interval(drawn.values, confidence, resampling))
+        return figure(Intervals(resampling, confidence, scoring.interval))
     except TooLittleEvidenceError:
         if options.bound != "point":
             raise

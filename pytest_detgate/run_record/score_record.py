@@ -17,8 +17,8 @@ from pytest_detgate.rule_evidence.score_charts import (
     curves_of_split,
     error_kinds,
 )
-from pytest_detgate.rules.score_rules import drawn_metric
-from pytest_detgate.scoring.bounds.resampling import percentile_interval
+from pytest_detgate.rules.score_rules import interval_of_metric
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.error_kinds import KINDS
 from pytest_detgate.scoring.score_card import (
     ApMetric,
@@ -152,10 +152,8 @@ class _Bounds:
             replicates = self._inputs.replicates(
                 self._split, area, scoring.replicates, scoring.seed
             )
-            drawn = drawn_metric(replicates, metric, value, category)
-            return drawn.limit(
-                percentile_interval(drawn.values, scoring.confidence, replicates.resampling)
-            )
+            intervals = Intervals(replicates.resampling, scoring.confidence, scoring.interval)
+            return interval_of_metric(intervals, replicates, metric, value, category)
         except TooLittleEvidenceError:
             return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.exact_limits import widened
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import Resampling, resampled_sums
 from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 
@@ -43,24 +45,37 @@ class FalseBoxChange:
         """(B,) the share of the baseline that is gone."""
         return -self.growth(draws)
 
-    def limit(self, interval: Interval, draws: Resampling, factor: float) -> Interval:
-        """The interval of `factor` times the change, no narrower than the exact ones of the boxes
-        that came and of those that went."""
-        units = draws.units
+    def interval(self, figure: Figure, factor: float, intervals: Intervals) -> Interval:
+        """The interval of a figure, which is the change times a factor: no narrower than the
+        exact ones of the boxes that came and of those that went."""
+        draws = intervals.resampling
+        grown = max(1, int(self.more().max())) * len(self.own)
+        lost = self.before
+        if self.other is not None:
+            lost = max(1, int(-self.more().min())) * len(self.own)
+        span = sorted((-factor * lost, factor * grown))
+        drawn = intervals.of_draws(figure(self, draws), (span[0], span[1]), draws.units.count)
+        if intervals.method == "percentile":
+            return drawn
+        ends = sorted(factor * change for change in self._exact_change(intervals))
+        return widened(drawn, *ends)
+
+    def _exact_change(self, intervals: Intervals) -> tuple[float, float]:
+        """The change by the exact bounds of the boxes that went and of those that came."""
+        units = intervals.resampling.units
         evidence = ProbeEvidence(
             frames=len(self.own),
-            confidence=interval.confidence,
+            confidence=intervals.confidence,
             clip=units.of_image if units.kind == "clip" else None,
         )
-        more = self.more()
-        came, went = np.maximum(more, 0), np.maximum(-more, 0)
-        fixed = self.before if self.other is None else 0
-        most = evidence.of_boxes(came).high - int(went.sum()) - fixed
-        least = int(came.sum()) - evidence.of_boxes(went).high - fixed
         if self.other is None:
-            least = evidence.of_boxes(came).low - fixed
-        ends = sorted((factor * least, factor * most))
-        return widened(interval, *ends)
+            own = evidence.of_boxes(self.own)
+            return own.low - self.before, own.high - self.before
+        came, went = np.maximum(self.more(), 0), np.maximum(-self.more(), 0)
+        return (
+            int(came.sum()) - evidence.of_boxes(went).high,
+            evidence.of_boxes(came).high - int(went.sum()),
+        )
 
     def _others(self, draws: Resampling) -> NDArray[np.float64]:
         if self.other is None:
@@ -71,3 +86,7 @@ class FalseBoxChange:
 def grown_first(more: NDArray[np.int64]) -> NDArray[np.int64]:
     """The indices of numbers above 0, the largest first."""
     return np.argsort(-more, kind="stable")[: np.count_nonzero(more > 0)]
+
+
+Figure = Callable[[FalseBoxChange, Resampling], NDArray[np.float64]]
+"""A figure of a change in every draw, (B,)."""

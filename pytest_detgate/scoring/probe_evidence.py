@@ -14,6 +14,8 @@ from pytest_detgate.scoring.bounds.exact_intervals import (
     clustered_poisson_interval,
     poisson_interval,
 )
+from pytest_detgate.scoring.bounds.resampling import Units, counted_units
+from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -21,7 +23,9 @@ class ProbeEvidence:
     """Intervals of what is counted on `frames` frames, at `confidence`.
 
     `clip` (frames,) int64 numbers the clip of each frame from 0, where the frames of a clip are
-    not independent of each other; None takes each frame for a witness of its own.
+    not independent of each other; None takes frames to be independent. By clips an interval leaves
+    room for one more clip unlike all that were seen, and is never narrower than that of independent
+    frames, which it is where each clip has one frame.
     """
 
     frames: int
@@ -34,24 +38,54 @@ class ProbeEvidence:
         return 0 if self.clip is None else int(self.clip.max(initial=-1)) + 1
 
     def of_boxes(self, on_frame: NDArray[np.int64]) -> Interval:
-        """The interval of the number of boxes, given how many are on each frame."""
-        if self.clip is None:
+        """The interval of the number of boxes, given how many are on each frame. Several boxes of
+        one frame are one event that weighs as many.
+
+        Nothing limits the boxes of a frame, so two arguments are used, and the worse bound counts.
+        One more clip has on each of its frames one box more than the worst frame that was seen (see
+        `unseen_clip`). And each clip that fires is one Poisson event, where one more weighs as much
+        as the heaviest clip seen, and at least one box on each frame of an average clip.
+        """
+        by_frame = self._by_frame(on_frame)
+        if self.clip is None or self.clips == self.frames:
+            return by_frame
+        counts = np.bincount(self.clip, on_frame, minlength=self.clips).astype(np.int64)
+        events = clustered_poisson_interval(counts, self.frames / self.clips, self.confidence)
+        most = int(on_frame.max(initial=0)) + 1
+        by_clip = self._by_clips(self.clip, by_frame, on_frame, most)
+        return replace(by_clip, high=max(by_clip.high, events.high))
+
+    def _by_frame(self, on_frame: NDArray[np.int64]) -> Interval:
+        if int(on_frame.max(initial=0)) <= 1:
             return poisson_interval(int(on_frame.sum()), self.confidence)
-        return self._by_clips(self.clip, on_frame)
+        return clustered_poisson_interval(on_frame, 1, self.confidence)
 
     def of_frames(self, on_frame: NDArray[np.int64]) -> Interval:
         """The interval of the number of frames with a box, given how many are on each."""
         hit = (on_frame > 0).astype(np.int64)
-        if self.clip is None:
-            interval = binomial_interval(int(hit.sum()), self.frames, self.confidence)
-            return scaled(interval, self.frames)
-        interval = self._by_clips(self.clip, hit)
-        return replace(interval, high=min(interval.high, float(self.frames)))
+        by_frame = scaled(
+            binomial_interval(int(hit.sum()), self.frames, self.confidence), self.frames
+        )
+        if self.clip is None or self.clips == self.frames:
+            return by_frame
+        return self._by_clips(self.clip, by_frame, hit, 1)
 
-    def _by_clips(self, clip: NDArray[np.int64], on_frame: NDArray[np.int64]) -> Interval:
-        frames = np.bincount(clip, minlength=self.clips)
-        counts = np.bincount(clip, on_frame, minlength=self.clips).astype(np.int64)
-        return clustered_poisson_interval(counts, int(frames.max()), self.confidence)
+    def _by_clips(
+        self, clip: NDArray[np.int64], by_frame: Interval, on_frame: NDArray[np.int64], most: int
+    ) -> Interval:
+        """Widen the interval of independent frames by what clips say; `most` is counted on each
+        frame of the unseen clip."""
+        units = Units("clip", clip, self.clips)
+        frames = np.bincount(clip, minlength=self.clips).astype(np.float64)
+        counts = np.bincount(clip, on_frame, minlength=self.clips).astype(np.float64)
+        low = lower_ratio(counts, frames, self.confidence)
+        high = most - lower_ratio(most * frames - counts, frames, self.confidence)
+        return replace(
+            by_frame,
+            low=min(by_frame.low, low * self.frames),
+            high=max(by_frame.high, high * self.frames),
+            method=f"exact over {counted_units(units)}, one more unlike them",
+        )
 
 
 def scaled(interval: Interval, factor: float) -> Interval:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import BarChart
@@ -250,16 +251,14 @@ def test_paired_draws_are_those_of_repeated_files(tmp_path: Path) -> None:
         ("change[no_vest]", np.array(changes)[:, 1], whole[..., 1, 0, -1].mean()),
         ("change", np.array(changes).mean(axis=1), whole[..., :2, 0, -1].mean()),
     ):
-        interval, change = change_interval(result, name), measured(result)[name]
-        # 1 - 0.2^(1/40) of all images may be unlike the 40 that were seen.
-        low, high = np.quantile(values, [0.2, 0.8])
-        room = 1 - 0.2 ** (1 / 40)
-        expected = min(low, change - room * before), max(high, change + room * (1 - before))
-        assert (interval.low, interval.high) == pytest.approx(expected, abs=1e-12)
+        # One more image, on which AP is 0 or 1, weighs Beta(1, 40) beside the 40 that were drawn.
+        interval, weight = change_interval(result, name), stats.beta(1, 40)
+        low, high = interval.low + before, interval.high + before
+        assert np.mean(weight.sf(1 - low / (values + before))) == pytest.approx(0.2)
+        assert np.mean(weight.sf(1 - (1 - high) / (1 - before - values))) == pytest.approx(0.2)
 
 
 def test_paired_interval_is_narrower_than_that_of_one_model(tmp_path: Path) -> None:
-    """So much that what 40 images leave open, 1 - 0.05^(1/40), is above its draws."""
     site, new, old = hard_site(tmp_path)
     rule = "[rules.ap-regression]\nmax-drop = 1.0\nreplicates = 400\n"
 
@@ -269,18 +268,20 @@ def test_paired_interval_is_narrower_than_that_of_one_model(tmp_path: Path) -> N
 
     assert measured(paired)["change"] == pytest.approx(measured(single)["change"])
     narrow, wide = change_interval(paired), change_interval(single)
+    assert wide.low < narrow.low < measured(paired)["change"] < narrow.high < wide.high
+    # What 40 images that are all alike leave open.
     change, before = measured(paired)["change"], measured(paired)["baseline"]
     room = 1 - 0.05 ** (1 / 40)
-    least, most = change - room * before, change + room * (1 - before)
-    assert narrow.high == pytest.approx(most)
-    assert narrow.low >= min(least, change - 0.05)
-    assert wide.low < narrow.low
-    assert wide.high > most
+    assert narrow.low <= change - room * (before + change)
+    assert narrow.high >= change + room * (1 - before - change)
     assert narrow.method == (
-        "paired bootstrap over 40 images, 400 replicates, seed 0, no narrower than exact"
+        "paired bootstrap over 40 independent images, one more unlike them, 400 replicates, seed 0"
     )
+    assert paired.message.endswith(", assuming independent images")
     assert "of the gated model alone: the baseline is a recorded number" in wide.method
-    assert single.message.endswith(", not paired: the baseline is a recorded number")
+    assert single.message.endswith(
+        ", assuming independent images, not paired: the baseline is a recorded number"
+    )
     assert "not paired" not in paired.message
 
 
@@ -300,3 +301,146 @@ def test_lower_bound_is_held_if_asked(tmp_path: Path) -> None:
     (held,) = [one for one in lower.measurements if one.name == "change"]
     assert not held.passed
     assert held.bound == "lower"
+
+
+def test_four_images_have_no_interval_and_the_message_says_so(tmp_path: Path) -> None:
+    images = {f"a_{at}.jpg": list(VAL["a_1.jpg"]) for at in range(4)}
+    site = Comparison(tmp_path, {"val": images}, CLASSES)
+    boxes = {name: found(1)["a_1.jpg"] for name in images}
+    new, old = site.model("new", val=boxes), site.model("old", val=boxes | found(2))
+    rule = "[rules.ap-regression]\nmax-drop = 0.5\n"
+
+    (result,) = site.results(rule, new, baseline=old).values()
+    (held,) = site.results(f'{rule}bound = "lower"', new, baseline=old).values()
+
+    assert result.verdict == "passed"
+    assert result.message.endswith("; no bounds from 4 images: at least 5 are needed")
+    assert [one.interval for one in result.measurements if one.name == "change"] == [None]
+    assert held.verdict == "not-evaluated"
+    assert "no bounds from 4 images: at least 5 are needed" in held.message
+
+
+FIVE = {f"{clip}_1.jpg": list(VAL["a_1.jpg"]) for clip in "abcde"}
+
+
+def swapped(tmp_path: Path, worse: str, rule: str, images: dict[str, Any] = FIVE) -> RuleResult:
+    """The result of a model that finds nothing on the images of these clips, beside one that
+    finds all."""
+    site = Comparison(tmp_path, {"val": images}, CLASSES)
+    all_found = {name: found(0)["a_1.jpg"] for name in images}
+    few = {name: [] if name[0] in worse else boxes for name, boxes in all_found.items()}
+    new, old = site.model("new", val=few), site.model("old", val=all_found)
+    (result,) = site.results(f"[rules.ap-regression]\n{rule}\n", new, baseline=old).values()
+    return result
+
+
+@pytest.mark.parametrize(
+    ("worse", "p_value"), [("abcd", 1 / 16), ("abc", 1 / 8), ("a", 1 / 2), ("", 1.0)]
+)
+def test_swapping_clips_gives_an_exact_p_value(tmp_path: Path, worse: str, p_value: float) -> None:
+    """Of the 32 ways to swap 5 clips only those that leave all the worse clips where they are fall
+    as far: swapping one of n gives AP back."""
+    result = swapped(tmp_path, worse, "min-p-value = 0.1")
+
+    assert measured(result)["p_value"] == pytest.approx(p_value)
+    assert result.verdict == ("failed" if p_value < 0.1 else "passed")
+    assert f"; p-value of a fall {p_value:.3g}" in result.message
+
+
+@pytest.mark.parametrize(
+    ("images", "rule", "reason"),
+    [
+        (4, "min-p-value = 0.1", "no bounds from 4 images: at least 5 are needed"),
+        (
+            5,
+            "min-p-value = 0.03",
+            "from 5 images no p-value is below 0.0312, so min-p-value = 0.03",
+        ),
+    ],
+)
+def test_too_few_clips_for_a_p_value_prove_nothing(
+    tmp_path: Path, images: int, rule: str, reason: str
+) -> None:
+    some = dict(list(FIVE.items())[:images])
+    result = swapped(tmp_path, "abc", rule, some)
+
+    assert result.verdict == "not-evaluated"
+    assert reason in result.message
+
+
+def test_a_p_value_of_a_recorded_baseline_is_refused(tmp_path: Path) -> None:
+    site, new, old = hard_site(tmp_path)
+    rule = "[rules.ap-regression]\nmin-p-value = 0.05\n"
+    report = site.report(f'{rule}first-run = "accept"\n', old)
+    (result,) = site.results(rule, new, baseline=report).values()
+
+    assert result.verdict == "not-evaluated"
+    assert "min-p-value needs a checkpoint as the baseline" in result.message
+
+
+def test_a_p_value_needs_enough_swaps(site: Comparison) -> None:
+    with pytest.raises(ConfigError, match="min-p-value needs at least 200 replicates"):
+        compared(site, "min-p-value = 0.05\nreplicates = 199", found(1), found(1))
+
+
+def seeds(tmp_path: Path, rule: str) -> RuleResult:
+    """A drop from 0.8 to 0.7, and two other models of 0.9 and 0.7 of one class and twice 0.8 of
+    the other."""
+    site = Comparison(tmp_path, {"val": VAL}, CLASSES)
+    site.model("seed1", val=found(1, 2))
+    site.model("seed2", val=found(3, 2))
+    return compared(site, f'{rule}\nnoise-from = ["seed1.pth", "seed2.pth"]', found(3), found(2))
+
+
+def test_noise_is_how_far_two_seeds_are_apart(tmp_path: Path) -> None:
+    """In all 0.85 and 0.75, of the first class 0.9 and 0.7, of the second no difference."""
+    result = seeds(tmp_path, "max-drop = 0.05")
+
+    limits = {one.name: one.limit for one in result.measurements if one.limit is not None}
+    assert limits == pytest.approx(
+        {"change": -0.15, "change[helmet_off]": -0.25, "change[no_vest]": -0.05}
+    )
+    assert [one.name for one in result.measurements if one.passed is False] == ["change[no_vest]"]
+    assert "-0.100, noise 0.1 (between seed1.pth and seed2.pth)" in result.message
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "reason"),
+    [
+        ('["seed1.pth", "seed3.pth"]', "noise-from: there is no file seed3.pth"),
+        ('["seed1.pth", "seed1.pth"]', "noise-from: seed1.pth and seed1.pth are the same model"),
+    ],
+)
+def test_noise_from_no_two_models_is_refused(tmp_path: Path, checkpoints: str, reason: str) -> None:
+    site = Comparison(tmp_path, {"val": VAL}, CLASSES)
+    site.model("seed1", val=found(1))
+    result = compared(site, f"max-drop = 0.1\nnoise-from = {checkpoints}", found(1), found(2))
+
+    assert result.verdict == "not-evaluated"
+    assert reason in result.message
+
+
+def test_noise_from_one_model_is_no_configuration(site: Comparison) -> None:
+    with pytest.raises(ConfigError, match="noise-from"):
+        compared(site, 'max-drop = 0.1\nnoise-from = ["a.pth"]', found(1), found(1))
+    with pytest.raises(ConfigError, match="give noise or noise-from, not both"):
+        compared(
+            site, 'max-drop = 0.1\nnoise = 0.1\nnoise-from = ["a.pth", "b.pth"]', *[found(1)] * 2
+        )
+
+
+def test_noise_of_images_is_the_standard_error(tmp_path: Path) -> None:
+    """It is that of the change in the draws, and smaller for paired draws than alone."""
+    site, new, old = hard_site(tmp_path)
+    rule = "[rules.ap-regression]\nmax-drop = 0.0\nreplicates = 400\n"
+    (result,) = site.results(rule, new, baseline=old).values()
+    draws = [site.inputs(rule, one).replicates("val", "all", 400, 0) for one in (new, old)]
+    spread = (draws[0].figure("AP") - draws[1].figure("AP")).std()
+
+    (change,) = [one for one in result.measurements if one.name == "change"]
+    assert change.limit == pytest.approx(-spread)
+    assert f"noise {spread:.3g} (standard error by the bootstrap)" in result.message
+    (bound,) = site.results(f'{rule}bound = "lower"\n', new, baseline=old).values()
+    assert "noise 0.003 (default beside a bound)" in bound.message
+    (given,) = site.results(f"{rule}noise = 0.02\n", new, baseline=old).values()
+    assert "noise 0.02 (as given)" in given.message

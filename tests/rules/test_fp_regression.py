@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.findings import Interval
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.record.report_file import read_report
-from pytest_detgate.scoring.bounds.exact_intervals import clustered_poisson_interval
 from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
+from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 from tests.judged import measured
 from tests.rules.comparing import Comparison
 
@@ -91,8 +92,9 @@ def test_message_has_both_counts(site: Comparison) -> None:
     grown = compared(site, "max-growth = 1.0", 5, 4)
     from_nothing = compared(site, "max-growth = 1.0", 1, 0)
 
-    # One box came and none went: exact Poisson bounds 4.744 of 1, and 2.996 of 0.
-    bounds = "; 95% bounds -1.996 and +4.744"
+    # One box came: at most 4.744 by the exact Poisson bound. One more image, on which a box went
+    # from each of 10, weighs Beta(1, 10) beside draws of 0, 1, 2 … boxes.
+    bounds = "; 95% bounds -2.122 and +4.744, assuming independent images"
     assert grown.message == f"5 false boxes on 10 frames, baseline old.pth 4: +1 (+25%){bounds}"
     assert from_nothing.message == f"1 false box on 10 frames, baseline old.pth 0: +1{bounds}"
 
@@ -300,14 +302,18 @@ def test_paired_draws_are_those_of_repeated_clips(tmp_path: Path) -> None:
         growths.append((after - before) / before)
     for name, values in (("change", changes), ("growth", growths)):
         interval = interval_of(result, name)
-        # Three boxes came, two of them on one clip of three frames, and none went.
         factor = 1 if name == "change" else 1 / measured(result)["baseline"]
-        most = factor * clustered_poisson_interval([2, 1], 3, 0.9).high
-        least = factor * (3 - clustered_poisson_interval([], 3, 0.9).high)
-        low, high = np.quantile(values, [0.1, 0.9])
-        expected = min(low, least), max(high, most)
-        assert (interval.low, interval.high) == pytest.approx(expected)
-    method = "paired bootstrap over 8 clips, 7 replicates, seed 2, no narrower than exact"
+        # One more clip, with a box more or a box less on each frame, weighs Beta(1, 8) beside the 8
+        # that were drawn: 24 boxes where it alone is counted.
+        weight, most = stats.beta(1, 8), 24 * factor
+        drawn = np.array(values)
+        assert np.mean(weight.sf(1 - (interval.low + most) / (drawn + most))) == pytest.approx(0.1)
+        # That three boxes came, two of them on one clip, allows for more.
+        came = np.isin(np.arange(24), (1, 2, 20)).astype(int)
+        proof = ProbeEvidence(frames=24, confidence=0.9, clip=units.of_image)
+        assert interval.high == pytest.approx(factor * proof.of_boxes(came).high)
+        assert np.mean(weight.sf(1 - (most - interval.high) / (most - drawn))) < 0.1
+    method = "paired bootstrap over 8 clips, one more unlike them, 7 replicates, seed 2"
     assert interval_of(result, "change").method == method
 
 
@@ -365,8 +371,9 @@ def test_too_few_images_prove_nothing(tmp_path: Path) -> None:
     (upper,) = site.results(f'{rule}bound = "upper"', gated, baseline=old).values()
 
     assert point.verdict == "passed"
+    assert point.message.endswith("; no bounds from 2 images: at least 5 are needed")
     assert upper.verdict == "not-evaluated"
-    assert upper.message.startswith("too little evidence: a bootstrap over 2 images says nothing")
+    assert upper.message.startswith("too little evidence: no bounds from 2 images")
 
 
 def test_bound_without_draws_is_a_mistake(site: Comparison) -> None:
@@ -384,12 +391,13 @@ def test_no_false_box_on_ten_images_is_no_proof(site: Comparison) -> None:
 
 
 def test_all_boxes_gone_is_no_proof_that_all_stay_away(site: Comparison) -> None:
-    """Each of ten images has lost its four boxes: none came, of which the exact bound is 2.996."""
+    """Each of ten images has lost its four boxes. On one more, which weighs 1 - 0.05^(1/10) =
+    0.2589 at most, ten boxes of 40 may come: 1 - 0.2589 × 1.25 = 0.6764."""
     gone = site.model("gated", calm={})
     rule = '[rules.fp-regression]\nmin-reduction = {}\nbound = "upper"'
     old = site.model("old", calm=false(*[4] * 10))
-    for least, verdict in ((0.925, "passed"), (0.926, "failed")):
+    for least, verdict in ((0.676, "passed"), (0.677, "failed")):
         (result,) = site.results(rule.format(least), gone, baseline=old).values()
 
-        assert interval_of(result, "reduction").low == pytest.approx(1 - 2.9957 / 40, abs=5e-5)
+        assert interval_of(result, "reduction").low == pytest.approx(0.6764, abs=5e-5)
         assert result.verdict == verdict

@@ -110,12 +110,15 @@ def test_confident_boxes_alone_are_counted(probe: Probe) -> None:
 
 
 def test_intervals_are_exact(probe: Probe) -> None:
-    """Of 4 boxes the Poisson ends are 1.366 and 9.154, of 2 of 6 frames Clopper and Pearson's are
-    0.0628 and 0.7287 (published tables, one-sided 95%)."""
+    """Frames with 3 and 1 boxes are two events that weigh 3 and 1 (Fay and Feuer): the ends of the
+    boxes are 10/4 · χ²(2·16/10)/2 and, with one more that weighs 3, 19/7 · χ²(2·49/19)/2. Of 2 of 6
+    frames Clopper and Pearson's ends are 0.0628 and 0.7287 (published tables, one-sided 95%)."""
     result = probe("max-boxes = 21")
 
-    assert ends(result, "boxes") == pytest.approx((1.366, 9.154), abs=5e-4)
-    assert ends(result, "mean_boxes_per_image") == pytest.approx((1.3663 / 6, 9.1535 / 6), abs=5e-5)
+    low = 10 / 4 * stats.chi2.ppf(0.05, 2 * 16 / 10) / 2
+    high = 19 / 7 * stats.chi2.ppf(0.95, 2 * 49 / 19) / 2
+    assert ends(result, "boxes") == pytest.approx((low, high), rel=1e-9)
+    assert ends(result, "mean_boxes_per_image") == pytest.approx((low / 6, high / 6), rel=1e-9)
     assert ends(result, "boxes[no_vest]") == pytest.approx((0.0513, 4.7439), abs=5e-5)
     share = stats.beta.ppf(0.05, 2, 5), stats.beta.ppf(0.95, 3, 4)
     assert share == pytest.approx((0.0628, 0.7287), abs=5e-5)
@@ -127,21 +130,21 @@ def test_intervals_are_exact(probe: Probe) -> None:
 @pytest.mark.parametrize(
     ("limits", "broken"),
     [
-        ("max-boxes = 9", ["boxes"]),
-        ("max-boxes = 10", []),
+        ("max-boxes = 15", ["boxes"]),
+        ("max-boxes = 16", []),
         ("max-images = 4", ["images"]),
         ("max-images = 5", []),
         ("max-image-share = 0.72", ["image_share"]),
         ("max-image-share = 0.73", []),
-        ("max-mean-boxes-per-image = 1.52", ["mean_boxes_per_image"]),
-        ("max-mean-boxes-per-image = 1.53", []),
+        ("max-mean-boxes-per-image = 2.55", ["mean_boxes_per_image"]),
+        ("max-mean-boxes-per-image = 2.56", []),
         ("classes = {no_vest = 4}", ["boxes[no_vest]"]),
         ("classes = {no_vest = 5}", []),
         # there is no bound of a most: it is held as it is
         ("max-boxes-per-image = 3", []),
-        # at 99%, P(X ≤ 4 | 11.60) = 0.01
-        ("max-boxes = 11\nconfidence = 0.99", ["boxes"]),
-        ("max-boxes = 12\nconfidence = 0.99", []),
+        # at 99% it is 19/7 · χ²(2·49/19)/2 = 20.85
+        ("max-boxes = 20\nconfidence = 0.99", ["boxes"]),
+        ("max-boxes = 21\nconfidence = 0.99", []),
     ],
 )
 def test_the_upper_bound_is_what_is_held(probe: Probe, limits: str, broken: list[str]) -> None:
@@ -239,14 +242,15 @@ def test_operating_point_and_verdict_use_the_same_value(probe: Probe, head: str,
 
 
 def test_upper_bounds_over_each_threshold(probe: Probe) -> None:
-    """None, one and two boxes have the Poisson bounds 3.00, 4.74 and 6.30."""
+    """None and one box have the Poisson bounds 3.00 and 4.74; two boxes on one frame are one event
+    that weighs 2, and have 2 · 4.74."""
     result = probe('max-boxes = 4\nbound = "upper"')
     by = result.evidence.by_threshold
     assert by is not None
 
-    for threshold, boxes in ((0.9, 0), (0.6, 1), (0.5, 2)):
+    for threshold, upper_bound in ((0.9, 2.9957), (0.6, 4.7439), (0.5, 2 * 4.7439)):
         bound = by.held["boxes"][by.thresholds.index(threshold)]
-        assert bound == pytest.approx(stats.chi2.ppf(0.95, 2 * boxes + 2) / 2)
+        assert bound == pytest.approx(upper_bound, abs=1e-4)
 
 
 def test_counts_at_every_threshold_are_those_of_matching_anew(probe: Probe) -> None:
@@ -344,8 +348,8 @@ def test_the_sentence_says_what_threshold_would_meet_the_budget(probe: Probe) ->
     )
     assert said("max-boxes = 5").endswith("The budget is met down to 0.10.")
     assert said('max-boxes = 2\nbound = "upper"').endswith("No threshold meets the budget.")
-    # The upper bound of four boxes is 9.15, of three 7.75.
-    assert said('max-boxes = 9\nbound = "upper"').endswith(
+    # The upper bound of four boxes is 15.4, of three on two frames 10.9.
+    assert said('max-boxes = 11\nbound = "upper"').endswith(
         "Moving the threshold from 0.30 to 0.31 would meet the budget."
     )
 
@@ -413,30 +417,46 @@ CLIP_FOUND = {
 }
 
 
+def chance_above_zero(*terms: float) -> float:
+    """Of a sum of independent exponentials with these means, which differ and may be negative: by
+    partial fractions."""
+    return sum(
+        float(np.prod([one / (one - other) for other in terms if other != one]))
+        for one in terms
+        if one > 0
+    )
+
+
 def test_clips_are_the_witnesses_where_they_are_the_unit(probe: Probe) -> None:
-    """Boxes by clip are 4, 1 and 0: y = 5, v = 17; the heaviest clip, 4 boxes, is more than the
-    most frames, 3, so w = 4: 17/10·χ²(2·25/17; 0.05) and 33/18·χ²(2·81/33; 0.95).
-    Frames by clip are 3, 1 and 0: y = 4, v = 10, w = 3: 19/14·χ²(2·49/19; 0.95), which is 15.3,
-    more than there are, and 10/8·χ²(2·16/10; 0.05), which is 0.519 or 8.65% of them."""
+    """Clips of 3, 2 and 1 frames with 4, 1 and 0 boxes, and a made-up one of 2 frames without any:
+    at the lower bound r of the boxes a frame, the sum with terms 4 - 3r, 1 - 2r, -r and -2r is
+    above 0 with a chance of 95%. The upper bound is that of two events that weigh 4 and 1, with
+    one more that weighs 4: 33/9 · χ²(2·81/33)/2. Frames by clip are 3, 1 and 0."""
     result = probe('max-boxes = 99\nunit = "clip"', CLIP_FOUND, CLIP_FRAMES, head=CLIPS)
 
-    low, high = 17 / 10 * stats.chi2.ppf(0.05, 50 / 17), 33 / 18 * stats.chi2.ppf(0.95, 162 / 33)
-    assert ends(result, "boxes") == pytest.approx((low, high), rel=1e-9)
-    assert ends(result, "boxes[helmet_off]") == pytest.approx((low, high), rel=1e-9)
-    assert ends(result, "mean_boxes_per_image") == pytest.approx((low / 6, high / 6), rel=1e-9)
-    least = 10 / 8 * stats.chi2.ppf(0.05, 32 / 10)
-    assert ends(result, "images") == pytest.approx((least, 6.0), rel=1e-9)
-    assert ends(result, "image_share") == pytest.approx((least / 6, 1.0), rel=1e-9)
+    low, high = ends(result, "boxes")
+    r = low / 6
+    assert chance_above_zero(4 - 3 * r, 1 - 2 * r, -r, -2 * r) == pytest.approx(0.95)
+    assert high == pytest.approx(33 / 9 * stats.chi2.ppf(0.95, 2 * 81 / 33) / 2)
+    assert ends(result, "boxes[helmet_off]") == (low, high)
+    assert ends(result, "mean_boxes_per_image") == pytest.approx((low / 6, high / 6))
+    least, most = ends(result, "image_share")
+    r = least
+    assert chance_above_zero(3 - 3 * r, 1 - 2 * r, -r, -2 * r) == pytest.approx(0.95)
+    # Without a box are 0, 1 and 1 frames, and of the made-up clip none.
+    q = 1 - most
+    assert chance_above_zero(-3 * q, 1 - 2 * q, 1 - q, -2 * q) == pytest.approx(0.95)
+    assert ends(result, "images") == pytest.approx((6 * least, 6 * most))
     assert measured(result)["clips"] == 2
     assert measured(result)["clips_total"] == 3
     assert result.message == (
         "5 false boxes on 4 of 6 frames (all helmet_off), budget 99; from 3 clips it only follows "
-        "that more than 8.6% of such frames have one (95% confidence)"
+        f"that fewer than {np.ceil(1000 * most) / 10:g}% of such frames have one (95% confidence)"
     )
 
 
 def test_clips_of_one_frame_each_are_frames(probe: Probe) -> None:
-    """One box at most on a frame: the clustered interval is the plain Poisson one."""
+    """The interval is that of independent frames."""
     frames = ["a_1.jpg", "b_1.jpg", "c_1.jpg"]
     result = probe('max-boxes = 99\nunit = "clip"', {"a_1.jpg": [box(0.9)]}, frames, head=CLIPS)
 
@@ -451,12 +471,13 @@ def test_a_frame_whose_clip_cannot_be_told_is_a_clip_of_its_own(probe: Probe) ->
     assert measured(result)["clips"] == measured(result)["clips_total"] == 3
 
 
-def test_a_quiet_probe_of_one_clip_proves_nothing(probe: Probe) -> None:
+def test_a_quiet_probe_of_one_clip_proves_next_to_nothing(probe: Probe) -> None:
+    """1 - 0.05^(1/1) = 0.95."""
     result = probe('max-image-share = 0.5\nunit = "clip"\nbound = "upper"', {}, head=CLIPS)
 
     assert result.verdict == "failed"
     assert result.message.endswith(
-        "; from 1 clip nothing follows for other such frames (95% confidence)"
+        "; from 1 clip it only follows that fewer than 95% of such frames have one (95% confidence)"
     )
 
 
@@ -562,17 +583,21 @@ def upper(result: RuleResult, name: str = "boxes") -> float:
 
 @pytest.mark.parametrize("unit", ["", '\nunit = "auto"', '\nunit = "clip"'])
 def test_frames_are_counted_by_clip_wherever_clips_can_be_told(probe: Probe, unit: str) -> None:
-    """Two clips of ten frames without a false box: a third of such clips may come with ten, so
-    the bound is ten times the exact Poisson bound of 0, 2.9957."""
+    """Two clips of ten frames without a false box: 1 - 0.05^(1/2) = 0.7764 of all frames may have
+    one. As Poisson events there may be 2.9957 clips like these, each with ten."""
     frames = [f"{clip}_{n}.jpg" for clip in "ab" for n in range(10)]
     result = probe(f"max-boxes = 29{unit}", {}, frames, head=CLIPS)
 
-    assert upper(result) == pytest.approx(29.957, abs=5e-4)
+    assert upper(result) == pytest.approx(10 * 2.995732, abs=5e-5)
+    assert upper(result, "images") == pytest.approx(20 * 0.776393, abs=5e-5)
     assert measured(result)["clips_total"] == 2
-    assert "from 2 clips nothing follows" in result.message
+    assert "from 2 clips it only follows that fewer than 78% of such frames" in result.message
     assert "independent" not in result.message
-    held = probe(f'max-boxes = 29\nbound = "upper"{unit}', {}, frames, head=CLIPS)
+    held = probe(f'max-boxes = 15\nbound = "upper"{unit}', {}, frames, head=CLIPS)
     assert held.verdict == "failed"
+    assert held.message.endswith(
+        "the upper bound of no box at all is 30, so a lower budget never passes"
+    )
 
 
 @pytest.mark.parametrize(

@@ -95,15 +95,15 @@ def test_recall_says_which_threshold_would_reach_the_floor(evaluate: Evaluate) -
 
 
 def test_lower_bounds_of_recall_over_each_threshold(evaluate: Evaluate) -> None:
-    """Of 5 in ten found the exact bound; of 3, 1 and 0 the 10% quantiles of the draws, 0.1, 0 and
-    0, are lower. At the operating point it is what the verdict holds."""
+    """The exact bounds of 5, 3, 1 and 0 found of ten, one an image. At the operating point it is
+    what the verdict holds."""
     rule = '[scoring]\nconfidence = 0.9\n[rules.recall]\nmin = 0.3\nbound = "lower"'
     result = evaluate(rule)["recall[worker]"]
     by = by_threshold(result)
 
     held = dict(zip(by.thresholds, by.held["recall"], strict=True))
     assert [held[at] for at in (0.3, 0.65, 0.85, 1.0)] == pytest.approx(
-        [stats.beta.ppf(0.1, 5, 6), 0.1, 0.0, 0.0]
+        [stats.beta.ppf(0.1, 5, 6), stats.beta.ppf(0.1, 3, 8), stats.beta.ppf(0.1, 1, 10), 0.0]
     )
     assert held[0.3] == result.measurements[0].held
 

@@ -90,7 +90,7 @@ def test_bounds_of_ap_by_hand(evaluate: Evaluate, rule: str) -> None:
         assert interval(result).low == pytest.approx(LOW)
         assert interval(result).high == pytest.approx(high)
         assert interval(result).method == (
-            "bootstrap over 10 images, 1000 replicates, seed 0, no narrower than exact"
+            "bootstrap over 10 independent images, one more unlike them, 1000 replicates, seed 0"
         )
     assert lower.measurements[0].bound == "lower"
     assert lower.measurements[0].value == point.measurements[0].value
@@ -167,9 +167,9 @@ def test_clips_are_drawn_where_there_are_clips(evaluate: Evaluate) -> None:
 
     assert interval(by_clip).method.startswith("bootstrap over 10 clips")
     assert interval(by_clip).low == pytest.approx(LOW)
-    assert interval(by_image).method.startswith("bootstrap over 30 images")
+    assert interval(by_image).method.startswith("bootstrap over 30 independent images")
     exact = stats.binomtest(15, 30).proportion_ci(0.8, method="exact")
-    assert interval(by_image).low == pytest.approx(exact.low)
+    assert exact.low - 0.001 < interval(by_image).low <= exact.low
     assert exact.low > LOW
 
 
@@ -209,7 +209,7 @@ def test_too_few_units_have_no_bounds(
 
     assert (point.verdict, point.measurements[0].interval) == ("passed", None)
     assert lower.verdict == "not-evaluated"
-    assert lower.message.startswith("too little evidence: a bootstrap over 4 images says nothing")
+    assert lower.message.startswith("too little evidence: no bounds from 4 images")
     assert warned.verdict == "warned"
     assert warned.message == lower.message
 
@@ -494,3 +494,33 @@ def test_one_to_one_two_detections_find_one_box(evaluate: Evaluate) -> None:
 
     assert measured(one) == {"recall": 0.5, "found": 1, "boxes": 2}
     assert measured(both) == {"recall": 1.0, "found": 2, "boxes": 2}
+
+
+def test_percentile_bounds_are_shown_and_never_held(evaluate: Evaluate) -> None:
+    """Of the draws of 5 found in 10 the 10 % and 90 % quantiles are 3 and 7."""
+    scoring = '[scoring]\nconfidence = 0.9\ninterval = "percentile"\n'
+    (result,) = evaluate(f"{scoring}[rules.recall]\nmin = 0.1").values()
+    (mean,) = evaluate(f"{scoring}[rules.mean-ap]\nmin = 0.1").values()
+
+    method = "percentile bootstrap over 10 independent images, 1000 replicates, seed 0"
+    assert interval(result).method == interval(mean).method == method
+    assert (interval(result).low, interval(result).high) == pytest.approx((0.3, 0.7))
+    assert interval(mean).low == pytest.approx(31 / 101)
+    for rule in ("recall", "mean-ap"):
+        with pytest.raises(
+            ConfigError, match=r'bound = "lower" needs \[scoring\] interval = "auto"'
+        ):
+            evaluate(f'{scoring}[rules.{rule}]\nmin = 0.1\nbound = "lower"')
+
+
+def test_recall_of_clips_that_are_all_perfect(evaluate: Evaluate) -> None:
+    """0.05^(1/5), with four boxes on each of five clips."""
+    images = {f"site{number}_{frame}.jpg": [BOX] for number in range(5) for frame in range(4)}
+    pattern = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'\n"
+    table = f'{pattern}[rules.recall]\nmin = 0.55\nbound = "lower"'
+    (result,) = evaluate(table, images, {name: [FOUND] for name in images}).values()
+
+    assert interval(result).low == pytest.approx(0.05**0.2)
+    assert interval(result).method == "exact over 5 clips, one more unlike them"
+    assert result.verdict == "failed"
+    assert "independent" not in result.message

@@ -1,4 +1,4 @@
-"""What a bootstrap draws, and the bounds that come of it."""
+"""What a bootstrap draws."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pytest_detgate.scoring.bounds.resampling import (
     Resampling,
     clip_units,
     image_units,
-    percentile_interval,
 )
 
 
@@ -52,25 +51,5 @@ def test_images_without_a_clip_stand_alone() -> None:
 
 
 def test_too_few_units_prove_nothing() -> None:
-    with pytest.raises(TooLittleEvidenceError, match="over 4 clips says nothing"):
+    with pytest.raises(TooLittleEvidenceError, match="no bounds from 4 clips"):
         weights(Resampling(clip_units(list("abcd")), 10, 0))
-
-
-def test_bounds_are_the_quantiles_of_the_draws() -> None:
-    """Of 0, 1 … 100 the 5% and 95% quantiles are 5 and 95."""
-    resampling = Resampling(image_units(40), 101, 3)
-    interval = percentile_interval(np.arange(101, dtype=np.float64)[::-1], 0.95, resampling)
-
-    assert (interval.low, interval.high) == pytest.approx((5, 95))
-    assert interval.confidence == 0.95
-    assert interval.method == "bootstrap over 40 images, 101 replicates, seed 3"
-
-
-def test_draws_without_ground_truth_are_left_out_if_they_are_few() -> None:
-    resampling = Resampling(image_units(40), 100, 0)
-    few = np.r_[[np.nan] * 5, np.linspace(0, 1, 95, dtype=np.float64)]
-    many = np.r_[[np.nan] * 6, np.linspace(0, 1, 94, dtype=np.float64)]
-
-    assert percentile_interval(few, 0.9, resampling).low == pytest.approx(0.1)
-    with pytest.raises(TooLittleEvidenceError, match=r"in 6% of the bootstrap's draws"):
-        percentile_interval(many, 0.9, resampling)

@@ -51,7 +51,7 @@ def binomial_interval(successes: float, trials: float, confidence: float) -> Int
 
 def clustered_poisson_interval(
     counts_by_cluster: Sequence[int] | NDArray[np.int64],
-    largest_possible: int,
+    weight: float,
     confidence: float,
 ) -> Interval:
     """The interval of the expected sum of counts whose events come in independent clusters, such
@@ -61,21 +61,21 @@ def clustered_poisson_interval(
     sum of Poisson counts, and the interval the gamma interval of Fay and Feuer, Statistics in
     Medicine 1997; 16:791-801. Where every weight is 1 it is that of `poisson_interval`.
 
-    The high end allows for the heaviest cluster that may still come, which is
-    `largest_possible` ≥ 1 or, where it is more, the largest count that was seen. The largest seen
-    would not do: clusters that fire on all their frames may be rare enough to be missing here.
+    The high end allows for one more cluster, which weighs `weight` or, where it is more, as much as
+    the heaviest that was seen. The heaviest seen alone would not do: clusters that fire on all
+    their frames may be rare enough to be missing here.
     """
     from scipy.special import gammaincinv
 
     counts = np.asarray(counts_by_cluster, dtype=np.float64)
     total, squares = float(counts.sum()), float((counts**2).sum())
-    weight = max(float(largest_possible), float(counts.max(initial=0)))
-    shape, scale = (total + weight) ** 2, squares + weight**2
+    most = max(weight, float(counts.max(initial=0)))
+    mean, variance = total + most, squares + most**2
     return Interval(
         low=squares / total * float(gammaincinv(total**2 / squares, 1 - confidence))
         if total
         else 0.0,
-        high=scale / (total + weight) * float(gammaincinv(shape / scale, confidence)),
+        high=variance / mean * float(gammaincinv(mean**2 / variance, confidence)),
         confidence=confidence,
         method="clustered Poisson",
     )

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.errors import TooLittleEvidenceError
-from pytest_detgate.findings import Interval
 
 Unit = Literal["clip", "image"]
 LEAST_UNITS = 5
@@ -55,11 +54,7 @@ class Resampling:
     def weights(self) -> Iterator[NDArray[np.int32]]:
         """Yield (B, units) how often each unit was drawn, until all replicates are through."""
         count = self.units.count
-        if count < LEAST_UNITS:
-            raise TooLittleEvidenceError(
-                f"a bootstrap over {counted_units(self.units)} says nothing; "
-                f"at least {LEAST_UNITS} are needed"
-            )
+        require_units(self.units)
         # Of the number of units alone: more replicates begin with the same draws.
         block = min(max(_DRAWN_AT_ONCE // count, 1), _MOST_AT_ONCE)
         for number, start in enumerate(range(0, self.replicates, block)):
@@ -70,13 +65,19 @@ class Resampling:
             weights = np.bincount(drawn.ravel(), minlength=size * count)
             yield weights.reshape(size, count).astype(np.int32)
 
-    @property
-    def method(self) -> str:
-        """How an interval was made, in words."""
-        return (
-            f"bootstrap over {counted_units(self.units)}, {self.replicates} replicates, "
-            f"seed {self.seed}"
-        )
+
+def require_units(units: Units) -> None:
+    """Raise `TooLittleEvidenceError` where there are too few units for an interval."""
+    reason = too_few_units(units)
+    if reason is not None:
+        raise TooLittleEvidenceError(reason)
+
+
+def too_few_units(units: Units) -> str | None:
+    """Say why so few units have no interval; None where there are enough."""
+    if units.count >= LEAST_UNITS:
+        return None
+    return f"no bounds from {counted_units(units)}: at least {LEAST_UNITS} are needed"
 
 
 def clip_units(clips: Sequence[str | None]) -> Units:
@@ -101,25 +102,17 @@ def resampled_sums(on_image: NDArray[np.int64], resampling: Resampling) -> NDArr
     return np.concatenate([weights @ on_unit for weights in resampling.weights()])
 
 
-def percentile_interval(
-    values: NDArray[np.float64], confidence: float, resampling: Resampling
-) -> Interval:
-    """Both one-sided percentile bounds of a figure, from its value in each replicate.
-
-    Replicates in which the figure is not defined (NaN: no ground truth was drawn) are left out;
-    where they are many, what there is stands on too few clips, and `TooLittleEvidenceError` says
-    so.
-    """
-    defined = values[~np.isnan(values)]
+def defined_values(values: NDArray[np.float64], resampling: Resampling) -> NDArray[np.float64]:
+    """Return the values of the draws in which a figure is defined (NaN: no ground truth was
+    drawn); `TooLittleEvidenceError` where it is undefined in many, for it then depends on too few
+    clips."""
+    defined: NDArray[np.float64] = values[~np.isnan(values)]
     if len(defined) < LEAST_DEFINED * len(values):
         raise TooLittleEvidenceError(
             f"in {1 - len(defined) / len(values):.0%} of the bootstrap's draws there is nothing "
             f"to measure: its ground truth stands in too few of {counted_units(resampling.units)}"
         )
-    low, high = np.quantile(defined, [1 - confidence, confidence])
-    return Interval(
-        low=float(low), high=float(high), confidence=confidence, method=resampling.method
-    )
+    return defined
 
 
 def counted_units(units: Units) -> str:

@@ -1,0 +1,78 @@
+"""How AP changed from a baseline, in the draws of a bootstrap and by swapping detections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.inputs.baseline import Baseline
+from pytest_detgate.inputs.comparable import BaselineAp
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.rules.ap_noise import DEFAULT, ApNoise
+from pytest_detgate.scoring.bounds.resampling import counted_units
+from pytest_detgate.scoring.bounds.swap import least_p_value, p_value_of_fall
+from pytest_detgate.scoring.score_card import ApMetric
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ApChange:
+    """The change of AP on a split from a baseline, in so many draws."""
+
+    inputs: Inputs
+    split: str
+    baseline: Baseline
+    metric: ApMetric
+    replicates: int
+    seed: int
+
+    def of(self, before: float, category: int | None) -> NDArray[np.float64]:
+        """(B,) the change in every draw, of one class or of all. `before` is the AP of the
+        baseline, which a recorded baseline has in every draw."""
+        own = self.inputs.replicates(self.split, "all", self.replicates, self.seed)
+        others = self.baseline.replicates(self.split, self.replicates, self.seed)
+        figures = own.figure(self.metric, category)
+        return figures - (before if others is None else others.figure(self.metric, category))
+
+    def units(self, category: int | None) -> int:
+        """How many units hold ground truth."""
+        own = self.inputs.replicates(self.split, "all", self.replicates, self.seed)
+        return own.seen(self.metric, category).units
+
+    def noise(self, before: BaselineAp) -> ApNoise:
+        """The standard error of the change, over all classes and of each."""
+        classes = {
+            name: _spread(self.of(before.classes[name] or 0.0, category))
+            for category, name in enumerate(self.inputs.dataset(self.split).classes)
+        }
+        spread = _spread(self.of(before.ap, None))
+        return ApNoise(spread, "standard error by the bootstrap", classes)
+
+    def p_value(self, least: float) -> float:
+        """The chance of such a fall if both models are equally good; `TooLittleEvidenceError` where
+        it could never be below `least`."""
+        other = self.baseline.matches(self.split)
+        if other is None:
+            raise DataError(
+                f"min-p-value needs a checkpoint as the baseline, and {self.baseline.record.path} "
+                "is a report"
+            )
+        most = self.inputs.project.tables.scoring.max_detections
+        resampling = self.inputs.resampling(self.split, self.replicates, self.seed)
+        matches = self.inputs.matches(self.split)
+        found = p_value_of_fall(matches, other, resampling, self.metric, most)
+        possible = least_p_value(resampling.units)
+        if possible >= least:
+            raise TooLittleEvidenceError(
+                f"from {counted_units(resampling.units)} no p-value is below {possible:.3g}, so "
+                f"min-p-value = {least:g} could never fail"
+            )
+        return found
+
+
+def _spread(drawn: NDArray[np.float64]) -> float:
+    """The standard deviation over the draws in which AP is defined."""
+    defined = drawn[~np.isnan(drawn)]
+    return float(defined.std()) if len(defined) else DEFAULT
