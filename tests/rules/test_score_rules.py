@@ -430,7 +430,7 @@ def test_slice_without_ground_truth_is_too_little_evidence(evaluate: Evaluate) -
 @pytest.mark.parametrize(
     ("by", "what"),
     [
-        ("hour", "no image of val has the field 'hour' (there is always: file_name, width"),
+        ("hour", "no image of val has the field 'hour' (there is: file_name, width"),
         ("file_name + 1", "'file_name + 1' cannot be evaluated"),
         ("width / (height - height)", "division by zero"),
         ("__import__('os').system('true') or width", "no image of val has the field '__import__'"),
