@@ -47,7 +47,11 @@ def read_configuration(path: Path) -> Configuration:
 
     A file that cannot be read, or is not TOML, raises `ConfigError`.
     """
-    content = _read(path)
+    return decode_configuration(_read(path), path)
+
+
+def decode_configuration(content: bytes, path: Path) -> Configuration:
+    """As `read_configuration`, from the content that the file has or is to have."""
     text, document = _decode(content, path)
     place, mistakes = Place(TomlFile(path, text)), Mistakes(path)
     tables = convert_table(document, ConfigTable, place, mistakes)
