@@ -88,7 +88,7 @@ def _patterns(names: Sequence[str]) -> Iterator[str]:
     if marks:
         yield rf"(?P<clip>[^/]+?)(?:{_behind(marks)}[-_](?P<frame>\d+))?{tail}"
     if _are_clips(stems):
-        yield rf"(?P<clip>[^/]*?[^\d/])(?P<frame>\d+){tail}"
+        yield rf"(?P<clip>[^/]+?)(?:(?<=[^\d/])(?P<frame>\d+))?{tail}"
     folders = [PurePosixPath(name).parent.name for name in names]
     if all(folders) and _are_numbered(folders, stems):
         yield rf"(?P<clip>[^/]+)/[^/]*?(?P<frame>\d+){tail}"

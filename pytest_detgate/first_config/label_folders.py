@@ -110,11 +110,22 @@ def _called_labels(root: Path, format_: str) -> list[str]:
 
 def _by_split(folders: Iterable[str]) -> dict[str, str]:
     """The folder of the labels of each split: where a part of the paths says the split, the folder
-    that all of those have in common; the others are one split."""
+    that all of those have in common; the others are one split.
+
+    Folders below one that says that it holds a split, or labels, are parts of it, such as cameras.
+    """
     parts: dict[str, list[str]] = {}
     for folder in folders:
-        words = filter(None, map(split_word, PurePosixPath(folder).parts))
-        parts.setdefault(next(words, ""), []).append(folder)
+        path = PurePosixPath(folder).parts
+        words = [split_word(part) for part in path]
+        says = [
+            index
+            for index, part in enumerate(path)
+            if words[index] or part.lower() in ("labels", "annotations")
+        ]
+        top = path[: says[-1] + 1] if says else path
+        name = next(filter(None, words), "")
+        parts.setdefault(name, []).append(PurePosixPath(*top).as_posix())
     return {name: os.path.commonpath(several) for name, several in parts.items()}
 
 
