@@ -80,7 +80,9 @@ class _Writer:
         model = self._choose_model(tables, evaluated, measuring, read)
         rules = {**data.tables, **model.tables}
         tables += [(("rules", code), table) for code, table in rules.items()]
-        text = compose(self._head(data), "rules on faults and leaks, with their defaults", tables)
+        text = compose(
+            self._head(data), "rules on faults and leaks; docs/rules.md lists them", tables
+        )
         self._check(text)
         files = {self._path: text}
         if self._request.server is not None:
@@ -185,7 +187,12 @@ class _Writer:
             try:
                 measured.inputs.detections(evaluated)
             except DetgateError as error:
-                raise ConfigError(measured.project.shorten(str(error))) from None
+                hint = (
+                    "; or run init without --model, and write [model] by hand"
+                    if request.model is not None
+                    else ""
+                )
+                raise ConfigError(f"{measured.project.shorten(str(error))}{hint}") from None
         return choose_model_rules(measured, read.unlabelled())
 
     def _model_table(self, evaluated: str) -> Table:

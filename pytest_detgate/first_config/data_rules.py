@@ -14,12 +14,15 @@ from pytest_detgate.first_config.limits import KNOWN, floor_of
 from pytest_detgate.first_config.measuring import MeasuredItem, Measuring
 from pytest_detgate.first_config.reading import ReadSplits
 from pytest_detgate.record.formatting import counted
+from pytest_detgate.rules.documentation import rule_page
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.recommended import RECOMMENDED
 from pytest_detgate.rules.registry import RuleRegistry
 
 EMPTY_SHARE = "empty-gt-share"
 IMAGE_FILES = "image-files"
+MOST_WORDS = 10
+"""Words of a comment."""
 _NO_IMAGES = "no image is here; delete this where they are"
 
 
@@ -138,7 +141,7 @@ class _Chooser:
         }
         notes = [text for text in self._rules.left_out if text.startswith(f"{code}[")]
         self._rules.tables[code] = Table(
-            why="recommended; this table replaces its defaults",
+            why=self._purpose(code),
             values={
                 key: (value, why.get(key) or f"{_words(value)}: {KNOWN}")
                 for key, value in options.items()
@@ -146,8 +149,14 @@ class _Chooser:
             notes=notes,
         )
 
+    def _purpose(self, code: str) -> str:
+        """What a rule asks for, where that is short."""
+        summary = rule_page(self._registry.rule(code)).summary.rstrip(".")
+        is_short = len(summary.split()) <= MOST_WORDS
+        return summary if is_short else "recommended; this table replaces its defaults"
+
     def _switch_off(self, code: str, why: str) -> None:
-        table = Table(why="reads image files", values={"enabled": (False, why)})
+        table = Table(why=self._purpose(code), values={"enabled": (False, why)})
         self._rules.tables[code] = table
 
     def _choose_empty_share(self) -> None:

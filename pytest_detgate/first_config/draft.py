@@ -45,10 +45,14 @@ class Paths:
         return absolute.as_posix()
 
 
-_OF_FORMAT = {
+_FORMAT = {
+    "yolo": "a line for each box: class and centre",
+    "voc": "an XML file for each image",
+}
+_ANNOTATIONS = {
     "coco": "COCO file of the split",
-    "yolo": "folder of the labels, one file an image",
-    "voc": "folder of the labels, one XML file an image",
+    "yolo": "folder with a text file for each image",
+    "voc": "folder of the XML files",
 }
 
 
@@ -56,8 +60,8 @@ def split_table(split: FoundSplit, paths: Paths, *, allows_others: str | None) -
     """The table of a split. `allows_others` says which files are left out, if some are."""
     table = Table(why="")
     if split.format != "coco":
-        table.values["format"] = (split.format, f"{split.format.upper()} labels")
-    table.values["annotations"] = (paths.text(split.annotations), _OF_FORMAT[split.format])
+        table.values["format"] = (split.format, _FORMAT[split.format])
+    table.values["annotations"] = (paths.text(split.annotations), _ANNOTATIONS[split.format])
     table.values["images"] = (paths.text(split.images), "folder that file names are relative to")
     if split.classes is not None:
         table.values["classes"] = (paths.text(split.classes), "names of the classes, by number")

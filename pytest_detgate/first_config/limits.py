@@ -12,6 +12,7 @@ MARGIN = 0.1
 """Share of a value that a floor is below it, where no clips say how far it moves by chance."""
 _STEPS = 1000
 """Limits have three decimals."""
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,8 @@ def floor_of(measured: Measurement, clips: int | None) -> Floor | None:
         low = _rounded_down(measured.interval.low)
         if low > 0:
             return Floor(low, f"{today}; lower bound over {clips:,} clips")
-    low = _rounded_down(value * (1 - MARGIN))
+    # A perfect AP comes out a rounding error below 1, which is no reason for a floor of 0.899.
+    low = _rounded_down(value * (1 - MARGIN) + _ROUNDING)
     return Floor(low, f"{today}, less a tenth") if low > 0 else None
 
 
