@@ -153,7 +153,9 @@ class _Chooser:
         """What a rule asks for, where that is short."""
         summary = rule_page(self._registry.rule(code)).summary.rstrip(".")
         is_short = len(summary.split()) <= MOST_WORDS
-        return summary if is_short else "recommended; this table replaces its defaults"
+        if not is_short:
+            return "recommended; this table replaces its defaults"
+        return summary[:1].lower() + summary[1:]
 
     def _switch_off(self, code: str, why: str) -> None:
         table = Table(why=self._purpose(code), values={"enabled": (False, why)})

@@ -85,7 +85,7 @@ def test_an_image_that_cannot_be_read_fails(init: Init) -> None:
     assert "image-files[val]" in made.red()
 
 
-def test_a_rotated_image_is_accepted_and_an_unreadable_one_is_not(init: Init) -> None:
+def test_a_rotated_image_is_accepted_a_missing_one_is_not(init: Init) -> None:
     two_splits(init.folder, {"ax.jpg": [BOX], "bx.jpg": [], "cx.jpg": [BOX]}, {"dx.jpg": [BOX]})
     exif = Image.Exif()
     exif[0x0112] = 6
