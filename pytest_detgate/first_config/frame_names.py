@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 
 from pytest_detgate.dataset.clips import ClipKey, clips_of
 from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.record.formatting import counted
 
 # What tools write in place of the suffix of a video, before the number of the frame.
 _VIDEO = re.compile(r"[_.](mp4|mov|avi|mkv|webm|m4v|mpg|wmv)(?=[-_]\d)", re.IGNORECASE)
@@ -63,7 +64,7 @@ def propose_pattern(datasets: Sequence[Dataset]) -> FrameNames:
         frames = [count for count in counts.values() if count > 1]
         if len(frames) >= LEAST_CLIPS or (frames and len(counts) >= LEAST_CLIPS):
             return FrameNames(pattern, _evidence(len(names), counts))
-    return FrameNames(None, f"{len(names):,} names show no clips")
+    return FrameNames(None, f"{counted(len(names), 'name')}: no clips")
 
 
 def _clip_of(pattern: str, datasets: Sequence[Dataset]) -> list[object]:

@@ -17,7 +17,8 @@ def images_folder(annotations: Path, names: Sequence[str], root: Path) -> tuple[
     """The folder in which most of the files are, and whether any is there.
 
     It is looked for beside the annotation file and in the folders above it, up to `root` or two
-    folders up. Where none of them holds a file, it is the likeliest folder.
+    folders up. Sub-folders of any name are only looked into below `root`: elsewhere they may
+    belong to other data. Where no folder holds a file, it is the likeliest one.
     """
     sample = list(dict.fromkeys(names))[:: max(1, len(names) // _SAMPLE)][:_SAMPLE]
     candidates = list(dict.fromkeys(_candidates(annotations, root)))
@@ -43,7 +44,8 @@ def _candidates(annotations: Path, root: Path) -> Iterator[Path]:
                 yield folder / usual / name
         for name in of_split:
             yield from (folder / name / usual for usual in _USUAL)
-        yield from _subfolders(folder)
+        if folder == root or root in folder.parents:
+            yield from _subfolders(folder)
         if folder == folder.parent or (height >= _HEIGHT and root not in folder.parents):
             return
         folder, height = folder.parent, height + 1

@@ -67,6 +67,8 @@ def _run(path: Path, reason: str) -> Mapping[str, Any]:
         config: Mapping[str, Any] = resolved_config(path)
     except DetectorError as error:
         raise DataError(str(error)) from None
+    except SystemExit as error:
+        raise DataError(f"{path}: it ended with exit code {error.code} when it was run") from None
     return config
 
 

@@ -101,7 +101,7 @@ def test_numbered_photos_are_no_clips(names: list[str]) -> None:
     proposed = propose_pattern([dataset(names)])
 
     assert proposed.pattern is None
-    assert proposed.evidence == f"{len(names):,} names show no clips"
+    assert proposed.evidence == f"{len(names):,} names: no clips"
 
 
 def test_without_names_nothing_is_proposed() -> None:

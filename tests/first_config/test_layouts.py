@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Any
 
@@ -289,6 +290,18 @@ def test_computed_values_are_run(init: Init) -> None:
     assert "site.py computes its values, so it was run" in made.out
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("mmengine") is None, reason="MMEngine is not installed"
+)
+def test_a_configuration_that_ends_the_program_is_refused(init: Init) -> None:
+    write(init.folder, {"site.py": "raise SystemExit(3)\n"})
+
+    made = init("site.py")
+
+    assert made.code == 4
+    assert made.err == "error: site.py: it ended with exit code 3 when it was run\n"
+
+
 def test_computed_values_without_mmengine(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     computed = CONFIG.replace('data_root = "data/"', 'data_root = "/".join(["data", ""])')
@@ -336,8 +349,6 @@ def test_a_coco_file_that_cannot_be_read_comes_first(init: Init) -> None:
 
 
 def test_coco_content_without_images_beside_it(init: Init) -> None:
-    import json
-
     write(init.folder, {"val.json": json.dumps(coco_content({"ax.jpg": [BOX], "bx.jpg": []}))})
 
     made = init("val.json")
@@ -345,3 +356,13 @@ def test_coco_content_without_images_beside_it(init: Init) -> None:
     assert made.out.startswith("no image of the data set is here, so no rule looks at them\n")
     assert made.document["rules"]["image-files"] == {"enabled": False}
     assert made.red() == {}
+
+
+def test_images_of_other_data_are_not_taken(init: Init) -> None:
+    """A folder beside the data set has an image of the same name."""
+    draw(init.folder, "other/ax.jpg")
+    write(init.folder, {"set/val.json": json.dumps(coco_content({"ax.jpg": [BOX]}))})
+
+    made = init("set")
+
+    assert splits(made)["val"]["images"] == "set"
