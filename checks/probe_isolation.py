@@ -64,8 +64,9 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
 
     code: ClassVar[str] = "probe-isolation"
     safe_because: ClassVar[str | None] = (
-        "It is on only if there are probes, and compares them with the training split as "
-        "`duplicate-images` and `clip-overlap` do."
+        "It is on only if there are probes and a split whose name begins with `train`, and "
+        "compares them as `duplicate-images` and `clip-overlap` do. A probe that is a part of "
+        "that split is left out."
     )
     never_accepted: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
@@ -89,9 +90,13 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
 
     @classmethod
     def recommended_tables(cls, project: Project) -> Iterator[dict[str, Any]]:
-        if project.probes and project.training_split is not None:
+        trained = project.training_split
+        if trained is None or not trained.lower().startswith("train"):
+            return
+        probes = [name for name, probe in project.tables.probes.items() if probe.split != trained]
+        if probes:
             has_clips = project.frame_pattern is not None
-            yield {"from": project.training_split, "clips": has_clips}
+            yield {"from": trained, "probes": probes, "clips": has_clips}
 
     def validate(self, project: Project) -> None:
         require_names("split", [self.from_], project.splits, "from")

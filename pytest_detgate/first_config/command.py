@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_detgate.config.dataset_tables import ProbeTable
 from pytest_detgate.config.load import decode_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DetgateError
@@ -72,11 +71,12 @@ class _Writer:
 
     def write(self) -> FirstConfig:
         read, measuring, names, tables = self._read()
-        data = choose_data_rules(measuring, read)
         evaluated = self._evaluated_split()
         probe = _probe_of(evaluated, read)
         if probe is not None:
             tables.append((("probes", self._probe_name(evaluated)), probe))
+            measuring = self._measuring(tables, data=measuring)
+        data = choose_data_rules(measuring, read)
         model = self._choose_model(tables, evaluated, measuring, read)
         rules = {**data.tables, **model.tables}
         tables += [(("rules", code), table) for code, table in rules.items()]
@@ -277,11 +277,9 @@ def _classes_text(read: ReadSplits) -> str:
 
 
 def _probe_of(evaluated: str, read: ReadSplits) -> Table | None:
-    """A probe of the images of the evaluated split that nothing is on, where a probe can be a query
-    and there are such images."""
+    """A probe of the images of the evaluated split that nothing is on, where there are some."""
     dataset = read.datasets.get(evaluated)
-    is_query = "split" in ProbeTable.__struct_fields__
-    if dataset is None or not is_query or not len(dataset.empty_images()):
+    if dataset is None or not len(dataset.empty_images()):
         return None
     values: dict[str, tuple[Any, str]] = {
         "split": (evaluated, "its images are those of this split"),

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pytest_detgate.config.dataset_tables import ProbeTable
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.first_config.limits import floor_of
 from pytest_detgate.rules.example import Box, Detection
@@ -293,10 +292,6 @@ def test_a_detector_that_finds_nothing_gets_no_limits(init: Init) -> None:
     assert "mean-ap" not in made.document.get("rules", {})
 
 
-@pytest.mark.skipif(
-    "split" not in ProbeTable.__struct_fields__,
-    reason="a probe as a query over a split is not part of detgate.toml yet",
-)
 def test_a_probe_is_a_query_over_the_split(init: Init) -> None:
     """Two false boxes on one of the two images without annotation."""
     val: dict[str, list[Box]] = {"ex.jpg": [BOX], "fx.jpg": [], "gx.jpg": []}

@@ -82,6 +82,29 @@ def test_probes_are_compared_with_the_training_split(tmp_path: Path) -> None:
     assert results["probe-isolation[calm]"].verdict == "passed"
 
 
+def test_a_part_of_the_training_split_is_not_compared_with_it(tmp_path: Path) -> None:
+    tables = write_splits(tmp_path, "train", "val")
+    probes = "".join(
+        f'[probes.{split}-calm]\nsplit = "{split}"\nempty = true\n' for split in ("train", "val")
+    )
+
+    names = items(tmp_path, f"recommended = true\n{tables}{probes}")
+
+    assert [name for name in names if name.startswith("probe-isolation")] == [
+        "probe-isolation[val-calm]"
+    ]
+
+
+def test_without_a_training_split_no_probe_is_compared(tmp_path: Path) -> None:
+    tables = write_splits(tmp_path, "val")
+
+    names = items(
+        tmp_path, f'recommended = true\n{tables}[probes.calm]\nsplit = "val"\nempty = true\n'
+    )
+
+    assert not any(name.startswith("probe-isolation") for name in names)
+
+
 def test_clean_splits_pass(tmp_path: Path) -> None:
     tables = write_splits(tmp_path, "train", "val")
 
