@@ -40,6 +40,9 @@ class BoxBounds(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "box-bounds"
+    safe_because: ClassVar[str | None] = (
+        "Rounding moves an edge by less than half a pixel, which is allowed."
+    )
 
     tolerance: Annotated[
         float, Meta(ge=0, description="Pixels by which a box may extend beyond its image.")
@@ -67,7 +70,7 @@ class BoxBounds(CountRule, frozen=True, kw_only=True):
             return f"{numbers(boxes.xywh[row])} is {how} outside its {size}"
 
         measurements = [
-            Measurement.at_most("count", len(outside), self.max),
+            Measurement.at_most("count", len(outside), self.limit(target)),
             Measurement.shown("wholly", int(wholly.sum())),
             Measurement.shown("boxes", len(boxes)),
         ]

@@ -55,7 +55,7 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
         message = "; ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
         return Outcome(
             message=message or f"the detector and {dataset.name} have the same {shared}",
-            measurements=[Measurement.at_most("count", len(told), self.max)],
+            measurements=[Measurement.at_most("count", len(told), self.limit(target))],
             findings=[
                 Finding(text=text, dataset=dataset.name, label=name)
                 for text, name in zip(told, [*only_model, *only_data], strict=True)

@@ -96,7 +96,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"{counted(len(lacking), 'class')} of {len(dataset.classes)} with "
             f"fewer than {' or '.join(limits)}",
-            measurements=[Measurement.at_most("count", len(lacking), self.max), *shown],
+            measurements=[Measurement.at_most("count", len(lacking), self.limit(target)), *shown],
             findings=findings(),
             findings_total=len(lacking),
             evidence=Evidence(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
@@ -47,6 +47,10 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "clip-overlap"
+    safe_because: ClassVar[str | None] = (
+        "It is on only with a `frame-pattern`, and a clip in two splits is a leak on any data."
+    )
+    never_accepted: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[Share, Meta(description="Largest share of tested images.")] = 0.0
@@ -54,6 +58,11 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
         Count, Meta(description="Images with an unknown clip that are allowed.")
     ] = 0
     clip_field: ClipField | None = None
+
+    @classmethod
+    def recommended_tables(cls, project: Project) -> Iterator[dict[str, Any]]:
+        if project.frame_pattern is not None:
+            yield from super().recommended_tables(project)
 
     def validate(self, project: Project) -> None:
         super().validate(project)

@@ -40,6 +40,10 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "dangling-annotations"
+    safe_because: ClassVar[str | None] = (
+        "An annotation of an image or class that its file does not list is used by no "
+        "training and no evaluation."
+    )
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
@@ -64,7 +68,7 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
             message=f"{counted(len(rows), 'annotation')} of {len(boxes)} of an image or category "
             "that is not listed",
             measurements=[
-                Measurement.at_most("count", len(rows), self.max),
+                Measurement.at_most("count", len(rows), self.limit(target)),
                 Measurement.shown("of_categories", int(no_category.sum())),
                 Measurement.shown("of_images", int(no_image.sum())),
                 Measurement.shown("annotations", len(boxes)),

@@ -36,6 +36,7 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "degenerate-boxes"
+    safe_because: ClassVar[str | None] = "An object in an image has a width and a height."
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
@@ -63,7 +64,7 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"{counted(len(rows), 'box')} of {len(xywh)} without a finite area",
             measurements=[
-                Measurement.at_most("count", len(rows), self.max),
+                Measurement.at_most("count", len(rows), self.limit(target)),
                 Measurement.shown("not_finite", len(not_finite)),
                 Measurement.shown("boxes", len(xywh)),
             ],

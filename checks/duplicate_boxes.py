@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import chain
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from msgspec import Meta
@@ -48,6 +49,9 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-boxes"
+    safe_because: ClassVar[str | None] = (
+        "Two objects of one class do not overlap by 95%, and one object has one class."
+    )
     ignored_gaps: ClassVar[frozenset[GapKind]] = NO_PIXELS
 
     iou: Annotated[
@@ -58,6 +62,11 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
     max_two_classes: Annotated[
         Count, Meta(description="Places with one box of two classes that are allowed.")
     ] = 0
+
+    def known_today(self, values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        places = max((int(measured["two_classes"]) for measured in values.values()), default=0)
+        more = {"max-two-classes": places} if places > self.max_two_classes else {}
+        return {**super().known_today(values), **more}
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
@@ -82,7 +91,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
             message=f"{counted(len(extra), 'box')} of {len(boxes)} too many, "
             f"{counted(len(places), 'place')} with one box and two classes",
             measurements=[
-                Measurement.at_most("count", len(extra), self.max),
+                Measurement.at_most("count", len(extra), self.limit(target)),
                 Measurement.at_most("two_classes", len(places), self.max_two_classes),
                 Measurement.shown("boxes", len(boxes)),
             ],

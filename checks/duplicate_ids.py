@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -51,11 +51,20 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-ids"
+    safe_because: ClassVar[str | None] = (
+        "Tools number what they write, so an id or a name that is used twice comes from a "
+        "merge or from editing by hand."
+    )
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
 
     max_near_names: Annotated[
         Count, Meta(description="Names near another one that are allowed.")
     ] = 0
+
+    def known_today(self, values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        near = max((int(measured["near_names"]) for measured in values.values()), default=0)
+        more = {"max-near-names": near} if near > self.max_near_names else {}
+        return {**super().known_today(values), **more}
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
@@ -96,7 +105,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
         return Outcome(
             message=message,
             measurements=[
-                Measurement.at_most("count", count, self.max),
+                Measurement.at_most("count", count, self.limit(target)),
                 Measurement.at_most("near_names", n_near, self.max_near_names),
                 *(Measurement.shown(name, len(found)) for name, found in groups.items()),
             ],

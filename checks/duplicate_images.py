@@ -46,6 +46,12 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "duplicate-images"
+    safe_because: ClassVar[str | None] = (
+        "The hashes of two different photos differ in about 32 of 64 bits, and only a "
+        "difference of up to 4 counts. Scenes of one fixed camera may be as close: then lower "
+        "`distance`."
+    )
+    never_accepted: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[Count, Meta(description="Largest number of tested images.")] = 0

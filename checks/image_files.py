@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pytest_detgate.dataset.images.faults import KINDS, picture_flaws
 from pytest_detgate.dataset.images.names import FileNames, names_in
@@ -52,7 +53,20 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "image-files"
+    safe_because: ClassVar[str | None] = (
+        "An image that exists, can be read to its end, is upright and has the stated size "
+        "always passes."
+    )
+    never_accepted: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS | NO_PIXELS
+
+    def known_today(self, values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        unread = ("missing", "unreadable", "truncated")
+        readable = {
+            split: {"count": measured["count"] - sum(measured[kind] for kind in unread)}
+            for split, measured in values.items()
+        }
+        return super().known_today(readable)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)
@@ -82,7 +96,7 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"{message}: {', '.join(told)}" if told else message,
             measurements=[
-                Measurement.at_most("count", len(rows), self.max),
+                Measurement.at_most("count", len(rows), self.limit(target)),
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),
                 Measurement.shown("images", len(images)),
             ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 import numpy as np
@@ -63,6 +63,12 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "probe-isolation"
+    safe_because: ClassVar[str | None] = (
+        "It is on only if there are probes and a split whose name begins with `train`, and "
+        "compares them as `duplicate-images` and `clip-overlap` do. A probe that is a part of "
+        "that split is left out."
+    )
+    never_accepted: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[Count, Meta(description="Largest number of probe images.")] = 0
@@ -81,6 +87,16 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         Count, Meta(description="Images with an unknown clip that are allowed.")
     ] = 0
     clip_field: ClipField | None = None
+
+    @classmethod
+    def recommended_tables(cls, project: Project) -> Iterator[dict[str, Any]]:
+        trained = project.training_split
+        if trained is None or not trained.lower().startswith("train"):
+            return
+        probes = [name for name, probe in project.tables.probes.items() if probe.split != trained]
+        if probes:
+            has_clips = project.frame_pattern is not None
+            yield {"from": trained, "probes": probes, "clips": has_clips}
 
     def validate(self, project: Project) -> None:
         require_names("split", [self.from_], project.splits, "from")

@@ -6,10 +6,10 @@ import argparse
 import os
 import sys
 
-from pytest_detgate.commands import cache, compare, report, rules, schema, split
+from pytest_detgate.commands import cache, compare, init, report, rules, schema, split
 from pytest_detgate.errors import DetgateError
 
-COMMANDS = (schema, rules, report, compare, split, cache)
+COMMANDS = (init, schema, rules, report, compare, split, cache)
 
 
 def main(arguments: list[str] | None = None) -> int:

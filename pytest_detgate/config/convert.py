@@ -19,12 +19,15 @@ S = TypeVar("S", bound=msgspec.Struct)
 _WRONG = object()
 
 
-def convert_table(table: Any, kind: type[S], place: Place, mistakes: Mistakes) -> S:
+def convert_table(
+    table: Any, kind: type[S], place: Place, mistakes: Mistakes, *, is_complete: bool = True
+) -> S:
     """Build a `kind` from a TOML table, and note all its mistakes: unknown and missing keys, and
     wrong values, each with its place, what was found and what is allowed.
 
     A field with a mistake is unset: it raises `AttributeError` when it is read. So is a field
-    that a misspelt key may have meant, as its default is not what the author wanted.
+    that a misspelt key may have meant, as its default is not what the author wanted. Keys that
+    are missing are mistakes where the table `is_complete`.
     """
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     if not isinstance(table, dict):
@@ -43,7 +46,7 @@ def convert_table(table: Any, kind: type[S], place: Place, mistakes: Mistakes) -
             value = _convert(table[key], field.type, place, key, mistakes)
         elif field.required:
             value = _WRONG
-            if key not in near:
+            if is_complete and key not in near:
                 takes = expected(field.type)
                 mistakes.add(place.error(f"the key {key!r} is missing; it takes {takes}"))
         elif key in near or _takes_table(field.type) in shapes:

@@ -47,15 +47,19 @@ def read_configuration(path: Path) -> Configuration:
 
     A file that cannot be read, or is not TOML, raises `ConfigError`.
     """
-    content = _read(path)
+    return decode_configuration(_read(path), path)
+
+
+def decode_configuration(content: bytes, path: Path) -> Configuration:
+    """As `read_configuration`, from the content that the file has or is to have."""
     text, document = _decode(content, path)
     place, mistakes = Place(TomlFile(path, text)), Mistakes(path)
     tables = convert_table(document, ConfigTable, place, mistakes)
     with mistakes.collect():
-        if not tables.rules:
+        if not tables.rules and not tables.recommended:
             raise place.error(
                 "no rules; a gate without rules says yes without having looked. "
-                "Add at least one table such as [rules.empty-gt-share]; "
+                "Add recommended = true, or a table such as [rules.empty-gt-share]; "
                 "`pytest --detgate-rules` lists them all"
             )
     return Configuration(tables, path, hashlib.sha256(content).hexdigest(), place, mistakes)

@@ -21,6 +21,14 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     """The whole of `detgate.toml`. The tables under `rules` belong to the rule classes."""
 
     plugins: Annotated[tuple[str, ...], Meta(description="Modules with rules of the project.")] = ()
+    recommended: Annotated[
+        bool,
+        Meta(
+            description="true: the rules on faults and leaks are on with their defaults. A table "
+            "under rules replaces the defaults of its rule, and enabled = false in it switches "
+            "the rule off."
+        ),
+    ] = False
     dataset: DatasetTable = DatasetTable()
     model: ModelTable = ModelTable()
     run: RunTable = RunTable()

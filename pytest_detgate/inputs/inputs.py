@@ -49,11 +49,13 @@ class Inputs(ModelInputs):
         cache: Path | None = None,
         progress: Progress | None = None,
         others: OtherModels | None = None,
+        data: Memory | None = None,
     ) -> None:
         """`requested` are the splits and probes whose detections this run will need. `cache` is
         the cache's folder; without one, what is computed of images is forgotten. `others` are the
-        models to compare with."""
-        super().__init__(project, source, requested, data=Memory(), cache=cache, progress=progress)
+        models to compare with, `data` what was read of the same splits before."""
+        data = Memory() if data is None else data
+        super().__init__(project, source, requested, data=data, cache=cache, progress=progress)
         self._others = others or OtherModels(of_baseline=_nothing, of_epoch=_nothing)
 
     def complete_detections(self, name: str) -> DetectionTable:

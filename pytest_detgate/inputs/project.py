@@ -50,6 +50,13 @@ class Project:
         return tuple(self.tables.dataset.splits)
 
     @property
+    def training_split(self) -> str | None:
+        """The split that the model is trained on: the first whose name begins with `train`, else
+        the first; None where there is no split."""
+        named = [name for name in self.splits if name.lower().startswith("train")]
+        return next(iter((*named, *self.splits)), None)
+
+    @property
     def probes(self) -> tuple[str, ...]:
         """Names of the probes, in the order of the file."""
         return tuple(self.tables.probes)

@@ -18,6 +18,7 @@ from pytest_detgate.errors import DetgateError, nearest_name
 from pytest_detgate.inputs.model_source import check_model
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.printable import printable
+from pytest_detgate.rules.recommended import recommended_tables
 from pytest_detgate.rules.registry import RuleRegistry, registry_of
 from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, Target, refused_options
 
@@ -92,6 +93,11 @@ class _Binder:
     def bind(self) -> tuple[BoundRule, ...]:
         with self._mistakes.collect():
             self._bind_all()
+            if not self._bound and not self._mistakes:
+                raise self._configuration.place.error(
+                    "no rule is on, so the gate would look at nothing; recommended = true needs a "
+                    "split, and enabled = false switches a rule off"
+                )
             for error in _equal_items(self._complete()):
                 self._mistakes.add(error)
             self._check_baseline()
@@ -102,6 +108,7 @@ class _Binder:
         before = len(self._mistakes)
         registry = registry_of(self._configuration)
         tables = self._configuration.tables
+        self._bind_recommended(registry)
         knows_plugins = len(self._mistakes) == before and hasattr(tables, "plugins")
         for code, options in tables.rules.items():
             before = len(self._mistakes)
@@ -112,6 +119,15 @@ class _Binder:
             if len(self._mistakes) > before:
                 self._incomplete |= {code, nearest_name(code, registry.codes) or code}
         self._knows_all = knows_plugins and all(code in registry.codes for code in tables.rules)
+
+    def _bind_recommended(self, registry: RuleRegistry) -> None:
+        """Bind what `recommended = true` switches on."""
+        tables = self._configuration.tables
+        with self._mistakes.collect():
+            if tables.recommended:
+                place = self._configuration.place.table("recommended")
+                for kind, options in recommended_tables(self._project, registry, tables.rules):
+                    self._bind(kind, options, place)
 
     def _bind_tables(self, code: str, kind: type[Rule], tables: Any) -> None:
         place = self._place.table(code)
@@ -138,6 +154,9 @@ class _Binder:
 
     def _bind(self, kind: type[Rule], table: Any, place: Place) -> None:
         before = len(self._mistakes)
+        if isinstance(table, dict) and table.get("enabled") is False:
+            convert_table(table, kind, place, self._mistakes, is_complete=False)
+            return
         rule = convert_table(table, kind, place, self._mistakes)
         targets: tuple[Target, ...] = ()
         try:

@@ -11,6 +11,13 @@ from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.record.report_schema import DIALECT, in_one_form
 from pytest_detgate.rules.rule import Rule
 
+_SWITCHED_OFF = {
+    "type": "object",
+    "properties": {"enabled": {"const": False}},
+    "required": ["enabled"],
+}
+"""The table of a rule that is switched off: no other key has to be there."""
+
 
 def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:
     """The schema of a `detgate.toml` that may use these rules, by code."""
@@ -22,13 +29,17 @@ def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:
         "description": "The rules; a list of tables makes a rule more than once, by name.",
         "type": "object",
         "properties": {
-            code: {"anyOf": [table, {"type": "array", "items": table, "minItems": 1}]}
+            code: {
+                "anyOf": [table, _SWITCHED_OFF, {"type": "array", "items": table, "minItems": 1}]
+            }
             for code, table in zip(rules, tables, strict=True)
         },
         "additionalProperties": False,
-        "minProperties": 1,
     }
-    root["required"] = ["rules"]
+    root["anyOf"] = [
+        {"required": ["rules"], "properties": {"rules": {"minProperties": 1}}},
+        {"required": ["recommended"], "properties": {"recommended": {"const": True}}},
+    ]
     for kind in rules.values():
         definition = definitions[kind.__name__]
         definition["description"] = (kind.__doc__ or "").split("\n", 1)[0]

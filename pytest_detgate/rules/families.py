@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from msgspec import Meta
 
@@ -47,6 +47,32 @@ class CountRule(SplitRule, frozen=True, kw_only=True):
     """A rule that finds things in a split as its file has it, ids used twice and all."""
 
     max: Annotated[Count, Meta(description="Largest count that is allowed.")] = 0
+    max_by_split: (
+        Annotated[
+            dict[str, Count],
+            Meta(description="Largest counts of single splits, in place of max: known faults."),
+        ]
+        | None
+    ) = None
+
+    @classmethod
+    def recommended_tables(cls, project: Project) -> Iterator[dict[str, Any]]:
+        if project.splits:
+            yield {}
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        splits = project.splits if self.splits is None else self.splits
+        require_names("split", self.max_by_split or (), splits, table=["max-by-split"])
+
+    def limit(self, target: Target) -> int:
+        """The largest count that is allowed in the split of an item."""
+        return (self.max_by_split or {}).get(target.datasets[0], self.max)
+
+    def known_today(self, values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        counts = {split: int(measured["count"]) for split, measured in values.items()}
+        known = {split: count for split, count in counts.items() if count > self.max}
+        return {"max-by-split": known} if known else {}
 
     def split(self, target: Target, inputs: Inputs) -> Dataset:
         """The tables of the split; `DataError` where it has no images to look at."""
@@ -63,6 +89,13 @@ class SplitPairRule(Rule, frozen=True, kw_only=True):
     between: Annotated[
         tuple[str, str], Meta(description="The reference split and the tested split.")
     ]
+
+    @classmethod
+    def recommended_tables(cls, project: Project) -> Iterator[dict[str, Any]]:
+        reference = project.training_split
+        for tested in project.splits:
+            if reference is not None and tested != reference:
+                yield {"between": [reference, tested]}
 
     def validate(self, project: Project) -> None:
         require_names("split", self.between, project.splits, "between")

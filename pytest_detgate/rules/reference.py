@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 
 from pytest_detgate.rules.documentation import Option, rule_page
+from pytest_detgate.rules.recommended import recommended_reference
 from pytest_detgate.rules.rule import Rule
 
 _INTRODUCTION = """\
@@ -14,14 +15,16 @@ _INTRODUCTION = """\
 `python -m pytest_detgate rules` writes this page from the rules; `pytest --detgate-rules`
 prints the short form.
 Every rule also takes `name`, which distinguishes several tables of one rule (`[[rules.probe-fp]]`),
-and `severity`: `"error"`, or `"warning"`, which is shown and does not fail.
+`severity`: `"error"`, or `"warning"`, which is shown and does not fail; and `enabled`: `false`
+switches it off.
 """
-_COMMON = ("name", "severity")
+_COMMON = ("name", "severity", "enabled")
 
 
 def rules_reference(rules: Mapping[str, type[Rule]]) -> str:
     """One Markdown page with a section for each rule."""
-    return "\n".join([_INTRODUCTION, *(_section(rule) for rule in rules.values())])
+    sections = (_section(rule) for rule in rules.values())
+    return "\n".join([_INTRODUCTION, recommended_reference(rules), *sections])
 
 
 def _section(rule: type[Rule]) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, ParamSpec
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, ParamSpec
 
 from msgspec import Meta, Struct
 
@@ -159,6 +159,10 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     other makes its items *not evaluated*."""
     spoiling_gaps: ClassVar[frozenset[GapKind]] = frozenset()
     """Those of the others that make a figure of the rest wrong, so that nothing is measured."""
+    safe_because: ClassVar[str | None] = None
+    """Why it fails on no clean data set, if `recommended = true` switches it on."""
+    never_accepted: ClassVar[bool] = False
+    """Whether `init` accepts no failure as it is today: a leak, or a file that cannot be read."""
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 
@@ -169,6 +173,23 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     severity: Annotated[
         Literal["error", "warning"], Meta(description="A warning is shown and does not fail.")
     ] = "error"
+    enabled: Annotated[
+        bool, Meta(description="false: the rule is off, also one that `recommended` switches on.")
+    ] = True
+
+    @classmethod
+    def recommended_tables(cls, project: Project) -> Iterator[dict[str, Any]]:
+        """The tables that `recommended = true` adds in a project; none where the rule has nothing
+        to look at."""
+        yield {}
+
+    def known_today(self, values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+        """The options that accept the faults which the items of this rule have today, so that
+        only new ones fail; none for leaks and unreadable files.
+
+        `values` are the measured values of each item by name, by the label of the item.
+        """
+        return {}
 
     def validate(self, project: Project) -> None:
         """Raise `OptionError` for options that make no sense in this project."""

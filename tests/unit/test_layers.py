@@ -23,6 +23,7 @@ LAYERS = (
     ("training",),
     ("inputs",),
     ("rules",),
+    ("first_config",),
     ("rule_evidence",),
     ("checks", "run_record", "report"),
     ("plugin",),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-_REFRESH_S = 0.2
+REFRESH_S = 0.2
 _USUAL_WIDTH = 80
 
 
@@ -34,7 +34,7 @@ class TerminalProgress:
             nonlocal done, shown
             done += finished
             now = time.monotonic()
-            if now - shown >= _REFRESH_S or done >= total:
+            if now - shown >= REFRESH_S or done >= total:
                 shown = now
                 line = progress_line(label, done, total, unit, now - started)
                 self._write("\r\x1b[2K" + line[: width - 1])

@@ -1,0 +1,1 @@
+"""`python -m pytest_detgate init`: a first `detgate.toml` from a data set."""

@@ -1,0 +1,166 @@
+"""COCO annotation files: one, or those of a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.errors import DataError
+from pytest_detgate.first_config.found import (
+    FoundData,
+    FoundSplit,
+    split_word,
+    training_first,
+    without_split_word,
+)
+from pytest_detgate.first_config.images_folder import images_folder
+from pytest_detgate.record.formatting import counted
+
+_DEPTH = 3
+"""Folders that are looked into below the one that is named."""
+_BEGINNING = 10_000
+_NOT_DATA = frozenset({"node_modules", "detgate-report", "site-packages"})
+
+
+class _Image(msgspec.Struct):
+    file_name: str
+
+
+class _Top(msgspec.Struct):
+    """What tells a COCO annotation file from any other JSON."""
+
+    images: list[_Image]
+    categories: Raw
+    annotations: Raw | UnsetType = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class CocoFile:
+    """An annotation file, the names of its images, whether it has annotations, and its size."""
+
+    path: Path
+    names: Sequence[str]
+    has_annotations: bool
+    size: int
+
+
+def coco_file(path: Path) -> CocoFile | None:
+    """A file as COCO annotations; None where it is something else, such as a result file."""
+    try:
+        content = as_utf8(read_bytes(path), path)
+        if content.lstrip()[:1] != b"{":
+            return None
+        top = decode_json(content, _Top, path)
+        if top.annotations is not UNSET and _has_scores(bytes(top.annotations)):
+            return None
+    except DataError:
+        return None
+    has_annotations = top.annotations is not UNSET and bytes(top.annotations).strip() != b"[]"
+    names = [image.file_name for image in top.images]
+    return CocoFile(path, names, has_annotations, len(content))
+
+
+def split_of_file(path: Path) -> FoundData:
+    """The split of one COCO file."""
+    file = coco_file(path)
+    # A file that cannot be read as COCO is a split nevertheless: the reader says what is wrong.
+    names = file.names if file is not None else ()
+    name = _name(path)
+    images, _ = images_folder(path, names, path.parent.parent)
+    split = FoundSplit(name=name, format="coco", annotations=path, images=images)
+    return FoundData(kind="a COCO file", splits=(split,))
+
+
+def splits_of_files(files: Sequence[CocoFile], root: Path) -> FoundData:
+    """The splits of the COCO files of a folder.
+
+    Files whose names say which split they are go together by the rest of their names. Of several
+    such families the one with most splits is taken, and of those the largest.
+    """
+    families: dict[tuple[str, ...], list[CocoFile]] = {}
+    for file in files:
+        families.setdefault(_family(file.path), []).append(file)
+    if not any(map(_word, (file.path for file in files))):
+        # Files that list the same images are one set in several forms.
+        chosen = list({frozenset(file.names): file for file in reversed(files)}.values())[::-1]
+    else:
+        chosen = max(families.values(), key=_rank)
+    names = _different([_name(file.path) for file in chosen], [file.path for file in chosen])
+    splits = [
+        FoundSplit(
+            name=name,
+            format="coco",
+            annotations=file.path,
+            images=images_folder(file.path, file.names, root)[0],
+        )
+        for name, file in zip(names, chosen, strict=True)
+    ]
+    left_out = sorted(file.path.name for file in files if file not in chosen)
+    notes = []
+    if left_out:
+        more = ", ..." if len(left_out) > 3 else ""
+        names_left_out = ", ".join(left_out[:3])
+        notes = [f"{counted(len(left_out), 'COCO file')} left out: {names_left_out}{more}"]
+    return FoundData(kind="COCO files", splits=training_first(splits), notes=tuple(notes))
+
+
+def coco_files(root: Path) -> list[CocoFile]:
+    """All COCO annotation files of a folder and of those below it, by path."""
+    found = (coco_file(path) for path in sorted(_json_files(root)))
+    return [file for file in found if file is not None]
+
+
+def _json_files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        depth = len(Path(folder).relative_to(root).parts)
+        folders[:] = [
+            name
+            for name in folders
+            if depth < _DEPTH and not name.startswith(".") and name not in _NOT_DATA
+        ]
+        yield from (Path(folder, name) for name in names if name.lower().endswith(".json"))
+
+
+def _has_scores(annotations: bytes) -> bool:
+    """Whether the first annotations have a score, as detections do."""
+    return b'"score"' in annotations[:_BEGINNING]
+
+
+def _word(path: Path) -> str | None:
+    return split_word(path.stem) or split_word(path.parent.name)
+
+
+def _name(path: Path) -> str:
+    """The name of the split of a file: the word in its name or folder, else its stem."""
+    return _word(path) or path.name.partition(".")[0].strip("_ ") or "data"
+
+
+def _family(path: Path) -> tuple[str, ...]:
+    if split_word(path.stem) is not None:
+        return (str(path.parent), without_split_word(path.stem))
+    if split_word(path.parent.name) is not None:
+        return (str(path.parent.parent), path.name)
+    return (str(path),)
+
+
+def _rank(family: Sequence[CocoFile]) -> tuple[int, bool, int]:
+    named = [file for file in family if _word(file.path) is not None]
+    is_plain = all(not without_split_word(file.path.stem) for file in family)
+    return len(named), is_plain, sum(file.size for file in family)
+
+
+def _different(names: Sequence[str], paths: Sequence[Path]) -> list[str]:
+    """The names, with those of the files in place of one that is used twice."""
+    if len(set(names)) == len(names):
+        return list(names)
+    stems = [path.stem for path in paths]
+    if len(set(stems)) == len(stems):
+        return stems
+    return [f"{path.parent.name}-{path.stem}" for path in paths]

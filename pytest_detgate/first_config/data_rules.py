@@ -1,0 +1,224 @@
+"""Rules on the data: the recommended ones, with the faults that are known today as limits."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_detgate.dataset.images.names import names_in
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.first_config.draft import Table
+from pytest_detgate.first_config.found import split_word
+from pytest_detgate.first_config.limits import KNOWN, floor_of
+from pytest_detgate.first_config.measuring import MeasuredItem, Measuring
+from pytest_detgate.first_config.reading import ReadSplits
+from pytest_detgate.record.formatting import counted
+from pytest_detgate.rules.documentation import rule_page
+from pytest_detgate.rules.families import SplitRule
+from pytest_detgate.rules.recommended import RECOMMENDED
+from pytest_detgate.rules.registry import RuleRegistry
+
+EMPTY_SHARE = "empty-gt-share"
+IMAGE_FILES = "image-files"
+MOST_WORDS = 10
+"""Words of a comment."""
+_NO_IMAGES = "no image is here; delete this where they are"
+
+
+@dataclass(slots=True)
+class DataRules:
+    """Tables of rules by code, and what is to say of them: `first` before all else, `blocking` are
+    leaks and unreadable files, `known` faults that are accepted, `left_out` what cannot be
+    evaluated."""
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    first: list[str] = field(default_factory=list)
+    blocking: list[str] = field(default_factory=list)
+    known: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def choose_data_rules(measuring: Measuring, read: ReadSplits) -> DataRules:
+    """Judge the recommended rules and accept the faults that the data have; leaks and unreadable
+    files stay as they are."""
+    return _Chooser(measuring, read).choose()
+
+
+class _Chooser:
+    def __init__(self, measuring: Measuring, read: ReadSplits) -> None:
+        self._measuring = measuring
+        self._datasets = read.datasets.values()
+        self._unreadable = read.unreadable()
+        self._unlabelled = read.unlabelled()
+        self._registry = RuleRegistry()
+        self._rules = DataRules()
+
+    def choose(self) -> DataRules:
+        self._rules.blocking += [f"{name}: {text}" for name, text in self._unreadable.items()]
+        allowed = {code: options for code in RECOMMENDED if (options := self._allowing(code))}
+        items = self._measuring.judge(allowed, recommended=True)
+        by_code: dict[str, list[MeasuredItem]] = {}
+        for item in items:
+            by_code.setdefault(item.rule.code, []).append(item)
+        has_images = not _are_absent(self._datasets, by_code.get(IMAGE_FILES, []))
+        if not has_images:
+            self._rules.first.append("no image of the data set is here, so no rule looks at them")
+        for code, group in by_code.items():
+            if group[0].rule.never_accepted and not has_images and _needs_images(group):
+                self._switch_off(code, _NO_IMAGES)
+            else:
+                self._choose(code, group, allowed.get(code, {}))
+        self._choose_empty_share()
+        return self._rules
+
+    def _allowing(self, code: str) -> dict[str, Any]:
+        """The options of a rule that allow images without labels, where there are some that make a
+        difference to it."""
+        kind = self._registry.rule(code)
+        concerns = "images-without-labels" not in kind.ignored_gaps
+        if not (self._unlabelled and concerns and issubclass(kind, SplitRule)):
+            return {}
+        return {"max-unlabelled": max(self._unlabelled.values())}
+
+    def _choose(self, code: str, group: Sequence[MeasuredItem], options: dict[str, Any]) -> None:
+        rule = group[0].rule
+        failed = {item.label: item.values for item in group if item.result.verdict == "failed"}
+        known = rule.known_today(failed)
+        if known:
+            options = options | known
+            group = self._measuring.judge({code: options})
+        left = [item for item in group if item.result.verdict not in ("passed", "warned")]
+        if rule.never_accepted:
+            self._block(left)
+        elif left:
+            options = self._without(code, group, left, options)
+        if options:
+            self._write(code, options)
+        for label in failed:
+            if known and label in options.get("splits", failed) and "enabled" not in options:
+                self._rules.known.append(f"{code}[{label}]: {_counts_of(known, label)}")
+
+    def _block(self, left: Sequence[MeasuredItem]) -> None:
+        """Say what does not pass, except what an unreadable split explains."""
+        for item in left:
+            explained = not item.is_evaluated and set(item.target.datasets) & set(self._unreadable)
+            if not explained:
+                self._rules.blocking.append(f"{item.result.id}: {item.result.message}")
+
+    def _without(
+        self,
+        code: str,
+        group: Sequence[MeasuredItem],
+        left: Sequence[MeasuredItem],
+        options: dict[str, Any],
+    ) -> dict[str, Any]:
+        """The options without the splits that cannot pass for another reason than an unreadable
+        file; a rule without any split left is switched off."""
+        lost = [
+            item
+            for item in left
+            if item.is_evaluated or not set(item.target.datasets) & set(self._unreadable)
+        ]
+        if not lost:
+            return options
+        self._rules.left_out += [f"{item.result.id}: {item.result.message}" for item in lost]
+        names = [item.label for item in group if item not in lost]
+        if not names:
+            return {"enabled": False}
+        known = {
+            name: count for name, count in options.get("max-by-split", {}).items() if name in names
+        }
+        kept = {key: value for key, value in options.items() if key != "max-by-split"}
+        return {"splits": names} | kept | ({"max-by-split": known} if known else {})
+
+    def _write(self, code: str, options: Mapping[str, Any]) -> None:
+        why = {
+            "enabled": "cannot be evaluated today; see the note above",
+            "splits": "the others cannot be evaluated today; see above",
+            "max-unlabelled": f"images without label file: {KNOWN}",
+        }
+        notes = [text for text in self._rules.left_out if text.startswith(f"{code}[")]
+        self._rules.tables[code] = Table(
+            why=self._purpose(code),
+            values={
+                key: (value, why.get(key) or f"{_words(value)}: {KNOWN}")
+                for key, value in options.items()
+            },
+            notes=notes,
+        )
+
+    def _purpose(self, code: str) -> str:
+        """What a rule asks for, where that is short."""
+        summary = rule_page(self._registry.rule(code)).summary.rstrip(".")
+        is_short = len(summary.split()) <= MOST_WORDS
+        if not is_short:
+            return "recommended; this table replaces its defaults"
+        return summary[:1].lower() + summary[1:]
+
+    def _switch_off(self, code: str, why: str) -> None:
+        table = Table(why=self._purpose(code), values={"enabled": (False, why)})
+        self._rules.tables[code] = table
+
+    def _choose_empty_share(self) -> None:
+        """A floor for the share of training images without annotation."""
+        split = self._measuring.project.training_split
+        if split is None or split in self._unreadable:
+            return
+        if len(self._measuring.project.splits) == 1 and split_word(split) not in (None, "train"):
+            return  # nothing is trained on it
+        allowing = {"max-unlabelled": self._unlabelled[split]} if split in self._unlabelled else {}
+        options = {"splits": [split], "min": 0.0, **allowing}
+        (item,) = self._measuring.judge({EMPTY_SHARE: options})
+        share = next((one for one in item.result.measurements if one.name == "share"), None)
+        if share is None or not item.is_evaluated:
+            return
+        floor = floor_of(share, None)
+        if floor is None:
+            self._rules.notes.append(
+                f"every image of {split} has an annotation: a detector learns that there is "
+                "always one"
+            )
+            return
+        table = Table(
+            why="training needs images with nothing to detect",
+            values={
+                "splits": ([split], "the split that the model learns from"),
+                "min": (floor.value, f"share without annotation: {floor.why}"),
+            },
+        )
+        if allowing:
+            text = f"images without label file: {KNOWN}"
+            table.values["max-unlabelled"] = (allowing["max-unlabelled"], text)
+        self._rules.tables[EMPTY_SHARE] = table
+
+
+def _are_absent(datasets: Collection[Dataset], items: Sequence[MeasuredItem]) -> bool:
+    """Whether no image of any split is there, nor any other image in the folders named for them:
+    where there are some, the names or the folders are wrong."""
+    return (
+        bool(items)
+        and all(item.values.get("missing", 0) == item.values.get("images") for item in items)
+        and not any(
+            names_in(dataset.images_dir, dataset.image_options).names for dataset in datasets
+        )
+    )
+
+
+def _needs_images(items: Sequence[MeasuredItem]) -> bool:
+    """Whether items of a rule that finds leaks or bad files fail without the image files."""
+    return items[0].rule.code == IMAGE_FILES or not any(item.is_evaluated for item in items)
+
+
+def _counts_of(known: Mapping[str, Any], split: str) -> str:
+    """The counts that are accepted in a split."""
+    own = known.get("max-by-split", {}).get(split)
+    others = [f"{key} {value}" for key, value in known.items() if key != "max-by-split"]
+    return ", ".join([*([] if own is None else [f"{own:,}"]), *others])
+
+
+def _words(value: Any) -> str:
+    """What is accepted, counted."""
+    total = sum(value.values()) if isinstance(value, Mapping) else value
+    return counted(total, "fault")

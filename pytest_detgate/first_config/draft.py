@@ -1,0 +1,83 @@
+"""What a first `detgate.toml` is to say, before it is text."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_detgate.first_config.found import FoundSplit
+
+
+@dataclass(slots=True, kw_only=True)
+class Table:
+    """A table of the file: its values, each with the reason for it, and the reason for the table.
+
+    A value that is a `Table` is written as a table below it. `notes` are comments above it.
+    """
+
+    why: str
+    values: dict[str, tuple[Any, str]] = field(default_factory=dict)
+    below: dict[str, Table] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """The table as TOML reads it."""
+        plain = {key: value for key, (value, _) in self.values.items()}
+        return plain | {key: table.plain() for key, table in self.below.items()}
+
+
+class Paths:
+    """Paths as `detgate.toml` in a folder names them: relative where the user named them so, or
+    where they are below the folder."""
+
+    def __init__(self, folder: Path, *, is_relative: bool) -> None:
+        self._folder = folder
+        self._is_relative = is_relative
+
+    def text(self, path: Path) -> str:
+        """A path as it is written."""
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100 (links stay as they are)
+        if self._is_relative or absolute.is_relative_to(self._folder):
+            return Path(os.path.relpath(absolute, self._folder)).as_posix()
+        return absolute.as_posix()
+
+
+_FORMAT = {
+    "yolo": "a line for each box: class and centre",
+    "voc": "an XML file for each image",
+}
+_ANNOTATIONS = {
+    "coco": "COCO file of the split",
+    "yolo": "folder with a text file for each image",
+    "voc": "folder of the XML files",
+}
+
+
+def split_table(split: FoundSplit, paths: Paths, *, allows_others: str | None) -> Table:
+    """The table of a split. `allows_others` says which files are left out, if some are."""
+    table = Table(why="")
+    if split.format != "coco":
+        table.values["format"] = (split.format, _FORMAT[split.format])
+    table.values["annotations"] = (paths.text(split.annotations), _ANNOTATIONS[split.format])
+    table.values["images"] = (paths.text(split.images), "folder that file names are relative to")
+    if split.classes is not None:
+        table.values["classes"] = (paths.text(split.classes), "names of the classes, by number")
+    if split.listed is not None:
+        table.values["list"] = (paths.text(split.listed), "names the images of the split")
+    if allows_others is not None:
+        table.values["allow-other-files"] = (True, allows_others)
+    return table
+
+
+def document_of(tables: Iterable[tuple[tuple[str, ...], Table]]) -> dict[str, Any]:
+    """Tables by their keys as one document."""
+    document: dict[str, Any] = {}
+    for keys, table in tables:
+        place = document
+        for key in keys[:-1]:
+            place = place.setdefault(key, {})
+        place[keys[-1]] = table.plain() | place.get(keys[-1], {})
+    return document

@@ -1,0 +1,234 @@
+"""Folders of images with YOLO or VOC labels."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from pytest_detgate.dataset.images.names import listed_names
+from pytest_detgate.dataset.labels.class_names import USUAL
+from pytest_detgate.dataset.text.files import read_bytes
+from pytest_detgate.errors import DataError
+from pytest_detgate.first_config.found import FoundData, FoundSplit, split_word, training_first
+
+_LISTS = ("train", "val", "valid", "test")
+_SAMPLE = 200
+_HEAD_BYTES = 2_000
+_YOLO = re.compile(rb"\s*\d+(\.0*)?(\s+[-+.\deE]+){4,}\s*(\n|\r|\Z)")
+_WORDS = {"yolo": "YOLO labels", "voc": "VOC labels"}
+
+
+@dataclass(slots=True)
+class _Folder:
+    """What a folder holds, by path relative to the root: images without their suffixes, and the
+    label files of each format."""
+
+    images: list[str] = field(default_factory=list)
+    labels: dict[str, list[str]] = field(default_factory=lambda: {"yolo": [], "voc": []})
+
+
+def splits_of_folder(root: Path) -> FoundData | None:
+    """The splits of a folder with labels of one image each; None where it has no such labels."""
+    folders = _read(root)
+    stems = {stem for folder in folders.values() for stem in folder.images}
+    if not stems:
+        return None
+    for format_ in ("voc", "yolo"):
+        labelled = [path for path, folder in folders.items() if folder.labels[format_]]
+        labelled = labelled or _called_labels(root, format_)
+        splits = [
+            split
+            for name, labels in _by_split(labelled).items()
+            if (split := _split(root, format_, name, labels, folders, stems)) is not None
+        ]
+        if splits:
+            splits = [one for split in splits for one in _with_lists(root, split)]
+            return FoundData(kind=_WORDS[format_], splits=training_first(splits))
+    return None
+
+
+def _read(root: Path) -> dict[str, _Folder]:
+    from pytest_detgate.dataset.images.opening import image_suffixes
+
+    suffixes = image_suffixes()
+    read: dict[str, _Folder] = {}
+    for folder, folders, names in os.walk(root):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        inside = Path(folder).relative_to(root)
+        of_suffix: dict[str, list[str]] = {}
+        found = _Folder()
+        for name in sorted(names):
+            stem, suffix = os.path.splitext(name)  # noqa: PTH122
+            if suffix.lower() in suffixes and not name.startswith("."):
+                found.images.append((inside / stem).as_posix())
+            else:
+                of_suffix.setdefault(suffix.lower(), []).append((inside / stem).as_posix())
+        found.labels["voc"] = _labels(root, of_suffix.get(".xml", ()), ".xml", _is_voc)
+        found.labels["yolo"] = _labels(root, of_suffix.get(".txt", ()), ".txt", _is_yolo)
+        read[inside.as_posix()] = found
+    return read
+
+
+def _labels(root: Path, stems: Sequence[str], suffix: str, is_label: object) -> list[str]:
+    """The stems, where the first of the files that are not empty is a label of the format."""
+    for stem in stems:
+        head = _head(root / f"{stem}{suffix}")
+        if head.strip() and callable(is_label) and not _is_about(stem):
+            return list(stems) if is_label(head) else []
+    return []
+
+
+def _head(path: Path) -> bytes:
+    try:
+        return read_bytes(path)[:_HEAD_BYTES]
+    except DataError:
+        return b""
+
+
+def _is_about(stem: str) -> bool:
+    """Whether a text beside labels is none: `classes.txt`, `README.txt`, `train.txt`."""
+    name = PurePosixPath(stem).name.lower()
+    return name == "classes" or name in _LISTS or name.startswith(("readme", "license"))
+
+
+def _is_voc(head: bytes) -> bool:
+    return b"<annotation>" in head or b"<annotation " in head
+
+
+def _is_yolo(head: bytes) -> bool:
+    return _YOLO.match(head.removeprefix(b"\xef\xbb\xbf")) is not None
+
+
+def _called_labels(root: Path, format_: str) -> list[str]:
+    """A folder `labels` in which no label was found: it is named, so that the reader says so."""
+    is_there = format_ == "yolo" and (root / "labels").is_dir()
+    return ["labels"] if is_there else []
+
+
+def _by_split(folders: Iterable[str]) -> dict[str, str]:
+    """The folder of the labels of each split: where a part of the paths says the split, the folder
+    that all of those have in common; the others are one split.
+
+    Folders below one that says that it holds a split, or labels, are parts of it, such as cameras.
+    """
+    parts: dict[str, list[str]] = {}
+    for folder in folders:
+        path = PurePosixPath(folder).parts
+        words = [split_word(part) for part in path]
+        says = [
+            index
+            for index, part in enumerate(path)
+            if words[index] or part.lower() in ("labels", "annotations")
+        ]
+        top = path[: says[-1] + 1] if says else path
+        name = next(filter(None, words), "")
+        parts.setdefault(name, []).append(PurePosixPath(*top).as_posix())
+    return {name: os.path.commonpath(several) for name, several in parts.items()}
+
+
+def _split(
+    root: Path,
+    format_: str,
+    name: str,
+    labels: str,
+    folders: dict[str, _Folder],
+    stems: set[str],
+) -> FoundSplit | None:
+    """A split with the folder of images in which most of its labels have one."""
+    own = [
+        PurePosixPath(stem).relative_to(labels if labels else ".").as_posix()
+        for path, folder in folders.items()
+        if PurePosixPath(path).is_relative_to(labels or ".")
+        for stem in folder.labels[format_]
+        if not _is_about(stem)
+    ]
+    sample = own[:: max(1, len(own) // _SAMPLE)][:_SAMPLE]
+    if format_ == "voc":
+        sample = [PurePosixPath(stem).name for stem in sample]
+    candidates = list(dict.fromkeys(_image_folders(labels, folders)))
+    counts = {
+        folder: sum((PurePosixPath(folder) / stem).as_posix() in stems for stem in sample)
+        for folder in candidates
+    }
+    best = max(candidates, key=lambda folder: counts[folder], default=None)
+    if best is None or (own and not counts[best]):
+        return None
+    return FoundSplit(
+        name=name or "all",
+        format=format_,
+        annotations=root / labels,
+        images=root / best,
+        classes=_classes(root, root / labels) if format_ == "yolo" else None,
+    )
+
+
+def _image_folders(labels: str, folders: dict[str, _Folder]) -> Iterator[str]:
+    """The folders that images may be in, the likeliest first."""
+    path = PurePosixPath(labels)
+    for word in ("images", "JPEGImages"):
+        parts = [word if part.lower() in ("labels", "annotations") else part for part in path.parts]
+        yield from (folder for folder in [PurePosixPath(*parts).as_posix()] if folder in folders)
+    yield from (folder for folder in [path.as_posix()] if folder in folders)
+    holding = [PurePosixPath(name) for name, folder in folders.items() if folder.images]
+    yield from (name.as_posix() for name in holding)
+    yield from (parent.as_posix() for name in holding for parent in name.parents)
+
+
+def _classes(root: Path, labels: Path) -> Path | None:
+    """The file with the names of the classes, from the folder of the labels up to the root."""
+    folder = labels
+    while True:
+        named = [folder / name for name in USUAL]
+        named += sorted((*folder.glob("*.names"), *folder.glob("*.yaml")))
+        for path in named:
+            if path.is_file():
+                return path
+        if folder in (root, folder.parent):
+            return None
+        folder = folder.parent
+
+
+def _with_lists(root: Path, split: FoundSplit) -> Iterator[FoundSplit]:
+    """The splits that lists make of one: of VOC in ImageSets/Main, of YOLO beside the labels."""
+    if split.name != "all":
+        yield split
+        return
+    places = (
+        *(folder / "ImageSets" / "Main" for folder in (split.annotations.parent, root)),
+        split.annotations.parent,
+        root,
+    )
+    for place in places:
+        lists = [path for name in _LISTS if _names_images(path := place / f"{name}.txt", split)]
+        if lists:
+            for listed in lists:
+                yield FoundSplit(
+                    name=listed.stem,
+                    format=split.format,
+                    annotations=split.annotations,
+                    images=split.images,
+                    classes=split.classes,
+                    listed=listed,
+                )
+            return
+    yield split
+
+
+def _names_images(path: Path, split: FoundSplit) -> bool:
+    """Whether a file is a list of images: its first line ends with the name of one."""
+    if not path.is_file():
+        return False
+    try:
+        first = next(iter(listed_names(path)), "")
+    except DataError:
+        return False
+    name = PurePosixPath(first.replace("\\", "/")).name
+    stem = PurePosixPath(name).stem if "." in name else name
+    return bool(name) and any(split.images.rglob(f"{_escaped(stem)}.*"))
+
+
+def _escaped(stem: str) -> str:
+    return re.sub(r"([*?[])", r"[\1]", stem)

@@ -1,0 +1,83 @@
+"""The splits as the gate reads them: what is in them, and what the gate cannot look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.gaps import Gap, GapKind, described
+from pytest_detgate.record.formatting import counted
+
+if TYPE_CHECKING:
+    from pytest_detgate.first_config.measuring import Measuring
+
+UNREADABLE: frozenset[GapKind] = frozenset({"unreadable-images", "labels-without-image"})
+"""What a first configuration does not accept as it is."""
+_OTHERS: frozenset[GapKind] = frozenset({"other-files", "other-labels"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSplits:
+    """The tables of the splits that can be read, and why the others cannot be."""
+
+    datasets: Mapping[str, Dataset]
+    errors: Mapping[str, str]
+
+    def unreadable(self) -> dict[str, str]:
+        """By split, what cannot be read of it."""
+        found = dict(self.errors)
+        for name, dataset in self.datasets.items():
+            if gaps := [one for one in dataset.gaps if one.kind in UNREADABLE]:
+                found[name] = "; ".join(described(gaps))
+        return found
+
+    def others(self) -> dict[str, str]:
+        """By split, the files that are neither images nor labels, in a few words."""
+        found = {}
+        for name, dataset in self.datasets.items():
+            if gaps := [one for one in dataset.gaps if one.kind in _OTHERS]:
+                found[name] = f"{counted(_total(gaps), 'other file')} left out: {_examples(gaps)}"
+        return found
+
+    def unlabelled(self) -> dict[str, int]:
+        """By split, the number of images without a label file."""
+        counts = {
+            name: _total([one for one in dataset.gaps if one.kind == "images-without-labels"])
+            for name, dataset in self.datasets.items()
+        }
+        return {name: count for name, count in counts.items() if count}
+
+
+def read_splits(measuring: Measuring) -> ReadSplits:
+    """Read every split once; the rules get the same tables."""
+    datasets, errors = {}, {}
+    names = measuring.project.splits
+    with measuring.progress.task("reading", len(names), "splits") as advance:
+        for name in names:
+            try:
+                dataset = measuring.inputs.tables(name)
+            except DetgateError as error:
+                errors[name] = measuring.project.shorten(str(error))
+            else:
+                datasets[name] = dataset
+            advance(1)
+    return ReadSplits(datasets, errors)
+
+
+def contents(dataset: Dataset) -> str:
+    """What is in a split, in a few words."""
+    text = f"{counted(len(dataset.images), 'image')}, {counted(len(dataset.boxes), 'box')}"
+    if empty := len(dataset.empty_images()):
+        text += f", {empty:,} without annotation"
+    return text
+
+
+def _total(gaps: Sequence[Gap]) -> int:
+    return sum(one.count for one in gaps)
+
+
+def _examples(gaps: Sequence[Gap]) -> str:
+    return next((name for one in gaps for name in one.examples), "")

@@ -1,0 +1,62 @@
+"""What a path on the command line leads to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_detgate.errors import ConfigError, DataError
+from pytest_detgate.first_config.found import FoundData
+
+_EXPECTED = (
+    "expected a data.yaml, a COCO file or a folder of them, a folder of images with YOLO or VOC "
+    "labels, or a configuration of MMDetection"
+)
+
+
+def find_data(path: Path) -> FoundData:
+    """Find the splits behind a path; `ConfigError` where there is nothing of the kind."""
+    try:
+        found = _of_folder(path) if path.is_dir() else _of_file(path)
+    except DataError as error:
+        raise ConfigError(str(error)) from None
+    return found
+
+
+def _of_file(path: Path) -> FoundData:
+    from pytest_detgate.first_config.coco_files import split_of_file
+    from pytest_detgate.first_config.data_yaml import splits_of_yaml
+    from pytest_detgate.first_config.mmdet_file import splits_of_config
+
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file or folder; {_EXPECTED}")
+    readers = {
+        ".yaml": splits_of_yaml,
+        ".yml": splits_of_yaml,
+        ".json": split_of_file,
+        ".py": splits_of_config,
+    }
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise ConfigError(f"{path}: {_EXPECTED}")
+    return reader(path)
+
+
+def _of_folder(root: Path) -> FoundData:
+    """The splits of a folder: what a `data.yaml` in it says, else its COCO files, else labels."""
+    from pytest_detgate.first_config.coco_files import coco_files, splits_of_files
+    from pytest_detgate.first_config.data_yaml import names_splits, splits_of_yaml
+    from pytest_detgate.first_config.label_folders import splits_of_folder
+
+    yamls = [*sorted(root.glob("*.yaml")), *sorted(root.glob("*.yml"))]
+    for path in sorted(yamls, key=lambda path: path.stem != "data"):
+        if names_splits(path):
+            return splits_of_yaml(path)
+    files = coco_files(root)
+    if any(file.has_annotations for file in files):
+        return splits_of_files(files, root)
+    found = splits_of_folder(root)
+    if found is None and files:
+        return splits_of_files(files, root)
+    if found is None:
+        raise ConfigError(f"{root}: no data set was found there; {_EXPECTED}")
+    return found

@@ -1,0 +1,368 @@
+"""Where `init` finds splits, images, classes and formats."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_detgate.testing import coco_content
+from tests.first_config.projects import (
+    BOX,
+    YOLO_BOX,
+    Init,
+    Made,
+    draw,
+    write,
+    write_coco,
+    yolo_set,
+)
+
+VOC = (
+    "<annotation><filename>{name}.jpg</filename><size><width>100</width><height>100</height>"
+    "</size><object><name>helmet_off</name><bndbox><xmin>11</xmin><ymin>11</ymin><xmax>40</xmax>"
+    "<ymax>40</ymax></bndbox></object></annotation>"
+)
+
+
+def splits(made: Made) -> dict[str, Any]:
+    assert made.code == 0, made.err
+    found: dict[str, Any] = made.document["dataset"]["splits"]
+    return found
+
+
+def test_data_yaml_of_roboflow(init: Init) -> None:
+    yolo_set(init.folder)
+
+    made = init("data.yaml")
+
+    assert splits(made) == {
+        "train": {
+            "format": "yolo",
+            "annotations": "train/labels",
+            "images": "train/images",
+            "classes": "data.yaml",
+        },
+        "val": {
+            "format": "yolo",
+            "annotations": "valid/labels",
+            "images": "valid/images",
+            "classes": "data.yaml",
+        },
+    }
+    assert made.red() == {}
+
+
+def test_data_yaml_of_ultralytics_with_a_path(init: Init) -> None:
+    for split in ("train", "val"):
+        draw(init.folder, f"set/images/{split}/{split}x.jpg")
+        write(init.folder, {f"set/labels/{split}/{split}x.txt": YOLO_BOX})
+    yaml = "path: ../set\ntrain: images/train\nval: images/val\ntest:\nnames:\n  0: helmet_off\n"
+    write(init.folder, {"conf/mine.yaml": yaml})
+
+    made = init("conf/mine.yaml")
+
+    assert splits(made)["val"]["annotations"] == "set/labels/val"
+    assert splits(made)["val"]["classes"] == "conf/mine.yaml"
+    assert made.red() == {}
+
+
+def test_data_yaml_with_lists(init: Init) -> None:
+    for camera in ("a", "b"):
+        draw(init.folder, f"images/cam{camera}/{camera}x.jpg")
+        write(
+            init.folder,
+            {
+                f"labels/cam{camera}/{camera}x.txt": YOLO_BOX,
+                f"{camera}.txt": f"./images/cam{camera}/{camera}x.jpg\n",
+            },
+        )
+    write(init.folder, {"data.yaml": "train: a.txt\nval: b.txt\nnames: [helmet_off]\n"})
+
+    made = init(".")
+
+    assert splits(made)["train"] == {
+        "format": "yolo",
+        "annotations": "labels",
+        "images": "images",
+        "classes": "data.yaml",
+        "list": "a.txt",
+    }
+    assert made.red() == {}
+
+
+def test_several_folders_of_one_split(init: Init) -> None:
+    for part in ("a", "b"):
+        draw(init.folder, f"{part}/images/{part}x.jpg")
+        write(init.folder, {f"{part}/labels/{part}x.txt": YOLO_BOX})
+    write(
+        init.folder, {"data.yaml": "train: [a/images, b/images]\nval: gone\nnames: [helmet_off]\n"}
+    )
+
+    made = init("data.yaml")
+
+    assert list(splits(made)) == ["train", "train-2"]
+    assert "val: gone of data.yaml is not there; left out" in made.out
+
+
+@pytest.mark.parametrize(
+    "yaml", ["names: [a]\n", "train: gone\nnames: [a]\n", "[1, 2]\n", "train: [\n", "\x00"]
+)
+def test_data_yaml_without_images_is_refused(init: Init, yaml: str) -> None:
+    write(init.folder, {"data.yaml": yaml})
+
+    made = init("data.yaml")
+
+    assert made.code == 4
+    assert made.err.startswith("error: data.yaml: ")
+    assert not (init.folder / "detgate.toml").exists()
+
+
+def test_one_coco_file(init: Init) -> None:
+    write_coco(init.folder, "instances_val2017.json", {"ax.jpg": [BOX], "bx.jpg": []}, "val2017")
+
+    made = init("instances_val2017.json")
+
+    assert splits(made) == {"val": {"annotations": "instances_val2017.json", "images": "val2017"}}
+    assert made.red() == {}
+
+
+def test_coco_files_of_a_folder(init: Init) -> None:
+    write_coco(init.folder, "annotations/train.json", {"ax.jpg": [BOX], "bx.jpg": []}, "images")
+    write_coco(init.folder, "annotations/val.json", {"cx.jpg": [BOX], "dx.jpg": []}, "images")
+    write(init.folder, {"annotations/val_results.json": '[{"image_id": 1, "score": 0.5}]'})
+
+    made = init("annotations")
+
+    assert list(splits(made)) == ["train", "val"]
+    assert splits(made)["val"]["images"] == "images"
+    assert made.red() == {}
+
+
+def test_coco_files_of_roboflow(init: Init) -> None:
+    for split in ("train", "valid"):
+        file = f"{split}/_annotations.coco.json"
+        write_coco(init.folder, file, {f"{split}x.jpg": [BOX], f"{split}y.jpg": []}, split)
+
+    made = init(init.folder)
+
+    assert splits(made)["valid"] == {
+        "annotations": "valid/_annotations.coco.json",
+        "images": "valid",
+    }
+    assert made.red() == {}
+
+
+def test_the_largest_family_of_coco_files_is_taken(init: Init) -> None:
+    for split in ("train", "val"):
+        images = {
+            f"{split}x.jpg": [BOX, ("helmet_off", 60.0, 60.0, 20.0, 20.0)],
+            f"{split}y.jpg": [],
+        }
+        write_coco(init.folder, f"all-{split}.json", images, "images")
+        write_coco(init.folder, f"few-{split}.json", {f"{split}y.jpg": []}, "images")
+
+    made = init(".")
+
+    assert [split["annotations"] for split in splits(made).values()] == [
+        "all-train.json",
+        "all-val.json",
+    ]
+    assert "2 COCO files left out: few-train.json, few-val.json" in made.out
+
+
+def test_yolo_folders_of_splits(init: Init) -> None:
+    for split in ("train", "test"):
+        draw(init.folder, f"images/{split}/cam/{split}x.jpg")
+        write(init.folder, {f"labels/{split}/cam/{split}x.txt": YOLO_BOX})
+    write(init.folder, {"classes.txt": "helmet_off\n"})
+
+    made = init(".")
+
+    assert splits(made)["test"] == {
+        "format": "yolo",
+        "annotations": "labels/test",
+        "images": "images/test",
+        "classes": "classes.txt",
+    }
+    assert made.red() == {}
+
+
+def test_yolo_labels_beside_their_images(init: Init) -> None:
+    draw(init.folder, "data/ax.jpg", "data/bx.jpg")
+    write(init.folder, {"data/ax.txt": "", "data/bx.txt": YOLO_BOX, "obj.names": "helmet_off\n"})
+
+    made = init("data")
+
+    assert splits(made)["all"]["annotations"] == splits(made)["all"]["images"] == "data"
+    assert made.red() == {}
+
+
+def test_voc_with_lists(init: Init) -> None:
+    for name in ("ax", "bx"):
+        draw(init.folder, f"JPEGImages/{name}.jpg")
+        write(init.folder, {f"Annotations/{name}.xml": VOC.format(name=name)})
+    write(
+        init.folder,
+        {"ImageSets/Main/train.txt": "ax\n", "ImageSets/Main/val.txt": "bx\n"},
+    )
+
+    made = init(".")
+
+    assert splits(made)["val"] == {
+        "format": "voc",
+        "annotations": "Annotations",
+        "images": "JPEGImages",
+        "list": "ImageSets/Main/val.txt",
+    }
+    assert made.red() == {}
+
+
+CONFIG = """
+data_root = "data/"
+train_dataloader = dict(
+    batch_size=2,
+    dataset=dict(
+        type="RepeatDataset",
+        times=2,
+        dataset=dict(
+            type="CocoDataset", data_root=data_root, ann_file="train.json",
+            data_prefix=dict(img="images/"),
+        ),
+    ),
+)
+val_dataloader = dict(dataset=dict(
+    type="CocoDataset", data_root=data_root, ann_file="val.json", data_prefix=dict(img="images/"),
+))
+test_dataloader = val_dataloader
+"""
+
+
+def mmdetection_project(folder: Path) -> None:
+    for split in ("train", "val"):
+        images = {f"{split}x.jpg": [BOX], f"{split}y.jpg": []}
+        write_coco(folder, f"data/{split}.json", images, "data/images")
+
+
+def test_configuration_of_mmdetection_is_read(init: Init) -> None:
+    mmdetection_project(init.folder)
+    own = '_base_ = ["base.py"]\nval_dataloader = dict(dataset=dict(data_root="data/"))\n'
+    write(init.folder, {"configs/base.py": CONFIG, "configs/site.py": own})
+
+    made = init("configs/site.py")
+
+    assert splits(made) == {
+        "train": {"annotations": "data/train.json", "images": "data/images"},
+        "val": {"annotations": "data/val.json", "images": "data/images"},
+    }
+    assert made.document["train"] == {
+        "config": "configs/site.py",
+        "work-dir": "work_dirs/site",
+    }
+    assert made.red() == {}
+
+
+def test_code_that_needs_no_running_is_not_run(init: Init) -> None:
+    mmdetection_project(init.folder)
+    code = 'import os\nseen = open("was-run", "w")\n'
+    write(init.folder, {"site.py": code + CONFIG})
+
+    made = init("site.py")
+
+    assert splits(made)["train"]["annotations"] == "data/train.json"
+    assert not (init.folder / "was-run").exists()
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("mmengine") is None, reason="MMEngine is not installed"
+)
+def test_computed_values_are_run(init: Init) -> None:
+    mmdetection_project(init.folder)
+    computed = CONFIG.replace('data_root = "data/"', 'data_root = "/".join(["data", ""])')
+    write(init.folder, {"site.py": computed})
+
+    made = init("site.py")
+
+    assert splits(made)["train"]["annotations"] == "data/train.json"
+    assert "site.py computes its values, so it was run" in made.out
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("mmengine") is None, reason="MMEngine is not installed"
+)
+def test_a_configuration_that_ends_the_program_is_refused(init: Init) -> None:
+    write(init.folder, {"site.py": "raise SystemExit(3)\n"})
+
+    made = init("site.py")
+
+    assert made.code == 4
+    assert made.err == "error: site.py: it ended with exit code 3 when it was run\n"
+
+
+def test_computed_values_without_mmengine(init: Init, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    computed = CONFIG.replace('data_root = "data/"', 'data_root = "/".join(["data", ""])')
+    write(init.folder, {"site.py": computed})
+
+    made = init("site.py")
+
+    assert made.code == 4
+    assert "MMEngine is not installed here" in made.err
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.py", "x = 1\n"),
+        ("a.py", "x = \n"),
+        ("a.py", "_base_ = 'a.py'\n"),
+        ("a.csv", "x"),
+        ("empty/readme.md", "x"),
+    ],
+)
+def test_what_is_no_data_set_is_refused(init: Init, name: str, text: str) -> None:
+    write(init.folder, {name: text})
+
+    made = init(name.split("/")[0])
+
+    assert made.code == 4
+    assert len(made.err.splitlines()) == 1
+
+
+def test_a_path_that_is_not_there_is_refused(init: Init) -> None:
+    made = init("gone")
+
+    assert made.err.startswith("error: gone: no such file or folder; expected a data.yaml")
+
+
+def test_a_coco_file_that_cannot_be_read_comes_first(init: Init) -> None:
+    write(init.folder, {"val.json": '{"images": [{"id": 1}], "categories": []}'})
+
+    made = init("val.json")
+
+    assert made.code == 0
+    assert made.out.startswith("does not pass until it is fixed:\n  val: val.json: ")
+    assert "image-files[val]" in made.red()
+
+
+def test_coco_content_without_images_beside_it(init: Init) -> None:
+    write(init.folder, {"val.json": json.dumps(coco_content({"ax.jpg": [BOX], "bx.jpg": []}))})
+
+    made = init("val.json")
+
+    assert made.out.startswith("no image of the data set is here, so no rule looks at them\n")
+    assert made.document["rules"]["image-files"] == {"enabled": False}
+    assert made.red() == {}
+
+
+def test_images_of_other_data_are_not_taken(init: Init) -> None:
+    """A folder beside the data set has an image of the same name."""
+    draw(init.folder, "other/ax.jpg")
+    write(init.folder, {"set/val.json": json.dumps(coco_content({"ax.jpg": [BOX]}))})
+
+    made = init("set")
+
+    assert splits(made)["val"]["images"] == "set"
