@@ -53,7 +53,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
     `alarm-recall`. An alarm up to `before-s` early has a negative delay.
 
     An event that had begun before the first frame of its clip is taken to begin with that frame:
-    the detector could not see it sooner. `cut` counts those.
+    the detector could not see it sooner. `begun_before_clip` counts those.
 
     ## Why it matters
 
@@ -129,7 +129,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         measurements += [
             Measurement.shown("events", events),
             Measurement.shown("missed", missed),
-            Measurement.shown("cut", int(np.count_nonzero(of_class.begins_cut))),
+            Measurement.shown("begun_before_clip", int(np.count_nonzero(of_class.begins_cut))),
             Measurement.shown(SCORE_THRESHOLD, threshold),
         ]
         evidence, tables = evidence_of_delay(inputs, split, threshold, of_class)

@@ -35,7 +35,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
     `[alarms] split` names. Events are the boxes of its annotations, linked and merged as detections
     are, or the intervals of its `events` file. Alarms are made as `[alarms]` says (see
     `alarm-rate`). An event that runs into the end of its clip and has no alarm counts as missed,
-    `cut` counts those.
+    `missed_at_clip_end` counts those.
 
     With `bound = "lower"` the one-sided lower bound at `confidence` is compared with the floor. It
     leaves room for a clip unlike all that were seen, and is never better than the exact binomial
@@ -107,10 +107,10 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
             message += f"; {cut} of the {missed} without one run into the end of their clip"
         measurements = [
             Measurement.at_least("recall", recall, floor, bound=self.bound, interval=interval),
-            Measurement.shown("found", int(found.sum())),
+            Measurement.shown("with_alarm", int(found.sum())),
             Measurement.shown("events", int(total.sum())),
             Measurement.shown("clips", int(np.count_nonzero(total))),
-            Measurement.shown("cut", cut),
+            Measurement.shown("missed_at_clip_end", cut),
             Measurement.shown(SCORE_THRESHOLD, threshold),
         ]
         evidence, tables = evidence_of_recall(inputs, split, threshold, of_class)

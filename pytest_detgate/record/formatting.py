@@ -209,7 +209,7 @@ def value_and_floor(value: float, floor: float | None, where: str = "") -> str:
 
 def rate_text(rate: float) -> str:
     """Say how often something happens, with three digits that count: `1,800`, `0.25`."""
-    return number(float(rate), max(_decimals(rate), 1)) if rate else "0"
+    return _three_digits(float(rate)) if rate else "0"
 
 
 def threshold_text(threshold: float) -> str:

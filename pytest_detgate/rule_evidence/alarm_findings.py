@@ -20,7 +20,7 @@ STRIPS, FRAMES = 12, 6
 
 def worst_first(alarms: Spans) -> NDArray[np.int64]:
     """(A,) the alarms by their best score, of equal ones the longest first."""
-    lasts = alarms.end_s - alarms.start_s
+    lasts = _lasts(alarms)
     order: NDArray[np.int64] = np.lexsort((np.arange(len(alarms)), -lasts, -alarms.score))
     return order
 
@@ -58,14 +58,18 @@ def missed_findings(dataset: Dataset, of_class: ClassEvents) -> Iterator[Finding
     """One finding for each event without an alarm, the longest first."""
     events = of_class.events
     missed = np.flatnonzero(~of_class.found)
-    lasts = events.end_s[missed] - events.start_s[missed]
-    for event in missed[np.argsort(-lasts, kind="stable")].tolist():
+    for event in missed[np.argsort(-_lasts(events)[missed], kind="stable")].tolist():
         yield _event_finding(dataset, of_class, event, "no alarm")
+
+
+def _lasts(spans: Spans) -> NDArray[np.float64]:
+    """(A,) seconds, in microseconds at best: times of equal length must not differ by rounding."""
+    return np.round(spans.end_s - spans.start_s, 6)
 
 
 def late_findings(dataset: Dataset, of_class: ClassEvents) -> Iterator[Finding]:
     """One finding for each event: those without an alarm, then the latest alarms first."""
-    delay = np.where(of_class.found, of_class.delay_s, np.inf)
+    delay = np.where(of_class.found, np.round(of_class.delay_s, 6), np.inf)
     for event in np.argsort(-delay, kind="stable").tolist():
         late = "no alarm" if np.isinf(delay[event]) else f"alarm after {delay[event]:.2f} s"
         yield _event_finding(dataset, of_class, event, late)
@@ -89,8 +93,8 @@ def _event_finding(dataset: Dataset, of_class: ClassEvents, event: int, told: st
 def alarm_strips(
     dataset: Dataset, clips: ClipAlarms, alarms: Spans, threshold: float, *, false: bool
 ) -> list[Strip]:
-    """Film strips of the worst alarms: from the first frame that counted towards it until its end,
-    as many frames as fit, spread evenly, with the boxes of its class that fire."""
+    """Film strips of the worst alarms: of the frames that fire, from the first that counted towards
+    the alarm until its end, as many as fit, with the boxes of its class."""
     return [
         _strip(dataset, clips, alarms, alarm, threshold, false=false)
         for alarm in worst_first(alarms)[:STRIPS].tolist()
@@ -108,16 +112,16 @@ def _strip(
 ) -> Strip:
     timeline, sightings = clips.timeline, clips.sightings
     clip, of = int(alarms.clip[alarm]), clips.settings.debounce.of
+    of_class = (sightings.clip == clip) & (sightings.category == alarms.category[alarm])
+    fires = np.flatnonzero(of_class & (sightings.score > threshold))
     rows = np.flatnonzero(timeline.clip == clip)
     rows = rows[np.argsort(timeline.time_s[rows], kind="stable")]
     raised = int(np.searchsorted(timeline.time_s[rows], alarms.start_s[alarm]))
     end = int(np.searchsorted(timeline.time_s[rows], alarms.end_s[alarm], side="right"))
     begin = max(raised - of + 1, 0)
-    chosen = np.unique(np.linspace(begin, max(end - 1, raised), FRAMES).round().astype(np.int64))
-    chosen = np.union1d(chosen[: FRAMES - 1], [raised])
+    firing = begin + np.flatnonzero(np.isin(rows[begin:end], sightings.image[fires]))
+    chosen = firing[_spread(len(firing), int(np.searchsorted(firing, raised)))]
     first_s = timeline.time_s[rows[0]]
-    of_class = (sightings.clip == clip) & (sightings.category == alarms.category[alarm])
-    fires = np.flatnonzero(of_class & (sightings.score > threshold))
     frames = []
     for place in chosen.tolist():
         image = int(rows[place])
@@ -134,6 +138,15 @@ def _strip(
             )
         )
     return Strip(text=f"Alarm of {alarm_text(clips, alarms, alarm)}", frames=frames)
+
+
+def _spread(frames: int, raised: int) -> NDArray[np.int64]:
+    """Which of the frames that fire are shown: all up to the one that raises the alarm, as far as
+    there is room, and the rest spread evenly."""
+    begin = max(raised + 2 - FRAMES, 0)
+    room = FRAMES - (raised + 1 - begin)
+    after = np.linspace(raised + 1, frames - 1, min(room, frames - 1 - raised)).round()
+    return np.concatenate([np.arange(begin, raised + 1), after.astype(np.int64)])
 
 
 def _box(clips: ClipAlarms, sighting: int, *, false: bool) -> FrameBox:

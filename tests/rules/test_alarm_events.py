@@ -51,15 +51,15 @@ def test_recall_counts_events_with_an_alarm_in_time(tmp_path: Path) -> None:
 
     assert found.verdict == "failed"
     values = measured(found)
-    assert (values["recall"], values["found"], values["events"]) == (0.5, 2, 4)
-    assert (values["clips"], values["cut"]) == (3, 1)
+    assert (values["recall"], values["with_alarm"], values["events"]) == (0.5, 2, 4)
+    assert (values["clips"], values["missed_at_clip_end"]) == (3, 1)
     (recall,) = [one for one in found.measurements if one.name == "recall"]
     assert recall.interval is not None
     assert recall.interval.low <= stats.beta.ppf(0.05, 2, 3) + 1e-9
     assert recall.interval.high >= stats.beta.ppf(0.95, 3, 2) - 1e-9
     assert told(found) == [
-        "yard_20.jpg: no alarm for helmet_off, clip yard, 2.00 to 2.40 s",
         "gate_15.jpg: no alarm for helmet_off, clip gate, 1.50 to 1.90 s",
+        "yard_20.jpg: no alarm for helmet_off, clip yard, 2.00 to 2.40 s",
     ]
     assert "1 of the 2 without one run into the end of their clip" in found.message
 
@@ -88,7 +88,7 @@ def test_debounce_costs_recall(tmp_path: Path, hits: int, of: int, expected: int
     """Frames 20 and 24 of yard are two of five, and not of three."""
     alarms = f"{ALARMS}hits = {hits}\nof = {of}\n"
 
-    assert measured(result(tmp_path, RECALL + "min = 0.5", alarms=alarms))["found"] == expected
+    assert measured(result(tmp_path, RECALL + "min = 0.5", alarms=alarms))["with_alarm"] == expected
 
 
 def test_delay_is_the_time_from_the_start_of_an_event(tmp_path: Path) -> None:
@@ -100,7 +100,7 @@ def test_delay_is_the_time_from_the_start_of_an_event(tmp_path: Path) -> None:
     values = measured(found)
     assert values["median_s"] == pytest.approx(0.4)
     assert "p95_s" not in values
-    assert (values["events"], values["missed"], values["cut"]) == (4, 2, 1)
+    assert (values["events"], values["missed"], values["begun_before_clip"]) == (4, 2, 1)
     assert result(tmp_path, DELAY + "max-median-s = 0.39").verdict == "failed"
     assert told(found)[2:] == [
         "roof_0.jpg: alarm after 0.40 s for helmet_off, clip roof, 0.00 to 1.10 s",
@@ -126,19 +126,19 @@ def test_a_class_without_events_is_not_evaluated(tmp_path: Path) -> None:
 def test_an_alarm_of_another_class_does_not_count(tmp_path: Path) -> None:
     found = {clip: signs.replace("x", "v") for clip, signs in TRUTH.items()}
 
-    assert measured(result(tmp_path, RECALL + "min = 0.5", found=found))["found"] == 0
+    assert measured(result(tmp_path, RECALL + "min = 0.5", found=found))["with_alarm"] == 0
 
 
 def test_two_objects_at_once_are_one_event(tmp_path: Path) -> None:
     truth = {"yard": "..222222xxx...", "roof": "." * 14}
     values = measured(result(tmp_path, RECALL + "min = 0.5", truth=truth, found=truth))
 
-    assert (values["events"], values["found"]) == (1, 1)
+    assert (values["events"], values["with_alarm"]) == (1, 1)
     apart = ALARMS.replace("cooldown-s = 0.5", "cooldown-s = 0")
     values = measured(
         result(tmp_path, RECALL + "min = 0.5", truth=truth, found=truth, alarms=apart)
     )
-    assert (values["events"], values["found"]) == (2, 2)
+    assert (values["events"], values["with_alarm"]) == (2, 2)
 
 
 def test_events_may_come_from_a_file(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_events_may_come_from_a_file(tmp_path: Path) -> None:
     values = measured(found)
 
     assert found.verdict == "passed"
-    assert (values["events"], values["cut"]) == (2, 1)
+    assert (values["events"], values["begun_before_clip"]) == (2, 1)
     assert values["median_s"] == pytest.approx(0.4)
     assert values["p95_s"] == pytest.approx(0.4)
 

@@ -291,7 +291,7 @@ def test_the_page_shows_clips_strips_and_other_settings(tmp_path: Path) -> None:
         *("1 of 1", "2 of 3", "3 of 5, set", "5 of 8")
     ]
     first = result.evidence.strips[0]
-    assert first.frames[0].image == "yard_3.jpg"
+    assert [frame.image for frame in first.frames] == [f"yard_{at}.jpg" for at in range(5, 9)]
     assert [frame.text for frame in first.frames if "alarm" in frame.text] == ["0.70 s, alarm"]
     table = result.tables["What debounce alone would do"]
     assert [row[:2] for row in table.rows] == [

@@ -39,12 +39,20 @@ def test_alarms_that_cluster_prove_less_than_as_many_alone() -> None:
     assert clustered > 2 * high([1] * 5 + [0] * 54, [1 / 59] * 59)
 
 
-def test_alarms_in_long_clips_are_no_cluster() -> None:
-    """8 alarms in a clip of 8 hours and none in 1 hour are one an hour: the exact bound."""
-    exact = float(stats.chi2.ppf(0.95, 18)) / 2 / 9
+def test_alarms_spread_over_clips_have_the_exact_bound() -> None:
+    """4 alarms in each of 10 hours, and 8 in the only clip, of 9 hours."""
+    exact = [float(stats.chi2.ppf(0.95, 2 * total + 2)) / 2 for total in (40, 8)]
 
-    assert high([8, 0], [8.0, 1.0]) == pytest.approx(exact)
-    assert high([8], [9.0]) == pytest.approx(exact)
+    assert high([4] * 10, [1.0] * 10) == pytest.approx(exact[0] / 10)
+    assert high([8], [9.0]) == pytest.approx(exact[1] / 9)
+
+
+def test_a_short_clip_does_not_make_all_clips_as_bad() -> None:
+    """2 alarms in 10 seconds are 720 an hour; beside 20 clips of 10 minutes they are 2 of a
+    clip: at most 20.7% of 21 clips are like it (Clopper-Pearson), 2 alarms each."""
+    bound = high([2] + [0] * 20, [10 / 3600] + [1 / 6] * 20) * (10 / 3600 + 20 / 6)
+
+    assert bound == pytest.approx(2 * 21 * float(stats.beta.ppf(0.95, 2, 20)), rel=0.05)
 
 
 def test_a_bound_of_a_rate_is_never_narrower_than_the_exact_one() -> None:

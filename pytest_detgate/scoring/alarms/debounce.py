@@ -55,6 +55,10 @@ def debounced(
     `track` (N,) numbers the track of each sighting, `over` (N,) those that fire.
     """
     rows = np.flatnonzero(over)
+    if hits > 1 and len(
+        rows
+    ):  # most tracks are too short: to sort them would take most of the time
+        rows = rows[np.bincount(track[rows])[track[rows]] >= hits]
     # Within a track the sightings stand in the order of their frames already.
     rows = rows[np.argsort(track[rows], kind="stable")]
     of_track, position = track[rows], sightings.position[rows]

@@ -198,9 +198,11 @@ def _link(
 
 def _firsts(before: Rows) -> Rows:
     """(N,) the first box of the track of each, from the one before each."""
-    first = before
-    while True:
-        further = first[first]
-        if np.array_equal(further, first):
-            return further
-        first = further
+    first = before.copy()
+    linked = np.flatnonzero(before != np.arange(len(before)))
+    while len(linked):
+        further = first[first[linked]]
+        moved = further != first[linked]
+        first[linked] = further
+        linked = linked[moved]
+    return first
