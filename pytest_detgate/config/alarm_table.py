@@ -15,7 +15,7 @@ FrameStep = Annotated[
     Meta(
         ge=1,
         description="Step between the numbers of frames that follow each other: 5 if every fifth "
-        "frame of a video was kept with its number. Only with fps. Omitted: 1.",
+        "frame of a video was saved with its number. With fps or time-field. Omitted: 1.",
     ),
 ]
 TimeField = Annotated[
