@@ -30,6 +30,17 @@ class EventIntervals:
     end_s: NDArray[np.float64]
     line: tuple[int, ...]
 
+    def some(self, rows: NDArray[np.int64]) -> EventIntervals:
+        """Some of the events."""
+        return EventIntervals(
+            path=self.path,
+            clip=tuple(self.clip[row] for row in rows.tolist()),
+            class_name=tuple(self.class_name[row] for row in rows.tolist()),
+            start_s=self.start_s[rows],
+            end_s=self.end_s[rows],
+            line=tuple(self.line[row] for row in rows.tolist()),
+        )
+
 
 def read_event_intervals(path: Path) -> EventIntervals:
     """Read a file with the `COLUMNS`; others are left out. Times are seconds, or dates as

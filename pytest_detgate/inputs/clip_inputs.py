@@ -32,10 +32,20 @@ def read_events(
     project: Project, name: str, timeline: Timeline, classes: tuple[str, ...]
 ) -> Spans | None:
     """Read the intervals of events that a split or probe names; None where it names no file."""
-    named = next((one.events for one in tables_of(project, name) if one.events is not None), None)
+    own, *of_query = (table.events for table in tables_of(project, name))
+    named = own or next(iter(of_query), None)
     if named is None:
         return None
     read = read_event_intervals(project.configuration.locate(named))
+    if own is None:  # of the events of its split a query has those that its frames show
+        clips = {clip: index for index, clip in enumerate(timeline.clips)}
+        shown = [
+            clip in clips and _is_shown(timeline, clips[clip], start, end)
+            for clip, start, end in zip(
+                read.clip, read.start_s.tolist(), read.end_s.tolist(), strict=True
+            )
+        ]
+        read = read.some(np.flatnonzero(shown))
     clip = _indices(read, "clip", read.clip, timeline.clips)
     category = _indices(read, "class", read.class_name, classes)
     spans = events_of_intervals(clip, category, read.start_s, read.end_s, timeline)
@@ -95,17 +105,21 @@ def _indices(
     return np.array([index[name] for name in names], dtype=np.int64)
 
 
+def _is_shown(timeline: Timeline, clip: int, start_s: float, end_s: float) -> bool:
+    """Whether a frame of a clip was taken during an event."""
+    of_clip = timeline.clip == clip
+    time_s, lasts_s = timeline.time_s[of_clip], timeline.lasts_s[of_clip]
+    return bool(((time_s <= end_s) & (time_s + lasts_s > start_s)).any())
+
+
 def _require_frames(read: EventIntervals, clip: NDArray[np.int64], timeline: Timeline) -> None:
     """Raise `DataError` for an event during which no frame was taken."""
     for event, line in enumerate(read.line):
-        of_clip = timeline.clip == clip[event]
-        time_s = timeline.time_s[of_clip]
-        during = (time_s <= read.end_s[event]) & (
-            time_s + timeline.lasts_s[of_clip] > read.start_s[event]
-        )
-        if not during.any():
+        start_s, end_s = float(read.start_s[event]), float(read.end_s[event])
+        if not _is_shown(timeline, int(clip[event]), start_s, end_s):
+            time_s = timeline.time_s[timeline.clip == clip[event]]
             raise DataError(
                 f"{read.path}: line {line}: no frame of clip {read.clip[event]!r} was taken from "
-                f"{read.start_s[event]:g} to {read.end_s[event]:g} s; its frames are from "
-                f"{time_s.min():g} to {time_s.max():g} s"
+                f"{start_s:g} to {end_s:g} s; its frames are from {time_s.min():g} to "
+                f"{time_s.max():g} s"
             )

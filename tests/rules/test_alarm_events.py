@@ -156,6 +156,28 @@ def test_events_may_come_from_a_file(tmp_path: Path) -> None:
     assert values["p95_s"] == pytest.approx(0.4)
 
 
+def test_a_probe_of_some_clips_has_the_events_of_its_split(tmp_path: Path) -> None:
+    """The probe is the clip yard: its alarm at 0.5 s is in the window of the event of the file,
+    and the event of roof, which the probe does not have, is left out. Its frame rate is that of
+    the split."""
+    (tmp_path / "events.csv").write_text(
+        "clip,class,start_s,end_s\nyard,helmet_off,0.4,0.9\nroof,helmet_off,0,1.1\n",
+        encoding="utf-8",
+    )
+    results = evaluate(
+        tmp_path,
+        f"[probes.yard]\nsplit = 'val'\nwhere = \"clip == 'yard'\"\n{ALARMS}"
+        "[rules.alarm-rate]\nmax-alarms = 0\n",
+        split={"yard": "." * 30, "roof": "x" + "." * 29},
+        found=FOUND,
+        head=HEAD,
+        of_split="fps = 10\nevents = 'events.csv'\n",
+    )
+
+    assert results["alarm-rate[yard]"].verdict == "passed", results["alarm-rate[yard]"].message
+    assert measured(results["alarm-rate[yard]"])["hours"] == pytest.approx(3 / 3600)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
