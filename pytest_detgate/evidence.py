@@ -152,7 +152,33 @@ class ClipMap(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     within: int | None = None
 
 
-Chart = LineChart | BarChart | Histogram | Matrix | ClipMap
+Span = tuple[float, float]
+"""From when to when, in seconds after the first frame of a clip."""
+
+
+class ClipTimes(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One clip over time: when frames fire, when there are alarms that belong to an event and
+    alarms that do not (`false`), and when there is something to alarm on (`events`)."""
+
+    clip: str
+    seconds: float
+    fires: list[Span] = []
+    alarms: list[Span] = []
+    false: list[Span] = []
+    events: list[Span] = []
+
+
+class Timeline(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="timeline"):
+    """What happens on clips over time, a line for each. `clips` are the most important ones of
+    `total`."""
+
+    title: str
+    about: str
+    clips: list[ClipTimes]
+    total: int
+
+
+Chart = LineChart | BarChart | Histogram | Matrix | ClipMap | Timeline
 
 
 class FrameBox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -196,6 +222,14 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
+class Strip(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Some frames of an alarm in the order of time, and how it came about. Of the boxes on a frame
+    there are those of the alarm's class that fire; the text of a frame says when it was taken."""
+
+    text: str
+    frames: list[Frame]
+
+
 class ByThreshold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a rule would measure at other score thresholds.
 
@@ -217,6 +251,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     frames_total: int = 0
     pairs: list[Pair] = []
     pairs_total: int = 0
+    strips: list[Strip] = []
+    strips_total: int = 0
     by_threshold: ByThreshold | None = None
 
 

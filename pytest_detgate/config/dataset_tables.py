@@ -6,6 +6,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from pytest_detgate.config.alarm_table import EventsFile, Fps, FrameStep, TimeField, TimeUnit
 from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
 
 LabelFormat: TypeAlias = Literal["coco", "yolo", "voc", "cvat", "openimages"]
@@ -59,6 +60,11 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             "voc and openimages without a list."
         ),
     ] = False
+    fps: Fps | None = None
+    frame_step: FrameStep | None = None
+    time_field: TimeField | None = None
+    time_unit: TimeUnit | None = None
+    events: EventsFile | None = None
 
 
 class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -96,6 +102,10 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
             "inside the project that names its files by content is allowed without it."
         ),
     ] = ()
+    fps: Fps | None = None
+    frame_step: FrameStep | None = None
+    time_field: TimeField | None = None
+    time_unit: TimeUnit | None = None
 
 
 class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -165,3 +175,8 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             "be listed, are left out. Otherwise no rule passes on the probe. Not with a COCO file."
         ),
     ] = False
+    fps: Fps | None = None
+    frame_step: FrameStep | None = None
+    time_field: TimeField | None = None
+    time_unit: TimeUnit | None = None
+    events: EventsFile | None = None

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from pytest_detgate.config.alarm_table import AlarmTable
 from pytest_detgate.config.dataset_tables import DatasetTable, ProbeTable
 from pytest_detgate.config.model_tables import ModelTable, TrainTable
 from pytest_detgate.config.run_tables import (
@@ -35,6 +36,7 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     train: TrainTable | None = None
     probes: dict[str, ProbeTable] = {}
     scoring: ScoringTable = ScoringTable()
+    alarms: AlarmTable = AlarmTable()
     cache: CacheTable = CacheTable()
     report: ReportTable = ReportTable()
     rules: dict[str, Any] = {}

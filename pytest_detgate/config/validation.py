@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 
+from pytest_detgate.config.alarm_checks import check_alarms
 from pytest_detgate.config.dataset_tables import SplitTable
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.place import Place
@@ -28,6 +29,8 @@ def check_tables(configuration: Configuration) -> None:
         _check_splits(configuration)
     with collect():
         _check_probes(configuration)
+    with collect():
+        check_alarms(configuration)
     with collect():
         _check_run(configuration)
     with collect():

@@ -22,12 +22,15 @@ from pytest_detgate.progress import Progress
 
 if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import DetectionTable
+    from pytest_detgate.dataset.timeline import Timeline
     from pytest_detgate.inputs.baseline import Baseline
     from pytest_detgate.inputs.comparable import BaselineAp
     from pytest_detgate.inputs.detection_sources import GatedModel
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.silent import Silence
     from pytest_detgate.inputs.sweep import Epoch
+    from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
+    from pytest_detgate.scoring.alarms.trade_off import AlarmCurve
     from pytest_detgate.scoring.score_card import ApMetric
     from pytest_detgate.training.fed_data import FedData, TrainingSettings
 
@@ -83,6 +86,35 @@ class Inputs(ModelInputs):
         silence = self.memory.once(("silence", found_some), make)
         if silence is not None:
             refuse(silence, name, self, found_some=found_some)
+
+    def timeline(self, name: str) -> Timeline:
+        """When each image of a split or probe was taken, by clip; `NotLookedAtError` where that is
+        known of none."""
+        from pytest_detgate.inputs.timelines import read_timeline
+
+        return self.data.once(("timeline", name), lambda: read_timeline(self, name))
+
+    def clip_alarms(self, name: str, threshold: float) -> ClipAlarms:
+        """The detections and the events of a split or probe on its timeline; `threshold` is the
+        operating point, beside which other thresholds are looked at."""
+        from pytest_detgate.inputs.clip_inputs import make_clip_alarms
+
+        def make() -> ClipAlarms:
+            return make_clip_alarms(self, name, self.timeline(name), threshold)
+
+        return self.memory.once(("clip alarms", name, threshold), make)
+
+    def alarm_curves(self, name: str, threshold: float) -> list[AlarmCurve]:
+        """What other score thresholds, and other ways of debouncing, would do on those clips."""
+        from pytest_detgate.inputs.clip_inputs import debounces
+        from pytest_detgate.scoring.alarms.trade_off import alarm_curves, thresholds_of
+
+        def make() -> list[AlarmCurve]:
+            thresholds = thresholds_of(self.detections(name).score_floor, threshold)
+            clips = self.clip_alarms(name, threshold)
+            return alarm_curves(clips, thresholds, debounces(self.project))
+
+        return self.memory.once(("alarm curves", name, threshold), make)
 
     def baseline(self) -> Baseline:
         """What the gated model is compared with; `NoBaselineError` where there is none."""

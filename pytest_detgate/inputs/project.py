@@ -67,6 +67,11 @@ class Project:
         return self.tables.model.evaluate_on
 
     @property
+    def alarm_split(self) -> str:
+        """The split whose events must raise alarms."""
+        return self.tables.alarms.split or self.evaluate_on
+
+    @property
     def score_threshold(self) -> float:
         """The operating point: a box counts when score > threshold."""
         return self.tables.model.score_threshold
@@ -121,10 +126,14 @@ class Project:
     def evaluated_classes(self) -> tuple[str, ...] | None:
         """Class names of the split that AP is measured on; None where they cannot be read, or
         there is no such split."""
-        if self.evaluate_on not in self.splits:
+        return self.classes_of(self.evaluate_on)
+
+    def classes_of(self, split: str) -> tuple[str, ...] | None:
+        """Class names of a split; None where they cannot be read, or there is no such split."""
+        if split not in self.splits:
             return None
         try:
-            return self.classes(self.evaluate_on)
+            return self.classes(split)
         except DataError:
             return None
 

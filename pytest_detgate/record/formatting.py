@@ -207,6 +207,11 @@ def value_and_floor(value: float, floor: float | None, where: str = "") -> str:
     return f"{value:.{next(enough, 17)}f}{where}, floor {floor:.15g}"
 
 
+def rate_text(rate: float) -> str:
+    """Say how often something happens, with three digits that count: `1,800`, `0.25`."""
+    return _three_digits(float(rate)) if rate else "0"
+
+
 def threshold_text(threshold: float) -> str:
     """Say a score threshold in a sentence: `0.30`, or with a third digit where two do not tell
     it."""

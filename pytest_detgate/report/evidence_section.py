@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pytest_detgate.evidence import ClipMap
+from pytest_detgate.evidence import ClipMap, Timeline
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.charts.draw import Drawing, drawing_of
@@ -17,6 +17,7 @@ from pytest_detgate.report.figures.detections import FrameFigure
 from pytest_detgate.report.figures.findings import Figure, by_image
 from pytest_detgate.report.figures.pairs import PairFigure
 from pytest_detgate.report.figures.select import Figures, figures_of, own_threshold
+from pytest_detgate.report.figures.strips import StripFigure
 from pytest_detgate.report.finding_tables import FindingTable, Numbers, findings_table, numbers_of
 from pytest_detgate.report.headline import tiers
 from pytest_detgate.report.round_robin import fair_shares, in_rounds
@@ -68,6 +69,8 @@ class Evidence:
     count: Count
     pairs: list[PairFigure]
     pairs_left_out: str
+    strips: list[StripFigure]
+    strips_left_out: str
     figures: list[Figure]
     figures_left_out: str
     repeated: list[Repeated]
@@ -128,8 +131,8 @@ def _evidence(
     threshold: float,
 ) -> Evidence:
     seen, values = rule.evidence, values_of(rule)
-    maps = [isinstance(chart, ClipMap) for chart in seen.charts[: len(drawn)]]
-    images = 0 if seen.frames or seen.pairs else len(by_image(rule.findings))
+    maps = [isinstance(chart, (ClipMap, Timeline)) for chart in seen.charts[: len(drawn)]]
+    images = 0 if seen.frames or seen.pairs or seen.strips else len(by_image(rule.findings))
     capped = rule.findings_total > len(rule.findings)
     advice = rule.advice if rule.verdict in ("failed", "warned") else ""
     return Evidence(
@@ -159,6 +162,10 @@ def _evidence(
         pairs_left_out=_left_out(
             len(figures.pairs), len(seen.pairs), seen.pairs_total, "pair", album
         ),
+        strips=figures.strips,
+        strips_left_out=_left_out(
+            len(figures.strips), len(seen.strips), seen.strips_total, "film strip", album
+        ),
         figures=figures.figures,
         figures_left_out=_left_out(
             len(figures.figures), images, images, "image", album, " that the record names" * capped
@@ -187,7 +194,9 @@ def _charts_left_out(drawn: int, total: int) -> str:
 def _visible(rule: RuleResult) -> bool:
     """Tell whether there is more to see than values."""
     seen = rule.evidence
-    return bool(seen.charts or seen.frames or seen.pairs or rule.findings or rule.tables)
+    return bool(
+        seen.charts or seen.frames or seen.pairs or seen.strips or rule.findings or rule.tables
+    )
 
 
 def _left_out(

@@ -42,9 +42,15 @@ _WEIGHTS: tuple[tuple[str, tuple[str, ...]], ...] = (
             "expectations",
         ),
     ),
-    (TRAINING, ("probe-fp", "fp-regression")),
+    (TRAINING, ("probe-fp", "fp-regression", "alarm-rate")),
     (TRAINING, ("training-view", "empty-gt-share", "negative-diversity")),
-    (TRAINING, ("recall", "class-ap", "mean-ap", "size-ap", "slice-ap", "ap-regression")),
+    (
+        TRAINING,
+        (
+            *("recall", "class-ap", "mean-ap", "size-ap", "slice-ap", "ap-regression"),
+            *("alarm-recall", "alarm-delay"),
+        ),
+    ),
     (TRAINING, ("error-budget", "operating-point", "calibration")),
     (TRAINING, ("training-curve", "training-seed", "checkpoint-choice")),
     (SPLIT, ("split-drift", "class-support", "class-balance")),

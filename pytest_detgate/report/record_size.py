@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pytest_detgate.evidence import Frame, Pair
+from pytest_detgate.evidence import Frame, Pair, Strip
 from pytest_detgate.findings import Finding
 from pytest_detgate.plain import encode
 from pytest_detgate.record.report import Report, RuleResult
@@ -25,7 +25,7 @@ LEAST = 30_000
 URGENT = 0.8
 # These come before the images of a rule: terminal, summary and annotations show them.
 FIRST_FINDINGS = 20
-Piece = Finding | Frame | Pair
+Piece = Finding | Frame | Pair | Strip
 
 
 def fitted(report: Report) -> Report:
@@ -53,6 +53,7 @@ def _pieces(rule: RuleResult) -> Iterator[Piece]:
     """What may be left out of a rule, the most telling first."""
     yield from rule.findings[:FIRST_FINDINGS]
     yield from rule.evidence.pairs
+    yield from rule.evidence.strips
     yield from rule.evidence.frames
     yield from rule.findings[FIRST_FINDINGS:]
 
@@ -71,6 +72,8 @@ def _within(rule: RuleResult, sizes: list[int], share: int) -> RuleResult:
         seen,
         pairs=[piece for piece in kept if isinstance(piece, Pair)],
         pairs_total=max(seen.pairs_total, len(seen.pairs)),
+        strips=[piece for piece in kept if isinstance(piece, Strip)],
+        strips_total=max(seen.strips_total, len(seen.strips)),
         frames=[piece for piece in kept if isinstance(piece, Frame)],
         frames_total=max(seen.frames_total, len(seen.frames)),
     )

@@ -142,6 +142,7 @@ def evidence_words(rule: RuleResult) -> str:
         (max(rule.findings_total, len(rule.findings)), "finding"),
         (max(seen.frames_total, len(seen.frames)), "frame"),
         (max(seen.pairs_total, len(seen.pairs)), "pair"),
+        (max(seen.strips_total, len(seen.strips)), "film strip"),
         (len(seen.charts), "chart"),
         (len(rule.tables), "table"),
         (len(values_of(rule)) + max(len(judged_of(rule)) - JUDGED, 0), "more value"),

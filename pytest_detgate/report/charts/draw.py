@@ -7,8 +7,16 @@ from types import ModuleType
 
 from markupsafe import Markup
 
-from pytest_detgate.evidence import BarChart, Chart, ClipMap, Histogram, LineChart, Matrix
-from pytest_detgate.report.charts import bars, clips, histograms, lines, matrices
+from pytest_detgate.evidence import (
+    BarChart,
+    Chart,
+    ClipMap,
+    Histogram,
+    LineChart,
+    Matrix,
+    Timeline,
+)
+from pytest_detgate.report.charts import bars, clips, histograms, lines, matrices, timelines
 from pytest_detgate.report.charts.svg import NARROW, WIDE
 
 _KINDS: dict[type[Chart], ModuleType] = {
@@ -17,6 +25,7 @@ _KINDS: dict[type[Chart], ModuleType] = {
     Histogram: histograms,
     Matrix: matrices,
     ClipMap: clips,
+    Timeline: timelines,
 }
 
 

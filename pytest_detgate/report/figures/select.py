@@ -14,6 +14,7 @@ from pytest_detgate.report.figures.detections import FrameFigure, frame_figure, 
 from pytest_detgate.report.figures.findings import Figure, by_image, figure_of
 from pytest_detgate.report.figures.outlines import Box, drawable
 from pytest_detgate.report.figures.pairs import PairFigure, pair_figure
+from pytest_detgate.report.figures.strips import StripFigure, strip_figure
 from pytest_detgate.report.headline import tiers
 from pytest_detgate.report.round_robin import in_rounds
 
@@ -22,10 +23,11 @@ FRAMES = 24
 FIGURES = 24
 FIGURES_WITHOUT_BOXES = 6
 PAIRS = 12
+STRIPS = 12
 FIGURES_ON_PAGE = 240
 # The value of a rule that says at which score threshold it has measured.
 SCORE_THRESHOLD = "score_threshold"
-AnyFigure = Figure | FrameFigure | PairFigure
+AnyFigure = Figure | FrameFigure | PairFigure | StripFigure
 
 
 @dataclass(slots=True)
@@ -35,6 +37,7 @@ class Figures:
 
     frames: list[FrameFigure] = field(default_factory=list)
     pairs: list[PairFigure] = field(default_factory=list)
+    strips: list[StripFigure] = field(default_factory=list)
     figures: list[Figure] = field(default_factory=list)
     repeated: list[tuple[str, int]] = field(default_factory=list)
 
@@ -43,6 +46,8 @@ class Figures:
             self.frames.append(figure)
         elif isinstance(figure, PairFigure):
             self.pairs.append(figure)
+        elif isinstance(figure, StripFigure):
+            self.strips.append(figure)
         else:
             self.figures.append(figure)
 
@@ -115,7 +120,7 @@ def _candidates(
     Where it has frames, these show what its findings would.
     """
     seen = rule.evidence
-    if not seen.frames and not seen.pairs:
+    if not seen.frames and not seen.pairs and not seen.strips:
         return _finding_candidates(rule, album)
     threshold = own_threshold(rule, threshold)
     detected = with_detections(seen.frames)
@@ -139,6 +144,10 @@ def _candidates(
         candidates.append(
             _Candidate(names, (pair.one, pair.other), partial(pair_figure, pair, album))
         )
+    for strip in seen.strips[:STRIPS]:
+        make_strip = partial(strip_figure, strip, album)
+        images = tuple(frame.image for frame in strip.frames)
+        candidates.append(_Candidate(strip.text, (strip.text, images), make_strip))
     return candidates
 
 

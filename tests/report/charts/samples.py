@@ -10,12 +10,14 @@ from pytest_detgate.evidence import (
     Chart,
     ClipLine,
     ClipMap,
+    ClipTimes,
     Histogram,
     LineChart,
     Mark,
     Matrix,
     Panel,
     Series,
+    Timeline,
 )
 
 # Everything at once: markup, mathematics, quotes, a bidi override, controls, letters of all widths.
@@ -123,6 +125,26 @@ def clips(name: str = "site_1", label: str = "Clips") -> ClipMap:
     )
 
 
+def timeline(name: str = "site_1", label: str = "Alarms") -> Timeline:
+    """In the first clip one event with its alarm, and one false alarm; nothing in the second."""
+    return Timeline(
+        title=f"{label} of {name}",
+        about=f"What {name} says.",
+        total=7,
+        clips=[
+            ClipTimes(
+                clip=name,
+                seconds=20.0,
+                fires=[(1.0, 4.0), (9.0, 9.5)],
+                alarms=[(1.5, 4.0)],
+                false=[(9.25, 9.5)],
+                events=[(1.0, 5.0)],
+            ),
+            ClipTimes(clip="yard", seconds=10.0),
+        ],
+    )
+
+
 def every(name: str, label: str) -> dict[str, Chart]:
     """All kinds, with a name and a label wherever there are some."""
     return {
@@ -132,6 +154,7 @@ def every(name: str, label: str) -> dict[str, Chart]:
         "names": names(name, label),
         "matrix": matrix(name, label),
         "clips": clips(name, label),
+        "timeline": timeline(name, label),
     }
 
 
@@ -172,8 +195,17 @@ def _clips(*clips: ClipLine, splits: tuple[str, ...] = ("a", "b")) -> ClipMap:
     )
 
 
+def _timeline(*clips: ClipTimes) -> Timeline:
+    return Timeline(title="t", about="a", clips=list(clips), total=len(clips))
+
+
 _MANY = [f"class_{at}" for at in range(300)]
 DEGENERATE: dict[str, Chart] = {
+    "no clips on a timeline": _timeline(),
+    "a clip of no length": _timeline(ClipTimes(clip="a", seconds=0.0, fires=[(0.0, 0.0)])),
+    "many clips on a timeline": _timeline(
+        *(ClipTimes(clip=f"clip {at}", seconds=1.0 + at, false=[(0.5, 1.0)]) for at in range(50))
+    ),
     "no panels": _lines(),
     "no panels on a score axis": _lines(score_axis=True),
     "no series": _lines(Panel(label="y", series=[])),

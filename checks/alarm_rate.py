@@ -1,0 +1,272 @@
+"""The rule `alarm-rate`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated, ClassVar
+
+import numpy as np
+from msgspec import Meta, Struct
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import Count
+from pytest_detgate.errors import TooLittleEvidenceError
+from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
+from pytest_detgate.record.formatting import counted, number, rate_text
+from pytest_detgate.rule_evidence.alarm_findings import alarm_findings
+from pytest_detgate.rule_evidence.alarms import evidence_of_rate
+from pytest_detgate.rules.alarm_rules import AlarmRule
+from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.options import (
+    Threshold,
+    require_names,
+    require_probe,
+    sets_limit,
+    threshold_of,
+    with_defaults_from,
+)
+from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.score_rules import TooLittle, confidence_of
+from pytest_detgate.scoring.bounds.event_rate import count_interval
+from pytest_detgate.scoring.false_boxes import require_threshold
+from pytest_detgate.scoring.probe_evidence import scaled
+
+MaxPerHour = Annotated[float, Meta(ge=0, description="Largest number of false alarms an hour.")]
+MaxPerDay = Annotated[
+    float, Meta(ge=0, description="Largest number of false alarms of one camera in 24 hours.")
+]
+MaxAlarms = Annotated[Count, Meta(description="Largest number of false alarms.")]
+MinHours = Annotated[float, Meta(ge=0, description="Fewest hours of clips that prove anything.")]
+LIMITS = ("max_per_hour", "max_per_camera_day", "max_alarms")
+HOURS_OF_DAY = 24
+
+
+class AlarmBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """The budget of one probe; what it leaves out is taken from the rule's own table."""
+
+    max_per_hour: MaxPerHour | None = None
+    max_per_camera_day: MaxPerDay | None = None
+    max_alarms: MaxAlarms | None = None
+    score_threshold: Threshold | None = None
+    bound: Bound | None = None
+    confidence: BoundConfidence | None = None
+    min_hours: MinHours | None = None
+
+
+class AlarmRate(AlarmRule, frozen=True, kw_only=True):
+    """False alarms on clips with nothing to detect must stay within a budget an hour.
+
+    ## What it checks
+
+    A frame fires with a detection at score > threshold. Detections of one class are linked over the
+    frames of a clip, and an alarm begins when `hits` of the last `of` frames of such a track fire.
+    Alarms of one class and clip that are closer than `cooldown-s` are one. All of this is set under
+    `[alarms]`. An alarm is false unless it begins within the window of an event: an allowed box, or
+    an interval of the `events` file of the probe.
+
+    - `alarms`: the false alarms, `alarms[CLASS]` those of one class;
+    - `hours`: the time that was looked at, from frame numbers and `fps` or from time stamps.
+      Missing frames and pauses do not count;
+    - `per_hour`: alarms / hours, `per_camera_day`: 24 times that.
+
+    With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit. It
+    is the exact Poisson bound over the hours, and wider where the alarms cluster in a few clips.
+    Fewer than `min-hours` hours prove nothing: the probe is not evaluated, or only warns with
+    `too-little = "warn"`.
+
+    The rule is not evaluated where the clips, the frame rate or time stamps are not known, where
+    frames are missing inside a clip (`max-missing-frames`), or where the clip or time of an image
+    is not known (`max-untimed`).
+
+    ## Why it matters
+
+    Users pay for false alarms by camera and day, and not for false boxes by image. A box that
+    flickers for one frame raises no alarm in a product that waits for three. A box that stays for
+    an hour is one alarm. So a limit on boxes blocks models that never alarm, and passes models that
+    flicker into alarms.
+
+    ## How to fix
+
+    Look at the film strips of the worst alarms. The table shows what another debounce alone would
+    do, the chart what it costs in recall. If no setting helps, add such clips to training as frames
+    with nothing to detect. If only the upper bound is over its limit, the probe needs more hours,
+    from other clips.
+    """
+
+    code: ClassVar[str] = "alarm-rate"
+
+    on: (
+        Annotated[tuple[str, ...], Meta(description="Probes of clips. Omitted: every probe.")]
+        | None
+    ) = None
+    max_per_hour: MaxPerHour | None = None
+    max_per_camera_day: MaxPerDay | None = None
+    max_alarms: MaxAlarms | None = None
+    bound: Bound = "point"
+    confidence: BoundConfidence | None = None
+    min_hours: MinHours | None = None
+    too_little: TooLittle = "fail"
+    probes: (
+        Annotated[dict[str, AlarmBudget], Meta(description="Budgets of single probes.")] | None
+    ) = None
+
+    def validate(self, project: Project) -> None:
+        require_probe(project.probes)
+        require_names("probe", self.on or (), project.probes, "on")
+        require_names("probe", self.probes or (), self._names(project), table=["probes"])
+        for probe in self._names(project):
+            budget = self.budget(probe)
+            if not any(sets_limit(getattr(budget, limit)) for limit in LIMITS):
+                keys = [limit.replace("_", "-") for limit in LIMITS]
+                raise OptionError(
+                    f"probe {probe!r} has no budget, so it could never fail; give "
+                    f"{', '.join(keys[:-1])} or {keys[-1]}, here or in a table "
+                    f"[rules.alarm-rate.probes.{probe}]"
+                )
+
+    def targets(self, project: Project) -> Iterator[Target]:
+        for probe in self._names(project):
+            yield Target(label=probe, datasets=(probe,), detections=(probe,))
+
+    def _names(self, project: Project) -> tuple[str, ...]:
+        return project.probes if self.on is None else self.on
+
+    def budget(self, probe: str) -> AlarmBudget:
+        """The limits of one probe: its own options, else the rule's."""
+        return with_defaults_from((self.probes or {}).get(probe, AlarmBudget()), self)
+
+    def check(self, target: Target, inputs: Inputs) -> Outcome:
+        probe = target.datasets[0]
+        budget = self.budget(probe)
+        threshold = threshold_of(budget, inputs.project)
+        timeline = inputs.timeline(probe)
+        extent = self.extent(timeline, inputs, probe)
+        hours = timeline.hours
+        if budget.min_hours is not None and hours < budget.min_hours:
+            raise TooLittleEvidenceError(
+                f"{probe} has {number(hours)} hours of clips, and min-hours asks for "
+                f"{number(budget.min_hours)}"
+            )
+        require_threshold(inputs.detections(probe), threshold)
+        clips = inputs.clip_alarms(probe, threshold)
+        (alarms,) = clips.alarms(threshold, [clips.settings.debounce])
+        false = alarms.some(clips.matches(alarms).false)
+        by_clip = np.bincount(false.clip, minlength=len(clips.timeline.clips))
+        confidence = confidence_of(budget, inputs.project)
+        interval = count_interval(by_clip, timeline.hours_of_clips, confidence)
+        measurements = [
+            *_judged(len(false), hours, interval, budget),
+            Measurement.shown("hours", hours),
+            Measurement.shown("clips", int(np.count_nonzero(by_clip))),
+            Measurement.shown("clips_total", len(by_clip)),
+            *_by_class(false.category, clips.classes),
+            *(
+                Measurement.shown(name, value)
+                for name, value in (
+                    ("pauses", int(timeline.pauses.sum())),
+                    ("missing_frames", int(timeline.missing.sum())),
+                    ("untimed", len(timeline.untimed)),
+                )
+                if value
+            ),
+            Measurement.shown(SCORE_THRESHOLD, threshold),
+        ]
+        evidence, tables = evidence_of_rate(inputs, probe, threshold, clips, alarms, measurements)
+        return Outcome(
+            message=_message(len(false), hours, by_clip, interval, budget),
+            measurements=measurements,
+            findings=alarm_findings(inputs.dataset(probe), inputs.detections(probe), clips, false),
+            findings_total=len(false),
+            tables=tables,
+            evidence=evidence,
+            extent=extent,
+        )
+
+    passing: ClassVar[Example] = Example(
+        config="""
+            [dataset]
+            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
+            fps = 1
+            [alarms]
+            hits = 2
+            of = 3
+            [rules.alarm-rate]
+            max-alarms = 0
+            """,
+        probes={"calm": {"a_1.jpg": [], "a_2.jpg": [], "a_3.jpg": []}},
+        detections={"calm": {"a_2.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]}},
+    )
+    failing: ClassVar[Example] = Example(
+        config="""
+            [dataset]
+            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
+            fps = 1
+            [alarms]
+            hits = 2
+            of = 3
+            [rules.alarm-rate]
+            max-alarms = 0
+            """,
+        probes={"calm": {"a_1.jpg": [], "a_2.jpg": [], "a_3.jpg": []}},
+        detections={
+            "calm": {
+                "a_1.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)],
+                "a_3.jpg": [("helmet_off", 0.9, 12, 10, 30, 30)],
+            }
+        },
+    )
+
+
+def _judged(
+    alarms: int, hours: float, interval: Interval, budget: AlarmBudget
+) -> list[Measurement]:
+    """The false alarms, and how often they come, against their limits."""
+    per_hour, per_day = 1 / hours, HOURS_OF_DAY / hours
+    bound = budget.bound or "point"
+    return [
+        Measurement.at_most(name, alarms * factor, limit, bound=bound, interval=bounds)
+        for name, factor, limit, bounds in (
+            ("alarms", 1, budget.max_alarms, interval),
+            ("per_hour", per_hour, budget.max_per_hour, scaled(interval, per_hour)),
+            ("per_camera_day", per_day, budget.max_per_camera_day, scaled(interval, per_day)),
+        )
+    ]
+
+
+def _by_class(category: NDArray[np.int64], classes: Sequence[str]) -> list[Measurement]:
+    counts = np.bincount(category, minlength=len(classes)).tolist()
+    return [
+        Measurement.shown(f"alarms[{name}]", count)
+        for name, count in zip(classes, counts, strict=True)
+        if count
+    ]
+
+
+def _message(
+    alarms: int,
+    hours: float,
+    by_clip: NDArray[np.int64],
+    interval: Interval,
+    budget: AlarmBudget,
+) -> str:
+    clips = f"{np.count_nonzero(by_clip)} of {counted(len(by_clip), 'clip')}"
+    found = f"{counted(alarms, 'false alarm')} in {number(hours, 3)} h"
+    if alarms:
+        found += f", on {clips}: {rate_text(alarms / hours)} an hour"
+    else:
+        found += f" on {counted(len(by_clip), 'clip')}"
+    limits = [
+        (budget.max_alarms, "at most {} allowed"),
+        (budget.max_per_hour, "at most {:.4g} an hour allowed"),
+        (budget.max_per_camera_day, "at most {:.4g} a camera and day allowed"),
+    ]
+    allowed = [text.format(limit) for limit, text in limits if limit is not None]
+    told = ", ".join([found, *allowed])
+    return (
+        f"{told}; upper bound {rate_text(interval.high / hours)} an hour at "
+        f"{100 * interval.confidence:g}%"
+    )

@@ -1,0 +1,52 @@
+"""What other score thresholds and other ways of debouncing would do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms, Debounce
+
+DEBOUNCES = ((1, 1), (2, 3), (3, 5), (5, 8))
+"""What is compared with the debounce of a project: none at all, and some common ones."""
+STEPS = 20
+
+
+def thresholds_of(floor: float, operating_point: float) -> list[float]:
+    """The score thresholds at which alarms are counted: the twentieths of the scale from `floor`
+    on, but not 0, and the operating point."""
+    twentieths = (round(step / STEPS, 2) for step in range(1, STEPS))
+    return sorted({operating_point, *(at for at in twentieths if at >= floor)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AlarmCurve:
+    """Counts at each of T thresholds with one way of debouncing, of each of K classes: (T, K)
+    `false` alarms, and the events that have an alarm."""
+
+    debounce: Debounce
+    thresholds: Sequence[float]
+    false: NDArray[np.int64]
+    found: NDArray[np.int64]
+
+
+def alarm_curves(
+    clips: ClipAlarms, thresholds: Sequence[float], debounces: Sequence[Debounce]
+) -> list[AlarmCurve]:
+    """Count alarms at every threshold, a curve for each way of debouncing."""
+    classes = len(clips.classes)
+    shape = (len(debounces), len(thresholds), classes)
+    false, found = np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
+    events = clips.events.category
+    for at, threshold in enumerate(thresholds):
+        for way, alarms in enumerate(clips.alarms(threshold, debounces)):
+            matches = clips.matches(alarms)
+            false[way, at] = np.bincount(alarms.category[matches.false], minlength=classes)
+            found[way, at] = np.bincount(events[matches.found], minlength=classes)
+    return [
+        AlarmCurve(one, thresholds, *counts)
+        for one, *counts in zip(debounces, false, found, strict=True)
+    ]

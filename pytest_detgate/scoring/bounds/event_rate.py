@@ -1,0 +1,72 @@
+"""Bounds of how often something happens on clips, and of the share of events that is found."""
+
+from __future__ import annotations
+
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from pytest_detgate.findings import Interval
+from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval, poisson_interval
+from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio
+
+
+def count_interval(
+    counts: NDArray[np.int64], hours: NDArray[np.float64], confidence: float
+) -> Interval:
+    """Return the interval of the expected number of events, from the events of each of G ≥ 1 clips
+    and the hours of each, (G,).
+
+    Events that come one by one are Poisson over the hours of all clips (Garwood, Biometrika 1936;
+    28:437-442), and the interval is never narrower than that. Where they cluster in clips it is
+    wider: one more clip of average length joins those that were seen (see `unseen_clip`). It has as
+    many events as the worst clip, or as many in an hour, whichever is more. Of a clip shorter than
+    the average the events in an hour say nothing: they are counted over the average.
+    """
+    poisson = poisson_interval(int(counts.sum()), confidence)
+    if len(counts) < 2 or int(counts.max(initial=0)) < 2:
+        return replace(poisson, method="exact Poisson over the hours")
+    ones, number = np.ones(len(counts)), counts.astype(np.float64)
+    by_clip = _high(number, ones, float(number.max()), confidence) * len(counts)
+    worst = float((number / np.maximum(hours, hours.mean())).max())
+    by_hour = _high(number, hours, worst, confidence) * float(hours.sum())
+    high = max(by_clip, by_hour)
+    low = min(lower_ratio(number, ones, confidence) * len(counts), poisson.low)
+    if high <= poisson.high and low >= poisson.low:
+        return replace(poisson, method="exact Poisson over the hours")
+    return Interval(
+        low=low,
+        high=max(high, poisson.high),
+        confidence=confidence,
+        method=f"over {len(counts)} clips, one more unlike them",
+    )
+
+
+def share_interval(
+    found: NDArray[np.int64], total: NDArray[np.int64], confidence: float
+) -> Interval:
+    """Return the interval of the share of events that is found, from those found and all of each
+    clip, (G,), at least one in all.
+
+    It leaves room for one more clip of average size on which none, or every one, is found, and is
+    never narrower than the exact binomial one of independent events.
+    """
+    exact = binomial_interval(int(found.sum()), int(total.sum()), confidence)
+    clips = int(np.count_nonzero(total))
+    if clips == int(total.sum()):
+        return exact
+    part, whole = found.astype(np.float64), total.astype(np.float64)
+    return Interval(
+        low=min(exact.low, lower_ratio(part, whole, confidence)),
+        high=max(exact.high, 1 - lower_ratio(whole - part, whole, confidence)),
+        confidence=confidence,
+        method=f"over {clips} clips, one more unlike them",
+    )
+
+
+def _high(
+    number: NDArray[np.float64], whole: NDArray[np.float64], most: float, confidence: float
+) -> float:
+    """The upper bound of sum(number) / sum(whole) where the made-up clip has the ratio `most`."""
+    room = np.maximum(most * whole - number, 0.0)
+    return most - lower_ratio(room, whole, confidence) if room.sum() > 0 else most

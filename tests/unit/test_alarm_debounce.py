@@ -1,0 +1,191 @@
+"""From tracks to alarms, and alarms to events: counts worked out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from pytest_detgate.dataset.tables import object_column
+from pytest_detgate.dataset.timeline import FramesOfClips, FrameTiming, timeline_of
+from pytest_detgate.scoring.alarms.debounce import Spans, debounced, merged, ordered
+from pytest_detgate.scoring.alarms.linking import pairs_of, sightings_of, tracks_by_gap
+from pytest_detgate.scoring.alarms.matching import delay_within, match_alarms
+
+Times = list[tuple[float, float]]
+
+
+def alarms(
+    fires: str, hits: int, of: int, *, fps: float = 1, cooldown_s: float = 0, gap: int | None = None
+) -> Times:
+    """The alarms of one object that stands still and is found on the frames marked `x`."""
+    number = np.arange(len(fires))
+    known = FramesOfClips(
+        object_column(["a"] * len(fires)), number, np.ones(len(fires), dtype=np.bool_)
+    )
+    timeline = timeline_of(known, FrameTiming(fps=fps), 1.0)
+    image = np.flatnonzero([sign == "x" for sign in fires])
+    n = len(image)
+    seen = sightings_of(
+        timeline,
+        image,
+        np.zeros(n, dtype=np.int64),
+        np.array([[0.0, 0, 9, 9]] * n),
+        np.full(n, 0.9),
+    )
+    gap = of - hits if gap is None else gap
+    ((_, track),) = tracks_by_gap(seen, pairs_of(seen, gap, 0.3), 0.3, {gap})
+    spans = merged(debounced(seen, track, seen.score > 0.3, hits, of), cooldown_s)
+    return list(zip(spans.start_s.tolist(), spans.end_s.tolist(), strict=True))
+
+
+def spans(*times: tuple[float, float], clip: int = 0, category: int = 0) -> Spans:
+    start, end = np.array(times, dtype=np.float64).reshape(-1, 2).T
+    n = len(times)
+    numbers = np.zeros(n, dtype=np.int64)
+    return Spans(numbers + clip, numbers + category, start, end, np.ones(n), numbers, numbers)
+
+
+def joined(*several: Spans) -> Spans:
+    return ordered(
+        Spans(
+            *(
+                np.concatenate([getattr(one, column) for one in several])
+                for column in ("clip", "category", "start_s", "end_s", "score", "first", "last")
+            )
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("fires", "hits", "of", "expected"),
+    [
+        # The third of the last five that fires raises it, and it lasts until the last that counts.
+        ("xxx......", 3, 5, [(2, 2)]),
+        ("x.x.x....", 3, 5, [(4, 4)]),
+        ("x..x..x..", 3, 5, []),
+        ("xx........xx", 3, 5, []),
+        ("xxxxxx", 3, 5, [(2, 5)]),
+        # Two frames in a row, of two: 0-1 and 5-6; a gap of 0 ends a track.
+        ("xx...xx", 2, 2, [(1, 1), (6, 6)]),
+        ("x.x.x", 2, 2, []),
+        ("x", 1, 1, [(0, 0)]),
+        ("x.x", 1, 1, [(0, 0), (2, 2)]),
+        ("......", 1, 1, []),
+        ("xx.x.....", 3, 5, [(3, 3)]),
+        # At frame 5 those of 1, 2 and 5 are three of the last five; at 7 only those of 5 and 7 are.
+        ("xxx..x.xx", 3, 5, [(2, 5), (8, 8)]),
+    ],
+)
+def test_so_many_of_the_last_frames(fires: str, hits: int, of: int, expected: Times) -> None:
+    assert alarms(fires, hits, of) == expected
+
+
+def test_a_gap_shorter_than_the_window_ends_a_track() -> None:
+    """3 of 5 with x.x.x needs gaps of one frame."""
+    assert alarms("x.x.x", 3, 5, gap=0) == []
+    assert alarms("x.x.x", 3, 5, gap=1) == [(4, 4)]
+
+
+def test_debounce_is_in_frames_and_cooldown_in_seconds() -> None:
+    """25 frames a second: 3 frames from 0 raise one at 0.08 s, 3 from 30 one at 1.28 s."""
+    fires = "xxx" + "." * 27 + "xxx"
+
+    assert alarms(fires, 3, 5, fps=25) == [(0.08, 0.08), (1.28, 1.28)]
+    assert alarms(fires, 3, 5, fps=25, cooldown_s=1.3) == [(0.08, 1.28)]
+    assert alarms(fires, 3, 5, fps=25, cooldown_s=1.1) == [(0.08, 0.08), (1.28, 1.28)]
+
+
+@pytest.mark.parametrize(
+    ("cooldown_s", "expected"),
+    [
+        (0, [(0, 4), (2, 3), (7, 8), (13, 13)]),
+        (3, [(0, 4), (7, 8), (13, 13)]),
+        (3.1, [(0, 8), (13, 13)]),
+        (5, [(0, 8), (13, 13)]),
+        (5.1, [(0, 13)]),
+    ],
+)
+def test_alarms_closer_than_the_cooldown_are_one(cooldown_s: float, expected: Times) -> None:
+    """What ends at 4 and what begins at 7 are 3 apart, also where another ends at 3 between."""
+    one = merged(spans((0, 4), (2, 3), (7, 8), (13, 13)), cooldown_s)
+
+    assert list(zip(one.start_s.tolist(), one.end_s.tolist(), strict=True)) == expected
+
+
+def test_alarms_of_other_clips_and_classes_stay_apart() -> None:
+    several = joined(
+        spans((0, 1), (2, 3)),
+        spans((0, 9), category=1),
+        spans((1, 2), (90, 91), clip=1),
+    )
+    one = merged(several, 10)
+
+    assert list(zip(one.clip.tolist(), one.category.tolist(), strict=True)) == [
+        (0, 0),
+        (0, 1),
+        (1, 0),
+        (1, 0),
+    ]
+    assert one.end_s.tolist() == [3, 9, 2, 91]
+
+
+def matched(
+    found: Spans, events: Spans, before_s: float = 2, after_s: float = 10
+) -> Sequence[object]:
+    matches = match_alarms(found, events, before_s, after_s)
+    return matches.false.tolist(), [
+        None if np.isnan(one) else round(one, 6) for one in matches.delay_s.tolist()
+    ]
+
+
+def test_an_alarm_counts_from_before_an_event_until_after_it() -> None:
+    """An event from 10 to 20 s: alarms from 8 to 30 s belong to it, both included."""
+    event = spans((10, 20))
+
+    assert matched(spans((8, 9)), event) == ([False], [-2])
+    assert matched(spans((7.99, 12)), event) == ([True], [None])
+    assert matched(spans((30, 31)), event) == ([False], [20])
+    assert matched(spans((30.01, 31)), event) == ([True], [None])
+
+
+def test_the_first_alarm_of_an_event_gives_its_delay() -> None:
+    found = spans((3, 4), (12, 13), (15, 16), (50, 51))
+
+    assert matched(found, spans((10, 20), (60, 61))) == ([True, False, False, True], [2, None])
+
+
+def test_an_alarm_may_belong_to_two_events() -> None:
+    assert matched(spans((11, 12)), spans((5, 6), (10, 20))) == ([False], [6, 1])
+
+
+def test_an_alarm_of_another_class_or_clip_belongs_to_no_event() -> None:
+    found = joined(spans((10, 11), category=1), spans((10, 11), clip=1))
+
+    assert matched(found, spans((10, 20))) == ([True, True], [None])
+
+
+def test_nothing_is_matched_with_nothing() -> None:
+    assert matched(spans(), spans()) == ([], [])
+    assert matched(spans((1, 2)), spans()) == ([True], [])
+    assert matched(spans(), spans((1, 2))) == ([], [None])
+
+
+@pytest.mark.parametrize(
+    ("delays", "share", "expected"),
+    [
+        ([3, 1, 2, 4], 0.5, 2),
+        ([3, 1, 2], 0.5, 2),
+        ([1, 2, np.nan, np.nan], 0.5, 2),
+        ([1, np.nan, np.nan], 0.5, None),
+        (list(range(20)), 0.95, 18),
+        ([*range(19), np.nan], 0.95, 18),
+        ([*range(18), np.nan, np.nan], 0.95, None),
+        ([5], 0.95, 5),
+    ],
+)
+def test_a_delay_within_which_a_share_has_its_alarm(
+    delays: list[float], share: float, expected: float | None
+) -> None:
+    assert delay_within(np.array(delays, dtype=np.float64), share) == expected

@@ -1,0 +1,92 @@
+"""Bounds of rates and shares of events, against SciPy and published tables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from pytest_detgate.scoring.bounds.event_rate import count_interval, share_interval
+
+
+def high(counts: list[int], hours: list[float], confidence: float = 0.95) -> float:
+    """The upper bound an hour."""
+    total = sum(hours)
+    return count_interval(np.array(counts), np.array(hours), confidence).high / total
+
+
+@pytest.mark.parametrize(
+    ("alarms", "hours"), [(0, 3.00), (1, 4.74), (2, 6.30), (3, 7.75), (5, 10.5), (10, 17.0)]
+)
+def test_hours_that_show_less_than_one_alarm_an_hour(alarms: int, hours: float) -> None:
+    """χ²(0.95, 2 N + 2) / 2 hours: so many are needed, rounded as the table has them."""
+    exact = float(stats.chi2.ppf(0.95, 2 * alarms + 2)) / 2
+
+    assert exact == pytest.approx(hours, rel=5e-3)
+    assert high([alarms], [exact]) == pytest.approx(1.0, abs=1e-9)
+    # One alarm on each of many clips is no more than chance explains.
+    clips = [1] * alarms + [0] * (40 - alarms)
+    assert high(clips, [exact / 40] * 40) == pytest.approx(1.0, abs=1e-9)
+
+
+def test_alarms_that_cluster_prove_less_than_as_many_alone() -> None:
+    """5 alarms on one of 59 clips: like one clip in 59, of which up to 7.8% may be such, each with
+    5 alarms."""
+    share = float(stats.beta.ppf(0.95, 2, 58))
+    clustered = high([5] + [0] * 58, [1 / 59] * 59)
+
+    assert clustered == pytest.approx(5 * 59 * share, rel=1e-6)
+    assert clustered > 2 * high([1] * 5 + [0] * 54, [1 / 59] * 59)
+
+
+def test_alarms_spread_over_clips_have_the_exact_bound() -> None:
+    """4 alarms in each of 10 hours, and 8 in the only clip, of 9 hours."""
+    exact = [float(stats.chi2.ppf(0.95, 2 * total + 2)) / 2 for total in (40, 8)]
+
+    assert high([4] * 10, [1.0] * 10) == pytest.approx(exact[0] / 10)
+    assert high([8], [9.0]) == pytest.approx(exact[1] / 9)
+
+
+def test_a_short_clip_does_not_make_all_clips_as_bad() -> None:
+    """2 alarms in 10 seconds are 720 an hour; beside 20 clips of 10 minutes they are 2 of a
+    clip: at most 20.7% of 21 clips are like it (Clopper-Pearson), 2 alarms each."""
+    bound = high([2] + [0] * 20, [10 / 3600] + [1 / 6] * 20) * (10 / 3600 + 20 / 6)
+
+    assert bound == pytest.approx(2 * 21 * float(stats.beta.ppf(0.95, 2, 20)), rel=0.05)
+
+
+def test_a_bound_of_a_rate_is_never_narrower_than_the_exact_one() -> None:
+    random = np.random.default_rng(1)
+    for _ in range(60):
+        clips = int(random.integers(1, 12))
+        counts, hours = random.poisson(2, clips), random.uniform(0.1, 3, clips)
+        interval = count_interval(counts, hours, 0.9)
+        total = int(counts.sum())
+
+        assert interval.high >= stats.chi2.ppf(0.9, 2 * total + 2) / 2 - 1e-9
+        assert interval.low <= total <= interval.high
+
+
+def test_the_share_of_single_events_has_exact_bounds() -> None:
+    interval = share_interval(np.array([1] * 18 + [0] * 2), np.ones(20, dtype=np.int64), 0.95)
+
+    assert interval.low == pytest.approx(stats.beta.ppf(0.05, 18, 3))
+    assert interval.high == pytest.approx(stats.beta.ppf(0.95, 19, 2))
+    assert interval.method == "exact binomial"
+
+
+def test_events_of_few_clips_prove_less() -> None:
+    """60 of 60 events on 5 clips show no more than 5 of 5 clips: 0.05^(1/5)."""
+    twelve = np.full(5, 12)
+
+    assert share_interval(twelve, twelve, 0.95).low == pytest.approx(0.05 ** (1 / 5))
+    one = np.ones(60, dtype=np.int64)
+    assert share_interval(one, one, 0.95).low == pytest.approx(0.05 ** (1 / 60))
+
+
+def test_clips_without_events_say_nothing_of_a_share() -> None:
+    found, total = np.array([1, 0, 2]), np.array([1, 0, 2])
+
+    assert share_interval(found, total, 0.95).low == pytest.approx(
+        share_interval(found[[0, 2]], total[[0, 2]], 0.95).low
+    )
