@@ -12,7 +12,8 @@ from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digests
 from pytest_detgate.detector.dependencies.state import Dependencies, file_states
-from pytest_detgate.detector.packages import package_versions
+from pytest_detgate.detector.installed import distributions_of, installed_contents
+from pytest_detgate.detector.packages import mmdetection_packages, package_versions
 from pytest_detgate.regular_file import read_regular
 
 _RECORD = "detgate-train.json"
@@ -23,7 +24,8 @@ LOG = "detgate-train.log"
 class TrainedRun:
     """A finished training run; `scalars` is MMEngine's log of losses and metrics, if there is one.
 
-    `reused` says that nothing was trained, because this finished run has the same inputs.
+    `reused` says that nothing was trained, because this finished run has the same inputs. `notes`
+    say why later runs will not reuse it.
     """
 
     checkpoint: Path
@@ -33,14 +35,16 @@ class TrainedRun:
     log: Path
     scalars: Path | None
     reused: bool
+    notes: tuple[str, ...] = ()
 
 
 class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A finished run, and everything that must be unchanged for it to be reused.
 
     `files` are those that were read, `dependencies` everything else that it depends on,
-    `configured` is the digest of the resolved configuration. `settled` is false if an input changed
-    during training. Records of earlier releases lack some fields, and their runs are not reused.
+    `configured` is the digest of the resolved configuration, `contents` those of the packages.
+    `settled` is false if an input changed during training. Records of earlier releases lack some
+    fields, and their runs are not reused.
     """
 
     format: Literal[1] = 1
@@ -54,6 +58,7 @@ class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     dependencies: Dependencies | None = None
     configured: str | None = None
     versions: dict[str, str]
+    contents: dict[str, str] = {}
     settled: bool
     checkpoint: str
     sha256: str
@@ -78,6 +83,10 @@ def trained_run(record: TrainingRecord, work_dir: Path, *, reused: bool) -> Trai
         log=work_dir / LOG,
         scalars=None if record.scalars is None else work_dir / record.scalars,
         reused=reused,
+        notes=tuple(
+            f"every run trains again: the training has unrecorded dependencies: {reason}"
+            for reason in (record.dependencies.hidden[:1] if record.dependencies else ())
+        ),
     )
 
 
@@ -100,6 +109,12 @@ def drop_record(work_dir: Path) -> None:
     (work_dir / _RECORD).unlink(missing_ok=True)
 
 
+def package_contents(dependencies: Dependencies) -> dict[str, str]:
+    """Return digests of the packages that train, and of those that project code has imported."""
+    imported = distributions_of(dependencies.packages)
+    return installed_contents({*mmdetection_packages(), *imported.names}, imported.unowned)
+
+
 def is_current(
     record: TrainingRecord, work_dir: Path, configured: str | None, cache: Cache
 ) -> bool:
@@ -111,9 +126,11 @@ def is_current(
     return (
         record.settled
         and record.dependencies is not None
+        and not record.dependencies.hidden
         and configured is not None
         and record.configured == configured
         and record.versions == package_versions()
+        and record.contents == package_contents(record.dependencies)
         and file_digests([checkpoint], cache)[checkpoint] == record.sha256
         and record.dependencies.are_unchanged(cache, by_kind=True)
         and file_states(record.files, cache) == record.files

@@ -20,11 +20,8 @@ from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digest
 from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.detector.dependencies.gathering import HAS_CHANGED
-from pytest_detgate.detector.dependencies.state import (
-    file_signature,
-    file_states,
-    variable_state,
-)
+from pytest_detgate.detector.dependencies.state import file_signature, file_states
+from pytest_detgate.detector.dependencies.variables import variable_state
 from pytest_detgate.detector.devices import accepts, check_device, gpu_count
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
 from pytest_detgate.detector.mmdet.config import canonical
@@ -39,6 +36,7 @@ from pytest_detgate.training.record import (
     drop_record,
     finished_run,
     is_current,
+    package_contents,
     read_record,
     trained_run,
     write_record,
@@ -154,6 +152,7 @@ def _train_and_record(
         ),
         configured=configured,
         versions=package_versions(),
+        contents=package_contents(dependencies),
         settled=_is_settled(outcome, started),
         checkpoint=os.path.relpath(checkpoint, work_dir),
         sha256=file_digest(checkpoint, cache),

@@ -82,7 +82,10 @@ class _Training:
             return f"{path}{os.sep}".startswith(own_files)
 
         with Recorder(
-            self._config_path.absolute().parent, own=config_code(), ignored=is_own_file
+            self._config_path.absolute().parent,
+            own=config_code(),
+            ignored=is_own_file,
+            follows_forks=True,  # the workers of data loaders
         ) as recorder:
             config = self._load_config(device)
             if self._is_first:
@@ -143,6 +146,7 @@ class _Training:
             )
         start = config.get("load_from")
         used = {*data_files, *([Path(start)] if start else [])}
+        recorder.add_notes_of_forks()
         code = project_files([*custom_imports(config), "mmdet", "mmcv", "mmengine"])
         dependencies = gather_dependencies(
             {**recorder.by_value, **recorder.notes},

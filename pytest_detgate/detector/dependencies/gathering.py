@@ -51,13 +51,21 @@ def gather_dependencies(
             if name not in without and name not in files
         },
         absent=by_kind["absent"],
+        questions={
+            question: answer
+            for question, answer in by_kind["question"].items()
+            # The content of a file includes its size.
+            if not (question.startswith("size ") and question[5:] in {*files, *without})
+        },
         folders=by_kind["folder"],
         patterns=by_kind["pattern"],
         environment=by_kind["variable"],
+        packages=tuple(sorted(by_kind["package"])),
         hidden=tuple(hidden),
     )
 
 
 _KINDS: tuple[NoteKind, ...] = (
-    *("module", "file", "lookup", "absent", "folder", "pattern", "variable", "hidden"),
+    *("module", "file", "lookup", "question", "absent", "folder", "pattern", "variable"),
+    *("package", "hidden"),
 )

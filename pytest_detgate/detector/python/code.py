@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from pytest_detgate.detector.dependencies.project_code import of_project
+from pytest_detgate.detector.installed import distributions_of
 from pytest_detgate.regular_file import read_regular
 
 # torch.compile writes modules of torch into a cache while it runs.
@@ -21,17 +21,19 @@ _NOT_OF_PROJECT = ("torch", "pytest_detgate")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`files` of the project, and the `packages` (distributions) that they import from."""
+    """`files` of the project, and the `packages` (distributions) that they import from; `unowned`
+    are names of installed modules that no distribution has."""
 
     files: tuple[Path, ...]
     packages: tuple[str, ...]
+    unowned: tuple[str, ...]
 
 
-def code_of(*modules: str) -> Code:
+def code_of(*modules: str, own: tuple[str, ...] = ()) -> Code:
     """Follow the import statements of modules, including those within functions.
 
     All loaded modules of their packages count too. Nothing is imported for it. Imports by a
-    computed name are not seen.
+    computed name are not seen. Files below the folders `own` are code of the project.
     """
     packages = {module.partition(".")[0] for module in modules}
     waiting = [name for name in list(sys.modules) if name.partition(".")[0] in packages]
@@ -47,12 +49,13 @@ def code_of(*modules: str) -> Code:
         if name.partition(".")[0] in _NOT_OF_PROJECT:
             continue
         file = _file_of(name)
-        if of_project([file]):
+        if of_project([file], own):
             files.add(Path(str(file)))
             waiting += _imported(Path(str(file)), name)
         elif file is not None or name in sys.modules:
             others.add(name.partition(".")[0])
-    return Code(tuple(sorted(files)), _distributions(others))
+    found = distributions_of(others)
+    return Code(tuple(sorted(files)), found.names, found.unowned)
 
 
 def _file_of(module: str) -> str | None:
@@ -95,16 +98,6 @@ def _imported(file: Path, module: str) -> Iterator[str]:
 def _with_parents(name: str) -> Iterator[str]:
     parts = name.split(".")
     yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-
-
-def _distributions(packages: set[str]) -> tuple[str, ...]:
-    providers = importlib.metadata.packages_distributions()
-    names = {
-        name
-        for package in packages - set(sys.stdlib_module_names)
-        for name in providers.get(package, ())
-    }
-    return tuple(sorted(names))
 
 
 @contextlib.contextmanager
