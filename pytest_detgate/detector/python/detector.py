@@ -85,7 +85,9 @@ class EntryDetector:
     def _results(self, images: list[Path]) -> list[ImageResult]:
         try:
             with importable(self._folder), quiet():
-                outputs = call_project(list, call_project(self._made.detect, list(images)))
+                outputs: list[Any] = call_project(
+                    list, call_project(self._made.detect, list(images))
+                )
         except DetectorError:
             raise
         except (Exception, SystemExit) as error:  # the project's own code runs
