@@ -9,9 +9,11 @@ from __future__ import annotations
 import _thread
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from pytest_detgate.detector.audit_hook import listening
@@ -64,6 +66,7 @@ class Recorder(Notebook):
         self._follows_forks = follows_forks
         if follows_forks:
             self._forks = ForkedNotes()
+        self._answered: set[tuple[str, CodeType]] = set()
         self._open = contextlib.ExitStack()
         self._is_open = False
         self._waits_in: int | None = None
@@ -147,15 +150,20 @@ class Recorder(Notebook):
 
     def on_lookup(self, path: str) -> None:
         """The status of a file was asked for."""
+        # What the same code asks again need not be looked at again: this is called very often.
+        question = (path, sys._getframe(2).f_code)
+        if question in self._answered and ("lookup", path) in self.notes:
+            return
         with self._noting() as is_free:
             if not is_free or self._is_noise(path):
                 return
             value = self._stack.value_asked()
             if value is not None:
                 self._note_question(value, path)
-            if ("lookup", path) not in self.notes:
-                caller = self._stack.caller()
-                if caller.by == "own":
+            caller = self._stack.caller()
+            if caller.by == "own":
+                self._answered.add(question)
+                if ("lookup", path) not in self.notes:
                     self._note("lookup", path, lookup_state, caller)
 
     def on_question(self, question: str, path: str) -> None:
