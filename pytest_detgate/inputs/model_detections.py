@@ -84,7 +84,7 @@ class ModelDetections(DetectionSource):
         if detector.has_dropped and not dropped_before:
             # Detections that were taken from the cache before are not valid either.
             earlier = [p for p, one in self._results.items() if isinstance(one, ImageDetections)]
-            run = detector.detect([*earlier, *images])
+            self._results.update(detector.detect(earlier))
             self._n_cached = 0
         self._results.update(run)
         self._n_cached += run.cached
