@@ -1,4 +1,8 @@
-"""Installed packages: which a model uses, and what they hold."""
+"""Installed packages: which a model uses, and their state.
+
+Nothing here depends on which modules this process has imported: another order of imports must not
+give another key of a model.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.regular_file import sha256_of_file
@@ -18,48 +21,64 @@ from pytest_detgate.regular_file import sha256_of_file
 # the same.
 _BUILT_FOR_A_DEVICE = ("torch", "torchvision", "torchaudio")
 _OWN = "pytest_detgate"
+_NOT_INSTALLED = "not installed"
+_MODULE = "module "
 
 
-@dataclass(frozen=True, slots=True)
-class Distributions:
-    """`names` of distributions; `unowned` are the names of modules that no distribution has."""
+def package_states(modules: Iterable[str], distributions: Iterable[str] = ()) -> dict[str, str]:
+    """Return the state of distributions, of those that have `modules`, and of all that those
+    require in turn.
 
-    names: tuple[str, ...]
-    unowned: tuple[str, ...]
-
-
-def distributions_of(modules: Iterable[str]) -> Distributions:
-    """Return the distributions that have these modules, and all that those require in turn.
-
-    A requirement counts if it is installed and not asked for by an extra.
+    A requirement counts if it is installed and not requested by an extra. A module that no
+    distribution has is included as `module NAME`.
     """
     providers = _providers(tuple(sys.path))
     wanted = set(modules) - set(sys.stdlib_module_names) - {_OWN}
-    waiting = [name for module in wanted for name in providers.get(module, ())]
+    names = set(distributions)
+    names |= _with_requirements(name for module in wanted for name in providers.get(module, ()))
+    names |= {f"{_MODULE}{name}" for name in wanted - providers.keys()}
+    return {name: package_state(name) for name in sorted(names)}
+
+
+def package_state(name: str) -> str:
+    """Return version and digest of a distribution: of its Python files, as its installer wrote them
+    down. A file that was edited since then is not noticed.
+
+    For `module NAME`: a digest of its files.
+    """
+    if name.startswith(_MODULE):
+        return _state_of_files(name.removeprefix(_MODULE))
+    try:
+        distribution = importlib.metadata.distribution(name)
+        version = distribution.version.partition("+")[0]
+        if name in _BUILT_FOR_A_DEVICE:
+            return version
+        record = distribution.read_text("RECORD") or ""
+    except (importlib.metadata.PackageNotFoundError, OSError, UnicodeDecodeError):
+        return _NOT_INSTALLED
+    files = sorted(line for line in record.splitlines() if line.partition(",")[0].endswith(".py"))
+    return f"{version} {_digest(files)}"
+
+
+def distribution_names(states: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of distributions among those of states."""
+    return tuple(sorted(name for name in states if not name.startswith(_MODULE)))
+
+
+@functools.lru_cache(maxsize=4)
+def _providers(search_path: tuple[str, ...]) -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
+
+
+def _with_requirements(distributions: Iterable[str]) -> set[str]:
+    waiting = list(distributions)
     names: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name not in names:
             names.add(name)
             waiting += _requirements(name, tuple(sys.path))
-    return Distributions(tuple(sorted(names)), tuple(sorted(wanted - providers.keys())))
-
-
-def installed_contents(distributions: Iterable[str], unowned: Iterable[str]) -> dict[str, str]:
-    """Return a digest of the Python files of each distribution, as its installer wrote them down,
-    and of the files of each module without a distribution.
-
-    A file that was edited since then is not noticed.
-    """
-    contents = {name: _recorded(name) for name in sorted(set(distributions))}
-    for module in sorted(set(unowned)):
-        contents[f"module {module}"] = _files_of(module)
-    return {name: digest for name, digest in contents.items() if digest}
-
-
-@functools.lru_cache(maxsize=4)
-def _providers(search_path: tuple[str, ...]) -> dict[str, list[str]]:
-    return dict(importlib.metadata.packages_distributions())
+    return names
 
 
 @functools.lru_cache(maxsize=1000)
@@ -81,27 +100,19 @@ def _requirements(distribution: str, search_path: tuple[str, ...]) -> tuple[str,
     return tuple(required)
 
 
-def _recorded(distribution: str) -> str:
-    if distribution in _BUILT_FOR_A_DEVICE:
-        return ""
-    try:
-        record = importlib.metadata.distribution(distribution).read_text("RECORD") or ""
-    except (importlib.metadata.PackageNotFoundError, OSError, UnicodeDecodeError):
-        return ""
-    files = sorted(line for line in record.splitlines() if line.partition(",")[0].endswith(".py"))
-    return hashlib.sha256("\n".join(files).encode()).hexdigest()
-
-
-def _files_of(module: str) -> str:
+def _state_of_files(module: str) -> str:
     try:
         spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
-        return ""
+        return _NOT_INSTALLED
     if spec is None:
-        return ""
+        return _NOT_INSTALLED
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
     files = {path for folder in folders for path in folder.rglob("*.py") if path.is_file()}
     if spec.origin is not None and Path(spec.origin).is_file():
         files.add(Path(spec.origin))
-    parts = [f"{path.name} {sha256_of_file(path)}" for path in sorted(files)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest() if parts else ""
+    return _digest(f"{path.name} {sha256_of_file(path)}" for path in sorted(files))
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -12,8 +12,7 @@ from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digests
 from pytest_detgate.detector.dependencies.state import Dependencies, file_states
-from pytest_detgate.detector.installed import distributions_of, installed_contents
-from pytest_detgate.detector.packages import mmdetection_packages, package_versions
+from pytest_detgate.detector.packages import package_versions
 from pytest_detgate.regular_file import read_regular
 
 _RECORD = "detgate-train.json"
@@ -42,9 +41,8 @@ class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A finished run, and everything that must be unchanged for it to be reused.
 
     `files` are those that were read, `dependencies` everything else that it depends on,
-    `configured` is the digest of the resolved configuration, `contents` those of the packages.
-    `settled` is false if an input changed during training. Records of earlier releases lack some
-    fields, and their runs are not reused.
+    `configured` is the digest of the resolved configuration. `settled` is false if an input changed
+    during training. Records of earlier releases lack some fields, and their runs are not reused.
     """
 
     format: Literal[1] = 1
@@ -58,7 +56,6 @@ class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
     dependencies: Dependencies | None = None
     configured: str | None = None
     versions: dict[str, str]
-    contents: dict[str, str] = {}
     settled: bool
     checkpoint: str
     sha256: str
@@ -109,12 +106,6 @@ def drop_record(work_dir: Path) -> None:
     (work_dir / _RECORD).unlink(missing_ok=True)
 
 
-def package_contents(dependencies: Dependencies) -> dict[str, str]:
-    """Return digests of the packages that train, and of those that project code has imported."""
-    imported = distributions_of(dependencies.packages)
-    return installed_contents({*mmdetection_packages(), *imported.names}, imported.unowned)
-
-
 def is_current(
     record: TrainingRecord, work_dir: Path, configured: str | None, cache: Cache
 ) -> bool:
@@ -127,10 +118,10 @@ def is_current(
         record.settled
         and record.dependencies is not None
         and not record.dependencies.hidden
+        and bool(record.dependencies.packages)  # earlier releases did not record them
         and configured is not None
         and record.configured == configured
         and record.versions == package_versions()
-        and record.contents == package_contents(record.dependencies)
         and file_digests([checkpoint], cache)[checkpoint] == record.sha256
         and record.dependencies.are_unchanged(cache, by_kind=True)
         and file_states(record.files, cache) == record.files

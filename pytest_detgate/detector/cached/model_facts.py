@@ -9,7 +9,6 @@ import msgspec
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature
-from pytest_detgate.detector.packages import installed_versions
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 
 
@@ -24,7 +23,6 @@ class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     request: str
     info: ModelInfo
     dependencies: Dependencies
-    versions: dict[str, str]
     configured: str | None
     run: str
 
@@ -54,7 +52,6 @@ def add_info(
         request=request,
         info=loaded.detector.info,
         dependencies=dependencies,
-        versions=installed_versions(loaded.packages),
         configured=configured,
         run=run,
     )
@@ -103,7 +100,6 @@ def _is_valid(facts: _ModelFacts, request: str, configured: str | None, run: str
         facts.request == request
         and (is_complete or is_of_this_run)
         and facts.configured == configured
-        and facts.versions == installed_versions(facts.versions)
         and _is_possible(facts.info)
     )
 

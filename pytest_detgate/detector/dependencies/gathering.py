@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable
 from pytest_detgate.detector.dependencies import import_notes
 from pytest_detgate.detector.dependencies.import_notes import NoteKind, Notes
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature, file_state
+from pytest_detgate.detector.installed import package_states
 
 HAS_CHANGED = "has changed"
 
@@ -15,11 +16,14 @@ def gather_dependencies(
     notes: Notes,
     code: Iterable[str] = (),
     *,
+    modules: Iterable[str] = (),
+    distributions: Iterable[str] = (),
     without: Collection[str] = (),
     state: Callable[[str], str] = file_state,
 ) -> Dependencies:
     """Convert notes, files of code, and the accesses during their import into dependencies.
 
+    `modules` and `distributions` are installed ones that the code uses, besides those in the notes.
     `without` are files to omit, `state` returns the state of a file. If a file has changed since
     its access, it is unknown which content counts: that is one of the hidden reasons.
     """
@@ -60,7 +64,7 @@ def gather_dependencies(
         folders=by_kind["folder"],
         patterns=by_kind["pattern"],
         environment=by_kind["variable"],
-        packages=tuple(sorted(by_kind["package"])),
+        packages=package_states({*modules, *by_kind["package"]}, distributions),
         hidden=tuple(hidden),
     )
 

@@ -1,18 +1,23 @@
-"""Notification of checks for files and modules, and of started processes, without audit events."""
+"""Notification of checks for files and modules, imports by name, and started processes.
+
+There are no audit events for them.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.metadata
 import os
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
 from typing import Any, Protocol
 
 
 class LookupListener(Protocol):
-    """Is notified of checks for files and modules, and of started processes."""
+    """Is notified of checks for files and modules, imports by name, and started processes."""
 
     def on_lookup(self, path: str) -> None:
         """The status of a file is requested, which need not exist."""
@@ -26,6 +31,9 @@ class LookupListener(Protocol):
     def on_missing_module(self, name: str, folders: Sequence[str]) -> None:
         """A module was not found in these folders."""
 
+    def on_import_by_name(self, file: str) -> None:
+        """The module of this file was imported by its name, whether or not it was loaded before."""
+
     def on_process(self, program: str) -> None:
         """A process is started."""
 
@@ -33,6 +41,7 @@ class LookupListener(Protocol):
 _listeners: list[LookupListener] = []
 _real_stat, _real_lstat, _real_access, _real_open = os.stat, os.lstat, os.access, os.open
 _real_readlink: Callable[..., Any] | None = getattr(os, "readlink", None)
+_real_import_module = importlib.import_module
 
 
 def _stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
@@ -71,6 +80,16 @@ def _open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
         for listener in _listeners:
             listener.on_file_in_folder(name)
     return _real_open(path, flags, *args, **kwargs)
+
+
+def _import_module(name: str, package: str | None = None) -> ModuleType:
+    """Replace `importlib.import_module`: a module that is loaded already opens no file."""
+    module = _real_import_module(name, package)
+    file = getattr(module, "__file__", None)
+    if isinstance(file, str):
+        for listener in _listeners:
+            listener.on_import_by_name(file)
+    return module
 
 
 def _ask(question: str, path: Any, folder: int | None) -> None:
@@ -115,6 +134,11 @@ class _Replacement:
         ):
             if hasattr(os, name):
                 self._functions.append((os, name, getattr(os, name), ours))
+        # The second one loads entry points.
+        for importing in (importlib, importlib.metadata):
+            function = getattr(importing, "import_module", None)
+            if function is _real_import_module:
+                self._functions.append((importing, "import_module", function, _import_module))
         # multiprocessing starts processes with it, without an audit event.
         with contextlib.suppress(ImportError):
             module = importlib.import_module("_posixsubprocess")

@@ -18,8 +18,7 @@ from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.dependencies.state import file_signature, file_state
 from pytest_detgate.detector.dependencies.variables import value_state
 from pytest_detgate.detector.dependencies.watched_detector import WatchedDetector
-from pytest_detgate.detector.installed import distributions_of, installed_contents
-from pytest_detgate.detector.packages import installed_versions
+from pytest_detgate.detector.installed import distribution_names
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import code_of, importable
 
@@ -60,46 +59,37 @@ def make_model(
     gather = functools.partial(
         gather_dependencies, code=files, without=checkpoint, state=functools.cache(file_state)
     )
-    made_from = gather(notes)
-    imported = distributions_of(made_from.packages)
-    packages = tuple(sorted({*loaded.packages, *code.packages, *imported.names}))
-    contents = installed_contents(packages, {*code.unowned, *imported.unowned})
+    made_from = gather(notes, modules=code.modules, distributions=loaded.packages)
     folder = project_folder(source)
     content = made_from.sha256(folder)
     # Code can read its own path, so that a copy of a project is another project.
     project_name = project or str(folder) if files else ""
     info = msgspec.structs.replace(
         loaded.detector.info,
-        key=_key(loaded.detector.info, content, project_name, packages, contents),
+        key=_key(loaded.detector.info, content, project_name),
         sha256=loaded.detector.info.sha256 or content,
     )
     # Accesses that only decide values are checked in every run, but are not part of the key.
     everything = msgspec.structs.replace(
-        gather({**recorder.by_value, **notes}), hidden=made_from.hidden
+        gather({**recorder.by_value, **notes}),
+        packages=made_from.packages,
+        hidden=made_from.hidden,
     )
     return dataclasses.replace(
         loaded,
         detector=WatchedDetector(loaded.detector, info, everything, recorder),
-        packages=packages,
+        packages=distribution_names(made_from.packages),
         dependencies=everything,
     )
 
 
-def _key(
-    info: ModelInfo,
-    content: str,
-    project: str,
-    packages: tuple[str, ...],
-    contents: dict[str, str],
-) -> str:
+def _key(info: ModelInfo, content: str, project: str) -> str:
     """Return the key of a model, from that of its framework and its dependencies."""
     parts = {
         "format": _FORMAT,
         "key": info.key,
         "made from": content,
         "project": project,
-        "versions": installed_versions(packages),
-        "contents": contents,
         "classes": info.classes,
         "score floor": info.score_floor,
     }

@@ -55,7 +55,6 @@ class Notebook:
         self._stack = CallStack(self._own)
         self._ignored = ignored
         self._made = OwnFiles()
-        self._packages: set[str] = set()
         self._forks: ForkedNotes | None = None
 
     def _note_loaded(self, file: str) -> None:
@@ -70,16 +69,18 @@ class Notebook:
                 self._note_module(source)
 
     def _note_package(self, file: str) -> None:
-        """Note an installed package that the project imports, itself or through another one."""
+        """Note an installed package that the project imports by name.
+
+        `code_of` finds the packages in its import statements.
+        """
         name = package_of(file)
-        if name == "__pycache__":
-            name = os.path.basename(file).partition(".")[0]  # noqa: PTH119
-        if name is None or name in self._packages or not self._stack.is_import_system():
+        if name is None or ("package", name) in self.notes:
             return
         caller = self._stack.caller(is_import=True)
-        if caller.file is not None or caller.by == "own":
-            self._packages.add(name)
+        if caller.is_direct:
             self._note("package", name, lambda _: None, caller)
+            if caller.file is not None:
+                import_notes.add(caller.file, ("package", name), None)
 
     def _note_question(self, question: str, path: str) -> None:
         name = f"{question} {path}"

@@ -188,6 +188,12 @@ class Recorder(Notebook):
                 if caller.is_direct:
                     self._note("question", f"module {name}", lambda _: MISSING, caller)
 
+    def on_import_by_name(self, file: str) -> None:
+        """A module was imported by its name."""
+        with self._noting() as is_free:
+            if is_free:
+                self._note_package(file)
+
     def on_process(self, program: str) -> None:
         """A process is started."""
         with self._noting() as is_free:
@@ -217,8 +223,7 @@ class Recorder(Notebook):
             if not self._follows_forks:
                 self._note_start(name)
         elif self._is_noise(name):
-            if kind == "open" and name.endswith((".py", ".pyc")):
-                self._note_package(name)
+            return
         elif kind == "extension":
             self._note_module(name)
         elif kind == "open" and self._stack.is_import_system():

@@ -21,6 +21,7 @@ from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import Signature, file_digests
 from pytest_detgate.detections import UnreadableImage
 from pytest_detgate.detector.dependencies.variables import MISSING, digest, variable_state
+from pytest_detgate.detector.installed import package_state
 from pytest_detgate.regular_file import sha256_of_file
 
 FOLDER, SPECIAL = "folder", "special"
@@ -41,9 +42,9 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     of files whose status alone was read; `questions` the answers to other questions about files
     and modules, as `question_state` returns them; `absent` the kind of paths at which a module
     would be found, or found before the one that was; `folders` and `patterns` a digest of the names
-    that were listed; `environment` a digest of the value of each variable; `packages` the imported
-    modules of installed packages. `hidden` are reasons why there may be dependencies that were not
-    recorded.
+    that were listed; `environment` a digest of the value of each variable; `packages` the state of
+    each installed package, as `package_state` returns it. `hidden` are reasons why there may be
+    dependencies that were not recorded.
     """
 
     files: dict[str, str] = {}
@@ -53,22 +54,8 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     folders: dict[str, str] = {}
     patterns: dict[str, str] = {}
     environment: dict[str, str] = {}
-    packages: tuple[str, ...] = ()
+    packages: dict[str, str] = {}
     hidden: tuple[str, ...] = ()
-
-    def with_others(self, other: Dependencies) -> Dependencies:
-        """Return both; for a name in both, the other one counts."""
-        return Dependencies(
-            files=self.files | other.files,
-            lookups=self.lookups | other.lookups,
-            questions=self.questions | other.questions,
-            absent=self.absent | other.absent,
-            folders=self.folders | other.folders,
-            patterns=self.patterns | other.patterns,
-            environment=self.environment | other.environment,
-            packages=tuple(sorted({*self.packages, *other.packages})),
-            hidden=tuple(dict.fromkeys([*self.hidden, *other.hidden])),
-        )
 
     def with_folder(self, here: str, there: str) -> Dependencies:
         """Return the same with the folder `here` replaced by `there` in all paths."""
@@ -103,6 +90,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
             "folders": relative(self.folders),
             "patterns": relative(self.patterns),
             "environment": self.environment,
+            "packages": self.packages,
         }
         return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
@@ -119,6 +107,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
             and all(question_state(name) == state for name, state in self.questions.items())
             and all(listing_state(name) == state for name, state in self.folders.items())
             and all(pattern_state(name) == state for name, state in self.patterns.items())
+            and all(package_state(name) == state for name, state in self.packages.items())
             and file_states(self.files, cache) == self.files
         )
 

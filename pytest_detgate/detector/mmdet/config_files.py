@@ -74,8 +74,10 @@ def _run(path: Path, *, import_custom_modules: bool) -> Any:
     if not path.is_file():
         raise DetectorError(f"{path}: there is no such configuration file")
     import_yapf()
-    # A configuration that is more than its values is known by all that it looks at.
-    by_value = noted_by_value() if has_plain_values(path) else contextlib.nullcontext()
+    with unnoted():
+        is_plain = has_plain_values(path)
+    # A configuration that is more than its values is known by all that it accesses.
+    by_value = noted_by_value() if is_plain else contextlib.nullcontext()
     with quiet(), by_value:
         from mmengine.config import Config
 

@@ -12,7 +12,6 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from pytest_detgate.detector.dependencies.project_code import of_project
-from pytest_detgate.detector.installed import distributions_of
 from pytest_detgate.regular_file import read_regular
 
 # torch.compile writes modules of torch into a cache while it runs.
@@ -21,12 +20,11 @@ _NOT_OF_PROJECT = ("torch", "pytest_detgate")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`files` of the project, and the `packages` (distributions) that they import from; `unowned`
-    are names of installed modules that no distribution has."""
+    """`files` of the project, and the installed `modules` that they import from, without those
+    inside of packages."""
 
     files: tuple[Path, ...]
-    packages: tuple[str, ...]
-    unowned: tuple[str, ...]
+    modules: tuple[str, ...]
 
 
 def code_of(*modules: str, own: tuple[str, ...] = ()) -> Code:
@@ -54,8 +52,7 @@ def code_of(*modules: str, own: tuple[str, ...] = ()) -> Code:
             waiting += _imported(Path(str(file)), name)
         elif file is not None or name in sys.modules:
             others.add(name.partition(".")[0])
-    found = distributions_of(others)
-    return Code(tuple(sorted(files)), found.names, found.unowned)
+    return Code(tuple(sorted(files)), tuple(sorted(others)))
 
 
 def _file_of(module: str) -> str | None:
