@@ -13,6 +13,7 @@ import importlib.util
 import re
 import sys
 from collections.abc import Iterable
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from pytest_detgate.regular_file import sha256_of_file
@@ -30,7 +31,7 @@ def package_states(modules: Iterable[str], distributions: Iterable[str] = ()) ->
     require in turn.
 
     A requirement counts if it is installed and not requested by an extra. A module that no
-    distribution has is included as `module NAME`.
+    distribution has is included as `module NAME`, also a required one.
     """
     providers = _providers(tuple(sys.path))
     wanted = set(modules) - set(sys.stdlib_module_names) - {_OWN}
@@ -75,8 +76,10 @@ def _with_requirements(distributions: Iterable[str]) -> set[str]:
     names: set[str] = set()
     while waiting:
         name = waiting.pop()
-        if name not in names:
-            names.add(name)
+        if name in names:
+            continue
+        names.add(name)
+        if not name.startswith(_MODULE):
             waiting += _requirements(name, tuple(sys.path))
     return names
 
@@ -96,15 +99,14 @@ def _requirements(distribution: str, search_path: tuple[str, ...]) -> tuple[str,
         try:
             required.append(importlib.metadata.metadata(name[0])["Name"])
         except importlib.metadata.PackageNotFoundError:
-            continue
+            module = name[0].replace("-", "_")
+            if _spec(module) is not None:
+                required.append(f"{_MODULE}{module}")
     return tuple(required)
 
 
 def _state_of_files(module: str) -> str:
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        return _NOT_INSTALLED
+    spec = _spec(module)
     if spec is None:
         return _NOT_INSTALLED
     folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
@@ -112,6 +114,13 @@ def _state_of_files(module: str) -> str:
     if spec.origin is not None and Path(spec.origin).is_file():
         files.add(Path(spec.origin))
     return _digest(f"{path.name} {sha256_of_file(path)}" for path in sorted(files))
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
 
 
 def _digest(lines: Iterable[str]) -> str:

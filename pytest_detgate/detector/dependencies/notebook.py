@@ -102,8 +102,7 @@ class Notebook:
         if (kind, name) in self.notes:
             return
         caller = self._stack.caller()
-        is_of_package = name.startswith(_SYSTEM) or any(cache in name for cache in _CACHES)
-        if caller.by == "own" or (caller.by == "other" and not is_of_package):
+        if caller.by == "own" or (caller.by == "other" and not _is_of_package(name)):
             self._note(kind, name, state, caller)
 
     def _note_module(self, file: str) -> None:
@@ -158,6 +157,15 @@ class Notebook:
         if is_installed and not path.startswith((*self._own, "/dev/shm/")):
             return True
         return path not in self._known and self._made.has(path)
+
+
+def _is_of_package(path: str) -> bool:
+    """Return whether packages, or the gate, use a file for themselves.
+
+    The first process to lock a file makes it, later ones open it.
+    """
+    is_cache = any(cache in path for cache in _CACHES)
+    return is_cache or path.startswith(_SYSTEM) or path.endswith(".lock")
 
 
 def _source_of(file: str) -> str:
