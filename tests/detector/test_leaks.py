@@ -295,7 +295,7 @@ def test_a_variable_that_names_a_machine_of_ci(site: Site, monkeypatch: pytest.M
         "[os.environ[name] for name in os.environ if name[:5] == 'SITE_']",
     ],
 )
-def test_a_copy_of_the_environment_is_the_same_in_the_next_run_of_ci(
+def test_a_copy_of_the_environment_in_the_next_run_of_ci(
     site: Site, monkeypatch: pytest.MonkeyPatch, copy: str
 ) -> None:
     site.detector(f"{copy}\nreturn 0.25")

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_detgate.detector.cached.detector import CachedDetector
@@ -353,7 +354,7 @@ def test_a_run_is_not_finished_in_another_environment(
     assert b"SITE_RATE" in further[1]
 
 
-def test_a_run_that_depends_on_more_than_is_recorded_is_not_used_again(
+def test_a_run_with_unrecorded_dependencies_is_not_used_again(
     further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = json.loads(further[1])
@@ -370,13 +371,14 @@ def test_a_run_that_depends_on_more_than_is_recorded_is_not_used_again(
     )
 
 
-def test_a_run_of_another_package_of_the_same_version_is_not_used_again(
+def test_a_run_with_other_code_of_a_package_is_not_used_again(
     further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = json.loads(further[1])
-    assert len(record["contents"]) > 2
-    name = next(iter(record["contents"]))
-    record["contents"][name] = "0" * 64
+    packages = record["dependencies"]["packages"]
+    version, content = packages["numpy"].split(" ")
+    assert (version, len(content)) == (np.__version__, 64)
+    packages["numpy"] = f"{version} {'0' * 64}"
 
     assert not is_finished((further[0], json.dumps(record).encode()), monkeypatch)
 

@@ -12,6 +12,10 @@ from pytest_detgate.detector.dependencies.state import Dependencies, file_signat
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 
 
+# Raised when keys or dependencies are made in another way, so that earlier entries are not used.
+_FORMAT = 2
+
+
 class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The description of a model, and everything that must be unchanged for it to be valid.
 
@@ -20,6 +24,7 @@ class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     dependencies that the gate does not see, the description is valid in one `run` alone.
     """
 
+    format: int = 1
     request: str
     info: ModelInfo
     dependencies: Dependencies
@@ -49,6 +54,7 @@ def add_info(
             return
     request = _request(source, identity)
     facts = _ModelFacts(
+        format=_FORMAT,
         request=request,
         info=loaded.detector.info,
         dependencies=dependencies,
@@ -97,7 +103,8 @@ def _is_valid(facts: _ModelFacts, request: str, configured: str | None, run: str
     is_complete = configured is not None and not facts.dependencies.hidden
     is_of_this_run = bool(run) and run == facts.run
     return (
-        facts.request == request
+        facts.format == _FORMAT
+        and facts.request == request
         and (is_complete or is_of_this_run)
         and facts.configured == configured
         and _is_possible(facts.info)

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 
 from pytest_detgate.detector.dependencies.import_notes import Note
+from pytest_detgate.regular_file import read_regular_text
 
 
 class ForkedNotes:
@@ -35,10 +36,9 @@ class ForkedNotes:
 
     def received(self) -> Iterator[Note]:
         """Yield the notes that forked processes have sent so far."""
-        with open(self._path, encoding="utf-8") as file:  # noqa: PTH123
-            for line in file:
-                kind, name = json.loads(line)
-                yield kind, name
+        for line in read_regular_text(self._path).splitlines():
+            kind, name = json.loads(line)
+            yield kind, name
 
     def remove(self) -> None:
         """Remove the file, in the process that made it."""
