@@ -56,7 +56,10 @@ class Hidden:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.score, self.asked = ctypes.c_float(0.25), ctypes.c_int(0)
-        addresses = {"asked": self.asked, "score": self.score}
+        addresses: dict[str, ctypes.c_float | ctypes.c_int] = {
+            "asked": self.asked,
+            "score": self.score,
+        }
         text = HIDDEN
         for name, value in addresses.items():
             text = text.replace(f"{{{name}}}", str(ctypes.addressof(value)))

@@ -11,7 +11,6 @@ from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 
-
 # Raised when keys or dependencies are made in another way, so that earlier entries are not used.
 _FORMAT = 2
 
