@@ -20,6 +20,11 @@ _METHODS = (
     *("append", "copy", "deepcopy", "extend", "format", "get", "index", "insert", "items", "join"),
     *("keys", "lower", "pop", "replace", "split", "update", "upper", "values"),
 )
+# What it may call in `os`: the result is a value, which is computed again in every run.
+_QUESTIONS = (
+    *("os.getenv", "os.environ.get", "os.path.abspath", "os.path.basename", "os.path.dirname"),
+    *("os.path.expanduser", "os.path.join", "os.path.normpath"),
+)
 _NOT_PLAIN = (
     *(ast.Import, ast.ImportFrom, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef),
     *(ast.With, ast.Try, ast.Await, ast.Yield, ast.Global, ast.Nonlocal, ast.Delete),
@@ -29,9 +34,10 @@ _NOT_PLAIN = (
 def has_plain_values(path: Path) -> bool:
     """Return whether a configuration and all that it is based on are made of plain values.
 
-    Such a file imports nothing, defines no class or function, and calls only what makes values of
-    values, so that its resolved values say all about it. Everything else may have side effects:
-    it may patch a class of MMDetection, or set a variable that a module reads later.
+    Such a file imports nothing but `os`, to read variables and join paths, defines no class or
+    function, and calls only what makes values of values, so that its resolved values say all about
+    it. Everything else may have side effects: it may patch a class of MMDetection, or set a
+    variable that a module reads later.
     """
     waiting, seen = [path.absolute()], set()
     while waiting:
@@ -46,7 +52,7 @@ def has_plain_values(path: Path) -> bool:
             bases = _bases(tree)
         except (OSError, SyntaxError, ValueError):
             return False  # loading says what is wrong
-        if any(not _is_plain(node) for node in ast.walk(tree)):
+        if not _is_plain(tree):
             return False
         # Those of an installed package are known by its version and files.
         waiting += [
@@ -71,6 +77,16 @@ def _bases(tree: ast.Module) -> list[str]:
 
 
 def _is_plain(node: ast.AST) -> bool:
+    if isinstance(node, ast.Import):
+        return all((alias.name, alias.asname) == ("os", None) for alias in node.names)
+    if isinstance(node, ast.Call) and _dotted(node.func) in _QUESTIONS:
+        return all(map(_is_plain, [*node.args, *node.keywords]))
+    if isinstance(node, ast.Subscript) and _dotted(node.value) == "os.environ":
+        return isinstance(node.ctx, ast.Load) and _is_plain(node.slice)
+    return _is_plain_by_itself(node) and all(map(_is_plain, ast.iter_child_nodes(node)))
+
+
+def _is_plain_by_itself(node: ast.AST) -> bool:
     if isinstance(node, ast.Call):
         function = node.func
         if isinstance(function, ast.Name):
@@ -78,5 +94,12 @@ def _is_plain(node: ast.AST) -> bool:
         return isinstance(function, ast.Attribute) and function.attr in _METHODS
     if isinstance(node, (ast.Name, ast.Attribute)):
         name = node.id if isinstance(node, ast.Name) else node.attr
-        return name == _BASE or not name.startswith("__")
+        return name == _BASE or not (name == "os" or name.startswith("__"))
     return not isinstance(node, _NOT_PLAIN)
+
+
+def _dotted(node: ast.AST) -> str:
+    """Return a name and its attributes as text; empty for anything else."""
+    if isinstance(node, ast.Attribute) and (owner := _dotted(node.value)):
+        return f"{owner}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else ""
