@@ -16,7 +16,7 @@ import pytest
 
 from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.cached.detector import CachedDetector, DetectionRun
-from pytest_detgate.detector.installed import package_state
+from pytest_detgate.detector.dependencies.installed import package_state
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress

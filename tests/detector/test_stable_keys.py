@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.detector.installed import distribution_names, package_states
+from pytest_detgate.detector.dependencies.installed import distribution_names, package_states
 from tests.detector.test_dependencies import Site, forget_modules
 
 FIRST, SECOND = "stable_first", "stable_second"

@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable
 
 from pytest_detgate.detector.dependencies import import_notes
 from pytest_detgate.detector.dependencies.import_notes import NoteKind, Notes
+from pytest_detgate.detector.dependencies.installed import package_states
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature, file_state
-from pytest_detgate.detector.installed import package_states
 
 HAS_CHANGED = "has changed"
 

@@ -14,11 +14,11 @@ import msgspec
 
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.gathering import gather_dependencies
+from pytest_detgate.detector.dependencies.installed import distribution_names
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.dependencies.state import file_signature, file_state
 from pytest_detgate.detector.dependencies.variables import value_state
 from pytest_detgate.detector.dependencies.watched_detector import WatchedDetector
-from pytest_detgate.detector.installed import distribution_names
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import code_of, importable
 

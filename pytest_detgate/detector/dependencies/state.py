@@ -20,8 +20,8 @@ import msgspec
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import Signature, file_digests
 from pytest_detgate.detections import UnreadableImage
+from pytest_detgate.detector.dependencies.installed import package_state
 from pytest_detgate.detector.dependencies.variables import MISSING, digest, variable_state
-from pytest_detgate.detector.installed import package_state
 from pytest_detgate.regular_file import sha256_of_file
 
 FOLDER, SPECIAL = "folder", "special"
