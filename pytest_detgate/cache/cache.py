@@ -77,6 +77,17 @@ class Cache:
             rows.append((model, image, device, check_sum, now, data))
         self._insert(DETECTIONS, rows)
 
+    def drop_detections(self, model: str) -> None:
+        """Remove the detections of a model."""
+        if not self.path.exists() or time.monotonic() < self._write_after:
+            return
+        try:
+            with opened(self.path, create=False) as connection:
+                _run(connection, f"DELETE FROM {DETECTIONS} WHERE model = ?", [(model,)])
+        except (sqlite3.Error, OSError) as error:
+            if "no such table" not in str(error):
+                self._write_after = self._failed(error, "not everything could be cached")
+
     def facts(self, request: str) -> bytes | None:
         """Return the facts of a model that were written under this request."""
         for _, check_sum, facts in list(self._rows(MODELS, "facts", [request])):

@@ -59,6 +59,14 @@ class Framework(ABC):
         """
         return ()
 
+    def is_fresh(self, source: ModelSource) -> bool:
+        """Return whether a model can be made in this process, else it is made in a new one.
+
+        It cannot if the process has loaded the model's code before: a module may have a state by
+        now that is not that of its files.
+        """
+        return True
+
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """Return the files that another machine needs to load a model, without its checkpoint and
         configuration: `[run] engine = "ray"` sends them. Default: none."""

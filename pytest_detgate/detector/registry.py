@@ -5,21 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
-import os
 from pathlib import Path
 
 import msgspec
 
 from pytest_detgate.detections import ModelInfo
+from pytest_detgate.detector.built_in import MMDetection, Onnx, PythonEntry
 from pytest_detgate.detector.dependencies.recorder import Recorder
-from pytest_detgate.detector.devices import checked_device, gpu_count
+from pytest_detgate.detector.devices import checked_device
 from pytest_detgate.detector.framework import Framework
-from pytest_detgate.detector.mmdet.config import canonical
-from pytest_detgate.detector.mmdet.config_files import load_config, resolved_config
-from pytest_detgate.detector.onnx.file import read_onnx_file, weight_files
-from pytest_detgate.detector.packages import quiet, require_mmdetection
+from pytest_detgate.detector.project_call import call_project
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
-from pytest_detgate.detector.python.code import code_of, importable
 from pytest_detgate.detector.validation import CheckedDetector
 from pytest_detgate.errors import DetectorError, nearest
 
@@ -27,99 +23,6 @@ ENTRY_POINTS = "detgate.detectors"
 
 # Raised when results are validated in another way, so that cached ones are not used.
 _FORMAT = 2
-
-
-class MMDetection(Framework):
-    """Checkpoints of MMDetection."""
-
-    takes_config = True
-    takes_every_gpu = True
-
-    def load(
-        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
-    ) -> LoadedModel:
-        require_mmdetection()
-        with quiet():
-            from pytest_detgate.detector.mmdet.loader import load_model
-        return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
-
-    def configured(self, source: ModelSource) -> str | None:
-        """Return a digest of the resolved configuration; empty if it is in the checkpoint."""
-        if source.config is None:
-            return ""
-        if importlib.util.find_spec("mmengine") is None:
-            return None  # loading reports that it is not installed
-        values = resolved_config(source.config)
-        return hashlib.sha256(canonical(values).encode()).hexdigest()
-
-    def files(self, source: ModelSource) -> tuple[Path, ...]:
-        """Return the files that the configuration was made of; it is run for that."""
-        if source.config is None:
-            return ()
-        require_mmdetection()
-        files = load_config(source.config).files
-        # It may have read other files, too; private files of the user elsewhere must not be sent to
-        # other machines.
-        code = [path for path in files if path.suffix == ".py"]
-        common = Path(os.path.commonpath([path.parent for path in code]))
-        return tuple(path for path in files if path.suffix == ".py" or common in path.parents)
-
-    def gpu_count(self) -> int:
-        return gpu_count()
-
-
-class Onnx(Framework):
-    """ONNX files, run by ONNX Runtime."""
-
-    takes_every_gpu = True
-
-    def load(
-        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
-    ) -> LoadedModel:
-        from pytest_detgate.detector.onnx.model import load_model
-
-        return load_model(source, sha256=sha256, device=device)
-
-    def configured(self, source: ModelSource) -> str | None:
-        """Return empty text: the file and the options are the whole configuration."""
-        return ""
-
-    def files(self, source: ModelSource) -> tuple[Path, ...]:
-        """Return the files with its weights."""
-        if source.checkpoint is None:
-            return ()
-        return weight_files(source.checkpoint, read_onnx_file(source.checkpoint))
-
-    def gpu_count(self) -> int:
-        from pytest_detgate.detector.onnx.model import runs_on_gpus
-
-        return super().gpu_count() if runs_on_gpus() else 0
-
-
-class PythonEntry(Framework):
-    """Functions of the project that make a detector."""
-
-    needs_checkpoint = False
-
-    def load(
-        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
-    ) -> LoadedModel:
-        from pytest_detgate.detector.python.entry import load_model
-
-        return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
-
-    def own_modules(self, source: ModelSource) -> tuple[str, ...]:
-        """Return the module of the entry."""
-        from pytest_detgate.detector.python.entry import module_of
-
-        return (module_of(source),)
-
-    def files(self, source: ModelSource) -> tuple[Path, ...]:
-        """Return the project modules of the entry, by their import statements."""
-        from pytest_detgate.detector.python.entry import module_of
-
-        with importable(source.folder):
-            return code_of(module_of(source)).files
 
 
 _BUILT_IN: dict[str, type[Framework]] = {
@@ -132,6 +35,11 @@ _BUILT_IN: dict[str, type[Framework]] = {
 def framework_names() -> tuple[str, ...]:
     """Return the names that `[model] framework` may have in this environment."""
     return (*_BUILT_IN, *sorted({point.name for point in _registered()} - set(_BUILT_IN)))
+
+
+def is_registered(name: str) -> bool:
+    """Return whether an installed package provides the framework, not the gate."""
+    return name not in _BUILT_IN
 
 
 def framework(name: str) -> Framework:
@@ -251,8 +159,8 @@ class _Registered(Framework):
     ) -> LoadedModel:
         name = self._point.name
         try:
-            loaded: object = self._inner.load(
-                source, sha256=sha256, device=device, batch_size=batch_size
+            loaded: object = call_project(
+                self._inner.load, source, sha256=sha256, device=device, batch_size=batch_size
             )
         except DetectorError:
             raise

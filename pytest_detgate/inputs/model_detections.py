@@ -50,8 +50,10 @@ class ModelDetections(DetectionSource):
         progress: Progress,
         project: Project,
         run: str = "",
+        notes: Callable[[], Sequence[str]] = tuple,
     ) -> None:
         self._project = project
+        self._source_notes = notes
         self._make_source = source
         self._device = device
         self._batch_size = batch_size
@@ -66,16 +68,24 @@ class ModelDetections(DetectionSource):
         self._notes: dict[str, None] = {}
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
-        paths = []
+        missing = []
         for dataset in datasets:
             self._results.update(_refused(dataset))
-            paths += [dataset.image_path(row) for row in range(len(dataset.images))]
-        missing = [path for path in dict.fromkeys(paths) if path not in self._results]
-        if missing:
-            self._detect(missing)
+            paths = (dataset.image_path(row) for row in range(len(dataset.images)))
+            missing.append([path for path in paths if path not in self._results])
+        if any(missing):
+            images = list(dict.fromkeys(path for part in missing for path in part))
+            self._detect(images, missing)
 
-    def _detect(self, images: Sequence[Path]) -> None:
-        run = self._loaded().detect(images)
+    def _detect(self, images: Sequence[Path], datasets: Sequence[Sequence[Path]] = ()) -> None:
+        detector = self._loaded()
+        dropped_before = detector.has_dropped
+        run = detector.detect(images, datasets)
+        if detector.has_dropped and not dropped_before:
+            # Detections that were taken from the cache before are not valid either.
+            earlier = [p for p, one in self._results.items() if isinstance(one, ImageDetections)]
+            self._results.update(detector.detect(earlier))
+            self._n_cached = 0
         self._results.update(run)
         self._n_cached += run.cached
         self._devices |= run.devices
@@ -171,7 +181,7 @@ class ModelDetections(DetectionSource):
             config=None if source.config is None else relative(source.config),
             images=len(self._results),
             kept=self._n_cached,
-            notes=[*_precision_notes(source), *self._notes],
+            notes=[*_precision_notes(source), *self._source_notes(), *self._notes],
         )
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:

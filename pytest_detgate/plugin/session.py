@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -92,7 +92,8 @@ class GateSession:
         config = self.project.configuration
         model = config.tables.model
         if self.options.train and config.tables.train:
-            return self._model(self.trained, model.config or config.tables.train.config)
+            trained_with = model.config or config.tables.train.config
+            return self._model(self.trained, trained_with, self._training_notes)
         if self.options.checkpoint is None and not is_complete(model):
             return NoDetections()
         checkpoint = self.options.checkpoint
@@ -131,7 +132,12 @@ class GateSession:
             earlier=earlier if earlier.exists() else None,
         )
 
-    def _model(self, checkpoint: Callable[[], Path | None], config: str | None) -> ModelDetections:
+    def _model(
+        self,
+        checkpoint: Callable[[], Path | None],
+        config: str | None,
+        notes: Callable[[], Sequence[str]] = tuple,
+    ) -> ModelDetections:
         from pytest_detgate.inputs.model_detections import ModelDetections
         from pytest_detgate.inputs.model_source import model_source
 
@@ -152,7 +158,13 @@ class GateSession:
             progress=self.progress,
             project=self.project,
             run=str(self.folders.run),
+            notes=notes,
         )
+
+    def _training_notes(self) -> Sequence[str]:
+        result = json.loads(read_regular(self.folders.run / TRAINING_RESULT))
+        notes: list[str] = result.get("notes", [])
+        return notes
 
     def trained(self) -> Path:
         """The checkpoint that this run's training ended with; `DetectorError` if it did not end

@@ -38,7 +38,7 @@ class TrainFirst:
                 gpus=table.gpus,
                 trust=gate.options.trust_checkpoint,
             )
-            result = {"checkpoint": str(run.checkpoint)}
+            result = {"checkpoint": str(run.checkpoint), "notes": list(run.notes)}
         except DetgateError as error:
             result = {"error": str(error)}
         (gate.folders.run / TRAINING_RESULT).write_text(json.dumps(result), encoding="utf-8")

@@ -23,7 +23,8 @@ LOG = "detgate-train.log"
 class TrainedRun:
     """A finished training run; `scalars` is MMEngine's log of losses and metrics, if there is one.
 
-    `reused` says that nothing was trained, because this finished run has the same inputs.
+    `reused` says that nothing was trained, because this finished run has the same inputs. `notes`
+    say why later runs will not reuse it.
     """
 
     checkpoint: Path
@@ -33,6 +34,7 @@ class TrainedRun:
     log: Path
     scalars: Path | None
     reused: bool
+    notes: tuple[str, ...] = ()
 
 
 class TrainingRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +80,10 @@ def trained_run(record: TrainingRecord, work_dir: Path, *, reused: bool) -> Trai
         log=work_dir / LOG,
         scalars=None if record.scalars is None else work_dir / record.scalars,
         reused=reused,
+        notes=tuple(
+            f"every run trains again: the training has unrecorded dependencies: {reason}"
+            for reason in (record.dependencies.hidden[:1] if record.dependencies else ())
+        ),
     )
 
 
@@ -111,6 +117,8 @@ def is_current(
     return (
         record.settled
         and record.dependencies is not None
+        and not record.dependencies.hidden
+        and bool(record.dependencies.packages)  # earlier releases did not record them
         and configured is not None
         and record.configured == configured
         and record.versions == package_versions()

@@ -20,11 +20,8 @@ from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digest
 from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.detector.dependencies.gathering import HAS_CHANGED
-from pytest_detgate.detector.dependencies.state import (
-    file_signature,
-    file_states,
-    variable_state,
-)
+from pytest_detgate.detector.dependencies.state import file_signature, file_states
+from pytest_detgate.detector.dependencies.variables import variable_state
 from pytest_detgate.detector.devices import accepts, check_device, gpu_count
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
 from pytest_detgate.detector.mmdet.config import canonical

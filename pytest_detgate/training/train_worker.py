@@ -22,8 +22,9 @@ from pytest_detgate.detector.dependencies.gathering import gather_dependencies
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import device_type, exclusive, resolve_device
 from pytest_detgate.detector.mmdet.config import custom_imports
-from pytest_detgate.detector.mmdet.config_files import config_code, load_config, project_files
-from pytest_detgate.detector.packages import require_mmdetection
+from pytest_detgate.detector.mmdet.config_files import config_code, load_config
+from pytest_detgate.detector.packages import mmdetection_packages, require_mmdetection
+from pytest_detgate.detector.python.code import code_of
 from pytest_detgate.detector.subprocesses import MessageWriter
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import read_regular_text
@@ -82,7 +83,10 @@ class _Training:
             return f"{path}{os.sep}".startswith(own_files)
 
         with Recorder(
-            self._config_path.absolute().parent, own=config_code(), ignored=is_own_file
+            self._config_path.absolute().parent,
+            own=config_code(),
+            ignored=is_own_file,
+            follows_forks=True,  # the workers of data loaders
         ) as recorder:
             config = self._load_config(device)
             if self._is_first:
@@ -143,10 +147,13 @@ class _Training:
             )
         start = config.get("load_from")
         used = {*data_files, *([Path(start)] if start else [])}
-        code = project_files([*custom_imports(config), "mmdet", "mmcv", "mmengine"])
+        recorder.add_notes_of_forks()
+        code = code_of(*custom_imports(config), "mmdet", "mmcv", "mmengine")
         dependencies = gather_dependencies(
             {**recorder.by_value, **recorder.notes},
-            map(str, code),
+            map(str, code.files),
+            modules=code.modules,
+            distributions=mmdetection_packages(),
             state=lambda path: "",  # the parent process hashes the files, from its cache
         )
         files = {*map(Path, dependencies.files), *(path for path in used if path.is_file())}

@@ -16,6 +16,7 @@ import pytest
 
 from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.cached.detector import CachedDetector, DetectionRun
+from pytest_detgate.detector.dependencies.installed import package_state
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress
@@ -293,8 +294,8 @@ def test_what_is_known_of_a_model_holds_while_nothing_changes(
     assert gate(config=config).info().key == loaded.key  # loaded again, and found to be the same
     assert n_loaded == [1]
     monkeypatch.setattr(
-        "pytest_detgate.detector.cached.model_facts.installed_versions",
-        lambda names: {"torch": "0"},
+        "pytest_detgate.detector.dependencies.state.package_state",
+        lambda name: "0" if name == "torch" else package_state(name),
     )
     gate(config=config).info()
     assert n_loaded == [1, 1]

@@ -7,6 +7,7 @@ raise the number of the format that it changes.
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from pathlib import Path
 
@@ -93,7 +94,11 @@ def test_every_kind_of_row_is_read(cache: Cache) -> None:
     assert cache.notes == []
 
 
-def test_a_description_is_valid(cache: Cache) -> None:
+def test_a_description_is_valid_if_it_has_all_dependencies(cache: Cache) -> None:
+    """Those of format 1 lack answers to other questions than for files, and installed packages."""
+    assert load_info(cache, SOURCE, "", configured="c") is None
+    cache.add_facts(REQUEST, FACTS.replace("{", '{"format":2,', 1).encode())
+
     info = load_info(cache, SOURCE, "", configured="c")
 
     assert info is not None
@@ -104,16 +109,21 @@ def test_keys_are_the_same() -> None:
     dependencies = Dependencies(
         files={"/p/a.py": "ffff"},
         lookups={"/p/b": "file 1 2"},
+        questions={"size /p/a.bin": "3", "module a": "missing"},
         absent={"/p/c": "missing"},
         folders={"/p": "d"},
         patterns={"/p/*.x": "e"},
         environment={"A": "g"},
+        packages={"numpy": "2.2 h"},
         hidden=("h",),
     )
 
-    assert dependencies.sha256(Path("/p")) == (
-        "725344de7c6f3b67fd3a4d338fad99461c760738f71006c159f16a1fa676e85b"
+    parts = (
+        '{"environment":{"A":"g"},"files":{"a.py":"ffff"},"folders":{".":"d"},'
+        '"lookups":{"b":"file"},"packages":{"numpy":"2.2 h"},"patterns":{"*.x":"e"},'
+        '"questions":{"module a":"missing","size a.bin":"3"}}'
     )
+    assert dependencies.sha256(Path("/p")) == hashlib.sha256(parts.encode()).hexdigest()
     assert entry._key(SOURCE, "s") == (
         "13d6238bfcf727e231400f3805197fc045348b3235b7fa97951499bda6cb2c16"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 
 from pytest_detgate.detections import ImageDetections
+from pytest_detgate.detector.cached import detector as cached_detector
+from pytest_detgate.detector.cached.comparison import Comparison
 from pytest_detgate.detector.cached.detector import CachedDetector
+from pytest_detgate.detector.cached.pending import DetectionRun
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
 from tests.detector import worksite
@@ -70,16 +74,38 @@ model["test_cfg"] = dict(max_per_img=int(os.environ.get("SITE_BOXES", "50")))
 
 
 def forget_modules() -> None:
-    for name in ("site_numbers", "site_scored"):
+    for name in ("site_numbers", "site_scored", "site_patch"):
         sys.modules.pop(name, None)
 
 
 @pytest.fixture
+def gate(site: Worksite, project: Path) -> Callable[[], DetectionRun]:
+    """A function that starts a gate as another process would, and detects on an image."""
+
+    def run() -> DetectionRun:
+        forget_modules()
+        return CachedDetector(
+            ModelSource(site.checkpoint, project / "scored.py", folder=project),
+            cache_dir=project / "cache",
+            device="cpu",
+            progress=NoProgress(),
+        ).detect(site.images[:1])
+
+    return run
+
+
+@pytest.fixture
+def unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cached detections are not compared with the model, which would notice any change."""
+    monkeypatch.setattr(cached_detector, "compare", lambda _, images, __: Comparison(len(images)))
+
+
+@pytest.fixture
 def look(
-    site: Worksite, project: Path, monkeypatch: pytest.MonkeyPatch
+    gate: Callable[[], DetectionRun], site: Worksite, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], tuple[float, int, int]]:
-    """A function that starts a gate as another process would: the score of every box on an image,
-    the number of boxes, how many images were inferred, and how often the model was loaded."""
+    """A function that gates: the score of every box on an image, how many images were inferred, and
+    how often the model was loaded."""
     n_loaded = []
     really = CachedDetector._load
 
@@ -90,15 +116,8 @@ def look(
     monkeypatch.setattr(CachedDetector, "_load", load)
 
     def run() -> tuple[float, int, int]:
-        forget_modules()
         n_loaded.clear()
-        gate = CachedDetector(
-            ModelSource(site.checkpoint, project / "scored.py", folder=project),
-            cache_dir=project / "cache",
-            device="cpu",
-            progress=NoProgress(),
-        )
-        made = gate.detect(site.images[:1])
+        made = gate()
         found = made[site.images[0]]
         assert isinstance(found, ImageDetections)
         assert made.notes == ()
@@ -112,7 +131,7 @@ def test_what_the_model_is_made_of(
     project: Path, look: Callable[[], tuple[float, int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert look() == (0.125, 1, 1)
-    assert look() == (0.125, 0, 0)
+    assert look() == (0.125, 0, 1)  # code of the project is part of it: it is made in every run
     # A module that the custom import imports.
     (project / "site_numbers.py").write_text("SCORE = 0.25\n")
     assert look() == (0.25, 1, 1)
@@ -129,7 +148,7 @@ def test_what_the_model_is_made_of(
     # A file that appears.
     (project / "appears.txt").touch()
     assert look() == (0.5, 1, 1)
-    assert look() == (0.5, 0, 0)
+    assert look() == (0.5, 0, 1)
 
 
 def test_what_the_configuration_is_made_of(
@@ -150,11 +169,14 @@ def test_what_the_configuration_is_made_of(
         + 'model["test_cfg"]["max_per_img"] = 2 if own.exists() else 50\ndel own\n',
         encoding="utf-8",
     )
-    assert look() == (0.125, 0, 1)  # other text, the same values
-    assert look() == (0.125, 0, 0)
+    assert look() == (0.125, 1, 1)  # its text is part of it, since it is more than plain values
+    assert look() == (0.125, 0, 1)
     (project / "own.json").touch()
     assert look() == (0.125, 1, 1)
-    # What nobody can see: the configuration is run in every run.
+
+
+def test_a_configuration_that_starts_a_program_is_not_cached(project: Path, gate: Any) -> None:
+    config = project / "scored.py"
     config.write_text(
         config.read_text(encoding="utf-8")
         + "import subprocess\n"
@@ -163,10 +185,79 @@ def test_what_the_configuration_is_made_of(
         encoding="utf-8",
     )
     (project / "said.txt").write_text("3")
-    assert look() == (0.125, 1, 1)
-    assert look() == (0.125, 0, 0)
-    (project / "said.txt").write_text("4")
-    assert look() == (0.125, 1, 1)
+
+    for _ in range(2):
+        run = gate()
+        assert run.inferred == 1
+        (note,) = run.notes
+        assert "its detections are not cached" in note
+        assert "the program cat" in note
+
+
+PREDICT = """
+def predict(self, batch_inputs, batch_data_samples, rescale=True):
+    samples = original(self, batch_inputs, batch_data_samples, rescale=rescale)
+    for sample in samples:
+        sample.pred_instances.scores[:] = {score}
+    return samples
+"""
+
+
+@pytest.fixture
+def restored(mmdet: None) -> Iterator[None]:
+    from mmdet.models import RTMDet
+
+    before = RTMDet.predict
+    yield
+    RTMDet.predict = before
+    os.environ.pop("SITE_SET", None)
+
+
+@pytest.mark.usefixtures("restored")
+@pytest.mark.parametrize("way", ["class", "patch", "variable"])
+def test_what_a_configuration_does_besides_its_values(
+    project: Path, look: Callable[[], tuple[float, int, int]], way: str, unchecked: None
+) -> None:
+    """Its values are the same each time; what a class in it does is not, nor a patch."""
+
+    def write(score: float) -> None:
+        predict = PREDICT.replace("{score}", str(score))
+        start = '_base_ = ["model.py"]\nimport importlib\n'
+        if way == "class":
+            body = predict.replace("\n", "\n    ").replace("original", "models_.RTMDet.predict")
+            text = (
+                f'{start}models_ = importlib.import_module("mmdet.models")\n'
+                f"class Own(models_.RTMDet):{body}\n"
+                'registry_ = importlib.import_module("mmdet.registry")\n'
+                "registry_.MODELS.register_module(module=Own, force=True)\n"
+                'del Own, registry_\nmodel = dict(type="Own")\n'
+            )
+            text = text.replace("models_.RTMDet.predict(self", "super(type(self), self).predict(")
+            text = text.replace("predict(, ", "predict(")
+        elif way == "patch":
+            text = f'{start}importlib.import_module("site_patch")\n'
+            (project / "site_patch.py").write_text(
+                "from mmdet.models import RTMDet\n"
+                'original = getattr(RTMDet.predict, "original", RTMDet.predict)\n'
+                f"{predict}\npredict.original = original\nRTMDet.predict = predict\n"
+            )
+        else:
+            (project / "set.txt").write_text(str(score))
+            text = (project / "scored.py").read_text()
+            if "SITE_SET" not in text:
+                path = str(project / "set.txt")
+                text += f'os.environ["SITE_SET"] = open({path!r}).read()\n'
+                module = (project / "site_scored.py").read_text()
+                module = module.replace("SITE_BUILD", "SITE_SET")
+                (project / "site_scored.py").write_text(module)
+        (project / "scored.py").write_text(text, encoding="utf-8")
+
+    first, second = (0.25, 0.75) if way != "variable" else (0.125, 0.625)
+    write(first - (0.125 if way == "variable" else 0))
+    assert look() == (first, 1, 1)
+    assert look() == (first, 0, 1)
+    write(second - (0.125 if way == "variable" else 0))
+    assert look() == (second, 1, 1)
 
 
 def test_the_configuration_is_run_without_torch(site: Worksite, project: Path) -> None:
@@ -180,7 +271,7 @@ print(len(said), sorted({"torch", "mmdet", "mmcv", "site_scored"} & set(sys.modu
 """
 
     printed = subprocess.run(
-        [sys.executable, "-c", script, project / "scored.py"],
+        [sys.executable, "-c", script, project / "model.py"],
         capture_output=True,
         check=True,
         text=True,

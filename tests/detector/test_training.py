@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from pytest_detgate.detector.cached.detector import CachedDetector
@@ -213,6 +214,7 @@ import os
 from pathlib import Path
 
 from mmengine.hooks import Hook
+from mmdet.registry import TRANSFORMS
 from mmengine.registry import HOOKS
 
 RATE = os.environ.get("SITE_RATE", "1")
@@ -224,6 +226,13 @@ class Further(Hook):
         folder = Path(__file__).parent
         sorted(folder.glob("extra/*.txt")), (folder / "later.json").exists()
         (folder / "table.txt").read_text()
+
+
+@TRANSFORMS.register_module(force=True)
+class InWorker:
+    def __call__(self, results):
+        (Path(__file__).parent / "worker.txt").read_text()
+        return results
 """
 
 
@@ -240,6 +249,7 @@ def further(
     shutil.copy(root / "site.json", root / "val.json")
     (root / "classes.txt").write_text("person\nhelmet\n")
     (root / "table.txt").write_text("1")
+    (root / "worker.txt").write_text("1")
     (root / "extra").mkdir()
     (root / "site_further.py").write_text(FURTHER)
     config = worksite.write_training_config(
@@ -247,6 +257,9 @@ def further(
         **{
             "init_cfg=None": f'init_cfg=dict(type="Pretrained", checkpoint="{root}/start.pth", '
             'prefix="backbone.")',
+            "batch_size=3, num_workers=0": "batch_size=3, num_workers=2",
+            '            dict(type="PackDetInputs")]': '            dict(type="InWorker"), '
+            'dict(type="PackDetInputs")]',
             'metainfo=dict(classes=("person", "helmet"))': "metainfo=dict("
             f'classes="{root}/classes.txt")',
         },
@@ -302,7 +315,10 @@ def is_finished(further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.parametrize(
     "name",
-    ["start.pth", "val.json", "classes.txt", "table.txt", "site_further.py", "images/cam_0001.jpg"],
+    [
+        *("start.pth", "val.json", "classes.txt", "table.txt", "worker.txt", "site_further.py"),
+        "images/cam_0001.jpg",
+    ],
 )
 def test_a_run_is_not_finished_once_what_it_read_has_changed(
     further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch, name: str
@@ -336,6 +352,35 @@ def test_a_run_is_not_finished_in_another_environment(
     monkeypatch.delenv("SITE_RATE")
     assert is_finished(further, monkeypatch)
     assert b"SITE_RATE" in further[1]
+
+
+def test_a_run_with_unrecorded_dependencies_is_not_used_again(
+    further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = json.loads(further[1])
+    assert record["dependencies"]["hidden"] == []
+    record["dependencies"]["hidden"] = ["the program cat"]
+    content = json.dumps(record).encode()
+
+    assert not is_finished((further[0], content), monkeypatch)
+    (further[0] / "work" / "detgate-train.json").write_bytes(content)
+    run = finished_run(further[0] / "work")
+    assert run is not None
+    assert run.notes == (
+        "every run trains again: the training has unrecorded dependencies: the program cat",
+    )
+
+
+def test_a_run_with_other_code_of_a_package_is_not_used_again(
+    further: tuple[Path, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = json.loads(further[1])
+    packages = record["dependencies"]["packages"]
+    version, content = packages["numpy"].split(" ")
+    assert (version, len(content)) == (np.__version__, 64)
+    packages["numpy"] = f"{version} {'0' * 64}"
+
+    assert not is_finished((further[0], json.dumps(record).encode()), monkeypatch)
 
 
 def test_a_record_of_an_earlier_release_is_not_used_again(

@@ -243,7 +243,9 @@ def test_a_model_is_run_on_ground_truth_until_it_finds_something(
 
     # What is kept shows it as well.
     again, asked = on_model("v_21")
-    assert (again.verdict, asked) == ("passed", [])
+    # Only the few that are compared with the cache are inferred again: 8 at most in each step.
+    assert again.verdict == "passed"
+    assert len(asked) <= 2 + 8 + 8
 
 
 @pytest.mark.parametrize("sees", ["nowhere", "v_22"])

@@ -58,6 +58,8 @@ EXCEPTIONS = {
     ("cache.table_file", "open"): "a file that is written",
     ("detector.mmdet.checkpoint", "torch.load"): "after require_regular: torch is faster by path",
     ("detector.mmdet.config_files", "fromfile"): "MMEngine runs a configuration of the project's",
+    ("detector.dependencies.forked_notes", "open"): "a file of the gate, appended to",
+    ("detector.dependencies.installed", "read_text"): "metadata of an installed package",
     ("detector.workers.pipes", "open"): "the null device, and a log that is written",
     ("detector.workers.pipes", "fdopen"): "pipes of this process",
     ("detector.subprocesses", "fdopen"): "a pipe of this process",

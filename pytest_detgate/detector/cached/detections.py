@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import msgspec
 
@@ -65,6 +66,18 @@ class CachedDetections:
         if n_pending >= _WRITE_EVERY or time.monotonic() - self._written > _WRITE_SECONDS:
             self.write(device)
 
+    def add_to_run(
+        self, detected: Detected, sha256: str, detections: ImageDetections, device: str
+    ) -> None:
+        """Cache detections for the other processes of this run alone."""
+        if self._of_run is not None:
+            self._cache.add_detections(self._of_run, device, [(sha256, detections)])
+
+    def drop(self) -> None:
+        """Remove the detections that are valid in more than one run."""
+        for key in (self._key, self._provisional):
+            self._cache.drop_detections(key)
+
     def write(self, device: str) -> None:
         """Write the detections that were added since the last write."""
         if self._pending.get(self._provisional):  # the missing files first: they decide validity
@@ -88,6 +101,39 @@ class CachedDetections:
             return set() if content is None else msgspec.json.decode(content, type=set[str])
         except msgspec.MsgspecError:
             return set()
+
+
+class ComparedImages:
+    """The digests of images that stand for datasets, by the key of a model.
+
+    Their cached detections were compared in this `run`, or there were none when it began. Without a
+    name of the run only this process knows them.
+    """
+
+    def __init__(self, cache: Cache, run: str) -> None:
+        self._cache = cache
+        self._run = run
+        self._digests: dict[str, set[str]] = {}
+
+    def digests(self, key: str) -> set[str]:
+        """Return the digests for a model."""
+        known = self._digests.setdefault(key, set())
+        content = self._cache.facts(self._request(key)) if self._run else None
+        if content is not None:
+            with contextlib.suppress(msgspec.MsgspecError):
+                known |= msgspec.json.decode(content, type=set[str])
+        return known
+
+    def add(self, key: str, digests: Collection[str]) -> None:
+        """Add digests for a model."""
+        known = self.digests(key)
+        known.update(digests)
+        if self._run:
+            content = msgspec.json.encode(sorted(known))
+            self._cache.add_facts(self._request(key), content)
+
+    def _request(self, key: str) -> str:
+        return _key(key, self._run, "compared")
 
 
 def _key(*parts: str) -> str:

@@ -7,37 +7,37 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digest, file_digests, signature
 from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.detections import ImageDetections, ModelInfo, UnreadableImage
-from pytest_detgate.detector.cached.detections import CachedDetections
+from pytest_detgate.detector.cached.comparison import ImageChoice, choose_images, compare
+from pytest_detgate.detector.cached.detections import CachedDetections, ComparedImages
+from pytest_detgate.detector.cached.inference_lock import InferenceLock
 from pytest_detgate.detector.cached.model_facts import add_info, load_info
-from pytest_detgate.detector.cached.pending import DetectionRun, PendingImages
+from pytest_detgate.detector.cached.pending import (
+    DetectionRun,
+    PendingImages,
+    require_content,
+)
 from pytest_detgate.detector.devices import check_device, exclusive
 from pytest_detgate.detector.latency.timing import LatencyMeasurement, measure_latency
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
 from pytest_detgate.detector.protocol import Detected, Detector, ModelSource
-from pytest_detgate.detector.registry import framework
+from pytest_detgate.detector.registry import framework, is_registered
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.detector.workers.start import start_detector
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import Progress
-from pytest_detgate.regular_file import sha256_of_file
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
 
 __all__ = ["CachedDetector", "DetectionRun", "ModelSource"]
-
-_POLL_SECONDS = 2.0
 
 
 class CachedDetector:
@@ -69,8 +69,11 @@ class CachedDetector:
         self._run = run
         self._info: ModelInfo | None = None
         self._detector: Detector | None = None
-        self._file_lock: BaseFileLock | None = None
+        self._lock = InferenceLock(self._lock_path, progress)
+        self._compared = ComparedImages(self._cache, run)
         self._uncached: dict[str, None] = {}
+        self.has_dropped = False
+        """Whether cached detections were dropped, so that those returned before are not valid."""
 
     def sha256(self) -> str:
         """Return the digest of the checkpoint, which is not loaded; without one, of the code."""
@@ -111,15 +114,21 @@ class CachedDetector:
         detections are not cached."""
         return (*self._cache.notes, *getattr(self._detector, "notes", ()), *self._uncached)
 
-    def detect(self, images: Sequence[Path]) -> DetectionRun:
-        """Return the detections on every image, inferring only those that are not cached."""
+    def detect(
+        self, images: Sequence[Path], datasets: Sequence[Sequence[Path]] = ()
+    ) -> DetectionRun:
+        """Return the detections on every image, inferring only those that are not cached.
+
+        `datasets` are the images by split and probe: if code of the project is part of the model,
+        cached detections of each are compared with those of the model before they are used.
+        """
         with contextlib.ExitStack() as stack:
             if self._info is None:
                 self._info = self._cached_info()
             if self._info is None:
                 # The process that loads the model first infers first; the others need not load it.
-                stack.enter_context(self._exclusive(PendingImages()))
-            return self._detect(images)
+                stack.enter_context(self._lock.hold(0, None))
+            return self._detect(images, datasets or [images])
 
     def infer(self, images: Sequence[Path]) -> dict[Path, Detected]:
         """Infer on every image now, without reading from or writing to the cache."""
@@ -147,30 +156,76 @@ class CachedDetector:
         self._info = self._info or timed.model
         return timed
 
-    def _detect(self, images: Sequence[Path]) -> DetectionRun:
+    def _detect(self, images: Sequence[Path], datasets: Sequence[Sequence[Path]]) -> DetectionRun:
         digests = file_digests(images, self._cache, self._progress)
         key = ""
         while key != self.info().key:  # loading may find that the project's code has changed
             key = self.info().key
-            pending = PendingImages()
-            for path, digest in digests.items():
-                if isinstance(digest, UnreadableImage):
-                    pending.failed[path] = digest
-                else:
-                    pending.digest[path] = digest
-            self._load_cached(key, pending)
-            if pending.missing():
-                with self._exclusive(pending):
-                    self._load_cached(key, pending)
-                    if pending.missing() and self.detector().info.key == key:
-                        self._infer(self.detector(), pending)
+            pending, comparison = self._pending(key, digests, datasets)
+            if not pending.missing() and not comparison:
+                break
+            load = None if self._is_compared else functools.partial(self._load_cached, key, pending)
+            with self._lock.hold(len(pending.missing()), load):
+                # Another process may have found meanwhile that cached detections are not valid.
+                pending, comparison = self._pending(key, digests, datasets)
+                if not pending.missing() and not comparison:
+                    break
+                if self.detector().info.key == key:
+                    is_repeatable = self._compare(self.detector(), pending, comparison)
+                    self._infer(self.detector(), pending, is_distrusted=not is_repeatable)
         return pending.result(images, self.notes)
 
-    def _load_cached(self, key: str, pending: PendingImages) -> None:
+    def _pending(
+        self,
+        key: str,
+        digests: Mapping[Path, str | UnreadableImage],
+        datasets: Sequence[Sequence[Path]],
+    ) -> tuple[PendingImages, ImageChoice]:
+        """Return the images with what is cached, and the choice of those to compare."""
+        # Read before the detections: those of a dataset that is compared by then are valid.
+        compared = self._compared.digests(key) if self._is_compared else set()
+        pending = PendingImages()
+        for path, digest in digests.items():
+            if isinstance(digest, UnreadableImage):
+                pending.failed[path] = digest
+            else:
+                pending.digest[path] = digest
+        self._load_cached(key, pending)
+        if not self._is_compared:
+            return pending, ImageChoice({}, frozenset())
+        return pending, choose_images(pending, datasets, compared)
+
+    def _load_cached(self, key: str, pending: PendingImages) -> int:
+        """Load cached detections; return how many images still have none."""
         cached = CachedDetections(self._cache, key, self._run)
         cached.load(pending, self._device, len(self.info().classes))
+        return len(pending.missing())
 
-    def _infer(self, detector: Detector, pending: PendingImages) -> None:
+    @cached_property
+    def _is_compared(self) -> bool:
+        """Whether code of the project is part of the model, so that it may depend on anything."""
+        return self._configured is None or is_registered(self._source.framework)
+
+    def _compare(self, detector: Detector, pending: PendingImages, choice: ImageChoice) -> bool:
+        """Drop cached detections if the model differs; return whether it is repeatable."""
+        key, result = detector.info.key, None
+        if choice.images:
+            n_images = len(choice.images)
+            with (
+                exclusive(detector.device),
+                self._progress.task("checking the cache", n_images, "images") as advance,
+            ):
+                result = compare(detector, choice.images, pending)
+                advance(n_images)
+        if result is not None and result.reason:
+            self._uncached[result.reason] = None
+            CachedDetections(self._cache, key, self._run).drop()
+            pending.drop_cached()
+            self.has_dropped = True
+        self._compared.add(key, choice.marks)
+        return result is None or result.is_repeatable
+
+    def _infer(self, detector: Detector, pending: PendingImages, *, is_distrusted: bool) -> None:
         cached = CachedDetections(self._cache, detector.info.key, self._run)
         n_missing = len(pending.missing())
         with (
@@ -191,54 +246,14 @@ class CachedDetector:
                         pending.failed[image] = result
                         continue
                     if sha256 != pending.digest[image]:
-                        _require_content(image, sha256)
+                        require_content(image, sha256)
                     pending.add_inferred(image, sha256, result, detector.device)
-                    cached.add(detected, sha256, result, detector.device)
+                    add = cached.add_to_run if is_distrusted else cached.add
+                    add(detected, sha256, result, detector.device)
 
-    @contextlib.contextmanager
-    def _exclusive(self, pending: PendingImages) -> Iterator[None]:
-        """Hold the lock of this checkpoint. While another process holds it, load its detections.
-
-        The process that holds the lock may enter again.
-        """
-        from filelock import Timeout
-
-        lock = self._lock()
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            self._wait(lock, pending)
-        except (OSError, NotImplementedError):
-            pass  # no place for a lock, so none for the cache: its notes say so
-        try:
-            yield
-        finally:
-            lock.release()
-
-    def _lock(self) -> BaseFileLock:
-        from filelock import FileLock
-
-        if self._file_lock is None:
-            name = f"{(self._identity() or self._entry_digest())[:16]}.lock"
-            self._file_lock = FileLock(self._cache.path.with_name(name))
-        return self._file_lock
-
-    def _wait(self, lock: BaseFileLock, pending: PendingImages) -> None:
-        from filelock import Timeout
-
-        n_missing = len(pending.missing())
-        with self._progress.task("another gate is detecting", n_missing, "images") as advance:
-            while True:
-                with contextlib.suppress(Timeout):
-                    lock.acquire(timeout=_POLL_SECONDS)
-                    return
-                if self._info is None or not n_missing:
-                    continue
-                self._load_cached(self._info.key, pending)
-                advance(n_missing - len(pending.missing()))
-                n_missing = len(pending.missing())
-                if not n_missing:
-                    return
+    def _lock_path(self) -> Path:
+        name = f"{(self._identity() or self._entry_digest())[:16]}.lock"
+        return self._cache.path.with_name(name)
 
     def _load(self) -> Detector:
         identity, configured = self._identity(), self._configured
@@ -280,20 +295,3 @@ class CachedDetector:
 
     def _entry_digest(self) -> str:
         return hashlib.sha256(self._source.name.encode()).hexdigest()
-
-
-def _require_content(image: Path, sha256: str) -> None:
-    """Raise unless the file has this content now.
-
-    An image may have changed since it was hashed. A wrong digest would assign the detections to
-    other content.
-    """
-    try:
-        current = sha256_of_file(image)
-    except OSError:
-        current = ""
-    if current != sha256:
-        raise DetectorError(
-            f"{image}: the sha256 of the detector is not that of the file: either the file changes "
-            "all the time, or the detector returns a wrong sha256"
-        )

@@ -9,8 +9,10 @@ import msgspec
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature
-from pytest_detgate.detector.packages import installed_versions
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
+
+# Raised when keys or dependencies are made in another way, so that earlier entries are not used.
+_FORMAT = 2
 
 
 class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,10 +23,10 @@ class _ModelFacts(msgspec.Struct, frozen=True, kw_only=True):
     dependencies that the gate does not see, the description is valid in one `run` alone.
     """
 
+    format: int = 1
     request: str
     info: ModelInfo
     dependencies: Dependencies
-    versions: dict[str, str]
     configured: str | None
     run: str
 
@@ -51,10 +53,10 @@ def add_info(
             return
     request = _request(source, identity)
     facts = _ModelFacts(
+        format=_FORMAT,
         request=request,
         info=loaded.detector.info,
         dependencies=dependencies,
-        versions=installed_versions(loaded.packages),
         configured=configured,
         run=run,
     )
@@ -100,10 +102,10 @@ def _is_valid(facts: _ModelFacts, request: str, configured: str | None, run: str
     is_complete = configured is not None and not facts.dependencies.hidden
     is_of_this_run = bool(run) and run == facts.run
     return (
-        facts.request == request
+        facts.format == _FORMAT
+        and facts.request == request
         and (is_complete or is_of_this_run)
         and facts.configured == configured
-        and facts.versions == installed_versions(facts.versions)
         and _is_possible(facts.info)
     )
 

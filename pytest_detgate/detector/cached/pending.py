@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_detgate.detections import ImageDetections, ImageResult, OutputNotFinite, UnreadableImage
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import sha256_of_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,8 @@ class PendingImages:
     failed: dict[Path, UnreadableImage | OutputNotFinite] = field(default_factory=dict)
     devices: set[str] = field(default_factory=set)
     inferred: set[str] = field(default_factory=set)
+    made_on: dict[str, str] = field(default_factory=dict)
+    """The devices of the detections that come from the cache, by digest."""
 
     def missing(self) -> dict[str, Path]:
         """Return one image for each content without detections so far."""
@@ -57,7 +61,13 @@ class PendingImages:
     def add_cached(self, sha256: str, detections: ImageDetections, device: str) -> None:
         """Add detections from the cache."""
         self.detections[sha256] = detections
-        self.devices.add(device)
+        self.made_on[sha256] = device
+
+    def drop_cached(self) -> None:
+        """Forget all detections from the cache."""
+        for sha256 in self.made_on:
+            self.detections.pop(sha256, None)
+        self.made_on = {}
 
     def add_inferred(
         self, image: Path, sha256: str, detections: ImageDetections, device: str
@@ -66,6 +76,7 @@ class PendingImages:
         self.digest[image] = sha256
         self.detections[sha256] = detections
         self.inferred.add(sha256)
+        self.made_on.pop(sha256, None)
         self.devices.add(device)
 
     def result(self, images: Sequence[Path], notes: tuple[str, ...]) -> DetectionRun:
@@ -77,8 +88,25 @@ class PendingImages:
                 path: self.detections[detected[path]] if path in detected else self.failed[path]
                 for path in images
             },
-            frozenset(self.devices),
+            frozenset({*self.devices, *self.made_on.values()}),
             cached=len(detected) - n_inferred,
             inferred=n_inferred,
             notes=notes,
+        )
+
+
+def require_content(image: Path, sha256: str) -> None:
+    """Raise unless the file has this content now.
+
+    An image may have changed since it was hashed. A wrong digest would assign the detections to
+    other content.
+    """
+    try:
+        current = sha256_of_file(image)
+    except OSError:
+        current = ""
+    if current != sha256:
+        raise DetectorError(
+            f"{image}: the sha256 of the detector is not that of the file: either the file changes "
+            "all the time, or the detector returns a wrong sha256"
         )

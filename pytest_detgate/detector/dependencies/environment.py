@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -23,11 +24,23 @@ class EnvironmentListener(Protocol):
         """A variable is about to be set or removed."""
 
 
+class _State(threading.local):
+    def __init__(self) -> None:
+        self.listed: set[Any] = set()
+        """Names that were listed: a copy of the environment reads their values next."""
+
+
+_state = _State()
 _listeners: list[EnvironmentListener] = []
 
 
 class _ObservedEnvironment(_Plain):  # type: ignore[misc, valid-type]
-    """Replaces the class of `os.environ`, so that all references to that object are observed."""
+    """Replaces the class of `os.environ`, so that all references to that object are observed.
+
+    A copy of the environment lists the names and then reads each value once. These reads are not
+    reported one by one: a copy would depend on the number of the CI run, whether or not the code
+    uses it.
+    """
 
     def __getitem__(self, key: Any) -> Any:
         try:
@@ -35,7 +48,10 @@ class _ObservedEnvironment(_Plain):  # type: ignore[misc, valid-type]
         except KeyError:
             _notify(key, None)
             raise
-        _notify(key, value)
+        if key in _state.listed:
+            _state.listed.discard(key)
+        else:
+            _notify(key, value)
         return value
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -51,8 +67,10 @@ class _ObservedEnvironment(_Plain):  # type: ignore[misc, valid-type]
     def __iter__(self) -> Iterator[Any]:
         for listener in _listeners:
             listener.on_all_variables()
-        names: Iterator[Any] = super().__iter__()
-        return names
+        _state.listed = set()
+        for key in super().__iter__():
+            _state.listed.add(key)
+            yield key
 
 
 def _notify(key: Any, value: Any) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from pytest_detgate.detector.dependencies import import_notes
 from pytest_detgate.detector.dependencies.import_notes import NoteKind, Notes
+from pytest_detgate.detector.dependencies.installed import package_states
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature, file_state
 
 HAS_CHANGED = "has changed"
@@ -15,11 +16,14 @@ def gather_dependencies(
     notes: Notes,
     code: Iterable[str] = (),
     *,
+    modules: Iterable[str] = (),
+    distributions: Iterable[str] = (),
     without: Collection[str] = (),
     state: Callable[[str], str] = file_state,
 ) -> Dependencies:
     """Convert notes, files of code, and the accesses during their import into dependencies.
 
+    `modules` and `distributions` are installed ones that the code uses, besides those in the notes.
     `without` are files to omit, `state` returns the state of a file. If a file has changed since
     its access, it is unknown which content counts: that is one of the hidden reasons.
     """
@@ -51,13 +55,21 @@ def gather_dependencies(
             if name not in without and name not in files
         },
         absent=by_kind["absent"],
+        questions={
+            question: answer
+            for question, answer in by_kind["question"].items()
+            # The content of a file includes its size.
+            if not (question.startswith("size ") and question[5:] in {*files, *without})
+        },
         folders=by_kind["folder"],
         patterns=by_kind["pattern"],
         environment=by_kind["variable"],
+        packages=package_states({*modules, *by_kind["package"]}, distributions),
         hidden=tuple(hidden),
     )
 
 
 _KINDS: tuple[NoteKind, ...] = (
-    *("module", "file", "lookup", "absent", "folder", "pattern", "variable", "hidden"),
+    *("module", "file", "lookup", "question", "absent", "folder", "pattern", "variable"),
+    *("package", "hidden"),
 )

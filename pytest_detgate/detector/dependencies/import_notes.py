@@ -10,7 +10,18 @@ import sys
 from collections.abc import Iterable
 from typing import Any, Literal
 
-NoteKind = Literal["file", "module", "lookup", "absent", "folder", "pattern", "variable", "hidden"]
+NoteKind = Literal[
+    "file",
+    "module",
+    "lookup",
+    "question",
+    "absent",
+    "folder",
+    "pattern",
+    "variable",
+    "package",
+    "hidden",
+]
 Note = tuple[NoteKind, str]
 Notes = dict[Note, Any]
 """The state of accessed files, folders and so on at that time, by kind and name."""

@@ -14,15 +14,16 @@ import msgspec
 
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.gathering import gather_dependencies
+from pytest_detgate.detector.dependencies.installed import distribution_names
 from pytest_detgate.detector.dependencies.recorder import Recorder
-from pytest_detgate.detector.dependencies.state import file_signature, file_state, value_state
+from pytest_detgate.detector.dependencies.state import file_signature, file_state
+from pytest_detgate.detector.dependencies.variables import value_state
 from pytest_detgate.detector.dependencies.watched_detector import WatchedDetector
-from pytest_detgate.detector.packages import installed_versions
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import code_of, importable
 
 # Raised when keys are made in another way, so that earlier ones are not used.
-_FORMAT = 1
+_FORMAT = 2
 
 
 def make_model(
@@ -38,12 +39,18 @@ def make_model(
     depend on something that was first accessed later are not cacheable.
     """
     own = tuple(_module_paths(own_modules, source.folder))
-    with Recorder(source.folder, own=own) as recorder:
-        loaded = load()
+    recorder = Recorder(source.folder, own=own)
+    try:
+        with recorder.noting():
+            loaded = load()
+    except BaseException:
+        recorder.close()
+        raise
     with importable(source.folder):
-        code = code_of(*loaded.modules)
+        code = code_of(*loaded.modules, own=own)
     files = {str(path) for path in code.files}
-    notes = recorder.notes
+    # From now on, accesses of threads that the model has started are not part of the key.
+    notes, recorder.notes = recorder.notes, {}
     for path in loaded.files:
         notes.setdefault(("file", str(path)), file_signature(str(path)))
     for name, value in loaded.environment.items():
@@ -52,37 +59,37 @@ def make_model(
     gather = functools.partial(
         gather_dependencies, code=files, without=checkpoint, state=functools.cache(file_state)
     )
-    made_from = gather(notes)
-    packages = tuple(sorted({*loaded.packages, *code.packages}))
+    made_from = gather(notes, modules=code.modules, distributions=loaded.packages)
     folder = project_folder(source)
     content = made_from.sha256(folder)
     # Code can read its own path, so that a copy of a project is another project.
     project_name = project or str(folder) if files else ""
     info = msgspec.structs.replace(
         loaded.detector.info,
-        key=_key(loaded.detector.info, content, project_name, packages),
+        key=_key(loaded.detector.info, content, project_name),
         sha256=loaded.detector.info.sha256 or content,
     )
     # Accesses that only decide values are checked in every run, but are not part of the key.
     everything = msgspec.structs.replace(
-        gather({**recorder.by_value, **notes}), hidden=made_from.hidden
+        gather({**recorder.by_value, **notes}),
+        packages=made_from.packages,
+        hidden=made_from.hidden,
     )
     return dataclasses.replace(
         loaded,
-        detector=WatchedDetector(loaded.detector, info, everything, source.folder, own),
-        packages=packages,
+        detector=WatchedDetector(loaded.detector, info, everything, recorder),
+        packages=distribution_names(made_from.packages),
         dependencies=everything,
     )
 
 
-def _key(info: ModelInfo, content: str, project: str, packages: tuple[str, ...]) -> str:
+def _key(info: ModelInfo, content: str, project: str) -> str:
     """Return the key of a model, from that of its framework and its dependencies."""
     parts = {
         "format": _FORMAT,
         "key": info.key,
         "made from": content,
         "project": project,
-        "versions": installed_versions(packages),
         "classes": info.classes,
         "score floor": info.score_floor,
     }

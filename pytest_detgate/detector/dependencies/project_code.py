@@ -11,8 +11,14 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal, NamedTuple
 
+from pytest_detgate.detector.project_call import call_project
+
 # File names of the import system, which never change.
-_IMPORT_SYSTEM = ("<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>")
+_IMPORT_SYSTEM = (
+    "<frozen importlib._bootstrap>",
+    "<frozen importlib._bootstrap_external>",
+    "<frozen zipimport>",
+)
 # A query for installed packages makes these modules read all folders.
 _PACKAGE_LISTS = tuple(
     f"{os.sep}{part}{os.sep}"
@@ -22,16 +28,31 @@ _GATE = str(Path(__file__).parents[2]) + os.sep
 _HERE = str(Path(__file__).parent) + os.sep
 _AUDIT_HOOK = str(Path(__file__).parents[1] / "audit_hook.py")
 
+# Functions of the standard library that give the status of a file, or parts of it.
+_VALUES = frozenset(("getsize", "stat", "lstat"))
+_TIMES = frozenset(("getmtime", "getctime"))
+_GLOB = frozenset(("glob", "iglob", "_iglob"))
+# Start programs to learn about the machine, the compiler or their own version, or to compile.
+_HARMLESS_STARTS = tuple(
+    part.replace("/", os.sep)
+    for part in (
+        *("/platform.py", "/uuid.py", "/ctypes/util.py", "/sysconfig.py", "/_osx_support.py"),
+        *("/cpuinfo/", "/psutil/", "/GPUtil/", "/distutils/", "/setuptools/"),
+        *("/mmengine/utils/", "/torch/_inductor/", "/torch/_dynamo/", "/torch/utils/"),
+        *("/torch/cuda/", "/triton/", "/numba/", "/llvmlite/", "/loky/", "/matplotlib/"),
+    )
+)
+
 CodeKind = Literal["recorder", "gate", "import", "stdlib", "installed", "own"]
 
 
 class Caller(NamedTuple):
     """The code that causes an access.
 
-    `by` is `own` for code of the project, or code that it calls; `import` if an installed package
-    is being imported; else `other`. `is_direct` says that the project calls only the standard
-    library for it. `file` is the nearest file of the project, `modules` are those of its files that
-    are being imported.
+    `by` is `own` for code of the project, code that it calls, or a thread of unknown origin;
+    `import` if an installed package is being imported; else `other`. `is_direct` says that the
+    project calls only the standard library for it. `file` is the nearest file of the project,
+    `modules` are those of its files that are being imported.
     """
 
     by: Literal["own", "import", "other"]
@@ -40,8 +61,11 @@ class Caller(NamedTuple):
     modules: tuple[str, ...] = ()
 
 
-def of_project(files: Iterable[object]) -> set[Path]:
-    """Return the Python files among these that belong to the project, not to a package."""
+def of_project(files: Iterable[object], own: tuple[str, ...] = ()) -> set[Path]:
+    """Return the Python files among these that belong to the project, not to a package.
+
+    Files below the folders `own` do, too.
+    """
     installed = installed_paths()
     return {
         Path(file)
@@ -49,9 +73,17 @@ def of_project(files: Iterable[object]) -> set[Path]:
         if isinstance(file, str)
         and file.endswith(".py")
         and os.path.isabs(file)  # noqa: PTH117 (torch invents relative names)
-        and not file.startswith(installed)
+        and (file.startswith(own) or not file.startswith(installed))
         and Path(file).is_file()
     }
+
+
+def package_of(file: str) -> str | None:
+    """Return the name of the module or package that an installed file belongs to."""
+    for path in _package_paths(tuple(sys.path)):
+        if _holds_packages(path) and file.startswith(path):
+            return file[len(path) :].partition(os.sep)[0].partition(".")[0]
+    return None
 
 
 def installed_paths() -> tuple[str, ...]:
@@ -100,10 +132,13 @@ class CallStack:
             frame = frame.f_back
         by: Literal["own", "import", "other"] = "other"
         is_direct, file, modules = True, None, []
+        is_project, is_plain = False, frame is not None
         while frame is not None:
             kind = self._kind(frame)
             if kind == "gate":
+                is_project = frame.f_code is call_project.__code__
                 break
+            is_plain = is_plain and kind == "stdlib"
             if kind == "own":
                 name = frame.f_code.co_filename
                 file = file or name
@@ -116,7 +151,33 @@ class CallStack:
                     by = "import"
                 is_direct = is_direct and kind == "stdlib"
             frame = frame.f_back
+        else:  # no frame of the gate: a thread, which may belong to a pool
+            is_project = is_plain
+        if by == "other" and is_project:
+            by = "own"
         return Caller(by, is_direct and by == "own", file, tuple(modules))
+
+    def value_asked(self) -> Literal["size", "time"] | None:
+        """Return which value in the status of a file the caller may use, if it may use one."""
+        frame = self._cause()
+        value: Literal["size", "time"] | None = "size"
+        while frame is not None and self._kind(frame) == "stdlib":
+            function = frame.f_code.co_name
+            if function in _TIMES:
+                value = "time"
+            elif function not in _VALUES:
+                return None
+            frame = frame.f_back
+        return value if frame is not None and self._kind(frame) == "own" else None
+
+    def is_harmless_start(self) -> bool:
+        """Return whether known code starts a process, of which detections do not depend."""
+        frame = self._cause()
+        while frame is not None and self._kind(frame) not in ("own", "gate"):
+            if any(part in frame.f_code.co_filename for part in _HARMLESS_STARTS):
+                return True
+            frame = frame.f_back
+        return False
 
     def is_import_system(self) -> bool:
         """Return whether the import system itself is running, not code that is imported."""
@@ -131,7 +192,8 @@ class CallStack:
             file, function = frame.f_code.co_filename, frame.f_code.co_name
             if function in ("iterdir", "walk"):
                 return False
-            is_pattern = is_pattern or os.path.basename(file) == "glob.py" or "pathlib" in file  # noqa: PTH119
+            is_glob = os.path.basename(file) == "glob.py" and function in _GLOB  # noqa: PTH119
+            is_pattern = is_pattern or is_glob or "pathlib" in file
             frame = frame.f_back
         return is_pattern
 

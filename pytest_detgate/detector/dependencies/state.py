@@ -11,7 +11,8 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -19,21 +20,18 @@ import msgspec
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import Signature, file_digests
 from pytest_detgate.detections import UnreadableImage
+from pytest_detgate.detector.dependencies.installed import package_state
+from pytest_detgate.detector.dependencies.variables import MISSING, digest, variable_state
 from pytest_detgate.regular_file import sha256_of_file
 
-MISSING, FOLDER, SPECIAL = "missing", "folder", "special"
+FOLDER, SPECIAL = "folder", "special"
 NO_FILE = (MISSING, FOLDER, SPECIAL)
 """States of a path that is not a regular file."""
 
-ALL_VARIABLES = "*"
-"""Name of the whole environment among the names of variables."""
-
-# They describe how a process runs, and differ between machines, terminals, workers and tests.
-_OF_THE_PROCESS = re.compile(
-    r"(CUDA|NVIDIA|OMP|MKL|OPENBLAS|KMP|RAY|XDG|LC|PYTEST|SSH|XPC|GITHUB_RUN|RUNNER)_.*|_.*|"
-    r"PATH|LD_LIBRARY_PATH|PYTHONPATH|HOME|PWD|OLDPWD|TMPDIR|TEMP|TMP|USER|LOGNAME|USERNAME|"
-    r"USERPROFILE|HOSTNAME|SHELL|SHLVL|LANG|LANGUAGE|TERM|COLUMNS|LINES|DISPLAY|"
-    r"RANK|LOCAL_RANK|WORLD_SIZE|MASTER_ADDR|MASTER_PORT"
+# Tools and the system make and remove them beside the files of a project.
+_NOT_LISTED = re.compile(
+    r"__pycache__|\.(git|hg|svn|venv|tox|nox|idea|vscode|ipynb_checkpoints|DS_Store|hypothesis|"
+    r"(pytest|mypy|ruff)_cache|coverage.*|nfs.*|.*\.sw[op])"
 )
 
 
@@ -41,18 +39,22 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
     """The dependencies of a model or a training, by absolute path.
 
     `files` has the SHA-256 of each file that was opened or imported; `lookups` kind, size and time
-    of files whose status alone was read; `absent` the kind of paths at which a module would be
-    found, or found before the one that was; `folders` and `patterns` a digest of the names that
-    were listed; `environment` a digest of the value of each variable. `hidden` are reasons why
-    there may be dependencies that were not recorded.
+    of files whose status alone was read; `questions` the answers to other questions about files
+    and modules, as `question_state` returns them; `absent` the kind of paths at which a module
+    would be found, or found before the one that was; `folders` and `patterns` a digest of the names
+    that were listed; `environment` a digest of the value of each variable; `packages` the state of
+    each installed package, as `package_state` returns it. `hidden` are reasons why there may be
+    dependencies that were not recorded.
     """
 
     files: dict[str, str] = {}
     lookups: dict[str, str] = {}
+    questions: dict[str, str] = {}
     absent: dict[str, str] = {}
     folders: dict[str, str] = {}
     patterns: dict[str, str] = {}
     environment: dict[str, str] = {}
+    packages: dict[str, str] = {}
     hidden: tuple[str, ...] = ()
 
     def with_folder(self, here: str, there: str) -> Dependencies:
@@ -65,6 +67,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
             self,
             files=named(self.files),
             lookups=named(self.lookups),
+            questions=named(self.questions),
             absent=named(self.absent),
             folders=named(self.folders),
             patterns=named(self.patterns),
@@ -83,9 +86,11 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
         parts = {
             "files": relative(self.files),
             "lookups": {name: kind_of_lookup(s) for name, s in relative(self.lookups).items()},
+            "questions": {_relative_question(folder, q): a for q, a in self.questions.items()},
             "folders": relative(self.folders),
             "patterns": relative(self.patterns),
             "environment": self.environment,
+            "packages": self.packages,
         }
         return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
 
@@ -99,8 +104,10 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
         return (
             all(variable_state(name) == state for name, state in self.environment.items())
             and all(part(lookup_state(name)) == part(state) for name, state in lookups.items())
+            and all(question_state(name) == state for name, state in self.questions.items())
             and all(listing_state(name) == state for name, state in self.folders.items())
             and all(pattern_state(name) == state for name, state in self.patterns.items())
+            and all(package_state(name) == state for name, state in self.packages.items())
             and file_states(self.files, cache) == self.files
         )
 
@@ -113,8 +120,8 @@ def file_states(paths: Iterable[str], cache: Cache) -> dict[str, str]:
     def state(path: str, kind: str) -> str:
         if kind:
             return kind
-        digest = regular[Path(path)]
-        return SPECIAL if isinstance(digest, UnreadableImage) else digest
+        sha256 = regular[Path(path)]
+        return SPECIAL if isinstance(sha256, UnreadableImage) else sha256
 
     return {path: state(path, kind) for path, kind in kinds.items()}
 
@@ -154,43 +161,52 @@ def kind_of_lookup(state: str) -> str:
 
 
 def listing_state(folder: str) -> str:
-    """Return a digest of the names in a folder, without hidden files and caches of Python."""
+    """Return a digest of the names in a folder, without caches of tools."""
     try:
         names = os.listdir(folder)  # noqa: PTH208
     except (OSError, ValueError):
         return MISSING
-    return _digest(sorted(n for n in names if not n.startswith(".") and n != "__pycache__"))
+    return digest(sorted(name for name in names if not _NOT_LISTED.fullmatch(name)))
 
 
 def pattern_state(pattern: str) -> str:
     """Return a digest of the paths that match an absolute pattern of `glob`."""
     try:
-        paths = glob.glob(pattern, recursive=True)  # noqa: PTH207
+        paths = _matching(pattern)
     except (OSError, ValueError):
         return MISSING
     start = os.path.dirname(_fixed_part(pattern))  # noqa: PTH120
-    return _digest(sorted(path.removeprefix(start) for path in paths))
+    names = (path.removeprefix(start) for path in paths)
+    return digest(
+        sorted(name for name in names if not any(map(_NOT_LISTED.fullmatch, Path(name).parts)))
+    )
 
 
-def variable_state(name: str) -> str:
-    """Return a digest of the value of an environment variable now; `MISSING` if it is not set."""
-    if name == ALL_VARIABLES:
-        variables = {key: value for key, value in os.environ.items() if not is_of_process(key)}
-        return _digest(sorted(f"{key}={value}" for key, value in variables.items()))
-    return value_state(os.environ.get(name))
+def _matching(pattern: str) -> list[str]:
+    """Return the paths that match, also hidden ones, which `Path.glob` finds."""
+    if sys.version_info >= (3, 11):
+        return glob.glob(pattern, recursive=True, include_hidden=True)  # noqa: PTH207
+    return glob.glob(pattern, recursive=True)  # noqa: PTH207
 
 
-def is_of_process(name: str) -> bool:
-    """Return whether a variable only describes how a process runs.
+def question_state(question: str) -> str:
+    """Return the answer to a question: its kind, a space, and a path or the name of a module.
 
-    Packages read such variables whether or not the calling code knows of them.
+    `link` asks for the target of a link, else the kind of the path; `size` and `time` for those of
+    a file; `access-MODE` whether it can be accessed. A `module` was not found when it was imported.
     """
-    return _OF_THE_PROCESS.fullmatch(name) is not None
-
-
-def value_state(value: str | None) -> str:
-    """Return a digest of the value of an environment variable."""
-    return MISSING if value is None else _digest([value])
+    what, path = question.split(" ", 1)
+    if what == "module":
+        return MISSING
+    try:
+        if what == "link":
+            return f"to {os.readlink(path)}" if os.path.islink(path) else _kind(path) or "file"  # noqa: PTH114, PTH115
+        if what.startswith("access-"):
+            return str(os.access(path, int(what.removeprefix("access-"))))
+        found = os.stat(path)  # noqa: PTH116
+    except (OSError, ValueError):
+        return MISSING
+    return str(found.st_size if what == "size" else found.st_mtime_ns)
 
 
 def _kind(path: str) -> str:
@@ -204,10 +220,6 @@ def _kind(path: str) -> str:
     return FOLDER if stat.S_ISDIR(mode) else SPECIAL
 
 
-def _digest(texts: Iterable[str]) -> str:
-    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogateescape")).hexdigest()
-
-
 def _fixed_part(pattern: str) -> str:
     wildcards = (index for index in map(pattern.find, "*?[") if index >= 0)
     return pattern[: min(wildcards, default=len(pattern))]
@@ -218,3 +230,23 @@ def _relative(folder: Path, path: str) -> str:
         return Path(os.path.relpath(path, folder)).as_posix()
     except ValueError:  # another drive
         return path
+
+
+def _relative_question(folder: Path, question: str) -> str:
+    kind, name = question.split(" ", 1)
+    return f"{kind} {_relative(folder, name) if os.path.isabs(name) else name}"  # noqa: PTH117
+
+
+STATES: dict[str, Callable[[str], object]] = {
+    "file": file_signature,
+    "module": file_signature,
+    "lookup": lookup_state,
+    "question": question_state,
+    "absent": lookup_state,
+    "folder": listing_state,
+    "pattern": pattern_state,
+    "variable": variable_state,
+    "package": lambda _: None,
+    "hidden": lambda _: None,
+}
+"""By the kind of a note, a function from its name to its state now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,8 @@ from typing import Any
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.import_notes import NoteKind, Notes
 from pytest_detgate.detector.dependencies.recorder import Recorder
-from pytest_detgate.detector.dependencies.state import (
-    ALL_VARIABLES,
-    MISSING,
-    Dependencies,
-    file_signature,
-)
+from pytest_detgate.detector.dependencies.state import Dependencies, file_signature
+from pytest_detgate.detector.dependencies.variables import ALL_VARIABLES, MISSING
 from pytest_detgate.detector.protocol import (
     Detected,
     Detector,
@@ -31,8 +28,8 @@ class WatchedDetector:
 
     As soon as it accesses something that it did not access while it was made, its detections are
     not cacheable. If it only looks for files that are missing, they are provisional. `known` are
-    its dependencies. Optional attributes of the detector (`in_turn`, `notes`, `model_seconds`) are
-    passed through.
+    its dependencies, and `recorder` has recorded them. Optional attributes of the detector
+    (`in_turn`, `notes`, `model_seconds`) are passed through.
     """
 
     def __init__(
@@ -40,17 +37,17 @@ class WatchedDetector:
         detector: Detector,
         info: ModelInfo,
         known: Dependencies,
-        folder: Path | None,
-        own: Iterable[str],
+        recorder: Recorder,
     ) -> None:
         self._detector = detector
         self.info = info
         self.device = detector.device
-        self._folder = folder
-        self._own = tuple(own)
+        self._recorder = recorder
+        weakref.finalize(self, recorder.close)
         self._known: dict[str, object] = {
             **known.lookups,
             **known.absent,
+            **known.questions,
             **known.folders,
             **known.patterns,
             **known.environment,
@@ -73,12 +70,14 @@ class WatchedDetector:
         return self._watched(images, self._detector.in_turn)  # type: ignore[attr-defined]
 
     def _watched(self, images: Sequence[Path], detect: _Detect) -> Iterator[Detected]:
-        with Recorder(
-            self._folder, own=self._own, ignored=_Images(images), known=self._known
-        ) as recorder:
+        recorder = self._recorder
+        paths = _Images(images)
+        with recorder.noting(ignored=paths, known=self._known):
             for detected in detect(images):
-                self._reason = self._reason or self._new_dependency(recorder.notes)
-                yield self._marked(detected)
+                self._reason = self._reason or self._new_dependency(recorder.notes, paths)
+                marked = self._marked(detected)
+                with recorder.waiting():  # for accesses of the caller
+                    yield marked
 
     def _marked(self, detected: Detected) -> Detected:
         if self._reason:
@@ -92,14 +91,19 @@ class WatchedDetector:
         self._missing.update(dict.fromkeys(marked.missing, False))
         return marked
 
-    def _new_dependency(self, notes: Notes) -> str:
+    def _new_dependency(self, notes: Notes, images: _Images) -> str:
         """Say which access is new or found another state; remember files that are missing."""
         for (kind, name), state in list(notes.items()):
             if kind in ("file", "module"):
                 state = file_signature(name)
+            if kind == "package" or (kind == "question" and images.are_reached_by(name)):
+                continue
             if kind == "hidden" or (name not in self._known and not self._is_listed(kind)):
-                if kind in ("lookup", "absent") and state == MISSING:
-                    self._missing.setdefault(name, True)
+                if state == MISSING and kind in ("lookup", "absent", "question"):
+                    # The paths of a missing module are noted as absent.
+                    if not name.startswith("module "):
+                        path = name.partition(" ")[2] if kind == "question" else name
+                        self._missing.setdefault(path, True)
                     continue
                 return f"{name} is first accessed during detection"
             if state != self._known.get(name, state):
@@ -116,6 +120,7 @@ class _Images:
 
     def __init__(self, images: Sequence[Path]) -> None:
         self._paths = {os.path.abspath(image) for image in images}  # noqa: PTH100
+        self._folders: set[str] | None = None
         self._resolved: set[str] | None = None
 
     def __call__(self, path: str) -> bool:
@@ -124,3 +129,17 @@ class _Images:
         if self._resolved is None:
             self._resolved = {os.path.realpath(image) for image in self._paths}
         return path in self._resolved
+
+    def are_reached_by(self, question: str) -> bool:
+        """Return whether a question asks for the target of a folder above the images.
+
+        To resolve the path of an image is to ask that of each folder.
+        """
+        what, path = question.split(" ", 1)
+        if what != "link":
+            return False
+        if self._folders is None:
+            inner = {os.path.dirname(image) for image in self._paths}  # noqa: PTH120
+            inner |= set(map(os.path.realpath, inner))
+            self._folders = {str(one) for i in inner for one in (i, *Path(i).parents)}
+        return path in self._folders

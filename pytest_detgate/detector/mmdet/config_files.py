@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_detgate.detector.dependencies.gathering import gather_dependencies
-from pytest_detgate.detector.dependencies.recorder import Recorder, noted_by_value, unnoted
+from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.dependencies.state import NO_FILE
+from pytest_detgate.detector.dependencies.switches import noted_by_value, unnoted
 from pytest_detgate.detector.mmdet.config import custom_imports
+from pytest_detgate.detector.mmdet.plain_config import has_plain_values
 from pytest_detgate.detector.packages import import_yapf, quiet
 from pytest_detgate.detector.python.code import code_of
 from pytest_detgate.errors import DetectorError
@@ -36,7 +39,7 @@ def load_config(path: Path) -> LoadedConfig:
         config = _run(path, import_custom_modules=True)
     with unnoted():
         code = map(str, project_files(custom_imports(config)))
-        dependencies = gather_dependencies(recorder.by_value, code)
+        dependencies = gather_dependencies({**recorder.by_value, **recorder.notes}, code)
     existing = (Path(name) for name, state in dependencies.files.items() if state not in NO_FILE)
     files = {path.absolute(), *existing}
     names = getattr(config, "env_variables", None) or {}
@@ -71,7 +74,11 @@ def _run(path: Path, *, import_custom_modules: bool) -> Any:
     if not path.is_file():
         raise DetectorError(f"{path}: there is no such configuration file")
     import_yapf()
-    with quiet(), noted_by_value():
+    with unnoted():
+        is_plain = has_plain_values(path)
+    # A configuration that is more than its values is known by all that it accesses.
+    by_value = noted_by_value() if is_plain else contextlib.nullcontext()
+    with quiet(), by_value:
         from mmengine.config import Config
 
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Iterator
@@ -21,17 +20,18 @@ _NOT_OF_PROJECT = ("torch", "pytest_detgate")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """`files` of the project, and the `packages` (distributions) that they import from."""
+    """`files` of the project, and the installed `modules` that they import from, without those
+    inside of packages."""
 
     files: tuple[Path, ...]
-    packages: tuple[str, ...]
+    modules: tuple[str, ...]
 
 
-def code_of(*modules: str) -> Code:
+def code_of(*modules: str, own: tuple[str, ...] = ()) -> Code:
     """Follow the import statements of modules, including those within functions.
 
     All loaded modules of their packages count too. Nothing is imported for it. Imports by a
-    computed name are not seen.
+    computed name are not seen. Files below the folders `own` are code of the project.
     """
     packages = {module.partition(".")[0] for module in modules}
     waiting = [name for name in list(sys.modules) if name.partition(".")[0] in packages]
@@ -47,12 +47,12 @@ def code_of(*modules: str) -> Code:
         if name.partition(".")[0] in _NOT_OF_PROJECT:
             continue
         file = _file_of(name)
-        if of_project([file]):
+        if of_project([file], own):
             files.add(Path(str(file)))
             waiting += _imported(Path(str(file)), name)
         elif file is not None or name in sys.modules:
             others.add(name.partition(".")[0])
-    return Code(tuple(sorted(files)), _distributions(others))
+    return Code(tuple(sorted(files)), tuple(sorted(others)))
 
 
 def _file_of(module: str) -> str | None:
@@ -95,16 +95,6 @@ def _imported(file: Path, module: str) -> Iterator[str]:
 def _with_parents(name: str) -> Iterator[str]:
     parts = name.split(".")
     yield from (".".join(parts[:end]) for end in range(1, len(parts) + 1))
-
-
-def _distributions(packages: set[str]) -> tuple[str, ...]:
-    providers = importlib.metadata.packages_distributions()
-    names = {
-        name
-        for package in packages - set(sys.stdlib_module_names)
-        for name in providers.get(package, ())
-    }
-    return tuple(sorted(names))
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from pytest_detgate.detections import (
 )
 from pytest_detgate.detector.image_bytes import cut_short, reason_of
 from pytest_detgate.detector.packages import quiet
+from pytest_detgate.detector.project_call import call_project
 from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.python.code import importable
 from pytest_detgate.detector.validation import checked_detections
@@ -84,7 +85,9 @@ class EntryDetector:
     def _results(self, images: list[Path]) -> list[ImageResult]:
         try:
             with importable(self._folder), quiet():
-                outputs = list(self._made.detect(list(images)))
+                outputs: list[Any] = call_project(
+                    list, call_project(self._made.detect, list(images))
+                )
         except DetectorError:
             raise
         except (Exception, SystemExit) as error:  # the project's own code runs

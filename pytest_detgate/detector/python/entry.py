@@ -26,6 +26,7 @@ import msgspec
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import check_device, checked_device, require_some_gpu
 from pytest_detgate.detector.packages import quiet
+from pytest_detgate.detector.project_call import call_project
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import importable
 from pytest_detgate.detector.python.detector import EntryDetector
@@ -50,7 +51,7 @@ def load_model(
         make = _function(entry)
         try:
             with quiet():
-                made = make(source.checkpoint, device, **source.options)
+                made = call_project(make, source.checkpoint, device, **source.options)
         except DetectorError:
             raise
         except (Exception, SystemExit) as error:  # the project's own code runs

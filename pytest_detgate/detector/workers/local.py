@@ -92,15 +92,17 @@ class LocalWorkers:
     def __init__(self, load: LoadModel, devices: Sequence[str], *, batch: int | None) -> None:
         pool = LocalPool(load, devices)
         self._end = weakref.finalize(self, pool.end)
-        self.device = device_type(devices[0])
-        self._dispatch = Dispatch(pool, n_workers=len(devices), batch=batch or BATCH[self.device])
+        n_images = batch or BATCH[device_type(devices[0])]
+        self._dispatch = Dispatch(pool, n_workers=len(devices), batch=n_images)
         try:
             self.loaded: ModelLoaded = self._dispatch.wait_until_loaded()
         except BaseException:
             self._end()
             raise
         self.info = self.loaded.info
-        self._devices = devices
+        self.device = device_type(self.loaded.device)
+        # One worker may have chosen its device itself.
+        self._devices = devices if len(devices) > 1 else [self.loaded.device]
 
     def detect(self, images: Sequence[Path]) -> Generator[Detected, None, None]:
         """Yield each image's detections as soon as its batch is done, in any order."""

@@ -15,6 +15,10 @@ from pytest_detgate.detector.workers.loading import load_detector
 from pytest_detgate.detector.workers.messages import LoadModel, ModelLoaded
 from pytest_detgate.detector.workers.run_options import RunPlan
 
+# Images that a single process receives at once: a multiple of what a model takes at once, so that
+# its batches are the same as in this process.
+_ALONE = 64
+
 
 def start_detector(
     source: ModelSource, *, sha256: str, device: str, batch_size: int | None, plan: RunPlan
@@ -32,11 +36,14 @@ def start_detector(
 
         ray_workers = RayWorkers(load, plan)
         return _loaded_model(ray_workers, ray_workers.loaded, source)
-    devices = local_devices(device, plan.workers, framework(source.framework))
-    if len(devices) > 1:
+    model_framework = framework(source.framework)
+    devices = local_devices(device, plan.workers, model_framework)
+    is_alone = len(devices) == 1
+    if not is_alone or not model_framework.is_fresh(source):
         from pytest_detgate.detector.workers.local import LocalWorkers
 
-        workers = LocalWorkers(load, devices, batch=plan.batch)
+        batch = (_ALONE if batch_size is None else 4 * batch_size) if is_alone else None
+        workers = LocalWorkers(load, devices, batch=plan.batch or batch)
         return _loaded_model(workers, workers.loaded, source)
     return load_detector(source, sha256=sha256, device=device, batch_size=batch_size)
 

@@ -1,0 +1,127 @@
+"""Installed packages: which a model uses, and their state.
+
+Nothing here depends on which modules this process has imported: another order of imports must not
+give another key of a model.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import re
+import sys
+from collections.abc import Iterable
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+from pytest_detgate.regular_file import sha256_of_file
+
+# Their Python files name the device that they are built for: the same release on another device is
+# the same.
+_BUILT_FOR_A_DEVICE = ("torch", "torchvision", "torchaudio")
+_OWN = "pytest_detgate"
+_NOT_INSTALLED = "not installed"
+_MODULE = "module "
+
+
+def package_states(modules: Iterable[str], distributions: Iterable[str] = ()) -> dict[str, str]:
+    """Return the state of distributions, of those that have `modules`, and of all that those
+    require in turn.
+
+    A requirement counts if it is installed and not requested by an extra. A module that no
+    distribution has is included as `module NAME`, also a required one.
+    """
+    providers = _providers(tuple(sys.path))
+    wanted = set(modules) - set(sys.stdlib_module_names) - {_OWN}
+    names = set(distributions)
+    names |= _with_requirements(name for module in wanted for name in providers.get(module, ()))
+    names |= {f"{_MODULE}{name}" for name in wanted - providers.keys()}
+    return {name: package_state(name) for name in sorted(names)}
+
+
+def package_state(name: str) -> str:
+    """Return version and digest of a distribution: of its Python files, as its installer wrote them
+    down. A file that was edited since then is not noticed.
+
+    For `module NAME`: a digest of its files.
+    """
+    if name.startswith(_MODULE):
+        return _state_of_files(name.removeprefix(_MODULE))
+    try:
+        distribution = importlib.metadata.distribution(name)
+        version = distribution.version.partition("+")[0]
+        if name in _BUILT_FOR_A_DEVICE:
+            return version
+        record = distribution.read_text("RECORD") or ""
+    except (importlib.metadata.PackageNotFoundError, OSError, UnicodeDecodeError):
+        return _NOT_INSTALLED
+    files = sorted(line for line in record.splitlines() if line.partition(",")[0].endswith(".py"))
+    return f"{version} {_digest(files)}"
+
+
+def distribution_names(states: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of distributions among those of states."""
+    return tuple(sorted(name for name in states if not name.startswith(_MODULE)))
+
+
+@functools.lru_cache(maxsize=4)
+def _providers(search_path: tuple[str, ...]) -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
+
+
+def _with_requirements(distributions: Iterable[str]) -> set[str]:
+    waiting = list(distributions)
+    names: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in names:
+            continue
+        names.add(name)
+        if not name.startswith(_MODULE):
+            waiting += _requirements(name, tuple(sys.path))
+    return names
+
+
+@functools.lru_cache(maxsize=1000)
+def _requirements(distribution: str, search_path: tuple[str, ...]) -> tuple[str, ...]:
+    required = []
+    try:
+        lines = importlib.metadata.requires(distribution) or []
+    except importlib.metadata.PackageNotFoundError:
+        return ()
+    for line in lines:
+        name = re.match(r"[A-Za-z0-9._-]+", line)
+        _, _, marker = line.partition(";")
+        if name is None or "extra" in marker:
+            continue
+        try:
+            required.append(importlib.metadata.metadata(name[0])["Name"])
+        except importlib.metadata.PackageNotFoundError:
+            module = name[0].replace("-", "_")
+            if _spec(module) is not None:
+                required.append(f"{_MODULE}{module}")
+    return tuple(required)
+
+
+def _state_of_files(module: str) -> str:
+    spec = _spec(module)
+    if spec is None:
+        return _NOT_INSTALLED
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    files = {path for folder in folders for path in folder.rglob("*.py") if path.is_file()}
+    if spec.origin is not None and Path(spec.origin).is_file():
+        files.add(Path(spec.origin))
+    return _digest(f"{path.name} {sha256_of_file(path)}" for path in sorted(files))
+
+
+def _spec(module: str) -> ModuleSpec | None:
+    try:
+        return importlib.util.find_spec(module)
+    except (ImportError, ValueError):
+        return None
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
