@@ -26,7 +26,8 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
     `count` is the number of images with something wrong, by kind: `missing`; `unreadable` (empty,
     no image, no regular file, a link out of the images folder, or one with more pixels than
     `max-pixels` under `[dataset]` allows); `truncated`; `other_size` than the annotation file
-    states; `rotated` by its EXIF orientation. An image counts once, for the first of these.
+    states; `rotated` by its EXIF orientation; `other_format` than its suffix says, such as a WEBP
+    file named `.jpg`. An image counts once, for the first of these.
 
     Images are read as viewers show them, turned as their EXIF orientation says, and so are sizes.
     With `exif = "apply"` under `[dataset]` the project says that its labels are drawn on the
@@ -41,7 +42,9 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
 
     ## How to fix
 
-    - `missing` found: Fetch the missing images again, or correct the `images` folder.
+    - `missing` found: Fetch the missing images again, or correct the `images` folder. Where a file
+      has a near name, the finding says so: rename it, or write `match-names = "near"` under
+      `[dataset]`.
     - `truncated` found: Fetch the truncated images again.
     - `unreadable` found: Open one in an image viewer: what is no image should not be listed. Links
       into a DVC or git-annex folder inside the project are followed; name any other folder that
@@ -50,6 +53,8 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
     - `rotated` found: Save rotated images upright without the EXIF tag, and then check whether
       their boxes fit.
     - `other_size` found: Correct the stated size if the boxes fit the image.
+    - `other_format` found: Give the file the suffix of its format, or save it in the format of its
+      suffix.
     """
 
     code: ClassVar[str] = "image-files"

@@ -64,8 +64,9 @@ class CachedTables:
                     add_digest(path, before, read_at, dataset.sha256, self._cache)
         return dataset
 
-    def classes(self, path: Path) -> tuple[str, ...] | None:
-        """Return the class names of an annotation file, if its tables are cached."""
+    def classes(self, path: Path) -> tuple[tuple[str, ...], tuple[str | None, ...]] | None:
+        """Return class names and supercategories of an annotation file, if its tables are
+        cached."""
         with contextlib.suppress(OSError):
             size = path.stat().st_size
             digest = self._digest(path, size)

@@ -25,7 +25,7 @@ from pytest_detgate.gaps import Gap
 from pytest_detgate.regular_file import open_regular
 
 # Raised when the layout changes, and when the reader of COCO files makes other tables.
-_MAGIC = b"detgate tables 3\n"
+_MAGIC = b"detgate tables 4\n"
 _ALIGNED = 64
 _SUMMED_AT_ONCE = 1 << 24
 _IMAGE = ("id", "file_name", "width", "height", "unlabelled")
@@ -47,6 +47,7 @@ class _ColumnSpan(msgspec.Struct, frozen=True):
 class _Header(msgspec.Struct, frozen=True):
     classes: tuple[str, ...]
     category_id: tuple[int | str, ...]
+    supercategories: tuple[str | None, ...]
     notes: tuple[str, ...]
     gaps: tuple[Gap, ...]
     sha256: str
@@ -70,6 +71,7 @@ def write_tables(dataset: Dataset, path: Path) -> None:
         _Header(
             dataset.classes,
             dataset.category_id,
+            dataset.supercategories,
             dataset.notes,
             dataset.gaps,
             dataset.sha256 or "",
@@ -103,15 +105,16 @@ def read_tables(path: Path) -> Dataset | None:
     return None
 
 
-def read_classes(path: Path) -> tuple[str, ...] | None:
-    """Return the class names alone; None if the file cannot be read."""
+def read_classes(path: Path) -> tuple[tuple[str, ...], tuple[str | None, ...]] | None:
+    """Return the class names alone, with their supercategories; None if the file cannot be read."""
     with (
         contextlib.suppress(OSError, ValueError, msgspec.MsgspecError),
         open_regular(path) as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
     ):
         header = _header(content)[0]
-        return header.classes if len(header.classes) == len(header.category_id) else None
+        lengths = {len(header.classes), len(header.category_id), len(header.supercategories)}
+        return (header.classes, header.supercategories) if len(lengths) == 1 else None
     return None
 
 
@@ -181,6 +184,7 @@ def _dataset(content: mmap.mmap, header: _Header, start: int) -> Dataset:
         boxes=BoxTable(**of("box", _BOX)),
         classes=header.classes,
         category_id=header.category_id,
+        supercategories=header.supercategories,
         sha256=header.sha256,
         notes=header.notes,
         gaps=header.gaps,

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.alarm_table import EventsFile, Fps, FrameStep, TimeField, TimeUnit
+from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
 
 LabelFormat: TypeAlias = Literal["coco", "yolo", "voc", "cvat", "openimages"]
@@ -15,20 +16,46 @@ LabelFormat: TypeAlias = Literal["coco", "yolo", "voc", "cvat", "openimages"]
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """One split of the data set."""
 
-    annotations: Annotated[
-        str, Meta(description="COCO JSON file. Other formats: the folder or file of the labels.")
-    ]
-    images: Annotated[str, Meta(description="Folder that each file_name is relative to.")]
+    annotations: (
+        Annotated[
+            str,
+            Meta(description="COCO JSON file. Other formats: the folder or file of the labels."),
+        ]
+        | None
+    ) = None
+    images: (
+        Annotated[str, Meta(description="Folder that each file_name is relative to.")] | None
+    ) = None
+    data: (
+        Annotated[
+            str,
+            Meta(
+                description="data.yaml of Ultralytics or Roboflow, in place of annotations, "
+                "images, format, classes and list."
+            ),
+        ]
+        | None
+    ) = None
+    split: (
+        Annotated[
+            str,
+            Meta(
+                description="Name of the split in the data.yaml. Omitted: the name of this split."
+            ),
+        ]
+        | None
+    ) = None
     format: Annotated[
         LabelFormat,
         Meta(description="Format of the annotations."),
     ] = "coco"
     classes: (
         Annotated[
-            str,
+            str | tuple[str, ...],
             Meta(
-                description="File with the names of the classes. yolo: one name a line, or a "
-                "data.yaml. openimages: class-descriptions-boxable.csv."
+                description="A list of names: the classes that count; boxes of others are left "
+                "out. A file with the names of the classes: for yolo one name a line, or a "
+                "data.yaml; for openimages class-descriptions-boxable.csv."
             ),
         ]
         | None
@@ -52,6 +79,16 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             "them. background: nothing is on it, as Ultralytics assumes."
         ),
     ] = "unknown"
+    max_polygons: (
+        Annotated[
+            Count,
+            Meta(
+                description="Largest number of polygons and turned boxes whose frames are used, "
+                "for yolo, voc and cvat. Omitted: any number."
+            ),
+        ]
+        | None
+    ) = None
     allow_other_files: Annotated[
         bool,
         Meta(
@@ -71,6 +108,24 @@ class DatasetTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unk
     """The data set that is gated."""
 
     splits: dict[str, SplitTable] = {}
+    classes: (
+        Annotated[
+            tuple[str, ...],
+            Meta(
+                description="The classes that count in all splits and probes; boxes and detections "
+                "of others are left out. A list of a split wins."
+            ),
+        ]
+        | None
+    ) = None
+    match_names: Annotated[
+        Literal["exact", "near"],
+        Meta(
+            description="near: a file name that is not there means the one file whose name "
+            "differs only in letter case, blanks, accents, slashes, %20, folders in front, or "
+            "suffix."
+        ),
+    ] = "exact"
     frame_pattern: (
         Annotated[
             str,

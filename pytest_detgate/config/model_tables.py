@@ -75,6 +75,26 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         ]
         | None
     ) = None
+    classes: (
+        Annotated[
+            str | tuple[str, ...],
+            Meta(
+                description="Names of the detector's classes by number, or a file with them "
+                "(data.yaml, or one name a line), for result files that only number their classes."
+            ),
+        ]
+        | None
+    ) = None
+    first_class_number: (
+        Annotated[
+            Literal[0, 1],
+            Meta(
+                description="Number of the first class in COCO result files that number their "
+                "classes in order. Omitted: the numbers in the file decide, if they can."
+            ),
+        ]
+        | None
+    ) = None
     score_threshold: Annotated[
         ScoreThreshold,
         Meta(description="The operating point: a box counts when score > threshold."),

@@ -95,17 +95,31 @@ def _check_splits(configuration: Configuration) -> None:
 
 
 def _check_split(table: SplitTable, place: Place, configuration: Configuration) -> None:
+    if table.data is not None:
+        _check_data_yaml(table, place, configuration)
+        return
+    if table.split is not None:
+        configuration.mistakes.add(place.error("only applies with data", "split"))
+    for key, value in (("annotations", table.annotations), ("images", table.images)):
+        if value is None:
+            configuration.mistakes.add(
+                place.error(
+                    f"the key {key!r} is missing; it takes text (or name a data.yaml by data)"
+                )
+            )
     by_file = ("yolo", "voc", "openimages")
     for key, is_given, formats in (
-        ("classes", table.classes is not None, ("yolo", "openimages")),
+        ("classes", isinstance(table.classes, str), ("yolo", "openimages")),
         ("list", table.list is not None, by_file),
         ("missing-labels", table.missing_labels != "unknown", by_file),
+        ("max-polygons", table.max_polygons is not None, ("yolo", "voc", "cvat")),
         ("allow-other-files", table.allow_other_files, by_file),
     ):
         if is_given and table.format not in formats:
             wanted = " or ".join(f'"{name}"' for name in formats)
+            what = "a file " if key == "classes" else ""
             configuration.mistakes.add(
-                place.error(f'only applies to format = {wanted}, not "{table.format}"', key)
+                place.error(f'{what}only applies to format = {wanted}, not "{table.format}"', key)
             )
     if table.allow_other_files and table.list is not None:
         configuration.mistakes.add(
@@ -113,6 +127,18 @@ def _check_split(table: SplitTable, place: Place, configuration: Configuration) 
                 "only applies without a list, which says what the split is", "allow-other-files"
             )
         )
+
+
+def _check_data_yaml(table: SplitTable, place: Place, configuration: Configuration) -> None:
+    for key, is_given in (
+        ("annotations", table.annotations is not None),
+        ("images", table.images is not None),
+        ("format", table.format not in ("coco", "yolo")),
+        ("classes", isinstance(table.classes, str)),
+        ("list", table.list is not None),
+    ):
+        if is_given:
+            configuration.mistakes.add(place.error("only applies without data, which says it", key))
 
 
 def _check_probes(configuration: Configuration) -> None:

@@ -6,8 +6,6 @@ neighbour's answer.
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,7 +16,6 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 from pytest_detgate.dataset.keys import composed
-from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap
 
 UNLISTED = -1
@@ -85,6 +82,14 @@ class BoxTable(_Frozen):
     def __len__(self) -> int:
         return len(self.image)
 
+    def take(self, rows: NDArray[np.int64]) -> BoxTable:
+        """The same with some of its rows."""
+        columns: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        taken: dict[str, Any] = {
+            name: None if column is None else column[rows] for name, column in columns.items()
+        }
+        return BoxTable(**taken)
+
     @property
     def shapes(self) -> NDArray[np.float64]:
         """(n, 4) boxes that can be compared with those of the same image: in pixels, or in shares
@@ -138,10 +143,15 @@ class Part(_Frozen):
 class Dataset:
     """One split or probe: its images, its ground-truth boxes and its class names.
 
-    `category_id` are the file's own ids of the classes. `notes` are facts about the file that a
-    reader of the report must know, `gaps` what nothing can look at: an item passes over none of
-    them unless its rule measures them. `image_options` say how its images are read. `part` is set
-    for a probe that is a query over a split; its `sha256` is then that of its own images and boxes.
+    `category_id` are the file's own ids of the classes, `supercategories` the groups that they are
+    in, where the file says so. `has_class_list` is False where the classes are those that boxes
+    have, `has_class_numbers` True where a class is its number in a list of names, from 0.
+    `placeholders` are names in the file that stand for no class, `chosen` the only classes that
+    count, where `detgate.toml` lists them; `file_classes` are then id and name of all that the file
+    lists. `notes` are facts about the file that a reader of the report must know, `gaps` what
+    nothing can look at: an item passes over none of them unless its rule measures them.
+    `image_options` say how its images are read. `part` is set for a probe that is a query over a
+    split; its `sha256` is then that of its own images and boxes.
     """
 
     name: str
@@ -150,6 +160,12 @@ class Dataset:
     boxes: BoxTable
     classes: tuple[str, ...]
     category_id: tuple[int | str, ...] = ()
+    supercategories: tuple[str | None, ...] = ()
+    has_class_list: bool = True
+    has_class_numbers: bool = False
+    placeholders: tuple[str, ...] = ()
+    file_classes: tuple[tuple[int | str, str], ...] | None = None
+    chosen: tuple[str, ...] | None = None
     annotations: Path | None = None
     sha256: str | None = None
     notes: tuple[str, ...] = ()
@@ -164,6 +180,13 @@ class Dataset:
         """The picture of an image row."""
         return self.images_dir / str(self.images.file_name[row])
 
+    def all_classes(self) -> tuple[tuple[int | str, ...], tuple[str, ...]]:
+        """Ids and names of all classes that the file lists, those too that do not count."""
+        if self.file_classes is None:
+            return self.category_id, self.classes
+        ids, names = zip(*self.file_classes, strict=True) if self.file_classes else ((), ())
+        return ids, composed(names)
+
     def boxes_by_image(self) -> NDArray[np.int64]:
         """(images,) number of annotations of each image, of any kind."""
         listed = self.boxes.image[self.boxes.image != UNLISTED]
@@ -175,25 +198,6 @@ class Dataset:
         if self.images.unlabelled is not None:
             empty &= ~self.images.unlabelled
         return np.flatnonzero(empty)
-
-
-_SUSPICIOUS = re.compile(r"(?:\A|\0)[/\\]|\.\.|(?:\A|\0)[^\0]{1,2}:")
-
-
-def refuse_escaping(file_names: NDArray[np.object_], name: str) -> None:
-    """Raise `DataError` for the first file name that would leave its images folder."""
-    # One look at all names together: nearly no file has a name that needs a second one.
-    if not _SUSPICIOUS.search("\0".join(file_names.tolist())):
-        return
-    for row, file_name in enumerate(file_names.tolist()):
-        parts = file_name.replace("\\", "/").split("/")
-        # Where there are drives, `a:b.jpg` is a file on one, elsewhere only an odd name.
-        drive = parts[0][1:2] == ":" and (len(parts[0]) == 2 or os.name == "nt")
-        if (parts[0] == "" and len(parts) > 1) or ".." in parts or drive:
-            raise DataError(
-                f"{name}: images[{row}].file_name {file_name!r} leaves the images folder; "
-                "a file_name must be relative to it and stay inside"
-            )
 
 
 def object_column(values: Sequence[Any]) -> NDArray[np.object_]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 from pytest_detgate.errors import DataError
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
-from pytest_detgate.regular_file import sha256_of_file
+from pytest_detgate.regular_file import real_path, sha256_of_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,28 +107,33 @@ class DetectionSource(abc.ABC):
 
 
 class ResultFiles(DetectionSource):
-    """Detections from COCO result files, one for each split or probe."""
+    """Detections from result files, one or several for each split or probe. A file that is given
+    for several of them holds the detections of all their images."""
 
     no_model = (
         "this needs a model that can be run, and result files only say what one has found: gate "
         "a checkpoint (--detgate-ckpt, or [model] checkpoint) without --detgate-predictions"
     )
 
-    def __init__(self, files: Mapping[str, Path], project: Project) -> None:
-        self._files = files
+    def __init__(self, files: Mapping[str, Path | Sequence[Path]], project: Project) -> None:
+        self._files = {
+            name: (given,) if isinstance(given, Path) else tuple(given)
+            for name, given in files.items()
+        }
         self._project = project
         self._records: dict[str, PredictionsRecord] = {}
         self._tables: dict[str, DetectionTable] = {}
+        self._datasets: dict[str, Dataset] = {}
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         from pytest_detgate.inputs.fingerprints import detections_sha256
 
         if dataset.name in self._tables:
             return self._tables[dataset.name]
-        path = self._file(dataset)
-        table = self._read(path, dataset)
+        paths = self._of(dataset)
+        table = self._table(paths, dataset)
         self._records[dataset.name] = PredictionsRecord(
-            path=self._project.relative(path),
+            path=", ".join(map(self._project.relative, paths)),
             sha256=table.sha256 or "",
             detections=len(table),
             detections_sha256=detections_sha256(table),
@@ -137,16 +142,24 @@ class ResultFiles(DetectionSource):
         self._tables[dataset.name] = table
         return table
 
-    def _read(self, path: Path, dataset: Dataset) -> DetectionTable:
-        """Read a file. What it has of other images of the split does not concern a part of it."""
-        from pytest_detgate.dataset.coco.results import read_results
+    def _table(self, paths: tuple[Path, ...], dataset: Dataset) -> DetectionTable:
+        """Read files. What they have of other images of the split does not concern a part of it."""
         from pytest_detgate.dataset.parts import detections_of_part
+        from pytest_detgate.dataset.results.files import read_found
+        from pytest_detgate.dataset.results.reader import detection_table
+        from pytest_detgate.inputs.result_context import numbering_of
 
         if dataset.part is None:
-            return read_results(path, dataset, self._project.evaluated_classes or ())
+            return detection_table(
+                read_found(paths),
+                dataset,
+                detector_classes=self._project.evaluated_classes or (),
+                others=self._others(paths, dataset),
+                numbering=numbering_of(self._project, dataset, self._files, self._read),
+            )
         whole = dataset.part.whole
         if dataset.name in self._files:
-            return detections_of_part(self._read(path, whole), dataset)
+            return detections_of_part(self._table(paths, whole), dataset)
         # Notes on the file are those of the split.
         return dataclasses.replace(detections_of_part(self.detections(whole), dataset), notes=())
 
@@ -155,41 +168,60 @@ class ResultFiles(DetectionSource):
     ) -> bool | None:
         from pytest_detgate.inputs.misplaced import boxes_of, finds_anything
 
-        if self._path(dataset) is None:
+        if not self._paths(dataset):
             return None
         return finds_anything(boxes_of(self.detections(dataset), dataset.images))
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
-        from pytest_detgate.dataset.coco.results import read_result_classes
+        from pytest_detgate.dataset.results.files import class_names_of
 
-        return read_result_classes(self._file(dataset))
+        return self._project.numbered_classes or class_names_of(self._of(dataset))
 
     def digest(self, name: str) -> str | None:
+        from pytest_detgate.dataset.results.files import sha256_of
+
         record = self._records.get(name)
         if record is not None:
             return record.sha256
         query = self._project.query(name)
-        path = self._files.get(name) or self._files.get("" if query is None else query.split)
-        if path is None:
+        paths = self._files.get(name) or self._files.get("" if query is None else query.split)
+        if not paths:
             raise DataError(_no_file(name))
-        return file_sha256(path)
+        return sha256_of(paths)
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
         return dict(self._records)
 
-    def _path(self, dataset: Dataset) -> Path | None:
-        """The result file of a split or probe. That of a split serves its parts too."""
+    def _paths(self, dataset: Dataset) -> tuple[Path, ...]:
+        """The result files of a split or probe. Those of a split serve its parts too."""
         whole = None if dataset.part is None else dataset.part.whole.name
-        return self._files.get(dataset.name) or self._files.get(whole or "")
+        return self._files.get(dataset.name) or self._files.get(whole or "") or ()
 
-    def _file(self, dataset: Dataset) -> Path:
-        path = self._path(dataset)
-        if path is None:
+    def _of(self, dataset: Dataset) -> tuple[Path, ...]:
+        paths = self._paths(dataset)
+        if not paths:
             if dataset.part is None:
                 raise DataError(_no_file(dataset.name))
             whole = dataset.part.whole.name
             raise DataError(f"{_no_file(whole)}, which {dataset.name} is a part of")
-        return path
+        return paths
+
+    def _read(self, name: str) -> Dataset:
+        if name not in self._datasets:
+            self._datasets[name] = self._project.read(name)
+        return self._datasets[name]
+
+    def _others(self, paths: tuple[Path, ...], dataset: Dataset) -> list[Dataset]:
+        """The further splits and probes that some of the files are given for; a part of a split
+        adds nothing to it."""
+        own = set(map(real_path, paths))
+        return [
+            self._read(other)
+            for other, given in self._files.items()
+            if other != dataset.name
+            and self._project.query(other) is None
+            and own & set(map(real_path, given))
+        ]
 
 
 def _no_file(name: str) -> str:

@@ -71,9 +71,12 @@ class ModelInputs(DataInputs):
     def detections(self, name: str) -> DetectionTable:
         """What the detector, or the result file in its place, found on a split or probe."""
 
+        from pytest_detgate.dataset.class_choice import chosen_detections
+
         def make() -> DetectionTable:
             self.memory.once("prepared", lambda: self.source.prepare(self._readable_requests()))
-            table = self.source.detections(self.dataset(name))
+            dataset = self.dataset(name)
+            table = chosen_detections(self.source.detections(dataset), dataset)
             if table.gaps and not self.is_gated:
                 # A figure that comes out too low for it would let the gated model pass.
                 raise NotLookedAtError("; ".join(described(table.gaps)))
@@ -109,12 +112,17 @@ class ModelInputs(DataInputs):
         return self.memory.once(("latency", split, images, warm_up), make)
 
     def detector_classes(self, name: str) -> tuple[str, ...]:
-        """The classes of the detector, or of the result file of a split or probe."""
+        """The classes that count of the detector, or of the result file of a split or probe."""
         from pytest_detgate.dataset.keys import composed
 
-        return self.memory.once(
-            ("detector classes", name), lambda: composed(self.source.classes(self.dataset(name)))
-        )
+        def make() -> tuple[str, ...]:
+            dataset = self.dataset(name)
+            classes = composed(self.source.classes(dataset))
+            if dataset.chosen is not None:
+                classes = tuple(one for one in classes if one in dataset.chosen)
+            return tuple(one for one in classes if one not in dataset.placeholders)
+
+        return self.memory.once(("detector classes", name), make)
 
     # Scores
 

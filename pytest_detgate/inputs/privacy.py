@@ -30,8 +30,8 @@ def _places(project: Project) -> Iterator[Path]:
     tables, locate = project.tables, project.configuration.locate
     yield project.configuration.path
     for split in tables.dataset.splits.values():
-        named = (split.annotations, split.images, split.classes, split.list)
-        yield from (locate(path) for path in named if path is not None)
+        named = (split.annotations, split.images, split.data, split.classes, split.list)
+        yield from (locate(path) for path in named if isinstance(path, str))
     for probe in tables.probes.values():
         files = (probe.annotations, probe.images, probe.classes, probe.list)
         yield from (locate(path) for path in files if path is not None)
@@ -42,6 +42,7 @@ def _places(project: Project) -> Iterator[Path]:
         for path in (
             model.checkpoint,
             model.config,
+            model.classes if isinstance(model.classes, str) else None,
             None if baseline is None else baseline.path,
             *((train.config, train.work_dir) if train else ()),
         )

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import re
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.config.dataset_tables import ProbeTable, SplitTable
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.probe_checks import LISTING, own_files
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.config.validation import frame_pattern
 from pytest_detgate.config.wording import unknown
@@ -109,6 +106,11 @@ class Project:
             project=os.path.realpath(self.configuration.path.parent),
         )
 
+    @property
+    def matches_near_names(self) -> bool:
+        """Whether a file name that is not there means the one near file."""
+        return self.tables.dataset.match_names == "near"
+
     @cached_property
     def frame_pattern(self) -> re.Pattern[str] | None:
         """The pattern that finds clip and frame in a file name."""
@@ -117,9 +119,10 @@ class Project:
     def classes(self, split: str) -> tuple[str, ...]:
         """Class names of a split, in the order of its file; `DataError` if it cannot be read."""
         from pytest_detgate.dataset.keys import composed
+        from pytest_detgate.inputs.reading import read_classes
 
         if split not in self._classes:
-            self._classes[split] = composed(self._read_classes(split))
+            self._classes[split] = composed(read_classes(self, split))
         return self._classes[split]
 
     @cached_property
@@ -148,9 +151,11 @@ class Project:
 
     def read(self, name: str, image_fields: tuple[str, ...] = ()) -> Dataset:
         """Read a split or probe into tables; `DataError` if it cannot be read."""
+        from pytest_detgate.inputs.reading import read_probe, read_split
+
         split = self.tables.dataset.splits.get(name)
         if split is not None:
-            return self._read_split(name, split, image_fields)
+            return read_split(self, name, split, image_fields)
         query = self.query(name)
         if query is not None:
             from pytest_detgate.dataset.queries import select
@@ -159,7 +164,7 @@ class Project:
         probe = self.tables.probes.get(name)
         if probe is None:
             raise DataError(unknown("split or probe", name, (*self.splits, *self.probes)))
-        return self._read_probe(name, probe, image_fields)
+        return read_probe(self, name, probe, image_fields)
 
     def query(self, name: str) -> Query | None:
         """The query over a split that a probe is; None for a split, and for a probe with images of
@@ -178,79 +183,17 @@ class Project:
             pattern=self.frame_pattern,
         )
 
-    def _read_probe(self, name: str, table: ProbeTable, fields: tuple[str, ...]) -> Dataset:
-        """Read a probe with images of its own."""
-        from pytest_detgate.dataset.images.folder import read_folder
-        from pytest_detgate.dataset.queries import select_listed
+    @cached_property
+    def numbered_classes(self) -> tuple[str, ...] | None:
+        """The names of the detector's classes by number, as `[model]` states them; None where it
+        does not."""
+        from pytest_detgate.dataset.keys import composed
+        from pytest_detgate.dataset.labels.class_names import names_in_file
 
-        files = own_files(table)
-        if files is not None:
-            dataset = self._read_split(name, files, fields)
-        else:
-            assert table.images is not None
-            dataset = read_folder(
-                self.configuration.locate(table.images),
-                name,
-                self.image_options,
-                allow_other_files=table.allow_other_files or table.list is not None,
-            )
-        if table.format == "coco":
-            dataset = _without_labels(dataset)
-        if table.list is not None and table.format not in LISTING:
-            dataset = select_listed(dataset, self.configuration.locate(table.list))
-        return dataset
-
-    def _read_split(self, name: str, table: SplitTable, image_fields: tuple[str, ...]) -> Dataset:
-        from pytest_detgate.dataset.coco.reader import read_coco
-
-        if table.format != "coco":
-            return self._read_labels(name, table, image_fields)
-        path = self.configuration.locate(table.annotations)
-        images = self.configuration.locate(table.images)
-
-        def read() -> Dataset:
-            return read_coco(path, images, name, image_fields)
-
-        dataset = (
-            read()
-            if self.cached_tables is None
-            else self.cached_tables.read(path, image_fields, read)
-        )
-        return dataclasses.replace(
-            dataset,
-            name=name,
-            images_dir=images,
-            annotations=path,
-            image_options=self.image_options,
-        )
-
-    def _read_labels(self, name: str, table: SplitTable, fields: tuple[str, ...]) -> Dataset:
-        from pytest_detgate.dataset.labels.formats import label_readers
-        from pytest_detgate.dataset.labels.tables import SplitFiles
-
-        locate = self.configuration.locate
-        files = SplitFiles(
-            name=name,
-            labels=locate(table.annotations),
-            images=locate(table.images),
-            classes=None if table.classes is None else locate(table.classes),
-            listed=None if table.list is None else locate(table.list),
-            fields=fields,
-            image_options=self.image_options,
-            allow_other_files=table.allow_other_files,
-            background=table.missing_labels == "background",
-        )
-        return label_readers()[table.format](files)
-
-    def _read_classes(self, split: str) -> tuple[str, ...]:
-        from pytest_detgate.dataset.coco.reader import read_class_names
-
-        table = self.tables.dataset.splits[split]
-        if table.format != "coco":
-            return self._read_labels(split, table, ()).classes
-        path = self.configuration.locate(table.annotations)
-        cached = None if self.cached_tables is None else self.cached_tables.classes(path)
-        return read_class_names(path) if cached is None else cached
+        classes = self.tables.model.classes
+        if isinstance(classes, str):
+            classes = names_in_file(self.configuration.locate(classes))
+        return None if classes is None else composed(classes)
 
     def slices(self, split: str, expression: str) -> Slices:
         """The images of a split sliced by an expression over their fields; `DataError` where that
@@ -268,12 +211,6 @@ class Project:
         return Path(os.path.relpath(path, self.root)).as_posix()
 
     def shorten(self, text: str) -> str:
-        """A message with the paths in it relative to the root directory."""
-        return text.replace(f"{self.root}{os.sep}", "")
-
-
-def _without_labels(dataset: Dataset) -> Dataset:
-    """Return a probe whose file has no annotations: its images have no boxes, as in every probe."""
-    gaps = tuple(gap for gap in dataset.gaps if gap.kind != "images-without-labels")
-    images = dataclasses.replace(dataset.images, unlabelled=None)
-    return dataclasses.replace(dataset, gaps=gaps, images=images)
+        """A message with the paths in it relative to the root directory. What stands in quotes
+        stays: it is the name in a file, or a value, as somebody wrote it."""
+        return re.sub(rf"(?<!['\"]){re.escape(str(self.root))}{re.escape(os.sep)}", "", text)

@@ -61,7 +61,7 @@ class RuleItem(pytest.Item):
         self.result: RuleResult | None = None
         self.findings: FindingsOnImages | None = None
         self.add_marker("detgate")
-        family = "model" if target.detections else bound.rule.family
+        family = "model" if target.detections else target.family or bound.rule.family
         self.add_marker(f"detgate_{family}")
 
     @property

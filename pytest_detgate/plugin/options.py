@@ -38,7 +38,7 @@ class GateOptions:
     report: Path
     device: str
     checkpoint: Path | None
-    predictions: Mapping[str, Path]
+    predictions: Mapping[str, tuple[Path, ...]]
     baseline: Path | None
     sweep: str | None
     train: bool
@@ -60,7 +60,8 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="NAME=FILE",
         action="append",
         default=[],
-        help="gate a COCO result file of a split or probe in place of a model; may be repeated",
+        help="gate a result file, or a folder of them, of a split or probe in place of a model; "
+        "may be repeated, also for several files of one NAME, or one file for several",
     )
     group.addoption(
         "--detgate-baseline",
@@ -222,15 +223,15 @@ def _file_of(argument: str) -> str:
     return argument.split("::")[0]
 
 
-def _predictions(texts: list[str], start: Path) -> dict[str, Path]:
-    files: dict[str, Path] = {}
+def _predictions(texts: list[str], start: Path) -> dict[str, tuple[Path, ...]]:
+    files: dict[str, tuple[Path, ...]] = {}
     for text in texts:
         name, equals, file = text.partition("=")
         if not (name and equals and file):
             raise pytest.UsageError(f"--detgate-predictions: expected NAME=FILE, found {text!r}")
-        if name in files:
-            raise pytest.UsageError(f"--detgate-predictions: {name!r} is given twice")
-        files[name] = start / file
+        if start / file in files.get(name, ()):
+            raise pytest.UsageError(f"--detgate-predictions: {text!r} is given twice")
+        files[name] = (*files.get(name, ()), start / file)
     return files
 
 

@@ -97,7 +97,8 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
 def _named(options: GateOptions) -> list[Path]:
     """The places that the command line names."""
     named = [options.config, options.report, options.checkpoint, options.baseline]
-    return [path for path in (*named, *options.predictions.values()) if path is not None]
+    results = (path for paths in options.predictions.values() for path in paths)
+    return [path for path in (*named, *results) if path is not None]
 
 
 def _with_sweep(

@@ -54,7 +54,7 @@ def split_of_part(part: PartDrops, project: Project) -> str | None:
     """The split whose annotation file training reads."""
     read, locate = real_path(part.annotations), project.configuration.locate
     for name, table in project.tables.dataset.splits.items():
-        if real_path(locate(table.annotations)) == read:
+        if table.annotations and real_path(locate(table.annotations)) == read:
             return name
     return None
 

@@ -116,14 +116,15 @@ class Target:
     """One item of a rule: its label in square brackets, and what it needs to be evaluated.
 
     `datasets` are the splits and probes the rule looks at; `detections` those of them that it
-    needs detections of. `nothing` marks the item of a rule that finds nothing to look at: it says
-    so, and is never evaluated.
+    needs detections of. `family` is that of the rule where it is None. `nothing` marks the item of
+    a rule that finds nothing to look at: it says so, and is never evaluated.
     """
 
     label: str | None = None
     datasets: tuple[str, ...] = ()
     detections: tuple[str, ...] = ()
     nothing: bool = False
+    family: Family | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

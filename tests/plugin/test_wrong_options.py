@@ -57,8 +57,8 @@ def test_several_mistakes(project: GateProject, workers: tuple[str, ...]) -> Non
         (("--detgate-predictions=vall=x.json",), "no split or probe 'vall'; did you mean 'val'?"),
         (("--detgate-predictions=x.json",), "expected NAME=FILE, found 'x.json'"),
         (
-            ("--detgate-predictions=val=a", "--detgate-predictions=val=b"),
-            "'val' is given twice",
+            ("--detgate-predictions=val=a", "--detgate-predictions=val=a"),
+            "'val=a' is given twice",
         ),
         (
             ("--detgate-ckpt=a.pth", "--detgate-predictions=val=a"),

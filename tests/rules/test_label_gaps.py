@@ -306,7 +306,7 @@ def test_shapes_of_cvat_that_have_a_frame(tmp_path: Path) -> None:
         "cone",
     ]
     assert dataset.gaps == ()
-    assert dataset.notes == ("read as their frames: 1 polygon, 2 turned boxes",)
+    assert dataset.notes == ("3 polygons and turned boxes are read as their frames",)
     assert dataset.empty_images().tolist() == [4]
 
 

@@ -179,7 +179,7 @@ def test_every_flipped_bit_of_a_column_is_noticed(reads: Reads, tmp_path: Path) 
 def test_classes_come_from_what_is_cached(reads: Reads) -> None:
     assert reads.tables.classes(reads.path) is None
     reads.read()
-    assert reads.tables.classes(reads.path) == ("cone", "<b>")
+    assert reads.tables.classes(reads.path) == (("cone", "<b>"), (None, None))
     reads.write({**FILE, "categories": [{"id": 3, "name": "vest"}, {"id": "x", "name": "<b>"}]})
     assert reads.tables.classes(reads.path) is None
 

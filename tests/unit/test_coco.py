@@ -144,18 +144,20 @@ def test_tables_cannot_be_changed(tmp_path: Path) -> None:
             '{"images": []}', "Object missing required field `categories`", id="no categories"
         ),
         pytest.param(
-            file('{"id": 1}'), "missing required field `file_name` - at `$.images[0]`", id="no name"
+            file('{"id": 1}'), "images[0].file_name is missing; expected text", id="no name"
         ),
         pytest.param(
             file(annotations=box("[1,2,3]")),
-            "array` of length 4 - at `$.annotations[0].bbox`",
+            "annotations[0].bbox is [1, 2, 3]; expected [x, y, width, height]",
             id="three numbers",
         ),
         pytest.param(
-            file(annotations=box('[1,2,3,"wide"]')), "$.annotations[0].bbox[3]", id="text"
+            file(annotations=box('[1,2,3,"wide"]')),
+            'annotations[0].bbox is "wide"; expected a number',
+            id="text",
         ),
         pytest.param(
-            file(annotations=box(image_id="null")), "$.annotations[0].image_id", id="null"
+            file(annotations=box(image_id="null")), "annotations[0].image_id is null", id="null"
         ),
         pytest.param(b'\xff\xfe{"', "not valid JSON at line 1, column 1", id="utf-16"),
         pytest.param(

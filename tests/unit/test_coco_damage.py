@@ -85,18 +85,18 @@ def test_wrong_types_are_refused_with_their_place(
     file = content()
     file[table][1][key] = value
 
-    right = {
+    right: Any = {
         "id": ("text", -1),
         "file_name": ("text",),
         "width": (1.5, -1),
         "height": (1.5, -1),
         "image_id": ("text", -1),
         "category_id": ("text", -1),
-        "bbox": (),
+        "bbox": ([],),  # the frame of the segmentation is used
         "area": (1.5, -1),
         "iscrowd": (True, -1),
     }[key]
-    optional = ("width", "height", "area", "iscrowd") + (("id",) * (table == "annotations"))
+    optional = ("width", "height", "area", "iscrowd", "bbox") + (("id",) * (table == "annotations"))
     plain = [allowed for allowed in right if type(allowed) is type(value)]
     if value in plain or (value is None and key in optional):
         assert len(read(tmp_path, json.dumps(file)).boxes) == 2
@@ -105,7 +105,7 @@ def test_wrong_types_are_refused_with_their_place(
     with pytest.raises(DataError) as caught:
         read(tmp_path, json.dumps(file))
 
-    assert f"at `$.{table}[1].{key}" in str(caught.value)
+    assert f"{table}[1].{key} is " in str(caught.value)
 
 
 @pytest.mark.parametrize("table", ["images", "annotations", "categories"])
@@ -117,12 +117,12 @@ def test_wrong_tables_are_refused(tmp_path: Path, table: str, value: Any) -> Non
     assert f"$.{table}" in str(caught.value)
 
 
-@pytest.mark.parametrize("bbox", [[1, 2, 3], [1, 2, 3, 4, 5], [], [[1, 2, 3, 4]], ["1", 2, 3, 4]])
+@pytest.mark.parametrize("bbox", [[1, 2, 3], [1, 2, 3, 4, 5], [[1, 2, 3, 4]], ["x", 2, 3, 4]])
 def test_boxes_of_other_lengths(tmp_path: Path, bbox: list[Any]) -> None:
     file = content()
     file["annotations"][1]["bbox"] = bbox
 
-    with pytest.raises(DataError, match=r"at `\$\.annotations\[1\]\.bbox"):
+    with pytest.raises(DataError, match=r"annotations\[1\]\.bbox is "):
         read(tmp_path, json.dumps(file))
 
 
@@ -171,7 +171,7 @@ def test_a_wrong_value_far_into_the_file_has_its_place(tmp_path: Path) -> None:
     file["annotations"] = [dict(file["annotations"][0]) for _ in range(20_000)]
     file["annotations"][15_000]["category_id"] = None
 
-    with pytest.raises(DataError, match=r"at `\$\.annotations\[15000\]\.category_id`"):
+    with pytest.raises(DataError, match=r"annotations\[15000\]\.category_id is null"):
         read(tmp_path, json.dumps(file))
 
 
@@ -179,7 +179,7 @@ def test_a_fraction_is_no_id(tmp_path: Path) -> None:
     file = content()
     file["images"][1]["id"] = 2.5
 
-    with pytest.raises(DataError, match=r"got `2.5` - at `\$\.images\[1\]\.id`"):
+    with pytest.raises(DataError, match=r"images\[1\]\.id is 2\.5; expected a whole number"):
         read(tmp_path, json.dumps(file))
 
 

@@ -72,13 +72,13 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             "[dataset.splits.train]\nanotations = 'a'\nimages = 'b'\n" + RULE,
             "detgate.toml:2: [dataset.splits.train] anotations: no such key; "
-            "did you mean 'annotations'? (allowed here: annotations, images, format, ",
+            "did you mean 'annotations'? (allowed here: annotations, images, data, split, format, ",
             id="misspelt key",
         ),
         pytest.param(
             SPLITS + "classes = 'names.txt'\n" + RULE,
-            'detgate.toml:8: [dataset.splits.val] classes: only applies to format = "yolo" or '
-            '"openimages"',
+            "detgate.toml:8: [dataset.splits.val] classes: a file only applies to format = "
+            '"yolo" or "openimages"',
             id="option of another format",
         ),
         pytest.param(

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.dataset.coco.fields import read_fields
-from pytest_detgate.dataset.coco.reader import read_class_names, read_coco
+from pytest_detgate.dataset.coco.reader import read_categories, read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_text
@@ -93,7 +93,7 @@ LONG = "9" * 5000
     "read",
     [
         lambda path, truth: read_coco(path, path.parent, "val"),
-        lambda path, truth: read_class_names(path),
+        lambda path, truth: read_categories(path),
         lambda path, truth: read_results(path, truth),
         lambda path, truth: read_fields(path, "images", ["x"]),
         lambda path, truth: read_report(path),

@@ -73,8 +73,9 @@ def test_a_list_says_which_pictures_the_split_has(tmp_path: Path) -> None:
     ("line", "expected"),
     [
         ("0 .5 .5 .1", "line 2: expected a class number and four numbers, found 4 words"),
-        ("0 .5 .5 .1 .1 .9", "found 6 words"),
-        ("0 .1 .1 .2 .2 .3 .3", "found 7 words"),
+        ("0 .5 .5 .1 .1 .9", "line 2: ends with 0.9, as a score does"),
+        ("0 .1 .1 .2 .2 .3 .3 .4", "found 8 words"),
+        ("0 .1 .1 .2 .2 .3 7", "corners of a polygon in shares of the image"),
         ("cone .5 .5 .1 .1", "found 'cone .5 .5 .1 .1'"),
         ("0.5 .5 .5 .1 .1", "found '0.5 .5 .5 .1 .1'"),
         ("0 .5 .5 .1 wide", "found '0 .5 .5 .1 wide'"),
@@ -119,13 +120,16 @@ def test_class_names(tmp_path: Path, file: str, text: str) -> None:
         ("names:\n  0: cone\n  2: vest\n", "expected classes numbered from 0 on"),
         ("names:\n", "expected a name for each class"),
         ("names: 5\n", "expected a list after `names:`"),
-        ("names:\n  0: cone\n  1x: vest\n", "expected a number and a name, found '1x: vest'"),
-        ("names:\n  - cone\n  vest\n", "expected a number and a name, found 'vest'"),
-        ("names:\n  0: cone\n  0: vest\n", "two names for class 0"),
-        ("names:\n  0: cone\n  - vest\n", "some names have a number and others have none"),
-        ("names: [cone,\n  vest]\n", "expected a list after `names:`, found [cone,"),
-        ("names: {'a': 'cone'}\n", "expected a list after `names:`"),
-        ("names:\n  0: cone\n\0", "expected a number and a name, found '\\x00'"),
+        (
+            "names:\n  0: cone\n  1x: vest\n",
+            "expected a number and a name in `names`, such as `0: helmet`, found `1x: vest`",
+        ),
+        ("names:\n  - cone\n  vest\n", "not valid YAML at line 4, column 1"),
+        ("names:\n  0: cone\n  0: vest\n", "line 3: the key '0' occurs twice"),
+        ("names:\n  0: cone\n  - vest\n", "not valid YAML at line 3, column 3"),
+        ("names: [cone,\n  vest\n", "not valid YAML at line 3"),
+        ("names: {'a': 'cone'}\n", "expected a number and a name in `names`"),
+        ("names:\n  0: cone\n\0", "not valid YAML: unacceptable character #x0000"),
     ],
 )
 def test_class_names_that_cannot_be_told(tmp_path: Path, text: str, expected: str) -> None:
@@ -142,7 +146,9 @@ def test_no_class_names_at_all(tmp_path: Path) -> None:
     draw(tmp_path / "images", "a.jpg")
     write(tmp_path, {"labels/a.txt": ""})
 
-    with pytest.raises(DataError, match=r"no names of the classes: none of data\.yaml, classes"):
+    with pytest.raises(
+        DataError, match=r"no names of the classes: none of data\.yaml, .*classes\.txt"
+    ):
         READERS["yolo"](split(tmp_path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.coco.loose_rows import LooseRows, Mistakes
 from pytest_detgate.dataset.ids import Id, Ids, joined_ids, whole_ids
 from pytest_detgate.dataset.text.json_arrays import decoded_pieces
 from pytest_detgate.dataset.text.json_decoding import Number, numbers
@@ -22,7 +24,10 @@ _EXACT = 2.0**53
 
 @dataclass(frozen=True, slots=True)
 class AnnotationRows:
-    """Columns of annotations as their file writes them; for their meaning see `BoxTable`."""
+    """Columns of annotations as their file writes them; for their meaning see `BoxTable`.
+
+    `framed` is the number of boxes that are the frame of a segmentation, as there was no box.
+    """
 
     id: Ids
     image_id: Ids
@@ -30,6 +35,7 @@ class AnnotationRows:
     xywh: NDArray[np.float64]
     area: NDArray[np.float64]
     crowd: NDArray[np.bool_]
+    framed: int = 0
 
     def __len__(self) -> int:
         return len(self.xywh)
@@ -96,9 +102,11 @@ def _plain_row() -> np.dtype[np.void]:
 _PLAIN_ROW = _plain_row()
 
 
-def read_annotations(array: msgspec.Raw | bytes, path: Path) -> AnnotationRows:
-    """Columns of a file's annotations; a wrong one raises `DataError` with its place."""
-    parts = list(decoded_pieces(array, "annotations", _decode, path))
+def read_annotations(array: msgspec.Raw | bytes, path: Path, mistakes: Mistakes) -> AnnotationRows:
+    """Columns of a file's annotations. Wrong values are noted in `mistakes`; what is no
+    annotation at all raises `DataError` with its place."""
+    loose = LooseRows("annotations", mistakes)
+    parts = list(decoded_pieces(array, "annotations", lambda piece: _decode(piece, loose), path))
     return AnnotationRows(
         id=joined_ids([part.id for part in parts]),
         image_id=joined_ids([part.image_id for part in parts]),
@@ -106,17 +114,23 @@ def read_annotations(array: msgspec.Raw | bytes, path: Path) -> AnnotationRows:
         xywh=np.concatenate([part.xywh for part in parts]),
         area=np.concatenate([part.area for part in parts]),
         crowd=np.concatenate([part.crowd for part in parts]),
+        framed=sum(part.framed for part in parts),
     )
 
 
-def _decode(piece: bytes) -> AnnotationRows:
-    try:
+def _decode(piece: bytes, loose: LooseRows) -> AnnotationRows:
+    columns: AnnotationRows | None = None
+    required: tuple[bytes, ...] = _REQUIRED
+    with contextlib.suppress(msgspec.ValidationError):
         columns = _plain_rows(_decode_plain(piece))
-    except msgspec.ValidationError:
-        columns = None
     if columns is None:
-        columns = _any_rows(piece)
-    require_unique_keys(piece, len(columns), _REQUIRED)
+        try:
+            columns = _any_rows(piece)
+        except msgspec.ValidationError as error:
+            loose.read(piece, error)
+            columns, required = _loose_rows(loose), ()
+    require_unique_keys(piece, len(columns), required)
+    loose.skip(len(columns))
     return columns
 
 
@@ -160,4 +174,17 @@ def _any_rows(piece: bytes) -> AnnotationRows:
         xywh=np.array([row.bbox for row in rows], dtype=np.float64).reshape(-1, 4),
         area=numbers([row.area for row in rows]),
         crowd=np.array([bool(row.iscrowd) for row in rows], dtype=np.bool_),
+    )
+
+
+def _loose_rows(rows: LooseRows) -> AnnotationRows:
+    xywh, framed = rows.boxes()
+    return AnnotationRows(
+        id=rows.ids("id", needed=False),
+        image_id=rows.ids("image_id"),
+        category_id=rows.ids("category_id"),
+        xywh=xywh,
+        area=rows.numbers("area"),
+        crowd=rows.flags("iscrowd"),
+        framed=framed,
     )

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from pytest_detgate.dataset.ids import Id, joined_ids, whole_ids
+from pytest_detgate.dataset.coco.loose_rows import LooseRows, Mistakes
+from pytest_detgate.dataset.ids import Id, Ids, joined_ids, whole_ids
 from pytest_detgate.dataset.tables import ImageTable, object_column
 from pytest_detgate.dataset.text.json_arrays import decoded_pieces
 from pytest_detgate.dataset.text.json_decoding import Number, numbers
 from pytest_detgate.dataset.text.json_keys import require_unique_keys
 
 
-def read_images(array: msgspec.Raw | bytes, fields: tuple[str, ...], path: Path) -> ImageTable:
+def read_images(
+    array: msgspec.Raw | bytes, fields: tuple[str, ...], path: Path, mistakes: Mistakes
+) -> ImageTable:
     """The table of a file's images with just those further fields that are wanted.
 
-    An image that is not what it should be raises `DataError` with its place.
+    Wrong values are noted in `mistakes`; what is no image at all raises `DataError` with its place.
     """
     decode = msgspec.json.Decoder(list[_image_type(fields)]).decode  # type: ignore[misc]
+    loose = LooseRows("images", mistakes)
 
     def columns(piece: bytes) -> _Columns:
-        rows = decode(piece)
-        require_unique_keys(piece, len(rows), (b'"id"', b'"file_name"'))
-        return _Columns(rows, fields)
+        required: tuple[bytes, ...]
+        try:
+            read, required = _columns(decode(piece), fields), (b'"id"', b'"file_name"')
+        except msgspec.ValidationError as error:
+            loose.read(piece, error)
+            read, required = _loose_columns(loose, fields), ()
+        require_unique_keys(piece, len(read), required)
+        loose.skip(len(read))
+        return read
 
     parts = list(decoded_pieces(array, "images", columns, path))
     return ImageTable(
@@ -41,18 +53,38 @@ def read_images(array: msgspec.Raw | bytes, fields: tuple[str, ...], path: Path)
     )
 
 
+@dataclass(frozen=True, slots=True)
 class _Columns:
     """The columns of a piece of the images."""
 
-    def __init__(self, rows: list[Any], fields: tuple[str, ...]) -> None:
-        self.id = whole_ids([row.id for row in rows], "id")
-        self.file_name = [row.file_name for row in rows]
-        self.width = numbers([row.width for row in rows])
-        self.height = numbers([row.height for row in rows])
-        self.fields = {field: [getattr(row, field) for row in rows] for field in fields}
+    id: Ids
+    file_name: list[str]
+    width: NDArray[np.float64]
+    height: NDArray[np.float64]
+    fields: dict[str, list[Any]]
 
     def __len__(self) -> int:
         return len(self.file_name)
+
+
+def _columns(rows: list[Any], fields: tuple[str, ...]) -> _Columns:
+    return _Columns(
+        id=whole_ids([row.id for row in rows], "id"),
+        file_name=[row.file_name for row in rows],
+        width=numbers([row.width for row in rows]),
+        height=numbers([row.height for row in rows]),
+        fields={field: [getattr(row, field) for row in rows] for field in fields},
+    )
+
+
+def _loose_columns(rows: LooseRows, fields: tuple[str, ...]) -> _Columns:
+    return _Columns(
+        id=rows.ids("id"),
+        file_name=rows.texts("file_name"),
+        width=rows.numbers("width"),
+        height=rows.numbers("height"),
+        fields={field: rows.values(field) for field in fields},
+    )
 
 
 def _image_type(fields: tuple[str, ...]) -> Any:

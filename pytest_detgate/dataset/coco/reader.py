@@ -18,8 +18,10 @@ from pytest_detgate.boxes import MAX_AREA, usable_area
 from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.coco.annotation_rows import AnnotationRows, read_annotations
 from pytest_detgate.dataset.coco.image_rows import read_images
+from pytest_detgate.dataset.coco.loose_rows import Mistakes
 from pytest_detgate.dataset.ids import Id, id_column, repeated, rows_of, whole_ids
-from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable, refuse_escaping
+from pytest_detgate.dataset.images.inside import names_inside
+from pytest_detgate.dataset.tables import BoxTable, Dataset, ImageTable
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
@@ -29,6 +31,7 @@ from pytest_detgate.gaps import Gap, gap
 class CocoCategory(msgspec.Struct):
     id: Id | float
     name: str
+    supercategory: Any = None
 
 
 class _File(msgspec.Struct):
@@ -44,12 +47,25 @@ class _Categories(msgspec.Struct):
 
 
 def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[str] = ()) -> Dataset:
-    """Read a COCO file as the split or probe `name`.
+    """Read a COCO file as the split or probe `name`, its file names relative to `images_dir`.
 
     Nothing is dropped: an annotation of an image or category that is not listed keeps its row,
     with `UNLISTED`. `image_fields` are further fields of the images to keep. A file that cannot
-    be read, is cut off, or lacks what COCO requires raises `DataError` with the place.
+    be read, is cut off, lacks what COCO requires, or names a file outside of the images folder
+    raises `DataError` with the place.
     """
+    dataset = read_coco_file(path, image_fields)
+    file_name = names_inside(dataset.images.file_name, images_dir, str(path))
+    return dataclasses.replace(
+        dataset,
+        name=name,
+        images_dir=images_dir,
+        images=dataclasses.replace(dataset.images, file_name=file_name),
+    )
+
+
+def read_coco_file(path: Path, image_fields: Iterable[str] = ()) -> Dataset:
+    """Read a COCO file without name and images folder: its file names are as they stand."""
     content = read_bytes(path)
     text = as_utf8(content, path)
     if text.lstrip()[:1] == b"[":
@@ -57,28 +73,31 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
             f"{path}: a list, as a result file is; a COCO annotation file is an object with "
             "images, annotations and categories"
         )
+    mistakes = Mistakes()
     with ThreadPoolExecutor(1) as beside:
         # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
         digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
         file = decode_json(text, _File, path, _arrays)
-        images = read_images(file.images, tuple(image_fields), path)
-        refuse_escaping(images.file_name, str(path))
-        rows = read_annotations(b"[]" if file.annotations is UNSET else file.annotations, path)
+        images = read_images(file.images, tuple(image_fields), path, mistakes)
+        annotations = b"[]" if file.annotations is UNSET else file.annotations
+        rows = read_annotations(annotations, path, mistakes)
+    mistakes.raise_all(path)
     category_id = category_ids(file.categories, path)
     boxes = box_table(rows, images.id, category_id)
     if file.annotations is UNSET:
         images = dataclasses.replace(images, unlabelled=np.ones(len(images), dtype=np.bool_))
     gaps = tuple(gaps_of(images, boxes))
     return Dataset(
-        name=name,
-        images_dir=images_dir,
+        name="",
+        images_dir=Path(),
         images=images,
         boxes=boxes,
         classes=tuple(category.name for category in file.categories),
         category_id=tuple(category_id.tolist()),
+        supercategories=supercategories(file.categories),
         annotations=path,
         sha256=digest.result(),
-        notes=tuple(notes_of(images, boxes, gaps)),
+        notes=(*_framed_note(rows.framed), *notes_of(images, boxes, gaps)),
         gaps=gaps,
     )
 
@@ -95,10 +114,15 @@ def category_ids(categories: Sequence[CocoCategory], path: Path) -> NDArray[Any]
         raise DataError(f"{path}: {str(error).replace('`$[', '`$.categories[')}") from None
 
 
-def read_class_names(path: Path) -> tuple[str, ...]:
-    """The category names of a COCO file, without building anything else of it."""
-    file = decode_json(read_bytes(path), _Categories, path)
-    return tuple(category.name for category in file.categories)
+def read_categories(path: Path) -> list[CocoCategory]:
+    """The categories of a COCO file, without building anything else of it."""
+    return decode_json(read_bytes(path), _Categories, path).categories
+
+
+def supercategories(categories: Sequence[CocoCategory]) -> tuple[str | None, ...]:
+    """The name of the group that each category says it is in, None where it says none."""
+    found = (category.supercategory for category in categories)
+    return tuple(name if isinstance(name, str) else None for name in found)
 
 
 def box_table(rows: AnnotationRows, image_id: NDArray[Any], category_id: NDArray[Any]) -> BoxTable:
@@ -124,6 +148,11 @@ def gaps_of(images: ImageTable, boxes: BoxTable) -> Iterable[Gap]:
         what = "images have no labels: the file has no list `annotations`"
         names = images.file_name.tolist()
         yield from gap("images-without-labels", "images", names, what, rows=range(len(names)))
+
+
+def _framed_note(framed: int) -> Iterable[str]:
+    if framed:
+        yield f"{framed:,} annotations have no box; the frame of their segmentation is used"
 
 
 def notes_of(images: ImageTable, boxes: BoxTable, gaps: Sequence[Gap]) -> Iterable[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.ids import Id, id_column, joined_ids, whole_ids
+from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.json_arrays import decoded_pieces
 from pytest_detgate.dataset.text.json_decoding import Number
 from pytest_detgate.dataset.text.json_keys import require_unique_keys
@@ -19,12 +20,14 @@ from pytest_detgate.dataset.text.json_keys import require_unique_keys
 
 @dataclass(frozen=True, slots=True)
 class ResultRows:
-    """Columns of detections as their file writes them; `xywh` is (n, 4), in pixels."""
+    """Columns of detections as their file writes them; `xywh` is (n, 4), in pixels. `file_name` is
+    None unless every detection has one, as those of Ultralytics do."""
 
     image_id: NDArray[Any]
     category_id: NDArray[Any]
     xywh: NDArray[np.float64]
     score: NDArray[np.float64]
+    file_name: NDArray[np.object_] | None
 
     def __len__(self) -> int:
         return len(self.score)
@@ -37,9 +40,10 @@ class Result(msgspec.Struct, gc=False):
     category_id: Id | float
     bbox: tuple[Number, Number, Number, Number]
     score: Number
+    file_name: str | None = None
 
 
-_KEYS = tuple(f'"{name}"'.encode() for name in Result.__struct_fields__)
+_KEYS = (b'"image_id"', b'"category_id"', b'"bbox"', b'"score"')
 _decode_results = msgspec.json.Decoder(list[Result]).decode
 
 
@@ -51,6 +55,7 @@ def read_result_rows(array: msgspec.Raw, path: Path) -> ResultRows:
         category_id=joined_ids([part.category_id for part in parts]),
         xywh=np.concatenate([part.xywh for part in parts]),
         score=np.concatenate([part.score for part in parts]),
+        file_name=_joined_names([part.file_name for part in parts if len(part)]),
     )
 
 
@@ -64,4 +69,17 @@ def _decode(piece: bytes) -> ResultRows:
         # From a list of tuples NumPy takes twice as long.
         xywh=np.fromiter(sides, np.float64, 4 * len(rows)).reshape(-1, 4),
         score=np.array([row.score for row in rows], dtype=np.float64),
+        file_name=_names(rows),
     )
+
+
+def _names(rows: list[Result]) -> NDArray[np.object_] | None:
+    if not rows or rows[0].file_name is None:
+        return None
+    names = [row.file_name for row in rows]
+    return None if None in names else object_column(names)
+
+
+def _joined_names(parts: list[NDArray[np.object_] | None]) -> NDArray[np.object_] | None:
+    named = [part for part in parts if part is not None]
+    return np.concatenate(named) if named and len(named) == len(parts) else None

@@ -12,17 +12,25 @@ import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from PIL import ImageFile, UnidentifiedImageError
 
-from pytest_detgate.dataset.images.opening import open_image, orientation, size_of, stored_size
+from pytest_detgate.dataset.images.opening import (
+    format_of_suffix,
+    open_image,
+    orientation,
+    size_of,
+    stored_size,
+)
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.regular_file import open_regular
 
-Kind = Literal["missing", "unreadable", "truncated", "other_size", "rotated"]
-KINDS: tuple[Kind, ...] = ("missing", "unreadable", "truncated", "other_size", "rotated")
+Kind = Literal["missing", "unreadable", "truncated", "other_size", "rotated", "other_format"]
+KINDS: tuple[Kind, ...] = (
+    *("missing", "unreadable", "truncated", "other_size", "rotated", "other_format"),
+)
 
 # The end of a JPEG is looked for in its last bytes; a smaller file is searched whole, as the end
 # of its embedded thumbnail could stand there.
@@ -71,7 +79,7 @@ def picture_flaw(
     """What is wrong with one picture under the real path `root`, if anything is."""
     try:
         with open_regular(options.real_path(root, name)) as file:
-            return _flaw(file, stated, options)
+            return _flaw(file, name, stated, options)
     except (FileNotFoundError, NotADirectoryError):
         return Flaw("missing", "no such file")
     except OSError as error:
@@ -81,7 +89,7 @@ def picture_flaw(
 
 
 def _flaw(
-    file: io.BufferedReader, stated: tuple[float, float], options: ImageOptions
+    file: io.BufferedReader, name: str, stated: tuple[float, float], options: ImageOptions
 ) -> Flaw | None:
     length = os.fstat(file.fileno()).st_size
     if not length:
@@ -93,6 +101,7 @@ def _flaw(
                 _cut_off(file, picture, length, options)
                 or _turned(turn, stored, meant, stated, options)
                 or _wrong_size(meant, stated)
+                or _wrong_suffix(name, picture)
             )
     except UnidentifiedImageError:
         return Flaw("unreadable", "not a picture")
@@ -144,6 +153,21 @@ def _turned(
     elif is_as_stored:
         text += "; the stated size is that of the pixels as they are stored"
     return Flaw("rotated", text)
+
+
+def _wrong_suffix(name: str, picture: ImageFile.ImageFile) -> Flaw | None:
+    """A suffix that is that of another format. Loaders that go by it refuse the file, or read it in
+    another way than those that look inside."""
+    suffix = PurePosixPath(name).suffix
+    stated = format_of_suffix(suffix)
+    if stated is None or picture.format is None or _family(stated) == _family(picture.format):
+        return None
+    return Flaw("other_format", f"the file is {picture.format}, and its suffix is {suffix}")
+
+
+def _family(name: str) -> str:
+    """The format without differences that no loader minds."""
+    return {"MPO": "JPEG", "PPM": "PNM", "DIB": "BMP"}.get(name, name)
 
 
 def _wrong_size(size: Size, stated: tuple[float, float]) -> Flaw | None:

@@ -77,6 +77,13 @@ def image_suffixes() -> frozenset[str]:
     )
 
 
+def format_of_suffix(suffix: str) -> str | None:
+    """The format, as Pillow names it, that a suffix stands for; None for one that it does not
+    know."""
+    image_formats()
+    return Image.registered_extensions().get(suffix.lower())
+
+
 def open_image(source: io.BufferedReader | bytes, max_pixels: int) -> ImageFile.ImageFile:
     """Open an image for decoding; the caller closes it.
 

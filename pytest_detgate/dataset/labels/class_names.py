@@ -2,96 +2,162 @@
 
 from __future__ import annotations
 
-import ast
+import os
 import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from pytest_detgate.dataset.keys import near_key
 from pytest_detgate.dataset.text.files import read_text
-from pytest_detgate.errors import DataError
+from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
+from pytest_detgate.errors import DataError, nearest
 
-USUAL = ("data.yaml", "classes.txt", "obj.names")
-_YAML_NAMES = re.compile(r"names\s*:(.*)")
-_NEXT_KEY = re.compile(r"[\w\"'][^:]*:(\s|$)|---|\.\.\.")
-_ENTRY = re.compile(r"-\s+(.+)|(\d+)\s*:\s*(.+)")
+USUAL = ("data.yaml", "data.yml", "dataset.yaml", "classes.txt", "obj.names")
+YAML_SUFFIXES = frozenset({".yaml", ".yml"})
+_LEVELS = 4
+"""Folders that are looked into: that of the labels and three above it."""
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
-def class_names(labels: Path, file: Path | None) -> tuple[str, ...]:
-    """The names in a class file, by number: one a line, or `names` of a `data.yaml`.
+def class_names(
+    labels: Path, file: Path | None, stated: Sequence[str] | None = None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the classes by number, and notes on them.
 
-    Without a `file` it is looked for in the folder of the labels and in the one above.
+    Without a `file` it is looked for in the folder of the labels and in the three above. `stated`
+    are those that `detgate.toml` lists: as many as a file has, with other names, or without such a
+    file, they are the names by number. Otherwise they choose among the file's
+    (`class_choice`), and its numbers stay.
     """
     if file is None:
-        beside = [folder / name for folder in (labels, labels.parent) for name in USUAL]
-        file = next((path for path in beside if path.is_file()), None)
-        if file is None:
-            raise DataError(
-                f"{labels}: no names of the classes: none of {', '.join(USUAL)} there or in the "
-                "folder above; name the file by `classes`"
-            )
-    text = read_text(file)
-    if file.suffix.lower() in (".yaml", ".yml"):
-        names = _yaml_names(text, file)
+        file = _found(labels)
+    if file is None:
+        if stated is not None:
+            return tuple(stated), ()
+        raise DataError(
+            f"{labels}: no names of the classes: none of {', '.join(USUAL)} there or in the three "
+            f"folders above{_hint(labels)}; name the file by `classes`, or list the names there"
+        )
+    try:
+        names = names_in_file(file)
+    except DataError:
+        if stated is None:
+            raise
+        return tuple(stated), (f"{file} gives no class names; those of `classes` count",)
+    if stated is None or set(stated) < set(names) or tuple(stated) == names:
+        return names, ()
+    return _stated(stated, names, file)
+
+
+def names_in_file(file: Path) -> tuple[str, ...]:
+    """Return the names in a class file, by number: one a line, or `names` of a `data.yaml`."""
+    if file.suffix.lower() in YAML_SUFFIXES:
+        names = yaml_names(read_yaml(file), file)
     else:
-        names = [line.strip() for line in text.splitlines()]
+        names = [line.strip() for line in read_text(file).splitlines()]
         while names and not names[-1]:
             names.pop()
-    if not names or not all(names):
+    if not names or not all(map(str.strip, names)):
         raise DataError(f"{file}: expected a name for each class, found {names}")
     return tuple(names)
 
 
-def _yaml_names(text: str, file: Path) -> list[str]:
-    """`names` of a `data.yaml` in the three ways it is written; no other YAML is needed."""
-    lines = iter(text.splitlines())
-    found = next(filter(None, map(_YAML_NAMES.match, lines)), None)
-    if found is None:
+def yaml_names(content: Yaml, file: Path) -> list[str]:
+    """Return `names` of a `data.yaml`, a list or a table by number; `nc` must agree with it."""
+    if not isinstance(content, dict) or "names" not in content:
         raise DataError(f"{file}: no `names`, the list of the classes")
-    inline = _uncommented(found[1])
-    if inline:
-        return _inline_names(inline, file)
-    listed: list[str] = []
-    numbered: dict[int, str] = {}
-    for line in lines:
-        text = _uncommented(line)
-        entry = _ENTRY.fullmatch(text)
-        if entry is None and _NEXT_KEY.match(line):
-            break
-        if entry is None:
-            if text:
-                raise DataError(f"{file}: expected a number and a name, found {text!r}")
-        elif entry[1] is not None:
-            listed.append(_unquoted(entry[1]))
-        elif numbered.setdefault(int(entry[2]), _unquoted(entry[3])) != _unquoted(entry[3]):
-            raise DataError(f"{file}: two names for class {entry[2]}")
-    if listed and numbered:
-        raise DataError(f"{file}: some names have a number and others have none")
-    return listed or _in_order(numbered, file)
+    value = content["names"]
+    if isinstance(value, dict):
+        names = _by_number(value, file)
+    elif isinstance(value, list):
+        names = [_plain(entry, file) for entry in value]
+    elif value:
+        raise DataError(f"{file}: expected a list after `names:`, found {value}")
+    else:
+        names = []
+    count = content.get("nc")
+    if names and isinstance(count, str) and count.strip() and count.strip() != str(len(names)):
+        raise DataError(f"{file}: `nc` is {count} and `names` has {len(names)}: {', '.join(names)}")
+    return names
 
 
-def _inline_names(inline: str, file: Path) -> list[str]:
-    try:
-        value = ast.literal_eval(inline)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
-        # Names without quotes, as YAML allows: [person, hard hat].
-        is_list = inline.startswith("[") and inline.endswith("]")
-        value = [_unquoted(part) for part in inline[1:-1].split(",")] if is_list else None
-    if isinstance(value, dict) and all(type(number) is int for number in value):
-        return _in_order({number: str(name) for number, name in value.items()}, file)
-    if not isinstance(value, (list, tuple)):
-        raise DataError(f"{file}: expected a list after `names:`, found {inline}")
-    return [str(name) for name in value]
+def _by_number(table: dict[str, Yaml], file: Path) -> list[str]:
+    wrong = next((key for key in table if not _NUMBER.fullmatch(key)), None)
+    if wrong is not None:
+        raise DataError(
+            f"{file}: expected a number and a name in `names`, such as `0: helmet`, found "
+            f"`{wrong}: {table[wrong]}`"
+        )
+    if sorted(map(int, table)) != list(range(len(table))):
+        raise DataError(
+            f"{file}: expected classes numbered from 0 on, found {sorted(map(int, table))}"
+        )
+    return [_plain(table[str(number)], file) for number in range(len(table))]
 
 
-def _in_order(names: dict[int, str], file: Path) -> list[str]:
-    if sorted(names) != list(range(len(names))):
-        raise DataError(f"{file}: expected classes numbered from 0 on, found {sorted(names)}")
-    return [names[number] for number in range(len(names))]
+def _plain(entry: Yaml, file: Path) -> str:
+    if not isinstance(entry, str):
+        raise DataError(f"{file}: expected a name for each class in `names`, found {entry}")
+    return entry
 
 
-def _uncommented(line: str) -> str:
-    return re.sub(r"(^|\s)#.*$", "", line).strip()
+def _stated(
+    stated: Sequence[str], names: tuple[str, ...], file: Path
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if set(stated) == set(names):
+        row = next(row for row, name in enumerate(names) if stated[row] != name)
+        raise DataError(
+            f"{file}: class {row} is {names[row]!r} here and {stated[row]!r} in `classes`; write "
+            "them in the same order"
+        )
+    if len(stated) == len(names) and not set(stated) & set(names):
+        return tuple(stated), (f"{file} has other class names; those of `classes` count",)
+    wrong = next(name for name in stated if name not in names)
+    raise DataError(
+        f"{file}: has no class {wrong!r}, which `classes` lists{nearest(wrong, names)} (its "
+        f"classes: {', '.join(names)})"
+    )
 
 
-def _unquoted(text: str) -> str:
-    text = text.strip()
-    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+def _found(labels: Path) -> Path | None:
+    """The class file that is nearest to the labels; `DataError` where two beside each other
+    disagree."""
+    levels = list(_levels(labels))
+    # A file far above may be about another data set, so it only counts where nothing is near.
+    for folders in (levels[:2], *([level] for level in levels[2:])):
+        found = [folder / name for folder in folders for name in USUAL]
+        found = [path for path in found if path.is_file()]
+        if found:
+            _require_agreement(found)
+            return found[0]
+    return None
+
+
+def _require_agreement(found: Sequence[Path]) -> None:
+    first, *others = found
+    for other in others:
+        names, own = names_in_file(first), names_in_file(other)
+        if names != own:
+            raise DataError(
+                f"{first} names the classes {', '.join(names)}, and {other} {', '.join(own)}; "
+                "name the right file by `classes`"
+            )
+
+
+def _levels(labels: Path) -> Iterator[Path]:
+    folder = Path(os.path.abspath(labels))  # noqa: PTH100 (links stay)
+    for _ in range(_LEVELS):
+        yield folder
+        if folder.parent == folder:
+            return
+        folder = folder.parent
+
+
+def _hint(labels: Path) -> str:
+    """Another file that may hold the names: ` (there is helmets.yaml)`."""
+    for folder in _levels(labels):
+        if folder.is_dir():
+            for path in sorted(folder.iterdir(), key=lambda path: near_key(path.name)):
+                if path.suffix.lower() in YAML_SUFFIXES | {".names"} and path.is_file():
+                    return f" (there is {path})"
+    return ""

@@ -35,7 +35,7 @@ class _Shapes:
     label: list[str] = field(default_factory=list)
     box: list[Frame] = field(default_factory=list)
     id: list[str] = field(default_factory=list)
-    framed: Counter[str] = field(default_factory=Counter)
+    framed: list[str] = field(default_factory=list)
     others: dict[int, Counter[str]] = field(default_factory=dict)
 
 
@@ -82,7 +82,8 @@ def read_cvat(files: SplitFiles) -> Dataset:
             xywh=np.array(shapes.box, dtype=np.float64).reshape(-1, 4),
             crowd=np.zeros(len(shapes.box), dtype=np.bool_),
             sha256=digest_of([("", content)]),
-            notes=(f"read as their frames: {_counted(shapes.framed)}",) if shapes.framed else (),
+            framed=shapes.framed,
+            has_class_list=bool(listed),
             gaps=gap(
                 "shapes-not-boxes",
                 "images",
@@ -123,17 +124,17 @@ def _read_shapes(image: Element, row: int, name: str, path: Path, shapes: _Shape
         shapes.id.append(f"{name}:{count}")
 
 
-def _frame(shape: Element, what: str, path: Path, framed: Counter[str]) -> Frame | None:
+def _frame(shape: Element, what: str, path: Path, framed: list[str]) -> Frame | None:
     """The upright box of a shape; None where it has none."""
     if shape.tag == "box":
         x1, y1, x2, y2 = numbers_of([shape.get(edge) for edge in _EDGES], what, path)
         (turn,) = numbers_of([shape.get("rotation", "0")], what, path)
         if turn % 360 == 0:
             return x1, y1, x2 - x1, y2 - y1
-        framed["turned box"] += 1
+        framed.append(what)
         return frame_of_turned_box((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, turn)
     if shape.tag == "polygon":
-        framed["polygon"] += 1
+        framed.append(what)
         texts: list[str | None] = [*(shape.get("points") or "").replace(";", ",").split(",")]
         return frame_of_points(numbers_of(texts, what, path), what, path)
     return None

@@ -78,6 +78,7 @@ def read_openimages(files: SplitFiles) -> Dataset:
             sha256=digest_of([("", content)]),
             notes=images.notes,
             gaps=(*images.gaps, *unreadable),
+            has_class_list=False,
         ),
     )
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from pytest_detgate.dataset.images.names import (
     listed_names,
     name_of_missing,
 )
-from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.dataset.images.sizes import sizes_of_files
 from pytest_detgate.dataset.keys import key
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.errors import DataError
@@ -41,10 +39,18 @@ class ImageFolder:
     gaps: tuple[Gap, ...]
     notes: tuple[str, ...]
 
-    def find(self, text: str, hints: Sequence[str] = ()) -> str | None:
-        """The image that a label means by a path; `DataError` where it may be several."""
+    def find(self, text: str, hints: Sequence[str] = (), label: str | None = None) -> str | None:
+        """The image that a label means by a path; `DataError` where it may be several.
+
+        Where near names count, it is the one image with a near name, else with that of the file
+        `label` in which the path stands.
+        """
         with named(self.files.labels):
-            return self.index.find(text, hints)
+            found = self.index.find(text, hints)
+        if found is None and self.files.match_near:
+            near = self.index.near_names
+            found = near.only(text) or (None if label is None else near.only(label))
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +95,8 @@ def split_images(files: SplitFiles, is_expected: Callable[[str], bool]) -> Image
     with named(files.listed):
         for text in listed_names(files.listed):
             name = index.find(text)
+            if name is None and files.match_near:
+                name = index.near_names.only(text)
             rows.setdefault(name or name_of_missing(text), name is not None)
     return ImageFolder(files=files, rows=rows, index=index, others=(), gaps=(), notes=())
 
@@ -161,7 +169,7 @@ def image_sizes(
 ) -> tuple[NDArray[np.float64], tuple[Gap, ...]]:
     """(n, 2) width and height of each image as its file says, NaN where it cannot be read; and the
     gap that those make which are there and cannot be read."""
-    size = _sizes(files.images, images.names, files.image_options)
+    size = sizes_of_files(files.images, images.names, files.image_options)
     unreadable = images.is_there & np.isnan(size).any(axis=1)
     rows = np.flatnonzero(unreadable).tolist()
     names = [images.names[row] for row in rows]
@@ -175,17 +183,3 @@ def named(path: Path) -> Iterator[None]:
         yield
     except AmbiguousNameError as error:
         raise DataError(f"{path}: {error}") from None
-
-
-def _sizes(folder: Path, names: Sequence[str], options: ImageOptions) -> NDArray[np.float64]:
-    from pytest_detgate.dataset.images.opening import image_size
-
-    root = os.path.realpath(folder)
-
-    def size(name: str) -> tuple[float, float]:
-        with contextlib.suppress(OSError, ValueError):
-            return image_size(options.real_path(root, name), options) or (np.nan, np.nan)
-        return np.nan, np.nan
-
-    with ThreadPoolExecutor(8) as pool:
-        return np.array(list(pool.map(size, names)), dtype=np.float64).reshape(-1, 2)

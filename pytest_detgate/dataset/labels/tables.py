@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.annotation_gaps import annotation_gaps
 from pytest_detgate.dataset.ids import id_column
+from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.images.options import AS_SHOWN, ImageOptions
 from pytest_detgate.dataset.tables import (
     UNLISTED,
@@ -19,8 +20,8 @@ from pytest_detgate.dataset.tables import (
     Dataset,
     ImageTable,
     object_column,
-    refuse_escaping,
 )
+from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap
 
 
@@ -32,6 +33,9 @@ class SplitFiles:
     a file that names the images of the split, for formats that need them; `fields` are the image
     fields that are asked for, which only COCO has. `allow_other_files` says that files which are no
     images may lie among them, `background` that there is nothing on an image without labels.
+    `stated_classes` are the classes that `detgate.toml` lists, `max_polygons` is the largest number
+    of shapes whose frame may be used, and `match_near` says that a name which is not there means
+    the one near file.
     """
 
     name: str
@@ -43,6 +47,9 @@ class SplitFiles:
     image_options: ImageOptions = AS_SHOWN
     allow_other_files: bool = False
     background: bool = False
+    stated_classes: tuple[str, ...] | None = None
+    max_polygons: int | None = None
+    match_near: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,7 +59,9 @@ class Labels:
     `category_id` are what the labels call the `classes`, `box_category_id` what they call the class
     of each box; `box_id` say where in the labels a box stands. `unlabelled` is None where the
     format lists its images, `is_there` (n,) bool where it is not known which images there are.
-    Boxes have either pixels, `xywh`, or are in `shares` of their image.
+    Boxes have either pixels, `xywh`, or are in `shares` of their image. `framed` are the places of
+    polygons and turned boxes whose frame is used. For `has_class_list` and `has_class_numbers` see
+    `Dataset`.
     """
 
     file_name: Sequence[str]
@@ -70,12 +79,19 @@ class Labels:
     sha256: str
     notes: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    framed: Sequence[str] = ()
+    has_class_list: bool = True
+    has_class_numbers: bool = False
 
 
 def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
     """The tables of a split. Images have their file names as ids."""
-    file_name = object_column(list(labels.file_name))
-    refuse_escaping(file_name, str(files.labels))
+    file_name = names_inside(
+        object_column(list(labels.file_name)),
+        files.images,
+        str(files.labels),
+        by_name=files.match_near,
+    )
     unlabelled, note = labels.unlabelled, None
     if files.background and unlabelled is not None and labels.is_there is not None:
         background = unlabelled & labels.is_there
@@ -119,9 +135,16 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         boxes=boxes,
         classes=labels.classes,
         category_id=labels.category_id,
+        has_class_list=labels.has_class_list,
+        has_class_numbers=labels.has_class_numbers,
         annotations=files.labels,
         sha256=labels.sha256,
-        notes=(*labels.notes, *(() if note is None else (note,)), *_noted(gaps)),
+        notes=(
+            *labels.notes,
+            *_framed_note(files, labels.framed),
+            *(() if note is None else (note,)),
+            *_noted(gaps),
+        ),
         gaps=gaps,
         image_options=files.image_options,
     )
@@ -147,6 +170,17 @@ def _pixels(labels: Labels) -> NDArray[np.float64]:
         return labels.xywh
     assert labels.shares is not None
     return labels.shares * np.tile(labels.size, 2)[labels.image]
+
+
+def _framed_note(files: SplitFiles, framed: Sequence[str]) -> Iterable[str]:
+    """A note on the shapes whose frame is used; `DataError` where there are more than allowed."""
+    if files.max_polygons is not None and len(framed) > files.max_polygons:
+        raise DataError(
+            f"{files.labels}: {len(framed):,} polygons and turned boxes, over max-polygons = "
+            f"{files.max_polygons:,}; first {framed[0]}"
+        )
+    if framed:
+        yield f"{len(framed):,} polygons and turned boxes are read as their frames"
 
 
 def _noted(gaps: Iterable[Gap]) -> Iterable[str]:

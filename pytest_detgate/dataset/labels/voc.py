@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 import numpy as np
 
 from pytest_detgate.dataset.images.names import name_of_missing
+from pytest_detgate.dataset.images.sizes import with_sizes_of_files
 from pytest_detgate.dataset.labels.label_folder import LabelFolder, label_folder, other_labels
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
 from pytest_detgate.dataset.labels.side_files import is_side_file
@@ -46,7 +47,7 @@ class _File:
     classes: list[str] = field(default_factory=list)
     boxes: list[Frame] = field(default_factory=list)
     difficult: list[bool] = field(default_factory=list)
-    framed: int = 0
+    framed: list[str] = field(default_factory=list)
     other_shapes: int = 0
 
 
@@ -56,17 +57,19 @@ def read_voc(files: SplitFiles) -> Dataset:
     found = _label_folder(files)
     read, sha256 = _read_all(found)
     folder = split_images(files, lambda name: is_side_file(name, "voc"))
-    means = [folder.find(one.image, one.hints) or name_of_missing(one.hints[-1]) for one in read]
+    means = [
+        folder.find(one.image, one.hints, one.name) or name_of_missing(one.hints[-1])
+        for one in read
+    ]
     images = with_labels(folder, [one.name for one in read], means)
     other_gaps, other_notes = other_labels(found, folder, images)
     classes = sorted({name for one in read for name in one.classes})
     rows = [(row, read[label]) for row, label in enumerate(images.label.tolist()) if label >= 0]
-    size = np.full((len(images.names), 2), np.nan)
+    stated = np.full((len(images.names), 2), np.nan)
     for row, one in rows:
-        size[row] = one.size
+        stated[row] = one.size
+    size = with_sizes_of_files(files.images, images.names, stated, files.image_options)
     of_box = [name for _, one in rows for name in one.classes]
-    framed = sum(one.framed for _, one in rows)
-    notes = [f"{framed:,} polygons and turned boxes are read as their frames"] if framed else []
     others = [row for row, one in rows if one.other_shapes]
     xywh = [box for _, one in rows for box in one.boxes]
     return labelled_dataset(
@@ -88,7 +91,9 @@ def read_voc(files: SplitFiles) -> Dataset:
             xywh=np.array(xywh, dtype=np.float64).reshape(-1, 4),
             crowd=np.array([hard for _, one in rows for hard in one.difficult], dtype=np.bool_),
             sha256=sha256,
-            notes=(*images.notes, *other_notes, *notes),
+            notes=(*images.notes, *other_notes),
+            framed=[place for _, one in rows for place in one.framed],
+            has_class_list=False,
             gaps=(
                 *images.gaps,
                 *other_gaps,
@@ -175,10 +180,10 @@ def _read_object(thing: Element, what: str, path: Path, file: _File) -> None:
     elif "robndbox" in shapes:
         cx, cy, width, height, angle = _values(shapes["robndbox"], _TURNED, what, path)
         frame = frame_of_turned_box(cx, cy, width, height, math.degrees(angle))
-        file.framed += 1
+        file.framed.append(f"{file.name}: {what}")
     elif "polygon" in shapes:
         frame = _polygon(shapes["polygon"], what, path)
-        file.framed += 1
+        file.framed.append(f"{file.name}: {what}")
     elif shapes.keys() & {"mask", "line", "polyline", "point", "points", "keypoints", "ellipse"}:
         file.other_shapes += 1
         return

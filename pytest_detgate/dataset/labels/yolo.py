@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import numpy as np
 
 from pytest_detgate.dataset.images.names import USUAL_SUFFIX, FileNames
+from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.dataset.keys import key
 from pytest_detgate.dataset.labels.class_names import class_names
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
@@ -20,24 +21,12 @@ from pytest_detgate.dataset.labels.split_images import (
     with_labels,
 )
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
+from pytest_detgate.dataset.labels.yolo_lines import YoloBoxes, read_lines
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.dataset.text.files import as_utf8, read_bytes
-from pytest_detgate.dataset.text.numbers import number_of
+from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.errors import DataError
 
 _SUFFIX = ".txt"
-# No data set has so many classes.
-_MOST_DIGITS = 9
-
-
-@dataclass(slots=True)
-class _Boxes:
-    """Boxes in shares of their image's size, row by row."""
-
-    id: list[str] = field(default_factory=list)
-    image: list[int] = field(default_factory=list)
-    number: list[int] = field(default_factory=list)
-    shares: list[tuple[float, ...]] = field(default_factory=list)
 
 
 def read_yolo(files: SplitFiles) -> Dataset:
@@ -47,7 +36,7 @@ def read_yolo(files: SplitFiles) -> Dataset:
     """
     if not files.labels.is_dir():
         raise DataError(f"{files.labels}: no such folder of labels")
-    classes = class_names(files.labels, files.classes)
+    classes, class_notes = class_names(files.labels, files.classes, files.stated_classes)
     folder = split_images(files, lambda name: is_side_file(name, "yolo"))
     own = set(map(_label_of, folder.rows))
     found = label_folder(files.labels, files, _SUFFIX, lambda name: _label_of(name) in own)
@@ -58,16 +47,15 @@ def read_yolo(files: SplitFiles) -> Dataset:
         )
     images = with_labels(folder, labels, _images_of(folder, labels))
     gaps, notes = other_labels(found, folder, images)
-    boxes = _Boxes()
+    boxes = YoloBoxes()
     contents: list[tuple[str, bytes]] = []
     for row, number in enumerate(images.label.tolist()):
         if number >= 0:
             label = labels[number]
             contents.append((label, read_bytes(files.labels / label)))
-            _read_label(files.labels / label, label, contents[-1][1], row, boxes)
+            read_lines(files.labels / label, label, contents[-1][1], row, boxes)
     size, unreadable = image_sizes(files, images)
-    centres = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
-    shares = np.concatenate([centres[:, :2] - centres[:, 2:] / 2, centres[:, 2:]], axis=1)
+    shares = np.array(boxes.shares, dtype=np.float64).reshape(-1, 4)
     return labelled_dataset(
         files,
         Labels(
@@ -83,10 +71,20 @@ def read_yolo(files: SplitFiles) -> Dataset:
             shares=shares,
             crowd=np.zeros(len(shares), dtype=np.bool_),
             sha256=digest_of(contents),
-            notes=(*images.notes, *notes),
+            notes=(*class_notes, *images.notes, *notes, *_notes(boxes)),
+            framed=boxes.framed,
+            has_class_numbers=True,
             gaps=(*images.gaps, *gaps, *unreadable),
         ),
     )
+
+
+def _notes(boxes: YoloBoxes) -> Iterator[str]:
+    if boxes.extra:
+        yield (
+            f"{len(boxes.extra):,} lines have a sixth column, which is not read, first "
+            f"{boxes.extra[0]}"
+        )
 
 
 def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
@@ -111,6 +109,8 @@ def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
                 label = index.find(PurePosixPath(name).with_suffix(_SUFFIX).as_posix())
             if label is not None and images[place[label]] is None:
                 images[place[label]] = name
+    if folder.files.match_near:
+        _take_near_images(folder, labels, images)
     if folder.files.listed is None:
         there = set(map(_label_of, folder.index.names))
         for number, label in enumerate(labels):
@@ -119,34 +119,18 @@ def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
     return images
 
 
+def _take_near_images(folder: ImageFolder, labels: list[str], images: list[str | None]) -> None:
+    """Give labels without an image the one image with a near name that has no label."""
+    taken = set(images)
+    free = [name for name, is_there in folder.rows.items() if is_there and name not in taken]
+    alone = [number for number, image in enumerate(images) if image is None]
+    wanted = [
+        PurePosixPath(labels[number]).with_suffix(USUAL_SUFFIX).as_posix() for number in alone
+    ]
+    for row, name in near_matches(wanted, free).items():
+        images[alone[row]] = name
+
+
 def _label_of(name: str) -> str | None:
     """The key of the label file of an image, or of a label file itself."""
     return key(PurePosixPath(name).with_suffix(_SUFFIX).as_posix())
-
-
-def _read_label(path: Path, label: str, content: bytes, image: int, boxes: _Boxes) -> None:
-    for at, line in enumerate(as_utf8(content, path).splitlines(), start=1):
-        words = line.split()
-        if not words:
-            continue
-        if len(words) != 5:
-            raise DataError(
-                f"{path}: line {at}: expected a class number and four numbers, found "
-                f"{len(words)} words"
-            )
-        try:
-            boxes.number.append(_number(words[0]))
-            boxes.shares.append(tuple(map(number_of, words[1:])))
-        except ValueError:
-            shown = line.decode("utf-8", "replace").strip()[:80]
-            raise DataError(
-                f"{path}: line {at}: expected a class number and four numbers, found {shown!r}"
-            ) from None
-        boxes.image.append(image)
-        boxes.id.append(f"{label}:{at}")
-
-
-def _number(word: bytes) -> int:
-    if b"_" in word or len(word) > _MOST_DIGITS:  # Python reads 1_0 as 10
-        raise ValueError
-    return int(word)

@@ -60,4 +60,4 @@ def _selected(gate: GateSession, selection: Selection) -> Iterator[tuple[BoundRu
 
 
 def _needs_model(bound: BoundRule, target: Target) -> bool:
-    return bool(target.detections) or bound.rule.family == "model"
+    return bool(target.detections) or (target.family or bound.rule.family) == "model"

@@ -1,0 +1,79 @@
+"""Files whose name is near one that is not there.
+
+Names are near each other where they differ in letter case, blanks, composed letters, the kind of
+slash, `%20` for a blank, folders in front, or suffix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+from pytest_detgate.dataset.images.paths import Parts, best_of, parts_of
+from pytest_detgate.dataset.keys import near_key
+
+
+class NearNames:
+    """The files of a folder by what their names have in common with near ones."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._by_path: dict[Parts, list[str]] = {}
+        self._by_name: dict[str, list[tuple[Parts, str]]] = {}
+        self._by_stem: dict[str, list[tuple[Parts, str]]] = {}
+        for name in names:
+            *folders, last = _folded(name)
+            entry = (tuple(folders), name)
+            self._by_path.setdefault((*folders, last), []).append(name)
+            self._by_name.setdefault(last, []).append(entry)
+            self._by_stem.setdefault(PurePosixPath(last).stem, []).append(entry)
+
+    def find(self, text: str) -> tuple[str, ...]:
+        """Return the files that a name may mean, those of the smallest difference only. None of
+        them is in a folder that contradicts the written one."""
+        *folders, last = _folded(text)
+        if (*folders, last) in self._by_path:
+            return tuple(self._by_path[(*folders, last)])
+        for listed in (
+            self._by_name.get(last, ()),
+            self._by_stem.get(PurePosixPath(last).stem, ()),
+        ):
+            agreeing = best_of(listed, folders)
+            if agreeing:
+                return tuple(name for _, name in agreeing)
+        return ()
+
+    def only(self, text: str) -> str | None:
+        """Return the one file that a name may mean; None where there is none or several."""
+        found = self.find(text)
+        return found[0] if len(found) == 1 else None
+
+    def told(self, text: str) -> str:
+        """Say which file a name may mean: ` (there is b.JPG)`; nothing where none is near."""
+        found = self.find(text)
+        if len(found) > 1:
+            return f" (there are {', '.join(found[:3])})"
+        if not found:
+            last = _folded(text)[-1]
+            listed = self._by_name.get(last) or self._by_stem.get(PurePosixPath(last).stem)
+            found = () if listed is None else (listed[0][1],)
+        return f" (there is {found[0]})" if found else ""
+
+
+def near_matches(names: Sequence[str], there: Sequence[str]) -> dict[int, str]:
+    """Return, for the rows of `names` that are not `there`, the one near file that each may mean.
+
+    A file that is listed under its own name, or that several rows may mean, is not taken.
+    """
+    known, listed = set(there), set(names)
+    near = NearNames(there)
+    found = {row: near.only(name) for row, name in enumerate(names) if name not in known}
+    rows: dict[str, list[int]] = {}
+    for row, name in found.items():
+        if name is not None and name not in listed:
+            rows.setdefault(name, []).append(row)
+    return {meant[0]: name for name, meant in rows.items() if len(meant) == 1}
+
+
+def _folded(text: str) -> list[str]:
+    return parts_of(near_key(unquote(text))) or [""]

@@ -1,0 +1,41 @@
+"""Width and height of images as their files say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.images.options import ImageOptions
+
+
+def sizes_of_files(
+    folder: Path, names: Sequence[str], options: ImageOptions
+) -> NDArray[np.float64]:
+    """Return (n, 2) width and height of the images of a folder, NaN where one cannot be read."""
+    from pytest_detgate.dataset.images.opening import image_size
+
+    root = os.path.realpath(folder)
+
+    def size(name: str) -> tuple[float, float]:
+        with contextlib.suppress(OSError, ValueError):
+            return image_size(options.real_path(root, name), options) or (np.nan, np.nan)
+        return np.nan, np.nan
+
+    with ThreadPoolExecutor(8) as pool:
+        return np.array(list(pool.map(size, names)), dtype=np.float64).reshape(-1, 2)
+
+
+def with_sizes_of_files(
+    folder: Path, names: Sequence[str], size: NDArray[np.float64], options: ImageOptions
+) -> NDArray[np.float64]:
+    """Return (n, 2) sizes in which those that are not stated, NaN, are read from the files."""
+    rows = np.flatnonzero(np.isnan(size).any(axis=1))
+    filled = size.copy()
+    filled[rows] = sizes_of_files(folder, [names[row] for row in rows], options)
+    return filled

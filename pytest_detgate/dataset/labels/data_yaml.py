@@ -1,0 +1,123 @@
+"""Splits of an Ultralytics or Roboflow `data.yaml`: where their images and labels are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_detgate.dataset.images.names import listed_names
+from pytest_detgate.dataset.labels.class_names import yaml_names
+from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
+from pytest_detgate.errors import DataError, nearest
+
+_IMAGES, _LABELS = "images", "labels"
+_SPLITS = ("train", "val", "test")
+# Some exports call the validation split so.
+_OTHER_NAMES = {"val": ("valid", "validation"), "valid": ("val",), "validation": ("val",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class YamlSplit:
+    """The folders of a split's images and labels; `listed` is the file that names its images,
+    where it has one. `classes` are the names of the classes by number."""
+
+    images: Path
+    labels: Path
+    listed: Path | None
+    classes: tuple[str, ...]
+
+
+def read_data_yaml(file: Path, split: str) -> YamlSplit:
+    """Return a split of a `data.yaml`; `DataError` says what is not there.
+
+    Labels are where Ultralytics looks for them: in the folder `labels` beside the folder `images`
+    of their images, else beside the images.
+    """
+    content = read_yaml(file)
+    classes = tuple(yaml_names(content, file))
+    if not classes or not all(map(str.strip, classes)):
+        raise DataError(f"{file}: expected a name for each class, found {list(classes)}")
+    assert isinstance(content, dict)
+    place = _place(content, file, split)
+    if place.is_dir():
+        images, labels = _folders(place)
+        return YamlSplit(images=images, labels=labels, listed=None, classes=classes)
+    images, labels = _folders_of_list(place)
+    return YamlSplit(images=images, labels=labels, listed=place, classes=classes)
+
+
+def _place(content: dict[str, Yaml], file: Path, split: str) -> Path:
+    """The folder or list of a split."""
+    key = next((name for name in (split, *_OTHER_NAMES.get(split, ())) if content.get(name)), None)
+    if key is None:
+        there = [name for name in _SPLITS if content.get(name)]
+        raise DataError(
+            f"{file}: has no split {split!r}{nearest(split, there)} (there is: "
+            f"{', '.join(there) or 'none'}); name it by `split`"
+        )
+    value = content[key]
+    if isinstance(value, list) and len(value) == 1:
+        (value,) = value
+    if not isinstance(value, str):
+        raise DataError(
+            f"{file}: `{key}` names several folders; make a split of each, with `annotations`, "
+            "`images` and `classes`"
+        )
+    root = content.get("path")
+    tried = list(_candidates(file.parent, root if isinstance(root, str) else "", value))
+    found = next((path for path in tried if path.exists()), None)
+    if found is None:
+        raise DataError(f"{file}: `{key}` is {value}: no such folder or list ({tried[0]})")
+    return found
+
+
+def _candidates(folder: Path, root: str, value: str) -> Iterator[Path]:
+    """Where a split may be, as it is written and as tools find it nevertheless."""
+    value = value.replace("\\", "/")
+    yield folder / root / value
+    # Roboflow writes `../valid/images` for the folder `valid/images` beside the file.
+    inner = value.removeprefix("../")
+    yield folder / root / inner
+    # `path` may be that of another machine.
+    yield folder / value
+    yield folder / inner
+
+
+def _folders(place: Path) -> tuple[Path, Path]:
+    """The folders of images and labels for a folder that a split names."""
+    place = Path(os.path.abspath(place))  # noqa: PTH100 (links stay)
+    if _IMAGES not in place.parts and (place / _IMAGES).is_dir():
+        place = place / _IMAGES
+    return place, _labels_of(place)
+
+
+def _labels_of(images: Path) -> Path:
+    parts = images.parts
+    if _IMAGES not in parts:
+        return images
+    last = len(parts) - 1 - parts[::-1].index(_IMAGES)
+    return Path(*parts[:last], _LABELS, *parts[last + 1 :])
+
+
+def _folders_of_list(place: Path) -> tuple[Path, Path]:
+    """The folders of images and labels for a file that lists the images of a split."""
+    roots = {_root_of(place.parent / name.replace("\\", "/")) for name in listed_names(place)}
+    if len(roots) != 1:
+        found = "no image" if not roots else f"images of {len(roots)} folders"
+        raise DataError(
+            f"{place}: lists {found}; name `annotations`, `images`, `classes` and `list` of the "
+            "split"
+        )
+    (root,) = roots
+    return root, _labels_of(root)
+
+
+def _root_of(image: Path) -> Path:
+    """The folder `images` that an image is in, else its own folder."""
+    folder = Path(os.path.abspath(image)).parent  # noqa: PTH100
+    for candidate in (folder, *folder.parents):
+        if candidate.name == _IMAGES:
+            return candidate
+    return folder

@@ -1,0 +1,140 @@
+"""Lines of YOLO labels: a class number, and a box, a polygon or a turned box in shares of its
+image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_detgate.dataset.labels.shape_boxes import frame_of_points
+from pytest_detgate.dataset.text.files import as_utf8
+from pytest_detgate.dataset.text.numbers import number_of
+from pytest_detgate.errors import DataError
+
+Shares = tuple[float, float, float, float]
+
+# No data set has so many classes.
+_MOST_DIGITS = 9
+_BOX, _POINTS = 4, 6
+# A polygon may leave its image by a little. What lies further out is no share of it.
+_LOWEST, _HIGHEST = -0.5, 1.5
+
+
+@dataclass(slots=True)
+class YoloBoxes:
+    """Boxes in shares of their image, x and y of the left upper corner first, row by row.
+
+    `score` has one for each row where the lines end with a score. `framed` are the places of
+    polygons and turned boxes, whose frame is used, `extra` those of boxes with a further column.
+    """
+
+    id: list[str] = field(default_factory=list)
+    image: list[int] = field(default_factory=list)
+    number: list[int] = field(default_factory=list)
+    shares: list[Shares] = field(default_factory=list)
+    score: list[float] = field(default_factory=list)
+    framed: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
+
+
+def read_lines(path: Path, name: str, content: bytes, image: int, boxes: YoloBoxes) -> None:
+    """Add the boxes of a label file `name` to those of other files; `DataError` names the line
+    that is none."""
+    for line, words in _lines(path, content):
+        number, values = _numbers(path, line, words, "four numbers")
+        place = f"{name}:{line}"
+        if len(values) == _BOX:
+            shares = _box(values)
+        elif len(values) == _BOX + 1:
+            _refuse_score(path, line, values[-1])
+            shares = _box(values)
+            boxes.extra.append(place)
+        elif len(values) >= _POINTS and not len(values) % 2:
+            shares = _frame(path, line, values)
+            boxes.framed.append(place)
+        else:
+            raise _wrong(path, line, words, "four numbers")
+        boxes.number.append(number)
+        boxes.shares.append(shares)
+        boxes.image.append(image)
+        boxes.id.append(place)
+
+
+def read_scored_lines(path: Path, name: str, content: bytes, image: int, boxes: YoloBoxes) -> None:
+    """The same for a file of detections, where a score ends each line."""
+    expected = "four numbers and a score"
+    for line, words in _lines(path, content):
+        number, values = _numbers(path, line, words, expected)
+        if len(values) == _BOX:
+            raise DataError(
+                f"{path}: line {line}: has no score; save the detections with save_conf=True "
+                "(--save-conf)"
+            )
+        if len(values) == _BOX + 1:
+            shares = _box(values)
+        elif len(values) > _POINTS and len(values) % 2:
+            shares = _frame(path, line, values[:-1])
+            boxes.framed.append(f"{name}:{line}")
+        else:
+            raise _wrong(path, line, words, expected)
+        boxes.number.append(number)
+        boxes.shares.append(shares)
+        boxes.score.append(values[-1])
+        boxes.image.append(image)
+        boxes.id.append(f"{name}:{line}")
+
+
+def _lines(path: Path, content: bytes) -> list[tuple[int, list[bytes]]]:
+    lines = as_utf8(content, path).splitlines()
+    return [(at, line.split()) for at, line in enumerate(lines, start=1) if line.strip()]
+
+
+def _numbers(
+    path: Path, line: int, words: Sequence[bytes], expected: str
+) -> tuple[int, list[float]]:
+    try:
+        return _class_number(words[0]), list(map(number_of, words[1:]))
+    except ValueError:
+        raise _wrong(path, line, words, expected) from None
+
+
+def _class_number(word: bytes) -> int:
+    """A class number, also as programs write it that know only fractions: `0.000e+00`."""
+    value = number_of(word)
+    if len(word) <= _MOST_DIGITS and word.isdigit():
+        return int(word)
+    if not value.is_integer() or abs(value) >= 10**_MOST_DIGITS:
+        raise ValueError(word)
+    return int(value)
+
+
+def _box(values: Sequence[float]) -> Shares:
+    x, y, width, height = values[:_BOX]
+    return x - width / 2, y - height / 2, width, height
+
+
+def _frame(path: Path, line: int, values: Sequence[float]) -> Shares:
+    if not all(map(math.isfinite, values)) or min(values) < _LOWEST or max(values) > _HIGHEST:
+        raise DataError(
+            f"{path}: line {line}: {len(values)} numbers after the class are the corners of a "
+            "polygon in shares of the image; one of them is no such share"
+        )
+    return frame_of_points(values, f"line {line}", path)
+
+
+def _refuse_score(path: Path, line: int, value: float) -> None:
+    if 0 < value < 1:
+        raise DataError(
+            f"{path}: line {line}: ends with {value:g}, as a score does: these are detections and "
+            "no labels. A label is a class number and four numbers"
+        )
+
+
+def _wrong(path: Path, line: int, words: Sequence[bytes], expected: str) -> DataError:
+    shown = b" ".join(words).decode("utf-8", "replace")[:80]
+    n = f"{len(words)} words: " if len(words) != _BOX + 1 else ""
+    return DataError(
+        f"{path}: line {line}: expected a class number and {expected}, found {n}{shown!r}"
+    )

@@ -1,0 +1,1 @@
+"""Result files: what a detector found, as tools write it."""

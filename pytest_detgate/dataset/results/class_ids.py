@@ -1,0 +1,209 @@
+"""Which class a result file means: by name, by the ids of the split, or by a number in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.ids import id_column, repeated, rows_of, shown_id
+from pytest_detgate.dataset.keys import keys
+from pytest_detgate.dataset.results.found_rows import FoundRows
+from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.errors import DataError, nearest
+
+Rows = NDArray[np.int64]
+Classes = tuple[tuple[str, ...], Rows]
+"""Names of classes, and for each detection the index of its class in them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbering:
+    """What class numbers mean: `stated` are the names that `[model] classes` gives, `likely` those
+    of the evaluated split by number. `first` is the number of the first of them, where the project
+    states it, and `shown_first` where other result files show it. `elsewhere` gives the classes of
+    other splits, by name."""
+
+    stated: tuple[str, ...] | None = None
+    likely: tuple[str, ...] | None = None
+    first: int | None = None
+    shown_first: int | None = None
+    elsewhere: Callable[[], Iterable[tuple[str, tuple[str, ...]]]] = tuple
+
+
+UNKNOWN = Numbering()
+"""Nothing is known of class numbers but what a file itself shows."""
+
+
+def class_rows(found: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
+    """Match the classes of a result file; `DataError` names what does not fit."""
+    if found.classes is not None:
+        return _by_listed(found, dataset, numbering)
+    names = numbered_names(found, dataset, numbering)
+    if names is not None and not _are_ids(found, dataset, numbering):
+        first = 0 if found.has_class_numbers else numbering.first
+        if first is None and len(found):
+            first = first_number(found, names, dataset, numbering.shown_first)
+        return _by_number(found, dataset, names, first or 0, numbering)
+    if found.has_class_numbers:
+        raise DataError(
+            f"{found.path}: only numbers its classes; list their names by [model] classes, or put "
+            "the data.yaml of the training beside it"
+        )
+    return _by_id(found, dataset, numbering)
+
+
+def _are_ids(found: FoundRows, dataset: Dataset, numbering: Numbering) -> bool:
+    """Whether all class ids of a file are ids of the split, which come before numbers in a list
+    unless the project says where those begin."""
+    if found.has_class_numbers or dataset.has_class_numbers or numbering.first is not None:
+        return False
+    ids = dataset.all_classes()[0]
+    return bool(ids) and not (rows_of(found.category, id_column(ids)) == UNLISTED).any()
+
+
+def numbered_names(
+    found: FoundRows, dataset: Dataset, numbering: Numbering
+) -> tuple[str, ...] | None:
+    """Return the names of the classes by number, from 0; None where a class id is no number of a
+    list."""
+    if numbering.stated is not None:
+        return numbering.stated
+    if found.class_names is not None:
+        return found.class_names
+    own_ids, own_names = dataset.all_classes()
+    if dataset.has_class_numbers:
+        return own_names
+    if numbering.likely is not None and (found.has_class_numbers or not own_ids):
+        return numbering.likely
+    if numbering.first is not None and own_ids:
+        return own_names
+    return None
+
+
+def first_number(
+    found: FoundRows, names: Sequence[str], dataset: Dataset, shown: int | None = None
+) -> int:
+    """Return whether the classes of a file are numbered from 0 or from 1. Where its numbers fit
+    both it is as `shown` elsewhere, else a `DataError`."""
+    numbers = _whole_numbers(found, dataset)
+    low, high = int(numbers.min()), int(numbers.max())
+    n = len(names)
+    if low == 0 or (low < 0 and high < n):
+        return 0
+    if high == n:
+        return 1
+    if high > n:
+        raise DataError(
+            f"{found.path}: category_id {high} is no class of {dataset.name}, which has {n} "
+            f"({', '.join(names)})"
+        )
+    if shown is not None:
+        return shown
+    numbers_shown = f"{low}" if low == high else f"{low} to {high}"
+    raise DataError(
+        f"{found.path}: category_id {numbers_shown} of {n} classes may count from 0 or from 1; "
+        "say which by first-class-number under [model], or list the names in `categories`"
+    )
+
+
+def _by_listed(found: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
+    assert found.classes is not None
+    ids, names = found.classes.id, found.classes.names
+    _refuse_unknown(found, names, dataset, numbering)
+    if repeated(ids):
+        raise DataError(f"{found.path}: category id {repeated(ids)[0]!r} is used twice")
+    _refuse_twins(names, str(found.path))
+    category = rows_of(found.category, ids)
+    _refuse_missing(found, category, "the file")
+    return names, category
+
+
+def _by_number(
+    found: FoundRows,
+    dataset: Dataset,
+    names: tuple[str, ...],
+    first: int,
+    numbering: Numbering,
+) -> Classes:
+    _refuse_unknown(found, names, dataset, numbering)
+    if not len(found):
+        return names, np.empty(0, dtype=np.int64)
+    category = _whole_numbers(found, dataset) - first
+    found.refuse_first(
+        (category < 0) | (category >= len(names)),
+        lambda row: (
+            f"class number {category[row] + first} is none of {len(names)} classes, counted from "
+            f"{first} ({', '.join(names)})"
+        ),
+    )
+    return names, category
+
+
+def _by_id(found: FoundRows, dataset: Dataset, numbering: Numbering) -> Classes:
+    ids, names = dataset.all_classes()
+    if not ids and len(found):
+        raise DataError(
+            f"{found.path}: {dataset.name} has no annotation file, so a category_id has no "
+            "meaning; add a `categories` list with names to the result file"
+        )
+    _refuse_twins(names, str(dataset.annotations))
+    column = id_column(ids)
+    if repeated(column):
+        raise DataError(f"{dataset.annotations}: category id {repeated(column)[0]!r} is used twice")
+    category = rows_of(found.category, column)
+    if (category == UNLISTED).any() and set(keys(found.category)) <= set(keys(names)):
+        category = rows_of(found.category, id_column(names))
+    _refuse_missing(found, category, dataset.name, ids)
+    return names, category
+
+
+def _whole_numbers(found: FoundRows, dataset: Dataset) -> Rows:
+    try:
+        return np.array([int(key or "") for key in keys(found.category)], dtype=np.int64)
+    except (ValueError, OverflowError):
+        wrong = np.array([not str(key).lstrip("-").isdigit() for key in keys(found.category)])
+        found.refuse_first(
+            wrong, lambda row: f"category_id {shown_id(found.category, row)} is no class number"
+        )
+        raise DataError(f"{found.path}: a class number is too large") from None
+
+
+def _refuse_missing(found: FoundRows, category: Rows, where: str, ids: Sequence[Any] = ()) -> None:
+    shown = f" (its ids: {', '.join(map(str, ids[:20]))})" if len(ids) else ""
+    found.refuse_first(
+        category == UNLISTED,
+        lambda row: (
+            f"category_id {shown_id(found.category, row)} is not a category of {where}{shown}"
+        ),
+    )
+
+
+def _refuse_twins(names: Sequence[str], where: str) -> None:
+    twins = [name for row, name in enumerate(names) if name in names[:row]]
+    if twins:
+        raise DataError(f"{where}: {twins[0]!r} names more than one category")
+
+
+def _refuse_unknown(
+    found: FoundRows, names: Sequence[str], dataset: Dataset, numbering: Numbering
+) -> None:
+    if not dataset.classes or dataset.chosen is not None:
+        return
+    for name in names:
+        if name in dataset.classes or name in dataset.placeholders:
+            continue
+        splits = [split for split, classes in numbering.elsewhere() if name in classes]
+        also = (
+            f"; it is a class of {', '.join(splits)}, so the names in {dataset.annotations} may be "
+            "wrong"
+            if splits
+            else ""
+        )
+        raise DataError(
+            f"{found.path}: class {name!r} is not a class of {dataset.name}"
+            f"{nearest(name, dataset.classes)} (its classes: {', '.join(dataset.classes)}){also}"
+        )

@@ -1,0 +1,223 @@
+"""Which image of a split or probe a result file means: by id, by file name, or by its stem."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.ids import repeated, rows_of, shown_id
+from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames
+from pytest_detgate.dataset.results.found_rows import FoundRows
+from pytest_detgate.dataset.tables import UNLISTED, Dataset
+from pytest_detgate.errors import DataError, nearest
+
+Rows = NDArray[np.int64]
+
+
+class ImageRows(NamedTuple):
+    """The image row of each detection, `UNLISTED` where it is one of another split or probe, and
+    the rows of the images that the file lists; None where it has no list."""
+
+    of_detections: Rows
+    listed: Rows | None
+
+
+class DatasetImages:
+    """The images of one split or probe, by what result files call them."""
+
+    def __init__(self, dataset: Dataset, path: object) -> None:
+        self.dataset = dataset
+        self._path = path
+        self._rows: dict[Any, int] = {}
+
+    def by_id(self, wanted: NDArray[Any]) -> Rows:
+        """The rows of images by their ids."""
+        twice = repeated(self.dataset.images.id)
+        if twice and len(wanted):
+            raise DataError(
+                f"{self._path}: image id {twice[0]!r} stands for several images of "
+                f"{self.dataset.name}; add an `images` list with file names to the result file"
+            )
+        return rows_of(wanted, self.dataset.images.id)
+
+    def by_name(self, wanted: NDArray[Any]) -> Rows:
+        """The rows of images by as much of their path as is written, with or without suffix; a
+        number is a stem that is this number. `DataError` where that may be several images."""
+        for value in dict.fromkeys(wanted.tolist()):
+            if value not in self._rows:
+                self._rows[value] = self._row(value)
+        found = (self._rows[value] for value in wanted.tolist())
+        return np.fromiter(found, dtype=np.int64, count=len(wanted))
+
+    def file(self, row: int) -> str:
+        """The real path of an image."""
+        return os.path.realpath(self.dataset.image_path(row))
+
+    def _row(self, value: object) -> int:
+        text = str(value).strip()
+        if not text.strip("./\\"):
+            return UNLISTED
+        try:
+            name = self._index.find(text, any_suffix=False)
+        except AmbiguousNameError as error:
+            example = str(self.dataset.images.file_name[0])
+            raise DataError(
+                f"{self._path}: image {error}; expected a file name such as {example!r}"
+            ) from None
+        names = set() if name is None else {name}
+        if text.isdigit() and (isinstance(value, int) or not names):
+            names.update(self._numeric_stems.get(int(text), ()))
+        if len(names) > 1:
+            raise DataError(
+                f"{self._path}: image {value!r} may be any of {len(names)} files of "
+                f"{self.dataset.name}: {', '.join(sorted(names)[:5])}; expected a file name"
+            )
+        return self._row_of_name[names.pop()] if names else UNLISTED
+
+    @cached_property
+    def _index(self) -> FileNames:
+        names = self.dataset.images.file_name
+        if repeated(names):
+            raise DataError(
+                f"{self._path}: cannot be matched by file name: {self.dataset.name} lists "
+                f"{repeated(names)[0]!r} more than once"
+            )
+        return FileNames(names.tolist())
+
+    @cached_property
+    def _row_of_name(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self._index.names)}
+
+    @cached_property
+    def _numeric_stems(self) -> dict[int, list[str]]:
+        """Images by the number that their stem is: Ultralytics writes `000123.jpg` as 123."""
+        found: dict[int, list[str]] = {}
+        for name in self._index.names:
+            stem = PurePosixPath(name).stem
+            if stem.isdigit():
+                found.setdefault(int(stem), []).append(name)
+        return found
+
+
+class _Assigned(NamedTuple):
+    """Rows of the split or probe, and which of the wanted are in no split or probe at all."""
+
+    own: Rows
+    missing: NDArray[np.bool_]
+
+
+def image_rows(found: FoundRows, dataset: Dataset, others: Sequence[Dataset]) -> ImageRows:
+    """Match the images of a result file to those of a split or probe.
+
+    `others` are further ones that the file serves; an image of theirs is no image of this one. An
+    image of none of them raises `DataError` with an example of what is expected.
+    """
+    served = [DatasetImages(one, found.path) for one in (dataset, *others)]
+    if found.images is not None:
+        return _rows_of_listed(found, served)
+    if found.file_name is not None or found.has_names:
+        names = found.image if found.file_name is None else found.file_name
+        assigned = _assigned(found, served, names, DatasetImages.by_name)
+        _refuse_missing(found, assigned, lambda row: repr(names[row]), dataset)
+        return ImageRows(assigned.own, _looked_at(found, served))
+    assigned = _assigned(found, served, found.image, DatasetImages.by_id)
+    if assigned.missing.any():
+        # Ids of one file are all of one kind: a stem may happen to be the id of another image.
+        named = _assigned(found, served, found.image, DatasetImages.by_name)
+        if np.count_nonzero(named.missing) < np.count_nonzero(assigned.missing):
+            assigned = named
+    if dataset.annotations is None and len(found) and assigned.missing.all():
+        raise DataError(
+            f"{found.path}: {dataset.name} is a folder, so its images have no ids; add an `images` "
+            "list with file names, or use the file name as image_id"
+        )
+    _refuse_missing(found, assigned, lambda row: f"image_id {shown_id(found.image, row)}", dataset)
+    return ImageRows(assigned.own, None)
+
+
+def _rows_of_listed(found: FoundRows, served: Sequence[DatasetImages]) -> ImageRows:
+    assert found.images is not None
+    listed, path = found.images, found.path
+    if repeated(listed.id):
+        raise DataError(f"{path}: image id {repeated(listed.id)[0]!r} is used twice")
+    place = rows_of(found.image, listed.id)
+    found.refuse_first(
+        place == UNLISTED,
+        lambda row: f"image_id {shown_id(found.image, row)} is not among its images",
+    )
+    assigned = _assigned(found, served, listed.file_name, DatasetImages.by_name)
+    missing = _Assigned(assigned.own[place], assigned.missing[place])
+    _refuse_missing(
+        found, missing, lambda row: repr(listed.file_name[place[row]]), served[0].dataset
+    )
+    return ImageRows(missing.own, assigned.own[assigned.own != UNLISTED])
+
+
+def _looked_at(found: FoundRows, served: Sequence[DatasetImages]) -> Rows | None:
+    """The rows of the images that the file has a file for, where only those may have been seen."""
+    if found.looked_at is None:
+        return None
+    rows = _assigned(found, served, found.looked_at, DatasetImages.by_name)
+    if rows.missing.any():
+        first = found.looked_at[int(np.flatnonzero(rows.missing)[0])]
+        dataset = served[0].dataset
+        hint = nearest(str(first), dataset.images.file_name.tolist())
+        raise DataError(f"{found.path}: {first!r} is not an image of {dataset.name}{hint}")
+    own: Rows = rows.own[rows.own != UNLISTED]
+    return own
+
+
+def _assigned(
+    found: FoundRows,
+    served: Sequence[DatasetImages],
+    wanted: NDArray[Any],
+    look_up: Callable[[DatasetImages, NDArray[Any]], Rows],
+) -> _Assigned:
+    own, *others = (look_up(images, wanted) for images in served)
+    missing = own == UNLISTED
+    for images, rows in zip(served[1:], others, strict=True):
+        missing &= rows == UNLISTED
+        _refuse_shared(found, wanted, (served[0], own), (images, rows))
+    return _Assigned(own, np.asarray(missing))
+
+
+def _refuse_shared(
+    found: FoundRows,
+    wanted: NDArray[Any],
+    own: tuple[DatasetImages, Rows],
+    other: tuple[DatasetImages, Rows],
+) -> None:
+    """Raise `DataError` where an id is that of two images, which are not one file."""
+    both = np.flatnonzero((own[1] != UNLISTED) & (other[1] != UNLISTED))
+    pairs = dict.fromkeys(zip(own[1][both].tolist(), other[1][both].tolist(), strict=True))
+    for row, other_row in pairs:
+        if own[0].file(row) != other[0].file(other_row):
+            at = int(both[(own[1][both] == row) & (other[1][both] == other_row)][0])
+            raise DataError(
+                f"{found.path}: image {wanted[at : at + 1].tolist()[0]!r} is "
+                f"{own[0].dataset.images.file_name[row]!r} of {own[0].dataset.name} and "
+                f"{other[0].dataset.images.file_name[other_row]!r} of {other[0].dataset.name}; "
+                "give a file for each"
+            )
+
+
+def _refuse_missing(
+    found: FoundRows, rows: _Assigned, say: Callable[[int], str], dataset: Dataset
+) -> None:
+    names = dataset.images.file_name
+
+    def text(row: int) -> str:
+        told = say(row)
+        hint = nearest(told.strip("'"), names.tolist())
+        if not hint and len(names):
+            stem = PurePosixPath(str(names[0])).stem
+            hint = f"; expected an id, a file name or its stem, such as {names[0]!r} or {stem!r}"
+        return f"{told} is not an image of {dataset.name}{hint}"
+
+    found.refuse_first(rows.missing, text)

@@ -1,0 +1,153 @@
+"""Result files to one table of the detections of a split or probe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.coco.result_coverage import coverage_gaps
+from pytest_detgate.dataset.images.sizes import with_sizes_of_files
+from pytest_detgate.dataset.results.class_ids import UNKNOWN, Numbering, class_rows
+from pytest_detgate.dataset.results.files import joined_digest
+from pytest_detgate.dataset.results.found_rows import FoundRows
+from pytest_detgate.dataset.results.image_names import image_rows
+from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
+from pytest_detgate.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Part:
+    """What one file says of a split or probe: columns of its detections there, and the images and
+    classes that it lists, None where it has no list."""
+
+    found: FoundRows
+    classes: tuple[str, ...]
+    image: NDArray[np.int64]
+    category: NDArray[np.int64]
+    xywh: NDArray[np.float64]
+    score: NDArray[np.float64]
+    listed: NDArray[np.int64] | None
+
+
+def detection_table(
+    files: Sequence[FoundRows],
+    dataset: Dataset,
+    *,
+    detector_classes: Sequence[str] = (),
+    others: Sequence[Dataset] = (),
+    numbering: Numbering = UNKNOWN,
+) -> DetectionTable:
+    """Return the detections of all images of a split or probe.
+
+    Where a file lists its images and classes they are matched by name, and those that no file lists
+    are gaps of the table. `others` are further splits and probes that the same files serve.
+    `detector_classes` stand in for the classes of a split or probe that has none, as a folder.
+    What does not fit, and an image with detections in two files, raises `DataError`.
+    """
+    parts = [_part(found, dataset, others, numbering) for found in files]
+    _refuse_overlaps(parts, dataset)
+    classes = tuple(dict.fromkeys(name for part in parts for name in part.classes))
+    index = {name: row for row, name in enumerate(classes)}
+    image = np.concatenate([part.image for part in parts])
+    listed = [part.listed for part in parts if part.listed is not None]
+    all_list = len(listed) == len(parts)
+    listed_images = np.unique(np.concatenate(listed)) if all_list else None
+    unlisting = [part.found for part in parts if part.listed is None and len(part.found)]
+    return DetectionTable(
+        classes=classes,
+        image=image,
+        category=np.concatenate(
+            [
+                np.array([index[name] for name in part.classes], dtype=np.int64)[part.category]
+                for part in parts
+            ]
+        ),
+        xywh=np.concatenate([part.xywh for part in parts]),
+        score=np.concatenate([part.score for part in parts]),
+        sha256=joined_digest([(part.found.path, part.found.sha256) for part in parts]),
+        gaps=coverage_gaps(
+            dataset,
+            listed_images=listed_images,
+            listed_classes=classes if all(part.found.classes for part in parts) else None,
+            expected_classes=dataset.classes or detector_classes,
+            detections=len(image),
+        ),
+        notes=(
+            *(note for part in parts for note in part.found.notes),
+            *(
+                (_unlisted(unlisting, image, dataset),)
+                if unlisting and listed_images is None
+                else ()
+            ),
+        ),
+    )
+
+
+def _part(
+    found: FoundRows, dataset: Dataset, others: Sequence[Dataset], numbering: Numbering
+) -> _Part:
+    images = image_rows(found, dataset, others)
+    classes, category = class_rows(found, dataset, numbering)
+    kept = np.flatnonzero(images.of_detections != UNLISTED)
+    image = images.of_detections[kept]
+    return _Part(
+        found=found,
+        classes=classes,
+        image=image,
+        category=category[kept],
+        xywh=_pixels(found, kept, image, dataset),
+        score=found.score[kept],
+        listed=images.listed,
+    )
+
+
+def _pixels(
+    found: FoundRows, kept: NDArray[np.int64], image: NDArray[np.int64], dataset: Dataset
+) -> NDArray[np.float64]:
+    if found.xywh is not None:
+        return found.xywh[kept]
+    assert found.shares is not None
+    images = dataset.images
+    size = np.full((len(images), 2), 1.0)
+    used = np.unique(image)
+    size[used] = with_sizes_of_files(
+        dataset.images_dir,
+        images.file_name[used].tolist(),
+        np.column_stack([images.width[used], images.height[used]]),
+        dataset.image_options,
+    )
+    unknown = used[np.isnan(size[used]).any(axis=1)]
+    if len(unknown):
+        raise DataError(
+            f"{found.path}: its boxes are shares of their image, and the size of "
+            f"{images.file_name[unknown[0]]} is not known: it cannot be opened"
+        )
+    pixels: NDArray[np.float64] = found.shares[kept] * np.tile(size, 2)[image]
+    return pixels
+
+
+def _refuse_overlaps(parts: Sequence[_Part], dataset: Dataset) -> None:
+    """Raise `DataError` for an image that has detections in two files: one of them twice, or two
+    models in one."""
+    seen: dict[int, _Part] = {}
+    for part in parts if len(parts) > 1 else ():
+        for row in np.unique(part.image).tolist():
+            if row in seen:
+                raise DataError(
+                    f"{part.found.path}: has detections of {dataset.images.file_name[row]}, and so "
+                    f"has {seen[row].found.path}; several files of a split must share no image"
+                )
+        seen.update(dict.fromkeys(np.unique(part.image).tolist(), part))
+
+
+def _unlisted(files: Sequence[FoundRows], image: NDArray[np.int64], dataset: Dataset) -> str:
+    """What a reader must know of files that do not say which images they cover."""
+    total = len(dataset.images)
+    without = total - len(np.unique(image))
+    return (
+        f"{files[0].path} {files[0].kind}: images without rows count as images without detections "
+        f"({without:,} of {total:,})"
+    )

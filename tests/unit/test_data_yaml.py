@@ -1,0 +1,117 @@
+"""Splits of a `data.yaml`, in the layouts of Ultralytics and Roboflow."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_detgate.dataset.labels.data_yaml import read_data_yaml
+from pytest_detgate.errors import ConfigError, DataError
+from tests.judged import judged
+from tests.unit.label_files import draw, write
+
+NAMES = "names: [helmet, vest]\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "images", "labels"),
+    [
+        ("val: images/val\n", "images/val", "labels/val"),
+        ("path: .\nval: ./images/val/\n", "images/val", "labels/val"),
+        ("path: /content/datasets/site\nval: images/val\n", "images/val", "labels/val"),
+        ("val: [images/val]\n", "images/val", "labels/val"),
+        ("val: ../valid/images\n", "valid/images", "valid/labels"),
+        ("val: valid\n", "valid/images", "valid/labels"),
+        ("valid: valid/images\n", "valid/images", "valid/labels"),
+        ("val: images\\val\n", "images/val", "labels/val"),
+        ("val: flat\n", "flat", "flat"),
+    ],
+)
+def test_where_a_split_is(tmp_path: Path, text: str, images: str, labels: str) -> None:
+    for folder in ("images/val", "valid/images", "flat"):
+        draw(tmp_path / folder, "a.jpg")
+    write(tmp_path, {"data.yaml": text + NAMES})
+
+    found = read_data_yaml(tmp_path / "data.yaml", "val")
+
+    assert (found.images, found.labels) == (tmp_path / images, tmp_path / labels)
+    assert found.classes == ("helmet", "vest")
+    assert found.listed is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("train: images\n", "has no split 'val' (there is: train); name it by `split`"),
+        ("val: gone\n", "`val` is gone: no such folder or list"),
+        ("val: [a, b]\n", "`val` names several folders; make a split of each"),
+        ("val:\n", "has no split 'val' (there is: none)"),
+        ("val: empty.txt\n", "empty.txt: lists no image"),
+        ("val: two.txt\n", "two.txt: lists images of 2 folders"),
+    ],
+)
+def test_a_split_that_is_not_there(tmp_path: Path, text: str, expected: str) -> None:
+    write(
+        tmp_path,
+        {"data.yaml": text + NAMES, "empty.txt": "\n", "two.txt": "a/images/x.jpg\nb/images/y.jpg"},
+    )
+
+    with pytest.raises(DataError) as caught:
+        read_data_yaml(tmp_path / "data.yaml", "val")
+
+    assert expected in str(caught.value)
+
+
+RULES = "[rules.image-files]\n[rules.class-support]\nmin-boxes = 1\n[rules.box-bounds]\n"
+
+
+@pytest.mark.parametrize(
+    "text", ["val: images/val\n", "val: val.txt\n", "path: ..\nval: set/images/val\n"]
+)
+def test_a_split_of_a_data_yaml_is_gated(tmp_path: Path, text: str) -> None:
+    folder = tmp_path / "set"
+    draw(folder / "images" / "val", "a.jpg", "b.jpg")
+    write(
+        folder,
+        {
+            "data.yaml": text + NAMES,
+            "val.txt": "./images/val/a.jpg\n./images/val/b.jpg\n",
+            "labels/val/a.txt": "0 .5 .5 .2 .2\n1 .2 .2 .1 .1\n",
+            "labels/val/b.txt": "",
+        },
+    )
+    config = '[dataset.splits.tested]\ndata = "set/data.yaml"\nsplit = "val"\n' + RULES
+
+    results = judged(tmp_path, config)
+
+    assert {result.verdict for result in results.values()} == {"passed"}, results
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ('data = "d.yaml"\nimages = "i"', "images: only applies without data"),
+        ('data = "d.yaml"\nclasses = "c.txt"', "classes: only applies without data"),
+        ('data = "d.yaml"\nformat = "voc"', "format: only applies without data"),
+        ('annotations = "a"\nimages = "i"\nsplit = "val"', "split: only applies with data"),
+        ('images = "i"', "the key 'annotations' is missing; it takes text (or name a data.yaml"),
+        ('annotations = "a"\nimages = "i"\nmax-polygons = 3', "max-polygons: only applies to"),
+    ],
+)
+def test_keys_that_contradict_each_other(tmp_path: Path, table: str, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        judged(tmp_path, f"[dataset.splits.val]\n{table}\n[rules.image-files]\n")
+
+    assert expected in str(caught.value)
+
+
+def test_data_yaml_with_a_list_of_classes_that_count(tmp_path: Path) -> None:
+    draw(tmp_path / "images" / "val", "a.jpg")
+    write(
+        tmp_path,
+        {"data.yaml": "val: images/val\n" + NAMES, "labels/val/a.txt": "0 .5 .5 .2 .2\n"},
+    )
+    config = '[dataset.splits.val]\ndata = "data.yaml"\nclasses = ["helmet"]\n' + RULES
+
+    assert {result.verdict for result in judged(tmp_path, config).values()} == {"passed"}
