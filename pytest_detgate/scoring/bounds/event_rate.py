@@ -19,16 +19,18 @@ def count_interval(
 
     Events that come one by one are Poisson over the hours of all clips (Garwood, Biometrika 1936;
     28:437-442), and the interval is never narrower than that. Where they cluster in clips it is
-    wider: one more clip of average length joins those that were seen (see `unseen_clip`). It has as
-    many events as the worst clip, or as many in an hour, whichever is more. Of a clip shorter than
-    the average the events in an hour say nothing: they are counted over the average.
+    wider: one more clip of average length joins those that were seen (see `unseen_clip`). It has
+    one event more than twice those of the worst clip, because the worst clip that was seen is not
+    the worst there is, or as many in an hour, whichever gives more. In a clip that is shorter than
+    the average, the events are counted over the average length.
     """
     poisson = poisson_interval(int(counts.sum()), confidence)
     if len(counts) < 2 or int(counts.max(initial=0)) < 2:
         return replace(poisson, method="exact Poisson over the hours")
     ones, number = np.ones(len(counts)), counts.astype(np.float64)
-    by_clip = _high(number, ones, float(number.max()), confidence) * len(counts)
-    worst = float((number / np.maximum(hours, hours.mean())).max())
+    unseen = 2 * number + 1
+    by_clip = _high(number, ones, float(unseen.max()), confidence) * len(counts)
+    worst = float((unseen / np.maximum(hours, hours.mean())).max())
     by_hour = _high(number, hours, worst, confidence) * float(hours.sum())
     high = max(by_clip, by_hour)
     low = min(lower_ratio(number, ones, confidence) * len(counts), poisson.low)
