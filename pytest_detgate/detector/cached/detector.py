@@ -205,6 +205,7 @@ class CachedDetector:
 
         lock = self._lock()
         try:
+            self._cache.path.parent.mkdir(parents=True, exist_ok=True)  # filelock 3.12 does not
             lock.acquire(timeout=0)
         except Timeout:
             self._wait(lock, pending)

@@ -10,7 +10,6 @@ from typing import Any
 
 from pytest_detgate.detector.name_lists import first_names
 from pytest_detgate.detector.torch_file.reading import damaged, load_as_data
-from pytest_detgate.detector.torch_file.stand_ins import StandIn
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import require_regular
 
@@ -80,7 +79,8 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
         return Checkpoint(path, content["state_dict"], meta if isinstance(meta, Mapping) else {})
     if isinstance(content, Mapping) and _are_weights(content):
         return Checkpoint(path, content, {})
-    contents = _keys(content) if isinstance(content, Mapping) else _kind(content)
+    kind = f"a {type(content).__name__}"
+    contents = _keys(content) if isinstance(content, Mapping) else kind
     raise DetectorError(f"{path}: not a checkpoint of MMEngine: no state_dict; it holds {contents}")
 
 
@@ -101,10 +101,6 @@ def _are_weights(content: Mapping[Any, Any]) -> bool:
     return bool(content) and all(
         isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
     )
-
-
-def _kind(content: object) -> str:
-    return repr(content) if isinstance(content, StandIn) else f"a {type(content).__name__}"
 
 
 def _keys(content: Mapping[Any, Any]) -> str:

@@ -11,6 +11,7 @@ from pytest_detgate.detector.torch_file.known_names import KnownNames
 from pytest_detgate.detector.torch_file.program import run_program
 from pytest_detgate.detector.torch_file.records import Records
 from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
+from pytest_detgate.detector.torch_file.stand_ins import StandIn
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import open_regular
 
@@ -55,7 +56,10 @@ def _read(records: Records, device: Any) -> object:
         raise UnreadableError("it was written on a machine with another order of bytes")
     tensors = Tensors(records, torch.device(device))
     names = KnownNames(tensors.makers(), tensors.values())
-    return run_program(bytes(records.read("data.pkl")), names.find, tensors.storage)
+    content = run_program(bytes(records.read("data.pkl")), names.find, tensors.storage)
+    if isinstance(content, StandIn):
+        raise NotPlainError(f"it is an object of {content.name}")
+    return content
 
 
 @contextlib.contextmanager
