@@ -71,6 +71,16 @@ _DEFORMABLE = (
     'dcn=dict(type="DCNv2", deform_groups=1, fallback_on_stride=False), '
     "stage_with_dcn=(False, True, True, True), "
 )
+# What users run in their own folder.
+TRAIN = """
+import sys
+from mmengine.config import Config
+from mmengine.runner import Runner
+config = Config.fromfile("train.py")
+config.work_dir = "written"
+config.resume = False
+Runner.from_cfg(config).train()
+"""
 FAMILIES = ("one-stage", "two-stages", "deformable")
 
 

@@ -19,7 +19,7 @@ from scipy.optimize import linear_sum_assignment
 from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
-from tests.upstream.models import FAMILIES, write_training
+from tests.upstream.models import FAMILIES, TRAIN, write_training
 
 CONFIG = """
 [dataset.splits.val]
@@ -35,15 +35,6 @@ work-dir = "trained"
 min = 0.0
 [rules.training-view]
 max-dropped = 0
-"""
-TRAIN = """
-import sys
-from mmengine.config import Config
-from mmengine.runner import Runner
-config = Config.fromfile("train.py")
-config.work_dir = "written"
-config.resume = False
-Runner.from_cfg(config).train()
 """
 
 
