@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ModelSource
@@ -50,6 +51,7 @@ def test_its_boxes_are_those_of_upstream() -> None:
     assert found.keys() == expected.keys()
     assert len(found) == N_IMAGES
     for name, result in found.items():
+        assert isinstance(result, ImageDetections)
         theirs = expected[name]
         assert len(result.score) == len(theirs["scores"]) == 50
         # Another release of torch adds up in another order; other JPEG decoders differ by a grey.

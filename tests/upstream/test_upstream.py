@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from scipy.optimize import linear_sum_assignment
 
+from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.packages import quiet, require_mmdetection
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.errors import DetectorError
@@ -94,6 +95,7 @@ def test_each_box_is_that_of_upstream(project: Path, capsys: pytest.CaptureFixtu
     scores, corners, count = 0.0, 0.0, 0
     for image, _, result in detector.detect(images):
         theirs = expected[image]
+        assert isinstance(result, ImageDetections)
         assert len(result.score) == len(theirs.scores)
         score = np.abs(result.score[:, None] - theirs.scores.numpy())
         corner = np.abs(result.xyxy[:, None] - theirs.bboxes.numpy()).max(2)

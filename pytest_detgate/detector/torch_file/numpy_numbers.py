@@ -39,9 +39,10 @@ def make_scalar(kind: object, content: object) -> object:
     """Make a number from its bytes."""
     if isinstance(content, str):  # as pickles of protocol 2 have bytes
         content = make_bytes(content, "latin1")
-    is_plain = isinstance(kind, PlainDtype) and isinstance(content, bytes)
-    if not is_plain or len(content) != kind.dtype.itemsize:
+    if not isinstance(kind, PlainDtype) or not isinstance(content, bytes):
         raise UnreadableError("a number of NumPy is none")
+    if len(content) != kind.dtype.itemsize:
+        raise UnreadableError("a number of NumPy has other bytes than its type")
     return np.frombuffer(content, kind.dtype)[0]
 
 

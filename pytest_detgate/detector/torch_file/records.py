@@ -14,7 +14,8 @@ from typing import BinaryIO
 
 from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
 
-_LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+_HEADER_BYTES = 30
+_LENGTHS = struct.Struct("<HH")  # of the name and of more, at the end of the header
 _SIGNATURE = b"PK\x03\x04"
 _IS_ENCRYPTED = 1
 # What pickles of protocol 2 to 5 begin with: torch wrote several, one after another.
@@ -90,10 +91,10 @@ class Records:
 
     def _content_offset(self, entry: zipfile.ZipInfo) -> int:
         self._file.seek(entry.header_offset)
-        header = self._file.read(_LOCAL_HEADER.size)
-        if len(header) < _LOCAL_HEADER.size or not header.startswith(_SIGNATURE):
+        header = self._file.read(_HEADER_BYTES)
+        if len(header) < _HEADER_BYTES or not header.startswith(_SIGNATURE):
             raise UnreadableError(f"its record {entry.filename} has no header")
-        *_, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
+        name_bytes, extra_bytes = _LENGTHS.unpack(header[-_LENGTHS.size :])
         if self._file.read(name_bytes) != entry.orig_filename.encode():
             raise UnreadableError(f"its record {entry.filename} has the header of another one")
-        return entry.header_offset + _LOCAL_HEADER.size + name_bytes + extra_bytes
+        return entry.header_offset + _HEADER_BYTES + int(name_bytes) + int(extra_bytes)
