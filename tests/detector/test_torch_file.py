@@ -101,6 +101,8 @@ def test_tensors_are_what_they_were_in_every_bit(protocol: int) -> None:
 def test_types_without_a_storage_of_their_own() -> None:
     names = ("float8_e4m3fn", "float8_e5m2", "uint16", "uint32", "uint64")
     kinds = [getattr(torch, name) for name in names if hasattr(torch, name)]
+    if not hasattr(torch, "uint16"):
+        pytest.skip("torch before 2.3 cannot save them")
     content = [torch.arange(8, dtype=torch.uint8).view(kind) for kind in kinds]
     content = [*content, *kinds, torch.float16]
 

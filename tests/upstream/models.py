@@ -79,6 +79,7 @@ from mmengine.runner import Runner
 config = Config.fromfile("train.py")
 config.work_dir = "written"
 config.resume = False
+config.randomness = dict(seed=0)
 Runner.from_cfg(config).train()
 """
 FAMILIES = ("one-stage", "two-stages", "deformable")
