@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = ("pytest_detgate", "checks", "fixtures", "templates")
 TREE = (
     *("tests", "examples", "docs", "tools", "changelog.d", ".github", "*.md", "*.toml", "Makefile"),
-    "constraints.txt",
+    *("constraints.txt", "constraints-upstream.txt"),
 )
 
 

@@ -14,6 +14,11 @@ import sysconfig
 import warnings
 from collections.abc import Iterable, Iterator
 
+from pytest_detgate.detector.openmmlab import (
+    advice_for_broken,
+    advice_for_missing,
+    advice_for_operators,
+)
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.locks import lock_if_possible
 
@@ -29,11 +34,6 @@ _DISTRIBUTIONS = {
 _OWN = "pytest_detgate"
 _PATIENCE_S = 60.0
 """Much longer than a process needs to write the cache of yapf."""
-_INSTALL = (
-    "pip install 'pytest-detgate[mmdet]'; its onedl-mmcv has to be built where torch can be "
-    'imported: pip install torch ninja psutil wheel "setuptools<81", '
-    "then pip install --no-build-isolation onedl-mmcv"
-)
 
 
 def package_versions() -> dict[str, str]:
@@ -110,27 +110,41 @@ def require_mmdetection() -> None:
             except ModuleNotFoundError as error:
                 if error.name == name:
                     raise DetectorError(
-                        f"{name} is not installed, and running a model needs it: {_INSTALL}"
+                        f"{name} is not installed, and running a model needs it: "
+                        f"{advice_for_missing(name)}"
                     ) from error
                 raise _broken(name, error) from error
             except Exception as error:
                 raise _broken(name, error) from error
+        _require_numpy()
         try:
             importlib.import_module("mmcv.ops")
         except Exception as error:
             raise DetectorError(
                 "mmcv is installed without its compiled operators "
                 f"({type(error).__name__}: {error}). They are left out when it is built where "
-                "torch cannot be imported. Remove it (pip uninstall onedl-mmcv mmcv), then: "
-                f'pip install torch ninja psutil wheel "setuptools<81" and '
-                "pip install --no-build-isolation --no-cache-dir onedl-mmcv"
+                f"torch cannot be imported. {advice_for_operators()}"
             ) from error
+
+
+def _require_numpy() -> None:
+    """Raise if torch cannot use the installed NumPy: before 2.3 it was built for NumPy 1."""
+    import numpy
+    import torch
+
+    try:
+        torch.from_numpy(numpy.zeros(1))
+    except RuntimeError as error:
+        raise DetectorError(
+            f"torch {torch.__version__} cannot use NumPy {numpy.__version__} ({error}): "
+            'pip install "numpy<2"'
+        ) from error
 
 
 def _broken(name: str, error: Exception) -> DetectorError:
     return DetectorError(
-        f"{name} is installed but cannot be imported ({type(error).__name__}: {error}). "
-        f"Versions that work together: {_INSTALL}"
+        f"{name} is installed but cannot be imported ({type(error).__name__}: {error}); "
+        f"{advice_for_broken()}"
     )
 
 

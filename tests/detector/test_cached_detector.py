@@ -94,6 +94,26 @@ def test_only_what_is_new_is_inferred(reading: Callable[..., Any]) -> None:
     assert run.notes == ()
 
 
+def test_the_first_run_has_a_folder_for_its_lock(
+    reading: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """filelock makes the folder of a lock only since 3.13; without one, two gates would infer."""
+    from filelock import FileLock
+
+    folders: list[bool] = []
+
+    class Noting(FileLock):
+        def acquire(self, *arguments: Any, **options: Any) -> Any:
+            folders.append(Path(self.lock_file).parent.is_dir())
+            return super().acquire(*arguments, **options)
+
+    monkeypatch.setattr("filelock.FileLock", Noting)
+    reading(Reader(), {"a": b"\1"})
+
+    assert folders
+    assert all(folders)
+
+
 def test_equal_pictures_are_inferred_once(reading: Callable[..., Any]) -> None:
     reader = Reader()
     run, values = reading(reader, {"a": b"\1", "b": b"\1", "c": b"\1"})

@@ -398,10 +398,25 @@ def test_one_gate_at_a_time_uses_a_gpu(tmp_path: Path, monkeypatch: pytest.Monke
         FileLock(path).acquire(timeout=0).lock.release()
 
 
+def test_a_torch_that_cannot_use_numpy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As torch 2.1 beside NumPy 2."""
+    import torch
+
+    def refuse(_: object) -> None:
+        raise RuntimeError("Numpy is not available")
+
+    monkeypatch.setattr(torch, "from_numpy", refuse)
+    with pytest.raises(DetectorError, match=r"torch \S+ cannot use NumPy \S+ .*\"numpy<2\""):
+        require_mmdetection()
+
+
 @pytest.mark.parametrize(
     ("module", "says"),
     [
-        ("mmdet", r"mmdet is not installed.*pip install 'pytest-detgate\[mmdet\]'"),
+        (
+            "mmdet",
+            r"mmdet is not installed.*pip install ('pytest-detgate\[mmdet\]'|mmdet==3\.3\.0)",
+        ),
         ("mmcv.ops", r"without its compiled operators.*--no-build-isolation"),
     ],
 )

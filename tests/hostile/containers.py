@@ -10,19 +10,21 @@ import warnings
 import zipfile
 from pathlib import Path
 
+from tests.hostile import pickles
+
 # What torch's older format begins with, before the pickle that matters.
 _MAGIC, _PROTOCOL = 0x1950A86A20F9469CFC6C, 1001
 _SYSTEM = {"protocol_version": _PROTOCOL, "little_endian": True, "type_sizes": {}}
 _HARMLESS = pickle.dumps({"state_dict": {}, "meta": {}}, 2)
 
 
-def in_zip(content: bytes, **more: bytes) -> bytes:
+def in_zip(content: bytes, *, order: bytes = b"little", **more: bytes) -> bytes:
     """A file as torch writes it today; `more` are records by name, `__` being a slash."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("archive/data.pkl", content)
         archive.writestr("archive/version", b"3\n")
-        archive.writestr("archive/byteorder", b"little")
+        archive.writestr("archive/byteorder", order)
         for name, record in more.items():
             archive.writestr(f"archive/{name.replace('__', '/')}", record)
     return buffer.getvalue()
@@ -64,6 +66,55 @@ def bomb() -> bytes:
     return buffer.getvalue()
 
 
+def altered() -> dict[str, bytes]:
+    """Files with records that are not what the archive says of them."""
+    numbers = struct.pack("<6f", *range(6))
+    program = pickles.of_a_tensor(numel=6, sizes=(6,))
+    good = in_zip(program, data__0=numbers)
+    assert good.count(numbers) == 1
+    large = struct.pack("<I", len(good) // 2)
+    directory = good.index(b"PK\x01\x02")
+    sized = good[:directory] + good[directory:].replace(struct.pack("<I", 24), large)
+    return {
+        "compressed": _compressed(good),
+        "weights-that-changed": good.replace(numbers, struct.pack("<6f", *range(1, 7))),
+        "another-order-of-bytes": in_zip(program, order=b"big", data__0=numbers),
+        "record-larger-than-it-is": sized,
+        # Two names, one place: each record alone is harmless.
+        "records-that-overlap": _overlapping(good),
+        "records-of-one-name": _twice(good),
+        "no-folder": good.replace(b"archive/data.pkl", b"archive-data.pkl"),
+    }
+
+
+def _compressed(content: bytes) -> bytes:
+    source, buffer = zipfile.ZipFile(io.BytesIO(content)), io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for entry in source.infolist():
+            archive.writestr(entry.filename, source.read(entry))
+    return buffer.getvalue()
+
+
+def _overlapping(content: bytes) -> bytes:
+    """The last record, at the place of the weights."""
+    source = {e.filename: e for e in zipfile.ZipFile(io.BytesIO(content)).infolist()}
+    weights, other = source["archive/data/0"], source["archive/byteorder"]
+    directory = content.index(b"PK\x01\x02")
+    place = struct.pack("<I", other.header_offset) + other.filename.encode()
+    assert content.count(place, directory) == 1
+    moved = struct.pack("<I", weights.header_offset) + other.filename.encode()
+    return content[:directory] + content[directory:].replace(place, moved)
+
+
+def _twice(content: bytes) -> bytes:
+    """The weights twice, under one name."""
+    buffer = io.BytesIO(content)
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "a") as archive:
+        warnings.simplefilter("ignore")
+        archive.writestr("archive/data/0", bytes(24))
+    return buffer.getvalue()
+
+
 def torch_script(folder: Path) -> bytes:
     """A program in torch's own language."""
     import torch
@@ -95,14 +146,9 @@ def tensor_of(numel: int, size: int, *, stored: int, offset: int = 0) -> bytes:
                 assert content.count(b"K\x04") == 2
                 before, middle, after = content.split(b"K\x04")
                 middle = middle.replace(b"K\x00", b"J" + struct.pack("<i", offset), 1)
-                content = _number(numel).join([before, middle]) + _number(size) + after
+                content = pickles.whole_number(numel).join([before, middle])
+                content += pickles.whole_number(size) + after
             elif "/data/" in entry.filename:
                 content = bytes(4 * stored)
             archive.writestr(entry.filename, content)
     return written.getvalue()
-
-
-def _number(value: int) -> bytes:
-    """The opcode that puts a whole number on the stack."""
-    content = value.to_bytes(9, "little", signed=True)
-    return b"\x8a" + bytes([len(content)]) + content

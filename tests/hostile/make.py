@@ -63,6 +63,10 @@ def _pickles(folder: Path) -> list[Hostile]:
         path = folder / f"{name}.pth"
         path.write_bytes(containers.in_zip(content))
         made.append(Hostile(path, folder / f"{name}.canary", content="x"))
+    for name, content in pickles.of_tensors().items():
+        path = folder / f"{name}.pth"
+        path.write_bytes(containers.in_zip(content, data__0=bytes(16)))
+        made.append(Hostile(path, folder / f"{name}.canary", content="x"))
     return made
 
 
@@ -87,6 +91,7 @@ def _containers(folder: Path) -> list[Hostile]:
         "tar": containers.in_tar(call),
         "torch-script": containers.torch_script(folder),
         "bomb": containers.bomb(),
+        **containers.altered(),
         "program-among-the-records": containers.in_zip(
             harmless, **{"constants.pkl": call, "code____torch__.py": b"import os"}
         ),

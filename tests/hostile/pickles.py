@@ -88,6 +88,77 @@ def broken() -> dict[str, bytes]:
         "unknown-opcode": b"\xfe.",
         "stack-underrun": b"R.",
         "memo-underrun": b"h\x09.",
+        "number-of-a-megabyte": b"\x8b" + struct.pack("<I", 1 << 20) + b"\x7f" * (1 << 20) + b".",
+        "key-of-a-list": b"}]Ns.",
+        "buffer-from-elsewhere": b"\x80\x05\x97.",
+        "something-behind-the-end": b"}." + name("posix", "system"),
+        "list-that-holds-itself": b"]q\x00h\x00a.",
+        # Forty pairs, each of the one before it twice: a million million values.
+        "pairs-of-pairs": b"]q\x00" + b"h\x00\x86q\x00" * 40 + b".",
+        # The same as a key: Python would take days to hash it.
+        "key-of-pairs": b"})q\x00" + b"h\x00\x86q\x00" * 60 + b"Ns.",
+        "state-of-a-text": text("x") + b"}" + text("y") + b"Nsb.",
+        "call-of-a-text": text("x") + b")R.",
+    }
+
+
+def whole_number(value: int) -> bytes:
+    """The opcode that puts a whole number on the stack."""
+    content = value.to_bytes(9, "little", signed=True)
+    return b"\x8a" + bytes([len(content)]) + content
+
+
+def whole_numbers(values: tuple[int, ...]) -> bytes:
+    """The opcodes that put a tuple of whole numbers on the stack."""
+    return b"(" + b"".join(map(whole_number, values)) + b"t"
+
+
+def of_a_tensor(
+    *,
+    sizes: tuple[int, ...] = (4,),
+    strides: tuple[int, ...] = (1,),
+    offset: int = 0,
+    numel: int = 4,
+    storage: str = "FloatStorage",
+    made_by: str = "torch._utils._rebuild_tensor_v2",
+    more: bytes = b"",
+    then: bytes = b"",
+) -> bytes:
+    """A checkpoint of one tensor, of the numbers in the record `data/0`.
+
+    `more` are further arguments of the function that makes it, `then` what happens to it.
+    """
+    identity = text("storage") + name("torch", storage) + text("0") + text("cpu")
+    stored = b"(" + identity + whole_number(numel) + b"tQ"
+    place = whole_number(offset) + whole_numbers(sizes) + whole_numbers(strides)
+    hooks = name("collections", "OrderedDict") + b")R"
+    module, _, function = made_by.rpartition(".")
+    tensor = name(module, function) + b"(" + stored + place + b"\x89" + hooks + more + b"tR" + then
+    return b"\x80\x02}" + text("state_dict") + b"}" + text("weight") + tensor + b"ss."
+
+
+def of_tensors() -> dict[str, bytes]:
+    """Checkpoints of one tensor that reaches for bytes of others, or for all memory."""
+    large = 1 << 40
+    return {
+        "tensor-of-a-terabyte": of_a_tensor(sizes=(large,), strides=(0,)),
+        "tensor-of-many-sizes": of_a_tensor(sizes=(1 << 20,) * 60, strides=(0,) * 60),
+        "strides-out-of-bounds": of_a_tensor(sizes=(2, 2), strides=(1, large)),
+        "strides-below-zero": of_a_tensor(sizes=(4,), strides=(-1,), offset=3),
+        "sizes-below-zero": of_a_tensor(sizes=(-1,), strides=(1,)),
+        "offset-below-zero": of_a_tensor(offset=-1, sizes=(1,)),
+        "offset-of-nothing": of_a_tensor(offset=5, sizes=(0,)),
+        "strides-that-lack": of_a_tensor(sizes=(2, 2), strides=(1,)),
+        "stride-beyond-64-bits": of_a_tensor(sizes=(1,), strides=(1 << 65,)),
+        "size-of-another-type": of_a_tensor(numel=4, storage="DoubleStorage"),
+        "fewer-numbers-than-stored": of_a_tensor(numel=2, sizes=(2,)),
+        "sparse-tensor": of_a_tensor(made_by="torch._utils._rebuild_sparse_tensor"),
+        "quantised-tensor": of_a_tensor(made_by="torch._utils._rebuild_qtensor"),
+        "quantised-storage": of_a_tensor(storage="QInt8Storage"),
+        "conjugated-tensor": of_a_tensor(more=b"}" + text("conj") + b"\x88s"),
+        "state-of-a-tensor": of_a_tensor(then=b"}" + text("data") + b"Nsb"),
+        "parameter-of-no-tensor": of_a_tensor(made_by="torch._utils._rebuild_parameter"),
+        "type-of-no-tensor": of_a_tensor(made_by="torch._utils._rebuild_tensor_v3", more=b"N"),
     }
 
 

@@ -36,9 +36,11 @@ class InferenceLock:
         """
         from filelock import FileLock, Timeout
 
+        path = self._path()
         if self._lock is None:
-            self._lock = FileLock(self._path())
+            self._lock = FileLock(path)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)  # filelock 3.12 does not
             self._lock.acquire(timeout=0)
         except Timeout:
             self._wait(self._lock, n_missing, load)

@@ -61,6 +61,8 @@ _PACKAGES = frozenset(
 _ACTIVE = frozenset({"antigravity", "idlelib", "this", "turtledemo", "__main__"})
 # Modules of Python that evaluate text composed of names.
 _EVALUATES = frozenset({"collections", "dataclasses", "typing", "enum", "inspect", "functools"})
+# What packages do while they are imported: SciPy and older NumPy make functions of functions.
+_OF_MODULES = ("ctypes.", "code.__new__", "function.__new__")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random", "/dev/nvidia")
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
@@ -141,9 +143,9 @@ def _refused_action(event: str, arguments: tuple[Any, ...], outside: int) -> str
     the restricted block."""
     if event == "open":
         return _opened(*arguments)
-    if event.startswith(("import", "compile", "exec", "ctypes.")):
+    if event.startswith(("import", "compile", "exec", *_OF_MODULES)):
         inside = _stack()[: -outside or None]
-        if event.startswith("ctypes.") and _in_a_module(inside):
+        if event.startswith(_OF_MODULES) and _in_a_module(inside):
             return None
         if event == "import":
             return _imported(arguments[0], arguments[1], inside)

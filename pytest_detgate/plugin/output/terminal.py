@@ -39,7 +39,7 @@ def write_summary(
     _write_heading(terminal, report)
     width = terminal._tw.fullwidth
     rules = in_order(report.rules)
-    listed = _shown(rules, terminal.config.get_verbosity())
+    listed = _shown(rules, terminal.verbosity)
     below = _short_summary(terminal)
     shown = [rule for rule in listed if node_ids.get(rule.id) not in below]
     longest = max((len(rule.id) for rule in shown), default=0)

@@ -43,7 +43,7 @@ class Choice:
         """The choice that parsed options stand for; a plugin that is switched off has none."""
         return cls(
             start=str(start),
-            arguments=tuple(map(str, getattr(option, "file_or_dir", ()))),
+            arguments=tuple(map(str, getattr(option, "file_or_dir", None) or ())),
             keyword=getattr(option, "keyword", ""),
             markers=getattr(option, "markexpr", ""),
             deselect=tuple(getattr(option, "deselect", None) or ()),

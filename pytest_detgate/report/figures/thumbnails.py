@@ -164,6 +164,8 @@ def _cut(image: Image.Image, square: Box) -> Image.Image:
 
 def _flat(image: Image.Image, width: int, height: int) -> Image.Image:
     """Reduce to eight-bit RGB on grey, at most so wide and high."""
+    if image.mode.startswith("I;16"):  # which Pillow reduces only since 10.3
+        image = image.convert("I")
     image.thumbnail((width, height), reducing_gap=2.0)
     if image.mode == "F" or image.mode.startswith("I"):
         return _stretched(image).convert("RGB")

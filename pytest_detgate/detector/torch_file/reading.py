@@ -1,0 +1,71 @@
+"""Reading of a whole file."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pytest_detgate.detector.torch_file.known_names import KnownNames
+from pytest_detgate.detector.torch_file.program import run_program
+from pytest_detgate.detector.torch_file.records import Records
+from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
+from pytest_detgate.detector.torch_file.stand_ins import StandIn
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import open_regular
+
+_BYTE_ORDER = b"little"
+
+
+def load_as_data(source: Any, *, device: Any = "cpu") -> object:
+    """Return what `torch.load` returns for a file (a path or an open file), and run nothing of it.
+
+    Tensors, plain values and NumPy numbers are what they were; other objects are `StandIn`s. A file
+    that needs more than that is a `DetectorError`, and so is a damaged one. Works with any torch
+    from 2.0 on.
+    """
+    name = source if isinstance(source, (str, Path)) else "a checkpoint"
+    try:
+        with _opened(source) as file:
+            return _read(Records(file), device)
+    except NotPlainError as error:
+        raise DetectorError(
+            f"{name}: refused: {error}. If you know where it comes from, "
+            "--detgate-trust-checkpoint loads it, which may run code"
+        ) from error
+    except (UnreadableError, OSError, RuntimeError) as error:
+        raise damaged(name, error) from error
+
+
+def damaged(name: object, error: Exception) -> DetectorError:
+    """Return the error for a file that cannot be read, in one line."""
+    lines = str(error).strip().splitlines()
+    detail = lines[0] if lines else type(error).__name__
+    return DetectorError(
+        f"{name}: damaged, or not a checkpoint written by torch.save: {detail[:300]}"
+    )
+
+
+def _read(records: Records, device: Any) -> object:
+    import torch
+
+    from pytest_detgate.detector.torch_file.tensors import Tensors
+
+    if "byteorder" in records and records.read("byteorder") != _BYTE_ORDER:
+        raise UnreadableError("it was written on a machine with another order of bytes")
+    tensors = Tensors(records, torch.device(device))
+    names = KnownNames(tensors.makers(), tensors.values())
+    content = run_program(bytes(records.read("data.pkl")), names.find, tensors.storage)
+    if isinstance(content, StandIn):
+        raise NotPlainError(f"it is an object of {content.name}")
+    return content
+
+
+@contextlib.contextmanager
+def _opened(source: Any) -> Iterator[BinaryIO]:
+    if hasattr(source, "seek"):
+        yield source
+        return
+    with open_regular(source) as file:
+        yield file

@@ -1,0 +1,40 @@
+"""What the names in a file stand for: a maker of one kind of value, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pytest_detgate.detector.torch_file.refusals import UnreadableError
+
+
+class StandIn:
+    """Replaces an object that is not needed. It does nothing, whatever a file does with it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"<an object of {self.name}, not read>"
+
+
+@dataclass(frozen=True, slots=True)
+class Maker:
+    """Makes the values that a file names so; not callable, because a file may store it."""
+
+    name: str
+    make: Callable[..., object]
+
+
+def call(function: object, arguments: object) -> object:
+    """Return what a file makes by calling one of its names."""
+    if not isinstance(arguments, tuple):
+        raise UnreadableError("the arguments of a call are none")
+    if isinstance(function, StandIn):
+        return StandIn(function.name)
+    if not isinstance(function, Maker):
+        raise UnreadableError(f"it calls a {type(function).__name__}")
+    try:
+        return function.make(*arguments)
+    except TypeError as error:  # another number of arguments
+        raise UnreadableError(f"it calls {function.name} in another way than torch") from error
