@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from pytest_detgate.scoring.bounds.event_rate import count_interval, share_interval
 
@@ -29,30 +29,43 @@ def test_hours_that_show_less_than_one_alarm_an_hour(alarms: int, hours: float) 
     assert high(clips, [exact / 40] * 40) == pytest.approx(1.0, abs=1e-9)
 
 
+def weighted(number: float, made_up: float, clips: int) -> float:
+    """The bound of a clip where one of several clips has alarms: that of the weighted mean of
+    `number`, `made_up` and zeros, with uniform weights that sum to 1.
+
+    P(Σ c W > x) = Σ over c > x of (c - x)^(n - 1) / Π (c - other c), for n weights.
+    """
+    n = clips + 1
+
+    def above(x: float) -> float:
+        tail = made_up * ((made_up - x) / made_up) ** (n - 1)
+        near = number * (max(number - x, 0) / number) ** (n - 1)
+        return (tail - near) / (made_up - number) - 0.05
+
+    return float(optimize.brentq(above, 0, made_up))
+
+
 def test_alarms_that_cluster_prove_less_than_as_many_alone() -> None:
-    """5 alarms on one of 59 clips: like one clip in 59, of which up to 7.8% may be such, each with
-    5 alarms."""
-    share = float(stats.beta.ppf(0.95, 2, 58))
+    """5 alarms on one of 59 clips: the made-up clip has 2 × 5 + 1."""
     clustered = high([5] + [0] * 58, [1 / 59] * 59)
 
-    assert clustered == pytest.approx(5 * 59 * share, rel=1e-6)
+    assert clustered == pytest.approx(59 * weighted(5, 11, 59), rel=1e-6)
     assert clustered > 2 * high([1] * 5 + [0] * 54, [1 / 59] * 59)
 
 
-def test_alarms_spread_over_clips_have_the_exact_bound() -> None:
-    """4 alarms in each of 10 hours, and 8 in the only clip, of 9 hours."""
-    exact = [float(stats.chi2.ppf(0.95, 2 * total + 2)) / 2 for total in (40, 8)]
-
-    assert high([4] * 10, [1.0] * 10) == pytest.approx(exact[0] / 10)
-    assert high([8], [9.0]) == pytest.approx(exact[1] / 9)
+def test_alarms_spread_evenly_have_about_the_exact_bound() -> None:
+    """4 alarms in each of 10 hours, beside 9 of the made-up clip, which weighs at most
+    1 - 0.05^(1/10); and 8 in the only clip, of 9 hours."""
+    assert high([4] * 10, [1.0] * 10) == pytest.approx(4 + 5 * (1 - 0.05**0.1))
+    assert high([8], [9.0]) == pytest.approx(float(stats.chi2.ppf(0.95, 18)) / 2 / 9)
 
 
 def test_a_short_clip_does_not_make_all_clips_as_bad() -> None:
     """2 alarms in 10 seconds are 720 an hour; beside 20 clips of 10 minutes they are 2 of a
-    clip: at most 20.7% of 21 clips are like it (Clopper-Pearson), 2 alarms each."""
+    clip."""
     bound = high([2] + [0] * 20, [10 / 3600] + [1 / 6] * 20) * (10 / 3600 + 20 / 6)
 
-    assert bound == pytest.approx(2 * 21 * float(stats.beta.ppf(0.95, 2, 20)), rel=0.05)
+    assert bound == pytest.approx(21 * weighted(2, 5, 21), rel=0.05)
 
 
 def test_a_bound_of_a_rate_is_never_narrower_than_the_exact_one() -> None:
