@@ -26,6 +26,7 @@ from pytest_detgate.rules.regression_rules import (
     change_bounds_text,
     compared_interval,
     outcome_of_first_run,
+    outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import LEAST_DRAWS, IntervalRule
@@ -42,7 +43,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
 
     `change` is the AP of the gated model on the evaluated split minus that of the baseline.
     `--detgate-baseline` or `[model] baseline` names the baseline: a checkpoint, which runs on the
-    same images, or the `report.json` of an earlier run. `change[CLASS]` is the same for each class.
+    same images, the file of `approve`, or the `report.json` of an earlier run. `change[CLASS]` is
+    the same for each class.
 
     - `max-drop`: each change must be at least −(`max-drop` + `noise`).
     - `max-drop-relative`: each change must be at least −(`max-drop-relative` × baseline + `noise`).
@@ -72,8 +74,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     lost a share of 1 − 0.05^(1/G) of the AP, at 95% confidence: 0.45 for 5 clips, 0.05 for 59.
     Fewer than 5 clips have no bounds.
 
-    A comparison is refused if the gated file and the baseline are the same, or if their classes,
-    annotations or protocol differ. If no baseline is named, the item is not evaluated, unless
+    A model is unchanged if its file is that of the baseline, or if it has exactly the same
+    detections: it passes. A comparison is refused if classes, annotations or protocol differ.
+    If no baseline is named, the item is not evaluated, unless
     `first-run = "accept"`. A baseline that is named must exist, unless `[model] baseline` is `{
     path = "...", may-be-missing = true }`.
 
@@ -163,6 +166,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         except NoBaselineError as error:
             shown = [Measurement.shown("ap", value)]
             return outcome_of_first_run(error, self.first_run, message, shown)
+        if (reason := baseline.unchanged(split)) is not None:
+            shown = [Measurement.shown("ap", value)]
+            return outcome_of_unchanged(reason, message, baseline, shown)
         before = baseline.ap(split, self.metric)
         interval = self._interval(inputs, split, baseline, value, before.ap, None)
         change = value - before.ap

@@ -35,6 +35,7 @@ from pytest_detgate.rules.regression_rules import (
     change_bounds_text,
     compared_interval,
     outcome_of_first_run,
+    outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import (
@@ -46,7 +47,6 @@ from pytest_detgate.rules.score_rules import (
     require_draws,
 )
 from pytest_detgate.scoring.false_box_change import FalseBoxChange, Figure, grown_first
-from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
@@ -60,8 +60,8 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     ## What it checks
 
     `boxes` counts the false boxes of the gated model on a probe as `probe-fp` does, `baseline`
-    those of the baseline. `--detgate-baseline` or `[model] baseline` names the baseline: a
-    checkpoint, which runs on the same images, or the `report.json` of an earlier run.
+    those of the baseline. `--detgate-baseline` or `[model] baseline` names it: a checkpoint, which
+    runs on the same images, the file of `approve`, or the `report.json` of an earlier run.
 
     - `change` is the difference, at most `max-growth-boxes` + `noise`.
     - `growth` is the change as a share of the baseline, at most `max-growth` + `noise` /
@@ -73,20 +73,19 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     The bounds are those of a paired bootstrap over clips, or over images if there are no clips:
     both models in the same draws. With `bound = "upper"` the worse bound is compared with the
-    limit. Of a report only the recorded number is known, so the bounds are those of the gated model
-    alone. They leave room for one more clip unlike all clips seen, as in `probe-fp`, and are never
-    narrower than the bounds of the boxes that came and of those that went. Fewer than 5 clips (or
-    images) have no bounds.
+    limit. Of a report of an earlier release only a number is known, so the bounds are those of the
+    gated model alone. They leave room for one more clip unlike all clips seen, as in `probe-fp`,
+    and are never narrower than the bounds of the boxes that came and of those that went. Fewer than
+    5 clips (or images) have no bounds.
 
-    The frames shown are those with more false boxes than the baseline has. With a report as the
-    baseline, all frames with false boxes are shown.
+    The frames shown are those with more false boxes than the baseline has, if that is known.
 
-    A comparison is refused if the gated file and the baseline are the same, or if their classes,
-    the probe or the score threshold differ. Probes are the same if their file names, annotations
-    and images are. If the images cannot be read, only file names are compared, and the message says
-    so. Result files are compared by their detections, in any layout. If no baseline is named, the
-    item is not evaluated, unless `first-run = "accept"`. A baseline that is named must exist,
-    unless `[model] baseline` is `{ path = "...", may-be-missing = true }`.
+    A model passes as unchanged if it is the file of the baseline or has the same detections. A
+    comparison is refused if classes, probe or score threshold differ. Probes are the same if their
+    file names, annotations and images are. If the images cannot be read, only file names are
+    compared, and the message says so. If no baseline is named, the item is not evaluated, unless
+    `first-run = "accept"`. A baseline that is named must exist, unless `[model] baseline` is `{
+    path = "...", may-be-missing = true }`.
 
     ## Why it matters
 
@@ -153,17 +152,19 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         probe = target.datasets[0]
         threshold = threshold_of(self, inputs.project)
         dataset, detections = inputs.dataset(probe), inputs.detections(probe)
-        false = false_boxes(dataset, detections, threshold)
+        false = inputs.false_boxes(probe, threshold)
         image = detections.image[false]
         on_image = np.bincount(image, minlength=len(dataset.images))
         boxes = len(false)
         message = f"{counted(boxes, 'false box')} on {counted(len(on_image), 'frame')}"
         over = Measurement.shown(SCORE_THRESHOLD, threshold)
+        shown = [Measurement.shown("boxes", boxes), over]
         try:
             baseline = inputs.baseline()
         except NoBaselineError as error:
-            shown = [Measurement.shown("boxes", boxes), over]
             return outcome_of_first_run(error, self.first_run, message, shown)
+        if (reason := baseline.unchanged(probe)) is not None:
+            return outcome_of_unchanged(reason, message, baseline, shown)
         before = baseline.false_boxes(probe, threshold)
         drawn = FalseBoxChange(on_image, before, baseline.false_on_images(probe, threshold))
         shown_first = grown_first(drawn.more()[image])

@@ -174,7 +174,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         # the first of those over any lower one.
         floor = min(threshold, detections.score_floor)
         any_score = false_boxes(dataset, detections, floor)
-        false = any_score[detections.score[any_score] > threshold]
+        false = inputs.false_boxes(probe, threshold)
         image, category = detections.image[false], detections.category[false]
         on_image = np.bincount(image, minlength=frames)
         proof = self._proof(probe, budget, inputs, frames)

@@ -6,21 +6,22 @@ import argparse
 import os
 import sys
 
-from pytest_detgate.commands import cache, compare, init, report, rules, schema, split
+from pytest_detgate.commands import approve, cache, compare, init, report, rules, schema, split
 from pytest_detgate.errors import DetgateError
 
-COMMANDS = (init, schema, rules, report, compare, split, cache)
+COMMANDS = (init, approve, schema, rules, report, compare, split, cache)
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; a user's mistake gives one line and exit code 4."""
+    """Run one command, which may return an exit code; a user's mistake gives one line and exit
+    code 4."""
     parser = argparse.ArgumentParser(prog="python -m pytest_detgate")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
     chosen = parser.parse_args(arguments)
     try:
-        chosen.run(chosen)
+        code: int | None = chosen.run(chosen)
         sys.stdout.flush()
     except DetgateError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever reads, as `head` does, has enough; Python would complain again as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return code or 0
 
 
 if __name__ == "__main__":

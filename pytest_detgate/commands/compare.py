@@ -21,7 +21,7 @@ def add(commands: Commands) -> None:
         help="set two report.json side by side, rule by rule",
         description="Set two runs side by side, rule by rule: what newly fails, what newly "
         "passes, which values changed and whether for the better. Prints a table; writes a page "
-        "where -o names one.",
+        "where -o names one. Exit code 1 if a rule newly fails, or is missing from B.",
     )
     compare.add_argument("before", type=Path, metavar="A.json", help="record of the earlier run")
     compare.add_argument("after", type=Path, metavar="B.json", help="record of the later run")
@@ -32,8 +32,9 @@ def add(commands: Commands) -> None:
     compare.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Print the table and, where one is asked for, write the page and print where it is."""
+def run(chosen: argparse.Namespace) -> int:
+    """Print the table and, if one is asked for, write the page and print where it is. Return 1 if
+    the second run is worse: a rule newly fails, or is missing from it."""
     from pytest_detgate.commands.output import written
     from pytest_detgate.record.report_file import read_report
     from pytest_detgate.report.comparison.changes import compare
@@ -52,6 +53,7 @@ def run(chosen: argparse.Namespace) -> None:
     print((comparison_markdown if chosen.markdown else comparison_text)(comparison, names))
     if chosen.output is not None and not chosen.markdown:
         print(f"\npage: {chosen.output}")
+    return int(comparison.is_worse)
 
 
 def _named(record: Path) -> str:

@@ -20,3 +20,14 @@ def written(output: Path, *records: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise ConfigError(f"{output}: cannot be written: {error.strerror or error}") from error
+
+
+def config_path(named: Path | None) -> Path:
+    """The `detgate.toml` that a command is about: the named one, or the default one of this folder;
+    `ConfigError` if there is none."""
+    from pytest_detgate.plugin.folders import project_paths
+
+    path = project_paths().config if named is None else real_path(named)
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; name the detgate.toml with --config")
+    return path

@@ -1,7 +1,7 @@
-"""The baseline: another checkpoint that is run on the same data, or what an earlier run reported.
+"""The baseline: another checkpoint that is run on the same data, or what an earlier run recorded.
 
-A comparison means something only where data, classes and protocol are the same. Whatever differs
-is refused with its reason.
+A comparison means something only if data, classes and protocol are the same. What differs is
+refused with its reason.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ class Baseline(abc.ABC):
     """What a rule may ask of the baseline. What cannot be compared raises `DataError`."""
 
     record: BaselineRecord
+
+    @abc.abstractmethod
+    def unchanged(self, name: str) -> str | None:
+        """Why the gated model is the baseline on a split or probe: it is the same file, or it has
+        exactly the same detections. None if it is another model."""
 
     @abc.abstractmethod
     def ap(self, split: str, metric: ApMetric) -> BaselineAp:

@@ -12,8 +12,9 @@ from pytest_detgate.inputs.comparable import (
     BaselineAp,
     defined,
     named,
-    require_other_file,
     require_same_classes,
+    same_detections,
+    same_file,
 )
 from pytest_detgate.record.report import BaselineRecord
 from pytest_detgate.scoring.false_boxes import false_boxes
@@ -33,6 +34,15 @@ class BaselineModel(Baseline):
         self.record = record
         self._gated = gated
         self._other = other
+
+    def unchanged(self, name: str) -> str | None:
+        digest = self._gated.source.digest(name)
+        if digest is not None and digest == self.record.sha256:
+            return same_file(digest)
+        with named(self.record):
+            theirs = self._other.detections_sha256(name)
+        ours = self._gated.detections_sha256(name)
+        return same_detections(name) if ours is not None and ours == theirs else None
 
     def ap(self, split: str, metric: ApMetric) -> BaselineAp:
         self._require_comparable(split)
@@ -66,7 +76,6 @@ class BaselineModel(Baseline):
         return ""  # both models are run on the same images
 
     def _require_comparable(self, name: str) -> None:
-        require_other_file(self._gated.source.digest(name), [self.record.sha256], self.record)
         # A result file of a folder that holds nothing names no classes either.
         gated = self._gated.detections(name).classes
         with named(self.record):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pytest_detgate.errors import DataError
+from pytest_detgate.record.approved import SCORE_THRESHOLD as SCORE_THRESHOLD
 from pytest_detgate.record.report import BaselineRecord
-
-SCORE_THRESHOLD = "score_threshold"
-"""What the rules that count false boxes call the threshold they counted at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +28,14 @@ def named(record: BaselineRecord) -> Iterator[None]:
         raise DataError(f"the baseline {record.path}: {error}") from error
 
 
-def require_other_file(
-    gated: str | None,
-    baseline: Iterable[str | None],
-    record: BaselineRecord,
-    *,
-    what: str = "file that is",
-) -> None:
-    """Raise where the digest of what is gated is one of the baseline's; None is unknown."""
-    if gated is not None and gated in baseline:
-        verb = "is" if record.kind == "checkpoint" else "reports on"
-        raise DataError(
-            f"the baseline {record.path} {verb} the very {what} gated (SHA-256 "
-            f"{digest_start(gated)}), so that comparing says nothing"
-        )
+def same_file(sha256: str) -> str:
+    """The reason why a model is unchanged: it is the file of the baseline."""
+    return f"the gated file is that of the baseline (SHA-256 {digest_start(sha256)})"
+
+
+def same_detections(name: str) -> str:
+    """The reason why a model is unchanged: it finds what the baseline finds."""
+    return f"its detections on {name} are exactly those of the baseline"
 
 
 def require_same_classes(

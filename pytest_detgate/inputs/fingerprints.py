@@ -16,6 +16,13 @@ def names_sha256(dataset: Dataset) -> str:
     return hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
 
 
+def name_order(dataset: Dataset) -> NDArray[np.int64]:
+    """(images,) the rows of a split or probe in the order of the file names, which is the same in
+    every run on the same files. Equal names keep the order of the file."""
+    names = dataset.images.file_name.tolist()
+    return np.array(sorted(range(len(names)), key=names.__getitem__), dtype=np.int64)
+
+
 def images_sha256(dataset: Dataset, digests: NDArray[np.bytes_]) -> str:
     """A digest of file names and contents, whatever their order; `digests` (images,) S32 are the
     SHA-256 of each image's bytes."""

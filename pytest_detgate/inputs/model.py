@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -53,6 +53,7 @@ class ModelInputs(DataInputs):
         self.source = source
         self.memory = Memory()
         self._requested = tuple(requested)
+        self._counted: dict[str, dict[float, NDArray[np.int64]]] = {}
 
     def with_model(self, source: DetectionSource, requested: Sequence[str] = ()) -> ModelInputs:
         """The same inputs with another model in place of this one; the data are read once for
@@ -83,6 +84,30 @@ class ModelInputs(DataInputs):
             return table
 
         return self.memory.once(("detections", name), make)
+
+    def false_boxes(self, probe: str, threshold: float) -> NDArray[np.int64]:
+        """Rows of the false boxes on a probe with score > threshold, best score first. Their
+        number on each image goes into the record, for comparisons of later runs with this one."""
+        from pytest_detgate.scoring.false_boxes import false_boxes
+
+        def make() -> NDArray[np.int64]:
+            rows = false_boxes(self.dataset(probe), self.detections(probe), threshold)
+            self._counted.setdefault(probe, {})[threshold] = rows
+            return rows
+
+        return self.memory.once(("false boxes", probe, threshold), make)
+
+    def counted_false_boxes(self, probe: str) -> Mapping[float, NDArray[np.int64]]:
+        """Those rows by the thresholds that were asked for so far."""
+        return self._counted.get(probe, {})
+
+    def detections_sha256(self, name: str) -> str | None:
+        """A digest of the detections on a split or probe; None if there are none."""
+        from pytest_detgate.inputs.fingerprints import detections_sha256
+
+        return self.memory.once(
+            ("detections digest", name), lambda: detections_sha256(self.detections(name))
+        )
 
     def is_requested(self, name: str) -> bool:
         """Whether some item of the run needs the detections of a split or probe, so that looking

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.baseline_model import BaselineModel
-from pytest_detgate.inputs.baseline_report import BaselineReport
+from pytest_detgate.inputs.baseline_recorded import RecordedBaseline
 from pytest_detgate.inputs.model import ModelInputs
 from pytest_detgate.inputs.other_models import OtherModels
+from pytest_detgate.record.approved import approved_of
+from pytest_detgate.record.approved_file import approved_from, is_approved
 from pytest_detgate.record.report import BaselineRecord
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.record.report_file import report_from
+from pytest_detgate.regular_file import open_regular, read_regular
 
 
 def open_baseline(gated: ModelInputs, others: OtherModels) -> Baseline:
@@ -29,16 +33,36 @@ def open_baseline(gated: ModelInputs, others: OtherModels) -> Baseline:
             f'{reason}; a first run names no baseline, or has baseline = {{ path = "...", '
             "may-be-missing = true } under [model]"
         )
-    if is_report(source):
-        return BaselineReport(gated, path, source)
+    if is_recorded(source):
+        return _recorded(gated, path, source)
     record = BaselineRecord(
         path=gated.project.relative(path), sha256=others.sha256(path), kind="checkpoint"
     )
     return BaselineModel(gated, gated.with_model(others.of_baseline(path)), record)
 
 
-def is_report(path: Path) -> bool:
-    """Whether a baseline is a report rather than a checkpoint."""
+def _recorded(gated: ModelInputs, path: Path, source: Path) -> RecordedBaseline:
+    name = gated.project.relative(path)
+    try:
+        content = read_regular(source)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+    is_file_of_approve = is_approved(content)
+    recorded = (
+        approved_from(content, name)
+        if is_file_of_approve
+        else approved_of(report_from(content, name))
+    )
+    record = BaselineRecord(
+        path=name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        kind="approved" if is_file_of_approve else "report",
+    )
+    return RecordedBaseline(gated, recorded, record)
+
+
+def is_recorded(path: Path) -> bool:
+    """Whether a baseline is what a run recorded rather than a checkpoint."""
     if path.suffix.lower() == ".json":
         return True
     try:

@@ -62,12 +62,23 @@ def _changed(now: dict[str, T], earlier: dict[str, T]) -> dict[str, T]:
 
 
 def add_data(known: dict[str, D], news: dict[str, D]) -> None:
-    """Add splits or probes to those that other processes have sent. One without the digest of its
-    images does not replace one with it: only a process that has judged detections makes that."""
+    """Add splits or probes to those that other processes have sent. What only a process that has
+    judged detections makes (digests and counts) is taken from any of them."""
     for name, entry in news.items():
-        is_fuller = name in known and known[name].images_sha256 is not None
-        if entry.images_sha256 is not None or not is_fuller:
-            known[name] = entry
+        known[name] = entry if name not in known else _fuller(known[name], entry)
+
+
+def _fuller(one: D, other: D) -> D:
+    """Two entries on the same data as one."""
+    kept = {
+        "images_sha256": other.images_sha256 or one.images_sha256,
+        "detections_sha256": other.detections_sha256 or one.detections_sha256,
+    }
+    if not (isinstance(one, ProbeRecord) and isinstance(other, ProbeRecord)):
+        return msgspec.structs.replace(other, **kept)
+    counts = {each.score_threshold: each for each in (*one.false_boxes, *other.false_boxes)}
+    in_order = [counts[threshold] for threshold in sorted(counts)]
+    return msgspec.structs.replace(other, **kept, false_boxes=in_order)
 
 
 class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):

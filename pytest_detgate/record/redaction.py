@@ -50,12 +50,12 @@ _PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
     BaselineRecord: ("path",),
     ConfigRecord: ("path",),
 }
-# Digests, times and links into the report's own folder are nobody's text; in a list of versions
-# four numbers with dots are no address.
+# Digests, times, counts and links into the report's own folder are nobody's text; in a list of
+# versions four numbers with dots are no address.
 _KEPT = frozenset(
     {
         *("sha256", "names_sha256", "images_sha256", "detections_sha256"),
-        *("started", "findings_files", "versions"),
+        *("started", "findings_files", "versions", "by_image"),
     }
 )
 

@@ -57,7 +57,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One split: its files and its contents. `images_sha256` is a digest of its images by name and
-    content, if a model has read them. `notes` are facts about it that a reader must know.
+    content, if a model has read them. `detections_sha256` is a digest of the detections on it, if a
+    rule needed them and there are some. `notes` are facts about it that a reader must know.
     """
 
     annotations: str
@@ -67,7 +68,20 @@ class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
     boxes: int
     empty: int
     images_sha256: str | None = None
+    detections_sha256: str | None = None
     notes: list[str] = []
+
+
+class FalseBoxCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """The false boxes on a probe over a score threshold.
+
+    `by_image` has the number on each image, in the order of the file names: `0x12 3 0x5` is 12
+    images with none, one with 3, and 5 with none. It is None if it would be too long.
+    """
+
+    score_threshold: float
+    boxes: int
+    by_image: str | None = None
 
 
 class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,6 +91,8 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
     detections were judged and all images exist. With them, another run recognises the same probe.
     A probe that is a part of a split names it, `split`, and which images those are, `query`. Its
     `sha256` is then a digest of these images and boxes alone.
+    `detections_sha256` is a digest of the detections on it, if a rule needed them and there are
+    some. `false_boxes` are the counts of each threshold that a rule counted at.
     """
 
     images_dir: str
@@ -88,6 +104,8 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
     images_sha256: str | None = None
     split: str | None = None
     query: str | None = None
+    detections_sha256: str | None = None
+    false_boxes: list[FalseBoxCounts] = []
     notes: list[str] = []
 
 
@@ -135,11 +153,13 @@ class PredictionsRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BaselineRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the gated model was compared with: a checkpoint, or the report of an earlier run."""
+    """What the gated model was compared with: a checkpoint, the report of an earlier run, or the
+    file that `approve` wrote.
+    """
 
     path: str
     sha256: str
-    kind: Literal["checkpoint", "report"]
+    kind: Literal["checkpoint", "report", "approved"]
 
 
 class ClassScoreRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -40,6 +40,11 @@ def read_report(path: Path, *, name: str = "") -> Report:
         data = read_regular(path)
     except OSError as error:
         raise DataError(f"{name}: cannot be read: {error.strerror or error}") from error
+    return report_from(data, name)
+
+
+def report_from(data: bytes, name: str) -> Report:
+    """Return the report in the content of a `report.json`; errors call it by its `name`."""
     try:
         head = msgspec.json.decode(data, type=_Head)
     except msgspec.ValidationError as error:

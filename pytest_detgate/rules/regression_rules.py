@@ -40,6 +40,17 @@ def outcome_of_first_run(
     )
 
 
+def outcome_of_unchanged(
+    reason: str, message: str, baseline: Baseline, measurements: Sequence[Measurement]
+) -> Outcome:
+    """Return the outcome of a comparison of a model with itself, for a `reason` that
+    `Baseline.unchanged` gives: a change of 0, and no change may be."""
+    return Outcome(
+        message=f"{message}; unchanged: {reason} ({baseline_label(baseline)})",
+        measurements=[Measurement.at_most("change", 0, 0), *measurements],
+    )
+
+
 def compared_interval(interval: Interval | None, *, paired: bool) -> Interval | None:
     """Return the interval of a change, which says whether both models were drawn together."""
     if interval is None:

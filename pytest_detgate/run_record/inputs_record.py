@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pytest_detgate.dataset.contents import SplitContents, split_contents
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.inputs.fingerprints import names_sha256
+from pytest_detgate.inputs.fingerprints import name_order, names_sha256
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.record.image_counts import LONGEST_COUNTS, packed_counts
 from pytest_detgate.record.report import (
     BaselineRecord,
     DatasetRecord,
+    FalseBoxCounts,
     ProbeRecord,
     ScoreRecord,
     SplitRecord,
@@ -23,17 +28,19 @@ def dataset_record(inputs: Inputs) -> DatasetRecord:
     for name in inputs.project.splits:
         if (dataset := _read(inputs, name)) is not None:
             # The images of a split may be many: only where a model has read them anyway.
-            by_model = _is_judged(inputs, name) and inputs.source.model_record() is not None
+            is_judged = _is_judged(inputs, name)
+            by_model = is_judged and inputs.source.model_record() is not None
             record.splits[name] = inputs.memory.once(
-                ("dataset record", name, by_model),
-                partial(_split_record, inputs, dataset, with_images=by_model),
+                ("dataset record", name, by_model, is_judged),
+                partial(_split_record, inputs, dataset, with_images=by_model, is_judged=is_judged),
             )
     for name in inputs.project.probes:
         if (dataset := _read(inputs, name)) is not None:
             is_judged = _is_judged(inputs, name)
+            thresholds = tuple(inputs.counted_false_boxes(name))
             record.probes[name] = inputs.memory.once(
-                ("probe record", name, is_judged),
-                partial(_probe_record, inputs, dataset, with_images=is_judged),
+                ("probe record", name, is_judged, thresholds),
+                partial(_probe_record, inputs, dataset, is_judged=is_judged),
             )
     return record
 
@@ -85,7 +92,9 @@ def _is_judged(inputs: Inputs, name: str) -> bool:
     return inputs.memory.made(("detections", name), DetectionTable) is not None
 
 
-def _split_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> SplitRecord:
+def _split_record(
+    inputs: Inputs, dataset: Dataset, *, with_images: bool, is_judged: bool
+) -> SplitRecord:
     assert dataset.annotations is not None
     return SplitRecord(
         annotations=inputs.project.relative(dataset.annotations),
@@ -95,11 +104,12 @@ def _split_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> Spl
         boxes=len(dataset.boxes),
         empty=len(dataset.empty_images()),
         images_sha256=inputs.images_sha256(dataset.name) if with_images else None,
+        detections_sha256=inputs.detections_sha256(dataset.name) if is_judged else None,
         notes=list(dataset.notes),
     )
 
 
-def _probe_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> ProbeRecord:
+def _probe_record(inputs: Inputs, dataset: Dataset, *, is_judged: bool) -> ProbeRecord:
     path, part = dataset.annotations, dataset.part
     return ProbeRecord(
         images_dir=inputs.project.relative(dataset.images_dir),
@@ -108,8 +118,26 @@ def _probe_record(inputs: Inputs, dataset: Dataset, *, with_images: bool) -> Pro
         annotations=None if path is None else inputs.project.relative(path),
         sha256=dataset.sha256,
         names_sha256=names_sha256(dataset),
-        images_sha256=inputs.images_sha256(dataset.name) if with_images else None,
+        images_sha256=inputs.images_sha256(dataset.name) if is_judged else None,
         split=None if part is None else part.whole.name,
         query=None if part is None else part.query,
+        detections_sha256=inputs.detections_sha256(dataset.name) if is_judged else None,
+        false_boxes=[
+            _false_box_counts(inputs, dataset, threshold, rows)
+            for threshold, rows in sorted(inputs.counted_false_boxes(dataset.name).items())
+        ],
         notes=list(dataset.notes),
+    )
+
+
+def _false_box_counts(
+    inputs: Inputs, dataset: Dataset, threshold: float, rows: NDArray[np.int64]
+) -> FalseBoxCounts:
+    image = inputs.detections(dataset.name).image[rows]
+    by_row = np.bincount(image, minlength=len(dataset.images))
+    text = packed_counts(by_row[name_order(dataset)].tolist())
+    return FalseBoxCounts(
+        score_threshold=threshold,
+        boxes=len(rows),
+        by_image=text if len(text) <= LONGEST_COUNTS else None,
     )

@@ -146,6 +146,11 @@ class Comparison:
         return {kind: count for kind in KINDS if (count := len(self.of_kind(kind)))}
 
     @property
+    def is_worse(self) -> bool:
+        """Whether a rule newly fails in the second run, or is missing from it."""
+        return any(rule.kind in ("newly failing", "only in A") for rule in self.rules)
+
+    @property
     def sentence(self) -> str:
         """What changed, in one sentence."""
         text = [f"{counted(count, 'rule')} {kind}" for kind, count in self.counts.items()]
