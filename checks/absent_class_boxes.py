@@ -54,6 +54,8 @@ class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "absent-class-boxes"
+    accepts_findings: ClassVar[bool] = True
+    findings_move: ClassVar[bool] = True
 
     max: Annotated[Count, Meta(description="Largest number of boxes.")] = 0
     score_threshold: Threshold | None = None

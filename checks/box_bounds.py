@@ -43,6 +43,7 @@ class BoxBounds(CountRule, frozen=True, kw_only=True):
     safe_because: ClassVar[str | None] = (
         "Rounding moves an edge by less than half a pixel, which is allowed."
     )
+    accepts_findings: ClassVar[bool] = True
 
     tolerance: Annotated[
         float, Meta(ge=0, description="Pixels by which a box may extend beyond its image.")

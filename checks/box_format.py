@@ -55,6 +55,7 @@ class BoxFormat(CountRule, frozen=True, kw_only=True):
     safe_because: ClassVar[str | None] = (
         "Another form is assumed only if 20 times as many boxes fit it as fit that of COCO."
     )
+    accepts_findings: ClassVar[bool] = True
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         dataset = self.split(target, inputs)

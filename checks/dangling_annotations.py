@@ -44,6 +44,7 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
         "An annotation of an image or class that its file does not list is used by no "
         "training and no evaluation."
     )
+    accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:

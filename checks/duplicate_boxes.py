@@ -52,6 +52,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
     safe_because: ClassVar[str | None] = (
         "Two objects of one class do not overlap by 95%, and one object has one class."
     )
+    accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = NO_PIXELS
 
     iou: Annotated[

@@ -55,6 +55,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
         "Tools number what they write, so an id or a name that is used twice comes from a "
         "merge or from editing by hand."
     )
+    accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ODD_ANNOTATIONS | NO_PIXELS
 
     max_near_names: Annotated[

@@ -52,6 +52,7 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
         "`distance`."
     )
     never_accepted: ClassVar[bool] = True
+    accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[Count, Meta(description="Largest number of tested images.")] = 0
@@ -78,6 +79,7 @@ class DuplicateImages(SplitPairRule, frozen=True, kw_only=True):
                     text=copies.describe(row, reference_name, str(listed[copies.row[row]])),
                     dataset=tested_name,
                     image=str(looked_at[row]),
+                    other=str(listed[copies.row[row]]),
                 )
 
         message = f"{count} of {len(tested)} {tested_name} images are in {reference_name} too"

@@ -63,6 +63,7 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
         "always passes."
     )
     never_accepted: ClassVar[bool] = True
+    accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS | NO_PIXELS
 
     def known_today(self, values: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:

@@ -108,6 +108,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "probe-fp"
+    accepts_findings: ClassVar[bool] = True
+    findings_move: ClassVar[bool] = True
 
     max_boxes: MaxBoxes | None = None
     max_images: MaxImages | None = None

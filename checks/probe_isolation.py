@@ -69,6 +69,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         "that split is left out."
     )
     never_accepted: ClassVar[bool] = True
+    accepts_findings: ClassVar[bool] = True
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[Count, Meta(description="Largest number of probe images.")] = 0
@@ -134,6 +135,10 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
                 reasons.append(f"{split} holds its clip {clips[0].clip[row]}")
             return "; ".join(reasons)
 
+        def leaked_from(row: int) -> str:
+            is_copy = copies.is_copy[row]
+            return str(listed[copies.row[row]]) if is_copy else f"clip {clips[0].clip[row]}"
+
         def findings() -> Iterator[Finding]:
             for name, told in zip(target.datasets, clips, strict=bool(clips)):
                 yield from untold_findings(inputs.dataset(name), told.unparsed, "clip")
@@ -142,7 +147,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
                 yield from near_clip_findings(inputs.dataset(probe), listed_clips, spelt, split)
             rows = np.flatnonzero(leaked)
             worst_first = np.lexsort((rows, ~near[rows], ~copies.exact[rows]))
-            yield from image_findings(inputs.dataset(probe), rows[worst_first], reason)
+            in_order = rows[worst_first]
+            yield from image_findings(inputs.dataset(probe), in_order, reason, leaked_from)
 
         counts = {
             "exact": int(copies.exact.sum()),

@@ -6,10 +6,20 @@ import argparse
 import os
 import sys
 
-from pytest_detgate.commands import approve, cache, compare, init, report, rules, schema, split
+from pytest_detgate.commands import (
+    accept,
+    approve,
+    cache,
+    compare,
+    init,
+    report,
+    rules,
+    schema,
+    split,
+)
 from pytest_detgate.errors import DetgateError
 
-COMMANDS = (init, approve, schema, rules, report, compare, split, cache)
+COMMANDS = (init, approve, accept, schema, rules, report, compare, split, cache)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -154,7 +154,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that a person should look at.
 
     `dataset` names the split or probe, `image` is the `file_name` in it, `box` is `[x, y, width,
-    height]` in pixels of that image.
+    height]` in pixels of that image. `other` is what a leaked image was found in: an image of the
+    other split, or its clip.
     """
 
     text: str
@@ -163,6 +164,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     box: tuple[float, float, float, float] | None = None
     label: str | None = None
     score: float | None = None
+    other: str | None = None
 
 
 def _number(name: str, value: object) -> float | int:

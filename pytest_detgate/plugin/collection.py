@@ -80,7 +80,9 @@ class RuleItem(pytest.Item):
         gate = self.gate
         self.findings = FindingsOnImages(self.target.datasets)
         waivers = gate.project.tables.waivers
-        self.result = judge(self.bound, self.target, gate.inputs, waivers, self.findings.add)
+        self.result = judge(
+            self.bound, self.target, gate.inputs, waivers, self.findings.add, gate.accepted
+        )
         if self.result.verdict in ("failed", "not-evaluated"):
             raise GateFailedError(self.result)
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.plugin.messages import Facts
     from pytest_detgate.progress import Progress
+    from pytest_detgate.record.known_findings import Acceptance
     from pytest_detgate.record.redaction import Redaction
     from pytest_detgate.rules.binding import BoundRule
 
@@ -47,6 +48,8 @@ class GateSession:
     progress: Progress
     redaction: Redaction
     """Hides in whatever leaves the process what the project does not want seen."""
+    accepted: tuple[Acceptance, ...] = ()
+    """Findings that `detgate-known.json` accepts."""
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
     items: dict[str, pytest.Item] = field(default_factory=dict)

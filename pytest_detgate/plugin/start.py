@@ -26,9 +26,11 @@ from pytest_detgate.plugin.promised.unread import SWEEP_RULE
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.printable import printable
 from pytest_detgate.progress import NoProgress, Progress
+from pytest_detgate.record.known_findings import KNOWN_FILE
 from pytest_detgate.record.terminal import no_command
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules
+from pytest_detgate.rules.known import accepted_findings
 from pytest_detgate.rules.rule import OptionError
 
 
@@ -91,6 +93,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
         folders=folders,
         progress=_progress(config),
         redaction=redaction_of(project, _named(options)),
+        accepted=accepted_findings(rules, options.config.parent / KNOWN_FILE),
     )
 
 

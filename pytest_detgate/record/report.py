@@ -13,6 +13,7 @@ from pytest_detgate.dataset.images.options import MAX_PIXELS
 from pytest_detgate.evidence import Chart, Evidence
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
+from pytest_detgate.record.known_findings import Fingerprint
 
 FORMAT = 1
 FINDINGS_CAP = 200
@@ -30,7 +31,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     who accepted the failure, why and until when. `about` explains the rule in one line. `advice`
     says what to try if it does not pass. `findings_files` are COCO files with all findings on
     images, relative to the report's folder. `tables` are the numbers behind the verdict, by title.
-    `evidence` is what the page shows.
+    `evidence` is what the page shows. `fingerprints` are those of all findings, if the item did not
+    pass and `accept` can record them.
     """
 
     id: str
@@ -53,6 +55,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     findings_files: list[str] = []
     tables: dict[str, Table] = {}
     evidence: Evidence = Evidence()
+    fingerprints: list[Fingerprint] = []
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -55,12 +55,19 @@ def detection_findings(
 
 
 def image_findings(
-    dataset: Dataset, rows: Iterable[int], reason: Callable[[int], str]
+    dataset: Dataset,
+    rows: Iterable[int],
+    reason: Callable[[int], str],
+    other: Callable[[int], str] | None = None,
 ) -> Iterator[Finding]:
-    """One finding for each image row, made when it is asked for."""
+    """One finding for each image row, made when it is asked for. `other` says what a leaked image
+    was found in."""
     for row in map(int, rows):
         yield Finding(
-            text=reason(row), dataset=dataset.name, image=str(dataset.images.file_name[row])
+            text=reason(row),
+            dataset=dataset.name,
+            image=str(dataset.images.file_name[row]),
+            other=None if other is None else other(row),
         )
 
 

@@ -164,6 +164,12 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     """Why it fails on no clean data set, if `recommended = true` switches it on."""
     never_accepted: ClassVar[bool] = False
     """Whether `init` accepts no failure as it is today: a leak, or a file that cannot be read."""
+    accepts_findings: ClassVar[bool] = False
+    """Whether `accept` can record its findings: there is one for each thing that its limits count,
+    so that without new findings no limit is newly broken."""
+    findings_move: ClassVar[bool] = False
+    """Whether the box of a finding is a detection, which is elsewhere by some pixels in the next
+    model."""
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 

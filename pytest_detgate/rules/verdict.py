@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import time
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,11 +20,13 @@ from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
 from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.advice import MMDETECTION, fitting_advice
+from pytest_detgate.record.known_findings import Acceptance
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.binding import BoundRule
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
 from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
+from pytest_detgate.rules.known import KnownFindings, SeenFindings, acceptances_of
 from pytest_detgate.rules.plain_outcome import plain_outcome
 from pytest_detgate.rules.rule import Outcome, Target
 
@@ -35,12 +37,14 @@ def judge(
     inputs: Inputs,
     waivers: Sequence[WaiverTable] = (),
     on_finding: Callable[[Finding], None] | None = None,
+    accepted: Sequence[Acceptance] = (),
 ) -> RuleResult:
     """Evaluate one item; never raises for anything the rule, its data or its model did.
 
-    The result has the first findings only; `on_finding` is called with each of them all.
+    The result has the first findings only; `on_finding` is called with each of them all. With the
+    `accepted` findings of the project, an item whose findings are all known is waived.
     """
-    case = _Case(bound, target, inputs)
+    case = _Case(bound, target, inputs, accepted)
     try:
         evaluated = case.evaluate(on_finding)
     except TooLittleEvidenceError as error:
@@ -60,22 +64,29 @@ def judge(
 
 @dataclass(frozen=True, slots=True)
 class _Evaluated:
-    """What a rule returned, the findings that the result has, and whether a limit is broken."""
+    """What a rule returned, its findings, and whether a limit is broken."""
 
     outcome: Outcome
-    findings: list[Finding]
+    findings: SeenFindings
     failed: bool
 
 
 class _Case:
     """One item on its way to a verdict."""
 
-    def __init__(self, bound: BoundRule, target: Target, inputs: Inputs) -> None:
+    def __init__(
+        self,
+        bound: BoundRule,
+        target: Target,
+        inputs: Inputs,
+        accepted: Sequence[Acceptance],
+    ) -> None:
         self.extent: Extent | None = None
         """How much the item has to look at and looked at, as soon as that is known."""
         self._bound = bound
         self._target = target
         self._inputs = inputs
+        self._accepted = acceptances_of(self._item, accepted)
         self._started = time.perf_counter()
 
     def evaluate(self, on_finding: Callable[[Finding], None] | None) -> _Evaluated:
@@ -85,7 +96,7 @@ class _Case:
         extent = self.extent = _extent(self._bound, target, inputs)
         _require_detector(target, inputs, extent)
         outcome = plain_outcome(self._bound.rule.check(target, inputs))
-        findings = _first(outcome.findings, on_finding)
+        findings = self._seen(outcome, on_finding)
         failed = outcome.accepted is None and _is_failed(outcome)
         extents = [extent] if outcome.extent is None else [extent, outcome.extent]
         self.extent = next((one for one in extents if not one.is_complete), extents[-1])
@@ -106,13 +117,15 @@ class _Case:
                 verdict, waiver = "not-evaluated", None
                 message = f"{left_out}; of the rest: {message}"
                 measurements = [measured.without_limit() for measured in measurements]
-        findings_total = outcome.findings_total
+        findings_total = outcome.findings_total or 0
+        is_open = verdict != "passed" and type(self._bound.rule).accepts_findings
         return self._result(
             verdict=verdict,
             message=message,
             measurements=measurements,
-            findings=evaluated.findings,
-            findings_total=len(evaluated.findings) if findings_total is None else findings_total,
+            findings=evaluated.findings.first,
+            findings_total=max(findings_total, evaluated.findings.total),
+            fingerprints=evaluated.findings.fingerprints if is_open else [],
             can_block=_can_block(self._bound, outcome) and not is_waived,
             waiver=waiver,
             tables=dict(outcome.tables),
@@ -124,8 +137,13 @@ class _Case:
     ) -> tuple[Verdict, str | None, str]:
         """The verdict by the limits alone, the reason why it is waived, and the message."""
         accepted, message = evaluated.outcome.accepted, evaluated.outcome.message
+        message += evaluated.findings.note
         if not evaluated.failed:
             return "passed" if accepted is None else "waived", accepted, message
+        # A rule that says there are more findings than it lists may have new ones.
+        is_whole = (evaluated.outcome.findings_total or 0) <= evaluated.findings.total
+        if is_whole and evaluated.findings.reason is not None:
+            return "waived", evaluated.findings.reason, message
         if self._bound.rule.severity == "warning":
             return "warned", accepted, message
         if given is None:
@@ -147,6 +165,18 @@ class _Case:
         """The result of an item that could not be evaluated."""
         message = self._inputs.project.shorten(reason)
         return self._result(verdict="not-evaluated", message=message)
+
+    def _seen(self, outcome: Outcome, on_finding: Callable[[Finding], None] | None) -> SeenFindings:
+        """The findings; without `on_finding`, and if none is accepted, only the first are read."""
+        rule = type(self._bound.rule)
+        seen = SeenFindings(KnownFindings(self._accepted, rule.findings_move, _today()))
+        for finding in outcome.findings:
+            seen.add(finding)
+            if on_finding is not None:
+                on_finding(finding)
+            elif seen.total == FINDINGS_CAP and not self._accepted:
+                break
+        return seen
 
     @property
     def _item(self) -> str:
@@ -230,21 +260,6 @@ def _require_detector(target: Target, inputs: Inputs, extent: Extent) -> None:
         raise NotLookedAtError(not_looked_at(extent, target.datasets), extent)
     for name in target.detections:
         inputs.refuse_silent(name)
-
-
-def _first(
-    findings: Iterable[Finding], on_finding: Callable[[Finding], None] | None
-) -> list[Finding]:
-    """The first findings; all of them are read only for `on_finding`."""
-    first: list[Finding] = []
-    for finding in findings:
-        if len(first) < FINDINGS_CAP:
-            first.append(finding)
-        elif on_finding is None:
-            break
-        if on_finding is not None:
-            on_finding(finding)
-    return first
 
 
 def _is_failed(outcome: Outcome) -> bool:
