@@ -70,6 +70,7 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "checkpoint-choice"
+    moves_limits: ClassVar[bool] = False
 
     checkpoints: (
         Annotated[

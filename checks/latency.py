@@ -62,6 +62,7 @@ class Latency(RunningRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "latency"
+    moves_limits: ClassVar[bool] = False
 
     max_ms: Annotated[Milliseconds, Meta(description="Largest median.")] | None = None
     max_p95_ms: Annotated[Milliseconds, Meta(description="Largest 95th percentile.")] | None = None

@@ -73,6 +73,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "operating-point"
+    moves_limits: ClassVar[bool] = False
 
     tune_on: (
         Annotated[

@@ -49,6 +49,7 @@ class Repeatability(RunningRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "repeatability"
+    moves_limits: ClassVar[bool] = False
 
     max_score_difference: Annotated[Share, Meta(description="Largest difference of a score.")] = (
         1e-4

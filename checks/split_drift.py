@@ -67,6 +67,7 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "split-drift"
+    moves_limits: ClassVar[bool] = False
 
     max: Annotated[Share, Meta(description="Largest distance of each feature.")] = 0.1
     features: (

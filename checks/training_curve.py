@@ -87,6 +87,7 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "training-curve"
+    moves_limits: ClassVar[bool] = False
 
     path: (
         Annotated[

@@ -41,6 +41,11 @@ class Place:
         self.file = file
         self._path = path
 
+    @property
+    def path(self) -> KeyPath:
+        """The keys, and the places in lists, that lead to the table."""
+        return self._path
+
     def entry(self, index: int) -> Place:
         """An entry of this list of tables, from 0."""
         return Place(self.file, (*self._path, index))

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -20,6 +21,8 @@ _LISTING = (
     *("collectonly", "help", "version", "markers", "showfixtures", "show_fixtures_per_test"),
     *("cacheshow", "detgate_rules"),
 )
+Update = Literal["tighten", "accept"]
+"""Which way limits may move: towards what was measured, or also from it."""
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
@@ -45,6 +48,7 @@ class GateOptions:
     retrain: bool
     trust_checkpoint: bool
     cache: bool
+    update: Update | None = None
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -113,6 +117,21 @@ def add_options(parser: pytest.Parser) -> None:
         help="neither use nor keep detections of other runs",
     )
     group.addoption(
+        "--detgate-update",
+        dest="detgate_update",
+        action="store_const",
+        const="tighten",
+        help="move the limits of detgate.toml towards what was measured, and show the diff",
+    )
+    # As an option of its own, so that `--detgate-update detgate.toml` keeps its argument.
+    group.addoption(
+        "--detgate-update=accept",
+        dest="detgate_update",
+        action="store_const",
+        const="accept",
+        help="move limits that were broken, too, to what was measured",
+    )
+    group.addoption(
         "--detgate-rules",
         action="store_true",
         help="list every rule with its options and exit",
@@ -130,6 +149,7 @@ def is_asked(config: pytest.Config, option: argparse.Namespace, arguments: list[
         or option.detgate_ckpt is not None
         or bool(option.detgate_predictions)
         or option.detgate_train
+        or option.detgate_update is not None
         or option.detgate_baseline is not None
         or option.detgate_sweep is not None
         or bool(config.getini("detgate"))
@@ -185,6 +205,7 @@ def resolve_options(config: pytest.Config) -> GateOptions:
         retrain=option.detgate_retrain,
         trust_checkpoint=option.detgate_trust_checkpoint,
         cache=not option.detgate_no_cache,
+        update=option.detgate_update,
     )
 
 

@@ -23,6 +23,7 @@ from pytest_detgate.plugin.promised.unread import refuse_unread
 if TYPE_CHECKING:
     from pytest_detgate.evidence import Chart
     from pytest_detgate.plugin.session import GateSession
+    from pytest_detgate.plugin.update import Update
     from pytest_detgate.record.report import ModelRecord, Report, RuleResult
     from pytest_detgate.report.publish import Published
 
@@ -67,6 +68,7 @@ class Reporter:
         self._published: Published | None = None
         self._problems: list[str] = []
         self._step_problems: list[str] = []
+        self._update: Update | None = None
 
     def check_selection(self) -> None:
         """Raise `pytest.UsageError` where the selection reaches no gate, or leaves unread what the
@@ -134,7 +136,20 @@ class Reporter:
             self._problems.append(f"the report could not be written to {folder}: {error}")
             return
         self._problems += self._published.failures
+        self._update_limits(rules)
         self._tell_step(self._published.summary)
+
+    def _update_limits(self, rules: list[RuleResult]) -> None:
+        mode = self._session.options.update
+        if mode is None:
+            return
+        from pytest_detgate.plugin.update import update_limits
+
+        results = {rule.id: rule for rule in rules}
+        try:
+            self._update = update_limits(self._session, results, away=mode == "accept")
+        except OSError as error:
+            self._problems.append(f"detgate.toml could not be updated: {error}")
 
     def _exit_status(self, status: int) -> int:
         """The exit status of a run that ended with `status` by itself."""
@@ -153,10 +168,21 @@ class Reporter:
             folder = self._session.options.report
             node_ids = self._received.node_ids
             write_summary(terminalreporter, self._published.report, folder, node_ids)
+        if self._update is not None:
+            self._write_update(terminalreporter, self._update)
         complaints = [] if self._published is None else self._published.complaints
         for problem in [*self._problems, *complaints, *self._step_problems]:
             line = on_one_line(f"detgate: {problem}", _LONGEST)
             terminalreporter.write_line(line, red=True, bold=True)
+
+    def _write_update(self, reporter: pytest.TerminalReporter, update: Update) -> None:
+        from pytest_detgate.printable import printable
+        from pytest_detgate.record.terminal import no_command
+
+        for line in [*update.diff, *(f"detgate: {note}" for note in update.notes)]:
+            colour = {"+": {"green": True}, "-": {"red": True}}.get(line[:1], {})
+            shown = no_command(printable(self._session.redaction.text(line)))
+            reporter.write_line(shown[:_LONGEST], **colour)
 
     def pytest_unconfigure(self, config: pytest.Config) -> None:
         """Annotate behind everything else that pytest prints."""

@@ -170,6 +170,9 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     findings_move: ClassVar[bool] = False
     """Whether the box of a finding is a detection, which is elsewhere by some pixels in the next
     model."""
+    moves_limits: ClassVar[bool] = True
+    """Whether --detgate-update may move its limits to what was measured: not if the next run of the
+    same model may measure something else."""
     passing: ClassVar[Example]
     failing: ClassVar[Example]
 
