@@ -27,6 +27,19 @@ def write_whole(path: Path, data: bytes) -> None:
     _sync_folder(path.parent)
 
 
+def append_line(path: Path, line: bytes) -> None:
+    """Append a line to a file, in one write, so that lines of several processes do not mix. A line
+    that was cut off before it stays apart."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise OSError(0, "not a regular file", str(path))
+    with path.open("ab+") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else b"\n" + line
+        file.write(line + b"\n")
+
+
 def _sync_folder(folder: Path) -> None:
     """Make the new name last through a power cut; not every system lets a folder be opened."""
     with contextlib.suppress(OSError):

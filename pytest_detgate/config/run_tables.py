@@ -157,6 +157,18 @@ class ReportTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     ] = ()
 
 
+class HistoryTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """A line for each run, from which the page draws each value over time."""
+
+    path: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            description="File that each run appends a line to: values, verdict, commit, digests.",
+        ),
+    ]
+
+
 class WaiverTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """A failure that is accepted until a day. An item that is not evaluated stays a failure."""
 

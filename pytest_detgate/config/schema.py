@@ -11,6 +11,7 @@ from pytest_detgate.config.dataset_tables import DatasetTable, ProbeTable
 from pytest_detgate.config.model_tables import ModelTable, TrainTable
 from pytest_detgate.config.run_tables import (
     CacheTable,
+    HistoryTable,
     ReportTable,
     RunTable,
     ScoringTable,
@@ -39,5 +40,6 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     alarms: AlarmTable = AlarmTable()
     cache: CacheTable = CacheTable()
     report: ReportTable = ReportTable()
+    history: HistoryTable | None = None
     rules: dict[str, Any] = {}
     waivers: tuple[WaiverTable, ...] = ()

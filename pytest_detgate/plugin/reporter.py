@@ -131,6 +131,7 @@ class Reporter:
                 redaction=gate.redaction,
                 settings=gate.project.tables.report,
                 stores=gate.project.image_options.stores,
+                history=gate.history,
             )
         except (DetgateError, OSError) as error:
             self._problems.append(f"the report could not be written to {folder}: {error}")

@@ -64,6 +64,13 @@ class GateSession:
         """The names of all items of the file, in its order."""
         return tuple(bound.item_name(target) for bound in self.rules for target in bound.targets)
 
+    @property
+    def history(self) -> Path | None:
+        """The file of earlier runs, if the project has one."""
+        configuration = self.project.configuration
+        table = configuration.tables.history
+        return None if table is None else configuration.locate(table.path)
+
     @cached_property
     def inputs(self) -> Inputs:
         from pytest_detgate.inputs.inputs import Inputs

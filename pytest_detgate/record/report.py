@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from pytest_detgate.dataset.images.options import MAX_PIXELS
-from pytest_detgate.evidence import Chart, Evidence
+from pytest_detgate.evidence import Chart, Evidence, LineChart
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
 from pytest_detgate.record.known_findings import Fingerprint
@@ -244,7 +244,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
     The verdict is `running` until the run ends. It stays `running` if the run ends without a
     record. `not_selected` are the rules that the user left out (`-k`, `-m`, `--deselect`, `--lf`,
-    `--sw` or node ids).
+    `--sw` or node ids). `history` are the values of each rule over the earlier runs and this one,
+    if `[history]` names a file.
     """
 
     format: int = FORMAT
@@ -262,3 +263,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     scores: dict[str, ScoreRecord] = {}
     score_threshold: float | None = None
     baseline: BaselineRecord | None = None
+    history: list[LineChart] = []

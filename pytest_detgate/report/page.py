@@ -115,6 +115,10 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
             drawing_of(chart, f"data-chart-{index}")
             for index, chart in enumerate(report.dataset.charts, start=1)
         ],
+        history=[
+            drawing_of(chart, f"history-{index}")
+            for index, chart in enumerate(report.history, start=1)
+        ],
         command=shlex.join(report.command),
     )
 

@@ -11,14 +11,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.config.run_tables import ReportTable
 from pytest_detgate.record.folder import BADGE, BESIDE, PAGE, RECORD, SUMMARY
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.record.redaction import Redaction
 from pytest_detgate.record.report import Report
 from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.badge import badge_svg
 from pytest_detgate.report.findings_folder import publish
+from pytest_detgate.report.history import (
+    add_to_history,
+    commit_of,
+    history_charts,
+    line_of,
+    read_history,
+)
 from pytest_detgate.report.page import write_page
 from pytest_detgate.report.pull_request_summary import summary_markdown
 from pytest_detgate.report.record_size import fitted
@@ -47,9 +57,10 @@ def publish_run(
     redaction: Redaction,
     settings: ReportTable,
     stores: tuple[str, ...] = (),
+    history: Path | None = None,
 ) -> Published:
     """Write a run into the report's folder; `run` is where its processes put findings aside,
-    `stores` are the folders that images may be links into.
+    `stores` are the folders that images may be links into, `history` is the file of earlier runs.
 
     Raises `OSError` where the record itself cannot be written.
     """
@@ -64,8 +75,10 @@ def publish_run(
         shown = publish(run, folder, shown, [rule.id for rule in report.rules], redaction)
     except Exception as error:
         failures.append(_said("the findings files", error))
-    write_report(shown, folder / RECORD)
     published = Published(report=shown, failures=failures)
+    if history is not None:
+        shown = published.report = _with_history(shown, history, root, published.complaints)
+    write_report(shown, folder / RECORD)
     page = redaction.place(str(folder / PAGE))
 
     def write_summary() -> None:
@@ -91,6 +104,22 @@ def publish_run(
         published.complaints,
     )
     return published
+
+
+def _with_history(report: Report, path: Path, root: Path, problems: list[str]) -> Report:
+    """The record with charts of the earlier runs; its own line is added to their file."""
+    try:
+        earlier, damaged = read_history(path)
+        if damaged:
+            problems.append(
+                f"{path.name}: {counted(damaged, 'line')} could not be read as a run, and is left out"
+            )
+        charts = history_charts(earlier, report)
+        add_to_history(path, line_of(report, commit_of(root)))
+    except Exception as error:
+        problems.append(_said(f"the history {path.name}", error))
+        return report
+    return msgspec.structs.replace(report, history=charts)
 
 
 def _try(what: str, write: Callable[[], None], problems: list[str]) -> None:

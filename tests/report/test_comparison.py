@@ -334,7 +334,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         write_report(report, path)
     page = tmp_path / "out" / "page.html"
 
-    assert main(["compare", str(one), str(other), "-o", str(page)]) == 0
+    assert main(["compare", str(one), str(other), "-o", str(page)]) == 1
 
     out = capsys.readouterr().out
     assert "  mean-ap  passed -> failed" in out
@@ -343,7 +343,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert read(html).one("h1").text == "1 rule newly failing"
     assert "…/a/report.json" in html
     assert str(tmp_path) not in html
-    assert main(["compare", str(one), str(other), "--markdown"]) == 0
+    assert main(["compare", str(one), str(other), "--markdown"]) == 1
     assert capsys.readouterr().out.startswith("## detgate: two runs compared\n")
 
 

@@ -111,7 +111,7 @@ def test_page_and_comparison_of_an_early_record(
     assert main(["report", str(early), "-o", str(page)]) == 0
     assert capsys.readouterr().out == f"{page}\n"
     assert "61 boxes on 6 of 6 frames, budget 21" in page.read_text("utf-8")
-    assert main(["compare", str(early), str(new)]) == 0
+    assert main(["compare", str(early), str(new)]) == 1, "a rule of the new one fails"
     assert "  probe-fp[youtube]  failed\n    boxes 61 -> 63 (+2, worse), at most 21\n" in (
         capsys.readouterr().out
     )
