@@ -111,9 +111,8 @@ def _with_history(report: Report, path: Path, root: Path, problems: list[str]) -
     try:
         earlier, damaged = read_history(path)
         if damaged:
-            problems.append(
-                f"{path.name}: {counted(damaged, 'line')} could not be read as a run, and is left out"
-            )
+            lines = counted(damaged, "line")
+            problems.append(f"{path.name}: {lines} could not be read as a run; left out")
         charts = history_charts(earlier, report)
         add_to_history(path, line_of(report, commit_of(root)))
     except Exception as error:

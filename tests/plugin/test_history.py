@@ -85,7 +85,7 @@ def test_damaged_lines_are_left_out(kept: GateProject) -> None:
     result = kept.gate_here("detgate.toml")
 
     assert result.ret == 0
-    assert "history.jsonl: 1 line could not be read as a run" in result.stdout.str()
+    assert "history.jsonl: 1 line could not be read as a run; left out" in result.stdout.str()
     assert len(kept.report["history"]) == 5
     assert len(file(kept).read_text().splitlines()) == 3
     assert kept.gate_here("detgate.toml").ret == 0

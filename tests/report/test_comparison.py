@@ -386,3 +386,28 @@ def test_nan_never_reaches_a_change() -> None:
     assert [figure.name for figure in undefined] == ["helmet_in_hand"]
     assert all(figure.change is None for figure in undefined)
     assert all(math.isfinite(f.change) for f in val.figures if f.change is not None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [
+        ({"a": "passed", "b": "failed"}, {"a": "passed", "b": "failed"}, 0),
+        ({"a": "failed"}, {"a": "passed"}, 0),
+        ({"a": "passed"}, {"a": "failed"}, 1),
+        ({"a": "passed"}, {"a": "not-evaluated"}, 1),
+        ({"a": "waived"}, {"a": "failed"}, 1),
+        ({"a": "passed", "b": "passed"}, {"a": "passed"}, 1),
+        ({"a": "passed"}, {"a": "passed", "b": "passed"}, 0),
+        ({"a": "passed"}, {"a": "passed", "b": "failed"}, 1),
+        ({"a": "passed"}, {"a": "warned"}, 0),
+    ],
+)
+def test_exit_code_says_whether_the_second_run_is_worse(
+    tmp_path: Path, before: dict[str, Verdict], after: dict[str, Verdict], code: int
+) -> None:
+    paths = [tmp_path / name for name in ("a.json", "b.json")]
+    for path, verdicts in zip(paths, (before, after), strict=True):
+        rules = [rule(name, verdict, "said") for name, verdict in verdicts.items()]
+        write_report(replace(sample_report(), rules=rules), path)
+
+    assert main(["compare", *map(str, paths)]) == code
