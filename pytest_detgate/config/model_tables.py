@@ -14,7 +14,8 @@ class BaselineTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
     """A baseline that may be missing."""
 
     path: Annotated[
-        str, Meta(description="Checkpoint, or report.json of an earlier run, to compare with.")
+        str,
+        Meta(description="Checkpoint, detgate-baseline.json, or report.json of an earlier run."),
     ]
     may_be_missing: Annotated[
         bool,
@@ -58,8 +59,8 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         Annotated[
             str | BaselineTable,
             Meta(
-                description="Checkpoint, or report.json of an earlier run, to compare with; "
-                "--detgate-baseline wins. It must be there, unless it is written as "
+                description="Checkpoint, detgate-baseline.json, or report.json of an earlier run, "
+                "to compare with; --detgate-baseline wins. It must be there, unless it is written as "
                 '{ path = "...", may-be-missing = true }.'
             ),
         ]

@@ -22,7 +22,7 @@ from pytest_detgate.inputs.fingerprints import name_order, names_sha256
 from pytest_detgate.record.approved import COUNTING, Approved, ApprovedProbe, ApprovedRule
 from pytest_detgate.record.approved_file import APPROVE_AGAIN, BY_CLASS
 from pytest_detgate.record.image_counts import unpacked_counts
-from pytest_detgate.record.report import BaselineRecord, FalseBoxCounts
+from pytest_detgate.record.report import NO_DETECTIONS, BaselineRecord, FalseBoxCounts
 from pytest_detgate.scoring.score_card import ApMetric, protocol_name
 
 if TYPE_CHECKING:
@@ -54,10 +54,13 @@ class RecordedBaseline(Baseline):
         predictions = recorded.predictions.get(name)
         theirs = None if entry is None else entry.detections_sha256
         theirs = theirs or (None if predictions is None else predictions.detections_sha256)
-        ours = gated.detections_sha256(name) if difference is None and theirs else None
-        if ours is not None:
+        if difference is None and theirs is not None:
             # The same file may be run with other settings: its detections decide.
-            return same_detections(name) if ours == theirs else None
+            ours = gated.detections_sha256(name) or NO_DETECTIONS
+            if ours != theirs:
+                return None
+            if ours != NO_DETECTIONS:
+                return same_detections(name)
         used = [one.sha256 for one in (recorded.model, predictions) if one is not None]
         digest = gated.source.digest(name)
         if digest is None or digest not in used:

@@ -70,8 +70,8 @@ def add_options(parser: pytest.Parser) -> None:
     group.addoption(
         "--detgate-baseline",
         metavar="PATH",
-        help="compare with this checkpoint, or with the report.json of an earlier run; wins over "
-        "[model] baseline",
+        help="compare with this checkpoint, with the file of `approve`, or with the report.json of "
+        "an earlier run; wins over [model] baseline",
     )
     group.addoption(
         "--detgate-sweep",

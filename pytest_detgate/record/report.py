@@ -18,6 +18,9 @@ from pytest_detgate.record.known_findings import Fingerprint
 FORMAT = 1
 FINDINGS_CAP = 200
 RUNNING: Literal["running"] = "running"
+NO_DETECTIONS = "none"
+"""In place of a digest: a rule needed the detections, and there are none at all. Many models have
+that in common."""
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +64,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One split: its files and its contents. `images_sha256` is a digest of its images by name and
     content, if a model has read them. `detections_sha256` is a digest of the detections on it, if a
-    rule needed them and there are some. `notes` are facts about it that a reader must know.
+    rule needed them; `none` if there are none. `notes` are facts about it that a reader must know.
     """
 
     annotations: str
@@ -94,8 +97,8 @@ class ProbeRecord(msgspec.Struct, frozen=True, kw_only=True):
     detections were judged and all images exist. With them, another run recognises the same probe.
     A probe that is a part of a split names it, `split`, and which images those are, `query`. Its
     `sha256` is then a digest of these images and boxes alone.
-    `detections_sha256` is a digest of the detections on it, if a rule needed them and there are
-    some. `false_boxes` are the counts of each threshold that a rule counted at.
+    `detections_sha256` is a digest of the detections on it, if a rule needed them; `none` if there
+    are none. `false_boxes` are the counts of each threshold that a rule counted at.
     """
 
     images_dir: str

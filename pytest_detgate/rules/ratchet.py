@@ -87,7 +87,7 @@ def _limits(
             names.setdefault(one.name, one)
             path = _path(table, target, one)
             number = value_at(table, path) if path else None
-            if path and number == one.limit:
+            if path and number is not None and number == one.limit:
                 limit = limits.setdefault((*bound.place.path, *path), _Limit(number))
                 limit.held.append(one)
                 twins = [other for other in measured if other.name == one.name]
@@ -95,8 +95,9 @@ def _limits(
     for item, target in missing:
         for one in names.values():
             path = _path(table, target, one)
-            if path and (limit := limits.get((*bound.place.path, *path))) is not None:
-                limit.unknown.append(item)
+            shared = limits.get((*bound.place.path, *path)) if path else None
+            if shared is not None:
+                shared.unknown.append(item)
     return limits
 
 

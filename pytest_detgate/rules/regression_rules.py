@@ -30,8 +30,8 @@ def outcome_of_first_run(
     """
     if first_run != "accept":
         raise DataError(
-            f"{error}: name a checkpoint or the report.json of an earlier run with "
-            '--detgate-baseline, or let the first run through with first-run = "accept"'
+            f"{error}: name a checkpoint, detgate-baseline.json or the report.json of an earlier "
+            'run with --detgate-baseline, or let the first run through with first-run = "accept"'
         )
     return Outcome(
         message=f"{message}; not compared: {error}",

@@ -13,6 +13,7 @@ from pytest_detgate.inputs.fingerprints import name_order, names_sha256
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.image_counts import LONGEST_COUNTS, packed_counts
 from pytest_detgate.record.report import (
+    NO_DETECTIONS,
     BaselineRecord,
     DatasetRecord,
     FalseBoxCounts,
@@ -104,7 +105,7 @@ def _split_record(
         boxes=len(dataset.boxes),
         empty=len(dataset.empty_images()),
         images_sha256=inputs.images_sha256(dataset.name) if with_images else None,
-        detections_sha256=inputs.detections_sha256(dataset.name) if is_judged else None,
+        detections_sha256=_detections_sha256(inputs, dataset.name) if is_judged else None,
         notes=list(dataset.notes),
     )
 
@@ -121,13 +122,17 @@ def _probe_record(inputs: Inputs, dataset: Dataset, *, is_judged: bool) -> Probe
         images_sha256=inputs.images_sha256(dataset.name) if is_judged else None,
         split=None if part is None else part.whole.name,
         query=None if part is None else part.query,
-        detections_sha256=inputs.detections_sha256(dataset.name) if is_judged else None,
+        detections_sha256=_detections_sha256(inputs, dataset.name) if is_judged else None,
         false_boxes=[
             _false_box_counts(inputs, dataset, threshold, rows)
             for threshold, rows in sorted(inputs.counted_false_boxes(dataset.name).items())
         ],
         notes=list(dataset.notes),
     )
+
+
+def _detections_sha256(inputs: Inputs, name: str) -> str:
+    return inputs.detections_sha256(name) or NO_DETECTIONS
 
 
 def _false_box_counts(

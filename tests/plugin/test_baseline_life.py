@@ -27,7 +27,7 @@ VAL: dict[str, Any] = {"roof_1.jpg": [], "roof_2.jpg": [], "roof_3.jpg": []}
 YOUTUBE: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
 
 
-def box(score: float) -> tuple[object, ...]:
+def box(score: float) -> Any:
     return ("helmet_off", score, 10, 10, 40, 40)
 
 

@@ -148,7 +148,7 @@ def test_false_boxes_are_known_by_image_and_place(project: GateProject) -> None:
     item = "probe-fp[youtube]"
     images: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
 
-    def find(*boxes: tuple[object, ...], image: str = "tube_1.jpg") -> dict[str, Any]:
+    def find(*boxes: Any, image: str = "tube_1.jpg") -> dict[str, Any]:
         content = result_content(images, {image: list(boxes)}, ["helmet_off", "helmet_on"])
         project.write("found/youtube.json", content)
         return run(project, item)

@@ -98,13 +98,22 @@ def test_baseline_is_run_on_the_same_images_and_kept(project: pytest.Pytester) -
     assert json.loads((project.path / "models.json").read_text()) == [0, False]
 
 
-def test_baselines_that_are_refused(project: pytest.Pytester) -> None:
-    """The gated file under another name, another model's classes, and one that would run code."""
+def test_gated_file_under_another_name_is_unchanged(project: pytest.Pytester) -> None:
     shutil.copy(project.path / "epoch_1.pth", project.path / "copy.pth")
+    arguments = ("--detgate-ckpt=epoch_1.pth", "--detgate-baseline=copy.pth")
+
+    run_forked(project, *arguments, preload=MMDETECTION)
+
+    assert all(
+        "unchanged: the gated file is that of" in text for text in messages(project).values()
+    )
+
+
+def test_baselines_that_are_refused(project: pytest.Pytester) -> None:
+    """Another model's classes, and one that would run code."""
     (project.path / "notes.pth").write_text("not weights")
 
     for baseline, expected in (
-        ("copy.pth", "the baseline copy.pth is the very file that is gated"),
         ("other.pth", "its detector there is without 'helmet' and with 'vest'"),
         ("notes.pth", "notes.pth: damaged, or not a checkpoint"),
     ):

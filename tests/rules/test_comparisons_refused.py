@@ -193,6 +193,21 @@ def test_other_annotations(site: Comparison) -> None:
     assert results[FP].verdict == "passed"
 
 
+def test_same_file_that_finds_more_than_nothing_is_compared(site: Comparison) -> None:
+    """No detection at all on a probe is known of the baseline, too, not only a digest of some."""
+    box = {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}
+    report = site.report(FIRST, site.model("old", val=box))
+    gated = site.inputs(RULES, model(site, "new")).source
+    record = {"checkpoint": "new.pth", "classes": ["helmet_off"], "device": "cpu"}
+    site.changed(report, model={**record, "sha256": gated.digest("calm")}, predictions={})
+    limit = "[rules.fp-regression]\nmax-growth-boxes = 0"
+
+    (result,) = site.results(limit, site.folder / "new.pth", baseline=report).values()
+
+    assert result.verdict == "failed", result.message
+    assert "baseline base.json" in result.message
+
+
 @pytest.mark.parametrize(
     ("frames", "expected"),
     [

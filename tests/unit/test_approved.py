@@ -25,7 +25,7 @@ from pytest_detgate.record.report import FalseBoxCounts
 def large(classes: int = 0, images: int = 0, rules: int = 0) -> Approved:
     """A baseline of a run with so many of these."""
     names = [f"class number {number}" for number in range(classes)]
-    ap = {name: number / 7 for number, name in enumerate(names)}
+    ap: dict[str, float | None] = {name: number / 7 for number, name in enumerate(names)}
     metrics = ("AP", "AP50", "AP75") if classes else ()
     counts = [number % 3 for number in range(images)]
     return Approved(
