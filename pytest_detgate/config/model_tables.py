@@ -60,7 +60,8 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             str | BaselineTable,
             Meta(
                 description="Checkpoint, detgate-baseline.json, or report.json of an earlier run, "
-                "to compare with; --detgate-baseline wins. It must be there, unless it is written as "
+                "to compare with; --detgate-baseline wins. It must be there, unless it is written "
+                "as "
                 '{ path = "...", may-be-missing = true }.'
             ),
         ]
