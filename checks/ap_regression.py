@@ -41,10 +41,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `change` is the AP of the gated model on the evaluated split minus that of the baseline.
-    `--detgate-baseline` or `[model] baseline` names the baseline: a checkpoint, which runs on the
-    same images, the file of `approve`, or the `report.json` of an earlier run. `change[CLASS]` is
-    the same for each class.
+    `change` is the AP of the gated model on the evaluated split minus that of the baseline, and
+    `change[CLASS]` that of a class. `--detgate-baseline` or `[model] baseline` names a checkpoint,
+    which runs on the same images, the file of `approve`, or the `report.json` of an earlier run.
 
     - `max-drop`: each change must be at least −(`max-drop` + `noise`).
     - `max-drop-relative`: each change must be at least −(`max-drop-relative` × baseline + `noise`).
@@ -74,11 +73,10 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     lost a share of 1 − 0.05^(1/G) of the AP, at 95% confidence: 0.45 for 5 clips, 0.05 for 59.
     Fewer than 5 clips have no bounds.
 
-    A model is unchanged if its file is that of the baseline, or if it has exactly the same
-    detections: it passes. A comparison is refused if classes, annotations or protocol differ.
-    If no baseline is named, the item is not evaluated, unless
-    `first-run = "accept"`. A baseline that is named must exist, unless `[model] baseline` is `{
-    path = "...", may-be-missing = true }`.
+    A model passes as unchanged if it is the file of the baseline or has the same detections. A
+    comparison is refused if classes, annotations or protocol differ. If no baseline is named, the
+    item is not evaluated, unless `first-run = "accept"`. A baseline that is named must exist,
+    unless `[model] baseline` is `{ path = "...", may-be-missing = true }`.
 
     ## Why it matters
 
@@ -146,7 +144,6 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                     "min-gain",
                 )
             )
-
         if self.min_p_value is not None and self.draws(project) < LEAST_DRAWS:
             what = f"needs at least {LEAST_DRAWS} replicates, and there are {self.draws(project)}"
             refuse(OptionError(f"min-p-value {what}", "min-p-value"))
@@ -157,17 +154,14 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         value = scores.figure(self.metric)
         if value is None:
             raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
-        classes: dict[str, float | None] = {
-            name: getattr(score, self.metric) for name, score in scores.classes.items()
-        }
+        classes = {name: getattr(score, self.metric) for name, score in scores.classes.items()}
+        shown = [Measurement.shown("ap", value)]
         message = f"{self.metric} {value:.3f} on {split} ({scores.protocol})"
         try:
             baseline = inputs.baseline()
         except NoBaselineError as error:
-            shown = [Measurement.shown("ap", value)]
             return outcome_of_first_run(error, self.first_run, message, shown)
         if (reason := baseline.unchanged(split)) is not None:
-            shown = [Measurement.shown("ap", value)]
             return outcome_of_unchanged(reason, message, baseline, shown)
         before = baseline.ap(split, self.metric)
         interval = self._interval(inputs, split, baseline, value, before.ap, None)
@@ -192,7 +186,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                 *self._gains(change, interval, noise.all),
                 *by_class,
                 *p_values,
-                Measurement.shown("ap", value),
+                *shown,
                 Measurement.shown("baseline", before.ap),
             ],
             tables={"classes": table_of_changes(classes, before)},
