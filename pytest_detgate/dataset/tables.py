@@ -108,7 +108,7 @@ class DetectionTable(_Frozen):
     `score_floor` is the score below which its maker kept nothing, where that is known, and
     `sha256` that of the result file that they were read from, if they were. `gaps` are the images
     and classes of which it is not known what the detector finds, `notes` facts that a reader of
-    the report must know.
+    the report must know. `covers_known` says that it is known which images the detector saw.
     """
 
     classes: tuple[str, ...]
@@ -120,6 +120,7 @@ class DetectionTable(_Frozen):
     sha256: str | None = None
     gaps: tuple[Gap, ...] = ()
     notes: tuple[str, ...] = ()
+    covers_known: bool = True
 
     def __post_init__(self) -> None:
         _Frozen.__post_init__(self)

@@ -61,6 +61,10 @@ class DetectionSource(abc.ABC):
     def detections(self, dataset: Dataset) -> DetectionTable:
         """Detections of every image; a `DetgateError` says why there are none."""
 
+    def written_for(self, dataset: Dataset) -> Dataset:
+        """The split or probe whose detections those of a dataset are a part of."""
+        return dataset
+
     @abc.abstractmethod
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         """The names of the detector's classes; a `DetgateError` says why there are none."""
@@ -127,11 +131,15 @@ class ResultFiles(DetectionSource):
 
     def detections(self, dataset: Dataset) -> DetectionTable:
         from pytest_detgate.inputs.fingerprints import detections_sha256
+        from pytest_detgate.inputs.result_notes import result_notes
 
         if dataset.name in self._tables:
             return self._tables[dataset.name]
         paths = self._of(dataset)
         table = self._table(paths, dataset)
+        if dataset.part is None:
+            further = result_notes(paths, dataset, table, self._project.score_threshold)
+            table = dataclasses.replace(table, notes=(*table.notes, *further))
         self._records[dataset.name] = PredictionsRecord(
             path=", ".join(map(self._project.relative, paths)),
             sha256=table.sha256 or "",
@@ -162,6 +170,10 @@ class ResultFiles(DetectionSource):
             return detections_of_part(self._table(paths, whole), dataset)
         # Notes on the file are those of the split.
         return dataclasses.replace(detections_of_part(self.detections(whole), dataset), notes=())
+
+    def written_for(self, dataset: Dataset) -> Dataset:
+        is_own = dataset.part is None or dataset.name in self._files
+        return dataset if is_own or dataset.part is None else dataset.part.whole
 
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool

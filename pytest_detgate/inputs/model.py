@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pytest_detgate.errors import DetgateError
+from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gaps import NotLookedAtError, described
 from pytest_detgate.inputs.data import DataInputs, Memory
 from pytest_detgate.inputs.detection_sources import DetectionSource
@@ -78,6 +78,7 @@ class ModelInputs(DataInputs):
             self.memory.once("prepared", lambda: self.source.prepare(self._readable_requests()))
             dataset = self.dataset(name)
             table = chosen_detections(self.source.detections(dataset), dataset)
+            self._refuse_wrong_form(name, table)
             if table.gaps and not self.is_gated:
                 # A figure that comes out too low for it would let the gated model pass.
                 raise NotLookedAtError("; ".join(described(table.gaps)))
@@ -108,6 +109,19 @@ class ModelInputs(DataInputs):
         return self.memory.once(
             ("detections digest", name), lambda: detections_sha256(self.detections(name))
         )
+
+    def _refuse_wrong_form(self, name: str, table: DetectionTable) -> None:
+        """Raise `DataError` for detections that do not fit the ground truth in the form that they
+        have, and do in another one."""
+        from pytest_detgate.scoring.wrong_results import what_is_wrong
+
+        judged_on = self.source.written_for(self.dataset(name))
+        if judged_on.name != name:
+            self.detections(judged_on.name)  # which refuses what it is a part of
+            return
+        wrong = what_is_wrong(judged_on, table)
+        if wrong is not None:
+            raise DataError(f"the detections of {name} are not usable: {wrong}")
 
     def is_requested(self, name: str) -> bool:
         """Whether some item of the run needs the detections of a split or probe, so that looking

@@ -202,7 +202,7 @@ def test_few_detections_and_space_around_them(
         ("category_id", None, "Expected `int | float | str`, got `null`", ".category_id"),
         ("bbox", [1, 2, 3], "Expected `array` of length 4", ".bbox"),
         ("bbox", [1, 2, True, 4], "Expected `float | str`, got `bool`", ".bbox[2]"),
-        ("score", "0.5", "Invalid enum value '0.5'", ".score"),
+        ("score", "0.5", "expected a number, found the text '0.5'", ".score"),
     ],
 )
 @FORMS

@@ -4,6 +4,7 @@ and Ultralytics."""
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -15,13 +16,21 @@ from pytest_detgate.dataset.coco.reader import CocoCategory, category_ids
 from pytest_detgate.dataset.coco.result_rows import Result, read_result_rows
 from pytest_detgate.dataset.ids import Id, id_column
 from pytest_detgate.dataset.keys import composed
-from pytest_detgate.dataset.results.found_rows import FoundRows, ListedClasses, ListedImages
+from pytest_detgate.dataset.results.found_rows import (
+    FoundRows,
+    ListedClasses,
+    ListedImages,
+    likely_unit,
+)
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import as_utf8
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
 
 Rows = TypeVar("Rows")
+
+# What the decoder says of a number in quotes.
+_TEXT_NUMBER = re.compile(r"Invalid enum value ('.*')")
 
 
 class _ResultImage(msgspec.Struct, gc=False):
@@ -44,9 +53,12 @@ def read_coco_results(path: Path, content: bytes) -> FoundRows:
         file = _file(content, msgspec.Raw, path)
         rows = read_result_rows(file.annotations, path)
     except DataError as error:
-        # Decoding it in one go takes longer, and names the first mistake of the whole file.
-        _file(content, list[Result], path)
         text = str(error)
+        try:
+            # Decoding it in one go takes longer, and names the first mistake of the whole file.
+            _file(content, list[Result], path)
+        except DataError as first:
+            text = _TEXT_NUMBER.sub(r"expected a number, found the text \1", str(first))
         raise DataError(
             text.replace("`$.annotations", "`$") if _is_bare_list(as_utf8(content, path)) else text
         ) from None
@@ -115,12 +127,15 @@ def _refuse_wrong_values(found: FoundRows) -> None:
         ),
         (
             np.logical_or.reduce(xywh[:, 2:] < 0, axis=1),
-            lambda row: f"bbox {xywh[row].tolist()} has a negative width or height",
+            lambda row: (
+                f"bbox {xywh[row].tolist()} has a negative width or height: a box is "
+                "[x, y, width, height] with x and y of its upper left corner"
+            ),
         ),
         (~np.isfinite(score), lambda row: f"score {score[row]} is not finite"),
         (
             (score < 0) | (score > 1),
-            lambda row: f"score {score[row]:g} is not between 0 and 1",
+            lambda row: f"score {score[row]:g} is not between 0 and 1{likely_unit(score)}",
         ),
     )
     for wrong, say in checks:

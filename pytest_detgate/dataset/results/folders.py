@@ -16,7 +16,7 @@ from pytest_detgate.dataset.labels.class_names import USUAL, names_in_file
 from pytest_detgate.dataset.labels.side_files import is_beside_labels
 from pytest_detgate.dataset.labels.tables import digest_of
 from pytest_detgate.dataset.labels.yolo_lines import YoloBoxes, read_scored_lines
-from pytest_detgate.dataset.results.found_rows import FoundRows
+from pytest_detgate.dataset.results.found_rows import FoundRows, likely_unit
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import Number, decode_json
@@ -151,5 +151,5 @@ def _class_names(root: Path) -> tuple[str, ...] | None:
 def _refuse_wrong_scores(found: FoundRows) -> None:
     found.refuse_first(
         ~((found.score >= 0) & (found.score <= 1)),
-        lambda row: f"score {found.score[row]:g} is not between 0 and 1",
+        lambda row: f"score {found.score[row]:g} is not between 0 and 1{likely_unit(found.score)}",
     )

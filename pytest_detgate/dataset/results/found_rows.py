@@ -71,3 +71,10 @@ class FoundRows:
         others = f" (and {more} more)" if more else ""
         place = f"detection {row}" if self.places is None else self.places[row]
         raise DataError(f"{self.path}: {place}: {say(row)}{others}")
+
+
+def likely_unit(score: NDArray[np.float64]) -> str:
+    """Say what scores seem to be of which some are not between 0 and 1."""
+    if (score < 0).any():
+        return "; they look like logits: take their sigmoid"
+    return "; they look like per cent: divide by 100" if 1 < score.max() <= 100 else ""

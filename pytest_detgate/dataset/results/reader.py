@@ -68,6 +68,7 @@ def detection_table(
         xywh=np.concatenate([part.xywh for part in parts]),
         score=np.concatenate([part.score for part in parts]),
         sha256=joined_digest([(part.found.path, part.found.sha256) for part in parts]),
+        covers_known=all_list,
         gaps=coverage_gaps(
             dataset,
             listed_images=listed_images,

@@ -1,0 +1,116 @@
+"""What is wrong with detections as a whole, judged by the ground truth of their images.
+
+A detector may be as weak as it likes: what is looked for here are detections that somebody wrote in
+another form, with other class numbers, twice, or only for some of the images.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.scoring.box_forms import other_form
+from pytest_detgate.scoring.class_order import other_order
+from pytest_detgate.scoring.truth_pairs import TruthPairs, truth_pairs
+
+MIN_REPEATED = 5
+MIN_SHARE_REPEATED = 0.25
+MIN_OUTSIDE = 10
+LOW_FLOOR = 0.05
+_LARGER = 1.5
+_ON_OBJECT = 0.3
+_MANY_ROWS = 10
+_MIN_BLANK = 5
+_MIN_SHARE_BLANK = 0.2
+_TIMES_EXPECTED = 4
+_FOUND = 0.5
+
+
+def what_is_wrong(dataset: Dataset, detections: DetectionTable) -> str | None:
+    """Say why detections cannot be judged as they are; None where nothing speaks against them, or
+    where there is no ground truth to compare with."""
+    pairs = truth_pairs(dataset, detections)
+    if not len(pairs):
+        return None
+    form = other_form(pairs)
+    if form is not None:
+        return f"{form}. Write [x, y, width, height] in pixels of the image"
+    order = other_order(pairs, detections.category, detections.classes, dataset.classes)
+    if order is not None:
+        return f"{order}. Give the classes by name, or in the order of the detector"
+    return _outside(pairs) or _twice(detections) or _only_some(dataset, detections, pairs)
+
+
+def repeated_rows(detections: DetectionTable) -> int:
+    """The number of rows that repeat an earlier one: the same image, class, box and score."""
+    numbers = np.column_stack(
+        [detections.image, detections.category, detections.xywh, detections.score]
+    )
+    if len(numbers) < 2:
+        return 0
+    ordered = numbers[np.lexsort(numbers.T)]
+    return int(np.count_nonzero((ordered[1:] == ordered[:-1]).all(axis=1)))
+
+
+def _outside(pairs: TruthPairs) -> str | None:
+    """Say that most boxes are not in their images, and on no object either: the size of an image
+    may be stated wrongly."""
+    xywh, size = pairs.xywh, pairs.size
+    inside = np.minimum(xywh[:, :2] + xywh[:, 2:], size) - np.maximum(xywh[:, :2], 0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mostly = 2 * np.clip(inside, 0, None).prod(axis=1) < xywh[:, 2:].prod(axis=1)
+        is_outside = mostly | (xywh[:, 2:] > _LARGER * size).any(axis=1)
+    count = int(np.count_nonzero(is_outside & (pairs.best(xywh) < _ON_OBJECT)))
+    if count < MIN_OUTSIDE or 2 * count <= len(pairs):
+        return None
+    return (
+        f"{count:,} of the {len(pairs):,} best boxes are outside of their image or larger than it: "
+        "are they pixels of another image size?"
+    )
+
+
+def _twice(detections: DetectionTable) -> str | None:
+    count = repeated_rows(detections)
+    if count < MIN_REPEATED or count < MIN_SHARE_REPEATED * len(detections):
+        return None
+    return (
+        f"{count:,} of {len(detections):,} detections repeat another one exactly (image, class, "
+        "box and score): were they written twice?"
+    )
+
+
+def _only_some(dataset: Dataset, detections: DetectionTable, pairs: TruthPairs) -> str | None:
+    """Say that a file covers only some of the images, of which it does not say which it covers.
+
+    Only a file with low scores shows that: a detector gives some low score on nearly every image
+    with objects.
+    """
+    if detections.covers_known:
+        return None
+    rows = np.bincount(detections.image, minlength=len(dataset.images))
+    objects = np.bincount(
+        dataset.boxes.image[dataset.boxes.image >= 0], minlength=len(dataset.images)
+    )
+    with_truth = objects > 0
+    covered = with_truth & (rows > 0)
+    blank = int(np.count_nonzero(with_truth & ~covered))
+    if blank < _MIN_BLANK or blank < _MIN_SHARE_BLANK * np.count_nonzero(with_truth):
+        return None
+    is_uncut = detections.score.min() < LOW_FLOOR or rows[covered].mean() >= _MANY_ROWS
+    found = np.count_nonzero(pairs.best(pairs.xywh) >= _FOUND) / objects[covered].sum()
+    expected = float(np.sum((1 - min(found, 1.0)) ** objects[with_truth]))
+    if not is_uncut or blank < _TIMES_EXPECTED * expected:
+        return None
+    return (
+        f"{blank:,} of {np.count_nonzero(with_truth):,} images with ground truth have no "
+        f"detection, and {found:.0%} of the objects on the others are found: the file seems to "
+        "cover only some of the images. If it covers all, list them in it (`images`)"
+    )
+
+
+def cut_at(score: NDArray[np.float64]) -> float | None:
+    """The lowest score, where it looks as if lower ones were cut off."""
+    if len(score) < 2 * _MANY_ROWS or score.min() < LOW_FLOOR:
+        return None
+    return float(score.min())
