@@ -62,6 +62,8 @@ def other_form(pairs: TruthPairs) -> OtherForm | None:
         return None
     may_fit = len(pairs) >= MIN_DETECTIONS_FITTED and n_images >= MIN_IMAGES_FITTED
     given = pairs.best(pairs.xywh)
+    if given.mean() > MAX_AS_GIVEN:
+        return None  # no form could fit so much better
     name, chosen = "", given
     for form, boxes, is_fitted in _forms(pairs):
         if may_fit or not is_fitted:

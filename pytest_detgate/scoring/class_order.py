@@ -61,9 +61,9 @@ def other_order(
     own = {name: index for index, name in enumerate(truth_names)}
     own_class = np.array([own.get(name, -1) for name in names], dtype=np.int64)
     given = own_class[category[pairs.row]][found]
-    table = np.zeros((len(truth_names) + 1, len(truth_names)), dtype=np.int64)
-    np.add.at(table, (given, truth), 1)  # -1 is the last row
-    table = table[:-1]
+    table = np.zeros((len(truth_names), len(truth_names)), dtype=np.int64)
+    is_known = given >= 0
+    np.add.at(table, (given[is_known], truth[is_known]), 1)
     total = int(table.sum())
     as_given = float(np.trace(table)) / max(total, 1)
     if as_given > MAX_AS_GIVEN:

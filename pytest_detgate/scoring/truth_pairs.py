@@ -15,7 +15,7 @@ from pytest_detgate.boxes import Boxes, area, drawable, paired_intersection
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
 
 MOST_OF_IMAGE = 20
-_MOST_PAIRS = 500_000
+_MOST_PAIRS = 40_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

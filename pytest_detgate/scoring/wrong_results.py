@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.boxes import Boxes
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.scoring.box_forms import other_form
 from pytest_detgate.scoring.class_order import other_order
@@ -17,6 +18,7 @@ from pytest_detgate.scoring.truth_pairs import TruthPairs, truth_pairs
 MIN_REPEATED = 5
 MIN_SHARE_REPEATED = 0.25
 MIN_OUTSIDE = 10
+MAX_TRUTH_OUTSIDE = 0.1
 LOW_FLOOR = 0.05
 _LARGER = 1.5
 _ON_OBJECT = 0.3
@@ -25,6 +27,7 @@ _MIN_BLANK = 5
 _MIN_SHARE_BLANK = 0.2
 _TIMES_EXPECTED = 4
 _FOUND = 0.5
+_ODD = np.random.default_rng(0).integers(1 << 62, size=7, dtype=np.uint64) * 2 + 1
 
 
 def what_is_wrong(dataset: Dataset, detections: DetectionTable) -> str | None:
@@ -47,27 +50,35 @@ def repeated_rows(detections: DetectionTable) -> int:
     numbers = np.column_stack(
         [detections.image, detections.category, detections.xywh, detections.score]
     )
-    if len(numbers) < 2:
-        return 0
-    ordered = numbers[np.lexsort(numbers.T)]
+    # Sorting all columns takes long, and rows that repeat each other are few.
+    bits = np.ascontiguousarray(numbers).view(np.uint64)
+    mixed = (bits * _ODD[: bits.shape[1]]).sum(axis=1, dtype=np.uint64)
+    order = np.argsort(mixed)
+    same = np.flatnonzero(mixed[order[1:]] == mixed[order[:-1]])
+    alike = numbers[order[np.unique([same, same + 1])]]
+    ordered = alike[np.lexsort(alike.T)]
     return int(np.count_nonzero((ordered[1:] == ordered[:-1]).all(axis=1)))
 
 
 def _outside(pairs: TruthPairs) -> str | None:
-    """Say that most boxes are not in their images, and on no object either: the size of an image
-    may be stated wrongly."""
-    xywh, size = pairs.xywh, pairs.size
-    inside = np.minimum(xywh[:, :2] + xywh[:, 2:], size) - np.maximum(xywh[:, :2], 0)
-    with np.errstate(invalid="ignore", over="ignore"):
-        mostly = 2 * np.clip(inside, 0, None).prod(axis=1) < xywh[:, 2:].prod(axis=1)
-        is_outside = mostly | (xywh[:, 2:] > _LARGER * size).any(axis=1)
-    count = int(np.count_nonzero(is_outside & (pairs.best(xywh) < _ON_OBJECT)))
-    if count < MIN_OUTSIDE or 2 * count <= len(pairs):
+    """Say that most boxes are not in their images, although the ground truth is."""
+    truth_outside = _is_outside(pairs.truth, pairs.size[pairs.detection])
+    is_outside = _is_outside(pairs.xywh, pairs.size) & (pairs.best(pairs.xywh) < _ON_OBJECT)
+    count = int(np.count_nonzero(is_outside))
+    if count < MIN_OUTSIDE or 2 * count <= len(pairs) or truth_outside.mean() > MAX_TRUTH_OUTSIDE:
         return None
     return (
         f"{count:,} of the {len(pairs):,} best boxes are outside of their image or larger than it: "
         "are they pixels of another image size?"
     )
+
+
+def _is_outside(xywh: Boxes, size: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(n,) whether more than half of each box is outside of its image, or it is far larger."""
+    inside = np.minimum(xywh[:, :2] + xywh[:, 2:], size) - np.maximum(xywh[:, :2], 0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        mostly = 2 * np.clip(inside, 0, None).prod(axis=1) < xywh[:, 2:].prod(axis=1)
+        return np.asarray(mostly | (xywh[:, 2:] > _LARGER * size).any(axis=1))
 
 
 def _twice(detections: DetectionTable) -> str | None:
@@ -98,7 +109,8 @@ def _only_some(dataset: Dataset, detections: DetectionTable, pairs: TruthPairs) 
     if blank < _MIN_BLANK or blank < _MIN_SHARE_BLANK * np.count_nonzero(with_truth):
         return None
     is_uncut = detections.score.min() < LOW_FLOOR or rows[covered].mean() >= _MANY_ROWS
-    found = np.count_nonzero(pairs.best(pairs.xywh) >= _FOUND) / objects[covered].sum()
+    seen = objects[np.unique(pairs.image)].sum()
+    found = np.count_nonzero(pairs.best(pairs.xywh) >= _FOUND) / seen
     expected = float(np.sum((1 - min(found, 1.0)) ** objects[with_truth]))
     if not is_uncut or blank < _TIMES_EXPECTED * expected:
         return None
