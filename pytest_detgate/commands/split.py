@@ -18,11 +18,13 @@ def add(commands: Commands) -> None:
     split = commands.add_parser(
         "split",
         help="write train and validation files that share no clip",
-        description="Split COCO files by clip, with classes and empty images in like shares.",
+        description="Split a data set by clip, with classes and empty images in like shares. The "
+        "files that are written have the format of the annotations: COCO and CVAT files, or lists "
+        "of images.",
     )
-    split.add_argument("annotations", type=Path, nargs="+", metavar="COCO.json")
-    split.add_argument("--train", type=Path, required=True, metavar="OUT.json")
-    split.add_argument("--val", type=Path, required=True, metavar="OUT.json")
+    split.add_argument("annotations", type=Path, nargs="+", metavar="PATH")
+    split.add_argument("--train", type=Path, required=True, metavar="OUT")
+    split.add_argument("--val", type=Path, required=True, metavar="OUT")
     split.add_argument(
         "--val-share",
         type=float,
@@ -51,6 +53,21 @@ def add(commands: Commands) -> None:
         metavar="DIR",
         help="folder that file names are relative to; once for all files, or once for each",
     )
+    split.add_argument(
+        "--format",
+        choices=("coco", "yolo", "voc", "cvat", "openimages"),
+        default="coco",
+        help="format of the annotations (default: %(default)s)",
+    )
+    split.add_argument(
+        "--classes", type=Path, metavar="FILE", help="names of the classes, for yolo and openimages"
+    )
+    split.add_argument(
+        "--missing-labels",
+        choices=("unknown", "background"),
+        default="unknown",
+        help="meaning of an image without a label file, as for a split (default: %(default)s)",
+    )
     split.set_defaults(run=run)
 
 
@@ -61,6 +78,9 @@ def run(chosen: argparse.Namespace) -> None:
     request = SplitRequest(
         annotations=chosen.annotations,
         images=chosen.images,
+        format=chosen.format,
+        classes=chosen.classes,
+        background=chosen.missing_labels == "background",
         train=chosen.train,
         val=chosen.val,
         key=_clip_key(chosen),

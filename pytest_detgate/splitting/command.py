@@ -1,4 +1,4 @@
-"""The command `split`: from COCO files to a training and a validation file, with a summary."""
+"""The command `split`: from annotations to a training and a validation file, with a summary."""
 
 from __future__ import annotations
 
@@ -11,22 +11,29 @@ from numpy.typing import NDArray
 
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.splitting.choice import ClipCounts, choose_validation
+from pytest_detgate.splitting.labelled import PartWriter, read_labelled
 from pytest_detgate.splitting.merged import MergedFiles, merge_files
 from pytest_detgate.splitting.sources import join_entries, raw_of, read_source
 from pytest_detgate.splitting.summary import summary
+from pytest_detgate.splitting.whole import Whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitRequest:
     """The files to split, the files to write, and how. `images` are the folders of the annotation
-    files: none, one for all, or one for each."""
+    files: none, one for all, or one for each. `format`, `classes` and `background`, which says that
+    nothing is on an image without labels, are those of a split."""
 
     annotations: Sequence[Path]
     images: Sequence[Path]
+    format: str = "coco"
+    classes: Path | None = None
+    background: bool = False
     train: Path
     val: Path
     key: ClipKey
@@ -40,31 +47,52 @@ def split(request: SplitRequest) -> str:
     folders = [real_path(folder) for folder in request.images or [Path()]]
     if len(folders) == 1:
         folders *= len(request.annotations)
-    sources = [
-        read_source(path, folder, request.key)
-        for path, folder in zip(request.annotations, folders, strict=True)
-    ]
-    whole = merge_files(sources)
+    whole, part = _read(request, folders)
     clips, clip = np.unique(whole.clip.astype(str), return_inverse=True)
     if len(clips) < 2:
         raise DataError(f"all images are of one clip, {str(clips[0])!r}: it cannot be split")
     counts = clip_counts(whole, clip, len(clips))
     in_val = choose_validation(counts, request.val_share, request.seed)[clip]
-    write_whole(request.train, _file(whole, ~in_val))
+    write_whole(request.train, part(~in_val, request.train))
     try:
-        write_whole(request.val, _file(whole, in_val))
+        write_whole(request.val, part(in_val, request.val))
     except BaseException:
         request.train.unlink()
         raise
-    names = [source.path.stem for source in sources]
+    names = [path.stem for path in request.annotations]
     return summary(whole, in_val, names, (request.train.name, request.val.name))
 
 
-def clip_counts(whole: MergedFiles, clip: NDArray[np.int64], clips: int) -> ClipCounts:
+def _read(request: SplitRequest, folders: Sequence[Path]) -> tuple[Whole, PartWriter]:
+    """What is split, and what makes the file of some of its images."""
+    if request.format != "coco":
+        (path,), (folder,) = request.annotations, folders
+        return read_labelled(
+            SplitFiles(
+                name=path.stem,
+                labels=path,
+                images=folder,
+                classes=request.classes,
+                fields=() if request.key.field is None else (request.key.field,),
+                background=request.background,
+            ),
+            request.format,
+            request.key,
+        )
+    whole = merge_files(
+        [
+            read_source(path, folder, request.key)
+            for path, folder in zip(request.annotations, folders, strict=True)
+        ]
+    )
+    return whole, lambda chosen, _: _file(whole, chosen)
+
+
+def clip_counts(whole: Whole, clip: NDArray[np.int64], clips: int) -> ClipCounts:
     """Count the images, images without a box and boxes by class of each clip; `clip` (images,) is
     its number."""
     listed = whole.image != UNLISTED
-    on_image = np.bincount(whole.image[listed], minlength=len(whole.images))
+    on_image = np.bincount(whole.image[listed], minlength=len(whole))
     strata = [np.bincount(clip[on_image == 0], minlength=clips)]
     for name in whole.classes:
         of_class = listed & (whole.label == name)
@@ -73,6 +101,14 @@ def clip_counts(whole: MergedFiles, clip: NDArray[np.int64], clips: int) -> Clip
 
 
 def _check(request: SplitRequest) -> None:
+    if request.format != "coco":
+        if len(request.annotations) > 1:
+            raise ConfigError(
+                f"--format {request.format}: expected one folder or file of labels, found "
+                f"{len(request.annotations)}; only COCO files are merged"
+            )
+        if not request.images:
+            raise ConfigError(f"--format {request.format}: name the folder of the images: --images")
     if not 0 < request.val_share < 1:
         raise ConfigError(
             f"--val-share: expected a number between 0 and 1, found {request.val_share:g}"

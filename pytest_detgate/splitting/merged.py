@@ -16,28 +16,17 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import DataError
 from pytest_detgate.splitting.sources import Entry, Source, fields_of, raw_of, value_of
+from pytest_detgate.splitting.whole import Whole, labels_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class MergedFiles:
-    """The entries of all files, in their order.
-
-    `top` has all values besides images and annotations; `source` and `clip` (images,) are each
-    image's file and clip; `image` (annotations,) is the row of each annotation's image, `label`
-    its class, None where its file does not list it. `folder` is what file names are relative to,
-    where the folders were given; `renumbered` names the kinds of ids that changed.
-    """
+class MergedFiles(Whole):
+    """The entries of all files, in their order; `top` has all values besides images and
+    annotations."""
 
     top: Entry
     images: list[msgspec.Raw]
     annotations: list[msgspec.Raw]
-    classes: tuple[str, ...]
-    source: NDArray[np.int64]
-    clip: NDArray[np.object_]
-    image: NDArray[np.int64]
-    label: NDArray[np.object_]
-    folder: Path | None
-    renumbered: tuple[str, ...]
 
 
 def merge_files(sources: Sequence[Source]) -> MergedFiles:
@@ -73,7 +62,7 @@ def merge_files(sources: Sequence[Source]) -> MergedFiles:
                 for dataset, start in zip(tables, starts, strict=False)
             ]
         ),
-        label=np.concatenate([_labels(source) for source in sources]),
+        label=np.concatenate([labels_of(dataset) for dataset in tables]),
         folder=folder,
         renumbered=tuple(
             kind
@@ -209,9 +198,3 @@ def _common_folder(sources: Sequence[Source]) -> Path | None:
             "they are two images, name the folder of each file with --images"
         )
     return None if same else Path(os.path.commonpath(folders))
-
-
-def _labels(source: Source) -> NDArray[np.object_]:
-    names = np.array([*source.dataset.classes, None], dtype=object)
-    labels: NDArray[np.object_] = names[source.dataset.boxes.category]  # UNLISTED is -1: None
-    return labels

@@ -20,6 +20,7 @@ from pytest_detgate.dataset.ids import repeated
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.errors import DataError
+from pytest_detgate.splitting.whole import require_clips
 
 Entry = dict[str, msgspec.Raw]
 
@@ -52,13 +53,7 @@ def read_source(path: Path, images_dir: Path, key: ClipKey) -> Source:
     if twice:
         raise DataError(f"{path}: image id {twice[0]!r} stands for several images")
     clips = clips_of(dataset.images, key)
-    if len(clips.unparsed):
-        first = dataset.images.file_name[clips.unparsed[0]]
-        raise DataError(
-            f"{path}: the clip of {len(clips.unparsed)} of {len(dataset.images)} images is not "
-            f"known, first {first!r}; a single photo needs a clip of its own, so the pattern must "
-            "match it too"
-        )
+    require_clips(dataset, clips, path)
     top = _top(as_utf8(read_bytes(path), path))
     return Source(
         path=path,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import UNLISTED
-from pytest_detgate.splitting.merged import MergedFiles
+from pytest_detgate.splitting.whole import Whole
 
 _NAMED = 5
 _MOST = 0.5
@@ -25,7 +25,7 @@ class _Part:
 
 
 def summary(
-    whole: MergedFiles, in_val: NDArray[np.bool_], before: Sequence[str], after: tuple[str, str]
+    whole: Whole, in_val: NDArray[np.bool_], before: Sequence[str], after: tuple[str, str]
 ) -> str:
     """Return a table of the files before and after, what moved where, and notes."""
     old = [_Part(name, whole.source == index) for index, name in enumerate(before)]
@@ -40,7 +40,7 @@ def summary(
     return "\n".join([*lines, *_notes(whole, new)])
 
 
-def _table(whole: MergedFiles, old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[str]:
+def _table(whole: Whole, old: Sequence[_Part], new: Sequence[_Part]) -> Iterator[str]:
     parts = [*old, *new]
     rows = [("", [part.name for part in parts]), *_rows(whole, parts)]
     first = max(len(name) for name, _ in rows)
@@ -51,9 +51,9 @@ def _table(whole: MergedFiles, old: Sequence[_Part], new: Sequence[_Part]) -> It
         yield f"{name:<{first}}  {left}  |  {right}"
 
 
-def _rows(whole: MergedFiles, parts: Sequence[_Part]) -> Iterator[tuple[str, list[str]]]:
+def _rows(whole: Whole, parts: Sequence[_Part]) -> Iterator[tuple[str, list[str]]]:
     listed = whole.image != UNLISTED
-    on_image = np.bincount(whole.image[listed], minlength=len(whole.images))
+    on_image = np.bincount(whole.image[listed], minlength=len(whole))
     boxes = [listed & part.rows[whole.image] for part in parts]
     yield "images", [f"{part.rows.sum():,}" for part in parts]
     yield "clips", [f"{len(_clips(whole, part)):,}" for part in parts]
@@ -74,11 +74,11 @@ def _share(count: int, total: int) -> str:
     return f"{count / total:.1%}" if total else "-"
 
 
-def _clips(whole: MergedFiles, part: _Part) -> set[str]:
+def _clips(whole: Whole, part: _Part) -> set[str]:
     return set(whole.clip[part.rows].tolist())
 
 
-def _shared_before(whole: MergedFiles, old: Sequence[_Part]) -> Iterator[str]:
+def _shared_before(whole: Whole, old: Sequence[_Part]) -> Iterator[str]:
     if len(old) < 2:
         return
     seen: set[str] = set()
@@ -90,11 +90,11 @@ def _shared_before(whole: MergedFiles, old: Sequence[_Part]) -> Iterator[str]:
     yield f"clips in more than one file: {len(shared)} before{_listed(shared)}, 0 now"
 
 
-def _notes(whole: MergedFiles, new: Sequence[_Part]) -> Iterator[str]:
+def _notes(whole: Whole, new: Sequence[_Part]) -> Iterator[str]:
     names, counts = np.unique(whole.clip.astype(str), return_counts=True)
     largest = int(np.argmax(counts))
-    if counts[largest] > _MOST * len(whole.images):
-        share = _share(int(counts[largest]), len(whole.images))
+    if counts[largest] > _MOST * len(whole):
+        share = _share(int(counts[largest]), len(whole))
         yield f"note: clip {names[largest]} has {share} of all images; no split can be balanced"
     listed = whole.image != UNLISTED
     for name in whole.classes:
@@ -114,6 +114,8 @@ def _notes(whole: MergedFiles, new: Sequence[_Part]) -> Iterator[str]:
     if whole.renumbered:
         kinds = ", ".join(whole.renumbered)
         yield f"note: ids that two files used for different things are new: {kinds}"
+    for note in whole.notes:
+        yield f"note: {note}"
     if whole.folder is not None:
         yield f"note: file names are now relative to {os.path.relpath(whole.folder)}"
 
