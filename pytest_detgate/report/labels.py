@@ -123,6 +123,7 @@ _OF_RULE = {
     "image-files": {
         "count": "files at fault",
         "missing": "missing files",
+        "other_format": "files of another format than their suffix says",
         "other_size": "images of another size than stated",
         "rotated": "images that an EXIF tag rotates",
         "truncated": "truncated files",

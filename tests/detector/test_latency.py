@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -143,7 +144,7 @@ def test_a_checkpoint_is_trusted_only_when_that_is_asked(
 ) -> None:
     class Trap:
         def __reduce__(self) -> Any:
-            return Path.touch, (tmp_path / "it-ran",)
+            return os.mkdir, (str(tmp_path / "it-ran"),)
 
     trap = checkpoint_with(lambda content: content["meta"].update(trap=Trap()))
     with pytest.raises(DetectorError, match="--detgate-trust-checkpoint"):

@@ -257,10 +257,10 @@ def test_checkpoint_that_would_run_code_is_refused(
     """Checkpoint that would run code is refused and did not run."""
     script = project.path / "make_trap.py"
     script.write_text(
-        "import pathlib, torch\n"
+        "import os, torch\n"
         "class Trap:\n"
         "    def __reduce__(self):\n"
-        "        return (pathlib.Path.touch, (pathlib.Path('it-ran'),))\n"
+        "        return (os.mkdir, ('it-ran',))\n"
         "torch.save({'state_dict': {}, 'meta': Trap()}, 'trap.pth')\n"
     )
     project.runpython(script)
