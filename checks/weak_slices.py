@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -56,7 +57,7 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
     one clip after another. `weak` counts the slices that are confirmed: their gap is at least
     `min-gap`, and the method of Benjamini and Hochberg limits the share of false ones to 1 −
     `confidence`. It must be at most `max`. `gap[SLICE]` is the gap of each on the second half, with
-    its bounds. Images stand for themselves if there are no clips.
+    its bounds. If there are no clips, each image is one.
 
     A slice needs 15 boxes in 4 clips in either half, and so does the rest. If no slice has, the
     item is not evaluated.
@@ -140,10 +141,8 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
         for one in weak:
             rows = np.flatnonzero(one.slice.images)
             order = rows[np.argsort(-missed[rows], kind="stable")]
-            name = one.slice.name
-            yield from image_findings(
-                inputs.dataset(split), order, lambda row, name=name: f"{name}: {missed[row]} missed"
-            )
+            reason = partial(_reason, one.slice.name, missed)
+            yield from image_findings(inputs.dataset(split), order, reason)
 
     def _evidence(
         self, inputs: Inputs, split: str, tested: Sequence[WeakSlice], weak: Sequence[WeakSlice]
@@ -218,6 +217,10 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
             }
         },
     )
+
+
+def _reason(name: str, missed: NDArray[np.int64], row: int) -> str:
+    return f"{name}: {missed[row]} missed"
 
 
 def _missed(matches: Matches) -> NDArray[np.int64]:

@@ -41,7 +41,10 @@ def tables_of_change(dataset: Dataset, change: ObjectChange) -> dict[str, Table]
     """Return the counts by class, and the objects that are found now and were not before."""
 
     def count(which: NDArray[np.bool_]) -> list[int]:
-        return np.bincount(change.category[which], minlength=len(change.classes)).tolist()
+        counts: list[int] = np.bincount(
+            change.category[which], minlength=len(change.classes)
+        ).tolist()
+        return counts
 
     everything = np.ones(len(change.box), dtype=np.bool_)
     columns = zip(

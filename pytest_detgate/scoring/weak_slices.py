@@ -246,7 +246,8 @@ def _weighted(
     total = weight.sum(axis=1)
     pairs = np.stack([np.nan_to_num(ap) * weight, np.nan_to_num(rest) * weight]).sum(axis=2)
     mean = np.divide(pairs, total, out=np.full(pairs.shape, np.nan), where=total > 0)
-    return mean.T
+    transposed: NDArray[np.float64] = mean.T
+    return transposed
 
 
 def _alike(one: Slice, other: Slice) -> bool:

@@ -76,7 +76,7 @@ def drawn(seed: int) -> Ranked:
     random = np.random.default_rng(seed)
     hit = np.sort(random.random(200)) < random.beta(3, 1, 200)
     return Ranked(
-        score=np.linspace(0.99, 0.01, 200),
+        score=np.linspace(0.99, 0.01, 200).astype(np.float64),
         image=random.integers(0, 97, 200),
         hit=hit,
         iou=np.where(hit, random.uniform(0.5, 1, 200), 0),

@@ -11,9 +11,10 @@ import pytest
 from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
 from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
 from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.field_metrics import Ranked, ranked
+from pytest_detgate.scoring.field_metrics import FieldMetric, Ranked, ranked
 from pytest_detgate.scoring.matching import candidates_of, match
 
+METRICS: tuple[FieldMetric, ...] = ("miss-rate", "froc", "olrp")
 Box = tuple[int, float, float, float, float]
 
 
@@ -114,7 +115,7 @@ def test_nothing_found() -> None:
     false = ranked_of(2, [(0, 0, 0, 9, 9)], [(0.9, (1, 0, 0, 9, 9))])
 
     for found in (nothing, false):
-        values = [found.counts().value(name)[0] for name in ("miss-rate", "froc", "olrp")]
+        values = [found.counts().value(name)[0] for name in METRICS]
         assert values == [0, 0, 0]
         assert found.best_threshold().olrp == 1
         assert found.best_threshold().threshold is None
@@ -192,7 +193,7 @@ def test_a_draw_is_what_its_images_give() -> None:
     draws = Resampling(clip_units(clips), 30, 5)
     values = {
         name: np.concatenate([counts.value(name) for counts in found.drawn(draws)])
-        for name in ("miss-rate", "froc", "olrp")
+        for name in METRICS
     }
     weights = np.concatenate(list(draws.weights()))
     for number in range(30):

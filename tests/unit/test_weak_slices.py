@@ -162,7 +162,7 @@ def test_of_equal_slices_none_is_confirmed() -> None:
     assert confirmed(tested, 0.05, 0.05) == []
 
 
-def test_clips_that_are_all_alike_prove_no_more_than_their_number() -> None:
+def test_alike_clips_prove_no_more_than_their_number() -> None:
     """On 4 clips nothing is found, on the others nearly everything: 1/2^4 is above 5%."""
     matches, _ = scene(0.9)
     some = UNITS.of_image < 4
