@@ -80,8 +80,8 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
 
     ## Why it matters
 
-    A metric adds up what was lost and what was gained. A user who relied on the objects that are lost
-    sees only these.
+    A metric adds up what was lost and what was gained. A user who relied on the objects that are
+    lost sees only these.
 
     ## How to fix
 
