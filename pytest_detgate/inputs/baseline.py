@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pytest_detgate.dataset.tables import DetectionTable
     from pytest_detgate.inputs.comparable import BaselineAp
     from pytest_detgate.record.report import BaselineRecord
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
@@ -42,6 +43,10 @@ class Baseline(abc.ABC):
     @abc.abstractmethod
     def matches(self, split: str) -> Matches | None:
         """What its detections of a split match; None where they are not known."""
+
+    def detections(self, name: str) -> DetectionTable | None:
+        """Its detections on a split or probe; None where they are not known."""
+        return None
 
     @abc.abstractmethod
     def false_boxes(self, probe: str, threshold: float) -> int:

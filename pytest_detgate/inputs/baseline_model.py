@@ -22,6 +22,7 @@ from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.score_card import ApMetric
 
 if TYPE_CHECKING:
+    from pytest_detgate.dataset.tables import DetectionTable
     from pytest_detgate.inputs.model import ModelInputs
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
     from pytest_detgate.scoring.matching import Matches
@@ -56,6 +57,11 @@ class BaselineModel(Baseline):
 
     def matches(self, split: str) -> Matches:
         return self._other.matches(split)
+
+    def detections(self, name: str) -> DetectionTable:
+        self._require_comparable(name)
+        with named(self.record):
+            return self._other.detections(name)
 
     def false_boxes(self, probe: str, threshold: float) -> int:
         return int(self.false_on_images(probe, threshold).sum())

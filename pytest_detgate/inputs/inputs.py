@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
     from pytest_detgate.scoring.alarms.trade_off import AlarmCurve
     from pytest_detgate.scoring.score_card import ApMetric
+    from pytest_detgate.scoring.weak_slices import Attribute
     from pytest_detgate.training.fed_data import FedData, TrainingSettings
 
 T = TypeVar("T")
@@ -93,6 +94,14 @@ class Inputs(ModelInputs):
         from pytest_detgate.inputs.timelines import read_timeline
 
         return self.data.once(("timeline", name), lambda: read_timeline(self, name))
+
+    def slice_attributes(
+        self, split: str, fields: Sequence[str] | None, *, pixels: bool
+    ) -> tuple[list[Attribute], list[str]]:
+        """The properties of images by which weak slices are searched, and those left out."""
+        from pytest_detgate.inputs.slice_attributes import read_attributes
+
+        return read_attributes(self, split, fields, pixels=pixels)
 
     def clip_alarms(self, name: str, threshold: float) -> ClipAlarms:
         """The detections and the events of a split or probe on its timeline; `threshold` is the

@@ -48,7 +48,8 @@ _WEIGHTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         TRAINING,
         (
             *("recall", "class-ap", "mean-ap", "size-ap", "slice-ap", "ap-regression"),
-            *("alarm-recall", "alarm-delay"),
+            *("alarm-recall", "alarm-delay", "lost-objects", "weak-slices"),
+            *("miss-rate", "froc", "olrp"),
         ),
     ),
     (TRAINING, ("error-budget", "operating-point", "calibration")),

@@ -22,7 +22,10 @@ from pytest_detgate.rules.recommended import recommended_tables
 from pytest_detgate.rules.registry import RuleRegistry, registry_of
 from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, Target, refused_options
 
-UNUSED_BASELINE = "no rule compares with it; add [rules.ap-regression] or [rules.fp-regression]"
+UNUSED_BASELINE = (
+    "no rule compares with it; add [rules.ap-regression], [rules.fp-regression] or "
+    "[rules.lost-objects]"
+)
 LONGEST_WAIVER = datetime.timedelta(days=366)
 
 

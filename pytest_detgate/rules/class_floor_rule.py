@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -15,9 +15,18 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.rule import Target
 from pytest_detgate.rules.score_rules import IntervalRule, require_support
+
+MinBoxes = Annotated[
+    Count,
+    Meta(description="Smallest number of ground-truth boxes of a class that proves anything."),
+]
+MinImages = Annotated[
+    Count, Meta(description="Smallest number of images with the class that proves anything.")
+]
 
 
 class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
@@ -32,22 +41,8 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
     classes: Annotated[dict[str, Share], Meta(description="Floors of single classes.")] | None = (
         None
     )
-    min_boxes: (
-        Annotated[
-            Count,
-            Meta(
-                description="Smallest number of ground-truth boxes of a class that proves anything."
-            ),
-        ]
-        | None
-    ) = None
-    min_images: (
-        Annotated[
-            Count,
-            Meta(description="Smallest number of images with the class that proves anything."),
-        ]
-        | None
-    ) = None
+    min_boxes: MinBoxes | None = None
+    min_images: MinImages | None = None
 
     def validate(self, project: Project) -> None:
         super().validate(project)
@@ -55,46 +50,59 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
         require_names("class", self.classes or (), project.evaluated_classes, table=["classes"])
 
     def targets(self, project: Project) -> Iterator[Target]:
-        known = project.evaluated_classes if self.min is not None else None
-        # Two categories of one name are one item, which says that they cannot be distinguished.
-        names = dict.fromkeys(known or self.classes or ())
-        if not names:
-            # There are no classes, or they cannot be read: one item remains, which says so.
-            yield self.target(project)
-        for name in names:
-            yield self.target(project, name)
+        return class_targets(self, project, self.classes, every=self.min is not None)
 
     def floor(self, name: str) -> float | None:
         """The floor of a class."""
         return (self.classes or {}).get(name, self.min)
 
     def support(self, target: Target, inputs: Inputs) -> ClassSupport:
-        """The class of an item and its ground truth that is judged: without crowd regions, on
-        images that are listed.
+        """The class of an item; see `class_support`."""
+        return class_support(target, inputs, self.figure, self.min_boxes, self.min_images)
 
-        `NotLookedAtError` where there is none, `TooLittleEvidenceError` where there is less than
-        asked.
-        """
-        split = target.datasets[0]
-        dataset = inputs.dataset(split)
-        require_classes(dataset)
-        if target.label is None:
-            raise DataError(f"the classes of {split} could not be read")
-        boxes_of, category = dataset.boxes, dataset.classes.index(target.label)
-        judged = (boxes_of.category == category) & ~boxes_of.crowd & (boxes_of.image != UNLISTED)
-        images = len(np.unique(boxes_of.image[judged]))
-        boxes = int(np.count_nonzero(judged))
-        if not boxes:
-            raise NotLookedAtError(
-                f"class {target.label!r} has no ground truth in {split}, so its {self.figure} is "
-                "not defined",
-                Extent(unit="classes", to_look_at=1, looked_at=0),
-            )
-        require_support(
-            f"class {target.label!r} in {split}",
-            {"boxes": (boxes, self.min_boxes), "images": (images, self.min_images)},
+
+def class_targets(
+    rule: ScoreRule, project: Project, classes: Mapping[str, float] | None, *, every: bool
+) -> Iterator[Target]:
+    """Yield an item for each class: those with a limit of their own, or `every` one."""
+    known = project.evaluated_classes if every else None
+    # Two categories of one name are one item, which says that they cannot be distinguished.
+    names = dict.fromkeys(known or classes or ())
+    if not names:
+        # There are no classes, or they cannot be read: one item remains, which says so.
+        yield rule.target(project)
+    for name in names:
+        yield rule.target(project, name)
+
+
+def class_support(
+    target: Target, inputs: Inputs, figure: str, min_boxes: int | None, min_images: int | None
+) -> ClassSupport:
+    """Return the class of an item and its ground truth that is judged: without crowd regions, on
+    images that are listed. `figure` is the word for the metric.
+
+    `NotLookedAtError` where there is none, `TooLittleEvidenceError` where there is less than asked.
+    """
+    split = target.datasets[0]
+    dataset = inputs.dataset(split)
+    require_classes(dataset)
+    if target.label is None:
+        raise DataError(f"the classes of {split} could not be read")
+    boxes_of, category = dataset.boxes, dataset.classes.index(target.label)
+    judged = (boxes_of.category == category) & ~boxes_of.crowd & (boxes_of.image != UNLISTED)
+    images = len(np.unique(boxes_of.image[judged]))
+    boxes = int(np.count_nonzero(judged))
+    if not boxes:
+        raise NotLookedAtError(
+            f"class {target.label!r} has no ground truth in {split}, so its {figure} is not "
+            "defined",
+            Extent(unit="classes", to_look_at=1, looked_at=0),
         )
-        return ClassSupport(target.label, category, boxes, images)
+    require_support(
+        f"class {target.label!r} in {split}",
+        {"boxes": (boxes, min_boxes), "images": (images, min_images)},
+    )
+    return ClassSupport(target.label, category, boxes, images)
 
 
 def require_classes(dataset: Dataset) -> None:

@@ -112,8 +112,8 @@ def test_sweep_of_what_is_trained_first_is_not_asked_for_yet(project: GateProjec
         (
             ("--detgate-baseline=old.pth",),
             CONFIG,
-            "--detgate-baseline: no rule compares with it; add [rules.ap-regression] or "
-            "[rules.fp-regression]",
+            "--detgate-baseline: no rule compares with it; add [rules.ap-regression], "
+            "[rules.fp-regression] or [rules.lost-objects]",
         ),
         (
             (),

@@ -373,8 +373,8 @@ def test_a_baseline_is_not_unused_while_a_rule_has_a_mistake(tmp_path: Path) -> 
     model = "[model]\nbaseline = 'b.pth'\n"
 
     assert mistakes(tmp_path, SPLITS + model + RULE) == [
-        "8: [model] baseline: no rule compares with it; add [rules.ap-regression] or "
-        "[rules.fp-regression]"
+        "8: [model] baseline: no rule compares with it; add [rules.ap-regression], "
+        "[rules.fp-regression] or [rules.lost-objects]"
     ]
     (only,) = mistakes(tmp_path, SPLITS + model + "[rules.ap-regresion]\nmax-drop = 0.1\n")
     assert only.startswith("9: [rules.ap-regresion]: no rule 'ap-regresion'")

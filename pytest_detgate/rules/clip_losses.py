@@ -1,0 +1,139 @@
+"""The base class of rules on what was lost and gained since a baseline, one by one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from msgspec import Meta
+from numpy.typing import NDArray
+
+from pytest_detgate.config.numbers import ScoreThreshold
+from pytest_detgate.dataset.tables import DetectionTable
+from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.baseline import Baseline
+from pytest_detgate.inputs.project import Project
+from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.options import Threshold, threshold_of
+from pytest_detgate.rules.regression_rules import FirstRun
+from pytest_detgate.rules.rule import OptionError, refuse
+from pytest_detgate.rules.score_rules import (
+    LEAST_DRAWS,
+    BootstrapOptions,
+    OwnConfidence,
+    OwnReplicates,
+    OwnSeed,
+    TooLittle,
+    draws_of,
+    require_draws,
+)
+from pytest_detgate.scoring.bounds.resampling import Units, counted_units, require_units
+from pytest_detgate.scoring.bounds.sign_flip import least_p_value, p_values_of_losses
+from pytest_detgate.scoring.lost_objects import ObjectChange
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LossTest:
+    """The net losses of some groups, by name, in each unit: `net` (S, units)."""
+
+    names: list[str]
+    net: NDArray[np.float64]
+    units: Units
+
+    @classmethod
+    def of_objects(cls, change: ObjectChange, units: Units) -> LossTest:
+        """Test the objects of a split that were lost and gained."""
+        return cls(*change.net_losses(units), units)
+
+    @classmethod
+    def of_images(
+        cls, worse: NDArray[np.int64], better: NDArray[np.int64], units: Units
+    ) -> LossTest:
+        """Test things that came and went, from the image row of each."""
+        came = np.bincount(units.of_image[worse], minlength=units.count)
+        went = np.bincount(units.of_image[better], minlength=units.count)
+        return cls(["all boxes"], (came - went).astype(np.float64)[None], units)
+
+    def p_value(self, options: BootstrapOptions, project: Project, least: float) -> float:
+        """Return the least p-value of the groups; `TooLittleEvidenceError` where so few units could
+        never have one below `least`."""
+        require_units(self.units)
+        possible = least_p_value(self.units.count)
+        if possible >= least:
+            raise TooLittleEvidenceError(
+                f"from {counted_units(self.units)} no p-value is below {possible:.3g}, so "
+                f"min-p-value = {least:g} could never fail"
+            )
+        return float(self._p_values(options, project).min())
+
+    def worst(self, measured: Measurement, project: Project, options: BootstrapOptions) -> str:
+        """Say which group has the least p-value, as the end of a sentence."""
+        group = int(self._p_values(options, project).argmin())
+        net = int(self.net[group].sum())
+        return (
+            f"; p-value {measured.value:.3g}, least for {self.names[group]} ({net:+d} lost less "
+            "gained)"
+        )
+
+    def _p_values(self, options: BootstrapOptions, project: Project) -> NDArray[np.float64]:
+        seed = project.tables.scoring.seed if options.seed is None else options.seed
+        return p_values_of_losses(self.net, draws_of(options, project), seed)
+
+
+class LossRule(ScoreRule, frozen=True, kw_only=True):
+    """A rule that compares single objects and boxes of two models, each at its operating point."""
+
+    compares: ClassVar[bool] = True
+
+    min_p_value: (
+        Annotated[
+            float, Meta(gt=0, lt=1, description="Smallest p-value of a loss, by flipping clips.")
+        ]
+        | None
+    ) = None
+    score_threshold: Threshold | None = None
+    baseline_threshold: (
+        Annotated[ScoreThreshold, Meta(description="Operating point of the baseline.")] | None
+    ) = None
+    bound: Annotated[
+        Literal["point", "upper"],
+        Meta(description="What is compared with max-lost-share: the share, or its upper bound."),
+    ] = "point"
+    confidence: OwnConfidence | None = None
+    replicates: OwnReplicates | None = None
+    seed: OwnSeed | None = None
+    too_little: TooLittle = "fail"
+    first_run: FirstRun = "refuse"
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_draws(self, project)
+        draws = draws_of(self, project)
+        if self.min_p_value is not None and draws < LEAST_DRAWS:
+            what = f"needs at least {LEAST_DRAWS} replicates, and there are {draws}"
+            refuse(OptionError(f"min-p-value {what}", "min-p-value"))
+
+    def thresholds(self, project: Project) -> tuple[float, float]:
+        """The operating points of the gated model and of the baseline."""
+        own = threshold_of(self, project)
+        return own, own if self.baseline_threshold is None else self.baseline_threshold
+
+    def p_values(self, test: LossTest, project: Project) -> list[Measurement]:
+        """The p-value of a test, if the rule limits it."""
+        if self.min_p_value is None:
+            return []
+        p_value = test.p_value(self, project, self.min_p_value)
+        return [Measurement.at_least("p_value", p_value, self.min_p_value)]
+
+
+def known_detections(baseline: Baseline, name: str) -> DetectionTable:
+    """Return the baseline's detections on a split or probe; `DataError` where it has none."""
+    detections = baseline.detections(name)
+    if detections is None:
+        raise DataError(
+            f"the baseline {baseline.record.path} records numbers and no detections, so single "
+            "objects cannot be compared: name a checkpoint with --detgate-baseline"
+        )
+    return detections
