@@ -6,6 +6,7 @@ They stay text on `config.option`, because pytest-xdist has to carry them to its
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import Literal
 
 import pytest
 
+from pytest_detgate.plugin.output.exchange_files import CODE_QUALITY, SARIF, refusal
 from pytest_detgate.regular_file import real_path
 
 CONFIG_NAME = "detgate.toml"
@@ -49,6 +51,8 @@ class GateOptions:
     trust_checkpoint: bool
     cache: bool
     update: Update | None = None
+    exchange: Mapping[str, Path]
+    """Files for code hosts, by option: SARIF, and GitLab's Code Quality report."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -98,6 +102,16 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="DIR",
         default="detgate-report",
         help="folder for report.json and index.html (default: %(default)s)",
+    )
+    group.addoption(
+        SARIF,
+        metavar="FILE",
+        help="also write what was found as SARIF 2.1.0, for GitHub's code scanning and editors",
+    )
+    group.addoption(
+        CODE_QUALITY,
+        metavar="FILE",
+        help="also write what was found as a Code Quality report of GitLab",
     )
     group.addoption(
         "--detgate-device",
@@ -152,6 +166,8 @@ def is_asked(config: pytest.Config, option: argparse.Namespace, arguments: list[
         or option.detgate_update is not None
         or option.detgate_baseline is not None
         or option.detgate_sweep is not None
+        or option.detgate_sarif is not None
+        or option.detgate_codequality is not None
         or bool(config.getini("detgate"))
     )
 
@@ -206,7 +222,32 @@ def resolve_options(config: pytest.Config) -> GateOptions:
         trust_checkpoint=option.detgate_trust_checkpoint,
         cache=not option.detgate_no_cache,
         update=option.detgate_update,
+        exchange=_exchange_files(config),
     )
+
+
+def exchange_files(option: argparse.Namespace, start: Path) -> dict[str, Path]:
+    """The files for code hosts that the command line names, by option."""
+    named = {SARIF: option.detgate_sarif, CODE_QUALITY: option.detgate_codequality}
+    return {name: absolute(start / path) for name, path in named.items() if path is not None}
+
+
+def absolute(path: Path) -> Path:
+    """A path without `..`, of which links are not followed."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def _exchange_files(config: pytest.Config) -> dict[str, Path]:
+    files = exchange_files(config.option, config.invocation_params.dir)
+    if len(set(files.values())) < len(files):
+        raise pytest.UsageError(f"{' and '.join(files)} name one file; give each its own")
+    if hasattr(config, "workerinput"):
+        return files
+    for name, path in files.items():
+        problem = refusal(name, path)
+        if problem is not None:
+            raise pytest.UsageError(problem)
+    return files
 
 
 def _device(text: str) -> str:
