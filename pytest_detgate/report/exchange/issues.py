@@ -59,9 +59,7 @@ def issues_of(
         listed.append(_issue(rule, _rule_text(rule), line, (rule.id,), is_finding=False))
         for finding, identity in zip(rule.findings, _identities(rule), strict=True):
             text = f"{rule.id}: {finding_text(finding)}"
-            listed.append(
-                _issue(rule, text, line_of(finding) or line, identity, is_finding=True)
-            )
+            listed.append(_issue(rule, text, line_of(finding) or line, identity, is_finding=True))
     return listed
 
 

@@ -53,9 +53,7 @@ def a_run(*rules: RuleResult, annotations: str = "data/val.json") -> Report:
     split = SplitRecord(
         annotations=annotations, images_dir="images", sha256="", images=2, boxes=2, empty=0
     )
-    return replace(
-        sample_report(), rules=list(rules), dataset=DatasetRecord(splits={"val": split})
-    )
+    return replace(sample_report(), rules=list(rules), dataset=DatasetRecord(splits={"val": split}))
 
 
 def issues(report: Report, **lines: Line) -> list[Issue]:
@@ -103,7 +101,13 @@ def test_levels_follow_the_verdict() -> None:
         ("error", "a: F"), ("error", "a: val/a.jpg: x"), ("error", "b: N"), ("warning", "c: W"),
         ("note", "d: V"),
     ]  # fmt: skip
-    assert [one["severity"] for one in quality] == ["critical", "major", "critical", "minor", "info"]
+    assert [one["severity"] for one in quality] == [
+        "critical",
+        "major",
+        "critical",
+        "minor",
+        "info",
+    ]
     assert sarif["runs"][0]["results"][4]["suppressions"] == [
         {"kind": "external", "justification": "ada, until 2027-01-31: known"}
     ]
@@ -160,7 +164,9 @@ def test_fingerprints_tell_annotations_apart() -> None:
         finding("annotation 3: outside", image="b.jpg", label="helmet", box=BOX),
         finding("annotation 4: outside", image="a.jpg", label="person", box=BOX),
     ]
-    other_ids = [replace(one, text=one.text.replace("annotation ", "annotation 10")) for one in found]
+    other_ids = [
+        replace(one, text=one.text.replace("annotation ", "annotation 10")) for one in found
+    ]
 
     first = fingerprints(rule("box-bounds[val]", "failed", "F", findings=found))
 
