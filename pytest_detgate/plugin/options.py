@@ -15,7 +15,7 @@ from typing import Literal
 
 import pytest
 
-from pytest_detgate.plugin.output.exchange_files import CODE_QUALITY, SARIF, refusal
+from pytest_detgate.plugin.exchange_paths import CODE_QUALITY, SARIF, refusal
 from pytest_detgate.regular_file import real_path
 
 CONFIG_NAME = "detgate.toml"

@@ -1,5 +1,4 @@
-"""What a run tells a code host: the lines of rules, and for GitHub Actions a summary of the step and
-annotations."""
+"""What a run tells a code host: the lines of rules; GitHub Actions also a summary and annotations."""
 
 from __future__ import annotations
 
