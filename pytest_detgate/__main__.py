@@ -20,6 +20,10 @@ from pytest_detgate.commands import (
 from pytest_detgate.errors import DetgateError
 
 COMMANDS = (init, approve, accept, schema, rules, report, compare, split, cache)
+from pytest_detgate.commands import cache, comment, compare, init, report, rules, schema, split
+from pytest_detgate.errors import DetgateError
+
+COMMANDS = (init, schema, rules, report, compare, split, cache, comment)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What a run tells a code host: the lines of rules; GitHub Actions also a summary and annotations."""
+"""Lines of rules for a code host; for GitHub Actions a summary of the step and annotations."""
 
 from __future__ import annotations
 
