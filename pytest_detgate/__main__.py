@@ -11,6 +11,10 @@ from pytest_detgate.commands import (
     approve,
     cache,
     compare,
+    cache,
+    comment,
+    compare,
+    dossier,
     init,
     report,
     rules,
@@ -23,7 +27,7 @@ COMMANDS = (init, approve, accept, schema, rules, report, compare, split, cache)
 from pytest_detgate.commands import cache, comment, compare, init, report, rules, schema, split
 from pytest_detgate.errors import DetgateError
 
-COMMANDS = (init, schema, rules, report, compare, split, cache, comment)
+COMMANDS = (init, schema, rules, report, compare, split, cache, comment, dossier)
 
 
 def main(arguments: list[str] | None = None) -> int:

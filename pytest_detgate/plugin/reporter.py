@@ -212,6 +212,7 @@ class Reporter:
     ) -> Report:
         from pytest_detgate.record.report import ConfigRecord, DatasetRecord, Report
         from pytest_detgate.report.headline import run_verdict
+        from pytest_detgate.run_record.project_record import project_record
 
         project = self._session.project
         images = project.image_options
@@ -246,6 +247,7 @@ class Reporter:
             scores=scores,
             score_threshold=project.score_threshold,
             baseline=next((facts.baseline for facts in self._facts if facts.baseline), None),
+            project=project_record(project.tables.project),
         )
 
     def _charts(self) -> list[Chart]:

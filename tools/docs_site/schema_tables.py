@@ -18,6 +18,7 @@ _TYPES = {
     "null": "null",
 }
 CONFIG_TABLES = {
+    "[project]": "ProjectTable",
     "[dataset]": "DatasetTable",
     "[dataset.splits.NAME]": "SplitTable",
     "[probes.NAME]": "ProbeTable",
