@@ -16,6 +16,7 @@ from pytest_detgate.commands import (
     compare,
     dossier,
     init,
+    publish,
     report,
     rules,
     schema,
@@ -28,6 +29,7 @@ from pytest_detgate.commands import cache, comment, compare, init, report, rules
 from pytest_detgate.errors import DetgateError
 
 COMMANDS = (init, schema, rules, report, compare, split, cache, comment, dossier)
+COMMANDS = (init, schema, rules, report, compare, split, cache, comment, dossier, publish)
 
 
 def main(arguments: list[str] | None = None) -> int:
