@@ -10,8 +10,6 @@ from pytest_detgate.commands import (
     accept,
     approve,
     cache,
-    compare,
-    cache,
     comment,
     compare,
     dossier,
@@ -24,12 +22,10 @@ from pytest_detgate.commands import (
 )
 from pytest_detgate.errors import DetgateError
 
-COMMANDS = (init, approve, accept, schema, rules, report, compare, split, cache)
-from pytest_detgate.commands import cache, comment, compare, init, report, rules, schema, split
-from pytest_detgate.errors import DetgateError
-
-COMMANDS = (init, schema, rules, report, compare, split, cache, comment, dossier)
-COMMANDS = (init, schema, rules, report, compare, split, cache, comment, dossier, publish)
+COMMANDS = (
+    *(init, approve, accept, schema, rules, report, compare, split, cache),
+    *(comment, dossier, publish),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

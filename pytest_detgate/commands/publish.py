@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,8 +36,9 @@ def add(commands: Commands) -> None:
     publish.set_defaults(run=run)
 
 
-def run(chosen: argparse.Namespace) -> None:
-    """Publish the record and print what was done."""
+def run(chosen: argparse.Namespace) -> int:
+    """Publish the record and print what was done. Return 1 where an alias was not set."""
+    from pytest_detgate.publishing.registries.approval import ApprovalError
     from pytest_detgate.publishing.registries.registry import Publication, registry
     from pytest_detgate.record.report_file import read_report
 
@@ -48,8 +50,13 @@ def run(chosen: argparse.Namespace) -> None:
         options=options,
         online=chosen.online,
     )
-    for line in target.publish(publication):
-        print(line)
+    try:
+        lines = target.publish(publication)
+    except ApprovalError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print("\n".join(lines))
+    return 0
 
 
 def _options(texts: list[str], name: str, known: list[str]) -> dict[str, str]:

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from pytest_detgate.regular_file import open_regular, real_path
 
 SARIF, CODE_QUALITY = "--detgate-sarif", "--detgate-codequality"
 _FIRST_BYTES = 100
+
+
+def exchange_files(option: argparse.Namespace, start: Path) -> dict[str, Path]:
+    """The files for code hosts that the command line names, by option."""
+    named = {SARIF: option.detgate_sarif, CODE_QUALITY: option.detgate_codequality}
+    return {name: absolute(start / path) for name, path in named.items() if path is not None}
+
+
+def absolute(path: Path) -> Path:
+    """A path without `..`, of which links are not followed."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
+def checked_exchange_files(config: pytest.Config) -> dict[str, Path]:
+    """The same for a run; a file that may not be written raises `pytest.UsageError`."""
+    files = exchange_files(config.option, config.invocation_params.dir)
+    if len(set(files.values())) < len(files):
+        raise pytest.UsageError(f"{' and '.join(files)} name one file; give each its own")
+    if hasattr(config, "workerinput"):
+        return files
+    for name, path in files.items():
+        problem = refusal(name, path)
+        if problem is not None:
+            raise pytest.UsageError(problem)
+    return files
 
 
 def remove_earlier(paths: Mapping[str, Path]) -> None:

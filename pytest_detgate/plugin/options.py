@@ -6,7 +6,6 @@ They stay text on `config.option`, because pytest-xdist has to carry them to its
 from __future__ import annotations
 
 import argparse
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Literal
 
 import pytest
 
-from pytest_detgate.plugin.exchange_paths import CODE_QUALITY, SARIF, refusal
+from pytest_detgate.plugin.exchange_paths import CODE_QUALITY, SARIF, checked_exchange_files
 from pytest_detgate.regular_file import real_path
 
 CONFIG_NAME = "detgate.toml"
@@ -222,32 +221,8 @@ def resolve_options(config: pytest.Config) -> GateOptions:
         trust_checkpoint=option.detgate_trust_checkpoint,
         cache=not option.detgate_no_cache,
         update=option.detgate_update,
-        exchange=_exchange_files(config),
+        exchange=checked_exchange_files(config),
     )
-
-
-def exchange_files(option: argparse.Namespace, start: Path) -> dict[str, Path]:
-    """The files for code hosts that the command line names, by option."""
-    named = {SARIF: option.detgate_sarif, CODE_QUALITY: option.detgate_codequality}
-    return {name: absolute(start / path) for name, path in named.items() if path is not None}
-
-
-def absolute(path: Path) -> Path:
-    """A path without `..`, of which links are not followed."""
-    return Path(os.path.abspath(path))  # noqa: PTH100
-
-
-def _exchange_files(config: pytest.Config) -> dict[str, Path]:
-    files = exchange_files(config.option, config.invocation_params.dir)
-    if len(set(files.values())) < len(files):
-        raise pytest.UsageError(f"{' and '.join(files)} name one file; give each its own")
-    if hasattr(config, "workerinput"):
-        return files
-    for name, path in files.items():
-        problem = refusal(name, path)
-        if problem is not None:
-            raise pytest.UsageError(problem)
-    return files
 
 
 def _device(text: str) -> str:
