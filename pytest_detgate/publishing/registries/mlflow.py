@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
@@ -26,7 +27,7 @@ class MLflow(Registry):
     """A tracking store in files, in a database, or behind a server."""
 
     options: ClassVar[Mapping[str, str]] = {
-        "uri": "the tracking store; MLFLOW_TRACKING_URI, else the folder mlruns",
+        "uri": "the tracking store; MLFLOW_TRACKING_URI, else sqlite:///mlflow.db",
         "experiment": "the experiment; detgate if omitted",
         "run": "the id of a run to add to; omitted: a new one",
         "model": "a registered model, of which a version is marked",
@@ -36,7 +37,11 @@ class MLflow(Registry):
 
     def publish(self, publication: Publication) -> list[str]:
         """Publish to a tracking store; see `Registry.publish`."""
-        uri = publication.option("uri") or os.environ.get("MLFLOW_TRACKING_URI") or "mlruns"
+        uri = (
+            publication.option("uri")
+            or os.environ.get("MLFLOW_TRACKING_URI")
+            or "sqlite:///mlflow.db"
+        )
         if uri.startswith(_REMOTE) and not publication.online:
             raise ConfigError(f"mlflow: {uri} is a server; add --online to send the record there")
         model, version, alias = map(publication.option, ("model", "version", "alias"))
@@ -61,7 +66,9 @@ class MLflow(Registry):
 @contextmanager
 def _errors(uri: str) -> Iterator[None]:
     try:
-        yield
+        # MLflow prints addresses of runs in between.
+        with redirect_stdout(sys.stderr):
+            yield
     except DetgateError:
         raise
     except Exception as error:  # those of MLflow, and of each store behind it

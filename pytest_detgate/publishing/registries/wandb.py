@@ -65,7 +65,7 @@ def _write(wandb: Any, publication: Publication, aliases: list[str]) -> str:
         for path in publication.files():
             artifact.add_file(str(path))
         run.log_artifact(artifact, aliases=aliases)
-        place = run.url or str(Path(run.dir).parent)
+        place = run.url if publication.online else Path(run.dir).parent
     finally:
         # As a failed run, where the gate blocked.
         run.finish(exit_code=0 if report.verdict == "passed" else 1)
