@@ -10,8 +10,11 @@ from pytest_detgate.commands import (
     accept,
     approve,
     cache,
+    comment,
     compare,
+    dossier,
     init,
+    publish,
     report,
     rules,
     schema,
@@ -19,7 +22,10 @@ from pytest_detgate.commands import (
 )
 from pytest_detgate.errors import DetgateError
 
-COMMANDS = (init, approve, accept, schema, rules, report, compare, split, cache)
+COMMANDS = (
+    *(init, approve, accept, schema, rules, report, compare, split, cache),
+    *(comment, dossier, publish),
+)
 
 
 def main(arguments: list[str] | None = None) -> int:

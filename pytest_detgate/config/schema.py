@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from pytest_detgate.config.alarm_table import AlarmTable
 from pytest_detgate.config.dataset_tables import DatasetTable, ProbeTable
 from pytest_detgate.config.model_tables import ModelTable, TrainTable
+from pytest_detgate.config.project_table import ProjectTable
 from pytest_detgate.config.run_tables import (
     CacheTable,
     HistoryTable,
@@ -31,6 +32,7 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
             "the rule off."
         ),
     ] = False
+    project: ProjectTable = ProjectTable()
     dataset: DatasetTable = DatasetTable()
     model: ModelTable = ModelTable()
     run: RunTable = RunTable()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_detgate.plugin.exchange_paths import absolute, exchange_files, remove_earlier
 from pytest_detgate.plugin.options import is_asked, only_lists
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
 
@@ -60,7 +61,10 @@ def mark_early(config: pytest.Config) -> None:
         return
     folder = _folder(config, option)
     is_worker = os.environ.get(_ENVIRONMENT) == str(folder)
-    if not is_worker and _gates(config, option, option.file_or_dir) and _has_report(folder):
+    if is_worker or not _gates(config, option, option.file_or_dir):
+        return
+    remove_earlier(exchange_files(option, config.invocation_params.dir))
+    if _has_report(folder):
         _mark(config, folder)
 
 
@@ -82,7 +86,10 @@ def mark(config: pytest.Config, *, always: bool) -> None:
     if hasattr(config, "workerinput") or _MARKED in config.stash:
         return
     folder = _folder(config, config.option)
-    if _gates(config, config.option, config.args) and (always or _has_report(folder)):
+    if not _gates(config, config.option, config.args):
+        return
+    remove_earlier(exchange_files(config.option, config.invocation_params.dir))
+    if always or _has_report(folder):
         _mark(config, folder)
 
 
@@ -122,4 +129,4 @@ def _restore(before: str | None) -> None:
 
 
 def _folder(config: pytest.Config, option: argparse.Namespace) -> Path:
-    return Path(os.path.abspath(config.invocation_params.dir / option.detgate_report))  # noqa: PTH100
+    return absolute(config.invocation_params.dir / option.detgate_report)

@@ -14,6 +14,7 @@ from typing import Literal
 
 import pytest
 
+from pytest_detgate.plugin.exchange_paths import CODE_QUALITY, SARIF, checked_exchange_files
 from pytest_detgate.regular_file import real_path
 
 CONFIG_NAME = "detgate.toml"
@@ -49,6 +50,8 @@ class GateOptions:
     trust_checkpoint: bool
     cache: bool
     update: Update | None = None
+    exchange: Mapping[str, Path]
+    """Files for code hosts, by option: SARIF, and GitLab's Code Quality report."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -98,6 +101,16 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="DIR",
         default="detgate-report",
         help="folder for report.json and index.html (default: %(default)s)",
+    )
+    group.addoption(
+        SARIF,
+        metavar="FILE",
+        help="also write what was found as SARIF 2.1.0, for GitHub's code scanning and editors",
+    )
+    group.addoption(
+        CODE_QUALITY,
+        metavar="FILE",
+        help="also write what was found as a Code Quality report of GitLab",
     )
     group.addoption(
         "--detgate-device",
@@ -152,6 +165,8 @@ def is_asked(config: pytest.Config, option: argparse.Namespace, arguments: list[
         or option.detgate_update is not None
         or option.detgate_baseline is not None
         or option.detgate_sweep is not None
+        or option.detgate_sarif is not None
+        or option.detgate_codequality is not None
         or bool(config.getini("detgate"))
     )
 
@@ -206,6 +221,7 @@ def resolve_options(config: pytest.Config) -> GateOptions:
         trust_checkpoint=option.detgate_trust_checkpoint,
         cache=not option.detgate_no_cache,
         update=option.detgate_update,
+        exchange=checked_exchange_files(config),
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, add_data, decode_message
 from pytest_detgate.plugin.options import only_lists
+from pytest_detgate.plugin.output.exchange_files import write_exchange_files
 from pytest_detgate.plugin.promised.items import Selection, announced
 from pytest_detgate.plugin.promised.received import Received
 from pytest_detgate.plugin.promised.unread import refuse_unread
@@ -138,6 +139,7 @@ class Reporter:
             return
         self._problems += self._published.failures
         self._update_limits(rules)
+        self._problems += write_exchange_files(gate, self._published.report, self._places)
         self._tell_step(self._published.summary)
 
     def _update_limits(self, rules: list[RuleResult]) -> None:
@@ -210,6 +212,7 @@ class Reporter:
     ) -> Report:
         from pytest_detgate.record.report import ConfigRecord, DatasetRecord, Report
         from pytest_detgate.report.headline import run_verdict
+        from pytest_detgate.run_record.project_record import project_record
 
         project = self._session.project
         images = project.image_options
@@ -244,6 +247,7 @@ class Reporter:
             scores=scores,
             score_threshold=project.score_threshold,
             baseline=next((facts.baseline for facts in self._facts if facts.baseline), None),
+            project=project_record(project.tables.project),
         )
 
     def _charts(self) -> list[Chart]:

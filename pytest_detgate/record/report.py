@@ -237,6 +237,16 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     charts: list[Chart] = []
 
 
+class ProjectRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What the detector is for, as `[project]` says."""
+
+    name: str = ""
+    version: str = ""
+    owner: str = ""
+    purpose: str = ""
+    not_for: list[str] = []
+
+
 class ConfigRecord(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     sha256: str
@@ -267,3 +277,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     score_threshold: float | None = None
     baseline: BaselineRecord | None = None
     history: list[LineChart] = []
+    project: ProjectRecord | None = None

@@ -8,8 +8,13 @@ from typing import Any
 import msgspec
 
 from pytest_detgate.config.schema import ConfigTable
-from pytest_detgate.record.report_schema import DIALECT, in_one_form
+from pytest_detgate.record.report_schema import in_one_form
+from pytest_detgate.rules.editor_schema import draft_7
 from pytest_detgate.rules.rule import Rule
+
+SCHEMA_ID = (
+    "https://raw.githubusercontent.com/pytest-detgate/pytest-detgate/main/docs/detgate.schema.json"
+)
 
 _SWITCHED_OFF = {
     "type": "object",
@@ -20,7 +25,10 @@ _SWITCHED_OFF = {
 
 
 def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:
-    """The schema of a `detgate.toml` that may use these rules, by code."""
+    """The schema of a `detgate.toml` that may use these rules, by code, in draft 7.
+
+    If the file names `plugins`, it may use rules that the schema does not know.
+    """
     (_, *tables), definitions = msgspec.json.schema_components(
         [ConfigTable, *rules.values()], ref_template="#/$defs/{name}"
     )
@@ -34,8 +42,10 @@ def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:
             }
             for code, table in zip(rules, tables, strict=True)
         },
-        "additionalProperties": False,
+        "additionalProperties": {"type": ["object", "array"]},
     }
+    known = {"properties": {"rules": {"propertyNames": {"enum": list(rules)}}}}
+    root["if"], root["else"] = {"required": ["plugins"]}, known
     root["anyOf"] = [
         {"required": ["rules"], "properties": {"rules": {"minProperties": 1}}},
         {"required": ["recommended"], "properties": {"recommended": {"const": True}}},
@@ -43,4 +53,5 @@ def config_schema(rules: Mapping[str, type[Rule]]) -> dict[str, Any]:
     for kind in rules.values():
         definition = definitions[kind.__name__]
         definition["description"] = (kind.__doc__ or "").split("\n", 1)[0]
-    return in_one_form({"$schema": DIALECT, **root, "title": "detgate.toml", "$defs": definitions})
+    whole = {"$id": SCHEMA_ID, **root, "title": "detgate.toml", "$defs": definitions}
+    return draft_7(in_one_form(whole))

@@ -30,7 +30,7 @@ def examples() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
-    return jsonschema.Draft202012Validator(config_schema(rule_classes()))
+    return jsonschema.Draft7Validator(config_schema(rule_classes()))
 
 
 @pytest.mark.parametrize("text", list(examples()))

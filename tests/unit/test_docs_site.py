@@ -116,7 +116,7 @@ def test_what_a_key_takes_is_written_in_words() -> None:
     definitions = dict.fromkeys(CONFIG_TABLES.values(), empty)
     definitions["CacheTable"] = {"properties": entry, "required": [], "description": "The cache."}
 
-    text = config_tables({"$defs": definitions})
+    text = config_tables({"definitions": definitions})
 
     assert "| `count` | a whole number ≥ 1 | `4` | How many. |" in text
     assert '| `mode` | one of `"a"`, `"b"` |  |  |' in text

@@ -26,6 +26,7 @@ LAYERS = (
     ("first_config",),
     ("rule_evidence",),
     ("checks", "run_record", "report"),
+    ("publishing",),
     ("plugin",),
     ("fixtures", "commands", "testing"),
     ("__main__", "__init__"),

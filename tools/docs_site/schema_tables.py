@@ -18,6 +18,7 @@ _TYPES = {
     "null": "null",
 }
 CONFIG_TABLES = {
+    "[project]": "ProjectTable",
     "[dataset]": "DatasetTable",
     "[dataset.splits.NAME]": "SplitTable",
     "[probes.NAME]": "ProbeTable",
@@ -34,7 +35,7 @@ CONFIG_TABLES = {
 
 def config_tables(schema: Schema) -> str:
     """A section for each table of `detgate.toml`, without those of the rules."""
-    definitions = schema["$defs"]
+    definitions = schema["definitions"]
     parts = []
     for title, name in CONFIG_TABLES.items():
         parts += [f"## `{title}`", "", _paragraphs(definitions[name]), ""]
@@ -95,6 +96,8 @@ def _takes(entry: Schema) -> str:
 def _takes_one(entry: Schema) -> str:
     if "anyOf" in entry:
         return _takes(entry)
+    if "allOf" in entry:
+        return _takes_one(entry["allOf"][0])
     if "$ref" in entry:
         return _reference(entry["$ref"].rpartition("/")[2])
     if "const" in entry:
@@ -123,6 +126,8 @@ def _list(entry: Schema) -> str:
     fixed = entry.get("prefixItems")
     if fixed:
         return f"a list of {len(fixed)}, each {_takes(fixed[0])}"
+    if "items" in entry and entry.get("minItems", 0) == entry.get("maxItems"):
+        return f"a list of {entry['maxItems']}, each {_takes(entry['items'])}"
     return f"a list, each entry {_takes(entry['items'])}" if entry.get("items") else "a list"
 
 

@@ -1,4 +1,4 @@
-"""What a run tells GitHub Actions where it runs there: a summary of the step, and annotations."""
+"""Lines of rules for a code host; for GitHub Actions a summary of the step and annotations."""
 
 from __future__ import annotations
 
@@ -63,13 +63,21 @@ def lines_of(gate: GateSession, places: Mapping[str, tuple[str, int | None]]) ->
     }
     for node_id, (file, line) in places.items():
         found.setdefault(node_id, (gate.project.root / file, None if line is None else line + 1))
-    workspace = real_path(os.environ.get("GITHUB_WORKSPACE") or gate.project.root)
+    workspace = real_path(repository_of(gate.project.root))
     lines = {}
     for name, (path, number) in found.items():
         whole = real_path(path)
         if whole.is_relative_to(workspace):
             lines[gate.redaction.text(name)] = Line(whole.relative_to(workspace).as_posix(), number)
     return lines
+
+
+def repository_of(root: Path) -> Path:
+    """The folder that a code host shows paths relative to: that of the checkout."""
+    for variable in ("GITHUB_WORKSPACE", "CI_PROJECT_DIR"):
+        if named := os.environ.get(variable):
+            return Path(named)
+    return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
 
 
 def print_commands(config: pytest.Config, commands: list[str]) -> None:

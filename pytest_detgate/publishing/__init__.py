@@ -1,0 +1,1 @@
+"""A record outside its folder: comments, registries of models, model cards, the dossier."""

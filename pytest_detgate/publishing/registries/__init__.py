@@ -1,0 +1,1 @@
+"""Registries of models and experiments that a record is published to."""

@@ -1,0 +1,227 @@
+"""SARIF and Code Quality reports: valid by their schemas, at the right lines, stable over runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+from msgspec.structs import replace
+
+from pytest_detgate.findings import Finding
+from pytest_detgate.record.report import DatasetRecord, Report, RuleResult, SplitRecord
+from pytest_detgate.report.exchange.code_quality import code_quality_report
+from pytest_detgate.report.exchange.finding_lines import FindingLines
+from pytest_detgate.report.exchange.issues import Issue, issues_of
+from pytest_detgate.report.exchange.sarif import sarif_log
+from pytest_detgate.report.github_annotations import Line
+from tests.report.sample import rule, sample_report
+
+HERE = Path(__file__).parent
+COCO = """{
+  "info": {"description": "about \\"images\\""},
+  "images": [
+    {"id": 1, "file_name": "a.jpg"},
+    {"id": 2, "file_name": "b.jpg"}
+  ],
+  "categories": [{"id": 1, "name": "helmet"}],
+  "annotations": [
+    {"id": 7, "image_id": 1, "bbox": [0, 0, 5, 5]},
+
+    {"id": 8, "image_id": 2, "bbox": [0, 0, 5, 5]}
+  ]
+}
+"""
+BOX = (1.0, 2.0, 3.0, 4.0)
+
+
+def schema(name: str) -> Any:
+    return json.loads((HERE / f"{name}.schema.json").read_text("utf-8"))
+
+
+def validated(report: Report, issues: list[Issue]) -> tuple[Any, Any]:
+    """Both files of some issues, as JSON that fits its schema."""
+    sarif = json.loads(sarif_log(report, issues))
+    quality = json.loads(code_quality_report(issues))
+    jsonschema.Draft4Validator(schema("sarif-2.1.0-rtm.5")).validate(sarif)
+    jsonschema.Draft7Validator(schema("gitlab-codequality")).validate(quality)
+    return sarif, quality
+
+
+def a_run(*rules: RuleResult, annotations: str = "data/val.json") -> Report:
+    split = SplitRecord(
+        annotations=annotations, images_dir="images", sha256="", images=2, boxes=2, empty=0
+    )
+    return replace(sample_report(), rules=list(rules), dataset=DatasetRecord(splits={"val": split}))
+
+
+def issues(report: Report, **lines: Line) -> list[Issue]:
+    named = {name.replace("_", "-"): line for name, line in lines.items()}
+    return issues_of(report, named, lambda finding: None)
+
+
+def finding(text: str, **fields: Any) -> Finding:
+    return Finding(text=text, dataset="val", **fields)
+
+
+def test_a_realistic_run_is_valid() -> None:
+    report = sample_report()
+
+    sarif, quality = validated(report, issues_of(report, {}, lambda finding: None))
+
+    results = sarif["runs"][0]["results"]
+    assert len(results) == len(quality) > 50
+    not_passed = {one.id for one in report.rules if one.verdict != "passed"}
+    assert {one["properties"]["item"] for one in results} == not_passed
+    rules = sarif["runs"][0]["tool"]["driver"]["rules"]
+    assert all(rules[one["ruleIndex"]]["id"] == one["ruleId"] for one in results)
+
+
+def test_nothing_found_is_valid() -> None:
+    report = a_run(rule("a", "passed", "P"))
+
+    sarif, quality = validated(report, issues(report))
+
+    assert sarif["runs"][0]["results"] == quality == []
+
+
+def test_levels_follow_the_verdict() -> None:
+    report = a_run(
+        rule("a", "failed", "F", findings=[finding("x", image="a.jpg")]),
+        rule("b", "not-evaluated", "N"),
+        rule("c", "warned", "W"),
+        replace(rule("d", "waived", "V"), waiver="ada, until 2027-01-31: known"),
+    )
+
+    sarif, quality = validated(report, issues(report))
+
+    found = [(one["level"], one["message"]["text"]) for one in sarif["runs"][0]["results"]]
+    assert found == [
+        ("error", "a: F"), ("error", "a: val/a.jpg: x"), ("error", "b: N"), ("warning", "c: W"),
+        ("note", "d: V"),
+    ]  # fmt: skip
+    assert [one["severity"] for one in quality] == [
+        "critical",
+        "major",
+        "critical",
+        "minor",
+        "info",
+    ]
+    assert sarif["runs"][0]["results"][4]["suppressions"] == [
+        {"kind": "external", "justification": "ada, until 2027-01-31: known"}
+    ]
+    assert quality[4]["description"] == "d: V Waived: ada, until 2027-01-31: known"
+
+
+def test_a_rule_is_at_its_table_and_a_path_is_a_uri() -> None:
+    report = a_run(rule("a", "failed", "F", findings=[finding("x", image="a.jpg")]))
+
+    sarif, quality = validated(report, issues(report, a=Line("my site/détgate.toml", 12)))
+
+    for one in sarif["runs"][0]["results"]:
+        place = one["locations"][0]["physicalLocation"]
+        assert place["artifactLocation"]["uri"] == "my%20site/d%C3%A9tgate.toml"
+        assert place["region"] == {"startLine": 12}
+    assert quality[0]["location"] == {"path": "my site/détgate.toml", "lines": {"begin": 12}}
+
+
+def fingerprints(*rules: RuleResult) -> list[str]:
+    report = a_run(*rules)
+    sarif, quality = validated(report, issues(report))
+    found: list[str] = [one["fingerprint"] for one in quality]
+    assert found == [
+        one["partialFingerprints"]["detgate/v1"] for one in sarif["runs"][0]["results"]
+    ]
+    assert len(set(found)) == len(found)
+    return found
+
+
+def test_fingerprints_do_not_depend_on_values() -> None:
+    """Another training moves boxes, scores, counts and the order of rules."""
+    first = fingerprints(
+        rule("probe-fp[calm]", "failed", "61 boxes", findings=[
+            finding("helmet 0.89", image="a.jpg", label="helmet", box=BOX, score=0.89),
+            finding("helmet 0.71", image="a.jpg", label="helmet", box=(9, 9, 9, 9), score=0.71),
+        ]),
+        rule("class-support[val]", "failed", "few", findings=[finding("helmet: 1,203 boxes < 5%")]),
+    )  # fmt: skip
+    second = fingerprints(
+        rule("class-support[val]", "warned", "few", findings=[finding("helmet: 7 boxes < 12.5%")]),
+        rule("probe-fp[calm]", "failed", "8 boxes", findings=[
+            finding("helmet 0.5", image="a.jpg", label="helmet", box=(5, 6, 7, 8), score=0.5),
+            finding("helmet 0.4", image="a.jpg", label="helmet", box=(1, 1, 1, 1), score=0.4),
+        ]),
+    )  # fmt: skip
+
+    assert sorted(first) == sorted(second)
+
+
+def test_fingerprints_tell_annotations_apart() -> None:
+    found = [
+        finding("annotation 1: outside", image="a.jpg", label="helmet", box=BOX),
+        finding("annotation 2: outside", image="a.jpg", label="helmet", box=(1, 2, 3, 5)),
+        finding("annotation 3: outside", image="b.jpg", label="helmet", box=BOX),
+        finding("annotation 4: outside", image="a.jpg", label="person", box=BOX),
+    ]
+    other_ids = [
+        replace(one, text=one.text.replace("annotation ", "annotation 10")) for one in found
+    ]
+
+    first = fingerprints(rule("box-bounds[val]", "failed", "F", findings=found))
+
+    assert first == fingerprints(rule("box-bounds[val]", "failed", "F", findings=other_ids))
+
+
+def line_in(folder: Path, one: Finding, annotations: str) -> Line | None:
+    return FindingLines(a_run(annotations=annotations), folder / "site", folder).line_of(one)
+
+
+def test_a_finding_is_at_its_line_of_a_coco_file(tmp_path: Path) -> None:
+    file = tmp_path / "site" / "data" / "val.json"
+    file.parent.mkdir(parents=True)
+    for content in (COCO.encode(), COCO.encode("utf-16"), COCO.replace("\n", "\r\n").encode()):
+        file.write_bytes(content)
+        place = "data/val.json"
+
+        assert line_in(tmp_path, finding("helmet 0.9", image="b.jpg", score=0.9), place) == Line(
+            "site/data/val.json", 5
+        )
+        assert line_in(tmp_path, finding("annotation 8: no width", image="b.jpg"), place) == Line(
+            "site/data/val.json", 11
+        )
+        assert line_in(tmp_path, finding("x", image="new.jpg"), place) == Line(
+            "site/data/val.json", 1
+        )
+
+
+def test_a_finding_is_at_its_line_of_a_label_file(tmp_path: Path) -> None:
+    labels = tmp_path / "site" / "labels"
+    (labels / "night").mkdir(parents=True)
+    (labels / "night" / "a.txt").write_text("0 .5 .5 .1 .1\n\n0 .5 .5 2 2\n")
+    (labels / "b.xml").write_text("<a>\n<object>\n</object>\n<object>\n</object></a>")
+
+    def at(text: str, image: str) -> Line | None:
+        return line_in(tmp_path, finding(text, image=image), "labels")
+
+    assert at("annotation night/a.txt:3: too wide", "night/a.jpg") == Line(
+        "site/labels/night/a.txt", 3
+    )
+    assert at("annotation b.jpg:2: too wide", "b.jpg") == Line("site/labels/b.xml", 4)
+    assert at("helmet 0.9", "night/a.jpg") == Line("site/labels/night/a.txt", 1)
+    assert at("helmet 0.9", "c.jpg") is None
+
+
+def test_what_cannot_be_found_has_no_line(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "val.json").write_text(COCO)
+    inside = tmp_path / "site" / "cut.json"
+    inside.write_text(COCO[:99])
+    one = finding("x", image="a.jpg")
+
+    outside = FindingLines(a_run(annotations="../val.json"), tmp_path / "site", tmp_path / "site")
+    assert outside.line_of(one) is None
+    assert line_in(tmp_path, one, "…/val.json") is None
+    assert line_in(tmp_path, finding("x", image="a\0.jpg"), "") is None
+    assert line_in(tmp_path, one, "cut.json") == Line("site/cut.json", 1)
+    assert line_in(tmp_path, Finding(text="x", image="a.jpg"), "cut.json") is None
