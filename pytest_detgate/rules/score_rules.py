@@ -123,7 +123,7 @@ def interval_of_metric(
     drawn = replicates.figure(metric, category)
     if intervals.method == "percentile":
         return intervals.of_draws(drawn, (0.0, 1.0), 0)
-    seen = replicates.seen(metric, category)
+    seen = dataclasses.replace(replicates.seen(metric, category), copies=intervals.copies)
     return seen.limit(intervals.of_draws(drawn, (0.0, 1.0), seen.units), value)
 
 
