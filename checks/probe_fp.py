@@ -43,6 +43,7 @@ from pytest_detgate.rules.probe_limits import (
     Unit,
     counts_text,
 )
+from pytest_detgate.rules.probe_needs import needs_of_probe
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of, require_support
 from pytest_detgate.scoring.false_boxes import false_boxes
@@ -246,6 +247,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 proof=proof,
                 recall=recall_of_split(inputs),
             ),
+            needs=needs_of_probe(measurements, proof, on_image),
         )
 
     def _proof(self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int) -> ProbeEvidence:

@@ -17,6 +17,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text
 from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import IntervalRule, require_support
@@ -83,7 +84,8 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         if value is None:
             raise DataError(f"{split} has no {size} boxes, so their AP is not defined")
         require_support(f"size {size!r} in {split}", {"boxes": (boxes, self.min_boxes)})
-        interval = self.metric_interval(inputs, split, "AP", value, area=size)
+        figure = self.metric_figure(inputs, split, "AP", value, area=size)
+        interval = self.interval(inputs, split, figure)
         held = Measurement.at_least(
             "ap", value, getattr(self, size), bound=self.bound, interval=interval
         )
@@ -92,6 +94,9 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
             f"{bounds_text(interval)}",
             measurements=[held, Measurement.shown("boxes", boxes)],
             evidence=Evidence(charts=self._charts(inputs, split, size, held)),
+            needs=needs_of_metric(
+                self, inputs, split, held, figure, inputs.matches(split, size), what="AP"
+            ),
         )
 
     def _charts(self, inputs: Inputs, split: str, size: Area, held: Measurement) -> list[Chart]:

@@ -11,15 +11,17 @@ from msgspec import Meta
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.slices import NO_SLICE, Slices, names_in
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
-from pytest_detgate.findings import Measurement
+from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import IntervalRule, interval_of_metric, require_support
-from pytest_detgate.scoring.bounds.bootstrap import bootstrap
+from pytest_detgate.scoring.bounds.bootstrap import Replicates, bootstrap
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
 from pytest_detgate.scoring.score_card import ApMetric, mean_precision, with_uncounted
 
@@ -104,29 +106,30 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         value = mean_precision(precision[:, :, :, 0], self.metric)
         if value is None:
             raise TooLittleEvidenceError(f"{target.label} in {split} has no box to find")
-        interval = self.interval(
-            inputs,
-            split,
-            lambda intervals: interval_of_metric(
-                intervals,
-                bootstrap(matches, intervals.resampling, None, most),
-                self.metric,
-                value,
-            ),
-            images,
-        )
+        drawn: list[Replicates] = []
+
+        def figure(intervals: Intervals) -> Interval:
+            if not drawn:
+                drawn.append(bootstrap(matches, intervals.resampling, None, most))
+            return interval_of_metric(intervals, drawn[0], self.metric, value)
+
+        interval = self.interval(inputs, split, figure, images)
+        held = Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval)
         beyond = matches.candidates.rank >= most
         uncounted = int(np.count_nonzero(beyond & images[matches.candidates.image]))
         return Outcome(
             message=f"{self.metric} {value:.3f} on {n_images} images of {split}, {boxes} boxes "
             f"({with_uncounted(most, uncounted)}){bounds_text(interval)}",
             measurements=[
-                Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval),
+                held,
                 Measurement.shown("images", n_images),
                 Measurement.shown("boxes", boxes),
                 Measurement.shown("unsliced", extent.to_look_at - extent.looked_at),
             ],
             extent=extent,
+            needs=needs_of_metric(
+                self, inputs, split, held, figure, matches, what=self.metric, images=images
+            ),
         )
 
     def _extent(self, slices: Slices) -> Extent:

@@ -135,7 +135,8 @@ class Outcome:
     `tables` are numbers behind the verdict, by title; `evidence` has charts, frames and pairs of
     images for the page. `accepted` is the reason why the project accepts the item although nothing
     could be compared with a limit: it is then *waived*. `extent` is how much the rule had to look
-    at and did look at, where that is not the images of its splits and probes.
+    at and did look at, where that is not the images of its splits and probes. `needs` says what
+    evidence is lacking to show the limits, None where nothing is (`rules.needs`).
     """
 
     message: str
@@ -146,6 +147,7 @@ class Outcome:
     evidence: Evidence = field(default_factory=Evidence)
     accepted: str | None = None
     extent: Extent | None = None
+    needs: str | None = None
 
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

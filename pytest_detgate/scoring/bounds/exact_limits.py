@@ -52,9 +52,7 @@ class Seen:
     def low(self, confidence: float) -> float:
         """Return the lower bound of the share."""
         over_boxes = self._over_boxes(self.share, confidence)
-        return min(
-            over_boxes.low, lower_ratio(self.found, self.weight, confidence, self.copies)
-        )
+        return min(over_boxes.low, lower_ratio(self.found, self.weight, confidence, self.copies))
 
     def high(self, confidence: float) -> float:
         """Return the upper bound of the share."""
