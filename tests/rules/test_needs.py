@@ -39,9 +39,9 @@ def evaluate(
     and a probe `calm` of the same file names, without a false box unless it says otherwise."""
     found = found or {}
     files = {}
-    truth = dict.fromkeys(names, [BOX])
+    truth = {name: [BOX] for name in names}
     for name, boxes, hits in (
-        ("val", truth, found.get("val", dict.fromkeys(names, [HIT]))),
+        ("val", truth, found.get("val", {name: [HIT] for name in names})),
         ("calm", dict.fromkeys(names, ()), found.get("calm", {})),
     ):
         write_json(folder / f"{name}.json", coco_content(boxes, ["worker"]))
@@ -57,14 +57,10 @@ def evaluate(
 
 
 def test_no_false_box_on_twelve_clips(tmp_path: Path) -> None:
-    result = evaluate(
-        tmp_path, 'probe-fp]\nmax-image-share = 0.05\nbound = "upper"', images(12)
-    )
+    result = evaluate(tmp_path, 'probe-fp]\nmax-image-share = 0.05\nbound = "upper"', images(12))
 
     assert result.verdict == "failed"
-    assert result.needs == (
-        "no false box on 59 clips would show less than 5%; 12 were looked at"
-    )
+    assert result.needs == ("no false box on 59 clips would show less than 5%; 12 were looked at")
     assert f"Needs: {result.needs}" in " ".join(failure_text(result).split())
     assert summary_text(result).endswith(f"needs: {result.needs}")
     assert row_of(result, "x").decisive_needs == result.needs
@@ -76,15 +72,14 @@ def test_clean_clips_that_show_a_share(tmp_path: Path, limit: float, clips: int)
     result = evaluate(tmp_path, f"probe-fp]\nmax-image-share = {limit}", images(12))
 
     assert result.verdict == "passed"
-    assert result.needs is not None and result.needs.startswith(f"no false box on {clips} clips ")
+    assert result.needs is not None
+    assert result.needs.startswith(f"no false box on {clips} clips ")
     assert row_of(result, "x").needs == result.needs
     assert row_of(result, "x").decisive_needs == ""
 
 
 def test_nothing_is_lacking_where_the_bound_holds(tmp_path: Path) -> None:
-    result = evaluate(
-        tmp_path, 'probe-fp]\nmax-image-share = 0.05\nbound = "upper"', images(59, 2)
-    )
+    result = evaluate(tmp_path, 'probe-fp]\nmax-image-share = 0.05\nbound = "upper"', images(59, 2))
 
     assert (result.verdict, result.needs) == ("passed", None)
 
@@ -95,7 +90,7 @@ def test_a_value_over_its_limit_lacks_no_evidence(tmp_path: Path) -> None:
         tmp_path,
         'probe-fp]\nmax-image-share = 0.05\nbound = "upper"',
         names,
-        {"calm": dict.fromkeys(names[:4], [HIT])},
+        {"calm": {name: [HIT] for name in names[:4]}},
     )
 
     assert (result.verdict, result.needs) == ("failed", None)
@@ -108,7 +103,7 @@ def test_independent_frames_are_counted_as_frames(tmp_path: Path) -> None:
         tmp_path,
         "probe-fp]\nmax-image-share = 0.02",
         names,
-        {"calm": dict.fromkeys(names[:4], [HIT])},
+        {"calm": {name: [HIT] for name in names[:4]}},
         head="",
     )
     needed = next(
@@ -140,8 +135,7 @@ def test_everything_found_on_twelve_clips(tmp_path: Path, rule: str) -> None:
     which = "" if rule == "mean-ap" else " with worker"
     assert result.verdict == "failed"
     assert result.needs == (
-        f"everything found on 59 clips{which} would show {what} of at least 0.95; "
-        "12 were looked at"
+        f"everything found on 59 clips{which} would show {what} of at least 0.95; 12 were looked at"
     )
 
 
@@ -166,7 +160,7 @@ def test_recall_that_is_missing_some(tmp_path: Path) -> None:
     """One of 24 single photos is missed: as many as the exact binomial bound asks for."""
     names = [f"{number}.jpg" for number in range(24)]
     result = evaluate(
-        tmp_path, "recall]\nmin = 0.9", names, {"val": dict.fromkeys(names[1:], [HIT])}, head=""
+        tmp_path, "recall]\nmin = 0.9", names, {"val": {name: [HIT] for name in names[1:]}}, head=""
     )
     needed = next(
         photos
@@ -182,10 +176,10 @@ def test_recall_that_is_missing_some(tmp_path: Path) -> None:
 def test_changes_from_a_baseline(tmp_path: Path) -> None:
     """The same AP of 1 on G clips shows a fall of at most 1 - 0.05^(1/G)."""
     names = images(12)
-    boxes = {"val": dict.fromkeys(names, [BOX])}
+    boxes = {"val": {name: [BOX] for name in names}}
     compared = Comparison(tmp_path, boxes, ["worker"])
     compared.head = CLIPS + compared.head
-    found = dict.fromkeys(names, [HIT])
+    found = {name: [HIT] for name in names}
     other = {**found, names[0]: [("worker", 0.8, 10.0, 10.0, 40.0, 40.0)]}
     (result,) = compared.results(
         "[rules.ap-regression]\nmax-drop = 0.05\nnoise = 0",
