@@ -18,6 +18,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, number, rate_text
 from pytest_detgate.rule_evidence.alarm_findings import alarm_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_rate
+from pytest_detgate.rules.alarm_needs import needs_of_rate
 from pytest_detgate.rules.alarm_rules import AlarmRule
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import (
@@ -149,7 +150,8 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         if budget.min_hours is not None and hours < budget.min_hours:
             raise TooLittleEvidenceError(
                 f"{probe} has {number(hours)} hours of clips, and min-hours asks for "
-                f"{number(budget.min_hours)}"
+                f"{number(budget.min_hours)}",
+                f"{number(budget.min_hours - hours, 3)} more hours of {probe}",
             )
         require_threshold(inputs.detections(probe), threshold)
         clips = inputs.clip_alarms(probe, threshold)
@@ -184,6 +186,7 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
             tables=tables,
             evidence=evidence,
             extent=extent,
+            needs=needs_of_rate(measurements, by_clip, timeline.hours_of_clips, confidence),
         )
 
     passing: ClassVar[Example] = Example(

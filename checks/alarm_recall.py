@@ -16,6 +16,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, value_and_floor
 from pytest_detgate.rule_evidence.alarm_findings import missed_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_recall
+from pytest_detgate.rules.alarm_needs import needs_of_events
 from pytest_detgate.rules.alarm_rules import EventRule
 from pytest_detgate.rules.class_events import events_of_class
 from pytest_detgate.rules.example import Example
@@ -94,7 +95,8 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         floor = (self.classes or {}).get(of_class.name, self.min)
         found, total = of_class.found_by_clip()
         recall = float(found.sum() / total.sum())
-        interval = share_interval(found, total, confidence_of(self, inputs.project))
+        confidence = confidence_of(self, inputs.project)
+        interval = share_interval(found, total, confidence)
         missed = int(total.sum() - found.sum())
         cut = int(np.count_nonzero(of_class.ends_cut & ~of_class.found))
         message = (
@@ -122,6 +124,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
             tables=tables,
             evidence=evidence,
             extent=extent,
+            needs=needs_of_events(measurements[0], found, total, confidence, of_class.name),
         )
 
     passing: ClassVar[Example] = Example(

@@ -11,7 +11,7 @@ from pytest_detgate.record.formatting import counted
 from pytest_detgate.scoring.bounds.resampling import LEAST_UNITS, Units
 from pytest_detgate.scoring.bounds.sample_size import least_clips
 
-MOST_TIMES = 1000.0
+MOST_TIMES = 100_000.0
 """More than so many times the evidence is as good as never."""
 _CLOSE = 1.02
 
@@ -33,14 +33,28 @@ class Claim:
     def times(self) -> float:
         """How many times the evidence it takes: 1 where it is shown already, infinite where no
         number of such clips shows it, since the value itself is beyond its limit or too near it."""
-        if not self._holds(float(self.measured.value)):
+        if not self.is_met:
             return math.inf
-        return times_needed(lambda times: self._holds(self.bound_at(times)))
+        return times_needed(self.is_shown)
+
+    def is_shown(self, times: float) -> bool:
+        """Whether so many times the evidence shows it."""
+        return self._holds(self.bound_at(times))
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the value itself is within its limit."""
+        return self._holds(float(self.measured.value))
 
     @property
     def is_flawless(self) -> bool:
         """Whether nothing went wrong on what was seen."""
         return self.measured.value == (0 if self.measured.relation == "<=" else 1)
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether the limit allows nothing at all to go wrong."""
+        return self.measured.limit == (0 if self.measured.relation == "<=" else 1)
 
     def _holds(self, value: float) -> bool:
         limit = self.measured.limit
@@ -74,13 +88,10 @@ def needs_text(
     `flawless` says what went well on them if nothing went wrong: `no false box on`. `which` says
     which of the clips or images they are: ` with worker`.
     """
-    judged = [claim for claim in claims if claim.measured.limit is not None]
-    if any(not claim._holds(float(claim.measured.value)) for claim in judged):
+    hardest = hardest_claim(claims)
+    if hardest is None:
         return None
-    lacking = [(times, claim) for claim in judged if (times := claim.times) > 1]
-    if not lacking:
-        return None
-    times, claim = max(lacking, key=lambda pair: pair[0])
+    times, claim = hardest
     looked = f"{units:,} {'was' if units == 1 else 'were'} looked at"
     if math.isinf(times):
         many = counted(int(MOST_TIMES) * units, unit)
@@ -90,6 +101,18 @@ def needs_text(
     lead = f"{flawless} {several}" if claim.is_flawless else f"{several} like these"
     lead += which
     return f"{lead} would show {claim.text}; {looked}"
+
+
+def hardest_claim(claims: Sequence[Claim]) -> tuple[float, Claim] | None:
+    """Return the claim that takes most and how many times the evidence it takes; None where nothing
+    is lacking, or a value is beyond its limit. No evidence shows that nothing ever goes wrong: such
+    a limit is about what was seen."""
+    judged = [claim for claim in claims if claim.measured.limit is not None]
+    if any(not claim.is_met for claim in judged):
+        return None
+    open_claims = [claim for claim in judged if not claim.is_absolute]
+    lacking = [(times, claim) for claim in open_claims if (times := claim.times) > 1]
+    return max(lacking, key=lambda pair: pair[0], default=None)
 
 
 def few_units_text(
@@ -109,6 +132,6 @@ def _fewest(claim: Claim, units: int, times: float) -> int:
     """The whole number of units that shows it, at or just below so many times those seen."""
     fewest = math.ceil(times * units)
     least = max(units, math.floor(times / _CLOSE * units))
-    while fewest > least and claim._holds(claim.bound_at((fewest - 1) / units)):
+    while fewest > least and claim.is_shown(max((fewest - 1) / units, 1.0)):
         fewest -= 1
     return fewest

@@ -193,6 +193,52 @@ def test_changes_from_a_baseline(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("rule", ["probe-fp]\nmax-boxes = 0", "recall]\nmin = 1.0"])
+def test_no_evidence_shows_that_nothing_goes_wrong(tmp_path: Path, rule: str) -> None:
+    result = evaluate(tmp_path, rule, images(12))
+
+    assert (result.verdict, result.needs) == ("passed", None)
+
+
+@pytest.mark.parametrize(
+    ("limit", "needs"),
+    [
+        # -ln 0.05 = 2.9957 hours for each alarm an hour, and 24 times that for one a day.
+        ("max-per-hour = 1", "no false alarm in 3 h would show at most 1 an hour"),
+        ("max-per-camera-day = 2", "no false alarm in 36 h would show at most 2 a camera and day"),
+        ("max-alarms = 2", "no false alarm in 0.0333 h would show at most 2 in 0.022 h"),
+    ],
+)
+def test_hours_without_an_alarm(tmp_path: Path, limit: str, needs: str) -> None:
+    """Eighty frames, one a second."""
+    head = CLIPS + "fps = 1\n"
+    result = evaluate(tmp_path, f"alarm-rate]\n{limit}", images(20), head=head)
+
+    assert result.verdict == "passed"
+    assert result.needs == f"{needs}; 0.0223 h were looked at"
+
+
+def test_hours_with_alarms(tmp_path: Path) -> None:
+    """One alarm on each of two of 1,000 clips: 2 in 1.11 h, as the exact Poisson bound says."""
+    names = images(1000)
+    fires = {"calm": {name: [HIT] for name in names[:4] + names[40:44]}}
+    result = evaluate(
+        tmp_path, "alarm-rate]\nmax-per-hour = 3", names, fires, head=CLIPS + "fps = 1\n"
+    )
+    hours = 4000 / 3600
+    needed = next(
+        times / 1000
+        for times in range(1000, 90000)
+        if stats.chi2.ppf(0.95, 2 * 2 * times / 1000 + 2) / 2 <= 3 * hours * times / 1000
+    )
+
+    assert result.verdict == "passed"
+    assert result.needs is not None
+    told, _, rest = result.needs.partition(" h like these would show ")
+    assert needed * hours <= float(told) <= needed * hours * 1.03
+    assert rest == "at most 3 an hour; 1.12 h were looked at"
+
+
 def test_times_that_are_needed() -> None:
     assert times_needed(lambda times: times >= 1) == 1
     assert 6.5 <= times_needed(lambda times: times >= 6.5) <= 6.5 * 1.02
