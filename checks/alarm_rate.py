@@ -19,6 +19,7 @@ from pytest_detgate.record.formatting import counted, number, rate_text
 from pytest_detgate.rule_evidence.alarm_findings import alarm_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_rate
 from pytest_detgate.rules.alarm_needs import needs_of_rate
+from pytest_detgate.rules.alarm_plan import planned_of_rate
 from pytest_detgate.rules.alarm_rules import AlarmRule
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import (
@@ -29,6 +30,7 @@ from pytest_detgate.rules.options import (
     threshold_of,
     with_defaults_from,
 )
+from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of
@@ -139,6 +141,17 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
     def budget(self, probe: str) -> AlarmBudget:
         """The limits of one probe: its own options, else the rule's."""
         return with_defaults_from((self.probes or {}).get(probe, AlarmBudget()), self)
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        probe = target.datasets[0]
+        budget = self.budget(probe)
+        limits = {"per_hour": budget.max_per_hour}
+        if budget.max_per_camera_day is not None:
+            limits["per_camera_day"] = budget.max_per_camera_day / HOURS_OF_DAY
+        if budget.max_alarms is not None:
+            limits["alarms"] = budget.max_alarms / inputs.timeline(probe).hours
+        confidence = confidence_of(budget, inputs.project)
+        yield from planned_of_rate(limits, probe, confidence, by_bound=budget.bound == "upper")
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]

@@ -19,8 +19,10 @@ from pytest_detgate.rule_evidence.ap_changes import chart_of_changes, not_compar
 from pytest_detgate.rules.ap_change import ApChange
 from pytest_detgate.rules.ap_noise import DEFAULT, ApNoise, noise_of_seeds
 from pytest_detgate.rules.change_needs import Bounded, needs_of_change
+from pytest_detgate.rules.change_plan import planned_of_change
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, require_names
+from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
     baseline_label,
@@ -146,6 +148,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         if self.min_p_value is not None and self.draws(project) < LEAST_DRAWS:
             what = f"needs at least {LEAST_DRAWS} replicates, and there are {self.draws(project)}"
             refuse(OptionError(f"min-p-value {what}", "min-p-value"))
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        return planned_of_change(self, target.datasets[0], self.max_drop, self.min_p_value, inputs)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

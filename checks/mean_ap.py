@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -15,8 +16,9 @@ from pytest_detgate.record.formatting import bounds_text, value_and_floor
 from pytest_detgate.rule_evidence.score_charts import ap_by_class, curves_of
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import IntervalRule, require_support
+from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
 from pytest_detgate.scoring.score_card import Metric
 
 
@@ -46,6 +48,11 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
     min_images: (
         Annotated[Count, Meta(description="Smallest number of images that proves anything.")] | None
     ) = None
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        confidence = confidence_of(self, inputs.project)
+        (split,) = target.datasets
+        yield found_share("ap", self.metric, split, self.min, confidence, self.bound)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

@@ -24,6 +24,7 @@ from pytest_detgate.rules.options import (
     require_probe,
     with_defaults_from,
 )
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.point_budget import (
     MaxBoxes,
     MaxClipShare,
@@ -31,6 +32,7 @@ from pytest_detgate.rules.point_budget import (
     MaxImageShare,
     PointBudget,
 )
+from pytest_detgate.rules.probe_plan import planned_of_point
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
@@ -147,6 +149,22 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     def targets(self, project: Project) -> Iterator[Target]:
         names = (project.evaluate_on, *self._probes(project))
         yield Target(datasets=names, detections=names)
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        if self.certify is None:
+            return
+        split, tuned, *_ = target.datasets
+        confidence = 1 - (1 - self.certify) / 2
+        yield from planned_of_point(self._budget(tuned), tuned, confidence, inputs)
+        floors: dict[str | None, float] = {}
+        if self.min_recall is not None:
+            floors.update(
+                dict.fromkeys(inputs.project.evaluated_classes or (None,), self.min_recall)
+            )
+        floors.update((self.classes or {}).items())
+        for name, floor in floors.items():
+            what = f"recall of {name or 'each class'}, certified,"
+            yield found_share("recall", what, split, floor, confidence, "lower", category=name)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split, tuned, *others = target.datasets

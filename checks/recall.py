@@ -14,6 +14,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import (
     bounds_text,
     counted,
@@ -76,6 +77,9 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
     figure: ClassVar[str] = "recall"
 
     score_threshold: Threshold | None = None
+
+    def planned_score(self, project: Project) -> float | None:
+        return threshold_of(self, project)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

@@ -19,8 +19,9 @@ from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import require_limit
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import IntervalRule, require_support
+from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
 from pytest_detgate.scoring.precision_recall import boxes_to_find
 from pytest_detgate.scoring.score_card import Area
 
@@ -74,6 +75,11 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         for size in _SIZES:
             if getattr(self, size) is not None:
                 yield self.target(project, size)
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        confidence, floor = confidence_of(self, inputs.project), getattr(self, target.label or "")
+        what = f"AP of {target.label} boxes"
+        yield found_share("ap", what, target.datasets[0], floor, confidence, self.bound)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

@@ -18,8 +18,14 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import IntervalRule, interval_of_metric, require_support
+from pytest_detgate.rules.score_rules import (
+    IntervalRule,
+    confidence_of,
+    interval_of_metric,
+    require_support,
+)
 from pytest_detgate.scoring.bounds.bootstrap import Replicates, bootstrap
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
@@ -86,6 +92,11 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
             yield self.target(project)
         for label in labels:
             yield self.target(project, label)
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        confidence = confidence_of(self, inputs.project)
+        what = f"{self.metric} of {target.label or 'each slice'}"
+        yield found_share("ap", what, target.datasets[0], self.min, confidence, self.bound)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

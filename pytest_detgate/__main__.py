@@ -12,6 +12,7 @@ from pytest_detgate.commands import (
     cache,
     compare,
     init,
+    plan,
     report,
     rules,
     schema,
@@ -19,7 +20,7 @@ from pytest_detgate.commands import (
 )
 from pytest_detgate.errors import DetgateError
 
-COMMANDS = (init, approve, accept, schema, rules, report, compare, split, cache)
+COMMANDS = (init, plan, approve, accept, schema, rules, report, compare, split, cache)
 
 
 def main(arguments: list[str] | None = None) -> int:

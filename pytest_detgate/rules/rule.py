@@ -24,6 +24,7 @@ from pytest_detgate.rules.example import Example
 
 if TYPE_CHECKING:
     from pytest_detgate.inputs.inputs import Inputs
+    from pytest_detgate.rules.planned_limits import PlannedLimit
 
 Family = Literal["data", "training", "model"]
 P = ParamSpec("P")
@@ -214,6 +215,12 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     def allowed_gaps(self) -> Mapping[GapKind, int]:
         """How much of each kind of gap an option of this table allows, where it allows any."""
         return {}
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        """The limits of an item that evidence shows, for the command `plan`: known before any
+        model is. A `DetgateError` says what is lacking to know one of them. None for a rule that
+        looks at all there is."""
+        return iter(())
 
     def can_fail(self) -> bool:
         """Whether any data or model could break a limit of this table. A floor of 0 and a largest

@@ -66,6 +66,36 @@ def chance_of_at_most(
     return _Terms(part, whole, copies).chance(ratio)
 
 
+def approximate_chances(
+    part: NDArray[np.float64], whole: NDArray[np.float64], ratio: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(sets,) the same chance for many sets of clips at once, (sets, G) each, to some
+    percent: the saddle point approximation of Lugannani and Rice (Advances in Applied Probability 1980;
+    12:475-490). Each clip has a whole over 0."""
+    from scipy.special import ndtr
+
+    unseen = -ratio[:, None] * whole.mean(axis=1, keepdims=True)
+    terms = np.concatenate([part - ratio[:, None] * whole, unseen], axis=1)
+    most, least = terms.max(axis=1), terms.min(axis=1)
+    none, all_of = most <= 0, least >= 0
+    inside = 1 - 1e-9
+    low = inside / np.where(all_of, -1.0, least)
+    high = inside / np.where(none, 1.0, most)
+    for _ in range(40):
+        saddle = (low + high) / 2
+        rises = (terms / (1 - saddle[:, None] * terms)).sum(axis=1) > 0
+        low, high = np.where(rises, low, saddle), np.where(rises, saddle, high)
+    # At 0 both parts of the sum are infinite and their difference is not.
+    saddle = np.where(np.abs(saddle) < 1e-9, 1e-9, saddle)
+    scaled = 1 - saddle[:, None] * terms
+    exponent = np.maximum(2 * np.log(np.where(scaled > 0, scaled, 1.0)).sum(axis=1), 1e-18)
+    root = np.sign(saddle) * np.sqrt(exponent)
+    slope = saddle * np.sqrt(((terms / scaled) ** 2).sum(axis=1))
+    density = np.exp(-(root**2) / 2) / np.sqrt(2 * np.pi)
+    chance = ndtr(root) + density * (1 / root - 1 / slope)
+    return np.where(none, 1.0, np.where(all_of, 0.0, np.clip(chance, 0.0, 1.0)))
+
+
 class _Terms:
     """The clips of a figure and the made-up one, alike clips once with their number."""
 
