@@ -69,9 +69,9 @@ def known_of(
     if observed is not None:
         things = observed[1][observed[1] > 0].astype(np.int64)
     if clip_frames is not None:
-        things = np.repeat(np.int64(clip_frames), 1)
+        things = _of_one_size(clip_frames)
     if things is None or not len(things) or limit.things == "clips":
-        things = np.ones(1, dtype=np.int64)
+        things = _of_one_size(1)
     alike, about = correlation, "as given"
     if alike is None and observed is not None:
         alike = correlation_of(*observed)
@@ -81,6 +81,10 @@ def known_of(
     if int(things.max()) == 1:
         about = ""
     return Known(size=size, law=ClipLaw(things, float(alike)), about=about)
+
+
+def _of_one_size(size: int) -> Counts:
+    return np.array([size], dtype=np.int64)
 
 
 def _size(limit: PlannedLimit, inputs: Inputs) -> tuple[Size | None, Counts | None]:

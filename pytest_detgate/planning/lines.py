@@ -14,7 +14,7 @@ from pytest_detgate.scoring.bounds.sample_size import (
     least_exposure,
     time_with_power,
 )
-from pytest_detgate.scoring.power import Kind, Test, chance_to_pass, clips_to_pass
+from pytest_detgate.scoring.power import Kind, LimitTest, chance_to_pass, clips_to_pass
 
 FRACTIONS = (0.5, 0.2, 0.1)
 """True rates that are planned for, as parts of the limit."""
@@ -53,7 +53,7 @@ def _power_lines(
     limit: PlannedLimit, known: Known, power: float, rates: Sequence[float]
 ) -> Iterator[str]:
     kind: Kind = "boxes" if limit.kind == "boxes" else "share"
-    test = Test(kind, limit.limit, limit.confidence, limit.by_bound)
+    test = LimitTest(kind, limit.limit, limit.confidence, limit.by_bound)
     law = known.law
     if not limit.by_bound:
         yield from _value_lines(limit, known, test, rates)
@@ -79,7 +79,7 @@ def _power_lines(
 
 
 def _value_lines(
-    limit: PlannedLimit, known: Known, test: Test, rates: Sequence[float]
+    limit: PlannedLimit, known: Known, test: LimitTest, rates: Sequence[float]
 ) -> Iterator[str]:
     """What a value without a bound lets through: luck passes, on few clips above all."""
     size, worse = known.size, min(2 * limit.limit, 1.0)

@@ -141,7 +141,11 @@ def found_share(
 def shown_limits(limits: Iterator[PlannedLimit]) -> Iterator[PlannedLimit]:
     """Those of the limits that evidence can show: what may never happen, and what always may, is no
     question of evidence."""
-    return (one for one in limits if one.limit > 0 and not (one.kind == "share" and one.limit >= 1))
+    return (
+        one
+        for one in limits
+        if one.least_units or (one.limit > 0 and not (one.kind == "share" and one.limit >= 1))
+    )
 
 
 def share_text(limit: float, things: str) -> str:

@@ -20,7 +20,7 @@ from pytest_detgate.scoring.bounds.unseen_clip import approximate_chances, chanc
 from pytest_detgate.scoring.clip_law import ClipLaw, Counts
 
 Kind = Literal["share", "boxes"]
-SEARCHED, PROMISED = 1000, 4000
+SEARCHED, PROMISED = 1000, 6000
 """Sets that are drawn for a step of a search, and for a chance that is told."""
 MOST_CLIPS = 20_000
 _AT_ONCE = 500
@@ -30,7 +30,7 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Test:
+class LimitTest:
     """A limit as a rule tests it: that something happens on at most a share of all frames, or that
     there are at most so many boxes a frame in the mean. With `by_bound` its upper bound at
     `confidence` must be within the limit, else the value seen."""
@@ -43,7 +43,7 @@ class Test:
     def passes(self, part: Counts, whole: Counts) -> NDArray[np.bool_]:
         """(sets,) whether clips pass, from on how many of the frames of each something happened and
         how many there are, (sets, G) each."""
-        passing: NDArray[np.bool_] = part.sum(axis=1) <= self.limit * whole.sum(axis=1)
+        passing: NDArray[np.bool_] = part.sum(axis=1) <= self.limit * whole.sum(axis=1) + _ROUNDING
         if not self.by_bound or (self.kind == "share" and self.limit >= 1):
             return passing
         passing &= self._by_frames(part.sum(axis=1), whole.sum(axis=1))
@@ -88,7 +88,7 @@ class Test:
 
 
 def chance_to_pass(
-    test: Test, law: ClipLaw, share: float, clips: int, sets: int = PROMISED, seed: int = 0
+    test: LimitTest, law: ClipLaw, share: float, clips: int, sets: int = PROMISED, seed: int = 0
 ) -> float:
     """Return the chance that a model which fails on a true `share` of all frames passes on so many
     clips."""
@@ -102,7 +102,7 @@ def chance_to_pass(
     return drawn / sets
 
 
-def clips_to_pass(test: Test, law: ClipLaw, share: float, power: float) -> int | None:
+def clips_to_pass(test: LimitTest, law: ClipLaw, share: float, power: float) -> int | None:
     """Return the number of clips with which such a model passes with the chance `power`; None where
     more than `MOST_CLIPS` do not do. Drawn sets tell it to a few percent."""
 
@@ -131,7 +131,7 @@ def fewest(enough: Callable[[int], bool], close: float = 0.0, start: int = 1) ->
     return high
 
 
-def _chance_of_coins(test: Test, size: int, share: float, clips: int) -> float:
+def _chance_of_coins(test: LimitTest, size: int, share: float, clips: int) -> float:
     """The chance where a clip is bad on all its frames or on none."""
     from scipy.special import bdtr
 
@@ -142,7 +142,7 @@ def _chance_of_coins(test: Test, size: int, share: float, clips: int) -> float:
     return float(bdtr(allowed, clips, share)) if allowed < clips else 1.0
 
 
-def _coins_to_pass(test: Test, size: int, share: float, power: float) -> int | None:
+def _coins_to_pass(test: LimitTest, size: int, share: float, power: float) -> int | None:
     """The fewest clips, where they are bad as a whole or not at all: as soon as so many bad ones
     are allowed, the chance to stay within them only falls with more clips."""
     from scipy.special import bdtr
@@ -157,7 +157,7 @@ def _coins_to_pass(test: Test, size: int, share: float, power: float) -> int | N
     return None
 
 
-def _pass_coins(test: Test, size: int, bad: int, clips: int) -> bool:
+def _pass_coins(test: LimitTest, size: int, bad: int, clips: int) -> bool:
     """Whether clips pass of which so many are bad on all their frames."""
     part = np.where(np.arange(clips) < bad, size, 0)
     return bool(test.passes(part[None], np.full((1, clips), size))[0])

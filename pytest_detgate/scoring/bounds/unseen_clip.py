@@ -69,8 +69,8 @@ def chance_of_at_most(
 def approximate_chances(
     part: NDArray[np.float64], whole: NDArray[np.float64], ratio: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """(sets,) the same chance for many sets of clips at once, (sets, G) each, to some
-    percent: the saddle point approximation of Lugannani and Rice (Advances in Applied Probability 1980;
+    """(sets,) the same chance for many sets of clips at once, (sets, G) each, to some percent: the
+    saddle point approximation of Lugannani and Rice (Advances in Applied Probability 1980;
     12:475-490). Each clip has a whole over 0."""
     from scipy.special import ndtr
 
