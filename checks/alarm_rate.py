@@ -18,6 +18,8 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, number, rate_text
 from pytest_detgate.rule_evidence.alarm_findings import alarm_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_rate
+from pytest_detgate.rules.alarm_needs import needs_of_rate
+from pytest_detgate.rules.alarm_plan import planned_of_rate
 from pytest_detgate.rules.alarm_rules import AlarmRule
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import (
@@ -28,6 +30,7 @@ from pytest_detgate.rules.options import (
     threshold_of,
     with_defaults_from,
 )
+from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of
@@ -139,6 +142,17 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         """The limits of one probe: its own options, else the rule's."""
         return with_defaults_from((self.probes or {}).get(probe, AlarmBudget()), self)
 
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        probe = target.datasets[0]
+        budget = self.budget(probe)
+        limits = {"per_hour": budget.max_per_hour}
+        if budget.max_per_camera_day is not None:
+            limits["per_camera_day"] = budget.max_per_camera_day / HOURS_OF_DAY
+        if budget.max_alarms is not None:
+            limits["alarms"] = budget.max_alarms / inputs.timeline(probe).hours
+        confidence = confidence_of(budget, inputs.project)
+        yield from planned_of_rate(limits, probe, confidence, by_bound=budget.bound == "upper")
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
         budget = self.budget(probe)
@@ -149,7 +163,8 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         if budget.min_hours is not None and hours < budget.min_hours:
             raise TooLittleEvidenceError(
                 f"{probe} has {number(hours)} hours of clips, and min-hours asks for "
-                f"{number(budget.min_hours)}"
+                f"{number(budget.min_hours)}",
+                f"{number(budget.min_hours - hours, 3)} more hours of {probe}",
             )
         require_threshold(inputs.detections(probe), threshold)
         clips = inputs.clip_alarms(probe, threshold)
@@ -184,6 +199,7 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
             tables=tables,
             evidence=evidence,
             extent=extent,
+            needs=needs_of_rate(measurements, by_clip, timeline.hours_of_clips, confidence),
         )
 
     passing: ClassVar[Example] = Example(

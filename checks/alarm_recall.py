@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Literal
 
 import numpy as np
@@ -16,10 +16,13 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, value_and_floor
 from pytest_detgate.rule_evidence.alarm_findings import missed_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_recall
+from pytest_detgate.rules.alarm_needs import needs_of_events
+from pytest_detgate.rules.alarm_plan import planned_of_events
 from pytest_detgate.rules.alarm_rules import EventRule
 from pytest_detgate.rules.class_events import events_of_class
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, threshold_of
+from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import OwnConfidence, TooLittle, confidence_of
 from pytest_detgate.scoring.bounds.event_rate import share_interval
@@ -86,6 +89,13 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
     def has_common_limit(self) -> bool:
         return self.min is not None
 
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        floor = (self.classes or {}).get(target.label or "", self.min)
+        if floor is not None:
+            threshold = threshold_of(self, inputs.project)
+            confidence = confidence_of(self, inputs.project)
+            yield planned_of_events(target, floor, threshold, confidence, self.bound)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         threshold = threshold_of(self, inputs.project)
@@ -94,7 +104,8 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         floor = (self.classes or {}).get(of_class.name, self.min)
         found, total = of_class.found_by_clip()
         recall = float(found.sum() / total.sum())
-        interval = share_interval(found, total, confidence_of(self, inputs.project))
+        confidence = confidence_of(self, inputs.project)
+        interval = share_interval(found, total, confidence)
         missed = int(total.sum() - found.sum())
         cut = int(np.count_nonzero(of_class.ends_cut & ~of_class.found))
         message = (
@@ -122,6 +133,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
             tables=tables,
             evidence=evidence,
             extent=extent,
+            needs=needs_of_events(measurements[0], found, total, confidence, of_class.name),
         )
 
     passing: ClassVar[Example] = Example(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -18,8 +18,11 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.rule_evidence.ap_changes import chart_of_changes, not_compared, table_of_changes
 from pytest_detgate.rules.ap_change import ApChange
 from pytest_detgate.rules.ap_noise import DEFAULT, ApNoise, noise_of_seeds
+from pytest_detgate.rules.change_needs import Bounded, needs_of_change
+from pytest_detgate.rules.change_plan import planned_of_change
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, require_names
+from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.regression_rules import (
     FirstRun,
     baseline_label,
@@ -30,8 +33,6 @@ from pytest_detgate.rules.regression_rules import (
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import LEAST_DRAWS, IntervalRule
-from pytest_detgate.scoring.bounds.exact_limits import widened
-from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import too_few_units
 from pytest_detgate.scoring.score_card import ApMetric
 
@@ -148,6 +149,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             what = f"needs at least {LEAST_DRAWS} replicates, and there are {self.draws(project)}"
             refuse(OptionError(f"min-p-value {what}", "min-p-value"))
 
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        return planned_of_change(self, target.datasets[0], self.max_drop, self.min_p_value, inputs)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         scores = inputs.scores(split)
@@ -164,18 +168,21 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         if (reason := baseline.unchanged(split)) is not None:
             return outcome_of_unchanged(reason, message, baseline, shown)
         before = baseline.ap(split, self.metric)
-        interval = self._interval(inputs, split, baseline, value, before.ap, None)
+        drawn = self._drawn(inputs, split, baseline)
+        figure = drawn.figure(value, before.ap, None)
+        interval = self._interval(inputs, baseline, split, figure)
         change = value - before.ap
         noise = self._noise(inputs, split, baseline, before)
         least = self._least(before.ap, noise.all)
         in_all = Measurement.at_least("change", change, least, bound=self.bound, interval=interval)
-        by_class = list(self._changes_of_classes(classes, before, inputs, split, baseline, noise))
+        bounded = list(self._changes_of_classes(classes, before, inputs, split, baseline, noise))
+        by_class = [measured for measured, _ in bounded]
         undefined = sorted(name for name, ap in classes.items() if ap is None)
         paired = baseline.record.kind == "checkpoint"
         bounds = change_bounds_text(interval, "+.3f", paired=paired, units=inputs.units(split))
         p_values = []
         if self.min_p_value is not None:
-            p_value = self._drawn(inputs, split, baseline).p_value(self.min_p_value)
+            p_value = drawn.p_value(self.min_p_value)
             p_values.append(Measurement.at_least("p_value", p_value, self.min_p_value))
         chance = "".join(f"; p-value of a fall {one.value:.3g}" for one in p_values)
         return Outcome(
@@ -191,6 +198,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             ],
             tables={"classes": table_of_changes(classes, before)},
             evidence=Evidence(charts=[chart_of_changes(in_all, by_class, split, self.metric)]),
+            needs=needs_of_change(self, inputs, split, [(in_all, figure), *bounded]),
         )
 
     def _changes_of_classes(
@@ -201,8 +209,9 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         split: str,
         baseline: Baseline,
         noise: ApNoise,
-    ) -> Iterator[Measurement]:
+    ) -> Iterator[Bounded]:
         own = self.classes or {}
+        drawn = self._drawn(inputs, split, baseline)
         for category, (name, ap) in enumerate(classes.items()):
             ap_before = before.classes[name]
             if ap is None or ap_before is None:
@@ -213,13 +222,15 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                 continue
             by_chance = noise.of(name)
             least = -(own[name] + by_chance) if name in own else self._least(ap_before, by_chance)
-            yield Measurement.at_least(
+            figure = drawn.figure(ap, ap_before, category)
+            measured = Measurement.at_least(
                 f"change[{name}]",
                 ap - ap_before,
                 least,
                 bound=self.bound,
-                interval=self._interval(inputs, split, baseline, ap, ap_before, category),
+                interval=self._interval(inputs, baseline, split, figure),
             )
+            yield measured, figure
 
     def _noise(self, inputs: Inputs, split: str, baseline: Baseline, before: BaselineAp) -> ApNoise:
         """How much AP changes by chance, over all classes and of each."""
@@ -265,26 +276,11 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
         return ApChange(inputs, split, baseline, self.metric, self.draws(inputs.project), seed)
 
     def _interval(
-        self,
-        inputs: Inputs,
-        split: str,
-        baseline: Baseline,
-        value: float,
-        before: float,
-        category: int | None,
+        self, inputs: Inputs, baseline: Baseline, split: str, figure: Callable[..., Interval]
     ) -> Interval | None:
-        """The bounds of a change to the AP `value`, of one class or of all, from a baseline that
-        has the AP `before`."""
+        """The bounds of a change, which say whether both models were drawn together."""
         paired = baseline.record.kind == "checkpoint"
-
-        def changes(intervals: Intervals) -> Interval:
-            drawn = self._drawn(inputs, split, baseline)
-            differences, units = drawn.of(before, category), drawn.units(category)
-            # On clips unlike all that were seen AP may fall to 0, or rise to 1.
-            interval = intervals.of_draws(differences, (-before, 1 - before), units)
-            return widened(interval, value - before, value - before)
-
-        return compared_interval(self.interval(inputs, split, changes), paired=paired)
+        return compared_interval(self.interval(inputs, split, figure), paired=paired)
 
     passing: ClassVar[Example] = Example(
         config="[rules.ap-regression]\nmax-drop = 0.01",

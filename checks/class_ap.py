@@ -13,6 +13,7 @@ from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.score_card import ApMetric
 
@@ -66,6 +67,16 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
                 Measurement.shown("images", support.images),
             ],
             evidence=self._evidence(inputs, split, support, held),
+            needs=needs_of_metric(
+                self,
+                inputs,
+                split,
+                held,
+                self.metric_figure(inputs, split, self.metric, value, category=support.category),
+                inputs.matches(split),
+                what=self.metric,
+                category=support.category,
+            ),
         )
 
     def _held(

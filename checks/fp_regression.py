@@ -19,6 +19,7 @@ from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.frames import shown_frames
 from pytest_detgate.rule_evidence.two_models import change_by_threshold, chart_of_two_models
+from pytest_detgate.rules.change_needs import needs_of_false_boxes
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
 from pytest_detgate.rules.options import Threshold, require_names, threshold_of, with_defaults_from
@@ -181,6 +182,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             findings=detection_findings(dataset, detections, false[shown_first]),
             findings_total=len(shown_first),
             evidence=self._evidence(inputs, baseline, probe, threshold, drawn),
+            needs=needs_of_false_boxes(self, inputs, probe, [change, *held], drawn),
         )
 
     def _evidence(
@@ -195,11 +197,10 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         over each threshold."""
         dataset, detections = inputs.dataset(probe), inputs.detections(probe)
         grown = grown_first(drawn.more())
-        other = drawn.other
 
         def text(row: int) -> str:
             count = counted(int(drawn.own[row]), "false box")
-            before = "" if other is None else f", baseline {other[row]}"
+            before = "" if drawn.other is None else f", baseline {drawn.other[row]}"
             return f"{count} over {threshold:g}{before}"
 
         known = baseline.false_scores(probe)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, ClassVar
 
 from msgspec import Meta
@@ -14,8 +15,10 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import bounds_text, value_and_floor
 from pytest_detgate.rule_evidence.score_charts import ap_by_class, curves_of
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import IntervalRule, require_support
+from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
 from pytest_detgate.scoring.score_card import Metric
 
 
@@ -46,6 +49,11 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
         Annotated[Count, Meta(description="Smallest number of images that proves anything.")] | None
     ) = None
 
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        confidence = confidence_of(self, inputs.project)
+        (split,) = target.datasets
+        yield found_share("ap", self.metric, split, self.min, confidence, self.bound)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         scores = inputs.scores(split)
@@ -54,15 +62,17 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
             raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
         images = len(inputs.dataset(split).images)
         require_support(split, {"images": (images, self.min_images)})
-        interval = self.metric_interval(inputs, split, self.metric, value)
+        figure = self.metric_figure(inputs, split, self.metric, value)
+        interval = self.interval(inputs, split, figure)
         name = "ap" if self.metric.startswith("AP") else "ar"
+        held = Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
+        matches = inputs.matches(split)
         return Outcome(
             message=f"{self.metric} {value_and_floor(value, self.min, f' on {split}')} "
             f"({scores.protocol}){bounds_text(interval)}",
-            measurements=[
-                Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
-            ],
+            measurements=[held],
             evidence=Evidence(charts=self._charts(inputs, split)),
+            needs=needs_of_metric(self, inputs, split, held, figure, matches, what=self.metric),
         )
 
     def _charts(self, inputs: Inputs, split: str) -> list[Chart]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 
-from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.config.numbers import Confidence, Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import counted
+from pytest_detgate.rule_evidence.threshold_choice import choice_text
 from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, trade_off_chart
+from pytest_detgate.rules.certification import Certification, certification_of
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import (
@@ -24,6 +24,15 @@ from pytest_detgate.rules.options import (
     require_probe,
     with_defaults_from,
 )
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
+from pytest_detgate.rules.point_budget import (
+    MaxBoxes,
+    MaxClipShare,
+    MaxImages,
+    MaxImageShare,
+    PointBudget,
+)
+from pytest_detgate.rules.probe_plan import planned_of_point
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
@@ -31,16 +40,6 @@ from pytest_detgate.scoring.operating_point import (
     false_box_curve,
     recall_curve,
 )
-
-MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
-MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]
-
-
-class PointBudget(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """The budget of one probe; what it leaves out is taken from the rule's own table."""
-
-    max_boxes: MaxBoxes | None = None
-    max_images: MaxImages | None = None
 
 
 class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
@@ -56,6 +55,20 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     other probes (`check-on`) must stay within their budgets: `boxes[PROBE]`, `images[PROBE]`. The
     chart shows the trade-off at every threshold.
 
+    A threshold that just keeps the budget on the frames it was chosen on breaks it on new ones in
+    about half of all cases. With `certify = 0.95` the threshold is the lowest one that keeps the
+    budget on new clips, and at which the floors must hold on new clips, both together with a
+    probability of 95%. Learn then Test: thresholds are tested from the strictest on, each by a
+    p-value of "new clips are over the limit", until one is not rejected. Alarms and misses have
+    half of the error each (Bonferroni). `p_alarms` and `p_misses[CLASS]` are the p-values at the
+    chosen threshold, which may be at most 0.025. A clip counts once, long or short: of `max-image-
+    share` (and of `max-images`, as a share of the frames) by the share of its frames with a false
+    box, of a floor by the share of its boxes that is missed (Hoeffding-Bentkus), of `max- clip-
+    share` by whether it has any false box (exact binomial). `max-boxes` is compared with the upper
+    bound of `probe-fp`, because nothing limits the boxes of a frame. `threshold_uncertified` is the
+    threshold that the budget alone would allow, and `recall_cost` the recall that certainty costs.
+    To certify 5% of the clips takes at least 72 clips without a false box, for 1% at least 368.
+
     ## Why it matters
 
     Every detector can be made quiet by a high threshold and complete by a low one. What counts is
@@ -69,7 +82,12 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
       detector needs compliant frames in training, or better labels.
     - `recall` too low: No threshold finds enough within the budgets of false boxes: the detector
       needs more or better labelled data.
-    - `recall` only by its bound: The split has too few objects to prove this recall.
+    - `p_misses` too high: The floor of recall is not certain on new clips at this threshold. If
+      recall itself is over the floor, more clips are needed; `needs` says how many.
+    - `clip_share` too high: No threshold keeps the share of clips with a false box and the recall
+      together: the detector needs compliant frames in training, or better labels.
+    - `image_share` too high: No threshold keeps the share of frames with a false box and the recall
+      together: the detector needs compliant frames in training, or better labels.
     """
 
     code: ClassVar[str] = "operating-point"
@@ -89,6 +107,18 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
     ) = None
     max_boxes: MaxBoxes | None = None
     max_images: MaxImages | None = None
+    max_image_share: MaxImageShare | None = None
+    max_clip_share: MaxClipShare | None = None
+    certify: (
+        Annotated[
+            Confidence,
+            Meta(
+                description="Probability that budget and floors hold on new clips at the chosen "
+                "threshold. Omitted: they hold on the frames seen."
+            ),
+        ]
+        | None
+    ) = None
     probes: (
         Annotated[dict[str, PointBudget], Meta(description="Budgets of single probes.")] | None
     ) = None
@@ -108,15 +138,32 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         require_names("class", self.classes or (), project.evaluated_classes, table=["classes"])
         for probe in self._probes(project):
             budget = self._budget(probe)
-            if budget.max_boxes is None and budget.max_images is None:
+            if budget.is_empty:
                 raise OptionError(
-                    f"probe {probe!r} has no budget; give max-boxes or max-images, here or in a "
-                    f"table [rules.operating-point.probes.{probe}]"
+                    f"probe {probe!r} has no budget; give max-boxes, max-images, max-image-share "
+                    "or max-clip-share, here or in a table "
+                    f"[rules.operating-point.probes.{probe}]"
                 )
 
     def targets(self, project: Project) -> Iterator[Target]:
         names = (project.evaluate_on, *self._probes(project))
         yield Target(datasets=names, detections=names)
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        if self.certify is None:
+            return
+        split, tuned, *_ = target.datasets
+        confidence = 1 - (1 - self.certify) / 2
+        yield from planned_of_point(self._budget(tuned), tuned, confidence, inputs)
+        floors: dict[str | None, float] = {}
+        if self.min_recall is not None:
+            floors.update(
+                dict.fromkeys(inputs.project.evaluated_classes or (None,), self.min_recall)
+            )
+        floors.update((self.classes or {}).items())
+        for name, floor in floors.items():
+            what = f"recall of {name or 'each class'}, certified,"
+            yield found_share("recall", what, split, floor, confidence, "lower", category=name)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split, tuned, *others = target.datasets
@@ -124,18 +171,22 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         curves = self._curves(split, inputs)
         together = recall_curve(inputs.matches(split), score_floor=floor_of_scores)
         assert together is not None  # each class has boxes to find
+        units = {probe: inputs.units(probe) for probe in (tuned, *others)}
         false = {
-            probe: false_box_curve(inputs.dataset(probe), inputs.detections(probe))
-            for probe in (tuned, *others)
+            probe: false_box_curve(inputs.dataset(probe), inputs.detections(probe), of_probe)
+            for probe, of_probe in units.items()
         }
         budget = self._budget(tuned)
-        threshold = false[tuned].lowest_threshold(budget.max_boxes, budget.max_images)
-        threshold = max(threshold, floor_of_scores)
+        empirical = max(budget.threshold(false[tuned], units[tuned]), floor_of_scores)
         floors = {name: floor for name in curves if (floor := self._floor(name)) is not None}
         needed = {name: curves[name].threshold_for_recall(floor) for name, floor in floors.items()}
+        certified = self._certification(inputs, tuned, false[tuned], floors)
+        threshold = empirical
+        if certified is not None:
+            threshold = max(certified.threshold(floor_of_scores), empirical)
         measurements = [
             Measurement.shown("threshold", threshold),
-            *_held(false[tuned], threshold, budget),
+            *budget.measured(false[tuned], threshold, units[tuned]),
             Measurement.shown("recall", together.recall(threshold)),
             *(
                 Measurement.at_least(f"recall[{name}]", curve.recall(threshold), floors.get(name))
@@ -144,12 +195,15 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             *(
                 measured
                 for probe in others
-                for measured in _held(false[probe], threshold, self._budget(probe), f"[{probe}]")
+                for measured in self._budget(probe).measured(
+                    false[probe], threshold, units[probe], f"[{probe}]"
+                )
             ),
         ]
         trade_off = TradeOff(
             chosen=threshold,
             configured=inputs.project.score_threshold,
+            uncertified=None if certified is None else empirical,
             probes={
                 probe: ProbeCurve(
                     false=curve,
@@ -162,13 +216,38 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             together=together,
             classes={name: (curve, floors.get(name)) for name, curve in curves.items()},
         )
+        own = inputs.project.score_threshold
+        message = choice_text(
+            threshold, tuned, others, false, curves, floors, needed, own, measurements
+        )
+        needs = None
+        if certified is not None:
+            cost = together.recall(empirical) - together.recall(threshold)
+            message += f"; {certified.text(empirical, threshold, cost)}"
+            measurements += [
+                *certified.measured(threshold),
+                Measurement.shown("threshold_uncertified", empirical),
+                Measurement.shown("recall_cost", cost),
+            ]
+            needs = certified.needs(threshold)
         return Outcome(
-            message=_message(
-                threshold, tuned, others, false, curves, floors, needed, inputs, measurements
-            ),
+            message=message,
             measurements=measurements,
             evidence=Evidence(charts=[trade_off_chart(trade_off)]),
+            needs=needs,
         )
+
+    def _certification(
+        self,
+        inputs: Inputs,
+        tuned: str,
+        false: FalseBoxCurve,
+        floors: Mapping[str, float],
+    ) -> Certification | None:
+        if self.certify is None:
+            return None
+        split, budget = inputs.project.evaluate_on, self._budget(tuned)
+        return certification_of(inputs, self.certify, tuned, false, budget, split, floors)
 
     def _probes(self, project: Project) -> tuple[str, ...]:
         """The probe that is tuned on, then those that are checked."""
@@ -214,52 +293,3 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             "compliant": {"b_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]},
         },
     )
-
-
-def _held(
-    false: FalseBoxCurve, threshold: float, budget: PointBudget, suffix: str = ""
-) -> list[Measurement]:
-    boxes, images = false.boxes_over(threshold), false.images_over(threshold)
-    return [
-        Measurement.at_most(f"boxes{suffix}", boxes, budget.max_boxes),
-        Measurement.at_most(f"images{suffix}", images, budget.max_images),
-    ]
-
-
-def _message(
-    threshold: float,
-    tuned: str,
-    others: list[str],
-    false: Mapping[str, FalseBoxCurve],
-    curves: Mapping[str, RecallCurve],
-    floors: Mapping[str, float],
-    needed: Mapping[str, float | None],
-    inputs: Inputs,
-    measurements: list[Measurement],
-) -> str:
-    short = [name for name, floor in floors.items() if curves[name].recall(threshold) < floor]
-    at = counted(false[tuned].boxes_over(threshold), "false box")
-    if short:
-        worst = min(short, key=lambda name: curves[name].recall(threshold) - floors[name])
-        told = (
-            f"no threshold meets both: the budget of {tuned} asks for score > {threshold:.3g}, "
-            f"where recall of {worst} is {curves[worst].recall(threshold):.3f} and its floor "
-            f"{floors[worst]:g}; "
-        )
-        if any(needed[name] is None for name in short):
-            return told + "no threshold at all reaches that floor"
-        lower = min(value for value in needed.values() if value is not None)
-        boxes = counted(false[tuned].boxes_over(lower), "false box")
-        return told + f"the floors ask for score > {lower:.3g}, where there are {boxes}"
-    highest = min((value for value in needed.values() if value is not None), default=math.inf)
-    upto = "" if math.isinf(highest) else f" up to {highest:.3g}"
-    told = f"score > {threshold:.3g}{upto} meets both: {at} on {tuned} there"
-    over = [measured.name for measured in measurements if measured.passed is False]
-    if over:
-        told += f"; but it does not hold on another probe: {', '.join(over)}"
-    elif not others:
-        told += "; there is no other probe to check it on"
-    own = inputs.project.score_threshold
-    if not threshold <= own <= highest:
-        told += f"; score-threshold of [model] is {own:g}"
-    return told

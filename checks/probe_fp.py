@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -28,6 +28,7 @@ from pytest_detgate.rules.options import (
     threshold_of,
     with_defaults_from,
 )
+from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.probe_limits import (
     LIMITS,
     Bound,
@@ -43,6 +44,8 @@ from pytest_detgate.rules.probe_limits import (
     Unit,
     counts_text,
 )
+from pytest_detgate.rules.probe_needs import needs_of_probe
+from pytest_detgate.rules.probe_plan import planned_of_probe
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of, require_support
 from pytest_detgate.scoring.false_boxes import false_boxes
@@ -161,6 +164,9 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         given = own is not None and getattr(own, option) is not None
         return option.replace("_", "-"), ["probes", probe] if given else []
 
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        return planned_of_probe(self.budget(target.datasets[0]), target.datasets[0], inputs)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
         budget = self.budget(probe)
@@ -246,6 +252,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
                 proof=proof,
                 recall=recall_of_split(inputs),
             ),
+            needs=needs_of_probe(measurements, proof, on_image),
         )
 
     def _proof(self, probe: str, budget: ProbeBudget, inputs: Inputs, frames: int) -> ProbeEvidence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import ClassVar
 
@@ -13,6 +14,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
 from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import (
     bounds_text,
     counted,
@@ -32,6 +34,7 @@ from pytest_detgate.rule_evidence.thresholds import (
 )
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.bounds.intervals import Intervals
@@ -75,6 +78,9 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
 
     score_threshold: Threshold | None = None
 
+    def planned_score(self, project: Project) -> float | None:
+        return threshold_of(self, project)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         support = self.support(target, inputs)
@@ -90,7 +96,8 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             )
         found = found_boxes(matches, support.category, threshold)
         value = len(found) / len(wanted)
-        interval = self._interval(inputs, split, columns.gt_image[found], columns.gt_image[wanted])
+        figure = _figure(columns.gt_image[found], columns.gt_image[wanted])
+        interval = self.interval(inputs, split, figure)
         missed = np.setdiff1d(wanted, found)
         missed = missed[np.argsort(-columns.gt_area[missed], kind="stable")]
         dataset = inputs.dataset(split)
@@ -118,6 +125,16 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             ),
             findings_total=len(missed),
             evidence=self._evidence(inputs, split, support.category, threshold, held),
+            needs=needs_of_metric(
+                self,
+                inputs,
+                split,
+                held,
+                figure,
+                matches,
+                what="recall",
+                category=support.category,
+            ),
         )
 
     def _evidence(
@@ -169,23 +186,10 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
 
         def bound_of_first(count: int) -> float | None:
             rows = columns.gt_image[by_score[:count]]
-            interval = self._interval(inputs, split, rows, columns.gt_image[wanted])
+            interval = self.interval(inputs, split, _figure(rows, columns.gt_image[wanted]))
             return None if interval is None else interval.low
 
         return {"recall": bounds_by_count(found, bound_of_first)}
-
-    def _interval(
-        self, inputs: Inputs, split: str, found: NDArray[np.int64], wanted: NDArray[np.int64]
-    ) -> Interval | None:
-        """The interval of a recall, from the image rows of the boxes that are found and of those
-        that should be."""
-
-        def of_share(intervals: Intervals) -> Interval:
-            units = intervals.resampling.units
-            part, whole = counts_by_unit(found, units), counts_by_unit(wanted, units)
-            return intervals.of_share(part, whole, partial(share_replicates, part, whole))
-
-        return self.interval(inputs, split, of_share)
 
     passing: ClassVar[Example] = Example(
         config="[rules.recall]\nmin = 0.9",
@@ -197,6 +201,18 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("helmet_off", 0.2, 10, 10, 30, 30)]}},
     )
+
+
+def _figure(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> Callable[[Intervals], Interval]:
+    """A function that gives the interval of a recall, from the image rows of the boxes that are
+    found and of those that should be."""
+
+    def of_share(intervals: Intervals) -> Interval:
+        units = intervals.resampling.units
+        part, whole = counts_by_unit(found, units), counts_by_unit(wanted, units)
+        return intervals.of_share(part, whole, partial(share_replicates, part, whole))
+
+    return of_share
 
 
 def _floor_mark(floor: float) -> Mark:

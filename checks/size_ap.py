@@ -17,9 +17,11 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text
 from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import require_limit
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import IntervalRule, require_support
+from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
 from pytest_detgate.scoring.precision_recall import boxes_to_find
 from pytest_detgate.scoring.score_card import Area
 
@@ -74,6 +76,11 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
             if getattr(self, size) is not None:
                 yield self.target(project, size)
 
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        confidence, floor = confidence_of(self, inputs.project), getattr(self, target.label or "")
+        what = f"AP of {target.label} boxes"
+        yield found_share("ap", what, target.datasets[0], floor, confidence, self.bound)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         (size,) = (area for area in get_args(Area) if area == target.label)
@@ -83,7 +90,8 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
         if value is None:
             raise DataError(f"{split} has no {size} boxes, so their AP is not defined")
         require_support(f"size {size!r} in {split}", {"boxes": (boxes, self.min_boxes)})
-        interval = self.metric_interval(inputs, split, "AP", value, area=size)
+        figure = self.metric_figure(inputs, split, "AP", value, area=size)
+        interval = self.interval(inputs, split, figure)
         held = Measurement.at_least(
             "ap", value, getattr(self, size), bound=self.bound, interval=interval
         )
@@ -92,6 +100,9 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
             f"{bounds_text(interval)}",
             measurements=[held, Measurement.shown("boxes", boxes)],
             evidence=Evidence(charts=self._charts(inputs, split, size, held)),
+            needs=needs_of_metric(
+                self, inputs, split, held, figure, inputs.matches(split, size), what="AP"
+            ),
         )
 
     def _charts(self, inputs: Inputs, split: str, size: Area, held: Measurement) -> list[Chart]:

@@ -11,15 +11,23 @@ from msgspec import Meta
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.dataset.slices import NO_SLICE, Slices, names_in
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
-from pytest_detgate.findings import Measurement
+from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import IntervalRule, interval_of_metric, require_support
-from pytest_detgate.scoring.bounds.bootstrap import bootstrap
+from pytest_detgate.rules.score_rules import (
+    IntervalRule,
+    confidence_of,
+    interval_of_metric,
+    require_support,
+)
+from pytest_detgate.scoring.bounds.bootstrap import Replicates, bootstrap
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
 from pytest_detgate.scoring.score_card import ApMetric, mean_precision, with_uncounted
 
@@ -85,6 +93,11 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         for label in labels:
             yield self.target(project, label)
 
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        confidence = confidence_of(self, inputs.project)
+        what = f"{self.metric} of {target.label or 'each slice'}"
+        yield found_share("ap", what, target.datasets[0], self.min, confidence, self.bound)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         slices = inputs.project.slices(split, self.by)
@@ -104,29 +117,30 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         value = mean_precision(precision[:, :, :, 0], self.metric)
         if value is None:
             raise TooLittleEvidenceError(f"{target.label} in {split} has no box to find")
-        interval = self.interval(
-            inputs,
-            split,
-            lambda intervals: interval_of_metric(
-                intervals,
-                bootstrap(matches, intervals.resampling, None, most),
-                self.metric,
-                value,
-            ),
-            images,
-        )
+        drawn: list[Replicates] = []
+
+        def figure(intervals: Intervals) -> Interval:
+            if not drawn:
+                drawn.append(bootstrap(matches, intervals.resampling, None, most))
+            return interval_of_metric(intervals, drawn[0], self.metric, value)
+
+        interval = self.interval(inputs, split, figure, images)
+        held = Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval)
         beyond = matches.candidates.rank >= most
         uncounted = int(np.count_nonzero(beyond & images[matches.candidates.image]))
         return Outcome(
             message=f"{self.metric} {value:.3f} on {n_images} images of {split}, {boxes} boxes "
             f"({with_uncounted(most, uncounted)}){bounds_text(interval)}",
             measurements=[
-                Measurement.at_least("ap", value, self.min, bound=self.bound, interval=interval),
+                held,
                 Measurement.shown("images", n_images),
                 Measurement.shown("boxes", boxes),
                 Measurement.shown("unsliced", extent.to_look_at - extent.looked_at),
             ],
             extent=extent,
+            needs=needs_of_metric(
+                self, inputs, split, held, figure, matches, what=self.metric, images=images
+            ),
         )
 
     def _extent(self, slices: Slices) -> Extent:

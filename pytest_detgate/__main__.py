@@ -14,6 +14,7 @@ from pytest_detgate.commands import (
     compare,
     dossier,
     init,
+    plan,
     publish,
     report,
     rules,
@@ -23,7 +24,7 @@ from pytest_detgate.commands import (
 from pytest_detgate.errors import DetgateError
 
 COMMANDS = (
-    *(init, approve, accept, schema, rules, report, compare, split, cache),
+    *(init, plan, approve, accept, schema, rules, report, compare, split, cache),
     *(comment, dossier, publish),
 )
 

@@ -22,7 +22,12 @@ class DataError(DetgateError):
 
 
 class TooLittleEvidenceError(DataError):
-    """A value could be computed, but from so little that it would prove nothing."""
+    """A value could be computed, but from so little that it would prove nothing; `needs` says what
+    is lacking."""
+
+    def __init__(self, message: str, needs: str | None = None) -> None:
+        super().__init__(message)
+        self.needs = needs
 
 
 class NoBaselineError(DataError):

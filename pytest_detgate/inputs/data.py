@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import tempfile
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -37,7 +38,7 @@ class Memory:
         made = self._made[key]
         if isinstance(made, DetgateError):
             # A fresh object: an exception that is raised again collects tracebacks.
-            raise type(made)(str(made))
+            raise copy.copy(made)
         return cast(T, made)
 
     def made(self, key: Hashable, kind: type[T]) -> T | None:

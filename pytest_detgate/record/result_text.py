@@ -43,6 +43,24 @@ def left_out_text(result: RuleResult) -> str:
     return "" if is_all else looked_text(result)
 
 
+def decisive_needs(result: RuleResult) -> str:
+    """What evidence is lacking where that decided: a bound missed its limit and the value did not,
+    or there was too little to look at; nothing otherwise."""
+    if result.needs is None:
+        return ""
+    held = decisive(result)
+    if result.verdict == "passed":
+        return ""
+    return result.needs if all(map(_only_by_bound, held)) else ""
+
+
+def _only_by_bound(measured: Measurement) -> bool:
+    limit = measured.limit
+    if limit is None or measured.bound == "point":
+        return False
+    return measured.value <= limit if measured.relation == "<=" else measured.value >= limit
+
+
 def compared(measured: Measurement) -> str:
     """What was held against the limit, as the comparison that came true: `boxes 61 > 21`,
     `boxes 4, upper bound 9.15 > 8`."""

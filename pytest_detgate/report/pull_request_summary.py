@@ -9,6 +9,7 @@ from pytest_detgate.record.markdown import code, plain, prose
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import (
     decisive,
+    decisive_needs,
     finding_place,
     held_against_limit,
     left_out_text,
@@ -78,7 +79,7 @@ def _table(rules: list[RuleResult]) -> Iterator[str]:
             f"{MARKS[rule.verdict]} {VERDICT_WORDS[rule.verdict].lower()}",
             code(rule.id, _NAME),
             plain(values, _VALUES) if values else "no value",
-            _reason(reason, looked),
+            _reason(reason, looked, decisive_needs(rule)),
         )
         yield f"| {' | '.join(cells)} |"
     yield ""
@@ -89,9 +90,11 @@ def _table(rules: list[RuleResult]) -> Iterator[str]:
         yield ""
 
 
-def _reason(reason: str, looked: str) -> str:
-    """The reason of a verdict, and how much was looked at where that is not all."""
+def _reason(reason: str, looked: str, needs: str) -> str:
+    """The reason of a verdict, how much was looked at where that is not all, and what evidence is
+    lacking where that decided."""
     parts = [plain(reason, _REASON)] if reason else []
+    parts += [f"Needs: {plain(needs, _REASON)}"] if needs and needs not in reason else []
     parts += [f"({plain(looked, _REASON)})"] if looked else []
     return " ".join(parts) or "–"
 

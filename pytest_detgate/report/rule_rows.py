@@ -18,7 +18,7 @@ from pytest_detgate.record.formatting import (
     with_minus,
 )
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.record.result_text import left_out_text, looked_text
+from pytest_detgate.record.result_text import decisive_needs, left_out_text, looked_text
 from pytest_detgate.report.headline import VERDICT_WORDS
 from pytest_detgate.report.labels import label_of
 from pytest_detgate.report.limit_bar import Scale, scale_of
@@ -74,7 +74,8 @@ class Row:
     and then others, up to a few: `more` says how many there are besides. `evidence` says in a
     word what there is to see; it is empty where the page shows nothing more of the rule. `tuned`
     says that values depend on the score threshold. `looked` says how much it looked at, `left_out`
-    the same where that is not all.
+    the same where that is not all. `needs` says what evidence is lacking, `decisive_needs` the same
+    where that decided.
     """
 
     id: str
@@ -86,6 +87,8 @@ class Row:
     message: str
     looked: str
     left_out: str
+    needs: str
+    decisive_needs: str
     waiver: str
     judged: list[Judged]
     more: int
@@ -106,6 +109,8 @@ def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
         message=rule.message,
         looked=looked_text(rule),
         left_out=left_out_text(rule),
+        needs=_beyond_message(rule.needs or "", rule),
+        decisive_needs=_beyond_message(decisive_needs(rule), rule),
         waiver=rule.waiver or "",
         judged=judged[:JUDGED],
         more=max(len(judged) - JUDGED, 0),
@@ -167,6 +172,11 @@ def fragment_names(ids: Iterable[str]) -> list[str]:
 
 def _name(code: str, name: str) -> str:
     return "" if label_of(code, name) == name else name
+
+
+def _beyond_message(needs: str, rule: RuleResult) -> str:
+    """What is lacking, unless the message says it already."""
+    return "" if needs in rule.message else needs
 
 
 def _judged(code: str, measurement: Measurement) -> Judged | None:

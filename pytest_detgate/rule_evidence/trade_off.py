@@ -29,12 +29,14 @@ class TradeOff:
     """Everything that depends on the threshold.
 
     `chosen` is the threshold that keeps the budget of the first of the `probes`, `configured` the
-    one that is in use. `together` is recall of all classes of `split`, `classes` recall and floor
+    one that is in use, `uncertified` the one that would be chosen without a margin for new clips,
+    if there is a margin. `together` is recall of all classes of `split`, `classes` recall and floor
     of each; a class without a floor has None.
     """
 
     chosen: float
     configured: float
+    uncertified: float | None
     probes: Mapping[str, ProbeCurve]
     split: str
     together: RecallCurve
@@ -43,7 +45,9 @@ class TradeOff:
 
 def trade_off_chart(found: TradeOff) -> LineChart:
     """False boxes of each probe, and recall, over the threshold."""
-    thresholds = threshold_grid(found.together.score_floor, found.chosen, found.configured)
+    told = [found.chosen, found.configured]
+    told += [] if found.uncertified is None else [found.uncertified]
+    thresholds = threshold_grid(found.together.score_floor, *told)
     panels = [
         _probe_panel(
             found,
@@ -71,6 +75,16 @@ def trade_off_chart(found: TradeOff) -> LineChart:
         [
             Mark(label=f"chosen {threshold_text(found.chosen)}", at=found.chosen),
             Mark(label=f"configured {threshold_text(found.configured)}", at=found.configured),
+            *(
+                []
+                if found.uncertified is None
+                else [
+                    Mark(
+                        label=f"not certified {threshold_text(found.uncertified)}",
+                        at=found.uncertified,
+                    )
+                ]
+            ),
         ],
     )
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.findings import Interval
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rules.ap_noise import DEFAULT, ApNoise
+from pytest_detgate.scoring.bounds.exact_limits import widened
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import counted_units
 from pytest_detgate.scoring.bounds.swap import least_p_value, p_value_of_fall
 from pytest_detgate.scoring.score_card import ApMetric
@@ -40,6 +44,20 @@ class ApChange:
         """How many units hold ground truth."""
         own = self.inputs.replicates(self.split, "all", self.replicates, self.seed)
         return own.seen(self.metric, category).units
+
+    def figure(
+        self, value: float, before: float, category: int | None
+    ) -> Callable[[Intervals], Interval]:
+        """A function that gives the interval of the change from `before` to `value`, of one class
+        or of all, by any intervals."""
+
+        def changes(intervals: Intervals) -> Interval:
+            drawn, units = self.of(before, category), self.units(category)
+            # On clips unlike all that were seen AP may fall to 0, or rise to 1.
+            interval = intervals.of_draws(drawn, (-before, 1 - before), units)
+            return widened(interval, value - before, value - before)
+
+        return changes
 
     def noise(self, before: BaselineAp) -> ApNoise:
         """The standard error of the change, over all classes and of each."""

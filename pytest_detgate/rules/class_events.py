@@ -71,7 +71,8 @@ def events_of_class(
     if least is not None and len(events) < least:
         raise TooLittleEvidenceError(
             f"class {name!r} has {counted(len(events), 'event')} on {split}, and min-events asks "
-            f"for {least}"
+            f"for {least}",
+            f"{least - len(events):,} more events of class {name!r} on {split}",
         )
     (every,) = clips.alarms(threshold, [clips.settings.debounce])
     alarms = every.some(every.category == category)

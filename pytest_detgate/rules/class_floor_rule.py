@@ -17,8 +17,9 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import require_limit, require_names
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Target
-from pytest_detgate.rules.score_rules import IntervalRule, require_support
+from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
 
 MinBoxes = Annotated[
     Count,
@@ -51,6 +52,25 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
 
     def targets(self, project: Project) -> Iterator[Target]:
         return class_targets(self, project, self.classes, every=self.min is not None)
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        floor = self.min if target.label is None else self.floor(target.label)
+        if floor is None:
+            return
+        yield found_share(
+            self.figure.lower(),
+            f"{self.figure} of {target.label or 'each class'}",
+            target.datasets[0],
+            floor,
+            confidence_of(self, inputs.project),
+            self.bound,
+            category=target.label,
+            score=self.planned_score(inputs.project),
+        )
+
+    def planned_score(self, project: Project) -> float | None:
+        """The score over which a detection counts; None where any does."""
+        return None
 
     def floor(self, name: str) -> float | None:
         """The floor of a class."""

@@ -26,6 +26,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence
     accepted: str | None
     extent: Extent | None
+    needs: str | None
 
 
 def plain_outcome(outcome: Outcome) -> Outcome:
@@ -43,6 +44,7 @@ def plain_outcome(outcome: Outcome) -> Outcome:
             evidence=outcome.evidence,
             accepted=outcome.accepted,
             extent=outcome.extent,
+            needs=outcome.needs,
         ),
         _NAME,
     )

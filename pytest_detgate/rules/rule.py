@@ -24,6 +24,7 @@ from pytest_detgate.rules.example import Example
 
 if TYPE_CHECKING:
     from pytest_detgate.inputs.inputs import Inputs
+    from pytest_detgate.rules.planned_limits import PlannedLimit
 
 Family = Literal["data", "training", "model"]
 P = ParamSpec("P")
@@ -135,7 +136,8 @@ class Outcome:
     `tables` are numbers behind the verdict, by title; `evidence` has charts, frames and pairs of
     images for the page. `accepted` is the reason why the project accepts the item although nothing
     could be compared with a limit: it is then *waived*. `extent` is how much the rule had to look
-    at and did look at, where that is not the images of its splits and probes.
+    at and did look at, where that is not the images of its splits and probes. `needs` says what
+    evidence is lacking to show the limits, None where nothing is (`rules.needs`).
     """
 
     message: str
@@ -146,6 +148,7 @@ class Outcome:
     evidence: Evidence = field(default_factory=Evidence)
     accepted: str | None = None
     extent: Extent | None = None
+    needs: str | None = None
 
 
 class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -212,6 +215,12 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     def allowed_gaps(self) -> Mapping[GapKind, int]:
         """How much of each kind of gap an option of this table allows, where it allows any."""
         return {}
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        """The limits of an item that evidence shows, for the command `plan`: known before any
+        model is. A `DetgateError` says what is lacking to know one of them. None for a rule that
+        looks at all there is."""
+        return iter(())
 
     def can_fail(self) -> bool:
         """Whether any data or model could break a limit of this table. A floor of 0 and a largest

@@ -104,12 +104,27 @@ class IntervalRule(ScoreRule, frozen=True, kw_only=True):
     ) -> Interval | None:
         """The bounds of one of COCO's metrics of a split, of which `value` was measured."""
 
+        figure = self.metric_figure(inputs, split, metric, value, area=area, category=category)
+        return self.interval(inputs, split, figure)
+
+    def metric_figure(
+        self,
+        inputs: Inputs,
+        split: str,
+        metric: Metric,
+        value: float,
+        *,
+        area: Area = "all",
+        category: int | None = None,
+    ) -> Callable[[Intervals], Interval]:
+        """A function that gives the bounds of one of COCO's metrics by any intervals."""
+
         def figure(intervals: Intervals) -> Interval:
             draws = intervals.resampling
             replicates = inputs.replicates(split, area, draws.replicates, draws.seed)
             return interval_of_metric(intervals, replicates, metric, value, category)
 
-        return self.interval(inputs, split, figure)
+        return figure
 
 
 def interval_of_metric(
@@ -123,7 +138,7 @@ def interval_of_metric(
     drawn = replicates.figure(metric, category)
     if intervals.method == "percentile":
         return intervals.of_draws(drawn, (0.0, 1.0), 0)
-    seen = replicates.seen(metric, category)
+    seen = dataclasses.replace(replicates.seen(metric, category), copies=intervals.copies)
     return seen.limit(intervals.of_draws(drawn, (0.0, 1.0), seen.units), value)
 
 
@@ -158,9 +173,11 @@ def interval_of(
     name: str,
     figure: Callable[[Intervals], Interval],
     images: NDArray[np.bool_] | None = None,
+    copies: float = 1.0,
 ) -> Interval | None:
     """Return the bounds of a metric, which `figure` computes, over the units of a split or
-    probe, or over some of its images (images,).
+    probe, or over some of its images (images,); with `copies` those that so many times as many
+    units would give.
 
     None without replicates. None also where the evidence is too little for bounds and the options
     compare the value alone.
@@ -175,7 +192,7 @@ def interval_of(
     if images is not None:
         resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
     try:
-        return figure(Intervals(resampling, confidence, scoring.interval))
+        return figure(Intervals(resampling, confidence, scoring.interval, copies))
     except TooLittleEvidenceError:
         if options.bound != "point":
             raise
@@ -187,5 +204,6 @@ def require_support(what: str, counts: dict[str, tuple[int, int | None]]) -> Non
     for noun, (count, least) in counts.items():
         if least is not None and count < least:
             raise TooLittleEvidenceError(
-                f"{what} has {count} {noun}, and min-{noun} asks for {least}"
+                f"{what} has {count} {noun}, and min-{noun} asks for {least}",
+                f"{least - count:,} more {noun} of {what}",
             )

@@ -130,6 +130,7 @@ class _Case:
             waiver=waiver,
             tables=dict(outcome.tables),
             evidence=outcome.evidence,
+            needs=outcome.needs,
         )
 
     def _verdict(
@@ -156,6 +157,7 @@ class _Case:
     def too_little(self, error: TooLittleEvidenceError) -> RuleResult:
         """The result of an item with too little evidence, which a rule may allow."""
         result = self.not_evaluated(f"too little evidence: {error}")
+        result = msgspec.structs.replace(result, needs=error.needs or str(error))
         is_complete = self.extent is not None and self.extent.is_complete
         if is_complete and getattr(self._bound.rule, "too_little", "fail") == "warn":
             return msgspec.structs.replace(result, verdict="warned", can_block=False)

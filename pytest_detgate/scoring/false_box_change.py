@@ -67,6 +67,7 @@ class FalseBoxChange:
             frames=len(self.own),
             confidence=intervals.confidence,
             clip=units.of_image if units.kind == "clip" else None,
+            copies=intervals.copies,
         )
         if self.other is None:
             own = evidence.of_boxes(self.own)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.scoring.bounds.resampling import Units
 from pytest_detgate.scoring.false_boxes import MATCH_IOU, false_boxes
 from pytest_detgate.scoring.matching import Matches
 from pytest_detgate.scoring.precision_recall import boxes_to_find, rows_of_class
@@ -61,11 +62,14 @@ class RecallCurve:
 class FalseBoxCurve:
     """False boxes of a probe as a function of the score threshold.
 
-    `score` (n,) falls; `images` (n,) is how many different frames hold the first of them.
+    `score` (n,) falls; `image` (n,) is the frame of each. `images` (n,) is how many different
+    frames hold the first of them, `clips` (n,) how many different clips.
     """
 
     score: NDArray[np.float64]
+    image: NDArray[np.int64]
     images: NDArray[np.int64]
+    clips: NDArray[np.int64]
 
     def boxes_over(self, threshold: float) -> int:
         """How many false boxes have score > threshold."""
@@ -76,7 +80,14 @@ class FalseBoxCurve:
         count = self.boxes_over(threshold)
         return int(self.images[count - 1]) if count else 0
 
-    def lowest_threshold(self, max_boxes: int | None, max_images: int | None) -> float:
+    def clips_over(self, threshold: float) -> int:
+        """How many clips hold a false box with score > threshold."""
+        count = self.boxes_over(threshold)
+        return int(self.clips[count - 1]) if count else 0
+
+    def lowest_threshold(
+        self, max_boxes: int | None, max_images: int | None = None, max_clips: int | None = None
+    ) -> float:
         """The lowest threshold that keeps a budget: the score of the first box that is one too
         many, which is left out at it and counts at any lower one; 0 where none is."""
         places = [len(self.score)]
@@ -84,6 +95,8 @@ class FalseBoxCurve:
             places.append(max_boxes)
         if max_images is not None:
             places.append(int(np.searchsorted(self.images, max_images, side="right")))
+        if max_clips is not None:
+            places.append(int(np.searchsorted(self.clips, max_clips, side="right")))
         first = min(places)
         return float(self.score[first]) if first < len(self.score) else 0.0
 
@@ -109,12 +122,20 @@ def recall_curve(
     return RecallCurve(np.sort(score)[::-1], boxes, score_floor)
 
 
-def false_box_curve(dataset: Dataset, detections: DetectionTable) -> FalseBoxCurve:
-    """All false boxes that the detector kept on a probe (see `false_boxes`)."""
+def false_box_curve(dataset: Dataset, detections: DetectionTable, units: Units) -> FalseBoxCurve:
+    """All false boxes that the detector kept on a probe of these clips (see `false_boxes`)."""
     rows = false_boxes(dataset, detections, detections.score_floor)
-    is_first = np.zeros(len(rows), dtype=np.int64)
-    is_first[np.unique(detections.image[rows], return_index=True)[1]] = 1
-    return FalseBoxCurve(detections.score[rows], np.cumsum(is_first))
+    image = detections.image[rows]
+    return FalseBoxCurve(
+        detections.score[rows], image, _different(image), _different(units.of_image[image])
+    )
+
+
+def _different(of: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n,) how many different values there are up to each."""
+    is_first = np.zeros(len(of), dtype=np.int64)
+    is_first[np.unique(of, return_index=True)[1]] = 1
+    return np.cumsum(is_first)
 
 
 def false_scores(dataset: Dataset, detections: DetectionTable) -> NDArray[np.float64]:

@@ -26,11 +26,15 @@ class ProbeEvidence:
     not independent of each other; None takes frames to be independent. By clips an interval leaves
     room for one more clip unlike all that were seen, and is never narrower than that of independent
     frames, which it is where each clip has one frame.
+
+    With `copies` they are the intervals that so many times as many frames would give, all like
+    these, still as numbers on `frames` frames: it tells how many are needed.
     """
 
     frames: int
     confidence: float
     clip: NDArray[np.int64] | None = None
+    copies: float = 1.0
 
     @property
     def clips(self) -> int:
@@ -50,21 +54,27 @@ class ProbeEvidence:
         if self.clip is None or self.clips == self.frames:
             return by_frame
         counts = np.bincount(self.clip, on_frame, minlength=self.clips).astype(np.int64)
-        events = clustered_poisson_interval(counts, self.frames / self.clips, self.confidence)
+        weight = self.frames / self.clips
+        events = clustered_poisson_interval(counts, weight, self.confidence, self.copies)
         most = int(on_frame.max(initial=0)) + 1
         by_clip = self._by_clips(self.clip, by_frame, on_frame, most)
-        return replace(by_clip, high=max(by_clip.high, events.high))
+        return replace(by_clip, high=max(by_clip.high, events.high / self.copies))
 
     def _by_frame(self, on_frame: NDArray[np.int64]) -> Interval:
         if int(on_frame.max(initial=0)) <= 1:
-            return poisson_interval(int(on_frame.sum()), self.confidence)
-        return clustered_poisson_interval(on_frame, 1, self.confidence)
+            several = poisson_interval(self.copies * int(on_frame.sum()), self.confidence)
+        else:
+            several = clustered_poisson_interval(on_frame, 1, self.confidence, self.copies)
+        return scaled(several, 1 / self.copies)
 
     def of_frames(self, on_frame: NDArray[np.int64]) -> Interval:
         """The interval of the number of frames with a box, given how many are on each."""
         hit = (on_frame > 0).astype(np.int64)
         by_frame = scaled(
-            binomial_interval(int(hit.sum()), self.frames, self.confidence), self.frames
+            binomial_interval(
+                self.copies * int(hit.sum()), self.copies * self.frames, self.confidence
+            ),
+            self.frames,
         )
         if self.clip is None or self.clips == self.frames:
             return by_frame
@@ -78,8 +88,9 @@ class ProbeEvidence:
         units = Units("clip", clip, self.clips)
         frames = np.bincount(clip, minlength=self.clips).astype(np.float64)
         counts = np.bincount(clip, on_frame, minlength=self.clips).astype(np.float64)
-        low = lower_ratio(counts, frames, self.confidence)
-        high = most - lower_ratio(most * frames - counts, frames, self.confidence)
+        low = lower_ratio(counts, frames, self.confidence, self.copies)
+        room = most * frames - counts
+        high = most - lower_ratio(room, frames, self.confidence, self.copies)
         return replace(
             by_frame,
             low=min(by_frame.low, low * self.frames),

@@ -25,7 +25,7 @@ LAYERS = (
     ("rules",),
     ("first_config",),
     ("rule_evidence",),
-    ("checks", "run_record", "report"),
+    ("checks", "run_record", "report", "planning"),
     ("publishing",),
     ("plugin",),
     ("fixtures", "commands", "testing"),

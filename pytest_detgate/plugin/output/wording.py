@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
-from pytest_detgate.record.result_text import compared, decisive, finding_text, held_against_limit
+from pytest_detgate.record.result_text import (
+    compared,
+    decisive,
+    decisive_needs,
+    finding_text,
+    held_against_limit,
+)
 from pytest_detgate.record.terminal import WIDTH, wrapped
 
 EXAMPLES = 3
@@ -18,10 +24,11 @@ def failure_text(result: RuleResult) -> str:
     lines = [result.message]
     if result.verdict == "not-evaluated":
         lines.append("Not evaluated, which counts as a failure.")
-        return _wrapped(lines)
+        return _wrapped([*lines, *_needs(result)])
     for measured in result.measurements:
         if measured.limit is not None:
             lines += _held_lines(measured, "  ")
+    lines += _needs(result)
     lines += _examples(result.findings, result.findings_total)
     if result.advice:
         lines.append(f"What to try: {result.advice}")
@@ -44,7 +51,17 @@ def summary_text(result: RuleResult) -> str:
     if result.verdict == "not-evaluated":
         return result.message
     # A first run has nothing to compare with; a warning may stand on too little evidence.
-    return ", ".join(map(compared, decisive(result))) or result.message
+    values = ", ".join(map(compared, decisive(result)))
+    if not values:
+        return result.message
+    needs = decisive_needs(result)
+    return f"{values}; needs: {needs}" if needs else values
+
+
+def _needs(result: RuleResult) -> list[str]:
+    """What evidence is lacking, where that decided and the message does not say it."""
+    needs = decisive_needs(result)
+    return [f"Needs: {needs}"] if needs and needs not in result.message else []
 
 
 def _held_lines(measured: Measurement, indent: str = "") -> list[str]:

@@ -12,7 +12,10 @@ from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio
 
 
 def count_interval(
-    counts: NDArray[np.int64], hours: NDArray[np.float64], confidence: float
+    counts: NDArray[np.int64],
+    hours: NDArray[np.float64],
+    confidence: float,
+    copies: float = 1.0,
 ) -> Interval:
     """Return the interval of the expected number of events, from the events of each of G ≥ 1 clips
     and the hours of each, (G,).
@@ -23,17 +26,21 @@ def count_interval(
     one event more than twice those of the worst clip, because the worst clip that was seen is not
     the worst there is, or as many in an hour, whichever gives more. In a clip that is shorter than
     the average, the events are counted over the average length.
+
+    With `copies` it is the interval that so many times as many clips would give, all like these,
+    still as a number on the clips that were seen.
     """
-    poisson = poisson_interval(int(counts.sum()), confidence)
+    poisson = poisson_interval(copies * int(counts.sum()), confidence)
+    poisson = replace(poisson, low=poisson.low / copies, high=poisson.high / copies)
     if len(counts) < 2 or int(counts.max(initial=0)) < 2:
         return replace(poisson, method="exact Poisson over the hours")
     ones, number = np.ones(len(counts)), counts.astype(np.float64)
     unseen = 2 * number + 1
-    by_clip = _high(number, ones, float(unseen.max()), confidence) * len(counts)
+    by_clip = _high(number, ones, float(unseen.max()), confidence, copies) * len(counts)
     worst = float((unseen / np.maximum(hours, hours.mean())).max())
-    by_hour = _high(number, hours, worst, confidence) * float(hours.sum())
+    by_hour = _high(number, hours, worst, confidence, copies) * float(hours.sum())
     high = max(by_clip, by_hour)
-    low = min(lower_ratio(number, ones, confidence) * len(counts), poisson.low)
+    low = min(lower_ratio(number, ones, confidence, copies) * len(counts), poisson.low)
     if high <= poisson.high and low >= poisson.low:
         return replace(poisson, method="exact Poisson over the hours")
     return Interval(
@@ -45,30 +52,37 @@ def count_interval(
 
 
 def share_interval(
-    found: NDArray[np.int64], total: NDArray[np.int64], confidence: float
+    found: NDArray[np.int64],
+    total: NDArray[np.int64],
+    confidence: float,
+    copies: float = 1.0,
 ) -> Interval:
     """Return the interval of the share of events that is found, from those found and all of each
     clip, (G,), at least one in all.
 
     It leaves room for one more clip of average size on which none, or every one, is found, and is
-    never narrower than the exact binomial one of independent events.
+    never narrower than the exact binomial one of independent events. `copies` as above.
     """
-    exact = binomial_interval(int(found.sum()), int(total.sum()), confidence)
+    exact = binomial_interval(copies * int(found.sum()), copies * int(total.sum()), confidence)
     clips = int(np.count_nonzero(total))
     if clips == int(total.sum()):
         return exact
     part, whole = found.astype(np.float64), total.astype(np.float64)
     return Interval(
-        low=min(exact.low, lower_ratio(part, whole, confidence)),
-        high=max(exact.high, 1 - lower_ratio(whole - part, whole, confidence)),
+        low=min(exact.low, lower_ratio(part, whole, confidence, copies)),
+        high=max(exact.high, 1 - lower_ratio(whole - part, whole, confidence, copies)),
         confidence=confidence,
         method=f"over {clips} clips, one more unlike them",
     )
 
 
 def _high(
-    number: NDArray[np.float64], whole: NDArray[np.float64], most: float, confidence: float
+    number: NDArray[np.float64],
+    whole: NDArray[np.float64],
+    most: float,
+    confidence: float,
+    copies: float,
 ) -> float:
     """The upper bound of sum(number) / sum(whole) where the made-up clip has the ratio `most`."""
     room = np.maximum(most * whole - number, 0.0)
-    return most - lower_ratio(room, whole, confidence) if room.sum() > 0 else most
+    return most - lower_ratio(room, whole, confidence, copies) if room.sum() > 0 else most

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def poisson_interval(count: int, confidence: float) -> Interval:
+def poisson_interval(count: float, confidence: float) -> Interval:
     """The interval of the expected count where `count` independent events were seen.
 
     Garwood, Biometrika 1936; 28:437-442. The low end is 0 for a count of 0.
@@ -53,6 +53,7 @@ def clustered_poisson_interval(
     counts_by_cluster: Sequence[int] | NDArray[np.int64],
     weight: float,
     confidence: float,
+    copies: float = 1.0,
 ) -> Interval:
     """The interval of the expected sum of counts whose events come in independent clusters, such
     as the false boxes of a clip.
@@ -63,12 +64,13 @@ def clustered_poisson_interval(
 
     The high end allows for one more cluster, which weighs `weight` or, where it is more, as much as
     the heaviest that was seen. The heaviest seen alone would not do: clusters that fire on all
-    their frames may be rare enough to be missing here.
+    their frames may be rare enough to be missing here. With `copies` each cluster was seen so many
+    times, which need not be a whole number.
     """
     from scipy.special import gammaincinv
 
     counts = np.asarray(counts_by_cluster, dtype=np.float64)
-    total, squares = float(counts.sum()), float((counts**2).sum())
+    total, squares = copies * float(counts.sum()), copies * float((counts**2).sum())
     most = max(weight, float(counts.max(initial=0)))
     mean, variance = total + most, squares + most**2
     return Interval(

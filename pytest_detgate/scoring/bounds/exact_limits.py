@@ -27,11 +27,13 @@ _MANY = 1000
 class Seen:
     """What a figure was computed from: the weight of the ground truth of each unit (clip, or image
     where there are no clips), (U,), the part of it that was found, and the number of boxes in
-    effect."""
+    effect. With `copies` so many times as many of them were seen, all like these: it tells what
+    more evidence would show."""
 
     found: NDArray[np.float64]
     weight: NDArray[np.float64]
     boxes: float
+    copies: float = 1.0
 
     @property
     def units(self) -> int:
@@ -50,12 +52,12 @@ class Seen:
     def low(self, confidence: float) -> float:
         """Return the lower bound of the share."""
         over_boxes = self._over_boxes(self.share, confidence)
-        return min(over_boxes.low, lower_ratio(self.found, self.weight, confidence))
+        return min(over_boxes.low, lower_ratio(self.found, self.weight, confidence, self.copies))
 
     def high(self, confidence: float) -> float:
         """Return the upper bound of the share."""
         missed = np.maximum(self.weight - self.found, 0.0)
-        return 1 - Seen(missed, self.weight, self.boxes).low(confidence)
+        return 1 - Seen(missed, self.weight, self.boxes, self.copies).low(confidence)
 
     def limit(self, interval: Interval, value: float) -> Interval:
         """Return the interval of a figure of this value that is at most the share, no better than
@@ -64,14 +66,17 @@ class Seen:
         low = self._over_boxes(self.share, confidence).low
         reached = min(interval.low, value, low)
         # Most figures are far below the bound of the share: one look at its tail spares a search.
-        chance = chance_of_at_most(self.found, self.weight, reached) if self._few else 0.0
+        chance = (
+            chance_of_at_most(self.found, self.weight, reached, self.copies) if self._few else 0.0
+        )
         if chance > 1 - confidence:
             low = self.low(confidence)
         high = self._over_boxes(value, confidence).high
         return widened(interval, min(value, low), max(value, high))
 
     def _over_boxes(self, share: float, confidence: float) -> Interval:
-        return binomial_interval(share * self.boxes, self.boxes, confidence)
+        boxes = self.copies * self.boxes
+        return binomial_interval(share * boxes, boxes, confidence)
 
 
 def seen(found: NDArray[np.float64], category: NDArray[np.int64], unit: NDArray[np.int64]) -> Seen:

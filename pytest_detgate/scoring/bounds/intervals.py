@@ -23,11 +23,16 @@ from pytest_detgate.scoring.bounds.unseen_clip import bounds_of_draws
 @dataclass(frozen=True, slots=True)
 class Intervals:
     """How the intervals of a split or probe are computed: the units that are drawn, the confidence
-    of each end, and the method."""
+    of each end, and the method.
+
+    With `copies` they are the intervals that so many times as many units would give, all like those
+    that were seen: it tells how many are needed.
+    """
 
     resampling: Resampling
     confidence: float
     method: IntervalMethod = "auto"
+    copies: float = 1.0
 
     def of_draws(
         self, values: NDArray[np.float64], span: tuple[float, float], units: int
@@ -39,7 +44,10 @@ class Intervals:
         if self.method == "percentile":
             low, high = np.quantile(values, [1 - self.confidence, self.confidence])
             return self._interval(float(low), float(high), "percentile bootstrap", drawn)
-        low, high = bounds_of_draws(values, span, units, self.confidence)
+        if self.copies != 1:
+            centre = float(values.mean())
+            values = centre + (values - centre) / np.sqrt(self.copies)
+        low, high = bounds_of_draws(values, span, self.copies * units, self.confidence)
         return self._interval(low, high, "bootstrap", f"one more unlike them, {drawn}")
 
     def of_share(
@@ -53,7 +61,8 @@ class Intervals:
         require_units(self.resampling.units)
         if self.method == "percentile":
             return self.of_draws(draws(self.resampling), (0.0, 1.0), len(whole))
-        seen = Seen(part.astype(np.float64), whole.astype(np.float64), float(whole.sum()))
+        boxes = float(whole.sum())
+        seen = Seen(part.astype(np.float64), whole.astype(np.float64), boxes, self.copies)
         low, high = seen.low(self.confidence), seen.high(self.confidence)
         return self._interval(low, high, "exact", "one more unlike them")
 

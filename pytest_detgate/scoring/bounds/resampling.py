@@ -70,7 +70,8 @@ def require_units(units: Units) -> None:
     """Raise `TooLittleEvidenceError` where there are too few units for an interval."""
     reason = too_few_units(units)
     if reason is not None:
-        raise TooLittleEvidenceError(reason)
+        more = LEAST_UNITS - units.count
+        raise TooLittleEvidenceError(reason, f"{more} more {units.kind}{'' if more == 1 else 's'}")
 
 
 def too_few_units(units: Units) -> str | None:

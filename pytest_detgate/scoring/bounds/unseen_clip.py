@@ -35,15 +35,21 @@ _DIGITS = 10
 """What the sum is good for; without more, a bound of 0.95 is not 0.95000000001."""
 
 
-def lower_ratio(part: NDArray[np.float64], whole: NDArray[np.float64], confidence: float) -> float:
+def lower_ratio(
+    part: NDArray[np.float64],
+    whole: NDArray[np.float64],
+    confidence: float,
+    copies: float = 1.0,
+) -> float:
     """Return the lower bound of sum(part) / sum(whole), from both on each of U ≥ 1 clips, (U,).
 
     Neither is below 0; the made-up clip has a part of 0. Clips whose whole is 0 are left out, and
-    there is one at least that has more.
+    there is one at least that has more. With `copies` it is the bound that so many times as many
+    clips like these would give; that need not be a whole number.
     """
     from scipy.optimize import brentq
 
-    terms = _Terms(part, whole)
+    terms = _Terms(part, whole, copies)
     value = float(part.sum() / whole.sum())
     if value <= 0:
         return 0.0
@@ -52,21 +58,55 @@ def lower_ratio(part: NDArray[np.float64], whole: NDArray[np.float64], confidenc
     return round(float(root), _DIGITS)
 
 
-def chance_of_at_most(part: NDArray[np.float64], whole: NDArray[np.float64], ratio: float) -> float:
+def chance_of_at_most(
+    part: NDArray[np.float64], whole: NDArray[np.float64], ratio: float, copies: float = 1.0
+) -> float:
     """Return the chance that the weighted figure is at most a ratio; where it is 1 - confidence,
     the ratio is the lower bound of `lower_ratio`."""
-    return _Terms(part, whole).chance(ratio)
+    return _Terms(part, whole, copies).chance(ratio)
+
+
+def approximate_chances(
+    part: NDArray[np.float64], whole: NDArray[np.float64], ratio: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """(sets,) the same chance for many sets of clips at once, (sets, G) each, to some percent: the
+    saddle point approximation of Lugannani and Rice (Advances in Applied Probability 1980;
+    12:475-490). Each clip has a whole over 0."""
+    from scipy.special import ndtr
+
+    unseen = -ratio[:, None] * whole.mean(axis=1, keepdims=True)
+    terms = np.concatenate([part - ratio[:, None] * whole, unseen], axis=1)
+    most, least = terms.max(axis=1), terms.min(axis=1)
+    none, all_of = most <= 0, least >= 0
+    inside = 1 - 1e-9
+    low = inside / np.where(all_of, -1.0, least)
+    high = inside / np.where(none, 1.0, most)
+    for _ in range(40):
+        saddle = (low + high) / 2
+        rises = (terms / (1 - saddle[:, None] * terms)).sum(axis=1) > 0
+        low, high = np.where(rises, low, saddle), np.where(rises, saddle, high)
+    # At 0 both parts of the sum are infinite and their difference is not.
+    saddle = np.where(np.abs(saddle) < 1e-9, 1e-9, saddle)
+    scaled = 1 - saddle[:, None] * terms
+    exponent = np.maximum(2 * np.log(np.where(scaled > 0, scaled, 1.0)).sum(axis=1), 1e-18)
+    root = np.sign(saddle) * np.sqrt(exponent)
+    slope = saddle * np.sqrt(((terms / scaled) ** 2).sum(axis=1))
+    density = np.exp(-(root**2) / 2) / np.sqrt(2 * np.pi)
+    chance = ndtr(root) + density * (1 / root - 1 / slope)
+    return np.where(none, 1.0, np.where(all_of, 0.0, np.clip(chance, 0.0, 1.0)))
 
 
 class _Terms:
     """The clips of a figure and the made-up one, alike clips once with their number."""
 
-    def __init__(self, part: NDArray[np.float64], whole: NDArray[np.float64]) -> None:
+    def __init__(
+        self, part: NDArray[np.float64], whole: NDArray[np.float64], copies: float
+    ) -> None:
         pairs = np.stack([part, whole], axis=1)[whole > 0]
         unique, counts = np.unique(pairs, axis=0, return_counts=True)
         self._part = np.append(unique[:, 0], 0.0)
         self._whole = np.append(unique[:, 1], pairs[:, 1].mean())
-        self._counts = np.append(counts, 1).astype(np.float64)
+        self._counts = np.append(copies * counts, 1.0)
 
     def chance(self, ratio: float) -> float:
         """Return the chance that the weighted sum of part - ratio × whole is at most 0."""
@@ -115,7 +155,7 @@ def _saddle(terms: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
 
 
 def bounds_of_draws(
-    values: NDArray[np.float64], span: tuple[float, float], clips: int, confidence: float
+    values: NDArray[np.float64], span: tuple[float, float], clips: float, confidence: float
 ) -> tuple[float, float]:
     """Return both bounds of a figure from its value in each draw of a bootstrap, (B,).
 
@@ -129,7 +169,7 @@ def bounds_of_draws(
     return floor + low, ceiling - high
 
 
-def _drawn_end(room: NDArray[np.float64], clips: int, confidence: float) -> float:
+def _drawn_end(room: NDArray[np.float64], clips: float, confidence: float) -> float:
     """Return the quantile of (1 - D) × room, D ~ Beta(1, clips), over draws of `room` ≥ 0.
 
     Given a draw, (1 - D) × room ≤ m has the chance (m / room)^clips, so nothing is drawn for D.

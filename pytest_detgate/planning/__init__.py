@@ -1,0 +1,1 @@
+"""How much evidence the limits of a `detgate.toml` ask for."""

@@ -1,0 +1,176 @@
+"""What a limit asks for, as lines of text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+from pytest_detgate.planning.evidence import Known, Size
+from pytest_detgate.record.formatting import counted, number, percent
+from pytest_detgate.rules.planned_limits import PlannedLimit
+from pytest_detgate.scoring.bounds.resampling import LEAST_UNITS
+from pytest_detgate.scoring.bounds.sample_size import (
+    least_clips,
+    least_exposure,
+    time_with_power,
+)
+from pytest_detgate.scoring.power import Kind, LimitTest, chance_to_pass, clips_to_pass
+
+FRACTIONS = (0.5, 0.2, 0.1)
+"""True rates that are planned for, as parts of the limit."""
+
+
+def lines_of(
+    limit: PlannedLimit, known: Known, power: float, rates: Sequence[float]
+) -> Iterator[str]:
+    """Say how much evidence there is, the least that shows a limit, and what it takes for a model
+    of a true rate to pass with a power."""
+    held = f"its bound at {percent(limit.confidence)}" if limit.by_bound else "the value itself"
+    yield f"{limit.text} ({held} decides)"
+    size = known.size
+    yield "there are " + ("no data yet" if size is None else size.text())
+    if limit.kind == "rate":
+        yield from _rate_lines(limit, size, power, rates)
+        return
+    least = _least(limit)
+    yield f"the least that shows it: {limit.flawless} {_evidence(least, size)}".replace("  ", " ")
+    if limit.by_bound and size is not None and size.units < least:
+        yield f"so {counted(least - size.units, _unit(size))} more, even if nothing goes wrong"
+    if limit.has_power:
+        yield from _power_lines(limit, known, power, rates)
+
+
+def _least(limit: PlannedLimit) -> int:
+    """The fewest clips, or frames, that show a limit if nothing goes wrong on them."""
+    if limit.kind == "boxes":
+        return math.ceil(least_exposure(limit.limit, limit.confidence))
+    shown = least_clips(limit.limit, limit.confidence) if 0 < limit.limit < 1 else 1
+    few = LEAST_UNITS if limit.things == "boxes" or limit.kind == "fall" else 1
+    return max(shown, few, limit.least_units)
+
+
+def _power_lines(
+    limit: PlannedLimit, known: Known, power: float, rates: Sequence[float]
+) -> Iterator[str]:
+    kind: Kind = "boxes" if limit.kind == "boxes" else "share"
+    test = LimitTest(kind, limit.limit, limit.confidence, limit.by_bound)
+    law = known.law
+    if not limit.by_bound:
+        yield from _value_lines(limit, known, test, rates)
+        return
+    if limit.metric == "AP":
+        yield "AP is taken to behave like a recall of the same value"
+    if known.about:
+        yield f"two frames of a clip are alike to {law.correlation:.2g} ({known.about})"
+    for told, share in _true_rates(limit, rates):
+        line = f"a model with a true {told} passes"
+        if known.size is not None and known.size.units:
+            now = chance_to_pass(test, law, share, known.size.units)
+            line += f" now in {_chance(now)}"
+        needed = clips_to_pass(test, law, share, power)
+        if needed is None:
+            yield f"{line}; no number of clips passes it in {percent(power)}"
+            continue
+        promised = chance_to_pass(test, law, share, needed)
+        comma = ", " if "now" in line else " "
+        yield f"{line}{comma}in {_chance(promised)} with {_evidence(needed, known.size)}" + _more(
+            needed, known.size
+        )
+
+
+def _value_lines(
+    limit: PlannedLimit, known: Known, test: LimitTest, rates: Sequence[float]
+) -> Iterator[str]:
+    """What a value without a bound lets through: luck passes, on few clips above all."""
+    size, worse = known.size, min(2 * limit.limit, 1.0)
+    if size is None or not size.units:
+        yield "a value of a few clips is luck; to be sure, let its bound decide"
+        return
+    for told, share in (*_true_rates(limit, rates), (_told(limit, worse), worse)):
+        now = chance_to_pass(test, known.law, share, size.units)
+        yield f"a model with a true {told} passes now in {_chance(now)}"
+
+
+def _rate_lines(
+    limit: PlannedLimit, size: Size | None, power: float, rates: Sequence[float]
+) -> Iterator[str]:
+    from scipy.special import pdtr
+
+    least = least_exposure(limit.limit, limit.confidence)
+    hours = None if size is None else size.hours
+    more = "" if hours is None or hours >= least else f", {_hours(least - hours)} more"
+    yield f"the least that shows it: {limit.flawless} {_hours(least)}{more}"
+    yield "alarms are taken to come one by one; in clusters they take more"
+    for told, rate in _true_rates(limit, rates):
+        line = f"a model with a true {told} passes"
+        design = (
+            time_with_power(limit.limit, rate, limit.confidence, power) if limit.by_bound else None
+        )
+        if hours is not None:
+            allowed = _allowed(limit, hours)
+            now = float(pdtr(allowed, rate * hours)) if allowed >= 0 else 0.0
+            line += f" now in {_chance(now)}" + (", " if design else "")
+        if design is not None:
+            new = "" if hours is None else f" ({_hours(max(design.size - hours, 0))} more)"
+            line += f"{'' if hours is not None else ' '}in {_chance(design.power)} with "
+            line += f"{_hours(design.size)} and at most {counted(design.allowed, 'alarm')}{new}"
+        yield line
+
+
+def _allowed(limit: PlannedLimit, hours: float) -> int:
+    """The most alarms in so many hours with which a rate is within its limit."""
+    if not limit.by_bound:
+        return math.floor(limit.limit * hours)
+    allowed = -1
+    while least_exposure(limit.limit, limit.confidence, allowed + 1) <= hours:
+        allowed += 1
+    return allowed
+
+
+def _true_rates(limit: PlannedLimit, rates: Sequence[float]) -> Iterator[tuple[str, float]]:
+    """The true rates to plan for, in words and as what goes wrong: those that are given, where they
+    are better than the limit, else parts of the limit."""
+    given = [1 - rate if limit.is_floor else rate for rate in rates]
+    better = [rate for rate in given if 0 <= rate < limit.limit]
+    for wrong in better or [part * limit.limit for part in FRACTIONS]:
+        yield _told(limit, wrong), wrong
+
+
+def _told(limit: PlannedLimit, wrong: float) -> str:
+    """A true rate in words: `recall of 0.95`."""
+    words = {"rate": "rate of {} an hour", "boxes": "rate of {} boxes a frame"}
+    text = words.get(limit.kind, f"{limit.metric} of {{}}")
+    return text.format(number(1 - wrong if limit.is_floor else wrong))
+
+
+def _evidence(units: int, size: Size | None) -> str:
+    if size is None:
+        return counted(units, "clip")
+    if size.clips is None or not size.units:
+        return counted(units, "frame")
+    return size.text(units).replace(", ", " (", 1) + ")"
+
+
+def _more(units: int, size: Size | None) -> str:
+    if size is None or units <= size.units:
+        return ""
+    return f": {counted(units - size.units, f'new {_unit(size)}')}"
+
+
+def _unit(size: Size) -> str:
+    return "frame" if size.clips is None else "clip"
+
+
+def _hours(hours: float) -> str:
+    """Hours, rounded up to what 3 digits tell."""
+    if not hours:
+        return "0 h"
+    digits = 2 - math.floor(math.log10(hours))
+    return f"{number(math.ceil(round(hours * 10**digits, 6)) / 10**digits, max(digits, 1))} h"
+
+
+def _chance(chance: float) -> str:
+    """A chance in whole percent; of some thousands of drawn sets nothing is certain."""
+    if 0 < chance < 0.005:
+        return "under 1%"
+    return "over 99%" if chance >= 0.995 else f"{chance:.0%}"

@@ -1,0 +1,83 @@
+"""The plan of a project: its rules, and what each limit of their items asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_detgate.config.load import read_configuration
+from pytest_detgate.config.wording import unknown
+from pytest_detgate.errors import ConfigError, DetgateError
+from pytest_detgate.inputs.detection_sources import NoDetections, ResultFiles
+from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
+from pytest_detgate.planning.evidence import known_of
+from pytest_detgate.planning.lines import lines_of
+from pytest_detgate.record.terminal import wrapped
+from pytest_detgate.rules.binding import BoundRule, bind_rules
+from pytest_detgate.rules.planned_limits import shown_limits
+from pytest_detgate.rules.rule import Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to plan: the `items` or rules of a `detgate.toml`, all if there are none, for a `power`
+    and true `rates`. `predictions` are result files by split or probe. The `correlation` of two
+    frames of a clip and its number of frames replace what was seen."""
+
+    config: Path
+    items: Sequence[str] = ()
+    power: float = 0.8
+    rates: Sequence[float] = ()
+    correlation: float | None = None
+    clip_frames: int | None = None
+    predictions: Mapping[str, Path]
+
+
+def plan_text(request: Request) -> str:
+    """Return the plan as text; a mistake in the file or the request raises `ConfigError`."""
+    project = Project(read_configuration(request.config), Path.cwd())
+    rules = bind_rules(project)
+    chosen = list(_chosen(rules, request.items))
+    for name in request.predictions:
+        known = (*project.splits, *project.probes)
+        if name not in known:
+            raise ConfigError(f"--predictions: {unknown('split or probe', name, known)}")
+    source = ResultFiles(request.predictions, project) if request.predictions else NoDetections()
+    inputs = Inputs(project, source, list(request.predictions))
+    lines: list[str] = []
+    others: dict[str, None] = {}
+    for rule, target in chosen:
+        told = [line for text in _lines(rule, target, inputs, request) for line in wrapped(text)]
+        if told:
+            lines += [rule.item_name(target), *told, ""]
+        else:
+            others[rule.rule.code] = None
+    if others:
+        text = f"no question of evidence, or no limit that it shows: {', '.join(others)}"
+        lines += wrapped(text)
+    return "\n".join(lines).rstrip("\n")
+
+
+def _lines(rule: BoundRule, target: Target, inputs: Inputs, request: Request) -> Iterator[str]:
+    try:
+        for limit in shown_limits(rule.rule.planned_limits(target, inputs)):
+            known = known_of(limit, inputs, request.correlation, request.clip_frames)
+            first, *rest = lines_of(limit, known, request.power, request.rates)
+            yield f"  {first}"
+            yield from (f"    {line}" for line in rest)
+    except DetgateError as error:
+        yield f"  cannot be planned further: {inputs.project.shorten(str(error))}"
+
+
+def _chosen(rules: Sequence[BoundRule], items: Sequence[str]) -> Iterator[tuple[BoundRule, Target]]:
+    """The items of a name, or of a rule of that name, in the order of the file."""
+    named = {rule.item_name(target): (rule, target) for rule in rules for target in rule.targets}
+    codes = {name.partition("[")[0] for name in named}
+    for item in items:
+        if item not in named and item not in codes:
+            raise ConfigError(unknown("item", item, [*codes, *named]))
+    for name, pair in named.items():
+        if not items or name in items or name.partition("[")[0] in items:
+            yield pair

@@ -1,0 +1,207 @@
+"""`python -m pytest_detgate plan`: what each rule needs, before and after there is data."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from pytest_detgate.__main__ import main
+from pytest_detgate.testing import coco_content, result_content
+from tests.content import write_json
+
+HEAD = """\
+[dataset]
+frame-pattern = '(?P<clip>c\\d+)_(?P<frame>\\d+)\\.jpg$'
+fps = 25
+[dataset.splits.val]
+annotations = "val.json"
+images = "images"
+[probes.calm]
+annotations = "calm.json"
+images = "images"
+"""
+BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
+HIT = ("worker", 0.9, 10.0, 10.0, 40.0, 40.0)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write_data(clips: int, frames: int = 5) -> list[str]:
+    """A split with a worker on each frame, and a probe of the same names."""
+    names = [f"c{clip}_{frame}.jpg" for clip in range(clips) for frame in range(frames)]
+    write_json(Path("val.json"), coco_content({name: [BOX] for name in names}, ["worker"]))
+    write_json(Path("calm.json"), coco_content(dict.fromkeys(names, ()), ["worker"]))
+    return names
+
+
+def plan(capsys: pytest.CaptureFixture[str], rules: str, *arguments: object) -> str:
+    """What the command prints, on one line."""
+    Path("detgate.toml").write_text(HEAD + textwrap.dedent(rules), encoding="utf-8")
+    assert main(["plan", *map(str, arguments)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) < 80
+    return " ".join(" ".join(lines).split())
+
+
+UPPER = '[rules.probe-fp]\nmax-image-share = 0.05\nbound = "upper"\n'
+
+
+def test_from_limits_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """There is no file yet. 59 clean clips show 5%; the others as the binomial test says."""
+    told = plan(capsys, UPPER + "[rules.duplicate-ids]")
+
+    assert told.startswith(
+        "probe-fp[calm] at most 5% of frames with a false box (its bound at 95% decides) there are "
+        "no data yet the least that shows it: no false box on 59 clips a model with a true share "
+        "of 0.025 passes in 80% with 361 clips a model with a true share of 0.01 passes in 87% "
+        "with 124 clips a model with a true share of 0.005 passes in 92% with 93 clips"
+    )
+    assert told.endswith("no question of evidence, or no limit that it shows: duplicate-ids")
+
+
+def test_from_data(capsys: pytest.CaptureFixture[str]) -> None:
+    """Twelve clips of five frames, so 0.2 s a clip."""
+    write_data(12)
+    told = plan(capsys, UPPER, "--true", 0.01)
+
+    assert "there are 12 clips, 60 frames, 0.000667 h" in told
+    assert "no false box on 59 clips (295 frames, 0.003 h) so 47 clips more" in told
+    assert "alike to 1 (assumed: a clip is good or bad as a whole)" in told
+    assert (
+        "a model with a true share of 0.01 passes now in 0%, in 87% with 124 clips (620 frames, "
+        "0.007 h): 112 new clips"
+    ) in told
+
+
+def test_from_detections_with_the_spread_that_was_seen(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each clip fires on its first frame alone: its frames are as different as they can be."""
+    names = write_data(12)
+    fires = {name: [HIT] for name in names if name.endswith("_0.jpg")}
+    truth = dict.fromkeys(names, ())
+    write_json(Path("found.json"), result_content(truth, fires, ["worker"]))
+    told = plan(capsys, UPPER, "--predictions", "calm=found.json", "--true", 0.01)
+
+    assert "alike to 0 (seen on these clips)" in told
+    needed = int(told.partition("% with ")[2].split()[0])
+    assert 59 < needed < 100
+
+
+def test_hours_without_clips_that_cluster(capsys: pytest.CaptureFixture[str]) -> None:
+    rule = '[rules.alarm-rate]\nmax-per-hour = 1\nbound = "upper"\n'
+    before = plan(capsys, rule, "--true", 0.5, "--true", 0.2)
+    write_data(2, 90_000 // 2)
+    after = plan(capsys, rule, "--true", 0.5)
+
+    assert "the least that shows it: no false alarm in 3 h" in before
+    assert (
+        "a model with a true rate of 0.5 an hour passes in 82% with 19.5 h and at most 12 alarms"
+    ) in before
+    assert "0.2 an hour passes in 87% with 6.3 h and at most 2 alarms" in before
+    assert "there are 2 clips, 90,000 frames, 1 h" in after
+    assert "no false alarm in 3 h, 2 h more" in after
+    assert "passes now in 0%, in 82% with 19.5 h and at most 12 alarms (18.5 h more)" in after
+
+
+def test_a_value_alone_is_luck(capsys: pytest.CaptureFixture[str]) -> None:
+    """Ten clips that are found or missed whole, floor 0.9: one may be missed."""
+    write_data(10)
+    told = plan(capsys, "[rules.recall]\nmin = 0.9\n", "--true", 0.95)
+
+    assert "recall of worker at least 0.9 (the value itself decides)" in told
+    assert "everything found on 29 clips" in told
+    assert "a model with a true recall of 0.95 passes now in 91%" in told
+    assert (
+        "a model with a true recall of 0.8 passes now in 38%" in told
+    )  # 0.8^10 + 10 × 0.2 × 0.8^9
+
+
+def test_every_rule_that_estimates(capsys: pytest.CaptureFixture[str]) -> None:
+    told = plan(
+        capsys,
+        """
+        [rules.mean-ap]
+        min = 0.9
+        bound = "lower"
+        [rules.class-ap]
+        min = 0.9
+        bound = "lower"
+        [rules.size-ap]
+        small = 0.5
+        [rules.slice-ap]
+        by = "clip"
+        min = 0.5
+        [rules.ap-regression]
+        max-drop = 0.01
+        min-p-value = 0.05
+        bound = "lower"
+        noise = 0
+        [rules.alarm-recall]
+        min = 0.95
+        bound = "lower"
+        [rules.operating-point]
+        max-clip-share = 0.05
+        min-recall = 0.9
+        certify = 0.95
+        """,
+    )
+
+    assert "AP at least 0.9 (its bound at 95% decides)" in told
+    assert "AP of each class at least 0.9" in told
+    assert "AP is taken to behave like a recall of the same value" in told
+    assert "a fall of at most 0.01, noise and all" in told
+    assert "the same AP on 299 clips" in told
+    assert "a p-value under 0.05 (its bound at 95% decides)" in told
+    assert "the least that shows it: 5 clips" in told
+    assert "alarms for at least 0.95 of the events of each class" in told
+    assert "at most 5% of clips with a false box, certified (its bound at 97.5% decides)" in told
+    assert "no false box on 72 clips" in told
+    assert "recall of each class, certified, at least 0.9" in told
+
+
+def test_counts_are_shares_of_the_frames(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three of 60 frames are 5%; without data nobody can say."""
+    rule = '[rules.probe-fp]\nmax-images = 3\nmax-boxes = 6\nbound = "upper"\n'
+    before = plan(capsys, rule)
+    write_data(12)
+    after = plan(capsys, rule)
+
+    assert before == "probe-fp[calm] cannot be planned further: calm.json: no such file"
+    assert "at most 3 of 60 frames with a false box" in after
+    assert "no false box on 59 clips" in after
+    assert "at most 6 false boxes on 60 frames" in after
+    assert "no false box on 30 clips" in after
+
+
+def test_one_item_or_all_of_a_rule(capsys: pytest.CaptureFixture[str]) -> None:
+    rules = UPPER + "[rules.recall]\nmin = 0.9\n"
+    write_data(5)
+
+    assert plan(capsys, rules, "recall").startswith("recall[worker] ")
+    assert plan(capsys, rules, "recall[worker]").startswith("recall[worker] ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["recal"], "no item 'recal'; did you mean 'recall'?"),
+        (["--power", "1"], "--power: expected a number between 0 and 1, found 1"),
+        (["--true", "-1"], "--true: expected 0 or more, found -1"),
+        (["--correlation", "2"], "--correlation: expected 0 to 1, found 2"),
+        (["--clip-frames", "0"], "--clip-frames: expected 1 or more, found 0"),
+        (["--predictions", "calm"], "--predictions: expected NAME=FILE, found 'calm'"),
+        (["--predictions", "clam=x.json"], "--predictions: no split or probe 'clam'; did you mean"),
+        (["--config", "gone.toml"], "gone.toml: no such file"),
+    ],
+)
+def test_mistakes(arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("detgate.toml").write_text(f"{HEAD}[rules.recall]\nmin = 0.9\n", encoding="utf-8")
+
+    assert main(["plan", *arguments]) == 4
+    assert said in capsys.readouterr().err
