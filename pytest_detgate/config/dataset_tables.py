@@ -76,8 +76,8 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             str,
             Meta(
                 description="File that names the images of the split, one a line, for yolo, voc, "
-                "openimages, labelme and kitti. Omitted: all images of the folder. If several folders have a "
-                "file of that name, the one that agrees in most folders is used."
+                "openimages, labelme and kitti. Omitted: all images of the folder. If several "
+                "folders have a file of that name, the one that agrees in most folders is used."
             ),
         ]
         | None
@@ -86,8 +86,8 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         Literal["unknown", "background"],
         Meta(
             description="Meaning of an image without labels, for yolo, voc, openimages, labelme, "
-            "labelstudio, kitti and scalabel. unknown: it has not been labelled; max-unlabelled of a rule allows a number of "
-            "them. background: nothing is on it, as Ultralytics assumes."
+            "labelstudio, kitti and scalabel. unknown: it has not been labelled; max-unlabelled of "
+            "a rule allows a number of them. background: nothing is on it, as Ultralytics assumes."
         ),
     ] = "unknown"
     max_polygons: (

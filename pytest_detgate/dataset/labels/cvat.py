@@ -43,8 +43,9 @@ class _Shapes:
 
 
 def read_cvat(files: SplitFiles) -> Dataset:
-    """Read a file of CVAT for images, or for video (`read_cvat_video`). Polygons and turned boxes become their frames; an image with
-    any other shape, a mask or an ellipse, is not looked at."""
+    """Read a file of CVAT for images, or for video (`read_cvat_video`). Polygons and turned
+    boxes become their frames; an image with any other shape, a mask or an ellipse, is not looked
+    at."""
     if not files.labels.exists():
         raise DataError(f"{files.labels}: no such file or folder")
     content = read_bytes(files.labels)

@@ -97,7 +97,8 @@ def listed_dataset(
         entry.image = name
     if entries and not any(entry.is_labelled for entry in entries):
         raise DataError(
-            f"{files.labels}: none of its {len(entries):,} images is labelled; is it the right file?"
+            f"{files.labels}: none of its {len(entries):,} images is labelled; is it the right "
+            "file?"
         )
     there = {key(name) for name in index.names}
     return _dataset(
