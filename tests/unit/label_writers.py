@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 Box = tuple[str, float, float, float, float]
@@ -16,7 +17,7 @@ def write_labelme(truth: Truth, folder: Path) -> Path:
     labels = folder / "labelme"
     labels.mkdir()
     for image, (width, height, boxes) in truth.items():
-        shapes = [
+        shapes: list[Any] = [
             {
                 "label": name,
                 "points": [[x, y], [x + w, y + h]],
@@ -26,7 +27,7 @@ def write_labelme(truth: Truth, folder: Path) -> Path:
             }
             for name, x, y, w, h in boxes
         ]
-        content = {
+        content: dict[str, Any] = {
             "version": "5.4.1",
             "flags": {},
             "shapes": shapes,
@@ -145,7 +146,8 @@ def write_cvat_video(truth: Truth, folder: Path) -> Path:
     """Each box is a track of one frame; images must be named by their place, `frame_000000`."""
     names = sorted({name for _, _, boxes in truth.values() for name, *_ in boxes})
     labels = "".join(f"<label><name>{name}</name></label>" for name in names)
-    tracks, last = [], len(truth) - 1
+    tracks: list[str] = []
+    last = len(truth) - 1
     for frame, (_, _, boxes) in enumerate(truth.values()):
         for name, x, y, w, h in boxes:
             edges = f'xtl="{x}" ytl="{y}" xbr="{x + w}" ybr="{y + h}"'

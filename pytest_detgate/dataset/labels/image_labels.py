@@ -69,6 +69,8 @@ class ImageLabels:
 
 def is_set(value: object) -> bool:
     """Whether a flag is set, as tools write one: true, 1, "1", "true", "yes"."""
+    if value is None or value is False:  # nearly always
+        return False
     if isinstance(value, str):
         return value.strip().lower() in ("1", "true", "yes")
     return bool(value)

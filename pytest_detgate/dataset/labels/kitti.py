@@ -74,8 +74,9 @@ def read_kitti(files: SplitFiles) -> Dataset:
 
 def _image(root: Path, name: str, lines: Sequence[_Line]) -> ImageLabels:
     entry = ImageLabels(place=name, image=PurePosixPath(name).with_suffix("").as_posix())
+    path = root / name
     for line in lines:
-        _add(line, root / name, entry)
+        _add(line, path, entry)
     return entry
 
 
@@ -127,27 +128,30 @@ def _lines(path: Path, content: bytes) -> list[_Line]:
         cells = row.split()
         if not cells:
             continue
-        what = f"{path}: line {number}"
         of_tracking = len(cells) in (_COLUMNS + _OF_TRACKING, _COLUMNS + _OF_TRACKING + 1)
         own = cells[_OF_TRACKING:] if of_tracking else cells
         if len(own) == _COLUMNS + 1:
-            raise DataError(f"{what}: has a score: the file holds detections and no labels")
+            raise DataError(
+                f"{path}: line {number}: has a score: the file holds detections and no labels"
+            )
         if len(own) != _COLUMNS:
             raise DataError(
-                f"{what}: expected {_COLUMNS} columns (detection) or {_COLUMNS + _OF_TRACKING} "
-                f"(tracking), found {len(cells)}: {row.strip()[:80]!r}"
+                f"{path}: line {number}: expected {_COLUMNS} columns (detection) or "
+                f"{_COLUMNS + _OF_TRACKING} (tracking), found {len(cells)}: {row.strip()[:80]!r}"
             )
         try:
-            values = [number_of(cell) for cell in own[1:]]
+            values = list(map(float if "_" not in row else number_of, own[1:]))
             frame = int(cells[0]) if of_tracking else None
         except ValueError:
             values, frame = [math.nan], None
-        if not all(map(math.isfinite, values)) or (frame is not None and frame < 0):
+        if not math.isfinite(sum(values)) or (frame is not None and frame < 0):
             raise DataError(
-                f"{what}: expected a class and {_COLUMNS - 1} numbers"
+                f"{path}: line {number}: expected a class and {_COLUMNS - 1} numbers"
                 f"{' after frame and track' if of_tracking else ''}, found {row.strip()[:80]!r}"
             )
         if lines and (lines[0].frame is None) == of_tracking:
-            raise DataError(f"{what}: has {len(cells)} columns, and lines above have others")
+            raise DataError(
+                f"{path}: line {number}: has {len(cells)} columns, and lines above have others"
+            )
         lines.append(_Line(number, own[0], values, frame))
     return lines

@@ -151,7 +151,7 @@ def _add(label: _Label, number: int, path: Path, entry: ImageLabels) -> None:
         return
     if not label.category:
         raise DataError(f"{path}: {what} has no category")
-    flags = [ours for theirs, ours in _FLAGS.items() if is_set(said.get(theirs))] if said else []
+    flags = [_FLAGS[name] for name, value in said.items() if name in _FLAGS and is_set(value)]
     entry.add(label.category, box, number, flags, crowd=is_set(said.get("crowd")))
 
 
