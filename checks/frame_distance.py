@@ -81,7 +81,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         super().validate(project)
         require_clips(project, self.clip_field)
         pattern = project.frame_pattern
-        if self.frame_field is None and (pattern is None or "frame" not in pattern.groupindex):
+        has_pattern = pattern is not None and "frame" in pattern.groupindex
+        if self.frame_field is None and not has_pattern and not project.has_own_clips:
             # Raised, and not refused beside it: without clips there are no frames either.
             raise OptionError(
                 "cannot tell frame numbers: give [dataset] frame-pattern a group "
@@ -90,7 +91,8 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         project = inputs.project
-        key = FrameKey(clip_key(project, self.clip_field), project.frame_pattern, self.frame_field)
+        field = self.frame_field or ("frame" if project.has_own_clips else None)
+        key = FrameKey(clip_key(project, self.clip_field), project.frame_pattern, field)
         reference_name, tested_name = target.datasets
         reference, tested = (inputs.frames(name, key) for name in target.datasets)
         nearest = nearest_frames(tested, reference)

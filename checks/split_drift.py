@@ -213,6 +213,7 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
         told: list[str | None] = [None] * len(file_names)
         project = inputs.project
         by_clip = self.clip_field is not None or project.frame_pattern is not None
+        by_clip |= project.has_own_clips and "clip" in inputs.dataset(name).known_fields
         if by_clip and self.unit != "image":
             clips: Clips = inputs.clips(name, clip_key(project, self.clip_field))
             told = clips.clip.tolist()

@@ -10,7 +10,18 @@ from pytest_detgate.config.alarm_table import EventsFile, Fps, FrameStep, TimeFi
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
 
-LabelFormat: TypeAlias = Literal["coco", "yolo", "voc", "cvat", "openimages"]
+LabelFormat: TypeAlias = Literal[
+    "coco",
+    "yolo",
+    "voc",
+    "cvat",
+    "openimages",
+    "labelme",
+    "labelstudio",
+    "kitti",
+    "scalabel",
+    "datumaro",
+]
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -64,9 +75,9 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         Annotated[
             str,
             Meta(
-                description="File that names the images of the split, one a line, for yolo, voc "
-                "and openimages. Omitted: all images of the folder. If several folders have a "
-                "file of that name, the one that agrees in most folders is used."
+                description="File that names the images of the split, one a line, for yolo, voc, "
+                "openimages, labelme and kitti. Omitted: all images of the folder. If several "
+                "folders have a file of that name, the one that agrees in most folders is used."
             ),
         ]
         | None
@@ -74,9 +85,9 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     missing_labels: Annotated[
         Literal["unknown", "background"],
         Meta(
-            description="Meaning of an image without a label file, for yolo, voc and openimages. "
-            "unknown: it has not been labelled; max-unlabelled of a rule allows a number of "
-            "them. background: nothing is on it, as Ultralytics assumes."
+            description="Meaning of an image without labels, for yolo, voc, openimages, labelme, "
+            "labelstudio, kitti and scalabel. unknown: it has not been labelled; max-unlabelled of "
+            "a rule allows a number of them. background: nothing is on it, as Ultralytics assumes."
         ),
     ] = "unknown"
     max_polygons: (
@@ -84,7 +95,7 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             Count,
             Meta(
                 description="Largest number of polygons and turned boxes whose frames are used, "
-                "for yolo, voc and cvat. Omitted: any number."
+                "for all formats but coco, openimages and kitti. Omitted: any number."
             ),
         ]
         | None
@@ -94,7 +105,7 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         Meta(
             description="true: files among the images that are neither images nor labels, and "
             "folders that cannot be listed, are left out. Otherwise no rule passes. For yolo, "
-            "voc and openimages without a list."
+            "voc, openimages, labelme and kitti without a list."
         ),
     ] = False
     fps: Fps | None = None

@@ -8,7 +8,7 @@ from pytest_detgate.config.place import Place
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 
-LISTING = ("yolo", "voc", "openimages")
+LISTING = ("yolo", "voc", "openimages", "labelme", "kitti")
 """Formats whose readers take a list of the images."""
 
 

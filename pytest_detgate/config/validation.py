@@ -12,7 +12,7 @@ from pytest_detgate.config.alarm_checks import check_alarms
 from pytest_detgate.config.dataset_tables import SplitTable
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.place import Place
-from pytest_detgate.config.probe_checks import check_probe, own_files
+from pytest_detgate.config.probe_checks import LISTING, check_probe, own_files
 
 REDACTED_KINDS = ("paths", "hosts")
 """Entries of `redact` that are no regular expressions."""
@@ -107,12 +107,17 @@ def _check_split(table: SplitTable, place: Place, configuration: Configuration) 
                     f"the key {key!r} is missing; it takes text (or name a data.yaml by data)"
                 )
             )
-    by_file = ("yolo", "voc", "openimages")
+    by_file = LISTING
+    framing = ("yolo", "voc", "cvat", "labelme", "labelstudio", "scalabel", "datumaro")
     for key, is_given, formats in (
         ("classes", isinstance(table.classes, str), ("yolo", "openimages")),
         ("list", table.list is not None, by_file),
-        ("missing-labels", table.missing_labels != "unknown", by_file),
-        ("max-polygons", table.max_polygons is not None, ("yolo", "voc", "cvat")),
+        (
+            "missing-labels",
+            table.missing_labels != "unknown",
+            (*by_file, "labelstudio", "scalabel"),
+        ),
+        ("max-polygons", table.max_polygons is not None, framing),
         ("allow-other-files", table.allow_other_files, by_file),
     ):
         if is_given and table.format not in formats:

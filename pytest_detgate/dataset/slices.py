@@ -117,7 +117,9 @@ def column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list
 
 
 def _fields(dataset: Dataset) -> list[str]:
-    """The fields that the entries of the images have besides, if its file is one of COCO's."""
+    """The fields that the entries of the images have besides."""
+    if dataset.known_fields:
+        return list(dataset.known_fields)
     path = dataset.annotations
     if path is None or path.suffix.lower() != ".json":
         return []

@@ -151,7 +151,8 @@ class Dataset:
     count, where `detgate.toml` lists them; `file_classes` are then id and name of all that the file
     lists. `notes` are facts about the file that a reader of the report must know, `gaps` what
     nothing can look at: an item passes over none of them unless its rule measures them.
-    `image_options` say how its images are read. `part` is set for a probe that is a query over a
+    `image_options` say how its images are read. `known_fields` are the image fields that its format
+    gives, except for COCO's, whose file has any. `part` is set for a probe that is a query over a
     split; its `sha256` is then that of its own images and boxes.
     """
 
@@ -172,6 +173,7 @@ class Dataset:
     notes: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
     image_options: ImageOptions = AS_SHOWN
+    known_fields: tuple[str, ...] = ()
     part: Part | None = None
 
     def __post_init__(self) -> None:

@@ -224,6 +224,8 @@ class ModelInputs(DataInputs):
             field = self.project.tables.scoring.clip_field
             # A folder has no fields, so its file names are all there is.
             key = ClipKey(self.project.frame_pattern, field if dataset.annotations else None)
+            if key.pattern is None and key.field is None and "clip" in dataset.known_fields:
+                key = ClipKey(field="clip")
             images = len(dataset.images)
             if key.pattern is None and key.field is None:
                 return image_units(images)

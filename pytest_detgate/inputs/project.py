@@ -14,6 +14,7 @@ from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.config.validation import frame_pattern
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.images.options import ImageOptions, real_paths
+from pytest_detgate.dataset.labels.formats import GIVES_CLIPS
 from pytest_detgate.errors import DataError
 
 if TYPE_CHECKING:
@@ -115,6 +116,13 @@ class Project:
     def frame_pattern(self) -> re.Pattern[str] | None:
         """The pattern that finds clip and frame in a file name."""
         return frame_pattern(self.configuration)
+
+    @cached_property
+    def has_own_clips(self) -> bool:
+        """Whether labels may name the clips of their images, in the image fields `clip` and
+        `frame`, and no pattern does."""
+        tables = (*self.tables.dataset.splits.values(), *self.tables.probes.values())
+        return self.frame_pattern is None and any(one.format in GIVES_CLIPS for one in tables)
 
     def classes(self, split: str) -> tuple[str, ...]:
         """Class names of a split, in the order of its file; `DataError` if it cannot be read."""

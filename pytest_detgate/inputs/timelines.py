@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 def read_timeline(inputs: DataInputs, name: str) -> Timeline:
     """Order the images of a split or probe; `DataError` says why that is not possible."""
     project = inputs.project
-    dataset, timing = inputs.dataset(name), timing_of(project, name)
+    dataset = inputs.dataset(name)
+    timing = timing_of(project, name)
+    if timing is None and "timestamp" in dataset.known_fields:
+        timing = FrameTiming(time_field="timestamp", unit="ms")  # as Scalabel writes it
     if timing is None:
         raise DataError(
             f"when the frames of {name} were taken is not known: give fps or time-field under "
@@ -29,6 +32,8 @@ def read_timeline(inputs: DataInputs, name: str) -> Timeline:
         )
     clip_field = project.tables.scoring.clip_field if dataset.annotations else None
     key = ClipKey(project.frame_pattern, clip_field)
+    if key.pattern is None and key.field is None and "clip" in dataset.known_fields:
+        key = ClipKey(field="clip")
     if key.pattern is None and key.field is None:
         raise DataError(
             f"the clips of {name} are not known: give [dataset] frame-pattern, or clip-field in "
@@ -89,6 +94,8 @@ def _frame_key(
     """How the numbers of frames are told; None where nothing tells them. A time stamp is none."""
     field = project.tables.alarms.frame_field if dataset.annotations else None
     pattern = project.frame_pattern
+    if pattern is None and field is None and "frame" in dataset.known_fields:
+        field = "frame"
     if field is None and (pattern is None or "frame" not in pattern.groupindex):
         return None
     if timing.time_field == (field or "frame"):

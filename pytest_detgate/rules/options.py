@@ -98,6 +98,8 @@ ClipField = Annotated[str, Meta(description="Image field that holds the clip, e.
 def clip_key(project: Project, field: str | None, otherwise: str = "") -> ClipKey:
     """Return how the clip of an image is found. `OptionError` where nothing says it; `otherwise`
     names another way out."""
+    if field is None and project.has_own_clips:
+        return ClipKey(field="clip")
     if field is None and project.frame_pattern is None:
         raise OptionError(
             "cannot tell clips: give [dataset] frame-pattern, or clip-field in this table"

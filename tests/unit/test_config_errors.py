@@ -84,7 +84,8 @@ def message(folder: Path, text: str) -> str:
         pytest.param(
             SPLITS + "format = 'yollo'\n" + RULE,
             "[dataset.splits.val] format: expected one of "
-            '"coco", "cvat", "openimages", "voc", "yolo", '
+            '"coco", "cvat", "datumaro", "kitti", "labelme", "labelstudio", "openimages", '
+            '"scalabel", "voc", "yolo", '
             "found 'yollo'; did you mean 'yolo'?",
             id="format",
         ),

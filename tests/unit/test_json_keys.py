@@ -10,6 +10,7 @@ import pytest
 
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.text import json_arrays
+from pytest_detgate.dataset.text.json_keys import refuse_repeated_keys
 from pytest_detgate.errors import DataError
 
 ROWS = 60
@@ -114,3 +115,10 @@ def test_a_file_with_literals_that_json_does_not_know(tmp_path: Path) -> None:
     path.write_text(text.replace('"info"', '"images": [], "info"'), encoding="utf-8")
     with pytest.raises(DataError, match="'images' occurs twice"):
         read_coco(path, tmp_path, "val")
+
+
+@pytest.mark.parametrize("text", ['{"a": "x\\u003ay", "a": 1}', '{"a": {"b": ":", "b": 1}}'])
+def test_a_colon_in_a_text_hides_no_key(tmp_path: Path, text: str) -> None:
+    """One colon too few, for the key, and one that the text has as a number, make up for it."""
+    with pytest.raises(DataError, match="occurs twice"):
+        refuse_repeated_keys(text.encode(), [], tmp_path)

@@ -10,7 +10,10 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
+from pytest_detgate.dataset.labels.cvat_shapes import cvat_flags, cvat_frame
+from pytest_detgate.dataset.labels.cvat_video import read_cvat_video
+from pytest_detgate.dataset.labels.image_labels import FLAGS
+from pytest_detgate.dataset.labels.shape_boxes import Frame
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
@@ -18,7 +21,6 @@ from pytest_detgate.dataset.text.xml import numbers_of, parse_xml
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import gap
 
-_EDGES = ("xtl", "ytl", "xbr", "ybr")
 _PARTS = frozenset({"version", "meta", "image"})
 # Said of the whole image: no shapes.
 _NO_SHAPES = frozenset({"tag"})
@@ -36,21 +38,21 @@ class _Shapes:
     box: list[Frame] = field(default_factory=list)
     id: list[str] = field(default_factory=list)
     framed: list[str] = field(default_factory=list)
+    flags: list[Counter[str]] = field(default_factory=list)
     others: dict[int, Counter[str]] = field(default_factory=dict)
 
 
 def read_cvat(files: SplitFiles) -> Dataset:
-    """Read a file of CVAT for images. Polygons and turned boxes become their frames; an image with
-    any other shape, a mask or an ellipse, is not looked at."""
+    """Read a file of CVAT for images, or for video (`read_cvat_video`). Polygons and turned
+    boxes become their frames; an image with any other shape, a mask or an ellipse, is not looked
+    at."""
     if not files.labels.exists():
         raise DataError(f"{files.labels}: no such file or folder")
     content = read_bytes(files.labels)
     root = parse_xml(content, "annotations", files.labels)
+    listed = [element.text or "" for place in _LABELS for element in root.iterfind(place)]
     if root.find("track") is not None:
-        raise DataError(
-            f"{files.labels}: has tracks, as CVAT for video writes them; export it as CVAT for "
-            "images"
-        )
+        return read_cvat_video(files, root, listed or None, digest_of([("", content)]))
     for element in root:
         if element.tag not in _PARTS:
             raise DataError(f"{files.labels}: expected <image>, found <{element.tag}>")
@@ -65,7 +67,6 @@ def read_cvat(files: SplitFiles) -> Dataset:
         names.append(name)
         sizes.append(_size(image, name, files.labels))
         _read_shapes(image, row, name, files.labels, shapes)
-    listed = [element.text or "" for place in _LABELS for element in root.iterfind(place)]
     classes = tuple(dict.fromkeys(listed or shapes.label))
     of_others: Counter[str] = sum(shapes.others.values(), Counter())
     return labelled_dataset(
@@ -83,6 +84,7 @@ def read_cvat(files: SplitFiles) -> Dataset:
             crowd=np.zeros(len(shapes.box), dtype=np.bool_),
             sha256=digest_of([("", content)]),
             framed=shapes.framed,
+            fields={flag: [of_image[flag] for of_image in shapes.flags] for flag in FLAGS},
             has_class_list=bool(listed),
             gaps=gap(
                 "shapes-not-boxes",
@@ -105,13 +107,14 @@ def _size(image: Element, name: str, path: Path) -> tuple[float, float]:
 
 def _read_shapes(image: Element, row: int, name: str, path: Path, shapes: _Shapes) -> None:
     count = 0
+    shapes.flags.append(Counter())
     for shape in image:
         is_plain = all(child.tag == _ATTRIBUTE for child in shape)
         if shape.tag in _NO_SHAPES and is_plain:
             continue
         count += 1
         what = f"image {name!r}: {shape.tag} {count}"
-        frame = _frame(shape, what, path, shapes.framed) if is_plain else None
+        frame = cvat_frame(shape, what, path, shapes.framed) if is_plain else None
         if frame is None:
             shapes.others.setdefault(row, Counter())[shape.tag] += 1
             continue
@@ -122,22 +125,7 @@ def _read_shapes(image: Element, row: int, name: str, path: Path, shapes: _Shape
         shapes.label.append(label)
         shapes.box.append(frame)
         shapes.id.append(f"{name}:{count}")
-
-
-def _frame(shape: Element, what: str, path: Path, framed: list[str]) -> Frame | None:
-    """The upright box of a shape; None where it has none."""
-    if shape.tag == "box":
-        x1, y1, x2, y2 = numbers_of([shape.get(edge) for edge in _EDGES], what, path)
-        (turn,) = numbers_of([shape.get("rotation", "0")], what, path)
-        if turn % 360 == 0:
-            return x1, y1, x2 - x1, y2 - y1
-        framed.append(what)
-        return frame_of_turned_box((x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1, turn)
-    if shape.tag == "polygon":
-        framed.append(what)
-        texts: list[str | None] = [*(shape.get("points") or "").replace(";", ",").split(",")]
-        return frame_of_points(numbers_of(texts, what, path), what, path)
-    return None
+        shapes.flags[row].update(cvat_flags(shape))
 
 
 def _counted(shapes: Counter[str]) -> str:

@@ -7,12 +7,35 @@ from collections.abc import Callable, Mapping
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import Dataset
 
+LISTS_ITS_IMAGES: frozenset[str] = frozenset(
+    {"coco", "cvat", "labelstudio", "scalabel", "datumaro"}
+)
+"""Formats whose labels list the images of the split."""
+
+GIVES_CLIPS: frozenset[str] = frozenset({"cvat", "kitti", "scalabel"})
+"""Formats whose labels may name the clips of their images."""
+
 
 def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:
     """The reader of each format, by the name that `detgate.toml` gives it."""
     from pytest_detgate.dataset.labels.cvat import read_cvat
+    from pytest_detgate.dataset.labels.datumaro import read_datumaro
+    from pytest_detgate.dataset.labels.kitti import read_kitti
+    from pytest_detgate.dataset.labels.labelme import read_labelme
+    from pytest_detgate.dataset.labels.labelstudio import read_labelstudio
     from pytest_detgate.dataset.labels.openimages import read_openimages
+    from pytest_detgate.dataset.labels.scalabel import read_scalabel
     from pytest_detgate.dataset.labels.voc import read_voc
     from pytest_detgate.dataset.labels.yolo import read_yolo
 
-    return {"yolo": read_yolo, "voc": read_voc, "cvat": read_cvat, "openimages": read_openimages}
+    return {
+        "yolo": read_yolo,
+        "voc": read_voc,
+        "cvat": read_cvat,
+        "openimages": read_openimages,
+        "labelme": read_labelme,
+        "labelstudio": read_labelstudio,
+        "kitti": read_kitti,
+        "scalabel": read_scalabel,
+        "datumaro": read_datumaro,
+    }

@@ -10,11 +10,14 @@ _SUFFIXES: Mapping[str, frozenset[str]] = {
     "yolo": frozenset({".txt", ".yaml", ".yml", ".cache", ".names", ".data", ".labels", ".json"}),
     "voc": frozenset({".xml", ".txt"}),
     "openimages": frozenset({".csv"}),
+    "labelme": frozenset({".json", ".txt"}),
+    "kitti": frozenset({".txt"}),
 }
 # What tools leave in a folder of labels; the key is the suffix of the labels.
 _BESIDE_LABELS: Mapping[str, frozenset[str]] = {
     ".txt": frozenset({".yaml", ".yml", ".cache", ".names", ".data"}),
     ".xml": frozenset(),
+    ".json": frozenset({".txt"}),
 }
 # Texts that a text file of labels could be taken for.
 _NAMES = frozenset({"classes.txt"})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ class SplitFiles:
 
     `labels` is a folder or file, `classes` what gives names to class numbers or codes, `listed`
     a file that names the images of the split, for formats that need them; `fields` are the image
-    fields that are asked for, which only COCO has. `allow_other_files` says that files which are no
+    fields that are asked for. `allow_other_files` says that files which are no
     images may lie among them, `background` that there is nothing on an image without labels.
     `stated_classes` are the classes that `detgate.toml` lists, `max_polygons` is the largest number
     of shapes whose frame may be used, and `match_near` says that a name which is not there means
@@ -60,7 +61,8 @@ class Labels:
     of each box; `box_id` say where in the labels a box stands. `unlabelled` is None where the
     format lists its images, `is_there` (n,) bool where it is not known which images there are.
     Boxes have either pixels, `xywh`, or are in `shares` of their image. `framed` are the places of
-    polygons and turned boxes whose frame is used. For `has_class_list` and `has_class_numbers` see
+    polygons and turned boxes whose frame is used. `fields` are what the format says of each image
+    besides, None where it says nothing. For `has_class_list` and `has_class_numbers` see
     `Dataset`.
     """
 
@@ -80,6 +82,7 @@ class Labels:
     notes: tuple[str, ...] = ()
     gaps: tuple[Gap, ...] = ()
     framed: Sequence[str] = ()
+    fields: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     has_class_list: bool = True
     has_class_numbers: bool = False
 
@@ -129,7 +132,10 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
             file_name=file_name,
             width=labels.size[:, 0].copy(),
             height=labels.size[:, 1].copy(),
-            fields={field: object_column([None] * len(file_name)) for field in files.fields},
+            fields={
+                name: object_column(labels.fields.get(name, [None] * len(file_name)))
+                for name in files.fields
+            },
             unlabelled=unlabelled,
         ),
         boxes=boxes,
@@ -137,6 +143,7 @@ def labelled_dataset(files: SplitFiles, labels: Labels) -> Dataset:
         category_id=labels.category_id,
         has_class_list=labels.has_class_list,
         has_class_numbers=labels.has_class_numbers,
+        known_fields=tuple(labels.fields),
         annotations=files.labels,
         sha256=labels.sha256,
         notes=(

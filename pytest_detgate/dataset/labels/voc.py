@@ -12,6 +12,7 @@ import numpy as np
 
 from pytest_detgate.dataset.images.names import name_of_missing
 from pytest_detgate.dataset.images.sizes import with_sizes_of_files
+from pytest_detgate.dataset.labels.image_labels import FLAGS, is_set
 from pytest_detgate.dataset.labels.label_folder import LabelFolder, label_folder, other_labels
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
 from pytest_detgate.dataset.labels.side_files import is_side_file
@@ -47,6 +48,7 @@ class _File:
     classes: list[str] = field(default_factory=list)
     boxes: list[Frame] = field(default_factory=list)
     difficult: list[bool] = field(default_factory=list)
+    flags: Counter[str] = field(default_factory=Counter)
     framed: list[str] = field(default_factory=list)
     other_shapes: int = 0
 
@@ -71,6 +73,7 @@ def read_voc(files: SplitFiles) -> Dataset:
     size = with_sizes_of_files(files.images, images.names, stated, files.image_options)
     of_box = [name for _, one in rows for name in one.classes]
     others = [row for row, one in rows if one.other_shapes]
+    flags = {row: one.flags for row, one in rows}
     xywh = [box for _, one in rows for box in one.boxes]
     return labelled_dataset(
         files,
@@ -93,6 +96,10 @@ def read_voc(files: SplitFiles) -> Dataset:
             sha256=sha256,
             notes=(*images.notes, *other_notes),
             framed=[place for _, one in rows for place in one.framed],
+            fields={
+                flag: [flags[row][flag] if row in flags else None for row in range(len(size))]
+                for flag in FLAGS
+            },
             has_class_list=False,
             gaps=(
                 *images.gaps,
@@ -191,7 +198,8 @@ def _read_object(thing: Element, what: str, path: Path, file: _File) -> None:
         raise DataError(f"{path}: {what} ({name}) has no <bndbox>")
     file.classes.append(name)
     file.boxes.append(frame)
-    file.difficult.append((thing.findtext("difficult") or "").strip() in ("1", "true", "True"))
+    file.difficult.append(is_set(thing.findtext("difficult")))
+    file.flags.update(flag for flag in FLAGS if is_set(thing.findtext(flag)))
 
 
 def _values(box: Element, names: tuple[str, ...], what: str, path: Path) -> list[float]:

@@ -36,8 +36,11 @@ def decode_json(
     kind: type[T],
     path: Path,
     arrays: Callable[[T], Sequence[msgspec.Raw]] | None = None,
+    *,
+    strict: bool = True,
 ) -> T:
-    """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place.
+    """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place. Without
+    `strict` a number may be text, "5".
 
     With `arrays`, which gives the long arrays of the value that are still text, a key that occurs
     twice outside of them is wrong, too.
@@ -45,7 +48,7 @@ def decode_json(
     content = as_utf8(content, path)
 
     def decoded(text: bytes) -> T:
-        value = msgspec.json.decode(text, type=kind)
+        value = msgspec.json.decode(text, type=kind, strict=strict)
         if arrays is not None:
             refuse_repeated_keys(text, arrays(value), path)
         return value

@@ -1,0 +1,165 @@
+"""CVAT for video 1.1 to tables: one XML file with the tracks of a task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element
+
+from pytest_detgate.dataset.images.names import names_in
+from pytest_detgate.dataset.labels.cvat_shapes import cvat_flags, cvat_frame
+from pytest_detgate.dataset.labels.image_labels import ImageLabels, listed_dataset
+from pytest_detgate.dataset.labels.shape_boxes import Frame
+from pytest_detgate.dataset.labels.tables import SplitFiles
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text.xml import numbers_of
+from pytest_detgate.errors import DataError
+
+_PARTS = frozenset({"version", "meta", "track"})
+_ATTRIBUTE = "attribute"
+_STEP = re.compile(r"step\s*=\s*([1-9][0-9]*)")
+_LAST_NUMBER = re.compile(r"(\d+)\D*\Z")
+
+
+def read_cvat_video(
+    files: SplitFiles, root: Element, classes: list[str] | None, sha256: str
+) -> Dataset:
+    """Read the tracks of one task. The images are the frames of the task; the last number in the
+    name of an image is that of its frame.
+
+    Between two boxes of a track the box moves in a straight line, as in CVAT; it stays until it is
+    said to be `outside`, or to the last frame. Image fields: `clip`, the name of the task, and
+    `frame`.
+    """
+    path = files.labels
+    for element in root:
+        if element.tag not in _PARTS:
+            raise DataError(f"{path}: expected <track>, found <{element.tag}>")
+        if element.tag != "track" and element.find(".//track") is not None:
+            raise DataError(f"{path}: <{element.tag}> has a <track> in it")
+    about = _about(root, path)
+    frames = _frames(about, path)
+    images = _images(files)
+    clip = (about.findtext("name") or "").strip() or path.stem
+    width, height = (about.findtext(f"original_size/{side}") for side in ("width", "height"))
+    size = numbers_of([width or "nan", height or "nan"], "<original_size>", path) if width else None
+    entries = {
+        frame: ImageLabels(
+            place=f"frame {frame}",
+            image=images.get(frame) or f"frame_{frame:06d}.png",
+            fields={"clip": clip, "frame": frame},
+        )
+        for frame in frames
+    }
+    if size is not None:
+        for entry in entries.values():
+            entry.size = size[0], size[1]
+    for number, track in enumerate(root.iterfind("track"), start=1):
+        _read_track(track, number, path, entries, frames)
+    return listed_dataset(files, list(entries.values()), classes, sha256)
+
+
+def _about(root: Element, path: Path) -> Element:
+    found = [*root.iterfind("meta/task"), *root.iterfind("meta/job")]
+    if len(found) != 1 or root.find("meta/project") is not None:
+        raise DataError(
+            f"{path}: expected the tracks of one task, found {len(found)} tasks in <meta>; export "
+            "each task"
+        )
+    return found[0]
+
+
+def _frames(about: Element, path: Path) -> range:
+    texts = [about.findtext("start_frame"), about.findtext("stop_frame")]
+    if None in texts:
+        size = about.findtext("size")
+        if size is None:
+            raise DataError(f"{path}: <{about.tag}> has no <start_frame> and <stop_frame>")
+        texts = ["0", str(int(numbers_of([size], "<size>", path)[0]) - 1)]
+    start, stop = map(int, numbers_of(texts, "<start_frame>, <stop_frame>", path))
+    step = _STEP.search(about.findtext("frame_filter") or "")
+    frames = range(start, stop + 1, int(step[1]) if step else 1)
+    if not frames or start < 0 or len(frames) > 10**7:
+        raise DataError(f"{path}: no frames from <start_frame> {start} to <stop_frame> {stop}")
+    return frames
+
+
+def _images(files: SplitFiles) -> dict[int, str]:
+    """The images of the folder by the last number in their names."""
+    images: dict[int, str] = {}
+    for name in names_in(files.images, files.image_options).names:
+        number = _LAST_NUMBER.search(PurePosixPath(name).stem)
+        if number is None:
+            continue
+        other = images.setdefault(int(number[1]), name)
+        if other != name:
+            raise DataError(f"{files.images}: both {other} and {name} are frame {int(number[1])}")
+    return images
+
+
+def _read_track(
+    track: Element, number: int, path: Path, entries: dict[int, ImageLabels], frames: range
+) -> None:
+    label = track.get("label")
+    what = f"track {track.get('id', number)}"
+    if not label:
+        raise DataError(f"{path}: {what} has no label")
+    shapes: dict[int, Element] = {}
+    for shape in track:
+        if shape.tag == _ATTRIBUTE:
+            continue
+        (frame,) = numbers_of([shape.get("frame")], f"{what}: {shape.tag}", path)
+        if frame not in entries:
+            raise DataError(
+                f"{path}: {what}: frame {frame:g} is none of the task, {frames[0]} to {frames[-1]}"
+                + (f" in steps of {frames.step}" if frames.step > 1 else "")
+            )
+        if int(frame) in shapes:
+            raise DataError(f"{path}: {what} has two shapes in frame {int(frame)}")
+        shapes[int(frame)] = shape
+    listed = sorted(shapes)
+    for frame, follows in zip(listed, [*listed[1:], None], strict=True):
+        shape = shapes[frame]
+        if shape.get("outside") == "1":
+            continue
+        place = f"{what}, frame {frame}"
+        entry = entries[frame]
+        box = cvat_frame(shape, place, path, entry.framed)
+        after = frames[frames.index(frame) + 1 : None if follows is None else frames.index(follows)]
+        if box is None or any(child.tag != _ATTRIBUTE for child in shape):
+            for at in (frame, *after):
+                entries[at].others.append((shape.tag, label))
+            continue
+        flags = cvat_flags(shape)
+        entry.add(label, box, number, flags)
+        for at, moved in _between(shapes, frame, follows, box, after, path):
+            if moved is None:
+                entries[at].others.append((f"{shape.tag} between two frames", label))
+            else:
+                entries[at].add(label, moved, number, flags)
+
+
+def _between(
+    shapes: dict[int, Element],
+    frame: int,
+    follows: int | None,
+    box: Frame,
+    after: range,
+    path: Path,
+) -> Iterator[tuple[int, Frame | None]]:
+    """The box in the frames between two that are listed; None where it cannot be told."""
+    if not after:
+        return
+    target: Frame | None = box
+    if follows is not None and shapes[follows].get("outside") != "1":
+        target = cvat_frame(shapes[follows], f"frame {follows}", path, [])
+        if shapes[frame].tag != "box" or shapes[follows].tag != "box":
+            target = None
+    for at in after:
+        if target is None:
+            yield at, None
+            continue
+        share = 0.0 if follows is None else (at - frame) / (follows - frame)
+        x, y, w, h = (a + (b - a) * share for a, b in zip(box, target, strict=True))
+        yield at, (x, y, w, h)

@@ -1,0 +1,230 @@
+"""What labels say of their images, one entry an image, and the tables of them.
+
+The readers of formats make the entries. Here they become tables, so that an image without labels,
+a shape that is no box and an area to leave out mean the same in all of these formats.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from pytest_detgate.dataset.images.names import name_of_missing, names_in
+from pytest_detgate.dataset.images.sizes import with_sizes_of_files
+from pytest_detgate.dataset.keys import key
+from pytest_detgate.dataset.labels.shape_boxes import Frame
+from pytest_detgate.dataset.labels.split_images import LabelledImages, named
+from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, labelled_dataset
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import Gap, gap
+
+Flag = Literal["occluded", "truncated", "ignore", "difficult"]
+FLAGS: tuple[Flag, ...] = ("occluded", "truncated", "ignore", "difficult")
+"""What formats say of a box besides its class. As image fields: the number of such boxes."""
+
+
+@dataclass(slots=True)
+class ImageLabels:
+    """What labels say of one image.
+
+    `place` is where they stand, `image` the path that they write, and `hints` other paths of it;
+    `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
+    format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
+    `crowd`, and their places `ids`. `areas` are to be left out, whatever the class; `others` are
+    the kind and class of shapes that have no box.
+    """
+
+    place: str
+    image: str
+    hints: tuple[str, ...] = ()
+    size: tuple[float, float] = (math.nan, math.nan)
+    is_labelled: bool = True
+    classes: list[str] = field(default_factory=list)
+    boxes: list[Frame] = field(default_factory=list)
+    crowd: list[bool] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    framed: list[str] = field(default_factory=list)
+    areas: list[Frame] = field(default_factory=list)
+    others: list[tuple[str, str | None]] = field(default_factory=list)
+    flags: Counter[str] = field(default_factory=Counter)
+    fields: dict[str, Any] = field(default_factory=dict)
+
+    def add(
+        self, name: str, box: Frame, number: int, flags: Sequence[str] = (), *, crowd: bool = False
+    ) -> None:
+        """Add a box of the class `name`, which is the shape `number` of its image."""
+        self.classes.append(name)
+        self.boxes.append(box)
+        self.crowd.append(crowd or "ignore" in flags)
+        self.ids.append(str(number))
+        if flags:
+            self.flags.update(flags)
+
+
+def is_set(value: object) -> bool:
+    """Whether a flag is set, as tools write one: true, 1, "1", "true", "yes"."""
+    if value is None or value is False:  # nearly always
+        return False
+    if isinstance(value, str):
+        return value.strip().lower() in ("1", "true", "yes")
+    return bool(value)
+
+
+def listed_dataset(
+    files: SplitFiles, entries: Sequence[ImageLabels], classes: Sequence[str] | None, sha256: str
+) -> Dataset:
+    """The tables of labels that list their images: these are all images of the split.
+
+    `classes` are those that the labels list, None where they list none. Two entries of one image,
+    and labels that nobody made, raise `DataError`.
+    """
+    index = names_in(files.images, files.image_options)
+    names: dict[str | None, ImageLabels] = {}
+    for entry in entries:
+        with named(files.labels):
+            name = index.find(entry.image, entry.hints, any_suffix=False) or entry.image
+        if not name:
+            raise DataError(f"{files.labels}: {entry.place} names no image")
+        other = names.setdefault(key(name), entry)
+        if other is not entry:
+            raise DataError(
+                f"{files.labels}: {name} has two entries, {other.place} and {entry.place}"
+            )
+        entry.image = name
+    if entries and not any(entry.is_labelled for entry in entries):
+        raise DataError(
+            f"{files.labels}: none of its {len(entries):,} images is labelled; is it the right "
+            "file?"
+        )
+    there = {key(name) for name in index.names}
+    return _dataset(
+        files,
+        [entry if entry.is_labelled else None for entry in entries],
+        [entry.image for entry in entries],
+        np.array([entry.size for entry in entries], dtype=np.float64).reshape(-1, 2),
+        classes,
+        sha256,
+        unlabelled=np.array([not entry.is_labelled for entry in entries], dtype=np.bool_),
+        is_there=np.array([key(entry.image) in there for entry in entries], dtype=np.bool_),
+        known=[entry.fields for entry in entries],
+    )
+
+
+def matched_dataset(
+    files: SplitFiles,
+    entries: Sequence[ImageLabels],
+    images: LabelledImages,
+    sha256: str,
+    *,
+    gaps: Sequence[Gap] = (),
+    notes: Sequence[str] = (),
+) -> Dataset:
+    """The tables of the images of a folder, whose labels are entries by number."""
+    own = [entries[number] if number >= 0 else None for number in images.label.tolist()]
+    stated = [(math.nan, math.nan) if one is None else one.size for one in own]
+    return _dataset(
+        files,
+        own,
+        images.names,
+        np.array(stated, dtype=np.float64).reshape(-1, 2),
+        None,
+        sha256,
+        unlabelled=images.unlabelled,
+        is_there=images.is_there,
+        known=[{} if one is None else one.fields for one in own],
+        gaps=(*images.gaps, *gaps),
+        notes=(*images.notes, *notes),
+    )
+
+
+def missing_image(text: str, suffix: str) -> str:
+    """The name of an image that is not there; `suffix` is the usual one of the format."""
+    name = name_of_missing(text)
+    return name if text.endswith(name[name.rfind(".") :]) else name[: name.rfind(".")] + suffix
+
+
+def _dataset(
+    files: SplitFiles,
+    entries: Sequence[ImageLabels | None],
+    names: Sequence[str],
+    size: np.ndarray[Any, np.dtype[np.float64]],
+    classes: Sequence[str] | None,
+    sha256: str,
+    *,
+    unlabelled: np.ndarray[Any, np.dtype[np.bool_]],
+    is_there: np.ndarray[Any, np.dtype[np.bool_]],
+    known: Sequence[dict[str, Any]],
+    gaps: Sequence[Gap] = (),
+    notes: Sequence[str] = (),
+) -> Dataset:
+    rows = [(row, one) for row, one in enumerate(entries) if one is not None]
+    used = {name for _, one in rows for name in one.classes}
+    listed = tuple(sorted(used)) if classes is None else tuple(dict.fromkeys(classes))
+    for _, one in rows:
+        _spread_areas(one, listed)
+    counting = None if files.stated_classes is None else {*files.stated_classes, None}
+    others = {
+        row: Counter(kind for kind, name in one.others if counting is None or name in counting)
+        for row, one in rows
+    }
+    others = {row: kinds for row, kinds in others.items() if kinds}
+    kinds: Counter[str] = sum(others.values(), Counter())
+    shown = ", ".join(f"{count:,} {kind}" for kind, count in sorted(kinds.items()))
+    size = with_sizes_of_files(files.images, names, size, files.image_options)
+    fields = {
+        name: [one.get(name) for one in known]
+        for name in dict.fromkeys(name for one in known for name in one)
+    }
+    for flag in FLAGS:
+        fields[flag] = [None if one is None else one.flags[flag] for one in entries]
+    return labelled_dataset(
+        files,
+        Labels(
+            file_name=names,
+            size=size,
+            unlabelled=unlabelled,
+            is_there=is_there,
+            classes=listed,
+            category_id=listed,
+            box_id=[f"{names[row]}:{number}" for row, one in rows for number in one.ids],
+            box_category_id=[name for _, one in rows for name in one.classes],
+            image=np.array([row for row, one in rows for _ in one.boxes], dtype=np.int64),
+            xywh=np.array([box for _, one in rows for box in one.boxes], np.float64).reshape(-1, 4),
+            crowd=np.array([crowd for _, one in rows for crowd in one.crowd], dtype=np.bool_),
+            sha256=sha256,
+            notes=tuple(notes),
+            framed=[place for _, one in rows for place in one.framed],
+            fields=fields,
+            has_class_list=classes is not None,
+            gaps=(
+                *gaps,
+                *gap(
+                    "shapes-not-boxes",
+                    "images",
+                    [names[row] for row in others],
+                    f"images have shapes that are no boxes ({shown})",
+                    rows=list(others),
+                ),
+            ),
+        ),
+    )
+
+
+def _spread_areas(entry: ImageLabels, classes: Sequence[str]) -> None:
+    """Make an area that is to be left out a crowd of every class, which COCO's matching leaves out.
+    Without any class the image cannot be looked at."""
+    for number, area in enumerate(entry.areas, start=1):
+        entry.flags["ignore"] += 1
+        if not classes:
+            entry.others.append(("area to leave out", None))
+        for name in classes:
+            entry.classes.append(name)
+            entry.boxes.append(area)
+            entry.crowd.append(True)
+            entry.ids.append(f"area {number} ({name})")

@@ -1,0 +1,157 @@
+"""KITTI labels to tables: a text file for each image, or, for tracking, one for each sequence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pytest_detgate.dataset.labels.image_labels import ImageLabels, matched_dataset, missing_image
+from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
+from pytest_detgate.dataset.labels.side_files import is_side_file
+from pytest_detgate.dataset.labels.split_images import ImageFolder, split_images, with_labels
+from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.numbers import number_of
+from pytest_detgate.errors import DataError
+
+_SUFFIX, _IMAGE_SUFFIX = ".txt", ".png"
+_COLUMNS, _OF_TRACKING = 15, 2
+"""Columns of a label, and those of frame and track in front of it. One more is a score."""
+_AREA = "dontcare"
+_OCCLUDED = (1, 2)
+"""Partly and largely; 0 is fully visible, 3 unknown, and -1 is written where nobody looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    number: int
+    kind: str
+    values: list[float]
+    frame: int | None
+
+
+def read_kitti(files: SplitFiles) -> Dataset:
+    """Read a folder of KITTI files, of detection or of tracking.
+
+    An image without a file, or of a sequence without one, is `unlabelled`; one of a sequence that
+    no line names has nothing on it. `DontCare` is an area that is left out for every class. Tracks
+    give the image fields `clip` and `frame`.
+    """
+    if not files.labels.is_dir():
+        raise DataError(f"{files.labels}: no such folder of labels")
+    folder = split_images(files, lambda name: is_side_file(name, "kitti"))
+    stems = {PurePosixPath(name).stem for name in folder.rows}
+    found = label_folder(
+        files.labels, files, _SUFFIX, lambda name: PurePosixPath(name).stem in stems
+    )
+    if not found.labels:
+        raise DataError(
+            f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
+        )
+    contents = [(name, read_bytes(found.root / name)) for name in found.labels]
+    lines = {name: _lines(found.root / name, content) for name, content in contents}
+    kinds = {one[0].frame is not None: name for name, one in lines.items() if one}
+    if len(kinds) == 2:
+        raise DataError(
+            f"{files.labels}: {kinds[True]} has labels of tracking, {kinds[False]} of detection"
+        )
+    if True in kinds:
+        entries = [one for name in lines for one in _sequence(name, lines[name], folder)]
+        means: list[str | None] = [entry.image for entry in entries]
+    else:
+        entries = [_image(found.root, name, lines[name]) for name in lines]
+        means = [
+            folder.find(entry.image, (), entry.place) or missing_image(entry.image, _IMAGE_SUFFIX)
+            for entry in entries
+        ]
+    images = with_labels(folder, [entry.place for entry in entries], means)
+    gaps, notes = other_labels(found, folder, images)
+    return matched_dataset(files, entries, images, digest_of(contents), gaps=gaps, notes=notes)
+
+
+def _image(root: Path, name: str, lines: Sequence[_Line]) -> ImageLabels:
+    entry = ImageLabels(place=name, image=PurePosixPath(name).with_suffix("").as_posix())
+    path = root / name
+    for line in lines:
+        _add(line, path, entry)
+    return entry
+
+
+def _sequence(name: str, lines: Sequence[_Line], folder: ImageFolder) -> list[ImageLabels]:
+    """The frames of a sequence: those with an image, and those that a line names."""
+    path, clip = folder.files.labels / name, PurePosixPath(name).stem
+    images: dict[int, str] = {}
+    for image in folder.rows:
+        place = PurePosixPath(image)
+        if (place.parent.name or folder.files.images.name) == clip and place.stem.isdecimal():
+            other = images.setdefault(int(place.stem), image)
+            if other != image:
+                raise DataError(f"{path}: frame {int(place.stem)} is both {other} and {image}")
+    entries = {
+        frame: ImageLabels(
+            place=f"{name}, frame {frame}",
+            image=images.get(frame) or f"{clip}/{frame:06d}{_IMAGE_SUFFIX}",
+            fields={"clip": clip, "frame": frame},
+        )
+        for frame in sorted({*images, *(line.frame for line in lines if line.frame is not None)})
+    }
+    for line in lines:
+        assert line.frame is not None
+        _add(line, path, entries[line.frame])
+    return list(entries.values())
+
+
+def _add(line: _Line, path: Path, entry: ImageLabels) -> None:
+    truncated, occluded, _, x1, y1, x2, y2, *_ = line.values
+    if x2 < x1 or y2 < y1:
+        raise DataError(
+            f"{path}: line {line.number}: inverted box, {x1:g}, {y1:g} to {x2:g}, {y2:g}"
+        )
+    box = (x1, y1, x2 - x1, y2 - y1)
+    if line.kind.lower() == _AREA:
+        entry.areas.append(box)
+        return
+    flags = ["occluded"] if occluded in _OCCLUDED else []
+    entry.add(line.kind, box, line.number, [*flags, "truncated"] if truncated > 0 else flags)
+
+
+def _lines(path: Path, content: bytes) -> list[_Line]:
+    try:
+        text = as_utf8(content, path).decode()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
+    lines: list[_Line] = []
+    for number, row in enumerate(text.splitlines(), start=1):
+        cells = row.split()
+        if not cells:
+            continue
+        of_tracking = len(cells) in (_COLUMNS + _OF_TRACKING, _COLUMNS + _OF_TRACKING + 1)
+        own = cells[_OF_TRACKING:] if of_tracking else cells
+        if len(own) == _COLUMNS + 1:
+            raise DataError(
+                f"{path}: line {number}: has a score: the file holds detections and no labels"
+            )
+        if len(own) != _COLUMNS:
+            raise DataError(
+                f"{path}: line {number}: expected {_COLUMNS} columns (detection) or "
+                f"{_COLUMNS + _OF_TRACKING} (tracking), found {len(cells)}: {row.strip()[:80]!r}"
+            )
+        try:
+            values = list(map(float if "_" not in row else number_of, own[1:]))
+            frame = int(cells[0]) if of_tracking else None
+        except ValueError:
+            values, frame = [math.nan], None
+        if not math.isfinite(sum(values)) or (frame is not None and frame < 0):
+            raise DataError(
+                f"{path}: line {number}: expected a class and {_COLUMNS - 1} numbers"
+                f"{' after frame and track' if of_tracking else ''}, found {row.strip()[:80]!r}"
+            )
+        if lines and (lines[0].frame is None) == of_tracking:
+            raise DataError(
+                f"{path}: line {number}: has {len(cells)} columns, and lines above have others"
+            )
+        lines.append(_Line(number, own[0], values, frame))
+    return lines

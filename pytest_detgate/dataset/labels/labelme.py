@@ -1,0 +1,127 @@
+"""LabelMe labels to tables: a JSON file for each image, as LabelMe and X-AnyLabeling write it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import msgspec
+
+from pytest_detgate.dataset.images.names import name_of_missing
+from pytest_detgate.dataset.labels.image_labels import (
+    FLAGS,
+    ImageLabels,
+    is_set,
+    matched_dataset,
+)
+from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
+from pytest_detgate.dataset.labels.shape_boxes import frame_of_points
+from pytest_detgate.dataset.labels.side_files import is_side_file
+from pytest_detgate.dataset.labels.split_images import split_images, with_labels
+from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text.files import read_bytes
+from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.errors import DataError
+
+_SUFFIX = ".json"
+_FRAMED = frozenset({"polygon", "rotation", "quadrilateral"})
+# Two points: corners of a mask, or the centre of a circle and a point on it.
+_TWO_POINTS = frozenset({"rectangle", "mask", "circle"})
+_OTHERS = frozenset({"line", "linestrip", "point", "points", "cuboid"})
+_KNOWN = sorted({*_FRAMED, *_TWO_POINTS, *_OTHERS})
+
+
+class _Shape(msgspec.Struct, gc=False):
+    label: str
+    points: list[tuple[float, float]]
+    shape_type: str | None = None
+    flags: dict[str, Any] | None = None
+    attributes: dict[str, Any] | None = None
+    difficult: bool | None = None
+
+
+class _File(msgspec.Struct, rename="camel", gc=False):
+    shapes: list[_Shape]
+    image_path: str
+    image_width: float | None = None
+    image_height: float | None = None
+    flags: dict[str, Any] | None = None
+
+
+def read_labelme(files: SplitFiles) -> Dataset:
+    """Read a folder of LabelMe files, its sub-folders too; an image without one is `unlabelled`.
+    Polygons, circles and masks become their frames; an image with a line or points is not looked
+    at."""
+    if not files.labels.is_dir():
+        raise DataError(f"{files.labels}: no such folder of labels")
+    found = label_folder(files.labels, files, _SUFFIX, lambda name: True)
+    if not found.labels:
+        raise DataError(
+            f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
+        )
+    contents = [(name, read_bytes(found.root / name)) for name in found.labels]
+    read = [_read_file(found.root / name, name, content) for name, content in contents]
+    folder = split_images(files, lambda name: is_side_file(name, "labelme"))
+    means = [
+        folder.find(one.image, one.hints, one.place) or name_of_missing(one.image) for one in read
+    ]
+    images = with_labels(folder, [one.place for one in read], means)
+    gaps, notes = other_labels(found, folder, images)
+    return matched_dataset(files, read, images, digest_of(contents), gaps=gaps, notes=notes)
+
+
+def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
+    file = decode_json(content, _File, path, lambda file: (), strict=False)
+    if not file.image_path.strip():
+        raise DataError(f"{path}: `imagePath` is empty; it names the image")
+    written = file.image_path.strip().replace("\\", "/")
+    inside = (PurePosixPath(name).parent / written).as_posix()
+    entry = ImageLabels(
+        place=name,
+        image=written,
+        hints=(inside,),
+        size=(file.image_width or math.nan, file.image_height or math.nan),
+        fields={key: value for key, value in (file.flags or {}).items() if _is_plain(value)},
+    )
+    for number, shape in enumerate(file.shapes, start=1):
+        _add_shape(shape, number, path, entry)
+    return entry
+
+
+def _add_shape(shape: _Shape, number: int, path: Path, entry: ImageLabels) -> None:
+    what = f"shape {number}"
+    if not shape.label.strip():
+        raise DataError(f"{path}: {what} has no label")
+    kind = shape.shape_type or "polygon"  # as in files of its first versions
+    if kind in _OTHERS:
+        entry.others.append((kind, shape.label))
+        return
+    if kind not in _FRAMED | _TWO_POINTS:
+        raise DataError(f"{path}: {what}: no shape_type {kind!r}; there is {', '.join(_KNOWN)}")
+    points = shape.points
+    corners = kind == "rectangle" and len(points) == 4
+    if kind in _TWO_POINTS and len(points) != 2 and not corners:
+        raise DataError(f"{path}: {what}: a {kind} has 2 points, found {len(points)}")
+    if kind == "circle":
+        (x, y), edge = points
+        radius = math.dist((x, y), edge)
+        points = [(x - radius, y - radius), (x + radius, y + radius)]
+    if kind != "rectangle":
+        entry.framed.append(f"{entry.place}: {what}")
+    box = frame_of_points([value for point in points for value in point], what, path)
+    entry.add(shape.label, box, number, _flags(shape))
+
+
+def _flags(shape: _Shape) -> list[str]:
+    said: Mapping[str, Any] = {**(shape.attributes or {}), **(shape.flags or {})}
+    flags: list[str] = [flag for flag in FLAGS if is_set(said.get(flag))] if said else []
+    if shape.difficult and "difficult" not in flags:
+        flags.append("difficult")
+    return flags
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, (str, int, float, bool))

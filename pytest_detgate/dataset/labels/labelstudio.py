@@ -1,0 +1,215 @@
+"""Label Studio's JSON export to tables: a file that lists its tasks."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+
+from pytest_detgate.dataset.labels.image_labels import FLAGS, ImageLabels, listed_dataset
+from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
+from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.dataset.text.files import read_bytes
+from pytest_detgate.dataset.text.json_decoding import decode_json
+from pytest_detgate.errors import DataError
+
+# What Label Studio puts in front of the name of an uploaded file.
+_UPLOADED = re.compile(r"(.*/)?[0-9a-f]{8}-([^/]+)")
+# The shape of a region and its class may be two results with one id.
+_CLASSES = ("rectanglelabels", "polygonlabels", "labels", "ellipselabels")
+_SHAPES = frozenset({"rectangle", "polygon", "ellipse", "brush", "keypoint", "vector"})
+_OTHERS = frozenset({"brushlabels", "keypointlabels", "vectorlabels", "bitmask", "bitmasklabels"})
+
+
+class _Result(msgspec.Struct, gc=False):
+    type: str
+    value: dict[str, Any]
+    id: str = ""
+    from_name: str = ""
+    original_width: float | None = None
+    original_height: float | None = None
+    image_rotation: float = 0.0
+
+
+class _Annotation(msgspec.Struct, gc=False):
+    result: list[_Result]
+    was_cancelled: bool = False
+    ground_truth: bool = False
+
+
+class _Task(msgspec.Struct, gc=False):
+    data: dict[str, Any]
+    annotations: list[_Annotation]
+    id: Any = None
+
+
+def read_labelstudio(files: SplitFiles) -> Dataset:
+    """Read the JSON export of a project (not JSON-MIN). A task that nobody annotated, or that was
+    skipped, is `unlabelled`. Of several annotations the one marked as ground truth counts; without
+    such a mark they raise `DataError`. Choices about an image are image fields, by the name of
+    their control; so are the plain values of `data`."""
+    path = files.labels
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    content = read_bytes(path)
+    try:
+        tasks = decode_json(content, list[_Task], path, lambda tasks: (), strict=False)
+    except DataError as error:
+        if "missing required field" in str(error):
+            raise DataError(
+                f"{error}; export the project as JSON, neither as JSON-MIN nor as CSV"
+            ) from None
+        raise
+    entries = [_entry(task, number, files) for number, task in enumerate(tasks, start=1)]
+    return listed_dataset(files, entries, None, digest_of([("", content)]))
+
+
+def image_path(text: str) -> str:
+    """The path of an image from what a task says: a URL of storage, of an upload or of a local
+    file, or a path."""
+    if "://" not in text and "?d=" not in text:
+        return unquote(text).replace("\\", "/")
+    url = urlsplit(text)
+    local = parse_qs(url.query).get("d")
+    return local[0] if local else unquote(url.path).lstrip("/")
+
+
+def _entry(task: _Task, number: int, files: SplitFiles) -> ImageLabels:
+    path = files.labels
+    place = f"task {number if task.id is None else task.id}"
+    texts = {name: value for name, value in task.data.items() if isinstance(value, str)}
+    named = next((texts[name] for name in ("image", "img", "url") if name in texts), None)
+    if named is None:
+        if len(texts) != 1:
+            raise DataError(
+                f"{path}: {place}: expected the path of its image in data.image, found "
+                f"{', '.join(task.data) or 'nothing'}"
+            )
+        named = next(iter(texts.values()))
+    annotation = _annotation(task, place, path)
+    written = image_path(named)
+    uploaded = _UPLOADED.fullmatch(written)
+    if uploaded is not None and not (files.images / written.rpartition("/")[2]).exists():
+        written = uploaded[2]
+    entry = ImageLabels(
+        place=place,
+        image=written.lstrip("/"),
+        is_labelled=annotation is not None,
+        fields={
+            name: value
+            for name, value in task.data.items()
+            if isinstance(value, (str, int, float)) and value != named
+        },
+    )
+    results = [] if annotation is None else annotation.result
+    classes = {one.id: one for one in results if one.type in _CLASSES and one.id}
+    said = {one.id: one for one in results if one.type == "choices" and one.id}
+    for row, result in enumerate(results, start=1):
+        _add(result, row, classes, said.get(result.id), path, entry)
+    return entry
+
+
+def _annotation(task: _Task, place: str, path: Path) -> _Annotation | None:
+    made = [one for one in task.annotations if not one.was_cancelled]
+    true = [one for one in made if one.ground_truth]
+    chosen = true or made
+    if len(chosen) > 1:
+        raise DataError(
+            f"{path}: {place} has {len(chosen)} annotations"
+            f"{' marked as ground truth' if true else ''}; mark one of them as ground truth, or "
+            "delete the others"
+        )
+    return chosen[0] if chosen else None
+
+
+def _add(
+    result: _Result,
+    number: int,
+    classes: dict[str, _Result],
+    said: _Result | None,
+    path: Path,
+    entry: ImageLabels,
+) -> None:
+    value, kind = result.value, result.type
+    has_place = "x" in value or "points" in value
+    if kind in _OTHERS or (kind in _SHAPES and result.id not in classes):
+        entry.others.append((kind, _class(result)))
+        return
+    if kind not in _CLASSES:
+        if kind == "choices" and not has_place:
+            entry.fields[result.from_name] = ", ".join(map(str, value.get("choices", ())))
+        return
+    what = f"{entry.place}: {kind} {number}"
+    if result.image_rotation:
+        raise DataError(f"{path}: {what}: the image was turned in Label Studio; turn its file")
+    name = _class(result)
+    if name is None:
+        raise DataError(f"{path}: {what}: expected one class in `{kind}`, found {value.get(kind)}")
+    if kind == "labels" and not has_place:
+        entry.others.append(("label without a box", name))
+        return
+    width, height = result.original_width, result.original_height
+    if not width or not height:
+        raise DataError(f"{path}: {what} has no original_width and original_height")
+    entry.size = width, height
+    marks = set() if said is None else {str(one).lower() for one in said.value.get("choices", ())}
+    flags = [flag for flag in FLAGS if flag in marks]
+    entry.add(name, _frame(value, width, height, what, path, entry), number, flags)
+
+
+def _frame(
+    value: dict[str, Any], width: float, height: float, what: str, path: Path, entry: ImageLabels
+) -> Frame:
+    """The box of a region, whose numbers are per cent of the image."""
+    if "points" in value:
+        points = _numbers(value, "points", what, path)
+        entry.framed.append(what)
+        scaled = [number * (height if at % 2 else width) / 100 for at, number in enumerate(points)]
+        return frame_of_points(scaled, what, path)
+    x, y = (_number(value, name, what, path) for name in ("x", "y"))
+    x, y = x * width / 100, y * height / 100
+    turn = _number(value, "rotation", what, path) if "rotation" in value else 0.0
+    if "radiusX" in value:
+        a = _number(value, "radiusX", what, path) * width / 100
+        b = _number(value, "radiusY", what, path) * height / 100
+        entry.framed.append(what)
+        cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+        half_x, half_y = math.hypot(a * cos, b * sin), math.hypot(a * sin, b * cos)
+        return x - half_x, y - half_y, 2 * half_x, 2 * half_y
+    w = _number(value, "width", what, path) * width / 100
+    h = _number(value, "height", what, path) * height / 100
+    if turn % 360 == 0:
+        return x, y, w, h
+    # Turned clockwise around its left upper corner.
+    entry.framed.append(what)
+    cos, sin = math.cos(math.radians(turn)), math.sin(math.radians(turn))
+    cx, cy = x + (w * cos - h * sin) / 2, y + (w * sin + h * cos) / 2
+    return frame_of_turned_box(cx, cy, w, h, turn)
+
+
+def _class(result: _Result) -> str | None:
+    """The one class of a region; None where it has none or several."""
+    names = result.value.get(result.type)
+    return names[0] if isinstance(names, list) and len(names) == 1 and names[0] else None
+
+
+def _number(value: dict[str, Any], name: str, what: str, path: Path) -> float:
+    try:
+        return msgspec.convert(value.get(name), float, strict=False)
+    except msgspec.ValidationError:
+        raise DataError(
+            f"{path}: {what}: expected a number in `{name}`, found {value.get(name)!r}"
+        ) from None
+
+
+def _numbers(value: dict[str, Any], name: str, what: str, path: Path) -> list[float]:
+    try:
+        pairs = msgspec.convert(value[name], list[tuple[float, float]], strict=False)
+    except msgspec.ValidationError as error:
+        raise DataError(f"{path}: {what}: `{name}`: {error}") from None
+    return [number for pair in pairs for number in pair]
