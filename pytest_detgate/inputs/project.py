@@ -121,8 +121,11 @@ class Project:
     def has_own_clips(self) -> bool:
         """Whether labels may name the clips of their images, in the image fields `clip` and
         `frame`, and no pattern does."""
-        tables = (*self.tables.dataset.splits.values(), *self.tables.probes.values())
-        return self.frame_pattern is None and any(one.format in GIVES_CLIPS for one in tables)
+        formats = {
+            *(split.format for split in self.tables.dataset.splits.values()),
+            *(probe.format for probe in self.tables.probes.values()),
+        }
+        return self.frame_pattern is None and not formats.isdisjoint(GIVES_CLIPS)
 
     def classes(self, split: str) -> tuple[str, ...]:
         """Class names of a split, in the order of its file; `DataError` if it cannot be read."""

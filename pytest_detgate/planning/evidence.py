@@ -93,7 +93,7 @@ def _size(limit: PlannedLimit, inputs: Inputs) -> tuple[Size | None, Counts | No
         dataset, units = inputs.dataset(limit.dataset), inputs.units(limit.dataset)
     except DetgateError:
         return None, None
-    image = np.arange(len(dataset.images))
+    image: Counts = np.arange(len(dataset.images))
     if limit.things in ("boxes", "events"):
         image = _images_of_boxes(dataset, limit.category)
     things = np.bincount(units.of_image[image], minlength=units.count)

@@ -125,7 +125,9 @@ def test_a_field_that_the_format_has_not_is_named(tmp_path: Path) -> None:
 
 def test_time_stamps_of_scalabel_say_when_a_frame_was_taken(tmp_path: Path) -> None:
     """20 frames of 0.1 s; 5 of them fire one after the other."""
-    frames = [(f"{number}.jpg", "v1", number, []) for number in range(20)]
+    frames: list[tuple[str, str, int, list[Any]]] = [
+        (f"{number}.jpg", "v1", number, []) for number in range(20)
+    ]
     config = scalabel(tmp_path, "val", [("x.jpg", "v2", 0, [CAR])])
     scalabel(tmp_path, "calm", frames)
     config += '[probes.calm]\nformat = "scalabel"\nannotations = "calm.json"\nimages = "calm"\n'

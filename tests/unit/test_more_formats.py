@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +97,7 @@ def test_the_same_content_as_a_video_of_cvat(tmp_path: Path, coco: Dataset) -> N
     assert (found.notes, found.gaps) == ((), ())
 
 
-def shape(kind: str, points: list[list[float]], **more: Any) -> dict[str, Any]:
+def shape(kind: str, points: Sequence[Sequence[float | str]], **more: Any) -> dict[str, Any]:
     return {"label": "cone", "shape_type": kind, "points": points, **more}
 
 

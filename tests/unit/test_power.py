@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy import stats
 
 from pytest_detgate.scoring.bounds.exact_limits import Seen
@@ -75,14 +76,15 @@ def test_boxes_are_judged_as_the_rules_judge() -> None:
     assert 0 < sum(passed) < 40
 
 
-def _proof(frames: np.ndarray) -> ProbeEvidence:
+def _proof(frames: NDArray[np.int64]) -> ProbeEvidence:
     clip = np.repeat(np.arange(len(frames)), frames)
     return ProbeEvidence(frames=int(frames.sum()), confidence=0.95, clip=clip)
 
 
-def _fired(part: np.ndarray, frames: np.ndarray) -> np.ndarray:
+def _fired(part: NDArray[np.int64], frames: NDArray[np.int64]) -> NDArray[np.int64]:
     fired = [np.arange(count) < some for count, some in zip(frames, part, strict=True)]
-    return np.concatenate(fired).astype(np.int64)
+    fired_frames: NDArray[np.int64] = np.concatenate(fired).astype(np.int64)
+    return fired_frames
 
 
 @pytest.mark.parametrize("clips", [6, 30, 150])
