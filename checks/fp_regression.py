@@ -158,8 +158,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         on_image = np.bincount(image, minlength=len(dataset.images))
         boxes = len(false)
         message = f"{counted(boxes, 'false box')} on {counted(len(on_image), 'frame')}"
-        over = Measurement.shown(SCORE_THRESHOLD, threshold)
-        shown = [Measurement.shown("boxes", boxes), over]
+        shown = [Measurement.shown("boxes", boxes), Measurement.shown(SCORE_THRESHOLD, threshold)]
         try:
             baseline = inputs.baseline()
         except NoBaselineError as error:
@@ -178,7 +177,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         return Outcome(
             message=f"{message}, {baseline_label(baseline)}{baseline.images_note(probe)} {before}: "
             f"{boxes - before:+d}{share}{bounds}",
-            measurements=[change, *held, Measurement.shown("baseline", before), over],
+            measurements=[change, *held, Measurement.shown("baseline", before), shown[1]],
             findings=detection_findings(dataset, detections, false[shown_first]),
             findings_total=len(shown_first),
             evidence=self._evidence(inputs, baseline, probe, threshold, drawn),
