@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.findings import Measurement
 from pytest_detgate.publishing.dossier.coverage import coverage
+from pytest_detgate.publishing.dossier.data_and_scores import (
+    data_section,
+    protocol_section,
+    scores_section,
+)
 from pytest_detgate.publishing.dossier.sections import Document, Grid, Section
 from pytest_detgate.publishing.dossier.set_limits import SetLimit
 from pytest_detgate.record.formatting import duration, ends_words, moment, number
-from pytest_detgate.record.report import ProbeRecord, Report, RuleResult, ScoreRecord, SplitRecord
+from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import finding_text, held_against_limit, looked_text
 from pytest_detgate.report.headline import BLOCKING, VERDICT_WORDS, headline_of, in_order
 
 SEPARATION = ("clip-overlap", "frame-distance", "duplicate-images", "probe-isolation")
 _EXAMPLES = 5
-_METRICS = ("AP", "AP50", "AP75", "AP_small", "AP_medium", "AP_large", "AR1", "AR10", "AR100")
 NO_CLAIM = (
     "This report repeats what one run measured. It is no declaration of conformity with any law or "
     "standard, and no opinion on whether the detector is fit for its purpose."
@@ -29,10 +33,10 @@ def document_of(report: Report, limits: Sequence[SetLimit] | None) -> Document:
         _summary(report),
         _purpose(report),
         _tested(report),
-        _data(report),
+        data_section(report),
         _separation(report),
-        _protocol(report),
-        _scores(report),
+        protocol_section(report),
+        scores_section(report),
         _limits(report),
         _authors(limits),
         _waivers(report),
@@ -103,50 +107,6 @@ def _tested(report: Report) -> Section:
     return Section(title="What was tested", paragraphs=text, grids=tuple(grids))
 
 
-def _data(report: Report) -> Section:
-    columns = ("Data set", "Images", "Without annotation", "Boxes", "Annotations", "Digests")
-    splits = tuple(
-        (
-            name,
-            f"{one.images:,}",
-            f"{one.empty:,}",
-            f"{one.boxes:,}",
-            one.annotations,
-            _digests(one),
-        )
-        for name, one in report.dataset.splits.items()
-    )
-    probes = tuple(
-        (f"{name} (probe)", f"{one.images:,}", "", f"{one.boxes:,}", _place(one), _digests(one))
-        for name, one in report.dataset.probes.items()
-    )
-    notes = tuple(
-        f"{name}: {note}"
-        for entries in (report.dataset.splits, report.dataset.probes)
-        for name, one in entries.items()
-        for note in one.notes
-    )
-    turned = "turned as their EXIF orientation says" if report.dataset.upright else "not turned"
-    return Section(
-        title="Data",
-        paragraphs=(f"Images are {turned}. A probe holds images with nothing to detect, except "
-                    "boxes that are allowed.",),
-        entries=notes,
-        grids=(Grid(columns=columns, rows=(*splits, *probes)),),
-    )  # fmt: skip
-
-
-def _place(probe: ProbeRecord) -> str:
-    if probe.split is not None:
-        return f"part of {probe.split}: {probe.query or ''}"
-    return probe.annotations or probe.images_dir
-
-
-def _digests(entry: SplitRecord | ProbeRecord) -> str:
-    named = {"annotations": entry.sha256, "images": entry.images_sha256}
-    return "; ".join(f"{name} {digest}" for name, digest in named.items() if digest)
-
-
 def _separation(report: Report) -> Section:
     rules = [rule for rule in report.rules if rule.code in SEPARATION]
     text = (
@@ -156,57 +116,6 @@ def _separation(report: Report) -> Section:
         text = "Not tested in this run: no rule looks for clips or images that two splits share."
     grids = (_results(rules),) if rules else ()
     return Section(title="Separation of data", paragraphs=(text,), grids=grids)
-
-
-def _protocol(report: Report) -> Section:
-    rows = tuple(
-        (name, one.protocol, one.engine, f"{one.max_detections:,}", _methods(one))
-        for name, one in report.scores.items()
-    )
-    columns = ("Data set", "Protocol", "Engine", "Detections an image", "Bounds")
-    threshold = report.score_threshold
-    text = (
-        [] if threshold is None else [f"Operating point: a box counts if its score > {threshold}."]
-    )
-    text.append(
-        "A value is compared unrounded with its limit. What was not looked at never passes."
-    )
-    grids = (Grid(columns=columns, rows=rows),) if rows else ()
-    return Section(title="Protocol", paragraphs=tuple(text), grids=grids)
-
-
-def _methods(score: ScoreRecord) -> str:
-    return "; ".join(sorted({one.method for one in score.intervals.values()})) or "none"
-
-
-def _scores(report: Report) -> Section:
-    grids = []
-    for name, score in report.scores.items():
-        rows = tuple(
-            (
-                f"{name}: {metric}",
-                _score(getattr(score, metric)),
-                _ends(score.intervals.get(metric)),
-            )
-            for metric in _METRICS
-        )
-        grids.append(Grid(columns=("Metric", "Value", "Bounds"), rows=rows))
-        of_class = tuple(
-            (f"{name}: {label}", f"{one.boxes:,}", _score(one.AP), _ends(one.intervals.get("AP")))
-            for label, one in score.classes.items()
-        )
-        columns = ("Class", "Boxes", "AP", "Bounds")
-        grids.append(Grid(columns=columns, rows=of_class))
-    text = () if grids else ("No score was computed in this run.",)
-    return Section(title="Scores", paragraphs=text, grids=tuple(grids))
-
-
-def _score(value: float | None) -> str:
-    return "not defined" if value is None else number(value)
-
-
-def _ends(interval: Interval | None) -> str:
-    return "" if interval is None else ends_words(interval)
 
 
 def _limits(report: Report) -> Section:
