@@ -111,7 +111,7 @@ def _median_sizes(dataset: Dataset) -> NDArray[np.float64]:
     image = dataset.boxes.image[rows]
     side = np.sqrt(np.maximum(geometry.area(dataset.boxes.xywh[rows]), 0))
     starts = np.flatnonzero(np.diff(image, prepend=-1))
-    for start, end in zip(starts, [*starts[1:], len(image)], strict=True):
+    for start, end in pairwise([*starts, len(image)]):
         sizes[image[start]] = np.median(side[start:end])
     return sizes
 
