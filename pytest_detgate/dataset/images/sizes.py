@@ -37,5 +37,5 @@ def with_sizes_of_files(
     """Return (n, 2) sizes in which those that are not stated, NaN, are read from the files."""
     rows = np.flatnonzero(np.isnan(size).any(axis=1))
     filled = size.copy()
-    filled[rows] = sizes_of_files(folder, [names[row] for row in rows], options)
+    filled[rows] = sizes_of_files(folder, [names[row] for row in rows.tolist()], options)
     return filled

@@ -167,7 +167,7 @@ class Tensors:
 
 
 def _itemsize(dtype: torch.dtype) -> int:
-    return torch.empty((), dtype=dtype).element_size()
+    return int(torch.empty((), dtype=dtype).element_size())
 
 
 def _no_bytes() -> torch.Tensor:
@@ -183,7 +183,7 @@ def _lengths(value: object) -> tuple[int, ...]:
 
 
 def _has_gradient(dtype: torch.dtype) -> bool:
-    return dtype.is_floating_point or dtype.is_complex
+    return bool(dtype.is_floating_point or dtype.is_complex)
 
 
 def _parameter(data: object, requires_grad: object, *_: object) -> torch.Tensor:

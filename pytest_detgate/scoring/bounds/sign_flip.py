@@ -58,5 +58,5 @@ def _signs(units: int, flips: int, seed: int) -> list[NDArray[np.float64]]:
     else:
         minus = np.random.default_rng(seed).integers(0, 2, (flips, units))
         minus[0] = 0
-    signs = 1.0 - 2.0 * minus
+    signs = (1.0 - 2.0 * minus).astype(np.float64)
     return [signs[start : start + _AT_ONCE] for start in range(0, len(signs), _AT_ONCE)]
