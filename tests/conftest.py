@@ -17,9 +17,10 @@ if importlib.util.find_spec("hypothesis"):
     from hypothesis import HealthCheck, settings
 
     # A machine that does other work must not fail a test.
-    quiet = settings.get_profile(settings.get_current_profile_name())
     slow = [HealthCheck.too_slow]
-    settings.register_profile("detgate", quiet, deadline=None, suppress_health_check=slow)
+    settings.register_profile(
+        "detgate", settings.default, deadline=None, suppress_health_check=slow
+    )
     settings.load_profile("detgate")
 
 NUMPY_TYPE = re.compile(r"\bnp\.\w+\(|\barray\(\[")
