@@ -374,5 +374,5 @@ def test_splits_that_different_workers_read_are_compared(project: GateProject) -
     assert charts == expected
     assert list(project.report["dataset"]["splits"]["train"]) == [
         *("annotations", "images_dir", "sha256", "images", "boxes", "empty"),
-        *("images_sha256", "notes"),
+        *("images_sha256", "detections_sha256", "notes"),
     ]

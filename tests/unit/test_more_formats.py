@@ -351,7 +351,7 @@ def test_labelstudio_by_hand(tmp_path: Path) -> None:
     assert field(dataset, "occluded") == [1, 0, None, None]
 
 
-def test_labelstudio_takes_the_ground_truth_of_several_annotators(tmp_path: Path) -> None:
+def test_labelstudio_takes_ground_truth_of_several_annotators(tmp_path: Path) -> None:
     found = {"result": [region("rectanglelabels", {**BOX, "rectanglelabels": ["cone"]})]}
     tasks = [task(1, "a.jpg", {"result": []}, {**found, "ground_truth": True})]
     write(tmp_path, {"project.json": json.dumps(tasks)})
