@@ -24,15 +24,15 @@ from pytest_detgate.rules.alarm_rules import AlarmRule
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import (
     Threshold,
+    require_limit_of_probe,
     require_names,
     require_probe,
-    sets_limit,
     threshold_of,
     with_defaults_from,
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of
 from pytest_detgate.scoring.bounds.event_rate import count_interval
 from pytest_detgate.scoring.false_boxes import require_threshold
@@ -122,14 +122,7 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         require_names("probe", self.on or (), project.probes, "on")
         require_names("probe", self.probes or (), self._names(project), table=["probes"])
         for probe in self._names(project):
-            budget = self.budget(probe)
-            if not any(sets_limit(getattr(budget, limit)) for limit in LIMITS):
-                keys = [limit.replace("_", "-") for limit in LIMITS]
-                raise OptionError(
-                    f"probe {probe!r} has no budget, so it could never fail; give "
-                    f"{', '.join(keys[:-1])} or {keys[-1]}, here or in a table "
-                    f"[rules.alarm-rate.probes.{probe}]"
-                )
+            require_limit_of_probe(self.code, probe, self.budget(probe), LIMITS)
 
     def targets(self, project: Project) -> Iterator[Target]:
         for probe in self._names(project):

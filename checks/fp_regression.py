@@ -22,7 +22,13 @@ from pytest_detgate.rule_evidence.two_models import change_by_threshold, chart_o
 from pytest_detgate.rules.change_needs import needs_of_false_boxes
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
-from pytest_detgate.rules.options import Threshold, require_names, threshold_of, with_defaults_from
+from pytest_detgate.rules.options import (
+    Threshold,
+    require_limit_of_probe,
+    require_names,
+    threshold_of,
+    with_defaults_from,
+)
 from pytest_detgate.rules.probe_limits import (
     MaxGrowth,
     MaxGrowthBoxes,
@@ -38,7 +44,7 @@ from pytest_detgate.rules.regression_rules import (
     outcome_of_first_run,
     outcome_of_unchanged,
 )
-from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import (
     OwnConfidence,
     OwnReplicates,
@@ -135,14 +141,8 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
         super().validate(project)
         require_names("probe", self.probes or (), project.probes, table=["probes"])
         for probe in project.probes:
-            limits = self.limits(probe)
             keys = ("max_growth", "max_growth_boxes", "min_reduction")
-            if all(getattr(limits, key) is None for key in keys):
-                raise OptionError(
-                    f"probe {probe!r} has no limit, so it could never fail; give max-growth, "
-                    "max-growth-boxes or min-reduction, here or in a table "
-                    f"[rules.fp-regression.probes.{probe}]"
-                )
+            require_limit_of_probe(self.code, probe, self.limits(probe), keys, "limit")
         require_draws(self, project)
 
     def limits(self, probe: str) -> ProbeLimits:

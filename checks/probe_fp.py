@@ -23,8 +23,8 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ProbeRule
 from pytest_detgate.rules.options import (
     Threshold,
+    require_limit_of_probe,
     require_names,
-    sets_limit,
     threshold_of,
     with_defaults_from,
 )
@@ -139,13 +139,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
             require_names("class", own.classes or (), project.known_classes, table=table)
         for probe in project.probes:
             budget = self.budget(probe)
-            if not any(sets_limit(getattr(budget, limit)) for limit in LIMITS):
-                keys = [limit.replace("_", "-") for limit in LIMITS]
-                raise OptionError(
-                    f"probe {probe!r} has no budget, so it could never fail; give "
-                    f"{', '.join(keys[:-1])} or {keys[-1]}, here or in a table "
-                    f"[rules.probe-fp.probes.{probe}]"
-                )
+            require_limit_of_probe(self.code, probe, budget, LIMITS)
             tells = project.frame_pattern is not None or project.tables.scoring.clip_field
             if budget.unit == "clip" and not tells:
                 raise OptionError(

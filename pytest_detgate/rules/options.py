@@ -129,6 +129,19 @@ def require_limit(rule: Rule, *keys: str) -> None:
         refuse(OptionError(f"sets no limit, so it could never fail; give {' or '.join(keys)}"))
 
 
+def require_limit_of_probe(
+    code: str, probe: str, limits: object, keys: Sequence[str], noun: str = "budget"
+) -> None:
+    """Raise `OptionError` unless one of the attributes `keys` of what holds for a probe is set."""
+    if any(sets_limit(getattr(limits, key)) for key in keys):
+        return
+    *others, last = (key.replace("_", "-") for key in keys)
+    raise OptionError(
+        f"probe {probe!r} has no {noun}, so it could never fail; give {', '.join(others)} or "
+        f"{last}, here or in a table [rules.{code}.probes.{probe}]"
+    )
+
+
 @option_check
 def require_order(low: float | None, high: float | None) -> None:
     """Refuse options where `min` is above `max`: nothing could pass."""
