@@ -13,7 +13,7 @@ from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.formatting import counted, value_and_floor
+from pytest_detgate.record.formatting import bounds_text, counted, value_and_floor
 from pytest_detgate.rule_evidence.alarm_findings import missed_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_recall
 from pytest_detgate.rules.alarm_needs import needs_of_events
@@ -111,8 +111,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         message = (
             f"{found.sum()} of {counted(int(total.sum()), 'event')} of {of_class.name} on "
             f"{counted(int(np.count_nonzero(total)), 'clip')} have an alarm: recall "
-            f"{value_and_floor(recall, floor)}; {100 * interval.confidence:g}% bounds "
-            f"{interval.low:.3f} and {interval.high:.3f}"
+            f"{value_and_floor(recall, floor)}{bounds_text(interval)}"
         )
         if cut:
             message += f"; {cut} of the {missed} without one run into the end of their clip"
