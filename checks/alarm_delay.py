@@ -8,7 +8,6 @@ from typing import Annotated, ClassVar
 import numpy as np
 from msgspec import Meta, Struct
 
-from pytest_detgate.config.numbers import Count
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
@@ -17,12 +16,11 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.alarm_findings import late_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_delay
-from pytest_detgate.rules.alarm_rules import EventRule
+from pytest_detgate.rules.alarm_rules import ON_CLIPS, EventRule
 from pytest_detgate.rules.class_events import events_of_class
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, threshold_of, with_defaults_from
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
-from pytest_detgate.rules.score_rules import TooLittle
 from pytest_detgate.scoring.alarms.matching import delay_within
 
 MaxMedian = Annotated[
@@ -74,13 +72,6 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
     classes: (
         Annotated[dict[str, DelayLimits], Meta(description="Limits of single classes.")] | None
     ) = None
-    min_events: (
-        Annotated[
-            Count, Meta(description="Smallest number of events of a class that proves anything.")
-        ]
-        | None
-    ) = None
-    too_little: TooLittle = "fail"
 
     def validate(self, project: Project) -> None:
         require_limit(self, "max-median-s", "max-p95-s", "classes")
@@ -146,16 +137,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         )
 
     passing: ClassVar[Example] = Example(
-        config="""
-            [dataset]
-            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
-            fps = 1
-            [alarms]
-            hits = 2
-            of = 3
-            [rules.alarm-delay]
-            max-median-s = 1.5
-            """,
+        config=f"{ON_CLIPS}[rules.alarm-delay]\nmax-median-s = 1.5\n",
         splits={
             "val": {
                 "a_1.jpg": [("helmet_off", 10, 10, 30, 30)],
@@ -170,16 +152,7 @@ class AlarmDelay(EventRule, frozen=True, kw_only=True):
         },
     )
     failing: ClassVar[Example] = Example(
-        config="""
-            [dataset]
-            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
-            fps = 1
-            [alarms]
-            hits = 2
-            of = 3
-            [rules.alarm-delay]
-            max-median-s = 1.5
-            """,
+        config=f"{ON_CLIPS}[rules.alarm-delay]\nmax-median-s = 1.5\n",
         splits={
             "val": {
                 "a_1.jpg": [("helmet_off", 10, 10, 30, 30)],

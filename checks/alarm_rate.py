@@ -20,7 +20,7 @@ from pytest_detgate.rule_evidence.alarm_findings import alarm_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_rate
 from pytest_detgate.rules.alarm_needs import needs_of_rate
 from pytest_detgate.rules.alarm_plan import planned_of_rate
-from pytest_detgate.rules.alarm_rules import AlarmRule
+from pytest_detgate.rules.alarm_rules import ON_CLIPS, AlarmRule
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import (
     Threshold,
@@ -196,30 +196,12 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         )
 
     passing: ClassVar[Example] = Example(
-        config="""
-            [dataset]
-            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
-            fps = 1
-            [alarms]
-            hits = 2
-            of = 3
-            [rules.alarm-rate]
-            max-alarms = 0
-            """,
+        config=f"{ON_CLIPS}[rules.alarm-rate]\nmax-alarms = 0\n",
         probes={"calm": {"a_1.jpg": [], "a_2.jpg": [], "a_3.jpg": []}},
         detections={"calm": {"a_2.jpg": [("helmet_off", 0.9, 10, 10, 30, 30)]}},
     )
     failing: ClassVar[Example] = Example(
-        config="""
-            [dataset]
-            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
-            fps = 1
-            [alarms]
-            hits = 2
-            of = 3
-            [rules.alarm-rate]
-            max-alarms = 0
-            """,
+        config=f"{ON_CLIPS}[rules.alarm-rate]\nmax-alarms = 0\n",
         probes={"calm": {"a_1.jpg": [], "a_2.jpg": [], "a_3.jpg": []}},
         detections={
             "calm": {

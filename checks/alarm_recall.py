@@ -8,7 +8,7 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from msgspec import Meta
 
-from pytest_detgate.config.numbers import Count, Share
+from pytest_detgate.config.numbers import Share
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
@@ -18,13 +18,13 @@ from pytest_detgate.rule_evidence.alarm_findings import missed_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_recall
 from pytest_detgate.rules.alarm_needs import needs_of_events
 from pytest_detgate.rules.alarm_plan import planned_of_events
-from pytest_detgate.rules.alarm_rules import EventRule
+from pytest_detgate.rules.alarm_rules import ON_CLIPS, EventRule
 from pytest_detgate.rules.class_events import events_of_class
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, threshold_of
 from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import OwnConfidence, TooLittle, confidence_of
+from pytest_detgate.rules.score_rules import OwnConfidence, confidence_of
 from pytest_detgate.scoring.bounds.event_rate import share_interval
 
 
@@ -71,13 +71,6 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         Meta(description="What is compared with the floor: the measured value, or its bound."),
     ] = "point"
     confidence: OwnConfidence | None = None
-    min_events: (
-        Annotated[
-            Count, Meta(description="Smallest number of events of a class that proves anything.")
-        ]
-        | None
-    ) = None
-    too_little: TooLittle = "fail"
 
     def validate(self, project: Project) -> None:
         require_limit(self, "min", "classes")
@@ -136,16 +129,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         )
 
     passing: ClassVar[Example] = Example(
-        config="""
-            [dataset]
-            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
-            fps = 1
-            [alarms]
-            hits = 2
-            of = 3
-            [rules.alarm-recall]
-            min = 0.9
-            """,
+        config=f"{ON_CLIPS}[rules.alarm-recall]\nmin = 0.9\n",
         splits={
             "val": {
                 "a_1.jpg": [("helmet_off", 10, 10, 30, 30)],
@@ -160,16 +144,7 @@ class AlarmRecall(EventRule, frozen=True, kw_only=True):
         },
     )
     failing: ClassVar[Example] = Example(
-        config="""
-            [dataset]
-            frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.jpg$'
-            fps = 1
-            [alarms]
-            hits = 2
-            of = 3
-            [rules.alarm-recall]
-            min = 0.9
-            """,
+        config=f"{ON_CLIPS}[rules.alarm-recall]\nmin = 0.9\n",
         splits={
             "val": {
                 "a_1.jpg": [("helmet_off", 10, 10, 30, 30)],

@@ -17,6 +17,17 @@ from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.families import DetectionRule, MaxUnlabelled
 from pytest_detgate.rules.options import Threshold, require_names
 from pytest_detgate.rules.rule import ProjectError, Target, option_check, refuse
+from pytest_detgate.rules.score_rules import TooLittle
+
+ON_CLIPS = r"""
+[dataset]
+frame-pattern = '(?P<clip>[^/]+)_(?P<frame>\d+)\.jpg$'
+fps = 1
+[alarms]
+hits = 2
+of = 3
+"""
+"""What the examples of these rules have in common: an alarm for 2 of 3 frames, one a second."""
 
 _NAMED = 3
 
@@ -69,6 +80,13 @@ class EventRule(AlarmRule, frozen=True, kw_only=True):
     spoiling_gaps: ClassVar[frozenset[GapKind]] = DETECTION_GAPS
 
     max_unlabelled: MaxUnlabelled = 0
+    min_events: (
+        Annotated[
+            Count, Meta(description="Smallest number of events of a class that proves anything.")
+        ]
+        | None
+    ) = None
+    too_little: TooLittle = "fail"
 
     def allowed_gaps(self) -> Mapping[GapKind, int]:
         return {**super().allowed_gaps(), "images-without-labels": self.max_unlabelled}
