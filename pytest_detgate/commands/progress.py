@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from pytest_detgate.plugin.output.progress import REFRESH_S, progress_line
+from pytest_detgate.plugin.output.progress import CLEAR_LINE, shown_now_and_then
 from pytest_detgate.progress import NoProgress, Progress
-
-_CLEAR = "\r\x1b[2K"
 
 
 def progress_of_command() -> Progress:
@@ -23,23 +20,12 @@ class CommandProgress:
 
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        started = time.monotonic()
-        done, shown = 0, 0.0
-
-        def advance(finished: int) -> None:
-            nonlocal done, shown
-            done += finished
-            now = time.monotonic()
-            if now - shown >= REFRESH_S or done >= total:
-                shown = now
-                line = progress_line(label, done, total, unit, now - started)
-                self._write(_CLEAR + line)
-
-        advance(0)
         try:
-            yield advance
+            yield shown_now_and_then(
+                label, total, unit, lambda line: self._write(CLEAR_LINE + line)
+            )
         finally:
-            self._write(_CLEAR)
+            self._write(CLEAR_LINE)
 
     def _write(self, text: str) -> None:
         sys.stderr.write(text)

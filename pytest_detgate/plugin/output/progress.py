@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-REFRESH_S = 0.2
+_REFRESH_S = 0.2
+CLEAR_LINE = "\r\x1b[2K"
 _USUAL_WIDTH = 80
 
 
@@ -24,27 +25,17 @@ class TerminalProgress:
 
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        started = time.monotonic()
-        shown = 0.0
-        done = 0
         column, width = self._pending()
         self._write("\n" if column else "")
 
-        def advance(finished: int) -> None:
-            nonlocal done, shown
-            done += finished
-            now = time.monotonic()
-            if now - shown >= REFRESH_S or done >= total:
-                shown = now
-                line = progress_line(label, done, total, unit, now - started)
-                self._write("\r\x1b[2K" + line[: width - 1])
+        def show(line: str) -> None:
+            self._write(CLEAR_LINE + line[: width - 1])
 
-        advance(0)
         try:
-            yield advance
+            yield shown_now_and_then(label, total, unit, show)
         finally:
             back = f"\x1b[1A\x1b[{column}C" if column else ""
-            self._write("\r\x1b[2K" + back)
+            self._write(CLEAR_LINE + back)
 
     def _pending(self) -> tuple[int, int]:
         """The column in which pytest left the terminal's cursor, and the terminal's width."""
@@ -64,6 +55,26 @@ class TerminalProgress:
         if self._capture is None:
             return nullcontext()
         return self._capture.global_and_fixture_disabled()  # type: ignore[no-any-return]
+
+
+def shown_now_and_then(
+    label: str, total: int, unit: str, show: Callable[[str], None]
+) -> Callable[[int], None]:
+    """Return what takes how much was finished, and shows a line at once, at the end, and not more
+    often than a person can read."""
+    started = time.monotonic()
+    shown, done = 0.0, 0
+
+    def advance(finished: int) -> None:
+        nonlocal done, shown
+        done += finished
+        now = time.monotonic()
+        if now - shown >= _REFRESH_S or done >= total:
+            shown = now
+            show(progress_line(label, done, total, unit, now - started))
+
+    advance(0)
+    return advance
 
 
 def progress_line(label: str, done: int, total: int, unit: str, elapsed_s: float) -> str:
