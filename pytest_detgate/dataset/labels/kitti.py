@@ -47,10 +47,6 @@ def read_kitti(files: SplitFiles) -> Dataset:
     found = label_folder(
         files.labels, files, _SUFFIX, lambda name: PurePosixPath(name).stem in stems
     )
-    if not found.labels:
-        raise DataError(
-            f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
-        )
     contents = [(name, read_bytes(found.root / name)) for name in found.labels]
     lines = {name: _lines(found.root / name, content) for name, content in contents}
     kinds = {one[0].frame is not None: name for name, one in lines.items() if one}

@@ -58,10 +58,6 @@ def read_labelme(files: SplitFiles) -> Dataset:
     if not files.labels.is_dir():
         raise DataError(f"{files.labels}: no such folder of labels")
     found = label_folder(files.labels, files, _SUFFIX, lambda name: True)
-    if not found.labels:
-        raise DataError(
-            f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
-        )
     contents = [(name, read_bytes(found.root / name)) for name in found.labels]
     read = [_read_file(found.root / name, name, content) for name, content in contents]
     folder = split_images(files, lambda name: is_side_file(name, "labelme"))
