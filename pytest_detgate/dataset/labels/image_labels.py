@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -74,6 +74,15 @@ def is_set(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in ("1", "true", "yes")
     return bool(value)
+
+
+def plain_fields(fields: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fields of an image whose values are text, numbers or truth values."""
+    return {
+        name: value
+        for name, value in (fields or {}).items()
+        if isinstance(value, (str, int, float))
+    }
 
 
 def listed_dataset(
