@@ -80,7 +80,7 @@ class _Writer:
         model = self._choose_model(tables, evaluated, measuring, read)
         rules = {**data.tables, **model.tables}
         tables += [(("rules", code), table) for code, table in rules.items()]
-        text = compose(self._head(data), "rules on faults and leaks, with their defaults", tables)
+        text = compose(self._head(data), tables)
         self._check(text)
         files = {self._path: text}
         if self._request.server is not None:
