@@ -91,15 +91,12 @@ class _Writer:
 
     def _read(self) -> tuple[ReadSplits, Measuring, FrameNames, list[tuple[Keys, Table]]]:
         """Read the splits, and write the tables that say what they are."""
-        measuring = self._measuring([*self._split_tables({})])
+        measuring = self._measuring(self._split_tables({}))
         read = read_splits(measuring)
-        others = {
-            split.name: text
-            for split in self._found.splits
-            if (text := read.others().get(split.name)) and not split.listed
-        }
+        listed = {split.name for split in self._found.splits if split.listed}
+        others = {name: text for name, text in read.others().items() if name not in listed}
         if others:
-            measuring = self._measuring([*self._split_tables(others)])
+            measuring = self._measuring(self._split_tables(others))
             read = read_splits(measuring)
         names = propose_pattern(list(read.datasets.values()))
         dataset = Table(why="what is gated", notes=[f"clips: {names.evidence}"])
