@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.dataset.images.names import listed_names
-from pytest_detgate.dataset.labels.class_names import yaml_names
+from pytest_detgate.dataset.labels.class_names import complete_names, yaml_names
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError, nearest
 
@@ -36,9 +36,7 @@ def read_data_yaml(file: Path, split: str) -> YamlSplit:
     of their images, else beside the images.
     """
     content = read_yaml(file)
-    classes = tuple(yaml_names(content, file))
-    if not classes or not all(map(str.strip, classes)):
-        raise DataError(f"{file}: expected a name for each class, found {list(classes)}")
+    classes = complete_names(yaml_names(content, file), file)
     assert isinstance(content, dict)
     place = _place(content, file, split)
     if place.is_dir():
