@@ -36,7 +36,7 @@ class ImageLabels:
     `place` is where they stand, `image` the path that they write, and `hints` other paths of it;
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
-    `crowd`, and their places `ids`. `areas` are to be left out, whatever the class; `others` are
+    `crowd`, and their places `ids`. `areas` are to be left out, for all classes; `others` are
     the kind and class of shapes that have no box.
     """
 
