@@ -73,7 +73,7 @@ def _note_unknown(
 def _with_unset(kind: type[S], values: Mapping[str, Any], unset: Iterable[str]) -> S:
     made = kind(**values, **dict.fromkeys(unset))
     for name in unset:
-        # The struct is frozen, and so are its fields, but for those who make it.
+        # The struct is frozen, so that its fields cannot be deleted in the usual way.
         getattr(kind, name).__delete__(made)
     return made
 

@@ -22,6 +22,7 @@ LabelFormat: TypeAlias = Literal[
     "scalabel",
     "datumaro",
 ]
+Format = Annotated[LabelFormat, Meta(description="Format of the annotations.")]
 
 
 class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
@@ -56,10 +57,7 @@ class SplitTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         ]
         | None
     ) = None
-    format: Annotated[
-        LabelFormat,
-        Meta(description="Format of the annotations."),
-    ] = "coco"
+    format: Format = "coco"
     classes: (
         Annotated[
             str | tuple[str, ...],
@@ -225,7 +223,7 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         ]
         | None
     ) = None
-    format: Annotated[LabelFormat, Meta(description="Format of the annotations.")] = "coco"
+    format: Format = "coco"
     classes: (
         Annotated[str, Meta(description="File with the names of the classes, as for a split.")]
         | None

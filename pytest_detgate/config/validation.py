@@ -107,18 +107,17 @@ def _check_split(table: SplitTable, place: Place, configuration: Configuration) 
                     f"the key {key!r} is missing; it takes text (or name a data.yaml by data)"
                 )
             )
-    by_file = LISTING
     framing = ("yolo", "voc", "cvat", "labelme", "labelstudio", "scalabel", "datumaro")
     for key, is_given, formats in (
         ("classes", isinstance(table.classes, str), ("yolo", "openimages")),
-        ("list", table.list is not None, by_file),
+        ("list", table.list is not None, LISTING),
         (
             "missing-labels",
             table.missing_labels != "unknown",
-            (*by_file, "labelstudio", "scalabel"),
+            (*LISTING, "labelstudio", "scalabel"),
         ),
         ("max-polygons", table.max_polygons is not None, framing),
-        ("allow-other-files", table.allow_other_files, by_file),
+        ("allow-other-files", table.allow_other_files, LISTING),
     ):
         if is_given and table.format not in formats:
             wanted = " or ".join(f'"{name}"' for name in formats)

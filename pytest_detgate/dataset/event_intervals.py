@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.keys import composed, key
-from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.files import read_text
 from pytest_detgate.dataset.time_stamps import seconds_of
 from pytest_detgate.errors import DataError
 
@@ -46,12 +46,7 @@ def read_event_intervals(path: Path) -> EventIntervals:
     """Read a file with the `COLUMNS`; others are left out. Times are seconds, or dates as
     `seconds_of` reads them. `DataError` says which line is wrong.
     """
-    content = read_bytes(path)
-    try:
-        text = as_utf8(content, path).decode()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    lines = csv.reader(io.StringIO(text, newline=""))
+    lines = csv.reader(io.StringIO(read_text(path), newline=""))
     clips: list[str] = []
     names: list[str] = []
     times: list[tuple[float, float]] = []

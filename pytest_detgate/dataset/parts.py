@@ -129,7 +129,7 @@ def _gaps(
 
 
 def _digest(whole: Dataset, images: ImageTable, boxes: BoxTable) -> str:
-    """A digest of the images of a part and of their boxes, in whatever order their file has them:
+    """A digest of the images of a part and of their boxes, the same for any order in their file:
     changes elsewhere in the split leave it as it is."""
     classes = (*whole.classes, None)  # UNLISTED is -1
     on: dict[int, list[str]] = {}

@@ -179,7 +179,7 @@ def _values(
 
 
 def _empty(split: Dataset) -> Iterator[_Choice]:
-    """The images of which it is said that nothing is on them."""
+    """The images that are labelled as having nothing on them."""
     no_box = split.boxes_by_image() == 0
     nowhere = np.zeros(len(no_box), dtype=np.bool_)
     yield _Choice(no_box, nowhere)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal
 
 Server = Literal["github", "gitlab"]
-SERVERS: tuple[Server, ...] = ("github", "gitlab")
 FILES: Mapping[Server, Path] = {
     "github": Path(".github", "workflows", "detgate.yml"),
     "gitlab": Path(".gitlab-ci.yml"),

@@ -73,7 +73,7 @@ def split_of_file(path: Path) -> FoundData:
     # A file that cannot be read as COCO is a split nevertheless: the reader says what is wrong.
     names = file.names if file is not None else ()
     name = _name(path)
-    images, _ = images_folder(path, names, path.parent.parent)
+    images = images_folder(path, names, path.parent.parent)
     split = FoundSplit(name=name, format="coco", annotations=path, images=images)
     return FoundData(kind="a COCO file", splits=(split,))
 
@@ -98,7 +98,7 @@ def splits_of_files(files: Sequence[CocoFile], root: Path) -> FoundData:
             name=name,
             format="coco",
             annotations=file.path,
-            images=images_folder(file.path, file.names, root)[0],
+            images=images_folder(file.path, file.names, root),
         )
         for name, file in zip(names, chosen, strict=True)
     ]

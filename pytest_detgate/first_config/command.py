@@ -80,7 +80,7 @@ class _Writer:
         model = self._choose_model(tables, evaluated, measuring, read)
         rules = {**data.tables, **model.tables}
         tables += [(("rules", code), table) for code, table in rules.items()]
-        text = compose(self._head(data), "rules on faults and leaks, with their defaults", tables)
+        text = compose(self._head(data), tables)
         self._check(text)
         files = {self._path: text}
         if self._request.server is not None:
@@ -91,15 +91,12 @@ class _Writer:
 
     def _read(self) -> tuple[ReadSplits, Measuring, FrameNames, list[tuple[Keys, Table]]]:
         """Read the splits, and write the tables that say what they are."""
-        measuring = self._measuring([*self._split_tables({})])
+        measuring = self._measuring(self._split_tables({}))
         read = read_splits(measuring)
-        others = {
-            split.name: text
-            for split in self._found.splits
-            if (text := read.others().get(split.name)) and not split.listed
-        }
+        listed = {split.name for split in self._found.splits if split.listed}
+        others = {name: text for name, text in read.others().items() if name not in listed}
         if others:
-            measuring = self._measuring([*self._split_tables(others)])
+            measuring = self._measuring(self._split_tables(others))
             read = read_splits(measuring)
         names = propose_pattern(list(read.datasets.values()))
         dataset = Table(why="what is gated", notes=[f"clips: {names.evidence}"])

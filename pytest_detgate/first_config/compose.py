@@ -10,13 +10,13 @@ from pytest_detgate.first_config.toml_text import TomlText
 Keys = tuple[str, ...]
 
 
-def compose(head: Sequence[str], recommended_why: str, tables: Sequence[tuple[Keys, Table]]) -> str:
+def compose(head: Sequence[str], tables: Sequence[tuple[Keys, Table]]) -> str:
     """The file: comments that come first, `recommended = true`, and the tables in their order."""
     text = TomlText()
     for line in head:
         text.comment(line)
     text.blank()
-    text.value("recommended", value=True, why=recommended_why)
+    text.value("recommended", value=True, why="rules on faults and leaks, with their defaults")
     for keys, table in tables:
         text.blank()
         _write(text, keys, table)

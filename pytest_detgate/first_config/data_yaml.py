@@ -5,33 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from pytest_detgate.dataset.images.names import listed_names
-from pytest_detgate.dataset.text.files import read_text
+from pytest_detgate.dataset.labels.data_yaml import candidates, labels_of
+from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError
 from pytest_detgate.first_config.found import FoundData, FoundSplit
 
 _KEYS = ("train", "val", "test")
-
-
-def read_data_yaml(path: Path) -> Mapping[str, Any]:
-    """The content of a YAML file that holds a mapping; `DataError` for any other."""
-    try:
-        content = yaml.safe_load(read_text(path))
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise DataError(f"{path}: not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected a mapping with train, val and names")
-    return content
+_NOTHING = ("", "~", "null")
 
 
 def names_splits(path: Path) -> bool:
     """Whether a file is a `data.yaml` that says where images are."""
     try:
-        return any(read_data_yaml(path).get(key) for key in _KEYS)
+        return any(_texts(_content(path).get(key)) for key in _KEYS)
     except DataError:
         return False
 
@@ -41,12 +29,12 @@ def splits_of_yaml(path: Path) -> FoundData:
 
     Relative paths start from `path` in the file, or from its folder, as for Ultralytics.
     """
-    content = read_data_yaml(path)
+    content = _content(path)
     splits, notes = [], []
     for key in _KEYS:
         for index, text in enumerate(_texts(content.get(key))):
             name = key if index == 0 else f"{key}-{index + 1}"
-            place = _place(path.parent, content.get("path"), text)
+            place = _place(content, path, text)
             if place is None:
                 notes.append(f"{name}: {text} of {path.name} is not there; left out")
             else:
@@ -57,56 +45,44 @@ def splits_of_yaml(path: Path) -> FoundData:
     return FoundData(kind="a data.yaml", splits=tuple(splits), notes=tuple(notes))
 
 
-def _texts(value: object) -> list[str]:
+def _content(path: Path) -> Mapping[str, Yaml]:
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected a mapping with train, val and names")
+    return content
+
+
+def _texts(value: Yaml | None) -> list[str]:
     """The folders or lists of a split: one text, or several."""
     several = value if isinstance(value, list) else [value]
-    return [text for text in several if isinstance(text, str) and text]
+    return [text for text in several if isinstance(text, str) and text.lower() not in _NOTHING]
 
 
-def _place(folder: Path, root: object, text: str) -> Path | None:
-    """The folder or list that a text means, if it is there.
-
-    Roboflow writes `../train/images` for a folder beside the file; Ultralytics accepts that.
-    """
-    starts = [folder / root, folder] if isinstance(root, str) and root else [folder]
-    texts = [text, *([text.removeprefix("../")] if text.startswith("../") else [])]
-    for start in starts:
-        for written in texts:
-            place = Path(os.path.normpath(start / Path(written).expanduser()))
-            if place.is_dir() or place.is_file():
-                return place
-    return None
+def _place(content: Mapping[str, Yaml], file: Path, text: str) -> Path | None:
+    """The folder or list that a text means, if it is there."""
+    written = str(Path(text).expanduser())
+    places = (Path(os.path.normpath(path)) for path in candidates(content, file, written))
+    return next((place for place in places if place.is_dir() or place.is_file()), None)
 
 
 def _split(name: str, place: Path, yaml_file: Path) -> FoundSplit:
-    if place.is_file():
-        images = _images_of_list(place)
-        return FoundSplit(
-            name=name,
-            format="yolo",
-            annotations=labels_beside(images),
-            images=images,
-            classes=yaml_file,
-            listed=place,
-        )
+    is_list = place.is_file()
+    images = _images_of_list(place) if is_list else place
     return FoundSplit(
         name=name,
         format="yolo",
-        annotations=labels_beside(place),
-        images=place,
+        annotations=_labels_beside(images),
+        images=images,
         classes=yaml_file,
+        listed=place if is_list else None,
     )
 
 
-def labels_beside(images: Path) -> Path:
-    """The folder of the labels of a folder of images: the last part `images` becomes `labels`,
-    as for Ultralytics; the same folder where there is no other."""
-    parts = list(images.parts)
-    for index in reversed(range(len(parts))):
-        if parts[index] == "images":
-            return Path(*parts[:index], "labels", *parts[index + 1 :])
-    beside = images.parent / "labels"
-    return beside if beside.is_dir() else images
+def _labels_beside(images: Path) -> Path:
+    """The folder of the labels of a folder of images; where no part of its path is `images`, a
+    folder `labels` beside it, if there is one."""
+    labels, beside = labels_of(images), images.parent / "labels"
+    return beside if labels == images and beside.is_dir() else labels
 
 
 def _images_of_list(listed: Path) -> Path:

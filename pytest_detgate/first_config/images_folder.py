@@ -13,8 +13,8 @@ _MOST_FOLDERS = 50
 _USUAL = ("images", "imgs", "img", "JPEGImages", "data")
 
 
-def images_folder(annotations: Path, names: Sequence[str], root: Path) -> tuple[Path, bool]:
-    """The folder in which most of the files are, and whether any is there.
+def images_folder(annotations: Path, names: Sequence[str], root: Path) -> Path:
+    """The folder in which most of the files are.
 
     It is looked for beside the annotation file and in the folders above it, up to `root` or two
     folders up. Sub-folders of any name are only looked into below `root`: elsewhere they may
@@ -28,9 +28,9 @@ def images_folder(annotations: Path, names: Sequence[str], root: Path) -> tuple[
         found = {folder: _count(folder, wanted) for folder in candidates}
         best = max(candidates, key=lambda folder: found[folder])
         if found[best] >= max(least, 1):
-            return best, True
+            return best
     beside = annotations.parent / "images"
-    return (beside if beside.is_dir() else annotations.parent), False
+    return beside if beside.is_dir() else annotations.parent
 
 
 def _candidates(annotations: Path, root: Path) -> Iterator[Path]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -72,11 +73,13 @@ def _read(root: Path) -> dict[str, _Folder]:
     return read
 
 
-def _labels(root: Path, stems: Sequence[str], suffix: str, is_label: object) -> list[str]:
+def _labels(
+    root: Path, stems: Sequence[str], suffix: str, is_label: Callable[[bytes], bool]
+) -> list[str]:
     """The stems, where the first of the files that are not empty is a label of the format."""
     for stem in stems:
         head = _head(root / f"{stem}{suffix}")
-        if head.strip() and callable(is_label) and not _is_about(stem):
+        if head.strip() and not _is_about(stem):
             return list(stems) if is_label(head) else []
     return []
 
@@ -205,14 +208,7 @@ def _with_lists(root: Path, split: FoundSplit) -> Iterator[FoundSplit]:
         lists = [path for name in _LISTS if _names_images(path := place / f"{name}.txt", split)]
         if lists:
             for listed in lists:
-                yield FoundSplit(
-                    name=listed.stem,
-                    format=split.format,
-                    annotations=split.annotations,
-                    images=split.images,
-                    classes=split.classes,
-                    listed=listed,
-                )
+                yield dataclasses.replace(split, name=listed.stem, listed=listed)
             return
     yield split
 

@@ -74,7 +74,7 @@ def _run(path: Path, reason: str) -> Mapping[str, Any]:
 
 def plain_config(path: Path, _above: tuple[Path, ...] = ()) -> Mapping[str, Any]:
     """The values of a configuration and of its `_base_` files. A value that is not plain is left
-    as an exception, which is raised by whoever needs it."""
+    as an exception, which is raised where the value is needed."""
     if path in _above:
         raise DataError(f"{path}: is its own _base_")
     text = read_text(path).replace("{{ fileDirname }}", str(path.parent))

@@ -99,9 +99,10 @@ def _indices(
     index = {name: at for at, name in enumerate(known)}
     for name, line in zip(names, read.line, strict=True):
         if name not in index:
-            what = unknown(kind, name, known) if len(known) <= 20 else ""
-            what = what or f"no {kind} {name!r}{nearest(name, known)}"
-            raise DataError(f"{read.path}: line {line}: {what}")
+            text = f"no {kind} {name!r}{nearest(name, known)}"
+            if len(known) <= 20:
+                text = unknown(kind, name, known)
+            raise DataError(f"{read.path}: line {line}: {text}")
     return np.array([index[name] for name in names], dtype=np.int64)
 
 

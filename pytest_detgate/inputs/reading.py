@@ -16,7 +16,7 @@ from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.images.names import names_in
 from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.dataset.labels.data_yaml import read_data_yaml
-from pytest_detgate.dataset.labels.formats import LISTS_ITS_IMAGES, label_readers
+from pytest_detgate.dataset.labels.formats import label_readers
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.queries import select_listed
 from pytest_detgate.dataset.tables import Dataset
@@ -133,7 +133,7 @@ def _read_labels(
     read = label_readers()["yolo" if table.data is not None else table.format]
     files = split_files(project, name, table)
     dataset = read(dataclasses.replace(files, fields=fields))
-    lists_images = table.data is None and table.format in LISTS_ITS_IMAGES
+    lists_images = table.data is None and table.format not in LISTING
     return _with_near_files(dataset) if files.match_near and lists_images else dataset
 
 

@@ -26,12 +26,11 @@ def numbering_of(
     """
     stated, first = project.numbered_classes, project.tables.model.first_class_number
     evaluated = _evaluated(project, dataset, read)
-    if evaluated is None or not evaluated.has_class_numbers:
-        return Numbering(stated=stated, first=first, elsewhere=_elsewhere(project, dataset))
-    likely = evaluated.all_classes()[1]
-    shown = None
-    if first is None and evaluated is not dataset:
-        shown = _shown_by(files.get(evaluated.name, ()), stated or likely, evaluated)
+    likely = shown = None
+    if evaluated is not None and evaluated.has_class_numbers:
+        likely = evaluated.all_classes()[1]
+        if first is None and evaluated is not dataset:
+            shown = _shown_by(files.get(evaluated.name, ()), stated or likely, evaluated)
     return Numbering(
         stated=stated,
         likely=likely,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -74,7 +75,8 @@ def _columns(
         yield "hour", [math.nan if np.isnan(one) else one % 86400 // 3600 for one in seconds]
     wanted = [name for name in known if name not in _NO_PROPERTY and name != time_field]
     for name in wanted if fields is None else fields:
-        yield name, column(_with_field(inputs, split, name), name, pattern)
+        with_field = dataclasses.replace(dataset, images=inputs.images_with(split, name))
+        yield name, column(with_field, name, pattern)
     if pixels:
         from pytest_detgate.dataset.images.appearance import appearance_of
 
@@ -83,14 +85,6 @@ def _columns(
         )
         yield "brightness", look[:, 0].tolist()
         yield "sharpness", look[:, 1].tolist()
-
-
-def _with_field(inputs: DataInputs, split: str, name: str) -> Dataset:
-    """The split with one further field of its images; `DataError` where no image has it."""
-    inputs.dataset(split)  # refuses images that cannot be told apart
-    return inputs.data.once(
-        ("dataset with", split, name), lambda: inputs.project.read(split, (name,))
-    )
 
 
 def _fields_of(dataset: Dataset) -> list[str]:

@@ -91,7 +91,7 @@ def tables_of(project: Project, name: str) -> list[SplitTable | ProbeTable]:
 def _frame_key(
     project: Project, dataset: Dataset, key: ClipKey, timing: FrameTiming
 ) -> FrameKey | None:
-    """How the numbers of frames are told; None where nothing tells them. A time stamp is none."""
+    """What gives the numbers of frames; None where nothing does. A time stamp is no number."""
     field = project.tables.alarms.frame_field if dataset.annotations else None
     pattern = project.frame_pattern
     if pattern is None and field is None and "frame" in dataset.known_fields:

@@ -108,6 +108,31 @@ def test_several_folders_of_one_split(init: Init) -> None:
     assert "val: gone of data.yaml is not there; left out" in made.out
 
 
+def test_data_yaml_with_names_that_yaml_takes_for_values(init: Init) -> None:
+    for folder in ("no", "012"):
+        draw(init.folder, f"{folder}/{folder}x.jpg")
+        write(init.folder, {f"{folder}/{folder}x.txt": YOLO_BOX})
+    write(init.folder, {"data.yaml": "train: no\nval: 012\ntest: null\nnames: [helmet_off]\n"})
+
+    made = init("data.yaml")
+
+    assert {name: split["images"] for name, split in splits(made).items()} == {
+        "train": "no",
+        "val": "012",
+    }
+    assert "left out" not in made.out
+    assert made.red() == {}
+
+
+def test_a_yaml_file_that_names_no_folders_is_no_data_yaml(init: Init) -> None:
+    write_coco(init.folder, "val.json", {"ax.jpg": [BOX], "bx.jpg": []}, "images")
+    write(init.folder, {".gitlab-ci.yml": "test:\n  script: [pytest]\n"})
+
+    made = init(".")
+
+    assert list(splits(made)) == ["val"]
+
+
 @pytest.mark.parametrize(
     "yaml", ["names: [a]\n", "train: gone\nnames: [a]\n", "[1, 2]\n", "train: [\n", "\x00"]
 )

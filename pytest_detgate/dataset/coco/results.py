@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytest_detgate.dataset.results.files import class_names_of, read_found
+from pytest_detgate.dataset.results.files import read_found
 from pytest_detgate.dataset.results.reader import detection_table
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 
@@ -19,8 +19,3 @@ def read_results(
     classes of a split or probe that has none, as a folder.
     """
     return detection_table(read_found([path]), dataset, detector_classes=detector_classes)
-
-
-def read_result_classes(path: Path) -> tuple[str, ...]:
-    """The class names that a result file carries; `DataError` where it carries none."""
-    return class_names_of([path])

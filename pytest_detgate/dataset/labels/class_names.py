@@ -57,6 +57,11 @@ def names_in_file(file: Path) -> tuple[str, ...]:
         names = [line.strip() for line in read_text(file).splitlines()]
         while names and not names[-1]:
             names.pop()
+    return complete_names(names, file)
+
+
+def complete_names(names: Sequence[str], file: Path) -> tuple[str, ...]:
+    """Return names by number; `DataError` where there are none, or one is empty."""
     if not names or not all(map(str.strip, names)):
         raise DataError(f"{file}: expected a name for each class, found {names}")
     return tuple(names)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.dataset.images.names import listed_names
-from pytest_detgate.dataset.labels.class_names import yaml_names
+from pytest_detgate.dataset.labels.class_names import complete_names, yaml_names
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError, nearest
 
@@ -36,9 +36,7 @@ def read_data_yaml(file: Path, split: str) -> YamlSplit:
     of their images, else beside the images.
     """
     content = read_yaml(file)
-    classes = tuple(yaml_names(content, file))
-    if not classes or not all(map(str.strip, classes)):
-        raise DataError(f"{file}: expected a name for each class, found {list(classes)}")
+    classes = complete_names(yaml_names(content, file), file)
     assert isinstance(content, dict)
     place = _place(content, file, split)
     if place.is_dir():
@@ -65,16 +63,18 @@ def _place(content: dict[str, Yaml], file: Path, split: str) -> Path:
             f"{file}: `{key}` names several folders; make a split of each, with `annotations`, "
             "`images` and `classes`"
         )
-    root = content.get("path")
-    tried = list(_candidates(file.parent, root if isinstance(root, str) else "", value))
+    tried = list(candidates(content, file, value))
     found = next((path for path in tried if path.exists()), None)
     if found is None:
         raise DataError(f"{file}: `{key}` is {value}: no such folder or list ({tried[0]})")
     return found
 
 
-def _candidates(folder: Path, root: str, value: str) -> Iterator[Path]:
-    """Where a split may be, as it is written and as tools find it nevertheless."""
+def candidates(content: Mapping[str, Yaml], file: Path, value: str) -> Iterator[Path]:
+    """Where the folder or list of a split may be, as it is written and as tools find it
+    nevertheless."""
+    path = content.get("path")
+    folder, root = file.parent, path if isinstance(path, str) else ""
     value = value.replace("\\", "/")
     yield folder / root / value
     # Roboflow writes `../valid/images` for the folder `valid/images` beside the file.
@@ -90,10 +90,12 @@ def _folders(place: Path) -> tuple[Path, Path]:
     place = Path(os.path.abspath(place))  # noqa: PTH100 (links stay)
     if _IMAGES not in place.parts and (place / _IMAGES).is_dir():
         place = place / _IMAGES
-    return place, _labels_of(place)
+    return place, labels_of(place)
 
 
-def _labels_of(images: Path) -> Path:
+def labels_of(images: Path) -> Path:
+    """The folder of the labels of a folder of images: the last part `images` becomes `labels`;
+    the same folder where there is no such part."""
     parts = images.parts
     if _IMAGES not in parts:
         return images
@@ -111,7 +113,7 @@ def _folders_of_list(place: Path) -> tuple[Path, Path]:
             "split"
         )
     (root,) = roots
-    return root, _labels_of(root)
+    return root, labels_of(root)
 
 
 def _root_of(image: Path) -> Path:

@@ -9,7 +9,13 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.dataset.labels.image_labels import FLAGS, ImageLabels, is_set, listed_dataset
+from pytest_detgate.dataset.labels.image_labels import (
+    FLAGS,
+    ImageLabels,
+    is_set,
+    listed_dataset,
+    plain_fields,
+)
 from pytest_detgate.dataset.labels.shape_boxes import frame_of_points, frame_of_turned_box
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
 from pytest_detgate.dataset.tables import Dataset
@@ -83,11 +89,7 @@ def _entry(item: _Item, classes: Sequence[str], path: Path) -> ImageLabels:
         image=media.path or item.id,
         hints=(item.id,),
         size=(width or math.nan, height or math.nan),
-        fields={
-            name: value
-            for name, value in (item.attr or {}).items()
-            if isinstance(value, (str, int, float))
-        },
+        fields=plain_fields(item.attr),
     )
     for number, annotation in enumerate(item.annotations, start=1):
         _add(annotation, number, classes, path, entry)

@@ -7,11 +7,6 @@ from collections.abc import Callable, Mapping
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import Dataset
 
-LISTS_ITS_IMAGES: frozenset[str] = frozenset(
-    {"coco", "cvat", "labelstudio", "scalabel", "datumaro"}
-)
-"""Formats whose labels list the images of the split."""
-
 GIVES_CLIPS: frozenset[str] = frozenset({"cvat", "kitti", "scalabel"})
 """Formats whose labels may name the clips of their images."""
 

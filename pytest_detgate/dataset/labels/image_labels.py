@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,7 +36,7 @@ class ImageLabels:
     `place` is where they stand, `image` the path that they write, and `hints` other paths of it;
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
-    `crowd`, and their places `ids`. `areas` are to be left out, whatever the class; `others` are
+    `crowd`, and their places `ids`. `areas` are to be left out, for all classes; `others` are
     the kind and class of shapes that have no box.
     """
 
@@ -74,6 +74,15 @@ def is_set(value: object) -> bool:
     if isinstance(value, str):
         return value.strip().lower() in ("1", "true", "yes")
     return bool(value)
+
+
+def plain_fields(fields: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The fields of an image whose values are text, numbers or truth values."""
+    return {
+        name: value
+        for name, value in (fields or {}).items()
+        if isinstance(value, (str, int, float))
+    }
 
 
 def listed_dataset(

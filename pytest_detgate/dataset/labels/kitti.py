@@ -13,7 +13,7 @@ from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import ImageFolder, split_images, with_labels
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.dataset.text.files import as_utf8, read_bytes
+from pytest_detgate.dataset.text.files import as_text, read_bytes
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
@@ -47,10 +47,6 @@ def read_kitti(files: SplitFiles) -> Dataset:
     found = label_folder(
         files.labels, files, _SUFFIX, lambda name: PurePosixPath(name).stem in stems
     )
-    if not found.labels:
-        raise DataError(
-            f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
-        )
     contents = [(name, read_bytes(found.root / name)) for name in found.labels]
     lines = {name: _lines(found.root / name, content) for name, content in contents}
     kinds = {one[0].frame is not None: name for name, one in lines.items() if one}
@@ -119,12 +115,8 @@ def _add(line: _Line, path: Path, entry: ImageLabels) -> None:
 
 
 def _lines(path: Path, content: bytes) -> list[_Line]:
-    try:
-        text = as_utf8(content, path).decode()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
     lines: list[_Line] = []
-    for number, row in enumerate(text.splitlines(), start=1):
+    for number, row in enumerate(as_text(content, path).splitlines(), start=1):
         cells = row.split()
         if not cells:
             continue

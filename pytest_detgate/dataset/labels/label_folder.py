@@ -40,7 +40,8 @@ def label_folder(
     """Find the labels in a folder and its sub-folders, by their suffix in any letter case.
 
     `is_of_image` tells whether a label file would be that of an image of the split: `classes.txt`
-    is one where there is an image `classes.jpg`. A folder that cannot be listed raises `DataError`.
+    is one where there is an image `classes.jpg`. A folder that cannot be listed, or has no labels,
+    raises `DataError`.
     """
     from pytest_detgate.dataset.images.opening import image_suffixes
 
@@ -67,6 +68,8 @@ def label_folder(
             or root / name in own
         ):
             others.append(name)
+    if not labels:
+        raise DataError(f"{root}: no label files ({suffix}) in this folder; is it the right one?")
     return LabelFolder(root=root, labels=tuple(labels), others=tuple(sorted(others)))
 
 

@@ -15,6 +15,7 @@ from pytest_detgate.dataset.labels.image_labels import (
     ImageLabels,
     is_set,
     matched_dataset,
+    plain_fields,
 )
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
 from pytest_detgate.dataset.labels.shape_boxes import frame_of_points
@@ -58,10 +59,6 @@ def read_labelme(files: SplitFiles) -> Dataset:
     if not files.labels.is_dir():
         raise DataError(f"{files.labels}: no such folder of labels")
     found = label_folder(files.labels, files, _SUFFIX, lambda name: True)
-    if not found.labels:
-        raise DataError(
-            f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
-        )
     contents = [(name, read_bytes(found.root / name)) for name in found.labels]
     read = [_read_file(found.root / name, name, content) for name, content in contents]
     folder = split_images(files, lambda name: is_side_file(name, "labelme"))
@@ -84,7 +81,7 @@ def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
         image=written,
         hints=(inside,),
         size=(file.image_width or math.nan, file.image_height or math.nan),
-        fields={key: value for key, value in (file.flags or {}).items() if _is_plain(value)},
+        fields=plain_fields(file.flags),
     )
     for number, shape in enumerate(file.shapes, start=1):
         _add_shape(shape, number, path, entry)
@@ -121,7 +118,3 @@ def _flags(shape: _Shape) -> list[str]:
     if shape.difficult and "difficult" not in flags:
         flags.append("difficult")
     return flags
-
-
-def _is_plain(value: object) -> bool:
-    return isinstance(value, (str, int, float, bool))

@@ -10,7 +10,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
 
-from pytest_detgate.dataset.labels.image_labels import FLAGS, ImageLabels, listed_dataset
+from pytest_detgate.dataset.labels.image_labels import (
+    FLAGS,
+    ImageLabels,
+    listed_dataset,
+    plain_fields,
+)
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points, frame_of_turned_box
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
 from pytest_detgate.dataset.tables import Dataset
@@ -100,11 +105,7 @@ def _entry(task: _Task, number: int, files: SplitFiles) -> ImageLabels:
         place=place,
         image=written.lstrip("/"),
         is_labelled=annotation is not None,
-        fields={
-            name: value
-            for name, value in task.data.items()
-            if isinstance(value, (str, int, float)) and value != named
-        },
+        fields={name: value for name, value in plain_fields(task.data).items() if value != named},
     )
     results = [] if annotation is None else annotation.result
     classes = {one.id: one for one in results if one.type in _CLASSES and one.id}

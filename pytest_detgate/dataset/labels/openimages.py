@@ -16,7 +16,7 @@ from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import image_sizes, split_images, with_labels
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.dataset.text.files import as_utf8, read_bytes, read_text
+from pytest_detgate.dataset.text.files import as_text, read_bytes, read_text
 from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import DataError
 
@@ -84,11 +84,7 @@ def read_openimages(files: SplitFiles) -> Dataset:
 
 
 def _read_rows(content: bytes, path: Path) -> _Rows:
-    try:
-        text = as_utf8(content, path).decode()
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
-    lines = csv.reader(io.StringIO(text, newline=""))
+    lines = csv.reader(io.StringIO(as_text(content, path), newline=""))
     head = [name.strip().lower() for name in next(lines, [])]
     missing = [name for name in (_IMAGE, _CLASS, *_EDGES) if name not in head]
     if missing:

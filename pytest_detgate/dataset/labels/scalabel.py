@@ -9,7 +9,12 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.dataset.labels.image_labels import ImageLabels, is_set, listed_dataset
+from pytest_detgate.dataset.labels.image_labels import (
+    ImageLabels,
+    is_set,
+    listed_dataset,
+    plain_fields,
+)
 from pytest_detgate.dataset.labels.shape_boxes import Frame, frame_of_points
 from pytest_detgate.dataset.labels.tables import SplitFiles, digest_of
 from pytest_detgate.dataset.tables import Dataset
@@ -104,11 +109,7 @@ def _entry(frame: _Frame, place: str, usual: _Size | None, path: Path) -> ImageL
     if not frame.name:
         raise DataError(f"{path}: {place}: expected the file name of the image in `name`")
     size = frame.size or usual
-    fields = {
-        name: value
-        for name, value in (frame.attributes or {}).items()
-        if isinstance(value, (str, int, float))
-    }
+    fields = plain_fields(frame.attributes)
     for name, value in (
         ("clip", frame.video or None),
         ("frame", frame.index),

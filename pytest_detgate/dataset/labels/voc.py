@@ -121,10 +121,7 @@ def _label_folder(files: SplitFiles) -> LabelFolder:
         raise DataError(f"{files.labels}: no such file or folder")
     inner = files.labels / "Annotations"
     where = inner if inner.is_dir() else files.labels
-    found = label_folder(where, files, _SUFFIX, lambda name: True)
-    if not found.labels:
-        raise DataError(f"{where}: no label files (.xml) in this folder; is it the right one?")
-    return found
+    return label_folder(where, files, _SUFFIX, lambda name: True)
 
 
 def _read_all(found: LabelFolder) -> tuple[list[_File], str]:

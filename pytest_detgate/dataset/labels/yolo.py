@@ -41,10 +41,6 @@ def read_yolo(files: SplitFiles) -> Dataset:
     own = set(map(_label_of, folder.rows))
     found = label_folder(files.labels, files, _SUFFIX, lambda name: _label_of(name) in own)
     labels = list(found.labels)
-    if not labels:
-        raise DataError(
-            f"{files.labels}: no label files ({_SUFFIX}) in this folder; is it the right one?"
-        )
     images = with_labels(folder, labels, _images_of(folder, labels))
     gaps, notes = other_labels(found, folder, images)
     boxes = YoloBoxes()

@@ -50,7 +50,12 @@ def as_utf8(content: bytes, path: Path) -> bytes:
 
 def read_text(path: Path) -> str:
     """Return a file's text; `DataError` says why it cannot be read."""
+    return as_text(read_bytes(path), path)
+
+
+def as_text(content: bytes, path: Path) -> str:
+    """Return the text that a file's content is; `DataError` where it is none."""
     try:
-        return as_utf8(read_bytes(path), path).decode()
+        return as_utf8(content, path).decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 text (byte {error.start})") from None
