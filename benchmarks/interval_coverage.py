@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clip_sizes import clip_sizes
 from scipy import optimize, special
 
 CLIPS = (5, 8, 12, 20, 50)
@@ -64,8 +65,7 @@ def sizes(random: np.random.Generator, law: str, shape: tuple[int, int]) -> Any:
     """Frames of each clip."""
     if law == "logit-normal":
         return np.maximum(3, np.exp(random.normal(np.log(16), 0.7, shape)).round()).astype(int)
-    mean, variance = 15.0, 121.0
-    return 5 + random.negative_binomial(mean**2 / (variance - mean), mean / variance, shape)
+    return clip_sizes(random, shape)
 
 
 def skills(random: np.random.Generator, law: str, mean: float, rho: float, shape: Any) -> Any:

@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Iterator
 
 import numpy as np
+from clip_sizes import clip_sizes
 from scipy import special
 
 from pytest_detgate.scoring.bounds.event_rate import count_interval
@@ -30,8 +31,7 @@ Row = tuple[str, str, float, float]
 
 def sizes() -> np.ndarray:
     """Forty clips of unequal size that a project has."""
-    random = np.random.default_rng(11)
-    return 5 + random.negative_binomial(15.0**2 / 106, 15.0 / 121, 40)
+    return clip_sizes(np.random.default_rng(11), 40)
 
 
 def draw(
