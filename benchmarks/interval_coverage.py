@@ -406,7 +406,7 @@ def pair_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, A
     truth = 0.0
     if lost:
         many = np.random.default_rng(3)
-        truth = _change(many, _two_models(many, level, rho, TRUTH_CLIPS, lost))
+        truth = _change(_two_models(many, level, rho, TRUTH_CLIPS, lost))
     ends, plain = [], []
     for seed in range(sets):
         (before, after), units = _two_models(random, level, rho, clips, lost)
@@ -442,7 +442,7 @@ def _two_models(
     return (matches[0], matches[1]), units
 
 
-def _change(random: np.random.Generator, models: Any) -> float:
+def _change(models: Any) -> float:
     (before, after), units = models
     return float(_once(after, units).ap[0, 0, 0] - _once(before, units).ap[0, 0, 0])
 
