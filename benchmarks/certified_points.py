@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from clip_sizes import clip_sizes
 from scipy import special
 
 from pytest_detgate.scoring.bounds.resampling import Units
@@ -42,11 +43,6 @@ class Setting:
     clips: int
     correlation: float
     by_clip: bool
-
-
-def sizes(random: np.random.Generator, clips: int) -> np.ndarray:
-    mean, variance = 15.0, 121.0
-    return 5 + random.negative_binomial(mean**2 / (variance - mean), mean / variance, clips)
 
 
 def scores(
@@ -78,7 +74,7 @@ def share_of_clips_over(
 
 def run(setting: Setting, sets: int, seed: int) -> dict[str, float]:
     random = np.random.default_rng(seed)
-    many = sizes(random, 200_000)
+    many = clip_sizes(random, 200_000)
     size_values, counts = np.unique(many, return_counts=True)
     weight = counts / counts.sum()
     broken = {"certified": 0, "seen": 0}
@@ -86,7 +82,7 @@ def run(setting: Setting, sets: int, seed: int) -> dict[str, float]:
     either = {"certified": 0, "seen": 0}
     lost, refused = [], 0
     for _ in range(sets):
-        size = sizes(random, setting.clips)
+        size = clip_sizes(random, setting.clips)
         clip = np.repeat(np.arange(setting.clips), size)
         units = Units("clip", clip, setting.clips)
         false = scores(random, size, setting.correlation, FALSE_CENTRE)
@@ -94,7 +90,7 @@ def run(setting: Setting, sets: int, seed: int) -> dict[str, float]:
         first = np.zeros(len(order), dtype=np.int64)
         first[np.unique(clip[order], return_index=True)[1]] = 1
         curve = FalseBoxCurve(false[order], order, np.arange(1, len(order) + 1), np.cumsum(first))
-        objects = sizes(random, setting.clips)
+        objects = clip_sizes(random, setting.clips)
         true = scores(random, objects, setting.correlation, TRUE_CENTRE)
         of_object = Units("clip", np.repeat(np.arange(setting.clips), objects), setting.clips)
         found = np.argsort(-true)

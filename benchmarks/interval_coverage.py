@@ -35,6 +35,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from clip_sizes import clip_sizes
 from scipy import optimize, special
 
 CLIPS = (5, 8, 12, 20, 50)
@@ -64,8 +65,7 @@ def sizes(random: np.random.Generator, law: str, shape: tuple[int, int]) -> Any:
     """Frames of each clip."""
     if law == "logit-normal":
         return np.maximum(3, np.exp(random.normal(np.log(16), 0.7, shape)).round()).astype(int)
-    mean, variance = 15.0, 121.0
-    return 5 + random.negative_binomial(mean**2 / (variance - mean), mean / variance, shape)
+    return clip_sizes(random, shape)
 
 
 def skills(random: np.random.Generator, law: str, mean: float, rho: float, shape: Any) -> Any:
@@ -406,7 +406,7 @@ def pair_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, A
     truth = 0.0
     if lost:
         many = np.random.default_rng(3)
-        truth = _change(many, _two_models(many, level, rho, TRUTH_CLIPS, lost))
+        truth = _change(_two_models(many, level, rho, TRUTH_CLIPS, lost))
     ends, plain = [], []
     for seed in range(sets):
         (before, after), units = _two_models(random, level, rho, clips, lost)
@@ -442,7 +442,7 @@ def _two_models(
     return (matches[0], matches[1]), units
 
 
-def _change(random: np.random.Generator, models: Any) -> float:
+def _change(models: Any) -> float:
     (before, after), units = models
     return float(_once(after, units).ap[0, 0, 0] - _once(before, units).ap[0, 0, 0])
 

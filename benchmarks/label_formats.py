@@ -11,12 +11,12 @@ not drawn: the formats state sizes, or, for KITTI, a small image of each size is
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,13 @@ from PIL import Image
 from pytest_detgate.dataset.labels.formats import label_readers
 from pytest_detgate.dataset.labels.tables import SplitFiles
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tests.unit.label_writers import WRITERS, Truth
+
 CLASSES = ("person", "helmet", "vest", "vehicle")
 WIDTH, HEIGHT, BOXES = 1920, 1080, 8
 _REPEATS = 3
-Boxes = list[tuple[str, float, float, float, float]]
 _LABELFORMAT = """
 import sys, time
 from pathlib import Path
@@ -40,153 +43,22 @@ print(time.perf_counter() - start, boxes)
 """
 
 
-def drawn(images: int) -> Iterator[tuple[str, Boxes]]:
-    """Yield the name and boxes of each image, the same wherever it runs."""
+def drawn(images: int) -> Truth:
+    """Return the size and boxes of each image, the same wherever it runs. Edges lie at quarters of
+    pixels, so that sums are written with two digits as well."""
     generator = np.random.default_rng(0)
+    truth = {}
     for number in range(images):
-        corner = (generator.random((BOXES, 2)) * (1500, 700)).round(2)
-        size = generator.uniform(8, 300, (BOXES, 2)).round(2)
+        corner = (generator.random((BOXES, 2)) * (1500, 700) * 4).round() / 4
+        size = (generator.uniform(8, 300, (BOXES, 2)) * 4).round() / 4
         kinds = generator.integers(len(CLASSES), size=BOXES)
         rows = zip(kinds.tolist(), corner.tolist(), size.tolist(), strict=True)
-        yield f"{number:06d}", [(CLASSES[kind], *xy, *wh) for kind, xy, wh in rows]
+        boxes = [(CLASSES[kind], *xy, *wh) for kind, xy, wh in rows]
+        truth[f"{number:06d}.png"] = (WIDTH, HEIGHT, boxes)
+    return truth
 
 
-def write_labelme(folder: Path, images: int) -> Path:
-    """Write a JSON file an image."""
-    labels = folder / "labels"
-    labels.mkdir()
-    for name, boxes in drawn(images):
-        shapes = [
-            {
-                "label": kind,
-                "points": [[x, y], [x + w, y + h]],
-                "group_id": None,
-                "shape_type": "rectangle",
-                "flags": {},
-            }
-            for kind, x, y, w, h in boxes
-        ]
-        size = {"imageHeight": HEIGHT, "imageWidth": WIDTH, "imageData": None}
-        content = {"version": "5.4.1", "flags": {}, "shapes": shapes, "imagePath": f"{name}.png"}
-        (labels / f"{name}.json").write_text(json.dumps({**content, **size}))
-    return labels
-
-
-def write_kitti(folder: Path, images: int) -> Path:
-    """Write a text file an image."""
-    labels = folder / "labels"
-    labels.mkdir()
-    for name, boxes in drawn(images):
-        (labels / f"{name}.txt").write_text(
-            "".join(
-                f"{kind} 0.00 0 -10 {x:.2f} {y:.2f} {x + w:.2f} {y + h:.2f} -1 -1 -1 -1000 -1000 "
-                "-1000 -10\n"
-                for kind, x, y, w, h in boxes
-            )
-        )
-    return labels
-
-
-def write_scalabel(folder: Path, images: int) -> Path:
-    """Write a list of frames."""
-    frames = [
-        {
-            "name": f"{name}.png",
-            "size": {"width": WIDTH, "height": HEIGHT},
-            "labels": [
-                {
-                    "id": str(row),
-                    "category": kind,
-                    "attributes": {"occluded": False, "truncated": False},
-                    "box2d": {"x1": x, "y1": y, "x2": x + w, "y2": y + h},
-                }
-                for row, (kind, x, y, w, h) in enumerate(boxes)
-            ],
-        }
-        for name, boxes in drawn(images)
-    ]
-    return _json(folder, frames)
-
-
-def write_datumaro(folder: Path, images: int) -> Path:
-    """Write a list of items."""
-    items = [
-        {
-            "id": name,
-            "annotations": [
-                {
-                    "id": row,
-                    "type": "bbox",
-                    "attributes": {"occluded": False},
-                    "group": 0,
-                    "label_id": CLASSES.index(kind),
-                    "z_order": 0,
-                    "bbox": [x, y, w, h],
-                }
-                for row, (kind, x, y, w, h) in enumerate(boxes)
-            ],
-            "attr": {},
-            "image": {"path": f"{name}.png", "size": [HEIGHT, WIDTH]},
-        }
-        for name, boxes in drawn(images)
-    ]
-    labels = [{"name": kind, "parent": "", "attributes": []} for kind in CLASSES]
-    return _json(folder, {"info": {}, "categories": {"label": {"labels": labels}}, "items": items})
-
-
-def write_labelstudio(folder: Path, images: int) -> Path:
-    """Write a list of tasks."""
-    tasks = [
-        {
-            "id": number,
-            "data": {"image": f"/data/upload/1/{name}.png"},
-            "annotations": [
-                {
-                    "id": number,
-                    "was_cancelled": False,
-                    "result": [
-                        {
-                            "id": f"r{row}",
-                            "type": "rectanglelabels",
-                            "from_name": "label",
-                            "to_name": "image",
-                            "original_width": WIDTH,
-                            "original_height": HEIGHT,
-                            "image_rotation": 0,
-                            "value": {
-                                "x": 100 * x / WIDTH,
-                                "y": 100 * y / HEIGHT,
-                                "width": 100 * w / WIDTH,
-                                "height": 100 * h / HEIGHT,
-                                "rotation": 0,
-                                "rectanglelabels": [kind],
-                            },
-                        }
-                        for row, (kind, x, y, w, h) in enumerate(boxes)
-                    ],
-                }
-            ],
-            "predictions": [],
-        }
-        for number, (name, boxes) in enumerate(drawn(images), start=1)
-    ]
-    return _json(folder, tasks)
-
-
-WRITERS: dict[str, Callable[[Path, int], Path]] = {
-    "labelme": write_labelme,
-    "kitti": write_kitti,
-    "scalabel": write_scalabel,
-    "datumaro": write_datumaro,
-    "labelstudio": write_labelstudio,
-}
 _PANLABEL = {"labelstudio": "label-studio", "labelme": "labelme", "datumaro": "datumaro"}
-
-
-def _json(folder: Path, content: object) -> Path:
-    path = folder / "labels.json"
-    path.write_text(json.dumps(content))
-    return path
 
 
 def fastest(run: Callable[[], float]) -> float:
@@ -206,15 +78,16 @@ def main() -> None:
     try:
         images = folder / "images"
         images.mkdir()
+        truth = drawn(chosen.images)
         first = images / "first.png"
         Image.new("1", (WIDTH, HEIGHT)).save(first)
-        for number in range(chosen.images):
-            (images / f"{number:06d}.png").hardlink_to(first)
+        for name in truth:
+            (images / name).hardlink_to(first)
         first.unlink()
         for name in chosen.formats:
             own = folder / name
             own.mkdir()
-            _compare(name, WRITERS[name](own, chosen.images), images, chosen)
+            _compare(name, WRITERS[name](truth, own), images, chosen)
     finally:
         shutil.rmtree(folder)
 

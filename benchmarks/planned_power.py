@@ -13,6 +13,7 @@ import argparse
 from collections.abc import Iterator
 
 import numpy as np
+from clip_sizes import clip_sizes
 from scipy import special
 
 from pytest_detgate.scoring.bounds.event_rate import count_interval
@@ -30,8 +31,7 @@ Row = tuple[str, str, float, float]
 
 def sizes() -> np.ndarray:
     """Forty clips of unequal size that a project has."""
-    random = np.random.default_rng(11)
-    return 5 + random.negative_binomial(15.0**2 / 106, 15.0 / 121, 40)
+    return clip_sizes(np.random.default_rng(11), 40)
 
 
 def draw(
@@ -50,15 +50,20 @@ def draw(
     return bad, size
 
 
+def evidence_of(bad: np.ndarray, size: np.ndarray) -> tuple[ProbeEvidence, np.ndarray]:
+    """The frames of a probe by their clips, and on which of them something goes wrong."""
+    clip = np.repeat(np.arange(len(size)), size)
+    on_frame = np.concatenate(
+        [np.arange(count) < wrong for count, wrong in zip(size, bad, strict=True)]
+    ).astype(np.int64)
+    return ProbeEvidence(frames=len(clip), confidence=CONFIDENCE, clip=clip), on_frame
+
+
 def share_passes(bad: np.ndarray, size: np.ndarray, limit: float, *, whole: bool) -> bool:
     """Whether the upper bound of the share of frames is within the limit."""
     total = int(size.sum())
     if whole:
-        clip = np.repeat(np.arange(len(size)), size)
-        on_frame = np.concatenate(
-            [np.arange(count) < wrong for count, wrong in zip(size, bad, strict=True)]
-        ).astype(np.int64)
-        evidence = ProbeEvidence(frames=total, confidence=CONFIDENCE, clip=clip)
+        evidence, on_frame = evidence_of(bad, size)
         return evidence.of_frames(on_frame).high <= limit * total * (1 + 1e-9)
     if special.betaincinv(bad.sum() + 1, total - bad.sum(), CONFIDENCE) > limit:
         return False
@@ -79,11 +84,7 @@ def boxes_pass(bad: np.ndarray, size: np.ndarray, limit: float) -> bool:
     total = int(size.sum())
     if bad.sum() + special.gammaincinv(1, CONFIDENCE) > limit * total:
         return False
-    clip = np.repeat(np.arange(len(size)), size)
-    on_frame = np.concatenate(
-        [np.arange(count) < wrong for count, wrong in zip(size, bad, strict=True)]
-    ).astype(np.int64)
-    evidence = ProbeEvidence(frames=total, confidence=CONFIDENCE, clip=clip)
+    evidence, on_frame = evidence_of(bad, size)
     return evidence.of_boxes(on_frame).high <= limit * total * (1 + 1e-9)
 
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytest_detgate.testing import result_content
+from pytest_detgate.testing import coco_content, result_content
+from tests.others import Images
 
 
 def write_json(path: Path, content: object) -> Path:
@@ -25,3 +26,20 @@ def result_rows(
     """The content of a result file that is a bare list, for the images of `coco_content`."""
     rows: list[dict[str, Any]] = result_content(images, detections, classes)["annotations"]
     return rows
+
+
+def write_datasets(
+    folder: Path,
+    datasets: Mapping[str, tuple[Images, Images]],
+    classes: Sequence[str],
+) -> tuple[str, dict[str, Path]]:
+    """Write the boxes of each data set and what is found on it; give the tables of `detgate.toml`,
+    in which `val` is a split and any other a probe, and the result files."""
+    tables, files = "", {}
+    for name, (images, found) in datasets.items():
+        write_json(folder / f"{name}.json", coco_content(images, classes))
+        content = result_content(images, found, classes)
+        files[name] = write_json(folder / f"{name}-found.json", content)
+        table = "dataset.splits" if name == "val" else "probes"
+        tables += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "."\n'
+    return tables, files

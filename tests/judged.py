@@ -26,7 +26,15 @@ def judged(
     compare with."""
     path = folder / "detgate.toml"
     path.write_text(config, encoding="utf-8")
-    project = Project(load_configuration(path), folder)
+    return project_results(Project(load_configuration(path), folder), detections, others)
+
+
+def project_results(
+    project: Project,
+    detections: Mapping[str, Path] | Callable[[Project], DetectionSource] | None = None,
+    others: Callable[[Project], OtherModels] | None = None,
+) -> dict[str, RuleResult]:
+    """Evaluate the items of a project; the arguments are those of `judged`."""
     source = detections(project) if callable(detections) else ResultFiles(detections or {}, project)
     rules = bind_rules(project)
     wanted = [name for bound in rules for target in bound.targets for name in target.detections]

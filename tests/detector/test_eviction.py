@@ -155,7 +155,7 @@ def test_tables_of_another_version_go_and_the_file_shrinks(tmp_path: Path) -> No
 
 
 def test_marks_of_use_that_are_damaged(cache: Cache) -> None:
-    """Whatever they hold, the row can be dropped and the rest stays."""
+    """With any such value the row can be dropped, and the rest stays."""
     images = names("a", 6)
     keep(cache, images)
     with contextlib.closing(sqlite3.connect(cache.path)) as connection, connection:

@@ -195,7 +195,7 @@ def run(steps: bytes) -> object:
 
 @pytest.mark.parametrize("operation", pickletools.opcodes, ids=lambda operation: operation.name)
 def test_each_operation_is_read_or_refused(operation: Any) -> None:
-    """Whatever is on the stack when it comes: nothing but a value or a refusal."""
+    """With anything on the stack: only a value or a refusal."""
     code = operation.code.encode("latin-1")
     for argument in (b"", b"1\n", b"1\n1\n", b"'x'\n", b"\x00", bytes(8), b"\x01x", b"\xff" * 9):
         for before in (b"", b"(", b"N", b"NN", b"NNN", b"]", b"}", b"]N", b"}NN", b"((", b")("):

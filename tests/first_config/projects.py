@@ -14,14 +14,12 @@ import pytest
 from pytest_detgate.__main__ import main
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.first_config.summary import MOST_LINES
-from pytest_detgate.inputs.detection_sources import ResultFiles
-from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.rules.binding import bind_rules
 from pytest_detgate.rules.example import Box
-from pytest_detgate.rules.verdict import judge
 from pytest_detgate.testing import coco_content, draw_image
+from tests.judged import project_results
+from tests.unit.label_files import write
 
 BOX = ("helmet_off", 10.0, 10.0, 30.0, 30.0)
 YOLO_BOX = "0 0.25 0.25 0.3 0.3\n"
@@ -48,11 +46,7 @@ class Made:
     def judged(self, **predictions: Path) -> dict[str, RuleResult]:
         """The items of the file that was written, as a gate judges them."""
         project = Project(load_configuration(self.folder / "detgate.toml"), self.folder)
-        rules = bind_rules(project)
-        items = [(bound, target) for bound in rules for target in bound.targets]
-        wanted = [name for _, target in items for name in target.detections]
-        inputs = Inputs(project, ResultFiles(predictions, project), wanted)
-        return {bound.item_name(target): judge(bound, target, inputs) for bound, target in items}
+        return project_results(project, predictions)
 
     def red(self, **predictions: Path) -> dict[str, str]:
         """The items that do not pass, with their messages."""
@@ -88,13 +82,6 @@ def draw(folder: Path, *names: str) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         draw_image(name).save(path)
-
-
-def write(folder: Path, files: Mapping[str, str]) -> None:
-    for name, text in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
 
 
 def write_coco(

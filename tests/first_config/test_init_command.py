@@ -13,7 +13,8 @@ import yaml
 from pytest_detgate.commands.progress import progress_of_command
 from pytest_detgate.first_config.summary import MOST_LINES, Summary
 from pytest_detgate.first_config.toml_text import TomlText, toml_value
-from tests.first_config.projects import BOX, Init, write, write_coco, yolo_set
+from tests.first_config.projects import BOX, Init, write_coco, yolo_set
+from tests.unit.label_files import write
 
 
 @pytest.mark.parametrize("name", ["detgate.toml", ".github/workflows/detgate.yml"])

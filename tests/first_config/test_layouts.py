@@ -10,16 +10,8 @@ from typing import Any
 import pytest
 
 from pytest_detgate.testing import coco_content
-from tests.first_config.projects import (
-    BOX,
-    YOLO_BOX,
-    Init,
-    Made,
-    draw,
-    write,
-    write_coco,
-    yolo_set,
-)
+from tests.first_config.projects import BOX, YOLO_BOX, Init, Made, draw, write_coco, yolo_set
+from tests.unit.label_files import write
 
 VOC = (
     "<annotation><filename>{name}.jpg</filename><size><width>100</width><height>100</height>"

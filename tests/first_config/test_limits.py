@@ -14,7 +14,8 @@ from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.first_config.limits import floor_of
 from pytest_detgate.rules.example import Box, Detection
 from pytest_detgate.testing import coco_content, result_content
-from tests.first_config.projects import BOX, YOLO_BOX, Init, draw, write, write_coco, yolo_set
+from tests.first_config.projects import BOX, YOLO_BOX, Init, draw, write_coco, yolo_set
+from tests.unit.label_files import write
 
 OUTSIDE = ("helmet_off", 90.0, 90.0, 30.0, 30.0)
 

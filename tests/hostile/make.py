@@ -10,8 +10,6 @@ from typing import Any
 
 from tests.hostile import configurations, containers, pickles
 
-DAMAGED = "damaged, or not a checkpoint"
-
 
 @dataclass(frozen=True)
 class Hostile:

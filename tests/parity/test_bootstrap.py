@@ -6,13 +6,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
 from pytest_detgate.findings import IntervalMethod
 from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 from pytest_detgate.scoring.bounds.intervals import Intervals
@@ -24,6 +22,7 @@ from pytest_detgate.scoring.bounds.resampling import (
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import AREAS, Matches, candidates_of, match
 from pytest_detgate.scoring.score_card import Area
+from tests.one_class import one_class_matches
 from tests.parity.reference import by_pycocotools, random_set
 
 
@@ -83,36 +82,8 @@ class Population:
             [random.normal(0.5 + 0.4 * skill[found], 0.1), random.normal(0.45, 0.15, len(noise))]
         )
         xywh = np.where(np.arange(len(image))[:, None] < len(found), [10.0] * 4, [60.0] * 4)
-        dataset = Dataset(
-            name="val",
-            images_dir=Path("images"),
-            images=ImageTable(
-                id=np.arange(images),
-                file_name=np.array([f"{row}.jpg" for row in range(images)], dtype=object),
-                width=np.full(images, 100.0),
-                height=np.full(images, 100.0),
-            ),
-            boxes=BoxTable(
-                id=np.arange(images),
-                image_id=np.arange(images),
-                category_id=np.ones(images, dtype=int),
-                image=np.arange(images),
-                category=np.zeros(images, dtype=int),
-                xywh=np.full((images, 4), 10.0),
-                area=np.full(images, 100.0),
-                crowd=np.zeros(images, dtype=bool),
-            ),
-            classes=("worker",),
-        )
-        detections = DetectionTable(
-            classes=("worker",),
-            image=image,
-            category=np.zeros(len(image), dtype=int),
-            xywh=xywh,
-            score=score,
-        )
-        columns = columns_of(dataset, detections)
-        return match(candidates_of(columns, thresholds=np.array([0.5]))), clip
+        truth = (np.arange(images), np.full((images, 4), 10.0))
+        return one_class_matches(images, truth, (image, xywh, score), np.array([0.5])), clip
 
 
 def covered(clips: int, sets: int, *, by_clip: bool, method: IntervalMethod) -> float:

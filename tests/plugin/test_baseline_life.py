@@ -165,7 +165,7 @@ def test_other_data_are_not_compared(approved: GateProject) -> None:
 
 
 def test_unchanged_file_on_other_data_asks_for_approval(approved: GateProject) -> None:
-    """Whoever adds labels and leaves the model alone is not blocked, and reads what to do."""
+    """Labels may be added under an unchanged model; the message says what to do."""
     person = ("helmet_off", 10, 10, 40, 40)
     val = {"roof_1.jpg": [person], "roof_2.jpg": [person], "roof_3.jpg": [person]}
     approved.write("data/val.json", coco_content(val))

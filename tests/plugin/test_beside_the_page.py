@@ -134,7 +134,7 @@ def test_the_step_summary_is_added_once(
 def test_unwritable_step_summary_is_reported(
     project: GateProject, size: int | None, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A step summary that cannot be added changes nothing and is said."""
+    """A step summary that cannot be added changes nothing, and the output says so."""
     step = project.pytester.path / "step.md"
     if size is None:
         step.mkdir()

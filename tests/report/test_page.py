@@ -83,7 +83,7 @@ def test_rules_that_say_the_same_are_told_together_and_briefly() -> None:
 
 
 def test_items_of_one_rule_are_grouped_and_reasons_cut() -> None:
-    """Items of one rule are told together and long reasons in their first clause."""
+    """One entry for all items of a rule, with the first clause of long reasons."""
     first = "2 false boxes on 2 of 4 frames (all cone), budget 1, at most 1 frame"
     rules = [
         rule("probe-fp[a]", "failed", f"{first}; from 4 frames it only follows that some have one"),

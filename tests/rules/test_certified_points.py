@@ -14,8 +14,7 @@ from scipy import stats
 
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.testing import coco_content, result_content
-from tests.content import write_json
+from tests.content import write_datasets
 from tests.judged import judged, measured
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
@@ -40,16 +39,10 @@ def evaluate(tmp_path: Path) -> Evaluate:
             if clip < FIRING
         }
         config = "[dataset]\nframe-pattern = '(?P<clip>c\\d+)_(?P<frame>\\d+)'\n" * pattern
-        files = {}
-        for name, table, truth, found in (
-            ("val", "dataset.splits", {image: [BOX] for image in names}, hits),
-            ("calm", "probes", dict.fromkeys(names, ()), false),
-        ):
-            write_json(tmp_path / f"{name}.json", coco_content(truth, ["worker"]))
-            content = result_content(truth, found, ["worker"])
-            files[name] = write_json(tmp_path / f"{name}-found.json", content)
-            config += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "."\n'
-        config += f"[rules.operating-point]\n{rule}"
+        val = ({image: [BOX] for image in names}, hits)
+        calm = (dict.fromkeys(names, ()), false)
+        tables, files = write_datasets(tmp_path, {"val": val, "calm": calm}, ["worker"])
+        config += f"{tables}[rules.operating-point]\n{rule}"
         return judged(tmp_path, config, files)["operating-point"]
 
     return run

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import pytest
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.testing import coco_content, result_content
-from tests.judged import judged, measured, split_tables
+from tests.content import write_datasets
+from tests.judged import judged, measured
 
 # Ten images in five clips, a box on each of the first eight.
 TRUTH: dict[str, list[Any]] = {
@@ -30,11 +29,8 @@ FOUND: dict[str, list[Any]] = {
 
 
 def judge(folder: Path, rule: str, head: str = CLIPS) -> RuleResult:
-    (folder / "val.json").write_text(json.dumps(coco_content(TRUTH, ("thing",))))
-    found = result_content(TRUTH, FOUND, ("thing",))
-    (folder / "found.json").write_text(json.dumps(found))
-    config = head + split_tables(val="images") + rule
-    (result,) = judged(folder, config, {"val": folder / "found.json"}).values()
+    tables, files = write_datasets(folder, {"val": (TRUTH, FOUND)}, ("thing",))
+    (result,) = judged(folder, f"{head}{tables}{rule}", files).values()
     return result
 
 

@@ -206,7 +206,7 @@ def test_changing_limits_leave_the_thresholds_out(
 
 
 def test_baseline_of_none_says_nothing_of_other_thresholds(site: Comparison) -> None:
-    """From a baseline of none nothing is said of other thresholds."""
+    """A baseline without false boxes gives no counts at other thresholds."""
     assert compared(site, "max-growth = 0.5", 5, 0).evidence.by_threshold is None
 
 

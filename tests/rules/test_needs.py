@@ -14,9 +14,9 @@ from pytest_detgate.plugin.output.wording import failure_text, summary_text
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.rule_rows import row_of
 from pytest_detgate.rules.needs import times_needed
-from pytest_detgate.testing import coco_content, result_content
-from tests.content import write_json
+from tests.content import write_datasets
 from tests.judged import judged
+from tests.others import Images
 from tests.rules.comparing import Comparison
 
 CLIPS = "[dataset]\nframe-pattern = '(?P<clip>c\\d+)_(?P<frame>\\d+)'\n"
@@ -37,22 +37,13 @@ def evaluate(
 ) -> RuleResult:
     """The result of the only item of a rule on `val`, found whole unless `found` says otherwise,
     and a probe `calm` of the same file names, without a false box unless it says otherwise."""
-    found = found or {}
-    files = {}
-    truth = {name: [BOX] for name in names}
-    for name, boxes, hits in (
-        ("val", truth, found.get("val", {name: [HIT] for name in names})),
-        ("calm", dict.fromkeys(names, ()), found.get("calm", {})),
-    ):
-        write_json(folder / f"{name}.json", coco_content(boxes, ["worker"]))
-        files[name] = write_json(
-            folder / f"{name}-found.json", result_content(boxes, hits, ["worker"])
-        )
-    config = (
-        f'{head}[dataset.splits.val]\nannotations = "val.json"\nimages = "."\n'
-        f'[probes.calm]\nannotations = "calm.json"\nimages = "."\n[rules.{rule}'
-    )
-    (result,) = judged(folder, config, files).values()
+    found = {"val": {name: [HIT] for name in names}, "calm": {}, **(found or {})}
+    datasets: dict[str, tuple[Images, Images]] = {
+        "val": ({name: [BOX] for name in names}, found["val"]),
+        "calm": (dict.fromkeys(names, ()), found["calm"]),
+    }
+    tables, files = write_datasets(folder, datasets, ["worker"])
+    (result,) = judged(folder, f"{head}{tables}[rules.{rule}", files).values()
     return result
 
 

@@ -15,8 +15,9 @@ import pytest
 from pytest_detgate.evidence import LineChart
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content, result_content
-from tests.content import write_json
+from tests.content import write_datasets, write_json
 from tests.judged import judged, measured
+from tests.others import Images
 
 BOX = ("worker", 10.0, 10.0, 40.0, 40.0)
 WORKERS = {f"{number}.jpg": [BOX] for number in range(10)}
@@ -33,18 +34,12 @@ Evaluate = Callable[..., RuleResult]
 @pytest.fixture
 def evaluate(tmp_path: Path) -> Evaluate:
     """A function from the rule's table to its result, or to that of another item."""
-    files = {}
-    config = ""
-    for name, table, images, found in (
-        ("val", "dataset.splits", WORKERS, FOUND),
-        ("tuned", "probes", dict.fromkeys(TUNED, ()), _boxes(TUNED)),
-        ("other", "probes", dict.fromkeys(OTHER, ()), _boxes(OTHER)),
-    ):
-        write_json(tmp_path / f"{name}.json", coco_content(images, ["worker"]))
-        files[name] = write_json(
-            tmp_path / f"{name}-found.json", result_content(images, found, ["worker"])
-        )
-        config += f'[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
+    datasets: dict[str, tuple[Images, Images]] = {
+        "val": (WORKERS, FOUND),
+        "tuned": (dict.fromkeys(TUNED, ()), _boxes(TUNED)),
+        "other": (dict.fromkeys(OTHER, ()), _boxes(OTHER)),
+    }
+    config, files = write_datasets(tmp_path, datasets, ["worker"])
 
     def run(rule: str, item: str = "operating-point") -> RuleResult:
         return judged(tmp_path, f"{config}[rules.operating-point]\n{rule}", files)[item]

@@ -97,6 +97,7 @@ def write_scalabel(truth: Truth, folder: Path) -> Path:
                 {
                     "id": str(row),
                     "category": name,
+                    "attributes": {"occluded": False, "truncated": False},
                     "box2d": {"x1": x, "y1": y, "x2": x + w - 1, "y2": y + h - 1},
                 }
                 for row, (name, x, y, w, h) in enumerate(boxes)

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.tables import object_column
-from pytest_detgate.dataset.timeline import FramesOfClips, FrameTiming, timeline_of
 from pytest_detgate.scoring.alarms.debounce import Spans, debounced, merged, ordered
 from pytest_detgate.scoring.alarms.linking import pairs_of, sightings_of, tracks_by_gap
 from pytest_detgate.scoring.alarms.matching import delay_within, match_alarms
+from tests.unit.test_timeline import by_number
 
 Times = list[tuple[float, float]]
 
@@ -20,11 +19,7 @@ def alarms(
     fires: str, hits: int, of: int, *, fps: float = 1, cooldown_s: float = 0, gap: int | None = None
 ) -> Times:
     """The alarms of one object that stands still and is found on the frames marked `x`."""
-    number = np.arange(len(fires))
-    known = FramesOfClips(
-        object_column(["a"] * len(fires)), number, np.ones(len(fires), dtype=np.bool_)
-    )
-    timeline = timeline_of(known, FrameTiming(fps=fps), 1.0)
+    timeline = by_number([("a", number) for number in range(len(fires))], fps)
     image = np.flatnonzero([sign == "x" for sign in fires])
     n = len(image)
     seen = sightings_of(

@@ -9,19 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
-from pytest_detgate.dataset.tables import object_column
-from pytest_detgate.dataset.timeline import FramesOfClips, FrameTiming, Timeline, timeline_of
+from pytest_detgate.dataset.timeline import Timeline
 from pytest_detgate.scoring.alarms.linking import pairs_of, sightings_of, tracks_by_gap
+from tests.unit.test_timeline import by_number
 
 Box = tuple[int, int, float, float]
 """Frame, class, x, score: a box of 10 by 10 pixels."""
 
 
 def timeline(frames: int, clips: Sequence[str] = ("a",)) -> Timeline:
-    names = [clip for clip in clips for _ in range(frames)]
-    number = np.tile(np.arange(frames), len(clips))
-    known = FramesOfClips(object_column(names), number, np.ones(len(names), dtype=np.bool_))
-    return timeline_of(known, FrameTiming(fps=1), 1.0)
+    return by_number([(clip, number) for clip in clips for number in range(frames)], fps=1)
 
 
 def tracks(

@@ -17,7 +17,7 @@ CORNERS = [[1, 1], [5, 5]]
 
 
 def refused(tmp_path: Path, name: str, file: str, text: str) -> str:
-    """What is said of a file of labels; its place is in every message."""
+    """The error for a file of labels, which names the file."""
     draw(tmp_path / "images", "a.jpg")
     write(tmp_path / "labels", {file: text})
     is_folder = name in ("labelme", "kitti")

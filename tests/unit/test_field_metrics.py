@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
 from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
-from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.field_metrics import FieldMetric, Ranked, ranked
-from pytest_detgate.scoring.matching import candidates_of, match
+from tests.one_class import Boxes, Rows, one_class_matches
 
 METRICS: tuple[FieldMetric, ...] = ("miss-rate", "froc", "olrp")
 Box = tuple[int, float, float, float, float]
@@ -20,37 +17,17 @@ Box = tuple[int, float, float, float, float]
 
 def ranked_of(images: int, truth: list[Box], found: list[tuple[float, Box]]) -> Ranked:
     """Boxes as image, x, y, width, height; detections with their scores."""
-    boxes = np.array([box[1:] for box in truth], dtype=float).reshape(-1, 4)
-    rows = np.arange(len(truth))
-    dataset = Dataset(
-        name="val",
-        images_dir=Path("images"),
-        images=ImageTable(
-            id=np.arange(images),
-            file_name=np.array([f"{row}.jpg" for row in range(images)], dtype=object),
-            width=np.full(images, 100.0),
-            height=np.full(images, 100.0),
-        ),
-        boxes=BoxTable(
-            id=rows,
-            image_id=rows,
-            category_id=np.ones(len(truth), dtype=np.int64),
-            image=np.array([box[0] for box in truth], dtype=np.int64),
-            category=np.zeros(len(truth), dtype=np.int64),
-            xywh=boxes,
-            area=boxes[:, 2] * boxes[:, 3],
-            crowd=np.zeros(len(truth), dtype=bool),
-        ),
-        classes=("thing",),
+    matches = one_class_matches(
+        images,
+        _columns(truth),
+        (*_columns([box for _, box in found]), np.array([score for score, _ in found])),
     )
-    detections = DetectionTable(
-        classes=("thing",),
-        image=np.array([box[0] for _, box in found], dtype=np.int64),
-        category=np.zeros(len(found), dtype=np.int64),
-        xywh=np.array([box[1:] for _, box in found], dtype=float).reshape(-1, 4),
-        score=np.array([score for score, _ in found]),
-    )
-    return ranked(match(candidates_of(columns_of(dataset, detections))), 0)
+    return ranked(matches, 0)
+
+
+def _columns(boxes: list[Box]) -> tuple[Rows, Boxes]:
+    image = np.array([box[0] for box in boxes], dtype=np.int64)
+    return image, np.array([box[1:] for box in boxes], dtype=float).reshape(-1, 4)
 
 
 # Ten images, one box on each of the first four. Scores: false .95, true .9 (IoU 1), true .8

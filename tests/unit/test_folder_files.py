@@ -40,7 +40,7 @@ def test_every_format_is_an_image(tmp_path: Path) -> None:
 
 
 def test_all_but_files_of_the_system_are_named(tmp_path: Path) -> None:
-    """Everything else is named but for what systems leave behind."""
+    """Everything else is named, except what systems leave behind."""
     draw_all(tmp_path / "probe")
     draw_all(tmp_path / "elsewhere")
     write(

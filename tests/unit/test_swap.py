@@ -2,45 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
 from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
 from pytest_detgate.scoring.bounds.swap import p_value_of_fall
-from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.matching import Matches, candidates_of, match
+from pytest_detgate.scoring.matching import Matches
+from tests.one_class import Boxes, Rows, one_class_matches
 
 CLIPS, FRAMES = 6, 4
 UNITS = clip_units([str(frame // FRAMES) for frame in range(CLIPS * FRAMES)])
 
 
-def split_of(frames: int) -> Dataset:
-    """One box at 10, 10 on each frame."""
-    rows = np.arange(frames)
-    return Dataset(
-        name="val",
-        images_dir=Path("images"),
-        images=ImageTable(
-            id=rows,
-            file_name=np.array([f"{row}.jpg" for row in rows], dtype=object),
-            width=np.full(frames, 100.0),
-            height=np.full(frames, 100.0),
-        ),
-        boxes=BoxTable(
-            id=rows,
-            image_id=rows,
-            category_id=np.ones(frames, dtype=np.int64),
-            image=rows,
-            category=np.zeros(frames, dtype=np.int64),
-            xywh=np.full((frames, 4), 10.0),
-            area=np.full(frames, 100.0),
-            crowd=np.zeros(frames, dtype=bool),
-        ),
-        classes=("thing",),
+def matches_of(image: Rows, xywh: Boxes, score: Boxes) -> Matches:
+    """Detections on a split with one box at 10, 10 on each frame."""
+    frames = CLIPS * FRAMES
+    return one_class_matches(
+        frames, (np.arange(frames), np.full((frames, 4), 10.0)), (image, xywh, score)
     )
 
 
@@ -53,14 +32,8 @@ def drawn(random: np.random.Generator, lost: float) -> Matches:
     noise = np.flatnonzero(random.random(frames) < 0.5)
     image = np.concatenate([found, noise])
     true = np.arange(len(image)) < len(found)
-    detections = DetectionTable(
-        classes=("thing",),
-        image=image,
-        category=np.zeros(len(image), dtype=np.int64),
-        xywh=np.where(true[:, None], [10.0] * 4, [60.0] * 4),
-        score=random.random(len(image)),
-    )
-    return match(candidates_of(columns_of(split_of(frames), detections)))
+    boxes = np.where(true[:, None], [10.0] * 4, [60.0] * 4)
+    return matches_of(image, boxes, random.random(len(image)))
 
 
 def p_value(gated: Matches, other: Matches, swaps: int) -> float:
@@ -81,14 +54,11 @@ def test_all_swaps_are_those_of_files_that_were_swapped() -> None:
         one, two = gated.candidates.columns, other.candidates.columns
         mine = (kept >> (one.dt_image // FRAMES)) & 1 == 1
         theirs = (kept >> (two.dt_image // FRAMES)) & 1 == 0
-        detections = DetectionTable(
-            classes=("thing",),
-            image=np.concatenate([one.dt_image[mine], two.dt_image[theirs]]),
-            category=np.zeros(int(mine.sum() + theirs.sum()), dtype=np.int64),
-            xywh=np.concatenate([one.dt_xywh[mine], two.dt_xywh[theirs]]),
-            score=np.concatenate([one.dt_score[mine], two.dt_score[theirs]]),
+        matches = matches_of(
+            np.concatenate([one.dt_image[mine], two.dt_image[theirs]]),
+            np.concatenate([one.dt_xywh[mine], two.dt_xywh[theirs]]),
+            np.concatenate([one.dt_score[mine], two.dt_score[theirs]]),
         )
-        matches = match(candidates_of(columns_of(split_of(CLIPS * FRAMES), detections)))
         return float(bootstrap(matches, Once(UNITS, 1, 0)).figure("AP50")[0])
 
     values = [value(kept) for kept in range(64)]

@@ -1,4 +1,4 @@
-"""The lines of tables, keys and entries, whatever way they are written."""
+"""The lines of tables, keys and entries in all ways of writing them."""
 
 from __future__ import annotations
 

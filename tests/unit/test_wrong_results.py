@@ -69,7 +69,7 @@ def found(dataset: Dataset, xywh: Boxes | None = None, seed: int = 1) -> Detecti
     )
 
 
-def of_size(dataset: Dataset, right: Boxes) -> Boxes:
+def of_size(dataset: Dataset) -> Boxes:
     """(n, 4) width, height, width, height of the images of boxes."""
     images, row = dataset.images, dataset.boxes.image
     return np.tile(np.column_stack([images.width[row], images.height[row]]), 2)
@@ -124,7 +124,7 @@ def test_form_is_recognised(form: str, images: int, per_image: int) -> None:
     dataset = scene(images, per_image)
     right = found(dataset)
 
-    wrong = dataclasses.replace(right, xywh=write(right.xywh, of_size(dataset, right.xywh)))
+    wrong = dataclasses.replace(right, xywh=write(right.xywh, of_size(dataset)))
 
     text = what_is_wrong(dataset, wrong)
     assert text is not None
@@ -177,7 +177,7 @@ def test_weak_detector_is_not_suspected(kind: str, images: int, per_image: int) 
     for seed in range(5):
         draw = np.random.default_rng(seed)
         dataset = scene(images, per_image, seed)
-        box = WEAK[kind](dataset.boxes.xywh, of_size(dataset, dataset.boxes.xywh), draw)
+        box = WEAK[kind](dataset.boxes.xywh, of_size(dataset), draw)
         detections = found(dataset, box)
         for category in (
             detections.category,

@@ -21,7 +21,6 @@ from .samples import DEGENERATE, HOSTILE, SAMPLES, every
 
 TEMPLATES = Path(str(files("pytest_detgate.templates")))
 KINDS = pytest.mark.parametrize("chart", SAMPLES.values(), ids=SAMPLES)
-HARD = pytest.mark.parametrize("chart", DEGENERATE.values(), ids=DEGENERATE)
 HOSTILES = every(HOSTILE, HOSTILE)
 ALL = {**SAMPLES, **DEGENERATE, **{f"hostile {name}": chart for name, chart in HOSTILES.items()}}
 ALL_KINDS = pytest.mark.parametrize("chart", ALL.values(), ids=ALL)
