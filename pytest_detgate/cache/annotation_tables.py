@@ -36,7 +36,7 @@ class CachedTables:
     def __init__(self, cache_dir: Path, *, min_bytes: int = _MIN_BYTES) -> None:
         self._folder = cache_dir / _FOLDER
         self._cache = Cache(cache_dir / CACHE_FILE)
-        self._worth_keeping = min_bytes
+        self._min_bytes = min_bytes
 
     def read(
         self, path: Path, image_fields: tuple[str, ...], read: Callable[[], Dataset]
@@ -49,7 +49,7 @@ class CachedTables:
             before = signature(path)
         except OSError:
             return read()  # which raises the error
-        if before.size < self._worth_keeping:
+        if before.size < self._min_bytes:
             return read()
         # One process reads a file while the others wait for its result.
         with lock_if_possible(self._lock_file(path), patience_s=_PATIENCE_SECONDS):

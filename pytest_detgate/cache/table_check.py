@@ -31,7 +31,7 @@ def is_possible(dataset: Dataset) -> bool:
         np.array_equal(boxes.image, rows_of(boxes.image_id, images.id))
         and np.array_equal(boxes.category, rows_of(boxes.category_id, _ids(dataset.category_id)))
         and tuple(gaps_of(images, boxes)) == dataset.gaps
-        # A note before them tells of boxes that the file does not have.
+        # A note before them is about boxes that the file does not have.
         and dataset.notes[-len(notes) or len(dataset.notes) :] == notes
         and len(dataset.notes) <= len(notes) + 1
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from pytest_detgate.detector.dependencies.project_code import of_project
 from pytest_detgate.detector.devices import gpu_count
 from pytest_detgate.detector.framework import Framework
-from pytest_detgate.detector.mmdet.config import canonical, custom_imports
+from pytest_detgate.detector.mmdet.config import config_digest, custom_imports
 from pytest_detgate.detector.mmdet.config_files import load_config, resolved_config
 from pytest_detgate.detector.mmdet.plain_config import has_plain_values
 from pytest_detgate.detector.onnx.file import read_onnx_file, weight_files
@@ -48,7 +47,7 @@ class MMDetection(Framework):
         values = resolved_config(source.config)
         if custom_imports(values):
             return None
-        return hashlib.sha256(canonical(values).encode()).hexdigest()
+        return config_digest(values)
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """Return the files that the configuration was made of; it is run for that."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import importlib.util
 from pathlib import Path
@@ -14,6 +13,7 @@ from pytest_detgate.detector.built_in import MMDetection, Onnx, PythonEntry
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import checked_device
 from pytest_detgate.detector.framework import Framework
+from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.detector.project_call import call_project
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.validation import CheckedDetector
@@ -123,8 +123,8 @@ class _Registered(Framework):
             "options": source.options,
             "upright": source.image_options.is_upright,
         }
-        key = hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
-        detector = CheckedDetector(loaded.detector, msgspec.structs.replace(info, key=key))
+        info = msgspec.structs.replace(info, key=key_digest(parts))
+        detector = CheckedDetector(loaded.detector, info)
         detector.device = used_device
         return LoadedModel(
             detector=detector,

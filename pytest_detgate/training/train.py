@@ -6,7 +6,6 @@ A separate process does the work (`train_worker`); nothing here imports torch.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import os
 import time
@@ -24,7 +23,7 @@ from pytest_detgate.detector.dependencies.state import file_signature, file_stat
 from pytest_detgate.detector.dependencies.variables import variable_state
 from pytest_detgate.detector.devices import accepts, check_device, gpu_count
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
-from pytest_detgate.detector.mmdet.config import canonical
+from pytest_detgate.detector.mmdet.config import config_digest
 from pytest_detgate.detector.mmdet.config_files import resolved_config
 from pytest_detgate.detector.packages import package_versions
 from pytest_detgate.errors import DetectorError
@@ -108,7 +107,7 @@ def _config_digest(config: Path) -> str | None:
     if importlib.util.find_spec("mmengine") is None:
         return None
     try:
-        return hashlib.sha256(canonical(resolved_config(config)).encode()).hexdigest()
+        return config_digest(resolved_config(config))
     except DetectorError:
         return None
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import importlib
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +66,33 @@ def test_what_is_loaded_already_makes_no_difference(
         runs.append(site.score())
 
     assert runs == [(0.25, 1), (0.25, 0)]
+
+
+def test_what_the_garbage_collector_removes_makes_no_difference(site: Site) -> None:
+    """When it runs depends on what the process did before."""
+    site.detector("import gc\ngc.collect()\nreturn 0.25", detect="import gc\ngc.collect()")
+    notes = site.write("notes/of-another-model.txt", "")
+
+    class Removed:
+        def __init__(self) -> None:
+            self.itself = self
+
+        def __del__(self) -> None:
+            for path in notes.parent.iterdir():
+                path.read_text()
+            os.environ.get("SITE_NOTES")
+
+    runs = [site.score()]
+    gc.disable()
+    try:
+        for _ in range(2):
+            Removed()
+            runs.append(site.score())
+            notes.write_text(f"{len(runs)}")
+    finally:
+        gc.enable()
+
+    assert runs == [(0.25, 1), (0.25, 0), (0.25, 0)]
 
 
 def test_states_of_packages(site: Site) -> None:

@@ -453,9 +453,6 @@ def colours(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelSource, list
     return ModelSource(path, framework="onnx", options=options), images
 
 
-@pytest.mark.xfail(
-    strict=False, reason="after some other tests, this process gives the model another key"
-)
 def test_an_onnx_file_and_its_weights_travel(
     colours: tuple[ModelSource, list[Path]], cluster: str
 ) -> None:

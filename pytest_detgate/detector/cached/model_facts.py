@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import msgspec
 
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.dependencies.state import Dependencies, file_signature
+from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 
 # Raised when keys or dependencies are made in another way, so that earlier entries are not used.
@@ -142,4 +141,4 @@ def _request(source: ModelSource, identity: str) -> str:
         # An entry names another module in another project.
         "" if source.folder is None else str(source.folder.absolute()),
     ]
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+    return key_digest(parts)

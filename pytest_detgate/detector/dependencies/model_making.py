@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import importlib.util
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.dependencies.state import file_signature, file_state
 from pytest_detgate.detector.dependencies.variables import value_state
 from pytest_detgate.detector.dependencies.watched_detector import WatchedDetector
+from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import code_of, importable
 
@@ -93,7 +93,7 @@ def _key(info: ModelInfo, content: str, project: str) -> str:
         "classes": info.classes,
         "score floor": info.score_floor,
     }
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+    return key_digest(parts)
 
 
 def project_folder(source: ModelSource) -> Path:

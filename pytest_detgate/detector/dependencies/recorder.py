@@ -30,6 +30,7 @@ from pytest_detgate.detector.dependencies.state import (
     pattern_state,
 )
 from pytest_detgate.detector.dependencies.switches import (
+    ignore_finalizers,
     is_unnoted,
     unnoted,
 )
@@ -75,6 +76,7 @@ class Recorder(Notebook):
 
     def __enter__(self) -> Recorder:
         if not self._is_open:
+            ignore_finalizers()
             self._open.enter_context(listening(self._on_event))
             self._open.enter_context(observe_environment(self))
             self._open.enter_context(observe_lookups(self))

@@ -7,7 +7,6 @@ that match it, and that of an environment variable a digest of its value, which 
 from __future__ import annotations
 
 import glob
-import hashlib
 import os
 import re
 import stat
@@ -22,6 +21,7 @@ from pytest_detgate.cache.digests import Signature, file_digests
 from pytest_detgate.detections import UnreadableImage
 from pytest_detgate.detector.dependencies.installed import package_state
 from pytest_detgate.detector.dependencies.variables import MISSING, digest, variable_state
+from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.regular_file import sha256_of_file
 
 FOLDER, SPECIAL = "folder", "special"
@@ -92,7 +92,7 @@ class Dependencies(msgspec.Struct, frozen=True, kw_only=True):
             "environment": self.environment,
             "packages": self.packages,
         }
-        return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+        return key_digest(parts)
 
     def are_unchanged(self, cache: Cache, *, by_kind: bool = False) -> bool:
         """Return whether everything has its recorded state; unchanged files are not hashed again.

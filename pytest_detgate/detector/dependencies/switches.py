@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 from collections.abc import Iterator
 
@@ -38,6 +39,20 @@ def is_noted_by_value() -> bool:
     return bool(_by_value)
 
 
+def ignore_finalizers() -> None:
+    """From now on, ignore the accesses of objects that the garbage collector removes.
+
+    When it runs depends on everything that the process did before, not on the code that runs then.
+    """
+    # Never removed: that could happen during a collection, whose end would then be missed.
+    if _on_collection not in gc.callbacks:
+        gc.callbacks.append(_on_collection)
+
+
+def _on_collection(phase: str, _: object) -> None:
+    _busy.is_collecting = phase == "start"
+
+
 def is_unnoted() -> bool:
     """Return whether the accesses of this thread are ignored now."""
-    return getattr(_busy, "is_noting", False)
+    return getattr(_busy, "is_noting", False) or getattr(_busy, "is_collecting", False)

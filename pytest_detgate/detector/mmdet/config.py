@@ -7,6 +7,7 @@ stored one.
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -155,6 +156,11 @@ def score_floor(model: Mapping[str, Any]) -> float:
     if isinstance(nms := settings.get("nms"), Mapping):
         floors.append(nms.get("min_score") if nms.get("type") == "soft_nms" else None)
     return max((float(floor) for floor in floors if isinstance(floor, (int, float))), default=0.0)
+
+
+def config_digest(value: Any) -> str:
+    """Return a digest that is the same for equal configurations."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
 def canonical(value: Any) -> str:

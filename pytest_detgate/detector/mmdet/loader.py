@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -121,7 +120,7 @@ def _plan(source: ModelSource, config: Mapping[str, Any]) -> _BuildPlan:
 
 
 def _key(source: ModelSource, sha256: str, plan: _BuildPlan) -> str:
-    key = model_config.canonical(
+    return model_config.config_digest(
         {
             "format": _FORMAT,
             "checkpoint": sha256,
@@ -134,7 +133,6 @@ def _key(source: ModelSource, sha256: str, plan: _BuildPlan) -> str:
             "upright": source.image_options.is_upright,
         }
     )
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 def _code_modules(

@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from pytest_detgate.detector.mmdet.stored_config import dotted_name
 from pytest_detgate.regular_file import read_regular_text
 
 _BASE = "_base_"
@@ -79,9 +80,9 @@ def _bases(tree: ast.Module) -> list[str]:
 def _is_plain(node: ast.AST) -> bool:
     if isinstance(node, ast.Import):
         return all((alias.name, alias.asname) == ("os", None) for alias in node.names)
-    if isinstance(node, ast.Call) and _dotted(node.func) in _QUESTIONS:
+    if isinstance(node, ast.Call) and dotted_name(node.func) in _QUESTIONS:
         return all(map(_is_plain, [*node.args, *node.keywords]))
-    if isinstance(node, ast.Subscript) and _dotted(node.value) == "os.environ":
+    if isinstance(node, ast.Subscript) and dotted_name(node.value) == "os.environ":
         return isinstance(node.ctx, ast.Load) and _is_plain(node.slice)
     return _is_plain_by_itself(node) and all(map(_is_plain, ast.iter_child_nodes(node)))
 
@@ -96,10 +97,3 @@ def _is_plain_by_itself(node: ast.AST) -> bool:
         name = node.id if isinstance(node, ast.Name) else node.attr
         return name == _BASE or not (name == "os" or name.startswith("__"))
     return not isinstance(node, _NOT_PLAIN)
-
-
-def _dotted(node: ast.AST) -> str:
-    """Return a name and its attributes as text; empty for anything else."""
-    if isinstance(node, ast.Attribute) and (owner := _dotted(node.value)):
-        return f"{owner}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else ""

@@ -77,7 +77,7 @@ class _ConfigReader:
                     return -number if isinstance(sign, ast.USub) else number
             case ast.Name(id=name) if name in _NUMBERS:
                 return _NUMBERS[name]
-            case ast.Attribute() if path := _dotted(node):
+            case ast.Attribute() if path := dotted_name(node):
                 # A class that the configuration used as an object: MMEngine writes its path without
                 # quotes, and accepts a quoted path as the same.
                 return path
@@ -102,7 +102,8 @@ class _ConfigReader:
         )
 
 
-def _dotted(node: ast.expr) -> str | None:
+def dotted_name(node: ast.expr) -> str | None:
+    """Return a name and its attributes as text; None for anything else."""
     names: list[str] = []
     while isinstance(node, ast.Attribute):
         names.append(node.attr)

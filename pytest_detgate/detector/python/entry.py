@@ -15,16 +15,14 @@ A label is a name in `classes` or its index there.
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import check_device, checked_device, require_some_gpu
+from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.project_call import call_project
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
@@ -120,7 +118,7 @@ def _key(source: ModelSource, sha256: str) -> str:
         "options": source.options,
         "upright": source.image_options.is_upright,
     }
-    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()
+    return key_digest(parts)
 
 
 def _attribute(made: Any, name: str, entry: str, default: Any = None) -> Any:

@@ -9,7 +9,7 @@ from pytest_detgate.detector.torch_file.refusals import UnreadableError
 
 
 class StandIn:
-    """Replaces an object that is not needed. It does nothing, whatever a file does with it."""
+    """Replaces an object that is not needed. It does nothing that a file asks of it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
