@@ -67,6 +67,8 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _require_whole(report: Report, *, may_fail: bool) -> None:
     """Raise `ConfigError` for a run that is no baseline."""
+    from pytest_detgate.report.headline import BLOCKING
+
     if report.not_selected:
         raise ConfigError(
             f"the run left out {len(report.not_selected):,} rules, first {report.not_selected[0]}; "
@@ -74,7 +76,7 @@ def _require_whole(report: Report, *, may_fail: bool) -> None:
         )
     if report.model is None and not report.predictions:
         raise ConfigError("the run gated no model and no result file: there is nothing to compare")
-    blocking = [rule.id for rule in report.rules if rule.verdict in ("failed", "not-evaluated")]
+    blocking = [rule.id for rule in report.rules if rule.verdict in BLOCKING]
     if all(rule.verdict == "not-evaluated" for rule in report.rules):
         raise ConfigError("in the run nothing was evaluated, so it is no baseline")
     if (blocking or report.verdict == "failed") and not may_fail:
