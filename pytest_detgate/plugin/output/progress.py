@@ -10,17 +10,12 @@ from typing import Any
 
 import pytest
 
-REFRESH_S = 0.2
+_REFRESH_S = 0.2
 _USUAL_WIDTH = 80
 
 
-class TerminalProgress:
-    """One line that is written over, around pytest's own capturing. Where pytest has begun a line
-    for the item that runs, it is the line below, and is gone when the item's verdict is written."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._capture = config.pluginmanager.getplugin("capturemanager")
+class LineProgress:
+    """One line that is written over. Tasks may be inside each other: the innermost is shown."""
 
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
@@ -34,7 +29,7 @@ class TerminalProgress:
             nonlocal done, shown
             done += finished
             now = time.monotonic()
-            if now - shown >= REFRESH_S or done >= total:
+            if now - shown >= _REFRESH_S or done >= total:
                 shown = now
                 line = progress_line(label, done, total, unit, now - started)
                 self._write("\r\x1b[2K" + line[: width - 1])
@@ -47,18 +42,34 @@ class TerminalProgress:
             self._write("\r\x1b[2K" + back)
 
     def _pending(self) -> tuple[int, int]:
-        """The column in which pytest left the terminal's cursor, and the terminal's width."""
+        """The column in which the cursor of the terminal is, and the terminal's width."""
+        return 0, _USUAL_WIDTH
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+class TerminalProgress(LineProgress):
+    """The line around pytest's own capturing. Where pytest has begun a line for the item that
+    runs, it is the line below, and is gone when the item's verdict is written."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._capture = config.pluginmanager.getplugin("capturemanager")
+
+    def _pending(self) -> tuple[int, int]:
+        """The same, with what pytest has written on the line."""
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is None:
-            return 0, _USUAL_WIDTH
+            return super()._pending()
         reporter.flush()
         writer = reporter._tw
         return writer.width_of_current_line if reporter.isatty else 0, writer.fullwidth
 
     def _write(self, text: str) -> None:
         with self._uncaptured():
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            super()._write(text)
 
     def _uncaptured(self) -> AbstractContextManager[Any]:
         if self._capture is None:
