@@ -59,7 +59,7 @@ REQUESTS = (
         reference="AI Act IV 2(g)",
         asks="metrics of robustness",
         where="Limits and values: repeatability, slices, false alarms on probes",
-        rules=("repeatability", "slice-ap", "probe-fp", "robustness"),
+        rules=("repeatability", "slice-ap", "probe-fp"),
     ),
     Request(
         reference="AI Act IV 2(g)",
