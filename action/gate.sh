@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the gate and sets the outputs. It ends well whatever the verdict: what shows the result comes
+# Runs the gate and sets the outputs. It ends well with any verdict: what shows the result comes
 # after it, and the last step of the action fails with the exit code of pytest.
 set -euo pipefail
 

@@ -72,7 +72,7 @@
   function drawBoxes() {
     const total = new Map();
     for (const { figure, item, start, numbers, classes, boxes } of figures) {
-      // A rule with a threshold of its own opens at that, until the slider is moved.
+      // A rule with another threshold opens at that, until the slider is moved.
       const score = at.score === data.start ? start : at.score;
       let detections = 0, wrong = 0, truth = 0, lost = 0, labelled = !at.label;
       const over = new Map();

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.commands.arguments import add_finished_run
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,22 +36,13 @@ def add(commands: Commands) -> None:
         help="last day, at most a year ahead",
     )
     accept.add_argument("--why", required=True, help="the reason")
-    accept.add_argument(
-        "--report",
-        type=Path,
-        default=Path("detgate-report"),
-        metavar="DIR",
-        help="folder of the run's report.json (default: %(default)s)",
-    )
-    accept.add_argument(
-        "--config", type=Path, metavar="PATH", help="the detgate.toml, if it is not the default one"
-    )
+    add_finished_run(accept)
     accept.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the file and print how many findings are new in it, and gone from it."""
-    from pytest_detgate.commands.output import config_path
+    from pytest_detgate.commands.output import config_path, written
     from pytest_detgate.config.wording import unknown
     from pytest_detgate.record.folder import RECORD
     from pytest_detgate.record.known_findings import KNOWN_FILE, read_known, write_known
@@ -68,10 +59,8 @@ def run(chosen: argparse.Namespace) -> None:
     before = read_known(path)
     others = [entry for entry in before if entry.item != chosen.item]
     kept, new, gone = _sorted(found, [one for one in before if one.item == chosen.item], today)
-    try:
+    with written(path):
         write_known([*others, *kept, *_entry(chosen, new)], path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
     print(f"{path.name}: {chosen.item}: {len(new):,} findings accepted until {chosen.until}")
     already = len(found) - len(new)
     if already:

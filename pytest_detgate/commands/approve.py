@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.commands.arguments import add_finished_run
 from pytest_detgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -25,23 +26,14 @@ def add(commands: Commands) -> None:
         "the false boxes on each image of the probes, but no image. Later runs compare with it if "
         "[model] baseline names it. Commit it.",
     )
-    approve.add_argument(
-        "--report",
-        type=Path,
-        default=Path("detgate-report"),
-        metavar="DIR",
-        help="folder of the run's report.json (default: %(default)s)",
-    )
-    approve.add_argument(
-        "--config", type=Path, metavar="PATH", help="the detgate.toml, if it is not the default one"
-    )
+    add_finished_run(approve)
     approve.add_argument("--failed", action="store_true", help="approve a run that failed, too")
     approve.set_defaults(run=run)
 
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the file; print what is in it and what changed."""
-    from pytest_detgate.commands.output import config_path
+    from pytest_detgate.commands.output import config_path, written
     from pytest_detgate.record.approved import approved_of
     from pytest_detgate.record.approved_file import BASELINE_FILE, write_approved
     from pytest_detgate.record.folder import RECORD
@@ -52,21 +44,21 @@ def run(chosen: argparse.Namespace) -> None:
     config = config_path(chosen.config)
     path = config.parent / BASELINE_FILE
     earlier = _earlier(path)
-    try:
-        written = write_approved(approved_of(report), path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with written(path):
+        approved = write_approved(approved_of(report), path)
     print(f"wrote {_shown(path)} ({path.stat().st_size / 1000:.1f} kB)")
-    for line in _changes(earlier, written):
+    for line in _changes(earlier, approved):
         print(f"  {line}")
-    if written.left_out:
-        print(f"  left out to stay under 100 kB: {', '.join(written.left_out)}")
+    if approved.left_out:
+        print(f"  left out to stay under 100 kB: {', '.join(approved.left_out)}")
     if not _is_named(config, path):
         print(f'add to detgate.toml, under [model]:  baseline = "{BASELINE_FILE}"')
 
 
 def _require_whole(report: Report, *, may_fail: bool) -> None:
     """Raise `ConfigError` for a run that is no baseline."""
+    from pytest_detgate.report.headline import BLOCKING
+
     if report.not_selected:
         raise ConfigError(
             f"the run left out {len(report.not_selected):,} rules, first {report.not_selected[0]}; "
@@ -74,7 +66,7 @@ def _require_whole(report: Report, *, may_fail: bool) -> None:
         )
     if report.model is None and not report.predictions:
         raise ConfigError("the run gated no model and no result file: there is nothing to compare")
-    blocking = [rule.id for rule in report.rules if rule.verdict in ("failed", "not-evaluated")]
+    blocking = [rule.id for rule in report.rules if rule.verdict in BLOCKING]
     if all(rule.verdict == "not-evaluated" for rule in report.rules):
         raise ConfigError("in the run nothing was evaluated, so it is no baseline")
     if (blocking or report.verdict == "failed") and not may_fail:

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.commands.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -111,9 +112,7 @@ def _refuse_existing(paths: Iterable[Path]) -> None:
 def _predictions(texts: list[str]) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for text in texts:
-        name, equals, file = text.partition("=")
-        if not (name and equals and file):
-            raise ConfigError(f"--predictions: expected NAME=FILE, found {text!r}")
+        name, file = name_and_value("--predictions", text, "NAME=FILE")
         if name in files:
             raise ConfigError(f"--predictions: {name!r} is given twice")
         if not Path(file).exists():

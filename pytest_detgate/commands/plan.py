@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.commands.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -101,8 +102,6 @@ def _check(chosen: argparse.Namespace) -> None:
 def _files(texts: list[str]) -> dict[str, Path]:
     files = {}
     for text in texts:
-        name, equals, file = text.partition("=")
-        if not (name and equals and file):
-            raise ConfigError(f"--predictions: expected NAME=FILE, found {text!r}")
+        name, file = name_and_value("--predictions", text, "NAME=FILE")
         files[name] = Path(file)
     return files

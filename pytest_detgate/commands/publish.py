@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.commands.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -64,9 +65,7 @@ def _options(texts: list[str], name: str, known: list[str]) -> dict[str, str]:
 
     options: dict[str, str] = {}
     for text in texts:
-        key, equals, value = text.partition("=")
-        if not (key and equals and value):
-            raise ConfigError(f"--option: expected KEY=VALUE, found {text!r}")
+        key, value = name_and_value("--option", text, "KEY=VALUE")
         if key not in known:
             raise ConfigError(f"--option: {name}: {unknown('option', key, known)}")
         if key in options:

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_detgate.commands.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.regular_file import real_path
 
@@ -89,9 +90,7 @@ def _places(texts: list[str], known: list[str]) -> dict[str, Path]:
 
     places = {}
     for text in texts:
-        name, equals, folder = text.partition("=")
-        if not (name and equals and folder):
-            raise ConfigError(f"--images: expected NAME=DIR, found {text!r}")
+        name, folder = name_and_value("--images", text, "NAME=DIR")
         if name not in known:
             raise ConfigError(f"--images: {unknown('split or probe', name, known)}")
         if not Path(folder).is_dir():

@@ -136,7 +136,7 @@ def add_options(parser: pytest.Parser) -> None:
         const="tighten",
         help="move the limits of detgate.toml towards what was measured, and show the diff",
     )
-    # As an option of its own, so that `--detgate-update detgate.toml` keeps its argument.
+    # As a separate option, so that `--detgate-update detgate.toml` keeps its argument.
     group.addoption(
         "--detgate-update=accept",
         dest="detgate_update",

@@ -11,7 +11,6 @@ import pytest
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.cache.annotation_tables import CachedTables
 from pytest_detgate.cache.maintenance import prune_if_possible
-from pytest_detgate.config.editing import NEEDS_TOMLKIT, can_edit
 from pytest_detgate.config.load import read_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DetgateError
@@ -128,8 +127,11 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
     for name in options.predictions:
         if name not in known:
             raise ConfigError(f"--detgate-predictions: {unknown('split or probe', name, known)}")
-    if options.update is not None and not can_edit():
-        raise ConfigError(NEEDS_TOMLKIT)
+    if options.update is not None:
+        from pytest_detgate.config.editing import NEEDS_TOMLKIT, can_edit
+
+        if not can_edit():
+            raise ConfigError(NEEDS_TOMLKIT)
     if options.baseline is not None and not any(bound.rule.compares for bound in rules):
         raise ConfigError(f"--detgate-baseline: {UNUSED_BASELINE}")
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.config.editing import decoded, with_numbers
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.regular_file import read_regular
 from pytest_detgate.rules.ratchet import ratchet
 
@@ -68,9 +69,8 @@ def update_limits(gate: GateSession, results: Mapping[str, RuleResult], *, away:
         )
         return update
     write_whole(path, new)
-    moved = len(found.moves)
+    moved = counted(len(found.moves), "limit")
     update.notes.append(
-        f"{name} was written: {moved} limit{'' if moved == 1 else 's'} moved. The next run is "
-        "judged by the new limits"
+        f"{name} was written: {moved} moved. The next run is judged by the new limits"
     )
     return update

@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 from pytest_detgate.errors import ConfigError, DetgateError
 from pytest_detgate.publishing.http import HttpError, send
+from pytest_detgate.record.folder import RUNNING_MARK
 from pytest_detgate.regular_file import read_regular
 
 MOST_CHARACTERS = 65_000
@@ -24,8 +25,6 @@ _PAGE = 100
 _MOST_PAGES = 50
 # Who writes with the token that GitHub gives to a job.
 _ACTIONS = "github-actions[bot]"
-# How the summary begins until the record is written.
-_RUNNING = "## ⏳"
 
 
 class NoRequestError(ConfigError):
@@ -38,7 +37,7 @@ def comment_body(summary: str, *, key: str, link: str = "", exit_code: int = 0) 
     `key` tells the gates of one repository apart. `link` is where the page can be loaded from.
     """
     text = summary.strip()
-    if not text or text.startswith(_RUNNING):
+    if not text or text.startswith(RUNNING_MARK):
         ended = f"The run ended with exit code {exit_code}, without a record."
         text = f"## ❔ detgate: no verdict\n\n{ended}"
     if link:

@@ -22,7 +22,7 @@ BY_IMAGE = "the false boxes by image"
 
 
 class _Head(msgspec.Struct):
-    """What tells the file from any other JSON file, whatever its format."""
+    """What tells the file from any other JSON file, in any format."""
 
     detgate_baseline: int
 

@@ -12,6 +12,8 @@ SUMMARY = "summary.md"
 BADGE = "badge.svg"
 BESIDE = (PAGE, SUMMARY, BADGE)
 FINDINGS = "findings"
+RUNNING_MARK = "## ⏳"
+"""How the summary begins until the record is written."""
 # Every findings file of ours begins so; a file that a person or a tool wrote there is left alone.
 _OURS = b'{"info":{"description":"pytest-detgate: findings of '
 

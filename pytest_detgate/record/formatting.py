@@ -191,7 +191,7 @@ def bounds_text(interval: Interval | None, form: str = ".3f") -> str:
         return ""
     low, high = format(interval.low, form), format(interval.high, form)
     assumed = f", assuming {INDEPENDENT_IMAGES}" if INDEPENDENT_IMAGES in interval.method else ""
-    return f"; {100 * interval.confidence:g}% bounds {low} and {high}{assumed}"
+    return f"; {percent(interval.confidence)} bounds {low} and {high}{assumed}"
 
 
 def value_and_floor(value: float, floor: float | None, where: str = "") -> str:

@@ -53,16 +53,22 @@ class _KnownFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 def fingerprint_of(finding: Finding) -> Fingerprint:
     """Return the fingerprint of a finding."""
     places = (finding.image, finding.label, finding.box, finding.other)
-    x, y, width, height = finding.box or (0.0, 0.0, 0.0, 0.0)
-    rounded = tuple(round(value, _DIGITS) + 0.0 for value in (x, y, width, height))
     return Fingerprint(
         dataset=finding.dataset,
         image=finding.image,
         label=finding.label,
-        box=None if finding.box is None else (rounded[0], rounded[1], rounded[2], rounded[3]),
+        box=None if finding.box is None else rounded_box(finding.box),
         other=finding.other,
         text=finding.text if all(place is None for place in places) else None,
     )
+
+
+def rounded_box(
+    box: tuple[float, float, float, float],
+) -> tuple[float, float, float, float]:
+    """Return a box as it identifies a finding: in every run the same, without negative zeros."""
+    x, y, width, height = (round(value, _DIGITS) + 0.0 for value in box)
+    return x, y, width, height
 
 
 def read_known(path: Path) -> tuple[Acceptance, ...]:

@@ -26,7 +26,7 @@ _FEW = 16
 
 
 class _Head(msgspec.Struct):
-    """What tells a report from any other JSON file, whatever its format."""
+    """What tells a report from any other JSON file, in any format."""
 
     format: int
     verdict: str

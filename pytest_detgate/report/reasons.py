@@ -31,7 +31,7 @@ _TASKS = {
     "": "Look at what these rules found",
 }
 # The heaviest first: figures on data that leaks or is labelled wrongly mean nothing, false alarms
-# hurt whoever works with the detector, and misses come last.
+# hurt those who work with the detector, and misses come last.
 _WEIGHTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (SPLIT, ("clip-overlap", "duplicate-images", "frame-distance", "probe-isolation")),
     (

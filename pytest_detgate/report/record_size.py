@@ -33,11 +33,11 @@ def fitted(report: Report) -> Report:
 
     Rules of the same urgency share the room fairly, and each shows its most telling ones.
     """
-    sizes = [[len(encode(piece)) for piece in _pieces(rule)] for rule in report.rules]
     everything = len(encode(report))
     limit = LARGEST + max(len(report.rules) - ITEMS, 0) * EACH
     if everything <= limit:
         return report
+    sizes = [[len(encode(piece)) for piece in _pieces(rule)] for rule in report.rules]
     room = max(limit - (everything - sum(map(sum, sizes))), LEAST)
     rules = list(report.rules)
     urgent, *others = tiers(rules)

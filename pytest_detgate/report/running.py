@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.record.folder import BADGE, PAGE, RECORD, SUMMARY, remove_findings
+from pytest_detgate.record.folder import BADGE, PAGE, RECORD, RUNNING_MARK, SUMMARY, remove_findings
 from pytest_detgate.record.report import RUNNING, ConfigRecord, DatasetRecord, Report
 from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.badge import GREY, badge_of
@@ -44,7 +44,7 @@ def mark_running(folder: Path, started: str, version: str) -> None:
     files = {
         BADGE: badge_of(RUNNING, GREY),
         PAGE: page,
-        SUMMARY: f"## ⏳ detgate: running\n\n{_SENTENCE} It was started at {started}.\n",
+        SUMMARY: f"{RUNNING_MARK} detgate: running\n\n{_SENTENCE} It was started at {started}.\n",
     }
     write_report(report, folder / RECORD)
     for name, text in files.items():

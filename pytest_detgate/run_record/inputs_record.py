@@ -48,22 +48,21 @@ def dataset_record(inputs: Inputs) -> DatasetRecord:
 
 def score_records(inputs: Inputs) -> dict[str, ScoreRecord]:
     """The figures computed so far."""
-    made = [
-        name
+    cards = {
+        name: card
         for name in inputs.project.splits
-        if inputs.memory.made(("scores", name), object) is not None
-    ]
-    if not made:
+        if (card := inputs.memory.made(("scores", name), object)) is not None
+    }
+    if not cards:
         return {}
     # Only a run with figures pays for these imports.
     from pytest_detgate.run_record.score_record import score_record
     from pytest_detgate.scoring.score_card import ScoreCard
 
-    cards = {name: inputs.memory.made(("scores", name), ScoreCard) for name in made}
     return {
         name: inputs.memory.once(("score record", name), partial(score_record, inputs, name, card))
         for name, card in cards.items()
-        if card is not None
+        if isinstance(card, ScoreCard)
     }
 
 

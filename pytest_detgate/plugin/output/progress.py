@@ -11,70 +11,70 @@ from typing import Any
 import pytest
 
 _REFRESH_S = 0.2
-CLEAR_LINE = "\r\x1b[2K"
 _USUAL_WIDTH = 80
 
 
-class TerminalProgress:
-    """One line that is written over, around pytest's own capturing. Where pytest has begun a line
-    for the item that runs, it is the line below, and is gone when the item's verdict is written."""
+class LineProgress:
+    """One line that is written over. Tasks may be inside each other: the innermost is shown."""
+
+    @contextmanager
+    def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
+        started = time.monotonic()
+        shown = 0.0
+        done = 0
+        column, width = self._pending()
+        self._write("\n" if column else "")
+
+        def advance(finished: int) -> None:
+            nonlocal done, shown
+            done += finished
+            now = time.monotonic()
+            if now - shown >= _REFRESH_S or done >= total:
+                shown = now
+                line = progress_line(label, done, total, unit, now - started)
+                self._write("\r\x1b[2K" + line[: width - 1])
+
+        advance(0)
+        try:
+            yield advance
+        finally:
+            back = f"\x1b[1A\x1b[{column}C" if column else ""
+            self._write("\r\x1b[2K" + back)
+
+    def _pending(self) -> tuple[int, int]:
+        """The column in which the cursor of the terminal is, and the terminal's width."""
+        return 0, _USUAL_WIDTH
+
+    def _write(self, text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+class TerminalProgress(LineProgress):
+    """The line around pytest's own capturing. Where pytest has begun a line for the item that
+    runs, it is the line below, and is gone when the item's verdict is written."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._capture = config.pluginmanager.getplugin("capturemanager")
 
-    @contextmanager
-    def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
-        column, width = self._pending()
-        self._write("\n" if column else "")
-
-        def show(line: str) -> None:
-            self._write(CLEAR_LINE + line[: width - 1])
-
-        try:
-            yield shown_now_and_then(label, total, unit, show)
-        finally:
-            back = f"\x1b[1A\x1b[{column}C" if column else ""
-            self._write(CLEAR_LINE + back)
-
     def _pending(self) -> tuple[int, int]:
-        """The column in which pytest left the terminal's cursor, and the terminal's width."""
+        """The same, with what pytest has written on the line."""
         reporter = self._config.pluginmanager.getplugin("terminalreporter")
         if reporter is None:
-            return 0, _USUAL_WIDTH
+            return super()._pending()
         reporter.flush()
         writer = reporter._tw
         return writer.width_of_current_line if reporter.isatty else 0, writer.fullwidth
 
     def _write(self, text: str) -> None:
         with self._uncaptured():
-            sys.stderr.write(text)
-            sys.stderr.flush()
+            super()._write(text)
 
     def _uncaptured(self) -> AbstractContextManager[Any]:
         if self._capture is None:
             return nullcontext()
         return self._capture.global_and_fixture_disabled()  # type: ignore[no-any-return]
-
-
-def shown_now_and_then(
-    label: str, total: int, unit: str, show: Callable[[str], None]
-) -> Callable[[int], None]:
-    """Return what takes how much was finished, and shows a line at once, at the end, and not more
-    often than a person can read."""
-    started = time.monotonic()
-    shown, done = 0.0, 0
-
-    def advance(finished: int) -> None:
-        nonlocal done, shown
-        done += finished
-        now = time.monotonic()
-        if now - shown >= _REFRESH_S or done >= total:
-            shown = now
-            show(progress_line(label, done, total, unit, now - started))
-
-    advance(0)
-    return advance
 
 
 def progress_line(label: str, done: int, total: int, unit: str, elapsed_s: float) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_detgate.findings import Measurement
-from pytest_detgate.publishing.dossier.coverage import coverage
+from pytest_detgate.publishing.dossier.coverage import SEPARATION, coverage
 from pytest_detgate.publishing.dossier.data_and_scores import (
     data_section,
     protocol_section,
@@ -18,7 +18,6 @@ from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import finding_text, held_against_limit, looked_text
 from pytest_detgate.report.headline import BLOCKING, VERDICT_WORDS, headline_of, in_order
 
-SEPARATION = ("clip-overlap", "frame-distance", "duplicate-images", "probe-isolation")
 _EXAMPLES = 5
 NO_CLAIM = (
     "This report repeats what one run measured. It is no declaration of conformity with any law or "

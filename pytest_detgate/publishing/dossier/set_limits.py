@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -58,14 +58,7 @@ def set_limits(report: Report, root: Path) -> list[SetLimit] | None:
     }
     by_line = {one.line: one for one in _blamed(blamed.decode("utf-8", "replace"))}
     return [
-        SetLimit(
-            table=table,
-            text=by_line[line].text,
-            line=line,
-            author=by_line[line].author,
-            day=by_line[line].day,
-            commit=by_line[line].commit,
-        )
+        replace(by_line[line], table=table)
         for line, table in sorted(tables.items())
         if line in by_line and not by_line[line].text.startswith("[")
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from pytest_detgate.record.approved import METRICS
 from pytest_detgate.record.report import Report
+from pytest_detgate.report.headline import BLOCKING
 
 _LONGEST = 200
 _ODD = re.compile(r"[^A-Za-z0-9_.\- /]")
-_METRICS = ("AP", "AP50", "AP75", "AR1", "AR10", "AR100")
 
 
 def metrics_of(report: Report) -> dict[str, float]:
@@ -30,7 +31,7 @@ def metrics_of(report: Report) -> dict[str, float]:
         found[unique] = float(value)
 
     for split, score in report.scores.items():
-        for metric in _METRICS:
+        for metric in METRICS:
             add(f"{split}/{metric}", getattr(score, metric))
             if interval := score.intervals.get(metric):
                 add(f"{split}/{metric}/low", interval.low)
@@ -50,7 +51,7 @@ def metrics_of(report: Report) -> dict[str, float]:
 
 def facts_of(report: Report) -> dict[str, str]:
     """Return what a run is about, as text: its verdict, its digests, what failed."""
-    blocking = [rule.id for rule in report.rules if rule.verdict in ("failed", "not-evaluated")]
+    blocking = [rule.id for rule in report.rules if rule.verdict in BLOCKING]
     facts = {
         "detgate.verdict": report.verdict,
         "detgate.version": report.versions.get("pytest-detgate", ""),

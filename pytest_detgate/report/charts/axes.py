@@ -65,7 +65,12 @@ def draw_key(
 
 
 def _key_places(keys: Sequence[Key], room: float) -> list[tuple[int, float]]:
-    widths = [min(_SAMPLE + width_of(plain(key.name)), room) for key in keys]
+    return name_places([key.name for key in keys], room, _SAMPLE)
+
+
+def name_places(names: Sequence[str], room: float, sample: float) -> list[tuple[int, float]]:
+    """Give the line of each name of a key and its place on that, behind a sample of some width."""
+    widths = [min(sample + width_of(plain(name)), room) for name in names]
     return in_lines(widths, room, 14)
 
 

@@ -12,7 +12,7 @@ from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
 from pytest_detgate.report.charts.svg import Drawn, Scale, Shape, Sheet
-from pytest_detgate.report.charts.text_layout import in_lines, plain, width_of
+from pytest_detgate.report.charts.text_layout import plain
 
 LARGEST = 40
 _LANE = 8.0
@@ -108,8 +108,7 @@ def draw(chart: ClipMap, name: str, width: float) -> Drawn:
 def _keys(chart: ClipMap, width: float) -> list[tuple[str, int, float]]:
     """The words of the key, each with its line and its place on that."""
     words_of_key = [*chart.splits, _crossing_words(chart)]
-    widths = [min(16 + width_of(plain(key)), width) for key in words_of_key]
-    places = in_lines(widths, width, 14)
+    places = frame.name_places(words_of_key, width, 16)
     return [(key, *place) for key, place in zip(words_of_key, places, strict=True)]
 
 

@@ -93,7 +93,7 @@ def _runs(curve: Curve, form: str) -> list[list[tuple[float, float, float | None
     runs: list[list[tuple[float, float, float | None, float | None]]] = [[]]
     for x, y, low, high in curve.points:
         if form == "step" and runs[-1]:
-            # What is there holds until this point, be it a value or a gap.
+            # What is there, a value or a gap, holds until this point.
             runs[-1].append((x, *runs[-1][-1][1:]))
         if y is None:
             runs.append([])

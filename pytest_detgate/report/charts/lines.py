@@ -29,7 +29,7 @@ _HEAD = 24.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Prepared:
-    """A panel and its axis of values, whatever its place on the sheet."""
+    """A panel and its axis of values, without its place on the sheet."""
 
     panel: Panel
     curves: list[Curve]

@@ -10,7 +10,7 @@ from pytest_detgate.report.charts import axes as frame
 from pytest_detgate.report.charts import number_tables as tables
 from pytest_detgate.report.charts import ticks as scales
 from pytest_detgate.report.charts.svg import Area, Drawn, Sheet
-from pytest_detgate.report.charts.text_layout import in_lines, plain, width_of
+from pytest_detgate.report.charts.text_layout import plain
 
 LARGEST = 20
 _LANE, _GAP = 9.0, 8.0
@@ -94,8 +94,8 @@ def _run(span: Span, area: Area, y: float) -> list[tuple[float, float]]:
 def _keys(width: float) -> list[tuple[str, int, float]]:
     """The words of the key, each with its line and its place on that."""
     names = [kind[0] for kind in _KINDS]
-    widths = [min(18 + width_of(plain(name)), width) for name in names]
-    return [(name, *place) for name, place in zip(names, in_lines(widths, width, 14), strict=True)]
+    places = frame.name_places(names, width, 18)
+    return [(name, *place) for name, place in zip(names, places, strict=True)]
 
 
 def _note(clip: ClipTimes) -> str:

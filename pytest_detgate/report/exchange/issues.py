@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from pytest_detgate.findings import Finding, Verdict
 from pytest_detgate.record.formatting import on_one_line
+from pytest_detgate.record.known_findings import rounded_box
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import compared, decisive, finding_text
 from pytest_detgate.report.github_annotations import Line
@@ -97,7 +98,7 @@ def _identities(rule: RuleResult) -> list[tuple[object, ...]]:
     for finding in rule.findings:
         own: tuple[object, ...] = (rule.id, finding.dataset, finding.image, finding.label)
         if finding.box is not None and finding.score is None:
-            own = (*own, *(round(value, 2) + 0.0 for value in finding.box))
+            own = (*own, *rounded_box(finding.box))
         if finding.image is None:
             own = (*own, _NUMBER.sub("#", finding.text))
         found.append((*own, seen[own]))

@@ -11,7 +11,7 @@ from pytest_detgate.report.figures.thumbnails import ImageFolders
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Embedded:
-    """An image as it stands in the page, under a name that figures refer to.
+    """An image as it is in the page, under a name that figures refer to.
 
     `width` and `height` are those of the stored image in pixels; `source` is a data URI.
     """

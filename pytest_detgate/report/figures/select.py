@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pytest_detgate.findings import Finding
+from pytest_detgate.record.approved import SCORE_THRESHOLD
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.counts import Count, with_detections
@@ -25,8 +26,6 @@ FIGURES_WITHOUT_BOXES = 6
 PAIRS = 12
 STRIPS = 12
 FIGURES_ON_PAGE = 240
-# The value of a rule that says at which score threshold it has measured.
-SCORE_THRESHOLD = "score_threshold"
 AnyFigure = Figure | FrameFigure | PairFigure | StripFigure
 
 
