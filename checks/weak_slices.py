@@ -34,6 +34,7 @@ from pytest_detgate.scoring.weak_slices import (
     candidate_slices,
     confirmed,
     halves,
+    large_slices,
     weak_slices,
 )
 
@@ -101,11 +102,7 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
             HalfOfClips(matches, units, images, scoring.max_detections)
             for images in halves(units, seed)
         )
-        slices = [
-            one
-            for one in candidate_slices(attributes)
-            if first.is_large_enough(one.images) and second.is_large_enough(one.images)
-        ]
+        slices = large_slices(candidate_slices(attributes), first, second)
         if not slices:
             raise TooLittleEvidenceError(
                 f"no slice of {split} has {LEAST_BOXES} boxes in {LEAST_CLIPS} {units.kind}s in "
