@@ -23,9 +23,8 @@ from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import OwnConfidence, OwnSeed, TooLittle, confidence_of
 from pytest_detgate.scoring.bounds.resampling import counted_units
-from pytest_detgate.scoring.false_boxes import MATCH_IOU
+from pytest_detgate.scoring.lost_objects import scores_of_boxes
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.score_card import threshold_number
 from pytest_detgate.scoring.weak_slices import (
     LEAST_BOXES,
     LEAST_CLIPS,
@@ -221,12 +220,10 @@ def _reason(name: str, missed: NDArray[np.int64], row: int) -> str:
 
 
 def _missed(matches: Matches) -> NDArray[np.int64]:
-    """(images,) boxes that no detection matches at IoU ≥ 0.5, whatever its score."""
-    number = threshold_number(MATCH_IOU)
-    wanted = ~matches.gt_ignored
-    wanted[matches.gt[number, matches.hits(number)]] = False
+    """(images,) boxes that no detection of any score matches at IoU ≥ 0.5."""
+    missed = ~matches.gt_ignored & np.isnan(scores_of_boxes(matches))
     columns = matches.candidates.columns
-    return np.bincount(columns.gt_image[wanted], minlength=columns.n_images)
+    return np.bincount(columns.gt_image[missed], minlength=columns.n_images)
 
 
 def _table(tested: Sequence[WeakSlice], weak: Sequence[WeakSlice]) -> Table:
