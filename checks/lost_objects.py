@@ -170,8 +170,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         if not found:
             raise DataError(f"the baseline finds nothing on {split} with score > {other:g}")
         dataset = inputs.dataset(split)
-        p_values = self.p_values(test, inputs.project)
-        reason = test.worst(p_values[0], inputs.project, self) if p_values else ""
+        p_values, reason = self.p_values(test, inputs.project)
         also = f"; {counted(len(missed), 'object')} of must-find missed" if len(missed) else ""
         gained = int(change.gained.sum())
         bounds = change_bounds_text(interval, ".3f", paired=True, units=inputs.units(split))
@@ -216,12 +215,13 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         false_before = false_boxes(dataset, before, other)
         new, gone = new_boxes(detections, false, before, false_before, len(dataset.images))
         test = LossTest.of_images(detections.image[new], before.image[gone], inputs.units(probe))
+        p_values, _ = self.p_values(test, inputs.project)
         return Outcome(
             message=f"{message}, {len(new)} of them new since {baseline_label(baseline)}, "
             f"{len(gone)} gone",
             measurements=[
                 Measurement.at_most("new", len(new), self.max_new_false),
-                *self.p_values(test, inputs.project),
+                *p_values,
                 Measurement.shown("gone", len(gone)),
                 boxes,
                 Measurement.shown("baseline", len(false_before)),

@@ -21,7 +21,13 @@ from pytest_detgate.rule_evidence.frames import FRAMES_OF_CLASS, shown_frames
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import OwnConfidence, OwnSeed, TooLittle, confidence_of
+from pytest_detgate.rules.score_rules import (
+    OwnConfidence,
+    OwnSeed,
+    TooLittle,
+    confidence_of,
+    seed_of,
+)
 from pytest_detgate.scoring.bounds.resampling import counted_units
 from pytest_detgate.scoring.lost_objects import scores_of_boxes
 from pytest_detgate.scoring.matching import Matches
@@ -95,11 +101,10 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
         split = target.datasets[0]
         attributes, left_out = inputs.slice_attributes(split, self.fields, pixels=self.pixels)
         matches, units = inputs.matches(split), inputs.units(split)
-        scoring = inputs.project.tables.scoring
-        seed = scoring.seed if self.seed is None else self.seed
+        most = inputs.project.tables.scoring.max_detections
         first, second = (
-            HalfOfClips(matches, units, images, scoring.max_detections)
-            for images in halves(units, seed)
+            HalfOfClips(matches, units, images, most)
+            for images in halves(units, seed_of(self, inputs.project))
         )
         slices = large_slices(candidate_slices(attributes), first, second)
         if not slices:
