@@ -15,7 +15,7 @@ from pytest_detgate.scoring.bounds.exact_intervals import (
     poisson_interval,
 )
 from pytest_detgate.scoring.bounds.resampling import Units, counted_units
-from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio
+from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio, upper_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,8 +89,7 @@ class ProbeEvidence:
         frames = np.bincount(clip, minlength=self.clips).astype(np.float64)
         counts = np.bincount(clip, on_frame, minlength=self.clips).astype(np.float64)
         low = lower_ratio(counts, frames, self.confidence, self.copies)
-        room = most * frames - counts
-        high = most - lower_ratio(room, frames, self.confidence, self.copies)
+        high = upper_ratio(counts, frames, most, self.confidence, self.copies)
         return replace(
             by_frame,
             low=min(by_frame.low, low * self.frames),
