@@ -151,12 +151,7 @@ class Certification:
 
     def _boxes(self, count: int) -> Interval:
         on_frame = np.bincount(self.false.image[:count], minlength=len(self.units.of_image))
-        evidence = ProbeEvidence(
-            frames=len(self.units.of_image),
-            confidence=1 - self.error,
-            clip=self.units.of_image if self.units.kind == "clip" else None,
-        )
-        return evidence.of_boxes(on_frame)
+        return ProbeEvidence.of_units(self.units, 1 - self.error).of_boxes(on_frame)
 
     def _steps_of_boxes(self, limit: int) -> int:
         """The most of the first boxes whose upper bound is within the limit: nothing bounds the

@@ -36,6 +36,12 @@ class ProbeEvidence:
     clip: NDArray[np.int64] | None = None
     copies: float = 1.0
 
+    @classmethod
+    def of_units(cls, units: Units, confidence: float, copies: float = 1.0) -> ProbeEvidence:
+        """The evidence of all frames of a split or probe, by clips where its units are clips."""
+        clip = units.of_image if units.kind == "clip" else None
+        return cls(frames=len(units.of_image), confidence=confidence, clip=clip, copies=copies)
+
     @property
     def clips(self) -> int:
         """The number of clips; 0 where frames stand for themselves."""
