@@ -23,6 +23,7 @@ from pytest_detgate.scoring.weak_slices import (
     candidate_slices,
     confirmed,
     halves,
+    large_slices,
     weak_slices,
 )
 
@@ -117,7 +118,8 @@ def main() -> None:
                 planted = next(one for one in slices if one.name == PLANTED)
                 gaps.append(gap(matches, planted.images))
                 one, other = (HalfOfClips(matches, units, half) for half in halves(units, run))
-                tested = weak_slices(slices, one, other, confidence=0.95, min_gap=MIN_GAP)
+                large = large_slices(slices, one, other)
+                tested = weak_slices(large, one, other, confidence=0.95, min_gap=MIN_GAP)
                 names = [weak.slice.name for weak in confirmed(tested, ERROR, MIN_GAP)]
                 found += PLANTED in names
                 first += PLANTED in names[:3]

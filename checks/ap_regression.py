@@ -32,7 +32,7 @@ from pytest_detgate.rules.regression_rules import (
     outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import LEAST_DRAWS, IntervalRule
+from pytest_detgate.rules.score_rules import IntervalRule, require_least_draws, seed_of
 from pytest_detgate.scoring.bounds.resampling import too_few_units
 from pytest_detgate.scoring.score_card import ApMetric
 
@@ -145,9 +145,8 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
                     "min-gain",
                 )
             )
-        if self.min_p_value is not None and self.draws(project) < LEAST_DRAWS:
-            what = f"needs at least {LEAST_DRAWS} replicates, and there are {self.draws(project)}"
-            refuse(OptionError(f"min-p-value {what}", "min-p-value"))
+        if self.min_p_value is not None:
+            require_least_draws(self.draws(project), "min-p-value", "min-p-value")
 
     def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
         return planned_of_change(self, target.datasets[0], self.max_drop, self.min_p_value, inputs)
@@ -271,8 +270,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
             yield Measurement.at_most("suspicious_gain", change, self.max_gain + noise)
 
     def _drawn(self, inputs: Inputs, split: str, baseline: Baseline) -> ApChange:
-        scoring = inputs.project.tables.scoring
-        seed = scoring.seed if self.seed is None else self.seed
+        seed = seed_of(self, inputs.project)
         return ApChange(inputs, split, baseline, self.metric, self.draws(inputs.project), seed)
 
     def _interval(

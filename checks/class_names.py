@@ -120,12 +120,8 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
                 for name in only_tested
                 if tested.classes.index(name) in used or _near(name, only_reference)
             ]
-        findings = [
-            Finding(
-                text=_told(name, owner, other, _near(name, others), inputs),
-                dataset=owner.name,
-                label=name,
-            )
+        found = [
+            (name, owner, other, _near(name, others))
             for owner, other, names, others in (
                 (tested, reference, only_tested, only_reference),
                 (reference, tested, only_reference, only_tested),
@@ -133,7 +129,10 @@ class ClassNames(CountRule, frozen=True, kw_only=True):
             for name in names
         ]
         # Pairs of near names come first: they are the likely mistakes.
-        findings.sort(key=lambda finding: " says " not in finding.text)
+        found.sort(key=lambda one: one[-1] is None)
+        findings = [
+            Finding(text=_told(*one, inputs), dataset=one[1].name, label=one[0]) for one in found
+        ]
         shared = len(tested.classes) - len(only_tested)
         return self._outcome(findings, f"{reference.name} and {tested.name}", shared, self.max)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -36,10 +35,9 @@ from pytest_detgate.rules.regression_rules import (
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import interval_of
-from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.false_boxes import false_boxes, require_threshold
 from pytest_detgate.scoring.lost_objects import ObjectChange, new_boxes, object_change
-from pytest_detgate.scoring.recall import counts_by_unit, share_replicates
+from pytest_detgate.scoring.recall import share_figure
 
 
 class LostObjects(LossRule, frozen=True, kw_only=True):
@@ -170,8 +168,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         if not found:
             raise DataError(f"the baseline finds nothing on {split} with score > {other:g}")
         dataset = inputs.dataset(split)
-        p_values = self.p_values(test, inputs.project)
-        reason = test.worst(p_values[0], inputs.project, self) if p_values else ""
+        p_values, reason = self.p_values(test, inputs.project)
         also = f"; {counted(len(missed), 'object')} of must-find missed" if len(missed) else ""
         gained = int(change.gained.sum())
         bounds = change_bounds_text(interval, ".3f", paired=True, units=inputs.units(split))
@@ -216,12 +213,13 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         false_before = false_boxes(dataset, before, other)
         new, gone = new_boxes(detections, false, before, false_before, len(dataset.images))
         test = LossTest.of_images(detections.image[new], before.image[gone], inputs.units(probe))
+        p_values, _ = self.p_values(test, inputs.project)
         return Outcome(
             message=f"{message}, {len(new)} of them new since {baseline_label(baseline)}, "
             f"{len(gone)} gone",
             measurements=[
                 Measurement.at_most("new", len(new), self.max_new_false),
-                *self.p_values(test, inputs.project),
+                *p_values,
                 Measurement.shown("gone", len(gone)),
                 boxes,
                 Measurement.shown("baseline", len(false_before)),
@@ -250,14 +248,8 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
 
     def _interval(self, inputs: Inputs, split: str, change: ObjectChange) -> Interval | None:
         """The interval of the share that is lost of what the baseline finds."""
-
-        def of_share(intervals: Intervals) -> Interval:
-            units = intervals.resampling.units
-            lost = counts_by_unit(change.image[change.lost], units)
-            found = counts_by_unit(change.image[change.found_before], units)
-            return intervals.of_share(lost, found, partial(share_replicates, lost, found))
-
-        return compared_interval(interval_of(self, inputs, split, of_share), paired=True)
+        figure = share_figure(change.image[change.lost], change.image[change.found_before])
+        return compared_interval(interval_of(self, inputs, split, figure), paired=True)
 
     passing: ClassVar[Example] = Example(
         config="[rules.lost-objects]\nmax-lost = 0",

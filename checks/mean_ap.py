@@ -52,7 +52,7 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
     def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
         confidence = confidence_of(self, inputs.project)
         (split,) = target.datasets
-        yield found_share("ap", self.metric, split, self.min, confidence, self.bound)
+        yield found_share(self.metric, split, self.min, confidence, self.bound)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

@@ -129,12 +129,7 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
         images = len(inputs.dataset(split).images)
 
         def of_boxes(intervals: Intervals) -> Interval:
-            units = intervals.resampling.units
-            evidence = ProbeEvidence(
-                frames=images,
-                confidence=intervals.confidence,
-                clip=units.of_image if units.kind == "clip" else None,
-            )
+            evidence = ProbeEvidence.of_units(intervals.resampling.units, intervals.confidence)
             found = evidence.of_boxes(np.bincount(false, minlength=images))
             return scaled(found, 1 / images)
 

@@ -164,7 +164,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         floors.update((self.classes or {}).items())
         for name, floor in floors.items():
             what = f"recall of {name or 'each class'}, certified,"
-            yield found_share("recall", what, split, floor, confidence, "lower", category=name)
+            yield found_share(what, split, floor, confidence, "lower", category=name)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split, tuned, *others = target.datasets

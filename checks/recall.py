@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -12,7 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import ByThreshold, Evidence, Mark, Number, Panel, Series
-from pytest_detgate.findings import Finding, Interval, Measurement
+from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import (
@@ -37,15 +35,13 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.recall import (
     boxes_of_class,
-    counts_by_unit,
     found_boxes,
     scores_of_false,
     scores_of_found,
-    share_replicates,
+    share_figure,
 )
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
 
@@ -96,7 +92,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             )
         found = found_boxes(matches, support.category, threshold)
         value = len(found) / len(wanted)
-        figure = _figure(columns.gt_image[found], columns.gt_image[wanted])
+        figure = share_figure(columns.gt_image[found], columns.gt_image[wanted])
         interval = self.interval(inputs, split, figure)
         missed = np.setdiff1d(wanted, found)
         missed = missed[np.argsort(-columns.gt_area[missed], kind="stable")]
@@ -186,7 +182,7 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
 
         def bound_of_first(count: int) -> float | None:
             rows = columns.gt_image[by_score[:count]]
-            interval = self.interval(inputs, split, _figure(rows, columns.gt_image[wanted]))
+            interval = self.interval(inputs, split, share_figure(rows, columns.gt_image[wanted]))
             return None if interval is None else interval.low
 
         return {"recall": bounds_by_count(found, bound_of_first)}
@@ -201,18 +197,6 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("helmet_off", 0.2, 10, 10, 30, 30)]}},
     )
-
-
-def _figure(found: NDArray[np.int64], wanted: NDArray[np.int64]) -> Callable[[Intervals], Interval]:
-    """A function that gives the interval of a recall, from the image rows of the boxes that are
-    found and of those that should be."""
-
-    def of_share(intervals: Intervals) -> Interval:
-        units = intervals.resampling.units
-        part, whole = counts_by_unit(found, units), counts_by_unit(wanted, units)
-        return intervals.of_share(part, whole, partial(share_replicates, part, whole))
-
-    return of_share
 
 
 def _floor_mark(floor: float) -> Mark:

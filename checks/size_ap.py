@@ -79,7 +79,7 @@ class SizeAp(IntervalRule, frozen=True, kw_only=True):
     def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
         confidence, floor = confidence_of(self, inputs.project), getattr(self, target.label or "")
         what = f"AP of {target.label} boxes"
-        yield found_share("ap", what, target.datasets[0], floor, confidence, self.bound)
+        yield found_share(what, target.datasets[0], floor, confidence, self.bound)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

@@ -96,7 +96,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
     def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
         confidence = confidence_of(self, inputs.project)
         what = f"{self.metric} of {target.label or 'each slice'}"
-        yield found_share("ap", what, target.datasets[0], self.min, confidence, self.bound)
+        yield found_share(what, target.datasets[0], self.min, confidence, self.bound)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]

@@ -21,11 +21,16 @@ from pytest_detgate.rule_evidence.frames import FRAMES_OF_CLASS, shown_frames
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import OwnConfidence, OwnSeed, TooLittle, confidence_of
+from pytest_detgate.rules.score_rules import (
+    OwnConfidence,
+    OwnSeed,
+    TooLittle,
+    confidence_of,
+    seed_of,
+)
 from pytest_detgate.scoring.bounds.resampling import counted_units
-from pytest_detgate.scoring.false_boxes import MATCH_IOU
+from pytest_detgate.scoring.lost_objects import scores_of_boxes
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.score_card import threshold_number
 from pytest_detgate.scoring.weak_slices import (
     LEAST_BOXES,
     LEAST_CLIPS,
@@ -34,6 +39,7 @@ from pytest_detgate.scoring.weak_slices import (
     candidate_slices,
     confirmed,
     halves,
+    large_slices,
     weak_slices,
 )
 
@@ -95,17 +101,12 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
         split = target.datasets[0]
         attributes, left_out = inputs.slice_attributes(split, self.fields, pixels=self.pixels)
         matches, units = inputs.matches(split), inputs.units(split)
-        scoring = inputs.project.tables.scoring
-        seed = scoring.seed if self.seed is None else self.seed
+        most = inputs.project.tables.scoring.max_detections
         first, second = (
-            HalfOfClips(matches, units, images, scoring.max_detections)
-            for images in halves(units, seed)
+            HalfOfClips(matches, units, images, most)
+            for images in halves(units, seed_of(self, inputs.project))
         )
-        slices = [
-            one
-            for one in candidate_slices(attributes)
-            if first.is_large_enough(one.images) and second.is_large_enough(one.images)
-        ]
+        slices = large_slices(candidate_slices(attributes), first, second)
         if not slices:
             raise TooLittleEvidenceError(
                 f"no slice of {split} has {LEAST_BOXES} boxes in {LEAST_CLIPS} {units.kind}s in "
@@ -224,12 +225,10 @@ def _reason(name: str, missed: NDArray[np.int64], row: int) -> str:
 
 
 def _missed(matches: Matches) -> NDArray[np.int64]:
-    """(images,) boxes that no detection matches at IoU ≥ 0.5, whatever its score."""
-    number = threshold_number(MATCH_IOU)
-    wanted = ~matches.gt_ignored
-    wanted[matches.gt[number, matches.hits(number)]] = False
+    """(images,) boxes that no detection of any score matches at IoU ≥ 0.5."""
+    missed = ~matches.gt_ignored & np.isnan(scores_of_boxes(matches))
     columns = matches.candidates.columns
-    return np.bincount(columns.gt_image[wanted], minlength=columns.n_images)
+    return np.bincount(columns.gt_image[missed], minlength=columns.n_images)
 
 
 def _table(tested: Sequence[WeakSlice], weak: Sequence[WeakSlice]) -> Table:

@@ -70,11 +70,11 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def _require_reason(chosen: argparse.Namespace, today: datetime.date) -> None:
-    from pytest_detgate.rules.binding import LONGEST_WAIVER
+    from pytest_detgate.rules.binding import last_day_of_waivers
 
     if not (chosen.owner.strip() and chosen.why.strip()):
         raise ConfigError("--owner and --why must not be empty")
-    latest = today + LONGEST_WAIVER
+    latest = last_day_of_waivers()
     if not today <= chosen.until <= latest:
         raise ConfigError(
             f"--until: expected a day from {today} to {latest} (a year at most), found "

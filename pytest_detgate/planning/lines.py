@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pytest_detgate.planning.evidence import Known, Size
-from pytest_detgate.record.formatting import counted, number, percent
+from pytest_detgate.record.formatting import counted, hours_text, number, percent
 from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.scoring.bounds.resampling import LEAST_UNITS
 from pytest_detgate.scoring.bounds.sample_size import (
@@ -98,8 +98,8 @@ def _rate_lines(
 
     least = least_exposure(limit.limit, limit.confidence)
     hours = None if size is None else size.hours
-    more = "" if hours is None or hours >= least else f", {_hours(least - hours)} more"
-    yield f"the least that shows it: {limit.flawless} {_hours(least)}{more}"
+    more = "" if hours is None or hours >= least else f", {hours_text(least - hours)} more"
+    yield f"the least that shows it: {limit.flawless} {hours_text(least)}{more}"
     yield "alarms are taken to come one by one; in clusters they take more"
     for told, rate in _true_rates(limit, rates):
         line = f"a model with a true {told} passes"
@@ -111,9 +111,9 @@ def _rate_lines(
             now = float(pdtr(allowed, rate * hours)) if allowed >= 0 else 0.0
             line += f" now in {_chance(now)}" + (", " if design else "")
         if design is not None:
-            new = "" if hours is None else f" ({_hours(max(design.size - hours, 0))} more)"
+            new = "" if hours is None else f" ({hours_text(max(design.size - hours, 0))} more)"
             line += f"{'' if hours is not None else ' '}in {_chance(design.power)} with "
-            line += f"{_hours(design.size)} and at most {counted(design.allowed, 'alarm')}{new}"
+            line += f"{hours_text(design.size)} and at most {counted(design.allowed, 'alarm')}{new}"
         yield line
 
 
@@ -159,14 +159,6 @@ def _more(units: int, size: Size | None) -> str:
 
 def _unit(size: Size) -> str:
     return "frame" if size.clips is None else "clip"
-
-
-def _hours(hours: float) -> str:
-    """Hours, rounded up to what 3 digits tell."""
-    if not hours:
-        return "0 h"
-    digits = 2 - math.floor(math.log10(hours))
-    return f"{number(math.ceil(round(hours * 10**digits, 6)) / 10**digits, max(digits, 1))} h"
 
 
 def _chance(chance: float) -> str:

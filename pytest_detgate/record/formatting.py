@@ -131,6 +131,15 @@ def difference(change: float | int) -> str:
     return f"{'+' if change > 0 else '−'}{text}"
 
 
+def hours_text(hours: float) -> str:
+    """Say hours, rounded up to three digits that count: `4.75 h`."""
+    if not hours:
+        return "0 h"
+    digits = 2 - math.floor(math.log10(hours))
+    up = math.ceil(round(hours * 10**digits, 6)) / 10**digits
+    return f"{number(up, max(digits, 1))} h"
+
+
 def _bound(value: float) -> str:
     """Say an end of an interval with three digits that count, and no fewer than its whole ones."""
     decimals = _decimals(value)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.findings import Measurement
-from pytest_detgate.record.formatting import limit_words, number
+from pytest_detgate.record.formatting import hours_text, limit_words, number
 from pytest_detgate.rules.needs import MOST_TIMES, Claim, hardest_claim, needs_text
 from pytest_detgate.scoring.bounds.event_rate import count_interval, share_interval
 
@@ -42,15 +42,15 @@ def needs_of_rate(
     if hardest is None:
         return None
     times, worst = hardest
-    looked = f"{_rounded_up(total)} h were looked at"
+    looked = f"{hours_text(total)} were looked at"
     if math.isinf(times):
-        most = _rounded_up(MOST_TIMES * total)
-        return f"not even {most} h like these would show {worst.text}; {looked}"
+        most = hours_text(MOST_TIMES * total)
+        return f"not even {most} like these would show {worst.text}; {looked}"
     if worst.is_flawless:
         # Of clean hours it is known exactly.
         times = worst.bound_at(1) / float(worst.measured.limit or 1)
-        return f"no false alarm in {_rounded_up(times * total)} h would show {worst.text}; {looked}"
-    return f"{_rounded_up(times * total)} h like these would show {worst.text}; {looked}"
+        return f"no false alarm in {hours_text(times * total)} would show {worst.text}; {looked}"
+    return f"{hours_text(times * total)} like these would show {worst.text}; {looked}"
 
 
 def needs_of_events(
@@ -71,9 +71,3 @@ def needs_of_events(
     )
     clips = int(np.count_nonzero(total))
     return needs_text([claim], clips, "clip", "every event found on", f" with {name}")
-
-
-def _rounded_up(hours: float) -> str:
-    """Three digits that count, rounded up."""
-    digits = 2 - math.floor(math.log10(hours))
-    return number(math.ceil(round(hours * 10**digits, 6)) / 10**digits, max(digits, 1))

@@ -19,10 +19,9 @@ def planned_of_rate(
     limits: Mapping[str, float | None], probe: str, confidence: float, *, by_bound: bool
 ) -> Iterator[PlannedLimit]:
     """The limits on the false alarms of a probe, each as a number an hour."""
-    for name, limit in limits.items():
+    for limit in limits.values():
         if limit is not None:
             yield PlannedLimit(
-                name=name,
                 text=f"at most {number(limit)} false alarm{'' if limit == 1 else 's'} an hour",
                 dataset=probe,
                 kind="rate",
@@ -44,7 +43,6 @@ def planned_of_events(
         return (events - found)[events > 0], events[events > 0]
 
     return PlannedLimit(
-        name="recall",
         text=f"alarms for at least {number(floor)} of the events of {name or 'each class'}",
         dataset=split,
         kind="share",

@@ -8,16 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Interval
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rules.ap_noise import DEFAULT, ApNoise
+from pytest_detgate.rules.score_rules import require_p_value
 from pytest_detgate.scoring.bounds.exact_limits import widened
 from pytest_detgate.scoring.bounds.intervals import Intervals
-from pytest_detgate.scoring.bounds.resampling import counted_units
-from pytest_detgate.scoring.bounds.swap import least_p_value, p_value_of_fall
+from pytest_detgate.scoring.bounds.swap import p_value_of_fall
 from pytest_detgate.scoring.score_card import ApMetric
 
 
@@ -79,15 +79,9 @@ class ApChange:
             )
         most = self.inputs.project.tables.scoring.max_detections
         resampling = self.inputs.resampling(self.split, self.replicates, self.seed)
+        require_p_value(resampling.units, least)
         matches = self.inputs.matches(self.split)
-        found = p_value_of_fall(matches, other, resampling, self.metric, most)
-        possible = least_p_value(resampling.units)
-        if possible >= least:
-            raise TooLittleEvidenceError(
-                f"from {counted_units(resampling.units)} no p-value is below {possible:.3g}, so "
-                f"min-p-value = {least:g} could never fail"
-            )
-        return found
+        return p_value_of_fall(matches, other, resampling, self.metric, most)
 
 
 def _spread(drawn: NDArray[np.float64]) -> float:

@@ -26,7 +26,7 @@ UNUSED_BASELINE = (
     "no rule compares with it; add [rules.ap-regression], [rules.fp-regression] or "
     "[rules.lost-objects]"
 )
-LONGEST_WAIVER = datetime.timedelta(days=366)
+_LONGEST_WAIVER = datetime.timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,8 @@ class _Binder:
             # What reads a value with a mistake, or a name that was refused, has none of its own.
             follows = refusals.errors or refusals.is_partial or len(self._mistakes) > before
             if not (follows or (self._mistakes and isinstance(error, AttributeError))):
-                self._mistakes.add(_crash(error, place))
+                what = f"the rule crashed before it ran: {crash_text(error)}"
+                self._mistakes.add(place.error(what))
         for one in refusals.errors:
             fact = str(one) if isinstance(one, ProjectError) else None
             self._mistakes.add(_option_error(one, place), fact)
@@ -196,7 +197,7 @@ class _Binder:
 
     def _check_waivers(self) -> None:
         place = self._configuration.place.table("waivers")
-        latest = datetime.datetime.now(datetime.timezone.utc).date() + LONGEST_WAIVER
+        latest = last_day_of_waivers()
         with self._mistakes.collect():
             for index, waiver in enumerate(self._configuration.tables.waivers):
                 with self._mistakes.collect():
@@ -220,18 +221,26 @@ class _Binder:
             raise place.unknown("item", item, items)
 
 
+def today() -> datetime.date:
+    """The day on which waivers are judged."""
+    return datetime.datetime.now(datetime.timezone.utc).date()
+
+
+def last_day_of_waivers() -> datetime.date:
+    """The last day until which a fault may be accepted, a year from now."""
+    return today() + _LONGEST_WAIVER
+
+
 def _option_error(error: OptionError, place: Place) -> FileError:
     for key in error.table:
         place = place.table(key)
     return place.error(str(error), error.key, error.entry)
 
 
-def _crash(error: Exception, place: Place) -> FileError:
+def crash_text(error: BaseException) -> str:
+    """Say what a rule raised, and where: `KeyError: 'x' (rule.py:12)`."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return place.error(
-        f"the rule crashed before it ran: {type(error).__name__}: {error} "
-        f"({frame.filename}:{frame.lineno})"
-    )
+    return f"{type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
 
 
 def _items(rule: Rule, project: Project) -> tuple[Target, ...]:

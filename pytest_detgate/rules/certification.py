@@ -13,7 +13,7 @@ from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import INDEPENDENT_IMAGES, Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import counted, number, percent, points_text
-from pytest_detgate.rules.needs import times_needed
+from pytest_detgate.rules.needs import looked_at, times_needed
 from pytest_detgate.rules.point_budget import PointBudget
 from pytest_detgate.scoring.bounds.resampling import Units
 from pytest_detgate.scoring.bounds.sample_size import least_clips
@@ -91,10 +91,9 @@ class Certification:
             return None
         times, name, miss = max(lacking, key=lambda one: one[0])
         several = counted(math.ceil(times * miss.clips), self.split_units.kind)
-        looked = f"{miss.clips:,} {'was' if miss.clips == 1 else 'were'} looked at"
         return (
             f"{several} like these with {name} would certify a recall of at least "
-            f"{number(1 - miss.limit)}; {looked}"
+            f"{number(1 - miss.limit)}; {looked_at(miss.clips)}"
         )
 
     def text(self, empirical: float, threshold: float, cost: float) -> str:
@@ -141,7 +140,7 @@ class Certification:
             least = least_clips(share, 1 - self.error)
             needs = (
                 f"no false box on {counted(least, kind)} would certify {limit}; "
-                f"{self.units.count:,} {'was' if self.units.count == 1 else 'were'} looked at"
+                f"{looked_at(self.units.count)}"
             )
         return TooLittleEvidenceError(
             f"{self.probe} has {clips}, and even no false box on them does not certify {limit} at "
@@ -151,12 +150,7 @@ class Certification:
 
     def _boxes(self, count: int) -> Interval:
         on_frame = np.bincount(self.false.image[:count], minlength=len(self.units.of_image))
-        evidence = ProbeEvidence(
-            frames=len(self.units.of_image),
-            confidence=1 - self.error,
-            clip=self.units.of_image if self.units.kind == "clip" else None,
-        )
-        return evidence.of_boxes(on_frame)
+        return ProbeEvidence.of_units(self.units, 1 - self.error).of_boxes(on_frame)
 
     def _steps_of_boxes(self, limit: int) -> int:
         """The most of the first boxes whose upper bound is within the limit: nothing bounds the

@@ -28,16 +28,15 @@ def planned_of_change(
         noise = getattr(options, "noise", None)
         limit = max_drop + (DEFAULT if noise is None else noise)
         text = f"a fall of at most {number(limit)}, noise and all"
-        yield _fall("change", text, split, limit, confidence, by_bound=options.bound != "point")
+        yield _fall(text, split, limit, confidence, by_bound=options.bound != "point")
     if min_p_value is not None:
         # 0.5^G must be below it, or no fall could ever fail.
         least = math.floor(-math.log2(min_p_value)) + 1
         text = f"a p-value under {number(min_p_value)}"
-        yield _fall("p_value", text, split, 0.0, confidence, by_bound=True, least_units=least)
+        yield _fall(text, split, 0.0, confidence, by_bound=True, least_units=least)
 
 
 def _fall(
-    name: str,
     text: str,
     split: str,
     limit: float,
@@ -47,7 +46,6 @@ def _fall(
     least_units: int = 0,
 ) -> PlannedLimit:
     return PlannedLimit(
-        name=name,
         text=text,
         dataset=split,
         kind="fall",

@@ -58,7 +58,6 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
         if floor is None:
             return
         yield found_share(
-            self.figure.lower(),
             f"{self.figure} of {target.label or 'each class'}",
             target.datasets[0],
             floor,

@@ -11,26 +11,26 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import ScoreThreshold
 from pytest_detgate.dataset.tables import DetectionTable
-from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.regression_rules import FirstRun
-from pytest_detgate.rules.rule import OptionError, refuse
 from pytest_detgate.rules.score_rules import (
-    LEAST_DRAWS,
-    BootstrapOptions,
     OwnConfidence,
     OwnReplicates,
     OwnSeed,
     TooLittle,
     draws_of,
     require_draws,
+    require_least_draws,
+    require_p_value,
+    seed_of,
 )
-from pytest_detgate.scoring.bounds.resampling import Units, counted_units, require_units
-from pytest_detgate.scoring.bounds.sign_flip import least_p_value, p_values_of_losses
+from pytest_detgate.scoring.bounds.resampling import Units
+from pytest_detgate.scoring.bounds.sign_flip import p_values_of_losses
 from pytest_detgate.scoring.lost_objects import ObjectChange
 
 
@@ -55,31 +55,6 @@ class LossTest:
         came = np.bincount(units.of_image[worse], minlength=units.count)
         went = np.bincount(units.of_image[better], minlength=units.count)
         return cls(["all boxes"], (came - went).astype(np.float64)[None], units)
-
-    def p_value(self, options: BootstrapOptions, project: Project, least: float) -> float:
-        """Return the least p-value of the groups; `TooLittleEvidenceError` where so few units could
-        never have one below `least`."""
-        require_units(self.units)
-        possible = least_p_value(self.units.count)
-        if possible >= least:
-            raise TooLittleEvidenceError(
-                f"from {counted_units(self.units)} no p-value is below {possible:.3g}, so "
-                f"min-p-value = {least:g} could never fail"
-            )
-        return float(self._p_values(options, project).min())
-
-    def worst(self, measured: Measurement, project: Project, options: BootstrapOptions) -> str:
-        """Say which group has the least p-value, as the end of a sentence."""
-        group = int(self._p_values(options, project).argmin())
-        net = int(self.net[group].sum())
-        return (
-            f"; p-value {measured.value:.3g}, least for {self.names[group]} ({net:+d} lost less "
-            "gained)"
-        )
-
-    def _p_values(self, options: BootstrapOptions, project: Project) -> NDArray[np.float64]:
-        seed = project.tables.scoring.seed if options.seed is None else options.seed
-        return p_values_of_losses(self.net, draws_of(options, project), seed)
 
 
 class LossRule(ScoreRule, frozen=True, kw_only=True):
@@ -110,22 +85,25 @@ class LossRule(ScoreRule, frozen=True, kw_only=True):
     def validate(self, project: Project) -> None:
         super().validate(project)
         require_draws(self, project)
-        draws = draws_of(self, project)
-        if self.min_p_value is not None and draws < LEAST_DRAWS:
-            what = f"needs at least {LEAST_DRAWS} replicates, and there are {draws}"
-            refuse(OptionError(f"min-p-value {what}", "min-p-value"))
+        if self.min_p_value is not None:
+            require_least_draws(draws_of(self, project), "min-p-value", "min-p-value")
 
     def thresholds(self, project: Project) -> tuple[float, float]:
         """The operating points of the gated model and of the baseline."""
         own = threshold_of(self, project)
         return own, own if self.baseline_threshold is None else self.baseline_threshold
 
-    def p_values(self, test: LossTest, project: Project) -> list[Measurement]:
-        """The p-value of a test, if the rule limits it."""
+    def p_values(self, test: LossTest, project: Project) -> tuple[list[Measurement], str]:
+        """The least p-value of the groups of a test, if the rule limits it, and whose it is, as the
+        end of a sentence; `TooLittleEvidenceError` where so few units never have one below."""
         if self.min_p_value is None:
-            return []
-        p_value = test.p_value(self, project, self.min_p_value)
-        return [Measurement.at_least("p_value", p_value, self.min_p_value)]
+            return [], ""
+        require_p_value(test.units, self.min_p_value)
+        values = p_values_of_losses(test.net, draws_of(self, project), seed_of(self, project))
+        group = int(values.argmin())
+        p_value, net = float(values[group]), int(test.net[group].sum())
+        text = f"; p-value {p_value:.3g}, least for {test.names[group]} ({net:+d} lost less gained)"
+        return [Measurement.at_least("p_value", p_value, self.min_p_value)], text
 
 
 def known_detections(baseline: Baseline, name: str) -> DetectionTable:

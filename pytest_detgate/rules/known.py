@@ -20,7 +20,7 @@ from pytest_detgate.record.known_findings import (
     read_known,
 )
 from pytest_detgate.record.report import FINDINGS_CAP
-from pytest_detgate.rules.binding import LONGEST_WAIVER, BoundRule
+from pytest_detgate.rules.binding import BoundRule, last_day_of_waivers
 
 CANNOT_ACCEPT = (
     "its findings cannot be accepted one by one, because its limits are not on their number; move "
@@ -80,7 +80,7 @@ def accepted_findings(rules: Iterable[BoundRule], path: Path) -> tuple[Acceptanc
     """Return what a file accepts of these rules; `ConfigError` for what it cannot accept."""
     accepted = read_known(path)
     kinds = {bound.item_name(target): bound.rule for bound in rules for target in bound.targets}
-    latest = datetime.datetime.now(datetime.timezone.utc).date() + LONGEST_WAIVER
+    latest = last_day_of_waivers()
     for entry in accepted:
         if entry.item not in kinds:
             raise ConfigError(f"{path.name}: {unknown('item', entry.item, kinds)}")

@@ -92,7 +92,7 @@ def needs_text(
     if hardest is None:
         return None
     times, claim = hardest
-    looked = f"{units:,} {'was' if units == 1 else 'were'} looked at"
+    looked = looked_at(units)
     if math.isinf(times):
         many = counted(int(MOST_TIMES) * units, unit)
         return f"not even {many} like these{which} would show {claim.text}; {looked}"
@@ -124,8 +124,12 @@ def few_units_text(
     worst = limit if measured.relation == "<=" else 1 - limit
     least = least_clips(worst, confidence) if 0 < worst < 1 else LEAST_UNITS
     needed = counted(max(least, LEAST_UNITS), units.kind)
-    looked = f"{units.count:,} {'was' if units.count == 1 else 'were'} looked at"
-    return f"{flawless} {needed} would show {text}; {looked}"
+    return f"{flawless} {needed} would show {text}; {looked_at(units.count)}"
+
+
+def looked_at(units: int) -> str:
+    """`12 were looked at`, as the end of a sentence on clips or images."""
+    return f"{units:,} {'was' if units == 1 else 'were'} looked at"
 
 
 def _fewest(claim: Claim, units: int, times: float) -> int:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from pytest_detgate.findings import Bound
 from pytest_detgate.record.formatting import number, percent
-from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.recall import boxes_of_class, counts_by_unit, found_boxes
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ class PlannedLimit:
     clip, from its detections.
     """
 
-    name: str
     text: str
     dataset: str
     kind: LimitKind
@@ -53,53 +51,36 @@ class PlannedLimit:
     observe: Callable[[Inputs], Observed] | None = None
 
 
-def false_share(
-    name: str, text: str, probe: str, limit: float, confidence: float, bound: Bound, score: float
+def false_limit(
+    kind: Literal["share", "boxes"],
+    text: str,
+    probe: str,
+    limit: float,
+    confidence: float,
+    bound: Bound,
+    score: float,
 ) -> PlannedLimit:
-    """A limit on the share of the frames of a probe that have a false box over a score."""
+    """A limit on the false boxes over a score on a probe: on the share of its frames that have one,
+    or on those of an average frame."""
 
     def observe(inputs: Inputs) -> Observed:
         on_frame, units = _false_on_frames(inputs, probe, score), inputs.units(probe)
         return _by_unit(on_frame > 0, units.of_image, units.count)
 
     return PlannedLimit(
-        name=name,
         text=text,
         dataset=probe,
-        kind="share",
+        kind=kind,
         limit=limit,
         confidence=confidence,
         by_bound=bound != "point",
         flawless="no false box on",
-        observe=observe,
-    )
-
-
-def false_mean(
-    name: str, text: str, probe: str, limit: float, confidence: float, bound: Bound, score: float
-) -> PlannedLimit:
-    """A limit on the false boxes of an average frame of a probe."""
-
-    def observe(inputs: Inputs) -> Observed:
-        on_frame, units = _false_on_frames(inputs, probe, score), inputs.units(probe)
-        return _by_unit(np.minimum(on_frame, 1), units.of_image, units.count)
-
-    return PlannedLimit(
-        name=name,
-        text=text,
-        dataset=probe,
-        kind="boxes",
-        limit=limit,
-        confidence=confidence,
-        by_bound=bound != "point",
-        flawless="no false box on",
-        has_power=limit < 1,
+        has_power=kind == "share" or limit < 1,
         observe=observe,
     )
 
 
 def found_share(
-    name: str,
     what: str,
     split: str,
     floor: float,
@@ -122,7 +103,6 @@ def found_share(
         return (boxes - found)[boxes > 0], boxes[boxes > 0]
 
     return PlannedLimit(
-        name=name,
         text=f"{what} at least {number(floor)}",
         dataset=split,
         kind="share",
@@ -154,9 +134,8 @@ def share_text(limit: float, things: str) -> str:
 
 
 def _false_on_frames(inputs: Inputs, probe: str, score: float) -> Counts:
-    dataset, detections = inputs.dataset(probe), inputs.detections(probe)
-    false = false_boxes(dataset, detections, score)
-    return np.bincount(detections.image[false], minlength=len(dataset.images))
+    image = inputs.detections(probe).image[inputs.false_boxes(probe, score)]
+    return np.bincount(image, minlength=len(inputs.dataset(probe).images))
 
 
 def _by_unit(on_frame: NDArray[np.generic], unit: Counts, units: int) -> Observed:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pytest_detgate.record.formatting import number
 from pytest_detgate.rules.options import threshold_of
-from pytest_detgate.rules.planned_limits import PlannedLimit, false_mean, false_share, share_text
+from pytest_detgate.rules.planned_limits import PlannedLimit, false_limit, share_text
 from pytest_detgate.rules.point_budget import PointBudget
 from pytest_detgate.rules.probe_limits import ProbeBudget
 from pytest_detgate.rules.score_rules import confidence_of
@@ -22,18 +22,18 @@ def planned_of_probe(budget: ProbeBudget, probe: str, inputs: Inputs) -> Iterato
     bound, score = budget.bound or "point", threshold_of(budget, inputs.project)
     common = (confidence, bound, score)
     if (share := budget.max_image_share) is not None:
-        yield false_share("image_share", share_text(share, "frames"), probe, share, *common)
+        yield false_limit("share", share_text(share, "frames"), probe, share, *common)
     if (mean := budget.max_mean_boxes_per_image) is not None:
         text = f"at most {number(mean)} false boxes a frame"
-        yield false_mean("mean_boxes_per_image", text, probe, mean, *common)
+        yield false_limit("boxes", text, probe, mean, *common)
     if (most := budget.max_images) is not None:
         frames = len(inputs.dataset(probe).images)
         text = f"at most {most:,} of {frames:,} frames with a false box"
-        yield false_share("images", text, probe, min(most / frames, 1.0), *common)
+        yield false_limit("share", text, probe, min(most / frames, 1.0), *common)
     if (most := budget.max_boxes) is not None:
         frames = len(inputs.dataset(probe).images)
         text = f"at most {most:,} false boxes on {frames:,} frames"
-        yield false_mean("boxes", text, probe, most / frames, *common)
+        yield false_limit("boxes", text, probe, most / frames, *common)
 
 
 def planned_of_point(
@@ -42,9 +42,8 @@ def planned_of_point(
     """The budget of a certified threshold on a probe; no chance to pass is known of it, since the
     threshold becomes as strict as it has to be."""
 
-    def share(name: str, text: str, limit: float, things: str) -> PlannedLimit:
+    def share(text: str, limit: float, things: Literal["clips", "frames"]) -> PlannedLimit:
         return PlannedLimit(
-            name=name,
             text=f"{text}, certified",
             dataset=probe,
             kind="share",
@@ -52,20 +51,19 @@ def planned_of_point(
             confidence=confidence,
             by_bound=True,
             flawless="no false box on",
-            things="clips" if things == "clips" else "frames",
+            things=things,
             has_power=False,
         )
 
     if (limit := budget.max_clip_share) is not None:
-        yield share("clip_share", share_text(limit, "clips"), limit, "clips")
+        yield share(share_text(limit, "clips"), limit, "clips")
     if (limit := budget.max_image_share) is not None:
-        yield share("image_share", share_text(limit, "frames"), limit, "frames")
+        yield share(share_text(limit, "frames"), limit, "frames")
     if (most := budget.max_images) is not None:
         frames = len(inputs.dataset(probe).images)
         text = f"at most {most:,} of {frames:,} frames with a false box"
-        yield share("images", text, min(most / frames, 1.0), "frames")
+        yield share(text, min(most / frames, 1.0), "frames")
     if (most := budget.max_boxes) is not None:
         frames = len(inputs.dataset(probe).images)
         text = f"at most {most:,} false boxes on {frames:,} frames, certified"
-        limited = false_mean("boxes", text, probe, most / frames, confidence, "upper", 0.0)
-        yield limited
+        yield false_limit("boxes", text, probe, most / frames, confidence, "upper", 0.0)

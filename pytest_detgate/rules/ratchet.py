@@ -160,7 +160,7 @@ def value_at(document: object, path: KeyPath) -> Any:
     """Return what is at a path of keys and places in lists; None where there is nothing."""
     try:
         for key in path:
-            document = document[key]  # type: ignore[index]  # whatever cannot be indexed raises
+            document = document[key]  # type: ignore[index]  # raises for what has no index
     except (LookupError, TypeError):
         return None
     return document

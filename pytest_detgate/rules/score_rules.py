@@ -19,6 +19,8 @@ from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.rule import OptionError, option_check, refuse
 from pytest_detgate.scoring.bounds.bootstrap import Replicates
 from pytest_detgate.scoring.bounds.intervals import Intervals
+from pytest_detgate.scoring.bounds.resampling import Units, counted_units, require_units
+from pytest_detgate.scoring.bounds.sign_flip import least_p_value
 from pytest_detgate.scoring.score_card import Area, Metric
 
 LEAST_DRAWS = 200
@@ -48,15 +50,20 @@ class HasConfidence(Protocol):
     def confidence(self) -> float | None: ...
 
 
-class BootstrapOptions(HasConfidence, Protocol):
+class HasSeed(Protocol):
+    """Options with a seed of random draws; None means that of [scoring]."""
+
+    @property
+    def seed(self) -> int | None: ...
+
+
+class BootstrapOptions(HasConfidence, HasSeed, Protocol):
     """The options of a rule on a bootstrapped metric; None means the value of [scoring]."""
 
     @property
     def bound(self) -> Bound: ...
     @property
     def replicates(self) -> int | None: ...
-    @property
-    def seed(self) -> int | None: ...
 
 
 class IntervalRule(ScoreRule, frozen=True, kw_only=True):
@@ -153,6 +160,11 @@ def draws_of(options: BootstrapOptions, project: Project) -> int:
     return project.tables.scoring.replicates if options.replicates is None else options.replicates
 
 
+def seed_of(options: HasSeed, project: Project) -> int:
+    """The seed of random draws that options give, else that of `[scoring]`."""
+    return project.tables.scoring.seed if options.seed is None else options.seed
+
+
 @option_check
 def require_draws(options: BootstrapOptions, project: Project) -> None:
     """Refuse a bound with too few draws: with a few it depends on the seed."""
@@ -162,9 +174,25 @@ def require_draws(options: BootstrapOptions, project: Project) -> None:
     if project.tables.scoring.interval == "percentile":
         what = 'needs [scoring] interval = "auto": a bare percentile bootstrap holds far too seldom'
         refuse(OptionError(f'bound = "{options.bound}" {what}', "bound"))
+    require_least_draws(draws, f'bound = "{options.bound}"', "bound")
+
+
+def require_least_draws(draws: int, option: str, key: str) -> None:
+    """Refuse an option of a key that needs more draws than there are."""
     if draws < LEAST_DRAWS:
         what = f"needs at least {LEAST_DRAWS} replicates, and there are {draws}"
-        refuse(OptionError(f'bound = "{options.bound}" {what}', "bound"))
+        refuse(OptionError(f"{option} {what}", key))
+
+
+def require_p_value(units: Units, least: float) -> None:
+    """Raise `TooLittleEvidenceError` where no p-value of so few units could be below `least`."""
+    require_units(units)
+    possible = least_p_value(units.count)
+    if possible >= least:
+        raise TooLittleEvidenceError(
+            f"from {counted_units(units)} no p-value is below {possible:.3g}, so "
+            f"min-p-value = {least:g} could never fail"
+        )
 
 
 def interval_of(
@@ -187,8 +215,7 @@ def interval_of(
     if not draws:
         return None
     confidence = confidence_of(options, inputs.project)
-    seed = scoring.seed if options.seed is None else options.seed
-    resampling = inputs.resampling(name, draws, seed)
+    resampling = inputs.resampling(name, draws, seed_of(options, inputs.project))
     if images is not None:
         resampling = dataclasses.replace(resampling, units=resampling.units.only(images))
     try:

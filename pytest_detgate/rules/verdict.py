@@ -5,9 +5,7 @@ The gate fails closed: what could not be computed is *not evaluated*, which is n
 
 from __future__ import annotations
 
-import datetime
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +21,7 @@ from pytest_detgate.record.advice import MMDETECTION, fitting_advice
 from pytest_detgate.record.known_findings import Acceptance
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.record.report_file import sendable
-from pytest_detgate.rules.binding import BoundRule
+from pytest_detgate.rules.binding import BoundRule, crash_text, today
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
 from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.rules.known import KnownFindings, SeenFindings, acceptances_of
@@ -55,10 +53,7 @@ def judge(
     except DetgateError as error:
         return case.not_evaluated(str(error))
     except (Exception, SystemExit) as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        return case.not_evaluated(
-            f"the rule crashed: {type(error).__name__}: {error} ({frame.filename}:{frame.lineno})"
-        )
+        return case.not_evaluated(f"the rule crashed: {crash_text(error)}")
     return case.judged(evaluated, waivers)
 
 
@@ -107,7 +102,7 @@ class _Case:
         """The result of an item that could be measured."""
         outcome, measurements = evaluated.outcome, list(evaluated.outcome.measurements)
         given = next((entry for entry in waivers if entry.item == self._item), None)
-        is_waived = given is not None and given.until >= _today()
+        is_waived = given is not None and given.until >= today()
         verdict, waiver, message = self._verdict(evaluated, given, is_waived=is_waived)
         if self.extent is not None and not self.extent.is_complete:
             left_out = not_looked_at(self.extent, self._target.datasets)
@@ -171,7 +166,7 @@ class _Case:
     def _seen(self, outcome: Outcome, on_finding: Callable[[Finding], None] | None) -> SeenFindings:
         """The findings; without `on_finding`, and if none is accepted, only the first are read."""
         rule = type(self._bound.rule)
-        seen = SeenFindings(KnownFindings(self._accepted, rule.findings_move, _today()))
+        seen = SeenFindings(KnownFindings(self._accepted, rule.findings_move, today()))
         for finding in outcome.findings:
             seen.add(finding)
             if on_finding is not None:
@@ -269,7 +264,3 @@ def _is_failed(outcome: Outcome) -> bool:
     if not judged:
         raise DetgateError("the rule compared no value with a limit, so it shows nothing")
     return not all(judged)
-
-
-def _today() -> datetime.date:
-    return datetime.datetime.now(datetime.timezone.utc).date()

@@ -63,12 +63,7 @@ class FalseBoxChange:
     def _exact_change(self, intervals: Intervals) -> tuple[float, float]:
         """The change by the exact bounds of the boxes that went and of those that came."""
         units = intervals.resampling.units
-        evidence = ProbeEvidence(
-            frames=len(self.own),
-            confidence=intervals.confidence,
-            clip=units.of_image if units.kind == "clip" else None,
-            copies=intervals.copies,
-        )
+        evidence = ProbeEvidence.of_units(units, intervals.confidence, intervals.copies)
         if self.other is None:
             own = evidence.of_boxes(self.own)
             return own.low - self.before, own.high - self.before

@@ -21,7 +21,7 @@ from pytest_detgate.scoring.clip_law import ClipLaw, Counts
 
 Kind = Literal["share", "boxes"]
 SEARCHED, PROMISED = 1000, 6000
-"""Sets that are drawn for a step of a search, and for a chance that is told."""
+"""Sets that are drawn for a step of a search, and for a chance that is printed."""
 MOST_CLIPS = 20_000
 _AT_ONCE = 500
 _NEAR = 1.2

@@ -15,7 +15,7 @@ from pytest_detgate.scoring.bounds.exact_intervals import (
     poisson_interval,
 )
 from pytest_detgate.scoring.bounds.resampling import Units, counted_units
-from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio
+from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio, upper_ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,6 +35,12 @@ class ProbeEvidence:
     confidence: float
     clip: NDArray[np.int64] | None = None
     copies: float = 1.0
+
+    @classmethod
+    def of_units(cls, units: Units, confidence: float, copies: float = 1.0) -> ProbeEvidence:
+        """The evidence of all frames of a split or probe, by clips where its units are clips."""
+        clip = units.of_image if units.kind == "clip" else None
+        return cls(frames=len(units.of_image), confidence=confidence, clip=clip, copies=copies)
 
     @property
     def clips(self) -> int:
@@ -89,8 +95,7 @@ class ProbeEvidence:
         frames = np.bincount(clip, minlength=self.clips).astype(np.float64)
         counts = np.bincount(clip, on_frame, minlength=self.clips).astype(np.float64)
         low = lower_ratio(counts, frames, self.confidence, self.copies)
-        room = most * frames - counts
-        high = most - lower_ratio(room, frames, self.confidence, self.copies)
+        high = upper_ratio(counts, frames, most, self.confidence, self.copies)
         return replace(
             by_frame,
             low=min(by_frame.low, low * self.frames),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.findings import Interval
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import Resampling, Units
 from pytest_detgate.scoring.matching import Matches
 from pytest_detgate.scoring.precision_recall import rows_of_class
@@ -44,6 +49,20 @@ def share_replicates(
             np.divide(weights @ part, total, out=np.full(len(total), np.nan), where=total > 0)
         )
     return np.concatenate(shares)
+
+
+def share_figure(
+    part: NDArray[np.int64], whole: NDArray[np.int64]
+) -> Callable[[Intervals], Interval]:
+    """Return a function that gives the interval of part ÷ whole, from the image rows of the things
+    of each."""
+
+    def of_share(intervals: Intervals) -> Interval:
+        units = intervals.resampling.units
+        some, every = counts_by_unit(part, units), counts_by_unit(whole, units)
+        return intervals.of_share(some, every, partial(share_replicates, some, every))
+
+    return of_share
 
 
 def scores_of_found(matches: Matches, category: int) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The best detections of each image beside the ground truth of that image, whatever their classes.
+"""The best detections of each image beside the ground truth of that image, of any class.
 
 They tell whether detections are written in another form than the ground truth: as many detections
 are taken as there are boxes, because of many boxes with low scores some fit in any form.

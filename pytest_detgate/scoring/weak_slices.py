@@ -12,7 +12,7 @@ slice, or the rest, has clips, less one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -170,6 +170,15 @@ class HalfOfClips:
         return mean
 
 
+def large_slices(slices: Iterable[Slice], first: HalfOfClips, second: HalfOfClips) -> list[Slice]:
+    """Return the slices that have enough clips and boxes in both halves, and so has the rest."""
+    return [
+        one
+        for one in slices
+        if first.is_large_enough(one.images) and second.is_large_enough(one.images)
+    ]
+
+
 def weak_slices(
     slices: Sequence[Slice],
     first: HalfOfClips,
@@ -179,27 +188,24 @@ def weak_slices(
     min_gap: float,
 ) -> list[WeakSlice]:
     """Return what the second half says of the slices that look weakest on the first, the weakest
-    first. A part of a slice is left out unless it is weaker by another `min_gap`."""
-    large = [one for one in slices if first.is_large_enough(one.images)
-             and second.is_large_enough(one.images)]  # fmt: skip
-    if not large:
-        return []
-    pairs = first.gaps(np.stack([one.images for one in large]))
+    first, of one or more that are large enough. A part of a slice is left out unless it is weaker
+    by another `min_gap`."""
+    pairs = first.gaps(np.stack([one.images for one in slices]))
     gap = pairs[:, 0] - pairs[:, 1]
-    boxes = np.array([first.boxes(one.images) for one in large])
+    boxes = np.array([first.boxes(one.images) for one in slices])
     chosen: list[int] = []
     # A gap of a few boxes is mostly chance: its spread falls with the root of their number.
     for index in np.argsort(gap * np.sqrt(boxes), kind="stable").tolist():
         known = any(
-            _alike(large[index], large[other])
-            or (_within(large[index], large[other]) and gap[index] > gap[other] - min_gap)
+            _alike(slices[index], slices[other])
+            or (_within(slices[index], slices[other]) and gap[index] > gap[other] - min_gap)
             for other in chosen
         )
         if gap[index] <= -min_gap and not known:
             chosen.append(index)
         if len(chosen) == TESTED:
             break
-    return [_tested(large[index], float(gap[index]), second, confidence) for index in chosen]
+    return [_tested(slices[index], float(gap[index]), second, confidence) for index in chosen]
 
 
 def confirmed(tested: Sequence[WeakSlice], error: float, min_gap: float) -> list[WeakSlice]:

@@ -18,6 +18,7 @@ from pytest_detgate.scoring.weak_slices import (
     candidate_slices,
     confirmed,
     halves,
+    large_slices,
     weak_slices,
 )
 
@@ -146,8 +147,9 @@ def test_the_spread_is_that_of_leaving_out_each_clip() -> None:
 
 def test_a_weak_slice_is_found_and_confirmed() -> None:
     matches, attributes = scene(0.4)
-    tested = weak_slices(list(candidate_slices(attributes)), *halves_of(matches, UNITS),
-                         confidence=0.95, min_gap=0.05)  # fmt: skip
+    two = halves_of(matches, UNITS)
+    large = large_slices(candidate_slices(attributes), *two)
+    tested = weak_slices(large, *two, confidence=0.95, min_gap=0.05)
     names = [one.slice.name for one in confirmed(tested, 0.05, 0.05)]
 
     assert names[0] == "light=dark"
@@ -156,8 +158,9 @@ def test_a_weak_slice_is_found_and_confirmed() -> None:
 
 def test_of_equal_slices_none_is_confirmed() -> None:
     matches, attributes = scene(0.9)
-    tested = weak_slices(list(candidate_slices(attributes)), *halves_of(matches, UNITS),
-                         confidence=0.95, min_gap=0.05)  # fmt: skip
+    two = halves_of(matches, UNITS)
+    large = large_slices(candidate_slices(attributes), *two)
+    tested = weak_slices(large, *two, confidence=0.95, min_gap=0.05)
 
     assert confirmed(tested, 0.05, 0.05) == []
 

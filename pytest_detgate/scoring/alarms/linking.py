@@ -176,7 +176,7 @@ def _link(
 ) -> None:
     """Take the pairs of one step in their order, each where both boxes are still free.
 
-    A pair that comes first for both of its boxes is taken whatever the others do, so these are
+    A pair that comes first for both of its boxes is taken in any case, so these are
     taken at once, then those that come first among the rest.
     """
     best_of_first = np.empty(len(before), dtype=np.int64)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval, poisson_interval
-from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio
+from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio, upper_ratio
 
 
 def count_interval(
@@ -36,9 +36,9 @@ def count_interval(
         return replace(poisson, method="exact Poisson over the hours")
     ones, number = np.ones(len(counts)), counts.astype(np.float64)
     unseen = 2 * number + 1
-    by_clip = _high(number, ones, float(unseen.max()), confidence, copies) * len(counts)
+    by_clip = upper_ratio(number, ones, float(unseen.max()), confidence, copies) * len(counts)
     worst = float((unseen / np.maximum(hours, hours.mean())).max())
-    by_hour = _high(number, hours, worst, confidence, copies) * float(hours.sum())
+    by_hour = upper_ratio(number, hours, worst, confidence, copies) * float(hours.sum())
     high = max(by_clip, by_hour)
     low = min(lower_ratio(number, ones, confidence, copies) * len(counts), poisson.low)
     if high <= poisson.high and low >= poisson.low:
@@ -70,19 +70,7 @@ def share_interval(
     part, whole = found.astype(np.float64), total.astype(np.float64)
     return Interval(
         low=min(exact.low, lower_ratio(part, whole, confidence, copies)),
-        high=max(exact.high, 1 - lower_ratio(whole - part, whole, confidence, copies)),
+        high=max(exact.high, upper_ratio(part, whole, 1.0, confidence, copies)),
         confidence=confidence,
         method=f"over {clips} clips, one more unlike them",
     )
-
-
-def _high(
-    number: NDArray[np.float64],
-    whole: NDArray[np.float64],
-    most: float,
-    confidence: float,
-    copies: float,
-) -> float:
-    """The upper bound of sum(number) / sum(whole) where the made-up clip has the ratio `most`."""
-    room = np.maximum(most * whole - number, 0.0)
-    return most - lower_ratio(room, whole, confidence, copies) if room.sum() > 0 else most

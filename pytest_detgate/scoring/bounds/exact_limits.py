@@ -1,7 +1,7 @@
 """How far a bound may go: never beyond the exact bound of what was seen.
 
 The figures here are shares of the ground truth that was found, or cannot exceed such a share: AP
-is at most the recall that is reached (but for the recall point 0, which a bound leaves out). The
+is at most the recall that is reached (except at the recall point 0, which a bound leaves out). The
 lower bound of such a figure is at most its value, and at most the lower bound of that share over
 clips (see `unseen_clip`) and over boxes: Clopper and Pearson (Biometrika 1934; 26:404-413) with as
 many boxes as their weights leave in effect (Kish, Survey Sampling 1965).

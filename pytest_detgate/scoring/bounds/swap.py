@@ -54,11 +54,6 @@ def p_value_of_fall(
     return float(np.mean(np.concatenate([change, -change]) <= most))
 
 
-def least_p_value(units: Units) -> float:
-    """Return the least p-value that so many units can have."""
-    return 0.5**units.count
-
-
 def _swapped(clips: int, resampling: Resampling) -> NDArray[np.int64]:
     """(n, clips) 1 where a swap takes a clip of the other model, without the mirror of each swap;
     nothing is swapped in the first row."""

@@ -58,6 +58,19 @@ def lower_ratio(
     return round(float(root), _DIGITS)
 
 
+def upper_ratio(
+    part: NDArray[np.float64],
+    whole: NDArray[np.float64],
+    most: float,
+    confidence: float,
+    copies: float = 1.0,
+) -> float:
+    """Return the upper bound of the same ratio, where that of the made-up clip is `most`; a clip
+    with a larger one counts as if it had that."""
+    room = np.maximum(most * whole - part, 0.0)
+    return most - lower_ratio(room, whole, confidence, copies)
+
+
 def chance_of_at_most(
     part: NDArray[np.float64], whole: NDArray[np.float64], ratio: float, copies: float = 1.0
 ) -> float:
