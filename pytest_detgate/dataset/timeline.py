@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,7 +33,7 @@ class FrameTiming:
     unit: TimeUnit = "s"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Timeline:
     """The frames of C clips, for each image of a table.
 
@@ -69,6 +70,7 @@ class Timeline:
         """The hours that were looked at on all clips together."""
         return float(self.hours_of_clips.sum())
 
+    @cached_property
     def ends_s(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """(C,) the times of the first and of the last frame of each clip."""
         timed = np.flatnonzero(self.clip != UNTIMED)

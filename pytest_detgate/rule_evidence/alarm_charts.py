@@ -68,7 +68,7 @@ def clips_chart(
     order = order[(happens[order] > 0) | fired[order]]
     if not len(order):
         return None
-    first, last = timeline.ends_s()
+    first, last = timeline.ends_s
     shown = []
     for clip in order[:CLIPS].tolist():
         own = fires[sightings.clip[fires] == clip]

@@ -46,7 +46,7 @@ def alarm_text(clips: ClipAlarms, alarms: Spans, alarm: int) -> str:
     """Say what raised an alarm and when: `helmet_off, clip yard_1, 3.2 to 5.4 s, best score
     0.92`."""
     clip = int(alarms.clip[alarm])
-    first = float(clips.timeline.ends_s()[0][clip])
+    first = float(clips.timeline.ends_s[0][clip])
     start, end = alarms.start_s[alarm] - first, alarms.end_s[alarm] - first
     return (
         f"{clips.classes[alarms.category[alarm]]}, clip {clips.timeline.clips[clip]}, "
@@ -78,7 +78,7 @@ def late_findings(dataset: Dataset, of_class: ClassEvents) -> Iterator[Finding]:
 def _event_finding(dataset: Dataset, of_class: ClassEvents, event: int, told: str) -> Finding:
     timeline, events = of_class.clips.timeline, of_class.events
     clip = int(events.clip[event])
-    first = float(timeline.ends_s()[0][clip])
+    first = float(timeline.ends_s[0][clip])
     start, end = events.start_s[event] - first, events.end_s[event] - first
     rows = np.flatnonzero(timeline.clip == clip)
     begun = rows[np.argmin(np.abs(timeline.time_s[rows] - events.start_s[event]))]

@@ -78,7 +78,7 @@ def events_of_class(
     alarms = every.some(every.category == category)
     settings = clips.settings
     matches = match_alarms(alarms, events, settings.before_s, settings.after_s)
-    first, last = clips.timeline.ends_s()
+    first, last = clips.timeline.ends_s
     return ClassEvents(
         name=name,
         category=category,

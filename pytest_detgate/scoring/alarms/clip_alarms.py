@@ -143,7 +143,7 @@ def events_of_intervals(
 ) -> Spans:
     """Events from intervals, (E,) each; one that begins before the first frame of its clip begins
     with that."""
-    first, _ = timeline.ends_s()
+    first, _ = timeline.ends_s
     count = len(clip)
     return ordered(
         Spans(
