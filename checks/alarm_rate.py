@@ -138,11 +138,11 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
     def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
         probe = target.datasets[0]
         budget = self.budget(probe)
-        limits = {"per_hour": budget.max_per_hour}
+        limits = [] if budget.max_per_hour is None else [budget.max_per_hour]
         if budget.max_per_camera_day is not None:
-            limits["per_camera_day"] = budget.max_per_camera_day / HOURS_OF_DAY
+            limits.append(budget.max_per_camera_day / HOURS_OF_DAY)
         if budget.max_alarms is not None:
-            limits["alarms"] = budget.max_alarms / inputs.timeline(probe).hours
+            limits.append(budget.max_alarms / inputs.timeline(probe).hours)
         confidence = confidence_of(budget, inputs.project)
         yield from planned_of_rate(limits, probe, confidence, by_bound=budget.bound == "upper")
 
@@ -187,7 +187,7 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         return Outcome(
             message=_message(len(false), hours, by_clip, interval, budget),
             measurements=measurements,
-            findings=alarm_findings(inputs.dataset(probe), inputs.detections(probe), clips, false),
+            findings=alarm_findings(inputs.dataset(probe), clips, false),
             findings_total=len(false),
             tables=tables,
             evidence=evidence,

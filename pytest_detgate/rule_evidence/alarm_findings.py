@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.tables import Dataset, DetectionTable
+from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import Frame, FrameBox, Strip
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.formatting import six_digits
@@ -25,9 +25,7 @@ def worst_first(alarms: Spans) -> NDArray[np.int64]:
     return order
 
 
-def alarm_findings(
-    dataset: Dataset, detections: DetectionTable, clips: ClipAlarms, alarms: Spans
-) -> Iterator[Finding]:
+def alarm_findings(dataset: Dataset, clips: ClipAlarms, alarms: Spans) -> Iterator[Finding]:
     """One finding for each alarm, the surest first, at the frame that raised it."""
     for alarm in worst_first(alarms).tolist():
         sighting = int(alarms.first[alarm])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from pytest_detgate.findings import Bound
@@ -16,20 +16,19 @@ if TYPE_CHECKING:
 
 
 def planned_of_rate(
-    limits: Mapping[str, float | None], probe: str, confidence: float, *, by_bound: bool
+    limits: Iterable[float], probe: str, confidence: float, *, by_bound: bool
 ) -> Iterator[PlannedLimit]:
-    """The limits on the false alarms of a probe, each as a number an hour."""
-    for limit in limits.values():
-        if limit is not None:
-            yield PlannedLimit(
-                text=f"at most {number(limit)} false alarm{'' if limit == 1 else 's'} an hour",
-                dataset=probe,
-                kind="rate",
-                limit=limit,
-                confidence=confidence,
-                by_bound=by_bound,
-                flawless="no false alarm in",
-            )
+    """Yield the limits on the false alarms of a probe, each given as a number an hour."""
+    for limit in limits:
+        yield PlannedLimit(
+            text=f"at most {number(limit)} false alarm{'' if limit == 1 else 's'} an hour",
+            dataset=probe,
+            kind="rate",
+            limit=limit,
+            confidence=confidence,
+            by_bound=by_bound,
+            flawless="no false alarm in",
+        )
 
 
 def planned_of_events(
