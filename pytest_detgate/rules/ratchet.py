@@ -41,7 +41,7 @@ class Ratchet:
 
 @dataclass(slots=True)
 class _Limit:
-    """A number in the file, and the values that are held against it; `unknown` are items that may
+    """A number in the file, and the values that are compared with it; `unknown` are items that may
     use it and have none."""
 
     old: float | int
@@ -102,7 +102,7 @@ def _limits(
 
 
 def _path(table: object, target: Target, measured: Measurement) -> KeyPath | None:
-    """The keys, below the table of a rule, of the number that a value is held against."""
+    """The keys, below the table of a rule, of the number that a value is compared with."""
     return next((path for path in _paths(target, measured) if _is_number(table, path)), None)
 
 

@@ -1,4 +1,4 @@
-"""What is split: images, their clips, and the classes on them, whatever format they have."""
+"""What is split: images, their clips, and the classes on them, in any format."""
 
 from __future__ import annotations
 
