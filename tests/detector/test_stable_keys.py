@@ -39,7 +39,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
 
 
 def forget_packages() -> None:
-    for name in (FIRST, SECOND):
+    for name in (FIRST, SECOND, "stable_third"):
         sys.modules.pop(name, None)
 
 
@@ -103,3 +103,31 @@ def test_states_of_packages(site: Site) -> None:
     assert states["module stable_missing"] == states["stable-none"] == "not installed"
     assert set(states) == {FIRST, SECOND, "module stable_missing", "stable-none"}
     assert distribution_names(states) == ("stable-none", FIRST, SECOND)
+
+
+def test_copies_within_a_package_make_no_difference(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """setuptools adds such a folder to the search path when it is imported."""
+    packages = "lib/site-packages"
+    site.write(
+        f"{packages}/{FIRST}-1.0.dist-info/METADATA",
+        f"Metadata-Version: 2.1\nName: {FIRST}\nVersion: 1.0\nRequires-Dist: {SECOND}\n"
+        "Requires-Dist: stable-third\nRequires-Dist: stable-fourth\n",
+    )
+    copies = f"{packages}/{FIRST}/_vendor"
+    site.write(
+        f"{copies}/stable_third-2.0.dist-info/METADATA",
+        "Metadata-Version: 2.1\nName: stable-third\nVersion: 2.0\n",
+    )
+    site.write(f"{copies}/stable_third-2.0.dist-info/top_level.txt", "stable_third\n")
+    site.write(f"{copies}/stable_third/__init__.py", "")
+    site.write(f"{copies}/stable_fourth.py", "")
+    states = package_states([FIRST, "stable_third"])
+    assert set(states) == {FIRST, SECOND, "module stable_third"}
+
+    monkeypatch.syspath_prepend(site.folder / copies)
+    importlib.import_module("stable_third")
+
+    assert package_states([FIRST, "stable_third"]) == states
+    assert package_states([], ["stable-third"]) == {"stable-third": "not installed"}

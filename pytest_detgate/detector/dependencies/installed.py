@@ -10,10 +10,12 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import re
 import sys
 from collections.abc import Iterable
 from importlib.machinery import ModuleSpec
+from importlib.metadata import Distribution
 from pathlib import Path
 
 from pytest_detgate.regular_file import sha256_of_file
@@ -22,6 +24,7 @@ from pytest_detgate.regular_file import sha256_of_file
 # the same.
 _BUILT_FOR_A_DEVICE = ("torch", "torchvision", "torchaudio")
 _OWN = "pytest_detgate"
+_FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
 _NOT_INSTALLED = "not installed"
 _MODULE = "module "
 
@@ -49,8 +52,10 @@ def package_state(name: str) -> str:
     """
     if name.startswith(_MODULE):
         return _state_of_files(name.removeprefix(_MODULE))
+    distribution = _distribution(name)
+    if distribution is None:
+        return _NOT_INSTALLED
     try:
-        distribution = importlib.metadata.distribution(name)
         version = distribution.version.partition("+")[0]
         if name in _BUILT_FOR_A_DEVICE:
             return version
@@ -66,9 +71,29 @@ def distribution_names(states: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in states if not name.startswith(_MODULE)))
 
 
+def _distribution(name: str) -> Distribution | None:
+    """Return the installed distribution of a name; None without one."""
+    path = [entry for entry in sys.path if not _is_of_a_package(entry)]
+    found = importlib.metadata.distributions(name=name, path=path)
+    return next(iter(found), None)
+
+
+def _is_of_a_package(path: str) -> bool:
+    """Return whether a path is within an installed package.
+
+    Some packages, such as setuptools, add copies of others to the search path when they are
+    imported.
+    """
+    return any(folder in _FOLDERS_OF_PACKAGES for folder in Path(path).parts[:-1])
+
+
 @functools.lru_cache(maxsize=4)
 def _providers(search_path: tuple[str, ...]) -> dict[str, list[str]]:
-    return dict(importlib.metadata.packages_distributions())
+    providers = {
+        module: [name for name in names if _distribution(name) is not None]
+        for module, names in importlib.metadata.packages_distributions().items()
+    }
+    return {module: names for module, names in providers.items() if names}
 
 
 def _with_requirements(distributions: Iterable[str]) -> set[str]:
@@ -87,21 +112,20 @@ def _with_requirements(distributions: Iterable[str]) -> set[str]:
 @functools.lru_cache(maxsize=1000)
 def _requirements(distribution: str, search_path: tuple[str, ...]) -> tuple[str, ...]:
     required = []
-    try:
-        lines = importlib.metadata.requires(distribution) or []
-    except importlib.metadata.PackageNotFoundError:
+    found = _distribution(distribution)
+    if found is None:
         return ()
-    for line in lines:
+    for line in found.requires or []:
         name = re.match(r"[A-Za-z0-9._-]+", line)
         _, _, marker = line.partition(";")
         if name is None or "extra" in marker:
             continue
-        try:
-            required.append(importlib.metadata.metadata(name[0])["Name"])
-        except importlib.metadata.PackageNotFoundError:
-            module = name[0].replace("-", "_")
-            if _spec(module) is not None:
-                required.append(f"{_MODULE}{module}")
+        needed = _distribution(name[0])
+        module = name[0].replace("-", "_")
+        if needed is not None:
+            required.append(needed.metadata["Name"])
+        elif _spec(module) is not None:
+            required.append(f"{_MODULE}{module}")
     return tuple(required)
 
 
@@ -118,9 +142,13 @@ def _state_of_files(module: str) -> str:
 
 def _spec(module: str) -> ModuleSpec | None:
     try:
-        return importlib.util.find_spec(module)
+        spec = importlib.util.find_spec(module)
     except (ImportError, ValueError):
         return None
+    entries = [f"{entry}{os.sep}" for entry in sys.path if _is_of_a_package(entry)]
+    if spec is not None and spec.origin is not None and spec.origin.startswith(tuple(entries)):
+        return None
+    return spec
 
 
 def _digest(lines: Iterable[str]) -> str:
