@@ -87,7 +87,13 @@ def _cvat_file(dataset: Dataset, chosen: NDArray[np.bool_], path: Path) -> bytes
     """The file with only the chosen images; all else in it stays."""
     assert dataset.annotations is not None
     root = parse_xml(read_bytes(dataset.annotations), "annotations", dataset.annotations)
-    for row, image in enumerate(root.findall("image")):
+    images = root.findall("image")
+    if len(images) != len(dataset.images):  # the others are frames of tracks
+        raise DataError(
+            f"{dataset.annotations}: split does not write the tracks of CVAT for video; export "
+            "the task as CVAT for images, or split by whole files"
+        )
+    for row, image in enumerate(images):
         if not chosen[row]:
             root.remove(image)
     content: bytes = tostring(root, encoding="utf-8", xml_declaration=True)

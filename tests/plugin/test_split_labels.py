@@ -161,6 +161,28 @@ def test_what_cannot_be_split_is_refused(
     assert not Path("t.txt").exists()
 
 
+def test_tracks_of_a_video_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both parts would have the whole of them."""
+    box = '<box frame="{}" outside="0" keyframe="1" xtl="1" ytl="1" xbr="9" ybr="9"/>'
+    meta = (
+        "<meta><task><name>drive</name><start_frame>0</start_frame><stop_frame>7</stop_frame>"
+        "<original_size><width>100</width><height>50</height></original_size>"
+        "<labels><label><name>car</name></label></labels></task></meta>"
+    )
+    track = f'<track id="0" label="car">{box.format(0)}{box.format(7)}</track>'
+    write(Path(), {"video.xml": f"<annotations>{meta}{track}</annotations>"})
+
+    pattern = r"(?P<clip>frame_00000\d)"
+    code = command(
+        "video.xml", "--format", "cvat", "--images", "frames", "--frame-pattern", pattern,
+        "--train", "t.xml", "--val", "v.xml",
+    )  # fmt: skip
+
+    assert code != 0
+    assert "split does not write the tracks of CVAT for video" in capsys.readouterr().err
+    assert not list(Path().glob("?.xml"))
+
+
 @pytest.mark.parametrize(
     ("kind", "make"), [("yolo", yolo), ("voc", voc), ("openimages", openimages), ("cvat", cvat)]
 )
