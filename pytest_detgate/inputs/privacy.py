@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import msgspec
 
 from pytest_detgate.config.validation import REDACTED_KINDS, redacted_pattern
 from pytest_detgate.inputs.project import Project
@@ -27,24 +30,30 @@ def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:
 
 
 def _places(project: Project) -> Iterator[Path]:
-    tables, locate = project.tables, project.configuration.locate
-    yield project.configuration.path
-    for split in tables.dataset.splits.values():
-        named = (split.annotations, split.images, split.data, split.classes, split.list)
-        yield from (locate(path) for path in named if isinstance(path, str))
-    for probe in tables.probes.values():
-        files = (probe.annotations, probe.images, probe.classes, probe.list)
-        yield from (locate(path) for path in files if path is not None)
-    model, train = tables.model, tables.train
-    baseline = model.named_baseline
-    yield from (
-        locate(path)
-        for path in (
-            model.checkpoint,
-            model.config,
-            model.classes if isinstance(model.classes, str) else None,
-            None if baseline is None else baseline.path,
-            *((train.config, train.work_dir) if train else ()),
-        )
-        if path is not None
-    )
+    """Return the files and folders that the configuration names, in whichever table and option.
+
+    A text with a slash that leads to no folder and has no suffix is not a path but, for example,
+    the name of a class.
+    """
+    configuration = project.configuration
+    yield configuration.path
+    for text in _texts(configuration.tables):
+        if ("/" in text or "\\" in text) and "://" not in text and "\0" not in text:
+            with contextlib.suppress(OSError, RuntimeError):  # too long; no home of that user
+                path = configuration.locate(text)
+                if path.suffix or path.parent.is_dir():
+                    yield path
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for entry in value.values():
+            yield from _texts(entry)
+    elif isinstance(value, (list, tuple)):
+        for entry in value:
+            yield from _texts(entry)
+    elif isinstance(value, msgspec.Struct):
+        for name in value.__struct_fields__:
+            yield from _texts(getattr(value, name, None))  # unset: its value is wrong
