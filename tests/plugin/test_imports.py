@@ -50,7 +50,10 @@ def test_one_data_rule(project: GateProject) -> None:
         name
         for name in ours
         if name.startswith(
-            ("detector.dependencies", "detector.audit_hook", "detector.project_call")
+            (
+                *("detector.dependencies", "detector.audit_hook", "detector.project_call"),
+                "detector.key_digest",  # of what was watched
+            )
         )
     }
     layers = {name.split(".")[0] for name in ours - watching - {"detector"}}
