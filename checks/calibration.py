@@ -111,7 +111,7 @@ class Calibration(ScoreRule, frozen=True, kw_only=True):
         )
 
     def _error(self, found: Bins, what: str, number: int | None = None, *, judged: bool) -> float:
-        """The error of one class or of all; raises where it is held against a limit and there is
+        """The error of one class or of all; raises where it has a limit and there is
         too little to compute it from."""
         if judged:
             counted = found.detections(number)
@@ -193,6 +193,4 @@ def _cure(too_high: bool, *, seen: bool) -> str:
     if not seen:
         return "They are under the operating point: min-score would leave them out."
     direction = "lets through more false boxes" if too_high else "leaves out more true boxes"
-    return (
-        f"A threshold there {direction} than it promises: fit the scores on a split of their own."
-    )
+    return f"A threshold there {direction} than it promises: fit the scores on a separate split."

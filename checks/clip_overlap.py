@@ -82,7 +82,7 @@ class ClipOverlap(SplitPairRule, frozen=True, kw_only=True):
             f"{target.datasets[0]} ({counted(len(shared), 'clip')})"
         )
         if unparsed:
-            message += f"; the clip of {unparsed} images cannot be told"
+            message += f"; the clip of {unparsed} images is unknown"
 
         def findings() -> Iterator[Finding]:
             for name, clips in zip(target.datasets, (reference, tested), strict=True):

@@ -52,7 +52,7 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
         boxes = dataset.boxes
         no_category = boxes.category == UNLISTED
         no_image = boxes.image == UNLISTED
-        # A category that is missing is one thing to mend, for all its boxes at once.
+        # A category that is missing is one thing to fix, for all its boxes at once.
         rows = np.concatenate(
             [np.flatnonzero(no_category), np.flatnonzero(no_image & ~no_category)]
         )

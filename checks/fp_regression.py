@@ -214,7 +214,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
             charts=[chart_of_two_models(probe, thresholds, boxes, before, threshold)],
             frames=frames,
             frames_total=len(grown),
-            # From a baseline of 0 other figures are judged than from one that has some.
+            # From a baseline of 0 other metrics are judged than from one that has some.
             by_threshold=change_by_threshold(
                 thresholds,
                 boxes,
@@ -266,7 +266,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
     def _intervals(
         self, inputs: Inputs, probe: str, drawn: FalseBoxChange
     ) -> Callable[[Figure, float], Interval | None]:
-        """A function from a figure, which is the change times a factor, to its bounds."""
+        """A function from a metric, which is the change times a factor, to its bounds."""
 
         def interval(figure: Figure, factor: float) -> Interval | None:
             found = interval_of(

@@ -100,7 +100,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         told = distance >= 0
         n = len(distance)
         close = told & (distance <= self.within)
-        # A leak is known to be one, whatever else the reference holds of the clip.
+        # A leak is known to be one, with any other frames of the clip in the reference.
         unknown = nearest.unknown & ~close
         spelt = near_clips(tested.clip, reference.clip)
         unparsed = len(reference.unparsed) + len(tested.unparsed) + int(unknown.sum()) + len(spelt)
@@ -136,7 +136,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
             + ", ".join(f"{name}: {count}" for name, count in _bins(distance[told], steps) if count)
         )
         if unparsed:
-            message += f"; the clip or frame of {unparsed} images cannot be told"
+            message += f"; the clip or frame of {unparsed} images is unknown"
         return Outcome(
             message=message if told.any() else message.split("; nearest")[0],
             measurements=[
@@ -164,7 +164,7 @@ class FrameDistance(SplitPairRule, frozen=True, kw_only=True):
         if not told.any():
             return Evidence()
         found = (
-            f"{len(close)} of {n} {tested_name} images stand within {self.within} frames of a "
+            f"{len(close)} of {n} {tested_name} images are within {self.within} frames of a "
             f"{reference_name} frame of the same clip"
         )
         if len(close):
@@ -232,7 +232,7 @@ def _steps(within: int) -> list[int]:
 
 
 def _bins(distance: NDArray[np.int64], steps: list[int]) -> Iterator[tuple[str, int]]:
-    """How many distances lie in each range: `0`, `1`, `3-5`, `over 100`."""
+    """How many distances are in each range: `0`, `1`, `3-5`, `over 100`."""
     below = -1
     for step in steps:
         name = f"{step}" if step == below + 1 else f"{below + 1}-{step}"

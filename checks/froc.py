@@ -61,8 +61,7 @@ class Froc(ClassFloorRule, frozen=True, kw_only=True):
         by_clip = self.per == "clip"
         if by_clip and units.kind != "clip":
             raise DataError(
-                f'per = "clip", and the clips of {split} cannot be told: give [dataset] '
-                "frame-pattern"
+                f'per = "clip", and the clips of {split} are unknown: give [dataset] frame-pattern'
             )
         detections = ranked(inputs.matches(split), support.category)
         # Each image counts as the part of a scan that it is.

@@ -106,7 +106,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
         message = f"{counted(len(rows), 'image')} without annotation, of {' and '.join(told)}"
         n_unparsed = int(unparsed.sum())
         if n_unparsed:
-            message += f"; where {n_unparsed} of them come from cannot be told"
+            message += f"; where {n_unparsed} of them come from is unknown"
         return Outcome(
             message=message,
             measurements=[

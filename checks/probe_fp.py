@@ -153,7 +153,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
         return with_defaults_from((self.probes or {}).get(probe, ProbeBudget()), self)
 
     def _place(self, probe: str, option: str) -> tuple[str, list[str]]:
-        """The key of an option of a probe, and the table that it stands in."""
+        """The key of an option of a probe, and the table that it is in."""
         own = (self.probes or {}).get(probe)
         given = own is not None and getattr(own, option) is not None
         return option.replace("_", "-"), ["probes", probe] if given else []
@@ -281,7 +281,7 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
 
 
 def _over(measurements: Sequence[Measurement]) -> bool:
-    """Whether what was seen is too much already, whatever follows for other frames."""
+    """Whether what was seen is too much already, for any result of the other frames."""
     return any(one.limit is not None and one.value > one.limit for one in measurements)
 
 

@@ -18,6 +18,7 @@ from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind
 from pytest_detgate.image_hashes.duplicates import PAIRS_CAP, Copies, find_copies
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.clips import shared_clips_evidence
 from pytest_detgate.rule_evidence.findings import (
     image_findings,
@@ -104,7 +105,7 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         require_names("probe", self.probes or (), project.probes, "probes")
         require_probe(project.probes if self.probes is None else self.probes)
         if self.clips:
-            require_clips(project, self.clip_field, "; or clips = false to compare pictures only")
+            require_clips(project, self.clip_field, "; or clips = false to compare images only")
 
     def targets(self, project: Project) -> Iterator[Target]:
         for probe in project.probes if self.probes is None else self.probes:
@@ -155,13 +156,17 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             "near": int(near.sum()),
             "same_clip": int(shared.sum()),
         }
-        message = f"{leaked.sum()} of {n} pictures of {probe} are known from {split}"
+        message = f"{leaked.sum()} of {n} images of probe {probe!r} also occur in {split}"
         if leaked.any():
-            words = {"exact": "byte for byte", "near": "nearly", "same_clip": "by their clip"}
-            told = [f"{counts[name]} {words[name]}" for name in counts if counts[name]]
-            message += f": {', '.join(told)}"
+            words = {
+                "exact": f"{counts['exact']} identical",
+                "near": counted(counts["near"], "near duplicate"),
+                "same_clip": f"{counts['same_clip']} of the same clip",
+            }
+            kinds = [words[name] for name in counts if counts[name]]
+            message += f": {', '.join(kinds)}"
         if unparsed:
-            message += f"; the clip of {unparsed} pictures cannot be told"
+            message += f"; the clip of {unparsed} images is unknown"
         compared = ["exact", *(["near"] if hashed else []), *(["same_clip"] if self.clips else [])]
         return Outcome(
             message=message,
@@ -193,8 +198,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
             (split, probe),
             clip_key(inputs.project, self.clip_field),
             title="Clips on both sides",
-            about=f"{shared.sum()} of {len(shared)} pictures of {probe} come from a clip that "
-            f"{split} holds too. Take the rest of those clips out of {split}, or these pictures "
+            about=f"{shared.sum()} of {len(shared)} images of {probe} come from a clip that "
+            f"{split} holds too. Take the rest of those clips out of {split}, or these images "
             f"out of {probe}.",
             rows=np.flatnonzero(shared & ~copies.is_copy),
             pairs=PAIRS_CAP - len(pairs),

@@ -88,7 +88,7 @@ class SliceAp(IntervalRule, frozen=True, kw_only=True):
         except DataError:
             labels = ()
         if not labels:
-            # The slices cannot be told: one item remains, to say why.
+            # The slices are unknown: one item remains, to say why.
             yield self.target(project)
         for label in labels:
             yield self.target(project, label)

@@ -169,7 +169,7 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
         reference, tested = self.between
         limit = self.limit(feature.name)
         about = (
-            f"{apart:.1%} of the {feature.of} would have to lie in another bin for {reference} "
+            f"{apart:.1%} of the {feature.of} would have to be in another bin for {reference} "
             f"and {tested} to agree, "
         )
         if chance is None:
@@ -181,7 +181,7 @@ class SplitDrift(SplitPairRule, frozen=True, kw_only=True):
         else:
             about += (
                 f"over the limit of {limit:.1%} and beyond the {chance.usual:.1%} that chance "
-                f"makes. Draw the split anew by clip, or collect what {tested} lacks."
+                f"makes. Draw the split again by clip, or collect what {tested} lacks."
             )
         title = f"{feature.name}: distance {apart:.3f}, limit {limit:g}"
         return drift_chart(feature, self.between, title=title, about=about)

@@ -175,7 +175,7 @@ class TrainingCurve(TrainingRule, frozen=True, kw_only=True):
             return None
         if not log.validations:
             raise DataError(
-                f"{log.path}: the run was not validated while it trained, so it cannot be said "
+                f"{log.path}: the run was not validated while it trained, so it is unknown "
                 "whether it ends at its best; validate it (val_interval), or give "
                 "validation = false"
             )

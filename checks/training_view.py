@@ -189,7 +189,7 @@ class TrainingView(TrainingRule, frozen=True, kw_only=True):
                 title="Images that training drops",
                 about=f"{dropped} of {counted(listed, 'image')} never reach the model"
                 + (f", most of them by {reasons.most_common(1)[0][0]}." if dropped else ".")
-                + " What is dropped by mistake is mended in the training configuration.",
+                + " What is dropped by mistake is fixed in the training configuration.",
                 label="images",
                 bars=[
                     Bar(

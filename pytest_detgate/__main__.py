@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 4
     except BrokenPipeError:
-        # Whoever reads, as `head` does, has enough; Python would complain again as it ends.
+        # A reader such as `head` has enough; Python would complain again as it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code or 0

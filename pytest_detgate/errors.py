@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class DetgateError(Exception):
-    """Something a user can mend; its text says where, what was found and what is allowed.
+    """Something a user can fix; its text says where, what was found and what is allowed.
 
     Raised while a rule runs, it makes that rule *not evaluated* with this text as its reason.
     """
@@ -18,7 +18,7 @@ class ConfigError(DetgateError):
 
 
 class DataError(DetgateError):
-    """An annotation file, result file or picture cannot be read as what it should be."""
+    """An annotation file, result file or image cannot be read as what it should be."""
 
 
 class TooLittleEvidenceError(DataError):

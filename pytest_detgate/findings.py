@@ -105,7 +105,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         if limit is None:
             return cls.shown(name, value, interval)
         if bound != "point" and interval is None:
-            raise DetgateError(f"{name} is to be held by its {bound} bound, which it does not have")
+            raise DetgateError(f"{name} is judged by its {bound} bound, which it does not have")
         number = _number(name, value)
         limit = _limit(name, limit)
         measured = cls(name=name, value=number, bound=bound, interval=_interval(name, interval))
@@ -130,7 +130,7 @@ def can_break(measured: Measurement, others: Sequence[Measurement] = ()) -> bool
     return all(measured.limit < total for total in totals)
 
 
-# Values from 0 to 1, and numbers of things that a rule holds against a floor.
+# Values from 0 to 1, and numbers of things that a rule compares with a floor.
 _SHARES = frozenset(
     {
         *("share", "image_share", "dropped_share", "effective_empty_share"),

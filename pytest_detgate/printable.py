@@ -1,4 +1,4 @@
-r"""Text in which every control character can be seen, as `\x1b` stands for an escape.
+r"""Text in which every control character can be seen, as `\x1b` is for an escape.
 
 A name from a data file becomes part of a node id, which terminals, build servers and other tools
 print as it is: there a line break could begin a command, and an escape could hide a line.

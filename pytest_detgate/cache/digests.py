@@ -27,7 +27,7 @@ class Signature(NamedTuple):
 
     `cp -p` and `rsync -t` set back the time stamp of the content; only the system sets that of the
     inode (`ctime`). If another file system is mounted over a folder, inodes of the two may be
-    equal, hence `device`.
+    equal, so `device` is included.
     """
 
     size: int

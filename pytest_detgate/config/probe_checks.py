@@ -21,7 +21,7 @@ def check_probe(probe: ProbeTable, place: Place, configuration: Configuration) -
 
 
 def own_files(probe: ProbeTable) -> SplitTable | None:
-    """A probe with labels of its own as the table of a split; None without such labels. Its list
+    """A probe with its own labels as the table of a split; None without such labels. Its list
     is left to who reads it, where the reader of the format takes none."""
     if probe.images is None or probe.annotations is None:
         return None

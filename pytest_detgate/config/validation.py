@@ -67,7 +67,7 @@ def redacted_pattern(entry: str, place: Place) -> re.Pattern[str]:
         pattern = re.compile(entry)
     except re.error as error:
         raise place.error(
-            f"{entry!r} is no regular expression: {error}; to hide it as it stands, "
+            f"{entry!r} is no regular expression: {error}; to hide it literally, "
             f"write {re.escape(entry)!r}",
             "redact",
         ) from None

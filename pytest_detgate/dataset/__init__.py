@@ -1,1 +1,1 @@
-"""Annotation files and picture folders as read-only column tables."""
+"""Annotation files and image folders as read-only column tables."""

@@ -18,7 +18,7 @@ _BACKGROUND = "background"
 def placeholder_rows(
     classes: Sequence[str], supercategories: Sequence[str | None]
 ) -> tuple[int, ...]:
-    """Return the rows of classes that stand for no class if they have no box.
+    """Return the rows of classes that are no class of objects if they have no box.
 
     These are the background, and the one that every other class names as its supercategory: an
     export of Roboflow has the name of its project there.
@@ -84,9 +84,9 @@ def _without_placeholders(dataset: Dataset, rows: Sequence[int]) -> Dataset:
     names = tuple(dataset.classes[row] for row in rows)
     kept = [row for row in range(len(dataset.classes)) if row not in rows]
     text = ", ".join(map(repr, names))
-    note = f"{text} has no box and stands for no class (a placeholder); it is left out"
+    note = f"{text} has no box and is a placeholder, not a class; it is left out"
     if len(names) > 1:
-        note = f"{text} have no box and stand for no class (placeholders); they are left out"
+        note = f"{text} have no box and are placeholders, not classes; they are left out"
     dataset = _with_classes(dataset, kept, dataset.boxes)
     return dataclasses.replace(dataset, placeholders=names, notes=(*dataset.notes, note))
 

@@ -1,4 +1,4 @@
-"""Clips that stand on both sides of a split: their frames on a line, and neighbours in them."""
+"""Clips on both sides of a split: their frames on a line, and neighbours in them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def clip_map(
 
     `names` are those of reference and tested split, `nearest` is of the tested frames. First come
     the clips with most tested frames at most `within` frames from a reference frame, or at any
-    distance where that is None. Photos stand at 0 where the clip has nothing but photos, else
+    distance where that is None. Photos are at 0 where the clip has nothing but photos, else
     they have no place on the line.
     """
     ranked = _ranked(tested, nearest, within)
@@ -189,7 +189,7 @@ def _numbers(splits: Iterable[Frames], rows: Iterable[Rows]) -> list[Rows]:
 def _thinned(reference: Rows, tested: Rows, within: int | None) -> tuple[Rows, Rows]:
     """At most `FRAMES_CAP` of the frame numbers of a clip, spread evenly.
 
-    Those of frames that stand within reach of the other split go last. Where they alone are too
+    Those of frames within reach of the other split go last. Where they alone are too
     many, tested frames are taken evenly, each with its neighbour.
     """
     if len(reference) + len(tested) <= FRAMES_CAP:

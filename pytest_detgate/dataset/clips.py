@@ -27,14 +27,14 @@ class ClipKey:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clips:
-    """The clip of each image of a table: (n,) object, None where it cannot be told. Clips are
-    keys, so that one clip is one text, whoever wrote it."""
+    """The clip of each image of a table: (n,) object, None where it is unknown. Clips are
+    keys, so that one clip is one text in all files."""
 
     clip: NDArray[np.object_]
 
     @property
     def unparsed(self) -> NDArray[np.int64]:
-        """Rows of the images whose clip cannot be told."""
+        """Rows of the images whose clip is unknown."""
         return np.flatnonzero([clip is None for clip in self.clip.tolist()])
 
 
@@ -70,7 +70,7 @@ def near_clips(tested: NDArray[np.object_], reference: NDArray[np.object_]) -> d
 
 def field_values(images: ImageTable, field: str, option: str) -> list[Any]:
     """One value an image, None where it lacks the field; `DataError` where no image has it."""
-    # A folder of pictures has no fields at all. Where a table had no value, some write NaN.
+    # A folder of images has no fields at all. Where a table had no value, some write NaN.
     column: list[Any] = images.fields[field].tolist() if field in images.fields else [None]
     values = [None if value == _NO_VALUE or value != value else value for value in column]
     if values and all(value is None for value in values):

@@ -1,4 +1,4 @@
-"""Where in its clip a frame stands, and how far it is from the frames of another table."""
+"""Where in its clip a frame is, and how far it is from the frames of another table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FrameKey:
 class Frames:
     """The clip and frame number of each image of a table.
 
-    `clip` (n,) object, None where clip or number cannot be told; `numbered` (n,) bool is False
+    `clip` (n,) object, None where clip or number is unknown; `numbered` (n,) bool is False
     for single photos, which have no frame number; `number` (n,) int64, 0 for those.
     """
 
@@ -42,7 +42,7 @@ class Frames:
 
     @property
     def unparsed(self) -> Rows:
-        """Rows of the images whose clip or frame number cannot be told."""
+        """Rows of the images whose clip or frame number is unknown."""
         return Clips(self.clip).unparsed
 
 
@@ -51,8 +51,8 @@ class Nearest:
     """For each of n tested images: `row` of the nearest reference frame of the same clip, -1
     where there is none to compare with, and its `distance` in frames, -1 likewise.
 
-    `same_clip` (n,) bool: the reference holds the clip. `unknown` (n,) bool: it holds pictures
-    of the clip whose distance cannot be told, as only one of the two has a frame number.
+    `same_clip` (n,) bool: the reference holds the clip. `unknown` (n,) bool: it holds images
+    of the clip whose distance is unknown, as only one of the two has a frame number.
     """
 
     row: Rows
@@ -87,7 +87,7 @@ def frames_of(images: ImageTable, clips: Clips, key: FrameKey) -> Frames:
 def nearest_frames(tested: Frames, reference: Frames) -> Nearest:
     """Find the nearest reference frame of the same clip for every tested image.
 
-    Two photos of one clip without a frame number are the same picture: their distance is 0.
+    Two photos of one clip without a frame number are the same image: their distance is 0.
     """
     codes: dict[Any, int] = {None: 0}
     of_tested, of_reference = (

@@ -1,4 +1,4 @@
-"""Which ids and names are equal, whoever wrote them.
+"""Which ids and names are equal, in files of any origin.
 
 Image ids, annotation ids, class ids, clips, values of slices and file names are equal where they
 have the same key: where they are the same number (5, 5.0, and the texts "5" and "5.0"), or the same

@@ -67,7 +67,7 @@ def select(query: Query, split: Dataset, name: str) -> Dataset:
     twice = repeated(split.images.id)
     if twice:
         raise DataError(
-            f"{name}: image id {twice[0]!r} stands for several images of {split.name}, so it is "
+            f"{name}: image id {twice[0]!r} is used for several images of {split.name}, so it is "
             "not known what is on them"
         )
     possible = np.ones(len(split.images), dtype=np.bool_)

@@ -30,7 +30,7 @@ _SHOWN = 80
 @dataclass(frozen=True, slots=True, eq=False)
 class Slices:
     """The slices of a split: `labels` in order, and for each image the index of its label,
-    `NO_SLICE` where it lacks what the slices are told by."""
+    `NO_SLICE` where it lacks what distinguishes the slices."""
 
     labels: tuple[str, ...]
     of_image: NDArray[np.int64]
@@ -94,7 +94,7 @@ def slices_of(dataset: Dataset, expression: str, pattern: re.Pattern[str] | None
 
 
 def column(dataset: Dataset, name: str, pattern: re.Pattern[str] | None) -> list[Any]:
-    """The value that a name stands for in an expression, for each image; None where an image has
+    """The value of a name in an expression, for each image; None where an image has
     none. `DataError` where no image has one."""
     images = dataset.images
     if pattern is not None and name in pattern.groupindex:
@@ -148,7 +148,7 @@ def _evaluator(expression: str) -> Callable[[Mapping[str, Any]], Any]:
             return _plain(evaluator.eval(expression, previously_parsed=parsed), expression)
         except DataError:
             raise
-        except Exception as error:  # whatever an expression of the project's does to its values
+        except Exception as error:  # any error: it is an expression of the project
             raise DataError(f"{expression!r} cannot be evaluated: {error}") from None
 
     return evaluate
@@ -174,7 +174,7 @@ def _sort_key(key: tuple[bool, Any]) -> tuple[bool, Any, bool]:
 
 
 def _texts(values: Sequence[Any]) -> list[str]:
-    """The values as the names of slices have them, no two alike: text stands in quotes where it
+    """The values as the names of slices have them, no two alike: text is in quotes where it
     could be taken for another value."""
     plain = [_text(value) for value in values]
     if len(set(plain)) == len(plain):

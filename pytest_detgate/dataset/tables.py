@@ -19,7 +19,7 @@ from pytest_detgate.dataset.keys import composed
 from pytest_detgate.gaps import Gap
 
 UNLISTED = -1
-"""Row number that stands for an image or class that the file refers to but does not list."""
+"""Row number of an image or class that the file refers to but does not list."""
 
 
 class _Frozen:
@@ -105,7 +105,7 @@ class DetectionTable(_Frozen):
 
     `image` (n,) int64 row numbers into the images of its split or probe, `category` (n,) int64
     indices into `classes`, `xywh` (n, 4) float64 in pixels, `score` (n,) float64.
-    `score_floor` is the score below which its maker kept nothing, where that is known, and
+    `score_floor` is the score below which its maker wrote nothing, where that is known, and
     `sha256` that of the result file that they were read from, if they were. `gaps` are the images
     and classes of which it is not known what the detector finds, `notes` facts that a reader of
     the report must know. `covers_known` says that it is known which images the detector saw.
@@ -147,13 +147,13 @@ class Dataset:
     `category_id` are the file's own ids of the classes, `supercategories` the groups that they are
     in, where the file says so. `has_class_list` is False where the classes are those that boxes
     have, `has_class_numbers` True where a class is its number in a list of names, from 0.
-    `placeholders` are names in the file that stand for no class, `chosen` the only classes that
+    `placeholders` are names in the file that are no class, `chosen` the only classes that
     count, where `detgate.toml` lists them; `file_classes` are then id and name of all that the file
     lists. `notes` are facts about the file that a reader of the report must know, `gaps` what
     nothing can look at: an item passes over none of them unless its rule measures them.
     `image_options` say how its images are read. `known_fields` are the image fields that its format
     gives, except for COCO's, whose file has any. `part` is set for a probe that is a query over a
-    split; its `sha256` is then that of its own images and boxes.
+    split; its `sha256` is then that of the images and boxes that it has.
     """
 
     name: str
@@ -180,7 +180,7 @@ class Dataset:
         object.__setattr__(self, "classes", composed(self.classes))
 
     def image_path(self, row: int) -> Path:
-        """The picture of an image row."""
+        """The image of a row."""
         return self.images_dir / str(self.images.file_name[row])
 
     def all_classes(self) -> tuple[tuple[int | str, ...], tuple[str, ...]]:
@@ -196,7 +196,7 @@ class Dataset:
         return np.bincount(listed, minlength=len(self.images))
 
     def empty_images(self) -> NDArray[np.int64]:
-        """Rows of the images of which it is said that there is nothing on them."""
+        """Rows of the images whose labels say that there is nothing on them."""
         empty = self.boxes_by_image() == 0
         if self.images.unlabelled is not None:
             empty &= ~self.images.unlabelled

@@ -40,7 +40,7 @@ class Timeline:
     `clips` (C,) names, `clip` (n,) their index, `UNTIMED` where clip or time is not known. A clip
     has a piece more for each pause; `piece` (n,) numbers the pieces of all clips. `position` (n,)
     counts frames within a piece, missing ones too. `time_s` (n,) is in seconds on the clock of the
-    clip, NaN where it is not known, `lasts_s` (n,) the time that a frame stands for: until the next
+    clip, NaN where it is not known, `lasts_s` (n,) the time that a frame covers: until the next
     one. `missing` (C,) are frames that are not there, `pauses` (C,) the pauses.
     """
 
@@ -193,7 +193,7 @@ def _steady(frames: int, lasts_s: float) -> tuple[NDArray[np.bool_], NDArray[np.
 def _durations(
     ordered: _Ordered, time_s: NDArray[np.float64], pause_s: float
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-    """Before which frames there is a pause, and the time that each stands for."""
+    """Before which frames there is a pause, and the time that each covers."""
     difference = np.diff(time_s, prepend=time_s[:1])
     wrong = np.flatnonzero(~ordered.first & (difference <= 0))
     if len(wrong):
@@ -207,7 +207,7 @@ def _durations(
     if len(time_s) and not inside.any():
         raise DataError(
             f"no two frames of a clip are at most pause-s = {pause_s:g} s apart, so it is not "
-            "known how long a frame stands for"
+            "known how long a frame lasts"
         )
     lasts_s = _typical(ordered, difference, inside)
     before_another = np.flatnonzero(inside) - 1

@@ -126,7 +126,7 @@ def exclusive(device: str) -> contextlib.AbstractContextManager[None]:
     """Hold a GPU for this process among all gates of this user on this machine.
 
     Two models at once would share its memory and gain no time; that is slower, but correct. A CPU
-    is not held, nor is `cuda` without a number: several GPUs are held by their user.
+    is not held, nor is `cuda` without a number: their user holds several GPUs.
     """
     return exclusive_all([device])
 

@@ -11,7 +11,7 @@ T = TypeVar("T")
 def call_project(function: Callable[..., T], *arguments: Any, **options: Any) -> T:
     """Call code of the project.
 
-    What is looked at meanwhile counts as looked at by the project, even if no frame of its own is
+    What is looked at meanwhile counts as looked at by the project, even if none of its frames is
     on the stack: the function may be a `functools.partial` of one of Python's.
     """
     return function(*arguments, **options)

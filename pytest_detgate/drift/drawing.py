@@ -26,7 +26,7 @@ def drift_chart(feature: Feature, names: tuple[str, str], *, title: str, about: 
     """Paired counts of a feature; `names` are those of the reference and the tested split.
 
     Bins that are empty in both splits are left out at the ends. Of more than `BINS_CAP` bins
-    those whose shares differ most are kept, in their order, and one for all others.
+    those whose shares differ most remain, in their order, and one for all others.
     """
     n_bins = len(feature.labels)
     counts = np.stack(

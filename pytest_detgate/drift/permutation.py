@@ -45,7 +45,7 @@ def shares(sample: Sample, n_bins: int) -> Floats:
 
 
 def distance(feature: Feature) -> float:
-    """Total variation: the share of observations that would have to lie in another bin for the
+    """Total variation: the share of observations that would have to be in another bin for the
     two splits to agree; 0 where they do, 1 where they have no bin in common."""
     n_bins = len(feature.labels)
     difference = shares(feature.tested, n_bins) - shares(feature.reference, n_bins)

@@ -77,7 +77,7 @@ def _evidence(total: int, counts: Counter[object]) -> str:
     several = [count for count in counts.values() if count > 1]
     alone = total - sum(several)
     text = f"{total:,} names: {sum(several):,} belong to {len(several):,} clips"
-    return f"{text}, {alone:,} stand alone" if alone else text
+    return f"{text}, {alone:,} are single" if alone else text
 
 
 def _patterns(names: Sequence[str]) -> Iterator[str]:

@@ -37,7 +37,7 @@ class Baseline(abc.ABC):
 
     @abc.abstractmethod
     def replicates(self, split: str, replicates: int, seed: int) -> Replicates | None:
-        """Its figures in the very draws that `Inputs.replicates` has for these numbers; None
+        """Its metrics in the very draws that `Inputs.replicates` has for these numbers; None
         where nothing is known of single images."""
 
     @abc.abstractmethod
@@ -59,7 +59,7 @@ class Baseline(abc.ABC):
     @abc.abstractmethod
     def false_scores(self, probe: str) -> tuple[NDArray[np.float64], float] | None:
         """(n,) scores of all its false boxes on a probe, best first, and the score below which it
-        kept nothing; None where they are not known."""
+        has nothing; None where they are not known."""
 
     @abc.abstractmethod
     def images_note(self, probe: str) -> str:

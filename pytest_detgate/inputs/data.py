@@ -75,7 +75,7 @@ class DataInputs:
         return self.data.once(("dataset", name), make)
 
     def dataset(self, name: str) -> Dataset:
-        """The tables of a split or probe that has images, each with an id of its own, so that it
+        """The tables of a split or probe that has images, each with its own id, so that it
         is certain which image an annotation belongs to."""
         from pytest_detgate.dataset.ids import repeated
 
@@ -86,7 +86,7 @@ class DataInputs:
         twice = self.data.once(("repeated ids", name), lambda: repeated(dataset.images.id))
         if twice:
             raise DataError(
-                f"{name}: image id {twice[0]!r} stands for several images, so it cannot be said "
+                f"{name}: image id {twice[0]!r} is used for several images, so it is unknown "
                 "which of them an annotation belongs to"
             )
         return dataset
@@ -96,7 +96,7 @@ class DataInputs:
         `fields` lacks it where no entry can have any, as in a folder of images."""
 
         def make() -> ImageTable:
-            self.dataset(name)  # refuses images that cannot be told apart
+            self.dataset(name)  # refuses images that cannot be distinguished
             return self.project.read(name, (field,)).images
 
         return self.data.once(("images with", name, field), make)

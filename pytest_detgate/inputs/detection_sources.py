@@ -72,7 +72,7 @@ class DetectionSource(abc.ABC):
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
     ) -> bool | None:
-        """Whether there is a detection, of any score above 0, that lies in an image of a split or
+        """Whether there is a detection, of any score above 0, that is in an image of a split or
         probe.
 
         `rows` are the images with ground truth. None where it is not known; with `infer` a model
@@ -81,7 +81,7 @@ class DetectionSource(abc.ABC):
         return None
 
     def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
-        """Infer twice on some of the images, whatever is known of them already."""
+        """Infer twice on some of the images, also on those with known detections."""
         self._refuse()
 
     def latency(

@@ -11,7 +11,7 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable
 
 
 def names_sha256(dataset: Dataset) -> str:
-    """A digest of the file names of a split or probe, whatever their order."""
+    """A digest of the file names of a split or probe, in any order."""
     names = sorted(dataset.images.file_name.tolist())
     return hashlib.sha256("\0".join(names).encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -24,7 +24,7 @@ def name_order(dataset: Dataset) -> NDArray[np.int64]:
 
 
 def images_sha256(dataset: Dataset, digests: NDArray[np.bytes_]) -> str:
-    """A digest of file names and contents, whatever their order; `digests` (images,) S32 are the
+    """A digest of file names and contents, in any order; `digests` (images,) S32 are the
     SHA-256 of each image's bytes."""
     content = np.ascontiguousarray(digests).view(np.uint8).reshape(len(digests), 32)
     names = dataset.images.file_name.tolist()
@@ -36,7 +36,7 @@ def images_sha256(dataset: Dataset, digests: NDArray[np.bytes_]) -> str:
 
 
 def detections_sha256(detections: DetectionTable) -> str | None:
-    """A digest of detections by image row, class name, box and score, in whatever order and layout
+    """A digest of detections by image row, class name, box and score, in any order and layout
     a file has them; None without any, which many models have in common."""
     if not len(detections):
         return None

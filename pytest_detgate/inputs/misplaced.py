@@ -20,7 +20,7 @@ from pytest_detgate.errors import DetectorError
 ALLOWED_SHARE = 0.01
 """Share of the boxes over the score threshold that may be nowhere in their image."""
 
-# How each framework is told the form of its boxes, by what is wrong with them.
+# How the form of boxes is set for each framework, by what is wrong with them.
 _CAUSES = {
     "onnx": {
         "reversed": 'are centres or sizes read as corners? (`boxes = "cxcywh"` or "xywh" under '
@@ -52,7 +52,7 @@ class FoundBoxes:
 
 
 def finds_anything(found: FoundBoxes) -> bool:
-    """Return whether a box with a score above 0 lies in its image.
+    """Return whether a box with a score above 0 is in its image.
 
     Rows that fill an output up to a fixed length have no size or a score of 0. Neither is a
     detection of anything.

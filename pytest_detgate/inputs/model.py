@@ -80,7 +80,7 @@ class ModelInputs(DataInputs):
             table = chosen_detections(self.source.detections(dataset), dataset)
             self._refuse_wrong_form(name, table)
             if table.gaps and not self.is_gated:
-                # A figure that comes out too low for it would let the gated model pass.
+                # A metric that comes out too low for it would let the gated model pass.
                 raise NotLookedAtError("; ".join(described(table.gaps)))
             return table
 
@@ -166,7 +166,7 @@ class ModelInputs(DataInputs):
     # Scores
 
     def scores(self, split: str) -> ScoreCard:
-        """COCO figures of a split."""
+        """COCO metrics of a split."""
         from pytest_detgate.scoring.coco_evaluation import evaluate
 
         scoring = self.project.tables.scoring
@@ -215,7 +215,7 @@ class ModelInputs(DataInputs):
 
     def units(self, name: str) -> Units:
         """What is independent of each other in a split or probe: its clips, or its images where
-        clips cannot be told."""
+        clips are unknown."""
         from pytest_detgate.dataset.clips import ClipKey
         from pytest_detgate.scoring.bounds.resampling import clip_units, image_units
 
@@ -242,7 +242,7 @@ class ModelInputs(DataInputs):
         return Resampling(self.units(split), replicates, seed)
 
     def replicates(self, split: str, area: Area, replicates: int, seed: int) -> Replicates:
-        """COCO figures of a split in every draw of such a bootstrap."""
+        """COCO metrics of a split in every draw of such a bootstrap."""
         from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 
         def make() -> Replicates:

@@ -69,7 +69,7 @@ class OtherModels:
 
 
 def pattern_in(folder: Path, pattern: str) -> str:
-    """A pattern for files that is relative to a folder, whatever characters the folder has."""
+    """A pattern for files that is relative to a folder with any characters in its name."""
     return os.path.join(glob.escape(str(folder)), os.path.expanduser(pattern))  # noqa: PTH111, PTH118
 
 

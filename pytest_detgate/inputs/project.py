@@ -222,6 +222,6 @@ class Project:
         return Path(os.path.relpath(path, self.root)).as_posix()
 
     def shorten(self, text: str) -> str:
-        """A message with the paths in it relative to the root directory. What stands in quotes
+        """A message with the paths in it relative to the root directory. What is in quotes
         stays: it is the name in a file, or a value, as somebody wrote it."""
         return re.sub(rf"(?<!['\"]){re.escape(str(self.root))}{re.escape(os.sep)}", "", text)

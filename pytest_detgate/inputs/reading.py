@@ -56,7 +56,7 @@ def read_split(project: Project, name: str, table: SplitTable, fields: tuple[str
 
 
 def read_probe(project: Project, name: str, table: ProbeTable, fields: tuple[str, ...]) -> Dataset:
-    """Read a probe with images of its own; `DataError` if it cannot be read."""
+    """Read a probe with its own images; `DataError` if it cannot be read."""
     files = own_files(table)
     if files is not None:
         dataset = _read(project, name, files, fields)

@@ -42,7 +42,7 @@ def measure_sweep(
     """What `measure` says of every checkpoint of a sweep and of the gated one; see
     `Inputs.sweep`."""
     found = others.checkpoints(pattern)
-    gated.detections(requested[0])  # which says why the gated model cannot be had
+    gated.detections(requested[0])  # which says why the gated model is not available
     own = gated.source.digest(requested[0])
     measured: dict[str | None, T] = {}
     for path in found:

@@ -11,8 +11,8 @@ from pytest_detgate.training.record import TrainedRun
 
 
 def require_gated_by(inputs: Inputs, *, run: TrainedRun | None, log: Path | None) -> None:
-    """Raise `DataError` where a model is gated that the run did not make: what is said of the run
-    says nothing of that model.
+    """Raise `DataError` where a model is gated that the run did not make: its log and
+    record are of another model.
 
     `run` is the one that the gate finished, `log` the `scalars.json` that MMEngine wrote; a
     checkpoint is of the run whose last one it is, or whose name it has in it.
@@ -33,8 +33,8 @@ def require_gated_by(inputs: Inputs, *, run: TrainedRun | None, log: Path | None
     if experiment is not None and time:
         why = f"it says that the run {experiment} made it"
     else:
-        why = "it cannot be told which run made it"
+        why = "it is unknown which run made it"
     raise DataError(
-        f"{gated.name} is gated, and it is no checkpoint of {which}: {why}. What the run did says "
-        "nothing of another model"
+        f"{gated.name} is gated, and it is no checkpoint of {which}: {why}. The log of a run "
+        "is no evidence about another model"
     )

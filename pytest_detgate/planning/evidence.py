@@ -21,7 +21,7 @@ Counts = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Size:
-    """How much a split or probe has: `frames`, `clips` or None where clips cannot be told, `hours`
+    """How much a split or probe has: `frames`, `clips` or None where clips are unknown, `hours`
     or None where the times are not known, and the `units` that are independent: clips with what a
     limit is about, or frames."""
 

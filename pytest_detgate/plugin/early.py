@@ -21,7 +21,7 @@ _MARKED = pytest.StashKey[bool]()
 _TYPED_LISTING = pytest.StashKey[bool]()
 """Whether the command line itself asks to print something and to run no test."""
 # Names the report's folder of the run that a process belongs to. A worker of pytest-xdist reads
-# its options like a run of its own, and may start when the record is written already.
+# its options like a separate run, and may start when the record is written already.
 _ENVIRONMENT = "PYTEST_DETGATE_RUNNING"
 
 
@@ -112,7 +112,7 @@ def _mark(config: pytest.Config, folder: Path) -> None:
     with contextlib.suppress(OSError):
         config.stash[EARLIER] = read_regular(folder / RECORD)
     started = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    # A folder that cannot be written is told of when the record cannot be written either.
+    # A folder that cannot be written is reported when the record cannot be written either.
     with contextlib.suppress(OSError):
         mark_running(folder, started, __version__)
     config.stash[_MARKED] = True

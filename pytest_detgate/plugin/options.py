@@ -31,7 +31,7 @@ _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 class GateOptions:
     """What the command line asks of the gate. Paths, and the pattern `sweep`, are absolute.
 
-    `config` is the file itself, `entry` its place in its folder, where a link may stand for it,
+    `config` is the file itself, `entry` its place in its folder, where it may be a link,
     and `argument` that place as the command line names it.
     """
 

@@ -23,7 +23,7 @@ one and go on; it has no answer all the same."""
 
 
 class NoLimitError(pytest.fail.Exception):  # type: ignore[name-defined, misc]
-    """A test records and holds nothing against a limit."""
+    """A test records and compares nothing with a limit."""
 
 
 class Record:
@@ -31,7 +31,7 @@ class Record:
     body has ended, so that everything it measures is in the record; one that a fixture measures
     while it is torn down fails it then.
 
-    Whatever makes no sense is a `DetgateError` where it is called. `require_image` raises one for
+    What makes no sense is a `DetgateError` where it is called. `require_image` raises one for
     a split, probe or image that does not exist; without it any is taken.
     """
 
@@ -54,12 +54,12 @@ class Record:
         self._is_closed = True
 
     def at_most(self, name: str, value: float | int, limit: float | int) -> None:
-        """Hold a value against an upper limit."""
+        """Compare a value with an upper limit."""
         __tracebackhide__ = True
         self._take(self._measured, "at_most", name, value, limit)
 
     def at_least(self, name: str, value: float | int, limit: float | int) -> None:
-        """Hold a value against a lower limit."""
+        """Compare a value with a lower limit."""
         __tracebackhide__ = True
         self._take(self._measured, "at_least", name, value, limit)
 
@@ -99,7 +99,7 @@ class Record:
         self._take(self._said, str(message))
 
     def on_images(self) -> FindingsOnImages:
-        """The findings that lie on images."""
+        """The findings that are on images."""
         from pytest_detgate.report.coco_export import FindingsOnImages
 
         findings = FindingsOnImages()
@@ -109,7 +109,7 @@ class Record:
 
     @property
     def limits(self) -> list[Measurement]:
-        """The values that are held against limits."""
+        """The values that have limits."""
         return [measured for measured in self.measurements if measured.limit is not None]
 
     def broken(self, start: int = 0) -> list[Measurement]:
@@ -128,10 +128,10 @@ class Record:
             pytest.fail(shown(said), pytrace=False)
 
     def require_limit(self) -> None:
-        """Fail a test that was evaluated and holds nothing against a limit."""
+        """Fail a test that was evaluated and compares nothing with a limit."""
         if not self.limits:
             raise NoLimitError(
-                "the test held no value against a limit, so it says nothing; call "
+                "the test compared no value with a limit, so it says nothing; call "
                 "detgate_record.at_most or at_least",
                 pytrace=False,
             )

@@ -109,7 +109,7 @@ class Reporter:
         try:
             return (yield)
         finally:
-            # Whatever a plugin has set it to: a gate that blocks ends with a failure.
+            # Also if a plugin has set it: a gate that blocks ends with a failure.
             session.exitstatus = self._exit_status(session.exitstatus)
 
     def _publish(self, session: pytest.Session) -> None:

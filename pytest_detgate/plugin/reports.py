@@ -73,7 +73,7 @@ def add_result(
     parts.parts.append(part)
     errors = item.config.stash.get(ERRORS, [])
     if errors:
-        # The test may have caught it, and may not have asked for a fixture of its own.
+        # The test may have caught it, and may not have asked for a fixture itself.
         parts.parts.append(Part("not-evaluated", errors[0]))
         item.stash[USED] = True
         errors.clear()

@@ -47,7 +47,7 @@ class GateSession:
     folders: SharedFolders
     progress: Progress
     redaction: Redaction
-    """Hides in whatever leaves the process what the project does not want seen."""
+    """Hides in all that leaves the process what the project does not want seen."""
     accepted: tuple[Acceptance, ...] = ()
     """Findings that `detgate-known.json` accepts."""
     wanted: tuple[str, ...] = ()

@@ -38,7 +38,7 @@ def attach_result(
         facts = _new_facts(gate)
     except Exception as error:
         # Raised further, it would end the session and take every other verdict with it.
-        crashed = f"the figures for the report crashed: {type(error).__name__}: {error}"
+        crashed = f"the metrics for the report crashed: {type(error).__name__}: {error}"
         reason = str(error) if isinstance(error, DetgateError) else crashed
         result = msgspec.structs.replace(result, verdict="not-evaluated", message=reason)
         report.outcome = "failed"
@@ -71,7 +71,7 @@ def _new_facts(gate: GateSession) -> Facts | None:
     # Each part is made once and remembered, so that equal ones are mostly the same object.
     if facts == gate.sent:
         return None
-    news = plain(facts.since(gate.sent), "the figures for the report")
+    news = plain(facts.since(gate.sent), "the metrics for the report")
     gate.sent = facts
     return news
 
@@ -93,6 +93,6 @@ def _with_findings_aside(
             {name: file for name, file in files.items() if file.images},
         )
     except OSError as error:
-        message = f"{result.message}; its findings could not be kept: {error}"
+        message = f"{result.message}; its findings could not be written: {error}"
         return msgspec.structs.replace(result, message=message)
     return result

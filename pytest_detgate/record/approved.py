@@ -34,7 +34,7 @@ class ApprovedModel(_Part, frozen=True, kw_only=True):
 
 
 class ApprovedPredictions(_Part, frozen=True, kw_only=True):
-    """A result file that stood for the model."""
+    """A result file that was gated instead of a model."""
 
     sha256: str
     detections_sha256: str | None = None

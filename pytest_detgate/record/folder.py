@@ -1,4 +1,4 @@
-"""What lies in the report's folder, by name."""
+"""What is in the report's folder, by name."""
 
 from __future__ import annotations
 

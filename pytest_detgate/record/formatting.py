@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from pytest_detgate.findings import INDEPENDENT_IMAGES, Interval, Measurement
 
 DECIMALS = 4
-# Differences of shares below so many hundredths are not told apart in a sentence.
+# Differences of shares below so many hundredths are equal in a sentence.
 _LEAST_POINTS = 0.1
 NARROW = "\u202f"  # a narrow space that does not break, between a number and its unit
 _MINUS = re.compile(r"(?<![\w.])-(?=\d)")
@@ -57,7 +57,7 @@ def value_and_limit(value: float | int, limit: float | int) -> tuple[str, str]:
 
 
 def held_and_limit(measurement: Measurement) -> tuple[str, str]:
-    """Say the number that was held against the limit, and the limit: `("9.15", "8")`.
+    """Say the number that was compared with the limit, and the limit: `("9.15", "8")`.
 
     A bound takes three digits that count, or as many more as it takes to show the side of the
     limit that it is on.
@@ -80,7 +80,7 @@ def held_and_limit(measurement: Measurement) -> tuple[str, str]:
 
 
 def value_words(measurement: Measurement) -> str:
-    """Say what was measured and, where a bound of it is held against the limit, that the next
+    """Say what was measured and, where a bound of it is compared with the limit, that the next
     number is the bound: `4, upper bound`."""
     value = number(measurement.value)
     return value if measurement.bound == "point" else f"{value}, {measurement.bound} bound"
@@ -107,7 +107,7 @@ def percent(value: float) -> str:
 
 
 def margin(measurement: Measurement) -> str:
-    """Say how far what was held against the limit is from it, and on which side."""
+    """Say how far the judged value is from its limit, and on which side."""
     value, limit = measurement.held, measurement.limit
     if limit is None:
         return ""

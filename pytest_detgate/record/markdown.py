@@ -1,7 +1,7 @@
 """Texts of somebody's inside Markdown as GitHub reads it, where they stay text.
 
 A name from a data file may hold anything. Nothing of it may become markup, a link or an image,
-call a person or an issue, or end the cell of a table that it stands in.
+call a person or an issue, or end the cell of a table that it is in.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _CALLS = re.compile(
     r"|(?<=\b[0-9a-f]{6})(?=[0-9a-f]{1,34}\b)",
     re.IGNORECASE,
 )
-# What is code between two backticks whatever it says, in a cell of a table too.
+# What is code between two backticks in any case, also in a cell of a table.
 _SAFE_CODE = re.compile(r"[^`|\\]+")
 
 
@@ -33,7 +33,7 @@ def plain(text: str, longest: int, *, begins: bool = False) -> str:
 
 
 def prose(text: str, longest: int) -> str:
-    """Text on one line, cut to so many characters, in which what stands between backticks is code;
+    """Text on one line, cut to so many characters, in which what is between backticks is code;
     where these do not pair, they stay text."""
     parts = on_one_line(text, longest).split("`")
     if len(parts) % 2 == 0:

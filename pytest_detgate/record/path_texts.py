@@ -52,7 +52,7 @@ _ARGUMENT = re.compile(rf"(?P<head>(?:[^=]*=)*?)(?P<path>{_ABSOLUTE}.*)", re.DOT
 
 
 def may_hold_path(text: str) -> bool:
-    """Whether a text may hold a path that is absolute or leads upwards; quickly told."""
+    """Whether a text may hold a path that is absolute or leads upwards; a quick check."""
     return bool(_SUSPECT.search(text))
 
 
@@ -70,7 +70,7 @@ def option_and_path(argument: str) -> tuple[str, str] | None:
 
 
 def folder_pattern(folders: set[str]) -> re.Pattern[str]:
-    """A pattern for these folders where they stand for themselves or begin a path, whose rest is
+    """A pattern for these folders where they are whole or begin a path, whose rest is
     then `below`. A folder beside one of them may begin with its name: `site (old)`, `site-2`."""
     named = sorted((re.escape(folder) for folder in folders if folder.strip("/")), key=len)
     if not named:

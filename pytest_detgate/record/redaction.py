@@ -1,4 +1,4 @@
-"""What may not be seen in anything that leaves a run, and what stands in its place.
+"""What may not be seen in anything that leaves a run, and what replaces it.
 
 No absolute path is ever shown: one under the root directory becomes relative to it, one under the
 home directory begins with `~`, and of any other only the last part stays. The rest is hidden where
@@ -67,7 +67,7 @@ class Redaction:
 
     `root` is the directory that paths are shown relative to, `places` are absolute paths that
     texts may name. With `paths`, of every place only the last part is shown; with `hosts`, host
-    names and addresses are hidden; whatever a pattern matches is hidden anywhere.
+    names and addresses are hidden; all that a pattern matches is hidden anywhere.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class Redaction:
         return self._without_paths(text) if self._may_name_a_path(text) else text
 
     def suspects(self, document: str) -> bool:
-        """Whether a document, as a file holds it, may have something to hide; quickly told."""
+        """Whether a document, as a file holds it, may have something to hide; a quick check."""
         return bool(self._patterns or self._hosts) or self._may_name_a_path(document)
 
     def place(self, place: str) -> str:

@@ -1,4 +1,4 @@
-"""The record of one run, as it stands in `report.json`.
+"""The record of one run, as it is in `report.json`.
 
 Format 1. A later format raises `FORMAT`; format 1 stays readable.
 """

@@ -16,12 +16,12 @@ def finding_text(finding: Finding) -> str:
 
 
 def finding_place(finding: Finding) -> str:
-    """Where a finding is: `val/roof_1.jpg`; nothing where it says nothing of it."""
+    """Where a finding is: `val/roof_1.jpg`; nothing where it has no place."""
     return "/".join(part for part in (finding.dataset, finding.image) if part)
 
 
 def decisive(result: RuleResult) -> list[Measurement]:
-    """The values that decided: those beyond their limits, or all that are held where it passed."""
+    """The values that decided: those beyond their limits, or all with limits where it passed."""
     held = [measured for measured in result.measurements if measured.limit is not None]
     if result.verdict == "passed":
         return held
@@ -62,7 +62,7 @@ def _only_by_bound(measured: Measurement) -> bool:
 
 
 def compared(measured: Measurement) -> str:
-    """What was held against the limit, as the comparison that came true: `boxes 61 > 21`,
+    """The judged value, as the comparison that came true: `boxes 61 > 21`,
     `boxes 4, upper bound 9.15 > 8`."""
     held, limit = held_and_limit(measured)
     sign = measured.relation if measured.passed else _BROKEN[measured.relation or "<="]
@@ -70,7 +70,7 @@ def compared(measured: Measurement) -> str:
 
 
 def held_against_limit(measured: Measurement) -> str:
-    """What was held against the limit, and the limit: `boxes 61, at most 21`,
+    """The judged value and the limit: `boxes 61, at most 21`,
     `boxes 4, upper bound 9.15 (95%, exact Poisson), at most 8`."""
     held, limit = held_and_limit(measured)
     how = ""
@@ -80,6 +80,6 @@ def held_against_limit(measured: Measurement) -> str:
 
 
 def _named(measured: Measurement, held: str) -> str:
-    """The name and the number held; before a bound stands the value that it is a bound of."""
+    """The name and the number held; before a bound comes the value that it is a bound of."""
     value = "" if measured.bound == "point" else f"{value_words(measured)} "
     return f"{measured.name} {value}{held}"

@@ -20,7 +20,7 @@ def wrapped(line: str) -> list[str]:
     """A line on as many as it takes, the further ones further in; a name without a blank is broken
     where it must be."""
     indent = " " * (len(line) - len(line.lstrip()) + 2)
-    # One column is kept for what makes a command harmless.
+    # One column is left for what makes a command harmless.
     lines = textwrap.wrap(
         visible(line), WIDTH - 1, subsequent_indent=indent, break_on_hyphens=False
     )
@@ -28,7 +28,7 @@ def wrapped(line: str) -> list[str]:
 
 
 def no_command(line: str) -> str:
-    """A line of output that no runner takes for a command, whatever it begins with:
-    part of a file name may come to stand there."""
+    """A line of output that no runner takes for a command, with any beginning:
+    it may be a part of a file name."""
     indent = len(line) - len(line.lstrip())
     return f"{line[:indent]}\\{line[indent:]}" if line[indent:].startswith(_COMMANDS) else line

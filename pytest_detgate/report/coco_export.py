@@ -1,5 +1,5 @@
 """Findings as COCO files that annotation tools open: the images concerned, what is annotated on
-them now, and the boxes that were found, under categories of their own."""
+them now, and the boxes that were found, under separate categories."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SUPERCATEGORY = "detgate"
 
 
 class FindingsOnImages:
-    """The findings of one item that lie on images, by data set and file name.
+    """The findings of one item that are on images, by data set and file name.
 
     `datasets` are those the item looks at: a finding that names none means the only one.
     """
@@ -47,9 +47,9 @@ class CocoExport(msgspec.Struct, frozen=True, kw_only=True):
 def coco_export(
     dataset: Dataset, found: Mapping[str, Sequence[Finding]], *, pictures: bool = True
 ) -> CocoExport:
-    """Gather the images of a split or probe that findings lie on, findings by file name.
+    """Gather the images of a split or probe that findings are on, findings by file name.
 
-    A finding on an image that the data set does not list or that lies outside its folder, and a
+    A finding on an image that the data set does not list or that is outside its folder, and a
     box that is not finite, are left out, and counted. Without `pictures` none is read, so that an
     image whose size the file does not state has none.
     """

@@ -23,7 +23,7 @@ from pytest_detgate.report.headline import tiers
 from pytest_detgate.report.round_robin import fair_shares, in_rounds
 from pytest_detgate.report.rule_rows import Judged, Row, Value, judged_of, values_of
 
-# Rules with a section of their own, the most urgent first.
+# Rules with a separate section, the most urgent first.
 SECTIONS = 120
 # Findings listed for one rule, and on the whole page.
 FINDINGS = 100
@@ -172,7 +172,7 @@ def _evidence(
         ),
         repeated=_repeated(figures, rows),
         findings=findings_table(rule.findings, rule.findings_total, room),
-        # Whoever wrote the record wrote these names: nothing but a file of ours becomes a link.
+        # Anybody may have written the record and its names: only a file of ours becomes a link.
         files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
         tables=[numbers_of(title, table) for title, table in rule.tables.items()],
     )

@@ -28,7 +28,7 @@ _COMMIT_VARIABLES = ("GITHUB_SHA", "CI_COMMIT_SHA")
 
 
 class HistoryRule(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict on a rule, and the values that it holds against limits."""
+    """The verdict on a rule, and its values that have limits."""
 
     verdict: Verdict
     values: dict[str, float | int] = {}

@@ -23,7 +23,7 @@ def scale_of(measurement: Measurement) -> Scale | None:
 
     The scale starts at zero, or below it where a number is negative, so that lengths compare.
     A floor between 0 and 1 (AP, recall, a share) is drawn on the whole range from 0 to 1. An
-    interval of which no end is held against the limit is cut where the scale ends.
+    interval of which no end is compared with the limit is cut where the scale ends.
     """
     value, limit, held = measurement.value, measurement.limit, measurement.held
     if limit is None:

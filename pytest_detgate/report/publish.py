@@ -1,6 +1,6 @@
-"""Writing down a run: the record and all that lies beside it, by one process, each file whole.
+"""Writing down a run: the record and all that is beside it, by one process, each file whole.
 
-What stands beside the record is made from the record. A file that could not be written is said,
+What is beside the record is made from the record. A file that could not be written is reported,
 and costs none of the others; one that an earlier run left there is gone before the record is new.
 """
 
@@ -122,7 +122,7 @@ def _with_history(report: Report, path: Path, root: Path, problems: list[str]) -
 
 
 def _try(what: str, write: Callable[[], None], problems: list[str]) -> None:
-    """Whatever goes wrong beside the record must lose neither it nor what comes after."""
+    """What goes wrong beside the record must lose neither it nor what comes after."""
     try:
         write()
     except Exception as error:

@@ -1,4 +1,4 @@
-"""`summary.md`: a run as a comment on a pull request, of 60 lines at most whatever the run."""
+"""`summary.md`: a run as a comment on a pull request, of 60 lines at most for any run."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ _TASKS = {
     RUN: "Complete the input or the settings, so that these rules can be evaluated",
     "": "Look at what these rules found",
 }
-# The heaviest first: figures on data that leaks or is labelled wrongly mean nothing, false alarms
+# The heaviest first: metrics on data that leaks or is labelled wrongly mean nothing, false alarms
 # hurt those who work with the detector, and misses come last.
 _WEIGHTS: tuple[tuple[str, tuple[str, ...]], ...] = (
     (SPLIT, ("clip-overlap", "duplicate-images", "frame-distance", "probe-isolation")),

@@ -1,4 +1,4 @@
-"""How much evidence `report.json` holds: it is read, sent and kept for every run.
+"""How much evidence `report.json` holds: it is read, sent and stored for every run.
 
 Numbers and charts are always there. Of images and findings the least urgent ones are left out
 where a run has many: the totals beside them stay, and all findings on images are in the COCO files.

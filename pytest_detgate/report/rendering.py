@@ -78,7 +78,7 @@ def _visible(value: object) -> object:
 
 
 def prose(text: str) -> Markup:
-    """Set what stands between backticks as code; where these do not pair, leave them."""
+    """Set what is between backticks as code; where these do not pair, leave them."""
     parts = words.visible(text).split("`")
     if len(parts) % 2 == 0:
         return escape(words.visible(text))

@@ -1,4 +1,4 @@
-"""The table of rules in parts: where a rule has many items, those of one verdict stand together."""
+"""The table of rules in parts: where a rule has many items, those of one verdict are together."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OPEN_ROWS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """Some rows of the table. `title` is empty where they stand there as they are.
+    """Some rows of the table. `title` is empty where they are not grouped.
 
     Else they are a group, about which `about` says what its rules have in common. It is open
     where these block: then `rows` are open, and `rest` are not, as the words of `more` say.

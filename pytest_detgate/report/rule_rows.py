@@ -23,7 +23,7 @@ from pytest_detgate.report.headline import VERDICT_WORDS
 from pytest_detgate.report.labels import label_of
 from pytest_detgate.report.limit_bar import Scale, scale_of
 
-# Further values of a rule are told with its evidence.
+# Further values of a rule are shown with its evidence.
 JUDGED = 3
 
 
@@ -47,7 +47,7 @@ class Value:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A measurement held against its limit, in words and as a scale.
+    """A measurement and its limit, in words and as a scale.
 
     `held` is the number that was compared: the value or, where `bound` names one, that bound.
     `name` is that of the record where `label` differs.
@@ -120,7 +120,7 @@ def row_of(rule: RuleResult, name: str, *, shown: bool = True) -> Row:
 
 
 def judged_of(rule: RuleResult) -> list[Judged]:
-    """Say all values that were held against limits, those that missed them first."""
+    """Say all values that have limits, those that missed them first."""
     judged = [_judged(rule.code, measured) for measured in rule.measurements]
     return sorted((one for one in judged if one is not None), key=lambda one: one.passed)
 

@@ -1,4 +1,4 @@
-"""COCO figures as the page shows them: every figure with its meaning, classes weakest first."""
+"""COCO metrics as the page shows them: every metric with its meaning, classes weakest first."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class ClassRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitScores:
-    """The figures of one split: `(name, meaning, value, defined)`."""
+    """The metrics of one split: `(name, meaning, value, defined)`."""
 
     split: str
     protocol: str

@@ -1,6 +1,6 @@
 """What a reader can try: other score thresholds, and what rules would measure at them.
 
-It is data for the script of the page, which holds it against the limits. The verdict of the run
+It is data for the script of the page, which compares it with the limits. The verdict of the run
 is not in it and never changes.
 """
 
@@ -22,7 +22,7 @@ _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&\u20
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """One measurement with a limit: its values at the thresholds, and what is held against it."""
+    """One measurement with a limit: its values at the thresholds, and what is compared with it."""
 
     name: str
     limit: Number
@@ -119,7 +119,7 @@ def start_of(report: Report) -> float:
 
 
 def script_data(tuning: Tuning) -> Markup:
-    """Write it as JSON that can stand in a script element, whatever the names in it are."""
+    """Write it as JSON that is safe in a script element, with any names in it."""
     return Markup(msgspec.json.encode(tuning).decode().translate(_ESCAPES))
 
 

@@ -52,7 +52,7 @@ def shared_clips_evidence(
             between,
             *map(images_by_clip, clips),
             title=title,
-            about=f"{about} Frame numbers cannot be told, so images are counted by clip.",
+            about=f"{about} Frame numbers are unknown, so images are counted by clip.",
         )
     paired = np.flatnonzero(nearest.row >= 0)
     if rows is not None:
@@ -72,7 +72,7 @@ def shared_clips_evidence(
 
 
 def images_by_clip(clips: Clips) -> Counter[str]:
-    """How many images each clip has; those whose clip cannot be told are left out."""
+    """How many images each clip has; those whose clip is unknown are left out."""
     images = Counter(clips.clip.tolist())
     images.pop(None, None)
     return images

@@ -80,11 +80,11 @@ def near_clip_findings(
         near,
         lambda row: (
             f"its clip {clips[row]!r} differs from {near[row]!r} of {other} only in letter case or "
-            "blanks, so it cannot be told whether they are one"
+            "blanks, so it is unknown whether they are one"
         ),
     )
 
 
 def untold_findings(dataset: Dataset, rows: Iterable[int], what: str) -> Iterator[Finding]:
-    """One finding for each image whose clip, or `what` else, cannot be told."""
-    return image_findings(dataset, rows, lambda _: f"its {what} cannot be told")
+    """One finding for each image whose clip, or `what` else, is unknown."""
+    return image_findings(dataset, rows, lambda _: f"its {what} is unknown")

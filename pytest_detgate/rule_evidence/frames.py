@@ -42,7 +42,7 @@ def by_highest(
     detections: DetectionTable, rows: NDArray[np.int64], what: str
 ) -> tuple[NDArray[np.int64], Callable[[int], str]]:
     """Image rows by the best of some detections on them, whose `rows` come best score first, and
-    what to say of each, whatever the threshold: `highest false box: cone 0.71`."""
+    what to say of each, at any threshold: `highest false box: cone 0.71`."""
     image = detections.image[rows]
     images, first = np.unique(image, return_index=True)
     best = dict(zip(images.tolist(), rows[first].tolist(), strict=True))

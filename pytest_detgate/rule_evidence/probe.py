@@ -50,7 +50,7 @@ def evidence_of_probe(
 ) -> Evidence:
     """The evidence of `probe-fp`: `false` (n,) are the rows of the false detections over the score
     floor, best first, `measurements` what was measured at the operating point `threshold`, and
-    `proof` the bounds that they were held by. `recall` of the evaluated split is shown where it
+    `proof` the bounds that they were judged by. `recall` of the evaluated split is shown where it
     is known."""
     by = counts_by_threshold(dataset, detections, false, threshold, measurements, proof)
     rows, text = by_highest(detections, false, "false box")
@@ -71,7 +71,7 @@ def counts_by_threshold(
     proof: ProbeEvidence,
 ) -> ByThreshold:
     """The measurements of `probe-fp` at every threshold of the grid from the score floor on, and
-    the bounds of those that are held by one."""
+    the bounds of those that are judged by one."""
     frames = len(dataset.images)
     thresholds = threshold_grid(detections.score_floor, threshold)
     score, image = detections.score[false], detections.image[false]

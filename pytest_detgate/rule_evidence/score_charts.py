@@ -1,4 +1,4 @@
-"""Charts of the figures of a split: curves, AP by class, confusions, kinds of error.
+"""Charts of the metrics of a split: curves, AP by class, confusions, kinds of error.
 
 What is drawn of hundreds of classes is capped, and the chart says so.
 """
@@ -62,7 +62,7 @@ def curves_of_split(card: ScoreCard, split: str) -> LineChart | None:
     panels = []
     for iou in _IOUS:
         series = [] if len(by_ap) == 1 else [_series("mean over classes", curve(card, iou))]
-        # Classes in the order of the file, so that they keep their place when figures change.
+        # Classes in the order of the file, so that they keep their place when metrics change.
         series += [
             _series(name, curve(card, iou, at)) for name, at in places.items() if name in drawn
         ]
@@ -205,7 +205,7 @@ def error_kinds(
     else:
         said = (
             f"Errors of kind {worst} cost most: {known[worst]:.3f} AP at IoU 0.5 "
-            f"({counts[worst]:,} of them). To mend them, {_CURES[worst]}."
+            f"({counts[worst]:,} of them). To fix them, {_CURES[worst]}."
         )
     return BarChart(
         title=f"What each kind of error costs on {split}",

@@ -35,7 +35,7 @@ class SplitRecall:
 
 def recall_of_split(inputs: Inputs) -> SplitRecall | None:
     """Recall of the evaluated split, where other items of the run ask for its detections anyway;
-    None where they do not, and where it cannot be had or is not defined."""
+    None where they do not, and where it is not available or not defined."""
     split = inputs.project.evaluate_on
     if not inputs.is_requested(split):
         return None

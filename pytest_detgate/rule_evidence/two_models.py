@@ -31,7 +31,7 @@ def chart_of_two_models(
     if not len(worse):
         said = "At no threshold has the gated model more."
     elif not len(better):
-        said = "The gated model has fewer at no threshold, so no operating point mends it."
+        said = "The gated model has fewer at no threshold, so no operating point fixes it."
     else:
         said = (
             f"The gated model has more at {len(worse)} of {len(thresholds)} thresholds, from "
@@ -70,7 +70,7 @@ def change_by_threshold(
     """What is measured over each threshold: (thresholds,) `boxes` of the gated model, those of the
     baseline `before`, and how they changed.
 
-    Those figures are left out that another threshold would compare with another limit: with noise
+    Those metrics are left out that another threshold would compare with another limit: with noise
     the limit of a share depends on the baseline's count, and a bound would have to be drawn again.
     """
     values: dict[str, list[Number | None]] = {

@@ -14,7 +14,7 @@ better."""
 
 @dataclass(frozen=True, slots=True)
 class ApNoise:
-    """The noise of AP over all classes, and of those classes that have one of their own; `said`
+    """The noise of AP over all classes, and of those classes that have a separate one; `said`
     tells where it comes from."""
 
     all: float

@@ -170,7 +170,7 @@ class _Binder:
         except DetgateError as error:
             self._mistakes.add(error)
         except Exception as error:
-            # What reads a value with a mistake, or a name that was refused, has none of its own.
+            # What reads a value with a mistake, or a name that was refused, has no other.
             follows = refusals.errors or refusals.is_partial or len(self._mistakes) > before
             if not (follows or (self._mistakes and isinstance(error, AttributeError))):
                 what = f"the rule crashed before it ran: {crash_text(error)}"

@@ -83,7 +83,7 @@ class ClassFloorRule(IntervalRule, frozen=True, kw_only=True):
 def class_targets(
     rule: ScoreRule, project: Project, classes: Mapping[str, float] | None, *, every: bool
 ) -> Iterator[Target]:
-    """Yield an item for each class: those with a limit of their own, or `every` one."""
+    """Yield an item for each class: those with a separate limit, or `every` one."""
     known = project.evaluated_classes if every else None
     # Two categories of one name are one item, which says that they cannot be distinguished.
     names = dict.fromkeys(known or classes or ())

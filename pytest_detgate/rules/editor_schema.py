@@ -9,7 +9,7 @@ DRAFT_7 = "http://json-schema.org/draft-07/schema#"
 _BY_NAME = ("properties", "$defs")
 _LISTED = ("anyOf", "allOf")
 _NULL = {"type": "null"}
-# Readers of TOML give a date as text or as an object of their own, which is of none of these types.
+# Readers of TOML give a date as text or as a special object, which is of none of these types.
 _DATE = {"format": "date", "not": {"type": ["number", "boolean", "object", "array"]}}
 
 

@@ -134,7 +134,7 @@ class ProbeRule(DetectionRule, frozen=True, kw_only=True):
 
 
 class ScoreRule(DetectionRule, frozen=True, kw_only=True):
-    """A rule on the COCO figures of the split that `[model] evaluate-on` names."""
+    """A rule on the COCO metrics of the split that `[model] evaluate-on` names."""
 
     # What a detector was not asked about counts as not found: AP and recall would be too low.
     spoiling_gaps: ClassVar[frozenset[GapKind]] = DETECTION_GAPS
@@ -151,7 +151,7 @@ class ScoreRule(DetectionRule, frozen=True, kw_only=True):
         yield self.target(project)
 
     def target(self, project: Project, label: str | None = None) -> Target:
-        """An item that needs the figures of the evaluated split."""
+        """An item that needs the metrics of the evaluated split."""
         split = project.evaluate_on
         return Target(label=label, datasets=(split,), detections=(split,))
 

@@ -1,4 +1,4 @@
-"""Options of the rules on false boxes, which each probe may have of its own."""
+"""Options of the rules on false boxes, which each probe may have."""
 
 from __future__ import annotations
 

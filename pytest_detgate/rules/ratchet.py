@@ -1,6 +1,6 @@
 """Limits of `detgate.toml` moved to what a run measured.
 
-A limit is found by its name: `boxes` of `probe-fp` is held by `max-boxes`, else by `max`; of one
+A limit is found by its name: `boxes` of `probe-fp` is limited by `max-boxes`, else by `max`; of one
 probe, class or split by the table of that. It counts only if it has the very value that the item
 was judged by, so no other option can be meant.
 """

@@ -1,4 +1,4 @@
-"""Rule classes by their codes. A built-in rule has a module of its own, named as its code."""
+"""Rule classes by their codes. A built-in rule has a module, named as its code."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RuleRegistry:
         return {code: self.rule(code) for code in self.codes}
 
     def add_plugin(self, name: str, folder: Path) -> None:
-        """Add the rules of a module, which may lie in a `folder`. `ConfigError` where it cannot be
+        """Add the rules of a module, which may be in a `folder`. `ConfigError` where it cannot be
         imported, or has a rule with the code of another."""
         for rule in _rules_of(_plugin_module(name, folder)):
             if rule.code in self.codes:
@@ -84,7 +84,7 @@ def _plugin_module(name: str, folder: Path) -> ModuleType:
         return importlib.import_module(name)
     except ImportError as error:
         raise ConfigError(
-            f"the module {name!r} cannot be imported: {error}; it must be installed or lie beside "
+            f"the module {name!r} cannot be imported: {error}; it must be installed or be beside "
             "detgate.toml"
         ) from None
     except (Exception, SystemExit) as error:

@@ -162,7 +162,7 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
     """Gaps in its splits and probes that make no difference to it, or that it measures itself; any
     other makes its items *not evaluated*."""
     spoiling_gaps: ClassVar[frozenset[GapKind]] = frozenset()
-    """Those of the others that make a figure of the rest wrong, so that nothing is measured."""
+    """Those of the others that make a metric of the rest wrong, so that nothing is measured."""
     safe_because: ClassVar[str | None] = None
     """Why it fails on no clean data set, if `recommended = true` switches it on."""
     never_accepted: ClassVar[bool] = False

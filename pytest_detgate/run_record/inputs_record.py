@@ -47,7 +47,7 @@ def dataset_record(inputs: Inputs) -> DatasetRecord:
 
 
 def score_records(inputs: Inputs) -> dict[str, ScoreRecord]:
-    """The figures computed so far."""
+    """The metrics computed so far."""
     cards = {
         name: card
         for name in inputs.project.splits
@@ -55,7 +55,7 @@ def score_records(inputs: Inputs) -> dict[str, ScoreRecord]:
     }
     if not cards:
         return {}
-    # Only a run with figures pays for these imports.
+    # Only a run with metrics pays for these imports.
     from pytest_detgate.run_record.score_record import score_record
     from pytest_detgate.scoring.score_card import ScoreCard
 

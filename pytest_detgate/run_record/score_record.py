@@ -1,4 +1,4 @@
-"""The figures of a split as the record has them, each with its bounds."""
+"""The metrics of a split as the record has them, each with its bounds."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SIZES: tuple[Area, ...] = ("small", "medium", "large")
 
 
 def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
-    """The record of a split's figures; bounds as `[scoring]` asks for them, errors and confusions
+    """The record of a split's metrics; bounds as `[scoring]` asks for them, errors and confusions
     where they could be computed."""
     bounds = _Bounds(inputs, split)
     errors = _errors(inputs, split)
@@ -85,7 +85,7 @@ def _charts(
     classes: Mapping[str, ClassScoreRecord],
     errors: Mapping[str, ErrorRecord],
 ) -> list[Chart]:
-    """The curves behind the figures, as far as they are defined."""
+    """The curves behind the metrics, as far as they are defined."""
     charts: list[Chart | None] = [
         curves_of_split(card, split),
         ap_by_class(
@@ -131,7 +131,7 @@ def _errors(inputs: Inputs, split: str) -> dict[str, ErrorRecord]:
 
 
 class _Bounds:
-    """Bounds of a split's figures; None where there is too little for any."""
+    """Bounds of the metrics of a split; None where there is too little for any."""
 
     def __init__(self, inputs: Inputs, split: str) -> None:
         self._inputs = inputs

@@ -11,7 +11,7 @@ from pytest_detgate.boxes import Boxes, iou
 from pytest_detgate.dataset.tables import DetectionTable
 
 ABSENT = -1
-"""Row number that stands for a detection that the other answer does not have."""
+"""Row number of a detection that the other answer does not have."""
 
 _TOUCHING_PIXELS = 1.0
 

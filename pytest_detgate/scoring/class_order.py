@@ -1,4 +1,4 @@
-"""Classes in another order: detections of one class lie on boxes of another, class by class.
+"""Classes in another order: detections of one class are on boxes of another, class by class.
 
 Class numbers that count from another start, or in another order, give a detector that finds every
 object and names each wrongly.
@@ -87,7 +87,7 @@ def other_order(
 
 def _in_order(table: NDArray[np.int64], meant: NDArray[np.int64], total: int) -> float | None:
     """The share of the found objects that have the right class where `meant` are the classes that
-    detections of each class stand for; None where detections do not speak for it.
+    detections of each class mean; None where detections do not speak for it.
 
     A detector that calls everything by one name says nothing about the order of classes.
     """
@@ -104,7 +104,7 @@ def _listed(table: NDArray[np.int64], meant: NDArray[np.int64], names: Sequence[
     """The classes that are mistaken, those with most detections first."""
     order = np.argsort(-table.sum(axis=1), kind="stable").tolist()
     moved = [
-        f"{names[row]!r} lies on {names[meant[row]]!r}"
+        f"{names[row]!r} is on {names[meant[row]]!r}"
         for row in order
         if 0 <= meant[row] < len(names) and meant[row] != row and table[row, meant[row]]
     ]

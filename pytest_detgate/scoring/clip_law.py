@@ -52,7 +52,7 @@ class ClipLaw:
 
 def correlation_of(part: Counts, whole: Counts) -> float | None:
     """Return the correlation of two frames of a clip, from on how many of the frames of each clip
-    something happened, (G,) each; None where it cannot be told, since it happened on none or on
+    something happened, (G,) each; None where it is unknown, since it happened on none or on
     all, or no clip has two frames.
 
     The estimator from an analysis of variance (Fleiss, Statistical Methods for Rates and

@@ -40,7 +40,7 @@ def evaluate(
     AP looks at the `max_detections` best detections of each image and class, 100 or more.
 
     Classes are matched by name; detections of a class that the split does not know are left out.
-    Raises `DataError` where a figure would mean nothing: no ground truth, ground truth of an image
+    Raises `DataError` where a metric would mean nothing: no ground truth, ground truth of an image
     or class that is not listed, no detections at all, a class that the detector does not know,
     boxes that are not finite; and, for "both", any difference between the engines.
     """
@@ -67,7 +67,7 @@ def evaluate(
 
 
 def refuse_undefined(dataset: Dataset, detections: DetectionTable) -> None:
-    """Raise `DataError` where no figure of COCO would mean anything."""
+    """Raise `DataError` where no metric of COCO would mean anything."""
     name = dataset.name
     if not len(dataset.boxes):
         raise DataError(f"{name} has no ground-truth boxes, so AP is not defined on it")

@@ -18,10 +18,10 @@ from pytest_detgate.scoring.matching import UNMATCHED, candidates_of, match, ove
 class Confusion:
     """What was detected in place of what, at one score threshold.
 
-    `matrix` (K + 1, K + 1) counts ground-truth boxes (rows) by the detection that stands for each
-    (columns), classes in the order of `classes`; the last column holds boxes that nothing stands
-    for, the last row detections that stand for no box, and the corner is 0. So rows sum to the
-    ground truth without crowd regions, and columns to the detections over the threshold, but for
+    `matrix` (K + 1, K + 1) counts ground-truth boxes (rows) by the detection matched to each
+    (columns), classes in the order of `classes`; the last column holds boxes that no detection
+    matches, the last row detections that match no box, and the corner is 0. So rows sum to the
+    ground truth without crowd regions, and columns to the detections over the threshold, except
     those that a crowd region explains, which are counted in `in_crowds` (K,). `unknown` counts
     detections over the threshold of classes that the split does not know.
     """
@@ -40,7 +40,7 @@ def confusion(dataset: Dataset, detections: DetectionTable, score_threshold: flo
     the diagonal is the true positives of each class; then what is left over across classes, in
     the same way: detections in order of score each take the free box that they overlap most.
     All detections over the threshold are looked at, however many an image has. Raises `DataError`
-    where the detector kept too little to count at the threshold.
+    where the detector returned too little to count at the threshold.
     """
     require_threshold(detections, score_threshold)
     columns = columns_of(dataset, detections)

@@ -13,16 +13,16 @@ computes them, so that the numbers are the ones people know:
   `background` where it overlaps no box with more than IoU 0.1;
   `both` otherwise: wrong class and wrong place.
 - A box is a `miss` where nothing took it and no `location` or `class` error is about it.
-- The cost of a kind, `dap`, is the AP with all errors of that kind mended and no other, less the
-  AP as it is, and at least 0. To mend is to take the detection away; of all detections that are
+- The cost of a kind, `dap`, is the AP with all errors of that kind fixed and no other, less the
+  AP as it is, and at least 0. To fix is to take the detection away; of all detections that are
   off in location or class about a box that nobody took, the best one counts as having found it
-  instead. A miss is mended by taking the box away.
+  instead. A miss is fixed by taking the box away.
 - Detections that a crowd region explains count for nothing in AP and still have a kind. Where
-  errors are mended, detections of equal score stand errors first, then true ones.
+  errors are fixed, detections of equal score are ordered errors first, then true ones.
 
 It differs from tidecv in one thing: a class without ground truth has no AP and is left out of the
 mean, as COCO does it. tidecv takes it for an AP of 0 as long as something is detected of it, so
-that a class of which every box is missed would cost nothing once the misses are mended.
+that a class of which every box is missed would cost nothing once the misses are fixed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Errors:
     first; `kind` (E,) numbers into `KINDS`; `about` (E,) the row of the columns' ground truth that
     a `location` or `class` error is about, `UNMATCHED` for other kinds. `missed` (M,) rows of the
     ground truth. `count` (6, K) errors by kind and class: of the detection, of the box for
-    misses. `ap` (K,) AP at IoU 0.5 of each class and `mended` (6, K) with one kind mended, from
+    misses. `ap` (K,) AP at IoU 0.5 of each class and `mended` (6, K) with one kind fixed, from
     0 to 1; NaN where a class has no ground truth, or none is left. `uncounted` detections are not
     among the best of their image.
     """
@@ -216,7 +216,7 @@ class _Line:
     """Detections in the order in which a precision-recall curve takes them.
 
     By `category`, then by `score`, best first, then by `turn`, which is image by image. Class k
-    stands from `first[k]` to `first[k + 1]`.
+    is from `first[k]` to `first[k + 1]`.
     """
 
     category: NDArray[np.int64]
@@ -232,7 +232,7 @@ class _Line:
         )
 
     def place(self, members: NDArray[np.int64], category: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(m,) the place in front of which members of the line would stand in other classes."""
+        """(m,) the place in front of which members of the line would be in other classes."""
         starts = self._starts()
         group = np.zeros(len(self.score), dtype=np.int64)
         group[starts[1:]] = 1
@@ -268,7 +268,7 @@ def _average_precision(
 ) -> NDArray[np.float64]:
     """(K,) AP from the places of false detections and those of true ones with their classes.
 
-    All that AP depends on is how many false detections stand in front of each true one.
+    All that AP depends on is how many false detections come before each true one.
     """
     before = np.searchsorted(false, line.first[category])
     ahead = np.searchsorted(false, true) - before

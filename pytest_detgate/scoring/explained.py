@@ -15,7 +15,7 @@ from pytest_detgate.scoring.matching import candidates_of, match
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """`false` (D,) marks detections that match no box, nor lie in a crowd region of their class;
+    """`false` (D,) marks detections that match no box, nor are in a crowd region of their class;
     `found_at` (G,) is the score of the detection that matches each box, NaN where none does."""
 
     false: NDArray[np.bool_]

@@ -46,7 +46,7 @@ class FalseBoxChange:
         return -self.growth(draws)
 
     def interval(self, figure: Figure, factor: float, intervals: Intervals) -> Interval:
-        """The interval of a figure, which is the change times a factor: no narrower than the
+        """The interval of a metric, which is the change times a factor: no narrower than the
         exact ones of the boxes that came and of those that went."""
         draws = intervals.resampling
         grown = max(1, int(self.more().max())) * len(self.own)
@@ -85,4 +85,4 @@ def grown_first(more: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 Figure = Callable[[FalseBoxChange, Resampling], NDArray[np.float64]]
-"""A figure of a change in every draw, (B,)."""
+"""A metric of a change in every draw, (B,)."""

@@ -20,7 +20,7 @@ def false_boxes(
 
     Matching is one to one by class name at IoU ≥ 0.5: detections in order of score, each takes
     the free allowed box that it overlaps most. A crowd region explains every detection of its
-    class that lies in it by half. So the false boxes over a higher threshold are the first of
+    class that is in it by half. So the false boxes over a higher threshold are the first of
     those over a lower one.
     """
     require_threshold(detections, score_threshold)
@@ -35,7 +35,7 @@ def false_boxes(
 
 
 def require_threshold(detections: DetectionTable, score_threshold: float) -> None:
-    """Raise `DataError` where the detector kept too little to count at a threshold."""
+    """Raise `DataError` where the detector returned too little to count at a threshold."""
     if score_threshold < detections.score_floor:
         raise DataError(
             f"the detector keeps no box below score {detections.score_floor:g}, so boxes over "

@@ -102,7 +102,7 @@ class Ranked:
                 yield self._counts(some, unit, some.sum(axis=1) if by_clip else some @ size)
 
     def seen(self, units: Units) -> Seen:
-        """What stands behind the metrics: the recall that is reached."""
+        """What the metrics are computed from: the recall that is reached."""
         category = np.zeros(len(self.boxes), dtype=np.int64)
         return seen(self.found.astype(np.float64), category, units.of_image[self.boxes])
 

@@ -2,8 +2,8 @@
 
 The matching is pycocotools' (`COCOeval.evaluateImg`): within an image and class, detections in
 order of score each take the free ground-truth box that they overlap most, at every IoU threshold
-on its own; crowd regions and boxes outside of the area range are ignored, and with them whatever
-they match. Everything that is said of single detections (bootstrap, error kinds, false boxes,
+on its own; crowd regions and boxes outside of the area range are ignored, and with them all that
+they match. Every statement on single detections (bootstrap, error kinds, false boxes,
 recall at an operating point) comes from here.
 """
 
@@ -35,10 +35,10 @@ _PAIRS_AT_ONCE = 1 << 18
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """What can be matched at all, whatever the area range.
+    """What can be matched at all, in any area range.
 
     `detection` (N,) rows of the columns' detections, sorted by class, then by score, best first;
-    ties stand as pycocotools has them. Class k is `detection[first[k]:first[k + 1]]`.
+    ties are as pycocotools has them. Class k is `detection[first[k]:first[k + 1]]`.
     `rank` (N,) is the place of a detection among those of its image and class, 0 the best, and
     `image_rank` (N,) that among all detections of its image.
     Pairs of a detection (its place in `detection`) and a ground-truth box (a row of the columns)
@@ -214,7 +214,7 @@ def _pieces(
 def _paired_iou(
     columns: Columns, detection: NDArray[np.int64], gt: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """(P,) IoU of each pair; of a crowd region the share of the detection that lies in it."""
+    """(P,) IoU of each pair; of a crowd region the share of the detection that is in it."""
     found, truth = columns.dt_xywh[detection], columns.gt_xywh[gt]
     shared = geometry.paired_intersection(found, truth)
     own = geometry.area(found)
@@ -246,7 +246,7 @@ def _greedy(candidates: Candidates, gt_ignored: NDArray[np.bool_]) -> NDArray[np
         at = slice(start, end)
         possible = (iou[at] >= thresholds[:, None]) & (free[:, gt[at]] | crowd[at])
         starts = np.flatnonzero(np.diff(detection[at], prepend=-1))
-        # Within a detection the pairs stand from worst to best: the last possible one wins.
+        # Within a detection the pairs are ordered from worst to best: the last possible one wins.
         place = np.where(possible, np.arange(start, end), -1)
         best = np.maximum.reduceat(place, starts, axis=1)
         threshold, which = np.nonzero(best >= 0)

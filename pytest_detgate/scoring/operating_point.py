@@ -26,8 +26,8 @@ class RecallCurve:
     """Recall as a function of the score threshold.
 
     `score` (n,) are the scores of the true positives, best first; `boxes` ≥ 1 is the ground truth
-    that could be found. `score_floor` is the score below which the detector kept nothing, so that
-    nothing can be said of a lower threshold.
+    that could be found. `score_floor` is the score below which the detector returned nothing: about
+    a lower threshold nothing is known.
     """
 
     score: NDArray[np.float64]
@@ -123,7 +123,7 @@ def recall_curve(
 
 
 def false_box_curve(dataset: Dataset, detections: DetectionTable, units: Units) -> FalseBoxCurve:
-    """All false boxes that the detector kept on a probe of these clips (see `false_boxes`)."""
+    """All false boxes that the detector returned on a probe of these clips (see `false_boxes`)."""
     rows = false_boxes(dataset, detections, detections.score_floor)
     image = detections.image[rows]
     return FalseBoxCurve(
@@ -139,7 +139,7 @@ def _different(of: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def false_scores(dataset: Dataset, detections: DetectionTable) -> NDArray[np.float64]:
-    """(n,) scores of all false boxes that the detector kept, best first (see `false_boxes`)."""
+    """(n,) scores of all false boxes that the detector returned, best first (see `false_boxes`)."""
     return detections.score[false_boxes(dataset, detections, detections.score_floor)]
 
 

@@ -44,7 +44,7 @@ class ProbeEvidence:
 
     @property
     def clips(self) -> int:
-        """The number of clips; 0 where frames stand for themselves."""
+        """The number of clips; 0 where each frame counts alone."""
         return 0 if self.clip is None else int(self.clip.max(initial=-1)) + 1
 
     def of_boxes(self, on_frame: NDArray[np.int64]) -> Interval:

@@ -1,4 +1,4 @@
-"""The figures of one COCO evaluation, named instead of numbered."""
+"""The metrics of one COCO evaluation, named instead of numbered."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 IOU_THRESHOLDS = np.linspace(0.5, 0.95, 10, dtype=np.float64)
 AREA_RANGES = ("all", "small", "medium", "large")
 MAX_DETECTIONS = 100
-"""Of each image and class, how many of the best detections AP looks at, unless it is told."""
+"""Of each image and class, how many of the best detections AP looks at, by default."""
 _AR_LIMITS = (1, 10, 100)
 
 Area = Literal["all", "small", "medium", "large"]
@@ -39,7 +39,7 @@ class ScoreCard:
 
     Axes: T = 10 IoU thresholds, R = 101 recall points, K = classes, A = area ranges (all, small,
     medium, large), M = the limits on detections of `limits_of`. `precision` is (T, R, K, A, M),
-    `recall` (T, K, A, M); −1 where nothing is defined, which the named figures give as None.
+    `recall` (T, K, A, M); −1 where nothing is defined, which the named metrics give as None.
 
     `uncounted` detections are not among the `max_detections` best of their image and class, and
     so have no part in AP.
@@ -71,7 +71,7 @@ class ScoreCard:
         return _mean(self.recall[:, :, AREA_RANGES.index(area), _AR_LIMITS.index(detections)])
 
     def figure(self, metric: Metric) -> float | None:
-        """One of the figures by its usual name."""
+        """One of the metrics by its usual name."""
         if metric.startswith("AR"):
             return self.average_recall(int(metric[2:]))
         return self.average_precision(None if metric == "AP" else int(metric[2:]) / 100)
@@ -88,7 +88,7 @@ def ar_limit(metric: Metric) -> int:
 
 
 def protocol_name(max_detections: int) -> str:
-    """What AP is computed by; figures of other names are not comparable."""
+    """What AP is computed by; metrics of other names are not comparable."""
     other = f", {max_detections} detections" if max_detections != MAX_DETECTIONS else ""
     return f"COCO bbox{other}"
 

@@ -1,7 +1,7 @@
 """Counts over many score thresholds at once.
 
 A box counts when score > threshold, so of boxes sorted by score those over a threshold are the
-first ones, and every count over it is a figure of how many there are.
+first ones, and every count over it depends on how many there are.
 """
 
 from __future__ import annotations

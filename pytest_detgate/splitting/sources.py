@@ -51,7 +51,7 @@ def read_source(path: Path, images_dir: Path, key: ClipKey) -> Source:
         raise DataError(f"{path}: no images")
     twice = repeated(dataset.images.id)
     if twice:
-        raise DataError(f"{path}: image id {twice[0]!r} stands for several images")
+        raise DataError(f"{path}: image id {twice[0]!r} is used for several images")
     clips = clips_of(dataset.images, key)
     require_clips(dataset, clips, path)
     top = _top(as_utf8(read_bytes(path), path))

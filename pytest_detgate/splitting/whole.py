@@ -43,7 +43,7 @@ def require_clips(dataset: Dataset, clips: Clips, path: Path) -> None:
         first = dataset.images.file_name[clips.unparsed[0]]
         raise DataError(
             f"{path}: the clip of {len(clips.unparsed)} of {len(dataset.images)} images is not "
-            f"known, first {first!r}; a single photo needs a clip of its own, so the pattern must "
+            f"known, first {first!r}; a single photo needs a separate clip, so the pattern must "
             "match it too"
         )
 

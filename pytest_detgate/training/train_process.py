@@ -84,7 +84,7 @@ def run_training(
 
 
 def _hold_gpus(request: TrainingRequest) -> contextlib.AbstractContextManager[None]:
-    """Hold all GPUs that train together; a single one is held by the process that trains."""
+    """Hold all GPUs that train together; the process that trains holds a single one."""
     n = request.n_processes
     if n > 1 and request.device != "cpu" and gpu_count():
         return exclusive_all([f"cuda:{number}" for number in range(n)])

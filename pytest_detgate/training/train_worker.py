@@ -123,7 +123,7 @@ class _Training:
         from mmengine.runner import Runner
 
         hook = _reporting_hook(self._writer) if self._is_first else None
-        # Several GPUs are held by the parent process: held one by one, two runs could wait for each
+        # The parent process holds several GPUs: held one by one, two runs could wait for each
         # other.
         with contextlib.nullcontext() if self._is_one_of_many else exclusive(device):
             runner = RUNNERS.build(config) if "runner_type" in config else Runner.from_cfg(config)

@@ -49,7 +49,7 @@ def test_frames_of_videos_among_photos() -> None:
 
     proposed = propose_pattern([dataset(videos), dataset(photos)])
 
-    assert proposed.evidence == "9 names: 5 belong to 2 clips, 4 stand alone"
+    assert proposed.evidence == "9 names: 5 belong to 2 clips, 4 are single"
     assert proposed.pattern is not None
     assert clip_and_frame(proposed.pattern, videos[1]) == ("IMG_31_mp4", "7")
     assert clip_and_frame(proposed.pattern, videos[3]) == ("yard_MOV", "3")
@@ -61,7 +61,7 @@ def test_words_with_frame_numbers() -> None:
 
     proposed = propose_pattern([dataset([*names, "lonely.jpg"])])
 
-    assert proposed.evidence == "13 names: 12 belong to 2 clips, 1 stand alone"
+    assert proposed.evidence == "13 names: 12 belong to 2 clips, 1 are single"
     assert proposed.pattern is not None
     assert clip_and_frame(proposed.pattern, names[1]) == ("school41_", "000025")
     assert clip_and_frame(proposed.pattern, "lonely.jpg") == ("lonely", None)

@@ -100,7 +100,7 @@ def test_limit_that_breaks_in_teardown(project: GateProject, workers: tuple[str,
         (
             "def test_it(detgate_record):\n    detgate_record.shown('x', 3)\n",
             "not-evaluated",
-            "the test held no value against a limit, so it says nothing",
+            "the test compared no value with a limit, so it says nothing",
         ),
         (
             "def test_it(request):\n    request.getfixturevalue('detgate_dataset')\n    assert 0\n",

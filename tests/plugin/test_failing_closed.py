@@ -132,7 +132,7 @@ def test_image_id_of_two_images(project: GateProject) -> None:
     project.write("data/train.json", content)
 
     assert project.gate().ret == 1
-    assert "stands for several images" in not_evaluated(project)["empty-gt-share[train]"]
+    assert "is used for several images" in not_evaluated(project)["empty-gt-share[train]"]
 
 
 def test_boxes_that_are_not_finite(project: GateProject) -> None:
@@ -394,7 +394,7 @@ def test_figures_that_crash_fail_their_item_and_no_other(project: GateProject) -
     assert project.gate().ret == 1
     verdicts = project.verdicts()
     assert verdicts["empty-gt-share[train]"] == "passed"
-    reason = "the figures for the report crashed: KeyError: 'a mistake of ours'"
+    reason = "the metrics for the report crashed: KeyError: 'a mistake of ours'"
     assert not_evaluated(project)["mean-ap"] == reason
 
 
@@ -420,7 +420,7 @@ def test_numpy_values_are_written_and_nan_not_evaluated(
     assert project.gate().ret == 1
     verdicts = project.verdicts()
     assert verdicts["empty-gt-share[train]"] == "passed"
-    reason = "the figures for the report cannot be written: scores.val.AR1 is nan"
+    reason = "the metrics for the report cannot be written: scores.val.AR1 is nan"
     assert not_evaluated(project)["mean-ap"] == reason
 
 

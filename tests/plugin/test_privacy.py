@@ -228,7 +228,7 @@ def test_the_budget_for_pictures_is_kept(private: GateProject) -> None:
          "write '(?:path)'"),
         ("redact = ['Hosts']", "[report] redact: did you mean 'hosts'?"),
         ("redact = ['(']", "[report] redact: '(' is no regular expression: missing ), "
-         "unterminated subpattern at position 0; to hide it as it stands, write '\\\\('"),
+         "unterminated subpattern at position 0; to hide it literally, write '\\\\('"),
         ("redact = ['x*']", "[report] redact: 'x*' matches where there is nothing, so everywhere"),
         ("redact = ['']", "[report] redact: expected a list, each entry text that is not empty"),
         ("redact = 'paths'", "[report] redact: expected a list"),

@@ -258,7 +258,7 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
         (("gone.json", "--clip-field", "clip"), "gone.json: no such file"),
         (("one.json", "--clip-field", "clip"), "all images are of one clip, 'yard'"),
         (("empty.json", "--clip-field", "clip"), "empty.json: no images"),
-        (("twice.json", "--clip-field", "clip"), "image id 1 stands for several images"),
+        (("twice.json", "--clip-field", "clip"), "image id 1 is used for several images"),
     ],
 )
 def test_what_cannot_be_split_is_refused(

@@ -287,7 +287,7 @@ def rules() -> list[RuleResult]:
         rule(
             "frame-distance[train-val]",
             "not-evaluated",
-            "frame numbers cannot be told: 12 file names of val do not match frame-pattern, "
+            "frame numbers are unknown: 12 file names of val do not match frame-pattern, "
             "the first is 'IMG 0044 (2).jpg'",
             about="Tested frames may not be neighbours of training frames.",
         ),
@@ -346,7 +346,7 @@ def rules() -> list[RuleResult]:
         rule(
             "duplicate-images[train-youtube]",
             "warned",
-            "2 pictures of youtube are in train too, give or take a few pixels",
+            "2 images of youtube are in train too, give or take a few pixels",
             most("count", 2, 0),
             evidence=Evidence(
                 pairs=[

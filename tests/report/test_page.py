@@ -60,7 +60,7 @@ def test_the_verdict_comes_first_and_tells_the_story(page: Element) -> None:
         "clip-overlap[train-val]",
         "63 boxes on 6 of 6 frames, budget 21 probe-fp[youtube]",
         "AP 0.86998 is under its floor of 0.87 class-ap[helmet_off_head]",
-        "frame numbers cannot be told: 12 file names of val do not match frame-pattern, the first "
+        "frame numbers are unknown: 12 file names of val do not match frame-pattern, the first "
         "is 'IMG 0044 (2).jpg' frame-distance[train-val]",
     ]
     assert not page.one("section", "verdict").all("p", "aside")

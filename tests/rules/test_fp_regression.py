@@ -152,7 +152,7 @@ def test_both_models_over_each_threshold(site: Comparison) -> None:
     assert isinstance(chart, LineChart)
     assert [series.y[-21] for series in chart.panels[0].series] == [0, 0]
     assert chart.about.endswith(
-        "The gated model has fewer at no threshold, so no operating point mends it."
+        "The gated model has fewer at no threshold, so no operating point fixes it."
     )
     assert [(frame.image, frame.text) for frame in result.evidence.frames] == [
         ("calm_0.jpg", "3 false boxes over 0.3, baseline 0"),

@@ -100,10 +100,10 @@ def test_what_cannot_be_told_fails_unless_it_is_allowed(distance: Distance) -> N
 
     assert result.verdict == "failed"
     assert measured(result)["unparsed"] == 3
-    assert result.message.endswith("; the clip or frame of 3 images cannot be told")
+    assert result.message.endswith("; the clip or frame of 3 images is unknown")
     assert told(result) == [
-        "A.png: its clip or frame number cannot be told",
-        "B.png: its clip or frame number cannot be told",
+        "A.png: its clip or frame number is unknown",
+        "B.png: its clip or frame number is unknown",
         "b-4.jpg: train holds its clip b without a frame number",
     ]
     assert distance(train, val, "within = 2\nmax-unparsed = 3\n").verdict == "passed"

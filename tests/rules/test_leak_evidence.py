@@ -81,7 +81,7 @@ def test_frame_distance_shows_clips_distances_and_neighbours(evaluate: Judge) ->
         "b": (1, {"train": [5], "val": [3]}),
     }
     found = (
-        "3 of 6 val images stand within 2 frames of a train frame of the same clip; split by "
+        "3 of 6 val images are within 2 frames of a train frame of the same clip; split by "
         "clip: `python -m pytest_detgate split`."
     )
     assert mapped.about == f"The frames of each clip that train and val share. {found}"
@@ -107,7 +107,7 @@ def test_frame_distance_that_passes_shows_how_far_it_is(evaluate: Judge) -> None
     mapped, distances = result.evidence.charts
     assert result.verdict == "passed"
     assert mapped.about.endswith(
-        "0 of 2 val images stand within 2 frames of a train frame of the same clip."
+        "0 of 2 val images are within 2 frames of a train frame of the same clip."
     )
     assert isinstance(distances, Histogram)
     assert sum(distances.counts["val"]) == 1
@@ -165,7 +165,7 @@ def test_clip_overlap_counts_images_where_frames_have_no_numbers(evaluate: Judge
     (chart,) = result.evidence.charts
     assert isinstance(chart, Histogram)
     assert (chart.names, chart.counts) == (["b", "a"], {"train": [1, 2], "val": [2, 1]})
-    assert chart.about.endswith("Frame numbers cannot be told, so images are counted by clip.")
+    assert chart.about.endswith("Frame numbers are unknown, so images are counted by clip.")
     assert pairs(result)[:2] == [
         ("a-3.png", "a-1.png", "same clip"),
         ("b-4.png", "b-2.png", "same clip"),
@@ -261,8 +261,8 @@ def test_probe_isolation_shows_copies_before_clips(isolation: Judge) -> None:
     assert mapped.splits == ["train", "site"]
     assert [line.frames for line in mapped.clips] == [{"train": [1], "site": [8, 9]}]
     assert mapped.about == (
-        "2 of 4 pictures of site come from a clip that train holds too. Take the rest of those "
-        "clips out of train, or these pictures out of site."
+        "2 of 4 images of site come from a clip that train holds too. Take the rest of those "
+        "clips out of train, or these images out of site."
     )
 
 

@@ -170,7 +170,8 @@ def test_probe_pictures_known_in_three_ways(isolation: Judge, tmp_path: Path) ->
     assert result.verdict == "failed"
     assert measured(result) == {"count": 4, "unparsed": 0, "exact": 2, "near": 1, "same_clip": 2}
     assert result.message == (
-        "4 of 5 pictures of site are known from train: 2 byte for byte, 1 nearly, 2 by their clip"
+        "4 of 5 images of probe 'site' also occur in train: 2 identical, 1 near duplicate, "
+        "2 of the same clip"
     )
     assert told(result) == [
         "tube-1.png: the same bytes as train/yard-1.png",
@@ -184,7 +185,7 @@ def test_isolated_probe_passes(isolation: Judge) -> None:
     result = isolation({"yard-1.png": "yard"}, {"tube-1.png": "tube"})
 
     assert result.verdict == "passed"
-    assert result.message == "0 of 1 pictures of site are known from train"
+    assert result.message == "0 of 1 images of probe 'site' also occur in train"
 
 
 def test_names_that_tell_no_clip_fail_unless_allowed(isolation: Judge) -> None:
@@ -195,8 +196,8 @@ def test_names_that_tell_no_clip_fail_unless_allowed(isolation: Judge) -> None:
     assert result.verdict == "failed"
     assert measured(result)["unparsed"] == 2
     assert told(result) == [
-        "photo.png: its clip cannot be told",
-        "odd.png: its clip cannot be told",
+        "photo.png: its clip is unknown",
+        "odd.png: its clip is unknown",
     ]
     assert isolation(train, probe, "max-unparsed = 2\n").verdict == "passed"
 

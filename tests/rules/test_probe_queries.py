@@ -242,7 +242,7 @@ def test_id_of_two_images_is_refused(tmp_path: Path) -> None:
     result = result_of(tmp_path, "empty = true")
 
     assert result.verdict == "not-evaluated"
-    assert "image id 1 stands for several images of val" in result.message
+    assert "image id 1 is used for several images of val" in result.message
 
 
 def test_damage_elsewhere_in_the_split_is_no_gap(tmp_path: Path) -> None:

@@ -204,10 +204,10 @@ def test_what_drifted_is_drawn_first(drift: Drift) -> None:
     assert first.names == ["on", "off"]
     assert first.counts == {"train": [72, 8], "val": [24, 56]}
     assert first.about.startswith(
-        "60.0% of the boxes would have to lie in another bin for train and val to agree, over "
+        "60.0% of the boxes would have to be in another bin for train and val to agree, over "
         "the limit of 10.0% and beyond the "
     )
-    assert first.about.endswith("Draw the split anew by clip, or collect what val lacks.")
+    assert first.about.endswith("Draw the split again by clip, or collect what val lacks.")
     assert [chart.title.split(":")[0] for chart in others] == [
         "box-size",
         "aspect",
@@ -216,7 +216,7 @@ def test_what_drifted_is_drawn_first(drift: Drift) -> None:
         "resolution",
     ]
     assert others[0].about == (
-        "0.0% of the boxes would have to lie in another bin for train and val to agree, within "
+        "0.0% of the boxes would have to be in another bin for train and val to agree, within "
         "the limit of 10.0%."
     )
 

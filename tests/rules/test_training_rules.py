@@ -266,7 +266,7 @@ def test_another_epoch_of_the_finished_run(tmp_path: Path) -> None:
     ("experiment", "why"),
     [
         ("site_20250101_000000", "it says that the run site_20250101_000000 made it"),
-        (None, "it cannot be told which run made it"),
+        (None, "it is unknown which run made it"),
     ],
 )
 def test_a_checkpoint_that_the_run_did_not_make(

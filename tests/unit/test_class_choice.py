@@ -70,7 +70,7 @@ def test_a_placeholder_without_a_box_is_left_out(tmp_path: Path) -> None:
     assert dataset.category_id == (1, 2)
     assert dataset.boxes.category.tolist() == [0, 1, 1]
     assert dataset.placeholders == ("ppe",)
-    assert "'ppe' has no box and stands for no class" in dataset.notes[-1]
+    assert "'ppe' has no box and is a placeholder" in dataset.notes[-1]
 
 
 def test_a_placeholder_with_a_box_is_a_class(tmp_path: Path) -> None:

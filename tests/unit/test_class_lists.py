@@ -42,7 +42,7 @@ def test_names_stay_as_they_are_written(tmp_path: Path, text: str, names: tuple[
         ("names: [helmet]\nnames: [vest]\n", "line 2: the key 'names' occurs twice"),
         ("names: [[helmet], vest]\n", "expected a name for each class in `names`, found"),
         ("names: &a [*a]\n", "holds itself"),
-        ("? [a, b]\n: c\n", "line 1: a list or table stands as a key"),
+        ("? [a, b]\n: c\n", "line 1: a list or table is used as a key"),
         ("names: [helmet, '  ']\n", "expected a name for each class"),
         ("[" * 3000, "nested too deeply"),
         ("names: [helmet]\n---\nnames: [vest]\n", "not valid YAML at line 2"),

@@ -41,5 +41,5 @@ def test_image_field_needs_images_that_can_be_told_apart(tmp_path: Path) -> None
     content["images"][1]["id"] = content["images"][0]["id"]
     write_json(tmp_path / "train.json", content)
 
-    with pytest.raises(DataError, match="image id 1 stands for several images"):
+    with pytest.raises(DataError, match="image id 1 is used for several images"):
         inputs_of(tmp_path).images_with("train", "camera")

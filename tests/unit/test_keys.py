@@ -250,7 +250,7 @@ def test_clips_that_differ_only_in_spelling_cannot_be_told_apart(tmp_path: Path)
         assert measured(results[item])["unparsed"] == 1
         assert told(results[item]) == [
             "0.jpg: its clip 'NORTH-A1' differs from ' North-A1' of train only in letter case or "
-            "blanks, so it cannot be told whether they are one"
+            "blanks, so it is unknown whether they are one"
         ]
     diversity = results["negative-diversity[train]"]
     assert (diversity.verdict, measured(diversity)["clips"]) == ("failed", 1)

@@ -22,7 +22,7 @@ Rows = NDArray[np.int64]
 def annotated_images(dataset: Dataset, rows: Rows, text: Callable[[Rows], str]) -> Evidence:
     """The `FRAMES_CAP` images with most of some box rows, each with all its ground truth.
 
-    `text` says why one should look, given those of the rows that lie on the image. Boxes that
+    `text` says why one should look, given those of the rows that are on the image. Boxes that
     cannot be drawn, not finite or with a negative side, are left out.
     """
     boxes = dataset.boxes

@@ -20,7 +20,7 @@ _FEW = 24
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DoubleBoxes:
-    """Boxes that stand for one thing, by row.
+    """Boxes of one and the same object, by row.
 
     `extra` (n,) are those too many: all but the first of each group of boxes of one class that
     pairs join, in order; `other` (n,) is a box of the group that each of them pairs with.
@@ -71,7 +71,7 @@ def _pairs(boxes: BoxTable, xywh: NDArray[np.float64], iou: float) -> Iterator[t
 
 
 def _end_of_image(image: Rows, order: Rows | None, end: int) -> int:
-    """Where the image that stands before `end` ends, in the order by image."""
+    """Where the image before `end` ends, in the order by image."""
     last = image[end - 1] if order is None else image[order[end - 1]]
     return int(np.searchsorted(image, last, side="right", sorter=order))
 
@@ -79,7 +79,7 @@ def _end_of_image(image: Rows, order: Rows | None, end: int) -> int:
 def _pairs_of_images(
     boxes: BoxTable, shapes: NDArray[np.float64], rows: slice | Rows, iou: float
 ) -> Iterator[tuple[Rows, Rows]]:
-    """The places in `rows` of the pairs of some images, which stand there with all their boxes."""
+    """The places in `rows` of the pairs of some images, which are there with all their boxes."""
     image, category, xywh = boxes.image[rows], boxes.category[rows], shapes[rows]
     with np.errstate(invalid="ignore", over="ignore"):
         usable = np.isfinite(xywh[:, 0] + xywh[:, 1] + xywh[:, 2] + xywh[:, 3])

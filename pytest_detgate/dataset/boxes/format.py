@@ -1,7 +1,7 @@
 """Which form the boxes of a file are written in, judged by all of them together.
 
 COCO boxes are `[x, y, width, height]` in pixels. Other forms are four numbers, too, and fit the
-picture less well when they are read that way, and better when they are read as what they are.
+image less well when they are read that way, and better when they are read as what they are.
 One odd box is no sign of anything; a form is believed only where the boxes that speak for it
 outnumber those that speak against it by far.
 """
@@ -66,7 +66,7 @@ class _Boxes:
         return np.asarray(finite & (self.w > 0) & (self.h > 0))
 
     def within(self, left: Numbers, top: Numbers, right: Numbers, bottom: Numbers) -> Mask:
-        """Whether boxes with these edges lie in their image, give or take."""
+        """Whether boxes with these edges are in their image, give or take."""
         slack_x = _SLACK_SHARE * self.width + self.slack
         slack_y = _SLACK_SHARE * self.height + self.slack
         return np.asarray(
@@ -90,7 +90,7 @@ class _Boxes:
         return self.within(self.x - half_w, self.y - half_h, self.x + half_w, self.y + half_h)
 
     def shares(self) -> Mask:
-        """Boxes of at most a pixel in the corner of a picture that is larger than that."""
+        """Boxes of at most a pixel in the corner of an image that is larger than that."""
         top = 1 + 1e-6
         small = np.asarray((self.w <= top) & (self.h <= top))
         if not small.any():

@@ -61,7 +61,7 @@ class _PlainAnnotation(msgspec.Struct, kw_only=True, gc=False):
 
 
 class _AnyAnnotation(msgspec.Struct, gc=False):
-    """An annotation with whatever a COCO file may hold."""
+    """An annotation with anything that a COCO file may hold."""
 
     image_id: Id | float
     category_id: Id | float
@@ -78,7 +78,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def _plain_row() -> np.dtype[np.void]:
-    """Where the numbers stand in one annotation as MessagePack writes it: each value after one
+    """Where the numbers are in one annotation as MessagePack writes it: each value after one
     byte that says it is a float, each field after its name, with one byte for the name's length.
     """
     offsets, at = [], 1

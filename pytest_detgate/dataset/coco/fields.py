@@ -1,4 +1,4 @@
-"""Further fields of the entries of a COCO file: whatever its maker wrote beside the standard."""
+"""Further fields of the entries of a COCO file: what its maker wrote beside the standard."""
 
 from __future__ import annotations
 

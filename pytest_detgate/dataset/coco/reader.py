@@ -65,7 +65,7 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
 
 
 def read_coco_file(path: Path, image_fields: Iterable[str] = ()) -> Dataset:
-    """Read a COCO file without name and images folder: its file names are as they stand."""
+    """Read a COCO file without name and images folder: its file names are unchanged."""
     content = read_bytes(path)
     text = as_utf8(content, path)
     if text.lstrip()[:1] == b"[":

@@ -63,7 +63,7 @@ def _class_gaps(
     if listed is None:
         return
     missing = [name for name in expected if name not in listed]
-    # A folder has no classes of its own: what is missing adds to what was found.
+    # A folder has no classes: what is missing adds to what was found.
     known = bool(dataset.classes)
     yield from gap(
         "classes-without-detections",

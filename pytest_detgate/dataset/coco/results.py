@@ -15,7 +15,7 @@ def read_results(
 ) -> DetectionTable:
     """Read the detections of a split or probe from a result file.
 
-    For what is matched and refused see `detection_table`. `detector_classes` stand in for the
+    For what is matched and refused see `detection_table`. `detector_classes` replace the
     classes of a split or probe that has none, as a folder.
     """
     return detection_table(read_found([path]), dataset, detector_classes=detector_classes)

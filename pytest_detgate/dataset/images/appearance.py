@@ -36,7 +36,7 @@ def appearance_of(dataset: Dataset, progress: Progress) -> NDArray[np.float64]:
         try:
             content = read_regular(dataset.image_path(row))
             return _measure(content, options.max_pixels)
-        except Exception:  # every decoder has errors of its own; `image-files` names them
+        except Exception:  # each decoder has its own errors; `image-files` names them
             return np.nan, np.nan
 
     with (

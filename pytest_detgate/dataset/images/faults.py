@@ -1,7 +1,7 @@
-"""What is wrong with picture files, found without decoding more than has to be.
+"""What is wrong with image files, found without decoding more than has to be.
 
 A file may be anything: a name from an annotation file is only text. Nothing but regular files
-inside the images folder is opened, and no picture is unpacked that says it is enormous.
+inside the images folder is opened, and no image is unpacked that says it is enormous.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ KINDS: tuple[Kind, ...] = (
 )
 
 # The end of a JPEG is looked for in its last bytes; a smaller file is searched whole, as the end
-# of its embedded thumbnail could stand there.
+# of its embedded thumbnail could be there.
 _TAIL = 1 << 16
 _WHOLE = 1 << 18
 _AT_ONCE = 4096
@@ -43,7 +43,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """What is wrong with a picture file."""
+    """What is wrong with an image file."""
 
     kind: Kind
     reason: str
@@ -55,7 +55,7 @@ def picture_flaws(
     stated: Sequence[tuple[float, float]],
     options: ImageOptions,
 ) -> Iterator[tuple[int, Flaw]]:
-    """Yield index and flaw of the pictures with one, in order; `stated` are the sizes that they
+    """Yield index and flaw of the images with one, in order; `stated` are the sizes that they
     should have, NaN where none is stated."""
     root = os.path.realpath(folder)
     with warnings.catch_warnings(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
@@ -76,7 +76,7 @@ def picture_flaws(
 def picture_flaw(
     root: str, name: str, stated: tuple[float, float], options: ImageOptions
 ) -> Flaw | None:
-    """What is wrong with one picture under the real path `root`, if anything is."""
+    """What is wrong with one image under the real path `root`, if anything is."""
     try:
         with open_regular(options.real_path(root, name)) as file:
             return _flaw(file, name, stated, options)
@@ -104,7 +104,7 @@ def _flaw(
                 or _wrong_suffix(name, picture)
             )
     except UnidentifiedImageError:
-        return Flaw("unreadable", "not a picture")
+        return Flaw("unreadable", "not an image")
     except Exception as error:  # Pillow's decoders raise many kinds
         text = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         return Flaw("truncated" if "truncated" in text.lower() else "unreadable", text)
@@ -122,11 +122,11 @@ def _cut_off(
         tail = file.read()
         if tail.rfind(b"\xff\xd9") > tail.rfind(b"\xff\xda"):
             return None
-        return Flaw("truncated", "the end of the picture is missing")
+        return Flaw("truncated", "the end of the image is missing")
     if picture.format == "PNG":
         file.seek(max(0, length - 64))
         if b"IEND" not in file.read():
-            return Flaw("truncated", "the end of the picture is missing")
+            return Flaw("truncated", "the end of the image is missing")
         file.seek(0)
         with open_image(file, options.max_pixels) as again:
             again.verify()  # its check sums
@@ -176,6 +176,6 @@ def _wrong_size(size: Size, stated: tuple[float, float]) -> Flaw | None:
         if said == said and said != own:
             return Flaw(
                 "other_size",
-                f"{side} {own}, stated as {said:g} (the picture is {width} × {height})",
+                f"{side} {own}, stated as {said:g} (the image is {width} × {height})",
             )
     return None

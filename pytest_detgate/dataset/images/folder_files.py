@@ -1,4 +1,4 @@
-"""Every file of a folder and its sub-folders: images, and whatever else there is.
+"""Every file of a folder and its sub-folders: images and all others.
 
 Nothing is passed over without being named, except what no data set is made of: hidden files and
 folders, whose name begins with a dot, and the files that operating systems leave behind.

@@ -78,7 +78,7 @@ def image_suffixes() -> frozenset[str]:
 
 
 def format_of_suffix(suffix: str) -> str | None:
-    """The format, as Pillow names it, that a suffix stands for; None for one that it does not
+    """The format, as Pillow names it, that a suffix is used for; None for one that it does not
     know."""
     image_formats()
     return Image.registered_extensions().get(suffix.lower())
@@ -88,7 +88,7 @@ def open_image(source: io.BufferedReader | bytes, max_pixels: int) -> ImageFile.
     """Open an image for decoding; the caller closes it.
 
     Raises `TooManyPixelsError`, whose message names the option, before anything is decoded, and
-    whatever Pillow raises for a file that is no image.
+    any error of Pillow for a file that is no image.
     """
     file = io.BytesIO(source) if isinstance(source, bytes) else source
     with _pillows_limit_lifted():
@@ -143,7 +143,7 @@ def image_size(path: str, options: ImageOptions) -> tuple[int, int] | None:
     try:
         with open_regular(path) as file, open_image(file, options.max_pixels) as image:
             return size_of(image, options)
-    except Exception:  # whatever a damaged header makes Pillow raise
+    except Exception:  # any error, for a damaged header
         return None
 
 
@@ -174,7 +174,7 @@ class _Lifted:
 
 @contextlib.contextmanager
 def _pillows_limit_lifted() -> Iterator[None]:
-    """Keep Pillow from holding images against its own limit, which cannot be given for a file."""
+    """Keep Pillow from applying its own limit, which cannot be given for a file."""
     with _Lifted.lock:
         if not _Lifted.users:
             _Lifted.limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None

@@ -90,12 +90,12 @@ def refused_links(
         except OutsideError as error:
             refused[row] = error
         except (OSError, ValueError):
-            continue  # whoever opens it says what is wrong
+            continue  # what is wrong is reported when it is opened
     return refused
 
 
 def is_inside(path: str, folder: str) -> bool:
-    """Whether a real path is a folder or lies in it."""
+    """Whether a real path is a folder or is in it."""
     return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
 
 

@@ -148,7 +148,7 @@ def _between(
     after: range,
     path: Path,
 ) -> Iterator[tuple[int, Frame | None]]:
-    """The box in the frames between two that are listed; None where it cannot be told."""
+    """The box in the frames between two that are listed; None where it is unknown."""
     if not after:
         return
     target: Frame | None = box

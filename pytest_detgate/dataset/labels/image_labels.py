@@ -33,7 +33,7 @@ FLAGS: tuple[Flag, ...] = ("occluded", "truncated", "ignore", "difficult")
 class ImageLabels:
     """What labels say of one image.
 
-    `place` is where they stand, `image` the path that they write, and `hints` other paths of it;
+    `place` is where they are, `image` the path that they write, and `hints` other paths of it;
     `size` is its width and height, NaN where they do not say. `is_labelled` is False where the
     format names the image and nobody said what is on it. Boxes are columns: `classes`, `boxes`,
     `crowd`, and their places `ids`. `areas` are to be left out, for all classes; `others` are

@@ -1,4 +1,4 @@
-"""The files of a folder of labels: labels, files that may lie beside them, and all others.
+"""The files of a folder of labels: labels, files that may be beside them, and all others.
 
 No file is left out without a word: what could be the label of an image, and is not read as one,
 would make that image look empty.
@@ -27,7 +27,7 @@ _TEXT = "files or folders among the labels are not read as labels"
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelFolder:
     """What a folder of labels holds, relative to it and sorted: `labels`, and the `others`, which
-    are neither labels nor files that may lie beside them."""
+    are neither labels nor files that may be beside them."""
 
     root: Path
     labels: tuple[str, ...]

@@ -43,7 +43,7 @@ class ImageFolder:
         """The image that a label means by a path; `DataError` where it may be several.
 
         Where near names count, it is the one image with a near name, else with that of the file
-        `label` in which the path stands.
+        `label` that has the path.
         """
         with named(self.files.labels):
             found = self.index.find(text, hints)

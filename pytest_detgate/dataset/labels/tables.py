@@ -58,7 +58,7 @@ class Labels:
     """What a label format says: columns of images and of boxes, as in the tables.
 
     `category_id` are what the labels call the `classes`, `box_category_id` what they call the class
-    of each box; `box_id` say where in the labels a box stands. `unlabelled` is None where the
+    of each box; `box_id` say where in the labels a box is. `unlabelled` is None where the
     format lists its images, `is_there` (n,) bool where it is not known which images there are.
     Boxes have either pixels, `xywh`, or are in `shares` of their image. `framed` are the places of
     polygons and turned boxes whose frame is used. `fields` are what the format says of each image

@@ -84,7 +84,7 @@ def _notes(boxes: YoloBoxes) -> Iterator[str]:
 
 
 def _images_of(folder: ImageFolder, labels: list[str]) -> list[str | None]:
-    """The image of each label file, which has its path but for the suffix."""
+    """The image of each label file, which has its path without the suffix."""
     of_label: dict[str | None, str] = {}
     for name in folder.rows:
         label = _label_of(name)

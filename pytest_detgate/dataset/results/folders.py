@@ -140,7 +140,7 @@ def _without_suffix(name: str) -> str:
 
 
 def _class_names(root: Path) -> tuple[str, ...] | None:
-    """The names of the classes by number, where a file with them lies beside the detections."""
+    """The names of the classes by number, where a file with them is beside the detections."""
     for folder in (root, root.parent):
         for name in USUAL:
             if (folder / name).is_file():

@@ -37,7 +37,7 @@ class FoundRows:
     `has_names` says so. `category` (n,) is a class id, or with `has_class_numbers` a number in the
     list of the detector's classes, from 0. Boxes are `xywh` (n, 4) in pixels or in `shares` of
     their image. `images` and `classes` are what the file lists, `looked_at` names of images that it
-    has a file for. `class_names` are names by number that lie beside it. `kind` says what the file
+    has a file for. `class_names` are names by number that are beside it. `kind` says what the file
     is ("is a bare list"), `places` name each detection, where numbers do not.
     """
 

@@ -41,7 +41,7 @@ class DatasetImages:
         twice = repeated(self.dataset.images.id)
         if twice and len(wanted):
             raise DataError(
-                f"{self._path}: image id {twice[0]!r} stands for several images of "
+                f"{self._path}: image id {twice[0]!r} is used for several images of "
                 f"{self.dataset.name}; add an `images` list with file names to the result file"
             )
         return rows_of(wanted, self.dataset.images.id)

@@ -44,7 +44,7 @@ def detection_table(
 
     Where a file lists its images and classes they are matched by name, and those that no file lists
     are gaps of the table. `others` are further splits and probes that the same files serve.
-    `detector_classes` stand in for the classes of a split or probe that has none, as a folder.
+    `detector_classes` replace the classes of a split or probe that has none, as a folder.
     What does not fit, and an image with detections in two files, raises `DataError`.
     """
     parts = [_part(found, dataset, others, numbering) for found in files]

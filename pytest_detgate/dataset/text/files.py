@@ -30,7 +30,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def as_utf8(content: bytes, path: Path) -> bytes:
-    """Return text as UTF-8 without a byte order mark, whatever Unicode encoding its mark names.
+    """Return text as UTF-8 without a byte order mark, from the encoding that its mark names.
 
     Without a mark the content is taken to be UTF-8, and is not looked at.
     """

@@ -26,7 +26,7 @@ _ROW = re.compile(r"`\$\[(\d+)\]")
 def decoded_pieces(
     array: msgspec.Raw | bytes, key: str, decode: Callable[[bytes], Rows], path: Path
 ) -> Iterator[Rows]:
-    """Yield the rows of each piece of the array that stands under `key` in a JSON file.
+    """Yield the rows of each piece of the array under `key` in a JSON file.
 
     A piece is the text of a JSON array in itself. What `decode` refuses with a
     `msgspec.ValidationError` raises `DataError` with its place in the file.

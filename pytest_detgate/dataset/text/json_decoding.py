@@ -63,7 +63,7 @@ def decode_json(
         raise DataError(f"{path}: not UTF-8 text: {error.reason}") from None
     except msgspec.DecodeError as error:
         first = error
-    # Quoting a literal that stands inside a string makes text that is no JSON, so the quick way,
+    # Quoting a literal inside a string makes text that is no JSON, so the quick way,
     # which does not know strings, either is right or fails.
     for quote in (_quote_all_literals, _quote_literals):
         quoted = quote(content)
@@ -91,7 +91,7 @@ def numbers(values: Sequence[Number | None]) -> NDArray[np.float64]:
 
 
 def _quote_all_literals(content: bytes) -> bytes | None:
-    """The text with whatever looks like NaN and Infinity put in quotes; None where nothing does."""
+    """The text with all that looks like NaN and Infinity put in quotes; None where nothing does."""
     quoted, count = _LITERAL_AS_VALUE.subn(rb'"\g<0>"', content)
     return quoted if count else None
 

@@ -1,6 +1,6 @@
 """Keys that occur twice in one object of a JSON text: a decoder takes the last and says nothing.
 
-A file in which `"annotations"` or a `"score"` stands twice has two meanings, so it is refused.
+A file in which `"annotations"` or a `"score"` occurs twice has two meanings, so it is refused.
 Long arrays are checked a piece at a time while they are decoded, without reading them again:
 where every row has the keys of the first one, counting colons is enough.
 """
@@ -26,7 +26,7 @@ _KEYS_OF_MASK = 2
 def refuse_repeated_keys(text: bytes, arrays: Sequence[msgspec.Raw], path: Path) -> None:
     """Raise `DataError` where a key occurs twice in an object of a JSON text, its `arrays` left
     out: those are values that were decoded from this very text, and are checked row by row."""
-    # An array that is left out keeps its key, so that what stands beside it is still JSON.
+    # An array that is left out keeps its key, so that the rest is still JSON.
     outline, start = [], 0
     first = _address(text)
     for array in sorted(arrays, key=_address):
@@ -72,7 +72,7 @@ def require_unique_keys(piece: bytes, rows: int, required: Sequence[bytes]) -> N
 
 def _keeps_its_colons(text: bytes) -> bool:
     """Whether a JSON text that is decoded and written again has as many colons: it then lost no
-    key. False may also mean that it cannot be said."""
+    key. False may also mean that it is unknown."""
     if b"\\u003" in text:  # a colon that is written as a number
         return False
     with contextlib.suppress(msgspec.DecodeError, RecursionError, UnicodeError):
@@ -108,14 +108,14 @@ class _FirstRow(NamedTuple):
 
 
 def _first_row(piece: bytes) -> _FirstRow | None:
-    """None where it cannot be told."""
+    """None where it is unknown."""
     end = 0
     while end := piece.find(b"}", end) + 1:
         row, keys = piece[1:end], _Keys()
         try:
             json.loads(row, object_pairs_hook=keys)
         except (ValueError, RecursionError):
-            continue  # the brace closes an object inside of it, or stands in a string
+            continue  # the brace closes an object inside of it, or is in a string
         return _FirstRow(keys, row.count(b":"), row.count(b"{") - 1)
     return None
 
@@ -137,5 +137,5 @@ def _repeated_key(text: bytes) -> str | None:
 
 
 def _address(buffer: bytes | msgspec.Raw) -> int:
-    """Where a buffer lies in memory."""
+    """Where a buffer is in memory."""
     return int(np.frombuffer(buffer, np.uint8).__array_interface__["data"][0])

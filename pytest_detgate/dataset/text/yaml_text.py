@@ -69,7 +69,7 @@ class _Builder:
         for key, value in node.value:
             line = key.start_mark.line + 1
             if not isinstance(key, ScalarNode):
-                raise DataError(f"{self._path}: line {line}: a list or table stands as a key")
+                raise DataError(f"{self._path}: line {line}: a list or table is used as a key")
             if str(key.value) in table:
                 raise DataError(f"{self._path}: line {line}: the key {key.value!r} occurs twice")
             table[str(key.value)] = self.build(value)

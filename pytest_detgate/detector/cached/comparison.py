@@ -51,7 +51,7 @@ class Comparison:
 class ImageChoice:
     """The images to compare, with their digests.
 
-    `marks` are digests that stand for their datasets once those are compared, also for a dataset
+    `marks` are digests that represent their datasets once those are compared, also for a dataset
     without cached detections.
     """
 

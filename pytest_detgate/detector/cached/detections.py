@@ -104,7 +104,7 @@ class CachedDetections:
 
 
 class ComparedImages:
-    """The digests of images that stand for datasets, by the key of a model.
+    """The digests of images that represent datasets, by the key of a model.
 
     Their cached detections were compared in this `run`, or there were none when it began. Without a
     name of the run only this process knows them.

@@ -89,7 +89,7 @@ class _TestImages:
         image = self._images[index]
         try:
             sha256, results = self._read(image, index)
-        except Exception as error:  # every decoder has errors of its own
+        except Exception as error:  # each decoder has its own errors
             return Prepared(image, problem=reason_of(error))
         try:
             with self._guard.running():

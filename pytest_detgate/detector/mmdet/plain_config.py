@@ -63,7 +63,7 @@ def has_plain_values(path: Path) -> bool:
 
 
 def _without_references(text: str) -> str:
-    """Replace MMEngine's `{{ name }}`, which stands for a value, by the name."""
+    """Replace MMEngine's `{{ name }}`, which is a placeholder of a value, by the name."""
     return re.sub(r"\{\{([^{}]*)\}\}", r"(\1)", text)
 
 

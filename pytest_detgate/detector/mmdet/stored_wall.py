@@ -190,7 +190,7 @@ def _evaluated(file: Any, code: types.CodeType | None, inside: Stack) -> str | N
     """Return the action if text is evaluated; imported modules have a file of Python."""
     name = os.fsdecode(file) if isinstance(file, (str, bytes)) else ""
     if folders := [folder for folder in python_folders() if name.startswith(folder)]:
-        # Not every import has an event of its own.
+        # Not every import has an event.
         folder = max(folders, key=len)
         module = name[len(folder) :].partition(os.sep)[0].removesuffix(".py")
         is_known = os.path.basename(folder.rstrip(os.sep)) in _PACKAGES  # noqa: PTH119

@@ -153,7 +153,7 @@ class OnnxDetector:
         try:
             content, upright = read_image(str(image), self._image_options)
             pixels = decode_image(upright)
-        except Exception as error:  # every decoder has errors of its own
+        except Exception as error:  # each decoder has its own errors
             return _Input(image, problem=reason_of(error))
         values, placement = prepare_input(pixels, self._settings)
         return _Input(image, hashlib.sha256(content).hexdigest(), values, placement)

@@ -70,7 +70,7 @@ class EntryDetector:
                 try:
                     before[image] = signature(image)
                     digests[image] = _digest(image)
-                except Exception as error:  # every decoder has errors of its own
+                except Exception as error:  # each decoder has its own errors
                     broken.append(Detected(image, "", UnreadableImage(reason_of(error))))
             results = self._results(list(digests)) if digests else []
             if all(_is_unchanged(image, before[image]) for image in digests):

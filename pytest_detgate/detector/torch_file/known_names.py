@@ -1,4 +1,4 @@
-"""The names that a file may use, and what each stands for."""
+"""The names that a file may use, and the meaning of each."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _NOT_NEEDED = frozenset(
 )
 # Of these packages a file may use the names that are known here, and no other: there is nothing
 # that a checkpoint needs, and to ask for it is what an attack does. Objects of all other packages
-# stand for nothing.
+# have no meaning.
 _CLOSED = frozenset({*sys.stdlib_module_names, "torch"})
 _OLD_NAMES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
 class KnownNames:
-    """Finds what a name in a file stands for."""
+    """Finds the meaning of a name in a file."""
 
     def __init__(
         self, makers: Mapping[str, Callable[..., object]], values: Mapping[str, object]
@@ -45,7 +45,7 @@ class KnownNames:
         self._known = {**values, **_makers({**makers, **_MAKERS})}
 
     def find(self, name: str) -> object:
-        """Return what a dotted name stands for; `NotPlainError` if nothing does."""
+        """Return the meaning of a dotted name; `NotPlainError` if it has none."""
         package, _, rest = name.partition(".")
         package = _OLD_NAMES.get(package, package)
         name = f"{package}.{rest}"

@@ -42,7 +42,7 @@ def run_program(
 ) -> object:
     """Return the value that a pickle describes.
 
-    `find` returns what a dotted name stands for, `load` what a persistent identity refers to.
+    `find` returns the meaning of a dotted name, `load` what a persistent identity refers to.
     Raises `UnreadableError` or `NotPlainError`.
     """
     machine = _Machine(find, load)

@@ -1,4 +1,4 @@
-"""What the names in a file stand for: a maker of one kind of value, or nothing."""
+"""Meanings of the names in a file: a maker of one kind of value, or nothing."""
 
 from __future__ import annotations
 

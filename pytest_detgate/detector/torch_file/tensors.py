@@ -24,7 +24,7 @@ _STORAGES = {
     "torch.BoolStorage": torch.bool,
     "torch.ComplexDoubleStorage": torch.complex128,
     "torch.ComplexFloatStorage": torch.complex64,
-    # Of a type that has no storage of its own: the tensor says which.
+    # Of a type that has no storage: the tensor says which.
     "torch.storage.UntypedStorage": torch.uint8,
     "torch.UntypedStorage": torch.uint8,
 }

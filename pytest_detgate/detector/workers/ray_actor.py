@@ -43,7 +43,7 @@ class RayActor:
         remove_abandoned_folders()
         self._folder, self._lock = private_folder()
         self._root = str(self._folder)
-        """The folder on the machine of the gate that stands for the private one."""
+        """The folder on the machine of the gate that replaces the private one."""
         # Forking is not safe in an actor, where Ray runs threads.
         self._worker = Worker(forks=False, folder=self._folder)
 

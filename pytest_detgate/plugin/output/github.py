@@ -81,14 +81,14 @@ def repository_of(root: Path) -> Path:
 
 
 def print_commands(config: pytest.Config, commands: list[str]) -> None:
-    """Print commands on lines of their own, past the capturing of pytest."""
+    """Print commands on separate lines, past the capturing of pytest."""
     if not commands:
         return
     text = "".join(f"{command}\n" for command in commands)
     capture: Any = config.pluginmanager.getplugin("capturemanager")
     if capture is not None:
         capture.suspend(in_=False)
-    # GitHub reads UTF-8, whatever the step's locale.
+    # GitHub reads UTF-8 in every locale.
     sys.stdout.flush()
     binary = getattr(sys.stdout, "buffer", None)
     if binary is None:

@@ -50,7 +50,7 @@ def summary_text(result: RuleResult) -> str:
     """The value and the limit that decided, or the reason why there is none."""
     if result.verdict == "not-evaluated":
         return result.message
-    # A first run has nothing to compare with; a warning may stand on too little evidence.
+    # A first run has nothing to compare with; a warning may have too little evidence.
     values = ", ".join(map(compared, decisive(result)))
     if not values:
         return result.message
@@ -65,7 +65,7 @@ def _needs(result: RuleResult) -> list[str]:
 
 
 def _held_lines(measured: Measurement, indent: str = "") -> list[str]:
-    """What was held against the limit, marked where it broke it: behind, or below if too long."""
+    """What was compared with the limit, marked where it broke it: behind, or below if too long."""
     line = indent + held_against_limit(measured)
     if measured.passed:
         return [line]

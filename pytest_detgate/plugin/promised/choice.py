@@ -1,7 +1,7 @@
 """The user's own choice of tests: `-k`, `-m`, `--deselect`, `--lf`, `--sw` and node ids.
 
 It is read from the command line before a conftest can change it, and is applied to every item of
-the gate, whichever of them pytest and its plugins kept. Items that are missing for any other reason
+the gate, whichever of them pytest and its plugins left. Items that are missing for any other reason
 were not left out by the user.
 """
 
@@ -40,7 +40,7 @@ class Choice:
 
     @classmethod
     def of(cls, option: argparse.Namespace, start: Path) -> Choice:
-        """The choice that parsed options stand for; a plugin that is switched off has none."""
+        """The choice that parsed options mean; a plugin that is switched off has none."""
         return cls(
             start=str(start),
             arguments=tuple(map(str, getattr(option, "file_or_dir", None) or ())),
@@ -185,7 +185,7 @@ def _last_failed_step(config: pytest.Config) -> str | None:
 
 
 def _path_and_name(argument: str) -> tuple[str, str]:
-    """The two parts of a node id; brackets belong to the last name, whatever is in them."""
+    """The two parts of a node id; brackets belong to the last name, with all that is in them."""
     head, bracket, parameters = argument.partition("[")
     path, _, name = head.partition("::")
     return (path, name + bracket + parameters) if name else (argument, "")

@@ -19,7 +19,7 @@ SWEEP_RULE = "checkpoint-choice"
 
 def refuse_unread(gate: GateSession, selection: Selection) -> None:
     """Raise `pytest.UsageError` for a checkpoint, baseline, sweep or result file on the command
-    line that no selected rule or test reads, be it there or not."""
+    line that no selected rule or test reads, whether or not it exists."""
     options, selected = gate.options, list(_selected(gate, selection))
     needing = [(bound, target) for bound, target in selected if _needs_model(bound, target)]
     unread: list[str] = []
@@ -27,7 +27,7 @@ def refuse_unread(gate: GateSession, selection: Selection) -> None:
         unread.append("--detgate-ckpt")
     if options.predictions and not selection.reading:
         named = {name for _, target in needing for name in (*target.datasets, *target.detections)}
-        # The file of a split serves its parts that have none of their own.
+        # The file of a split serves its parts that have none.
         named |= {
             probe.split
             for name, probe in gate.project.tables.probes.items()

@@ -108,8 +108,8 @@ REQUESTS = (
     Request(
         reference="TS 4213, 5.3.2",
         asks="representative data, bias",
-        where="Limits and values: drift between splits, support of classes. Whether the data stand "
-        "for the use is to be argued.",
+        where="Limits and values: drift between splits, support of classes. Whether the data "
+        "represent the use is to be argued.",
         rules=("split-drift", "class-support", "class-balance", "negative-diversity"),
     ),
     Request(

@@ -20,7 +20,7 @@ _SAMPLE = 22.0  # what a key needs before its word
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How one series is told from the others: by colour, and by dash or shape."""
+    """What distinguishes one series from the others: by colour, and by dash or shape."""
 
     tone: str
     dash: tuple[float, ...]
@@ -122,7 +122,7 @@ def marks_on(axis: Axis, marks: Iterable[Mark]) -> list[Mark]:
 def mark_rows(marks: Sequence[Mark], place: Callable[[float], float], right: float) -> list[int]:
     """Give the line above the plot on which each mark has its words; -1 where there is no room.
 
-    Lines are counted from the plot upwards. Words stand right of their mark, or left of it where
+    Lines are counted from the plot upwards. Words are right of their mark, or left of it where
     the sheet ends at `right`.
     """
     rows = [-1] * len(marks)

@@ -1,4 +1,4 @@
-"""Values of named things, each on a line of its own, with bounds and limit."""
+"""Values of named things, each on a separate line, with bounds and limit."""
 
 from __future__ import annotations
 

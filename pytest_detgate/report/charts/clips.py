@@ -1,4 +1,4 @@
-"""Frames of clips on lines, by split, and the neighbours that stand on both sides of one."""
+"""Frames of clips on lines, by split, and the neighbours on both sides of one."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def _draw_crossings(paper: Sheet, lines: _Lines) -> None:
 
 
 def _tone(lane: int) -> str:
-    """The colours of series but for the second, which is near the red of a crossing."""
+    """The colours of series without the second, which is near the red of a crossing."""
     return ("series-1", "series-3", "series-4", "series-5", "series-6")[lane % 5]
 
 

@@ -11,7 +11,7 @@ from pytest_detgate.report.charts import ticks as scales
 from pytest_detgate.report.charts.axes import Look
 from pytest_detgate.report.charts.svg import Area, Sheet
 
-# Series with a look of their own; those after them are grey, and beyond LARGEST not drawn.
+# Series with a separate look; those after them are grey, and beyond LARGEST not drawn.
 NAMED, LARGEST = 8, 60
 _FEW_POINTS = 24
 Point = tuple[float, float | None, float | None, float | None]

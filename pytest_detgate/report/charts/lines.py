@@ -207,7 +207,7 @@ def _keys(one: _Prepared) -> list[Key]:
 
 
 def _ends_apart(one: _Prepared, x: tuple[float, float], height: float) -> bool:
-    """Tell whether names can stand at the ends of the curves, each near its own."""
+    """Return whether there is room for names at the ends of the curves, each near its own."""
     if len(one.curves) > NAMED:
         return False
     ends = [end_of(curve) for curve in one.curves]
@@ -231,7 +231,7 @@ def _draw_panel(paper: Sheet, area: Area, plan: _Plan, form: str) -> None:
     )
     key_top = plan.top + _HEAD
     frame.draw_key(paper, plan.keys, area.left, key_top, paper.width - area.left, form)
-    # The curves that are told first are drawn last, over the others.
+    # The curves that are named first are drawn last, over the others.
     for curve in reversed(plan.curves):
         draw_curve(paper, area, curve, form)
     for mark in plan.limits:

@@ -208,7 +208,7 @@ def _chosen(chart: Matrix, most: int) -> tuple[Sequence[int], Sequence[int], str
 def _counts_fit(
     counts: Sequence[Sequence[int]], cell: float, tall: float
 ) -> tuple[Callable[[int], str], float]:
-    """How counts are said in the cells, and in which size; 0 where none can be read."""
+    """The texts of counts in the cells, and their size; 0 where none can be read."""
     every = {count for row in counts for count in row}
     for say in (_whole, _rounded):
         widest = max((width_of(say(count), 1.0) for count in every), default=0.5)

@@ -91,7 +91,7 @@ class Sheet:
         y: tuple[float, float],
         log: Literal["", "x", "y"] = "",
     ) -> Area:
-        """Set up a plot area whose edges stand for the given ends of its axes."""
+        """Set up a plot area whose edges are the given ends of its axes."""
         across = Scale(*x, left, right, log == "x")
         return Area(left, top, right, bottom, across, Scale(*y, bottom, top, log == "y"))
 
@@ -230,7 +230,7 @@ class Sheet:
             },
         )
         svg.extend([*self._paths, *self._moving])
-        # Words lie on top of everything else.
+        # Words are on top of everything else.
         ET.SubElement(svg, "g", {"fill": "var(--dim)"}).extend(self._texts)
         written = Markup(ET.tostring(svg, encoding="unicode"))
         return Drawn(svg=written, width=self.width, left_out=left_out)

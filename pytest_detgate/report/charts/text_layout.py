@@ -1,6 +1,6 @@
 """Words on a chart: how wide they are, how they are shortened, and how they keep apart.
 
-The page's font is whatever the reader's system has, so widths are estimates, on the wide side.
+The page's font is that of the reader's system, so widths are estimates, on the wide side.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _REFUSED: dict[int, int] = {
 
 
 def plain(text: str) -> str:
-    """Give text as it may stand on one line of a drawing: see `words.visible`."""
+    """Return text as it may be on one line of a drawing: see `words.visible`."""
     return visible(text).translate(_REFUSED)
 
 
@@ -56,7 +56,7 @@ def shortened(text: str, room: float, size: float = SIZE) -> str:
 def apart(places: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Move places so that they are `gap` from each other, within bounds where there is room.
 
-    The order is kept. Given back in the order in which they came.
+    They are returned in the order in which they came.
     """
     order = sorted(range(len(places)), key=lambda index: places[index])
     moved = [0.0] * len(places)

@@ -54,18 +54,18 @@ class ValueChange:
 
     @property
     def relation(self) -> str | None:
-        """How the value is to stand to its limit; None without one, or where the runs differ."""
+        """The relation of the value to its limit; None without one, or where the runs differ."""
         relations = {measured.relation for measured in self._both() if measured.relation}
         return relations.pop() if len(relations) == 1 else None
 
     @property
     def is_held(self) -> bool:
-        """Whether either run holds it against a limit."""
+        """Whether it has a limit in either run."""
         return any(measured.limit is not None for measured in self._both())
 
     @property
     def other_limit(self) -> bool:
-        """Whether the runs hold it against different limits, or different ends of an interval."""
+        """Whether the runs compare it with different limits, or different ends of an interval."""
         if self.before is None or self.after is None:
             return False
         one, other = self.before, self.after
@@ -95,7 +95,7 @@ class RuleChange:
 
     @property
     def other_limits(self) -> bool:
-        """Whether a value is held against another limit, so that verdicts are not comparable."""
+        """Whether a value has another limit, so that verdicts are not comparable."""
         return any(value.other_limit for value in self.values)
 
 

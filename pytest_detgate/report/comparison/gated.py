@@ -1,4 +1,4 @@
-"""What two runs have gated, and what keeps their figures from being compared."""
+"""What two runs have gated, and what keeps their metrics from being compared."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ V = TypeVar("V")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact:
-    """What was gated and how, in both runs; empty where a run says nothing of it."""
+    """What was gated and how, in both runs; empty where a run does not say."""
 
     name: str
     before: str
@@ -48,7 +48,7 @@ def facts_of(before: Report, after: Report) -> Iterator[Fact]:
 
 
 def remarks_on(before: Report, after: Report, other_limits: Sequence[str]) -> Iterator[str]:
-    """Why figures of the two runs cannot be compared; `other_limits` are the rules whose limits
+    """Why metrics of the two runs cannot be compared; `other_limits` are the rules whose limits
     differ."""
     one, other = before.dataset, after.dataset
     pairs: list[tuple[str, SplitRecord | ProbeRecord, SplitRecord | ProbeRecord]] = [

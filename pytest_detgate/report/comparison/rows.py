@@ -1,4 +1,4 @@
-"""The lines of a comparison in words, for whatever shows them."""
+"""The lines of a comparison in words, for all that show them."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def figure_row(figure: FigureChange) -> FigureRow:
 
 
 def figure_rows(comparison: Comparison) -> list[tuple[str, list[FigureRow], list[FigureRow]]]:
-    """By split the figures that either run defines, and the AP of each class."""
+    """By split the metrics that either run defines, and the AP of each class."""
     return [
         (
             score.split,

@@ -85,7 +85,7 @@ def _score_lines(title: str, rows: Sequence[FigureRow]) -> Iterator[str]:
 
 
 def comparison_markdown(comparison: Comparison, names: tuple[str, str]) -> str:
-    """Tables in GitHub's Markdown, rules that stayed the same left out; whatever is anybody's
+    """Tables in GitHub's Markdown, rules that stayed the same left out; all that is anybody's
     text stays text."""
     lines = [
         "## detgate: two runs compared",

@@ -34,7 +34,7 @@ def _is_small(box: Box, size: tuple[int, int]) -> bool:
 
 
 def _square(box: Box, size: tuple[int, int]) -> Box:
-    """Centre a square on the box, in whole pixels, moved and cut to lie in the image."""
+    """Centre a square on the box, in whole pixels, moved and cut to be in the image."""
     x, y, width, height = box
     side = round(max(_CONTEXT * max(width, height), _LEAST))
     across, down = min(side, size[0]), min(side, size[1])

@@ -43,13 +43,13 @@ HIDDEN_TAGS = 3
 # More boxes of the ground truth than this that are missed have no tags.
 TAGS_OF_MISSED = 10
 Kind = Literal["truth", "crowd", "match", "false", "finding"]
-# What is drawn later lies on top.
+# What is drawn later is on top.
 _DEPTH: dict[Kind, int] = {"crowd": 0, "truth": 1, "match": 2, "false": 3, "finding": 4}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameOutline:
-    """One box on a frame; `shown` and `missed` are how it stands at the threshold the page opens
+    """One box on a frame; `shown` and `missed` are its state at the threshold the page opens
     with.
 
     `score` and `found_at` have nine digits, which tell single floats apart. The former is empty
@@ -159,7 +159,7 @@ def frame_figure(
         height=height,
         view=view,
         font_size=font_size(view),
-        # The least sure first, so that the surest lie on top.
+        # The least sure first, so that the surest are on top.
         outlines=outlines[::-1],
         closeups=_closeups(image, [(box, outlines[ranked.index(box)]) for box in enlarged]),
         count=count,

@@ -109,7 +109,7 @@ def tags_of(
     """Find a place for the tag of each box, first come first served; None where there is none.
 
     `named` says which tags give the class in full: all of them or, where there are many, none,
-    unless told. The others give its number of `numbers`, which the caption lists.
+    if there are no numbers. The others give its number of `numbers`, which the caption lists.
     """
     size = font_size(view)
     taken: list[Box] = []

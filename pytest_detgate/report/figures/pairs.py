@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pytest_detgate.evidence import Pair, Side
 from pytest_detgate.report.figures.album import Album
 
-# The shape of the frame that stands for an image that is not there.
+# The shape of the frame of an image that is not there.
 _BLANK = (640, 360)
 
 

@@ -1,7 +1,7 @@
 """Images for the page: found through the record, read with care, made small.
 
 A `file_name` comes from somebody's annotation file, so it may not lead out of its images folder,
-and what it names may be anything. What cannot be shown is said in words in its place.
+and what it names may be anything. Words replace what cannot be shown.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def inside(folder: Path, file_name: str, options: ImageOptions = AS_SHOWN) -> Pa
     if Path(file_name).is_absolute() or of_windows.root or (os.name == "nt" and of_windows.drive):
         return None
     try:
-        # A name that climbs out is refused though a store may lie where it leads.
+        # A name that climbs out is refused though it may lead to a store.
         if os.path.normpath(file_name).startswith(os.pardir):
             return None
         return Path(options.real_path(os.path.realpath(folder), file_name))

@@ -59,7 +59,7 @@ def debounced(
         rows
     ):  # most tracks are too short: to sort them would take most of the time
         rows = rows[np.bincount(track[rows])[track[rows]] >= hits]
-    # Within a track the sightings stand in the order of their frames already.
+    # Within a track the sightings are in the order of their frames already.
     rows = rows[np.argsort(track[rows], kind="stable")]
     of_track, position = track[rows], sightings.position[rows]
     alarming = np.zeros(len(rows), dtype=np.bool_)

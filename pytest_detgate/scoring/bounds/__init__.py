@@ -1,1 +1,1 @@
-"""How sure a figure is."""
+"""How sure a metric is."""

@@ -1,7 +1,7 @@
 """AP and AR of every class in every replicate of a bootstrap.
 
 Nothing is matched again: a unit that is drawn twice counts all its matches twice. That gives the
-very figures of a file in which the unit stands twice (but for detections of one image with one
+very metrics of a file in which the unit occurs twice (except for detections of one image with one
 score, whose order is arbitrary anyway).
 
 Of a class with n detections, of which h are true at one of T thresholds, a replicate costs one
@@ -33,7 +33,7 @@ _ELEMENTS_AT_ONCE = 1 << 19
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Replicates:
-    """Figures by replicate B, class K, IoU threshold T and limit on detections M (`limits_of`).
+    """Metrics by replicate B, class K, IoU threshold T and limit on detections M (`limits_of`).
 
     `ap` (B, K, T) and `recall` (B, K, T, M) as `ScoreCard` has them; NaN where no ground truth of
     the class was drawn.
@@ -50,7 +50,7 @@ class Replicates:
     unit: NDArray[np.int64]
 
     def figure(self, metric: Metric, category: int | None = None) -> NDArray[np.float64]:
-        """(B,) one of COCO's figures in every replicate, of one class or of all that have ground
+        """(B,) one of COCO's metrics in every replicate, of one class or of all that have ground
         truth in it."""
         classes = slice(None) if category is None else slice(category, category + 1)
         if metric.startswith("AR"):
@@ -62,7 +62,7 @@ class Replicates:
         return mean_of_defined(values) if category is None else values[:, 0]
 
     def seen(self, metric: Metric, category: int | None = None) -> Seen:
-        """What stands behind one of the figures: the recall that is reached by the detections
+        """What one of the metrics is computed from: the recall that is reached by the detections
         that it looks at, at its IoU thresholds; AP is at most that."""
         rows = slice(None) if category is None else np.flatnonzero(self.category == category)
         if metric.startswith("AR"):
@@ -108,7 +108,7 @@ def bootstrap(
     advance: Callable[[int], None] | None = None,
     max_detections: int = MAX_DETECTIONS,
 ) -> Replicates:
-    """Compute the figures of every replicate, of the images that have a unit; `advance` hears how
+    """Compute the metrics of every replicate, of the images that have a unit; `advance` hears how
     many replicates are done. AP looks at the `max_detections` best of each image and class."""
     limits = limits_of(max_detections)
     classes = [

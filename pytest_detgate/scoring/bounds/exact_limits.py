@@ -1,8 +1,8 @@
 """How far a bound may go: never beyond the exact bound of what was seen.
 
-The figures here are shares of the ground truth that was found, or cannot exceed such a share: AP
+The metrics here are shares of the ground truth that was found, or cannot exceed such a share: AP
 is at most the recall that is reached (except at the recall point 0, which a bound leaves out). The
-lower bound of such a figure is at most its value, and at most the lower bound of that share over
+lower bound of such a metric is at most its value, and at most the lower bound of that share over
 clips (see `unseen_clip`) and over boxes: Clopper and Pearson (Biometrika 1934; 26:404-413) with as
 many boxes as their weights leave in effect (Kish, Survey Sampling 1965).
 """
@@ -25,7 +25,7 @@ _MANY = 1000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seen:
-    """What a figure was computed from: the weight of the ground truth of each unit (clip, or image
+    """What a metric was computed from: the weight of the ground truth of each unit (clip, or image
     where there are no clips), (U,), the part of it that was found, and the number of boxes in
     effect. With `copies` so many times as many of them were seen, all like these: it tells what
     more evidence would show."""
@@ -60,12 +60,12 @@ class Seen:
         return 1 - Seen(missed, self.weight, self.boxes, self.copies).low(confidence)
 
     def limit(self, interval: Interval, value: float) -> Interval:
-        """Return the interval of a figure of this value that is at most the share, no better than
+        """Return the interval of a metric of this value that is at most the share, no better than
         what was seen allows."""
         confidence = interval.confidence
         low = self._over_boxes(self.share, confidence).low
         reached = min(interval.low, value, low)
-        # Most figures are far below the bound of the share: one look at its tail spares a search.
+        # Most metrics are far below the bound of the share: one look at its tail spares a search.
         chance = (
             chance_of_at_most(self.found, self.weight, reached, self.copies) if self._few else 0.0
         )

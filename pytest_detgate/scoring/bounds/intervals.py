@@ -1,4 +1,4 @@
-"""Intervals of figures, by the method that the project chose."""
+"""Intervals of metrics, by the method that the project chose."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Intervals:
     def of_draws(
         self, values: NDArray[np.float64], span: tuple[float, float], units: int
     ) -> Interval:
-        """Return the interval of a figure from its value in each draw, (B,), which lies within
+        """Return the interval of a metric from its value in each draw, (B,), which lies within
         `span` and depends on so many of the units."""
         values = defined_values(values, self.resampling)
         drawn = f"{self.resampling.replicates} replicates, seed {self.resampling.seed}"

@@ -82,7 +82,7 @@ def too_few_units(units: Units) -> str | None:
 
 
 def clip_units(clips: Sequence[str | None]) -> Units:
-    """Clips as units, from the clip of each image; an image without one stands alone."""
+    """Clips as units, from the clip of each image; an image without one is a unit."""
     number: dict[str | int, int] = {}
     of_image = [
         number.setdefault(at if clip is None else clip, len(number))
@@ -92,7 +92,7 @@ def clip_units(clips: Sequence[str | None]) -> Units:
 
 
 def image_units(images: int) -> Units:
-    """Each image as a unit of its own."""
+    """Each image as a unit."""
     return Units("image", np.arange(images), images)
 
 
@@ -104,14 +104,14 @@ def resampled_sums(on_image: NDArray[np.int64], resampling: Resampling) -> NDArr
 
 
 def defined_values(values: NDArray[np.float64], resampling: Resampling) -> NDArray[np.float64]:
-    """Return the values of the draws in which a figure is defined (NaN: no ground truth was
+    """Return the values of the draws in which a metric is defined (NaN: no ground truth was
     drawn); `TooLittleEvidenceError` where it is undefined in many, for it then depends on too few
     clips."""
     defined: NDArray[np.float64] = values[~np.isnan(values)]
     if len(defined) < LEAST_DEFINED * len(values):
         raise TooLittleEvidenceError(
             f"in {1 - len(defined) / len(values):.0%} of the bootstrap's draws there is nothing "
-            f"to measure: its ground truth stands in too few of {counted_units(resampling.units)}"
+            f"to measure: its ground truth is in too few of {counted_units(resampling.units)}"
         )
     return defined
 

@@ -92,7 +92,7 @@ def _doubled(units: Units) -> Units:
 
 
 def _beside(gated: Columns, other: Columns) -> Columns:
-    """What both models found, each on images of its own with the same ground truth."""
+    """What both models found, each on separate images with the same ground truth."""
 
     def joined(name: str, shift: int = 0) -> Any:
         return np.concatenate([getattr(gated, name), getattr(other, name) + shift])

@@ -6,7 +6,7 @@ of all clips shows as much once in twenty times (0.55^5 = 0.05).
 
 So one made-up clip of average size joins the G that were seen. For the lower bound nothing is
 found on it, for the upper bound everything. Each of the G + 1 clips gets an independent
-exponential weight, and the bound is a quantile of the weighted figure. That is the Bayesian
+exponential weight, and the bound is a quantile of the weighted metric. That is the Bayesian
 bootstrap (Rubin, Annals of Statistics 1981; 9:130-134) with one clip more, and for clips of equal
 size the bound of Gaffke (Mathematical Methods of Statistics 2005; 14:451-467; see also
 Learned-Miller and Thomas, arXiv 1905.06208). It has no parameter to tune, and
@@ -74,7 +74,7 @@ def upper_ratio(
 def chance_of_at_most(
     part: NDArray[np.float64], whole: NDArray[np.float64], ratio: float, copies: float = 1.0
 ) -> float:
-    """Return the chance that the weighted figure is at most a ratio; where it is 1 - confidence,
+    """Return the chance that the weighted metric is at most a ratio; where it is 1 - confidence,
     the ratio is the lower bound of `lower_ratio`."""
     return _Terms(part, whole, copies).chance(ratio)
 
@@ -110,7 +110,7 @@ def approximate_chances(
 
 
 class _Terms:
-    """The clips of a figure and the made-up one, alike clips once with their number."""
+    """The clips of a metric and the made-up one, alike clips once with their number."""
 
     def __init__(
         self, part: NDArray[np.float64], whole: NDArray[np.float64], copies: float
@@ -170,9 +170,9 @@ def _saddle(terms: NDArray[np.float64], counts: NDArray[np.float64]) -> float:
 def bounds_of_draws(
     values: NDArray[np.float64], span: tuple[float, float], clips: float, confidence: float
 ) -> tuple[float, float]:
-    """Return both bounds of a figure from its value in each draw of a bootstrap, (B,).
+    """Return both bounds of a metric from its value in each draw of a bootstrap, (B,).
 
-    `span` are the values that the figure would have if all clips were like the made-up one, at
+    `span` are the values that the metric would have if all clips were like the made-up one, at
     its worst and at its best. Beside G = `clips` clips that one weighs D ~ Beta(1, G), so that a
     draw becomes (1 - D) × value + D × an end of the span.
     """
