@@ -30,15 +30,20 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     """The detector that is gated, and how."""
 
     checkpoint: (
-        Annotated[str, Meta(description="Checkpoint or ONNX file. --detgate-ckpt wins.")] | None
+        Annotated[
+            str,
+            Meta(description="Checkpoint, ONNX file, or folder of a model. --detgate-ckpt wins."),
+        ]
+        | None
     ) = None
     framework: (
         Annotated[
             str,
             Meta(
-                description="What runs the model: mmdetection, onnx, python, or one that an "
-                "installed package registers. Omitted: onnx for a file that ends in .onnx, else "
-                "mmdetection."
+                description="What runs the model: mmdetection, onnx, openvino, torchvision, "
+                "transformers, python, or one that an installed package registers. Omitted: onnx "
+                "for a file that ends in .onnx, openvino for .xml, transformers for a folder of "
+                "save_pretrained, else mmdetection."
             ),
         ]
         | None
@@ -52,7 +57,7 @@ class ModelTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
     ) = None
     options: Annotated[
         dict[str, Any],
-        Meta(description="Arguments for the function of entry, or for a registered framework."),
+        Meta(description="Arguments for the function of entry, or settings of a framework."),
     ] = {}
     onnx: OnnxTable | None = None
     baseline: (

@@ -1,4 +1,4 @@
-"""The frameworks that the gate itself has: MMDetection, ONNX files and functions of the project."""
+"""The frameworks that the gate itself has."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+from pytest_detgate.config.torchvision_options import TorchvisionOptions
+from pytest_detgate.config.transformers_options import TransformersOptions
 from pytest_detgate.detector.dependencies.project_code import of_project
 from pytest_detgate.detector.devices import gpu_count
 from pytest_detgate.detector.framework import Framework
@@ -14,9 +16,11 @@ from pytest_detgate.detector.mmdet.config import config_digest, custom_imports
 from pytest_detgate.detector.mmdet.config_files import load_config, resolved_config
 from pytest_detgate.detector.mmdet.plain_config import has_plain_values
 from pytest_detgate.detector.onnx.file import read_onnx_file, weight_files
-from pytest_detgate.detector.packages import quiet, require_mmdetection
+from pytest_detgate.detector.openvino.files import metadata_file, network_in, weights_beside
+from pytest_detgate.detector.packages import quiet, require_mmdetection, require_packages
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.python.code import code_of, importable
+from pytest_detgate.detector.torch_models.model_folder import folder_files, weights_of
 
 
 class MMDetection(Framework):
@@ -91,6 +95,94 @@ class Onnx(Framework):
         from pytest_detgate.detector.onnx.model import runs_on_gpus
 
         return super().gpu_count() if runs_on_gpus() else 0
+
+
+class OpenVino(Framework):
+    """Models of OpenVINO, run on the CPU."""
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        from pytest_detgate.detector.openvino.model import load_model
+
+        return load_model(source, sha256=sha256, device=device)
+
+    def checkpoint(self, path: Path) -> Path:
+        """Return the network of a folder, as Ultralytics exports it."""
+        return network_in(path)
+
+    def configured(self, source: ModelSource) -> str | None:
+        """Return empty text: the files and the options are the whole configuration."""
+        return ""
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """Return the file with its weights, and the one that describes them."""
+        if source.checkpoint is None:
+            return ()
+        described = metadata_file(source.checkpoint)
+        weights = weights_beside(source.checkpoint)
+        return (weights,) if described is None else (weights, described)
+
+    def gpu_count(self) -> int:
+        return 0
+
+
+class Torchvision(Framework):
+    """State dictionaries of the detectors of torchvision."""
+
+    options = TorchvisionOptions
+    takes_every_gpu = True
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        require_packages(
+            ("torch", "torchvision"), what="running a model of torchvision", extra="torchvision"
+        )
+        with quiet():
+            from pytest_detgate.detector.torch_models.torchvision import load_model
+        return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    def configured(self, source: ModelSource) -> str | None:
+        """Return empty text: the file and the options are the whole configuration."""
+        return ""
+
+    def gpu_count(self) -> int:
+        return gpu_count()
+
+
+class Transformers(Framework):
+    """Folders that `save_pretrained` of transformers wrote."""
+
+    options = TransformersOptions
+    takes_every_gpu = True
+
+    def load(
+        self, source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+    ) -> LoadedModel:
+        require_packages(
+            ("torch", "safetensors", "transformers"),
+            what="running a model of transformers",
+            extra="transformers",
+        )
+        with quiet():
+            from pytest_detgate.detector.torch_models.transformers import load_model
+        return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
+
+    def checkpoint(self, path: Path) -> Path:
+        """Return the file with the weights in a folder."""
+        return weights_of(path) if path.is_dir() else path
+
+    def configured(self, source: ModelSource) -> str | None:
+        """Return empty text: the folder and the options are the whole configuration."""
+        return ""
+
+    def files(self, source: ModelSource) -> tuple[Path, ...]:
+        """Return its configurations, and the parts of its weights."""
+        return () if source.checkpoint is None else folder_files(source.checkpoint)
+
+    def gpu_count(self) -> int:
+        return gpu_count()
 
 
 class PythonEntry(Framework):

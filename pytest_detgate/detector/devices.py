@@ -66,7 +66,17 @@ def device_type(device: str) -> str:
 
 
 def resolve_device(requested: str) -> str:
-    """Return the device to use, or raise if there is none; imports torch."""
+    """Return the device that a model of MMDetection uses, or raise if there is none."""
+    device = torch_device(requested)
+    if device != "cpu":
+        import torch
+
+        _check_operators(device, torch.cuda.get_device_name(device))
+    return device
+
+
+def torch_device(requested: str) -> str:
+    """Return the device that torch uses, `cpu` or `cuda:N`, or raise if there is none."""
     import torch
 
     if requested == "cpu" or (requested == "auto" and not torch.cuda.is_available()):
@@ -80,7 +90,6 @@ def resolve_device(requested: str) -> str:
             f"device {requested!r}: there are {torch.cuda.device_count()} CUDA devices here, "
             f"cuda:0 to cuda:{torch.cuda.device_count() - 1}"
         )
-    _check_operators(f"cuda:{number}", torch.cuda.get_device_name(number))
     return f"cuda:{number}"
 
 

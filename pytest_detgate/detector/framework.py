@@ -42,6 +42,10 @@ class Framework(ABC):
         `DetectorError` if the model cannot be loaded, also if a package is missing.
         """
 
+    def checkpoint(self, path: Path) -> Path:
+        """Return the file that identifies a model, if the user may name the folder around it."""
+        return path
+
     def configured(self, source: ModelSource) -> str | None:
         """Return a digest of the configuration of a model as it is now.
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from pytest_detgate.errors import DetectorError
+
 
 def first_names(names: Iterable[str], limit: int = 3) -> str:
     """List the first names, and say how many more there are."""
@@ -21,3 +23,11 @@ def names_difference(names: Sequence[str], expected: Sequence[str]) -> str:
     parts = [f"lacks {first_names(missing)}"] if missing else []
     parts += [f"has {first_names(extra)} in addition"] if extra else []
     return f"{len(names)} against {len(expected)} names: it {' and '.join(parts)}"
+
+
+def require_class_names(names: Sequence[str]) -> None:
+    """Raise unless these can be the classes of a model under `[model.options]`."""
+    if not names or not all(names) or len(set(names)) < len(names):
+        raise DetectorError(
+            f"classes under [model.options] are names, each once; found {list(names)}"
+        )

@@ -127,6 +127,28 @@ def require_mmdetection() -> None:
             ) from error
 
 
+def require_packages(names: Iterable[str], *, what: str, extra: str) -> None:
+    """Import packages that run a model, or raise with the extra that installs them.
+
+    `what` is the kind of model, in a sentence such as "running an ONNX file".
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # see require_mmdetection
+    install = f"pip install 'pytest-detgate[{extra}]'"
+    with quiet():
+        for name in names:
+            try:
+                importlib.import_module(name)
+            except ModuleNotFoundError as error:
+                raise DetectorError(
+                    f"{error.name} is not installed, and {what} needs it: {install}"
+                ) from error
+            except Exception as error:
+                raise DetectorError(
+                    f"{name} is installed but cannot be imported ({type(error).__name__}: "
+                    f"{error}); {install}"
+                ) from error
+
+
 def _require_numpy() -> None:
     """Raise if torch cannot use the installed NumPy: before 2.3 it was built for NumPy 1."""
     import numpy

@@ -9,13 +9,21 @@ from pathlib import Path
 import msgspec
 
 from pytest_detgate.detections import ModelInfo
-from pytest_detgate.detector.built_in import MMDetection, Onnx, PythonEntry
+from pytest_detgate.detector.built_in import (
+    MMDetection,
+    Onnx,
+    OpenVino,
+    PythonEntry,
+    Torchvision,
+    Transformers,
+)
 from pytest_detgate.detector.dependencies.recorder import Recorder
 from pytest_detgate.detector.devices import checked_device
 from pytest_detgate.detector.framework import Framework
 from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.detector.project_call import call_project
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
+from pytest_detgate.detector.torch_models.model_folder import is_model_folder
 from pytest_detgate.detector.validation import CheckedDetector
 from pytest_detgate.errors import DetectorError, nearest
 
@@ -28,8 +36,13 @@ _FORMAT = 2
 _BUILT_IN: dict[str, type[Framework]] = {
     "mmdetection": MMDetection,
     "onnx": Onnx,
+    "openvino": OpenVino,
+    "torchvision": Torchvision,
+    "transformers": Transformers,
     "python": PythonEntry,
 }
+
+_BY_SUFFIX = {".onnx": "onnx", ".xml": "openvino"}
 
 
 def framework_names() -> tuple[str, ...]:
@@ -89,8 +102,13 @@ def framework(name: str) -> Framework:
 
 def framework_of(checkpoint: Path | None) -> str:
     """Return the framework of a checkpoint if the project does not name one."""
-    is_onnx = checkpoint is not None and checkpoint.suffix.lower() == ".onnx"
-    return "onnx" if is_onnx else "mmdetection"
+    if checkpoint is None:
+        return "mmdetection"
+    if is_model_folder(checkpoint):
+        return "transformers"
+    if checkpoint.is_dir() and next(checkpoint.glob("*.xml"), None) is not None:
+        return "openvino"
+    return _BY_SUFFIX.get(checkpoint.suffix.lower(), "mmdetection")
 
 
 class _Registered(Framework):
@@ -133,6 +151,9 @@ class _Registered(Framework):
             packages=tuple(sorted({*loaded.packages, *own})),
             modules=(*loaded.modules, type(self._inner).__module__),
         )
+
+    def checkpoint(self, path: Path) -> Path:
+        return self._inner.checkpoint(path)
 
     def configured(self, source: ModelSource) -> str | None:
         try:

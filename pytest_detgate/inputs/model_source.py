@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 _ENTRY = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
+# Their inputs and outputs are described in one way.
+_WITH_ONNX_TABLE = ("onnx", "openvino")
+
 
 def check_model(configuration: Configuration, *, is_trained: bool) -> None:
     """Note where `[model]` cannot mean a model, or not the one that is trained; nothing heavy is
@@ -69,9 +72,9 @@ def _keys_of_other_frameworks(name: str, chosen: Framework) -> tuple[str, ...]:
         "precision": not is_mmdetection,
         "compile": not is_mmdetection,
         "entry": name != "python",
-        "onnx": name != "onnx",
+        "onnx": name not in _WITH_ONNX_TABLE,
         "config": not chosen.takes_config,
-        "options": is_mmdetection or name == "onnx",
+        "options": is_mmdetection or name in _WITH_ONNX_TABLE,
     }
     return tuple(key for key, is_foreign in means_nothing.items() if is_foreign)
 
@@ -107,9 +110,11 @@ def model_source(
         )
     takes_config = config is not None and _framework(configuration, name).takes_config
     options: dict[str, Any] = dict(msgspec.to_builtins(table.options))
-    if name == "onnx":
+    if name in _WITH_ONNX_TABLE:
         given = msgspec.to_builtins(table.onnx) if table.onnx is not None else {}
         options = {key: value for key, value in given.items() if value is not None}
+    if checkpoint is not None:
+        checkpoint = _framework(configuration, name).checkpoint(checkpoint)
     return ModelSource(
         checkpoint,
         configuration.locate(config) if takes_config and config else None,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_detgate.detector.name_lists import first_names
-from pytest_detgate.detector.torch_file.reading import damaged, load_as_data
+from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
+from pytest_detgate.detector.torch_file.ultralytics import require_not_ultralytics
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import require_regular
 
@@ -73,7 +73,8 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
     One that needs to run code is refused, unless it is trusted.
     """
     require_checkpoint(path)
-    content = _load_trusted(path) if trust else load_as_data(path)
+    content = load_trusted(path) if trust else load_as_data(path)
+    require_not_ultralytics(path, content)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         meta = content.get("meta")
         return Checkpoint(path, content["state_dict"], meta if isinstance(meta, Mapping) else {})
@@ -82,17 +83,6 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
     kind = f"a {type(content).__name__}"
     contents = _keys(content) if isinstance(content, Mapping) else kind
     raise DetectorError(f"{path}: not a checkpoint of MMEngine: no state_dict; it holds {contents}")
-
-
-def _load_trusted(path: Path) -> object:
-    import torch
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return torch.load(path, map_location="cpu", weights_only=False)
-        except Exception as error:  # broken bytes can raise any error in torch
-            raise damaged(path, error) from error
 
 
 def _are_weights(content: Mapping[Any, Any]) -> bool:

@@ -22,11 +22,10 @@ from pytest_detgate.detector.mmdet.images import Prepared, by_shape, prepared_im
 from pytest_detgate.detector.mmdet.output_watch import OutputWatch
 from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.protocol import Detected
+from pytest_detgate.detector.torch_memory import memory_note, out_of_memory
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 
-# Parts of torch without an exception class for it report with these texts that memory ran out.
-_NO_MEMORY = ("not enough memory", "can't allocate memory", "out of memory", "STATUS_ALLOC_FAILED")
 _FREE = Guard()
 _cuda: Any = torch.cuda  # Stream and Event have no types
 
@@ -165,7 +164,7 @@ class MMDetector:
         except DetectorError:
             raise
         except Exception as error:  # the model is the project's, and may raise anything
-            if not _out_of_memory(error):
+            if not out_of_memory(error):
                 raise self._failure(error, batch[0].image) from error
             if self.batch_size == 1:
                 raise DetectorError(
@@ -173,10 +172,7 @@ class MMDetector:
                 ) from error
         # Outside the handler, so that the tensors of the failed attempt are freed.
         self.batch_size //= 2
-        self.notes = (
-            f"memory ran out on {self.device}: images went through the model {self.batch_size} at "
-            f"a time in place of {self._first_batch_size}, which may change the last digits",
-        )
+        self.notes = (memory_note(self.device, self.batch_size, self._first_batch_size),)
         if device_type(self.device) == "cuda":
             torch.cuda.empty_cache()
         return []
@@ -190,12 +186,6 @@ class MMDetector:
                 f"{' '.join(lines[:3])}"
             )
         return DetectorError(f"the model fails on {image}: {text}")
-
-
-def _out_of_memory(error: Exception) -> bool:
-    if isinstance(error, (torch.cuda.OutOfMemoryError, MemoryError)):
-        return True
-    return isinstance(error, RuntimeError) and any(text in str(error) for text in _NO_MEMORY)
 
 
 def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:

@@ -7,7 +7,7 @@ import importlib
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from pytest_detgate.detector.onnx.file import (
     require_no_foreign_code,
     weight_files,
 )
+from pytest_detgate.detector.onnx.metadata import EPOCH, Port
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import Detected, LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError
@@ -34,11 +35,9 @@ _FORMAT = 2
 _WORKERS = 4
 _CUDA = "CUDAExecutionProvider"
 _INSTALL = "pip install 'pytest-detgate[onnx]'"
-# The distributions that may provide the import names `onnxruntime` and `cv2`.
-_DISTRIBUTIONS = (
-    *("onnxruntime", "onnxruntime-gpu"),
-    *("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
-)
+OPENCV = ("opencv-python-headless", "opencv-python", "opencv-contrib-python")
+"""The distributions that may provide the import name `cv2`."""
+_DISTRIBUTIONS = ("onnxruntime", "onnxruntime-gpu", *OPENCV)
 
 
 def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
@@ -48,7 +47,6 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
     requested, or with `auto` if ONNX Runtime has one.
     """
     ort = _runtime()
-    from pytest_detgate.detector.onnx.metadata import EPOCH, Port
     from pytest_detgate.detector.onnx.settings import resolve_settings
 
     path = source.checkpoint
@@ -82,7 +80,7 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         sha256=sha256,
         classes=settings.classes,
         score_floor=settings.score_floor,
-        epoch=_epoch(file.metadata.get(EPOCH)),
+        epoch=epoch_in(file.metadata),
     )
     detector = OnnxDetector(
         session, settings, info=info, device=used_device, image_options=source.image_options
@@ -107,7 +105,10 @@ class _Input:
 
 
 class OnnxDetector:
-    """Runs a session over images, one at a time."""
+    """Runs a session over images, one at a time.
+
+    `session` has the method `run` of a session of ONNX Runtime.
+    """
 
     def __init__(
         self,
@@ -229,7 +230,9 @@ def _open(ort: Any, path: Path, providers: list[Any], threads: int | None) -> An
         ) from error
 
 
-def _epoch(text: str | None) -> int | None:
+def epoch_in(metadata: Mapping[str, str]) -> int | None:
+    """Return the number of epochs that the model was trained for, if its metadata has it."""
+    text = metadata.get(EPOCH)
     return int(text) if text is not None and text.isdecimal() else None
 
 

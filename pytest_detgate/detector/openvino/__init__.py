@@ -1,0 +1,1 @@
+"""Detectors that OpenVINO runs."""

@@ -1,0 +1,60 @@
+"""The files of a model of OpenVINO: its network, its weights, and what an exporter says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import yaml
+
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import read_regular_text
+
+_METADATA = "metadata.yaml"
+_LARGEST = 1_000_000
+
+
+def network_in(path: Path) -> Path:
+    """Return the `.xml` file of a path that may be a folder, as Ultralytics exports it."""
+    if not path.is_dir():
+        return path
+    networks = sorted(path.glob("*.xml"))
+    if len(networks) != 1:
+        raise DetectorError(f"{path}: expected one .xml file in it, found {len(networks)}")
+    return networks[0]
+
+
+def weights_beside(network: Path) -> Path:
+    """Return the file with the weights of a network."""
+    weights = network.with_suffix(".bin")
+    if network.suffix.lower() != ".xml":
+        raise DetectorError(
+            f"{network}: a model of OpenVINO is an .xml file with a .bin file beside it"
+        )
+    if not weights.is_file():
+        raise DetectorError(f"{network}: its weights are in {weights.name}, and there is no file")
+    return weights
+
+
+def metadata_file(network: Path) -> Path | None:
+    """Return the file in which Ultralytics describes its export; None if there is none."""
+    path = network.with_name(_METADATA)
+    return path if path.is_file() else None
+
+
+def read_metadata_file(path: Path) -> dict[str, str]:
+    """Return the values of a file, as text."""
+    try:
+        if path.stat().st_size > _LARGEST:
+            raise ValueError("it is far too large")
+        text = read_regular_text(path)
+        # Names for values, which can make a small file endless.
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise ValueError("it has aliases")
+        content = yaml.safe_load(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise DetectorError(f"{path}: damaged, or not YAML: {line}") from error
+    if not isinstance(content, Mapping):
+        raise DetectorError(f"{path}: expected keys with values, found {type(content).__name__}")
+    return {str(key): str(value) for key, value in content.items()}

@@ -1,0 +1,218 @@
+"""A detector that runs a network of torch over images, in batches of one size."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from pytest_detgate.dataset.images.opening import open_image
+from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detections import ImageResult, ModelInfo, OutputNotFinite, UnreadableImage
+from pytest_detgate.detector.devices import device_type
+from pytest_detgate.detector.image_bytes import read_image, reason_of
+from pytest_detgate.detector.protocol import Detected
+from pytest_detgate.detector.torch_memory import memory_note, out_of_memory
+from pytest_detgate.detector.validation import checked_detections
+from pytest_detgate.errors import DetectorError
+
+_WORKERS = 4
+_GPU_BATCH = 16
+# Images of other sizes wait for company; more than this many batches of them do not.
+_WAITING_BATCHES = 4
+
+Boxes = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.int64]]
+"""Corners (n, 4) in pixels of the image, scores (n) and labels (n) from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """An image for a network: `values` are its tensors, `size` its (height, width) in pixels."""
+
+    values: dict[str, torch.Tensor]
+    size: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """What two images must have in common to be in one batch."""
+        shapes = [(name, tuple(values.shape)) for name, values in self.values.items()]
+        return (self.size, *shapes)
+
+
+class Network(Protocol):
+    """A loaded model: pixels to inputs, and inputs of one shape to boxes."""
+
+    def prepare(self, pixels: NDArray[np.uint8]) -> Input:
+        """Make the input of an image (height, width, 3) in the order red, green, blue.
+
+        Threads call it.
+        """
+
+    def predict(self, batch: Sequence[Input]) -> list[Boxes | OutputNotFinite]:
+        """Return the boxes on each image."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    image: Path
+    sha256: str = ""
+    input: Input | None = None
+    problem: str | None = None
+
+
+def usual_batch_size(device: str) -> int:
+    """Return the number of images in a batch if the project does not choose."""
+    return _GPU_BATCH if device_type(device) == "cuda" else 1
+
+
+class TorchDetector:
+    """Runs a network over images, `batch_size` of one size at a time.
+
+    The detections on an image do not depend on the other images of its batch: images of other sizes
+    would be padded, and every batch is filled up, because kernels for another number of images
+    round differently. If memory runs out, this batch and all later ones are half as large.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        info: ModelInfo,
+        device: str,
+        batch_size: int,
+        image_options: ImageOptions,
+    ) -> None:
+        self.info = info
+        self.device = device
+        self.batch_size = batch_size
+        self.model_seconds = 0.0
+        """Seconds spent in the model so far: from tensors in memory to boxes in memory."""
+        self.notes: tuple[str, ...] = ()
+        """Notes for the reader: that memory ran out."""
+        self._first_batch_size = batch_size
+        self._network = network
+        self._image_options = image_options
+
+    def detect(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """Yield each image's detections, in any order; threads read images ahead of the model."""
+        n_workers = max(1, min(_WORKERS, os.cpu_count() or 1))
+        ahead: deque[Future[_Prepared]] = deque()
+
+        def prepared() -> Iterator[_Prepared]:
+            for image in images:
+                ahead.append(pool.submit(self._prepare, image))
+                if len(ahead) > 2 * n_workers + self.batch_size:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+        with ThreadPoolExecutor(n_workers) as pool:
+            try:
+                yield from self._run(prepared())
+            finally:
+                for waiting in ahead:
+                    waiting.cancel()
+
+    def in_turn(self, images: Sequence[Path]) -> Iterator[Detected]:
+        """Yield detections as `detect` does; an image is read when its batch is made."""
+        yield from self._run(map(self._prepare, images))
+
+    def _run(self, prepared: Iterable[_Prepared]) -> Iterator[Detected]:
+        try:
+            for group in self._groups(prepared):
+                yield from self._detected(group)
+        finally:
+            if device_type(self.device) == "cuda":
+                torch.cuda.empty_cache()  # other processes use the GPU between two calls
+
+    def _groups(self, prepared: Iterable[_Prepared]) -> Iterator[list[_Prepared]]:
+        """Yield images of one shape, a batch of them where there are so many."""
+        waiting: dict[tuple[Any, ...], list[_Prepared]] = {}
+        for one in prepared:
+            if one.input is None:
+                yield [one]
+                continue
+            group = waiting.setdefault(one.input.shape, [])
+            group.append(one)
+            if len(group) >= self.batch_size:
+                yield waiting.pop(one.input.shape)
+            elif sum(map(len, waiting.values())) > _WAITING_BATCHES * self.batch_size:
+                yield waiting.pop(next(iter(waiting)))
+        yield from waiting.values()
+
+    def _prepare(self, image: Path) -> _Prepared:
+        try:
+            content, upright = read_image(str(image), self._image_options)
+            with (
+                warnings.catch_warnings(),
+                open_image(upright, self._image_options.max_pixels) as opened,
+            ):
+                warnings.simplefilter("ignore")
+                pixels = np.array(opened.convert("RGB"))
+        except Exception as error:  # every decoder has errors of its own
+            return _Prepared(image, problem=reason_of(error))
+        digest = hashlib.sha256(content).hexdigest()
+        try:
+            return _Prepared(image, digest, self._network.prepare(pixels))
+        except Exception as error:  # the framework's own code runs
+            raise self._failure(error, image) from error
+
+    def _detected(self, group: list[_Prepared]) -> Iterator[Detected]:
+        inputs = []
+        for one in group:
+            if one.input is None:
+                yield Detected(one.image, "", UnreadableImage(one.problem or ""))
+            else:
+                inputs.append((one, one.input))
+        results: list[Boxes | OutputNotFinite] = []
+        started = time.perf_counter()
+        while len(results) < len(inputs):
+            batch = inputs[len(results) : len(results) + self.batch_size]
+            results += self._predict([one for _, one in batch], batch[0][0].image)
+        self.model_seconds += time.perf_counter() - started
+        for (one, _), result in zip(inputs, results, strict=True):
+            yield Detected(one.image, one.sha256, self._checked(result, one.image))
+
+    def _checked(self, result: Boxes | OutputNotFinite, image: Path) -> ImageResult:
+        if isinstance(result, OutputNotFinite):
+            return result
+        n_classes = len(self.info.classes)
+        return checked_detections(*result, image=image, n_classes=n_classes)
+
+    def _predict(self, batch: list[Input], first: Path) -> list[Boxes | OutputNotFinite]:
+        """Return the boxes on each image of a batch, or none if memory ran out."""
+        filled = batch + batch[-1:] * (self.batch_size - len(batch))
+        try:
+            with torch.inference_mode(), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self._network.predict(filled)[: len(batch)]
+        except DetectorError:
+            raise
+        except Exception as error:  # the framework's own code runs
+            if not out_of_memory(error):
+                raise self._failure(error, first) from error
+            if self.batch_size == 1:
+                raise DetectorError(
+                    f"{self.device} has too little memory for one image, {first}: {error}"
+                ) from error
+        # Outside the handler, so that the tensors of the failed attempt are freed.
+        self.batch_size //= 2
+        self.notes = (memory_note(self.device, self.batch_size, self._first_batch_size),)
+        if device_type(self.device) == "cuda":
+            torch.cuda.empty_cache()
+        return []
+
+    def _failure(self, error: Exception, image: Path) -> DetectorError:
+        line = (str(error).strip().splitlines() or [""])[0][:300]
+        return DetectorError(f"the model fails on {image}: {type(error).__name__}: {line}")

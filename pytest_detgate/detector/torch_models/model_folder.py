@@ -1,0 +1,147 @@
+"""A folder that `save_pretrained` of transformers wrote, checked before transformers reads it."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from pytest_detgate.errors import DetectorError
+from pytest_detgate.regular_file import open_regular, read_regular
+
+CONFIG = "config.json"
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+PROCESSOR = "preprocessor_config.json"
+_OTHER_PROCESSOR = "processor_config.json"
+# Implementations that transformers has itself; another name is that of code on the hub.
+_OWN_ATTENTION = (None, "eager", "sdpa")
+# Keys of configurations that name code, or weights that are elsewhere.
+_CODE = ("auto_map", "custom_pipelines", "quantization_config", "use_kernels", "kernel_config")
+_ELSEWHERE = ("transformers_weights", "peft_config", "base_model_name_or_path")
+_LARGEST_JSON = 50_000_000
+_HEADER_SIZE = 8
+
+
+def is_model_folder(path: Path) -> bool:
+    """Return whether a path is a folder with a model of transformers."""
+    return path.is_dir() and (path / CONFIG).is_file()
+
+
+def weights_of(folder: Path) -> Path:
+    """Return the file of a folder that identifies its weights."""
+    for name in (WEIGHTS, INDEX):
+        if (folder / name).is_file():
+            return folder / name
+    pickles = sorted(path.name for path in folder.glob("*.bin"))
+    has = (
+        f"it has {pickles[0]}, a pickle, which is not read. Save it again with save_pretrained"
+        if pickles
+        else "a model is a folder that save_pretrained wrote"
+    )
+    raise DetectorError(f"{folder}: there is no {WEIGHTS} in it; {has}")
+
+
+def folder_files(weights: Path) -> tuple[Path, ...]:
+    """Return the other files of a model: its configurations, and the parts of its weights.
+
+    Refuses a folder whose files name code, or files elsewhere.
+    """
+    folder = weights.parent
+    if (folder / "adapter_config.json").exists():
+        raise DetectorError(
+            f"{folder}: it holds an adapter, whose model is elsewhere; merge them and save the "
+            "result with save_pretrained"
+        )
+    if not (folder / CONFIG).is_file():
+        raise DetectorError(f"{folder}: there is no {CONFIG} in it")
+    files = [folder / name for name in (CONFIG, PROCESSOR, _OTHER_PROCESSOR)]
+    files = [path for path in files if path.is_file()]
+    if len(files) < 2:
+        raise DetectorError(
+            f"{folder}: there is no {PROCESSOR} in it, which says how images go into the model; "
+            "save it with processor.save_pretrained"
+        )
+    for path in files:
+        _require_plain(path)
+    parts = _parts(weights) if weights.name == INDEX else ()
+    for part in parts or (weights,):
+        _require_header(part)
+    return (*files, *parts)
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file; `DetectorError` if it has none."""
+    try:
+        if path.stat().st_size > _LARGEST_JSON:
+            raise ValueError("it is far too large")
+        return json.loads(read_regular(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DetectorError(f"{path}: damaged, or not JSON: {error}") from error
+
+
+def _parts(index: Path) -> tuple[Path, ...]:
+    content = read_json(index)
+    names = content.get("weight_map") if isinstance(content, dict) else None
+    if not isinstance(names, dict) or not names:
+        raise DetectorError(f"{index}: it has no weight_map")
+    parts = []
+    for name in sorted({str(name) for name in names.values()}):
+        if name != PurePosixPath(name).name or name != PureWindowsPath(name).name:
+            raise DetectorError(f"{index}: refused, because {name!r} is outside its folder")
+        if not name.endswith(".safetensors"):
+            raise DetectorError(f"{index}: refused, because {name!r} is no safetensors file")
+        if not (index.parent / name).is_file():
+            raise DetectorError(f"{index}: there is no file {name!r}")
+        parts.append(index.parent / name)
+    return tuple(parts)
+
+
+def _require_plain(path: Path) -> None:
+    for key, value in _items(path, read_json(path)):
+        if key in _CODE and value:
+            raise DetectorError(
+                f"{path}: refused, because {key} in it asks for code that is not in transformers"
+            )
+        if key in _ELSEWHERE and value:
+            raise DetectorError(
+                f"{path}: refused, because {key} in it names weights that are elsewhere"
+            )
+        if key.strip("_").startswith(("attn_implementation", "experts_implementation")):
+            values = value.values() if isinstance(value, Mapping) else [value]
+            if any(one not in _OWN_ATTENTION for one in values):
+                raise DetectorError(
+                    f"{path}: refused, because {key} in it names code that is not in "
+                    "transformers; allowed are eager and sdpa"
+                )
+        if key == "backbone" and isinstance(value, str) and set("/\\") & set(value):
+            raise DetectorError(
+                f"{path}: refused, because its backbone {value!r} is elsewhere; save the model "
+                "with a backbone_config"
+            )
+
+
+def _items(path: Path, content: Any) -> Iterator[tuple[str, Any]]:
+    """Yield all keys of a configuration and of the parts in it, with their values."""
+    if not isinstance(content, dict):
+        raise DetectorError(f"{path}: expected an object of JSON, found {type(content).__name__}")
+    waiting: list[Any] = [content]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            yield from value.items()
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+
+
+def _require_header(path: Path) -> None:
+    """Raise unless the header of a safetensors file fits into the file."""
+    size = path.stat().st_size
+    with open_regular(path) as file:
+        start = file.read(_HEADER_SIZE)
+    length = struct.unpack("<Q", start)[0] if len(start) == _HEADER_SIZE else size
+    if length + _HEADER_SIZE > size:
+        raise DetectorError(f"{path}: damaged, or not a safetensors file: its header is cut off")

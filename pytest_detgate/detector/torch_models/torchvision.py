@@ -1,0 +1,261 @@
+"""Detectors of torchvision: a state dictionary, and the function that builds its model."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+import torchvision
+from numpy.typing import NDArray
+from torchvision import models
+
+from pytest_detgate.config.torchvision_options import TorchvisionOptions
+from pytest_detgate.detections import ModelInfo, OutputNotFinite
+from pytest_detgate.detector.devices import check_device, torch_device
+from pytest_detgate.detector.name_lists import require_class_names
+from pytest_detgate.detector.packages import installed_versions, quiet
+from pytest_detgate.detector.protocol import LoadedModel, ModelSource
+from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
+from pytest_detgate.detector.torch_file.ultralytics import require_not_ultralytics
+from pytest_detgate.detector.torch_models.detector import (
+    Boxes,
+    Input,
+    TorchDetector,
+    usual_batch_size,
+)
+from pytest_detgate.errors import DetectorError, nearest
+
+# Raised when detections are made in another way, so that cached ones are not used.
+_FORMAT = 1
+_DISTRIBUTIONS = ("torch", "torchvision", "pillow")
+# Where training scripts put the weights; the first is that of torchvision's own.
+_WEIGHTS = ("model", "state_dict", "model_state_dict")
+_WRAPPED = "module."
+# Without a background among its classes a head never trains label 0, and gives it nearly 0.
+_BACKGROUND_SCORE = 0.05
+# Arguments that are known, or that name weights to download.
+_FIXED = ("weights", "weights_backbone", "num_classes", "progress")
+
+
+def load_model(
+    source: ModelSource, *, sha256: str, device: str, batch_size: int | None
+) -> LoadedModel:
+    """Build the model that `source.options` name, with the weights of the file.
+
+    Nothing is downloaded, and nothing of the file is run unless it is trusted.
+    """
+    path = source.checkpoint
+    if path is None:
+        raise DetectorError("a model of torchvision is a file with its weights; none is named")
+    options = msgspec.convert(source.options, TorchvisionOptions)
+    require_class_names(options.classes)
+    used_device = torch_device(check_device(device))
+    weights, epoch = _weights(path, trust=source.trust)
+    model = _built(options)
+    _fill(model, weights, path, options)
+    network = TorchvisionNetwork(model.to(used_device).eval(), used_device, options.first_label)
+    key = {
+        "format": _FORMAT,
+        "framework": "torchvision",
+        "checkpoint": sha256,
+        "options": options,
+        "upright": source.image_options.is_upright,
+        "versions": installed_versions(_DISTRIBUTIONS),
+    }
+    info = ModelInfo(
+        key=hashlib.sha256(msgspec.json.encode(key, order="sorted")).hexdigest(),
+        checkpoint=str(path),
+        sha256=sha256,
+        classes=options.classes,
+        score_floor=_score_floor(model),
+        epoch=epoch,
+    )
+    detector = TorchDetector(
+        network,
+        info=info,
+        device=used_device,
+        batch_size=batch_size or usual_batch_size(used_device),
+        image_options=source.image_options,
+    )
+    return LoadedModel(detector=detector, packages=_DISTRIBUTIONS)
+
+
+class TorchvisionNetwork:
+    """A model of torchvision, which resizes images itself and returns boxes in their pixels."""
+
+    def __init__(self, model: Any, device: str, first_label: int) -> None:
+        self._model = model
+        self._device = device
+        self._first_label = first_label
+        self._not_finite: list[str] = []
+        for name, part in _heads(model):
+            part.register_forward_hook(self._watch(name))
+
+    def prepare(self, pixels: NDArray[np.uint8]) -> Input:
+        """Make a tensor (3, height, width) of values from 0 to 1."""
+        values = torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+        height, width = pixels.shape[:2]
+        return Input({"image": values}, (height, width))
+
+    def predict(self, batch: Sequence[Input]) -> list[Boxes | OutputNotFinite]:
+        """Return the boxes on each image."""
+        self._not_finite.clear()
+        images = [one.values["image"].to(self._device) / 255 for one in batch]
+        outputs = self._model(images)
+        if not self._not_finite:
+            return [self._boxes(output) for output in outputs]
+        if len(batch) == 1:
+            return [OutputNotFinite(self._not_finite[0])]
+        # The outputs of a batch do not tell which image it was.
+        return [result for one in batch for result in self.predict([one])]
+
+    def _boxes(self, output: Mapping[str, torch.Tensor]) -> Boxes:
+        boxes, scores, labels = (
+            output[name].cpu().numpy() for name in ("boxes", "scores", "labels")
+        )
+        labels = labels - self._first_label
+        is_background = labels < 0
+        if (scores[is_background] > _BACKGROUND_SCORE).any():
+            raise DetectorError(
+                "the model detects label 0, the background, with a score of "
+                f"{scores[is_background].max():.3g}: was it trained with labels that start at 0? "
+                "(first-label = 0 under [model.options])"
+            )
+        return boxes[~is_background], scores[~is_background], labels[~is_background]
+
+    def _watch(self, name: str) -> Any:
+        """Note values that are no numbers: torchvision drops their boxes without a word."""
+
+        def note(_: Any, __: Any, outputs: Any) -> None:
+            if not all(bool(tensor.isfinite().all()) for tensor in _tensors(outputs)):
+                self._not_finite.append(name)
+
+        return note
+
+
+def _heads(model: Any) -> Iterator[tuple[str, Any]]:
+    for name in ("backbone", "rpn.head", "roi_heads.box_predictor", "head"):
+        part = model
+        for attribute in name.split("."):
+            part = getattr(part, attribute, None)
+        if part is not None:
+            yield name, part
+
+
+def _tensors(value: Any) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from _tensors(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _tensors(part)
+
+
+def _weights(path: Path, *, trust: bool) -> tuple[Mapping[str, torch.Tensor], int | None]:
+    """Return the state dictionary in a file, and the number of the epoch if it has one."""
+    content = load_trusted(path) if trust else load_as_data(path)
+    require_not_ultralytics(path, content)
+    if not isinstance(content, Mapping):
+        raise DetectorError(
+            f"{path}: it holds a {type(content).__name__}, not weights: save model.state_dict()"
+        )
+    holders = [content, *(content.get(name) for name in _WEIGHTS)]
+    for holder in holders:
+        if isinstance(holder, Mapping) and _are_weights(holder):
+            epoch = content.get("epoch")
+            # torchvision's script counts from 0.
+            number = epoch + 1 if type(epoch) is int and holder is not content else None
+            return {_unwrapped(name): value for name, value in holder.items()}, number
+    names = ", ".join(str(name)[:40] for name in list(content)[:5]) or "nothing"
+    raise DetectorError(
+        f"{path}: no weights of torchvision: expected a state dictionary, or one under "
+        f"{', '.join(_WEIGHTS)}; it holds {names}"
+    )
+
+
+def _are_weights(content: Mapping[Any, Any]) -> bool:
+    return bool(content) and all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in content.items()
+    )
+
+
+def _unwrapped(name: str) -> str:
+    """Return a name without the prefix that training on several GPUs adds."""
+    return name.removeprefix(_WRAPPED)
+
+
+def _built(options: TorchvisionOptions) -> Any:
+    for name in _FIXED:
+        if name in options.arguments:
+            raise DetectorError(
+                f"arguments under [model.options]: {name} is no argument that can be chosen"
+            )
+    names = models.list_models(module=models.detection)
+    if options.builder not in names:
+        raise DetectorError(
+            f"builder under [model.options]: torchvision {torchvision.__version__} has no detector "
+            f"{options.builder!r}{nearest(options.builder, names)} (it has: {', '.join(names)})"
+        )
+    try:
+        with quiet():
+            model = models.get_model_builder(options.builder)(
+                weights=None,
+                weights_backbone=None,
+                num_classes=len(options.classes) + options.first_label,
+                **options.arguments,
+            )
+    except Exception as error:  # it takes any argument and fails later, in its own ways
+        raise DetectorError(
+            f"{options.builder} with the arguments under [model.options] fails: "
+            f"{type(error).__name__}: {error}"
+        ) from error
+    _require_used(model, options)
+    return model
+
+
+def _require_used(model: Any, options: TorchvisionOptions) -> None:
+    """Refuse arguments that no part of the model has: some builders ignore them."""
+    parts = (models.get_model_builder(options.builder), type(model), type(model.transform))
+    used = {name for part in parts for name in inspect.signature(part).parameters}
+    for name in options.arguments:
+        if name not in used:
+            raise DetectorError(
+                f"arguments under [model.options]: {options.builder} has no argument "
+                f"{name!r}{nearest(name, used)}"
+            )
+
+
+def _fill(
+    model: Any, weights: Mapping[str, torch.Tensor], path: Path, options: TorchvisionOptions
+) -> None:
+    expected = model.state_dict()
+    missing, extra = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected)
+    sizes = [
+        f"{name} has the shape {tuple(weights[name].shape)} and not {tuple(value.shape)}"
+        for name, value in expected.items()
+        if name in weights and weights[name].shape != value.shape
+    ]
+    differences = [f"it lacks {name}" for name in missing[:1]]
+    differences += [f"it has {name} in addition" for name in extra[:1]] + sizes[:1]
+    if differences:
+        n_classes = len(options.classes)
+        raise DetectorError(
+            f"{path}: not the weights of {options.builder} with {n_classes} classes"
+            f"{' and the background' if options.first_label else ''}: {'; '.join(differences)} "
+            f"({len(missing) + len(extra) + len(sizes):,} differences)"
+        )
+    model.load_state_dict(weights)
+
+
+def _score_floor(model: Any) -> float:
+    """Return the lowest score that the model returns."""
+    holder = getattr(model, "roi_heads", model)
+    return min(1.0, max(0.0, float(holder.score_thresh)))
