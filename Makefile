@@ -4,6 +4,8 @@ FULL := .venv
 LATEST := .venv-latest
 MINIMUMS := .venv-minimums
 SITE := .venv-site
+# torchvision, transformers and OpenVINO, each as pip installs it today.
+FRAMEWORKS := .venv-frameworks
 # MMDetection as most have it: mmdet 3.3, mmcv 2.1, torch 2.1 and NumPy 1.
 UPSTREAM := .venv-upstream
 TESTS := tests
@@ -28,6 +30,7 @@ create = test -x $(1)/bin/python || $(PYTHON) -m venv $(1); \
   $(call pip,$(1)) install --quiet --upgrade "pip>=25.1"
 
 .PHONY: setup light demo test test-latest test-minimums test-short test-quick test-upstream \
+  test-frameworks \
   coverage campaign mutants check lint types docs docs-site dist package bench clean
 
 setup: $(FULL)/.ready
@@ -75,6 +78,13 @@ $(UPSTREAM)/.ready: pyproject.toml constraints-upstream.txt
 	  -e . --group light
 	touch $@
 
+# An environment without MMDetection, whose operators are compiled against another torch.
+$(FRAMEWORKS)/.ready: pyproject.toml
+	$(call create,$(FRAMEWORKS))
+	$(call pip,$(FRAMEWORKS)) install --quiet -e ".[torchvision,transformers,openvino,onnx,ray]" \
+	  --group light
+	touch $@
+
 $(SITE)/.ready: pyproject.toml
 	$(call create,$(SITE))
 	$(call pip,$(SITE)) install --quiet --upgrade --group site
@@ -99,6 +109,10 @@ test-short:
 test-upstream: $(UPSTREAM)/.ready
 	OMP_NUM_THREADS=1 $(UPSTREAM)/bin/python -m pytest -q tests/upstream $(addprefix tests/detector/test_,\
 	  torch_file.py checkpoint.py training.py training_checkpoints.py mmdetection.py openmmlab.py)
+
+# What each framework's own loop finds, box by box, and hostile files.
+test-frameworks: $(FRAMEWORKS)/.ready
+	OMP_NUM_THREADS=1 $(FRAMEWORKS)/bin/python -m pytest -q tests/frameworks
 
 test-quick: $(LATEST)/.ready
 	$(call pytest,$(LATEST)) -q $(QUICK)
@@ -153,5 +167,5 @@ bench: $(FULL)/.ready
 	set -e; for name in $(BENCHMARKS); do $(FULL)/bin/python benchmarks/$$name.py; done
 
 clean:
-	rm -rf $(FULL) $(LATEST) $(MINIMUMS) $(SITE) $(UPSTREAM) .coverage* build dist *.egg-info \
+	rm -rf $(FULL) $(LATEST) $(MINIMUMS) $(SITE) $(UPSTREAM) $(FRAMEWORKS) .coverage* build dist *.egg-info \
 	  examples/site/data examples/site/work_dirs
