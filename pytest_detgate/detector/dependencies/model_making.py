@@ -77,7 +77,7 @@ def make_model(
     )
     return dataclasses.replace(
         loaded,
-        detector=WatchedDetector(loaded.detector, info, everything, recorder),
+        detector=WatchedDetector(loaded.detector, info, everything, recorder, checkpoint),
         packages=distribution_names(made_from.packages),
         dependencies=everything,
     )

@@ -38,7 +38,9 @@ class WatchedDetector:
         info: ModelInfo,
         known: Dependencies,
         recorder: Recorder,
+        checkpoint: Iterable[str] = (),
     ) -> None:
+        """`checkpoint` are its files whose content is in the key beside the dependencies."""
         self._detector = detector
         self.info = info
         self.device = detector.device
@@ -51,7 +53,7 @@ class WatchedDetector:
             **known.folders,
             **known.patterns,
             **known.environment,
-            **{name: file_signature(name) for name in known.files},
+            **{name: file_signature(name) for name in (*known.files, *checkpoint)},
         }
         self._reason = next((f"it has unrecorded dependencies: {one}" for one in known.hidden), "")
         # By path, whether no result has named it so far.
