@@ -186,7 +186,7 @@ def test_a_whole_gate(name: str, pytester: pytest.Pytester) -> None:
     # Another size of the input is another model.
     processor = pytester.path / "site_model" / "preprocessor_config.json"
     content = json.loads(processor.read_text())
-    content["size"] = {side: 64 for side in content["size"]}
+    content["size"] = dict.fromkeys(content["size"], 64)
     processor.write_text(json.dumps(content))
     run_forked(pytester, "detgate.toml", "-k", "mean-ap")
 
