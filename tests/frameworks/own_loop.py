@@ -49,7 +49,8 @@ def draw_images(folder: Path) -> list[Path]:
 
 def write_labels(folder: Path, own: Mapping[Path, Detections]) -> float:
     """Write val.json, whose boxes are near some of the detections; return the AP of these."""
-    images, annotations = [], []
+    images: list[dict[str, Any]] = []
+    annotations: list[dict[str, Any]] = []
     for number, (path, (boxes, scores, labels)) in enumerate(own.items(), start=1):
         with Image.open(path) as image:
             width, height = image.size

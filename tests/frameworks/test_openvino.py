@@ -67,13 +67,11 @@ def load(path: Path, *, device: str = "cpu", **options: Any) -> Any:
 
 @pytest.mark.parametrize("layout", ["boxes-scores-labels", "dets-labels", "rows", "raw"])
 def test_boxes_are_where_the_colours_are(layout: str, tmp_path: Path) -> None:
-    more = {"boxes": "xyxy"} if layout == "raw" else {}
+    more: dict[str, Any] = {"boxes": "xyxy", "nms-iou": 1.0} if layout == "raw" else {}
     path = convert(tmp_path / "colours.xml", layout=layout)
     image = draw(tmp_path / "a.png", (64, 64), (RED, (8, 4, 20, 30)), (BLUE, (40, 30, 10, 12)))
 
-    (found,) = load(path, layout=layout, **more, **({"nms-iou": 1.0} if more else {})).detect(
-        [image]
-    )
+    (found,) = load(path, layout=layout, **more).detect([image])
 
     assert found.result.xyxy.tolist() == [[8, 4, 28, 34], [40, 30, 50, 42]]
     assert found.result.score == pytest.approx([0.9, 0.7])
