@@ -67,11 +67,12 @@ class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
     ) = None
     layout: (
         Annotated[
-            Literal["boxes-scores-labels", "dets-labels", "rows", "raw"],
+            Literal["boxes-scores-labels", "dets-labels", "rows", "raw", "queries"],
             Meta(
                 description="What the outputs are: boxes (N, 4), scores (N), labels (N); boxes "
-                "with scores (N, 5) and labels (N); rows of box, score, label (N, 6); or raw, a "
-                "box and a score for each class (N, 4 + K). Omitted: by the outputs' names."
+                "with scores (N, 5) and labels (N); rows of box, score, label (N, 6); raw, a box "
+                "and a score for each class (N, 4 + K); or queries, boxes (N, 4) and log-odds "
+                "(N, L) of a DETR. Omitted: by the outputs' names."
             ),
         ]
         | None
@@ -86,14 +87,30 @@ class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
     boxes: (
         Annotated[
             Literal["xyxy", "xywh", "cxcywh"],
-            Meta(description="Form of the boxes. Omitted: xyxy, unless the layout is raw."),
+            Meta(
+                description="Form of the boxes. Omitted: xyxy; cxcywh with queries; with raw it is "
+                "needed."
+            ),
         ]
         | None
     ) = None
     normalised: (
         Annotated[
             bool,
-            Meta(description="Boxes are shares of the input's size, not pixels of it."),
+            Meta(
+                description="Boxes are shares of the input's size, not pixels of it. Omitted: only "
+                "with queries."
+            ),
+        ]
+        | None
+    ) = None
+    activation: (
+        Annotated[
+            Literal["sigmoid", "softmax"],
+            Meta(
+                description="queries: what makes scores of log-odds. sigmoid: each class by "
+                "itself. softmax: the last label is that nothing is there."
+            ),
         ]
         | None
     ) = None
@@ -117,7 +134,7 @@ class OnnxTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknow
                 ge=0,
                 le=1,
                 description="Lowest score that the file returns; boxes must be over it. Omitted "
-                "with raw: 0.001.",
+                "with raw and queries: 0.001.",
             ),
         ]
         | None

@@ -7,7 +7,7 @@ box. The score is 0.9 for red and 0.7 for blue, and 0 where there is no such pix
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +49,14 @@ def write_model(
     domain: str = "",
     infinite_on_blue: bool = False,
     score_type: str = "FLOAT",
+    logits: Sequence[Sequence[float]] = (),
+    names: tuple[str, str] = ("pred_boxes", "logits"),
 ) -> Path:
     """Write the network. `size` is (height, width), None for any; `weights_in` names the file
     that the weights of its convolution are put into; `domain` is that of its last operator.
     `infinite_on_blue` divides scores by zero where there is blue, `score_type` is what scores are
-    cast to."""
+    cast to. With the layout `queries` the red and the blue query have a row of `logits` each, -10
+    where there is no such rectangle, and the outputs have these `names`."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -120,6 +123,10 @@ def write_model(
     elif layout == "rows":
         label = add("Unsqueeze", add("Cast", labels, to=1), last_axis)
         outputs = {"output0": add("Concat", boxes, column, label, axis=2)}
+    elif layout == "queries":
+        is_there = add("Unsqueeze", there, last_axis)
+        raised = add("Mul", is_there, constant(np.array([logits]) + 10))
+        outputs = dict(zip(names, (boxes, add("Sub", raised, constant(10))), strict=True))
     else:
         each = add("Mul", column, constant(np.eye(2)[None]))
         rows = add("Concat", boxes, each, axis=2)
@@ -131,10 +138,14 @@ def write_model(
     height_width: list[Any] = ["height", "width"] if size is None else list(size)
     shape = [1, *height_width, 3] if channels_last else [1, 3, *height_width]
     kinds = {"labels": TensorProto.INT64, "scores": getattr(TensorProto, score_type)}
+    if layout == "queries":
+        kinds = {}
     shapes: dict[str, list[Any]] = {
         **{"boxes": [1, 2, 4], "scores": [1, 2], "labels": [1, 2], "dets": [1, 2, 5]},
         "output0": [1, 2, 6] if layout == "rows" else [1, 6, 2],
     }
+    if layout == "queries":
+        shapes = {names[0]: [1, 2, 4], names[1]: [1, 2, len(logits[0])]}
     graph = helper.make_graph(
         nodes,
         "colours",

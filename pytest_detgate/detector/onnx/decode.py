@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pytest_detgate.boxes import iou as iou_of
 from pytest_detgate.detections import ImageDetections, OutputNotFinite
 from pytest_detgate.detector.onnx.preprocess import Placement
+from pytest_detgate.detector.onnx.queries import query_columns
 from pytest_detgate.detector.onnx.settings import OnnxSettings
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
@@ -103,6 +104,10 @@ def _columns(
         row, label = np.nonzero(scores > settings.score_floor)
         labels = np.asarray(label + settings.first_label, np.float64)
         return rows[row, :4], scores[row, label], labels
+    if settings.layout == "queries":
+        boxes, logits = outputs
+        _expect(boxes, 4, settings.outputs[0], image)
+        return query_columns(boxes, logits, settings, image)
     if settings.layout == "rows":
         (rows,) = outputs
         _expect(rows, 6, settings.outputs[0], image)

@@ -13,6 +13,13 @@ import msgspec
 
 from pytest_detgate.config.onnx_table import OnnxTable
 from pytest_detgate.detector.name_lists import names_difference
+from pytest_detgate.detector.onnx.layouts import (
+    HEADS,
+    N_OUTPUTS,
+    likely_layout,
+    scores_output,
+    usual_outputs,
+)
 from pytest_detgate.detector.onnx.metadata import (
     METADATA_PREFIX,
     Port,
@@ -22,12 +29,6 @@ from pytest_detgate.detector.onnx.metadata import (
 )
 from pytest_detgate.errors import DetectorError, nearest
 
-# The layouts with common names of outputs.
-_OUTPUT_NAMES = {
-    "boxes-scores-labels": ("boxes", "scores", "labels"),
-    "dets-labels": ("dets", "labels"),
-}
-_N_OUTPUTS = {"boxes-scores-labels": 3, "dets-labels": 2, "rows": 1, "raw": 1}
 _INPUT_TYPES = {
     "tensor(float)": "float32",
     "tensor(float16)": "float16",
@@ -35,15 +36,17 @@ _INPUT_TYPES = {
     "tensor(uint8)": "uint8",
 }
 _FRACTIONS = ("tensor(float)", "tensor(float16)", "tensor(double)", "tensor(bfloat16)")
-_RAW_SCORE_FLOOR = 0.001
+_HEAD_SCORE_FLOOR = 0.001
+_BOXES = {"raw": None, "queries": "cxcywh"}
 
 
-class OnnxSettings(msgspec.Struct, frozen=True, kw_only=True):
+class OnnxSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How images are prepared for the file, and how its outputs are decoded.
 
     `size` is (height, width), None for that of the image; `dtype` is NumPy's name of the type of
     the input; `mean` and `std` are in the order of the channels. The other fields are those of
-    `OnnxTable`, none of them missing. The names of all fields are part of the model's key.
+    `OnnxTable`, none of them missing. The names of all fields are part of the model's key; one with
+    a default only where it says more, so that keys of other layouts stay what they were.
     """
 
     input: str
@@ -60,6 +63,7 @@ class OnnxSettings(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[str, ...]
     boxes: str
     normalised: bool
+    activation: str = ""
     objectness: bool
     first_label: int
     classes: tuple[str, ...]
@@ -106,13 +110,15 @@ class _Resolver:
         resize = self._needed("resize", table.resize)
         size = self._size(sides, resize)
         layout, outputs = self._layout()
-        is_raw = layout == "raw"
+        is_raw, has_queries = layout == "raw", layout == "queries"
         if not is_raw and table.nms_iou is not None:
             self._refuse(
                 f"nms-iou goes with layout raw; with {layout} the file has to drop overlapping "
                 "boxes itself"
             )
-        floor = _RAW_SCORE_FLOOR if is_raw else None
+        if not has_queries and table.activation is not None:
+            self._refuse(f"activation goes with layout queries, not with {layout}")
+        floor = _HEAD_SCORE_FLOOR if layout in HEADS else None
         divide_by = 1.0 if dtype == "uint8" else None
         return OnnxSettings(
             input=port.name,
@@ -127,8 +133,9 @@ class _Resolver:
             std=table.std or (1.0, 1.0, 1.0),
             layout=layout,
             outputs=outputs,
-            boxes=self._needed("boxes", table.boxes, None if is_raw else "xyxy"),
-            normalised=bool(table.normalised),
+            boxes=self._needed("boxes", table.boxes, _BOXES.get(layout, "xyxy")),
+            normalised=has_queries if table.normalised is None else table.normalised,
+            activation=self._needed("activation", table.activation, None if has_queries else ""),
             objectness=bool(table.objectness),
             first_label=table.first_label or 0,
             classes=self._classes(),
@@ -196,38 +203,20 @@ class _Resolver:
                     f"it has no output {name!r}{nearest(name, names)} "
                     f"(it has: {_listed(self._outputs)})"
                 )
-        layout = self._table.layout or self._likely_layout(names)
+        layout = self._table.layout or likely_layout(self._outputs, requested)
         if layout is None:
             self._missing("layout", f"; its outputs are {_listed(self._outputs)}")
-        common = _OUTPUT_NAMES.get(layout, ())
-        if requested is not None:
-            chosen = requested
-        elif common and set(common) <= set(names):
-            chosen = common
-        elif len(names) == _N_OUTPUTS[layout] == 1:
-            chosen = tuple(names)
-        else:
+        chosen = requested or usual_outputs(layout, names)
+        if chosen is None:
             self._missing("outputs", f"; it has: {_listed(self._outputs)}")
-        if len(chosen) != _N_OUTPUTS[layout]:
-            self._refuse(
-                f"layout {layout} takes {_N_OUTPUTS[layout]} outputs, found {list(chosen)}"
-            )
+        if len(chosen) != N_OUTPUTS[layout]:
+            self._refuse(f"layout {layout} takes {N_OUTPUTS[layout]} outputs, found {list(chosen)}")
         self._require_fractions(layout, chosen)
         return layout, chosen
 
-    def _likely_layout(self, names: Sequence[str]) -> str | None:
-        """Return the layout that the requested outputs, or common names of outputs, tell."""
-        requested = self._table.outputs
-        for layout, common in _OUTPUT_NAMES.items():
-            if requested is None and set(common) <= set(names):
-                return layout
-            if requested is not None and _N_OUTPUTS[layout] == len(requested):
-                return layout
-        return None
-
     def _require_fractions(self, layout: str, chosen: Sequence[str]) -> None:
         """Refuse scores that were cast to whole numbers, which makes nearly all of them 0."""
-        scores = chosen[1] if layout == "boxes-scores-labels" else chosen[0]
+        scores = scores_output(layout, chosen)
         (kind,) = (port.type for port in self._outputs if port.name == scores)
         if kind not in _FRACTIONS:
             self._refuse(
