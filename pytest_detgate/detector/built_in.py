@@ -27,6 +27,7 @@ class MMDetection(Framework):
     """Checkpoints of MMDetection."""
 
     takes_config = True
+    takes_precision = True
     takes_every_gpu = True
 
     def load(
@@ -131,6 +132,7 @@ class Torchvision(Framework):
     """State dictionaries of the detectors of torchvision."""
 
     options = TorchvisionOptions
+    takes_precision = True
     takes_every_gpu = True
 
     def load(
@@ -155,6 +157,7 @@ class Transformers(Framework):
     """Folders that `save_pretrained` of transformers wrote."""
 
     options = TransformersOptions
+    takes_precision = True
     takes_every_gpu = True
 
     def load(

@@ -23,6 +23,8 @@ class Framework(ABC):
     options: ClassVar[type[msgspec.Struct] | None] = None
     takes_config: ClassVar[bool] = False
     """Whether it uses `[model] config`."""
+    takes_precision: ClassVar[bool] = False
+    """Whether it uses `[model] precision` and `compile`."""
     needs_checkpoint: ClassVar[bool] = True
     """Whether a model is a file; else the checkpoint may be omitted."""
     takes_every_gpu: ClassVar[bool] = False

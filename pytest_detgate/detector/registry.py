@@ -120,6 +120,7 @@ class _Registered(Framework):
         self._point = point
         self.options = inner.options  # type: ignore[misc]
         self.takes_config = inner.takes_config  # type: ignore[misc]
+        self.takes_precision = inner.takes_precision  # type: ignore[misc]
         self.needs_checkpoint = inner.needs_checkpoint  # type: ignore[misc]
         self.takes_every_gpu = inner.takes_every_gpu  # type: ignore[misc]
 

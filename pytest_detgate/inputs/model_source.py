@@ -69,8 +69,8 @@ def _keys_of_other_frameworks(name: str, chosen: Framework) -> tuple[str, ...]:
     """The keys of `[model]` that mean nothing with a framework."""
     is_mmdetection = name == "mmdetection"
     means_nothing = {
-        "precision": not is_mmdetection,
-        "compile": not is_mmdetection,
+        "precision": not chosen.takes_precision,
+        "compile": not chosen.takes_precision,
         "entry": name != "python",
         "onnx": name not in _WITH_ONNX_TABLE,
         "config": not chosen.takes_config,
@@ -104,17 +104,19 @@ def model_source(
 
     table = configuration.tables.model
     name = _named(table) or framework_of(checkpoint)
-    if name != "mmdetection" and (table.precision != "float32" or table.compile):
+    chosen = _framework(configuration, name)
+    if not chosen.takes_precision and (table.precision != "float32" or table.compile):
         raise DetectorError(
-            f"{checkpoint}: precision and compile under [model] are for models of MMDetection"
+            f"{checkpoint}: precision and compile under [model] are for networks of torch, not for "
+            f"framework {name}"
         )
-    takes_config = config is not None and _framework(configuration, name).takes_config
+    takes_config = config is not None and chosen.takes_config
     options: dict[str, Any] = dict(msgspec.to_builtins(table.options))
     if name in _WITH_ONNX_TABLE:
         given = msgspec.to_builtins(table.onnx) if table.onnx is not None else {}
         options = {key: value for key, value in given.items() if value is not None}
     if checkpoint is not None:
-        checkpoint = _framework(configuration, name).checkpoint(checkpoint)
+        checkpoint = chosen.checkpoint(checkpoint)
     return ModelSource(
         checkpoint,
         configuration.locate(config) if takes_config and config else None,

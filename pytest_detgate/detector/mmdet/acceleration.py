@@ -1,4 +1,4 @@
-"""Faster computation of a built model: memory format, folding, precision, compilation."""
+"""Faster computation of a built model: memory format, folding of batch norms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import fuse_conv_bn_eval
 
 from pytest_detgate.detector.devices import device_type
-from pytest_detgate.errors import DetectorError
 
 # Folding changes outputs by some 1e-6 of the largest one; a mistake in folding changes them by as
 # much as the outputs themselves.
@@ -133,56 +132,6 @@ def _foldable(module: Any) -> bool:
     )
 
 
-def check_precision(precision: str, device: str) -> None:
-    """Refuse a precision that the device does not support."""
-    if device_type(device) == "cpu":
-        if precision == "float16":
-            raise DetectorError(
-                "precision 'float16' under [model] needs a GPU: on a CPU, allowed are float32 "
-                "and bfloat16"
-            )
-    elif precision == "bfloat16" and not torch.cuda.is_bf16_supported():
-        raise DetectorError(
-            f"precision 'bfloat16' under [model]: {device} does not support it; allowed are "
-            "float32 and float16"
-        )
-
-
-def compile_parts(model: Any) -> None:
-    """Let `torch.compile` compile each network of the model when it is first used."""
-    for _, part in networks(model):
-        part.forward = torch.compile(part.forward)
-
-
-def lower_precision(model: Any, device: str, precision: str) -> None:
-    """Let the networks of the model compute in another precision, with autocast.
-
-    Their outputs are converted to float32, so that boxes are decoded as usual: in bfloat16 a corner
-    at 600 pixels has an error of up to four.
-    """
-    for _, part in networks(model):
-        part.forward = _cast(part.forward, device_type(device), getattr(torch, precision))
-
-
-def _cast(forward: Callable[..., Any], kind: str, dtype: torch.dtype) -> Callable[..., Any]:
-    def lower(*args: Any, **kwargs: Any) -> Any:
-        with torch.autocast(kind, dtype):
-            outputs = forward(*args, **kwargs)
-        return _as_float32(outputs, dtype)
-
-    return lower
-
-
-def _as_float32(value: Any, dtype: torch.dtype) -> Any:
-    if isinstance(value, torch.Tensor):
-        return value.float() if value.dtype == dtype else value
-    if isinstance(value, dict):
-        return {key: _as_float32(part, dtype) for key, part in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_as_float32(part, dtype) for part in value)
-    return value
-
-
 def networks(
     module: Any, *, with_preprocessor: bool = False, prefix: str = ""
 ) -> Iterator[tuple[str, Any]]:
@@ -197,8 +146,3 @@ def networks(
             yield from networks(child, prefix=f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", child
-
-
-def compiling_failed(error: BaseException) -> bool:
-    """Return whether `torch.compile` raised an error."""
-    return type(error).__module__.startswith(("torch._dynamo", "torch._inductor"))

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ImageDetections, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
-from pytest_detgate.detector.mmdet.acceleration import compiling_failed
 from pytest_detgate.detector.mmdet.images import Prepared, by_shape, prepared_images, worker_count
 from pytest_detgate.detector.mmdet.output_watch import OutputWatch
 from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.protocol import Detected
 from pytest_detgate.detector.torch_memory import memory_note, out_of_memory
+from pytest_detgate.detector.torch_precision import compiling_failure
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 
@@ -178,14 +178,9 @@ class MMDetector:
         return []
 
     def _failure(self, error: Exception, image: Path) -> DetectorError:
-        text = f"{type(error).__name__}: {error}"
-        if compiling_failed(error):
-            lines = [line.strip() for line in text.splitlines() if line.strip()]
-            return DetectorError(
-                "torch.compile cannot compile the model (compile under [model]): "
-                f"{' '.join(lines[:3])}"
-            )
-        return DetectorError(f"the model fails on {image}: {text}")
+        return compiling_failure(error) or DetectorError(
+            f"the model fails on {image}: {type(error).__name__}: {error}"
+        )
 
 
 def _tables(samples: Sequence[Any]) -> list[NDArray[np.float32]]:

@@ -18,12 +18,7 @@ from mmengine.utils import import_modules_from_strings
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.devices import resolve_device
 from pytest_detgate.detector.mmdet import config as model_config
-from pytest_detgate.detector.mmdet.acceleration import (
-    accelerate,
-    check_precision,
-    compile_parts,
-    lower_precision,
-)
+from pytest_detgate.detector.mmdet.acceleration import accelerate, networks
 from pytest_detgate.detector.mmdet.checkpoint import Checkpoint, class_names, read_checkpoint
 from pytest_detgate.detector.mmdet.config_files import LoadedConfig, load_config
 from pytest_detgate.detector.mmdet.detector import MMDetector
@@ -38,6 +33,11 @@ from pytest_detgate.detector.mmdet.weights import load_weights
 from pytest_detgate.detector.name_lists import first_names, names_difference
 from pytest_detgate.detector.packages import mmdetection_packages, package_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
+from pytest_detgate.detector.torch_precision import (
+    check_precision,
+    compile_networks,
+    lower_precision,
+)
 from pytest_detgate.errors import DetectorError
 
 # Raised when detections are made in another way, so that cached ones are not used.
@@ -152,10 +152,11 @@ def _prepared_model(model: Any, device: str, source: ModelSource, guard: Guard) 
     model = model.to(device).eval()
     with guard.running():
         accelerate(model, device)
+    parts = [part for _, part in networks(model)]
     if source.compile:
-        compile_parts(model)
+        compile_networks(parts)
     if source.precision != "float32":
-        lower_precision(model, device, source.precision)
+        lower_precision(parts, device, source.precision)
     return model
 
 

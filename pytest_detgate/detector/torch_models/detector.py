@@ -22,8 +22,13 @@ from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import ImageResult, ModelInfo, OutputNotFinite, UnreadableImage
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.image_bytes import read_image, reason_of
-from pytest_detgate.detector.protocol import Detected
+from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.torch_memory import memory_note, out_of_memory
+from pytest_detgate.detector.torch_precision import (
+    compile_networks,
+    compiling_failure,
+    lower_precision,
+)
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
 
@@ -74,6 +79,14 @@ class _Prepared:
 def usual_batch_size(device: str) -> int:
     """Return the number of images in a batch if the project does not choose."""
     return _GPU_BATCH if device_type(device) == "cuda" else 1
+
+
+def set_computation(networks: Sequence[Any], device: str, source: ModelSource) -> None:
+    """Make networks compute as `source` asks: compiled, in another precision."""
+    if source.compile:
+        compile_networks(networks)
+    if source.precision != "float32":
+        lower_precision(networks, device, source.precision)
 
 
 class TorchDetector:
@@ -215,4 +228,6 @@ class TorchDetector:
 
     def _failure(self, error: Exception, image: Path) -> DetectorError:
         line = (str(error).strip().splitlines() or [""])[0][:300]
-        return DetectorError(f"the model fails on {image}: {type(error).__name__}: {line}")
+        return compiling_failure(error) or DetectorError(
+            f"the model fails on {image}: {type(error).__name__}: {line}"
+        )

@@ -27,8 +27,10 @@ from pytest_detgate.detector.torch_models.detector import (
     Boxes,
     Input,
     TorchDetector,
+    set_computation,
     usual_batch_size,
 )
+from pytest_detgate.detector.torch_precision import check_precision
 from pytest_detgate.errors import DetectorError, nearest
 
 # Raised when detections are made in another way, so that cached ones are not used.
@@ -56,15 +58,20 @@ def load_model(
     options = msgspec.convert(source.options, TorchvisionOptions)
     require_class_names(options.classes)
     used_device = torch_device(check_device(device))
+    check_precision(source.precision, used_device)
     weights, epoch = _weights(path, trust=source.trust)
     model = _built(options)
     _fill(model, weights, path, options)
-    network = TorchvisionNetwork(model.to(used_device).eval(), used_device, options.first_label)
+    model = model.to(used_device).eval()
+    set_computation([part for _, part in _networks(model)], used_device, source)
+    network = TorchvisionNetwork(model, used_device, options.first_label)
     key = {
         "format": _FORMAT,
         "framework": "torchvision",
         "checkpoint": sha256,
         "options": options,
+        "precision": source.precision,
+        "compile": source.compile,
         "upright": source.image_options.is_upright,
         "versions": installed_versions(_DISTRIBUTIONS),
     }
@@ -93,8 +100,8 @@ class TorchvisionNetwork:
         self._model = model
         self._device = device
         self._first_label = first_label
-        self._not_finite: list[str] = []
-        for name, part in _heads(model):
+        self._finite: list[tuple[str, torch.Tensor]] = []
+        for name, part in _networks(model):
             part.register_forward_hook(self._watch(name))
 
     def prepare(self, pixels: NDArray[np.uint8]) -> Input:
@@ -105,21 +112,20 @@ class TorchvisionNetwork:
 
     def predict(self, batch: Sequence[Input]) -> list[Boxes | OutputNotFinite]:
         """Return the boxes on each image."""
-        self._not_finite.clear()
+        self._finite.clear()
         images = [one.values["image"].to(self._device) / 255 for one in batch]
-        outputs = self._model(images)
-        if not self._not_finite:
-            return [self._boxes(output) for output in outputs]
+        tables = _tables(self._model(images))
+        name = self._not_finite()
+        if name is None:
+            return [self._boxes(table) for table in tables]
         if len(batch) == 1:
-            return [OutputNotFinite(self._not_finite[0])]
+            return [OutputNotFinite(name)]
         # The outputs of a batch do not tell which image it was.
         return [result for one in batch for result in self.predict([one])]
 
-    def _boxes(self, output: Mapping[str, torch.Tensor]) -> Boxes:
-        boxes, scores, labels = (
-            output[name].cpu().numpy() for name in ("boxes", "scores", "labels")
-        )
-        labels = labels - self._first_label
+    def _boxes(self, table: NDArray[np.float32]) -> Boxes:
+        boxes, scores = table[:, :4], table[:, 4]
+        labels = table[:, 5].astype(np.int64) - self._first_label
         is_background = labels < 0
         if (scores[is_background] > _BACKGROUND_SCORE).any():
             raise DetectorError(
@@ -130,17 +136,44 @@ class TorchvisionNetwork:
         return boxes[~is_background], scores[~is_background], labels[~is_background]
 
     def _watch(self, name: str) -> Any:
-        """Note values that are no numbers: torchvision drops their boxes without a word."""
+        """Note whether values are numbers: torchvision drops boxes of others without a word."""
 
         def note(_: Any, __: Any, outputs: Any) -> None:
-            if not all(bool(tensor.isfinite().all()) for tensor in _tensors(outputs)):
-                self._not_finite.append(name)
+            self._finite += [(name, tensor.isfinite().all()) for tensor in _tensors(outputs)]
 
         return note
 
+    def _not_finite(self) -> str | None:
+        """Return the first network with a value that is no number, if there is one."""
+        # One question to a GPU, not one for each tensor.
+        flags = torch.stack([flag for _, flag in self._finite]).tolist()
+        noted = zip(self._finite, flags, strict=True)
+        return next((name for (name, _), is_finite in noted if not is_finite), None)
 
-def _heads(model: Any) -> Iterator[tuple[str, Any]]:
-    for name in ("backbone", "rpn.head", "roi_heads.box_predictor", "head"):
+
+def _tables(outputs: Sequence[Mapping[str, torch.Tensor]]) -> list[NDArray[np.float32]]:
+    """Return corners, score and label of every box, one (n, 6) array for each image."""
+    # One transfer for the whole batch; labels are exact in float32 up to 2**24.
+    rows = torch.cat(
+        [
+            torch.cat(
+                [
+                    one["boxes"].float(),
+                    one["scores"][:, None].float(),
+                    one["labels"][:, None].float(),
+                ],
+                dim=1,
+            )
+            for one in outputs
+        ]
+    )
+    ends = np.cumsum([len(one["scores"]) for one in outputs])[:-1]
+    return np.split(rows.cpu().numpy(), ends)
+
+
+def _networks(model: Any) -> Iterator[tuple[str, Any]]:
+    """Yield name and module of the parts that compute; the others choose among boxes."""
+    for name in ("backbone", "rpn.head", "roi_heads.box_head", "roi_heads.box_predictor", "head"):
         part = model
         for attribute in name.split("."):
             part = getattr(part, attribute, None)

@@ -27,9 +27,11 @@ from pytest_detgate.detector.torch_models.detector import (
     Boxes,
     Input,
     TorchDetector,
+    set_computation,
     usual_batch_size,
 )
 from pytest_detgate.detector.torch_models.model_folder import CONFIG, folder_files
+from pytest_detgate.detector.torch_precision import check_precision
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import sha256_of_file
 
@@ -48,6 +50,7 @@ def load_model(
         raise DetectorError("a model of transformers is a folder, and none is named")
     options = msgspec.convert(source.options, TransformersOptions)
     used_device = torch_device(check_device(device))
+    check_precision(source.precision, used_device)
     files = folder_files(weights)
     model, processor = _loaded(weights.parent)
     classes = _classes(weights.parent, model.config, options.classes)
@@ -57,6 +60,8 @@ def load_model(
         "checkpoint": sha256,
         "beside": {path.name: sha256_of_file(path) for path in files},
         "options": options,
+        "precision": source.precision,
+        "compile": source.compile,
         "upright": source.image_options.is_upright,
         "versions": installed_versions(_DISTRIBUTIONS),
     }
@@ -67,9 +72,9 @@ def load_model(
         classes=classes,
         score_floor=options.score_floor,
     )
-    network = TransformersNetwork(
-        model.to(used_device).eval(), processor, used_device, options.score_floor
-    )
+    model = model.to(used_device).eval()
+    set_computation([model], used_device, source)
+    network = TransformersNetwork(model, processor, used_device, options.score_floor)
     detector = TorchDetector(
         network,
         info=info,
@@ -109,22 +114,23 @@ class TransformersNetwork:
         results = self._processor.post_process_object_detection(
             outputs, threshold=self._score_floor, target_sizes=[one.size for one in batch]
         )
+        # The processor drops what is no number without a word.
+        finite = [
+            (name, outputs[name].flatten(1).isfinite().all(dim=1).tolist())
+            for name in ("logits", "pred_boxes")
+        ]
         return [
-            self._boxes(result, outputs.logits[row], outputs.pred_boxes[row])
+            next((OutputNotFinite(name) for name, flags in finite if not flags[row]), None)
+            or _boxes(result)
             for row, result in enumerate(results)
         ]
 
-    def _boxes(
-        self, result: Mapping[str, torch.Tensor], logits: torch.Tensor, boxes: torch.Tensor
-    ) -> Boxes | OutputNotFinite:
-        # The processor drops what is no number without a word.
-        for name, values in (("logits", logits), ("pred_boxes", boxes)):
-            if not bool(values.isfinite().all()):
-                return OutputNotFinite(name)
-        xyxy, scores, labels = (
-            result[name].float().cpu().numpy() for name in ("boxes", "scores", "labels")
-        )
-        return xyxy, scores, labels.astype(np.int64)
+
+def _boxes(result: Mapping[str, torch.Tensor]) -> Boxes:
+    xyxy, scores, labels = (
+        result[name].float().cpu().numpy() for name in ("boxes", "scores", "labels")
+    )
+    return xyxy, scores, labels.astype(np.int64)
 
 
 def _loaded(folder: Path) -> tuple[Any, Any]:
