@@ -4,7 +4,7 @@ FULL := .venv
 LATEST := .venv-latest
 MINIMUMS := .venv-minimums
 SITE := .venv-site
-# torchvision, transformers and OpenVINO, each as pip installs it today.
+# torchvision, transformers, OpenVINO and RF-DETR, each as pip installs it today.
 FRAMEWORKS := .venv-frameworks
 # MMDetection as most have it: mmdet 3.3, mmcv 2.1, torch 2.1 and NumPy 1.
 UPSTREAM := .venv-upstream
@@ -82,7 +82,7 @@ $(UPSTREAM)/.ready: pyproject.toml constraints-upstream.txt
 $(FRAMEWORKS)/.ready: pyproject.toml
 	$(call create,$(FRAMEWORKS))
 	$(call pip,$(FRAMEWORKS)) install --quiet -e ".[torchvision,transformers,openvino,onnx,ray]" \
-	  --group light
+	  --group light "rfdetr>=1.11"
 	touch $@
 
 $(SITE)/.ready: pyproject.toml

@@ -30,11 +30,11 @@ images = "images"
 """
 
 
-def draw_images(folder: Path) -> list[Path]:
-    """Draw images of several sizes; those of one size are not neighbours."""
+def draw_images(folder: Path, sizes: Sequence[tuple[int, int]] = SIZES) -> list[Path]:
+    """Draw images of these sizes; by default those of one size are not neighbours."""
     noise = np.random.default_rng(0)
     paths = []
-    for number, (width, height) in enumerate(SIZES, start=1):
+    for number, (width, height) in enumerate(sizes, start=1):
         x, y, w, h = (int(value) for value in noise.integers(10, 40, 4))
         path = folder / "images" / f"yard_{number}.png"
         rectangles = ((RED, (x, y, w, h)), (BLUE, (width - x - w, y + 20, w, h)))

@@ -30,6 +30,7 @@ BESIDE_DOCS = {
     "CHANGELOG.md": "changelog.md",
     "examples/site/README.md": "examples/site.md",
     "examples/css_ppe/README.md": "examples/css_ppe.md",
+    "examples/rf_detr/README.md": "examples/rf_detr.md",
     "README.md": "index.md",
 }
 """Pages outside of `docs/` that the site has too, by their path in the repository."""
