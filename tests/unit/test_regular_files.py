@@ -56,7 +56,7 @@ EXCEPTIONS = {
     ("report.rendering", "read_text"): "a template of the package",
     ("dataset.images.opening", "open"): "an image that was opened by open_regular",
     ("cache.table_file", "open"): "a file that is written",
-    ("detector.mmdet.checkpoint", "torch.load"): "after require_regular: torch is faster by path",
+    ("detector.torch_file.reading", "torch.load"): "after require_regular: torch is faster by path",
     ("detector.mmdet.config_files", "fromfile"): "MMEngine runs a configuration of the project's",
     ("detector.dependencies.forked_notes", "open"): "a file of the gate, appended to",
     ("detector.dependencies.installed", "read_text"): "metadata of an installed package",

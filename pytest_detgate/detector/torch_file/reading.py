@@ -14,7 +14,7 @@ from pytest_detgate.detector.torch_file.records import Records
 from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
 from pytest_detgate.detector.torch_file.stand_ins import StandIn
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import open_regular
+from pytest_detgate.regular_file import open_regular, require_regular
 
 _BYTE_ORDER = b"little"
 
@@ -43,6 +43,10 @@ def load_trusted(path: Path) -> object:
     """Return what `torch.load` returns for a file that is trusted: this may run code."""
     import torch
 
+    try:
+        require_regular(path)
+    except OSError as error:
+        raise DetectorError(f"{path}: {error.strerror or error}") from error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
