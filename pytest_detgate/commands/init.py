@@ -46,7 +46,8 @@ def add(commands: Commands) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="add the model rules, with limits from this checkpoint or ONNX file",
+        help="add the model rules, with limits from this checkpoint, ONNX or OpenVINO file, or "
+        "folder of save_pretrained",
     )
     init.add_argument(
         "--ci", choices=("github", "gitlab"), help="also write the file that blocks a merge there"
@@ -65,13 +66,14 @@ def run(chosen: argparse.Namespace) -> None:
     from pytest_detgate.first_config.ci_files import FILES
     from pytest_detgate.first_config.command import InitRequest, first_config
     from pytest_detgate.first_config.model_file import model_file
+    from pytest_detgate.first_config.model_table import require_model
 
     folder = Path.cwd()
     if not chosen.dry_run:
         _refuse_existing([folder / "detgate.toml"])
         _refuse_existing([folder / FILES[chosen.ci]] if chosen.ci else [])
-    if chosen.model is not None and not chosen.model.is_file():
-        raise ConfigError(f"--model {chosen.model}: no such file")
+    if chosen.model is not None:
+        require_model(chosen.model)
     cache = None if chosen.dry_run else _cache()
     progress = progress_of_command()
     with ExitStack() as stack:

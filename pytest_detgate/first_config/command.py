@@ -19,6 +19,7 @@ from pytest_detgate.first_config.found import split_word
 from pytest_detgate.first_config.frame_names import FrameNames, propose_pattern
 from pytest_detgate.first_config.measuring import Measuring
 from pytest_detgate.first_config.model_rules import ModelRules, choose_model_rules
+from pytest_detgate.first_config.model_table import extra_of, fill_model_table
 from pytest_detgate.first_config.reading import ReadSplits, contents, read_splits
 from pytest_detgate.first_config.sources import find_data
 from pytest_detgate.first_config.summary import Summary
@@ -193,13 +194,7 @@ class _Writer:
     def _model_table(self, evaluated: str) -> Table:
         table = Table(why="the detector that is gated")
         if self._request.model is not None:
-            table.values["checkpoint"] = (
-                self._paths.text(self._request.model),
-                "gated unless --detgate-ckpt names another",
-            )
-            if self._found.config is not None and self._request.model.suffix != ".onnx":
-                text = self._paths.text(self._found.config)
-                table.values["config"] = (text, "the configuration it was trained with")
+            fill_model_table(table, self._request.model, self._found.config, self._paths)
         table.values["score-threshold"] = (
             SCORE_THRESHOLD,
             "a default; write the threshold of your product",
@@ -238,9 +233,7 @@ class _Writer:
         ]
 
     def _extra(self) -> str | None:
-        if self._request.model is None:
-            return None
-        return "onnx" if self._request.model.suffix == ".onnx" else "mmdet"
+        return None if self._request.model is None else extra_of(self._request.model)
 
     def _summary(
         self, read: ReadSplits, names: FrameNames, data: DataRules, model: ModelRules

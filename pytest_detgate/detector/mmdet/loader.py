@@ -43,6 +43,9 @@ from pytest_detgate.errors import DetectorError
 # Raised when detections are made in another way, so that cached ones are not used.
 _FORMAT = 3
 
+# Names of weights in all detectors of torchvision, by what follows their backbone.
+_OF_TORCHVISION = ("rpn.head.", "head.classification_head.")
+
 # Fewer images of a small model do not occupy a GPU.
 _GPU_BATCH_SIZE = 16
 
@@ -185,6 +188,11 @@ def _configuration(source: ModelSource, checkpoint: Checkpoint) -> LoadedConfig:
     if source.config is not None:
         return load_config(source.config)
     text = checkpoint.config_text
+    if text is None and any(name.startswith(_OF_TORCHVISION) for name in checkpoint.state_dict):
+        raise DetectorError(
+            f"{source.checkpoint}: these look like weights of torchvision: write "
+            'framework = "torchvision", with builder and classes under [model.options]'
+        )
     if text is None:
         raise DetectorError(
             f"{source.checkpoint}: holds no configuration of MMEngine; name the configuration "

@@ -81,6 +81,23 @@ def ultralytics_settings(metadata: Mapping[str, str], outputs: Sequence[Port]) -
     return values
 
 
+def ultralytics_defaults(metadata: Mapping[str, str]) -> dict[str, float]:
+    """Return settings that an export of Ultralytics leaves open, with the defaults of Ultralytics.
+
+    They are a proposal for a first `detgate.toml`: the export may have been made with others.
+    """
+    if "Ultralytics" not in metadata.get("author", "") + metadata.get("description", ""):
+        return {}
+    arguments = _literal(metadata.get("args"))
+    if isinstance(arguments, dict) and arguments.get("nms"):
+        values = {"score-floor": 0.25}
+    elif _literal(metadata.get("end2end")) is True:
+        values = {"score-floor": 0.001}
+    else:
+        values = {"nms-iou": 0.7}
+    return {key: value for key, value in values.items() if METADATA_PREFIX + key not in metadata}
+
+
 def _literal(text: str | None) -> Any:
     try:
         return ast.literal_eval(text or "")
