@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# Pytester forgets what is imported while it is there, and this part of NumPy loads only once.
-import numpy.fft  # noqa: F401
 import pytest
 
 from tests.first_config.projects import Init

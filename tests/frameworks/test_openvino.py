@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pytest_detgate.detector.registry import framework, framework_of
 from pytest_detgate.errors import DetectorError
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
 from tests.forked import run_forked
-from tests.frameworks.own_loop import HEAD, draw_images, write_labels
+from tests.frameworks.own_loop import HEAD, SIZES, draw_images, write_labels
 from tests.plugin.records import report_in, values_in
 
 # Pytester forgets what is imported while it is there, and onnx cannot be imported twice.
@@ -100,6 +101,28 @@ def test_a_whole_gate_is_that_of_the_onnx_file(pytester: pytest.Pytester) -> Non
     run_forked(pytester, "detgate.toml", "-k", "mean-ap")
 
     assert report_in(pytester.path)["model"]["kept"] == 5
+
+
+def test_classes_in_another_order_are_seen(pytester: pytest.Pytester) -> None:
+    """No AP near zero with the advice to train longer."""
+    convert(pytester.path / "colours.xml")
+    images = draw_images(pytester.path, SIZES * 2)
+    results: Any = {
+        one.image: one.result for one in load(pytester.path / "colours.xml").detect(images)
+    }
+    write_labels(
+        pytester.path,
+        {path: (results[path].xyxy, results[path].score, results[path].label) for path in images},
+    )
+    table = TABLE.partition("[rules.latency]")[0].replace('["red", "blue"]', '["blue", "red"]')
+    (pytester.path / "detgate.toml").write_text(HEAD + table)
+    pytester.makeini("[pytest]\n")
+
+    run_forked(pytester, "detgate.toml")
+
+    (result,) = report_in(pytester.path)["rules"]
+    assert result["verdict"] == "not-evaluated"
+    assert re.search("detections of val are not usable: .*classes", result["message"])
 
 
 def test_metadata_of_the_onnx_file_is_read(tmp_path: Path) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, softmax
 
 from pytest_detgate.detector.onnx.settings import OnnxSettings
 from pytest_detgate.errors import DetectorError
@@ -43,12 +42,13 @@ def query_columns(
             f"{settings.activation}"
         )
     if one_more:
-        scores = softmax(logits, axis=1)[:, :-1]
+        raised = np.exp(logits - logits.max(axis=1, keepdims=True))
+        scores = (raised / raised.sum(axis=1, keepdims=True))[:, :-1]
         label = scores[:, settings.first_label :].argmax(axis=1) + settings.first_label
         rows = np.arange(n_queries)
         _require_unused(scores[:, : settings.first_label], name, image)
         return boxes, scores[rows, label], label.astype(np.float64)
-    scores = expit(logits)
+    scores = np.exp(-np.logaddexp(0, -logits))
     used = slice(settings.first_label, n_labels)
     _require_unused(np.delete(scores, used, axis=1), name, image)
     scores = scores[:, used]
