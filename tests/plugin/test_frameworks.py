@@ -441,7 +441,8 @@ def test_registered_framework_is_gated(registered: pytest.Pytester) -> None:
     ("model", "message"),
     [
         ('framework = "onyx"', r"detgate.toml:8: [model] framework: no framework 'onyx'; did you "
-         "mean 'onnx'? (available: mmdetection, onnx, python, abstract, broken, coloured, "),
+         "mean 'onnx'? (available: mmdetection, onnx, openvino, torchvision, transformers, python, "
+         "abstract, broken, coloured, "),
         ('framework = "broken"', "the framework 'broken' (coloured:Gone) cannot be imported"),
         ('framework = "abstract"', "(mistakes:Abstract) cannot be made: TypeError: Can't inst"),
         ('framework = "unmade"', "cannot be made: RuntimeError: no licence"),
