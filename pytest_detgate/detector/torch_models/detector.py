@@ -173,7 +173,7 @@ class TorchDetector:
             ):
                 warnings.simplefilter("ignore")
                 pixels = np.array(opened.convert("RGB"))
-        except Exception as error:  # every decoder has errors of its own
+        except Exception as error:  # every decoder has its own errors
             return _Prepared(image, problem=reason_of(error))
         digest = hashlib.sha256(content).hexdigest()
         try:
