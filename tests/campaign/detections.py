@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.campaign.label_files import IDS
+from tests.campaign.label_writers import NUMBERED
 from tests.campaign.worlds import Picture
 
 FORMS = ("list", "named", "classes named")
@@ -42,7 +43,7 @@ def result_file(
     Without names of its own a file uses ids that mean something to the labels: numbers for COCO,
     else the file name, and for classes the number (YOLO) or the name.
     """
-    by_name = labels in ("voc", "cvat", "openimages")
+    by_name = labels is not None and labels not in NUMBERED
     first = 0 if labels is not None and labels.startswith("yolo") else 1
     category: dict[str, int | str] = {
         name: name if by_name else number for number, name in enumerate(classes, start=first)

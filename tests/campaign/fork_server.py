@@ -1,9 +1,10 @@
 """A process that has the gate loaded and forks a child for each case: no start-up, no state that
 one case could leave for the next.
 
-It reads a JSON object a line from standard input (`folder`, `arguments`, `seconds`, `page`) and
-answers with one: `code`, None where the child was killed by a signal; `hung`; `seconds` and, of
-them, `processor`. What a child prints goes to `.output` in its folder.
+It reads a JSON object a line from standard input (`folder`, `arguments`, `seconds`, `page`, and
+`is_command`, where the arguments are those of a command and not of pytest) and answers with one:
+`code`, None where the child was killed by a signal; `hung`; `seconds` and, of them, `processor`.
+What a child prints goes to `.output` in its folder.
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def _end_child(number: int, frame: FrameType | None) -> None:
         os.kill(_child, signal.SIGKILL)
 
 
-def _be_child(folder: str, arguments: list[str], seconds: float, page: bool) -> None:
+def _be_child(
+    folder: str, arguments: list[str], seconds: float, page: bool, is_command: bool
+) -> None:
     os.setsid()
     os.chdir(folder)
     output = os.open(OUTPUT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
@@ -99,7 +102,7 @@ def _be_child(folder: str, arguments: list[str], seconds: float, page: bool) -> 
     os.dup2(output, 2)
     code = 99
     try:
-        code = _gate(arguments, page=page)
+        code = _command(arguments) if is_command else _gate(arguments, page=page)
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else 1
     except BaseException:
@@ -109,6 +112,16 @@ def _be_child(folder: str, arguments: list[str], seconds: float, page: bool) -> 
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _command(arguments: list[str]) -> int:
+    """Run `python -m pytest_detgate`, as the arguments say."""
+    import runpy
+
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    sys.argv = arguments[1:]
+    runpy.run_module("pytest_detgate", run_name="__main__", alter_sys=True)
+    return 0
 
 
 def _gate(arguments: list[str], *, page: bool) -> int:

@@ -80,15 +80,17 @@ class Gate:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         report = folder / REPORT
-        earlier = b""
+        earlier = approved = b""
         if case.first is not None:
             case.first.write(folder)
             self._pytest(folder, case.first.arguments, seconds)
             if (report / "report.json").exists():
                 earlier = (report / "report.json").read_bytes()
+            if any("approved" in entry for entry in case.project.files.values()):
+                approved = self._approve(folder, seconds)
             for name in case.first.files.keys() - case.project.files.keys():
                 (folder / name).unlink(missing_ok=True)
-        case.project.write(folder, earlier)
+        case.project.write(folder, earlier, approved)
         shutil.rmtree(report, ignore_errors=True)
         report.mkdir()
         for name, text in STALE.items():
@@ -105,6 +107,17 @@ class Gate:
             stale=tuple(name for name, text in STALE.items() if _text(report / name) == text),
         )
 
+    def _approve(self, folder: Path, seconds: float) -> bytes:
+        """The baseline that the run before becomes."""
+        arguments = ["-m", "pytest_detgate", "approve", "--failed"]
+        self._pytest(folder, arguments, seconds, is_command=True)
+        path = folder / "detgate-baseline.json"
+        if not path.exists():
+            return b""
+        content = path.read_bytes()
+        path.unlink()
+        return content
+
     def _pytest(
         self,
         folder: Path,
@@ -113,12 +126,19 @@ class Gate:
         *,
         page: bool = False,
         fresh: bool = False,
+        is_command: bool = False,
     ) -> dict[str, Any]:
         if fresh:
             return _in_fresh_process(folder, arguments)
         if self._server is None or self._server.poll() is not None:
             self._server = _start_server()
-        wanted = {"folder": str(folder), "arguments": arguments, "seconds": seconds, "page": page}
+        wanted = {
+            "folder": str(folder),
+            "arguments": arguments,
+            "seconds": seconds,
+            "page": page,
+            "is_command": is_command,
+        }
         _pipe(self._server.stdin).write(json.dumps(wanted) + "\n")
         _pipe(self._server.stdin).flush()
         answer: dict[str, Any] = json.loads(_pipe(self._server.stdout).readline())

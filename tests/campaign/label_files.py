@@ -185,13 +185,3 @@ def openimages(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -
         "classes": "data/names.csv",
     }
     return files, table
-
-
-WRITERS: dict[str, Writer] = {
-    "coco": coco,
-    "yolo": yolo,
-    "yolo with lists": yolo_listed,
-    "voc": voc,
-    "cvat": cvat,
-    "openimages": openimages,
-}

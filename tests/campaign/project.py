@@ -19,8 +19,8 @@ from tests.campaign.toml_text import toml_text
 
 Entry = dict[str, Any]
 """A file, by one key: `json`, `toml` (a structure), `text`, `base64` (bytes), `picture` (see
-`pictures`), `link` (its target), `folder` (empty), `pipe`, or `report`: that share of the record
-of the run before."""
+`pictures`), `link` (its target), `folder` (empty), `pipe`, or `report` or `approved`: that share of
+the record of the run before, or of the baseline that `approve` makes of it."""
 
 
 @dataclass
@@ -43,12 +43,13 @@ class Project:
         """A project that can be damaged without harm to this one."""
         return copy.deepcopy(self)
 
-    def write(self, folder: Path, report: bytes = b"") -> None:
+    def write(self, folder: Path, report: bytes = b"", approved: bytes = b"") -> None:
         """Write every file below `folder`, over those that are there; `report` is the record of
-        the run before."""
+        the run before, `approved` what `approve` made of it."""
         for name, entry in self.files.items():
-            if "report" in entry:
-                entry = raw(report[: int(len(report) * entry["report"])])
+            for kind, data in (("report", report), ("approved", approved)):
+                if kind in entry:
+                    entry = raw(data[: int(len(data) * entry[kind])])
             _write_entry(folder / name, entry)
 
 
@@ -104,9 +105,9 @@ def content(entry: Entry) -> bytes | None:
     return None
 
 
-def is_report(entry: Entry | None) -> bool:
-    """Whether a file is the whole record of the run before."""
-    return entry is not None and entry.get("report") == 1.0
+def is_record(entry: Entry | None) -> bool:
+    """Whether a file is the whole record of the run before, or the whole approved baseline."""
+    return entry is not None and 1.0 in (entry.get("report"), entry.get("approved"))
 
 
 def raw(data: bytes) -> Entry:

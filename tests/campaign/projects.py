@@ -11,9 +11,18 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from tests.campaign.detections import DETECTOR, FORMS, answers_of, result_file
-from tests.campaign.label_files import IDS, WRITERS, Files, coco, image_files
+from tests.campaign.drawn_tables import (
+    ALWAYS_NEEDS_PROBES,
+    NEEDS_PROBES,
+    ON_DETECTIONS,
+    are_on_alarms,
+    rule_tables,
+)
+from tests.campaign.field_tables import alarm_settings
+from tests.campaign.label_files import IDS, Files, coco, image_files
+from tests.campaign.label_writers import LISTING, WRITERS, fitting
 from tests.campaign.project import Entry, Project
-from tests.campaign.rule_tables import MODEL, Setting, rule_tables
+from tests.campaign.rule_tables import Setting
 from tests.campaign.worlds import Found, Picture, World, worlds
 
 PATTERN = r"(?P<clip>(?P<site>[a-z]+)-[^/_]+)_(?P<frame>\d+)\.[A-Za-z]+$"
@@ -38,15 +47,25 @@ class Parts:
 def projects(draw: DrawFn) -> Project:
     """A project, with the arguments that gate it."""
     world = draw(worlds())
-    labels = draw(st.sampled_from(("coco", "coco", "coco", *sorted(WRITERS))))
+    labels = fitting(draw(st.sampled_from((*("coco",) * 5, *sorted(WRITERS)))), world)
     source = draw(st.sampled_from((*("results",) * 4, "detector", "checkpoints", "none")))
     has_baseline = source == "results" and draw(st.sampled_from((False, False, False, True)))
     runs = source in ("detector", "checkpoints")
-    setting = Setting(world, labels, detector=runs, epochs=source == "checkpoints")
+    has_before = source == "checkpoints" and draw(st.booleans())
+    setting = Setting(
+        world,
+        labels,
+        detector=runs,
+        epochs=source == "checkpoints",
+        has_checkpoint_before=has_before,
+    )
     parts = Parts(ids=draw(st.sampled_from(("from one", "from one", *sorted(IDS)))))
     _write_splits(draw, world, labels, parts)
     probe_labels = _write_probes(draw, world, parts)
     rules = rule_tables(draw, setting, model=source != "none", baseline=has_baseline)
+    if are_on_alarms(rules):
+        timing, parts.config["alarms"] = alarm_settings(draw)
+        parts.config["dataset"] |= timing
     if "training-curve" in rules:
         parts.files["scalars.json"] = {"text": SCALARS}
     if "training-seed" in rules:
@@ -60,15 +79,18 @@ def projects(draw: DrawFn) -> Project:
     parts.config["scoring"] = {"replicates": draw(st.sampled_from((0, 200)))}
     if not parts.config["scoring"]["replicates"]:
         for table in rules.values():
-            if table.get("bound") == "lower":
-                del table["bound"]
+            if table.get("bound") == "lower" or "max" in table:
+                table.pop("bound", None)
     parts.config["rules"] = {code: _named(draw, table) for code, table in rules.items()}
     arguments = ["detgate.toml"]
     for name, path in parts.predictions.items():
         arguments.append(f"--detgate-predictions={name}={path}")
     if has_baseline:
-        parts.files["baseline.json"] = {"report": 1.0}
+        # The record of the earlier run, or what was approved of it.
+        parts.files["baseline.json"] = {draw(st.sampled_from(("report", "approved"))): 1.0}
         arguments.append("--detgate-baseline=baseline.json")
+    if has_before:
+        arguments.append("--detgate-baseline=epoch_1.pth")
     files: dict[str, Entry] = {
         "pytest.ini": {"text": "[pytest]\n"},
         "detgate.toml": {"toml": parts.config},
@@ -103,13 +125,12 @@ def _named(draw: DrawFn, table: dict[str, Any]) -> Any:
 def _needed(rules: dict[str, Any], world: World) -> list[str]:
     """The splits and probes that some rule needs detections of."""
     names: list[str] = []
-    for code in (*MODEL, "ap-regression", "fp-regression", "latency"):
-        if code in rules:
-            if code not in ("probe-fp", "fp-regression"):
-                names.append("val")
-            if code in ("probe-fp", "fp-regression", "operating-point", "checkpoint-choice"):
-                names += ["val", *world.probes]
-    return list(dict.fromkeys(names))
+    for code in ON_DETECTIONS & rules.keys():
+        if code not in ALWAYS_NEEDS_PROBES:
+            names.append("val")
+        if code in NEEDS_PROBES:
+            names += ["val", *world.probes]
+    return sorted(set(names))
 
 
 def _write_detector(source: str, world: World, parts: Parts) -> None:
@@ -174,7 +195,7 @@ def _write_results(
         parts.predictions[name] = f"found/{name}.json"
 
 
-_LISTED = ("coco", "yolo", "yolo with lists", "cvat", "openimages", None)
+_LISTED = (*LISTING, None)
 
 
 def _only(picture: Picture, classes: Sequence[str]) -> Picture:

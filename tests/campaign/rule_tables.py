@@ -17,22 +17,25 @@ Table = dict[str, Any]
 @dataclass(frozen=True)
 class Setting:
     """What a table may be about. `labels` is the format of the splits, `detector` says that a
-    detector is run, `epochs` that it has two checkpoints."""
+    detector is run, `epochs` that it has two checkpoints, `has_checkpoint_before` that the first of
+    them is the baseline."""
 
     world: World
     labels: str
     detector: bool
     epochs: bool
+    has_checkpoint_before: bool = False
 
 
 Maker = Callable[[DrawFn, Setting], "Table | None"]
 
 
-def _pick(draw: DrawFn, *values: Any) -> Any:
+def pick(draw: DrawFn, *values: Any) -> Any:
+    """One of some values."""
     return draw(st.sampled_from(values))
 
 
-def _some(draw: DrawFn, table: Table, **options: tuple[Any, ...]) -> Table:
+def some(draw: DrawFn, table: Table, **options: tuple[Any, ...]) -> Table:
     """The table with some options more; the first of their values is the one left out."""
     for key, values in options.items():
         value = draw(st.sampled_from((None, *values)))
@@ -42,11 +45,11 @@ def _some(draw: DrawFn, table: Table, **options: tuple[Any, ...]) -> Table:
 
 
 def _splits(draw: DrawFn, **options: tuple[Any, ...]) -> Table:
-    return _some(draw, {}, splits=(["train"], ["val"], ["train", "val"]), **options)
+    return some(draw, {}, splits=(["train"], ["val"], ["train", "val"]), **options)
 
 
 def _pair(draw: DrawFn, setting: Setting, **options: tuple[Any, ...]) -> Table:
-    return _some(draw, {"between": ["train", "val"]}, **options)
+    return some(draw, {"between": ["train", "val"]}, **options)
 
 
 def _clips(setting: Setting) -> tuple[str, ...]:
@@ -54,27 +57,29 @@ def _clips(setting: Setting) -> tuple[str, ...]:
 
 
 def _floor(draw: DrawFn, setting: Setting, **options: tuple[Any, ...]) -> Table:
-    table: Table = {"min": _pick(draw, 0.11, 0.497, 0.893)}
-    return _some(draw, table, bound=("lower",), min_images=(1, 2), **options)
+    table: Table = {"min": pick(draw, 0.11, 0.497, 0.893)}
+    return some(draw, table, bound=("lower",), min_images=(1, 2), **options)
 
 
-def _per_class(draw: DrawFn, setting: Setting, *floors: Any) -> dict[str, Any]:
-    return {draw(st.sampled_from(setting.world.classes)): _pick(draw, *floors)}
+def per_class(draw: DrawFn, setting: Setting, *floors: Any) -> dict[str, Any]:
+    """The limit of one class."""
+    return {draw(st.sampled_from(setting.world.classes)): pick(draw, *floors)}
 
 
-def _class_floor(draw: DrawFn, setting: Setting, **options: tuple[Any, ...]) -> Table:
+def class_floor(draw: DrawFn, setting: Setting, **options: tuple[Any, ...]) -> Table:
+    """A floor of all classes, and now and then another of one of them."""
     table = _floor(draw, setting, min_boxes=(1, 2), **options)
-    if _pick(draw, False, True):
-        table["classes"] = _per_class(draw, setting, 0.21, 0.797)
+    if pick(draw, False, True):
+        table["classes"] = per_class(draw, setting, 0.21, 0.797)
     return table
 
 
 def _probe_budget(draw: DrawFn, setting: Setting) -> Table | None:
     if not setting.world.probes:
         return None
-    table = _some(
+    table = some(
         draw,
-        {"max-boxes": _pick(draw, 0, 1, 4)},
+        {"max-boxes": pick(draw, 0, 1, 4)},
         max_images=(0, 1, 3),
         max_image_share=(0.497,),
         max_boxes_per_image=(1,),
@@ -84,23 +89,23 @@ def _probe_budget(draw: DrawFn, setting: Setting) -> Table | None:
         min_images=(1, 2),
         score_threshold=(0.2, 0.5),
     )
-    if _pick(draw, False, True):
+    if pick(draw, False, True):
         probe = draw(st.sampled_from(sorted(setting.world.probes)))
-        table["probes"] = {probe: {"max-boxes": _pick(draw, 1, 0, 5)}}
-    if _pick(draw, False, True):
-        table["classes"] = _per_class(draw, setting, 0, 3)
+        table["probes"] = {probe: {"max-boxes": pick(draw, 1, 0, 5)}}
+    if pick(draw, False, True):
+        table["classes"] = per_class(draw, setting, 0, 3)
     return table
 
 
 def _operating_point(draw: DrawFn, setting: Setting) -> Table | None:
     if not setting.world.probes:
         return None
-    return {"max-boxes": _pick(draw, 0, 1, 4), "min-recall": _pick(draw, 0.11, 0.497, 0.893)}
+    return {"max-boxes": pick(draw, 0, 1, 4), "min-recall": pick(draw, 0.11, 0.497, 0.893)}
 
 
 def _slices(draw: DrawFn, setting: Setting) -> Table:
     by = ("clip", "site", "width", "width > 100", *(("video",) if setting.labels == "coco" else ()))
-    return {"by": draw(st.sampled_from(by)), "min": _pick(draw, 0.11, 0.497, 0.893)}
+    return {"by": draw(st.sampled_from(by)), "min": pick(draw, 0.11, 0.497, 0.893)}
 
 
 def _expectations(draw: DrawFn, setting: Setting) -> Table:
@@ -124,29 +129,29 @@ def _checkpoint_choice(draw: DrawFn, setting: Setting) -> Table | None:
     return {"checkpoints": "epoch_*.pth"}
 
 
-def _regressions(draw: DrawFn, setting: Setting) -> dict[str, Table]:
+def regressions(draw: DrawFn, setting: Setting) -> dict[str, Table]:
     """What compares with an earlier run, and what that run has to have measured."""
     tables: dict[str, Table] = {
         "mean-ap": {"min": 0.11},
-        "ap-regression": {"max-drop": _pick(draw, 0.05, 0.2)},
+        "ap-regression": {"max-drop": pick(draw, 0.05, 0.2)},
     }
     if setting.world.probes:
         tables["probe-fp"] = {"max-boxes": 4}
-        tables["fp-regression"] = {"max-growth-boxes": _pick(draw, 0, 1)}
+        tables["fp-regression"] = {"max-growth-boxes": pick(draw, 0, 1)}
     return tables
 
 
 def _training_curve(draw: DrawFn, setting: Setting) -> Table:
-    return _some(draw, {"path": "scalars.json"}, min_epochs=(1, 2, 3), max_fall=(0.1,))
+    return some(draw, {"path": "scalars.json"}, min_epochs=(1, 2, 3), max_fall=(0.1,))
 
 
 DATA: dict[str, Maker] = {
-    "empty-gt-share": lambda draw, setting: _splits(draw) | {"max": _pick(draw, 0.91, 0.497, 0.21)},
+    "empty-gt-share": lambda draw, setting: _splits(draw) | {"max": pick(draw, 0.91, 0.497, 0.21)},
     "clip-overlap": lambda draw, setting: _pair(
         draw, setting, max=(0.497,), clip_field=_clips(setting)
     ),
     "frame-distance": lambda draw, setting: (
-        _pair(draw, setting, clip_field=_clips(setting)) | {"within": _pick(draw, 6, 20)}
+        _pair(draw, setting, clip_field=_clips(setting)) | {"within": pick(draw, 6, 20)}
     ),
     "duplicate-ids": lambda draw, setting: _splits(draw),
     "dangling-annotations": lambda draw, setting: _splits(draw),
@@ -158,18 +163,18 @@ DATA: dict[str, Maker] = {
     "class-support": lambda draw, setting: {
         "splits": ["val"],
         "min-boxes": 1,
-        **({"max": 1} if _pick(draw, False, True) else {}),
+        **({"max": 1} if pick(draw, False, True) else {}),
     },
-    "class-balance": lambda draw, setting: {"splits": ["val"], "max-ratio": _pick(draw, 6, 2)},
+    "class-balance": lambda draw, setting: {"splits": ["val"], "max-ratio": pick(draw, 6, 2)},
     "negative-diversity": lambda draw, setting: {
         "splits": ["train"],
-        _pick(draw, "min-clips", "min-sites"): 1,
+        pick(draw, "min-clips", "min-sites"): 1,
     },
     "duplicate-images": lambda draw, setting: _pair(draw, setting, by=("bytes",)),
     "probe-isolation": lambda draw, setting: (
-        _some(draw, {}, by=("bytes",), clips=(False,)) if setting.world.probes else None
+        some(draw, {}, by=("bytes",), clips=(False,)) if setting.world.probes else None
     ),
-    "split-drift": lambda draw, setting: _pair(draw, setting) | {"max": _pick(draw, 0.9, 0.3)},
+    "split-drift": lambda draw, setting: _pair(draw, setting) | {"max": pick(draw, 0.9, 0.3)},
     "training-curve": _training_curve,
     "training-seed": lambda draw, setting: {},
 }
@@ -187,33 +192,15 @@ MODEL: dict[str, Maker] = {
     "mean-ap": lambda draw, setting: _floor(
         draw, setting, metric=("AP50", "AP75", "AR1", "AR10", "AR100")
     ),
-    "class-ap": lambda draw, setting: _class_floor(draw, setting, metric=("AP50", "AP75")),
-    "size-ap": lambda draw, setting: {"small": _pick(draw, 0.11, 0.497, 0.893)},
+    "class-ap": lambda draw, setting: class_floor(draw, setting, metric=("AP50", "AP75")),
+    "size-ap": lambda draw, setting: {"small": pick(draw, 0.11, 0.497, 0.893)},
     "slice-ap": _slices,
-    "recall": lambda draw, setting: _class_floor(draw, setting, score_threshold=(0.1, 0.5)),
+    "recall": lambda draw, setting: class_floor(draw, setting, score_threshold=(0.1, 0.5)),
     "absent-class-boxes": lambda draw, setting: {},
-    "error-budget": lambda draw, setting: {"background": 0.2, "miss": _pick(draw, 0.5, 0.11)},
-    "calibration": lambda draw, setting: {"max": _pick(draw, 0.5, 0.2)},
+    "error-budget": lambda draw, setting: {"background": 0.2, "miss": pick(draw, 0.5, 0.11)},
+    "calibration": lambda draw, setting: {"max": pick(draw, 0.5, 0.2)},
     "class-names": lambda draw, setting: {"splits": ["val"]},
     "checkpoint-choice": _checkpoint_choice,
     "repeatability": lambda draw, setting: {} if setting.detector else None,
 }
 """The rules that need detections, by code."""
-
-
-def rule_tables(
-    draw: DrawFn, setting: Setting, *, model: bool, baseline: bool = False
-) -> dict[str, Table]:
-    """One to five rules, each with a table, and those that compare with a baseline."""
-    makers = {**DATA, **MODEL} if model else dict(DATA)
-    if draw(st.sampled_from((False,) * 19 + (True,))):
-        makers |= SLOW
-    chosen = draw(st.lists(st.sampled_from(sorted(makers)), min_size=1, max_size=5, unique=True))
-    drawn = {code: makers[code](draw, setting) for code in chosen}
-    tables = {code: table for code, table in drawn.items() if table is not None}
-    if baseline:
-        tables |= _regressions(draw, setting)
-    for table in tables.values():
-        if draw(st.sampled_from((False,) * 9 + (True,))):
-            table["severity"] = "warning"
-    return tables or {"duplicate-ids": {}}

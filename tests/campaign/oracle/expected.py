@@ -9,7 +9,10 @@ from functools import partial
 from typing import Any
 
 from tests.campaign.oracle import (
+    alarm_rules,
     baseline_rules,
+    field_rules,
+    lost_objects,
     model_rules,
     other_rules,
     pair_rules,
@@ -28,7 +31,13 @@ except ImportError:  # before Python 3.11
     import tomli as tomllib  # type: ignore[import-not-found,no-redef]
 
 
-MODEL = model_rules.CODES | probe_rules.CODES | baseline_rules.CODES
+MODEL = (
+    model_rules.CODES
+    | probe_rules.CODES
+    | baseline_rules.CODES
+    | field_rules.CODES
+    | alarm_rules.CODES
+)
 """The rules on detections."""
 TRAINING = frozenset({"training-curve", "training-seed", "training-view"})
 """The rules on how a model was trained."""
@@ -155,6 +164,7 @@ def _items(
         **model_rules.SINGLE_RULES,
         **probe_rules.SINGLE_RULES,
         **baseline_rules.SINGLE_RULES,
+        **field_rules.SINGLE_RULES,
     }
     names: list[str] = []
     label: str | None
@@ -172,11 +182,18 @@ def _items(
             return
         label = "-".join(between)
         yield label, partial(pair_rules.PAIR_RULES[code], view, table, label)
-    elif code in probes:
+    elif code in probes or code in alarm_rules.PROBE_RULES:
+        check = {**probes, **alarm_rules.PROBE_RULES}[code]
         if not view.probes:
             expected.refused = f"{code}: no probe"
-        for label in view.probes:
-            yield label, partial(probes[code], view, table, label)
+        for label in view.probes if table.get("on") is None else table["on"]:
+            yield label, partial(check, view, table, label)
+    elif code == "lost-objects":
+        if any(table.get(key) for key in lost_objects.SPLIT_LIMITS):
+            label = view.evaluated
+            yield label, partial(lost_objects.check_split, view, table, label)
+        for label in view.probes if "max-new-false" in table else []:
+            yield label, partial(lost_objects.check_probe, view, table, label)
     elif code in singles:
         yield None, partial(singles[code], view, table, "")
     elif code in model_rules.EVALUATED_RULES:
@@ -195,8 +212,12 @@ def _items_of_data(
 ) -> Iterator[tuple[str | None, Callable[[], bool | None]]]:
     """Items that depend on what the annotations hold."""
     try:
-        if code in model_rules.CLASS_RULES:
-            check, labels = model_rules.CLASS_RULES[code], view.classes(view.evaluated)
+        by_class = {**model_rules.CLASS_RULES, **field_rules.CLASS_RULES}
+        if code in by_class:
+            check, labels = by_class[code], _classes(view, table, view.evaluated)
+        elif code in alarm_rules.CLASS_RULES:
+            check = alarm_rules.CLASS_RULES[code]
+            labels = _classes(view, table, alarm_rules.alarm_split(view))
         else:
             check = model_rules.SLICE_RULES[code]
             by = str(table.get("by")).strip()
@@ -210,6 +231,17 @@ def _items_of_data(
         yield label, partial(check, view, table, label)
 
 
+def _classes(view: View, table: Table, split: str) -> list[str]:
+    """The classes with items: all of a split where there is a limit for all."""
+    if any(table.get(key) is not None for key in _FOR_ALL_CLASSES):
+        return view.classes(split)
+    own = table.get("classes")
+    return list(own) if isinstance(own, dict) else view.classes(split)
+
+
+_FOR_ALL_CLASSES = ("min", "max", "max-fppi", "max-median-s", "max-p95-s")
+
+
 def _reads(view: View, code: str, label: str | None) -> set[str]:
     """The splits and probes whose detections an item needs."""
     if code not in MODEL:
@@ -218,6 +250,10 @@ def _reads(view: View, code: str, label: str | None) -> set[str]:
         return {str(label), view.evaluated}
     if code in model_rules.SPLIT_RULES:
         return {str(label)}
+    if code in alarm_rules.PROBE_RULES or code == "lost-objects":
+        return {str(label), view.evaluated}
+    if code in alarm_rules.CLASS_RULES:
+        return {alarm_rules.alarm_split(view), view.evaluated}
     probes = view.probes if code in ("operating-point", "checkpoint-choice") else []
     return {view.evaluated, *probes}
 

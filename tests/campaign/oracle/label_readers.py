@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,6 +21,13 @@ from tests.campaign.oracle.reading import (
     text_of,
 )
 from tests.campaign.oracle.split_images import list_images, longest_tails, require_some_label
+from tests.campaign.oracle.tool_labels import (
+    read_datumaro,
+    read_kitti,
+    read_labelme,
+    read_labelstudio,
+    read_scalabel,
+)
 from tests.campaign.oracle.xml_labels import read_cvat, read_voc
 from tests.campaign.project import Entry, read, resolved
 
@@ -33,18 +41,14 @@ def read_labels(files: Files, table: Table) -> Labels:
     if "annotations" not in table:
         return _folder(files, folder)
     path = text(table["annotations"], "path of annotations")
-    match table.get("format", "coco"):
-        case "coco":
-            return _coco(files, path, folder)
-        case "yolo":
-            return _yolo(files, path, folder, table)
-        case "voc":
-            return read_voc(files, path, folder)
-        case "cvat":
-            return read_cvat(files, path, folder)
-        case "openimages":
-            return read_openimages(files, path, folder, table)
-    raise NotLookedAtError(f"no format {table.get('format')!r}")
+    name = table.get("format", "coco")
+    if name == "yolo":
+        return _yolo(files, path, folder, table)
+    if name == "openimages":
+        return read_openimages(files, path, folder, table)
+    if name not in READERS:
+        raise NotLookedAtError(f"no format {name!r}")
+    return READERS[name](files, path, folder)
 
 
 def _folder(files: Files, folder: str) -> Labels:
@@ -178,3 +182,16 @@ def _yaml_names(files: Files, path: str) -> list[str]:
     if not names or sorted(names) != list(range(len(names))):
         raise NotLookedAtError(f"{path}: names {sorted(names)}")
     return [names[at] for at in range(len(names))]
+
+
+READERS: dict[str, Callable[[Files, str, str], Labels]] = {
+    "coco": _coco,
+    "voc": read_voc,
+    "cvat": read_cvat,
+    "labelme": read_labelme,
+    "labelstudio": read_labelstudio,
+    "kitti": read_kitti,
+    "scalabel": read_scalabel,
+    "datumaro": read_datumaro,
+}
+"""The reader of each format that needs no more than its path and the folder of images."""

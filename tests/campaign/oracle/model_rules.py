@@ -41,7 +41,7 @@ def evaluated(view: View) -> tuple[list[Annotation], list[Detection], int]:
     return truth, found, len(view.labels(split).images)
 
 
-def _require_draws(view: View, table: Table) -> None:
+def require_draws(view: View, table: Table) -> None:
     """A bound that is held needs 200 replicates."""
     if table.get("bound", "point") != "point":
         draws = table.get("replicates")
@@ -51,7 +51,8 @@ def _require_draws(view: View, table: Table) -> None:
             raise NotLookedAtError("too few replicates for a bound")
 
 
-def _require_support(table: Table, boxes: list[Annotation], images: int | None = None) -> None:
+def require_support(table: Table, boxes: list[Annotation], images: int | None = None) -> None:
+    """Refuse a number of images or objects that proves nothing."""
     seen = len({one.image for one in boxes}) if images is None else images
     if seen < number(table.get("min-images") or 0):
         raise NotLookedAtError("too few images")
@@ -59,8 +60,8 @@ def _require_support(table: Table, boxes: list[Annotation], images: int | None =
         raise NotLookedAtError("too few boxes")
 
 
-def _unless_lower(view: View, table: Table, kept: bool) -> bool | None:
-    """The lower bound of AP is not worked out here; it is never above the value."""
+def unless_bound(table: Table, kept: bool) -> bool | None:
+    """Bounds are not worked out here; they are never better than the value."""
     return None if kept and table.get("bound", "point") != "point" else kept
 
 
@@ -74,8 +75,8 @@ def _metric(
 
 def _mean_ap(view: View, table: Table, label: str) -> bool | None:
     truth, found, images = evaluated(view)
-    _require_draws(view, table)
-    _require_support(table, truth, images)
+    require_draws(view, table)
+    require_support(table, truth, images)
     metric = table.get("metric", "AP")
     if metric not in (*_AT, "AR1", "AR10", "AR100"):
         raise NotLookedAtError(f"metric {metric!r}")
@@ -86,7 +87,7 @@ def _mean_ap(view: View, table: Table, label: str) -> bool | None:
     known = [value for value in values if value is not None]
     if not known:
         raise NotLookedAtError("no class has objects")
-    return _unless_lower(view, table, within(sum(known) / len(known), table))
+    return unless_bound(table, within(sum(known) / len(known), table))
 
 
 def class_table(table: Table, name: str) -> Table:
@@ -98,22 +99,22 @@ def class_table(table: Table, name: str) -> Table:
 
 def _class_ap(view: View, table: Table, label: str) -> bool | None:
     truth, found, images = evaluated(view)
-    _require_draws(view, table)
-    _require_support(table, of_class(label, truth))
+    require_draws(view, table)
+    require_support(table, of_class(label, truth))
     metric = table.get("metric", "AP")
     if metric not in _AT:
         raise NotLookedAtError(f"metric {metric!r}")
     value = _metric(metric, of_class(label, truth), found_of_class(label, found), images)
     if value is None:
         raise NotLookedAtError(f"{label} has no objects")
-    return _unless_lower(view, table, within(value, class_table(table, label)))
+    return unless_bound(table, within(value, class_table(table, label)))
 
 
 def _recall(view: View, table: Table, label: str) -> bool | None:
     truth, found, images = evaluated(view)
-    _require_draws(view, table)
+    require_draws(view, table)
     own = of_class(label, truth)
-    _require_support(table, own)
+    require_support(table, own)
     total = len([one for one in own if not one.crowd])
     if not total:
         raise NotLookedAtError(f"{label} has no objects")
@@ -122,12 +123,12 @@ def _recall(view: View, table: Table, label: str) -> bool | None:
     if kept and table.get("bound") == "lower":
         exact = binomial_lower(hits, total, view.confidence(table))
         kept = within(exact, class_table(table, label))
-    return _unless_lower(view, table, kept)
+    return unless_bound(table, kept)
 
 
 def _size_ap(view: View, table: Table, label: str) -> bool | None:
     truth, found, images = evaluated(view)
-    _require_draws(view, table)
+    require_draws(view, table)
     values = [
         average_precision(
             range(images), of_class(name, truth), found_of_class(name, found), area=_AREAS[label]
@@ -137,12 +138,12 @@ def _size_ap(view: View, table: Table, label: str) -> bool | None:
     known = [value for value in values if value is not None]
     if not known:
         raise NotLookedAtError(f"no {label} object")
-    return _unless_lower(view, table, within(sum(known) / len(known), {"min": table.get(label)}))
+    return unless_bound(table, within(sum(known) / len(known), {"min": table.get(label)}))
 
 
 def _slice_ap(view: View, table: Table, label: str) -> bool | None:
     truth, found, _ = evaluated(view)
-    _require_draws(view, table)
+    require_draws(view, table)
     by = str(table.get("by")).strip()
     values = slice_values(view, by)
     if values.count(None) > number(table.get("max-unsliced", 0)):
@@ -162,12 +163,12 @@ def _slice_ap(view: View, table: Table, label: str) -> bool | None:
         raise NotLookedAtError(f"no object in {label}")
     inside = [one for one in truth if one.image in chosen]
     support = {"min-images": 1, "min-boxes": 1} | table
-    _require_support(support, inside, len(chosen))
+    require_support(support, inside, len(chosen))
     if len({one for one in values if one is not None}) != len(
         {key_of(one) if isinstance(one, (str, int, float)) else one for one in values} - {None}
     ):
         return None  # 5 and "5" are one slice: the value is that of both
-    return _unless_lower(view, table, within(sum(known) / len(known), table))
+    return unless_bound(table, within(sum(known) / len(known), table))
 
 
 def slice_values(view: View, by: str) -> list[object]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 _BOOT = "bound confidence replicates seed too-little"
+_ALARMS = "score-threshold max-missing-frames max-untimed"
 _RULES = {
     "absent-class-boxes": "max score-threshold",
+    "alarm-delay": f"{_ALARMS} max-median-s max-p95-s classes min-events too-little",
+    "alarm-rate": f"{_ALARMS} on max-per-hour max-per-camera-day max-alarms bound confidence "
+    "min-hours too-little probes",
+    "alarm-recall": f"{_ALARMS} min classes bound confidence min-events too-little",
     "ap-regression": f"{_BOOT} metric max-drop max-drop-relative min-gain max-gain noise classes "
-    "first-run",
+    "first-run noise-from min-p-value",
     "box-bounds": "splits max tolerance",
     "box-format": "splits max",
     "calibration": "max classes bins min-score min-detections too-little",
@@ -28,9 +33,14 @@ _RULES = {
     "fp-regression": "max-growth max-growth-boxes min-reduction noise probes score-threshold "
     f"{_BOOT} first-run",
     "frame-distance": "between within max max-unparsed clip-field frame-field",
+    "froc": f"{_BOOT} min classes min-boxes min-images per",
     "image-files": "splits max",
+    "lost-objects": f"{_BOOT} min-p-value score-threshold baseline-threshold first-run max-lost "
+    "max-lost-share classes must-find max-new-false probes",
     "mean-ap": f"{_BOOT} min metric min-images",
+    "miss-rate": f"{_BOOT} max classes min-boxes min-images max-fppi score-threshold",
     "negative-diversity": "splits min-clips min-sites clip-field site-field",
+    "olrp": f"{_BOOT} max classes min-boxes min-images",
     "operating-point": "tune-on check-on max-boxes max-images probes min-recall classes",
     "probe-fp": "max-boxes max-images max-image-share max-boxes-per-image "
     "max-mean-boxes-per-image classes score-threshold bound confidence unit min-images too-little "
@@ -46,6 +56,7 @@ _RULES = {
     "training-seed": "",
     "training-curve": "path max spike validation metric max-fall plateau-validations plateau-gain "
     "min-epochs min-iterations",
+    "weak-slices": "max min-gap fields pixels confidence seed too-little",
 }
 _LABELS = "max-unlabelled max-unparsed allow-missing-classes"
 RULE_KEYS = {
@@ -54,11 +65,16 @@ RULE_KEYS = {
 }
 """The options of each rule that a case may use."""
 
+_TIME = "fps frame-step time-field time-unit"
 _TABLES = {
-    "": "plugins dataset model run train probes scoring cache report rules waivers recommended",
-    "dataset": "splits frame-pattern classes max-pixels follow-links exif",
-    "dataset splits *": "annotations images format classes list",
-    "probes *": "annotations images allow-other-files",
+    "": "plugins dataset model run train probes scoring cache report rules waivers recommended "
+    "alarms project history",
+    "dataset": f"splits frame-pattern classes max-pixels follow-links exif match-names {_TIME}",
+    "dataset splits *": "annotations images format classes list data split missing-labels "
+    f"max-polygons allow-other-files events {_TIME}",
+    "probes *": "annotations images allow-other-files split empty where list format classes "
+    f"missing-labels events {_TIME}",
+    "alarms": "hits of gap link-iou cooldown-s before-s after-s pause-s frame-field split",
     "model": "checkpoint framework entry options onnx baseline config score-threshold evaluate-on "
     "batch-size precision compile",
     "scoring": "engine confidence replicates seed clip-field max-detections",

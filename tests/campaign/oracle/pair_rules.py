@@ -41,21 +41,21 @@ def _names(table: Table) -> tuple[str, str]:
 def _frame_distance(view: View, table: Table, pair: str) -> bool:
     clips = _clips_of_pair(view, table)
     numbers = [view.groups(name, "frame", table.get("frame-field")) for name in _names(table)]
-    whole = [[_whole(value) for value in each] for each in numbers]
+    frames_of = [[whole(value) for value in each] for each in numbers]
     unparsed = sum(
         1
-        for each, frames in zip(clips, whole, strict=True)
+        for each, frames in zip(clips, frames_of, strict=True)
         for clip, frame in zip(each, frames, strict=True)
         if clip is None or frame is None
     )
     reference = [
         (near_key(clip), frame)
-        for clip, frame in zip(clips[0], whole[0], strict=True)
+        for clip, frame in zip(clips[0], frames_of[0], strict=True)
         if clip is not None and frame is not None
     ]
     near = sum(
         1
-        for clip, frame in zip(clips[1], whole[1], strict=True)
+        for clip, frame in zip(clips[1], frames_of[1], strict=True)
         if clip is not None
         and frame is not None
         and any(
@@ -68,7 +68,8 @@ def _frame_distance(view: View, table: Table, pair: str) -> bool:
     )
 
 
-def _whole(value: Key | None) -> int | None:
+def whole(value: Key | None) -> int | None:
+    """The number of a frame."""
     if value is None:
         return None
     kind, plain = value

@@ -81,7 +81,8 @@ def key_of(value: Any) -> Key:
             return ("number", int(value.split(".")[0]))
         plain = unicodedata.normalize("NFC", value).replace("\\", "/")
         # A file name may be an id.
-        return ("text", os.path.normpath(plain) if "./" in plain or "//" in plain else plain)
+        is_path = "./" in plain or "//" in plain or (plain[-1:] == "/" and plain.strip("/"))
+        return ("text", os.path.normpath(plain) if is_path else plain)
     if not math.isfinite(value):
         raise NotLookedAtError(f"{value!r} is no id")
     return ("number", int(value) if value == int(value) else value)

@@ -101,11 +101,15 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
         return image_of
     labels.require_identity()
     by_id: dict[Key, int | None] = {}
+    several: set[Key] = set()
     for index, image in enumerate(labels.images):
-        stem = PurePosixPath(image.file_name).stem
-        for key in (image.key, key_of(image.file_name), key_of(image.name), key_of(stem)):
-            by_id.setdefault(key, index)
-    return by_id
+        path = PurePosixPath(image.file_name)
+        by_id |= {key_of(name): index for name in (image.file_name, image.name)}
+        for key in {key_of(path.name), key_of(path.stem)}:
+            if by_id.setdefault(key, index) != index:
+                several.add(key)
+    by_id = {key: index for key, index in by_id.items() if key not in several}
+    return by_id | {image.key: index for index, image in enumerate(labels.images)}
 
 
 def _classes(content: Any, labels: Labels, path: str) -> tuple[list[str] | None, dict[Key, str]]:

@@ -12,7 +12,7 @@ from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Labels
 from tests.campaign.oracle.reading import Key, NotLookedAtError, json_of, key_of, number, text
 from tests.campaign.oracle.results import Detection, Detections, read_answers, read_results
-from tests.campaign.project import Entry, followed, is_report, read
+from tests.campaign.project import Entry, followed, is_record, read
 
 Table = dict[str, Any]
 
@@ -61,9 +61,23 @@ class View:
         if self._earlier is None or not isinstance(path, str):
             raise NotLookedAtError("no baseline")
         place = followed(self.files, os.path.normpath(path))
-        if place is None or not is_report(self.files.get(place)):
+        if place is None or not is_record(self.files.get(place)):
             raise NotLookedAtError(f"{path} is no baseline")
         return self._earlier
+
+    def baseline_checkpoint(self) -> str | None:
+        """The checkpoint that is the baseline; None where a record is, or none is named."""
+        path = self.command.baseline or self.table("model").get("baseline")
+        if not isinstance(path, str) or not path.endswith(".pth"):
+            return None
+        return path
+
+    def found_before(self, name: str) -> Detections:
+        """What the checkpoint that is the baseline finds on a split or probe."""
+        path = self.baseline_checkpoint()
+        if path is None:
+            raise NotLookedAtError("the baseline is no checkpoint")
+        return read_answers(self.files, self.labels(name), path)
 
     @property
     def answers(self) -> str:

@@ -11,9 +11,11 @@ from tests.campaign.oracle.reading import NotLookedAtError, key_of, name_of, num
 from tests.campaign.oracle.split_images import (
     corners,
     list_images,
+    longest_tails,
     name_classes,
     require_some_label,
 )
+from tests.campaign.oracle.tool_labels import read_cvat_video
 from tests.campaign.project import Entry, read
 
 Files = dict[str, Entry]
@@ -32,6 +34,8 @@ def read_voc(files: Files, path: str, folder: str) -> Labels:
             raise NotLookedAtError(f"{name}: {root.tag!r} is no annotation")
         file_name = _child(root, "filename")
         stem = name_of(PurePosixPath(file_name).with_suffix("").as_posix())
+        near = longest_tails(stem, list(rows))
+        stem = near[0] if stem not in rows and len(near) == 1 else stem
         if stem in seen:
             raise NotLookedAtError(f"two files for {stem!r}")
         seen.add(stem)
@@ -65,6 +69,8 @@ def read_cvat(files: Files, path: str, folder: str) -> Labels:
     root = _xml(files, path)
     if root.tag != "annotations":
         raise NotLookedAtError(f"{path}: {root.tag!r} is no file of CVAT")
+    if root.find(".//track") is not None:
+        return read_cvat_video(files, root, path, folder)
     for element in root:
         if element.tag in ("version", "meta"):
             continue

@@ -1,0 +1,277 @@
+"""Which items of the rules on alarms may pass; see `split_rules`."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tests.campaign.oracle.figures import binomial_lower, overlap, poisson_upper
+from tests.campaign.oracle.labels import Box
+from tests.campaign.oracle.pair_rules import whole
+from tests.campaign.oracle.reading import Key, NotLookedAtError, number
+from tests.campaign.oracle.split_rules import Check, within
+from tests.campaign.oracle.view import Table, View
+
+SMALL = 1e-6
+
+
+@dataclass(frozen=True)
+class _Sighting:
+    """A box in a clip: `at` counts frames, `second` is the time of its frame."""
+
+    at: int
+    second: float
+    box: Box
+    score: float
+
+
+@dataclass(frozen=True)
+class _Span:
+    """An alarm or an event, in seconds."""
+
+    start: float
+    end: float
+
+
+Spans = dict[tuple[Key, str], list[_Span]]
+"""Spans by clip and class, in order."""
+
+
+class _Frames:
+    """The clip and the place of each image of a split or probe; `missing` and `untimed` count the
+    frames and images that nobody looked at."""
+
+    def __init__(self, view: View, name: str) -> None:
+        dataset = view.table("dataset")
+        own = view.table("dataset", "splits").get(name) or view.table("probes").get(name) or {}
+        if own.get("time-field", dataset.get("time-field")) is not None:
+            raise NotLookedAtError("time stamps, which are not known here")
+        fps = own.get("fps", dataset.get("fps"))
+        if fps is None or not number(fps) > 0:
+            raise NotLookedAtError("no frame rate")
+        self.fps = number(fps)
+        self.step = int(number(own.get("frame-step", dataset.get("frame-step", 1))))
+        clips = view.clips(name, None)
+        numbers = view.groups(name, "frame", view.table("alarms").get("frame-field"))
+        self.place: list[tuple[Key, int] | None] = [
+            None if clip is None or frame is None else (clip, frame)
+            for clip, frame in zip(clips, map(whole, numbers), strict=True)
+        ]
+        self.untimed = self.place.count(None)
+        self.missing = 0
+        timed = [place for place in self.place if place is not None]
+        if not timed:
+            raise NotLookedAtError("no image has a time")
+        for clip in {clip for clip, _ in timed}:
+            frames = sorted(frame for other, frame in timed if other == clip)
+            for one, other in itertools.pairwise(frames):
+                if one == other or (other - one) % self.step:
+                    raise NotLookedAtError(f"frames {one} and {other} of a clip")
+                self.missing += (other - one) // self.step - 1
+        self.hours = len(timed) * self.step / self.fps / 3600
+
+    def are_enough(self, table: Table) -> bool:
+        """Whether a rule may leave out what was not looked at."""
+        return self.missing <= number(table.get("max-missing-frames", 0)) and (
+            self.untimed <= number(table.get("max-untimed", 0))
+        )
+
+    def spans(
+        self, boxes: list[tuple[int, str, Box, float]], hits: int, of: int, alarms: Table
+    ) -> Spans:
+        """What boxes (image, class, box, score) raise where `hits` of `of` frames are needed."""
+        by_group: dict[tuple[Key, str], list[_Sighting]] = {}
+        for image, name, box, score in boxes:
+            place = self.place[image]
+            if place is not None:
+                clip, frame = place
+                one = _Sighting(frame // self.step, frame / self.fps, box, score)
+                by_group.setdefault((clip, name), []).append(one)
+        return {
+            group: _merged(_raised(list(_tracks(listed, alarms)), hits, of), alarms)
+            for group, listed in by_group.items()
+        }
+
+
+def _tracks(listed: list[_Sighting], alarms: Table) -> Iterator[list[_Sighting]]:
+    """Link boxes: short steps first, of one step the best overlap first."""
+    hits, of = _of(alarms, "hits", 3), _of(alarms, "of", 5)
+    gap, least = _of(alarms, "gap", of - hits), number(alarms.get("link-iou", 0.3))
+    before: dict[int, int] = {}
+    after: dict[int, int] = {}
+    for step in range(1, int(gap) + 2):
+        pairs = [
+            (-overlap(one.box, other.box), -other.score, first, second)
+            for first, one in enumerate(listed)
+            for second, other in enumerate(listed)
+            if other.at - one.at == step and overlap(one.box, other.box) >= least
+        ]
+        for _, _, first, second in sorted(pairs):
+            if first not in after and second not in before:
+                after[first], before[second] = second, first
+    for first in range(len(listed)):
+        if first not in before:
+            track, at = [], first
+            while True:
+                track.append(listed[at])
+                if at not in after:
+                    break
+                at = after[at]
+            yield track
+
+
+def _raised(tracks: list[list[_Sighting]], hits: int, of: int) -> list[_Span]:
+    """The spans in which `hits` of the last `of` frames of a track have a box."""
+    spans = []
+    for track in tracks:
+        start: float | None = None
+        for at, one in enumerate(track):
+            is_on = at >= hits - 1 and one.at - track[at - hits + 1].at < of
+            if is_on and start is None:
+                start = one.second
+            if not is_on and start is not None:
+                spans.append(_Span(start, track[at - 1].second))
+                start = None
+        if start is not None:
+            spans.append(_Span(start, track[-1].second))
+    return sorted(spans, key=lambda span: (span.start, span.end))
+
+
+def _merged(spans: list[_Span], alarms: Table) -> list[_Span]:
+    cooldown = number(alarms.get("cooldown-s", 5.0))
+    made: list[_Span] = []
+    for span in spans:
+        if made and cooldown > 0 and max(span.start - made[-1].end, 0) <= cooldown - SMALL:
+            made[-1] = _Span(made[-1].start, max(made[-1].end, span.end))
+        else:
+            made.append(span)
+    return made
+
+
+def _of(alarms: Table, key: str, otherwise: float) -> int:
+    return int(number(alarms.get(key, otherwise)))
+
+
+def _alarms_and_events(
+    view: View, name: str, frames: _Frames, threshold: float
+) -> tuple[Spans, Spans]:
+    alarms = view.table("alarms")
+    hits, of = _of(alarms, "hits", 3), _of(alarms, "of", 5)
+    rows = [(one.image, one.category, one.box, one.score) for one in view.found(name)]
+    truth = []
+    for one in view.labels(name).annotations:
+        if one.image is None or one.category is None or one.box is None or not one.is_finite:
+            raise NotLookedAtError("an object of no image or class, or without a box")
+        if not one.crowd:
+            truth.append((one.image, one.category, one.box, 1.0))
+    fired = frames.spans([row for row in rows if row[3] > threshold], hits, of, alarms)
+    return fired, frames.spans(truth, 1, 1, alarms)
+
+
+def _belongs(alarm: _Span, event: _Span, alarms: Table) -> bool:
+    before, after = number(alarms.get("before-s", 2.0)), number(alarms.get("after-s", 10.0))
+    return event.start - before - SMALL <= alarm.start <= event.end + after + SMALL
+
+
+def _alarm_rate(view: View, table: Table, probe: str) -> bool | None:
+    own = table.get("probes")
+    budget = table | (own.get(probe, {}) if isinstance(own, dict) else {})
+    view.labels(probe).require_labels()
+    frames = _Frames(view, probe)
+    if not frames.are_enough(table) or frames.hours < number(budget.get("min-hours") or 0):
+        raise NotLookedAtError("too little was looked at")
+    fired, events = _alarms_and_events(view, probe, frames, view.threshold(budget))
+    settings = view.table("alarms")
+    false = sum(
+        1
+        for group, spans in fired.items()
+        for span in spans
+        if not any(_belongs(span, event, settings) for event in events.get(group, []))
+    )
+    is_upper = budget.get("bound", "point") == "upper"
+    count = poisson_upper(false, view.confidence(budget)) if is_upper else false
+    limits = (
+        ("max-alarms", count),
+        ("max-per-hour", count / frames.hours),
+        ("max-per-camera-day", 24 * count / frames.hours),
+    )
+    kept = [within(value, budget, high=key) for key, value in limits if budget.get(key) is not None]
+    if not kept or not all(kept):
+        return False
+    return None if is_upper or view.misses_all_objects() else True
+
+
+@dataclass(frozen=True)
+class _Events:
+    """The delay of each event of a class, None where it has no alarm."""
+
+    delays: list[float | None]
+
+    @property
+    def found(self) -> int:
+        return sum(1 for delay in self.delays if delay is not None)
+
+
+def alarm_split(view: View) -> str:
+    """The split whose events must raise alarms."""
+    return str(view.table("alarms").get("split", view.evaluated))
+
+
+def _events(view: View, table: Table, name: str) -> _Events:
+    split = alarm_split(view)
+    view.labels(split).require_labels(int(number(table.get("max-unlabelled", 0))), sized=True)
+    frames = _Frames(view, split)
+    if not frames.are_enough(table):
+        raise NotLookedAtError("frames or times are missing")
+    fired, events = _alarms_and_events(view, split, frames, view.threshold(table))
+    settings = view.table("alarms")
+    delays: list[float | None] = []
+    for group, spans in events.items():
+        if group[1] != name:
+            continue
+        for event in spans:
+            alarms = [one for one in fired.get(group, []) if _belongs(one, event, settings)]
+            delays.append(min(one.start for one in alarms) - event.start if alarms else None)
+    if not delays or len(delays) < number(table.get("min-events") or 0):
+        raise NotLookedAtError(f"too few events of {name}")
+    return _Events(delays)
+
+
+def _limits(table: Table, name: str, keys: tuple[str, ...]) -> Table:
+    """The limits of a class: its own, else those of the rule."""
+    own: Any = table.get("classes")
+    own = own.get(name) if isinstance(own, dict) else None
+    if isinstance(own, dict):
+        return {key: own.get(key, table.get(key)) for key in keys}
+    return {key: table.get(key) if own is None else own for key in keys}
+
+
+def _alarm_recall(view: View, table: Table, label: str) -> bool | None:
+    events = _events(view, table, label)
+    floor = _limits(table, label, ("min",))
+    total = len(events.delays)
+    if table.get("bound", "point") == "lower":
+        exact = binomial_lower(events.found, total, view.confidence(table))
+        return None if within(exact, floor) else False
+    return within(events.found / total, floor)
+
+
+def _alarm_delay(view: View, table: Table, label: str) -> bool:
+    events = _events(view, table, label)
+    limits = _limits(table, label, ("max-median-s", "max-p95-s"))
+    delays = sorted(math.inf if one is None else one for one in events.delays)
+    kept = []
+    for key, share in (("max-median-s", 0.5), ("max-p95-s", 0.95)):
+        if limits[key] is not None:
+            delay = delays[math.ceil(round(share * len(delays), 9)) - 1]
+            kept.append(delay <= number(limits[key]) + SMALL)
+    return bool(kept) and all(kept)
+
+
+PROBE_RULES: dict[str, Check] = {"alarm-rate": _alarm_rate}
+CLASS_RULES: dict[str, Check] = {"alarm-recall": _alarm_recall, "alarm-delay": _alarm_delay}
+"""Rules with one item for each class of the split of clips."""
+CODES = frozenset((*PROBE_RULES, *CLASS_RULES))

@@ -1,0 +1,325 @@
+"""Labels of annotation tools, from the files of a project: LabelMe, KITTI, Label Studio, Scalabel,
+Datumaro and CVAT for video.
+
+Only what the generator writes is understood: a shape that it does not write is not looked at.
+"""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import PurePosixPath
+from typing import Any
+
+from tests.campaign.oracle.folders import is_image, names_below
+from tests.campaign.oracle.labels import Annotation, Image, Labels
+from tests.campaign.oracle.reading import (
+    NotLookedAtError,
+    json_of,
+    key_of,
+    list_in,
+    name_of,
+    number,
+    text,
+    text_of,
+)
+from tests.campaign.oracle.split_images import (
+    corners,
+    list_images,
+    longest_tails,
+    name_classes,
+    require_some_label,
+)
+from tests.campaign.project import Entry, read
+
+Files = dict[str, Entry]
+
+
+def read_labelme(files: Files, path: str, folder: str) -> Labels:
+    labels = Labels(folder, "labelme")
+    rows = list_images(files, labels)
+    unlabelled, seen = set(rows), set()
+    for name in names_below(files, path):
+        if name.lower().endswith(".txt") or PurePosixPath(name).name.startswith("."):
+            continue
+        if not name.lower().endswith(".json"):
+            raise NotLookedAtError(f"{path}: {name} is no label")
+        content = json_of(read(files, f"{path}/{name}"), name)
+        said = text(_value(content, "imagePath")).replace("\\", "/")
+        stem = _stem((PurePosixPath(name).parent / said).as_posix())
+        near = longest_tails(stem, list(rows))
+        stem = near[0] if stem not in rows and len(near) == 1 else stem
+        if stem in seen:
+            raise NotLookedAtError(f"two files for {stem!r}")
+        seen.add(stem)
+        unlabelled.discard(stem)
+        row = _row(labels, rows, stem, name)
+        image = labels.images[row]
+        image.width = _size(content.get("imageWidth"), image.width)
+        image.height = _size(content.get("imageHeight"), image.height)
+        for shape in list_in(content, "shapes", name):
+            points = _value(shape, "points")
+            if _value(shape, "shape_type") != "rectangle" or len(points) != 2:
+                labels.shapes.append(image.file_name)
+                continue
+            sides = [number(side) for point in points for side in _pair(point)]
+            labels.annotations.append(
+                Annotation(row, _class(_value(shape, "label")), _spanned(*sides))
+            )
+    require_some_label(rows, unlabelled)
+    labels.unlabelled = sorted(unlabelled)
+    name_classes(labels)
+    return labels
+
+
+def read_kitti(files: Files, path: str, folder: str) -> Labels:
+    labels = Labels(folder, "kitti")
+    rows = list_images(files, labels)
+    unlabelled = set(rows)
+    for name in names_below(files, path):
+        if not name.lower().endswith(".txt"):
+            continue
+        stem = _stem(name)
+        near = longest_tails(stem, list(rows))
+        stem = near[0] if stem not in rows and len(near) == 1 else stem
+        unlabelled.discard(stem)
+        row = _row(labels, rows, stem, name)
+        for line in text_of(read(files, f"{path}/{name}"), name).splitlines():
+            words = line.split()
+            if not words:
+                continue
+            if len(words) != 15:
+                raise NotLookedAtError(f"{name}: {line!r} is no label")
+            values = [number(word) for word in words[1:]]
+            if any(value != value or abs(value) == float("inf") for value in values):
+                raise NotLookedAtError(f"{name}: {line!r} is no label")
+            box = corners(*values[3:7])
+            if min(box[2:]) < 0:
+                raise NotLookedAtError(f"{name}: {line!r} is inverted")
+            labels.annotations.append(Annotation(row, words[0], box))
+    require_some_label(rows, unlabelled)
+    labels.unlabelled = sorted(unlabelled)
+    name_classes(labels)
+    return labels
+
+
+def read_labelstudio(files: Files, path: str, folder: str) -> Labels:
+    labels = Labels(folder, "labelstudio")
+    tasks = json_of(read(files, path), path)
+    if not isinstance(tasks, list):
+        raise NotLookedAtError(f"{path}: no list of tasks")
+    for task in tasks:
+        image = _listed(labels, text(_value(_value(task, "data"), "image")))
+        row = len(labels.images) - 1
+        done = [
+            one
+            for one in list_in(task, "annotations", path)
+            if not isinstance(one, dict) or not one.get("was_cancelled")
+        ]
+        if len(done) > 1:
+            raise NotLookedAtError(f"{path}: {len(done)} annotations of one task")
+        if not done:
+            labels.unlabelled.append(image.file_name)
+            continue
+        for result in list_in(done[0], "result", path):
+            value = _value(result, "value")
+            names = value.get("rectanglelabels") if isinstance(value, dict) else None
+            if result.get("type") != "rectanglelabels" or number(value.get("rotation", 0)) % 360:
+                labels.shapes.append(image.file_name)
+                continue
+            if not isinstance(names, list) or len(names) != 1:
+                raise NotLookedAtError(f"{path}: {result!r} has no class")
+            image.width = number(_value(result, "original_width"))
+            image.height = number(_value(result, "original_height"))
+            x, y, width, height = (number(_value(value, key)) for key in _SIDES)
+            box = (
+                x * image.width / 100,
+                y * image.height / 100,
+                width * image.width / 100,
+                height * image.height / 100,
+            )
+            labels.annotations.append(Annotation(row, _class(names[0]), box))
+    return _checked(labels, path)
+
+
+def read_scalabel(files: Files, path: str, folder: str) -> Labels:
+    labels = Labels(folder, "scalabel")
+    content = json_of(read(files, path), path)
+    config: dict[str, Any] = {}
+    if isinstance(content, dict):
+        config = content.get("config") or {}
+        content = list_in(content, "frames", path)
+    for frame in content:
+        image = _listed(labels, text(_value(frame, "name")))
+        size = frame.get("size")
+        if isinstance(size, dict):
+            image.width, image.height = (number(_value(size, side)) for side in _SIDES[2:])
+        if frame.get("labels") is None:
+            labels.unlabelled.append(image.file_name)
+            continue
+        for one in list_in(frame, "labels", path):
+            box2d = _value(one, "box2d")
+            if box2d is None:
+                labels.shapes.append(image.file_name)
+                continue
+            x, y, width, height = corners(*(_value(box2d, key) for key in ("x1", "y1", "x2", "y2")))
+            if min(width, height) < 0:
+                raise NotLookedAtError(f"{path}: {one!r} is inverted")
+            box = (x, y, width + 1, height + 1)
+            row, said = len(labels.images) - 1, one.get("attributes") or {}
+            crowd = said.get("crowd") not in (False, None, 0, "", "0", "false")
+            labels.annotations.append(Annotation(row, _class(_value(one, "category")), box, crowd))
+    categories = config.get("categories")
+    if categories is not None:
+        labels.classes = [text(_value(one, "name")) for one in categories]
+    return _checked(labels, path)
+
+
+def read_datumaro(files: Files, path: str, folder: str) -> Labels:
+    labels = Labels(folder, "datumaro")
+    content = json_of(read(files, path), path)
+    listed = list_in(_value(_value(content, "categories"), "label"), "labels", path)
+    names = [text(_value(one, "name")) for one in listed]
+    labels.classes = list(dict.fromkeys(names))
+    for item in list_in(content, "items", path):
+        media = item.get("image") if isinstance(item, dict) else None
+        media = media if isinstance(media, dict) else {}
+        image = _listed(labels, text(media.get("path") or _value(item, "id")))
+        size = media.get("size")
+        if size is not None:
+            image.height, image.width = (number(side) for side in _pair(size))
+        for one in list_in(item, "annotations", path):
+            if one.get("type") != "bbox":
+                labels.shapes.append(image.file_name)
+                continue
+            sides = list_in(one, "bbox", path)
+            if len(sides) != 4:
+                raise NotLookedAtError(f"{path}: {one!r} is no box")
+            label = number(_value(one, "label_id"))
+            if label not in range(len(names)):
+                raise NotLookedAtError(f"{path}: {one!r} is of no class")
+            x, y, width, height = map(number, sides)
+            said = one.get("attributes") or {}
+            crowd = said.get("is_crowd") not in (False, None, 0, "", "0", "false")
+            row = len(labels.images) - 1
+            box = (x, y, width, height)
+            labels.annotations.append(Annotation(row, names[int(label)], box, crowd))
+    return _checked(labels, path)
+
+
+def read_cvat_video(files: Files, root: ElementTree.Element, path: str, folder: str) -> Labels:
+    """The images are the frames of the task, each called by its number."""
+    labels = Labels(folder, "cvat")
+    tasks = root.findall("meta/task")
+    if len(tasks) != 1:
+        raise NotLookedAtError(f"{path}: {len(tasks)} tasks")
+    start, stop = (number(tasks[0].findtext(key)) for key in ("start_frame", "stop_frame"))
+    step = re.search(r"step\s*=\s*(\d+)", tasks[0].findtext("frame_filter") or "")
+    frames = range(int(start), int(stop) + 1, int(step[1]) if step else 1)
+    if not frames or len(frames) > 1000:
+        raise NotLookedAtError(f"{path}: frames {frames}")
+    called: dict[int, str] = {}
+    for name in names_below(files, folder):
+        digits = re.findall(r"\d+", PurePosixPath(name).stem)
+        if is_image(files, f"{folder}/{name}") and digits:
+            if int(digits[-1]) in called:
+                raise NotLookedAtError(f"{path}: two images are frame {digits[-1]}")
+            called[int(digits[-1])] = name
+    for at in frames:
+        _listed(labels, called.get(at, f"frame_{at:06d}.png"))
+    for track in root:
+        if track.tag in ("version", "meta"):
+            continue
+        if track.tag != "track":
+            raise NotLookedAtError(f"{path}: {track.tag!r} is no track")
+        _add_track(labels, track, frames, path)
+    return _checked(labels, path)
+
+
+def _add_track(labels: Labels, track: ElementTree.Element, frames: range, path: str) -> None:
+    """A box stays until the next one of its track, on the way to which it moves, or until it is
+    outside."""
+    shapes: dict[int, ElementTree.Element] = {}
+    for shape in track:
+        at = number(shape.get("frame"))
+        if shape.tag != "box" or at not in frames or at in shapes:
+            raise NotLookedAtError(f"{path}: {shape.attrib} in a track")
+        shapes[int(at)] = shape
+    current: tuple[float, float, float, float] | None = None
+    for row, at in enumerate(frames):
+        if at in shapes:
+            one = shapes[at]
+            box = corners(*(one.get(side) for side in ("xtl", "ytl", "xbr", "ybr")))
+            if number(one.get("rotation") or 0):
+                raise NotLookedAtError(f"{path}: a turned box")
+            current = None if one.get("outside") == "1" else box
+        elif current is not None and any(other > at for other in shapes):
+            follows = min(other for other in shapes if other > at)
+            if shapes[follows].get("outside") != "1":
+                raise NotLookedAtError(f"{path}: a box that moves")
+        if current is not None:
+            category = _class(track.get("label"))
+            labels.annotations.append(Annotation(row, category, current))
+
+
+_SIDES = ("x", "y", "width", "height")
+
+
+def _listed(labels: Labels, name: str) -> Image:
+    image = Image(key_of(name), name)
+    labels.images.append(image)
+    labels.ids.append(("image", image.key))
+    return image
+
+
+def _checked(labels: Labels, path: str) -> Labels:
+    """Labels that list their images: some of them have to be labelled, and each is listed once."""
+    labels.require_identity()
+    if labels.images and len(labels.unlabelled) == len(labels.images):
+        raise NotLookedAtError(f"{path}: none of its images is labelled")
+    classes = labels.classes
+    name_classes(labels)
+    if classes is not None:
+        labels.classes = classes
+    return labels
+
+
+def _row(labels: Labels, rows: dict[str, int], stem: str, name: str) -> int:
+    """The image of a label; one that is not there is added."""
+    if stem not in rows:
+        labels.strays.append(name)
+        rows[stem] = len(labels.images)
+        labels.images.append(Image(key_of(stem), f"{stem}.jpg"))
+    return rows[stem]
+
+
+def _stem(path: str) -> str:
+    return name_of(PurePosixPath(path).with_suffix("").as_posix())
+
+
+def _value(entry: Any, key: str) -> Any:
+    if not isinstance(entry, dict) or key not in entry:
+        raise NotLookedAtError(f"no {key!r} in {entry!r}")
+    return entry[key]
+
+
+def _pair(value: Any) -> list[Any]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise NotLookedAtError(f"{value!r} are not two numbers")
+    return value
+
+
+def _class(value: Any) -> str:
+    name = text(value, "class")
+    if not name.strip():
+        raise NotLookedAtError("a class without name")
+    return name
+
+
+def _size(value: Any, otherwise: float | None) -> float | None:
+    return otherwise if value is None else number(value)
+
+
+def _spanned(x1: float, y1: float, x2: float, y2: float) -> tuple[float, float, float, float]:
+    """The box between two corners, in whatever order they are."""
+    return corners(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
