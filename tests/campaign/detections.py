@@ -11,6 +11,7 @@ from tests.campaign.worlds import Picture
 
 FORMS = ("list", "named", "classes named")
 
+# A checkpoint holds its answers in a list: what begins with { is taken for a record of a run.
 DETECTOR = """\
 import json
 import os
@@ -22,6 +23,8 @@ HERE = Path(__file__).resolve().parent
 class Detector:
     def __init__(self, checkpoint, device):
         content = json.loads((checkpoint or HERE / "answers.json").read_text(encoding="utf-8"))
+        if isinstance(content, list):
+            content = content[0]
         self.classes, self.answers = content["classes"], content["answers"]
 
     def detect(self, images):

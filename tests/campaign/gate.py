@@ -21,6 +21,7 @@ REPORT = "detgate-report"
 SECONDS, PATIENCE = 10.0, 90.0
 """A case takes a tenth of a second, and a few at the worst. What takes longer is given more time,
 as the machine may be busy, and then hangs."""
+APPROVE = ["-m", "pytest_detgate", "approve", "--failed"]
 STALE = {
     "report.json": '{"format": 1, "verdict": "passed", "rules": [], "started": "1999"}',
     "index.html": "<html>passed 1999</html>",
@@ -109,8 +110,7 @@ class Gate:
 
     def _approve(self, folder: Path, seconds: float) -> bytes:
         """The baseline that the run before becomes."""
-        arguments = ["-m", "pytest_detgate", "approve", "--failed"]
-        self._pytest(folder, arguments, seconds, is_command=True)
+        self._pytest(folder, APPROVE, seconds, is_command=True)
         path = folder / "detgate-baseline.json"
         if not path.exists():
             return b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from tests.campaign.label_files import IDS, Files, coco, image_files
 from tests.campaign.label_writers import LISTING, WRITERS, fitting
 from tests.campaign.project import Entry, Project
 from tests.campaign.rule_tables import Setting
+from tests.campaign.tool_results import FOLDERS, result_folder
 from tests.campaign.worlds import Found, Picture, World, worlds
 
 PATTERN = r"(?P<clip>(?P<site>[a-z]+)-[^/_]+)_(?P<frame>\d+)\.[A-Za-z]+$"
@@ -62,6 +64,7 @@ def projects(draw: DrawFn) -> Project:
     parts = Parts(ids=draw(st.sampled_from(("from one", "from one", *sorted(IDS)))))
     _write_splits(draw, world, labels, parts)
     probe_labels = _write_probes(draw, world, parts)
+    _write_query(draw, world, labels, parts)
     rules = rule_tables(draw, setting, model=source != "none", baseline=has_baseline)
     if are_on_alarms(rules):
         timing, parts.config["alarms"] = alarm_settings(draw)
@@ -108,7 +111,7 @@ def earlier_project(project: Project) -> Project | None:
     del earlier.files["baseline.json"]
     earlier.arguments = [one for one in earlier.arguments if "baseline" not in one]
     for name, entry in earlier.files.items():
-        if name.startswith("found/"):
+        if name.startswith("found/") and "json" in entry and "scores" not in entry["json"]:
             content = entry["json"]
             for row in content if isinstance(content, list) else content["annotations"]:
                 row["score"] = round(row["score"] - 0.0005, 5)
@@ -141,14 +144,14 @@ def _write_detector(source: str, world: World, parts: Parts) -> None:
     if source == "detector":
         parts.files["answers.json"] = {"json": content}
         return
-    parts.files["epoch_2.pth"] = {"json": content}
+    parts.files["epoch_2.pth"] = {"json": [content]}
     parts.config["model"]["checkpoint"] = "epoch_2.pth"
     # The first epoch found only the best of each image, and was less sure of it.
     answers = {
         name: [[*row[:4], round(row[4] - 0.05, 4), row[5]] for row in rows[:1]]
         for name, rows in content["answers"].items()
     }
-    parts.files["epoch_1.pth"] = {"json": content | {"answers": answers}}
+    parts.files["epoch_1.pth"] = {"json": [content | {"answers": answers}]}
 
 
 def _write_splits(draw: DrawFn, world: World, labels: str, parts: Parts) -> None:
@@ -176,6 +179,25 @@ def _write_probes(draw: DrawFn, world: World, parts: Parts) -> dict[str, str | N
     return formats
 
 
+def _write_query(draw: DrawFn, world: World, labels: str, parts: Parts) -> None:
+    """Now and then a probe that is a part of the evaluated split."""
+    pictures = world.splits["val"]
+    # A split that takes its images from a folder for all, by a list, calls them by more.
+    names = "".join(f"{one.name}\n" for one in pictures[:2])
+    queries: list[dict[str, Any]] = [
+        {"where": f"site == '{pictures[0].site}'"},
+        {"where": "boxes > 0"},
+        {"list": "data/part.txt"},
+    ]
+    if not all(one.boxes for one in pictures):
+        queries += [{"empty": True}, {"where": "boxes == 0"}]
+    if world.probes and draw(st.sampled_from((False, False, True))):
+        query = draw(st.sampled_from(queries))
+        if "list" in query:
+            parts.files["data/part.txt"] = {"text": names}
+        parts.config["probes"]["part"] = {"split": "val", **query}
+
+
 def _write_results(
     draw: DrawFn,
     world: World,
@@ -185,11 +207,17 @@ def _write_results(
 ) -> None:
     for name in needed:
         pictures, labels = world.parts()[name], formats[name]
-        form = draw(st.sampled_from(FORMS))
+        form = draw(st.sampled_from((*FORMS, *FOLDERS)))
         # Formats that have no list of classes know those that occur.
         occur = {box.name for one in pictures for box in one.boxes}
         classes = [name for name in world.classes if name in occur or labels in _LISTED]
         kept = pictures if labels in _LISTED else [_only(one, classes) for one in pictures]
+        stems = {PurePosixPath(one.name).stem for one in kept}
+        if form in FOLDERS and len(stems) == len(kept) and any(one.found for one in kept):
+            parts.predictions[name], files = result_folder(form, name, kept, classes)
+            parts.files |= files
+            continue
+        form = FORMS[0] if form in FOLDERS else form
         content = result_file(form, kept, classes, labels, parts.ids)
         parts.files[f"found/{name}.json"] = {"json": content}
         parts.predictions[name] = f"found/{name}.json"

@@ -129,6 +129,10 @@ def _checkpoint_choice(draw: DrawFn, setting: Setting) -> Table | None:
     return {"checkpoints": "epoch_*.pth"}
 
 
+REGRESSIONS = ("mean-ap", "ap-regression", "probe-fp", "fp-regression")
+"""The rules of a project that is compared with an earlier run."""
+
+
 def regressions(draw: DrawFn, setting: Setting) -> dict[str, Table]:
     """What compares with an earlier run, and what that run has to have measured."""
     tables: dict[str, Table] = {

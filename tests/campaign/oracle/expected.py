@@ -189,7 +189,7 @@ def _items(
         for label in view.probes if table.get("on") is None else table["on"]:
             yield label, partial(check, view, table, label)
     elif code == "lost-objects":
-        if any(table.get(key) for key in lost_objects.SPLIT_LIMITS):
+        if any(table.get(key) not in (None, {}, []) for key in lost_objects.SPLIT_LIMITS):
             label = view.evaluated
             yield label, partial(lost_objects.check_split, view, table, label)
         for label in view.probes if "max-new-false" in table else []:
@@ -261,6 +261,7 @@ def _reads(view: View, code: str, label: str | None) -> set[str]:
 def _refuse_unread(expected: Expected, view: View, needed: dict[str, set[str]]) -> None:
     """What the command line names has to be read by a selected rule."""
     read_names = set().union(*(needed[item] for item in expected.selected))
+    read_names |= {view.split_of(name) for name in read_names}
     for name in expected.command.predictions:
         if name not in (*view.splits, *view.probes):
             expected.refused = f"--detgate-predictions: no split or probe {name!r}"

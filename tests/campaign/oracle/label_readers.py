@@ -116,7 +116,7 @@ def _yolo(files: Files, path: str, folder: str, table: Table) -> Labels:
     # Without a file of classes that beside the labels counts, or in the folder above.
     beside = [f"{folder}/data.yaml" for folder in (path, str(PurePosixPath(path).parent))]
     usual = next((name for name in beside if read(files, name) is not None), None)
-    labels.classes = _yaml_names(files, text(table.get("classes", usual), "file of classes"))
+    labels.classes = yaml_names(files, text(table.get("classes", usual), "file of classes"))
     labels.category_key = {("number", at): name for at, name in enumerate(labels.classes)}
     unlabelled = set(rows)
     texts = [name for name in names_below(files, path) if name.lower().endswith(".txt")]
@@ -166,7 +166,7 @@ def _of_missing_images(
     return found
 
 
-def _yaml_names(files: Files, path: str) -> list[str]:
+def yaml_names(files: Files, path: str) -> list[str]:
     """The names of a data.yaml as the generator writes it, by number."""
     names: dict[int, str] = {}
     lines = text_of(read(files, path), path).splitlines()
@@ -195,3 +195,5 @@ READERS: dict[str, Callable[[Files, str, str], Labels]] = {
     "datumaro": read_datumaro,
 }
 """The reader of each format that needs no more than its path and the folder of images."""
+FORMATS = {*READERS, "yolo", "openimages"}
+"""All formats that are read here."""

@@ -12,11 +12,10 @@ from tests.campaign.oracle.figures import (
     found_boxes,
 )
 from tests.campaign.oracle.labels import Annotation
-from tests.campaign.oracle.reading import NotLookedAtError, json_of, key_of, list_in, number, text
-from tests.campaign.oracle.results import Detection
+from tests.campaign.oracle.reading import NotLookedAtError, key_of, list_in, number
+from tests.campaign.oracle.results import Detection, answers_in, names_in_results
 from tests.campaign.oracle.split_rules import Check, within
 from tests.campaign.oracle.view import Table, View
-from tests.campaign.project import read
 
 _AREAS = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
 _AT = {"AP": THRESHOLDS, "AP50": (0.5,), "AP75": (0.75,)}
@@ -53,7 +52,7 @@ def require_draws(view: View, table: Table) -> None:
 
 def require_support(table: Table, boxes: list[Annotation], images: int | None = None) -> None:
     """Refuse a number of images or objects that proves nothing."""
-    seen = len({one.image for one in boxes}) if images is None else images
+    seen = len({one.image for one in boxes if not one.crowd}) if images is None else images
     if seen < number(table.get("min-images") or 0):
         raise NotLookedAtError("too few images")
     if len([one for one in boxes if not one.crowd]) < number(table.get("min-boxes") or 0):
@@ -209,12 +208,9 @@ def _class_names(view: View, table: Table, split: str) -> bool | None:
     """Names of classes are looked at before any image: those that the detector has, or that its
     result file lists."""
     if view.predictions:
-        content = json_of(read(view.files, view.result_file(split)), "result file", keys_twice=True)
-        categories = list_in(content, "categories", "result file")
-        names = [text(one.get("name")) for one in categories]
+        names = names_in_results(view.files, view.result_file(split))
     else:
-        content = json_of(read(view.files, view.answers), view.answers, keys_twice=True)
-        names = list_in(content, "classes", view.answers)
+        names = list_in(answers_in(view.files, view.answers), "classes", view.answers)
     differ = set(names) ^ set(view.classes(split))
     return None if len(differ) <= number(table.get("max", 0)) else False
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from tests.campaign.detections import DETECTOR
-from tests.campaign.oracle.folders import is_regular
-from tests.campaign.oracle.labels import Box, Labels
+from tests.campaign.oracle.folders import is_regular, names_below
+from tests.campaign.oracle.labels import Labels
 from tests.campaign.oracle.reading import (
     Key,
     NotLookedAtError,
@@ -21,33 +20,17 @@ from tests.campaign.oracle.reading import (
     number,
     text,
 )
+from tests.campaign.oracle.result_folders import class_names, read_folder
+from tests.campaign.oracle.result_rows import Detection, Detections
 from tests.campaign.project import Entry, read
 
 Files = dict[str, Entry]
 
 
-@dataclass
-class Detection:
-    """A detection on the image of that index."""
-
-    image: int
-    category: str
-    box: Box
-    score: float
-
-
-@dataclass
-class Detections:
-    """All detections; `classes` are those that the detector says it has, None where it does not.
-    `is_listed` says that the file names its images."""
-
-    rows: list[Detection]
-    classes: list[str] | None
-    is_listed: bool = False
-
-
 def read_results(files: Files, path: str, labels: Labels) -> Detections:
     """The detections of a result file; it has to cover every image and class that it can name."""
+    if is_folder(files, path):
+        return read_folder(files, path, labels)
     content = json_of(read(files, path), path)
     if isinstance(content, list):
         content = {"annotations": content}
@@ -137,8 +120,7 @@ def read_answers(files: Files, labels: Labels, path: str) -> Detections:
     file of answers."""
     if read(files, "detector.py") != DETECTOR.encode():
         raise NotLookedAtError("the detector is another one")
-    # Of a key that occurs twice Python takes the last, and so does this detector.
-    content = json_of(read(files, path), path, keys_twice=True)
+    content = answers_in(files, path)
     classes = list_in(content, "classes", path)
     if not classes or not all(isinstance(name, str) for name in classes):
         raise NotLookedAtError("a class of the detector has no name")
@@ -167,3 +149,23 @@ def read_answers(files: Files, labels: Labels, path: str) -> Detections:
             box = (left, top, right - left, bottom - top)
             found.append(Detection(index, category, box, score))
     return Detections(found, list(classes), is_listed=True)
+
+
+def answers_in(files: Files, path: str) -> Any:
+    """What a file of answers holds; one that is a checkpoint holds it in a list."""
+    # Of a key that occurs twice Python takes the last, and so does this detector.
+    content = json_of(read(files, path), path, keys_twice=True)
+    return content[0] if isinstance(content, list) and content else content
+
+
+def is_folder(files: Files, path: str) -> bool:
+    """Whether a path is a folder of results."""
+    return read(files, path) is None and bool(names_below(files, os.path.normpath(path)))
+
+
+def names_in_results(files: Files, path: str) -> list[str]:
+    """The names of the classes that a result file or folder has."""
+    if is_folder(files, path):
+        return class_names(files, path)
+    content = json_of(read(files, path), path, keys_twice=True)
+    return [text(one.get("name")) for one in list_in(content, "categories", path)]

@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ElementTree
 from pathlib import PurePosixPath
 from typing import Any
 
-from tests.campaign.oracle.folders import is_image, names_below
+from tests.campaign.oracle.folders import is_image, names_below, size_of
 from tests.campaign.oracle.labels import Annotation, Image, Labels
 from tests.campaign.oracle.reading import (
     NotLookedAtError,
@@ -139,7 +139,7 @@ def read_labelstudio(files: Files, path: str, folder: str) -> Labels:
                 height * image.height / 100,
             )
             labels.annotations.append(Annotation(row, _class(names[0]), box))
-    return _checked(labels, path)
+    return _checked(files, labels, path)
 
 
 def read_scalabel(files: Files, path: str, folder: str) -> Labels:
@@ -172,7 +172,7 @@ def read_scalabel(files: Files, path: str, folder: str) -> Labels:
     categories = config.get("categories")
     if categories is not None:
         labels.classes = [text(_value(one, "name")) for one in categories]
-    return _checked(labels, path)
+    return _checked(files, labels, path)
 
 
 def read_datumaro(files: Files, path: str, folder: str) -> Labels:
@@ -204,7 +204,7 @@ def read_datumaro(files: Files, path: str, folder: str) -> Labels:
             row = len(labels.images) - 1
             box = (x, y, width, height)
             labels.annotations.append(Annotation(row, names[int(label)], box, crowd))
-    return _checked(labels, path)
+    return _checked(files, labels, path)
 
 
 def read_cvat_video(files: Files, root: ElementTree.Element, path: str, folder: str) -> Labels:
@@ -233,7 +233,7 @@ def read_cvat_video(files: Files, root: ElementTree.Element, path: str, folder: 
         if track.tag != "track":
             raise NotLookedAtError(f"{path}: {track.tag!r} is no track")
         _add_track(labels, track, frames, path)
-    return _checked(labels, path)
+    return _checked(files, labels, path)
 
 
 def _add_track(labels: Labels, track: ElementTree.Element, frames: range, path: str) -> None:
@@ -272,9 +272,14 @@ def _listed(labels: Labels, name: str) -> Image:
     return image
 
 
-def _checked(labels: Labels, path: str) -> Labels:
-    """Labels that list their images: some of them have to be labelled, and each is listed once."""
+def _checked(files: Files, labels: Labels, path: str) -> Labels:
+    """Labels that list their images: some of them have to be labelled, and each is listed once. A
+    size that they do not give is that of the file."""
     labels.require_identity()
+    for image in labels.images:
+        size = size_of(files, f"{labels.folder}/{image.file_name}")
+        if size is not None and (image.width is None or image.height is None):
+            image.width, image.height = size
     if labels.images and len(labels.unlabelled) == len(labels.images):
         raise NotLookedAtError(f"{path}: none of its images is labelled")
     classes = labels.classes

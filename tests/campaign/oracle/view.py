@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import re
@@ -10,8 +11,11 @@ from typing import Any
 from tests.campaign.oracle.command_line import Command
 from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Labels
+from tests.campaign.oracle.queries import chosen_rows, part_of
 from tests.campaign.oracle.reading import Key, NotLookedAtError, json_of, key_of, number, text
-from tests.campaign.oracle.results import Detection, Detections, read_answers, read_results
+from tests.campaign.oracle.result_folders import has_rows as folder_has_rows
+from tests.campaign.oracle.result_rows import Detection, Detections
+from tests.campaign.oracle.results import is_folder, read_answers, read_results
 from tests.campaign.project import Entry, followed, is_record, read
 
 Table = dict[str, Any]
@@ -199,6 +203,8 @@ class View:
 
     def _has_rows(self, path: str) -> bool:
         """Whether a result file holds detections, whatever they belong to."""
+        if is_folder(self.files, path):
+            return folder_has_rows(self.files, path)
         content = json_of(read(self.files, path), path)
         rows = content.get("annotations") if isinstance(content, dict) else content
         return isinstance(rows, list) and any(isinstance(row, dict) for row in rows)
@@ -212,6 +218,9 @@ class View:
         table = self.table("dataset", "splits").get(name) or self.table("probes").get(name)
         if not isinstance(table, dict):
             raise NotLookedAtError(f"no split or probe {name!r}")
+        if "split" in table and name in self.table("probes"):
+            whole, rows = self._part(name)
+            return part_of(whole, rows)
         labels = read_labels(self.files, table)
         if not labels.images:
             raise NotLookedAtError(f"{name} has no images")
@@ -219,8 +228,30 @@ class View:
             raise NotLookedAtError(f"{name}: files that are no images: {labels.other_files}")
         return labels
 
+    def split_of(self, probe: str) -> str:
+        """The split that a probe is a part of; nothing where it is none."""
+        table = self.table("probes", probe)
+        return text(table["split"]) if "split" in table else ""
+
+    def _part(self, probe: str) -> tuple[Labels, list[int]]:
+        """The split that a probe is a part of, and its rows there."""
+        whole = self.labels(self.split_of(probe))
+        pattern = text(self.table("dataset").get("frame-pattern"), "frame pattern")
+        return whole, chosen_rows(self.files, self.table("probes", probe), whole, pattern)
+
     def _detections(self, name: str) -> Detections:
         labels = self.labels(name)
+        if self.predictions and name not in self.predictions and self.split_of(name):
+            detections, (_, rows) = self.detections(self.split_of(name)), self._part(name)
+            return Detections(
+                [
+                    dataclasses.replace(one, image=rows.index(one.image))
+                    for one in detections.rows
+                    if one.image in rows
+                ],
+                detections.classes,
+                detections.is_listed,
+            )
         if self.predictions:
             return read_results(self.files, self.result_file(name), labels)
         self.require_detector()

@@ -1,0 +1,94 @@
+"""Probes that are a part of a split."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import PurePosixPath
+
+from tests.campaign.oracle.labels import Image, Labels
+from tests.campaign.oracle.reading import NotLookedAtError, name_of, number, text, text_of
+from tests.campaign.oracle.split_images import longest_tails
+from tests.campaign.project import Entry, read
+
+Table = dict[str, object]
+_SITE = re.compile(r"site == '([^']*)'")
+_BOXES = re.compile(r"boxes (==|>) (\d+)")
+_WIDTH = re.compile(r"width > (\d+)")
+
+
+def chosen_rows(files: dict[str, Entry], table: Table, split: Labels, pattern: str) -> list[int]:
+    """The rows of a split that a query chooses; refused where that is not certain of all."""
+    rows = list(range(len(split.images)))
+    if split.strays:
+        raise NotLookedAtError("labels of missing images")
+    if "list" in table:
+        listed = _listed(files, text(table["list"]), split)
+        rows = [row for row in rows if row in listed]
+    if "where" in table:
+        condition = text(table["where"])
+        rows = [row for row in rows if _holds(condition, split, row, pattern)]
+    if table.get("empty"):
+        empty = [row for row in rows if not split.of_image(row)]
+        unknown = {*split.unlabelled, *split.shapes}
+        if any(
+            _stem(split.images[row]) in unknown or split.images[row].file_name in unknown
+            for row in empty
+        ):
+            raise NotLookedAtError("nobody said that an image is empty")
+        rows = empty
+    if not rows:
+        raise NotLookedAtError("no image is chosen")
+    return rows
+
+
+def part_of(split: Labels, rows: list[int]) -> Labels:
+    """The labels of some images of a split."""
+    place = {row: at for at, row in enumerate(rows)}
+    images = [split.images[row] for row in rows]
+    own = {_stem(image) for image in images} | {image.file_name for image in images}
+    return dataclasses.replace(
+        split,
+        images=images,
+        annotations=[
+            dataclasses.replace(one, image=place[one.image])
+            for one in split.annotations
+            if one.image in place
+        ],
+        unlabelled=[name for name in split.unlabelled if name in own],
+        shapes=[name for name in split.shapes if name in own],
+    )
+
+
+def _stem(image: Image) -> str:
+    return name_of(PurePosixPath(image.file_name).with_suffix("").as_posix())
+
+
+def _listed(files: dict[str, Entry], path: str, split: Labels) -> set[int]:
+    names = [image.file_name for image in split.images]
+    rows = set()
+    for line in text_of(read(files, path), path).splitlines():
+        if line.strip():
+            best = longest_tails(name_of(line.strip()), names)
+            if len(best) != 1:
+                raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
+            rows.add(names.index(best[0]))
+    return rows
+
+
+def _holds(condition: str, split: Labels, row: int, pattern: str) -> bool:
+    image = split.images[row]
+    if site := _SITE.fullmatch(condition):
+        found = re.search(pattern, image.file_name)
+        own = image.fields.get("site") if found is None else found["site"]
+        if own is None:
+            raise NotLookedAtError(f"{image.file_name} has no site")
+        return str(own) == site[1]
+    if boxes := _BOXES.fullmatch(condition):
+        count = len(split.of_image(row))
+        return count == int(boxes[2]) if boxes[1] == "==" else count > int(boxes[2])
+    if width := _WIDTH.fullmatch(condition):
+        if image.width is None:
+            raise NotLookedAtError(f"{image.file_name} has no width")
+        return number(image.width) > int(width[1])
+    raise NotLookedAtError(f"where = {condition!r} is none that is known here")

@@ -1,0 +1,64 @@
+"""Every rule, format and command is in the campaign, or is left out with a reason."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+from msgspec.structs import fields
+
+from pytest_detgate.__main__ import COMMANDS
+from pytest_detgate.config.dataset_tables import LabelFormat
+from pytest_detgate.config.schema import ConfigTable
+from pytest_detgate.rules.registry import rule_classes
+from tests.campaign.drawn_tables import MAKERS
+from tests.campaign.gate import APPROVE
+from tests.campaign.label_writers import WRITERS
+from tests.campaign.oracle.expected import MODEL, TRAINING
+from tests.campaign.oracle.label_readers import FORMATS
+from tests.campaign.oracle.options import RULE_KEYS, TABLE_KEYS
+from tests.campaign.rule_tables import REGRESSIONS
+
+RULES_LEFT_OUT = {
+    "training-view": "a training of MMDetection takes seconds: tests/rules/test_training_rules.py",
+}
+COMMANDS_LEFT_OUT = {
+    **dict.fromkeys(("schema", "rules", "cache"), "no verdict of a run depends on it"),
+    **dict.fromkeys(("plan", "split", "init"), "it writes no report: tests/plugin, tests/unit"),
+    **dict.fromkeys(
+        ("report", "compare", "comment", "dossier", "publish"),
+        "it reads a record and writes none: tests/campaign/test_hostile_names.py, tests/report",
+    ),
+    "accept": "what it makes is `waived`, which no oracle grants: tests/plugin/test_update.py, "
+    "tests/plugin/test_known_findings.py",
+}
+
+
+def test_every_rule_is_drawn_or_left_out_with_a_reason() -> None:
+    drawn = {*MAKERS, *REGRESSIONS}
+    assert drawn | RULES_LEFT_OUT.keys() == rule_classes().keys()
+    assert not drawn & RULES_LEFT_OUT.keys()
+
+
+def test_the_oracle_knows_the_family_of_every_rule() -> None:
+    families = {code: rule.family for code, rule in rule_classes().items()}
+    assert {code for code, family in families.items() if family == "model"} == MODEL | {"latency"}
+    assert {code for code, family in families.items() if family == "training"} == TRAINING
+
+
+def test_the_oracle_knows_no_option_that_there_is_not() -> None:
+    for code, keys in RULE_KEYS.items():
+        known = {field.encode_name for field in fields(rule_classes()[code])}
+        known |= {"name", "severity", "enabled"}
+        assert not keys - known - {"max-unlabelled", "max-unparsed", "allow-missing-classes"}, code
+    assert TABLE_KEYS[()] == {field.encode_name for field in fields(ConfigTable)}
+
+
+def test_every_label_format_is_written_and_read() -> None:
+    formats = set(get_args(LabelFormat))
+    assert {name.split()[0] for name in WRITERS} == formats
+    assert formats == FORMATS
+
+
+def test_every_command_is_in_the_campaign_or_left_out() -> None:
+    names = {command.__name__.rpartition(".")[2] for command in COMMANDS}
+    assert names == COMMANDS_LEFT_OUT.keys() | {APPROVE[2]}
