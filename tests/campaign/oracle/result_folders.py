@@ -29,6 +29,17 @@ def _names(files: Files, root: str) -> list[str]:
     return [name for name in names_below(files, root) if name.endswith((".txt", ".json"))]
 
 
+def only_file(files: Files, path: str) -> str | None:
+    """The one result file in a folder, which stands for the folder; None where there is none."""
+    root = root_of(files, path)
+    names = _names(files, root)
+    if len(names) > 1 or not names[0].endswith(".json"):
+        return None
+    content = json_of(read(files, f"{root}/{names[0]}"), names[0], keys_twice=True)
+    is_result = isinstance(content, list) or (isinstance(content, dict) and "bboxes" not in content)
+    return f"{root}/{names[0]}" if is_result else None
+
+
 def has_rows(files: Files, path: str) -> bool:
     """Whether the files of a folder hold detections, whatever they belong to."""
     root = root_of(files, path)

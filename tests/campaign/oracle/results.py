@@ -20,7 +20,7 @@ from tests.campaign.oracle.reading import (
     number,
     text,
 )
-from tests.campaign.oracle.result_folders import class_names, read_folder
+from tests.campaign.oracle.result_folders import class_names, only_file, read_folder
 from tests.campaign.oracle.result_rows import Detection, Detections
 from tests.campaign.project import Entry, read
 
@@ -30,7 +30,10 @@ Files = dict[str, Entry]
 def read_results(files: Files, path: str, labels: Labels) -> Detections:
     """The detections of a result file; it has to cover every image and class that it can name."""
     if is_folder(files, path):
-        return read_folder(files, path, labels)
+        only = only_file(files, path)
+        return (
+            read_folder(files, path, labels) if only is None else read_results(files, only, labels)
+        )
     content = json_of(read(files, path), path)
     if isinstance(content, list):
         content = {"annotations": content}
@@ -166,6 +169,7 @@ def is_folder(files: Files, path: str) -> bool:
 def names_in_results(files: Files, path: str) -> list[str]:
     """The names of the classes that a result file or folder has."""
     if is_folder(files, path):
-        return class_names(files, path)
+        only = only_file(files, path)
+        return class_names(files, path) if only is None else names_in_results(files, only)
     content = json_of(read(files, path), path, keys_twice=True)
     return [text(one.get("name")) for one in list_in(content, "categories", path)]
