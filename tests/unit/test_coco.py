@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from pytest_detgate.dataset.coco.fields import read_fields
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError
@@ -120,6 +122,18 @@ def test_annotations_of_what_is_not_listed_are_kept_and_told(tmp_path: Path) -> 
         "1 annotations refer to images that the file does not list",
         "1 annotations refer to categories that the file does not list",
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["", "camera id", "time-of-day", "class", "__class__", 'a"b', "a\\b", "a\nb", "é"]
+)
+def test_an_image_field_may_have_any_name(tmp_path: Path, name: str) -> None:
+    images = json.dumps({"id": 1, "file_name": "a.jpg", "width": 64, name: "north"})
+    dataset = read(tmp_path, file(images), image_fields=(name, "width"))
+
+    assert dataset.images.fields[name].tolist() == ["north"]
+    assert dataset.images.fields["width"].tolist() == [64]
+    assert read_fields(tmp_path / "val.json", "images", [name]) == {name: ["north"]}
 
 
 def test_tables_cannot_be_changed(tmp_path: Path) -> None:

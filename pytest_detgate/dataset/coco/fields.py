@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -12,17 +13,39 @@ from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 
 Entries = Literal["images", "annotations"]
+_ESCAPED = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 
 
 def read_fields(path: Path, entries: Entries, names: Sequence[str]) -> dict[str, list[Any]]:
     """The values of some fields of every entry, in the order of the file; None where an entry
     lacks the field."""
-    # The fields are numbered, because a name in a file need not be a name in Python.
-    columns = [(f"field_{at}", Any, None) for at in range(len(names))]
-    rename = {f"field_{at}": name for at, name in enumerate(names)}
-    entry = msgspec.defstruct("Entry", columns, gc=False, rename=rename)
-    listed = _entries(path, entries, entry)
-    return {name: [getattr(one, f"field_{at}") for one in listed] for at, name in enumerate(names)}
+    if not are_decodable(names):
+        plain = _entries(path, entries, dict[str, Any])
+        return {name: [one.get(name) for one in plain] for name in names}
+    listed = _entries(path, entries, entry_type((), names))
+    return {name: [getattr(one, attribute(at)) for one in listed] for at, name in enumerate(names)}
+
+
+def are_decodable(names: Sequence[str]) -> bool:
+    """Whether msgspec finds fields of these names: none is written with an escape in JSON."""
+    return not any(_ESCAPED.search(name) for name in names)
+
+
+def entry_type(columns: Sequence[Any], names: Sequence[str]) -> Any:
+    """A type that decodes `columns`, as `msgspec.defstruct` takes them, and further fields of any
+    decodable names. They are numbered (`attribute`), because a name in a file need not be a name
+    in Python."""
+    return msgspec.defstruct(
+        "Entry",
+        [*columns, *((attribute(at), Any, None) for at in range(len(names)))],
+        gc=False,
+        rename={attribute(at): name for at, name in enumerate(names)},
+    )
+
+
+def attribute(at: int) -> str:
+    """What the further field of that number is called in a decoded entry."""
+    return f"field_{at}"
 
 
 def field_names(path: Path, entries: Entries) -> list[str]:

@@ -11,12 +11,21 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.coco.fields import are_decodable, attribute, entry_type
 from pytest_detgate.dataset.coco.loose_rows import LooseRows, Mistakes
 from pytest_detgate.dataset.ids import Id, Ids, joined_ids, whole_ids
 from pytest_detgate.dataset.tables import ImageTable, object_column
 from pytest_detgate.dataset.text.json_arrays import decoded_pieces
 from pytest_detgate.dataset.text.json_decoding import Number, numbers
 from pytest_detgate.dataset.text.json_keys import require_unique_keys
+
+_COLUMNS: tuple[Any, ...] = (
+    ("id", Id | float),
+    ("file_name", str),
+    ("width", Number | None, None),
+    ("height", Number | None, None),
+)
+_STANDARD = frozenset(name for name, *_ in _COLUMNS)
 
 
 def read_images(
@@ -26,13 +35,19 @@ def read_images(
 
     Wrong values are noted in `mistakes`; what is no image at all raises `DataError` with its place.
     """
-    decode = msgspec.json.Decoder(list[_image_type(fields)]).decode  # type: ignore[misc]
+    further = tuple(field for field in fields if field not in _STANDARD)
+    is_loose = not are_decodable(further)
+    kind = entry_type(_COLUMNS, () if is_loose else further)
+    decode = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
     loose = LooseRows("images", mistakes)
 
     def columns(piece: bytes) -> _Columns:
         required: tuple[bytes, ...]
         try:
-            read, required = _columns(decode(piece), fields), (b'"id"', b'"file_name"')
+            rows = decode(piece)
+            if is_loose:
+                raise msgspec.ValidationError("a field whose name has an escape")
+            read, required = _columns(rows, fields, further), (b'"id"', b'"file_name"')
         except msgspec.ValidationError as error:
             loose.read(piece, error)
             read, required = _loose_columns(loose, fields), ()
@@ -67,13 +82,16 @@ class _Columns:
         return len(self.file_name)
 
 
-def _columns(rows: list[Any], fields: tuple[str, ...]) -> _Columns:
+def _columns(rows: list[Any], fields: tuple[str, ...], further: tuple[str, ...]) -> _Columns:
+    called = {field: attribute(at) for at, field in enumerate(further)}
     return _Columns(
         id=whole_ids([row.id for row in rows], "id"),
         file_name=[row.file_name for row in rows],
         width=numbers([row.width for row in rows]),
         height=numbers([row.height for row in rows]),
-        fields={field: [getattr(row, field) for row in rows] for field in fields},
+        fields={
+            field: [getattr(row, called.get(field, field)) for row in rows] for field in fields
+        },
     )
 
 
@@ -85,14 +103,3 @@ def _loose_columns(rows: LooseRows, fields: tuple[str, ...]) -> _Columns:
         height=rows.numbers("height"),
         fields={field: rows.values(field) for field in fields},
     )
-
-
-def _image_type(fields: tuple[str, ...]) -> Any:
-    columns: list[Any] = [
-        ("id", Id | float),
-        ("file_name", str),
-        ("width", Number | None, None),
-        ("height", Number | None, None),
-    ]
-    columns += [(field, Any, None) for field in fields if field not in {c[0] for c in columns}]
-    return msgspec.defstruct("CocoImage", columns, gc=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import PurePosixPath
 
-from tests.campaign.oracle.folders import names_below
+from tests.campaign.oracle.folders import names_below, size_of
 from tests.campaign.oracle.label_readers import yaml_names
 from tests.campaign.oracle.labels import Labels
 from tests.campaign.oracle.reading import NotLookedAtError, json_of, list_in, number, text_of
@@ -98,6 +98,9 @@ def _read_lines(
 ) -> list[Detection]:
     rows = []
     wide, high = labels.images[image].width, labels.images[image].height
+    if wide is None or high is None:
+        name = labels.images[image].file_name
+        wide, high = size_of(files, f"{labels.folder}/{name}") or (None, None)
     for line in text_of(read(files, path), path).splitlines():
         words = line.split()
         if not words:
