@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
 from pytest_detgate.inputs.detection_sources import ResultFiles
 from pytest_detgate.inputs.project import Project
+from tests.content import write_json
 from tests.judged import judged
 from tests.unit.label_files import READERS, draw, split, write
 
@@ -126,6 +128,34 @@ def test_ids_of_one_file_are_all_of_one_kind(tmp_path: Path) -> None:
     dataset = coco(tmp_path, ids=(1, 2, 3))
 
     assert read_results(results(tmp_path, row(0, 1), row(2, 1)), dataset).image.tolist() == [0, 2]
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        (["val/0.jpg", "test/0.jpg", "val/1.jpg", "val/2.jpg"], "'val/0.jpg' and 'test/0.jpg'"),
+        (["0.jpg", "0.jpg", "1.jpg", "2.jpg"], "lists 0.jpg of val twice, as image 1 and 2"),
+        (["0.jpg", "0", "1.jpg", "2.jpg"], "lists 0.jpg of val twice, as image 1 and 2"),
+        (["a/0.jpg", "/b/a/0.jpg", "1.jpg", "2.jpg"], "lists 0.jpg of val twice"),
+    ],
+)
+def test_two_images_of_a_file_are_never_one(
+    tmp_path: Path, listed: list[str], expected: str
+) -> None:
+    images = [{"id": at, "file_name": name} for at, name in enumerate(listed, start=1)]
+    content = {"images": images, "annotations": [row(1, 1), row(2, 1)]}
+
+    path = write_json(tmp_path / "r.json", content)
+    with pytest.raises(DataError, match=re.escape(expected)):
+        read_results(path, coco(tmp_path))
+
+
+def test_rows_of_two_folders_are_never_of_one_image(tmp_path: Path) -> None:
+    rows = [row("val/0.jpg", 1), row("0.jpg", 1), row("/data/val/0.jpg", 1)]
+    assert read_results(results(tmp_path, *rows), coco(tmp_path)).image.tolist() == [0, 0, 0]
+
+    with pytest.raises(DataError, match=r"'val/0\.jpg' and 'test/0\.jpg' are two images"):
+        read_results(results(tmp_path, *rows, row("test/0.jpg", 1)), coco(tmp_path))
 
 
 def test_the_file_name_of_a_row_comes_first(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.ids import repeated, rows_of, shown_id
 from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames
+from pytest_detgate.dataset.images.paths import Parts, parts_of
 from pytest_detgate.dataset.results.found_rows import FoundRows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError, nearest
@@ -35,6 +36,7 @@ class DatasetImages:
         self.dataset = dataset
         self._path = path
         self._rows: dict[Any, int] = {}
+        self._written: dict[int, str] = {}
 
     def by_id(self, wanted: NDArray[Any]) -> Rows:
         """The rows of images by their ids."""
@@ -48,10 +50,12 @@ class DatasetImages:
 
     def by_name(self, wanted: NDArray[Any]) -> Rows:
         """The rows of images by as much of their path as is written, with or without suffix; a
-        number is a stem that is this number. `DataError` where that may be several images."""
+        number is a stem that is this number. `DataError` where that may be several images, and
+        where several images of the file, in other folders, would be one."""
         for value in dict.fromkeys(wanted.tolist()):
             if value not in self._rows:
                 self._rows[value] = self._row(value)
+                self._refuse_other_folder(value, self._rows[value])
         found = (self._rows[value] for value in wanted.tolist())
         return np.fromiter(found, dtype=np.int64, count=len(wanted))
 
@@ -80,6 +84,18 @@ class DatasetImages:
             )
         return self._row_of_name[names.pop()] if names else UNLISTED
 
+    def _refuse_other_folder(self, value: object, row: int) -> None:
+        """Raise `DataError` where another path of the file was taken for this image before."""
+        if row == UNLISTED or not isinstance(value, str):
+            return
+        other = self._written.setdefault(row, value)
+        if not _may_be_one(parts_of(value), parts_of(other)):
+            raise DataError(
+                f"{self._path}: {other!r} and {value!r} are two images of the file, and both would "
+                f"be {self.dataset.images.file_name[row]} of {self.dataset.name}; give a file with "
+                "the images of this split alone"
+            )
+
     @cached_property
     def _index(self) -> FileNames:
         names = self.dataset.images.file_name
@@ -103,6 +119,12 @@ class DatasetImages:
             if stem.isdigit():
                 found.setdefault(int(stem), []).append(name)
         return found
+
+
+def _may_be_one(one: Parts, other: Parts) -> bool:
+    """Whether two paths agree in as many folders as both have."""
+    shared = min(len(one), len(other)) - 1
+    return shared < 1 or one[-1 - shared : -1] == other[-1 - shared : -1]
 
 
 class _Assigned(NamedTuple):
@@ -152,11 +174,25 @@ def _rows_of_listed(found: FoundRows, served: Sequence[DatasetImages]) -> ImageR
         lambda row: f"image_id {shown_id(found.image, row)} is not among its images",
     )
     assigned = _assigned(found, served, listed.file_name, DatasetImages.by_name)
+    _refuse_listed_twice(found, assigned.own, served[0].dataset)
     missing = _Assigned(assigned.own[place], assigned.missing[place])
     _refuse_missing(
         found, missing, lambda row: repr(listed.file_name[place[row]]), served[0].dataset
     )
     return ImageRows(missing.own, assigned.own[assigned.own != UNLISTED])
+
+
+def _refuse_listed_twice(found: FoundRows, own: Rows, dataset: Dataset) -> None:
+    """Raise `DataError` for an image that a file lists under two ids: the detections of two images
+    would be those of one."""
+    assert found.images is not None
+    rows, count = np.unique(own[own != UNLISTED], return_counts=True)
+    for row in rows[count > 1][:1].tolist():
+        ids = [shown_id(found.images.id, at) for at in np.flatnonzero(own == row)[:2].tolist()]
+        name = dataset.images.file_name[row]
+        raise DataError(
+            f"{found.path}: lists {name} of {dataset.name} twice, as image {ids[0]} and {ids[1]}"
+        )
 
 
 def _looked_at(found: FoundRows, served: Sequence[DatasetImages]) -> Rows | None:
