@@ -158,7 +158,7 @@ def read_scalabel(files: Files, path: str, folder: str) -> Labels:
             labels.unlabelled.append(image.file_name)
             continue
         for one in list_in(frame, "labels", path):
-            box2d = _value(one, "box2d")
+            box2d = one.get("box2d")
             if box2d is None:
                 labels.shapes.append(image.file_name)
                 continue
