@@ -9,9 +9,12 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
+from pytest_detgate.config.alarm_table import AlarmTable
 from pytest_detgate.config.numbers import Count
+from pytest_detgate.dataset.timeline import Timeline
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Interval, Measurement
+from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
@@ -34,6 +37,7 @@ from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import TooLittle, confidence_of
+from pytest_detgate.scoring.alarms.debounce import clips_that_can_alarm
 from pytest_detgate.scoring.bounds.event_rate import count_interval
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.probe_evidence import scaled
@@ -73,7 +77,7 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
 
     - `alarms`: the false alarms, `alarms[CLASS]` those of one class;
     - `hours`: the time that was looked at, from frame numbers and `fps` or from time stamps.
-      Missing frames and pauses do not count;
+      Missing frames, pauses, and clips that are too short for an alarm do not count;
     - `per_hour`: alarms / hours, `per_camera_day`: 24 times that.
 
     With `bound = "upper"` the one-sided upper bound at `confidence` is compared with each limit. It
@@ -152,7 +156,8 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         threshold = threshold_of(budget, inputs.project)
         timeline = inputs.timeline(probe)
         extent = self.extent(timeline, inputs, probe)
-        hours = timeline.hours
+        able, hours_of_clips = _hours_that_count(timeline, inputs.project.tables.alarms, probe)
+        hours = float(hours_of_clips.sum())
         if budget.min_hours is not None and hours < budget.min_hours:
             raise TooLittleEvidenceError(
                 f"{probe} has {number(hours)} hours of clips, and min-hours asks for "
@@ -163,9 +168,10 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         clips = inputs.clip_alarms(probe, threshold)
         (alarms,) = clips.alarms(threshold, [clips.settings.debounce])
         false = alarms.some(clips.matches(alarms).false)
-        by_clip = np.bincount(false.clip, minlength=len(clips.timeline.clips))
+        by_clip = np.bincount(false.clip, minlength=len(clips.timeline.clips))[able]
+        too_short = len(able) - len(by_clip)
         confidence = confidence_of(budget, inputs.project)
-        interval = count_interval(by_clip, timeline.hours_of_clips, confidence)
+        interval = count_interval(by_clip, hours_of_clips, confidence)
         measurements = [
             *_judged(len(false), hours, interval, budget),
             Measurement.shown("hours", hours),
@@ -178,6 +184,7 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
                     ("pauses", int(timeline.pauses.sum())),
                     ("missing_frames", int(timeline.missing.sum())),
                     ("untimed", len(timeline.untimed)),
+                    ("clips_too_short", too_short),
                 )
                 if value
             ),
@@ -185,14 +192,15 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         ]
         evidence, tables = evidence_of_rate(inputs, probe, threshold, clips, alarms, measurements)
         return Outcome(
-            message=_message(len(false), hours, by_clip, interval, budget),
+            message=_message(len(false), hours, by_clip, interval, budget)
+            + (f"; {counted(too_short, 'clip')} too short for an alarm" if too_short else ""),
             measurements=measurements,
             findings=alarm_findings(inputs.dataset(probe), clips, false),
             findings_total=len(false),
             tables=tables,
             evidence=evidence,
             extent=extent,
-            needs=needs_of_rate(measurements, by_clip, timeline.hours_of_clips, confidence),
+            needs=needs_of_rate(measurements, by_clip, hours_of_clips, confidence),
         )
 
     passing: ClassVar[Example] = Example(
@@ -210,6 +218,21 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
             }
         },
     )
+
+
+def _hours_that_count(
+    timeline: Timeline, alarms: AlarmTable, probe: str
+) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """The clips that are long enough for an alarm, and the hours of these; `NotLookedAtError` where
+    there is none."""
+    able = clips_that_can_alarm(timeline, alarms.hits, alarms.of)
+    if not able.any():
+        raise NotLookedAtError(
+            f"no clip of {probe} is long enough for an alarm, which needs {alarms.hits} frames "
+            f"within {alarms.of}",
+            Extent(unit="clips", to_look_at=len(able), looked_at=0),
+        )
+    return able, timeline.hours_of_clips[able]
 
 
 def _judged(

@@ -82,6 +82,28 @@ def test_debounce_changes_the_number_of_alarms(
     assert measured(rate(tmp_path, alarms=alarms))["alarms"] == expected
 
 
+def test_clips_on_which_no_alarm_can_begin_prove_nothing(tmp_path: Path) -> None:
+    """On clips of two frames nothing fires three times; each frame of them fires."""
+    result = rate(tmp_path, probe={"yard": "..", "roof": ".."}, found={"yard": "xx", "roof": "xx"})
+
+    assert result.verdict == "not-evaluated"
+    assert "no clip of calm is long enough for an alarm, which needs 3 frames within 5" in (
+        result.message
+    )
+    assert (result.looked_at, result.to_look_at) == (0, 2)
+
+
+def test_hours_of_clips_too_short_for_an_alarm_do_not_count(tmp_path: Path) -> None:
+    """20 frames at 10 a second are 2 s; those of roof hold no three frames within five."""
+    result = rate(tmp_path, probe={"yard": "." * 20, "roof": ".."}, found={"roof": "xx"})
+
+    values = measured(result)
+    assert result.verdict == "passed"
+    assert values["hours"] == pytest.approx(2 / 3600)
+    assert (values["clips_total"], values["clips_too_short"]) == (1, 1)
+    assert result.message.endswith("1 clip too short for an alarm")
+
+
 def test_a_score_at_the_threshold_does_not_fire(tmp_path: Path) -> None:
     assert measured(rate(tmp_path, "max-alarms = 1\nscore-threshold = 0.9"))["alarms"] == 0
     assert measured(rate(tmp_path, "max-alarms = 1\nscore-threshold = 0.89"))["alarms"] == 2

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pytest_detgate.scoring.alarms.debounce import Spans, debounced, merged, ordered
+from pytest_detgate.scoring.alarms.debounce import (
+    Spans,
+    clips_that_can_alarm,
+    debounced,
+    merged,
+    ordered,
+)
 from pytest_detgate.scoring.alarms.linking import pairs_of, sightings_of, tracks_by_gap
 from pytest_detgate.scoring.alarms.matching import delay_within, match_alarms
 from tests.unit.test_timeline import by_number
@@ -184,3 +190,24 @@ def test_a_delay_within_which_a_share_has_its_alarm(
     delays: list[float], share: float, expected: float | None
 ) -> None:
     assert delay_within(np.array(delays, dtype=np.float64), share) == expected
+
+
+@pytest.mark.parametrize(
+    ("hits", "of", "able"),
+    [
+        (1, 1, [True, True, True]),
+        (2, 2, [True, False, True]),  # frames 0 and 2 of b are three
+        (2, 3, [True, True, True]),
+        (3, 3, [False, False, True]),
+        (3, 9, [False, False, True]),
+        (4, 9, [False, False, False]),
+    ],
+)
+def test_a_clip_can_alarm_if_enough_of_its_frames_are_near(
+    hits: int, of: int, able: list[bool]
+) -> None:
+    timeline = by_number(
+        [("a", 0), ("c", 7), ("b", 2), ("a", 1), ("c", 6), ("b", 0), ("c", 5)], fps=1
+    )
+
+    assert clips_that_can_alarm(timeline, hits, of).tolist() == able

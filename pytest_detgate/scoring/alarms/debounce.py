@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.timeline import TOLERANCE_S
+from pytest_detgate.dataset.timeline import TOLERANCE_S, UNTIMED, Timeline
 from pytest_detgate.scoring.alarms.linking import Sightings
 
 Rows = NDArray[np.int64]
@@ -44,6 +44,22 @@ class Spans:
             first=self.first[which],
             last=self.last[which],
         )
+
+
+def clips_that_can_alarm(timeline: Timeline, hits: int, of: int) -> NDArray[np.bool_]:
+    """(C,) the clips that have `hits` frames within `of`, without a pause between them: on a
+    shorter one no detector raises an alarm, whatever it finds."""
+    timed = np.flatnonzero(timeline.clip != UNTIMED)
+    rows = timed[np.lexsort((timeline.position[timed], timeline.piece[timed]))]
+    able = np.zeros(len(timeline.clips), dtype=np.bool_)
+    back = hits - 1
+    if back < len(rows):
+        first, last = rows[: len(rows) - back], rows[back:]
+        fits = (timeline.piece[first] == timeline.piece[last]) & (
+            timeline.position[last] - timeline.position[first] < of
+        )
+        able[timeline.clip[last[fits]]] = True
+    return able
 
 
 def debounced(

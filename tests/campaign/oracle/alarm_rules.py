@@ -71,7 +71,18 @@ class _Frames:
                 if one == other or (other - one) % self.step:
                     raise NotLookedAtError(f"frames {one} and {other} of a clip")
                 self.missing += (other - one) // self.step - 1
-        self.hours = len(timed) * self.step / self.fps / 3600
+        self._timed = timed
+
+    def hours(self, hits: int, of: int) -> float:
+        """The hours of clips on which an alarm can begin; refused where there is none."""
+        count = 0
+        for clip in {clip for clip, _ in self._timed}:
+            frames = sorted(frame // self.step for other, frame in self._timed if other == clip)
+            if any(frames[at + hits - 1] - frames[at] < of for at in range(len(frames) - hits + 1)):
+                count += len(frames)
+        if not count:
+            raise NotLookedAtError("all clips are too short for an alarm")
+        return count * self.step / self.fps / 3600
 
     def are_enough(self, table: Table) -> bool:
         """Whether a rule may leave out what was not looked at."""
@@ -181,10 +192,11 @@ def _alarm_rate(view: View, table: Table, probe: str) -> bool | None:
     budget = table | (own.get(probe, {}) if isinstance(own, dict) else {})
     view.labels(probe).require_labels()
     frames = _Frames(view, probe)
-    if not frames.are_enough(table) or frames.hours < number(budget.get("min-hours") or 0):
+    settings = view.table("alarms")
+    hours = frames.hours(_of(settings, "hits", 3), _of(settings, "of", 5))
+    if not frames.are_enough(table) or hours < number(budget.get("min-hours") or 0):
         raise NotLookedAtError("too little was looked at")
     fired, events = _alarms_and_events(view, probe, frames, view.threshold(budget))
-    settings = view.table("alarms")
     false = sum(
         1
         for group, spans in fired.items()
@@ -195,8 +207,8 @@ def _alarm_rate(view: View, table: Table, probe: str) -> bool | None:
     count = poisson_upper(false, view.confidence(budget)) if is_upper else false
     limits = (
         ("max-alarms", count),
-        ("max-per-hour", count / frames.hours),
-        ("max-per-camera-day", 24 * count / frames.hours),
+        ("max-per-hour", count / hours),
+        ("max-per-camera-day", 24 * count / hours),
     )
     kept = [within(value, budget, high=key) for key, value in limits if budget.get(key) is not None]
     if not kept or not all(kept):
