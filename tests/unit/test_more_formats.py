@@ -359,13 +359,24 @@ def test_labelstudio_takes_ground_truth_of_several_annotators(tmp_path: Path) ->
     assert len(READERS["labelstudio"](split(tmp_path, "project.json")).boxes) == 1
 
 
-@pytest.mark.parametrize("kind", ["brushlabels", "keypointlabels"])
+@pytest.mark.parametrize(
+    "kind", ["brushlabels", "keypointlabels", "magicwandlabels", "videorectangle", "brush", "new"]
+)
 def test_labelstudio_image_with_no_box_is_not_looked_at(tmp_path: Path, kind: str) -> None:
     tasks = [task(1, "a.jpg", {"result": [region(kind, {"x": 1, "y": 2, kind: ["cone"]})]})]
     write(tmp_path, {"project.json": json.dumps(tasks)})
 
     (gap,) = READERS["labelstudio"](split(tmp_path, "project.json")).gaps
     assert (gap.kind, gap.rows) == ("shapes-not-boxes", (0,))
+
+
+@pytest.mark.parametrize("kind", ["taxonomy", "textarea", "rating", "number", "relation"])
+def test_labelstudio_words_about_an_image_are_no_shape(tmp_path: Path, kind: str) -> None:
+    tasks = [task(1, "a.jpg", {"result": [region(kind, {kind: ["cone"]})]})]
+    write(tmp_path, {"project.json": json.dumps(tasks)})
+
+    dataset = READERS["labelstudio"](split(tmp_path, "project.json"))
+    assert (dataset.gaps, len(dataset.boxes)) == ((), 0)
 
 
 VIDEO = """<annotations><meta><task><name>drive</name><start_frame>0</start_frame>

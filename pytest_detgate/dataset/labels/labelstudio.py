@@ -27,8 +27,11 @@ from pytest_detgate.errors import DataError
 _UPLOADED = re.compile(r"(.*/)?[0-9a-f]{8}-([^/]+)")
 # The shape of a region and its class may be two results with one id.
 _CLASSES = ("rectanglelabels", "polygonlabels", "labels", "ellipselabels")
-_SHAPES = frozenset({"rectangle", "polygon", "ellipse", "brush", "keypoint", "vector"})
-_OTHERS = frozenset({"brushlabels", "keypointlabels", "vectorlabels", "bitmask", "bitmasklabels"})
+# What is said of an image or of a region. Any other type is a region that is no box.
+_NO_SHAPES = frozenset(
+    {"choices", "taxonomy", "textarea", "rating", "number", "datetime", "pairwise", "ranker"}
+    | {"relation"}
+)
 
 
 class _Result(msgspec.Struct, gc=False):
@@ -138,12 +141,12 @@ def _add(
 ) -> None:
     value, kind = result.value, result.type
     has_place = "x" in value or "points" in value
-    if kind in _OTHERS or (kind in _SHAPES and result.id not in classes):
-        entry.others.append((kind, _class(result)))
-        return
-    if kind not in _CLASSES:
+    if kind in _NO_SHAPES or (kind not in _CLASSES and result.id in classes):
         if kind == "choices" and not has_place:
             entry.fields[result.from_name] = ", ".join(map(str, value.get("choices", ())))
+        return
+    if kind not in _CLASSES:
+        entry.others.append((kind, _class(result)))
         return
     what = f"{entry.place}: {kind} {number}"
     if result.image_rotation:
