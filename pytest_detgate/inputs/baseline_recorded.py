@@ -61,8 +61,16 @@ class RecordedBaseline(Baseline):
                 return None
             if ours != NO_DETECTIONS:
                 return same_detections(name)
-        used = [one.sha256 for one in (recorded.model, predictions) if one is not None]
         digest = gated.source.digest(name)
+        used = []
+        there = None if entry is None else entry.images_sha256
+        # What was found on other images says nothing of these.
+        if predictions is not None and self._difference_of_images(name, there) is None:
+            used.append(predictions.sha256)
+        # A checkpoint alone is no model: code and configuration may have changed with the data.
+        model, key = recorded.model, gated.source.model_key()
+        if model is not None and key is not None and model.key == key:
+            used.append(model.sha256)
         if digest is None or digest not in used:
             return None
         if difference is None:

@@ -94,6 +94,11 @@ class DetectionSource(abc.ABC):
         """The SHA-256 of the file that the detections of a split or probe come from."""
         return None
 
+    def model_key(self) -> str | None:
+        """A digest of everything that the detections of a model depend on; None where there is no
+        model, and for one that does not say."""
+        return None
+
     def gated_model(self) -> GatedModel | None:
         """The model that is run; None where there is none."""
         return None

@@ -159,6 +159,9 @@ class ModelDetections(DetectionSource):
     def digest(self, name: str) -> str | None:
         return self._loaded().sha256()
 
+    def model_key(self) -> str | None:
+        return self._info().key
+
     def gated_model(self) -> GatedModel:
         """Return the model; a file is hashed but not loaded."""
         checkpoint = self._source.checkpoint
@@ -181,6 +184,7 @@ class ModelDetections(DetectionSource):
             config=None if source.config is None else relative(source.config),
             images=len(self._results),
             kept=self._n_cached,
+            key=info.key,
             notes=[*_precision_notes(source), *self._source_notes(), *self._notes],
         )
 

@@ -26,11 +26,12 @@ class _Part(
 
 
 class ApprovedModel(_Part, frozen=True, kw_only=True):
-    """The model of the run."""
+    """The model of the run; `key` is a digest of everything that its detections depend on."""
 
     checkpoint: str
     sha256: str
     classes: list[str]
+    key: str | None = None
 
 
 class ApprovedPredictions(_Part, frozen=True, kw_only=True):
@@ -110,7 +111,12 @@ def approved_of(report: Report) -> Approved:
         version=report.versions.get("pytest-detgate", ""),
         model=None
         if model is None
-        else ApprovedModel(checkpoint=model.checkpoint, sha256=model.sha256, classes=model.classes),
+        else ApprovedModel(
+            checkpoint=model.checkpoint,
+            sha256=model.sha256,
+            classes=model.classes,
+            key=model.key,
+        ),
         predictions={
             name: ApprovedPredictions(sha256=file.sha256, detections_sha256=file.detections_sha256)
             for name, file in sorted(report.predictions.items())

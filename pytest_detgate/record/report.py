@@ -134,7 +134,9 @@ class DatasetRecord(msgspec.Struct, frozen=True, kw_only=True):
 class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The gated model. `framework` names what ran it. `device` is where its detections were
     computed. `kept` is the number of images whose detections came from the cache and not from this
-    run. A model without a file has its entry, `module:function`, as its checkpoint.
+    run. A model without a file has its entry, `module:function`, as its checkpoint. `key` is a
+    digest of everything that its detections depend on: the checkpoint, the configuration, code,
+    packages.
     """
 
     checkpoint: str
@@ -146,6 +148,7 @@ class ModelRecord(msgspec.Struct, frozen=True, kw_only=True):
     config: str | None = None
     images: int = 0
     kept: int = 0
+    key: str | None = None
     notes: list[str] = []
 
 

@@ -177,6 +177,71 @@ def test_unchanged_file_on_other_data_asks_for_approval(approved: GateProject) -
     assert "so approve this run as a new baseline" in message
 
 
+def test_result_file_of_other_images_is_not_unchanged(approved: GateProject) -> None:
+    """The images of the probe were replaced under their names, and the model was not run again."""
+    path = approved.pytester.path / "probes" / "youtube" / "tube_1.jpg"
+    Image.new("RGB", (64, 48), "black").save(path)
+
+    verdict, message = compared(approved)[FP]
+
+    assert verdict == "not-evaluated"
+    assert "the images of youtube are not those of the baseline" in message
+
+
+DETECTOR = """
+class Detector:
+    classes = ["helmet_off"]
+
+    def __init__(self, checkpoint, device):
+        self.edge = float(checkpoint.read_text())
+
+    def detect(self, images):
+        for _ in images:
+            yield [[10, 10, 50, self.edge]], [0.9], ["helmet_off"]
+"""
+MODEL = """
+[dataset.splits.val]
+annotations = "data/val.json"
+images = "images"
+[model]
+framework = "python"
+entry = "seeing:Detector"
+checkpoint = "old.pth"
+[rules.ap-regression]
+max-drop = 0.1
+first-run = "accept"
+"""
+
+
+def test_a_checkpoint_under_other_code_is_not_unchanged(project: GateProject) -> None:
+    """Annotations that are written in another way cannot be compared. If the checkpoint is run by
+    the same code, it is the same model; else nobody knows."""
+    person = ("helmet_off", 10, 10, 40, 40)
+    project.write("seeing.py", DETECTOR)
+    (project.pytester.path / "images").mkdir()
+    Image.new("RGB", (64, 64)).save(project.pytester.path / "images" / "roof_1.jpg")
+    project.write("old.pth", "50")
+    project.write("data/val.json", coco_content({"roof_1.jpg": [person]}))
+    project.write("detgate.toml", MODEL)
+    assert project.gate("detgate.toml", with_predictions=False).ret == 0
+    assert approve("--failed") == 0
+    named = MODEL.replace('checkpoint = "old.pth"', f'checkpoint = "old.pth"\n{NAMED[8:]}')
+    project.write("detgate.toml", named)
+    path = project.pytester.path / "data" / "val.json"
+    path.write_text(path.read_text() + "\n")
+
+    project.gate("detgate.toml", with_predictions=False)
+    (result,) = project.report["rules"]
+    assert result["verdict"] == "passed"
+    assert "unchanged: the gated file is that of the baseline" in result["message"]
+
+    project.write("seeing.py", DETECTOR.replace("[10, 10, 50,", "[10, 10, 20,"))
+    project.gate("detgate.toml", with_predictions=False)
+    (result,) = project.report["rules"]
+    assert result["verdict"] == "not-evaluated"
+    assert "the annotations of val are not those that the baseline" in result["message"]
+
+
 def test_probe_with_other_images_is_not_compared(approved: GateProject) -> None:
     path = approved.pytester.path / "probes" / "youtube" / "tube_1.jpg"
     Image.new("RGB", (64, 48), "black").save(path)

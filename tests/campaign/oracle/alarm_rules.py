@@ -11,7 +11,7 @@ from typing import Any
 from tests.campaign.oracle.figures import binomial_lower, overlap, poisson_upper
 from tests.campaign.oracle.labels import Box
 from tests.campaign.oracle.pair_rules import whole
-from tests.campaign.oracle.reading import Key, NotLookedAtError, number
+from tests.campaign.oracle.reading import Key, NotKnownHereError, NotLookedAtError, number
 from tests.campaign.oracle.split_rules import Check, within
 from tests.campaign.oracle.view import Table, View
 
@@ -48,7 +48,7 @@ class _Frames:
         dataset = view.table("dataset")
         own = view.table("dataset", "splits").get(name) or view.table("probes").get(name) or {}
         if own.get("time-field", dataset.get("time-field")) is not None:
-            raise NotLookedAtError("time stamps, which are not known here")
+            raise NotKnownHereError("time stamps")
         fps = own.get("fps", dataset.get("fps"))
         if fps is None or not number(fps) > 0:
             raise NotLookedAtError("no frame rate")

@@ -21,7 +21,7 @@ from tests.campaign.oracle import (
 )
 from tests.campaign.oracle.command_line import Command, read_command
 from tests.campaign.oracle.options import unknown_keys
-from tests.campaign.oracle.reading import NotLookedAtError, text_of
+from tests.campaign.oracle.reading import NotKnownHereError, NotLookedAtError, text_of
 from tests.campaign.oracle.view import Table, View
 from tests.campaign.project import Project, read
 
@@ -143,6 +143,8 @@ def _grant(check: Callable[[], bool | None], table: Table) -> Grant:
         may = check()
     except NotLookedAtError as error:
         return Grant(False, str(error), is_warning)
+    except NotKnownHereError:
+        return Grant(None, "", is_warning)
     except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
         # A table or file so far from any sense that these loops stumble over it.
         return Grant(False, f"no sense in it: {type(error).__name__}: {error}", is_warning)
@@ -223,7 +225,7 @@ def _items_of_data(
             by = str(table.get("by")).strip()
             values = model_rules.slice_values(view, by)
             labels = list(dict.fromkeys(f"{by}={one}" for one in values if one is not None))
-    except NotLookedAtError:
+    except (NotLookedAtError, NotKnownHereError):
         labels = []
     if not labels:
         expected.is_exact = False  # there is an item, and what it is called is not fixed

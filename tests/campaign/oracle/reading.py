@@ -18,6 +18,10 @@ class NotLookedAtError(Exception):
     """Something that has to be looked at cannot be."""
 
 
+class NotKnownHereError(Exception):
+    """Something that a gate may look at, and these loops do not work out."""
+
+
 def json_of(data: bytes | None, path: str, *, keys_twice: bool = False) -> Any:
     """The JSON in a file; one in which a key occurs twice says two things, so it is refused unless
     `keys_twice`."""

@@ -12,7 +12,15 @@ from tests.campaign.oracle.command_line import Command
 from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Labels
 from tests.campaign.oracle.queries import chosen_rows, part_of
-from tests.campaign.oracle.reading import Key, NotLookedAtError, json_of, key_of, number, text
+from tests.campaign.oracle.reading import (
+    Key,
+    NotKnownHereError,
+    NotLookedAtError,
+    json_of,
+    key_of,
+    number,
+    text,
+)
 from tests.campaign.oracle.result_folders import has_rows as folder_has_rows
 from tests.campaign.oracle.result_rows import Detection, Detections
 from tests.campaign.oracle.results import is_folder, read_answers, read_results
@@ -132,8 +140,10 @@ class View:
     def result_file(self, name: str) -> str:
         """The one result file of a split or probe."""
         paths = self.predictions.get(name, [])
-        if len(set(paths)) != 1:
-            raise NotLookedAtError(f"{len(paths)} result files for {name}")
+        if not paths:
+            raise NotLookedAtError(f"no result file for {name}")
+        if len(set(paths)) > 1:
+            raise NotKnownHereError(f"{len(paths)} result files for {name}")
         return paths[0]
 
     def truth(self, name: str) -> list[Annotation]:
