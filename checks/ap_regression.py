@@ -74,7 +74,7 @@ class ApRegression(IntervalRule, frozen=True, kw_only=True):
     lost a share of 1 − 0.05^(1/G) of the AP, at 95% confidence: 0.45 for 5 clips, 0.05 for 59.
     Fewer than 5 clips have no bounds.
 
-    A model passes as unchanged if it is the file of the baseline or has the same detections. A
+    A model passes as unchanged if it is that of the baseline or has the same detections. A
     comparison is refused if classes, annotations or protocol differ. If no baseline is named, the
     item is not evaluated, unless `first-run = "accept"`. A baseline that is named must exist,
     unless `[model] baseline` is `{ path = "...", may-be-missing = true }`.

@@ -87,7 +87,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     The frames shown are those with more false boxes than the baseline has, if that is known.
 
-    A model passes as unchanged if it is the file of the baseline or has the same detections. A
+    A model passes as unchanged if it is that of the baseline or has the same detections. A
     comparison is refused if classes, probe or score threshold differ. Probes are the same if their
     file names, annotations and images are. If the images cannot be read, only file names are
     compared, and the message says so. If no baseline is named, the item is not evaluated, unless
