@@ -23,3 +23,10 @@ def printable(text: str) -> str:
 
 def _escaped(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def printable_json(content: bytes) -> bytes:
+    """Write control characters in JSON as its own escapes, which mean the same: a file that people
+    print must not command their terminal."""
+    text = content.decode("utf-8")
+    return _CONTROLS.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode("utf-8")

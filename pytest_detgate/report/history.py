@@ -14,6 +14,7 @@ from pytest_detgate.atomic_file import append_line
 from pytest_detgate.evidence import LineChart, Mark, Panel, Series
 from pytest_detgate.findings import Measurement, Verdict
 from pytest_detgate.plain import encode
+from pytest_detgate.printable import printable_json
 from pytest_detgate.record.formatting import counted, moment
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.regular_file import read_regular
@@ -85,7 +86,7 @@ def read_history(path: Path) -> tuple[list[HistoryLine], int]:
 
 def add_to_history(path: Path, line: HistoryLine) -> None:
     """Append the line of a run."""
-    append_line(path, encode(line))
+    append_line(path, printable_json(encode(line)))
 
 
 def history_charts(earlier: Sequence[HistoryLine], report: Report) -> list[LineChart]:

@@ -40,6 +40,7 @@ def named_project(names: Sequence[str]) -> Project:
         "model": {"framework": "python", "entry": "detector:Detector"},
         "scoring": {"replicates": 0},
         "report": {"max-megabytes": 0.5},
+        "history": {"path": "history.jsonl"},
         "probes": {},
         "rules": {
             "probe-fp": {"max-boxes": 0},
@@ -79,6 +80,7 @@ def listed_project(names: Sequence[str]) -> Project:
     config = {
         "dataset": {"splits": {"val": {"annotations": "val.json", "images": "images"}}},
         "scoring": {"replicates": 0},
+        "history": {"path": "history.jsonl"},
         "rules": {
             "duplicate-boxes": {},
             "image-files": {},

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_detgate.printable import printable
+from pytest_detgate.printable import printable, printable_json
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,12 @@ def test_nothing_that_controls_a_terminal_is_left(text: str) -> None:
     kinds = {unicodedata.category(sign) for sign in shown}
     assert not kinds & {"Cc", "Cs", "Zl", "Zp"}
     assert printable(shown) == shown
+
+
+def test_json_means_the_same_without_control_characters() -> None:
+    value = {"a\u009b31m": "b\u2028c", "\u202ed": ["\x7f", "é"]}
+    content = printable_json(json.dumps(value, ensure_ascii=False).encode())
+
+    assert json.loads(content) == value
+    assert printable(content.decode()) == content.decode()
+    assert "é".encode() in content

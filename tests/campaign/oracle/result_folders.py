@@ -14,7 +14,6 @@ from tests.campaign.project import Entry, read
 
 Files = dict[str, Entry]
 _INNER = ("labels", "preds")
-_BESIDE = (".yaml", ".yml", ".cache", ".names", ".data")
 
 
 def root_of(files: Files, path: str) -> str:
@@ -64,9 +63,8 @@ def read_folder(files: Files, path: str, labels: Labels) -> Detections:
     root, classes = root_of(files, path), class_names(files, path)
     names = _names(files, root)
     suffixes = {PurePosixPath(name).suffix for name in names}
-    others = [one for one in names_below(files, root) if one not in names]
-    if len(suffixes) > 1 or any(not name.endswith(_BESIDE) for name in others):
-        raise NotLookedAtError(f"{path}: files of several kinds: {names}, {others}")
+    if len(suffixes) > 1:
+        raise NotLookedAtError(f"{path}: files of several kinds: {names}")
     if set(labels.category_key.values()) - set(classes):
         raise NotLookedAtError(f"{path}: does not name all classes of the split")
     rows: list[Detection] = []

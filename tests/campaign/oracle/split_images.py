@@ -52,7 +52,11 @@ def _named(files: Files, path: str, there: list[str]) -> list[str]:
         if not line.strip():
             continue
         wanted = name_of(line.strip())
+        # A file may have another suffix than is written.
+        stems = {str(PurePosixPath(name).with_suffix("")): name for name in there}
+        stem = str(PurePosixPath(wanted).with_suffix(""))
         best = longest_tails(wanted, there)
+        best = best or [stems[one] for one in longest_tails(stem, list(stems))]
         if len(best) > 1:
             raise NotLookedAtError(f"{path}: {line!r} means {len(best)} images")
         chosen[best[0] if best else wanted] = None

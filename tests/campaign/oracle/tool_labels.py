@@ -225,6 +225,8 @@ def read_cvat_video(files: Files, root: ElementTree.Element, path: str, folder: 
             if int(digits[-1]) in called:
                 raise NotLookedAtError(f"{path}: two images are frame {digits[-1]}")
             called[int(digits[-1])] = name
+    named = [one.text or "" for one in root.findall("meta/task/labels/label/name")]
+    labels.classes = list(dict.fromkeys(named)) or None
     for at in frames:
         _listed(labels, called.get(at, f"frame_{at:06d}.png"))
     for track in root:

@@ -89,6 +89,8 @@ def read_cvat(files: Files, path: str, folder: str) -> Labels:
             labels.annotations.append(Annotation(row, text(shape.get("label")), box))
         labels.ids.append(("image", image.key))
     name_classes(labels)
+    listed = [one.text or "" for one in root.findall("meta/task/labels/label/name")]
+    labels.classes = list(dict.fromkeys(listed)) or None
     return labels
 
 
