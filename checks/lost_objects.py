@@ -162,11 +162,11 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         assert before is not None  # its detections are known
         change = object_change(matches, before, threshold, other)
         missed, guarded = self._missed(inputs, split, change)
-        test = LossTest.of_objects(change, inputs.units(split))
-        interval = self._interval(inputs, split, change)
         found, lost = int(change.found_before.sum()), int(change.lost.sum())
         if not found:
             raise DataError(f"the baseline finds nothing on {split} with score > {other:g}")
+        test = LossTest.of_objects(change, inputs.units(split))
+        interval = self._interval(inputs, split, change)
         dataset = inputs.dataset(split)
         p_values, reason = self.p_values(test, inputs.project)
         also = f"; {counted(len(missed), 'object')} of must-find missed" if len(missed) else ""

@@ -85,6 +85,23 @@ def test_a_score_below_the_operating_point_is_a_loss(site: Comparison) -> None:
     assert judge(site, lower, gated, ALL).verdict == "passed"
 
 
+def test_a_score_at_the_operating_point_finds_nothing(site: Comparison) -> None:
+    options = "max-lost = 24\nscore-threshold = 0.8\nbaseline-threshold = 0.7"
+    values = measured(judge(site, options, ALL, ALL))
+    assert (values["found"], values["baseline"], values["lost"]) == (0, 24, 24)
+
+    options = "max-lost = 24\nscore-threshold = 0.7\nbaseline-threshold = 0.8"
+    assert "the baseline finds nothing" in judge(site, options, ALL, ALL).message
+
+
+def test_a_false_box_finds_no_other_object(site: Comparison) -> None:
+    """On the last image nothing is found, and a box on the first one that matches nothing."""
+    gated = {**ALL, "a_1.jpg": [*ALL["a_1.jpg"], ("no_vest", 0.9, 30, 30, 20, 20)]}
+    del gated["f_2.jpg"]
+
+    assert measured(judge(site, "max-lost = 0", gated, ALL))["lost"] == 2
+
+
 @pytest.mark.parametrize(
     ("options", "verdict"),
     [

@@ -211,3 +211,54 @@ def test_a_clip_can_alarm_if_enough_of_its_frames_are_near(
     )
 
     assert clips_that_can_alarm(timeline, hits, of).tolist() == able
+
+
+def test_what_is_merged_has_the_best_score_and_its_own_ends() -> None:
+    """The first three are one, in which the second is contained; the fourth begins too late, and
+    the last one is of another class."""
+    several = Spans(
+        clip=np.zeros(5, dtype=np.int64),
+        category=np.array([0, 0, 0, 0, 1]),
+        start_s=np.array([0.0, 2, 11, 30, 0]),
+        end_s=np.array([10.0, 3, 12, 31, 1]),
+        score=np.array([0.5, 0.9, 0.4, 0.7, 0.3]),
+        first=np.array([10, 11, 12, 13, 14]),
+        last=np.array([20, 21, 22, 23, 24]),
+    )
+
+    one = merged(several, 5)
+
+    assert one.start_s.tolist() == [0, 30, 0]
+    assert one.end_s.tolist() == [12, 31, 1]
+    assert one.score.tolist() == [0.9, 0.7, 0.3]
+    assert (one.first.tolist(), one.last.tolist()) == ([10, 13, 14], [22, 23, 24])
+
+
+def test_an_alarm_belongs_to_events_of_its_class_and_clip() -> None:
+    """Class 1 of clip 0 at 5 s; events at that time of the classes 0 and 1 of clip 0, 1 of 1."""
+    alarm = spans((5, 6), category=1)
+    events = joined(
+        spans((5, 6), category=0), spans((5, 6), category=1), spans((5, 6), clip=1, category=1)
+    )
+
+    found = match_alarms(alarm, events, 0, 0)
+
+    assert found.found.tolist() == [False, True, False]
+    assert found.false.tolist() == [False]
+    assert match_alarms(alarm, spans((5, 6), category=0), 0, 0).false.tolist() == [True]
+
+
+def test_the_end_of_one_clip_is_not_the_start_of_the_next() -> None:
+    """The last of all times in clip 0, the first of them in clip 1."""
+    alarms_of_both = joined(spans((100, 101)), spans((50, 51), clip=1))
+
+    found = match_alarms(alarms_of_both, joined(spans((0, 1)), spans((0, 1), clip=1)), 0, 0)
+
+    assert found.found.tolist() == [False, False]
+    assert found.false.tolist() == [True, True]
+
+
+def test_a_share_of_many_delays_is_rounded_up() -> None:
+    """95% of 30 events are 28.5, so 29 have their alarm; half of 5 are 3."""
+    assert delay_within(np.arange(30.0), 0.95) == 28
+    assert delay_within(np.arange(5.0), 0.5) == 2

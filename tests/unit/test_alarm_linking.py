@@ -158,3 +158,13 @@ def _iou(one: Box, other: Box) -> float:
     first, second = (np.array([[box[2], 0.0, 10.0, 10.0]]) for box in (one, other))
     overlap: NDArray[np.float64] = geometry.iou(first, second)
     return float(overlap[0, 0])
+
+
+@pytest.mark.parametrize("category", [(0, 1), (1, 0), (2, 0), (0, 2), (1, 2)])
+def test_the_end_of_a_clip_is_not_linked_with_the_next(category: tuple[int, int]) -> None:
+    """The last frame of one clip and the first of another, with one box of any class on each."""
+    two = by_number([("a", 0), ("b", 0)], fps=1)
+    xywh = np.array([[0.0, 0, 10, 10]] * 2)
+    for classes in (category, (0, 0)):
+        seen = sightings_of(two, np.array([0, 1]), np.array(classes), xywh, np.array([0.9, 0.9]))
+        assert len(pairs_of(seen, 3, 0.3).first) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +18,7 @@ from pytest_detgate.record.approved import (
     ApprovedRule,
     ApprovedScores,
 )
-from pytest_detgate.record.approved_file import approved_from, write_approved
+from pytest_detgate.record.approved_file import approved_from, is_approved, write_approved
 from pytest_detgate.record.image_counts import packed_counts, unpacked_counts
 from pytest_detgate.record.report import FalseBoxCounts
 
@@ -88,6 +89,33 @@ def test_file_stays_under_100_kb(tmp_path: Path, run: Approved, left_out: list[s
     assert read.probes["calm"].false_boxes[0].boxes == run.probes["calm"].false_boxes[0].boxes
     if run.scores["val"].classes:
         assert ("AP" in read.scores["val"].classes) == ("AP by class" not in left_out)
+
+
+@pytest.mark.parametrize(
+    ("small", "left_out", "kept"),
+    [
+        (1000, ["the false boxes by image of the largest probe"], ["quiet"]),
+        (40_000, ["the false boxes by image of the largest probe", "the false boxes by image"], []),
+    ],
+)
+def test_the_longest_counts_by_image_go_first(
+    tmp_path: Path, small: int, left_out: list[str], kept: list[str]
+) -> None:
+    both = {
+        "quiet": large(images=small).probes["calm"],
+        "empty": ApprovedProbe(images=0, boxes=0),
+        "calm": large(images=50_000).probes["calm"],
+    }
+    path = tmp_path / "detgate-baseline.json"
+
+    written = write_approved(msgspec.structs.replace(large(rules=2), probes=both), path)
+
+    assert is_approved(path.read_bytes())
+    assert written.left_out == left_out
+    probes = approved_from(path.read_bytes(), "b").probes
+    by_image = {name: [one.by_image for one in probes[name].false_boxes] for name in probes}
+    assert [name for name, counts in by_image.items() if any(counts)] == kept
+    assert probes["calm"].false_boxes[0].boxes == both["calm"].false_boxes[0].boxes
 
 
 def test_run_too_large_for_its_digests_is_refused(tmp_path: Path) -> None:

@@ -153,3 +153,36 @@ def test_time_stamps_are_read(value: object, unit: TimeUnit, seconds: float | No
     read = seconds_of(value, unit)
 
     assert read == (None if seconds is None else pytest.approx(seconds, abs=1e-6))
+
+
+def test_images_without_a_number_are_untimed() -> None:
+    """The third image of the clip has none, and nobody misses a frame for it. Of clip b nothing is
+    known, and it counts as a clip nevertheless."""
+    known = FramesOfClips(
+        object_column(["a", "a", "a", "b"]),
+        np.array([0, 1, 7, 2]),
+        np.array([True, True, False, False]),
+    )
+    timeline = timeline_of(known, FrameTiming(fps=1), 1.0)
+
+    assert timeline.untimed.tolist() == [2, 3]
+    assert timeline.clips == ("a", "b")
+    assert timeline.missing.tolist() == [0, 0]
+    assert timeline.hours_of_clips.tolist() == pytest.approx([2 / 3600, 0])
+
+
+def test_numbers_that_are_missing_during_a_pause_are_none() -> None:
+    """Frame 2 is missing between 1 and 3; those between 3 and 9 fell into a pause of 10 s."""
+    frames = [("a", 0.0), ("a", 0.1), ("a", 0.3), ("a", 10.3), ("a", 10.4)]
+    timeline = by_stamp(frames, numbers=[0, 1, 3, 9, 10])
+
+    assert timeline.missing.tolist() == [1]
+    assert timeline.pauses.tolist() == [1]
+
+
+def test_the_last_frame_lasts_as_long_as_the_median_one() -> None:
+    """Times to the next frame: 0.1, 0.2, 0.3, 0.5 and 0.9; a single frame takes that of all."""
+    frames = [("a", one) for one in (0.0, 0.1, 0.3, 0.6, 1.1, 2.0)]
+    timeline = by_stamp([*frames, ("b", 50.0)])
+
+    assert timeline.lasts_s.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.5, 0.9, 0.3, 0.3])
