@@ -298,6 +298,10 @@ def test_a_folder_of_yolo_files(tmp_path: Path) -> None:
         ("d.txt", "helmet .5 .5 .1 .2 .9", "expected a class number and four numbers and a score"),
         ("e.txt", "0 .5 .5 .1 .2 .9", "'e' is not an image of train"),
         ("d.txt", "2 .5 .5 .1 .2 .9", "class number 2 is none of 2 classes"),
+        ("d.txt", "0 .5 .5 -1 .2 .9", r"d\.txt:1: a box of width -1 and height 0\.2 is none"),
+        ("d.txt", "0 .5 .5 .1 -.2 .9", r"d\.txt:1: a box of width 0\.1 and height -0\.2 is none"),
+        ("d.txt", "0 nan .5 .1 .2 .9", r"d\.txt:1: a box of"),
+        ("d.txt", "0 .5 .5 inf .2 .9", r"d\.txt:1: a box of width inf"),
     ],
 )
 def test_a_folder_of_wrong_yolo_files(tmp_path: Path, name: str, line: str, expected: str) -> None:

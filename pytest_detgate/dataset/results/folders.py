@@ -73,6 +73,12 @@ def read_yolo_folder(root: Path, names: Sequence[str]) -> FoundRows:
         places=tuple(boxes.id),
         notes=(f"{len(boxes.framed):,} polygons are read as their frames",) if boxes.framed else (),
     )
+    shares = found.shares
+    assert shares is not None
+    found.refuse_first(
+        np.asarray(~np.isfinite(shares).all(axis=1) | (shares[:, 2:] < 0).any(axis=1)),
+        lambda row: f"a box of width {shares[row, 2]:g} and height {shares[row, 3]:g} is none",
+    )
     _refuse_wrong_scores(found)
     return found
 

@@ -60,7 +60,13 @@ def class_names(files: Files, path: str) -> list[str]:
 
 def read_folder(files: Files, path: str, labels: Labels) -> Detections:
     """The detections of a folder with a file for each image."""
-    root, classes = root_of(files, path), class_names(files, path)
+    root = root_of(files, path)
+    try:
+        classes = class_names(files, path)
+    except NotLookedAtError:
+        if labels.format != "yolo" or labels.classes is None:
+            raise
+        classes = labels.classes  # which numbers its classes itself
     names = _names(files, root)
     suffixes = {PurePosixPath(name).suffix for name in names}
     if len(suffixes) > 1:

@@ -288,6 +288,7 @@ def _checked(files: Files, labels: Labels, path: str) -> Labels:
     name_classes(labels)
     if classes is not None:
         labels.classes = classes
+        labels.category_key |= {key_of(name): name for name in classes}
     return labels
 
 

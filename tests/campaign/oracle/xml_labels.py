@@ -91,6 +91,7 @@ def read_cvat(files: Files, path: str, folder: str) -> Labels:
     name_classes(labels)
     listed = [one.text or "" for one in root.findall("meta/task/labels/label/name")]
     labels.classes = list(dict.fromkeys(listed)) or None
+    labels.category_key |= {key_of(name): name for name in listed}
     return labels
 
 
