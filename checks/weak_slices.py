@@ -14,6 +14,7 @@ from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.evidence import Bar, BarChart, Evidence
 from pytest_detgate.findings import Finding, Measurement, Table
+from pytest_detgate.gaps import Extent
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import image_findings
@@ -43,6 +44,8 @@ from pytest_detgate.scoring.weak_slices import (
     weak_slices,
 )
 
+_NAMED = 3
+
 
 class WeakSlices(ScoreRule, frozen=True, kw_only=True):
     """No part of the evaluated split may be much worse than the rest, known or not.
@@ -66,7 +69,8 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
     its bounds. If there are no clips, each image is one.
 
     A slice needs 15 boxes in 4 clips in either half, and so does the rest. If no slice has, the
-    item is not evaluated.
+    item is not evaluated. Nor is it where images cannot be opened, unless `pixels = false`, or
+    where one of the `fields` has more than 12 different texts.
 
     ## Why it matters
 
@@ -134,6 +138,7 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
             findings_total=sum(int(one.slice.images.sum()) for one in weak),
             tables={"slices that were tested": _table(tested, weak)},
             evidence=self._evidence(inputs, split, tested, weak),
+            extent=_extent(inputs, split) if self.pixels else None,
         )
 
     def _findings(self, inputs: Inputs, split: str, weak: Sequence[WeakSlice]) -> Iterable[Finding]:
@@ -217,6 +222,22 @@ class WeakSlices(ScoreRule, frozen=True, kw_only=True):
                 for frame in range(found)
             }
         },
+    )
+
+
+def _extent(inputs: Inputs, split: str) -> Extent:
+    """The images whose brightness and sharpness are known."""
+    unread = inputs.unread_images(split)
+    names = inputs.dataset(split).images.file_name
+    first = ", ".join(names[unread[:_NAMED]].tolist())
+    what = f"{counted(len(unread), 'image')} cannot be opened, so that brightness and sharpness are"
+    return Extent(
+        unit="images",
+        to_look_at=len(names),
+        looked_at=len(names) - len(unread),
+        left_out=(f"{what} not known: {first}; pixels = false leaves them out",)
+        if len(unread)
+        else (),
     )
 
 

@@ -21,6 +21,9 @@ from pytest_detgate.inputs.other_models import OtherModels
 from pytest_detgate.progress import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pytest_detgate.dataset.tables import DetectionTable
     from pytest_detgate.dataset.timeline import Timeline
     from pytest_detgate.inputs.baseline import Baseline
@@ -102,6 +105,12 @@ class Inputs(ModelInputs):
         from pytest_detgate.inputs.slice_attributes import read_attributes
 
         return read_attributes(self, split, fields, pixels=pixels)
+
+    def unread_images(self, split: str) -> NDArray[np.int64]:
+        """The rows of the images of a split whose pixels cannot be read."""
+        from pytest_detgate.inputs.slice_attributes import unread_images
+
+        return unread_images(self, split)
 
     def clip_alarms(self, name: str, threshold: float) -> ClipAlarms:
         """The detections and the events of a split or probe on its timeline; `threshold` is the

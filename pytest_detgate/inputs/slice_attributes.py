@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MOST_VALUES = 12
 """A property with more values than that is divided by size if it is a number, else left out."""
+_ONE_VALUE = "one value"
 _QUARTERS = (0.25, 0.5, 0.75)
 _NO_PROPERTY = frozenset(
     {
@@ -41,16 +42,32 @@ def read_attributes(
 
     They are the groups of `frame-pattern` except clip and frame, the number of boxes and their
     median size, the hour, the `fields` of the images (None: all) and, with `pixels`, brightness and
-    sharpness.
+    sharpness. One of the `fields` that does not divide images into few parts raises `DataError`.
     """
     attributes, left_out = [], []
     for name, values in _columns(inputs, split, fields, pixels=pixels):
         made = _attribute(name, values)
         if isinstance(made, str):
+            if name in (fields or ()) and made != _ONE_VALUE:
+                raise DataError(f"{split} cannot be searched by {name}, which fields names: {made}")
             left_out.append(f"{name}: {made}")
         else:
             attributes.append(made)
     return attributes, left_out
+
+
+def unread_images(inputs: DataInputs, split: str) -> NDArray[np.int64]:
+    """The rows of images whose pixels cannot be read, so that nobody knows how bright they are."""
+    rows: NDArray[np.int64] = np.flatnonzero(np.isnan(_appearance(inputs, split)[:, 0]))
+    return rows
+
+
+def _appearance(inputs: DataInputs, split: str) -> NDArray[np.float64]:
+    """(images, 2) brightness and sharpness, NaN where an image cannot be read."""
+    from pytest_detgate.dataset.images.appearance import appearance_of
+
+    dataset = inputs.dataset(split)
+    return inputs.data.once(("appearance", split), lambda: appearance_of(dataset, inputs.progress))
 
 
 def _columns(
@@ -78,11 +95,7 @@ def _columns(
         with_field = dataclasses.replace(dataset, images=inputs.images_with(split, name))
         yield name, column(with_field, name, pattern)
     if pixels:
-        from pytest_detgate.dataset.images.appearance import appearance_of
-
-        look = inputs.data.once(
-            ("appearance", split), lambda: appearance_of(dataset, inputs.progress)
-        )
+        look = _appearance(inputs, split)
         yield "brightness", look[:, 0].tolist()
         yield "sharpness", look[:, 1].tolist()
 
@@ -117,7 +130,7 @@ def _attribute(name: str, values: Sequence[Any]) -> Attribute | str:
         return "neither a number nor text"
     distinct = set(known)
     if len(distinct) < 2:
-        return "one value" if distinct else "no value"
+        return _ONE_VALUE if distinct else "no value"
     if len(distinct) <= _MOST_VALUES:
         ordered = sorted(distinct, key=lambda value: (isinstance(value, str), value))
         number = {value: index for index, value in enumerate(ordered)}

@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.testing import coco_content, result_content
+from pytest_detgate.testing import coco_content, draw_image, result_content
 from tests.judged import judged, measured, split_tables
 
 HEAD = "[dataset]\nframe-pattern = '(?P<clip>(?P<site>[^_]+)_[^_]+)_\\d+\\.jpg$'\n"
 
 
-def judge(folder: Path, rule: str = "", *, clips: int = 16, south: int = 2) -> RuleResult:
+def judge(
+    folder: Path, rule: str = "", *, clips: int = 16, south: int = 2, pixels: bool = False
+) -> RuleResult:
     """Of 4 frames of a clip all are found at site north, at site south so many."""
     truth: dict[str, list[Any]] = {
         f"{site}_{clip}_{frame}.jpg": [("thing", 10, 10, 30, 30)]
@@ -31,9 +33,13 @@ def judge(folder: Path, rule: str = "", *, clips: int = 16, south: int = 2) -> R
     content = coco_content(truth, ("thing",))
     for number, image in enumerate(content["images"]):
         image["odd"] = number % 2
+        image["camera"] = f"camera {number % 20}"
+        image["country"] = "CH"
+        image["pose"] = [number]
     (folder / "val.json").write_text(json.dumps(content))
     (folder / "found.json").write_text(json.dumps(result_content(truth, found, ("thing",))))
-    config = HEAD + split_tables(val="images") + f"[rules.weak-slices]\npixels = false\n{rule}"
+    config = HEAD + split_tables(val="images") + f"[rules.weak-slices]\n{rule}"
+    config += f"\npixels = {str(pixels).lower()}\n"
     return judged(folder, config, {"val": folder / "found.json"})["weak-slices"]
 
 
@@ -70,6 +76,43 @@ def test_few_clips_say_nothing(tmp_path: Path) -> None:
 
     assert result.verdict == "not-evaluated"
     assert "no slice of val has 15 boxes in 4 clips in either half of 10 clips" in result.message
+
+
+@pytest.mark.parametrize(
+    ("field", "reason"),
+    [("camera", "20 different texts"), ("pose", "neither a number nor text"), ("country", "")],
+)
+def test_a_named_field_is_searched(tmp_path: Path, field: str, reason: str) -> None:
+    """Twenty cameras are too many parts; a single country has no other images to compare with."""
+    assert judge(tmp_path, south=4).verdict == "passed"
+    named = judge(tmp_path, f"fields = ['{field}']", south=4)
+
+    assert named.verdict == ("not-evaluated" if reason else "passed")
+    assert reason in named.message
+    if reason:
+        assert f"val cannot be searched by {field}, which fields names" in named.message
+
+
+def test_images_that_cannot_be_opened_are_not_searched(tmp_path: Path) -> None:
+    """Without pixels no image is needed; with them there are none, and later one is cut off."""
+    assert judge(tmp_path, south=4).verdict == "passed"
+    missing = judge(tmp_path, south=4, pixels=True)
+    assert missing.verdict == "not-evaluated"
+    assert (missing.looked_at, missing.to_look_at) == (0, 128)
+    assert "128 images cannot be opened" in missing.message
+
+    images = json.loads((tmp_path / "val.json").read_text())["images"]
+    names = [image["file_name"] for image in images]
+    (tmp_path / "images").mkdir()
+    for name in names:
+        draw_image(name).save(tmp_path / "images" / name)
+    assert judge(tmp_path, south=4, pixels=True).verdict == "passed"
+    cut = tmp_path / "images" / names[0]
+    cut.write_bytes(cut.read_bytes()[:100])
+    one = judge(tmp_path, south=4, pixels=True)
+    assert (one.verdict, one.looked_at) == ("not-evaluated", 127)
+    assert "1 image cannot be opened, so that brightness and sharpness are not" in one.message
+    assert names[0] in one.message
 
 
 def test_a_field_that_no_image_has_is_a_mistake(tmp_path: Path) -> None:
