@@ -21,7 +21,7 @@ from pytest_detgate.gaps import Gap, described, gap
 from pytest_detgate.inputs.detection_sources import DetectionSource, GatedModel, TwoInferences
 from pytest_detgate.inputs.misplaced import boxes_on, finds_anything, is_placed, misplaced_note
 from pytest_detgate.progress import Progress
-from pytest_detgate.record.report import ModelRecord, PredictionsRecord
+from pytest_detgate.record.report import ModelRecord
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
@@ -187,9 +187,6 @@ class ModelDetections(DetectionSource):
             key=info.key,
             notes=[*_precision_notes(source), *self._source_notes(), *self._notes],
         )
-
-    def predictions_records(self) -> dict[str, PredictionsRecord]:
-        return {}
 
     def _paths(self, dataset: Dataset, rows: NDArray[np.int64]) -> list[Path]:
         """Return the images of some rows, each once; `DetectorError` if one must not be read."""

@@ -158,7 +158,7 @@ def cvat_video(part: str, pictures: Sequence[Picture], classes: Sequence[str]) -
     """A file of CVAT for video: every tenth frame is one of the task, and each box a track of one
     frame."""
     numbers = {frame_number(one.name): one for one in pictures}
-    tracks = []
+    tracks: list[str] = []
     for number, one in sorted(numbers.items()):
         for box in one.boxes:
             edges = (

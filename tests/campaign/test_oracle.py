@@ -21,7 +21,7 @@ from tests.campaign.oracle.label_readers import read_labels
 from tests.campaign.oracle.labels import Annotation, Box
 from tests.campaign.oracle.options import unknown_keys
 from tests.campaign.oracle.reading import NotLookedAtError, json_of, key_of, name_of, near_key
-from tests.campaign.oracle.results import Detection
+from tests.campaign.oracle.result_rows import Detection
 from tests.campaign.project import Case, Entry, Project
 from tests.campaign.projects import projects
 from tests.campaign.worlds import World, worlds

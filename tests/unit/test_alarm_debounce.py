@@ -260,5 +260,5 @@ def test_the_end_of_one_clip_is_not_the_start_of_the_next() -> None:
 
 def test_a_share_of_many_delays_is_rounded_up() -> None:
     """95% of 30 events are 28.5, so 29 have their alarm; half of 5 are 3."""
-    assert delay_within(np.arange(30.0), 0.95) == 28
-    assert delay_within(np.arange(5.0), 0.5) == 2
+    assert delay_within(np.arange(30, dtype=np.float64), 0.95) == 28
+    assert delay_within(np.arange(5, dtype=np.float64), 0.5) == 2

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.ids import repeated, rows_of, shown_id
 from pytest_detgate.dataset.images.names import AmbiguousNameError, FileNames
-from pytest_detgate.dataset.images.paths import Parts, parts_of
+from pytest_detgate.dataset.images.paths import parts_of
 from pytest_detgate.dataset.results.found_rows import FoundRows
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import DataError, nearest
@@ -121,7 +121,7 @@ class DatasetImages:
         return found
 
 
-def _may_be_one(one: Parts, other: Parts) -> bool:
+def _may_be_one(one: Sequence[str], other: Sequence[str]) -> bool:
     """Whether two paths agree in as many folders as both have."""
     shared = min(len(one), len(other)) - 1
     return shared < 1 or one[-1 - shared : -1] == other[-1 - shared : -1]

@@ -15,7 +15,7 @@ from tests.campaign.oracle.model_rules import (
     unless_bound,
 )
 from tests.campaign.oracle.reading import NotLookedAtError, number
-from tests.campaign.oracle.results import Detection
+from tests.campaign.oracle.result_rows import Detection
 from tests.campaign.oracle.split_rules import Check, within
 from tests.campaign.oracle.view import Table, View
 

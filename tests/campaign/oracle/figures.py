@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from tests.campaign.oracle.labels import Annotation, Box
-from tests.campaign.oracle.results import Detection
+from tests.campaign.oracle.result_rows import Detection
 
 THRESHOLDS = tuple(0.5 + 0.05 * step for step in range(10))
 

@@ -6,7 +6,7 @@ from tests.campaign.oracle.figures import false_boxes, match, overlap
 from tests.campaign.oracle.labels import Annotation
 from tests.campaign.oracle.model_rules import evaluated
 from tests.campaign.oracle.reading import NotLookedAtError, name_of, number
-from tests.campaign.oracle.results import Detection
+from tests.campaign.oracle.result_rows import Detection
 from tests.campaign.oracle.split_rules import within
 from tests.campaign.oracle.view import Table, View
 

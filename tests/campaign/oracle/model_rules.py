@@ -13,7 +13,8 @@ from tests.campaign.oracle.figures import (
 )
 from tests.campaign.oracle.labels import Annotation
 from tests.campaign.oracle.reading import NotLookedAtError, key_of, list_in, number
-from tests.campaign.oracle.results import Detection, answers_in, names_in_results
+from tests.campaign.oracle.result_rows import Detection
+from tests.campaign.oracle.results import answers_in, names_in_results
 from tests.campaign.oracle.split_rules import Check, within
 from tests.campaign.oracle.view import Table, View
 

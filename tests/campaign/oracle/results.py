@@ -89,9 +89,9 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
     by_id: dict[Key, int | None] = {}
     several: set[Key] = set()
     for index, image in enumerate(labels.images):
-        path = PurePosixPath(image.file_name)
+        place = PurePosixPath(image.file_name)
         by_id |= {key_of(name): index for name in (image.file_name, image.name)}
-        for key in {key_of(path.name), key_of(path.stem)}:
+        for key in {key_of(place.name), key_of(place.stem)}:
             if by_id.setdefault(key, index) != index:
                 several.add(key)
     by_id = {key: index for key, index in by_id.items() if key not in several}
