@@ -84,7 +84,8 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
 
         def findings() -> Iterator[Finding]:
             for rows in groups["image_ids"]:
-                yield _of_image(dataset, rows, f"image id {dataset.images.id[rows[0]]} is used")
+                of_id = f"image id {dataset.images.id[rows[0]]}"
+                yield _of_image(dataset, rows, f"{of_id} is used", "image id")
             for rows in groups["category_ids"]:
                 names = ", ".join(dataset.classes[row] for row in rows)
                 text = f"category id {category_id[rows[0]]} is used {_times(rows)}: {names}"
@@ -93,7 +94,7 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
                 text = f"class {dataset.classes[rows[0]]} is listed {_times(rows)}"
                 yield Finding(text=text, dataset=dataset.name)
             for rows in groups["file_names"]:
-                yield _of_image(dataset, rows, "the file is listed")
+                yield _of_image(dataset, rows, "the file is listed", "file name")
             for rows in groups["annotation_ids"]:
                 yield _of_annotation(dataset, rows)
             yield from _of_near_names(dataset, near_files, near_classes)
@@ -139,14 +140,18 @@ def _of_near_names(
                     "case or blanks",
                     dataset=dataset.name,
                     image=names[row] if kind == "file" else None,
+                    kind="near name",
                 )
 
 
-def _of_image(dataset: Dataset, rows: NDArray[np.int64], what: str) -> Finding:
+def _of_image(dataset: Dataset, rows: NDArray[np.int64], what: str, kind: str) -> Finding:
     names = dict.fromkeys(dataset.images.file_name[rows].tolist())
     others = f": {', '.join(names)}" if len(names) > 1 else ""
     return Finding(
-        text=f"{what} {_times(rows)}{others}", dataset=dataset.name, image=next(iter(names))
+        text=f"{what} {_times(rows)}{others}",
+        dataset=dataset.name,
+        image=next(iter(names)),
+        kind=kind,
     )
 
 
@@ -159,6 +164,7 @@ def _of_annotation(dataset: Dataset, rows: NDArray[np.int64]) -> Finding:
         text=f"annotation id {boxes.id[rows[0]]} is used {_times(rows)}{others}",
         dataset=dataset.name,
         image=names[0] if names else None,
+        kind=f"annotation {boxes.id[rows[0]]}",
     )
 
 

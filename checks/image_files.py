@@ -106,7 +106,7 @@ class ImageFiles(CountRule, frozen=True, kw_only=True):
                 *(Measurement.shown(kind, by_kind[kind]) for kind in KINDS),
                 Measurement.shown("images", len(images)),
             ],
-            findings=image_findings(dataset, rows, reason),
+            findings=image_findings(dataset, rows, reason, kind=lambda row: flaws[row].kind),
             findings_total=len(rows),
         )
 

@@ -156,7 +156,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `dataset` names the split or probe, `image` is the `file_name` in it, `box` is `[x, y, width,
     height]` in pixels of that image. `other` is what a leaked image was found in: an image of the
-    other split, or its clip.
+    other split, or its clip. `kind` tells the faults apart that a rule may find at one place.
     """
 
     text: str
@@ -166,6 +166,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label: str | None = None
     score: float | None = None
     other: str | None = None
+    kind: str | None = None
 
 
 def _number(name: str, value: object) -> float | int:

@@ -24,7 +24,8 @@ _DIGITS = 2
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What tells a finding from all others without an id: its image, class and box; of a leak the
-    other image; of a finding with none of these its text.
+    other image; of a rule that finds several faults at one place the kind; of a finding with no
+    place its text.
     """
 
     dataset: str | None = None
@@ -33,6 +34,7 @@ class Fingerprint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     box: tuple[float, float, float, float] | None = None
     other: str | None = None
     text: str | None = None
+    kind: str | None = None
 
 
 class Acceptance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,6 +62,7 @@ def fingerprint_of(finding: Finding) -> Fingerprint:
         box=None if finding.box is None else rounded_box(finding.box),
         other=finding.other,
         text=finding.text if all(place is None for place in places) else None,
+        kind=finding.kind,
     )
 
 

@@ -59,15 +59,17 @@ def image_findings(
     rows: Iterable[int],
     reason: Callable[[int], str],
     other: Callable[[int], str] | None = None,
+    kind: Callable[[int], str] | None = None,
 ) -> Iterator[Finding]:
     """One finding for each image row, made when it is asked for. `other` says what a leaked image
-    was found in."""
+    was found in, `kind` which of several faults it is."""
     for row in map(int, rows):
         yield Finding(
             text=reason(row),
             dataset=dataset.name,
             image=str(dataset.images.file_name[row]),
             other=None if other is None else other(row),
+            kind=None if kind is None else kind(row),
         )
 
 

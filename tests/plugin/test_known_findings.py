@@ -267,3 +267,43 @@ def test_workers_know_the_findings(faulty: GateProject) -> None:
 
     assert faulty.gate("detgate.toml", "-n", "2", with_predictions=False).ret == 0
     assert faulty.verdicts() == {BOUNDS: "waived"}
+
+
+def test_another_fault_of_an_accepted_image_is_new(project: GateProject) -> None:
+    """The first image is larger than is stated, which is accepted; then it is gone."""
+    item = "image-files[train]"
+    project.write("detgate.toml", DATA.replace("box-bounds", "image-files"))
+    train(project)
+    folder = project.pytester.path / "data" / "images"
+    folder.mkdir(parents=True)
+    for name, side in (("yard_1.jpg", 101), ("yard_2.jpg", 100)):
+        Image.new("RGB", (side, side)).save(folder / name)
+    assert run(project, item)["verdict"] == "failed"
+    assert accept(item) == 0
+    assert run(project, item)["verdict"] == "waived"
+
+    (folder / "yard_1.jpg").unlink()
+    result = run(project, item)
+
+    assert result["verdict"] == "failed"
+    assert [finding["text"].partition(":")[0] for finding in result["findings"]] == ["missing"]
+
+
+def test_another_id_twice_on_an_accepted_image_is_new(project: GateProject) -> None:
+    item = "duplicate-ids[train]"
+    project.write("detgate.toml", DATA.replace("box-bounds", "duplicate-ids"))
+    inside = ("helmet_off", 10, 10, 40, 40)
+    train(project, yard_1=[inside, inside, inside, inside])
+    path = project.pytester.path / "data" / "train.json"
+    content = json.loads(path.read_text())
+    content["annotations"][1]["id"] = content["annotations"][0]["id"]
+    path.write_text(json.dumps(content))
+    assert run(project, item)["verdict"] == "failed"
+    assert accept(item) == 0
+    assert run(project, item)["verdict"] == "waived"
+
+    content["annotations"][1]["id"] = 2
+    content["annotations"][3]["id"] = content["annotations"][2]["id"]
+    path.write_text(json.dumps(content))
+
+    assert run(project, item)["verdict"] == "failed"
