@@ -262,3 +262,15 @@ def test_a_share_of_many_delays_is_rounded_up() -> None:
     """95% of 30 events are 28.5, so 29 have their alarm; half of 5 are 3."""
     assert delay_within(np.arange(30, dtype=np.float64), 0.95) == 28
     assert delay_within(np.arange(5, dtype=np.float64), 0.5) == 2
+
+
+def test_near_spans_of_every_class_are_merged() -> None:
+    both = joined(spans((0, 1), (2, 3)), spans((0, 1), (2, 3), category=1), spans((2, 3), clip=1))
+
+    one = merged(both, 5)
+
+    assert list(zip(one.clip.tolist(), one.category.tolist(), one.end_s.tolist(), strict=True)) == [
+        (0, 0, 3),
+        (0, 1, 3),
+        (1, 0, 3),
+    ]

@@ -168,3 +168,12 @@ def test_the_end_of_a_clip_is_not_linked_with_the_next(category: tuple[int, int]
     for classes in (category, (0, 0)):
         seen = sightings_of(two, np.array([0, 1]), np.array(classes), xywh, np.array([0.9, 0.9]))
         assert len(pairs_of(seen, 3, 0.3).first) == 0
+
+
+@pytest.mark.parametrize(("side", "pairs"), [(0.0, 0), (0.5, 1)])
+def test_boxes_without_an_area_overlap_nothing(side: float, pairs: int) -> None:
+    """Half a pixel is an area like any other."""
+    xywh = np.array([[5.0, 5, side, side]] * 2)
+    seen = sightings_of(timeline(2), np.array([0, 1]), np.array([0, 0]), xywh, np.array([0.9, 0.9]))
+
+    assert len(pairs_of(seen, 0, 0.01).first) == pairs

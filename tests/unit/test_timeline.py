@@ -186,3 +186,15 @@ def test_the_last_frame_lasts_as_long_as_the_median_one() -> None:
     timeline = by_stamp([*frames, ("b", 50.0)])
 
     assert timeline.lasts_s.tolist() == pytest.approx([0.1, 0.2, 0.3, 0.5, 0.9, 0.3, 0.3])
+
+
+def test_clips_of_which_nothing_is_known_come_before_others() -> None:
+    known = FramesOfClips(
+        object_column(["a", "b", "c", "c"]),
+        np.array([1, 1, 5, 6]),
+        np.array([False, False, True, True]),
+    )
+    timeline = timeline_of(known, FrameTiming(fps=1), 1.0)
+
+    assert timeline.missing.tolist() == [0, 0, 0]
+    assert timeline.hours_of_clips.tolist() == pytest.approx([0, 0, 2 / 3600])
