@@ -67,7 +67,8 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
     """The image of each id; None for one that the file names and the split does not have."""
     if "images" in content:
         # By name: then two entries of one name cannot be told apart.
-        names = [image.name for image in labels.images]
+        # Outer blanks make no other file, unless two differ by nothing else.
+        names = [image.name.strip() for image in labels.images]
         if len(set(names)) < len(names):
             raise NotLookedAtError(f"{path}: two images have one name")
         rows = {name: index for index, name in enumerate(names)}
@@ -78,7 +79,7 @@ def _images(content: Any, labels: Labels, path: str) -> dict[Key, int | None]:
             key = key_of(entry.get("id"))
             if key in image_of:
                 raise NotLookedAtError(f"{path}: image id {key} is used twice")
-            image_of[key] = rows.get(name_of(entry.get("file_name")))
+            image_of[key] = rows.get(name_of(entry.get("file_name")).strip())
         there = [index for index in image_of.values() if index is not None]
         if len(set(there)) < len(there):
             raise NotLookedAtError(f"{path}: lists an image twice")
