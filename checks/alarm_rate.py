@@ -146,6 +146,9 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
         confidence = confidence_of(budget, inputs.project)
         yield from planned_of_rate(limits, probe, confidence, by_bound=budget.bound == "upper")
 
+    def proves(self, target: Target) -> bool:
+        return self.budget(target.datasets[0]).bound != "point"
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
         budget = self.budget(probe)

@@ -98,6 +98,8 @@ def _fingerprints(result: RuleResult) -> list[Fingerprint]:
     found = result.fingerprints
     if result.verdict == "passed":
         raise ConfigError(f"{result.id} passed: there is nothing to accept")
+    if result.is_sealed:
+        raise ConfigError(f"{result.id} looks at a sealed probe, so its findings are not known")
     if result.verdict == "not-evaluated":
         raise ConfigError(f"{result.id} was not evaluated, so its findings are not known")
     if not found:
