@@ -94,7 +94,8 @@ class _Case:
         """How much the item has to look at and looked at, as soon as that is known."""
         self.open_reason: str | None = None
         """Why there is no verdict on values, where that tells none of them."""
-        self._was_asked = False
+        self._may_tell = False
+        """Whether what a rule says may hold values of the model."""
         self._bound = bound
         self._target = target
         self._inputs = inputs
@@ -108,7 +109,7 @@ class _Case:
         _require_looks(self._bound.rule, target, inputs)
         extent = self.extent = _extent(self._bound, target, inputs)
         _require_detector(target, inputs, extent)
-        self._was_asked = True
+        self._may_tell = bool(target.detections)
         outcome = plain_outcome(self._bound.rule.check(target, inputs))
         findings = self._seen(outcome, on_finding)
         failed = outcome.accepted is None and _is_failed(outcome)
@@ -181,8 +182,7 @@ class _Case:
     def not_evaluated(self, reason: str) -> RuleResult:
         """The result of an item that could not be evaluated."""
         message = self._inputs.project.shorten(reason)
-        if not self._was_asked:
-            self.open_reason = message
+        self.open_reason = None if self._may_tell else message
         return self._result(verdict="not-evaluated", message=message)
 
     def _seen(self, outcome: Outcome, on_finding: Callable[[Finding], None] | None) -> SeenFindings:

@@ -199,7 +199,9 @@ def test_damaged_ledger_stops_the_run(counting: GateProject) -> None:
     result = counting.gate_here("detgate.toml")
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*detgate-ledger.jsonl: line 1: was changed after it was written*"])
+    result.stderr.fnmatch_lines(
+        ["*detgate-ledger.jsonl: line 1: was changed after it was written*"]
+    )
 
 
 def test_ledger_that_cannot_be_written_is_no_pass(counting: GateProject) -> None:
