@@ -172,7 +172,8 @@ def test_accepting_again_keeps_who_accepted(
     project: GateProject, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A box that moved by some pixels is still the one that ada accepted; only the other is new."""
-    item, images = "probe-fp[youtube]", {"tube_1.jpg": [], "tube_2.jpg": []}
+    item = "probe-fp[youtube]"
+    images: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
 
     def find(*boxes: Any) -> dict[str, Any]:
         content = result_content(images, {"tube_1.jpg": list(boxes)}, ["helmet_off"])
