@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from itertools import count
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from pytest_detgate.config.evidence_table import EvidenceTable
 from pytest_detgate.record.ledger import LedgerLine, Look
 from pytest_detgate.record.looks import LookBudget
+from pytest_detgate.scoring.bounds.event_rate import count_interval
+from pytest_detgate.scoring.bounds.sample_size import least_exposure
 
 _DIGESTS = count()
 
@@ -131,3 +136,38 @@ def test_each_look_has_its_share_of_the_error(
     table = EvidenceTable(looks=looks, adaptive=adaptive)
 
     assert 1 - table.confidence(0.95) == pytest.approx(error, rel=1e-6)
+
+
+def chance_to_pass(table: EvidenceTable, hours: float) -> float:
+    """The chance that a model at the limit, 1 false alarm an hour, passes in one try."""
+    confidence = table.confidence(0.95)
+    chance = 0.0
+    for alarms in range(60):
+        by_clip = np.array([1] * alarms or [0])
+        each = np.full(len(by_clip), hours / len(by_clip))
+        if count_interval(by_clip, each, confidence).high <= hours * (1 + 1e-9):
+            chance += float(stats.poisson.pmf(alarms, hours))
+    return chance
+
+
+def test_twenty_tries_of_a_model_at_its_limit() -> None:
+    """The figure of the issue: 1 - 0.95^20 = 64% without a ledger, at most 5% with it."""
+    one = -math.log(0.05)  # hours without an alarm that show it at 95%
+
+    without = 1 - (1 - chance_to_pass(EvidenceTable(), one)) ** 20
+
+    assert without == pytest.approx(0.64, abs=0.005)
+    for hours in (one, 2 * one, 16.9, 19.5, 40.0):
+        for adaptive in (False, True):
+            table = EvidenceTable(looks=20, adaptive=adaptive)
+            assert 1 - (1 - chance_to_pass(table, hours)) ** 20 <= 0.05
+    twice = chance_to_pass(EvidenceTable(looks=20), 2 * one + 1e-6)
+    assert 1 - (1 - twice) ** 20 == pytest.approx(0.049, abs=0.001), "and it can pass"
+
+
+@pytest.mark.parametrize(("adaptive", "hours"), [(False, 5.99), (True, 16.86)])
+def test_hours_without_an_alarm_that_twenty_looks_take(adaptive: bool, hours: float) -> None:
+    """ln(20 / 0.05), and ln(1 / 0.05) + 20 ln 2."""
+    confidence = EvidenceTable(looks=20, adaptive=adaptive).confidence(0.95)
+
+    assert least_exposure(1.0, confidence) == pytest.approx(hours, abs=0.006)
