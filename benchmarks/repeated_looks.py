@@ -28,7 +28,7 @@ ADAPTIVE = EvidenceTable(looks=LOOKS, adaptive=True)
 
 @cache
 def passes(alarms: int, hours: float, confidence: float) -> bool:
-    """Whether so many alarms in one clip of so many hours each, one by one, are within the limit."""
+    """Whether so many alarms in so many hours, one in a clip, are within the limit."""
     clips = max(alarms, 1)
     by_clip = np.zeros(clips, np.int64)
     by_clip[:alarms] = 1
