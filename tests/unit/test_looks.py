@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_detgate.config.evidence_table import EvidenceTable
+from pytest_detgate.config.evidence_table import MOST_ADAPTIVE, EvidenceTable
 from pytest_detgate.record.ledger import LedgerLine, Look
 from pytest_detgate.record.looks import LookBudget
 from pytest_detgate.scoring.bounds.event_rate import count_interval
 from pytest_detgate.scoring.bounds.sample_size import least_exposure
+from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 
 _DIGESTS = count()
 
@@ -171,3 +172,18 @@ def test_hours_without_an_alarm_that_twenty_looks_take(adaptive: bool, hours: fl
     confidence = EvidenceTable(looks=20, adaptive=adaptive).confidence(0.95)
 
     assert least_exposure(1.0, confidence) == pytest.approx(hours, abs=0.006)
+
+
+def test_bounds_exist_at_the_smallest_errors() -> None:
+    """With no false box on n clips, alike or not, the upper bound is 1 - error^(1 / n)."""
+    confidence = EvidenceTable(looks=MOST_ADAPTIVE, adaptive=True).confidence(0.95)
+    clip = np.repeat(np.arange(200), 4)
+
+    clean = ProbeEvidence(frames=800, confidence=confidence, clip=clip)
+    high = clean.of_frames(np.zeros(800, np.int64)).high / 800
+
+    assert high == pytest.approx(1 - (0.05 / 2**30) ** (1 / 200), rel=1e-4)
+    few = np.zeros(800, np.int64)
+    few[[0, 1, 40]] = 1
+    assert high < clean.of_frames(few).high / 800 < 1
+    assert math.isfinite(clean.of_boxes(few).high)
