@@ -15,8 +15,10 @@ from pytest_detgate.record.formatting import bounds_text, plotted, value_and_flo
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.field_metric import interval_of_field_metric
+from pytest_detgate.rules.field_metric import field_figure
+from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.rule import Outcome, Target
+from pytest_detgate.rules.score_rules import interval_of
 from pytest_detgate.scoring.field_metrics import FROC_POINTS, ranked
 
 
@@ -67,9 +69,8 @@ class Froc(ClassFloorRule, frozen=True, kw_only=True):
         # Each image counts as the part of a scan that it is.
         counts = detections.counts(scans=units.count if by_clip else detections.images)
         value = float(counts.value("froc")[0])
-        interval = interval_of_field_metric(
-            self, inputs, split, "froc", detections, value, by_clip=by_clip
-        )
+        figure = field_figure("froc", detections, value, by_clip=by_clip)
+        interval = interval_of(self, inputs, split, figure)
         held = Measurement.at_least(
             "cpm", value, self.floor(support.name), bound=self.bound, interval=interval
         )
@@ -98,6 +99,16 @@ class Froc(ClassFloorRule, frozen=True, kw_only=True):
                 )
             },
             evidence=Evidence(charts=[chart] if curves else [], frames=frames, frames_total=total),
+            needs=needs_of_metric(
+                self,
+                inputs,
+                split,
+                held,
+                figure,
+                inputs.matches(split),
+                what="CPM",
+                category=support.category,
+            ),
         )
 
     passing: ClassVar[Example] = Example(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -23,6 +23,7 @@ from pytest_detgate.rule_evidence.lost_objects import (
     lost_findings,
     tables_of_change,
 )
+from pytest_detgate.rules.change_needs import needs_of_change
 from pytest_detgate.rules.clip_losses import LossRule, LossTest, known_detections
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.must_find import MustFind, objects_named, require_entries
@@ -35,6 +36,7 @@ from pytest_detgate.rules.regression_rules import (
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.rules.score_rules import interval_of
+from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.false_boxes import false_boxes, require_threshold
 from pytest_detgate.scoring.lost_objects import ObjectChange, new_boxes, object_change
 from pytest_detgate.scoring.recall import share_figure
@@ -171,19 +173,20 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         p_values, reason = self.p_values(test, inputs.project)
         also = f"; {counted(len(missed), 'object')} of must-find missed" if len(missed) else ""
         gained = int(change.gained.sum())
+        share = Measurement.at_most(
+            "lost_share",
+            lost / found,
+            self.max_lost_share,
+            bound="point" if self.max_lost_share is None else self.bound,
+            interval=interval,
+        )
         bounds = change_bounds_text(interval, ".3f", paired=True, units=inputs.units(split))
         return Outcome(
             message=f"{lost} of {counted(found, 'object')} lost that {baseline_label(baseline)} "
             f"finds on {split}, {gained} gained{bounds}{reason}{also}",
             measurements=[
                 Measurement.at_most("lost", lost, self.max_lost),
-                Measurement.at_most(
-                    "lost_share",
-                    lost / found,
-                    self.max_lost_share,
-                    bound="point" if self.max_lost_share is None else self.bound,
-                    interval=interval,
-                ),
+                share,
                 *self._by_class(change),
                 *p_values,
                 *guarded,
@@ -196,6 +199,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
             findings_total=len(np.union1d(missed, np.flatnonzero(change.lost))),
             tables=tables_of_change(dataset, change),
             evidence=evidence_of_change(dataset, inputs.detections(split), change, missed),
+            needs=needs_of_change(self, inputs, split, [(share, _lost_share(change))]),
         )
 
     def _check_probe(self, probe: str, inputs: Inputs) -> Outcome:
@@ -248,8 +252,7 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
 
     def _interval(self, inputs: Inputs, split: str, change: ObjectChange) -> Interval | None:
         """The interval of the share that is lost of what the baseline finds."""
-        figure = share_figure(change.image[change.lost], change.image[change.found_before])
-        return compared_interval(interval_of(self, inputs, split, figure), paired=True)
+        return compared_interval(interval_of(self, inputs, split, _lost_share(change)), paired=True)
 
     passing: ClassVar[Example] = Example(
         config="[rules.lost-objects]\nmax-lost = 0",
@@ -268,3 +271,8 @@ class LostObjects(LossRule, frozen=True, kw_only=True):
         detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
         baseline={"val": {"a_2.jpg": [("helmet_off", 0.8, 50, 50, 30, 30)]}},
     )
+
+
+def _lost_share(change: ObjectChange) -> Callable[[Intervals], Interval]:
+    """A function that gives the interval of the share that is lost of what the baseline finds."""
+    return share_figure(change.image[change.lost], change.image[change.found_before])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -14,9 +15,11 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, plotted
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
+from pytest_detgate.rules.change_needs import needs_of_change
 from pytest_detgate.rules.class_ceiling_rule import ClassCeilingRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.field_metric import interval_of_field_metric, mirrored
+from pytest_detgate.rules.field_metric import field_figure, mirrored
+from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import Threshold, require_limit, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import interval_of
@@ -81,9 +84,8 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
         detections = ranked(inputs.matches(split), support.category)
         counts = detections.counts()
         good = float(counts.value("miss-rate")[0])
-        interval = mirrored(
-            interval_of_field_metric(self, inputs, split, "miss-rate", detections, good)
-        )
+        figure = mirrored(field_figure("miss-rate", detections, good))
+        interval = interval_of(self, inputs, split, figure)
         over = detections.score > threshold
         false = detections.image[over & ~detections.hit]
         fppi = len(false) / detections.images
@@ -94,6 +96,14 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
             bound=self.bound,
             interval=interval,
         )
+        of_fppi = _figure_of_fppi(false, detections.images)
+        of_false = Measurement.at_most(
+            "fppi",
+            fppi,
+            self.max_fppi,
+            bound=self.bound,
+            interval=interval_of(self, inputs, split, of_fppi),
+        )
         frames, total = frames_of_class(
             inputs, split, support.category, threshold, held, with_false=True
         )
@@ -103,13 +113,7 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
             f"; {fppi:.3g} false boxes an image with score > {threshold:g}",
             measurements=[
                 held,
-                Measurement.at_most(
-                    "fppi",
-                    fppi,
-                    self.max_fppi,
-                    bound=self.bound,
-                    interval=self._interval_of_fppi(inputs, split, false),
-                ),
+                of_false,
                 Measurement.shown(
                     "missed_share",
                     1 - int(np.count_nonzero(over & detections.hit)) / len(detections.boxes),
@@ -121,19 +125,18 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
                 frames=frames,
                 frames_total=total,
             ),
+            needs=needs_of_metric(
+                self,
+                inputs,
+                split,
+                held,
+                figure,
+                inputs.matches(split),
+                what="a miss rate",
+                category=support.category,
+            )
+            or needs_of_change(self, inputs, split, [(of_false, of_fppi)]),
         )
-
-    def _interval_of_fppi(
-        self, inputs: Inputs, split: str, false: NDArray[np.int64]
-    ) -> Interval | None:
-        images = len(inputs.dataset(split).images)
-
-        def of_boxes(intervals: Intervals) -> Interval:
-            evidence = ProbeEvidence.of_units(intervals.resampling.units, intervals.confidence)
-            found = evidence.of_boxes(np.bincount(false, minlength=images))
-            return scaled(found, 1 / images)
-
-        return interval_of(self, inputs, split, of_boxes)
 
     passing: ClassVar[Example] = Example(
         config="[rules.miss-rate]\nmax = 0.1",
@@ -149,6 +152,18 @@ class MissRate(ClassCeilingRule, frozen=True, kw_only=True):
             }
         },
     )
+
+
+def _figure_of_fppi(false: NDArray[np.int64], images: int) -> Callable[[Intervals], Interval]:
+    """A function that gives the interval of the false boxes an image, from the image of each."""
+    on_image = np.bincount(false, minlength=images)
+
+    def of_boxes(intervals: Intervals) -> Interval:
+        units, copies = intervals.resampling.units, intervals.copies
+        evidence = ProbeEvidence.of_units(units, intervals.confidence, copies)
+        return scaled(evidence.of_boxes(on_image), 1 / images)
+
+    return of_boxes
 
 
 def _chart(detections: Ranked, name: str, split: str, fppi: float) -> LineChart:

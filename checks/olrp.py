@@ -13,9 +13,11 @@ from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rule_evidence.thresholds import operating_point_mark, threshold_chart
 from pytest_detgate.rules.class_ceiling_rule import ClassCeilingRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.field_metric import interval_of_field_metric, mirrored
+from pytest_detgate.rules.field_metric import field_figure, mirrored
+from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import Outcome, Target
+from pytest_detgate.rules.score_rules import interval_of
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.field_metrics import BestThreshold, Ranked, ranked
 from pytest_detgate.scoring.thresholds import threshold_grid
@@ -67,9 +69,8 @@ class Olrp(ClassCeilingRule, frozen=True, kw_only=True):
         require_threshold(inputs.detections(split), threshold)
         detections = ranked(inputs.matches(split), support.category)
         best = detections.best_threshold()
-        interval = mirrored(
-            interval_of_field_metric(self, inputs, split, "olrp", detections, 1 - best.olrp)
-        )
+        figure = mirrored(field_figure("olrp", detections, 1 - best.olrp))
+        interval = interval_of(self, inputs, split, figure)
         now = detections.lrp_over([threshold])[0]
         held = Measurement.at_most(
             "olrp", best.olrp, self.ceiling(support.name), bound=self.bound, interval=interval
@@ -92,6 +93,16 @@ class Olrp(ClassCeilingRule, frozen=True, kw_only=True):
                 else [],
                 frames=frames,
                 frames_total=total,
+            ),
+            needs=needs_of_metric(
+                self,
+                inputs,
+                split,
+                held,
+                figure,
+                inputs.matches(split),
+                what="oLRP",
+                category=support.category,
             ),
         )
 

@@ -34,6 +34,7 @@ from pytest_detgate.rules.point_budget import (
 )
 from pytest_detgate.rules.probe_plan import planned_of_point
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.rules.score_rules import with_looks
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
     RecallCurve,
@@ -154,7 +155,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         if self.certify is None:
             return
         split, tuned, *_ = target.datasets
-        confidence = 1 - (1 - self.certify) / 2
+        confidence = 1 - (1 - with_looks(self.certify, inputs.project)) / 2
         yield from planned_of_point(self._budget(tuned), tuned, confidence, inputs)
         floors: dict[str | None, float] = {}
         if self.min_recall is not None:
@@ -165,6 +166,9 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         for name, floor in floors.items():
             what = f"recall of {name or 'each class'}, certified,"
             yield found_share(what, split, floor, confidence, "lower", category=name)
+
+    def proves(self, target: Target) -> bool:
+        return self.certify is not None
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split, tuned, *others = target.datasets
@@ -217,10 +221,9 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
             together=together,
             classes={name: (curve, floors.get(name)) for name, curve in curves.items()},
         )
-        own = inputs.project.score_threshold
-        message = choice_text(
-            threshold, tuned, others, false, curves, floors, needed, own, measurements
-        )
+        own = trade_off.configured
+        about = (threshold, tuned, others, false, curves, floors, needed, own, measurements)
+        message = choice_text(*about)
         needs = None
         if certified is not None:
             cost = together.recall(empirical) - together.recall(threshold)
@@ -248,7 +251,8 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         if self.certify is None:
             return None
         split, budget = inputs.project.evaluate_on, self._budget(tuned)
-        return certification_of(inputs, self.certify, tuned, false, budget, split, floors)
+        sure = with_looks(self.certify, inputs.project)
+        return certification_of(inputs, sure, tuned, false, budget, split, floors)
 
     def _probes(self, project: Project) -> tuple[str, ...]:
         """The probe that is tuned on, then those that are checked."""

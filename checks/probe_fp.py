@@ -161,6 +161,9 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
         return planned_of_probe(self.budget(target.datasets[0]), target.datasets[0], inputs)
 
+    def proves(self, target: Target) -> bool:
+        return self.budget(target.datasets[0]).bound != "point"
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         probe = target.datasets[0]
         budget = self.budget(probe)

@@ -11,10 +11,12 @@ from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from pytest_detgate.commands.subcommands import Commands
     from pytest_detgate.record.known_findings import Acceptance, Fingerprint
     from pytest_detgate.record.report import RuleResult
+    from pytest_detgate.rules.known import KnownFindings
 
 
 def add(commands: Commands) -> None:
@@ -47,6 +49,7 @@ def run(chosen: argparse.Namespace) -> None:
     from pytest_detgate.record.folder import RECORD
     from pytest_detgate.record.known_findings import KNOWN_FILE, read_known, write_known
     from pytest_detgate.record.report_file import read_report
+    from pytest_detgate.rules.known import KnownFindings, acceptances_of
 
     today = datetime.datetime.now(datetime.timezone.utc).date()
     _require_reason(chosen, today)
@@ -54,11 +57,15 @@ def run(chosen: argparse.Namespace) -> None:
     results = {rule.id: rule for rule in report.rules}
     if chosen.item not in results:
         raise ConfigError(unknown("item", chosen.item, results))
-    found = _fingerprints(results[chosen.item])
-    path = config_path(chosen.config).parent / KNOWN_FILE
+    result = results[chosen.item]
+    found = _fingerprints(result)
+    config = config_path(chosen.config)
+    path = config.parent / KNOWN_FILE
     before = read_known(path)
     others = [entry for entry in before if entry.item != chosen.item]
-    kept, new, gone = _sorted(found, [one for one in before if one.item == chosen.item], today)
+    of_item = acceptances_of(chosen.item, before)
+    known = KnownFindings(of_item, _findings_move(result.code, config), today)
+    kept, new, gone = _sorted(found, known)
     with written(path):
         write_known([*others, *kept, *_entry(chosen, new)], path)
     print(f"{path.name}: {chosen.item}: {len(new):,} findings accepted until {chosen.until}")
@@ -91,6 +98,8 @@ def _fingerprints(result: RuleResult) -> list[Fingerprint]:
     found = result.fingerprints
     if result.verdict == "passed":
         raise ConfigError(f"{result.id} passed: there is nothing to accept")
+    if result.is_sealed:
+        raise ConfigError(f"{result.id} looks at a sealed probe, so its findings are not known")
     if result.verdict == "not-evaluated":
         raise ConfigError(f"{result.id} was not evaluated, so its findings are not known")
     if not found:
@@ -109,27 +118,39 @@ def _fingerprints(result: RuleResult) -> list[Fingerprint]:
 
 
 def _sorted(
-    found: Sequence[Fingerprint], earlier: Sequence[Acceptance], today: datetime.date
+    found: Sequence[Fingerprint], known: KnownFindings
 ) -> tuple[list[Acceptance], list[Fingerprint], int]:
     """What stays of the earlier entries that have not expired, the findings that are new, and how
-    many accepted ones are gone."""
+    many accepted ones are gone. The gate compares findings in the same way."""
     import msgspec
 
-    remaining = list(found)
+    explained = [(one, known.take(one)) for one in found]
+    new = [one for one, accepted in explained if accepted is None]
+    there = [accepted for _, accepted in explained if accepted is not None]
     kept: list[Acceptance] = []
-    gone = 0
-    for entry in earlier:
-        if entry.until < today:
-            continue
-        there = []
-        for one in entry.findings:
-            if one in remaining:
-                remaining.remove(one)
-                there.append(one)
-        gone += len(entry.findings) - len(there)
-        if there:
-            kept.append(msgspec.structs.replace(entry, findings=there))
-    return kept, remaining, gone
+    for entry in known.entries:
+        of_entry = []
+        for one in entry.findings if entry.until >= known.today else ():
+            if one in there:
+                there.remove(one)
+                of_entry.append(one)
+        if of_entry:
+            kept.append(msgspec.structs.replace(entry, findings=of_entry))
+    return kept, new, known.unmatched
+
+
+def _findings_move(code: str, config: Path) -> bool:
+    """Whether the findings of a rule of a `detgate.toml` are elsewhere by some pixels next time."""
+    from pytest_detgate.config.load import load_configuration
+    from pytest_detgate.config.wording import unknown
+    from pytest_detgate.rules.registry import registry_of
+
+    configuration = load_configuration(config)
+    registry = registry_of(configuration)
+    configuration.mistakes.raise_all()
+    if code not in registry.codes:
+        raise ConfigError(f"{config.name}: {unknown('rule', code, registry.codes)}")
+    return registry.rule(code).findings_move
 
 
 def _entry(chosen: argparse.Namespace, new: list[Fingerprint]) -> list[Acceptance]:

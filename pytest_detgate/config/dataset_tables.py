@@ -239,6 +239,13 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
             "be listed, are left out. Otherwise no rule passes on the probe. Not with a COCO file."
         ),
     ] = False
+    sealed: Annotated[
+        bool,
+        Meta(
+            description="true: of items that look at this probe, only the verdict is shown: no "
+            "value, no image, no finding, in no file. Detections on it are not cached."
+        ),
+    ] = False
     fps: Fps | None = None
     frame_step: FrameStep | None = None
     time_field: TimeField | None = None

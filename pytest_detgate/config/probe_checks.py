@@ -49,6 +49,9 @@ def _check_query(probe: ProbeTable, split: str, place: Place, configuration: Con
             configuration.mistakes.add(
                 place.error(f"does not apply to a part of a split, which has that of {split}", key)
             )
+    if probe.sealed:
+        what = "needs images of its own, because those of a split are shown with the split"
+        configuration.mistakes.add(place.error(what, "sealed"))
     splits = tuple(configuration.tables.dataset.splits)
     if split not in splits:
         configuration.mistakes.add(place.error(unknown("split", split, splits), "split"))

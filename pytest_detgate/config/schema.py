@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from pytest_detgate.config.alarm_table import AlarmTable
 from pytest_detgate.config.dataset_tables import DatasetTable, ProbeTable
+from pytest_detgate.config.evidence_table import EvidenceTable
 from pytest_detgate.config.model_tables import ModelTable, TrainTable
 from pytest_detgate.config.project_table import ProjectTable
 from pytest_detgate.config.run_tables import (
@@ -40,6 +41,7 @@ class ConfigTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     probes: dict[str, ProbeTable] = {}
     scoring: ScoringTable = ScoringTable()
     alarms: AlarmTable = AlarmTable()
+    evidence: EvidenceTable | None = None
     cache: CacheTable = CacheTable()
     report: ReportTable = ReportTable()
     history: HistoryTable | None = None

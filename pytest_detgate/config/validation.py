@@ -10,6 +10,7 @@ import re
 
 from pytest_detgate.config.alarm_checks import check_alarms
 from pytest_detgate.config.dataset_tables import SplitTable
+from pytest_detgate.config.evidence_table import MOST_ADAPTIVE
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.place import Place
 from pytest_detgate.config.probe_checks import LISTING, check_probe, own_files
@@ -31,6 +32,8 @@ def check_tables(configuration: Configuration) -> None:
         _check_probes(configuration)
     with collect():
         check_alarms(configuration)
+    with collect():
+        _check_evidence(configuration)
     with collect():
         _check_run(configuration)
     with collect():
@@ -153,6 +156,17 @@ def _check_probes(configuration: Configuration) -> None:
             files = own_files(probe)
             if files is not None:
                 _check_split(files, place.table(name), configuration)
+
+
+def _check_evidence(configuration: Configuration) -> None:
+    table, place = configuration.tables.evidence, configuration.place.table("evidence")
+    if table is None or not table.adaptive:
+        return
+    if table.looks is None:
+        raise place.error("only applies with looks", "adaptive")
+    if table.looks > MOST_ADAPTIVE:
+        what = f"with adaptive = true at most {MOST_ADAPTIVE}; found {table.looks}"
+        raise place.error(what, "looks")
 
 
 def _check_run(configuration: Configuration) -> None:

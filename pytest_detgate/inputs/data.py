@@ -25,11 +25,15 @@ T = TypeVar("T")
 class Memory:
     """Inputs that were made, and the reasons why others could not be."""
 
-    def __init__(self) -> None:
+    def __init__(self, refuse: Callable[[Hashable], None] | None = None) -> None:
+        """`refuse` raises a `DetgateError` for the key of an input that must not be seen."""
         self._made: dict[Hashable, object] = {}
+        self._refuse = refuse
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make` returns or refuses, made once for each key."""
+        if self._refuse is not None:
+            self._refuse(key)
         if key not in self._made:
             try:
                 self._made[key] = make()

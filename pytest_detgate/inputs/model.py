@@ -51,7 +51,7 @@ class ModelInputs(DataInputs):
         model can infer them all in one go."""
         super().__init__(project, data, cache=cache, progress=progress or NoProgress())
         self.source = source
-        self.memory = Memory()
+        self.memory = Memory(project.seals.refuse)
         self._requested = tuple(requested)
         self._counted: dict[str, dict[float, NDArray[np.int64]]] = {}
 
@@ -125,8 +125,9 @@ class ModelInputs(DataInputs):
 
     def is_requested(self, name: str) -> bool:
         """Whether some item of the run needs the detections of a split or probe, so that looking
-        at them, for evidence, makes no model run on more images."""
-        return name in self._requested
+        at them, for evidence, makes no model run on more images. No item but its own looks at a
+        sealed probe."""
+        return name in self._requested and not self.project.seals.is_closed(name)
 
     def infer_twice(self, split: str, images: int) -> TwoInferences:
         """What the detector finds twice on up to `images` images, spread evenly over a split;

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from pytest_detgate.errors import DetectorError
 from pytest_detgate.gaps import Gap, described, gap
 from pytest_detgate.inputs.detection_sources import DetectionSource, GatedModel, TwoInferences
 from pytest_detgate.inputs.misplaced import boxes_on, finds_anything, is_placed, misplaced_note
+from pytest_detgate.inputs.model_source import precision_notes
 from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord
 
@@ -63,19 +64,32 @@ class ModelDetections(DetectionSource):
         self._run = run
         self._detector: CachedDetector | None = None
         self._results: dict[Path, ImageResult] = {}
+        self._sealed: set[Path] = set()
         self._n_cached = 0
         self._devices: set[str] = set()
         self._notes: dict[str, None] = {}
 
     def prepare(self, datasets: Sequence[Dataset]) -> None:
-        missing = []
-        for dataset in datasets:
-            self._results.update(_refused(dataset))
-            paths = (dataset.image_path(row) for row in range(len(dataset.images)))
-            missing.append([path for path in paths if path not in self._results])
+        is_sealed = self._project.seals.__contains__
+        missing = [self._missing(one) for one in datasets if not is_sealed(one.name)]
         if any(missing):
-            images = list(dict.fromkeys(path for part in missing for path in part))
-            self._detect(images, missing)
+            self._detect(_each_once(missing), missing)
+        if sealed := _each_once(self._missing(one) for one in datasets if is_sealed(one.name)):
+            self._infer_uncached(sealed)
+
+    def _missing(self, dataset: Dataset) -> list[Path]:
+        """The images of a split or probe that no result is known of."""
+        self._results.update(_refused(dataset))
+        paths = (dataset.image_path(row) for row in range(len(dataset.images)))
+        return [path for path in paths if path not in self._results]
+
+    def _infer_uncached(self, images: Sequence[Path]) -> None:
+        """Infer on images whose detections nobody may read, so that they are in no file."""
+        detector = self._loaded()
+        self._sealed.update(images)
+        self._results.update((path, one.result) for path, one in detector.infer(images).items())
+        self._devices.add(detector.detector().device)
+        self._notes.update(dict.fromkeys(detector.notes))
 
     def _detect(self, images: Sequence[Path], datasets: Sequence[Sequence[Path]] = ()) -> None:
         detector = self._loaded()
@@ -84,6 +98,7 @@ class ModelDetections(DetectionSource):
         if detector.has_dropped and not dropped_before:
             # Detections that were taken from the cache before are not valid either.
             earlier = [p for p, one in self._results.items() if isinstance(one, ImageDetections)]
+            earlier = [path for path in earlier if path not in self._sealed]
             self._results.update(detector.detect(earlier))
             self._n_cached = 0
         self._results.update(run)
@@ -185,7 +200,7 @@ class ModelDetections(DetectionSource):
             images=len(self._results),
             kept=self._n_cached,
             key=info.key,
-            notes=[*_precision_notes(source), *self._source_notes(), *self._notes],
+            notes=[*precision_notes(source), *self._source_notes(), *self._notes],
         )
 
     def _paths(self, dataset: Dataset, rows: NDArray[np.int64]) -> list[Path]:
@@ -214,7 +229,7 @@ class ModelDetections(DetectionSource):
             threshold=self._project.score_threshold,
             framework=self._source.framework,
         )
-        if note is not None:
+        if note is not None and dataset.name not in self._project.seals:
             self._notes[note] = None
         # A row that only fills the output is no box; a misplaced one with a score counts as one.
         kept = is_placed(boxes) | (boxes.score > 0)
@@ -250,6 +265,10 @@ class ModelDetections(DetectionSource):
         return self._make_source()
 
 
+def _each_once(parts: Iterable[Sequence[Path]]) -> list[Path]:
+    return list(dict.fromkeys(path for part in parts for path in part))
+
+
 def _refused(dataset: Dataset) -> dict[Path, UnreadableImage]:
     """Return the images that leave their folder by a link, which no model may read."""
     names = dataset.images.file_name.tolist()
@@ -282,19 +301,3 @@ def _detections_by_row(
     images = "image makes" if len(not_finite) == 1 else "images make"
     text = f"{images} the model give NaN or infinity"
     return by_row, gap("outputs-not-finite", "images", not_finite, text)
-
-
-def _precision_notes(source: ModelSource) -> list[str]:
-    """Return notes on settings that change scores and boxes."""
-    notes = []
-    if source.precision != "float32":
-        notes.append(
-            f"the networks compute in {source.precision} (precision under [model]): scores and "
-            "boxes differ from those in float32"
-        )
-    if source.compile:
-        notes.append(
-            "the networks are compiled by torch.compile (compile under [model]): scores and "
-            "boxes differ in their last digits from those without it"
-        )
-    return notes

@@ -16,6 +16,7 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.dataset.images.options import ImageOptions, real_paths
 from pytest_detgate.dataset.labels.formats import GIVES_CLIPS
 from pytest_detgate.errors import DataError
+from pytest_detgate.inputs.seals import Seals
 
 if TYPE_CHECKING:
     from pytest_detgate.cache.annotation_tables import CachedTables
@@ -58,6 +59,11 @@ class Project:
     def probes(self) -> tuple[str, ...]:
         """Names of the probes, in the order of the file."""
         return tuple(self.tables.probes)
+
+    @cached_property
+    def seals(self) -> Seals:
+        """The probes of which only verdicts are shown."""
+        return Seals(name for name, probe in self.tables.probes.items() if probe.sealed)
 
     @property
     def evaluate_on(self) -> str:

@@ -42,6 +42,8 @@ def silence_of(inputs: ModelInputs, *, infer: bool) -> Silence | None:
     project = inputs.project
     silence = None
     for name in dict.fromkeys([project.evaluate_on, *project.splits, *project.probes]):
+        if name in project.seals:
+            continue
         dataset = None
         with contextlib.suppress(DetgateError):  # another rule says what is wrong with it
             dataset = inputs.dataset(name)

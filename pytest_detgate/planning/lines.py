@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from pytest_detgate.planning.evidence import Known, Size
 from pytest_detgate.record.formatting import counted, hours_text, number, percent
@@ -14,6 +14,7 @@ from pytest_detgate.scoring.bounds.sample_size import (
     least_exposure,
     time_with_power,
 )
+from pytest_detgate.scoring.bounds.watched import watched_exposure
 from pytest_detgate.scoring.power import Kind, LimitTest, chance_to_pass, clips_to_pass
 
 FRACTIONS = (0.5, 0.2, 0.1)
@@ -96,7 +97,8 @@ def _rate_lines(
 ) -> Iterator[str]:
     from scipy.special import pdtr
 
-    least = least_exposure(limit.limit, limit.confidence)
+    exposure = _exposure(limit)
+    least = exposure(limit.limit, limit.confidence, 0)
     hours = None if size is None else size.hours
     more = "" if hours is None or hours >= least else f", {hours_text(least - hours)} more"
     yield f"the least that shows it: {limit.flawless} {hours_text(least)}{more}"
@@ -104,7 +106,9 @@ def _rate_lines(
     for told, rate in _true_rates(limit, rates):
         line = f"a model with a true {told} passes"
         design = (
-            time_with_power(limit.limit, rate, limit.confidence, power) if limit.by_bound else None
+            time_with_power(limit.limit, rate, limit.confidence, power, exposure)
+            if limit.by_bound
+            else None
         )
         if hours is not None:
             allowed = _allowed(limit, hours)
@@ -121,10 +125,15 @@ def _allowed(limit: PlannedLimit, hours: float) -> int:
     """The most alarms in so many hours with which a rate is within its limit."""
     if not limit.by_bound:
         return math.floor(limit.limit * hours)
-    allowed = -1
-    while least_exposure(limit.limit, limit.confidence, allowed + 1) <= hours:
+    allowed, exposure = -1, _exposure(limit)
+    while exposure(limit.limit, limit.confidence, allowed + 1) <= hours:
         allowed += 1
     return allowed
+
+
+def _exposure(limit: PlannedLimit) -> Callable[[float, float, int], float]:
+    """What gives the shortest time that shows a rate at a confidence with a number of events."""
+    return watched_exposure if limit.is_watched else least_exposure
 
 
 def _true_rates(limit: PlannedLimit, rates: Sequence[float]) -> Iterator[tuple[str, float]]:

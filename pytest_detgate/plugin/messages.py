@@ -9,6 +9,7 @@ import msgspec
 
 from pytest_detgate.dataset.contents import SplitContents
 from pytest_detgate.plain import encode
+from pytest_detgate.record.ledger import Look
 from pytest_detgate.record.report import (
     BaselineRecord,
     DatasetRecord,
@@ -82,10 +83,12 @@ def _fuller(one: D, other: D) -> D:
 
 
 class ItemMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One item's result, and the facts where they have changed since the last message."""
+    """One item's result, the facts where they have changed since the last message, and what the
+    verdict says something about: the gated model on splits and probes."""
 
     result: RuleResult
     facts: Facts | None = None
+    looks: list[Look] = []
 
 
 def encode_message(message: ItemMessage) -> str:

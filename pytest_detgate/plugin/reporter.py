@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_detgate.evidence import Chart
     from pytest_detgate.plugin.session import GateSession
     from pytest_detgate.plugin.update import Update
+    from pytest_detgate.record.ledger import Look
     from pytest_detgate.record.report import ModelRecord, Report, RuleResult
     from pytest_detgate.report.publish import Published
 
@@ -89,6 +90,7 @@ class Reporter:
         if not only_lists(session.config.option) and not session.testsfailed:
             self.check_selection()
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         text = getattr(report, ATTRIBUTE, None)
         result = None
@@ -97,7 +99,16 @@ class Reporter:
             result = message.result
             self._places[result.id] = report.location[:2]
             self._facts += [] if message.facts is None else [message.facts]
+            self._count(message.looks)
         self._received.add(report, result)
+
+    def _count(self, looks: list[Look]) -> None:
+        """Count the models that a verdict is about before anybody sees it: a run that is stopped
+        afterwards has been a look all the same."""
+        ledger = self._session.ledger
+        problem = None if ledger is None else ledger.add(looks)
+        if problem is not None and problem not in self._problems:
+            self._problems.append(problem)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
@@ -248,6 +259,7 @@ class Reporter:
             score_threshold=project.score_threshold,
             baseline=next((facts.baseline for facts in self._facts if facts.baseline), None),
             project=project_record(project.tables.project),
+            ledger=None if self._session.ledger is None else self._session.ledger.record(),
         )
 
     def _charts(self) -> list[Chart]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.model_detections import ModelDetections
     from pytest_detgate.inputs.other_models import OtherModels
     from pytest_detgate.inputs.project import Project
+    from pytest_detgate.plugin.ledger import GateLedger
     from pytest_detgate.plugin.messages import Facts
     from pytest_detgate.progress import Progress
     from pytest_detgate.record.known_findings import Acceptance
@@ -50,6 +51,8 @@ class GateSession:
     """Hides in all that leaves the process what the project does not want seen."""
     accepted: tuple[Acceptance, ...] = ()
     """Findings that `detgate-known.json` accepts."""
+    ledger: GateLedger | None = None
+    """The models that were judged before, if the project counts them."""
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
     items: dict[str, pytest.Item] = field(default_factory=dict)
@@ -82,6 +85,7 @@ class GateSession:
             cache=self.folders.cache,
             progress=self.progress,
             others=self._others(),
+            looks=None if self.ledger is None else self.ledger.budget,
         )
 
     def require_image(self, dataset: str, image: str | None) -> None:

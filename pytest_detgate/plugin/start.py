@@ -19,6 +19,7 @@ from pytest_detgate.inputs.privacy import redaction_of
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.plugin.early import EARLIER
 from pytest_detgate.plugin.folders import shared_folders
+from pytest_detgate.plugin.ledger import open_ledger
 from pytest_detgate.plugin.options import GateOptions, entry_of, resolve_options
 from pytest_detgate.plugin.output.progress import TerminalProgress
 from pytest_detgate.plugin.promised.items import Collected
@@ -94,6 +95,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
         progress=_progress(config),
         redaction=redaction_of(project, _named(options)),
         accepted=accepted_findings(rules, options.config.parent / KNOWN_FILE),
+        ledger=open_ledger(project, asks_git=not hasattr(config, "workerinput")),
     )
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_detgate.plugin.session import GateSession
+    from pytest_detgate.record.ledger import Look
 
 
 def attach_result(
@@ -32,9 +33,11 @@ def attach_result(
     """Put the result, its findings, and facts that are new, where the reporter finds them, and
     values and limits where pytest's JUnit plugin does."""
     facts: Facts | None = None
+    looks: list[Look] = []
     try:
         if result.verdict != "not-evaluated":
             result = _with_findings_aside(result, findings, gate)
+        looks = _looks(item, result, gate)
         facts = _new_facts(gate)
     except Exception as error:
         # Raised further, it would end the session and take every other verdict with it.
@@ -47,7 +50,29 @@ def attach_result(
     shown = properties(result, gate.redaction.text)
     item.user_properties += shown
     report.user_properties += shown
-    setattr(report, ATTRIBUTE, encode_message(ItemMessage(result=result, facts=facts)))
+    setattr(report, ATTRIBUTE, encode_message(ItemMessage(result=result, facts=facts, looks=looks)))
+
+
+def _looks(item: pytest.Item, result: RuleResult, gate: GateSession) -> list[Look]:
+    """What a verdict tells of the gated model: of a rule on the splits and probes whose detections
+    it needs, of a test written by hand on all whose detections were asked for."""
+    from pytest_detgate.dataset.tables import DetectionTable
+    from pytest_detgate.inputs.looks import look_at
+    from pytest_detgate.plugin.collection import RuleItem
+
+    inputs = gate.inputs
+    if inputs.looks is None or (result.verdict == "not-evaluated" and not result.measurements):
+        return []
+    project = inputs.project
+    names = (*project.splits, *project.probes)
+    if isinstance(item, RuleItem):
+        names = item.target.detections
+    with project.seals.opened(names):
+        return [
+            look_at(inputs, name)
+            for name in names
+            if inputs.memory.made(("detections", name), DetectionTable) is not None
+        ]
 
 
 def _new_facts(gate: GateSession) -> Facts | None:
@@ -56,18 +81,20 @@ def _new_facts(gate: GateSession) -> Facts | None:
         baseline_record,
         contents,
         dataset_record,
+        predictions_records,
         score_records,
     )
 
     inputs = gate.inputs
-    facts = Facts(
-        dataset=dataset_record(inputs),
-        model=inputs.source.model_record(),
-        predictions=inputs.source.predictions_records(),
-        scores=score_records(inputs),
-        baseline=baseline_record(inputs),
-        contents=contents(inputs),
-    )
+    with inputs.project.seals.opened(inputs.project.probes):
+        facts = Facts(
+            dataset=dataset_record(inputs),
+            model=inputs.source.model_record(),
+            predictions=predictions_records(inputs),
+            scores=score_records(inputs),
+            baseline=baseline_record(inputs),
+            contents=contents(inputs),
+        )
     # Each part is made once and remembered, so that equal ones are mostly the same object.
     if facts == gate.sent:
         return None

@@ -19,6 +19,7 @@ from typing import TypeVar
 import msgspec
 
 from pytest_detgate.record.host_texts import host_patterns, without_hosts
+from pytest_detgate.record.looks import LedgerRecord
 from pytest_detgate.record.path_texts import (
     CLIMBING,
     ELSEWHERE,
@@ -47,6 +48,7 @@ _PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
     ProbeRecord: ("annotations", "images_dir"),
     ModelRecord: ("checkpoint", "config"),
     PredictionsRecord: ("path",),
+    LedgerRecord: ("path",),
     BaselineRecord: ("path",),
     ConfigRecord: ("path",),
 }

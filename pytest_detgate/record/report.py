@@ -14,6 +14,7 @@ from pytest_detgate.evidence import Chart, Evidence, LineChart
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
 from pytest_detgate.record.known_findings import Fingerprint
+from pytest_detgate.record.looks import LedgerRecord
 
 FORMAT = 1
 FINDINGS_CAP = 200
@@ -38,7 +39,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     says what to try if it does not pass. `findings_files` are COCO files with all findings on
     images, relative to the report's folder. `tables` are the numbers behind the verdict, by title.
     `evidence` is what the page shows. `fingerprints` are those of all findings, if the item did not
-    pass and `accept` can record them.
+    pass and `accept` can record them. `is_sealed` says that the item looked at a sealed probe, so
+    that only its verdict is here.
     """
 
     id: str
@@ -63,6 +65,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, Table] = {}
     evidence: Evidence = Evidence()
     fingerprints: list[Fingerprint] = []
+    is_sealed: bool = False
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -265,7 +268,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     The verdict is `running` until the run ends. It stays `running` if the run ends without a
     record. `not_selected` are the rules that the user left out (`-k`, `-m`, `--deselect`, `--lf`,
     `--sw` or node ids). `history` are the values of each rule over the earlier runs and this one,
-    if `[history]` names a file.
+    if `[history]` names a file. `ledger` counts the models judged on each split and probe, if the
+    project has `[evidence]` or a sealed probe.
     """
 
     format: int = FORMAT
@@ -285,3 +289,4 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     baseline: BaselineRecord | None = None
     history: list[LineChart] = []
     project: ProjectRecord | None = None
+    ledger: LedgerRecord | None = None

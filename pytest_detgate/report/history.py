@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import msgspec
 from pytest_detgate.atomic_file import append_line
 from pytest_detgate.evidence import LineChart, Mark, Panel, Series
 from pytest_detgate.findings import Measurement, Verdict
+from pytest_detgate.git import git_output
 from pytest_detgate.plain import encode
 from pytest_detgate.printable import printable_json
 from pytest_detgate.record.formatting import counted, moment
@@ -100,19 +100,11 @@ def history_charts(earlier: Sequence[HistoryLine], report: Report) -> list[LineC
 
 def commit_of(root: Path) -> str | None:
     """Return the commit that is checked out; None where there is none."""
-    try:
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"],
-            cwd=root,
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=True,
-        )
-        return done.stdout.strip() or None
-    except (OSError, subprocess.SubprocessError):
-        named = (os.environ.get(name) for name in _COMMIT_VARIABLES)
-        return next(filter(None, named), None)
+    head = git_output(root, "rev-parse", "HEAD")
+    if head is not None:
+        return head.decode().strip() or None
+    named = (os.environ.get(name) for name in _COMMIT_VARIABLES)
+    return next(filter(None, named), None)
 
 
 def _chart(rule: RuleResult, runs: Sequence[HistoryLine]) -> LineChart | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_detgate.atomic_file import write_whole
+from pytest_detgate.record.looks import ledger_note
 from pytest_detgate.record.report import Report
 from pytest_detgate.report.charts.draw import drawing_of
 from pytest_detgate.report.evidence_section import SECTIONS, evidence_of, labels_of
@@ -119,6 +120,7 @@ def _rendered(report: Report, album: Album, *, pictures: bool) -> str:
             drawing_of(chart, f"history-{index}")
             for index, chart in enumerate(report.history, start=1)
         ],
+        ledger_note="" if report.ledger is None else ledger_note(report.ledger),
         command=shlex.join(report.command),
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_detgate.record.formatting import NARROW, counted, duration, moment, number
+from pytest_detgate.record.looks import looks_text
 from pytest_detgate.record.markdown import code, plain, prose
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import (
@@ -143,5 +144,7 @@ def _gated(report: Report) -> Iterator[str]:
         more = len(splits) - len(text)
         rest = f" and {counted(more, 'more split')}" if more else ""
         yield f"Data: {', '.join(text)} images{rest}"
+    if report.ledger is not None and report.ledger.datasets:
+        yield f"Models judged: {plain(looks_text(report.ledger), _ADVICE)}"
     took = duration(report.duration_s).replace(NARROW, " ")
     yield f"Run of {plain(moment(report.started), _NAME)}, took {took}"

@@ -3,54 +3,55 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.findings import Measurement
+from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.record.formatting import hours_text, limit_words, number
 from pytest_detgate.rules.needs import MOST_TIMES, Claim, hardest_claim, needs_text
-from pytest_detgate.scoring.bounds.event_rate import count_interval, share_interval
+from pytest_detgate.scoring.bounds.event_rate import share_interval
 
 _UNITS = {"per_hour": "an hour", "per_camera_day": "a camera and day"}
 
 
 def needs_of_rate(
-    measurements: Sequence[Measurement],
-    by_clip: NDArray[np.int64],
-    hours: NDArray[np.float64],
-    confidence: float,
+    measurements: Sequence[Measurement], hours: float, interval_at: Callable[[float], Interval]
 ) -> str | None:
-    """Say how many hours would show the limits on false alarms, from those of each clip and its
-    hours, (G,). A limit on their number holds in proportion to the hours."""
-    total = float(hours.sum())
-    factors = {"alarms": 1.0, "per_hour": 1 / total, "per_camera_day": 24 / total}
+    """Say how many hours would show the limits on false alarms, from the hours that were looked at
+    and the interval of the alarms in them if there were so many times as many clips. A limit on
+    their number holds in proportion to the hours."""
+    factors = {"alarms": 1.0, "per_hour": 1 / hours, "per_camera_day": 24 / hours}
 
     def claim(measured: Measurement) -> Claim:
         limit = limit_words(measured, number(measured.limit or 0))
-        unit = _UNITS.get(measured.name, f"in {number(total, 3)} h")
-
-        def bound_at(times: float) -> float:
-            high = count_interval(by_clip, hours, confidence, times).high
-            return high * factors[measured.name]
-
-        return Claim(measured, f"{limit} {unit}", bound_at)
+        unit = _UNITS.get(measured.name, f"in {number(hours, 3)} h")
+        factor = factors[measured.name]
+        return Claim(measured, f"{limit} {unit}", lambda times: interval_at(times).high * factor)
 
     judged = [one for one in measurements if one.limit is not None and one.name in factors]
     hardest = hardest_claim([claim(measured) for measured in judged])
     if hardest is None:
         return None
     times, worst = hardest
-    looked = f"{hours_text(total)} were looked at"
+    looked = f"{hours_text(hours)} were looked at"
     if math.isinf(times):
-        most = hours_text(MOST_TIMES * total)
+        most = hours_text(MOST_TIMES * hours)
         return f"not even {most} like these would show {worst.text}; {looked}"
     if worst.is_flawless:
-        # Of clean hours it is known exactly.
-        times = worst.bound_at(1) / float(worst.measured.limit or 1)
-        return f"no false alarm in {hours_text(times * total)} would show {worst.text}; {looked}"
-    return f"{hours_text(times * total)} like these would show {worst.text}; {looked}"
+        exact = hours_text(_exactly(worst, times) * hours)
+        return f"no false alarm in {exact} would show {worst.text}; {looked}"
+    return f"{hours_text(times * hours)} like these would show {worst.text}; {looked}"
+
+
+def _exactly(claim: Claim, times: float) -> float:
+    """How many times the evidence it takes, which is known to some percent."""
+    low = 1.0
+    while times - low > 1e-9 * times:
+        middle = (low + times) / 2
+        low, times = (low, middle) if claim.is_shown(middle) else (middle, times)
+    return times
 
 
 def needs_of_events(

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 
 def planned_of_rate(
-    limits: Iterable[float], probe: str, confidence: float, *, by_bound: bool
+    limits: Iterable[float],
+    probe: str,
+    confidence: float,
+    *,
+    by_bound: bool,
+    is_watched: bool = False,
 ) -> Iterator[PlannedLimit]:
     """Yield the limits on the false alarms of a probe, each given as a number an hour."""
     for limit in limits:
@@ -28,6 +33,7 @@ def planned_of_rate(
             confidence=confidence,
             by_bound=by_bound,
             flawless="no false alarm in",
+            is_watched=is_watched,
         )
 
 

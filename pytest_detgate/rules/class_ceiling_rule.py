@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, ClassVar, Literal
 
 from msgspec import Meta
@@ -10,6 +11,7 @@ from msgspec import Meta
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.record.formatting import number
 from pytest_detgate.rules.class_floor_rule import (
     ClassSupport,
     MinBoxes,
@@ -19,12 +21,14 @@ from pytest_detgate.rules.class_floor_rule import (
 )
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import require_names
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Target
 from pytest_detgate.rules.score_rules import (
     OwnConfidence,
     OwnReplicates,
     OwnSeed,
     TooLittle,
+    confidence_of,
     require_draws,
 )
 
@@ -61,6 +65,21 @@ class ClassCeilingRule(ScoreRule, frozen=True, kw_only=True):
 
     def targets(self, project: Project) -> Iterator[Target]:
         return class_targets(self, project, self.classes, every=self.limits_every_class())
+
+    def planned_limits(self, target: Target, inputs: Inputs) -> Iterator[PlannedLimit]:
+        name = target.label
+        ceiling = self.ceiling(name or "")
+        if ceiling is not None:
+            what = f"{self.figure} of {name or 'each class'}"
+            planned = found_share(
+                what,
+                target.datasets[0],
+                1 - ceiling,
+                confidence_of(self, inputs.project),
+                self.bound,
+                category=name,
+            )
+            yield replace(planned, text=f"{what} at most {number(ceiling)}", is_floor=False)
 
     def limits_every_class(self) -> bool:
         """Whether a limit is set that holds for every class."""

@@ -2,46 +2,50 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_detgate.findings import Interval
-from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.rules.score_rules import BootstrapOptions, interval_of
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.field_metrics import FieldMetric, Ranked
 
+Figure = Callable[[Intervals], Interval]
 
-def interval_of_field_metric(
-    options: BootstrapOptions,
-    inputs: Inputs,
-    split: str,
-    metric: FieldMetric,
-    detections: Ranked,
-    value: float,
-    *,
-    by_clip: bool = False,
-) -> Interval | None:
-    """Return the interval of a metric for which 1 is perfect, of which `value` was measured."""
+
+def field_figure(
+    metric: FieldMetric, detections: Ranked, value: float, *, by_clip: bool = False
+) -> Figure:
+    """Return a function that gives the interval of a metric for which 1 is perfect, of which
+    `value` was measured, by any intervals with the same draws."""
+    made: list[NDArray[np.float64]] = []
 
     def figure(intervals: Intervals) -> Interval:
         draws = intervals.resampling
-        values = [counts.value(metric) for counts in detections.drawn(draws, by_clip=by_clip)]
-        drawn = np.concatenate(values)
+        if not made:
+            values = [counts.value(metric) for counts in detections.drawn(draws, by_clip=by_clip)]
+            made.append(np.concatenate(values))
+        (drawn,) = made
         if intervals.method == "percentile":
             return intervals.of_draws(drawn, (0.0, 1.0), 0)
-        seen = detections.seen(draws.units)
+        seen = dataclasses.replace(detections.seen(draws.units), copies=intervals.copies)
         return seen.limit(intervals.of_draws(drawn, (0.0, 1.0), seen.units), value)
 
-    return interval_of(options, inputs, split, figure)
+    return figure
 
 
-def mirrored(interval: Interval | None) -> Interval | None:
-    """Return the interval of 1 less a value."""
-    if interval is None:
-        return None
-    return Interval(
-        low=1 - interval.high,
-        high=1 - interval.low,
-        confidence=interval.confidence,
-        method=interval.method,
-    )
+def mirrored(figure: Figure) -> Figure:
+    """Return the same of 1 less the value."""
+
+    def of_rest(intervals: Intervals) -> Interval:
+        interval = figure(intervals)
+        return Interval(
+            low=1 - interval.high,
+            high=1 - interval.low,
+            confidence=interval.confidence,
+            method=interval.method,
+        )
+
+    return of_rest

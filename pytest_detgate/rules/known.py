@@ -60,15 +60,19 @@ class KnownFindings:
 
     def explain(self, finding: Finding) -> bool:
         """Whether a finding is accepted; each accepted one counts once."""
-        own = fingerprint_of(finding)
+        return self.take(fingerprint_of(finding)) is not None
+
+    def take(self, own: Fingerprint) -> Fingerprint | None:
+        """The accepted finding that explains one with this fingerprint, and explains no other from
+        now on; None where there is none."""
         free = self._free.get(self._key(own), [])
         if not free:
-            return False
+            return None
         best = max(free, key=lambda one: _overlap(own, one))
         if self.moves and _overlap(own, best) < SAME_PLACE:
-            return False
+            return None
         free.remove(best)
-        return True
+        return best
 
     def _key(self, one: Fingerprint) -> Fingerprint:
         if not self.moves or one.box is None:

@@ -31,7 +31,8 @@ class PlannedLimit:
     false alarms an hour, or the fall of a metric. `limit` is the most of it. `is_floor` says that
     the project sets, and people say, the share that goes well. Things are those of the class
     `category`, where it names one. By a bound (`by_bound`) at `confidence`, or by the value alone.
-    `has_power` says that chances to pass can be computed. `observe` gives what a model did on each
+    `has_power` says that chances to pass can be computed, `is_watched` that the bound
+    holds at every moment while hours are added. `observe` gives what a model did on each
     clip, from its detections.
     """
 
@@ -48,6 +49,7 @@ class PlannedLimit:
     is_floor: bool = False
     has_power: bool = True
     least_units: int = 0
+    is_watched: bool = False
     observe: Callable[[Inputs], Observed] | None = None
 
 

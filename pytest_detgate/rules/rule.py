@@ -222,6 +222,11 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
         looks at all there is."""
         return iter(())
 
+    def proves(self, target: Target) -> bool:
+        """Whether a limit of an item is compared with a bound. Each different model that is judged
+        on the same data is then a further try to pass by luck (`[evidence] looks`)."""
+        return getattr(self, "bound", "point") != "point"
+
     def can_fail(self) -> bool:
         """Whether any data or model could break a limit of this table. A floor of 0 and a largest
         share of 1 are limits that nothing breaks."""

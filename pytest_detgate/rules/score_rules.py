@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable
 from typing import Annotated, Literal, Protocol
 
@@ -150,9 +151,20 @@ def interval_of_metric(
 
 
 def confidence_of(options: HasConfidence, project: Project) -> float:
-    """Return the confidence of bounds that options give, else that of `[scoring]`."""
+    """Return the confidence of bounds that options give, else that of `[scoring]`. A bound that is
+    compared with a limit has a higher one where `[evidence]` plans several looks."""
     own = options.confidence
-    return project.tables.scoring.confidence if own is None else own
+    planned = project.tables.scoring.confidence if own is None else own
+    if (getattr(options, "bound", None) or "point") == "point":
+        return planned
+    return with_looks(planned, project)
+
+
+def with_looks(confidence: float, project: Project) -> float:
+    """Return the confidence that each of the looks which `[evidence]` plans has to have, so that
+    all of them together have the one given."""
+    evidence = project.tables.evidence
+    return confidence if evidence is None else evidence.confidence(confidence)
 
 
 def draws_of(options: BootstrapOptions, project: Project) -> int:
@@ -174,13 +186,15 @@ def require_draws(options: BootstrapOptions, project: Project) -> None:
     if project.tables.scoring.interval == "percentile":
         what = 'needs [scoring] interval = "auto": a bare percentile bootstrap holds far too seldom'
         refuse(OptionError(f'bound = "{options.bound}" {what}', "bound"))
-    require_least_draws(draws, f'bound = "{options.bound}"', "bound")
+    least = math.ceil(LEAST_DRAWS * 0.5 / (1 - with_looks(0.5, project)))
+    looks = "" if least == LEAST_DRAWS else " and the looks of [evidence]"
+    require_least_draws(draws, f'bound = "{options.bound}"{looks}', "bound", least)
 
 
-def require_least_draws(draws: int, option: str, key: str) -> None:
+def require_least_draws(draws: int, option: str, key: str, least: int = LEAST_DRAWS) -> None:
     """Refuse an option of a key that needs more draws than there are."""
-    if draws < LEAST_DRAWS:
-        what = f"needs at least {LEAST_DRAWS} replicates, and there are {draws}"
+    if draws < least:
+        what = f"needs at least {least:,} replicates, and there are {draws:,}"
         refuse(OptionError(f"{option} {what}", key))
 
 

@@ -17,6 +17,7 @@ from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
 from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.looks import require_look
 from pytest_detgate.record.advice import MMDETECTION, fitting_advice
 from pytest_detgate.record.known_findings import Acceptance
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
@@ -26,7 +27,8 @@ from pytest_detgate.rules.documentation import how_to_fix, rule_page
 from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.rules.known import KnownFindings, SeenFindings, acceptances_of
 from pytest_detgate.rules.plain_outcome import plain_outcome
-from pytest_detgate.rules.rule import Outcome, Target
+from pytest_detgate.rules.rule import Outcome, Rule, Target
+from pytest_detgate.rules.sealing import sealed_result
 
 
 def judge(
@@ -42,7 +44,19 @@ def judge(
     The result has the first findings only; `on_finding` is called with each of them all. With the
     `accepted` findings of the project, an item whose findings are all known is waived.
     """
-    case = _Case(bound, target, inputs, accepted)
+    seals = inputs.project.seals
+    with seals.opened(target.datasets):
+        if not seals.covers(target.datasets):
+            return _judge(_Case(bound, target, inputs, accepted), waivers, on_finding)
+        # What was accepted of its findings, when the probe was not sealed yet, is not told either.
+        case = _Case(bound, target, inputs, ())
+        return sealed_result(_judge(case, waivers, None), case.open_reason)
+
+
+def _judge(
+    case: _Case, waivers: Sequence[WaiverTable], on_finding: Callable[[Finding], None] | None
+) -> RuleResult:
+    """The result of a case, as it is without a seal."""
     try:
         evaluated = case.evaluate(on_finding)
     except TooLittleEvidenceError as error:
@@ -78,6 +92,10 @@ class _Case:
     ) -> None:
         self.extent: Extent | None = None
         """How much the item has to look at and looked at, as soon as that is known."""
+        self.open_reason: str | None = None
+        """Why there is no verdict on values, where that tells none of them."""
+        self._may_tell = False
+        """Whether what a rule says may hold values of the model."""
         self._bound = bound
         self._target = target
         self._inputs = inputs
@@ -88,8 +106,10 @@ class _Case:
         """Count what the item has to look at, then ask the rule."""
         target, inputs = self._target, self._inputs
         _require_an_item(target)
+        _require_looks(self._bound.rule, target, inputs)
         extent = self.extent = _extent(self._bound, target, inputs)
         _require_detector(target, inputs, extent)
+        self._may_tell = bool(target.detections)
         outcome = plain_outcome(self._bound.rule.check(target, inputs))
         findings = self._seen(outcome, on_finding)
         failed = outcome.accepted is None and _is_failed(outcome)
@@ -109,7 +129,7 @@ class _Case:
             if verdict == "failed":
                 message += f"; {left_out}"
             else:
-                verdict, waiver = "not-evaluated", None
+                verdict, waiver, self.open_reason = "not-evaluated", None, left_out
                 message = f"{left_out}; of the rest: {message}"
                 measurements = [measured.without_limit() for measured in measurements]
         findings_total = outcome.findings_total or 0
@@ -152,6 +172,7 @@ class _Case:
     def too_little(self, error: TooLittleEvidenceError) -> RuleResult:
         """The result of an item with too little evidence, which a rule may allow."""
         result = self.not_evaluated(f"too little evidence: {error}")
+        self.open_reason = result.message
         result = msgspec.structs.replace(result, needs=error.needs or str(error))
         is_complete = self.extent is not None and self.extent.is_complete
         if is_complete and getattr(self._bound.rule, "too_little", "fail") == "warn":
@@ -161,6 +182,7 @@ class _Case:
     def not_evaluated(self, reason: str) -> RuleResult:
         """The result of an item that could not be evaluated."""
         message = self._inputs.project.shorten(reason)
+        self.open_reason = None if self._may_tell else message
         return self._result(verdict="not-evaluated", message=message)
 
     def _seen(self, outcome: Outcome, on_finding: Callable[[Finding], None] | None) -> SeenFindings:
@@ -231,6 +253,14 @@ def _require_an_item(target: Target) -> None:
             "this rule makes no item here: it finds nothing to look at",
             Extent(unit="runs", to_look_at=0, looked_at=0),
         )
+
+
+def _require_looks(rule: Rule, target: Target, inputs: Inputs) -> None:
+    """Raise where other models have taken all looks at what an item proves something on. On a
+    sealed probe each verdict tells something."""
+    for name in target.detections:
+        if rule.proves(target) or name in inputs.project.seals:
+            require_look(inputs, name)
 
 
 def _extent(bound: BoundRule, target: Target, inputs: Inputs) -> Extent:

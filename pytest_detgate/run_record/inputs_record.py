@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,6 +18,7 @@ from pytest_detgate.record.report import (
     BaselineRecord,
     DatasetRecord,
     FalseBoxCounts,
+    PredictionsRecord,
     ProbeRecord,
     ScoreRecord,
     SplitRecord,
@@ -44,6 +46,13 @@ def dataset_record(inputs: Inputs) -> DatasetRecord:
                 partial(_probe_record, inputs, dataset, is_judged=is_judged),
             )
     return record
+
+
+def predictions_records(inputs: Inputs) -> dict[str, PredictionsRecord]:
+    """The result files that were read so far. That of a sealed probe has the number of its
+    detections, so it is left out."""
+    records = inputs.source.predictions_records()
+    return {name: one for name, one in records.items() if name not in inputs.project.seals}
 
 
 def score_records(inputs: Inputs) -> dict[str, ScoreRecord]:
@@ -110,6 +119,14 @@ def _split_record(
 
 
 def _probe_record(inputs: Inputs, dataset: Dataset, *, is_judged: bool) -> ProbeRecord:
+    record = _open_probe_record(inputs, dataset, is_judged=is_judged)
+    if dataset.name not in inputs.project.seals:
+        return record
+    return msgspec.structs.replace(record, detections_sha256=None, false_boxes=[], notes=[])
+
+
+def _open_probe_record(inputs: Inputs, dataset: Dataset, *, is_judged: bool) -> ProbeRecord:
+    """The record of a probe, as it is without a seal."""
     path, part = dataset.annotations, dataset.part
     return ProbeRecord(
         images_dir=inputs.project.relative(dataset.images_dir),

@@ -168,6 +168,37 @@ def test_false_boxes_are_known_by_image_and_place(project: GateProject) -> None:
     assert find(*both)["verdict"] == "failed", "one accepted box explains one box"
 
 
+def test_accepting_again_keeps_who_accepted(
+    project: GateProject, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A box that moved by some pixels is still the one that ada accepted; only the other is new."""
+    item = "probe-fp[youtube]"
+    images: dict[str, Any] = {"tube_1.jpg": [], "tube_2.jpg": []}
+
+    def find(*boxes: Any) -> dict[str, Any]:
+        content = result_content(images, {"tube_1.jpg": list(boxes)}, ["helmet_off"])
+        project.write("found/youtube.json", content)
+        return run(project, item)
+
+    project.write("data/youtube.json", coco_content(images, ["helmet_off"]))
+    project.write("detgate.toml", CONFIG.replace("max-boxes = 1", "max-boxes = 0"))
+    find(("helmet_off", 0.8, 10, 10, 40, 40))
+    assert accept(item) == 0
+    find(("helmet_off", 0.8, 12, 10, 40, 40), ("helmet_off", 0.7, 70, 10, 20, 20))
+    capsys.readouterr()
+
+    assert accept(item, owner="bob", why="a poster") == 0
+
+    out = capsys.readouterr().out
+    assert "1 findings accepted" in out
+    assert "1 were accepted before" in out
+    entries = json.loads(known(project).read_text())["accepted"]
+    assert sorted((one["owner"], one["findings"][0]["box"]) for one in entries) == [
+        ("ada", [10, 10, 40, 40]),
+        ("bob", [70, 10, 20, 20]),
+    ]
+
+
 def test_leak_is_known_by_its_pair(project: GateProject) -> None:
     """The same image of val, copied from another training image, is another leak."""
     folder = project.pytester.path / "data" / "images"

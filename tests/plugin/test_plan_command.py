@@ -205,3 +205,63 @@ def test_mistakes(arguments: list[str], said: str, capsys: pytest.CaptureFixture
 
     assert main(["plan", *arguments]) == 4
     assert said in capsys.readouterr().err
+
+
+def test_ceilings_and_watched_alarms(capsys: pytest.CaptureFixture[str]) -> None:
+    write_data(4)
+    text = plan(
+        capsys,
+        """\
+        [rules.olrp]
+        max = 0.05
+        bound = "upper"
+        [rules.alarm-rate]
+        max-per-hour = 1
+        bound = "upper"
+        watched = true
+        """,
+    )
+
+    assert "olrp[worker] oLRP of worker at most 0.05 (its bound at 95% decides)" in text
+    assert "the least that shows it: everything found on 59 clips" in text
+    assert "no false alarm in 4.75 h" in text
+
+
+def test_planned_looks_take_more(capsys: pytest.CaptureFixture[str]) -> None:
+    """(0.05 / 20)^(1 / n) is 0.95 for n = 116.8, and -ln(0.05 / 20) is 5.99."""
+    write_data(4)
+    text = plan(
+        capsys,
+        """\
+        [evidence]
+        looks = 20
+        [rules.probe-fp]
+        max-image-share = 0.05
+        bound = "upper"
+        [rules.alarm-rate]
+        max-per-hour = 1
+        bound = "upper"
+        """,
+    )
+
+    assert "its bound at 99.75% decides" in text
+    assert "no false box on 117 clips" in text
+    assert "no false alarm in 6 h" in text
+
+
+def test_sealed_probe_is_planned_from_data_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    """How alike the frames of its clips are would be told by the detections."""
+    names = write_data(12)
+    found = result_content(dict.fromkeys(names, ()), {names[0]: [HIT]}, ["worker"])
+    write_json(Path("found.json"), found)
+    rules = '[rules.probe-fp]\nmax-image-share = 0.05\nbound = "upper"\n'
+    planned = {}
+    for seal in ("", "sealed = true\n"):
+        Path("detgate.toml").write_text(f"{HEAD}{seal}{rules}", encoding="utf-8")
+        for arguments in ([], ["--predictions", "calm=found.json"]):
+            assert main(["plan", *arguments]) == 0
+            planned[seal, len(arguments)] = capsys.readouterr().out
+
+    open_alone, open_seen, alone, seen = planned.values()
+    assert open_alone != open_seen
+    assert open_alone == alone == seen

@@ -357,3 +357,42 @@ def test_other_probes_need_no_budget_and_no_clips(tmp_path: Path) -> None:
     )
 
     assert list(results) == ["alarm-rate[calm]"]
+
+
+@pytest.mark.parametrize(
+    ("hours", "found", "verdict", "needs"),
+    [
+        (4.73, {}, "failed", "no false alarm in 4.75 h would show at most 1 an hour; 4.73 h were"),
+        (4.75, {}, "passed", None),
+        (7.20, FLICKER["yard"], "failed", " like these would show at most 1 an hour; 7.2 h were"),
+        (7.22, FLICKER["yard"], "passed", None),
+    ],
+)
+def test_watched_alarms_take_more_hours(
+    tmp_path: Path, hours: float, found: Signs | str, verdict: str, needs: str | None
+) -> None:
+    """With no alarm and with one, as Howard et al. 2021 gives it for a = b = 1."""
+    fps = 40 / (3600 * hours)
+    on_probe = {"yard": found} if isinstance(found, str) else {}
+    rule = 'max-per-hour = 1\nbound = "upper"\nwatched = true'
+
+    result = rate(
+        tmp_path,
+        rule,
+        found={**CALM, **on_probe},
+        alarms="[alarms]\ncooldown-s = 1e6\n",
+        head=f"{HEAD}fps = {fps:.12f}\n",
+    )
+
+    assert measured(result)["alarms"] == len(on_probe)
+    assert result.verdict == verdict
+    assert (needs or "") in (result.needs or "")
+    (per_hour,) = [one for one in result.measurements if one.name == "per_hour"]
+    assert per_hour.interval is not None
+    assert per_hour.interval.method == "gamma-Poisson mixture, at every moment"
+
+
+def test_watched_needs_a_limit_on_a_rate(tmp_path: Path) -> None:
+    for rule in ("max-alarms = 1", "max-per-hour = 0", "max-alarms = 1\nmax-per-camera-day = 0"):
+        with pytest.raises(ConfigError, match="watched = true needs a limit on a rate above 0"):
+            rate(tmp_path, f"{rule}\nwatched = true")

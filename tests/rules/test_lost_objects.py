@@ -139,6 +139,10 @@ def test_the_upper_bound_of_the_share_may_be_the_limit(site: Comparison) -> None
     share = next(one for one in result.measurements if one.name == "lost_share")
     assert share.interval is not None
     assert share.interval.high == pytest.approx(1 - 0.05 ** (1 / 6), abs=1e-6)
+    # 1 - 0.05^(1 / 7) is 0.348.
+    assert result.needs == (
+        "the same on 7 clips would show that the lost share is at most 0.39; 6 were looked at"
+    )
     other = judge(site, 'max-lost-share = 0.4\nbound = "upper"', helmets(EVERY, 0.9),
                   helmets(EVERY))  # fmt: skip
     assert other.verdict == "passed"

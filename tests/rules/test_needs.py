@@ -130,6 +130,37 @@ def test_everything_found_on_twelve_clips(tmp_path: Path, rule: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("rule", "needs"),
+    [
+        ('froc]\nmin = 0.95\nbound = "lower"', "everything found on 59 clips with worker would "
+         "show CPM of at least 0.95"),
+        ('olrp]\nmax = 0.05\nbound = "upper"', "everything found on 59 clips with worker would "
+         "show oLRP of at most 0.05"),
+        # A miss rate of 0 counts as 1e-10, so it is not quite flawless.
+        ('miss-rate]\nmax = 0.05\nbound = "upper"', "59 clips like these with worker would show a "
+         "miss rate of at most 0.05"),
+        # As Poisson events that weigh 4 frames each: 3.00 x 4 / 4 G.
+        ('miss-rate]\nmax-fppi = 0.05\nbound = "upper"', "the same on 60 clips would show that the "
+         "fppi is at most 0.05"),
+    ],
+)  # fmt: skip
+def test_metrics_of_other_fields(tmp_path: Path, rule: str, needs: str) -> None:
+    result = evaluate(tmp_path, rule, images(12))
+
+    assert result.verdict == "failed"
+    assert result.needs == f"{needs}; 12 were looked at"
+    assert evaluate(tmp_path, rule, images(61)).verdict == "passed"
+
+
+def test_metric_beyond_its_limit_lacks_no_clips(tmp_path: Path) -> None:
+    names = images(12)
+    found = {"val": {name: [HIT] for name in names[:40]}}
+
+    for rule in ("froc]\nmin = 0.9", "olrp]\nmax = 0.1", "miss-rate]\nmax = 0.1"):
+        assert evaluate(tmp_path, rule, names, found).needs is None
+
+
 def test_too_few_clips_for_any_bound(tmp_path: Path) -> None:
     passed = evaluate(tmp_path, "recall]\nmin = 0.95", images(3))
     refused = evaluate(tmp_path, 'recall]\nmin = 0.95\nbound = "lower"', images(3))

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -14,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from pytest_detgate.config.lines import lines_of
+from pytest_detgate.git import git_output
 from pytest_detgate.record.report import Report
 
-_SECONDS = 30
 _MOST_COMMITS = 500
 _HEAD = re.compile(r"(?P<commit>[0-9a-f]{40,64}) \d+ (?P<line>\d+)(?: \d+)?")
 
@@ -44,8 +42,8 @@ def set_limits(report: Report, root: Path) -> list[SetLimit] | None:
     commit = _commit_of(path, report.config.sha256)
     if commit is None:
         return None
-    blamed = _git(path.parent, "blame", "--line-porcelain", commit, "--", path.name)
-    content = _git(path.parent, "cat-file", "blob", f"{commit}:./{path.name}")
+    blamed = git_output(path.parent, "blame", "--line-porcelain", commit, "--", path.name)
+    content = git_output(path.parent, "cat-file", "blob", f"{commit}:./{path.name}")
     if blamed is None or content is None:
         return None
     text = content.decode("utf-8-sig", "replace")
@@ -66,10 +64,10 @@ def set_limits(report: Report, root: Path) -> list[SetLimit] | None:
 
 def _commit_of(path: Path, sha256: str) -> str | None:
     """The oldest commit in which a file has this content."""
-    listed = _git(path.parent, "log", f"-{_MOST_COMMITS}", "--format=%H", "--", path.name)
+    listed = git_output(path.parent, "log", f"-{_MOST_COMMITS}", "--format=%H", "--", path.name)
     found = None
     for commit in (listed or b"").decode().split():
-        content = _git(path.parent, "cat-file", "blob", f"{commit}:./{path.name}")
+        content = git_output(path.parent, "cat-file", "blob", f"{commit}:./{path.name}")
         if content is not None and hashlib.sha256(content).hexdigest() == sha256:
             found = commit
     return found
@@ -90,22 +88,3 @@ def _blamed(porcelain: str) -> Iterator[SetLimit]:
             yield SetLimit(
                 table="", text=row.strip(), line=line, author=author, day=day, commit=commit[:12]
             )
-
-
-def _git(folder: Path, *arguments: str) -> bytes | None:
-    """The output of git in a folder; None where it fails or is not there."""
-    # Set by hooks of git, they would mean another repository.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    try:
-        run = subprocess.run(
-            ["git", "--no-pager", *arguments],
-            cwd=folder,
-            env={**environment, "GIT_OPTIONAL_LOCKS": "0"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
-    return run.stdout if run.returncode == 0 else None

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval, poisson_interval
 from pytest_detgate.scoring.bounds.unseen_clip import lower_ratio, upper_ratio
+from pytest_detgate.scoring.bounds.watched import watched_rate
 
 
 def count_interval(
@@ -48,6 +49,27 @@ def count_interval(
         high=max(high, poisson.high),
         confidence=confidence,
         method=f"over {len(counts)} clips, one more unlike them",
+    )
+
+
+def watched_count_interval(
+    counts: NDArray[np.int64],
+    hours: NDArray[np.float64],
+    confidence: float,
+    prior_hours: float,
+    copies: float = 1.0,
+) -> Interval:
+    """The same as an interval that holds at every moment while clips are added (see `watched`),
+    with a prior of so many hours. Where events cluster in clips it is at least as wide as that of
+    one moment, which alone allows for that."""
+    once = count_interval(counts, hours, confidence, copies)
+    time = float(hours.sum())
+    low, high = watched_rate(copies * int(counts.sum()), copies * time, prior_hours, confidence)
+    return Interval(
+        low=min(low * time, once.low),
+        high=max(high * time, once.high),
+        confidence=confidence,
+        method="gamma-Poisson mixture, at every moment",
     )
 
 

@@ -8,6 +8,7 @@ a plan asks for more: enough that a model of a stated true rate passes with a st
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST_EVENTS = 2000
@@ -51,17 +52,24 @@ def least_clips(share: float, confidence: float, events: int = 0) -> int:
     return high
 
 
-def time_with_power(limit: float, rate: float, confidence: float, power: float) -> Design | None:
+def time_with_power(
+    limit: float,
+    rate: float,
+    confidence: float,
+    power: float,
+    exposure: Callable[[float, float, int], float] = least_exposure,
+) -> Design | None:
     """Return the shortest time after which a model whose events come at a true `rate` shows, with
     the chance `power`, that they come at most at the `limit`; None where the rate is not below the
-    limit, or so near that more than `MOST_EVENTS` events would have to be allowed."""
+    limit, or so near that more than `MOST_EVENTS` events would have to be allowed. `exposure` is
+    the shortest time that shows it with a number of events."""
     from scipy.special import pdtr
 
     if rate >= limit:
         return None
     for allowed in range(MOST_EVENTS):
         # As soon as so many are allowed, the chance to stay within them only falls with time.
-        time = least_exposure(limit, confidence, allowed)
+        time = exposure(limit, confidence, allowed)
         chance = float(pdtr(allowed, rate * time))
         if chance >= power:
             return Design(time, allowed, chance)

@@ -1,0 +1,50 @@
+"""Which model is judged on which data, as the ledger names both."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_detgate.errors import DetgateError
+from pytest_detgate.record.formatting import counted
+from pytest_detgate.record.ledger import LEDGER_FILE, Look
+from pytest_detgate.record.report import NO_DETECTIONS
+
+if TYPE_CHECKING:
+    from pytest_detgate.inputs.inputs import Inputs
+
+
+class LooksUsedUpError(DetgateError):
+    """So many models were judged on the same data that a bound of one more shows nothing."""
+
+
+def look_at(inputs: Inputs, name: str, *, infers: bool = True) -> Look:
+    """The look of the gated model at a split or probe. If it does not infer, the detections of a
+    model stay unknown: its file tells it apart. A `DetgateError` says why there is none."""
+    from pytest_detgate.inputs.fingerprints import names_sha256
+
+    dataset = inputs.tables(name)
+    model = inputs.gated_model()
+    is_file = model is not None and (name in inputs.project.seals or not infers)
+    found = None if is_file else inputs.detections_sha256(name) or NO_DETECTIONS
+    return Look(
+        dataset=name,
+        data=dataset.sha256 or inputs.images_sha256(name) or names_sha256(dataset),
+        score_threshold=inputs.project.score_threshold,
+        model=None if model is None else model.sha256,
+        detections=found,
+    )
+
+
+def require_look(inputs: Inputs, name: str) -> None:
+    """Raise `LooksUsedUpError` where all looks at a split or probe that `[evidence]` plans were
+    taken by other models."""
+    budget = inputs.looks
+    if budget is None or budget.table.looks is None:
+        return
+    look = look_at(inputs, name, infers=False)
+    if not budget.allows(look):
+        models, planned = len(budget.models(look)), budget.table.looks
+        raise LooksUsedUpError(
+            f"{counted(models, 'model')} were judged on {name}, and [evidence] plans {planned:,} "
+            f"({LEDGER_FILE}); another one needs new data, under a new name"
+        )
