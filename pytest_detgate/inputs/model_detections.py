@@ -156,6 +156,10 @@ class ModelDetections(DetectionSource):
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         return self._info().classes
 
+    @property
+    def has_loaded_model(self) -> bool:
+        return self._detector is not None and self._detector.is_loaded
+
     def digest(self, name: str) -> str | None:
         return self._loaded().sha256()
 

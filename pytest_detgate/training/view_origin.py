@@ -8,11 +8,11 @@ their annotation file, are cached: other code may read anything.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from pytest_detgate.cache.digests import file_digests, signature
 from pytest_detgate.detector.dependencies.installed import package_state, package_states
 from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.detector.mmdet.config import config_digest, custom_imports
-from pytest_detgate.detector.mmdet.config_files import resolved_config
+from pytest_detgate.detector.mmdet.config_files import plain_digest, resolved_config
 from pytest_detgate.detector.mmdet.plain_config import has_plain_values
 from pytest_detgate.detector.packages import mmdetection_packages
 
@@ -54,13 +54,10 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 def resolved_values(config: Path) -> dict[str, Any] | None:
     """Return the values of a configuration that is nothing but values; None for any other, which
     is code that only a process of its own may run."""
-    with contextlib.suppress(ImportError):
-        import mmengine  # noqa: F401
-
-        if has_plain_values(config):
-            values: dict[str, Any] = resolved_config(config)
-            return None if custom_imports(values) else values
-    return None
+    if find_spec("mmengine") is None or not has_plain_values(config):
+        return None
+    values: dict[str, Any] = resolved_config(config)
+    return None if custom_imports(values) else values
 
 
 def origin_of(
@@ -104,8 +101,8 @@ class CachedView:
 
     def __init__(self, config: Path, cache: Cache) -> None:
         self._cache = cache
-        values = resolved_values(config)
-        self._configured = None if values is None else config_digest(values)
+        is_readable = find_spec("mmengine") is not None
+        self._configured = plain_digest(config) if is_readable else None
         self._request = key_digest(
             [
                 *("training view", _FORMAT, str(config.absolute())),

@@ -101,6 +101,11 @@ class CachedDetector:
         """The digest of the configuration as it is in this run."""
         return framework(self._source.framework).configured(self._source)
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory: with all detections cached it never is."""
+        return self._detector is not None
+
     def detector(self) -> Detector:
         """Load the model, once."""
         if self._detector is None:
