@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.inputs.project import Project
 
-
 # Nearly every model detects something on one of so few images, at least with a low score.
 _FIRST_IMAGES = 8
 
@@ -201,10 +200,7 @@ class ModelDetections(DetectionSource):
         return paths
 
     def _table(
-        self,
-        dataset: Dataset,
-        rows: NDArray[np.int64],
-        results: Mapping[Path, ImageResult],
+        self, dataset: Dataset, rows: NDArray[np.int64], results: Mapping[Path, ImageResult]
     ) -> DetectionTable:
         info = self._info()
         found, gaps = _detections_by_row(dataset, rows, results)
