@@ -23,6 +23,15 @@ NO_DETECTIONS = "none"
 that in common."""
 
 
+class AcceptedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How many findings of an item somebody accepted until a day, and why."""
+
+    findings: int
+    owner: str
+    until: str
+    why: str
+
+
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     """One item of the gate: what it measured, where, and its verdict.
 
@@ -38,7 +47,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     says what to try if it does not pass. `findings_files` are COCO files with all findings on
     images, relative to the report's folder. `tables` are the numbers behind the verdict, by title.
     `evidence` is what the page shows. `fingerprints` are those of all findings, if the item did not
-    pass and `accept` can record them.
+    pass and `accept` can record them. `accepted` is what `detgate-known.json` accepts of the item.
     """
 
     id: str
@@ -63,6 +72,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, Table] = {}
     evidence: Evidence = Evidence()
     fingerprints: list[Fingerprint] = []
+    accepted: list[AcceptedRecord] = []
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):
