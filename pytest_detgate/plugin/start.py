@@ -86,6 +86,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     has_cache = folders.cache != folders.run
     if has_cache:
         project.cached_tables = CachedTables(folders.cache)
+    progress = project.progress = _progress(config, folders)
     rules = _with_sweep(bind_rules(project, trains=options.train), options, project)
     _check_options(options, project, rules)
     if has_cache and not hasattr(config, "workerinput"):
@@ -96,7 +97,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
         project=project,
         rules=rules,
         folders=folders,
-        progress=_progress(config, folders),
+        progress=progress,
         redaction=redaction_of(project, _named(options)),
         accepted=accepted_findings(rules, options.config.parent / KNOWN_FILE),
     )
