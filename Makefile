@@ -1,5 +1,7 @@
 PYTHON ?= python3
 FULL := .venv
+# The core and ONNX Runtime, from wheels.
+ONNX := .venv-quick
 # Without torch: what pip installs today, and the lower bounds of pyproject.toml.
 LATEST := .venv-latest
 MINIMUMS := .venv-minimums
@@ -18,7 +20,7 @@ QUICK := tests/unit tests/rules/test_rule_examples.py
 SPELLED := pytest_detgate checks fixtures templates tests tools docs examples benchmarks changelog.d \
   .github *.md Makefile pyproject.toml
 BENCHMARKS := inference gate_overhead incremental cache data_rules image_hashes result_files scoring \
-  bootstrap engines page
+  bootstrap engines page everyday
 
 pip = $(1)/bin/python -m pip --disable-pip-version-check
 pytest = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile $(2)
@@ -29,8 +31,8 @@ IN_ORDER := --no-loadscope-reorder
 create = test -x $(1)/bin/python || $(PYTHON) -m venv $(1); \
   $(call pip,$(1)) install --quiet --upgrade "pip>=25.1"
 
-.PHONY: setup light demo test test-latest test-minimums test-short test-quick test-upstream \
-  test-frameworks \
+.PHONY: setup light quick demo demo-mmdet test test-latest test-minimums test-short test-quick \
+  test-upstream test-frameworks \
   coverage campaign mutants check lint types docs docs-site dist package bench clean
 
 setup: $(FULL)/.ready
@@ -44,6 +46,12 @@ $(FULL)/.ready: pyproject.toml constraints.txt
 	@echo "Building onedl-mmcv where there is no wheel of it yet: about 12 minutes, once."
 	$(call pip,$(FULL)) install --quiet -c constraints.txt --no-build-isolation onedl-mmcv
 	$(call pip,$(FULL)) install --quiet -c constraints.txt --no-build-isolation -e ".[all]" --group dev
+	touch $@
+
+$(ONNX)/.ready: pyproject.toml
+	@echo "Setting up $(ONNX), from wheels: about a minute, once."
+	$(call create,$(ONNX))
+	$(call pip,$(ONNX)) install --quiet -e ".[onnx]"
 	touch $@
 
 $(LATEST)/.ready: pyproject.toml
@@ -90,7 +98,18 @@ $(SITE)/.ready: pyproject.toml
 	$(call pip,$(SITE)) install --quiet --upgrade --group site
 	touch $@
 
-demo: $(FULL)/.ready
+# Two ONNX detectors, in under two minutes.
+quick: $(ONNX)/.ready
+	$(ONNX)/bin/python examples/site/quick.py
+
+demo: quick
+	@echo
+	@echo "That was the quick part, with ONNX files. Now the same story with MMDetection: two models"
+	@echo "are trained, and the first time its operators are compiled. See both pages meanwhile."
+	@echo
+	$(MAKE) demo-mmdet
+
+demo-mmdet: $(FULL)/.ready
 	$(FULL)/bin/python examples/site/demo.py
 
 test: $(FULL)/.ready
@@ -167,5 +186,6 @@ bench: $(FULL)/.ready
 	set -e; for name in $(BENCHMARKS); do $(FULL)/bin/python benchmarks/$$name.py; done
 
 clean:
-	rm -rf $(FULL) $(LATEST) $(MINIMUMS) $(SITE) $(UPSTREAM) $(FRAMEWORKS) .coverage* build dist *.egg-info \
+	rm -rf $(FULL) $(ONNX) $(LATEST) $(MINIMUMS) $(SITE) $(UPSTREAM) $(FRAMEWORKS) .coverage* build \
+	  dist *.egg-info \
 	  examples/site/data examples/site/work_dirs

@@ -12,9 +12,7 @@ from pytest_detgate.config.transformers_options import TransformersOptions
 from pytest_detgate.detector.dependencies.project_code import of_project
 from pytest_detgate.detector.devices import gpu_count
 from pytest_detgate.detector.framework import Framework
-from pytest_detgate.detector.mmdet.config import config_digest, custom_imports
-from pytest_detgate.detector.mmdet.config_files import load_config, resolved_config
-from pytest_detgate.detector.mmdet.plain_config import has_plain_values
+from pytest_detgate.detector.mmdet.config_files import load_config, plain_digest
 from pytest_detgate.detector.onnx.file import read_onnx_file, weight_files
 from pytest_detgate.detector.openvino.files import metadata_file, network_in, weights_beside
 from pytest_detgate.detector.packages import quiet, require_mmdetection, require_packages
@@ -47,12 +45,7 @@ class MMDetection(Framework):
             return None if source.trust else ""
         if importlib.util.find_spec("mmengine") is None:
             return None  # loading reports that it is not installed
-        if not has_plain_values(source.config):
-            return None
-        values = resolved_config(source.config)
-        if custom_imports(values):
-            return None
-        return config_digest(values)
+        return plain_digest(source.config)
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """Return the files that the configuration was made of; it is run for that."""

@@ -19,19 +19,22 @@ name: detgate
 on: [pull_request]
 permissions:
   contents: read
+  pull-requests: write  # for the comment
 jobs:
   detgate:
     runs-on: ubuntu-latest
     steps:
       - uses: actions/checkout@v5
-      - uses: actions/setup-python@v6
-        with: {{ python-version: "3.12" }}
-      - run: pip install {package}
-      - run: {command}
-      - uses: actions/upload-artifact@v4
-        if: always()
-        with: {{ name: detgate, path: detgate-report }}
 """
+_MMDETECTION = """\
+      - uses: actions/setup-python@v6
+        with: { python-version: "3.11" }
+      # MMCV compiles its operators against the torch that it finds.
+      - run: pip install torch "setuptools<81" wheel ninja psutil
+      - run: pip install --no-build-isolation onedl-mmcv
+      - run: pip install 'pytest-detgate[mmdet]'
+"""
+_ACTION = "      - uses: pytest-detgate/pytest-detgate@v1\n"
 _GITLAB = """\
 # Written by `python -m pytest_detgate init`. Set "Pipelines must succeed" in the project.
 detgate:
@@ -45,14 +48,34 @@ detgate:
     when: always
     paths: [detgate-report]
 """
-_TEXTS: Mapping[Server, str] = {"github": _GITHUB, "gitlab": _GITLAB}
 
 
-def workflow(server: Server, command: Sequence[str], extra: str | None) -> str:
-    """The content of the file: it installs the gate, with an extra if the model needs one, runs the
-    command, and uploads the report."""
+def workflow(
+    server: Server, command: Sequence[str], predictions: Mapping[str, str], extra: str | None
+) -> str:
+    """The content of the file: it installs the gate, with an extra if the model needs one, runs it,
+    and uploads the report.
+
+    `command` runs the gate on the result files `predictions`, by split or probe. On GitHub the
+    action of this repository does all of it.
+    """
+    if server == "github":
+        before = _MMDETECTION if extra == "mmdet" else ""
+        return _GITHUB + before + _ACTION + _inputs(predictions, extra)
     package = "pytest-detgate" if extra is None else f"'pytest-detgate[{extra}]'"
-    return _TEXTS[server].format(package=package, command=_plain(shlex.join(command)))
+    return _GITLAB.format(package=package, command=_plain(shlex.join(command)))
+
+
+def _inputs(predictions: Mapping[str, str], extra: str | None) -> str:
+    """The inputs of the action that are not as its defaults."""
+    lines = []
+    if extra == "mmdet":  # installed before
+        lines += ['python-version: ""', "package: none"]
+    elif extra is not None:
+        lines.append(f"extras: {extra}")
+    if predictions:
+        lines += ["predictions: |", *(f"  {name}={file}" for name, file in predictions.items())]
+    return "".join(["        with:\n", *(f"          {line}\n" for line in lines)] if lines else [])
 
 
 def _plain(command: str) -> str:

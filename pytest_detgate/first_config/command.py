@@ -86,7 +86,9 @@ class _Writer:
         files = {self._path: text}
         if self._request.server is not None:
             path = self._request.folder / FILES[self._request.server]
-            files[path] = workflow(self._request.server, self._gate(), self._extra())
+            files[path] = workflow(
+                self._request.server, self._gate(), self._predictions(), self._extra()
+            )
         summary = self._summary(read, names, data, model)
         return FirstConfig(files, summary, shlex.join(self._gate()))
 
@@ -223,14 +225,15 @@ class _Writer:
 
     def _gate(self) -> list[str]:
         """The command that gates."""
-        folder = self._paths
+        files = self._predictions().items()
         return [
             *("pytest", "detgate.toml"),
-            *(
-                f"--detgate-predictions={name}={folder.text(path)}"
-                for name, path in self._request.predictions.items()
-            ),
+            *(f"--detgate-predictions={name}={file}" for name, file in files),
         ]
+
+    def _predictions(self) -> dict[str, str]:
+        given = self._request.predictions.items()
+        return {name: self._paths.text(path) for name, path in given}
 
     def _extra(self) -> str | None:
         return None if self._request.model is None else extra_of(self._request.model)

@@ -63,7 +63,7 @@ class Measuring:
     ) -> None:
         self.configuration = _configuration(document, path)
         self.project = Project(self.configuration, path.parent)
-        self.progress = progress
+        self.progress = self.project.progress = progress
         self.data = Memory() if data is None else data
         self._source = NoDetections() if source is None else source(self.project)
         self._cache = cache

@@ -90,6 +90,11 @@ class DetectionSource(abc.ABC):
         """Time the model on some of the images, after `warm_up` others."""
         self._refuse()
 
+    @property
+    def has_loaded_model(self) -> bool:
+        """Whether a model is in memory."""
+        return False
+
     def digest(self, name: str) -> str | None:
         """The SHA-256 of the file that the detections of a split or probe come from."""
         return None

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.alarms.trade_off import AlarmCurve
     from pytest_detgate.scoring.score_card import ApMetric
     from pytest_detgate.scoring.weak_slices import Attribute
-    from pytest_detgate.training.fed_data import FedData, TrainingSettings
+    from pytest_detgate.training.fed_data import FedData
+    from pytest_detgate.training.settings import TrainingSettings
 
 T = TypeVar("T")
 
@@ -187,7 +188,8 @@ class Inputs(ModelInputs):
         from pytest_detgate.training.fed_data import read_fed_data
 
         return self.memory.once(
-            "training view", lambda: read_fed_data(self._training_config(), self.progress)
+            "training view",
+            lambda: read_fed_data(self._training_config(), self.progress, self.cache),
         )
 
     def _training_config(self) -> Path:

@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.inputs.project import Project
 
-
 # Nearly every model detects something on one of so few images, at least with a low score.
 _FIRST_IMAGES = 8
 
@@ -171,6 +170,10 @@ class ModelDetections(DetectionSource):
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
         return self._info().classes
 
+    @property
+    def has_loaded_model(self) -> bool:
+        return self._detector is not None and self._detector.is_loaded
+
     def digest(self, name: str) -> str | None:
         return self._loaded().sha256()
 
@@ -213,10 +216,7 @@ class ModelDetections(DetectionSource):
         return paths
 
     def _table(
-        self,
-        dataset: Dataset,
-        rows: NDArray[np.int64],
-        results: Mapping[Path, ImageResult],
+        self, dataset: Dataset, rows: NDArray[np.int64], results: Mapping[Path, ImageResult]
     ) -> DetectionTable:
         info = self._info()
         found, gaps = _detections_by_row(dataset, rows, results)

@@ -17,6 +17,7 @@ from pytest_detgate.dataset.images.options import ImageOptions, real_paths
 from pytest_detgate.dataset.labels.formats import GIVES_CLIPS
 from pytest_detgate.errors import DataError
 from pytest_detgate.inputs.seals import Seals
+from pytest_detgate.progress import NoProgress, Progress
 
 if TYPE_CHECKING:
     from pytest_detgate.cache.annotation_tables import CachedTables
@@ -36,6 +37,8 @@ class Project:
         self.root = root
         self.cached_tables: CachedTables | None = None
         """The cache of tables, if the run has one."""
+        self.progress: Progress = NoProgress()
+        """What shows how far the reading of a large file is."""
         self._classes: dict[str, tuple[str, ...]] = {}
         self._slices: dict[tuple[str, str], Slices] = {}
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pytest_detgate.config.load import Configuration
     from pytest_detgate.config.schema import ConfigTable
     from pytest_detgate.dataset.images.options import ImageOptions
+    from pytest_detgate.progress import Progress
 
 _SHOWN = 3
 
@@ -35,6 +36,7 @@ class Project(Protocol):
 
     configuration: Configuration
     cached_tables: CachedTables | None
+    progress: Progress
 
     @property
     def tables(self) -> ConfigTable: ...
@@ -110,7 +112,7 @@ def _read_coco(project: Project, name: str, table: SplitTable, fields: tuple[str
     cached = project.cached_tables
 
     def read() -> Dataset:
-        return read_coco_file(path, fields)
+        return read_coco_file(path, fields, project.progress)
 
     dataset = read() if cached is None else cached.read(path, fields, read)
     file_name = names_inside(

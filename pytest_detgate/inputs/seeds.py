@@ -44,7 +44,9 @@ def ap_of_seeds(
             raise DataError(f"noise-from: {name}: {error}") from error
         classes = {name: getattr(score, metric) for name, score in scores.classes.items()}
         found.append(BaselineAp(defined(scores.figure(metric), metric, split), classes))
-        # The next model must not share its memory with one that refers to itself.
+        was_loaded = model.source.has_loaded_model
         del model
-        gc.collect()
+        if was_loaded:
+            # The next model must not share its memory with one that refers to itself.
+            gc.collect()
     return found

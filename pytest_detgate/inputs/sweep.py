@@ -58,9 +58,11 @@ def measure_sweep(
                 measured[digest] = measure(Epoch(name, False, other))
             except NotLookedAtError as error:
                 raise NotLookedAtError(f"{name}: {error}") from None
-            # The next model must not share its memory with one that refers to itself.
+            was_loaded = other.source.has_loaded_model
             del other
-            gc.collect()
+            if was_loaded:
+                # The next model must not share its memory with one that refers to itself.
+                gc.collect()
     if own not in measured:
         model = gated.source.model_record()
         name = "the gated result files" if model is None else model.checkpoint

@@ -83,7 +83,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DetgateFile | None:
     session = parent.config.stash.get(SESSION, None)
-    if session is None or entry_of(file_path) != session.options.entry:
+    # Names are compared first: to follow the links of each file of a data set takes long.
+    if session is None or file_path.name != session.options.entry.name:
+        return None
+    if entry_of(file_path) != session.options.entry:
         return None
     return DetgateFile.from_parent(parent, path=file_path)
 

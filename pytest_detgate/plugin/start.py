@@ -18,10 +18,15 @@ from pytest_detgate.inputs.other_models import matching_files
 from pytest_detgate.inputs.privacy import redaction_of
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.plugin.early import EARLIER
-from pytest_detgate.plugin.folders import shared_folders
+from pytest_detgate.plugin.folders import WORKER_INPUT, SharedFolders, shared_folders
 from pytest_detgate.plugin.ledger import open_ledger
 from pytest_detgate.plugin.options import GateOptions, entry_of, resolve_options
 from pytest_detgate.plugin.output.progress import TerminalProgress
+from pytest_detgate.plugin.output.worker_progress import (
+    ControllerLine,
+    WorkerProgress,
+    WorkersProgress,
+)
 from pytest_detgate.plugin.promised.items import Collected
 from pytest_detgate.plugin.promised.unread import SWEEP_RULE
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
@@ -82,6 +87,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     has_cache = folders.cache != folders.run
     if has_cache:
         project.cached_tables = CachedTables(folders.cache)
+    progress = project.progress = _progress(config, folders)
     rules = _with_sweep(bind_rules(project, trains=options.train), options, project)
     _check_options(options, project, rules)
     if has_cache and not hasattr(config, "workerinput"):
@@ -92,7 +98,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
         project=project,
         rules=rules,
         folders=folders,
-        progress=_progress(config),
+        progress=progress,
         redaction=redaction_of(project, _named(options)),
         accepted=accepted_findings(rules, options.config.parent / KNOWN_FILE),
         ledger=open_ledger(project, asks_git=not hasattr(config, "workerinput")),
@@ -150,9 +156,14 @@ def _register_roles(config: pytest.Config, session: GateSession) -> None:
         config.pluginmanager.register(TrainFirst(session))
     if config.pluginmanager.hasplugin("xdist"):
         config.pluginmanager.register(XdistController(session.folders, reporter))
+        if config.getoption("dist", "no") != "no" and sys.stderr.isatty():
+            shown = WorkersProgress(session.folders.run, ControllerLine(config))
+            config.pluginmanager.register(shown)
 
 
-def _progress(config: pytest.Config) -> Progress:
-    if hasattr(config, "workerinput") or not sys.stderr.isatty():
-        return NoProgress()
-    return TerminalProgress(config)
+def _progress(config: pytest.Config, folders: SharedFolders) -> Progress:
+    worker = getattr(config, "workerinput", None)
+    if worker is not None:
+        is_shown = worker.get(WORKER_INPUT, {}).get("shows_progress", False)
+        return WorkerProgress(folders.run, worker["workerid"]) if is_shown else NoProgress()
+    return TerminalProgress(config) if sys.stderr.isatty() else NoProgress()

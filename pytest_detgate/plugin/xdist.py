@@ -3,6 +3,7 @@ and notes when they have collected."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,7 @@ class XdistController:
             "cache": str(self._folders.cache),
             "run": str(self._folders.run),
             "choice": node.config.stash[CHOICE].sent(),
+            "shows_progress": sys.stderr.isatty(),
         }
 
     @pytest.hookimpl(optionalhook=True)

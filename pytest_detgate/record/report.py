@@ -24,6 +24,15 @@ NO_DETECTIONS = "none"
 that in common."""
 
 
+class AcceptedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """How many findings of an item somebody accepted until a day, and why."""
+
+    findings: int
+    owner: str
+    until: str
+    why: str
+
+
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     """One item of the gate: what it measured, where, and its verdict.
 
@@ -39,8 +48,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     says what to try if it does not pass. `findings_files` are COCO files with all findings on
     images, relative to the report's folder. `tables` are the numbers behind the verdict, by title.
     `evidence` is what the page shows. `fingerprints` are those of all findings, if the item did not
-    pass and `accept` can record them. `is_sealed` says that the item looked at a sealed probe, so
-    that only its verdict is here.
+    pass and `accept` can record them. `accepted` is what `detgate-known.json` accepts of the item.
+    `is_sealed` says that the item looked at a sealed probe, so that only its verdict is here.
     """
 
     id: str
@@ -66,6 +75,7 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     evidence: Evidence = Evidence()
     fingerprints: list[Fingerprint] = []
     is_sealed: bool = False
+    accepted: list[AcceptedRecord] = []
 
 
 class SplitRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.looks import require_look
 from pytest_detgate.record.advice import MMDETECTION, fitting_advice
 from pytest_detgate.record.known_findings import Acceptance
-from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
+from pytest_detgate.record.report import FINDINGS_CAP, AcceptedRecord, RuleResult
 from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.binding import BoundRule, crash_text, today
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
@@ -143,6 +143,7 @@ class _Case:
             fingerprints=evaluated.findings.fingerprints if is_open else [],
             can_block=_can_block(self._bound, outcome) and not is_waived,
             waiver=waiver,
+            accepted=[_accepted_record(entry) for entry in self._accepted],
             tables=dict(outcome.tables),
             evidence=outcome.evidence,
             needs=outcome.needs,
@@ -235,6 +236,15 @@ class _Case:
         if self._inputs.project.training_config is not None:
             framework = MMDETECTION
         return fitting_advice(text, measurements, framework, self._target.label)
+
+
+def _accepted_record(entry: Acceptance) -> AcceptedRecord:
+    return AcceptedRecord(
+        findings=len(entry.findings),
+        owner=entry.owner,
+        until=entry.until.isoformat(),
+        why=entry.why,
+    )
 
 
 def _can_block(bound: BoundRule, outcome: Outcome) -> bool:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from pytest_detgate.scoring.truth_pairs import TruthPairs
 
@@ -75,6 +74,9 @@ def other_order(
             return OtherOrder(
                 f"off by one ({_listed(table, meant, truth_names)})", in_order, as_given
             )
+    # Only detections that look wrong pay for this import.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = linear_sum_assignment(-table)
     meant = np.full(len(table), -1)
     meant[rows] = columns

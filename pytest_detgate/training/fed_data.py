@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import tempfile
+import time
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.sqlite_file import CACHE_FILE
 from pytest_detgate.dataset.ids import Id
 from pytest_detgate.detector.subprocesses import (
     PATIENCE_SECONDS,
@@ -25,16 +28,11 @@ from pytest_detgate.detector.subprocesses import (
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.regular_file import read_regular
+from pytest_detgate.training.settings import TrainingSettings, settings_of
+from pytest_detgate.training.view_origin import CachedView, ViewOrigin, resolved_values
 
 Content = Literal["settings", "data"]
 """What the process reads from the configuration."""
-
-
-class TrainingSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of randomness: `seed` is None if a run draws one itself."""
-
-    seed: int | None
-    deterministic: bool
 
 
 class FedBox(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +78,13 @@ class FedData(msgspec.Struct, frozen=True, kw_only=True):
     sampler: str
 
 
+class BuiltData(msgspec.Struct, frozen=True, kw_only=True):
+    """What the process writes: the data, and what they were built from if that is known."""
+
+    data: FedData
+    origin: ViewOrigin | None = None
+
+
 class FedDataMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """From the process that reads the configuration: an error, or that it is done."""
 
@@ -88,22 +93,44 @@ class FedDataMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 def read_training_settings(config: Path) -> TrainingSettings:
-    """Read the settings of a configuration file in a separate process."""
+    """Read the settings of a configuration file; one that is more than values is run in a separate
+    process."""
+    values = resolved_values(config) if config.is_file() else None
+    if values is not None:
+        return settings_of(values, str(config))
     content = _read_in_process(config, "settings", NoProgress())
     return msgspec.msgpack.decode(content, type=TrainingSettings)
 
 
-def read_fed_data(config: Path, progress: Progress) -> FedData:
-    """Build the training dataset of a configuration file in a separate process.
+def read_fed_data(config: Path, progress: Progress, cache_dir: Path | None = None) -> FedData:
+    """Return what the training dataset of a configuration file feeds: from the cache in that
+    folder, else by building it in a separate process.
 
     A failure of that process is a `DetectorError`.
     """
-    return msgspec.msgpack.decode(_read_in_process(config, "data", progress), type=FedData)
+    if not config.is_file():
+        raise DetectorError(_missing(config))
+    cached = None if cache_dir is None else CachedView(config, Cache(cache_dir / CACHE_FILE))
+    data = None if cached is None else cached.load()
+    if data is not None:
+        with contextlib.suppress(msgspec.MsgspecError):
+            return msgspec.msgpack.decode(data, type=FedData)
+    started = time.time_ns()
+    built = msgspec.msgpack.decode(_read_in_process(config, "data", progress), type=BuiltData)
+    if cached is not None and built.origin is not None:
+        files = [part.annotations for part in built.data.parts]
+        content = msgspec.msgpack.encode(built.data)
+        cached.add(content, built.origin, files, built_after_ns=started)
+    return built.data
+
+
+def _missing(config: Path) -> str:
+    return f"{config}: there is no such configuration file to train with"
 
 
 def _read_in_process(config: Path, content: Content, progress: Progress) -> bytes:
     if not config.is_file():
-        raise DetectorError(f"{config}: there is no such configuration file to train with")
+        raise DetectorError(_missing(config))
     with tempfile.TemporaryDirectory(prefix="detgate-") as folder:
         result, log_path = Path(folder, "result"), Path(folder, "log")
         arguments = [str(config.absolute()), content, str(result)]

@@ -11,7 +11,7 @@ import os
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,51 +22,64 @@ from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.detector.subprocesses import MessageWriter
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.training.fed_data import (
+    BuiltData,
     FedBox,
     FedData,
     FedDataMessage,
     FedImage,
     FedPart,
-    TrainingSettings,
 )
+from pytest_detgate.training.settings import settings_of
+from pytest_detgate.training.view_origin import origin_of
 
 
 def main(arguments: list[str]) -> int:
     """Write the content; return the exit code."""
     writer = MessageWriter()
+    try:
+        return work(arguments, writer.send)
+    except BrokenPipeError:
+        return 1
+
+
+def work(arguments: list[str], send: Callable[[FedDataMessage], None]) -> int:
+    """Write the content and send a message that it is written, or why not; return the exit code."""
     path, content, result = arguments
     try:
         require_mmdetection()
         config = load_config(Path(path)).config
-        read = settings_of if content == "settings" else fed_data_of
+        read: Callable[[Any, str], Any] = settings_of if content == "settings" else built_data_of
         Path(result).write_bytes(msgspec.msgpack.encode(read(config, path), enc_hook=_plain))
-    except BrokenPipeError:
-        return 1
     except DetectorError as error:
-        writer.send(FedDataMessage(error=str(error)))
+        send(FedDataMessage(error=str(error)))
         return 1
     except Exception as error:  # the project's own code runs here
         traceback.print_exc()
         reason = f"the training dataset cannot be built: {type(error).__name__}: {error}"
-        writer.send(FedDataMessage(error=f"{path}: {reason}"))
+        send(FedDataMessage(error=f"{path}: {reason}"))
         return 1
-    writer.send(FedDataMessage(done=True))
+    send(FedDataMessage(done=True))
     return 0
 
 
-def settings_of(config: Any, path: str) -> TrainingSettings:
-    """Return the settings of a loaded configuration, an MMEngine `Config`."""
-    randomness = config.get("randomness") or {}
-    if not isinstance(randomness, Mapping):
-        raise DetectorError(f"{path}: randomness is {randomness!r}; MMEngine asks for dict(seed=…)")
-    seed = randomness.get("seed")
-    if seed is not None and type(seed) is not int:
-        raise DetectorError(f"{path}: randomness.seed is {seed!r}, which is no whole number")
-    return TrainingSettings(seed=seed, deterministic=bool(randomness.get("deterministic", False)))
+def built_data_of(config: Any, path: str) -> BuiltData:
+    """Build the training dataset of a loaded configuration and return the data that it feeds, with
+    what it was built from."""
+    dataset = _dataset(config, path)
+    data = _fed_data(dataset, config)
+    every = list(_nested(dataset))
+    inner = [one for one in every if not list(_inner(one))]
+    others = [one for one in every if list(_inner(one))]
+    others += [step for one in every for step in _transforms(one)]
+    return BuiltData(data=data, origin=origin_of(Path(path), config.to_dict(), inner, others))
 
 
 def fed_data_of(config: Any, path: str) -> FedData:
     """Build the training dataset of a loaded configuration and return the data that it feeds."""
+    return _fed_data(_dataset(config, path), config)
+
+
+def _dataset(config: Any, path: str) -> Any:
     from mmengine.registry import DATASETS, DefaultScope
 
     loader = config.get("train_dataloader")
@@ -77,13 +90,35 @@ def fed_data_of(config: Any, path: str) -> FedData:
         dataset = DATASETS.build(copy.deepcopy(loader["dataset"]))
     if hasattr(dataset, "full_init"):
         dataset.full_init()
+    return dataset
+
+
+def _fed_data(dataset: Any, config: Any) -> FedData:
     parts: list[_PlainDataset] = []
     fed = Counter(_flat(dataset, parts, ()))
-    sampler = loader.get("sampler")
+    sampler = config["train_dataloader"].get("sampler")
     return FedData(
         parts=[_fed_part(part, number, fed) for number, part in enumerate(parts)],
         sampler=_type_name(sampler.get("type") if isinstance(sampler, Mapping) else sampler),
     )
+
+
+def _nested(dataset: Any) -> Iterator[Any]:
+    """Yield a dataset and all that it wraps."""
+    yield dataset
+    for one in _inner(dataset):
+        yield from _nested(one)
+
+
+def _inner(dataset: Any) -> Iterator[Any]:
+    yield from getattr(dataset, "datasets", None) or ()
+    if getattr(dataset, "dataset", None) is not None:
+        yield dataset.dataset
+
+
+def _transforms(dataset: Any) -> list[Any]:
+    pipeline = getattr(dataset, "pipeline", None)
+    return list(getattr(pipeline, "transforms", pipeline) or ())
 
 
 class _PlainDataset:

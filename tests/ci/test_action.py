@@ -266,3 +266,17 @@ def test_the_action_offers_what_its_page_says() -> None:
     # `on` is a truth value in YAML 1.1.
     called = workflow[True]["workflow_call"]["inputs"]
     assert set(called) - {"lfs", "runs-on", "timeout-minutes"} <= set(action["inputs"])
+
+
+def test_our_own_workflow_tries_the_action() -> None:
+    """It gates a model that is blocked and one that passes, with inputs that the action knows."""
+    known = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))["inputs"]
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text("utf-8"))
+    steps = workflow["jobs"]["action"]["steps"]
+    tried = {step["id"]: step for step in steps if step.get("uses") == "./"}
+
+    assert tried.keys() == {"blocked", "passed"}
+    assert tried["blocked"]["continue-on-error"]
+    for step in tried.values():
+        assert step["with"].keys() <= known.keys()
+        assert (ROOT / step["with"]["config"]).is_file()

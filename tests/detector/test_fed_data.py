@@ -14,12 +14,8 @@ from pytest_detgate.evidence import BarChart, Histogram
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.testing import coco_content
 from pytest_detgate.training.dropped_data import PartDrops, drops_of
-from pytest_detgate.training.fed_data import (
-    FedData,
-    TrainingSettings,
-    read_fed_data,
-    read_training_settings,
-)
+from pytest_detgate.training.fed_data import FedData, read_fed_data, read_training_settings
+from pytest_detgate.training.settings import TrainingSettings, settings_of
 from tests.content import write_json
 from tests.drawn import draw_pictures
 from tests.judged import judged, measured, split_tables, told
@@ -363,8 +359,6 @@ def test_what_is_left_to_chance(
 ) -> None:
     from mmengine.config import Config
 
-    from pytest_detgate.training.fed_data_worker import settings_of
-
     config = Config.fromfile(str(write_config(text)))
 
     assert settings_of(config, "train.py") == settings
@@ -372,8 +366,6 @@ def test_what_is_left_to_chance(
 
 def test_a_seed_that_is_none_is_refused(write_config: Callable[[str], Path]) -> None:
     from mmengine.config import Config
-
-    from pytest_detgate.training.fed_data_worker import settings_of
 
     config = Config.fromfile(str(write_config('randomness = dict(seed="0")')))
 

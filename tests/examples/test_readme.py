@@ -5,9 +5,20 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from pytest_detgate.rules.registry import rule_classes
-from tests.examples.readme_run import README, ROOT, run_again, shown_run, without_times
+import pytest
 
+from pytest_detgate.rules.registry import rule_classes
+from tests.examples.readme_run import (
+    README,
+    ROOT,
+    run_again,
+    run_quick_again,
+    shown_quick_run,
+    shown_run,
+    without_times,
+)
+
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
 TEXT = README.read_text(encoding="utf-8")
 
 
@@ -19,6 +30,19 @@ def test_the_run_gives_the_output_that_is_shown(tmp_path: Path) -> None:
     assert without_times(run_again(tmp_path)) == without_times(shown_run()[1])
 
 
+def test_make_quick_says_what_is_shown(tmp_path: Path) -> None:
+    """Takes twenty seconds: it is the first command of README.md. ONNX Runtime may compute another
+    last digit on another processor, so counts and shares may differ a little."""
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("cv2")
+
+    output, shown = without_times(run_quick_again(tmp_path)), without_times(shown_quick_run())
+
+    assert NUMBER.sub("0", output) == NUMBER.sub("0", shown)
+    for found, expected in zip(NUMBER.findall(output), NUMBER.findall(shown), strict=True):
+        assert float(found) == pytest.approx(float(expected), rel=0.05, abs=3)
+
+
 def test_the_number_of_rules_is_right() -> None:
     assert re.findall(r"\[(\d+) rules\]", TEXT) == [str(len(rule_classes()))]
 
@@ -28,7 +52,7 @@ def test_the_commands_for_a_fresh_machine_exist() -> None:
 
     commands = re.findall(r"^\$ make ([\w-]+)", TEXT, re.MULTILINE)
 
-    assert commands == ["demo", "test"]
+    assert commands == ["quick", "quick", "demo", "demo-mmdet", "test"]
     assert set(commands) <= set(targets)
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import yaml
 
 from pytest_detgate.commands.progress import progress_of_command
 from pytest_detgate.first_config.summary import MOST_LINES, Summary
@@ -68,31 +67,6 @@ def test_paths_above_the_folder(
     (tmp_path / "project" / "detgate.toml").unlink()
     far = init(tmp_path / "data" / "val.json").document["dataset"]["splits"]["val"]
     assert far["annotations"] == str(tmp_path / "data" / "val.json")
-
-
-@pytest.mark.parametrize(
-    ("server", "name"), [("github", ".github/workflows/detgate.yml"), ("gitlab", ".gitlab-ci.yml")]
-)
-def test_the_workflow_gates_with_the_same_command(init: Init, server: str, name: str) -> None:
-    write_coco(init.folder, "val.json", {"ax.jpg": [BOX], "bx.jpg": []}, "images")
-    write(init.folder, {"found it.json": '[{"image_id": 1, "category_id": 1, "score": 0.9, '
-                        '"bbox": [10, 10, 30, 30]}]'})  # fmt: skip
-
-    made = init("val.json", "--predictions", "val=found it.json", "--ci", server)
-
-    assert made.code == 0, made.err
-    content = yaml.safe_load((init.folder / name).read_text())
-    job = content["jobs"]["detgate"] if server == "github" else content["detgate"]
-    commands = (
-        [step["run"] for step in job["steps"] if "run" in step]
-        if server == "github"
-        else job["script"]
-    )
-    assert commands == [
-        "pip install pytest-detgate",
-        "pytest detgate.toml '--detgate-predictions=val=found it.json'",
-    ]
-    assert f"wrote {name}" in made.out
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,9 @@ def test_known_findings_do_not_fail(faulty: GateProject) -> None:
     assert result["waiver"] == f"2 known findings accepted: old labels (ada, until {LATER})"
     assert result["measurements"][0]["value"] == 2
     assert result["can_block"], "a new finding would block"
+    assert result["accepted"] == [
+        {"findings": 2, "owner": "ada", "until": LATER, "why": "old labels"}
+    ]
 
 
 def test_file_has_one_finding_a_line(faulty: GateProject) -> None:

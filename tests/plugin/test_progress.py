@@ -86,6 +86,41 @@ def test_the_lines_of_pytest_are_left_as_they_were(
     assert not [line for line in shown if "replicates" in line]
 
 
+SLOW = """
+import time
+from pytest_detgate.plugin.session import SESSION
+
+def pytest_runtest_call(item):
+    with item.config.stash[SESSION].progress.task("working", 4, "steps") as advance:
+        advance(1)
+        time.sleep(1.5)
+"""
+
+
+def test_workers_report_to_the_controller(project: GateProject) -> None:
+    """Takes ten seconds: the controller looks twice a second."""
+    project.pytester.makeconftest(SLOW)
+
+    written = on_a_terminal(project, "-n", "2")
+
+    assert re.search(r"gw[01]: working: [01]/4 steps", written)
+    shown = screen(written)
+    assert not [line for line in shown if "working" in line]
+    assert [line for line in shown if re.fullmatch(r"\.{5} +\[100%\]", line)]
+
+
+def test_workers_of_a_log_write_no_lines(project: GateProject) -> None:
+    project.pytester.makeconftest(
+        SLOW.replace("time.sleep(1.5)", "folder = item.config.stash[SESSION].folders.run")
+        + "        assert not list(folder.glob('*.progress'))\n"
+    )
+
+    result = project.gate("-n", "1")
+
+    assert result.ret == 0
+    assert "working" not in result.stdout.str() + result.stderr.str()
+
+
 def test_a_log_stays_quiet(project: GateProject) -> None:
     result = project.gate()
 

@@ -16,7 +16,13 @@ from pytest_detgate.publishing.dossier.content import NO_CLAIM, document_of
 from pytest_detgate.publishing.dossier.coverage import REQUESTS, Answer, answer_to
 from pytest_detgate.publishing.dossier.render import as_html, as_markdown
 from pytest_detgate.publishing.dossier.set_limits import set_limits
-from pytest_detgate.record.report import ConfigRecord, DatasetRecord, ProjectRecord, Report
+from pytest_detgate.record.report import (
+    AcceptedRecord,
+    ConfigRecord,
+    DatasetRecord,
+    ProjectRecord,
+    Report,
+)
 from pytest_detgate.record.report_file import write_report
 from tests.report.sample import rule, sample_report
 
@@ -53,7 +59,27 @@ def test_every_part_is_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     ):  # fmt: skip
         assert part in text, part
         assert part in page, part
-    assert text.count("\n## ") == page.count("<h2>") == 14
+    assert text.count("\n## ") == page.count("<h2>") == 15
+
+
+def test_accepted_findings_are_a_table() -> None:
+    accepted = AcceptedRecord(
+        findings=12, owner="Ada", until="2027-03-31", why="boxes | drawn by the old tool"
+    )
+    result = replace(sample_report().rules[0], accepted=[accepted])
+    report = replace(sample_report(), rules=[result])
+
+    section = markdown(report).partition("Accepted findings\n")[2].partition("\n## ")[0]
+
+    assert result.id.partition("[")[0] in section
+    assert "| 12 | Ada | 2027" in section
+    assert section.count("\n|") == 3
+
+
+def test_without_accepted_findings_it_says_so() -> None:
+    section = markdown(sample_report()).partition("Accepted findings\n")[2].partition("\n## ")[0]
+
+    assert section.split() == ["None."]
 
 
 def test_the_same_record_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,11 +103,22 @@ def _plain_row() -> np.dtype[np.void]:
 _PLAIN_ROW = _plain_row()
 
 
-def read_annotations(array: msgspec.Raw | bytes, path: Path, mistakes: Mistakes) -> AnnotationRows:
-    """Columns of a file's annotations. Wrong values are noted in `mistakes`; what is no
-    annotation at all raises `DataError` with its place."""
+def read_annotations(
+    array: msgspec.Raw | bytes,
+    path: Path,
+    mistakes: Mistakes,
+    on_read: Callable[[int], None] = lambda size: None,
+) -> AnnotationRows:
+    """Columns of a file's annotations; `on_read` is called with the bytes of each part of them.
+
+    Wrong values are noted in `mistakes`; what is no annotation at all raises `DataError` with its
+    place."""
     loose = LooseRows("annotations", mistakes)
-    parts = list(decoded_pieces(array, "annotations", lambda piece: _decode(piece, loose), path))
+
+    def decode(piece: bytes) -> AnnotationRows:
+        return _decode(piece, loose)
+
+    parts = list(decoded_pieces(array, "annotations", decode, path, on_read))
     return AnnotationRows(
         id=joined_ids([part.id for part in parts]),
         image_id=joined_ids([part.image_id for part in parts]),

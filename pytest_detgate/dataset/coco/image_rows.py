@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -29,9 +30,14 @@ _STANDARD = frozenset(name for name, *_ in _COLUMNS)
 
 
 def read_images(
-    array: msgspec.Raw | bytes, fields: tuple[str, ...], path: Path, mistakes: Mistakes
+    array: msgspec.Raw | bytes,
+    fields: tuple[str, ...],
+    path: Path,
+    mistakes: Mistakes,
+    on_read: Callable[[int], None] = lambda size: None,
 ) -> ImageTable:
-    """The table of a file's images with just those further fields that are wanted.
+    """The table of a file's images with just those further fields that are wanted; `on_read` is
+    called with the bytes of each part of them.
 
     Wrong values are noted in `mistakes`; what is no image at all raises `DataError` with its place.
     """
@@ -55,7 +61,7 @@ def read_images(
         loose.skip(len(read))
         return read
 
-    parts = list(decoded_pieces(array, "images", columns, path))
+    parts = list(decoded_pieces(array, "images", columns, path, on_read))
     return ImageTable(
         id=joined_ids([part.id for part in parts]),
         file_name=object_column(list(chain.from_iterable(part.file_name for part in parts))),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,11 @@ from pytest_detgate.dataset.text.files import as_utf8, read_bytes
 from pytest_detgate.dataset.text.json_decoding import decode_json
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Gap, gap
+from pytest_detgate.progress import Progress
+
+MEGABYTE = 1_000_000
+# A smaller file is read in a moment.
+_LARGE = 20 * MEGABYTE
 
 
 class CocoCategory(msgspec.Struct):
@@ -64,7 +70,9 @@ def read_coco(path: Path, images_dir: Path, name: str, image_fields: Iterable[st
     )
 
 
-def read_coco_file(path: Path, image_fields: Iterable[str] = ()) -> Dataset:
+def read_coco_file(
+    path: Path, image_fields: Iterable[str] = (), progress: Progress | None = None
+) -> Dataset:
     """Read a COCO file without name and images folder: its file names are unchanged."""
     content = read_bytes(path)
     text = as_utf8(content, path)
@@ -74,13 +82,16 @@ def read_coco_file(path: Path, image_fields: Iterable[str] = ()) -> Dataset:
             "images, annotations and categories"
         )
     mistakes = Mistakes()
-    with ThreadPoolExecutor(1) as beside:
+    with (
+        ThreadPoolExecutor(1) as beside,
+        _shown(progress, path, len(text)) as on_read,
+    ):
         # Hashing lets other threads run, so it costs next to nothing while the text is decoded.
         digest = beside.submit(lambda: hashlib.sha256(content).hexdigest())
         file = decode_json(text, _File, path, _arrays)
-        images = read_images(file.images, tuple(image_fields), path, mistakes)
+        images = read_images(file.images, tuple(image_fields), path, mistakes, on_read)
         annotations = b"[]" if file.annotations is UNSET else file.annotations
-        rows = read_annotations(annotations, path, mistakes)
+        rows = read_annotations(annotations, path, mistakes, on_read)
     mistakes.raise_all(path)
     category_id = category_ids(file.categories, path)
     boxes = box_table(rows, images.id, category_id)
@@ -100,6 +111,23 @@ def read_coco_file(path: Path, image_fields: Iterable[str] = ()) -> Dataset:
         notes=(*_framed_note(rows.framed), *notes_of(images, boxes, gaps)),
         gaps=gaps,
     )
+
+
+@contextlib.contextmanager
+def _shown(progress: Progress | None, path: Path, size: int) -> Iterator[Callable[[int], None]]:
+    """Show how much of a large file is read, in megabytes."""
+    if progress is None or size < _LARGE:
+        yield lambda size: None
+        return
+    read = 0
+    with progress.task(f"reading {path.name}", size // MEGABYTE, "MB") as advance:
+
+        def on_read(part: int) -> None:
+            nonlocal read
+            advance((read + part) // MEGABYTE - read // MEGABYTE)
+            read += part
+
+        yield on_read
 
 
 def _arrays(file: _File) -> list[Raw]:

@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.images.paths import parts_of
 from pytest_detgate.errors import DataError
 
-_SUSPICIOUS = re.compile(r"(?:\A|\0)[/\\]|\.\.|(?:\A|\0)[^\0]{1,2}:")
+_SUSPICIOUS = re.compile(r"\0[/\\]|\.\.|\0[^\0]{1,2}:")
+_SIGNS = ("..", ":", "\0/", "\0\\")
+"""A name with none of them is not suspicious."""
 
 
 def names_inside(
@@ -45,8 +47,10 @@ def names_inside(
 
 def leaving_rows(file_names: NDArray[np.object_]) -> list[int]:
     """Return the rows of the names that are absolute, or go up a folder."""
-    # One look at all names together: nearly no file has a name that needs a second one.
-    if not _SUSPICIOUS.search("\0".join(file_names.tolist())):
+    # One look at all names together: nearly no file has a name that needs a second one. To search
+    # for plain text is many times as fast as for the pattern, and mostly finds nothing.
+    names = "\0" + "\0".join(file_names.tolist())
+    if not any(sign in names for sign in _SIGNS) or not _SUSPICIOUS.search(names):
         return []
     return [row for row, name in enumerate(file_names.tolist()) if _leaves(name)]
 

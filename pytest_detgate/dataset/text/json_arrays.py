@@ -24,12 +24,16 @@ _ROW = re.compile(r"`\$\[(\d+)\]")
 
 
 def decoded_pieces(
-    array: msgspec.Raw | bytes, key: str, decode: Callable[[bytes], Rows], path: Path
+    array: msgspec.Raw | bytes,
+    key: str,
+    decode: Callable[[bytes], Rows],
+    path: Path,
+    on_read: Callable[[int], None] = lambda size: None,
 ) -> Iterator[Rows]:
     """Yield the rows of each piece of the array under `key` in a JSON file.
 
-    A piece is the text of a JSON array in itself. What `decode` refuses with a
-    `msgspec.ValidationError` raises `DataError` with its place in the file.
+    A piece is the text of a JSON array in itself; `on_read` is called with its bytes. What `decode`
+    refuses with a `msgspec.ValidationError` raises `DataError` with its place in the file.
     """
     text = memoryview(array)
     done = 0
@@ -46,6 +50,7 @@ def decoded_pieces(
                 cut = end
                 rows = decode(_array(text, start, end))
             yield rows
+            on_read(cut - start)
             done += len(rows)
             if cut == end:
                 return

@@ -101,6 +101,11 @@ class CachedDetector:
         """The digest of the configuration as it is in this run."""
         return framework(self._source.framework).configured(self._source)
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the model is in memory: with all detections cached it never is."""
+        return self._detector is not None
+
     def detector(self) -> Detector:
         """Load the model, once."""
         if self._detector is None:
@@ -123,8 +128,7 @@ class CachedDetector:
         cached detections of each are compared with those of the model before they are used.
         """
         with contextlib.ExitStack() as stack:
-            if self._info is None:
-                self._info = self._cached_info()
+            self._info = self._info or self._cached_info()
             if self._info is None:
                 # The process that loads the model first infers first; the others need not load it.
                 stack.enter_context(self._lock.hold(0, None))
@@ -235,8 +239,7 @@ class CachedDetector:
         ):
             cleanup.callback(lambda: cached.write(detector.device))
             cleanup.callback(lambda: self._uncached.update(cached.notes))
-            # A second pass is needed only for images that shared their content with one that has
-            # changed in the meantime or could not be read.
+            # A second pass is for images with the content of one that changed or was not readable.
             while missing := pending.missing():
                 for detected in detector.detect(list(missing.values())):
                     image, sha256, result = detected

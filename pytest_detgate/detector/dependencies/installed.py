@@ -6,6 +6,7 @@ give another key of a model.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.metadata
@@ -18,6 +19,7 @@ from importlib.machinery import ModuleSpec
 from importlib.metadata import Distribution
 from pathlib import Path
 
+from pytest_detgate.cache.digests import Signature
 from pytest_detgate.regular_file import sha256_of_file
 
 # Their Python files name the device that they are built for: the same release on another device is
@@ -27,6 +29,7 @@ _OWN = "pytest_detgate"
 _FOLDERS_OF_PACKAGES = ("site-packages", "dist-packages")
 _NOT_INSTALLED = "not installed"
 _MODULE = "module "
+_TELLING = ("METADATA", "RECORD")
 
 
 def package_states(modules: Iterable[str], distributions: Iterable[str] = ()) -> dict[str, str]:
@@ -56,12 +59,37 @@ def package_state(name: str) -> str:
     if distribution is None:
         return _NOT_INSTALLED
     try:
-        version = distribution.version.partition("+")[0]
-        if name in _BUILT_FOR_A_DEVICE:
-            return version
-        record = distribution.read_text("RECORD") or ""
+        written = _written(distribution)
+        if written is None:
+            return _state_of_distribution(name, distribution)
+        key = (name, *written)
+        if key not in _states:
+            _states[key] = _state_of_distribution(name, distribution)
+        return _states[key]
     except (importlib.metadata.PackageNotFoundError, OSError, UnicodeDecodeError):
         return _NOT_INSTALLED
+
+
+_states: dict[tuple[object, ...], str] = {}
+"""States by distribution and by the files that tell it: a sweep asks for each checkpoint again."""
+
+
+def _written(distribution: Distribution) -> tuple[object, ...] | None:
+    """Return place, size and time of the files that tell the state of a distribution; None if it
+    has no such files."""
+    folder = getattr(distribution, "_path", None)  # the only way to learn its place
+    if not isinstance(folder, Path):
+        return None
+    with contextlib.suppress(OSError):
+        return (folder, *(Signature.of((folder / name).stat()) for name in _TELLING))
+    return None
+
+
+def _state_of_distribution(name: str, distribution: Distribution) -> str:
+    version = distribution.version.partition("+")[0]
+    if name in _BUILT_FOR_A_DEVICE:
+        return version
+    record = distribution.read_text("RECORD") or ""
     files = sorted(line for line in record.splitlines() if line.partition(",")[0].endswith(".py"))
     return f"{version} {_digest(files)}"
 

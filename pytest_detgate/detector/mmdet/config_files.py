@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ from typing import Any
 
 from pytest_detgate.detector.dependencies.gathering import gather_dependencies
 from pytest_detgate.detector.dependencies.recorder import Recorder
-from pytest_detgate.detector.dependencies.state import NO_FILE
+from pytest_detgate.detector.dependencies.state import NO_FILE, file_signature
 from pytest_detgate.detector.dependencies.switches import noted_by_value, unnoted
-from pytest_detgate.detector.mmdet.config import custom_imports
-from pytest_detgate.detector.mmdet.plain_config import has_plain_values
+from pytest_detgate.detector.mmdet.config import config_digest, custom_imports
+from pytest_detgate.detector.mmdet.plain_config import has_plain_values, plain_files
 from pytest_detgate.detector.packages import import_yapf, quiet
 from pytest_detgate.detector.python.code import code_of
 from pytest_detgate.errors import DetectorError
@@ -59,6 +60,32 @@ def resolved_config(path: Path) -> Any:
     Neither MMDetection nor modules that it only names are imported.
     """
     return _run(path, import_custom_modules=False).to_dict()
+
+
+def plain_digest(path: Path) -> str | None:
+    """Return a digest of the resolved values of a configuration file; None if it is more than
+    values, or names modules to import.
+
+    A sweep asks for every checkpoint. The values are those of the files, of variables, and of the
+    current folder.
+    """
+    files = plain_files(path)
+    if files is None:
+        return None
+    if any(file.suffix != ".py" for file in files):
+        return _digest_of_values.__wrapped__(path, ())  # files that it is based on are not known
+    signatures = tuple((str(file), file_signature(str(file))) for file in sorted(files))
+    with unnoted():
+        # pytest names the item that runs, which no configuration asks for.
+        variables = {n: v for n, v in os.environ.items() if n != "PYTEST_CURRENT_TEST"}
+        surroundings = hash((os.getcwd(), *sorted(variables.items())))  # noqa: PTH109
+    return _digest_of_values(path.absolute(), (signatures, surroundings))
+
+
+@functools.lru_cache(maxsize=32)
+def _digest_of_values(path: Path, state: object) -> str | None:
+    values = resolved_config(path)
+    return None if custom_imports(values) else config_digest(values)
 
 
 def config_code() -> tuple[str, ...]:

@@ -33,7 +33,13 @@ _NOT_PLAIN = (
 
 
 def has_plain_values(path: Path) -> bool:
-    """Return whether a configuration and all that it is based on are made of plain values.
+    """Return whether a configuration and all that it is based on are made of plain values."""
+    return plain_files(path) is not None
+
+
+def plain_files(path: Path) -> frozenset[Path] | None:
+    """Return the files of a configuration that is made of plain values, itself and all that it is
+    based on; None for any other.
 
     Such a file imports nothing but `os`, to read variables and join paths, defines no class or
     function, and calls only what makes values of values, so that its resolved values say all about
@@ -52,14 +58,14 @@ def has_plain_values(path: Path) -> bool:
             tree = ast.parse(_without_references(read_regular_text(file)))
             bases = _bases(tree)
         except (OSError, SyntaxError, ValueError):
-            return False  # loading says what is wrong
+            return None  # loading says what is wrong
         if not _is_plain(tree):
-            return False
+            return None
         # Those of an installed package are known by its version and files.
         waiting += [
             Path(os.path.normpath(file.parent / base)) for base in bases if "::" not in base
         ]
-    return True
+    return frozenset(seen)
 
 
 def _without_references(text: str) -> str:

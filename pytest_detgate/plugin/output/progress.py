@@ -17,13 +17,16 @@ _USUAL_WIDTH = 80
 class LineProgress:
     """One line that is written over. Tasks may be inside each other: the innermost is shown."""
 
+    def __init__(self) -> None:
+        self._columns: list[int] = []
+        """Where the cursor was before each line that is open."""
+
     @contextmanager
     def task(self, label: str, total: int, unit: str) -> Iterator[Callable[[int], None]]:
         started = time.monotonic()
         shown = 0.0
         done = 0
-        column, width = self._pending()
-        self._write("\n" if column else "")
+        width = self._open()
 
         def advance(finished: int) -> None:
             nonlocal done, shown
@@ -38,8 +41,27 @@ class LineProgress:
         try:
             yield advance
         finally:
-            back = f"\x1b[1A\x1b[{column}C" if column else ""
-            self._write("\r\x1b[2K" + back)
+            self._close()
+
+    def show(self, line: str) -> None:
+        """Show a line until `hide` is called."""
+        width = self._open()
+        self._write("\r\x1b[2K" + line[: width - 1])
+
+    def hide(self) -> None:
+        """Remove the line, and put the cursor back."""
+        self._close()
+
+    def _open(self) -> int:
+        column, width = self._pending()
+        self._columns.append(column)
+        self._write("\n" if column else "")
+        return width
+
+    def _close(self) -> None:
+        column = self._columns.pop()
+        back = f"\x1b[1A\x1b[{column}C" if column else ""
+        self._write("\r\x1b[2K" + back)
 
     def _pending(self) -> tuple[int, int]:
         """The column in which the cursor of the terminal is, and the terminal's width."""
@@ -55,6 +77,7 @@ class TerminalProgress(LineProgress):
     runs, it is the line below, and is gone when the item's verdict is written."""
 
     def __init__(self, config: pytest.Config) -> None:
+        super().__init__()
         self._config = config
         self._capture = config.pluginmanager.getplugin("capturemanager")
 

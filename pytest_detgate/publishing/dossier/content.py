@@ -39,6 +39,7 @@ def document_of(report: Report, limits: Sequence[SetLimit] | None) -> Document:
         _limits(report),
         _authors(limits),
         _waivers(report),
+        _accepted(report),
         _failures(report),
         _environment(report),
         _answers(report),
@@ -159,6 +160,20 @@ def _waivers(report: Report) -> Section:
     text: tuple[str, ...] = () if rows else ("None.",)
     grids = (Grid(columns=("Rule", "Verdict", "Waiver"), rows=rows),) if rows else ()
     return Section(title="Waivers", paragraphs=text, grids=grids)
+
+
+def _accepted(report: Report) -> Section:
+    rows = tuple(
+        (rule.id, f"{one.findings:,}", one.owner, one.until, one.why)
+        for rule in report.rules
+        for one in rule.accepted
+    )
+    if not rows:
+        return Section(title="Accepted findings", paragraphs=("None.",))
+    text = "A rule does not fail on these findings until that day. It fails on every other one."
+    columns = ("Rule", "Findings", "Accepted by", "Until", "Why")
+    grid = Grid(columns=columns, rows=rows)
+    return Section(title="Accepted findings", paragraphs=(text,), grids=(grid,))
 
 
 def _failures(report: Report) -> Section:
