@@ -23,6 +23,7 @@ from pytest_detgate.progress import Progress
 if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import DetectionTable
     from pytest_detgate.dataset.timeline import Timeline
+    from pytest_detgate.expectations.wide_table import TableName, WideTable
     from pytest_detgate.inputs.baseline import Baseline
     from pytest_detgate.inputs.comparable import BaselineAp
     from pytest_detgate.inputs.detection_sources import GatedModel
@@ -70,6 +71,15 @@ class Inputs(ModelInputs):
             raise NotLookedAtError(f"{name}: {'; '.join(described(table.gaps))}")
         self.refuse_silent(name)
         return table
+
+    def wide_table(self, name: str, table: TableName) -> WideTable:
+        """The table of the images, annotations or detections of a split or probe, with the columns
+        that expectations and data frames have."""
+        from pytest_detgate.inputs.wide_tables import make_wide_table
+
+        return self.memory.once(
+            ("wide table", name, table), lambda: make_wide_table(self, name, table)
+        )
 
     def refuse_silent(self, name: str) -> None:
         """Raise `NotLookedAtError` where the detector finds nothing at all, on a split or probe

@@ -33,15 +33,15 @@ P = ParamSpec("P")
 class OptionError(Exception):
     """An option with a value of the right type that makes no sense in this project.
 
-    `table` are the keys that lead from the rule's table to the one with the `key`; of a list
-    under that key it may be one `entry`, from 0.
+    `table` are the keys, and the places in lists, that lead from the rule's table to the one with
+    the `key`; of a list under that key it may be one `entry`, from 0.
     """
 
     def __init__(
         self,
         what: str,
         key: str | None = None,
-        table: Sequence[str] = (),
+        table: Sequence[str | int] = (),
         *,
         entry: int | None = None,
     ) -> None:
@@ -135,7 +135,9 @@ class Outcome:
     `findings` begin with the most important; `findings_total` is their number unless it is given.
     `tables` are numbers behind the verdict, by title; `evidence` has charts, frames and pairs of
     images for the page. `accepted` is the reason why the project accepts the item although nothing
-    could be compared with a limit: it is then *waived*. `extent` is how much the rule had to look
+    could be compared with a limit: it is then *waived*. `warns` names the measurements whose limits
+    only warn. `documents` are results in the form of another tool, by the folder beside the record
+    that they go to. `extent` is how much the rule had to look
     at and did look at, where that is not the images of its splits and probes. `needs` says what
     evidence is lacking to show the limits, None where nothing is (`rules.needs`).
     """
@@ -147,6 +149,8 @@ class Outcome:
     tables: Mapping[str, Table] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     accepted: str | None = None
+    warns: frozenset[str] = frozenset()
+    documents: Mapping[str, bytes] = field(default_factory=dict)
     extent: Extent | None = None
     needs: str | None = None
 
