@@ -248,9 +248,7 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     )
 
 
-def _message(
-    evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: WideTable
-) -> str:
+def _message(evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: WideTable) -> str:
     text = (
         f"{len(unmet)} of {len(evaluation.evaluated)} expectations on the {table.name} of "
         f"{table.dataset} are not met"

@@ -67,8 +67,10 @@ def _model(kind: Any, schema: Mapping[str, Any], registry: Any) -> dict[str, Any
         if name not in NOT_ARGUMENTS and name not in COMMON
     }
     if "row_condition" in arguments:
-        # Conditions are nested, and GX's models say little of what is in them.
-        arguments["row_condition"] = {"anyOf": [{"type": "string"}, {"type": "object"}]}
+        # Conditions are nested, and GX's models say little of what is in them. A bare object would
+        # be a parameter.
+        table = {"type": "object", "properties": {}}
+        arguments["row_condition"] = {"anyOf": [{"type": "string"}, table]}
     about = (kind.__doc__ or "").strip().split("\n", 1)[0]
     return {
         "class": kind.__name__,
@@ -104,7 +106,9 @@ def _resolved(schema: Mapping[str, Any]) -> dict[str, Any]:
             return part
         if "$ref" in part:
             name = part["$ref"].rsplit("/", 1)[-1]
-            return resolve({**definitions[name], "description": None}, depth + 1) if depth < 4 else {}
+            return (
+                resolve({**definitions[name], "description": None}, depth + 1) if depth < 4 else {}
+            )
         kept = {
             key: {name: resolve(one, depth) for name, one in value.items()}
             if key == "properties"

@@ -21,6 +21,7 @@ from pytest_detgate.expectations.requested import Requested, first_non_finite
 
 Mistake = tuple["str | None", str]
 """The argument that is wrong, None where it is the expectation itself, and what is wrong."""
+_PARAMETER = {"type": "object"}
 _NAMES = {
     "string": "text",
     "number": "a number",
@@ -56,7 +57,10 @@ def _argument_mistakes(
     for name, value in requested.arguments.items():
         if name not in schemas:
             allowed = [*model.arguments, *common_arguments()]
-            yield name, unknown("argument", name, [one for one in allowed if one not in BOOKKEEPING])
+            yield (
+                name,
+                unknown("argument", name, [one for one in allowed if one not in BOOKKEEPING]),
+            )
             continue
         odd = first_non_finite(value)
         if odd is not None:
@@ -76,14 +80,14 @@ def _value_mistake(value: Any, schema: Schema) -> str | None:
     """Why a value is none that a schema allows; None where it is allowed, as far as can be said
     without Great Expectations, which takes more than its schemas say."""
     alternatives = list(_alternatives(schema))
+    # A bare object is what GX says for a parameter, which this is not.
+    alternatives = [one for one in alternatives if one != _PARAMETER] or alternatives
     kinds = [kind for one in alternatives for kind in _kinds(one)]
     if not kinds:
         return None
     of_kind = [one for one in alternatives if any(_is_kind(value, kind) for kind in _kinds(one))]
     if not of_kind:
-        # A table stands for a parameter almost everywhere.
-        named = [kind for kind in dict.fromkeys(kinds) if kind != "object"] or ["object"]
-        words = " or ".join(_NAMES[kind] for kind in named)
+        words = " or ".join(_NAMES[kind] for kind in dict.fromkeys(kinds))
         return f"expected {words}, found {found(value)}"
     reasons = [_range_mistake(value, one) for one in of_kind]
     return None if None in reasons else reasons[0]

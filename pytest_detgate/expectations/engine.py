@@ -71,7 +71,9 @@ class _Run:
             self._try(index, lambda one=one: known_expectation(one, parameters), self._known)
         self._columns = self._needed_columns()
         for index, known in list(self._known.items()):
-            self._try(index, lambda index=index, known=known: self._build(index, known), self._built)
+            self._try(
+                index, lambda index=index, known=known: self._build(index, known), self._built
+            )
 
     def evaluation(self) -> Evaluation:
         """Validate what can be validated, all at once: each call makes a digest of the table."""
@@ -160,9 +162,7 @@ class _Run:
                     f"{self._max_null_share:g}"
                 )
             if needs_spread(known.model) and _is_constant(values):
-                raise DataError(
-                    f"all values of {column!r} are the same, so nothing could fail it"
-                )
+                raise DataError(f"all values of {column!r} are the same, so nothing could fail it")
 
     def _validate(self, batch: Any, built: Mapping[int, Any]) -> tuple[dict[int, Any], Any]:
         """The result of each expectation that has one, and the whole. They are validated together;

@@ -111,8 +111,11 @@ def _counting(dataset: Dataset, category: Sequence[Any]) -> Sequence[int]:
     if dataset.chosen is None:
         return range(len(category))
     ids, names = dataset.all_classes()
-    out = {one for one, name in zip(ids, composed(map(str, names)), strict=True)
-           if name not in dataset.classes}
+    out = {
+        one
+        for one, name in zip(ids, composed(map(str, names)), strict=True)
+        if name not in dataset.classes
+    }
     return [row for row, one in enumerate(category) if one not in out]
 
 

@@ -44,9 +44,7 @@ def current(kind: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any
     """The name and arguments of a saved expectation as 1.0 and later have them; `DataError` with
     the new name for what they do not have."""
     if kind in _GONE:
-        raise DataError(
-            f"{kind} is gone since Great Expectations 1.0; {_GONE[kind]} comes nearest"
-        )
+        raise DataError(f"{kind} is gone since Great Expectations 1.0; {_GONE[kind]} comes nearest")
     if arguments.get("auto") and not _has_limit(arguments):
         raise DataError("auto = true is gone since Great Expectations 1.0; give the limits")
     kept = {}

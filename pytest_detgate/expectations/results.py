@@ -59,9 +59,7 @@ class Evaluation:
     @property
     def reasons(self) -> list[str]:
         """Why others could not be."""
-        return [
-            f"{one.requested.label}: {one.reason}" for one in self.results if one.met is None
-        ]
+        return [f"{one.requested.label}: {one.reason}" for one in self.results if one.met is None]
 
 
 COLUMNS = [

@@ -163,9 +163,7 @@ def annotation_table(
         "area": lambda: boxes.area,
         "crowd": lambda: boxes.crowd,
     }
-    return _on_images(
-        "annotations", images, boxes.image, own, boxes.xywh, label, None, (fields,)
-    )
+    return _on_images("annotations", images, boxes.image, own, boxes.xywh, label, None, (fields,))
 
 
 def detection_table(dataset: Dataset, images: WideTable, found: DetectionTable) -> WideTable:
