@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, ClassVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
 
 from msgspec import Meta
 from msgspec.json import encode
@@ -30,6 +30,9 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
 
 ByName = Annotated[dict[str, Any], Meta(extra_json_schema=entry_schema())]
 
@@ -217,6 +220,18 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             return []
         path = project.configuration.locate(self.suite)
         return requested_in_suite(path, self.suite, self.table, get_args(TableName))
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import InExpectations, as_requested
+
+        requested = requested_in_table(self.expect) + self._suite(inputs.project)
+        return InExpectations(
+            expectations=[
+                as_requested(self.table, one.with_parameters(self.parameters or {}))
+                for one in requested
+            ],
+            lacks="a number of expectations that need not be met" if self.max else "",
+        )
 
     passing: ClassVar[Example] = Example(
         config="""

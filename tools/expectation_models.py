@@ -30,7 +30,7 @@ _LEFT_OUT = frozenset({"title", "examples", "multipleOf", "format"})
 def models() -> dict[str, Any]:
     """Read the models of the installed version."""
     import great_expectations
-    import great_expectations.expectations.core  # noqa: F401  it registers them
+    import great_expectations.expectations.core
     from great_expectations.expectations import registry
 
     names = sorted(registry.list_registered_expectation_implementations())

@@ -125,9 +125,9 @@ def _range_mistake(value: Any, schema: Schema) -> str | None:
         near = nearest(value, schema["enum"]) if isinstance(value, str) else ""
         return f"expected one of {words}, found {found(value)}{near}"
     low, high = schema.get("minimum"), schema.get("maximum")
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if low is not None and high is not None and not low <= value <= high:
-            return f"expected a number between {low:g} and {high:g}, found {found(value)}"
+    is_ranged = isinstance(value, (int, float)) and low is not None and high is not None
+    if is_ranged and not low <= value <= high:
+        return f"expected a number between {low:g} and {high:g}, found {found(value)}"
     if schema.get("minLength") and value == "":
         return "expected text that is not empty"
     for name in schema.get("required", ()) if isinstance(value, Mapping) else ():

@@ -65,7 +65,9 @@ def _summary(
         return shown
     first = worst_first(known, columns, rows)[:_LISTED]
     looked = [columns[name][first].tolist() for name in known.columns]
-    values: list[Any] = looked[0] if len(looked) == 1 else [list(row) for row in zip(*looked)]
+    values: list[Any] = (
+        looked[0] if len(looked) == 1 else list(map(list, zip(*looked, strict=True)))
+    )
     counts = Counter(map(repr, values))
     by_text = {repr(value): value for value in values}
     return shown | {

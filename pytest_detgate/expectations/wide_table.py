@@ -24,7 +24,7 @@ TableName = Literal["images", "annotations", "detections"]
 Makers = dict[str, Callable[[], Column]]
 
 COUNTS = "boxes_"
-"""In front of the name of a class: how many annotations of it are on an image."""
+"""In front of the name of a class: how many boxes of it are on an image, without crowd regions."""
 OF_IMAGE = "image_"
 """In front of a column of an image whose name an annotation or a detection has itself."""
 
@@ -237,8 +237,9 @@ def _box_columns(xywh: NDArray[np.float64], sizes: NDArray[np.float64]) -> Maker
 
 def _outside(xywh: NDArray[np.float64], sizes: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n,) by how many pixels each box is outside of its image at most."""
-    before = -xywh[:, :2]
-    behind = xywh[:, :2] + xywh[:, 2:] - sizes
+    one, other = xywh[:, :2], xywh[:, :2] + xywh[:, 2:]
+    before = -np.minimum(one, other)
+    behind = np.maximum(one, other) - sizes
     largest: NDArray[np.float64] = np.maximum(before, behind).max(axis=1, initial=0)
     largest[~np.isfinite(sizes).all(axis=1) | ~np.isfinite(xywh).all(axis=1)] = np.nan
     return largest
@@ -258,7 +259,7 @@ def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np
 
 def _count(dataset: Dataset, number: int) -> NDArray[np.int64]:
     boxes = dataset.boxes
-    on = boxes.image[(boxes.category == number) & (boxes.image != UNLISTED)]
+    on = boxes.image[(boxes.category == number) & (boxes.image != UNLISTED) & ~boxes.crowd]
     return np.bincount(on, minlength=len(dataset.images))
 
 

@@ -115,7 +115,9 @@ def _within(
     """The findings on the first images that fill so many bytes, and how many others there are."""
     if limit == math.inf:
         return found, 0
-    boxes = dict(zip(dataset.images.file_name.tolist(), dataset.boxes_by_image().tolist()))
+    boxes = dict(
+        zip(dataset.images.file_name.tolist(), dataset.boxes_by_image().tolist(), strict=True)
+    )
     kept, room, n_over = {}, limit, 0
     for name, findings in found.items():
         size = _IMAGE_BYTES + _BOX_BYTES * boxes.get(name, 0) + sum(map(_size_of, findings))

@@ -23,6 +23,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
 
 if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.rules.planned_limits import PlannedLimit
 
@@ -225,6 +226,11 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
         model is. A `DetgateError` says what is lacking to know one of them. None for a rule that
         looks at all there is."""
         return iter(())
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations | None:
+        """What an item asks of its split in the words of Great Expectations, for the command
+        `tables --suite`; None for a rule that these words cannot say."""
+        return None
 
     def can_fail(self) -> bool:
         """Whether any data or model could break a limit of this table. A floor of 0 and a largest

@@ -25,7 +25,8 @@ import_or_skip("great_expectations")
             {"column": "width"},
             10,
             "type: entry 1 (expect_column_values_to_be_betwen): there is no expectation "
-            "'expect_column_values_to_be_betwen'; did you mean 'expect_column_values_to_be_between'?",
+            "'expect_column_values_to_be_betwen'; did you mean "
+            "'expect_column_values_to_be_between'?",
         ),
         (
             "ExpectColumnValueToBeUnique",

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 FIXTURES = frozenset(
     {
         *("detgate_dataset", "detgate_probe", "detgate_detections", "detgate_scores"),
-        "detgate_record",
+        *("detgate_tables", "detgate_record"),
     }
 )
-READING = frozenset({"detgate_detections", "detgate_scores"})
-"""Fixtures that ask for detections."""
+READING = frozenset({"detgate_detections", "detgate_scores", "detgate_tables"})
+"""Fixtures that may ask for detections."""
 _NAMED = re.compile(rf"\b({'|'.join(sorted(FIXTURES))})\b".encode())
 _FOLDER = "selected"
 
