@@ -9,17 +9,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from pytest_detgate.expectations.fields import Column
 from pytest_detgate.expectations.vocabulary import KnownExpectation
-from pytest_detgate.expectations.worst import worst_first
+from pytest_detgate.expectations.worst import Rows
 from pytest_detgate.plain import plain_value
 
 _LISTED = 20
 """As many examples as `SUMMARY` has."""
 _TAG = "detgate"
-_WITHOUT = ("unexpected_index_list", "unexpected_index_query")
+_WITHOUT = frozenset({"unexpected_index_list", "unexpected_index_query"})
 
 
 def document_of(
@@ -27,19 +25,26 @@ def document_of(
     results: Mapping[int, Any],
     known: Mapping[int, KnownExpectation],
     columns: Mapping[str, Column],
+    rows: Mapping[int, Rows],
 ) -> dict[str, Any]:
-    """The document of the `results` that there are, by the number of each expectation; `whole` is
-    the result of a suite, for what it says of itself."""
+    """The document of the `results` that there are, by the number of each expectation.
+
+    `whole` is the result of a suite, for what it says of itself, and `rows` are the unexpected rows
+    of each, the worst first. Both results lose their lists of rows: GX copies what it converts.
+    """
     entries = []
     for index in sorted(results):
-        entry = results[index].to_json_dict()
+        result = results[index]
+        lists_rows = "unexpected_index_list" in result.result
+        result.result = {key: one for key, one in result.result.items() if key not in _WITHOUT}
+        entry = result.to_json_dict()
         entry["expectation_config"]["meta"].pop(_TAG, None)
-        rows = np.array(results[index].result.get("unexpected_index_list") or (), dtype=np.int64)
-        entry["result"] = _summary(entry["result"], known[index], columns, rows)
+        if lists_rows:
+            entry["result"] |= _examples(known[index], columns, rows[index])
         entries.append(entry)
+    whole.results = []
     met = sum(bool(one["success"]) for one in entries)
-    document = {key: value for key, value in whole.to_json_dict().items() if key != "results"}
-    document |= {
+    document = whole.to_json_dict() | {
         "success": met == len(entries),
         "results": entries,
         "statistics": {
@@ -53,24 +58,14 @@ def document_of(
     return plain
 
 
-def _summary(
-    result: Mapping[str, Any],
-    known: KnownExpectation,
-    columns: Mapping[str, Column],
-    rows: Column,
-) -> dict[str, Any]:
-    """A result of the format `COMPLETE` without values as one of the format `SUMMARY`."""
-    shown = {key: value for key, value in result.items() if key not in _WITHOUT}
-    if "unexpected_index_list" not in result:
-        return shown
-    first = worst_first(known, columns, rows)[:_LISTED]
+def _examples(known: KnownExpectation, columns: Mapping[str, Column], rows: Rows) -> dict[str, Any]:
+    """Examples of unexpected rows, as the format SUMMARY has them."""
+    first = rows[:_LISTED]
     looked = [columns[name][first].tolist() for name in known.columns]
-    values: list[Any] = (
-        looked[0] if len(looked) == 1 else list(map(list, zip(*looked, strict=True)))
-    )
+    values = looked[0] if len(looked) == 1 else list(map(list, zip(*looked, strict=True)))
     counts = Counter(map(repr, values))
     by_text = {repr(value): value for value in values}
-    return shown | {
+    return {
         "partial_unexpected_list": values,
         "partial_unexpected_index_list": first.tolist(),
         "partial_unexpected_counts": [

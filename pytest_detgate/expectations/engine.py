@@ -20,7 +20,7 @@ from pytest_detgate.expectations.requested import Requested
 from pytest_detgate.expectations.results import Evaluation, ExpectationResult
 from pytest_detgate.expectations.vocabulary import KnownExpectation, known_expectation
 from pytest_detgate.expectations.wide_table import WideTable
-from pytest_detgate.expectations.worst import worst_first
+from pytest_detgate.expectations.worst import Rows, worst_first
 from pytest_detgate.plain import plain_value
 
 TAG = "detgate"
@@ -84,9 +84,12 @@ class _Run:
             self._look()
             validated, whole = self._validate(batch, self._built)
             results.update(validated)
-            document = document_of(whole, results, self._known, self._columns) if results else None
+        rows = {index: self._unexpected(index, one) for index, one in results.items()}
+        found = [self._result(index, results, rows) for index in range(len(self._requested))]
+        if results:
+            document = document_of(whole, results, self._known, self._columns, rows)
         return Evaluation(
-            results=[self._result(index, results) for index in range(len(self._requested))],
+            results=found,
             columns=self._columns,
             document=document,
         )
@@ -200,14 +203,20 @@ class _Run:
     def _crash(self, index: int, reason: str) -> None:
         self._reasons[index] = f"Great Expectations could not evaluate it: {reason}"
 
-    def _result(self, index: int, results: Mapping[int, Any]) -> ExpectationResult:
+    def _unexpected(self, index: int, result: Any) -> Rows:
+        """The unexpected rows of one expectation, the worst first."""
+        listed = result.result.get("unexpected_index_list") or ()
+        return worst_first(self._known[index], self._columns, np.array(listed, dtype=np.int64))
+
+    def _result(
+        self, index: int, results: Mapping[int, Any], rows: Mapping[int, Rows]
+    ) -> ExpectationResult:
         known = self._known.get(index)
         if known is None or index not in results:
             reason = self._reasons[index]
             one = self._requested[index] if known is None else known.requested
             return ExpectationResult(requested=one, name=one.type, reason=reason)
         result, found = results[index].result, results[index]
-        rows = np.array(result.get("unexpected_index_list") or (), dtype=np.int64)
         count, total = result.get("unexpected_count"), result.get("element_count")
         with_value = None if total is None else total - (result.get("missing_count") or 0)
         met = bool(found.success)
@@ -222,7 +231,7 @@ class _Run:
             mostly=known.mostly if total is not None else None,
             unexpected=None if count is None else int(count),
             missing=result.get("missing_count"),
-            rows=() if met else worst_first(known, self._columns, rows),
+            rows=() if met else rows[index],
         )
 
 
