@@ -123,9 +123,12 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
         if self.limit(target):
             return InExpectations(lacks="a number of ids that are allowed")
         kind = "expect_column_values_to_be_unique"
-        columns = (("images", "id"), ("images", "file_name"), ("annotations", "id"))
         return InExpectations(
-            expectations=[of_table(table, kind, column=column) for table, column in columns],
+            expectations=[
+                of_table("images", kind, column="id"),
+                of_table("images", kind, column="file_name"),
+                of_table("annotations", kind, column="id"),
+            ],
             lacks="classes that are listed twice, and names that differ only in spelling",
         )
 

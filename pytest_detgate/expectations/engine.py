@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 
 from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.expectations.coverage import Domain, require_values
 from pytest_detgate.expectations.document import document_of
 from pytest_detgate.expectations.fields import Column
-from pytest_detgate.expectations.limits import limit_text, needs_spread
+from pytest_detgate.expectations.limits import limit_text
 from pytest_detgate.expectations.models import quiet
 from pytest_detgate.expectations.requested import Requested
-from pytest_detgate.expectations.results import Evaluation, ExpectationResult
+from pytest_detgate.expectations.results import NO_ROWS, Evaluation, ExpectationResult
 from pytest_detgate.expectations.vocabulary import KnownExpectation, known_expectation
 from pytest_detgate.expectations.wide_table import WideTable
 from pytest_detgate.expectations.worst import Rows, worst_first
 from pytest_detgate.plain import plain_value
 
 TAG = "detgate"
-_ANY_COLUMN = "file_name"
-"""A column that every table has: a table without one has no rows."""
+ANY_COLUMN = "file_name"
+"""A column that every table has."""
 # Results have row numbers; the values of the rows are looked up in the table.
 _RESULT_FORMAT = {
     "result_format": "COMPLETE",
@@ -107,7 +108,7 @@ class _Run:
 
     def _needed_columns(self) -> dict[str, Column]:
         """The columns that the expectations may look at."""
-        names: list[str] = [_ANY_COLUMN]
+        names: list[str] = [ANY_COLUMN]
         for known in self._known.values():
             possible = known.possible_columns
             names += self._table.possible if possible is None else possible
@@ -143,29 +144,15 @@ class _Run:
     def _look(self) -> None:
         """Refuse expectations that would look at nothing: Great Expectations skips rows without a
         value, and an expectation on nothing is met."""
-        domain = _Domain(self._columns)
+        domain = Domain(self._columns, ANY_COLUMN)
         for index, built in list(self._built.items()):
             known = self._known[index]
             try:
-                self._require_values(known, domain.rows(built, known))
+                require_values(
+                    known, self._columns, domain.rows(built, known), self._max_null_share
+                )
             except DataError as error:
                 self._refuse(index, str(error))
-
-    def _require_values(self, known: KnownExpectation, rows: Column) -> None:
-        if not len(rows):
-            raise DataError("no row meets row_condition, so nothing could be looked at")
-        for column in () if known.looks_at_nulls else known.columns:
-            values = self._columns[column][rows]
-            n_null = int(np.count_nonzero(_is_null(values)))
-            if n_null == len(rows):
-                raise DataError(f"no row has a value of {column!r}, so nothing could be looked at")
-            if n_null > self._max_null_share * len(rows):
-                raise DataError(
-                    f"{column}: {n_null} of {len(rows)} rows have no value, over max-null-share = "
-                    f"{self._max_null_share:g}"
-                )
-            if needs_spread(known.model) and _is_constant(values):
-                raise DataError(f"all values of {column!r} are the same, so nothing could fail it")
 
     def _validate(self, batch: Any, built: Mapping[int, Any]) -> tuple[dict[int, Any], Any]:
         """The result of each expectation that has one, and the whole. They are validated together;
@@ -231,64 +218,14 @@ class _Run:
             mostly=known.mostly if total is not None else None,
             unexpected=None if count is None else int(count),
             missing=result.get("missing_count"),
-            rows=() if met else rows[index],
+            rows=NO_ROWS if met else rows[index],
         )
-
-
-class _Domain:
-    """The rows that conditions choose, each condition asked once."""
-
-    def __init__(self, columns: Mapping[str, Column]) -> None:
-        self._columns = columns
-        self._engine: Any = None
-        self._chosen: dict[str, Column] = {}
-
-    def rows(self, built: Any, known: KnownExpectation) -> Column:
-        """The numbers of the rows that an expectation looks at."""
-        condition = getattr(built, "row_condition", None)
-        parser = getattr(built, "condition_parser", None)
-        key = repr((known.condition, parser))
-        if key not in self._chosen:
-            self._chosen[key] = self._choose(condition, parser)
-        return self._chosen[key]
-
-    def _choose(self, condition: Any, parser: Any) -> Column:
-        count = len(self._columns[_ANY_COLUMN])
-        if condition is None:
-            return np.arange(count)
-        import pandas
-        from great_expectations.execution_engine import PandasExecutionEngine
-
-        if self._engine is None:
-            frame = pandas.DataFrame(dict(self._columns))
-            self._engine = PandasExecutionEngine(batch_data_dict={TAG: frame})
-        domain = {"column": _ANY_COLUMN, "row_condition": condition, "condition_parser": parser}
-        try:
-            records = self._engine.get_domain_records(domain)
-        except Exception as error:
-            reason = " ".join(str(error).split())
-            raise DataError(f"row_condition: {type(error).__name__}: {reason}") from None
-        rows: Column = records.index.to_numpy()
-        return rows
 
 
 def _unknown_column(column: str, table: WideTable) -> str:
     """Say that there is no such column; those of numbers by class are not listed."""
     near, listed = nearest(column, table.possible), ", ".join(table.names)
     return f"no column of {table.dataset}'s {table.name} {column!r}{near} (there is: {listed})"
-
-
-def _is_null(values: Column) -> Column:
-    if values.dtype.kind == "f":
-        null: Column = np.isnan(values)
-        return null
-    if values.dtype.kind != "O":
-        return np.zeros(len(values), dtype=np.bool_)
-    return np.array([one is None or one != one for one in values.tolist()], dtype=np.bool_)
-
-
-def _is_constant(values: Column) -> bool:
-    return len(set(values[~_is_null(values)].tolist())) < 2
 
 
 def _observation(result: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ from pytest_detgate.expectations.models import quiet
 from pytest_detgate.expectations.wide_table import WideTable
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame as DataFrame  # for those who name what they get
 
 Form = Literal["csv", "parquet"]
 INSTALL = "pip install 'pytest-detgate[tables]'"

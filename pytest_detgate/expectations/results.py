@@ -6,9 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pytest_detgate.expectations.fields import Column
 from pytest_detgate.expectations.requested import Requested
+from pytest_detgate.expectations.worst import Rows
 from pytest_detgate.findings import Table
+
+NO_ROWS: Rows = np.array([], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class ExpectationResult:
     mostly: float | None = None
     unexpected: int | None = None
     missing: int | None = None
-    rows: Sequence[int] = ()
+    rows: Rows = field(default_factory=lambda: NO_ROWS)
 
     @property
     def sentence(self) -> str:

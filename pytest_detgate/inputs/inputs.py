@@ -77,9 +77,10 @@ class Inputs(ModelInputs):
         that expectations and data frames have."""
         from pytest_detgate.inputs.wide_tables import make_wide_table
 
-        return self.memory.once(
-            ("wide table", name, table), lambda: make_wide_table(self, name, table)
-        )
+        def make() -> WideTable:
+            return make_wide_table(self, name, table, lambda: self.wide_table(name, "images"))
+
+        return self.memory.once(("wide table", name, table), make)
 
     def refuse_silent(self, name: str) -> None:
         """Raise `NotLookedAtError` where the detector finds nothing at all, on a split or probe

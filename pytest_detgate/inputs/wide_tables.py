@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_detgate.config.probe_checks import own_files
@@ -12,22 +12,19 @@ from pytest_detgate.expectations.fields import (
     coco_annotation_fields,
     coco_image_fields,
 )
-from pytest_detgate.expectations.wide_table import (
-    TableName,
-    WideTable,
-    annotation_table,
-    detection_table,
-    image_table,
-)
+from pytest_detgate.expectations.tables import annotation_table, detection_table, image_table
+from pytest_detgate.expectations.wide_table import TableName, WideTable
 
 if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import Dataset
-    from pytest_detgate.inputs.inputs import Inputs
+    from pytest_detgate.inputs.model import ModelInputs
     from pytest_detgate.inputs.project import Project
 
 
-def make_wide_table(inputs: Inputs, name: str, table: TableName) -> WideTable:
-    """Make a table of a split or probe; that of images is made once for all three."""
+def make_wide_table(
+    inputs: ModelInputs, name: str, table: TableName, images: Callable[[], WideTable]
+) -> WideTable:
+    """Make a table of a split or probe; `images` gives that of its images, for the other two."""
     dataset, project = inputs.dataset(name), inputs.project
     if table == "images":
         return image_table(
@@ -36,13 +33,12 @@ def make_wide_table(inputs: Inputs, name: str, table: TableName) -> WideTable:
             _image_fields(project, dataset),
             project.tables.scoring.clip_field,
         )
-    images = inputs.wide_table(name, "images")
     if table == "annotations":
         is_coco = dataset.part is None and _is_coco(project, dataset)
         return annotation_table(
-            dataset, images, coco_annotation_fields(dataset) if is_coco else NO_FIELDS
+            dataset, images(), coco_annotation_fields(dataset) if is_coco else NO_FIELDS
         )
-    return detection_table(dataset, images, inputs.detections(name))
+    return detection_table(dataset, images(), inputs.detections(name))
 
 
 def _image_fields(project: Project, dataset: Dataset) -> FieldSource:

@@ -152,7 +152,7 @@ def suite_results(folder: Path) -> dict[str, bool]:
 
 def damaged(**changes: Any) -> dict[str, Any]:
     """The sound data set with its first annotation or image changed."""
-    content = json.loads(json.dumps(SOUND))
+    content: dict[str, Any] = json.loads(json.dumps(SOUND))
     for key, value in changes.items():
         entries = "images" if key in ("file_name", "width") else "annotations"
         content[entries][0][key] = value
