@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
 
 from msgspec import Meta
@@ -14,6 +15,7 @@ from pytest_detgate.expectations.arguments import mistakes_in
 from pytest_detgate.expectations.editor_schema import entry_schema
 from pytest_detgate.expectations.engine import evaluate
 from pytest_detgate.expectations.legacy import old_key
+from pytest_detgate.expectations.packed import packed, unpacked
 from pytest_detgate.expectations.parameters import parameter_names
 from pytest_detgate.expectations.requested import (
     Requested,
@@ -129,10 +131,8 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             yield Target(label=target.label, datasets=target.datasets, detections=needed)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
-        require_great_expectations()
+        evaluation = self._evaluation(target, inputs)
         table = inputs.wide_table(target.datasets[0], self.table)
-        requested = requested_in_table(self.expect) + self._suite(inputs.project)
-        evaluation = evaluate(table, requested, self.parameters or {}, self.max_null_share)
         extent = Extent(
             unit="expectations",
             to_look_at=len(evaluation.results),
@@ -146,12 +146,37 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             message=_message(evaluation, unmet, table),
             measurements=list(self._measurements(evaluation, unmet, table)),
             warns=frozenset({"warnings"}),
-            findings=_findings(unmet, evaluation, table),
+            findings=_findings(unmet, table),
             findings_total=sum(1 + len(result.rows) for result in unmet),
             tables=tables_of(evaluation.results),
             documents={"gx": encode(evaluation.document)} if evaluation.document else {},
             extent=extent,
         )
+
+    def _evaluation(self, target: Target, inputs: Inputs) -> Evaluation:
+        """What came out of the expectations. Of several processes one evaluates those of all items,
+        because the import of Great Expectations takes longer than most evaluations."""
+        if inputs.together is None:
+            return self._evaluate(target, inputs)
+        work = {
+            rule._key(other): partial(rule._packed, other, inputs)
+            for rule, other in inputs.together.items
+            if isinstance(rule, Expectations) and isinstance(other, Target)
+        }
+        own = partial(self._packed, target, inputs)
+        return unpacked(inputs.together.result(self._key(target), own, work))
+
+    def _key(self, target: Target) -> str:
+        return f"{target.label} {encode(self).decode()}"
+
+    def _packed(self, target: Target, inputs: Inputs) -> bytes:
+        return packed(self._evaluate(target, inputs))
+
+    def _evaluate(self, target: Target, inputs: Inputs) -> Evaluation:
+        require_great_expectations()
+        table = inputs.wide_table(target.datasets[0], self.table)
+        requested = requested_in_table(self.expect) + self._suite(inputs.project)
+        return evaluate(table, requested, self.parameters or {}, self.max_null_share)
 
     def _measurements(
         self, evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: WideTable
@@ -275,18 +300,15 @@ def _message(evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: 
     return f"{text} ({', '.join(f'{severities.count(kind)} {kind}' for kind in kinds)})"
 
 
-def _findings(
-    unmet: Sequence[ExpectationResult], evaluation: Evaluation, table: WideTable
-) -> Iterator[Finding]:
+def _findings(unmet: Sequence[ExpectationResult], table: WideTable) -> Iterator[Finding]:
     """What is not met, and then the rows of all in turn, the worst first, so that an expectation
     with many rows leaves room for those of the others."""
     for result in unmet:
         yield Finding(text=result.sentence, dataset=table.dataset)
+    columns = table.columns(name for result in unmet for name in result.columns)
     for index in range(max((len(result.rows) for result in unmet), default=0)):
         for result in unmet:
             if index < len(result.rows):
                 row = int(result.rows[index])
-                values = ", ".join(
-                    f"{name} {evaluation.columns[name][row]}" for name in result.columns
-                )
+                values = ", ".join(f"{name} {columns[name][row]}" for name in result.columns)
                 yield table.finding(row, f"{values}: {result.name}")

@@ -21,7 +21,7 @@ def entry_schema() -> dict[str, Any]:
     """What an entry of `expect` may be: one of the expectations that can be evaluated on a data
     frame, with its arguments, or a class of the project, with any."""
     models = [model for model in core_models().values() if model.pandas]
-    names = [name for model in models for name in (model.name, model.cls)]
+    names = [name for model in core_models().values() for name in (model.name, model.cls)]
     other = {"properties": {"type": {"type": "string", "not": {"enum": names}}}}
     return {
         "properties": {"type": {"type": "string", "minLength": 1}},

@@ -89,11 +89,7 @@ class _Run:
         found = [self._result(index, results, rows) for index in range(len(self._requested))]
         if results:
             document = document_of(whole, results, self._known, self._columns, rows)
-        return Evaluation(
-            results=found,
-            columns=self._columns,
-            document=document,
-        )
+        return Evaluation(results=found, document=document)
 
     def _try(self, index: int, make: Any, made: dict[int, Any]) -> None:
         try:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from pytest_detgate.expectations.fields import Column
 from pytest_detgate.expectations.requested import Requested
 from pytest_detgate.expectations.worst import Rows
 from pytest_detgate.findings import Table
@@ -49,11 +48,10 @@ class ExpectationResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """The results of all expectations on a table, in their order; the columns that they looked at;
-    and the result as Great Expectations writes it."""
+    """The results of all expectations on a table, in their order, and the result as Great
+    Expectations writes it."""
 
     results: Sequence[ExpectationResult]
-    columns: Mapping[str, Column] = field(default_factory=dict)
     document: dict[str, Any] | None = None
 
     @property

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.silent import Silence
     from pytest_detgate.inputs.sweep import Epoch
+    from pytest_detgate.inputs.together import Together
     from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
     from pytest_detgate.scoring.alarms.trade_off import AlarmCurve
     from pytest_detgate.scoring.score_card import ApMetric
@@ -55,12 +56,15 @@ class Inputs(ModelInputs):
         progress: Progress | None = None,
         others: OtherModels | None = None,
         data: Memory | None = None,
+        together: Together | None = None,
     ) -> None:
         """`requested` are the splits and probes whose detections this run will need. `cache` is
         the cache's folder; without one, what is computed of images is forgotten. `others` are the
-        models to compare with, `data` what was read of the same splits before."""
+        models to compare with, `data` what was read of the same splits before. With `together`,
+        one process does some work for all processes of the run."""
         data = Memory() if data is None else data
         super().__init__(project, source, requested, data=data, cache=cache, progress=progress)
+        self.together = together
         self._others = others or OtherModels(of_baseline=_nothing, of_epoch=_nothing)
 
     def complete_detections(self, name: str) -> DetectionTable:

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from tests.needs import import_or_skip
 from tests.plugin.conftest import CONFIG, GateProject
 
@@ -29,10 +27,9 @@ severity = "warning"
 DATASET = CONFIG.split("[probes", maxsplit=1)[0]
 
 
-def gate(project: GateProject, rules: str, *arguments: str) -> Path:
+def gate(project: GateProject, rules: str) -> Path:
     project.write("detgate.toml", DATASET + rules)
-    run = project.gate if arguments else project.gate_here
-    run("detgate.toml", *arguments, with_predictions=False)
+    project.gate_here("detgate.toml", with_predictions=False)
     return project.pytester.path / "detgate-report"
 
 
@@ -60,7 +57,7 @@ def test_results_open_in_great_expectations(project: GateProject) -> None:
     page = ValidationResultsPageRenderer().render(result)
     html = DefaultJinjaPageView().render(page)
     assert "width" in html
-    assert "100.0%" in html  # of the rows are unexpected
+    assert f"{images} unexpected values found" in html
     assert '<a href="gx/expectations-train.json">' in (folder / "index.html").read_text()
 
 
@@ -74,9 +71,8 @@ def test_results_of_earlier_runs_are_removed(project: GateProject) -> None:
     assert [path.name for path in (folder / "gx").iterdir()] == ["mine.json"]
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
-def test_what_is_hidden_is_hidden_there(project: GateProject, workers: tuple[str, ...]) -> None:
-    folder = gate(project, RULES + "[report]\nredact = ['w.de']\n", *workers)
+def test_what_is_hidden_is_hidden_there(project: GateProject) -> None:
+    folder = gate(project, RULES + "[report]\nredact = ['w.de']\n")
     text = (folder / "gx/expectations-train.json").read_text()
 
     assert "wide" not in text
@@ -144,3 +140,40 @@ def test_no_room_is_no_file(project: GateProject) -> None:
 
     assert rule["findings_files"] == []
     assert rule["findings_not_written"] == 3000
+
+
+TELL_IMPORTS = """
+import sys
+def pytest_sessionfinish(session):
+    worker = getattr(session.config, "workerinput", {}).get("workerid", "main")
+    if "great_expectations" in sys.modules:
+        open(f"has-{worker}", "w").close()
+"""
+
+
+def test_one_worker_imports_it_for_all(project: GateProject) -> None:
+    """Four items on two workers; each has the verdict that it has alone."""
+    tables = "".join(
+        f"[[rules.expectations]]\nname = '{table}'\ntable = '{table}'\n"
+        "[[rules.expectations.expect]]\ntype = 'expect_column_values_to_be_between'\n"
+        f"column = 'width'\nmin_value = {least}\nseverity = 'warning'\n"
+        for table, least in (("images", 100_000), ("annotations", 1))
+    )
+    project.write("detgate.toml", DATASET + tables)
+    project.write("tells.py", TELL_IMPORTS)
+    arguments = ("detgate.toml", "-p", "tells", "-n", "2")
+    # A fork has what its parent imported.
+    project.pytester.runpytest_subprocess(*arguments)
+
+    assert project.verdicts() == {
+        "expectations.images[train]": "warned",
+        "expectations.images[val]": "warned",
+        "expectations.annotations[train]": "passed",
+        "expectations.annotations[val]": "passed",
+    }
+    has = sorted(path.name for path in project.pytester.path.glob("has-*"))
+    assert len(has) == 1
+    assert has[0].startswith("has-gw")
+    findings = {rule["id"]: rule["findings_total"] for rule in project.report["rules"]}
+    assert findings["expectations.images[train]"] == 1 + 2
+    assert len(list((project.pytester.path / "detgate-report/gx").iterdir())) == 4
