@@ -10,13 +10,9 @@ from msgspec import Meta
 from msgspec.json import encode
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.errors import DetgateError
-from pytest_detgate.expectations.arguments import mistakes_in
 from pytest_detgate.expectations.editor_schema import entry_schema
 from pytest_detgate.expectations.engine import evaluate
-from pytest_detgate.expectations.legacy import old_key
 from pytest_detgate.expectations.packed import packed, unpacked
-from pytest_detgate.expectations.parameters import parameter_names
 from pytest_detgate.expectations.requested import (
     Requested,
     requested_in_suite,
@@ -30,8 +26,9 @@ from pytest_detgate.gaps import ODD_ANNOTATIONS, Extent, GapKind, NotLookedAtErr
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.expectation_checks import check_requested
 from pytest_detgate.rules.families import SplitRule
-from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 
 if TYPE_CHECKING:
     from pytest_detgate.expectations.suites import InExpectations
@@ -112,8 +109,9 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             raise OptionError(
                 "expects nothing; give a table [[rules.expectations.expect]] or suite"
             )
-        requested = [*self._checked_entries(), *self._checked_suite(project)]
-        self._check_parameters(requested)
+        requested = check_requested(
+            self.expect, lambda: self._suite(project), self.parameters or {}, project.shorten
+        )
         severities = [one.severity for one in requested]
         if requested and not {"critical", "warning"} & set(severities):
             raise OptionError("every expectation is of severity info, so nothing could fail it")
@@ -191,54 +189,6 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             yield Measurement.shown("infos", severities.count("info"))
         yield Measurement.shown("expectations", len(evaluation.evaluated))
         yield Measurement.shown("rows", len(table))
-
-    def _checked_entries(self) -> list[Requested]:
-        """The expectations of the table; their mistakes are refused."""
-        sound = []
-        for index, entry in enumerate(self.expect):
-            number, kind = index + 1, entry.get("type")
-            renamed = old_key(entry)
-            if renamed is not None:
-                refuse(OptionError(f"entry {number}: {renamed}", "expect", entry=index))
-            elif not isinstance(kind, str) or not kind:
-                what = f"entry {number} needs a type, the name of an expectation"
-                refuse(OptionError(what, "expect", entry=index))
-            else:
-                (one,) = requested_in_table([entry])
-                mistakes = list(mistakes_in(one, self.parameters or {}))
-                for argument, what in mistakes:
-                    text = f"entry {number} ({kind}): {what}"
-                    if argument is None:
-                        refuse(OptionError(text, "expect", entry=index))
-                    else:
-                        refuse(OptionError(text, argument, ("expect", index)))
-                sound += [] if mistakes else [one]
-        return sound
-
-    def _checked_suite(self, project: Project) -> list[Requested]:
-        """The expectations of the suite; its mistakes are refused."""
-        sound = []
-        try:
-            suite = self._suite(project)
-        except DetgateError as error:
-            refuse(OptionError(project.shorten(str(error)), "suite"))
-            return []
-        for one in suite:
-            known = {**one.parameters, **(self.parameters or {})}
-            mistakes = list(mistakes_in(one, known))
-            for argument, what in mistakes:
-                where = one.label if argument in (None, "type") else f"{one.label} {argument}"
-                refuse(OptionError(f"{where}: {what}", "suite"))
-            sound += [] if mistakes else [one]
-        return sound
-
-    def _check_parameters(self, requested: Sequence[Requested]) -> None:
-        """Refuse parameters that no expectation has, unless one with a mistake may have them."""
-        used = {name for one in requested for name in parameter_names(dict(one.arguments))}
-        in_file = {name for entry in self.expect for name in parameter_names(entry)}
-        for name in self.parameters or {}:
-            if name not in used | in_file and (self.suite is None or requested):
-                refuse(OptionError(f"no expectation has the parameter {name!r}", "parameters"))
 
     def _suite(self, project: Project) -> list[Requested]:
         if self.suite is None:
