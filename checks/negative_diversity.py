@@ -146,7 +146,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
                 for column, least in limits
                 if least
             ],
-            lacks="names that differ only in letter case count as two",
+            lacks="names that differ only in letter case as one",
         )
 
     passing: ClassVar[Example] = Example(

@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
     tables.add_argument(
         "--suite",
         action="store_true",
-        help="write the data rules that Great Expectations can say as suites of it",
+        help="write the data rules that it has expectations for as suites of Great Expectations",
     )
     tables.add_argument(
         "--out",
@@ -135,11 +135,11 @@ def _suites(
         write_whole(path, suite.document().encode("utf-8", "replace"))
         yield f"{path}: {len(suite.entries)} expectations"
     if not found.suites:
-        yield "no rule on these splits can be said in the words of Great Expectations"
+        yield "Great Expectations has no expectation for the rules on these splits"
     for item, lacks in found.in_part.items():
-        yield f"{item}: in part; not said: {lacks}"
-    if found.not_said:
-        yield f"not said: {', '.join(found.not_said)}"
+        yield f"{item}: in part, without {lacks}"
+    if found.left_out:
+        yield f"left out: {', '.join(found.left_out)}"
 
 
 def _plain(name: str) -> str:

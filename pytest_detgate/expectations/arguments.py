@@ -77,8 +77,8 @@ def _argument_mistakes(
 
 
 def _value_mistake(value: Any, schema: Schema) -> str | None:
-    """Why a value is none that a schema allows; None where it is allowed, as far as can be said
-    without Great Expectations, which takes more than its schemas say."""
+    """Why a value is none that a schema allows; None where it is allowed, as far as the schemas
+    tell: Great Expectations itself takes more."""
     alternatives = list(_alternatives(schema))
     # A bare object is what GX says for a parameter, which this is not.
     alternatives = [one for one in alternatives if one != _PARAMETER] or alternatives

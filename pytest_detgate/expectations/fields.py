@@ -25,7 +25,7 @@ _STANDARD: dict[Entries, frozenset[str]] = {
         {"id", "image_id", "category_id", "bbox", "area", "iscrowd", "segmentation"}
     ),
 }
-"""Fields of COCO that the tables have in columns of their own, or not at all."""
+"""Fields of COCO that the tables have in other columns, or not at all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ _NUMBER_OR_KEYWORD = re.compile(r"\d+(?:\.\d+)?[eE][+-]?\d+|[A-Za-z_]+\s*=")
 
 
 def is_parameter(value: object) -> bool:
-    """Whether a value stands for another one."""
+    """Whether a value is a parameter."""
     return isinstance(value, Mapping) and PARAMETER in value
 
 

@@ -114,9 +114,9 @@ def _with_findings_aside(
 def _with_number_left_out(
     result: RuleResult, findings: FindingsOnImages, files: Iterable[CocoExport]
 ) -> RuleResult:
-    """The result with the number of findings that no file has for want of room."""
+    """The result with the number of findings that no file has room for."""
     over = sum(int(file.info.get(OVER_LIMIT, 0)) for file in files)
     never_came = max(result.findings_total - findings.added, 0)
     return msgspec.structs.replace(
-        result, findings_not_written=findings.not_kept + over + never_came
+        result, findings_not_written=findings.left_out + over + never_came
     )

@@ -27,16 +27,16 @@ class FindingsOnImages:
     """The findings of one item that are on images, by data set and file name.
 
     `datasets` are those the item looks at: a finding that names none means the only one. `limit`
-    is the largest size of a file, in bytes: findings beyond it are not kept.
+    is the largest size of a file, in bytes: findings beyond it are left out.
     """
 
     def __init__(self, datasets: Sequence[str] = (), *, limit: float = math.inf) -> None:
         self._only = datasets[0] if len(datasets) == 1 else None
         self._room = self.limit = limit
         self.added = 0
-        """How many findings came, those included that are on no image or were not kept."""
-        self.not_kept = 0
-        """How many of those on images were not kept for want of room."""
+        """How many findings came, those included that are on no image or were left out."""
+        self.left_out = 0
+        """How many of those on images were left out because there was no room."""
         self.found: dict[str, dict[str, list[Finding]]] = {}
 
     def add(self, finding: Finding) -> bool:
@@ -45,7 +45,7 @@ class FindingsOnImages:
         dataset = finding.dataset or self._only
         if dataset is not None and finding.image is not None:
             if self._room <= 0:
-                self.not_kept += 1
+                self.left_out += 1
                 return False
             on_image = self.found.setdefault(dataset, {}).setdefault(finding.image, [])
             self._room -= _size_of(finding) + (0 if on_image else _IMAGE_BYTES)
@@ -118,15 +118,15 @@ def _within(
     boxes = dict(
         zip(dataset.images.file_name.tolist(), dataset.boxes_by_image().tolist(), strict=True)
     )
-    kept, room, n_over = {}, limit, 0
+    first, room, n_over = {}, limit, 0
     for name, findings in found.items():
         size = _IMAGE_BYTES + _BOX_BYTES * boxes.get(name, 0) + sum(map(_size_of, findings))
         room -= size
         if room >= 0:
-            kept[name] = findings
+            first[name] = findings
         else:
             n_over += len(findings)
-    return kept, n_over
+    return first, n_over
 
 
 def _size_of(finding: Finding) -> int:

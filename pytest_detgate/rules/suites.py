@@ -16,13 +16,13 @@ _SEVERITY = {"error": "critical", "warning": "warning"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectSuites:
-    """Suites by split and table, the items that are in them as a whole, those that are in part
-    with what is lacking, and those that the words cannot say."""
+    """Suites by split and table, the items that are in them as a whole, those that are in part with
+    what is lacking, and those without an expectation."""
 
     suites: Mapping[tuple[str, str], Suite]
-    said: Sequence[str]
+    whole: Sequence[str]
     in_part: Mapping[str, str] = field(default_factory=dict)
-    not_said: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
 
 def project_suites(
@@ -30,7 +30,7 @@ def project_suites(
 ) -> ProjectSuites:
     """Say the items on these splits in the words of Great Expectations."""
     suites: dict[tuple[str, str], Suite] = {}
-    said, in_part, not_said = [], {}, []
+    whole, in_part, left_out = [], {}, []
     for bound, target in _items(rules, names):
         item = bound.item_name(target)
         try:
@@ -40,7 +40,7 @@ def project_suites(
             continue
         if words is None or not words.expectations:
             why = f" ({words.lacks})" if words is not None and words.lacks else ""
-            not_said.append(f"{item}{why}")
+            left_out.append(f"{item}{why}")
             continue
         for one in words.expectations:
             (split,) = target.datasets
@@ -49,8 +49,8 @@ def project_suites(
         if words.lacks:
             in_part[item] = words.lacks
         else:
-            said.append(item)
-    return ProjectSuites(suites=suites, said=said, in_part=in_part, not_said=not_said)
+            whole.append(item)
+    return ProjectSuites(suites=suites, whole=whole, in_part=in_part, left_out=left_out)
 
 
 def _items(rules: Sequence[BoundRule], names: Sequence[str]) -> Iterator[tuple[BoundRule, Target]]:

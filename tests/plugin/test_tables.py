@@ -200,11 +200,10 @@ def test_what_a_suite_lacks_is_said(folder: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out.splitlines() == [
         "detgate-tables/train-images.suite.json: 8 expectations",
         "detgate-tables/train-annotations.suite.json: 11 expectations",
-        "duplicate-ids[train]: in part; not said: classes that are listed twice, and names that "
+        "duplicate-ids[train]: in part, without classes that are listed twice, and names that "
         "differ only in spelling",
-        "negative-diversity[train]: in part; not said: names that differ only in letter case count "
-        "as two",
-        "not said: box-bounds[train] (a number of boxes that are allowed), class-balance[train]",
+        "negative-diversity[train]: in part, without names that differ only in letter case as one",
+        "left out: box-bounds[train] (a number of boxes that are allowed), class-balance[train]",
     ]
     suite = json.loads((folder / "detgate-tables/train-images.suite.json").read_text())
     assert suite["name"] == "train images"
