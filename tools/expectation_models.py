@@ -23,6 +23,8 @@ NOT_ARGUMENTS = frozenset(
 )
 COMMON = ("description", "meta", "notes", "severity")
 """Arguments that every expectation takes."""
+_NOT_ON_FRAMES = frozenset({"expect_table_row_count_to_equal_other_table"})
+"""Expectations whose metrics are there for data frames, and that need a second table."""
 _LEFT_OUT = frozenset({"title", "examples", "multipleOf", "format"})
 """What says nothing of the values that are allowed. GX takes any `mostly` from 0 to 1."""
 
@@ -78,7 +80,8 @@ def _model(kind: Any, schema: Mapping[str, Any], registry: Any) -> dict[str, Any
         "columns": [key for key in COLUMN_KEYS if key in kind.domain_keys],
         "limits": list(kind.success_keys),
         "required": [name for name in schema.get("required", ()) if name in arguments],
-        "pandas": all(_has_pandas(metric, registry) for metric in _metrics(kind)),
+        "pandas": kind.expectation_type not in _NOT_ON_FRAMES
+        and all(_has_pandas(metric, registry) for metric in _metrics(kind)),
         "arguments": arguments,
     }
 

@@ -66,8 +66,10 @@ def _argument_mistakes(
         if odd is not None:
             yield name, f"{odd} is no limit"
             continue
-        wrong = parameter_mistake(value, parameters)
-        if wrong is None and not _has_parameter(value):
+        # What an expectation is about may be filled, what its author says about it may not.
+        may_be_filled = name in model.arguments
+        wrong = parameter_mistake(value, parameters) if may_be_filled else None
+        if wrong is None and not (may_be_filled and _has_parameter(value)):
             wrong = _value_mistake(value, schemas[name]) or _text_mistake(name, value)
         if wrong is not None:
             yield name, wrong

@@ -38,7 +38,8 @@ def image_table(
     }
     if pattern is not None:
         for group in pattern.groupindex:
-            makers[group] = partial(_pattern_column, images.file_name, pattern, group)
+            column = partial(_pattern_column, images.file_name, pattern, group)
+            makers.setdefault(group, column)
     if clip_field is not None:
         makers.setdefault("clip", lambda: _field(fields, clip_field, len(images)))
     for number, name in enumerate(dataset.classes):

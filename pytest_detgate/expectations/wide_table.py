@@ -53,7 +53,9 @@ class WideTable:
         wanted = list(dict.fromkeys(names))
         for name in wanted:
             if name in self.makers and name not in self._made:
-                self._made[name] = self.makers[name]()
+                # Files have numbers whose products are infinite.
+                with np.errstate(all="ignore"):
+                    self._made[name] = self.makers[name]()
         self._made.update(self._further([name for name in wanted if name not in self._made]))
         return {name: self._made[name] for name in wanted if name in self._made}
 

@@ -9,7 +9,11 @@ from pytest_detgate.errors import DetgateError
 from pytest_detgate.expectations.arguments import mistakes_in
 from pytest_detgate.expectations.legacy import old_key
 from pytest_detgate.expectations.parameters import parameter_names
-from pytest_detgate.expectations.requested import Requested, requested_in_table
+from pytest_detgate.expectations.requested import (
+    Requested,
+    first_non_finite,
+    requested_in_table,
+)
 from pytest_detgate.rules.rule import OptionError, refuse
 
 Entries = Sequence[Mapping[str, Any]]
@@ -27,7 +31,10 @@ def check_requested(
     sound = [*_sound_entries(entries, parameters), *(in_suite or ())]
     used = {name for one in sound for name in parameter_names(dict(one.arguments))}
     used |= {name for entry in entries for name in parameter_names(entry)}
-    for name in parameters:
+    for name, value in parameters.items():
+        odd = first_non_finite(value)
+        if odd is not None:
+            refuse(OptionError(f"{odd} is no limit", name, ("parameters",)))
         # What could not be read may have it.
         if name not in used and in_suite is not None:
             refuse(OptionError(f"no expectation has the parameter {name!r}", "parameters"))

@@ -97,6 +97,18 @@ import_or_skip("great_expectations")
             "the key 'quantiles' is missing",
         ),
         (
+            "expect_column_values_to_be_between",
+            {"column": "width", "min_value": 3, "severity": {"$PARAMETER": "how"}},
+            13,
+            "severity: entry 1 (expect_column_values_to_be_between): expected text, found a table",
+        ),
+        (
+            "expect_table_row_count_to_equal_other_table",
+            {"other_table_name": "images"},
+            10,
+            "needs a database",
+        ),
+        (
             "expect_column_values_to_match_like_pattern",
             {"column": "file_name", "like_pattern": "a%"},
             10,

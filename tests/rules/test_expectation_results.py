@@ -275,6 +275,7 @@ def test_parameters_fill_arguments(evaluated: Evaluated) -> None:
         ("parameters = {least = 1}", "3", "no expectation has the parameter 'least'"),
         ("parameters = {least = 1}", "", "$PARAMETER takes the name of a parameter, found ''"),
         ("parameters = {least = 1}", "least * lost", "no parameter 'lost'"),
+        ("parameters = {least = nan}", "least", "least: nan is no limit"),
     ],
 )
 def test_parameters_that_are_none(evaluated: Evaluated, head: str, text: str, reason: str) -> None:
@@ -423,3 +424,29 @@ def test_conditions_as_tables_are_read(evaluated: Evaluated, tmp_path: Path) -> 
     result = evaluated("table = 'images'\nsuite = 'suite.json'", head=HEAD)
 
     assert result.verdict == "passed", result.message
+
+
+def test_the_place_of_a_column_is_that_of_the_whole_table(evaluated: Evaluated) -> None:
+    """`width` is the fourth column of images, as the page on tables lists them."""
+    one = {"type": "expect_column_to_exist", "column": "width"}
+    result = evaluated(entries({**one, "column_index": 3}, {**one, "column_index": 1}))
+
+    assert sorted(one["met"] for one in listed(result)) == [False, True]
+
+
+def test_values_of_several_types_are_looked_at(evaluated: Evaluated, tmp_path: Path) -> None:
+    odd = (1, "a", [2, {"b": None}])
+    images = [{**one, "odd": value} for one, value in zip(COCO["images"], odd, strict=True)]
+    write_json(tmp_path / "train.json", {**COCO, "images": images})
+    result = evaluated(
+        entries(
+            {"type": "expect_column_values_to_be_unique", "column": "odd"},
+            {"type": "expect_column_values_to_be_in_set", "column": "odd", "value_set": [1, "a"]},
+        )
+    )
+
+    assert [(one["met"], one["observed"]) for one in listed(result)] == [
+        (False, "1 of 3 rows"),
+        (True, "0 of 3 rows"),
+    ]
+    assert result.findings[1].text.startswith('odd [2,{"b":null}]: ')

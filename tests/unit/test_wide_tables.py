@@ -188,6 +188,25 @@ def test_fields_of_other_formats_are_columns(tmp_path: Path) -> None:
     assert found["frame"] == [0, 3]
 
 
+def test_a_group_of_the_pattern_replaces_no_column(tmp_path: Path) -> None:
+    config = HEAD.replace("jpg$", "(?P<width>jpg)$")
+
+    assert columns(inputs(tmp_path, config), "images", "width") == {"width": [640, 200, 100]}
+
+
+@pytest.mark.filterwarnings("error")
+def test_huge_boxes_have_columns(tmp_path: Path) -> None:
+    """Their area is larger than any number."""
+    boxes = [[1e308, 1e308, 1e308, 1e308], [0, 0, 0, 0]]
+    annotations = [
+        {"id": n, "image_id": 5, "category_id": 1, "bbox": box} for n, box in enumerate(boxes)
+    ]
+    made = inputs(tmp_path, HEAD, {**COCO, "annotations": annotations})
+    found = columns(made, "annotations", "relative_area", "right", "aspect")
+
+    assert found == {"relative_area": [np.inf, 0], "right": [np.inf, 0], "aspect": [1, NAN]}
+
+
 @pytest.mark.parametrize(
     ("values", "kind", "column"),
     [
