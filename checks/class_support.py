@@ -115,7 +115,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
         )
 
     def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
-        from pytest_detgate.expectations.suites import InExpectations, of_table
+        from pytest_detgate.expectations.suites import InExpectations, of_table, where
         from pytest_detgate.expectations.wide_table import COUNTS
 
         if self.limit(target):
@@ -129,15 +129,8 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
                 expectations.append(boxes)
             if self.min_images:
                 kind = "expect_table_row_count_to_be_between"
-                condition = {
-                    "type": "comparison",
-                    "column": {"name": column},
-                    "operator": ">",
-                    "parameter": 0,
-                }
-                images = of_table(
-                    "images", kind, min_value=self.min_images, row_condition=condition
-                )
+                rows = where(column, ">", 0)
+                images = of_table("images", kind, min_value=self.min_images, row_condition=rows)
                 expectations.append(images)
         return InExpectations(expectations=expectations)
 

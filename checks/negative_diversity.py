@@ -122,14 +122,8 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
         )
 
     def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
-        from pytest_detgate.expectations.suites import InExpectations, of_table
+        from pytest_detgate.expectations.suites import InExpectations, of_table, where
 
-        empty = {
-            "type": "comparison",
-            "column": {"name": "empty"},
-            "operator": "==",
-            "parameter": True,
-        }
         limits = [
             (self.clip_field or "clip", self.min_clips),
             (self.site_field or "site", self.min_sites),
@@ -141,7 +135,7 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
                     "expect_column_unique_value_count_to_be_between",
                     column=column,
                     min_value=least,
-                    row_condition=empty,
+                    row_condition=where("empty", "==", True),
                 )
                 for column, least in limits
                 if least

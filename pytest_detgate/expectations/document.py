@@ -5,6 +5,7 @@ It is its format `SUMMARY`: of unexpected rows the first are listed, the worst o
 
 from __future__ import annotations
 
+import datetime
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -44,7 +45,10 @@ def document_of(
         entries.append(entry)
     whole.results = []
     met = sum(bool(one["success"]) for one in entries)
-    document = whole.to_json_dict() | {
+    document = whole.to_json_dict()
+    # Data Docs of older versions show no result without it.
+    document["meta"] |= {"run_id": {"run_name": "pytest-detgate", "run_time": _now()}}
+    document |= {
         "success": met == len(entries),
         "results": entries,
         "statistics": {
@@ -56,6 +60,10 @@ def document_of(
     }
     plain: dict[str, Any] = plain_value(document)  # type: ignore[assignment]
     return plain
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
 def _examples(known: KnownExpectation, columns: Mapping[str, Column], rows: Rows) -> dict[str, Any]:

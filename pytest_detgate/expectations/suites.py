@@ -72,6 +72,16 @@ def of_table(table: TableName, type_: str, **arguments: Any) -> TableExpectation
     return TableExpectation(table=table, type=type_, arguments=arguments)
 
 
+def where(column: str, operator: str, value: Any) -> dict[str, Any]:
+    """A condition on rows, as versions since 1.9 save it: a name may have blanks."""
+    return {
+        "type": "comparison",
+        "column": {"name": column},
+        "operator": operator,
+        "parameter": value,
+    }
+
+
 def not_null(table: TableName, *columns: str) -> list[TableExpectation]:
     """Every row has a value in these columns."""
     kind = "expect_column_values_to_not_be_null"
