@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pytest_detgate.inputs.project import Project
 from tests.content import write_json
 from tests.rules.expecting import COCO, FOUND, HEAD
 
+ROOT = Path(__file__).parents[2]
 NAN = pytest.approx(float("nan"), nan_ok=True)
 
 
@@ -186,6 +188,18 @@ def test_fields_of_other_formats_are_columns(tmp_path: Path) -> None:
     assert set(known) <= set(found)
     assert {"clip", "frame"} <= set(found)
     assert found["frame"] == [0, 3]
+
+
+@pytest.mark.parametrize("table", ["images", "annotations", "detections"])
+def test_the_page_on_tables_lists_every_column(tmp_path: Path, table: TableName) -> None:
+    page = (ROOT / "docs/tables.md").read_text("utf-8")
+    listed = set(re.findall(r"`([a-z_]+)`", page))
+    wide = inputs(tmp_path, HEAD, found=FOUND).wide_table("train", table)
+    of_class = {"boxes_helmet", "boxes_vest"}
+    of_image = {name.removeprefix("image_") for name in wide.makers}
+
+    assert set(wide.makers) - of_class - listed <= {"image_height", "image_aspect"}
+    assert of_image - of_class <= listed | {"id"}
 
 
 def test_a_group_of_the_pattern_replaces_no_column(tmp_path: Path) -> None:
