@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
@@ -15,6 +15,9 @@ from pytest_detgate.rule_evidence.findings import box_findings, numbers
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
 from pytest_detgate.rules.rule import Outcome, Target
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
 
 
 class BoxBounds(CountRule, frozen=True, kw_only=True):
@@ -87,6 +90,19 @@ class BoxBounds(CountRule, frozen=True, kw_only=True):
             findings=box_findings(dataset, np.concatenate([rows, unsized]), reason),
             findings_total=len(rows) + len(unsized),
         )
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import InExpectations, not_null, of_table
+
+        if self.limit(target):
+            return InExpectations(lacks="a number of boxes that are allowed")
+        between = of_table(
+            "annotations",
+            "expect_column_values_to_be_between",
+            column="outside",
+            max_value=self.tolerance,
+        )
+        return InExpectations(expectations=[between, *not_null("annotations", "outside")])
 
     passing: ClassVar[Example] = Example(
         config="[rules.box-bounds]",

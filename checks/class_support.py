@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
@@ -23,6 +23,9 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import Outcome, Target
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
 
 
 class ClassSupport(CountRule, frozen=True, kw_only=True):
@@ -110,6 +113,26 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
                 ]
             ),
         )
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import InExpectations, of_table, where
+        from pytest_detgate.expectations.wide_table import COUNTS
+
+        if self.limit(target):
+            return InExpectations(lacks="a number of classes that are allowed")
+        expectations = []
+        for name in inputs.dataset(target.datasets[0]).classes:
+            column = f"{COUNTS}{name}"
+            if self.min_boxes:
+                kind = "expect_column_sum_to_be_between"
+                boxes = of_table("images", kind, column=column, min_value=self.min_boxes)
+                expectations.append(boxes)
+            if self.min_images:
+                kind = "expect_table_row_count_to_be_between"
+                rows = where(column, ">", 0)
+                images = of_table("images", kind, min_value=self.min_images, row_condition=rows)
+                expectations.append(images)
+        return InExpectations(expectations=expectations)
 
     passing: ClassVar[Example] = Example(
         config="[rules.class-support]\nmin-images = 1\nmin-boxes = 2",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from pytest_detgate.rule_evidence.findings import box_findings
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
 from pytest_detgate.rules.rule import Outcome, Target
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
 
 
 class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
@@ -77,6 +80,13 @@ class DanglingAnnotations(CountRule, frozen=True, kw_only=True):
             findings=box_findings(dataset, rows, reason),
             findings_total=len(rows),
         )
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import InExpectations, not_null
+
+        if self.limit(target):
+            return InExpectations(lacks="a number of annotations that are allowed")
+        return InExpectations(expectations=not_null("annotations", "label", "file_name"))
 
     passing: ClassVar[Example] = Example(
         config="[rules.dangling-annotations]",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from pytest_detgate.rule_evidence.findings import box_findings, numbers
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
 from pytest_detgate.rules.rule import Outcome, Target
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
 
 
 class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
@@ -72,6 +75,25 @@ class DegenerateBoxes(CountRule, frozen=True, kw_only=True):
             findings=box_findings(dataset, rows, reason),
             findings_total=len(rows),
         )
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import LARGEST, InExpectations, not_null, of_table
+
+        if self.limit(target):
+            return InExpectations(lacks="a number of boxes that are allowed")
+        kind = "expect_column_values_to_be_between"
+        sides = [
+            of_table(
+                "annotations", kind, column=side, min_value=0, strict_min=True, max_value=LARGEST
+            )
+            for side in ("width", "height")
+        ]
+        corners = [
+            of_table("annotations", kind, column=at, min_value=-LARGEST, max_value=LARGEST)
+            for at in ("x", "y")
+        ]
+        filled = not_null("annotations", "x", "y", "width", "height")
+        return InExpectations(expectations=[*sides, *corners, *filled])
 
     passing: ClassVar[Example] = Example(
         config="[rules.degenerate-boxes]",

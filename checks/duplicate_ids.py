@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from msgspec import Meta
@@ -20,6 +20,9 @@ from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
 from pytest_detgate.rules.rule import Outcome, Target
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
 
 
 class DuplicateIds(CountRule, frozen=True, kw_only=True):
@@ -113,6 +116,21 @@ class DuplicateIds(CountRule, frozen=True, kw_only=True):
             ],
             findings=findings(),
             findings_total=count + n_near,
+        )
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import InExpectations, of_table
+
+        if self.limit(target):
+            return InExpectations(lacks="a number of ids that are allowed")
+        kind = "expect_column_values_to_be_unique"
+        return InExpectations(
+            expectations=[
+                of_table("images", kind, column="id"),
+                of_table("images", kind, column="file_name"),
+                of_table("annotations", kind, column="id"),
+            ],
+            lacks="classes that are listed twice, and names that differ only in spelling",
         )
 
     passing: ClassVar[Example] = Example(

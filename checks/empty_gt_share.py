@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from itertools import chain
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 import numpy as np
 from msgspec import Meta
@@ -24,6 +24,9 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.options import require_limit, require_order
 from pytest_detgate.rules.rule import Outcome, Target
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
 
 
 class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
@@ -161,6 +164,22 @@ class EmptyGtShare(SplitRule, frozen=True, kw_only=True):
                     ],
                     span=(0, 1),
                 )
+            ]
+        )
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import InExpectations, of_table
+
+        # A share that nothing can break is no expectation.
+        kinds = [
+            ("expect_column_values_to_be_in_set", self.min),
+            ("expect_column_values_to_not_be_in_set", None if self.max is None else 1 - self.max),
+        ]
+        return InExpectations(
+            expectations=[
+                of_table("images", kind, column="empty", value_set=[True], mostly=round(share, 12))
+                for kind, share in kinds
+                if share
             ]
         )
 

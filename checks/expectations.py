@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from itertools import chain
-from typing import Annotated, Any, ClassVar, get_args
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, get_args
 
 from msgspec import Meta
+from msgspec.json import encode
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.errors import DataError
-from pytest_detgate.expectations.columns import (
-    ColumnTable,
-    TableName,
-    annotation_columns,
-    detection_columns,
-    image_columns,
-)
-from pytest_detgate.expectations.coverage import Coverage, worst
-from pytest_detgate.expectations.engine import ExpectationResult, evaluate
+from pytest_detgate.expectations.editor_schema import entry_schema
+from pytest_detgate.expectations.engine import evaluate
+from pytest_detgate.expectations.packed import packed, unpacked
 from pytest_detgate.expectations.requested import (
     Requested,
-    first_non_finite,
     requested_in_suite,
     requested_in_table,
 )
-from pytest_detgate.expectations.vocabulary import Vocabulary, require_great_expectations
+from pytest_detgate.expectations.results import Evaluation, ExpectationResult, tables_of
+from pytest_detgate.expectations.vocabulary import require_great_expectations
+from pytest_detgate.expectations.wide_table import TableName, WideTable
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.gaps import ODD_ANNOTATIONS, Extent, GapKind
+from pytest_detgate.gaps import ODD_ANNOTATIONS, Extent, GapKind, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.expectation_checks import check_requested
 from pytest_detgate.rules.families import SplitRule
-from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
+from pytest_detgate.rules.rule import OptionError, Outcome, Target
 
-ByName = Annotated[
-    dict[str, Any],
-    Meta(
-        extra_json_schema={
-            "properties": {"type": {"type": "string", "minLength": 1}},
-            "required": ["type"],
-        }
-    ),
-]
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
+
+ByName = Annotated[dict[str, Any], Meta(extra_json_schema=entry_schema())]
 
 
 class Expectations(SplitRule, frozen=True, kw_only=True):
@@ -56,18 +46,24 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     (`expect_column_values_to_be_between`, or `ExpectColumnValuesToBeBetween`) and its arguments. A
     class of the project in a module named in `plugins` can be used too.
 
-    The table `images` has the columns `id`, `file_name`, `width`, `height`, `boxes`, and the groups
-    of `frame-pattern`, such as `clip` and `frame`. `annotations` has `id`, `image`, `class`, `x`,
-    `y`, `width`, `height`, `area`, `crowd`, `image_width`, `image_height`. `detections` has
-    `image`, `class`, `score`, `x`, `y`, `width`, `height`, `image_width`, `image_height`. Another
-    field of images or annotations is a column if an expectation names it.
+    The tables `images`, `annotations` and `detections` and their columns are on the page
+    [Tables](tables.md). `python -m pytest_detgate tables` writes them as files.
 
-    An expectation is not evaluated, and that fails, in these cases: it has no row or value to look
-    at; more than `max-null-share` of its rows have no value (Great Expectations skips them); or
-    nothing could fail it (no limit in it, an empty set, `mostly` = 0, one value in a column whose
-    spread it measures). A suite that is named after one table is refused on another.
+    The `severity` of an expectation decides: `critical`, the default, fails the item; `warning`
+    warns, and `warnings` counts these; `info` is shown. `parameters` fills arguments such as
+    `{ "$PARAMETER" = "min_width" }`. A suite that Great Expectations 0.18 saved is read too.
 
-    It needs `pip install 'pytest-detgate[expectations]'`. Nothing is written or sent anywhere.
+    Each expectation is evaluated by itself. The page and the record list them all, met or not:
+    what was observed, the limit, the share of rows that meet it beside `mostly`, and its
+    description. The result in Great Expectations' own form is in the folder `gx` of the report.
+
+    An expectation is not evaluated, and that fails, in these cases: one of its columns is missing;
+    it has no row or value to look at; more than `max-null-share` of its rows have no value (Great
+    Expectations skips them); it crashes; or nothing could fail it (no limit in it, an empty set,
+    `mostly` = 0, one value in a column whose spread it measures). A suite that is named after one
+    table is refused on another.
+
+    It needs `pip install 'pytest-detgate[expectations]'`. Nothing is sent anywhere.
 
     ## Why it matters
 
@@ -91,8 +87,16 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
         Annotated[str, Meta(description="JSON file of a suite that Great Expectations saved.")]
         | None
     ) = None
+    parameters: (
+        Annotated[
+            dict[str, Any],
+            Meta(description="Values of the parameters in the arguments of expectations, by name."),
+        ]
+        | None
+    ) = None
     max: Annotated[
-        Count, Meta(description="Expectations that need not be met, fewer than there are.")
+        Count,
+        Meta(description="Critical expectations that need not be met, fewer than there are."),
     ] = 0
     max_null_share: Annotated[
         Share,
@@ -105,13 +109,16 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             raise OptionError(
                 "expects nothing; give a table [[rules.expectations.expect]] or suite"
             )
-        for index, entry in enumerate(self.expect):
-            mistake = _mistake_in(entry)
-            if mistake is not None:
-                refuse(OptionError(f"entry {index + 1}{mistake}", "expect", entry=index))
-        if self.suite is None and self.max >= len(self.expect):
+        requested = check_requested(
+            self.expect, lambda: self._suite(project), self.parameters or {}, project.shorten
+        )
+        severities = [one.severity for one in requested]
+        if requested and not {"critical", "warning"} & set(severities):
+            raise OptionError("every expectation is of severity info, so nothing could fail it")
+        critical = severities.count("critical")
+        if self.max >= max(critical, 1):
             raise OptionError(
-                f"allows {self.max} of {len(self.expect)} expectations not to be met, so it could "
+                f"allows {self.max} of {critical} critical expectations not to be met, so it could "
                 "never fail",
                 "max",
             )
@@ -122,62 +129,84 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
             yield Target(label=target.label, datasets=target.datasets, detections=needed)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
-        require_great_expectations()
-        vocabulary = Vocabulary()
-        expectations = [vocabulary.known(one) for one in self._requested(inputs.project)]
-        fields = dict.fromkeys(name for one in expectations for name in one.possible_fields)
-        table = self._table(target.datasets[0], inputs, tuple(fields))
-        if self.max >= len(expectations):
-            raise DataError(
-                f"max = {self.max} allows all {len(expectations)} expectations not to be met, so "
-                "nothing could fail this"
-            )
-        results, coverages = evaluate(table, expectations, vocabulary)
-        unmet = [result for result in results if not result.met]
+        evaluation = self._evaluation(target, inputs)
+        table = inputs.wide_table(target.datasets[0], self.table)
+        extent = Extent(
+            unit="expectations",
+            to_look_at=len(evaluation.results),
+            looked_at=len(evaluation.evaluated),
+            left_out=tuple(evaluation.reasons),
+        )
+        if not extent.looked_at:
+            raise NotLookedAtError("; ".join(evaluation.reasons), extent)
+        unmet = [result for result in evaluation.results if result.met is False]
         return Outcome(
-            message=f"{len(unmet)} of {len(results)} expectations on the {self.table} of "
-            f"{table.dataset} are not met",
-            measurements=[
-                Measurement.at_most("count", len(unmet), self.max),
-                Measurement.shown("expectations", len(results)),
-                Measurement.shown("rows", len(table)),
-            ],
-            findings=chain(
-                (Finding(text=result.sentence, dataset=table.dataset) for result in unmet),
-                _by_row(unmet, table),
-            ),
+            message=_message(evaluation, unmet, table),
+            measurements=list(self._measurements(evaluation, unmet, table)),
+            warns=frozenset({"warnings"}),
+            findings=_findings(unmet, table),
             findings_total=sum(1 + len(result.rows) for result in unmet),
-            extent=self._extent(worst(coverages), table),
+            tables=tables_of(evaluation.results),
+            documents={"gx": encode(evaluation.document)} if evaluation.document else {},
+            extent=extent,
         )
 
-    def _extent(self, coverage: Coverage | None, table: ColumnTable) -> Extent:
-        """The rows of the table, and where values are looked at those of the expectation with the
-        largest share of rows without one."""
-        if coverage is None:
-            return Extent(unit=self.table, to_look_at=len(table), looked_at=len(table))
-        left_out = f"{coverage.label}: {coverage.nulls} of {coverage.rows} rows have no value"
-        return Extent(
-            unit=self.table,
-            to_look_at=coverage.rows,
-            looked_at=coverage.rows - coverage.nulls,
-            allowed=math.floor(self.max_null_share * coverage.rows),
-            left_out=(left_out,) if coverage.nulls else (),
+    def _evaluation(self, target: Target, inputs: Inputs) -> Evaluation:
+        """What came out of the expectations. Of several processes one evaluates those of all items,
+        because the import of Great Expectations takes longer than most evaluations."""
+        if inputs.together is None:
+            return self._evaluate(target, inputs)
+        work = {
+            rule._key(other): partial(rule._packed, other, inputs)
+            for rule, other in inputs.together.items
+            if isinstance(rule, Expectations) and isinstance(other, Target)
+        }
+        own = partial(self._packed, target, inputs)
+        return unpacked(inputs.together.result(self._key(target), own, work))
+
+    def _key(self, target: Target) -> str:
+        return f"{target.label} {encode(self).decode()}"
+
+    def _packed(self, target: Target, inputs: Inputs) -> bytes:
+        return packed(self._evaluate(target, inputs))
+
+    def _evaluate(self, target: Target, inputs: Inputs) -> Evaluation:
+        require_great_expectations()
+        table = inputs.wide_table(target.datasets[0], self.table)
+        requested = requested_in_table(self.expect) + self._suite(inputs.project)
+        return evaluate(table, requested, self.parameters or {}, self.max_null_share)
+
+    def _measurements(
+        self, evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: WideTable
+    ) -> Iterator[Measurement]:
+        requested = [one.requested.severity for one in evaluation.results]
+        severities = [one.requested.severity for one in unmet]
+        if "critical" in requested:
+            yield Measurement.at_most("count", severities.count("critical"), self.max)
+        if "warning" in requested:
+            yield Measurement.at_most("warnings", severities.count("warning"), 0)
+        if "info" in requested:
+            yield Measurement.shown("infos", severities.count("info"))
+        yield Measurement.shown("expectations", len(evaluation.evaluated))
+        yield Measurement.shown("rows", len(table))
+
+    def _suite(self, project: Project) -> list[Requested]:
+        if self.suite is None:
+            return []
+        path = project.configuration.locate(self.suite)
+        return requested_in_suite(path, self.suite, self.table, get_args(TableName))
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import InExpectations, as_requested
+
+        requested = requested_in_table(self.expect) + self._suite(inputs.project)
+        return InExpectations(
+            expectations=[
+                as_requested(self.table, one.with_parameters(self.parameters or {}))
+                for one in requested
+            ],
+            lacks="a number of expectations that need not be met" if self.max else "",
         )
-
-    def _requested(self, project: Project) -> list[Requested]:
-        requested = requested_in_table(self.expect)
-        if self.suite is not None:
-            path = project.configuration.locate(self.suite)
-            requested += requested_in_suite(path, self.suite, self.table, get_args(TableName))
-        return requested
-
-    def _table(self, split: str, inputs: Inputs, fields: tuple[str, ...]) -> ColumnTable:
-        dataset = inputs.dataset(split)
-        if self.table == "images":
-            return image_columns(dataset, inputs.project.frame_pattern, fields)
-        if self.table == "annotations":
-            return annotation_columns(dataset, fields)
-        return detection_columns(dataset, inputs.detections(split))
 
     passing: ClassVar[Example] = Example(
         config="""
@@ -209,19 +238,27 @@ class Expectations(SplitRule, frozen=True, kw_only=True):
     )
 
 
-def _by_row(unmet: list[ExpectationResult], table: ColumnTable) -> Iterator[Finding]:
+def _message(evaluation: Evaluation, unmet: Sequence[ExpectationResult], table: WideTable) -> str:
+    text = (
+        f"{len(unmet)} of {len(evaluation.evaluated)} expectations on the {table.name} of "
+        f"{table.dataset} are not met"
+    )
+    severities = [one.requested.severity for one in unmet]
+    if set(severities) <= {"critical"}:
+        return text
+    kinds = [kind for kind in ("critical", "warning", "info") if kind in severities]
+    return f"{text} ({', '.join(f'{severities.count(kind)} {kind}' for kind in kinds)})"
+
+
+def _findings(unmet: Sequence[ExpectationResult], table: WideTable) -> Iterator[Finding]:
+    """What is not met, and then the rows of all in turn, the worst first, so that an expectation
+    with many rows leaves room for those of the others."""
     for result in unmet:
-        for row in result.rows:
-            values = ", ".join(f"{name} {table.columns[name][row]}" for name in result.columns)
-            yield table.finding(row, f"{values}: {result.type}")
-
-
-def _mistake_in(entry: Mapping[str, Any]) -> str | None:
-    """What is wrong in an expectation of the file, if anything is."""
-    kind = entry.get("type")
-    if not isinstance(kind, str) or not kind:
-        return " needs a type, the name of an expectation"
-    odd = first_non_finite(entry)
-    if odd is not None:
-        return f" ({kind}): {odd} is no limit"
-    return f" ({kind}): with mostly = 0 nothing could fail it" if entry.get("mostly") == 0 else None
+        yield Finding(text=result.sentence, dataset=table.dataset)
+    columns = table.columns(name for result in unmet for name in result.columns)
+    for index in range(max((len(result.rows) for result in unmet), default=0)):
+        for result in unmet:
+            if index < len(result.rows):
+                row = int(result.rows[index])
+                values = ", ".join(f"{name} {columns[name][row]}" for name in result.columns)
+                yield table.finding(row, f"{values}: {result.name}")

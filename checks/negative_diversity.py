@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import numpy as np
 from msgspec import Meta
@@ -24,6 +24,9 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.options import ClipField, require_limit
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
+
+if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
 
 
 class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
@@ -116,6 +119,28 @@ class NegativeDiversity(SplitRule, frozen=True, kw_only=True):
             ],
             findings=findings,
             evidence=Evidence(charts=charts),
+        )
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
+        from pytest_detgate.expectations.suites import InExpectations, of_table, where
+
+        limits = [
+            (self.clip_field or "clip", self.min_clips),
+            (self.site_field or "site", self.min_sites),
+        ]
+        return InExpectations(
+            expectations=[
+                of_table(
+                    "images",
+                    "expect_column_unique_value_count_to_be_between",
+                    column=column,
+                    min_value=least,
+                    row_condition=where("empty", "==", True),
+                )
+                for column, least in limits
+                if least
+            ],
+            lacks="names that differ only in letter case as one",
         )
 
     passing: ClassVar[Example] = Example(

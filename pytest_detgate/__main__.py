@@ -20,12 +20,13 @@ from pytest_detgate.commands import (
     rules,
     schema,
     split,
+    tables,
 )
 from pytest_detgate.errors import DetgateError
 
 COMMANDS = (
     *(init, plan, approve, accept, schema, rules, report, compare, split, cache),
-    *(comment, dossier, publish),
+    *(comment, dossier, publish, tables),
 )
 
 

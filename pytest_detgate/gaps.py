@@ -58,7 +58,17 @@ ANNOTATION_GAPS: frozenset[GapKind] = ODD_ANNOTATIONS | {
 NO_PIXELS: frozenset[GapKind] = frozenset({"unreadable-images", "labels-without-image"})
 """Images that make no difference to a rule that needs neither their pixels nor their size."""
 
-Unit = Literal["images", "annotations", "detections", "classes", "slices", "clips", "files", "runs"]
+Unit = Literal[
+    "images",
+    "annotations",
+    "detections",
+    "classes",
+    "slices",
+    "clips",
+    "files",
+    "runs",
+    "expectations",
+]
 
 EXAMPLES = 3
 

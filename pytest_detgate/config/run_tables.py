@@ -142,6 +142,14 @@ class ReportTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkn
     max_megabytes: Annotated[
         float, Meta(ge=0, description="Largest size of all images in the page together.")
     ] = 8.0
+    max_findings_megabytes: Annotated[
+        float,
+        Meta(
+            ge=0,
+            description="Largest size of a file in the folder findings, in units of 10**6 bytes. "
+            "The most important findings come first; the page says how many are left out.",
+        ),
+    ] = 20.0
     pictures: Annotated[
         bool,
         Meta(description="false: no image is read for the report, and none is in it."),

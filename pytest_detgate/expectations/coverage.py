@@ -1,84 +1,93 @@
-"""How much of a table an expectation looks at, and whether anything could fail it.
+"""How much of a table an expectation looks at.
 
 Great Expectations skips rows without a value, and an expectation on nothing is met. Both are
-counted before anything is judged.
+looked for before anything is judged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pytest_detgate.errors import DataError
+from pytest_detgate.expectations.fields import Column
+from pytest_detgate.expectations.limits import needs_spread
 from pytest_detgate.expectations.vocabulary import KnownExpectation
 
-# Arguments that are limits.
-_LIMITS = (
-    *("min_value", "max_value", "value", "value_set", "value_pairs_set", "column_set", "sum_total"),
-    *("regex", "regex_list", "like_pattern", "like_pattern_list", "strftime_format"),
-    *("json_schema", "type_", "type_list", "partition_object", "quantile_ranges", "threshold"),
-)
-_OF_SPREAD = frozenset(
-    {"expect_column_value_z_scores_to_be_less_than", "expect_column_values_to_not_be_outliers"}
-)
+
+class Domain:
+    """The rows that conditions choose, each condition asked once."""
+
+    def __init__(self, columns: Mapping[str, Column], any_column: str) -> None:
+        """`any_column` is a column that the table has."""
+        self._columns = columns
+        self._any_column = any_column
+        self._engine: Any = None
+        self._chosen: dict[str, Column] = {}
+
+    def rows(self, built: Any, known: KnownExpectation) -> Column:
+        """The numbers of the rows that an expectation looks at."""
+        condition = getattr(built, "row_condition", None)
+        parser = getattr(built, "condition_parser", None)
+        key = repr((known.condition, parser))
+        if key not in self._chosen:
+            self._chosen[key] = self._choose(condition, parser)
+        return self._chosen[key]
+
+    def _choose(self, condition: Any, parser: Any) -> Column:
+        count = len(self._columns[self._any_column])
+        if condition is None:
+            return np.arange(count)
+        import pandas
+        from great_expectations.execution_engine import PandasExecutionEngine
+
+        if self._engine is None:
+            frame = pandas.DataFrame(dict(self._columns))
+            self._engine = PandasExecutionEngine(batch_data_dict={"detgate": frame})
+        domain = {
+            "column": self._any_column,
+            "row_condition": condition,
+            "condition_parser": parser,
+        }
+        try:
+            records = self._engine.get_domain_records(domain)
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise DataError(f"row_condition: {type(error).__name__}: {reason}") from None
+        rows: Column = records.index.to_numpy()
+        return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """How many `rows` an expectation has to look at, and how many of them it skips, because they
-    have no value in one of its columns; `label` names the expectation and the column."""
-
-    label: str
-    rows: int
-    nulls: int
-
-
-def require_limit(known: KnownExpectation) -> None:
-    """Raise `DataError` where nothing could fail an expectation: no limit in it, an empty one, or
-    `mostly` = 0."""
-    limits = _limits(known)
-    empty = [name for name, value in limits.items() if value is not None and _is_empty(value)]
-    if empty:
-        raise DataError(f"{known.label}: {empty[0]} is empty, so nothing could fail it")
-    missing = [name for name, value in limits.items() if value is None]
-    if len(missing) == len(limits) > 0 or "threshold" in missing:
-        raise DataError(
-            f"{known.label}: it has no limit, so nothing could fail it; give {' or '.join(missing)}"
-        )
-    if known.mostly == 0:
-        raise DataError(f"{known.label}: with mostly = 0 nothing could fail it")
+def require_values(
+    known: KnownExpectation, columns: Mapping[str, Column], rows: Column, max_null_share: float
+) -> None:
+    """Raise `DataError` where these rows of a table have too few values for an expectation."""
+    if not len(rows):
+        raise DataError("no row meets row_condition, so nothing could be looked at")
+    for column in () if known.looks_at_nulls else known.columns:
+        values = columns[column][rows]
+        n_null = int(np.count_nonzero(_is_null(values)))
+        if n_null == len(rows):
+            raise DataError(f"no row has a value of {column!r}, so nothing could be looked at")
+        if n_null > max_null_share * len(rows):
+            raise DataError(
+                f"{column}: {n_null} of {len(rows)} rows have no value, over max-null-share = "
+                f"{max_null_share:g}"
+            )
+        if needs_spread(known.model) and _is_constant(values):
+            raise DataError(f"all values of {column!r} are the same, so nothing could fail it")
 
 
-def needs_spread(known: KnownExpectation) -> bool:
-    """Whether an expectation measures values by their spread."""
-    return known.kind.expectation_type in _OF_SPREAD
+def _is_null(values: Column) -> Column:
+    if values.dtype.kind == "f":
+        null: Column = np.isnan(values)
+        return null
+    if values.dtype.kind != "O":
+        return np.zeros(len(values), dtype=np.bool_)
+    return np.array([one is None or one != one for one in values.tolist()], dtype=np.bool_)
 
 
-def worst(coverages: Sequence[Coverage]) -> Coverage | None:
-    """Return the coverage with the largest share of skipped rows."""
-    return max(coverages, key=lambda coverage: coverage.nulls / coverage.rows, default=None)
-
-
-def _limits(known: KnownExpectation) -> dict[str, Any]:
-    kind = known.kind
-    own = [name for name in _LIMITS if name in kind.success_keys]
-    if kind.expectation_type == "expect_table_columns_to_match_ordered_list":
-        own = ["column_list"]
-    # The default of a core class takes anything; a class of the project may set a limit.
-    if kind.__module__.startswith("great_expectations."):
-        return {name: known.requested.arguments.get(name) for name in own}
-    return {name: known.argument(name) for name in own}
-
-
-def _is_empty(limit: Any) -> bool:
-    """Whether a limit is empty, as an empty set or ranges that are open at both ends."""
-    if isinstance(limit, Mapping):
-        if "value_ranges" in limit:
-            return any(_is_open(bounds) for bounds in limit["value_ranges"])
-        return not limit
-    return isinstance(limit, (str, list, tuple, set)) and not limit
-
-
-def _is_open(bounds: Any) -> bool:
-    return isinstance(bounds, (list, tuple)) and all(end is None for end in bounds)
+def _is_constant(values: Column) -> bool:
+    return len(set(values[~_is_null(values)].tolist())) < 2

@@ -1,22 +1,32 @@
-"""Great Expectations on a table in memory, which writes, shows and sends nothing."""
+"""Great Expectations on a table in memory, which writes, shows and sends nothing.
+
+Every expectation is evaluated by itself: one that cannot be evaluated says why, and costs none of
+the others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pytest_detgate.config.wording import unknown
-from pytest_detgate.errors import DataError
-from pytest_detgate.expectations.columns import ColumnTable
-from pytest_detgate.expectations.coverage import Coverage, needs_spread, require_limit
+import numpy as np
+
+from pytest_detgate.errors import DataError, nearest
+from pytest_detgate.expectations.coverage import Domain, require_values
+from pytest_detgate.expectations.document import document_of
+from pytest_detgate.expectations.fields import Column
+from pytest_detgate.expectations.limits import limit_text
+from pytest_detgate.expectations.models import quiet
 from pytest_detgate.expectations.requested import Requested
-from pytest_detgate.expectations.vocabulary import KnownExpectation, Vocabulary, quiet
+from pytest_detgate.expectations.results import NO_ROWS, Evaluation, ExpectationResult
+from pytest_detgate.expectations.vocabulary import KnownExpectation, known_expectation
+from pytest_detgate.expectations.wide_table import WideTable
+from pytest_detgate.expectations.worst import Rows, worst_first
 from pytest_detgate.plain import plain_value
 
-_TAG = "detgate"
-_NO_NULLS = "expect_column_values_to_not_be_null"
-_DIFFERENT = "expect_column_unique_value_count_to_be_between"
+TAG = "detgate"
+ANY_COLUMN = "file_name"
+"""A column that every table has."""
 # Results have row numbers; the values of the rows are looked up in the table.
 _RESULT_FORMAT = {
     "result_format": "COMPLETE",
@@ -26,170 +36,192 @@ _RESULT_FORMAT = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpectationResult:
-    """Whether one expectation is met, the unexpected `rows` of the table where they are known, and
-    a sentence on all that was observed."""
-
-    type: str
-    columns: tuple[str, ...]
-    met: bool
-    rows: Sequence[int]
-    sentence: str
-
-
 def evaluate(
-    table: ColumnTable, expectations: Sequence[KnownExpectation], vocabulary: Vocabulary
-) -> tuple[list[ExpectationResult], list[Coverage]]:
-    """Evaluate expectations on a table: the result of each, and the coverage of each that looks at
-    values.
+    table: WideTable,
+    requested: Sequence[Requested],
+    parameters: Mapping[str, Any],
+    max_null_share: float = 1.0,
+) -> Evaluation:
+    """Evaluate expectations on a table.
 
-    `DataError` where one cannot be evaluated: an unknown argument or column, no limit that could
-    be broken, no row or value to look at, or a crash inside.
+    One is not evaluated where its parameters cannot be filled, a column is missing, nothing could
+    fail it, there is no row or value to look at, more than `max_null_share` of its rows have no
+    value, or it crashes.
     """
-    for one in expectations:
-        _require_columns(one, table)
     with quiet():
-        built = [one.build({_TAG: index}) for index, one in enumerate(expectations)]
-        for one in expectations:
-            require_limit(one)
-        if not len(table):
-            raise DataError(
-                f"{expectations[0].label}: there are no rows, so nothing could be looked at"
-            )
-        batch = _batch(table)
-        looked = _coverage(batch, vocabulary, expectations, table)
-        _require_spread(batch, vocabulary, [one for one in expectations if needs_spread(one)])
-        results = _validate(batch, built, [one.requested for one in expectations])
-    return [_result(one, result) for one, result in zip(expectations, results, strict=True)], looked
+        return _Run(table, requested, parameters, max_null_share).evaluation()
 
 
-def _require_columns(known: KnownExpectation, table: ColumnTable) -> None:
-    for column in known.columns:
-        if column not in table.columns:
-            what = f"column of {table.dataset}'s {table.name}"
-            raise DataError(f"{known.label}: {unknown(what, column, table.possible_columns())}")
+class _Run:
+    """The evaluation of expectations on one table."""
 
-
-def _coverage(
-    batch: Any, vocabulary: Vocabulary, expectations: Sequence[KnownExpectation], table: ColumnTable
-) -> list[Coverage]:
-    """Count the rows and missing values of every column that an expectation looks at, under its
-    condition.
-
-    An expectation on no row or no value would be met without a look at anything: `DataError`.
-    """
-    counted: dict[tuple[str, str], tuple[KnownExpectation, str]] = {}
-    for one in expectations:
-        # For a table as a whole, any column shows how many rows meet the condition.
-        for column in one.columns or tuple(table.columns)[:1]:
-            counted.setdefault((column, repr(one.condition)), (one, column))
-    pairs = list(counted.values())
-    kind = vocabulary.kinds[_NO_NULLS]
-    built = [
-        kind(column=column, mostly=0, meta={_TAG: index}, **one.condition)
-        for index, (one, column) in enumerate(pairs)
-    ]
-    results = _validate(batch, built, [one.requested for one, _ in pairs])
-    numbers = {
-        key: (result.result["element_count"], result.result["unexpected_count"])
-        for key, result in zip(counted, results, strict=True)
-    }
-    looked = []
-    for one in expectations:
-        for column in one.columns or tuple(table.columns)[:1]:
-            rows, nulls = numbers[column, repr(one.condition)]
-            if rows == 0:
-                raise DataError(
-                    f"{one.label}: no row meets row_condition, so nothing could be looked at"
-                )
-            if one.looks_at_nulls or not one.columns:
-                continue
-            if rows == nulls:
-                raise DataError(
-                    f"{one.label}: no row has a value of {column!r}, so nothing could be looked at"
-                )
-            looked.append(Coverage(f"{one.label}, {column}", rows, nulls))
-    return looked
-
-
-def _require_spread(
-    batch: Any, vocabulary: Vocabulary, expectations: Sequence[KnownExpectation]
-) -> None:
-    """Raise `DataError` where all values of a column are the same: none can be an outlier."""
-    kind = vocabulary.kinds[_DIFFERENT]
-    built = [
-        kind(column=one.columns[0], min_value=2, meta={_TAG: index}, **one.condition)
-        for index, one in enumerate(expectations)
-    ]
-    results = _validate(batch, built, [one.requested for one in expectations])
-    for one, result in zip(expectations, results, strict=True):
-        if not result.success:
-            raise DataError(
-                f"{one.label}: all values of {one.columns[0]!r} are the same, so nothing "
-                "could fail it"
+    def __init__(
+        self,
+        table: WideTable,
+        requested: Sequence[Requested],
+        parameters: Mapping[str, Any],
+        max_null_share: float,
+    ) -> None:
+        self._table = table
+        self._requested = requested
+        self._max_null_share = max_null_share
+        self._reasons: dict[int, str] = {}
+        self._known: dict[int, KnownExpectation] = {}
+        self._built: dict[int, Any] = {}
+        for index, one in enumerate(requested):
+            self._try(index, lambda one=one: known_expectation(one, parameters), self._known)
+        self._columns = self._needed_columns()
+        for index, known in list(self._known.items()):
+            self._try(
+                index, lambda index=index, known=known: self._build(index, known), self._built
             )
 
+    def evaluation(self) -> Evaluation:
+        """Validate what can be validated, all at once: each call makes a digest of the table."""
+        results: dict[int, Any] = {}
+        document = None
+        if self._built:
+            batch = self._batch()
+            self._look()
+            validated, whole = self._validate(batch, self._built)
+            results.update(validated)
+        rows = {index: self._unexpected(index, one) for index, one in results.items()}
+        found = [self._result(index, results, rows) for index in range(len(self._requested))]
+        if results:
+            document = document_of(whole, results, self._known, self._columns, rows)
+        return Evaluation(results=found, document=document)
 
-def _batch(table: ColumnTable) -> Any:
-    import great_expectations
-    import pandas
-    from great_expectations.data_context.types.base import (
-        DataContextConfig,
-        InMemoryStoreBackendDefaults,
-    )
+    def _try(self, index: int, make: Any, made: dict[int, Any]) -> None:
+        try:
+            made[index] = make()
+        except DataError as error:
+            self._refuse(index, str(error))
 
-    # Without this configuration even an ephemeral context makes a folder, for a site.
-    config = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
-    context = great_expectations.get_context(mode="ephemeral", project_config=config)
-    context.variables.progress_bars = {"globally": False}
-    # Frozen columns are copied: an expectation of the project may change its input.
-    frame = pandas.DataFrame({name: column.copy() for name, column in table.columns.items()})
-    asset = context.data_sources.add_pandas(_TAG).add_dataframe_asset(table.name)
-    whole = asset.add_batch_definition_whole_dataframe("whole")
-    return whole.get_batch({"dataframe": frame})
+    def _refuse(self, index: int, reason: str) -> None:
+        label = self._requested[index].label
+        self._reasons[index] = reason.removeprefix(f"{label}: ")
+        self._built.pop(index, None)
+
+    def _needed_columns(self) -> dict[str, Column]:
+        """The columns that the expectations may look at."""
+        names: list[str] = [ANY_COLUMN]
+        for known in self._known.values():
+            possible = known.possible_columns
+            names += self._table.possible if possible is None else possible
+        return self._table.columns(names)
+
+    def _build(self, index: int, known: KnownExpectation) -> Any:
+        for column in known.columns:
+            if column not in self._columns:
+                raise DataError(_unknown_column(column, self._table))
+        if not len(self._table):
+            raise DataError("there are no rows, so nothing could be looked at")
+        return known.build({TAG: index})
+
+    def _batch(self) -> Any:
+        import great_expectations
+        import pandas
+        from great_expectations.data_context.types.base import (
+            DataContextConfig,
+            InMemoryStoreBackendDefaults,
+        )
+
+        # Without this configuration even an ephemeral context makes a folder, for a site.
+        config = DataContextConfig(store_backend_defaults=InMemoryStoreBackendDefaults())
+        context = great_expectations.get_context(mode="ephemeral", project_config=config)
+        context.variables.progress_bars = {"globally": False}
+        # Frozen columns are copied: an expectation of the project may change its input.
+        columns = {name: column.copy() for name, column in self._columns.items()}
+        frame = pandas.DataFrame(columns)
+        asset = context.data_sources.add_pandas(TAG).add_dataframe_asset(self._table.name)
+        whole = asset.add_batch_definition_whole_dataframe("whole")
+        return whole.get_batch({"dataframe": frame})
+
+    def _look(self) -> None:
+        """Refuse expectations that would look at nothing: Great Expectations skips rows without a
+        value, and an expectation on nothing is met."""
+        domain = Domain(self._columns, ANY_COLUMN)
+        for index, built in list(self._built.items()):
+            known = self._known[index]
+            try:
+                require_values(
+                    known, self._columns, domain.rows(built, known), self._max_null_share
+                )
+            except DataError as error:
+                self._refuse(index, str(error))
+
+    def _validate(self, batch: Any, built: Mapping[int, Any]) -> tuple[dict[int, Any], Any]:
+        """The result of each expectation that has one, and the whole. They are validated together;
+        one by one only if that fails, to find which of them fails."""
+        from great_expectations import ExpectationSuite
+
+        if not built:
+            return {}, None
+        try:
+            suite = ExpectationSuite(name=self._table.name, expectations=list(built.values()))
+            whole = batch.validate(suite, result_format=_RESULT_FORMAT)
+        except Exception as error:
+            if len(built) == 1:
+                text = " ".join(str(error).split())
+                self._crash(next(iter(built)), f"{type(error).__name__}: {text}")
+                return {}, None
+            results: dict[int, Any] = {}
+            whole = None
+            for index, one in built.items():
+                validated, part = self._validate(batch, {index: one})
+                results.update(validated)
+                whole = part or whole
+            return results, whole
+        # They may come in another order.
+        found = {int(one.expectation_config.meta[TAG]): one for one in whole.results}
+        for index, result in list(found.items()):
+            reason = _exception_in(result.exception_info or {})
+            if reason is None and result.success is None:
+                reason = "it did not say whether it is met"
+            if reason is not None:
+                self._crash(index, reason)
+                del found[index]
+        return found, whole
+
+    def _crash(self, index: int, reason: str) -> None:
+        self._reasons[index] = f"Great Expectations could not evaluate it: {reason}"
+
+    def _unexpected(self, index: int, result: Any) -> Rows:
+        """The unexpected rows of one expectation, the worst first."""
+        listed = result.result.get("unexpected_index_list") or ()
+        return worst_first(self._known[index], self._columns, np.array(listed, dtype=np.int64))
+
+    def _result(
+        self, index: int, results: Mapping[int, Any], rows: Mapping[int, Rows]
+    ) -> ExpectationResult:
+        known = self._known.get(index)
+        if known is None or index not in results:
+            reason = self._reasons[index]
+            one = self._requested[index] if known is None else known.requested
+            return ExpectationResult(requested=one, name=one.type, reason=reason)
+        result, found = results[index].result, results[index]
+        count, total = result.get("unexpected_count"), result.get("element_count")
+        with_value = None if total is None else total - (result.get("missing_count") or 0)
+        met = bool(found.success)
+        return ExpectationResult(
+            requested=known.requested,
+            name=known.model.name,
+            columns=known.columns,
+            met=met,
+            observed=_observation(result),
+            limit=limit_text(known.requested, known.model),
+            share=None if not with_value or count is None else 1 - count / with_value,
+            mostly=known.mostly if total is not None else None,
+            unexpected=None if count is None else int(count),
+            missing=result.get("missing_count"),
+            rows=NO_ROWS if met else rows[index],
+        )
 
 
-def _validate(batch: Any, built: Sequence[Any], requested: Sequence[Requested]) -> list[Any]:
-    """Return the result of each expectation. They are validated together, because each call makes
-    a digest of the whole table; one by one only if that fails, to find which of them fails."""
-    from great_expectations import ExpectationSuite
-
-    if not built:
-        return []
-    try:
-        suite = ExpectationSuite(name=_TAG, expectations=list(built))
-        results = batch.validate(suite, result_format=_RESULT_FORMAT).results
-    except Exception as error:
-        if len(built) == 1:
-            text = " ".join(str(error).split())
-            raise _crash(requested[0], f"{type(error).__name__}: {text}") from None
-        return [
-            result
-            for expectation, one in zip(built, requested, strict=True)
-            for result in _validate(batch, [expectation], [one])
-        ]
-    # They may come in another order.
-    results = sorted(results, key=lambda result: int(result.expectation_config.meta[_TAG]))
-    for result, one in zip(results, requested, strict=True):
-        reason = _exception_in(result.exception_info or {})
-        if reason is None and result.success is None:
-            reason = "it did not say whether it is met"
-        if reason is not None:
-            raise _crash(one, reason)
-    return results
-
-
-def _result(known: KnownExpectation, result: Any) -> ExpectationResult:
-    met = bool(result.success)
-    rows = result.result.get("unexpected_index_list") or ()
-    return ExpectationResult(
-        type=known.kind.expectation_type,
-        columns=known.columns,
-        met=met,
-        rows=() if met else rows,
-        sentence=f"{known.call}: {_observation(result.result)}",
-    )
+def _unknown_column(column: str, table: WideTable) -> str:
+    """Say that there is no such column; those of numbers by class are not listed."""
+    near, listed = nearest(column, table.possible), ", ".join(table.names)
+    return f"no column of {table.dataset}'s {table.name} {column!r}{near} (there is: {listed})"
 
 
 def _observation(result: Mapping[str, Any]) -> str:
@@ -202,11 +234,8 @@ def _observation(result: Mapping[str, Any]) -> str:
 def _exception_in(info: Mapping[str, Any]) -> str | None:
     """The message of the first exception: one dictionary for the expectation, or one for each
     metric."""
-    for entry in [info] if "raised_exception" in info else info.values():
+    entries: Iterable[Any] = [info] if "raised_exception" in info else info.values()
+    for entry in entries:
         if entry.get("raised_exception"):
             return " ".join(str(entry.get("exception_message")).split())
     return None
-
-
-def _crash(requested: Requested, reason: str) -> DataError:
-    return DataError(f"{requested.label}: Great Expectations could not evaluate it: {reason}")

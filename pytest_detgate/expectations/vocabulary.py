@@ -1,31 +1,34 @@
-"""The expectations that Great Expectations knows, by name, and their arguments."""
+"""Expectations as Great Expectations itself builds them."""
 
 from __future__ import annotations
 
-import contextlib
 import re
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_detgate.config.wording import found, unknown
-from pytest_detgate.errors import DataError, nearest
-from pytest_detgate.expectations.requested import BOOKKEEPING, Requested
+from pytest_detgate.errors import DataError
+from pytest_detgate.expectations.limits import limit_mistake
+from pytest_detgate.expectations.models import (
+    COLUMN_KEYS,
+    ExpectationModel,
+    find_model,
+    model_fields,
+    quiet,
+    version,
+)
+from pytest_detgate.expectations.requested import Requested, first_non_finite
 
 INSTALL = "pip install 'pytest-detgate[expectations]'"
-_COLUMNS = ("column", "column_A", "column_B", "column_list")
-# Arguments that every expectation takes.
-_COMMON = frozenset({"description", "meta", "notes", "severity"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownExpectation:
-    """A requested expectation and its class. An argument that is not given has the default of the
-    class: a class of the project may fix its column."""
+    """A requested expectation, its parameters filled, and its model. An argument that is not given
+    has the default of the class: a class of the project may fix its column."""
 
     requested: Requested
-    kind: Any
+    model: ExpectationModel
 
     @property
     def label(self) -> str:
@@ -35,13 +38,18 @@ class KnownExpectation:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns whose values it looks at."""
-        return self._columns(key for key in _COLUMNS if key in self.kind.domain_keys)
+        return self._columns(self.model.columns)
 
     @property
-    def possible_fields(self) -> tuple[str, ...]:
-        """Every name in it that may be a column, also the words of its condition on rows."""
-        words = re.findall(r"[^\W\d]\w*", str(self.condition.get("row_condition", "")))
-        return (*self._columns(_COLUMNS), *words)
+    def possible_columns(self) -> tuple[str, ...] | None:
+        """Every name in it that may be a column, also the words of its condition on rows; None
+        where it may look at any column."""
+        of_all = self.model.is_own or self.model.name.startswith("expect_table_column")
+        if of_all or self.argument("column_index") is not None:
+            return None
+        condition = self.condition.get("row_condition", "")
+        words = _words(condition)
+        return (*self._columns(COLUMN_KEYS), *words)
 
     def _columns(self, keys: Iterable[str]) -> tuple[str, ...]:
         values = [self.argument(key) for key in keys]
@@ -57,21 +65,11 @@ class KnownExpectation:
     @property
     def looks_at_nulls(self) -> bool:
         """Whether it looks for rows without a value."""
-        return "null" in self.kind.expectation_type
+        return "null" in self.model.name
 
     def argument(self, key: str) -> Any:
         """One of its arguments, or the default of its class."""
-        default = getattr(_fields(self.kind).get(key), "default", None)
-        return self.requested.arguments.get(key, default)
-
-    @property
-    def call(self) -> str:
-        """The expectation as a call, after its description where it has one."""
-        arguments = self.requested.arguments
-        own = {key: value for key, value in arguments.items() if key not in _COMMON}
-        typed = ", ".join(f"{key}={found(value)}" for key, value in own.items())
-        text = f"{self.kind.expectation_type}({typed})"
-        return f"{arguments['description']}: {text}" if arguments.get("description") else text
+        return self.requested.arguments.get(key, self.model.default(key))
 
     @property
     def condition(self) -> dict[str, Any]:
@@ -81,69 +79,60 @@ class KnownExpectation:
 
     def build(self, tag: Mapping[str, Any]) -> Any:
         """Build the expectation, with a tag that its result has, too."""
-        allowed = _arguments(self.kind)
-        for name in self.requested.arguments:
-            if name not in allowed:
-                raise DataError(f"{self.label}: {unknown('argument', name, allowed)}")
-        meta = {**(self.requested.arguments.get("meta") or {}), **tag}
+        kind = _kind(self.model.name, self.requested)
+        arguments = dict(self.requested.arguments)
+        if "severity" not in model_fields(kind):
+            # Great Expectations 1.8 does not know it, and it decides here only.
+            arguments.pop("severity", None)
         try:
-            return self.kind(**{**self.requested.arguments, "meta": meta})
+            return kind(**{**arguments, "meta": {**(arguments.get("meta") or {}), **tag}})
         except Exception as error:
-            raise DataError(f"{self.label}: {_reason(error)}") from None
+            raise DataError(_reason(error)) from None
 
 
-class Vocabulary:
-    """Every expectation class, those of the project included, under both spellings of its name."""
-
-    def __init__(self) -> None:
-        with quiet():
-            import great_expectations.expectations.core  # noqa: F401  it registers them
-            from great_expectations.expectations import registry
-
-            names = sorted(registry.list_registered_expectation_implementations())
-            kinds = {name: registry.get_expectation_impl(name) for name in names}
-        self.kinds = {**kinds, **{kind.__name__: kind for kind in kinds.values()}}
-
-    def known(self, requested: Requested) -> KnownExpectation:
-        """Look up an expectation; an unknown name raises `DataError` with the nearest one."""
-        if requested.type not in self.kinds:
-            # The other spelling of a name is always near, and would only repeat it.
-            snake = "_" in requested.type
-            known = [name for name in self.kinds if ("_" in name) == snake]
-            raise DataError(
-                f"{requested.source}: there is no expectation {requested.type!r}"
-                f"{nearest(requested.type, known)}"
-            )
-        return KnownExpectation(requested=requested, kind=self.kinds[requested.type])
+def known_expectation(requested: Requested, parameters: Mapping[str, Any]) -> KnownExpectation:
+    """Look up an expectation and fill its parameters; `DataError` where that is not possible, or
+    nothing could fail it."""
+    model = find_model(requested.type)
+    requested = requested.with_parameters(parameters)
+    odd = first_non_finite(requested.arguments)
+    mistake = limit_mistake(requested, model) if odd is None else f"{odd} is no limit"
+    if mistake is not None:
+        raise DataError(mistake)
+    return KnownExpectation(requested=requested, model=model)
 
 
 def require_great_expectations() -> None:
     """Raise `DataError` with what to install unless Great Expectations can be imported."""
     try:
         with quiet():
-            import great_expectations
+            import great_expectations.expectations.core
             import pandas
     except ImportError as error:
         raise DataError(f"Great Expectations cannot be imported ({error}); {INSTALL}") from None
     del great_expectations, pandas
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Ignore the warnings of Great Expectations: a project may turn warnings into errors."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+def _words(condition: Any) -> list[str]:
+    """The names of columns that a condition on rows may have: its words, and what is in back
+    ticks or quotes."""
+    text = str(condition)
+    quoted = re.findall(r"`([^`]+)`|\"([^\"]+)\"|'([^']+)'", text)
+    return [*re.findall(r"[^\W\d]\w*", text), *(part for parts in quoted for part in parts if part)]
 
 
-def _fields(kind: Any) -> Mapping[str, Any]:
-    fields: Mapping[str, Any] = getattr(kind, "model_fields", None) or kind.__fields__
-    return fields
+def _kind(name: str, requested: Requested) -> Any:
+    import great_expectations
+    from great_expectations.exceptions import ExpectationNotFoundError
+    from great_expectations.expectations import registry
 
-
-def _arguments(kind: Any) -> list[str]:
-    own = [name for name in _fields(kind) if name not in BOOKKEEPING]
-    return sorted(own, key=_COMMON.__contains__)
+    try:
+        return registry.get_expectation_impl(name)
+    except ExpectationNotFoundError:
+        raise DataError(
+            f"Great Expectations {great_expectations.__version__}, which is installed, has no "
+            f"{requested.type}; {version()} has it"
+        ) from None
 
 
 def _reason(error: Exception) -> str:

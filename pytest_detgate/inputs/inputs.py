@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_detgate.dataset.tables import DetectionTable
     from pytest_detgate.dataset.timeline import Timeline
+    from pytest_detgate.expectations.wide_table import TableName, WideTable
     from pytest_detgate.inputs.baseline import Baseline
     from pytest_detgate.inputs.comparable import BaselineAp
     from pytest_detgate.inputs.detection_sources import GatedModel
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.silent import Silence
     from pytest_detgate.inputs.sweep import Epoch
     from pytest_detgate.record.looks import LookBudget
+    from pytest_detgate.inputs.together import Together
     from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
     from pytest_detgate.scoring.alarms.trade_off import AlarmCurve
     from pytest_detgate.scoring.score_card import ApMetric
@@ -60,14 +62,17 @@ class Inputs(ModelInputs):
         others: OtherModels | None = None,
         data: Memory | None = None,
         looks: LookBudget | None = None,
+        together: Together | None = None,
     ) -> None:
         """`requested` are the splits and probes whose detections this run will need. `cache` is
         the cache's folder; without one, what is computed of images is forgotten. `others` are the
         models to compare with, `data` what was read of the same splits before, `looks` the models
-        that were judged before, if the project counts them."""
+        that were judged before, if the project counts them. With `together`, one process does some
+        work for all processes of the run."""
         data = Memory() if data is None else data
         super().__init__(project, source, requested, data=data, cache=cache, progress=progress)
         self.looks = looks
+        self.together = together
         self._others = others or OtherModels(of_baseline=_nothing, of_epoch=_nothing)
 
     def complete_detections(self, name: str) -> DetectionTable:
@@ -78,6 +83,16 @@ class Inputs(ModelInputs):
             raise NotLookedAtError(f"{name}: {'; '.join(described(table.gaps))}")
         self.refuse_silent(name)
         return table
+
+    def wide_table(self, name: str, table: TableName) -> WideTable:
+        """The table of the images, annotations or detections of a split or probe, with the columns
+        that expectations and data frames have."""
+        from pytest_detgate.inputs.wide_tables import make_wide_table
+
+        def make() -> WideTable:
+            return make_wide_table(self, name, table, lambda: self.wide_table(name, "images"))
+
+        return self.memory.once(("wide table", name, table), make)
 
     def refuse_silent(self, name: str) -> None:
         """Raise `NotLookedAtError` where the detector finds nothing at all, on a split or probe

@@ -60,6 +60,7 @@ class RuleItem(pytest.Item):
         self.target = target
         self.result: RuleResult | None = None
         self.findings: FindingsOnImages | None = None
+        self.documents: dict[str, bytes] = {}
         self.add_marker("detgate")
         family = "model" if target.detections else target.family or bound.rule.family
         self.add_marker(f"detgate_{family}")
@@ -78,10 +79,17 @@ class RuleItem(pytest.Item):
         from pytest_detgate.rules.verdict import judge
 
         gate = self.gate
-        self.findings = FindingsOnImages(self.target.datasets)
-        waivers = gate.project.tables.waivers
+        tables = gate.project.tables
+        limit = tables.report.max_findings_megabytes * 1e6
+        self.findings = FindingsOnImages(self.target.datasets, limit=limit)
         self.result = judge(
-            self.bound, self.target, gate.inputs, waivers, self.findings.add, gate.accepted
+            self.bound,
+            self.target,
+            gate.inputs,
+            tables.waivers,
+            self.findings.add,
+            gate.accepted,
+            self.documents.update,
         )
         if self.result.verdict in ("failed", "not-evaluated"):
             raise GateFailedError(self.result)

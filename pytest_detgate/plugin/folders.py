@@ -18,17 +18,19 @@ _CACHE = "detgate"
 
 @dataclass(frozen=True, slots=True)
 class SharedFolders:
-    """Folders that all processes of a run share: the cache, and one of this run alone."""
+    """Folders that all processes of a run share: the cache, and one of this run alone. A worker of
+    pytest-xdist has been handed them."""
 
     cache: Path
     run: Path
+    is_worker: bool = False
 
 
 def shared_folders(config: pytest.Config, *, cache: bool) -> SharedFolders:
     """Return the folders of a run: the controller makes them and sends them to its workers."""
     handed = getattr(config, "workerinput", {}).get(WORKER_INPUT)
     if handed is not None:
-        return SharedFolders(cache=Path(handed["cache"]), run=Path(handed["run"]))
+        return SharedFolders(Path(handed["cache"]), Path(handed["run"]), is_worker=True)
     run = Path(tempfile.mkdtemp(prefix="detgate-"))
     config.add_cleanup(lambda: shutil.rmtree(run, ignore_errors=True))
     pytest_cache = getattr(config, "cache", None)

@@ -59,7 +59,7 @@ def add_result(
     """Put what an item says to the gate onto the report that is the last to know it."""
     if isinstance(item, RuleItem):
         if call.when == "call" and item.result is not None and item.findings is not None:
-            attach_result(item, report, item.result, item.findings, gate)
+            attach_result(item, report, item.result, item.findings, gate, item.documents)
         return
     if call.when == "setup":
         item.stash[PARTS] = Parts()

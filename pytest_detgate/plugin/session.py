@@ -25,15 +25,19 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.other_models import OtherModels
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.plugin.ledger import GateLedger
+    from pytest_detgate.inputs.together import Together
     from pytest_detgate.plugin.messages import Facts
     from pytest_detgate.progress import Progress
     from pytest_detgate.record.known_findings import Acceptance
     from pytest_detgate.record.redaction import Redaction
     from pytest_detgate.rules.binding import BoundRule
+    from pytest_detgate.rules.rule import Rule, Target
 
 SESSION = pytest.StashKey["GateSession"]()
 TRAINING_RESULT = "training.json"
 """In the folder of a run: the checkpoint that training ended with, or why there is none."""
+TOGETHER = "together"
+"""In the folder of a run: what one process has done for all."""
 EARLIER_RECORD = "earlier-report.json"
 """In the folder of a run: the record that it has replaced."""
 
@@ -55,6 +59,8 @@ class GateSession:
     """The models that were judged before, if the project counts them."""
     wanted: tuple[str, ...] = ()
     """Splits and probes that the selected items need detections of."""
+    selected: tuple[tuple[Rule, Target], ...] = ()
+    """The items that run."""
     items: dict[str, pytest.Item] = field(default_factory=dict)
     """The items of the file by name, where this process has collected it."""
     _names: dict[str, frozenset[str]] = field(default_factory=dict, repr=False)
@@ -86,7 +92,16 @@ class GateSession:
             progress=self.progress,
             others=self._others(),
             looks=None if self.ledger is None else self.ledger.budget,
+            together=self._together(),
         )
+
+    def _together(self) -> Together | None:
+        """What is done once for all workers of pytest-xdist; None where there is one process."""
+        from pytest_detgate.inputs.together import Together
+
+        if not self.folders.is_worker:
+            return None
+        return Together(self.folders.run / TOGETHER, self.selected)
 
     def require_image(self, dataset: str, image: str | None) -> None:
         """Raise `DetgateError` for a split or probe, or an image in it, that does not exist."""

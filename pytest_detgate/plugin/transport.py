@@ -4,6 +4,7 @@ images into a file, because there may be too many of them for a message."""
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,7 +14,13 @@ from pytest_detgate.plain import plain
 from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 from pytest_detgate.plugin.output.junit import properties
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.report.coco_export import FindingsOnImages, coco_export
+from pytest_detgate.report.coco_export import (
+    OVER_LIMIT,
+    CocoExport,
+    FindingsOnImages,
+    coco_export,
+)
+from pytest_detgate.report.documents import put_document_aside
 from pytest_detgate.report.findings_folder import put_aside
 
 if TYPE_CHECKING:
@@ -29,15 +36,18 @@ def attach_result(
     result: RuleResult,
     findings: FindingsOnImages,
     gate: GateSession,
+    documents: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Put the result, its findings, and facts that are new, where the reporter finds them, and
-    values and limits where pytest's JUnit plugin does."""
+    """Put the result, its findings and `documents`, and facts that are new, where the reporter
+    finds them, and values and limits where pytest's JUnit plugin does."""
     facts: Facts | None = None
     looks: list[Look] = []
     try:
         if result.verdict != "not-evaluated":
             result = _with_findings_aside(result, findings, gate)
         looks = _looks(item, result, gate)
+        for folder, document in (documents or {}).items():
+            put_document_aside(gate.folders.run, result.id, folder, document)
         facts = _new_facts(gate)
     except Exception as error:
         # Raised further, it would end the session and take every other verdict with it.
@@ -107,11 +117,14 @@ def _with_findings_aside(
     result: RuleResult, findings: FindingsOnImages, gate: GateSession
 ) -> RuleResult:
     files = {}
-    for name, found in findings.found.items():
+    for name, found in findings.found.items() if findings.limit else ():
         # A test written by hand may name a data set that is none of the project's.
         with contextlib.suppress(DetgateError):
             files[name] = coco_export(
-                gate.inputs.tables(name), found, pictures=gate.project.tables.report.pictures
+                gate.inputs.tables(name),
+                found,
+                pictures=gate.project.tables.report.pictures,
+                limit=findings.limit,
             )
     try:
         put_aside(
@@ -122,4 +135,15 @@ def _with_findings_aside(
     except OSError as error:
         message = f"{result.message}; its findings could not be written: {error}"
         return msgspec.structs.replace(result, message=message)
-    return result
+    return _with_number_left_out(result, findings, files.values())
+
+
+def _with_number_left_out(
+    result: RuleResult, findings: FindingsOnImages, files: Iterable[CocoExport]
+) -> RuleResult:
+    """The result with the number of findings that no file has room for."""
+    over = sum(int(file.info.get(OVER_LIMIT, 0)) for file in files)
+    never_came = max(result.findings_total - findings.added, 0)
+    return msgspec.structs.replace(
+        result, findings_not_written=findings.left_out + over + never_came
+    )

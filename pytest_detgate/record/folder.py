@@ -12,16 +12,27 @@ SUMMARY = "summary.md"
 BADGE = "badge.svg"
 BESIDE = (PAGE, SUMMARY, BADGE)
 FINDINGS = "findings"
+DOCUMENTS = ("gx",)
+"""Folders of results in the form of another tool."""
 RUNNING_MARK = "## ⏳"
 """How the summary begins until the record is written."""
 # Every findings file of ours begins so; a file that a person or a tool wrote there is left alone.
 _OURS = b'{"info":{"description":"pytest-detgate: findings of '
+OUR_DOCUMENT = b'{"meta":{"pytest-detgate":'
+"""How each of those results begins."""
 
 
 def remove_findings(folder: Path) -> None:
-    """Remove the findings files of earlier runs from the report's folder."""
-    for path in (folder / FINDINGS).glob("*.json"):
+    """Remove the findings files of earlier runs from the report's folder, and their results in the
+    form of other tools."""
+    _remove_ours(folder / FINDINGS, _OURS)
+    for name in DOCUMENTS:
+        _remove_ours(folder / name, OUR_DOCUMENT)
+
+
+def _remove_ours(folder: Path, head: bytes) -> None:
+    for path in folder.glob("*.json"):
         with open_regular(path) as file:
-            if file.read(len(_OURS)) != _OURS:
+            if file.read(len(head)) != head:
                 continue
         path.unlink()

@@ -57,7 +57,7 @@ _PLACES: dict[type[msgspec.Struct], tuple[str, ...]] = {
 _KEPT = frozenset(
     {
         *("sha256", "names_sha256", "images_sha256", "detections_sha256"),
-        *("started", "findings_files", "versions", "by_image"),
+        *("started", "findings_files", "documents", "versions", "by_image"),
     }
 )
 

@@ -46,7 +46,9 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     anyway, and for rules that estimate nothing. `waiver` says who accepted the failure, why and
     until when. `about` explains the rule in one line. `advice`
     says what to try if it does not pass. `findings_files` are COCO files with all findings on
-    images, relative to the report's folder. `tables` are the numbers behind the verdict, by title.
+    images, relative to the report's folder, except for the `findings_not_written`, which are over
+    `max-findings-megabytes`. `documents` are files with the result in the form of another tool, as
+    `gx/` for Great Expectations. `tables` are the numbers behind the verdict, by title.
     `evidence` is what the page shows. `fingerprints` are those of all findings, if the item did not
     pass and `accept` can record them. `accepted` is what `detgate-known.json` accepts of the item.
     `is_sealed` says that the item looked at a sealed probe, so that only its verdict is here.
@@ -71,6 +73,8 @@ class RuleResult(msgspec.Struct, frozen=True, kw_only=True):
     about: str = ""
     advice: str = ""
     findings_files: list[str] = []
+    findings_not_written: int = 0
+    documents: list[str] = []
     tables: dict[str, Table] = {}
     evidence: Evidence = Evidence()
     fingerprints: list[Fingerprint] = []

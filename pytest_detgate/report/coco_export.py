@@ -3,6 +3,7 @@ them now, and the boxes that were found, under separate categories."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,10 @@ from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.findings import Finding
 from pytest_detgate.report.figures.thumbnails import inside
 
+_IMAGE_BYTES, _BOX_BYTES = 120, 220
+"""About how many bytes of a file an image and a box take, without texts."""
+
+OVER_LIMIT = "findings_over_limit"
 SUPERCATEGORY = "detgate"
 """Marks the categories of boxes that were found; no box of the data set has it."""
 
@@ -21,18 +26,31 @@ SUPERCATEGORY = "detgate"
 class FindingsOnImages:
     """The findings of one item that are on images, by data set and file name.
 
-    `datasets` are those the item looks at: a finding that names none means the only one.
+    `datasets` are those the item looks at: a finding that names none means the only one. `limit`
+    is the largest size of a file, in bytes: findings beyond it are left out.
     """
 
-    def __init__(self, datasets: Sequence[str] = ()) -> None:
+    def __init__(self, datasets: Sequence[str] = (), *, limit: float = math.inf) -> None:
         self._only = datasets[0] if len(datasets) == 1 else None
+        self._room = self.limit = limit
+        self.added = 0
+        """How many findings came, those included that are on no image or were left out."""
+        self.left_out = 0
+        """How many of those on images were left out because there was no room."""
         self.found: dict[str, dict[str, list[Finding]]] = {}
 
-    def add(self, finding: Finding) -> None:
-        """Keep a finding, if it is on an image."""
+    def add(self, finding: Finding) -> bool:
+        """Keep a finding, if it is on an image; whether there is room for more."""
+        self.added += 1
         dataset = finding.dataset or self._only
         if dataset is not None and finding.image is not None:
-            self.found.setdefault(dataset, {}).setdefault(finding.image, []).append(finding)
+            if self._room <= 0:
+                self.left_out += 1
+                return False
+            on_image = self.found.setdefault(dataset, {}).setdefault(finding.image, [])
+            self._room -= _size_of(finding) + (0 if on_image else _IMAGE_BYTES)
+            on_image.append(finding)
+        return self._room > 0
 
 
 class CocoExport(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,15 +63,21 @@ class CocoExport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def coco_export(
-    dataset: Dataset, found: Mapping[str, Sequence[Finding]], *, pictures: bool = True
+    dataset: Dataset,
+    found: Mapping[str, Sequence[Finding]],
+    *,
+    pictures: bool = True,
+    limit: float = math.inf,
 ) -> CocoExport:
     """Gather the images of a split or probe that findings are on, findings by file name.
 
     A finding on an image that the data set does not list or that is outside its folder, and a
-    box that is not finite, are left out, and counted. Without `pictures` none is read, so that an
-    image whose size the file does not state has none.
+    box that is not finite, are left out, and counted, and so are the images behind the first that
+    fill a file of about `limit` bytes. Without `pictures` none is read, so that an image whose size
+    the file does not state has none.
     """
     names = dataset.images.file_name.tolist()
+    found, n_over = _within(dataset, found, limit)
     # A link may lead out of the folder though its name does not.
     rows = [
         row
@@ -72,9 +96,10 @@ def coco_export(
     return CocoExport(
         info={
             "dataset": dataset.name,
-            "findings": sum(map(len, found.values())),
-            "findings_left_out": unlisted + odd,
+            "findings": sum(map(len, found.values())) + n_over,
+            "findings_left_out": unlisted + odd + n_over,
             "annotations_left_out": not_finite,
+            **({OVER_LIMIT: n_over} if n_over else {}),
         },
         images=[
             _image(dataset, row, number[row], found[names[row]], pictures=pictures) for row in rows
@@ -82,6 +107,31 @@ def coco_export(
         annotations=annotations,
         categories=categories.entries,
     )
+
+
+def _within(
+    dataset: Dataset, found: Mapping[str, Sequence[Finding]], limit: float
+) -> tuple[Mapping[str, Sequence[Finding]], int]:
+    """The findings on the first images that fill so many bytes, and how many others there are."""
+    if limit == math.inf:
+        return found, 0
+    boxes = dict(
+        zip(dataset.images.file_name.tolist(), dataset.boxes_by_image().tolist(), strict=True)
+    )
+    first, room, n_over = {}, limit, 0
+    for name, findings in found.items():
+        size = _IMAGE_BYTES + _BOX_BYTES * boxes.get(name, 0) + sum(map(_size_of, findings))
+        room -= size
+        if room >= 0:
+            first[name] = findings
+        else:
+            n_over += len(findings)
+    return first, n_over
+
+
+def _size_of(finding: Finding) -> int:
+    """About how many bytes of a file a finding takes."""
+    return _BOX_BYTES + len(finding.text) + len(finding.label or "")
 
 
 class _Categories:

@@ -32,6 +32,7 @@ CHARTS_ON_PAGE = 100
 # Values without a limit beyond these start closed: some rules measure every class.
 OPEN_VALUES = 12
 _FINDINGS_FILE = re.compile(r"findings/[a-z0-9-]+\.json")
+_DOCUMENT = re.compile(r"gx/[a-z0-9-]+\.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,8 @@ class Evidence:
     repeated: list[Repeated]
     findings: FindingTable | None
     files: list[str]
+    files_lack: int
+    documents: list[str]
     tables: list[Numbers]
 
 
@@ -174,6 +177,8 @@ def _evidence(
         findings=findings_table(rule.findings, rule.findings_total, room),
         # Anybody may have written the record and its names: only a file of ours becomes a link.
         files=[name for name in rule.findings_files if _FINDINGS_FILE.fullmatch(name)],
+        files_lack=rule.findings_not_written,
+        documents=[name for name in rule.documents if _DOCUMENT.fullmatch(name)],
         tables=[numbers_of(title, table) for title, table in rule.tables.items()],
     )
 

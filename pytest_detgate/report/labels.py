@@ -144,7 +144,11 @@ _OF_RULE = {
     "duplicate-images": {"count": "images that occur twice"},
     "empty-gt-share": {"share": "share of images without an annotation"},
     "error-budget": {"count": "errors"},
-    "expectations": {"count": "rows that do not meet an expectation"},
+    "expectations": {
+        "count": "expectations that are not met",
+        "infos": "expectations that are not met and shown",
+        "warnings": "expectations that are not met and warn",
+    },
     "fp-regression": {"boxes": "false boxes"},
     "frame-distance": {"share": "share of images near another split"},
     "image-files": {

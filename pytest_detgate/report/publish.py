@@ -21,6 +21,7 @@ from pytest_detgate.record.redaction import Redaction
 from pytest_detgate.record.report import Report
 from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.badge import badge_svg
+from pytest_detgate.report.documents import publish_documents
 from pytest_detgate.report.findings_folder import publish
 from pytest_detgate.report.history import (
     add_to_history,
@@ -72,7 +73,9 @@ def publish_run(
     shown = fitted(redaction.report(report))
     failures: list[str] = []
     try:
-        shown = publish(run, folder, shown, [rule.id for rule in report.rules], redaction)
+        items = [rule.id for rule in report.rules]
+        shown = publish(run, folder, shown, items, redaction)
+        shown = publish_documents(run, folder, shown, items, redaction)
     except Exception as error:
         failures.append(_said("the findings files", error))
     published = Published(report=shown, failures=failures)

@@ -233,7 +233,7 @@ def last_day_of_waivers() -> datetime.date:
 
 def _option_error(error: OptionError, place: Place) -> FileError:
     for key in error.table:
-        place = place.table(key)
+        place = place.entry(key) if isinstance(key, int) else place.table(key)
     return place.error(str(error), error.key, error.entry)
 
 

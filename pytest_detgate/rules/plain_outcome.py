@@ -25,6 +25,8 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, Table]
     evidence: Evidence
     accepted: str | None
+    warns: frozenset[str]
+    documents: dict[str, bytes]
     extent: Extent | None
     needs: str | None
 
@@ -43,6 +45,8 @@ def plain_outcome(outcome: Outcome) -> Outcome:
             tables=dict(outcome.tables),
             evidence=outcome.evidence,
             accepted=outcome.accepted,
+            warns=outcome.warns,
+            documents=dict(outcome.documents),
             extent=outcome.extent,
             needs=outcome.needs,
         ),

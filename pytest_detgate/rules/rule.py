@@ -23,6 +23,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.example import Example
 
 if TYPE_CHECKING:
+    from pytest_detgate.expectations.suites import InExpectations
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.rules.planned_limits import PlannedLimit
 
@@ -33,15 +34,15 @@ P = ParamSpec("P")
 class OptionError(Exception):
     """An option with a value of the right type that makes no sense in this project.
 
-    `table` are the keys that lead from the rule's table to the one with the `key`; of a list
-    under that key it may be one `entry`, from 0.
+    `table` are the keys, and the places in lists, that lead from the rule's table to the one with
+    the `key`; of a list under that key it may be one `entry`, from 0.
     """
 
     def __init__(
         self,
         what: str,
         key: str | None = None,
-        table: Sequence[str] = (),
+        table: Sequence[str | int] = (),
         *,
         entry: int | None = None,
     ) -> None:
@@ -135,7 +136,9 @@ class Outcome:
     `findings` begin with the most important; `findings_total` is their number unless it is given.
     `tables` are numbers behind the verdict, by title; `evidence` has charts, frames and pairs of
     images for the page. `accepted` is the reason why the project accepts the item although nothing
-    could be compared with a limit: it is then *waived*. `extent` is how much the rule had to look
+    could be compared with a limit: it is then *waived*. `warns` names the measurements whose limits
+    only warn. `documents` are results in the form of another tool, by the folder beside the record
+    that they go to. `extent` is how much the rule had to look
     at and did look at, where that is not the images of its splits and probes. `needs` says what
     evidence is lacking to show the limits, None where nothing is (`rules.needs`).
     """
@@ -147,6 +150,8 @@ class Outcome:
     tables: Mapping[str, Table] = field(default_factory=dict)
     evidence: Evidence = field(default_factory=Evidence)
     accepted: str | None = None
+    warns: frozenset[str] = frozenset()
+    documents: Mapping[str, bytes] = field(default_factory=dict)
     extent: Extent | None = None
     needs: str | None = None
 
@@ -226,6 +231,11 @@ class Rule(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fie
         """Whether a limit of an item is compared with a bound. Each different model that is judged
         on the same data is then a further try to pass by luck (`[evidence] looks`)."""
         return getattr(self, "bound", "point") != "point"
+
+    def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations | None:
+        """What an item asks of its split in the words of Great Expectations, for the command
+        `tables --suite`; None for a rule that these words cannot say."""
+        return None
 
     def can_fail(self) -> bool:
         """Whether any data or model could break a limit of this table. A floor of 0 and a largest

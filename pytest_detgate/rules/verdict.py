@@ -6,7 +6,7 @@ The gate fails closed: what could not be computed is *not evaluated*, which is n
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,25 +36,31 @@ def judge(
     target: Target,
     inputs: Inputs,
     waivers: Sequence[WaiverTable] = (),
-    on_finding: Callable[[Finding], None] | None = None,
+    on_finding: Callable[[Finding], bool] | None = None,
     accepted: Sequence[Acceptance] = (),
+    on_documents: Callable[[Mapping[str, bytes]], None] | None = None,
 ) -> RuleResult:
     """Evaluate one item; never raises for anything the rule, its data or its model did.
 
-    The result has the first findings only; `on_finding` is called with each of them all. With the
-    `accepted` findings of the project, an item whose findings are all known is waived.
+    The result has the first findings only; `on_finding` is called with each of them, as long as it
+    returns true, and `on_documents` with the documents of the outcome. With the `accepted` findings
+    of the project, an item whose findings are all known is waived.
     """
     seals = inputs.project.seals
     with seals.opened(target.datasets):
         if not seals.covers(target.datasets):
-            return _judge(_Case(bound, target, inputs, accepted), waivers, on_finding)
+            case = _Case(bound, target, inputs, accepted)
+            return _judge(case, waivers, on_finding, on_documents)
         # What was accepted of its findings, when the probe was not sealed yet, is not told either.
         case = _Case(bound, target, inputs, ())
         return sealed_result(_judge(case, waivers, None), case.open_reason)
 
 
 def _judge(
-    case: _Case, waivers: Sequence[WaiverTable], on_finding: Callable[[Finding], None] | None
+    case: _Case,
+    waivers: Sequence[WaiverTable],
+    on_finding: Callable[[Finding], bool] | None,
+    on_documents: Callable[[Mapping[str, bytes]], None] | None = None,
 ) -> RuleResult:
     """The result of a case, as it is without a seal."""
     try:
@@ -68,6 +74,8 @@ def _judge(
         return case.not_evaluated(str(error))
     except (Exception, SystemExit) as error:
         return case.not_evaluated(f"the rule crashed: {crash_text(error)}")
+    if on_documents is not None:
+        on_documents(evaluated.outcome.documents)
     return case.judged(evaluated, waivers)
 
 
@@ -78,6 +86,7 @@ class _Evaluated:
     outcome: Outcome
     findings: SeenFindings
     failed: bool
+    only_warns: bool
 
 
 class _Case:
@@ -102,7 +111,7 @@ class _Case:
         self._accepted = acceptances_of(self._item, accepted)
         self._started = time.perf_counter()
 
-    def evaluate(self, on_finding: Callable[[Finding], None] | None) -> _Evaluated:
+    def evaluate(self, on_finding: Callable[[Finding], bool] | None) -> _Evaluated:
         """Count what the item has to look at, then ask the rule."""
         target, inputs = self._target, self._inputs
         _require_an_item(target)
@@ -112,11 +121,12 @@ class _Case:
         self._may_tell = bool(target.detections)
         outcome = plain_outcome(self._bound.rule.check(target, inputs))
         findings = self._seen(outcome, on_finding)
-        failed = outcome.accepted is None and _is_failed(outcome)
+        broken = [] if outcome.accepted is not None else _broken(outcome)
         extents = [extent] if outcome.extent is None else [extent, outcome.extent]
         self.extent = next((one for one in extents if not one.is_complete), extents[-1])
         require_something(self.extent, target.datasets)
-        return _Evaluated(outcome, findings, failed)
+        only_warns = outcome.warns.issuperset(broken)
+        return _Evaluated(outcome, findings, bool(broken), only_warns)
 
     def judged(self, evaluated: _Evaluated, waivers: Sequence[WaiverTable]) -> RuleResult:
         """The result of an item that could be measured."""
@@ -161,7 +171,7 @@ class _Case:
         is_whole = (evaluated.outcome.findings_total or 0) <= evaluated.findings.total
         if is_whole and evaluated.findings.reason is not None:
             return "waived", evaluated.findings.reason, message
-        if self._bound.rule.severity == "warning":
+        if self._bound.rule.severity == "warning" or evaluated.only_warns:
             return "warned", accepted, message
         if given is None:
             return "failed", accepted, message
@@ -186,15 +196,17 @@ class _Case:
         self.open_reason = None if self._may_tell else message
         return self._result(verdict="not-evaluated", message=message)
 
-    def _seen(self, outcome: Outcome, on_finding: Callable[[Finding], None] | None) -> SeenFindings:
-        """The findings; without `on_finding`, and if none is accepted, only the first are read."""
+    def _seen(self, outcome: Outcome, on_finding: Callable[[Finding], bool] | None) -> SeenFindings:
+        """The findings; only the first are read where nobody wants the others."""
         rule = type(self._bound.rule)
         seen = SeenFindings(KnownFindings(self._accepted, rule.findings_move, today()))
         for finding in outcome.findings:
             seen.add(finding)
-            if on_finding is not None:
-                on_finding(finding)
-            elif seen.total == FINDINGS_CAP and not self._accepted:
+            is_wanted = on_finding is not None and on_finding(finding)
+            # A rule that does not say how many there are has them counted.
+            is_counted = on_finding is None or outcome.findings_total is not None
+            needs_all = self._accepted or (on_finding is not None and rule.accepts_findings)
+            if seen.total >= FINDINGS_CAP and is_counted and not (is_wanted or needs_all):
                 break
         return seen
 
@@ -253,7 +265,7 @@ def _can_block(bound: BoundRule, outcome: Outcome) -> bool:
     return (
         outcome.accepted is None
         and bound.rule.can_block()
-        and any(can_break(one, measured) for one in measured)
+        and any(can_break(one, measured) for one in measured if one.name not in outcome.warns)
     )
 
 
@@ -299,8 +311,9 @@ def _require_detector(target: Target, inputs: Inputs, extent: Extent) -> None:
         inputs.refuse_silent(name)
 
 
-def _is_failed(outcome: Outcome) -> bool:
-    judged = [measured.passed for measured in outcome.measurements if measured.passed is not None]
+def _broken(outcome: Outcome) -> list[str]:
+    """The names of the measurements whose limits are broken."""
+    judged = {one.name: one.passed for one in outcome.measurements if one.passed is not None}
     if not judged:
         raise DetgateError("the rule compared no value with a limit, so it shows nothing")
-    return not all(judged)
+    return [one.name for one in outcome.measurements if one.passed is False]

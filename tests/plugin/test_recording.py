@@ -63,6 +63,8 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
         "left_out_allowed": 0,
         "can_block": True,
         "findings_files": ["findings/test-own-py-test-stale.json"],
+        "findings_not_written": 0,
+        "documents": [],
         "needs": None,
         "fingerprints": [],
         "tables": {},

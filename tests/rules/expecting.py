@@ -49,5 +49,6 @@ def texts(result: RuleResult) -> list[tuple[str | None, str]]:
 def toml(value: object) -> str:
     """A value as TOML: as JSON, but for tables."""
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {json.dumps(entry)}" for key, entry in value.items()) + "}"
+        parts = (f"{json.dumps(key)} = {toml(entry)}" for key, entry in value.items())
+        return "{" + ", ".join(parts) + "}"
     return json.dumps(value)

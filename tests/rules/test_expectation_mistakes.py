@@ -18,75 +18,165 @@ import_or_skip("great_expectations")
 
 
 @pytest.mark.parametrize(
-    ("table", "kind", "arguments", "reason"),
+    ("kind", "arguments", "line", "reason"),
     [
         (
-            "images",
             "expect_column_values_to_be_betwen",
             {"column": "width"},
-            "expect 1: there is no expectation 'expect_column_values_to_be_betwen'; "
-            "did you mean 'expect_column_values_to_be_between'?",
+            10,
+            "type: entry 1 (expect_column_values_to_be_betwen): there is no expectation "
+            "'expect_column_values_to_be_betwen'; did you mean "
+            "'expect_column_values_to_be_between'?",
         ),
         (
-            "images",
             "ExpectColumnValueToBeUnique",
             {"column": "width"},
-            "there is no expectation 'ExpectColumnValueToBeUnique'; "
+            10,
             "did you mean 'ExpectColumnValuesToBeUnique'?",
         ),
         (
-            "images",
             "expect_column_values_to_be_between",
             {"column": "width", "min_vlaue": 3},
-            "expect 1 (expect_column_values_to_be_between): no argument 'min_vlaue'; "
+            12,
+            "min_vlaue: entry 1 (expect_column_values_to_be_between): no argument 'min_vlaue'; "
             "did you mean 'min_value'? (there is: column, mostly, row_condition, ",
         ),
         (
-            "images",
             "expect_column_values_to_be_between",
-            {"column": "width", "result_format": "BASIC", "min_value": 3},
+            {"column": "width", "min_value": 3, "result_format": "BASIC"},
+            13,
             "no argument 'result_format'",
         ),
         (
-            "images",
             "expect_column_values_to_be_between",
             {"min_value": 3},
-            "(expect_column_values_to_be_between): column: field required",
+            9,
+            "(expect_column_values_to_be_between): the argument 'column' is missing",
         ),
         (
-            "images",
             "expect_column_values_to_be_between",
             {"column": "width", "min_value": 3, "mostly": 1.5},
-            "mostly: ensure this value is less than or equal to 1.0",
+            13,
+            "expected a number between 0 and 1, found 1.5",
+        ),
+        (
+            "expect_column_values_to_be_between",
+            {"column": ["width"], "min_value": 3},
+            11,
+            "expected text, found ['width']",
+        ),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "width", "min_value": True},
+            12,
+            "expected a number or text, found true",
+        ),
+        (
+            "expect_column_values_to_be_in_set",
+            {"column": "width", "value_set": "640"},
+            12,
+            "expected a list, found '640'",
+        ),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "width", "min_value": 3, "severity": "critcal"},
+            13,
+            'expected one of "critical", "warning", "info", found \'critcal\'; did you mean '
+            "'critical'?",
+        ),
+        (
+            "expect_column_values_to_match_regex",
+            {"column": "file_name", "regex": "("},
+            12,
+            "'(' is no regular expression: missing )",
+        ),
+        (
+            "expect_column_quantile_values_to_be_between",
+            {"column": "width", "quantile_ranges": {"quantile": [0.5]}},
+            12,
+            "the key 'quantiles' is missing",
+        ),
+        (
+            "expect_column_values_to_be_between",
+            {"column": "width", "min_value": 3, "severity": {"$PARAMETER": "how"}},
+            13,
+            "severity: entry 1 (expect_column_values_to_be_between): expected text, found a table",
+        ),
+        (
+            "expect_table_row_count_to_equal_other_table",
+            {"other_table_name": "images"},
+            10,
+            "needs a database",
+        ),
+        (
+            "expect_column_values_to_match_like_pattern",
+            {"column": "file_name", "like_pattern": "a%"},
+            10,
+            "needs a database: tables of a data set are data frames",
+        ),
+    ],
+)
+def test_a_mistake_is_found_at_start(
+    evaluated: Callable[..., RuleResult],
+    kind: str,
+    arguments: dict[str, Any],
+    line: int,
+    reason: str,
+) -> None:
+    lines = [f"{key} = {toml(value)}" for key, value in arguments.items()]
+    with pytest.raises(ConfigError) as caught:
+        evaluated("\n".join([expect("images", kind), *lines]))
+
+    assert str(caught.value).startswith(f"detgate.toml:{line}: [rules.expectations")
+    assert reason in str(caught.value)
+
+
+def test_all_mistakes_are_found_at_once(evaluated: Callable[..., RuleResult]) -> None:
+    wrong = (
+        "[[rules.expectations.expect]]\ntype = 'expect_column_to_exists'\ncolumn = 'width'\n"
+        "[[rules.expectations.expect]]\ntype = 'expect_column_to_exist'\ncolum = 'width'\n"
+    )
+    with pytest.raises(ConfigError, match="has 3 mistakes") as caught:
+        evaluated(f"table = 'images'\n{wrong}")
+
+    text = " ".join(str(caught.value).split())
+    assert "did you mean 'expect_column_to_exist'?" in text
+    assert "no argument 'colum'; did you mean 'column'?" in text
+    assert "the argument 'column' is missing" in text
+
+
+@pytest.mark.parametrize(
+    ("table", "arguments", "reason"),
+    [
+        (
+            "images",
+            {"column": "widht", "min_value": 3},
+            "no column of train's images 'widht'; did you mean 'width'? (there is: split, id, "
+            "file_name, width, height, aspect, boxes, empty, clip, frame, boxes_helmet, "
+            "boxes_vest, site, sight)",
         ),
         (
             "images",
-            "expect_column_values_to_be_between",
-            {"column": "widht", "min_value": 3},
-            "no column of train's images 'widht'; did you mean 'width'? "
-            "(there is: id, file_name, width, height, boxes, clip, frame, site, sight)",
+            {"column": "boxes_helmt", "min_value": 3},
+            "no column of train's images 'boxes_helmt'; did you mean 'boxes_helmet'?",
         ),
         (
             "annotations",
-            "expect_column_values_to_be_between",
             {"column": "occludde", "min_value": 3},
             "no column of train's annotations 'occludde'; did you mean 'occluded'?",
         ),
         (
-            "detections",
-            "expect_column_values_to_be_between",
-            {"column": "area", "min_value": 3},
-            "no column of train's detections 'area'",
+            "annotations",
+            {"column": "boxes_helmt", "min_value": 3},
+            "no column of train's annotations 'boxes_helmt'; did you mean 'boxes_helmet'?",
         ),
         (
-            "images",
-            "expect_column_values_to_match_regex",
-            {"column": "file_name", "regex": "("},
-            "Great Expectations could not evaluate it: ",
+            "detections",
+            {"column": "crowd", "min_value": 3},
+            "no column of train's detections 'crowd'",
         ),
         (
             "annotations",
-            "expect_column_values_to_be_between",
             {
                 "column": "width",
                 "min_value": 3,
@@ -97,10 +187,19 @@ import_or_skip("great_expectations")
         ),
         (
             "annotations",
-            "expect_column_distinct_values_to_be_in_set",
+            {
+                "column": "width",
+                "min_value": 3,
+                "row_condition": "widht > 10",
+                "condition_parser": "pandas",
+            },
+            "row_condition: UndefinedVariableError: name 'widht' is not defined",
+        ),
+        (
+            "annotations",
             {
                 "column": "occluded",
-                "value_set": [1],
+                "min_value": 1,
                 "row_condition": 'image == "yard_1.jpg" and width > 20',
                 "condition_parser": "pandas",
             },
@@ -108,18 +207,12 @@ import_or_skip("great_expectations")
         ),
     ],
 )
-def test_what_cannot_be_asked_is_not_evaluated(
-    evaluated: Callable[..., RuleResult],
-    table: str,
-    kind: str,
-    arguments: dict[str, Any],
-    reason: str,
+def test_what_the_data_has_not_is_not_evaluated(
+    evaluated: Callable[..., RuleResult], table: str, arguments: dict[str, Any], reason: str
 ) -> None:
-    result = evaluated(
-        expect(table, kind)
-        + "\n"
-        + "\n".join(f"{key} = {toml(value)}" for key, value in arguments.items())
-    )
+    kind = "expect_column_values_to_be_between"
+    lines = [f"{key} = {toml(value)}" for key, value in arguments.items()]
+    result = evaluated("\n".join([expect(table, kind), *lines]))
 
     assert result.verdict == "not-evaluated"
     assert reason in result.message
@@ -146,7 +239,7 @@ def test_empty_table_says_nothing(evaluated: Callable[..., RuleResult], tmp_path
         ('{"expectations": [{"kwargs": {}}]}', "expectation 1: the key 'type' is missing"),
         (
             '{"expectations": [{"type": "expect_all"}]}',
-            "suite.json: expectation 1: there is no expectation 'expect_all'",
+            "suite.json: expectation 1 (expect_all): there is no expectation 'expect_all'",
         ),
         (None, "suite.json: no such file"),
     ],
@@ -157,10 +250,11 @@ def test_suite_that_is_none(
     if suite is not None:
         (tmp_path / "suite.json").write_text(suite)
 
-    result = evaluated('table = "images"\nsuite = "suite.json"')
+    with pytest.raises(ConfigError) as caught:
+        evaluated('table = "images"\nsuite = "suite.json"')
 
-    assert result.verdict == "not-evaluated"
-    assert reason in result.message
+    assert str(caught.value).startswith("detgate.toml:9: [rules.expectations] suite: ")
+    assert reason in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -173,10 +267,10 @@ def test_suite_that_is_none(
         (
             expect("images", "expect_column_values_to_be_between", column="x")
             + "\nmin_value = nan",
-            "expect: entry 1 (expect_column_values_to_be_between): nan is no limit",
+            "min_value: entry 1 (expect_column_values_to_be_between): nan is no limit",
         ),
         ('table = "images"\nexpect = 3', "expected a list, each entry a table, found 3"),
-        ('table = "images"\nsuite = "x"\nsplits = ["trian"]', "did you mean 'train'?"),
+        ('table = "images"\nsplits = ["trian"]\nsuite = "x"', "did you mean"),
     ],
 )
 def test_configuration_errors(evaluated: Callable[..., RuleResult], rule: str, reason: str) -> None:
@@ -233,5 +327,9 @@ def test_the_one_of_several_that_crashes_is_named(
     )
 
     assert result.verdict == "not-evaluated"
-    assert result.message.startswith(f"expect 2 (ExpectNo{name}): Great Expectations could not")
-    assert "no such camera" in result.message
+    assert result.message.startswith(
+        f"1 of 3 expectations of train were not looked at (expect 2 (ExpectNo{name}): Great "
+        "Expectations could not evaluate it: "
+    )
+    assert "no such camera); of the rest: 0 of 2 expectations on the images" in result.message
+    assert (result.looked_at, result.to_look_at) == (2, 3)

@@ -19,6 +19,8 @@ from tests.rules.expecting import HEAD, expect, texts
 
 import_or_skip("great_expectations")
 
+EXISTS = {"type": "expect_column_to_exist", "kwargs": {"column": "width"}}
+
 
 @pytest.mark.parametrize(
     "kind", ["expect_column_values_to_be_between", "ExpectColumnValuesToBeBetween"]
@@ -38,8 +40,8 @@ def test_rows_that_are_unexpected_are_named(
     name = "expect_column_values_to_be_between"
     assert texts(result) == [
         (None, f"{name}(column='width', min_value=300): 2 of 3 rows"),
-        ("yard_2.jpg", f"width 200.0: {name}"),
         ("roof_10.jpg", f"width 100.0: {name}"),
+        ("yard_2.jpg", f"width 200.0: {name}"),
     ]
     assert result.findings_total == 3
 
@@ -170,7 +172,7 @@ def test_saved_suite_is_run(evaluated: Callable[..., RuleResult], tmp_path: Path
                 "kwargs": {"column": "width", "min_value": 50.0, "batch_id": "pandas-images"},
                 "meta": {},
                 "notes": "smaller is a thumbnail",
-                "severity": "warning",
+                "severity": "critical",
             },
             {
                 "expectation_type": "expect_column_values_to_be_in_set",
@@ -232,6 +234,7 @@ def test_quantiles_of_whole_numbers_can_be_judged(evaluated: Callable[..., RuleR
 
 def test_table_of_detections_needs_detections(tmp_path: Path) -> None:
     path = tmp_path / "detgate.toml"
+    write_json(tmp_path / "s.json", {"expectations": [EXISTS]})
     for table, needed in (("detections", ("train",)), ("images", ())):
         path.write_text(HEAD + f'[rules.expectations]\ntable = "{table}"\nsuite = "s.json"\n')
         (bound,) = bind_rules(Project(load_configuration(path), tmp_path))

@@ -30,11 +30,11 @@ if TYPE_CHECKING:
 FIXTURES = frozenset(
     {
         *("detgate_dataset", "detgate_probe", "detgate_detections", "detgate_scores"),
-        "detgate_record",
+        *("detgate_tables", "detgate_record"),
     }
 )
-READING = frozenset({"detgate_detections", "detgate_scores"})
-"""Fixtures that ask for detections."""
+READING = frozenset({"detgate_detections", "detgate_scores", "detgate_tables"})
+"""Fixtures that may ask for detections."""
 _NAMED = re.compile(rf"\b({'|'.join(sorted(FIXTURES))})\b".encode())
 _FOLDER = "selected"
 
@@ -90,6 +90,8 @@ class Collected:
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._gate.wanted = wanted_detections(session.items)
+        own = [item for item in session.items if isinstance(item, RuleItem)]
+        self._gate.selected = tuple((item.bound.rule, item.target) for item in own)
         announce(self._gate.folders.run, self._select(session))
 
     def _select(self, session: pytest.Session) -> Selection:

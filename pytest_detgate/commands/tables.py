@@ -1,0 +1,149 @@
+"""`tables`: the tables that expectations look at, as files, and the rules as suites of them."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_detgate.commands.arguments import name_and_value
+from pytest_detgate.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.expectations.wide_table import TableName
+    from pytest_detgate.inputs.inputs import Inputs
+    from pytest_detgate.rules.binding import BoundRule
+
+_TABLES: tuple[TableName, ...] = ("images", "annotations", "detections")
+
+
+def add(commands: Commands) -> None:
+    """Declare the command."""
+    tables = commands.add_parser(
+        "tables",
+        help="write the tables that expectations look at",
+        description="Write the tables of splits and probes that expectations look at, as Parquet "
+        "or CSV files, and the rules of a detgate.toml as suites of Great Expectations. Without "
+        "--to and --suite it prints the columns and their types.",
+    )
+    tables.add_argument("names", nargs="*", metavar="NAME", help="splits and probes; every split")
+    tables.add_argument("--to", choices=("parquet", "csv"), help="write files of this format")
+    tables.add_argument(
+        "--suite",
+        action="store_true",
+        help="write the data rules that it has expectations for as suites of Great Expectations",
+    )
+    tables.add_argument(
+        "--out",
+        type=Path,
+        default=Path("detgate-tables"),
+        metavar="DIR",
+        help="folder that files are written to (default: %(default)s)",
+    )
+    tables.add_argument(
+        "--table", choices=_TABLES, help="one of the tables (default: all that there are)"
+    )
+    tables.add_argument(
+        "--columns", metavar="NAME,NAME", help="only these columns (default: all of them)"
+    )
+    tables.add_argument(
+        "--config",
+        type=Path,
+        default=Path("detgate.toml"),
+        metavar="PATH",
+        help="default: %(default)s",
+    )
+    tables.add_argument(
+        "--predictions",
+        action="append",
+        default=[],
+        metavar="NAME=FILE",
+        help="result file of a split or probe, for its table of detections; may be repeated",
+    )
+    tables.set_defaults(run=run)
+
+
+def run(chosen: argparse.Namespace) -> None:
+    """Write the files, or print the columns."""
+    from pytest_detgate.config.load import read_configuration
+    from pytest_detgate.config.wording import unknown
+    from pytest_detgate.inputs.detection_sources import NoDetections, ResultFiles
+    from pytest_detgate.inputs.inputs import Inputs
+    from pytest_detgate.inputs.project import Project
+    from pytest_detgate.rules.binding import bind_rules
+
+    project = Project(read_configuration(chosen.config), Path.cwd())
+    rules = bind_rules(project)
+    known = (*project.splits, *project.probes)
+    files = {}
+    for text in chosen.predictions:
+        name, file = name_and_value("--predictions", text, "NAME=FILE")
+        files[name] = Path(file)
+    for option, name in (("--predictions", name) for name in files):
+        if name not in known:
+            raise ConfigError(f"{option}: {unknown('split or probe', name, known)}")
+    names = chosen.names or list(project.splits)
+    for name in names:
+        if name not in known:
+            raise ConfigError(unknown("split or probe", name, known))
+    if chosen.table == "detections" and not files:
+        raise ConfigError("--table detections needs --predictions NAME=FILE")
+    source = ResultFiles(files, project) if files else NoDetections()
+    inputs = Inputs(project, source, list(files))
+    lines: list[str] = []
+    if chosen.to is not None or not chosen.suite:
+        for name in names:
+            lines += _tables(chosen, inputs, name, has_detections=name in files)
+    if chosen.suite:
+        lines += _suites(chosen.out, rules, inputs, names)
+    print("\n".join(lines))
+
+
+def _tables(
+    chosen: argparse.Namespace, inputs: Inputs, name: str, *, has_detections: bool
+) -> Iterator[str]:
+    """Write the tables of a split or probe, or say what is in them; a line for each."""
+    from pytest_detgate.expectations.frames import kind_of, write_frame
+
+    columns = None if chosen.columns is None else chosen.columns.split(",")
+    for table in _TABLES if chosen.table is None else (chosen.table,):
+        if table == "detections" and not has_detections:
+            continue
+        wide = inputs.wide_table(name, table)
+        if chosen.to is not None:
+            path = chosen.out / f"{_plain(name)}-{table}.{chosen.to}"
+            count = write_frame(wide, path, chosen.to, columns)
+            yield f"{path}: {len(wide):,} rows, {count} columns"
+            continue
+        yield f"{name}: {table}, {len(wide):,} rows"
+        made = wide.columns(wide.names if columns is None else columns)
+        yield from (f"  {column}: {kind_of(values)}" for column, values in made.items())
+
+
+def _suites(
+    folder: Path, rules: Sequence[BoundRule], inputs: Inputs, names: Sequence[str]
+) -> Iterator[str]:
+    """Write the suites; a line for each, and one for each rule that is not in them as a whole."""
+    from pytest_detgate.atomic_file import write_whole
+    from pytest_detgate.rules.suites import project_suites
+
+    found = project_suites(rules, inputs, names)
+    for (split, table), suite in found.suites.items():
+        path = folder / f"{_plain(split)}-{table}.suite.json"
+        write_whole(path, suite.document().encode("utf-8", "replace"))
+        yield f"{path}: {len(suite.entries)} expectations"
+    if not found.suites:
+        yield "Great Expectations has no expectation for the rules on these splits"
+    for item, lacks in found.in_part.items():
+        yield f"{item}: in part, without {lacks}"
+    if found.left_out:
+        yield f"left out: {', '.join(found.left_out)}"
+
+
+def _plain(name: str) -> str:
+    """A name as a part of a file name."""
+    from pytest_detgate.report.rule_rows import fragment_names
+
+    return fragment_names([name])[0]
