@@ -17,14 +17,23 @@ from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.gaps import Gap, described, gap
+from pytest_detgate.gaps import described
 from pytest_detgate.inputs.detection_sources import DetectionSource, GatedModel, TwoInferences
-from pytest_detgate.inputs.misplaced import boxes_on, finds_anything, is_placed, misplaced_note
+from pytest_detgate.inputs.image_results import detections_by_row
+from pytest_detgate.inputs.misplaced import (
+    FoundBoxes,
+    boxes_on,
+    finds_anything,
+    is_placed,
+    misplaced_note,
+)
+from pytest_detgate.inputs.model_notes import precision_notes
 from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord, PredictionsRecord
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
+    from pytest_detgate.image_changes.change import ImageChange
     from pytest_detgate.inputs.project import Project
 
 
@@ -145,6 +154,17 @@ class ModelDetections(DetectionSource):
 
         return TwoInferences(rows, table(first), table(second), device)
 
+    def changed(
+        self, dataset: Dataset, rows: NDArray[np.int64], change: ImageChange
+    ) -> DetectionTable:
+        self.prepare([dataset])  # which compares what is cached with the model
+        paths = self._paths(dataset, rows)
+        run = self._loaded().detect_changed(paths, change, dataset.image_options)
+        self._devices |= run.devices
+        self._notes.update(dict.fromkeys(run.notes))
+        # What a change moves out of the image may be found at its repeated edge.
+        return self._table(dataset, rows, run, may_be_outside=True)
+
     def latency(
         self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
     ) -> LatencyMeasurement:
@@ -181,7 +201,7 @@ class ModelDetections(DetectionSource):
             config=None if source.config is None else relative(source.config),
             images=len(self._results),
             kept=self._n_cached,
-            notes=[*_precision_notes(source), *self._source_notes(), *self._notes],
+            notes=[*precision_notes(source), *self._source_notes(), *self._notes],
         )
 
     def predictions_records(self) -> dict[str, PredictionsRecord]:
@@ -201,20 +221,15 @@ class ModelDetections(DetectionSource):
         dataset: Dataset,
         rows: NDArray[np.int64],
         results: Mapping[Path, ImageResult],
+        *,
+        may_be_outside: bool = False,
     ) -> DetectionTable:
         info = self._info()
-        found, gaps = _detections_by_row(dataset, rows, results)
+        found, gaps = detections_by_row(dataset, rows, results)
         boxes = boxes_on(found, dataset.images, self._source.framework)
         label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in found.values())])
-        note = misplaced_note(
-            boxes,
-            dataset.images,
-            dataset.name,
-            threshold=self._project.score_threshold,
-            framework=self._source.framework,
-        )
-        if note is not None:
-            self._notes[note] = None
+        if not may_be_outside:
+            self._note_misplaced(boxes, dataset)
         # A row that only fills the output is no box; a misplaced one with a score counts as one.
         kept = is_placed(boxes) | (boxes.score > 0)
         start, end = boxes.xyxy[kept, :2], boxes.xyxy[kept, 2:]
@@ -227,6 +242,17 @@ class ModelDetections(DetectionSource):
             score_floor=info.score_floor,
             gaps=gaps,
         )
+
+    def _note_misplaced(self, boxes: FoundBoxes, dataset: Dataset) -> None:
+        note = misplaced_note(
+            boxes,
+            dataset.images,
+            dataset.name,
+            threshold=self._project.score_threshold,
+            framework=self._source.framework,
+        )
+        if note is not None:
+            self._notes[note] = None
 
     def _loaded(self) -> CachedDetector:
         if self._detector is None:
@@ -254,46 +280,3 @@ def _refused(dataset: Dataset) -> dict[Path, UnreadableImage]:
     names = dataset.images.file_name.tolist()
     refused = refused_links(dataset.images_dir, names, dataset.image_options)
     return {dataset.image_path(row): UnreadableImage(one.reason) for row, one in refused.items()}
-
-
-def _detections_by_row(
-    dataset: Dataset, rows: NDArray[np.int64], results: Mapping[Path, ImageResult]
-) -> tuple[dict[int, ImageDetections], tuple[Gap, ...]]:
-    """Return the detections by row, and the rows without a result; `DetectorError` if an image
-    cannot be read."""
-    by_row: dict[int, ImageDetections] = {}
-    unreadable = []
-    not_finite = []
-    for row in rows.tolist():
-        result = results[dataset.image_path(row)]
-        name = dataset.images.file_name[row]
-        if isinstance(result, UnreadableImage):
-            unreadable.append(f"{name}: {result.reason}")
-        elif isinstance(result, ImageDetections):
-            by_row[row] = result
-        else:
-            not_finite.append(f"{name} ({result.output})")
-    if unreadable:
-        raise DetectorError(
-            f"{len(unreadable)} of {len(rows)} images of {dataset.name} cannot be read, first "
-            f"{unreadable[0]}"
-        )
-    images = "image makes" if len(not_finite) == 1 else "images make"
-    text = f"{images} the model give NaN or infinity"
-    return by_row, gap("outputs-not-finite", "images", not_finite, text)
-
-
-def _precision_notes(source: ModelSource) -> list[str]:
-    """Return notes on settings that change scores and boxes."""
-    notes = []
-    if source.precision != "float32":
-        notes.append(
-            f"the networks compute in {source.precision} (precision under [model]): scores and "
-            "boxes differ from those in float32"
-        )
-    if source.compile:
-        notes.append(
-            "the networks are compiled by torch.compile (compile under [model]): scores and "
-            "boxes differ in their last digits from those without it"
-        )
-    return notes
