@@ -42,6 +42,11 @@ class ImageChange(msgspec.Struct, frozen=True, tag=True):
         return 0.0, 0.0, float(size[0]), float(size[1])
 
     @property
+    def described(self) -> str:
+        """What the change does, for messages: `shifted by 4 px`."""
+        raise NotImplementedError
+
+    @property
     def key(self) -> str:
         """Everything that decides the changed pixels apart from the image."""
         return msgspec.json.encode([_FORMAT, self, _versions()]).decode()

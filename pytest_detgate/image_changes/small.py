@@ -30,6 +30,10 @@ class Shift(ImageChange, frozen=True, tag="shift"):
         left, top = max(0, -self.dx), max(0, -self.dy)
         return left, top, size[0] - max(0, self.dx), size[1] - max(0, self.dy)
 
+    @property
+    def described(self) -> str:
+        return f"shifted by {self.dx:+d} px and {self.dy:+d} px"
+
 
 class Scale(ImageChange, frozen=True, tag="scale"):
     """Make everything `factor` times as large about the centre. The size of the image stays: what
@@ -65,6 +69,10 @@ class Scale(ImageChange, frozen=True, tag="scale"):
         new = max(1, round(length * self.factor))
         return new, (length - new) // 2
 
+    @property
+    def described(self) -> str:
+        return f"scaled by {self.factor:g}"
+
 
 class Flip(ImageChange, frozen=True, tag="flip"):
     """Exchange left and right."""
@@ -77,6 +85,10 @@ class Flip(ImageChange, frozen=True, tag="flip"):
         back[:, 0], back[:, 2] = size[0] - corners[:, 2], size[0] - corners[:, 0]
         return back
 
+    @property
+    def described(self) -> str:
+        return "flipped"
+
 
 class Jpeg(ImageChange, frozen=True, tag="jpeg"):
     """Encode the image as JPEG of a `quality` from 1 to 100."""
@@ -88,6 +100,10 @@ class Jpeg(ImageChange, frozen=True, tag="jpeg"):
         Image.fromarray(np.ascontiguousarray(pixels)).save(encoded, "JPEG", quality=self.quality)
         return np.asarray(Image.open(encoded))
 
+    @property
+    def described(self) -> str:
+        return f"encoded as JPEG of quality {self.quality}"
+
 
 class Brightness(ImageChange, frozen=True, tag="brightness"):
     """Multiply all values by 1 + `change`."""
@@ -96,6 +112,10 @@ class Brightness(ImageChange, frozen=True, tag="brightness"):
 
     def apply(self, pixels: Pixels, random: np.random.Generator) -> Pixels:
         return np.clip(np.rint(pixels * (1 + self.change)), 0, 255).astype(np.uint8)
+
+    @property
+    def described(self) -> str:
+        return f"{abs(self.change):.0%} {'brighter' if self.change >= 0 else 'darker'}"
 
 
 class Blur(ImageChange, frozen=True, tag="blur"):
@@ -107,3 +127,7 @@ class Blur(ImageChange, frozen=True, tag="blur"):
         sigma = (self.sigma, self.sigma, 0)
         blurred = ndimage.gaussian_filter(pixels.astype(np.float32), sigma, mode="nearest")
         return np.clip(np.rint(blurred), 0, 255).astype(np.uint8)
+
+    @property
+    def described(self) -> str:
+        return f"blurred by {self.sigma:g} px"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
@@ -17,6 +19,7 @@ from PIL import Image
 
 from pytest_detgate.dataset.images.opening import open_image
 from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detector.dependencies.switches import unnoted
 from pytest_detgate.detector.image_bytes import read_image, reason_of
 from pytest_detgate.image_changes.change import ImageChange, Pixels
 
@@ -46,40 +49,54 @@ class Rendered:
 def rendered_images(
     images: Sequence[Path], change: ImageChange, options: ImageOptions
 ) -> Iterator[list[Rendered]]:
-    """Yield changed images in groups, whose files are removed when the next one is asked for.
+    """Yield changed images in groups, the next of which is made while the caller has one.
 
-    Nothing is made while the caller has a group: what threads open then would count as opened by
-    the model.
+    The files of a group are removed as soon as the next one is asked for.
     """
-    with ThreadPoolExecutor(min(_WORKERS, cpu_count() or 1)) as pool:
+    with contextlib.ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(min(_WORKERS, cpu_count() or 1)))
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX)))
+
+        def submit(start: int) -> list[Future[Rendered]]:
+            some = enumerate(images[start : start + _AT_ONCE], start=start)
+            return [
+                # A folder for each, because code of the project may look at the name.
+                pool.submit(_render, image, folder / str(index), change, options)
+                for index, image in some
+            ]
+
+        following = submit(0)
         for start in range(0, len(images), _AT_ONCE):
-            with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder:
-                futures = [
-                    # A folder for each, because code of the project may look at the name.
-                    pool.submit(_render, image, Path(folder, str(index)), change, options)
-                    for index, image in enumerate(images[start : start + _AT_ONCE])
-                ]
-                yield [future.result() for future in futures]
+            group = [future.result() for future in following]
+            following = submit(start + _AT_ONCE)
+            yield group
+            for one in group:
+                if one.file is not None:
+                    shutil.rmtree(one.file.parent)
 
 
 def _render(image: Path, folder: Path, change: ImageChange, options: ImageOptions) -> Rendered:
     try:
-        content, upright = read_image(str(image), options)
-        sha256 = hashlib.sha256(content).hexdigest()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with open_image(upright, options.max_pixels) as opened:
-                pixels, is_grey = _pixels(opened)
-        changed = Image.fromarray(
-            np.ascontiguousarray(change.apply(pixels, change.generator(sha256)))
-        )
-        encoded = io.BytesIO()
-        (changed.convert("L") if is_grey else changed).save(encoded, "PNG", compress_level=1)
-        folder.mkdir()
-        file = folder / f"{image.stem}.png"
-        file.write_bytes(encoded.getvalue())
+        # What this thread opens is not opened by the model.
+        with unnoted():
+            return _changed(image, folder, change, options)
     except Exception as error:  # every decoder has errors of its own
         return Rendered(image, problem=reason_of(error))
+
+
+def _changed(image: Path, folder: Path, change: ImageChange, options: ImageOptions) -> Rendered:
+    content, upright = read_image(str(image), options)
+    sha256 = hashlib.sha256(content).hexdigest()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with open_image(upright, options.max_pixels) as opened:
+            pixels, is_grey = _pixels(opened)
+    changed = Image.fromarray(np.ascontiguousarray(change.apply(pixels, change.generator(sha256))))
+    encoded = io.BytesIO()
+    (changed.convert("L") if is_grey else changed).save(encoded, "PNG", compress_level=1)
+    folder.mkdir()
+    file = folder / f"{image.stem}.png"
+    file.write_bytes(encoded.getvalue())
     return Rendered(image, file, sha256, changed.size)
 
 

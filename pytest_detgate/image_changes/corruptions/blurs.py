@@ -20,17 +20,16 @@ def defocus_blur(image: Image, severity: int, random: np.random.Generator) -> Im
 
 
 def glass_blur(image: Image, severity: int, random: np.random.Generator) -> Image:
-    """Exchange pixels with near ones, as frosted glass does."""
+    """Replace pixels by near ones, as frosted glass does. The reference means to exchange them, and
+    replaces them."""
     sigma, reach, rounds = strength(
         severity, (0.7, 1, 2), (0.9, 2, 1), (1.0, 2, 3), (1.1, 3, 2), (1.5, 4, 2)
     )
     blurred = np.rint(255 * gaussian(image, sigma)) / 255
-    height, width = image.shape[:2]
     for _ in range(rounds):
-        # Pixels are exchanged in passes over a grid, in which no two exchanges share a pixel.
+        # In passes over a grid, in which no two pixels have the same neighbour.
         for row, column in random.permutation(_grid(reach)):
-            _exchange(blurred, int(row), int(column), reach, random)
-    assert blurred.shape == (height, width, image.shape[2])
+            _replace(blurred, int(row), int(column), reach, random)
     return gaussian(blurred, sigma)
 
 
@@ -67,12 +66,15 @@ def along_line(image: Image, radius: int, sigma: float, angle: float) -> Image:
     point = (width * math.sin(radians), width * math.cos(radians))
     length = math.hypot(*point)
     blurred = np.zeros_like(image)
+    height, width_of_image = image.shape[:2]
+    padded = np.pad(image, ((width, width), (width, width), (0, 0)), mode="edge")
     for number, weight in enumerate(weights):
         dy = -math.ceil(number * point[0] / length - 0.5)
         dx = -math.ceil(number * point[1] / length - 0.5)
         if abs(dy) >= image.shape[0] or abs(dx) >= image.shape[1]:
             break  # nothing of the image is left in so small an image
-        blurred += weight * _moved(image, dx, dy)
+        rows, columns = slice(width - dy, width - dy + height), width - dx
+        blurred += weight * padded[rows, columns : columns + width_of_image]
     return blurred
 
 
@@ -118,10 +120,10 @@ def _grid(reach: int) -> NDArray[np.int64]:
     return np.stack(np.meshgrid(np.arange(span), np.arange(span)), axis=-1).reshape(-1, 2)
 
 
-def _exchange(
+def _replace(
     image: Image, first_row: int, first_column: int, reach: int, random: np.random.Generator
 ) -> None:
-    """Exchange every pixel of a grid with one at most `reach` rows and columns away."""
+    """Replace every pixel of a grid by one at most `reach` rows and columns away."""
     height, width = image.shape[:2]
     span = 2 * reach + 1
     rows = np.arange(reach + first_row, height - reach, span)
@@ -129,15 +131,4 @@ def _exchange(
     row, column = (one.ravel() for one in np.meshgrid(rows, columns, indexing="ij"))
     other_row = row + random.integers(-reach, reach, len(row))
     other_column = column + random.integers(-reach, reach, len(row))
-    image[row, column], image[other_row, other_column] = (
-        image[other_row, other_column],
-        image[row, column],
-    )
-
-
-def _moved(image: Image, dx: int, dy: int) -> Image:
-    """Move an image, with its edge repeated."""
-    height, width = image.shape[:2]
-    rows = np.clip(np.arange(height) - dy, 0, height - 1)
-    columns = np.clip(np.arange(width) - dx, 0, width - 1)
-    return image[rows][:, columns]
+    image[row, column] = image[other_row, other_column]

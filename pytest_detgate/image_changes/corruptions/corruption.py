@@ -56,6 +56,10 @@ class Corruption(ImageChange, frozen=True, tag="corruption"):
     name: CorruptionName
     severity: int
 
+    @property
+    def described(self) -> str:
+        return f"{self.name} of severity {self.severity}"
+
     def apply(self, pixels: Pixels, random: np.random.Generator) -> Pixels:
         corrupted = _FUNCTIONS[self.name](pixels / 255, self.severity, random)
         return np.clip(np.rint(255 * corrupted), 0, 255).astype(np.uint8)

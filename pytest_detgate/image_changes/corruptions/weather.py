@@ -82,7 +82,8 @@ def plasma(side: int, decay: float, random: np.random.Generator) -> NDArray[np.f
 
 
 _TINT = np.array([0.94, 1.0, 1.04])
-_MEAN, _SPREAD = 0.45, 0.2
+_MEAN, _SPREAD = 0.57, 0.17
+_EVEN = 1e-12
 
 
 def _ice(shape: tuple[int, int], random: np.random.Generator) -> NDArray[np.float64]:
@@ -91,10 +92,14 @@ def _ice(shape: tuple[int, int], random: np.random.Generator) -> NDArray[np.floa
     ridges = np.zeros(shape)
     for size in (32, 16, 8, 4):
         noise = ndimage.gaussian_filter(random.normal(size=shape), (size / 2, size / 4))
-        spread = max(float(noise.std()), np.finfo(np.float64).tiny)
-        ridges += size * np.exp(-np.abs(noise / spread) * 3)
+        ridges += size * np.exp(-np.abs(_standard(noise)) * 3)
     thick = ndimage.gaussian_filter(random.normal(size=shape), min(shape) / 8)
-    ice = ridges / 60 + 0.5 * thick / max(float(thick.std()), np.finfo(np.float64).tiny) * 0.5
-    ice = (ice - ice.mean()) / max(float(ice.std()), np.finfo(np.float64).tiny)
-    limited: NDArray[np.float64] = np.clip(_MEAN + _SPREAD * ice, 0, 1)
-    return limited
+    ice: NDArray[np.float64] = _standard(ridges / 60 + _standard(thick) / 4)
+    return np.clip(_MEAN + _SPREAD * ice, 0, 1)
+
+
+def _standard(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values with a mean of 0 and a standard deviation of 1; all 0 where all are equal."""
+    centred: NDArray[np.float64] = values - values.mean()
+    spread = float(centred.std())
+    return centred / spread if spread > _EVEN else np.zeros_like(centred)
