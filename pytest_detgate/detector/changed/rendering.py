@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import io
-import shutil
 import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from os import cpu_count
 from pathlib import Path
@@ -49,30 +47,20 @@ class Rendered:
 def rendered_images(
     images: Sequence[Path], change: ImageChange, options: ImageOptions
 ) -> Iterator[list[Rendered]]:
-    """Yield changed images in groups, the next of which is made while the caller has one.
+    """Yield changed images in groups, whose files are removed when the next one is asked for.
 
-    The files of a group are removed as soon as the next one is asked for.
+    No thread is left while the caller has a group: accesses of threads that start while a model
+    runs count as accesses of the model.
     """
-    with contextlib.ExitStack() as stack:
-        pool = stack.enter_context(ThreadPoolExecutor(min(_WORKERS, cpu_count() or 1)))
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX)))
-
-        def submit(start: int) -> list[Future[Rendered]]:
-            some = enumerate(images[start : start + _AT_ONCE], start=start)
-            return [
-                # A folder for each, because code of the project may look at the name.
-                pool.submit(_render, image, folder / str(index), change, options)
-                for index, image in some
-            ]
-
-        following = submit(0)
-        for start in range(0, len(images), _AT_ONCE):
-            group = [future.result() for future in following]
-            following = submit(start + _AT_ONCE)
-            yield group
-            for one in group:
-                if one.file is not None:
-                    shutil.rmtree(one.file.parent)
+    for start in range(0, len(images), _AT_ONCE):
+        with tempfile.TemporaryDirectory(prefix=FOLDER_PREFIX) as folder:
+            with ThreadPoolExecutor(min(_WORKERS, cpu_count() or 1)) as pool:
+                futures = [
+                    # A folder for each, because code of the project may look at the name.
+                    pool.submit(_render, image, Path(folder, str(index)), change, options)
+                    for index, image in enumerate(images[start : start + _AT_ONCE])
+                ]
+            yield [future.result() for future in futures]
 
 
 def _render(image: Path, folder: Path, change: ImageChange, options: ImageOptions) -> Rendered:
