@@ -85,7 +85,7 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
         float, Meta(gt=0, le=60, description="Seconds that an object may be gone.")
     ] = 1.0
     short_s: Annotated[
-        float, Meta(ge=0, le=60, description="An object that lasts less than this is short.")
+        float, Meta(ge=0, le=60, description="An object that lasts no longer is short, in seconds.")
     ] = 0.5
     bound: Bound = "point"
     confidence: BoundConfidence | None = None

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import DetectionTable
-from pytest_detgate.dataset.timeline import UNTIMED, Timeline
+from pytest_detgate.dataset.timeline import TOLERANCE_S, UNTIMED, Timeline
 from pytest_detgate.scoring.alarms.linking import (
     Sightings,
     pairs_of,
@@ -53,7 +53,7 @@ def flicker_of(
 ) -> FlickeringObjects:
     """Link the detections with score > threshold of each class to objects.
 
-    An object may be gone for `gap_s` seconds. It is short where it lasts less than `short_s`
+    An object may be gone for `gap_s` seconds. It is short where it lasts no longer than `short_s`
     seconds, and neither begins with the first frame of a clip nor ends with the last one: a camera
     that starts and stops cuts objects short. Frames without a neighbour in their clip say nothing,
     and what is on them is left out; so is an interruption of which no frame is there.
@@ -87,6 +87,11 @@ def _objects(
     # By track, and in it by position.
     order = np.lexsort((sightings.position, track))
     track = track[order]
+    if not len(track):
+        nothing = np.empty(0, dtype=np.int64)
+        return FlickeringObjects(
+            nothing, nothing, nothing, np.empty(0), nothing, np.empty(0, dtype=np.bool_)
+        )
     begins = np.flatnonzero(np.diff(track, prepend=-1))
     ends = np.append(begins[1:], len(track)) - 1
     number = _frame_numbers(timeline)[sightings.image[order]]
@@ -101,10 +106,8 @@ def _objects(
         clip=sightings.clip[order][begins],
         category=sightings.category[order][begins],
         seconds=seconds,
-        interruptions=np.add.reduceat(is_gone.astype(np.int64), begins)
-        if len(begins)
-        else np.empty(0, dtype=np.int64),
-        is_short=inside & (seconds < short_s),
+        interruptions=np.add.reduceat(is_gone.astype(np.int64), begins),
+        is_short=inside & (seconds <= short_s + TOLERANCE_S),
     )
 
 
