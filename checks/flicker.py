@@ -190,7 +190,8 @@ def _by_class(found: FlickeringObjects, classes: Sequence[str]) -> Iterator[Meas
 def _worst(found: FlickeringObjects) -> NDArray[np.int64]:
     """The objects that come and go, those with most changes first, then the shorter ones."""
     worst = np.lexsort((found.seconds, -found.changes))
-    return worst[found.changes[worst] > 0]
+    changing: NDArray[np.int64] = worst[found.changes[worst] > 0]
+    return changing
 
 
 def _findings(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
@@ -111,7 +113,7 @@ class Brightness(ImageChange, frozen=True, tag="brightness"):
     change: float
 
     def apply(self, pixels: Pixels, random: np.random.Generator) -> Pixels:
-        return np.clip(np.rint(pixels * (1 + self.change)), 0, 255).astype(np.uint8)
+        return _eight_bits(pixels * (1 + self.change))
 
     @property
     def described(self) -> str:
@@ -126,8 +128,13 @@ class Blur(ImageChange, frozen=True, tag="blur"):
     def apply(self, pixels: Pixels, random: np.random.Generator) -> Pixels:
         sigma = (self.sigma, self.sigma, 0)
         blurred = ndimage.gaussian_filter(pixels.astype(np.float32), sigma, mode="nearest")
-        return np.clip(np.rint(blurred), 0, 255).astype(np.uint8)
+        return _eight_bits(blurred)
 
     @property
     def described(self) -> str:
         return f"blurred by {self.sigma:g} px"
+
+
+def _eight_bits(values: NDArray[np.floating[Any]]) -> Pixels:
+    rounded: Pixels = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return rounded

@@ -68,7 +68,7 @@ def measured_drop(
 ) -> MeasuredDrop:
     """Measure how far AP on a split falls, on more and more of a sample until that is decided."""
     sample = sample_of_clips(inputs.units(split).of_image, plan.images, plan.seed)
-    looks = looks_at(sample) if plan.stops_early else [sample]
+    looks = looks_at(sample, plan.seed) if plan.stops_early else [sample]
     confidence = confidence_of_looks(plan.confidence, len(looks))
     for rows in looks[:-1]:
         drop, interval = _drop_on(inputs, split, changes, plan, rows, confidence)

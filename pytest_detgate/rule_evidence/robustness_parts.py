@@ -74,7 +74,10 @@ def part_of_drop(
             )
         },
         charts=[_chart(drop.clean, drop.corrupted, changes, split, metric, limit)],
-        **_numbers(found, changes),
+        images=found.images,
+        planned=found.planned,
+        inferences=found.images * len(changes),
+        planned_inferences=found.planned * len(changes),
     )
 
 
@@ -113,7 +116,10 @@ def part_of_mean(
                 rows=[[name, ap, 1 - ap / drop.clean] for name, ap in means.items()],
             )
         },
-        **_numbers(found, changes),
+        images=found.images,
+        planned=found.planned,
+        inferences=found.images * len(changes),
+        planned_inferences=found.planned * len(changes),
     )
 
 
@@ -204,15 +210,6 @@ def _findings(parts: Sequence[RobustnessPart], inputs: Inputs) -> Iterator[Findi
             text = f"{finding.text} only with {one.change.name} of severity {one.change.severity}"
             found.append(replace(finding, text=text))
     yield from sorted(found, key=lambda finding: -(finding.score or 0))
-
-
-def _numbers(found: MeasuredDrop, changes: Sequence[Corruption]) -> dict[str, int]:
-    return {
-        "images": found.images,
-        "planned": found.planned,
-        "inferences": found.images * len(changes),
-        "planned_inferences": found.planned * len(changes),
-    }
 
 
 def _looked_at(found: MeasuredDrop, split: str) -> str:

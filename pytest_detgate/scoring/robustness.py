@@ -23,9 +23,8 @@ from pytest_detgate.scoring.score_card import MAX_DETECTIONS, ApMetric, mean_pre
 
 Rows = NDArray[np.int64]
 
-FIRST_SHARE = 8
-"""The first look is at one of so many images of the sample; each look at twice as many as the one
-before."""
+LOOKS = 4
+"""Looks at a sample, at most."""
 LEAST_FIRST = 16
 """Images of a first look, at least."""
 
@@ -47,12 +46,19 @@ def sample_of_clips(of_image: Rows, number: int, seed: int) -> Rows:
     return in_clips[places]
 
 
-def looks_at(sample: Rows) -> list[Rows]:
-    """Return the images of each look at a sample: an eighth of it, a quarter, a half, all. Each
-    has the images of those before, and its share of every clip."""
-    steps = (FIRST_SHARE >> look for look in range(FIRST_SHARE.bit_length()))
-    looks = [sample[::step] for step in steps]
-    return [look for look in looks[:-1] if len(look) >= LEAST_FIRST] + looks[-1:]
+def looks_at(sample: Rows, seed: int) -> list[Rows]:
+    """Return the images of each look at a sample: an eighth of it, a quarter, a half, all.
+
+    Of every two images that follow each other in a look, one is drawn for the look before it. So
+    each has the images of those before, and its share of every clip.
+    """
+    random = np.random.default_rng(seed)
+    looks = [sample]
+    while len(looks) < LOOKS and len(looks[0]) >= 2 * LEAST_FIRST:
+        places = np.arange(0, len(looks[0]), 2)
+        drawn = np.minimum(places + random.integers(0, 2, len(places)), len(looks[0]) - 1)
+        looks.insert(0, looks[0][drawn])
+    return looks
 
 
 def confidence_of_looks(confidence: float, looks: int) -> float:

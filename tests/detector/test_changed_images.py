@@ -107,7 +107,8 @@ def source(framework: str, folder: Path) -> ModelSource:
 
 def boxes(result: object) -> list[list[float]]:
     assert isinstance(result, ImageDetections)
-    return result.xyxy[result.score > 0].tolist()
+    corners: list[list[float]] = result.xyxy[result.score > 0].tolist()
+    return corners
 
 
 @pytest.mark.parametrize("framework", ["python", "onnx"])

@@ -106,13 +106,11 @@ def _disk(radius: int, alias: float) -> NDArray[np.float64]:
 
 def _convolved(image: Image, kernel: NDArray[np.float64]) -> Image:
     radius = len(kernel) // 2
-    padded = np.pad(image, ((radius, radius), (radius, radius), (0, 0)), mode=_padding(image))
+    around = ((radius, radius), (radius, radius), (0, 0))
+    is_line = min(image.shape[:2]) == 1
+    padded = np.pad(image, around, mode="edge" if is_line else "reflect")
     convolved: Image = signal.fftconvolve(padded, kernel[:, :, None], mode="valid", axes=(0, 1))
     return convolved
-
-
-def _padding(image: Image) -> str:
-    return "reflect" if min(image.shape[:2]) > 1 else "edge"
 
 
 def _grid(reach: int) -> NDArray[np.int64]:

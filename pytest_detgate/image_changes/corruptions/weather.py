@@ -30,14 +30,17 @@ def snow(image: Image, severity: int, random: np.random.Generator) -> Image:
     flakes = np.clip(np.rint(255 * flakes) / 255, 0, 1)
     grey = (image @ _LUMINANCE)[:, :, None]
     whitened = kept * image + (1 - kept) * np.maximum(image, 1.5 * grey + 0.5)
-    return whitened + flakes + flakes[::-1, ::-1]
+    snowed: Image = whitened + flakes + flakes[::-1, ::-1]
+    return snowed
 
 
 def frost(image: Image, severity: int, random: np.random.Generator) -> Image:
     """Lay crystals of ice over the image. The reference takes them from six photos; these are
     computed, with the mean and the spread of brightness of those."""
     own, ice = strength(severity, (1.0, 0.4), (0.8, 0.6), (0.7, 0.7), (0.65, 0.7), (0.6, 0.75))
-    return own * image + ice * _ice(image.shape[:2], random)[:, :, None] * _TINT
+    layer = _ice(image.shape[0], image.shape[1], random)[:, :, None] * _TINT
+    frozen: Image = own * image + ice * layer
+    return frozen
 
 
 def fog(image: Image, severity: int, random: np.random.Generator) -> Image:
@@ -56,7 +59,8 @@ def plasma(side: int, decay: float, random: np.random.Generator) -> NDArray[np.f
     the noise is divided by `decay` as the grid becomes finer."""
     size = 1 << max(1, int(side - 1).bit_length())
     cloud = np.zeros((size, size))
-    step, noise = size, 100.0
+    step = size
+    noise: float = 100.0
 
     def with_noise(total: NDArray[np.float64]) -> NDArray[np.float64]:
         drawn: NDArray[np.float64] = total / 4 + noise * random.uniform(-noise, noise, total.shape)
@@ -77,8 +81,7 @@ def plasma(side: int, decay: float, random: np.random.Generator) -> NDArray[np.f
         cloud[half:size:step, 0:size:step] = with_noise(sideways + upright)
         step, noise = half, noise / decay
     cloud -= cloud.min()
-    cloud /= max(float(cloud.max()), np.finfo(np.float64).tiny)
-    return cloud
+    return cloud / max(float(cloud.max()), _EVEN)
 
 
 _TINT = np.array([0.94, 1.0, 1.04])
@@ -86,9 +89,10 @@ _MEAN, _SPREAD = 0.57, 0.17
 _EVEN = 1e-12
 
 
-def _ice(shape: tuple[int, int], random: np.random.Generator) -> NDArray[np.float64]:
+def _ice(height: int, width: int, random: np.random.Generator) -> NDArray[np.float64]:
     """Return the brightness of ice, (height, width) from 0 to 1: ridges of noise in four sizes,
     which look like needles, thicker in some places."""
+    shape = height, width
     ridges = np.zeros(shape)
     for size in (32, 16, 8, 4):
         noise = ndimage.gaussian_filter(random.normal(size=shape), (size / 2, size / 4))
