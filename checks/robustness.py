@@ -61,8 +61,8 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     The model runs on images with the fifteen corruptions of ImageNet-C at some severities: noise,
     blur, weather, and what cameras and files do. There is an item for each corruption.
 
-    - `relative_drop`: 1 - the mean AP over the severities / the AP on the same clean images. At
-      most `max-drop`, or the one of `drops`. `ap` and `clean_ap` are the two;
+    - `relative_drop`: 1 - the mean AP over the severities / `clean_ap`, that on clean images. At
+      most `max-drop`, or the one of `drops`;
     - `created`: false boxes on probes that a corruption creates: over the score threshold, no
       allowed box, and no detection of the same class on the clean image overlaps them (IoU ≥ 0.5).
       Counted over all probes at the severity with most; at most `max-created`.
@@ -70,13 +70,14 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     With `min-rpc` there is one more item, `robustness[mean]`: `mpc` is the mean AP over all
     corruptions and severities, and `rpc` = `mpc` / `clean_ap` (Michaelis et al. 2019).
 
-    AP is measured on up to `images` images of the evaluated split. Each clip has the share of them
-    that it has of the split. Clean and corrupted images are compared on the same draws of clips,
-    so the bounds of the drop are much narrower than those of two APs. An eighth of the images is
-    looked at first, then a quarter, a half and all; as soon as the bounds are on one side of the
-    limit, no more are (`stop-early`). The bounds of all looks together hold with `confidence`.
-    `inferences` counts the corrupted images that were needed, `inferences_saved` those that were
-    not.
+    AP is measured on up to `images` images of the evaluated split for each corruption and severity,
+    others for each, and compared with the AP on the same clean images. Each clip has the share of
+    them that it has of the split. `ap` and `mpc` are `clean_ap`, the AP on all clean images, less
+    the drop. Bounds come from a bootstrap over clips, or over images if there are no clips, which
+    draws the same clips for all. An eighth of the images is looked at first, then a quarter, a half
+    and all; as soon as the bounds are on one side of the limit, no more are (`stop-early`). The
+    bounds of all looks together hold with `confidence`. `inferences` counts the corrupted images
+    that were needed, `inferences_saved` those that were not.
 
     Detections on corrupted images are cached: a second run infers nothing. Result files cannot be
     corrupted: with them the rule is not evaluated. [How near the images are to the

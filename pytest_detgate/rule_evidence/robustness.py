@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import DetectionTable
-from pytest_detgate.errors import DataError, TooLittleEvidenceError
+from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Interval
 from pytest_detgate.image_changes.corruptions.corruption import Corruption
 from pytest_detgate.inputs.inputs import Inputs
@@ -19,8 +20,9 @@ from pytest_detgate.scoring.bounds.resampling import Resampling
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.lost_objects import new_boxes
-from pytest_detgate.scoring.matching import Matches, candidates_of, match
+from pytest_detgate.scoring.matching import candidates_of, match
 from pytest_detgate.scoring.robustness import (
+    Corrupted,
     RelativeDrop,
     ap_on,
     confidence_of_looks,
@@ -35,7 +37,8 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropPlan:
-    """How the drop of AP is measured: on `images` of the split at most, drawn by `seed`.
+    """How the drop of AP is measured: on `images` of the split at most for each corruption and
+    severity, drawn by `seed`.
 
     With `stops_early` no more are looked at as soon as the bounds are on one side of the `limit`.
     The bounds of all looks hold together with `confidence`. `needs_bounds` says that too few clips
@@ -54,7 +57,8 @@ class DropPlan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MeasuredDrop:
-    """The drop of AP on `images` of the `planned` images; `is_early` says that bounds decided."""
+    """The drop of AP on `images` of the `planned` images for each corruption and severity;
+    `is_early` says that bounds decided."""
 
     drop: RelativeDrop
     interval: Interval | None
@@ -67,61 +71,81 @@ def measured_drop(
     inputs: Inputs, split: str, changes: Sequence[Corruption], plan: DropPlan
 ) -> MeasuredDrop:
     """Measure how far AP on a split falls, on more and more of a sample until that is decided."""
-    sample = sample_of_clips(inputs.units(split).of_image, plan.images, plan.seed)
-    looks = looks_at(sample, plan.seed) if plan.stops_early else [sample]
-    confidence = confidence_of_looks(plan.confidence, len(looks))
-    for rows in looks[:-1]:
-        drop, interval = _drop_on(inputs, split, changes, plan, rows, confidence)
-        if interval is not None and not interval.low <= plan.limit < interval.high:
-            return MeasuredDrop(drop, interval, len(rows), len(sample), True)
-    drop, interval = _drop_on(
-        inputs, split, changes, plan, sample, confidence, needs_bounds=plan.needs_bounds
-    )
-    return MeasuredDrop(drop, interval, len(sample), len(sample), False)
+    of_image = inputs.units(split).of_image
+    samples = [
+        sample_of_clips(of_image, plan.images, seed_of_sample(plan.seed, change))
+        for change in changes
+    ]
+    planned = len(samples[0])
+    looks = [
+        looks_at(sample, seed_of_sample(plan.seed, change)) if plan.stops_early else [sample]
+        for sample, change in zip(samples, changes, strict=True)
+    ]
+    number = len(looks[0])
+    confidence = confidence_of_looks(plan.confidence, number)
+    for look in range(number - 1):
+        rows = [one[look] for one in looks]
+        try:
+            drop = _drop_on(inputs, split, changes, plan.metric, rows)
+            interval = _interval(inputs, split, drop, plan, confidence)
+        except TooLittleEvidenceError:
+            continue  # a look at too few clips decides nothing
+        if not interval.low <= plan.limit < interval.high:
+            return MeasuredDrop(drop, interval, len(rows[0]), planned, True)
+    drop = _drop_on(inputs, split, changes, plan.metric, samples)
+    bounds: Interval | None = None
+    if plan.replicates:
+        try:
+            bounds = _interval(inputs, split, drop, plan, confidence)
+        except TooLittleEvidenceError:
+            if plan.needs_bounds:
+                raise
+    return MeasuredDrop(drop, bounds, planned, planned, False)
+
+
+def seed_of_sample(seed: int, change: Corruption) -> int:
+    """Return the seed by which the images of a corruption are drawn: others for each."""
+    return zlib.crc32(f"{seed} {change.name} {change.severity}".encode())
 
 
 def _drop_on(
     inputs: Inputs,
     split: str,
     changes: Sequence[Corruption],
-    plan: DropPlan,
-    rows: Rows,
-    confidence: float,
-    *,
-    needs_bounds: bool = False,
-) -> tuple[RelativeDrop, Interval | None]:
+    metric: ApMetric,
+    rows_of_changes: Sequence[Rows],
+) -> RelativeDrop:
     dataset, clean = inputs.dataset(split), inputs.matches(split)
+    most = inputs.project.tables.scoring.max_detections
+    corrupted = []
+    for change, rows in zip(changes, rows_of_changes, strict=True):
+        images = np.zeros(len(dataset.images), dtype=np.bool_)
+        images[rows] = True
+        before = ap_on(clean, images, metric, most)
+        if not before:
+            what = f"{metric} is 0" if before is not None else "there is no box to find"
+            raise TooLittleEvidenceError(
+                f"{what} on the {len(rows):,} clean images of {split} that were drawn, so nothing "
+                "can fall"
+            )
+        table = inputs.changed_detections(split, rows, change)
+        matches = match(candidates_of(columns_of(dataset, table)))
+        after = ap_on(matches, images, metric, most) or 0.0
+        corrupted.append(Corrupted(matches, images, before, after))
+    whole = ap_on(clean, np.ones(len(dataset.images), dtype=np.bool_), metric, most)
+    assert whole  # it is not 0 on some of the images
+    return RelativeDrop(whole, tuple(corrupted))
+
+
+def _interval(
+    inputs: Inputs, split: str, drop: RelativeDrop, plan: DropPlan, confidence: float
+) -> Interval:
     scoring = inputs.project.tables.scoring
-    most = scoring.max_detections
-    images = np.zeros(len(dataset.images), dtype=np.bool_)
-    images[rows] = True
-    before = ap_on(clean, images, plan.metric, most)
-    if before is None:
-        raise DataError(f"the {len(rows):,} images of {split} that were drawn have no box to find")
-    if not before:
-        raise TooLittleEvidenceError(
-            f"{plan.metric} is 0 on the {len(rows):,} clean images of {split} that were drawn, and "
-            "cannot fall"
-        )
-    corrupted = [_matches(inputs, split, rows, change) for change in changes]
-    values = [ap_on(matches, images, plan.metric, most) for matches in corrupted]
-    drop = RelativeDrop(before, tuple(value or 0.0 for value in values))
-    if not plan.replicates:
-        return drop, None
-    units = inputs.units(split).only(images)
-    resampling = Resampling(units, plan.replicates, plan.seed)
+    resampling = Resampling(inputs.units(split), plan.replicates, plan.seed)
     intervals = Intervals(resampling, confidence, scoring.interval)
-    try:
-        return drop, interval_of_drop(drop, clean, corrupted, plan.metric, intervals, most)
-    except TooLittleEvidenceError:
-        if needs_bounds:
-            raise
-        return drop, None  # a look at too few clips decides nothing
-
-
-def _matches(inputs: Inputs, split: str, rows: Rows, change: Corruption) -> Matches:
-    table = inputs.changed_detections(split, rows, change)
-    return match(candidates_of(columns_of(inputs.dataset(split), table)))
+    return interval_of_drop(
+        drop, inputs.matches(split), plan.metric, intervals, scoring.max_detections
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

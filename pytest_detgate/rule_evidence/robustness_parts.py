@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ from pytest_detgate.rule_evidence.robustness import CreatedBoxes, MeasuredDrop, 
 from pytest_detgate.rules.field_metric import mirrored
 from pytest_detgate.rules.probe_limits import Bound
 from pytest_detgate.rules.rule import Outcome
+from pytest_detgate.scoring.robustness import RelativeDrop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +55,7 @@ def part_of_drop(
     name = changes[0].name
     return RobustnessPart(
         message=(
-            f"{metric} {drop.clean:.3f} on clean images, {drop.mean:.3f} with {name} (severity "
+            f"{metric} {drop.clean:.3f} on clean images, {drop.mpc:.3f} with {name} (severity "
             f"{severities}): {drop.value:.1%} lost{_percent_bounds(found.interval)}, "
             f"{_looked_at(found, split)}"
         ),
@@ -61,19 +63,19 @@ def part_of_drop(
             Measurement.at_most(
                 "relative_drop", drop.value, limit, bound=bound, interval=found.interval
             ),
-            Measurement.shown("ap", drop.mean),
+            Measurement.shown("ap", drop.mpc),
             Measurement.shown("clean_ap", drop.clean),
         ],
         tables={
             f"{metric} by severity": Table(
                 columns=["severity", metric, "relative drop"],
                 rows=[
-                    [change.severity, ap, 1 - ap / drop.clean]
-                    for change, ap in zip(changes, drop.corrupted, strict=True)
+                    [change.severity, one.retained * drop.clean, 1 - one.retained]
+                    for change, one in zip(changes, drop.corrupted, strict=True)
                 ],
             )
         },
-        charts=[_chart(drop.clean, drop.corrupted, changes, split, metric, limit)],
+        charts=[_chart(drop, changes, split, metric, limit)],
         images=found.images,
         planned=found.planned,
         inferences=found.images * len(changes),
@@ -92,22 +94,22 @@ def part_of_mean(
     """Return what the item on all corruptions together says of AP."""
     drop = found.drop
     by_name: dict[str, list[float]] = {}
-    for change, ap in zip(changes, drop.corrupted, strict=True):
-        by_name.setdefault(change.name, []).append(ap)
-    means = {name: sum(aps) / len(aps) for name, aps in by_name.items()}
+    for change, one in zip(changes, drop.corrupted, strict=True):
+        by_name.setdefault(change.name, []).append(one.retained)
+    means = {name: drop.clean * math.fsum(one) / len(one) for name, one in by_name.items()}
     worst = min(means, key=lambda name: means[name])
-    rpc, interval = 1 - drop.value, mirrored(found.interval)
+    rpc, interval = drop.rpc, mirrored(found.interval)
     return RobustnessPart(
         message=(
             f"rPC {rpc:.3f}{bounds_text(interval)}: {metric} {drop.clean:.3f} on clean images, "
-            f"{drop.mean:.3f} over {counted(len(means), 'corruption')}, worst {worst} "
+            f"{drop.mpc:.3f} over {counted(len(means), 'corruption')}, worst {worst} "
             f"({means[worst]:.3f}), {_looked_at(found, split)}"
         ),
         measurements=[
             Measurement.at_least(
                 "rpc", rpc, least, bound="lower" if bound == "upper" else "point", interval=interval
             ),
-            Measurement.shown("mpc", drop.mean),
+            Measurement.shown("mpc", drop.mpc),
             Measurement.shown("clean_ap", drop.clean),
         ],
         tables={
@@ -223,8 +225,7 @@ def _percent_bounds(interval: Interval | None) -> str:
 
 
 def _chart(
-    clean: float,
-    corrupted: Sequence[float],
+    drop: RelativeDrop,
     changes: Sequence[Corruption],
     split: str,
     metric: str,
@@ -242,10 +243,10 @@ def _chart(
                     Series(
                         name=metric,
                         x=[0.0, *(float(change.severity) for change in changes)],
-                        y=[clean, *corrupted],
+                        y=[drop.clean, *(one.retained * drop.clean for one in drop.corrupted)],
                     )
                 ],
-                marks=[Mark(label="limit", at=clean * (1 - limit))],
+                marks=[Mark(label="limit", at=drop.clean * (1 - limit))],
                 span=(0.0, 1.0),
             )
         ],

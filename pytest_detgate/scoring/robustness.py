@@ -7,8 +7,7 @@ mPC / AP on clean images.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.bootstrap import bootstrap
 from pytest_detgate.scoring.bounds.exact_limits import widened
 from pytest_detgate.scoring.bounds.intervals import Intervals
+from pytest_detgate.scoring.bounds.resampling import Resampling, Units
 from pytest_detgate.scoring.matching import Matches
 from pytest_detgate.scoring.precision_recall import precision_and_recall
 from pytest_detgate.scoring.score_card import MAX_DETECTIONS, ApMetric, mean_precision
@@ -76,50 +76,81 @@ def ap_on(
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class RelativeDrop:
-    """How far AP falls from that on clean images, as a share of it, on some of the images.
+class Corrupted:
+    """What is found with one corruption of one severity on some images.
 
-    `clean` and `corrupted` are the APs on them; there is one of the latter for each corruption and
-    severity.
+    `matches` are those on the corrupted images, `images` (images,) says which they are, and `clean`
+    and `ap` are the AP on them without and with the corruption.
+    """
+
+    matches: Matches
+    images: NDArray[np.bool_]
+    clean: float
+    ap: float
+
+    @property
+    def retained(self) -> float:
+        """AP with the corruption, as a share of that without."""
+        return self.ap / self.clean
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RelativeDrop:
+    """How far AP falls from that on clean images, as a share of it, over some corruptions.
+
+    `clean` is the AP on all clean images. Each corruption and severity has its own images, and
+    loses a share of the AP on these: so the mean over many looks at many images of a split, and is
+    nearer to that of all images than if they all looked at the same ones.
     """
 
     clean: float
-    corrupted: tuple[float, ...]
+    corrupted: tuple[Corrupted, ...]
 
     @property
-    def mean(self) -> float:
-        """mPC: the mean AP on corrupted images."""
-        return math.fsum(self.corrupted) / len(self.corrupted)
+    def rpc(self) -> float:
+        """Mean AP on corrupted images relative to clean ones."""
+        return math.fsum(one.retained for one in self.corrupted) / len(self.corrupted)
+
+    @property
+    def mpc(self) -> float:
+        """Mean AP on corrupted images, of the whole split."""
+        return self.rpc * self.clean
 
     @property
     def value(self) -> float:
         """1 - rPC."""
-        return 1 - self.mean / self.clean
+        return 1 - self.rpc
 
 
 def interval_of_drop(
     drop: RelativeDrop,
     clean: Matches,
-    corrupted: Sequence[Matches],
     metric: ApMetric,
     intervals: Intervals,
     most: int = MAX_DETECTIONS,
 ) -> Interval:
     """Return the interval of a relative drop: all APs are computed on the same draws of clips.
 
-    On clips unlike all that were seen AP may fall to 0 or rise to 1. `TooLittleEvidenceError` where
-    there are too few clips.
+    `intervals` are those of all clips of the split. On clips unlike all that were seen AP may fall
+    to 0 or rise to 1. `TooLittleEvidenceError` where there are too few clips.
     """
-    drawn = bootstrap(clean, intervals.resampling, None, most)
-    before = drawn.figure(metric)
-    after = np.mean(
-        [
-            bootstrap(matches, intervals.resampling, None, most).figure(metric)
-            for matches in corrupted
-        ],
-        axis=0,
-    )
-    drops = 1 - np.divide(after, before, out=np.full_like(before, np.nan), where=before > 0)
+    drops, units = [], []
+    for one in drop.corrupted:
+        resampling = _of_images(intervals.resampling, one.images)
+        drawn = bootstrap(clean, resampling, None, most)
+        before = drawn.figure(metric)
+        after = bootstrap(one.matches, resampling, None, most).figure(metric)
+        drops.append(
+            1 - np.divide(after, before, out=np.full_like(before, np.nan), where=before > 0)
+        )
+        units.append(drawn.seen(metric).units)
     span = (1 - 1 / drop.clean, 1.0)
-    interval = intervals.of_draws(drops, span, drawn.seen(metric).units)
+    interval = intervals.of_draws(np.mean(drops, axis=0), span, min(units))
     return widened(interval, drop.value, drop.value)
+
+
+def _of_images(resampling: Resampling, images: NDArray[np.bool_]) -> Resampling:
+    """Return the same draws of clips, of which only some images count."""
+    units = resampling.units
+    of_image = np.where(images, units.of_image, -1)
+    return replace(resampling, units=Units(units.kind, of_image, units.count))

@@ -174,7 +174,7 @@ def test_a_bound_decides_early(
         assert (result.looked_at, result.to_look_at) == (50, 400)
         for rows in source.asked.values():
             assert len(rows) == 50
-            assert {row // 10 for row in rows} == set(range(40))
+            assert len({row // 10 for row in rows}) >= 30
     results, source = gate(rule, lambda change, clip: 3, clips=40)
     assert measured(results["robustness[fog]"])["inferences_saved"] == 0
     assert {len(rows) for rows in source.asked.values()} == {400}
