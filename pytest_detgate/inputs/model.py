@@ -150,7 +150,8 @@ class ModelInputs(DataInputs):
             dataset = self.dataset(name)
             table = chosen_detections(self.source.changed(dataset, rows, change), dataset)
             if table.gaps:
-                raise NotLookedAtError("; ".join(described(table.gaps)))
+                gaps = "; ".join(described(table.gaps))
+                raise NotLookedAtError(f"{name}, images {change.described}: {gaps}")
             return table
 
         return self.memory.once(("changed", name, rows.tobytes(), change), make)
