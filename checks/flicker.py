@@ -63,7 +63,7 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
 
     ## Why it matters
 
-    An object that stands still and is found in every other frame raises its alarm late, and raises
+    An object that does not move and is found in every other frame raises its alarm late, and raises
     it again each time it comes back. Boxes of a fraction of a second are mostly false. AP is blind
     to both.
 
@@ -76,7 +76,7 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "flicker"
-    # It looks at images and not at what is said to be on them.
+    # It looks at images, not at their labels.
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     max: Annotated[float, Meta(ge=0, description="Largest number of changes by object and second.")]
@@ -199,10 +199,10 @@ def _findings(
 ) -> Iterator[Finding]:
     for index in _worst(found):
         (finding,) = detection_findings(dataset, detections, [int(found.row[index])])
-        yield replace(finding, text=f"{finding.text} {_told(found, int(index))}")
+        yield replace(finding, text=f"{finding.text} {_changes_text(found, int(index))}")
 
 
-def _told(found: FlickeringObjects, index: int) -> str:
+def _changes_text(found: FlickeringObjects, index: int) -> str:
     seconds = number(float(found.seconds[index]), 3)
     times = int(found.interruptions[index])
     gone = f"gone and back {counted(times, 'time')} in {seconds} s" if times else ""

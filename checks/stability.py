@@ -60,8 +60,8 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
     of which less than 90% is on both images is not counted.
 
     `share` = detections on the original that lose their partner / detections on the original, and
-    `appeared_share` is the same for the changed images: detections that are only there. Both are
-    held by the limit. The bounds are exact over clips, or over images if there are no clips. With
+    `appeared_share` is the same for the changed images: detections that are only there. The limit
+    holds for both. The bounds are exact over clips, or over images if there are no clips. With
     `bound = "upper"` the upper bounds are compared with it.
 
     Images are spread evenly over each split and probe. `[probes.NAME] unlabelled = true` is for a
@@ -70,9 +70,9 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
 
     ## Why it matters
 
-    An object that stands still before a camera on a mast that sways is found in one frame and lost
-    in the next. The alarm comes late, or ends and begins again. AP does not see it, because it
-    looks at each image once.
+    The mast of a camera sways by a few pixels, and an object is found in one frame and lost in the
+    next. The alarm comes late, or ends and begins again. AP does not see it, because it looks at
+    each image once.
 
     ## How to fix
 
@@ -86,7 +86,7 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "stability"
-    # It looks at images and not at what is said to be on them.
+    # It looks at images, not at their labels.
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     on: On | None = None
@@ -231,11 +231,11 @@ def _message(
         ("share", lost, "{} of {} lose their partner"),
         ("appeared_share", appeared, "{} of {} on changed images are only there"),
     ):
-        told = text.format(f"{count:,}", counted(total, "detection"))
+        sentence = text.format(f"{count:,}", counted(total, "detection"))
         if name in by_name:
             one = by_name[name]
-            told += f" ({percent(one.value)}{bounds_text(one.interval)})"
-        texts.append(told)
+            sentence += f" ({percent(one.value)}{bounds_text(one.interval)})"
+        texts.append(sentence)
     return f"{'; '.join(texts)}; {counted(images, 'image')} of {where}"
 
 

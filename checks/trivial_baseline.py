@@ -50,7 +50,7 @@ class TrivialBaseline(ScoreRule, frozen=True, kw_only=True):
 
     ## Why it matters
 
-    Where cameras are fixed, objects stand at the same places all year. A model may learn these
+    Where cameras are fixed, objects are at the same places all year. A model may learn these
     places: it has a high AP on images of the same cameras, and finds nothing on a new one. If a
     detector that never looks has an AP of 0.6, an AP of 0.7 shows little.
 

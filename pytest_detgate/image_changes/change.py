@@ -52,7 +52,7 @@ class ImageChange(msgspec.Struct, frozen=True, tag=True):
         return msgspec.json.encode([_FORMAT, self, _versions()]).decode()
 
     def digest(self, sha256: str) -> str:
-        """Return the digest that stands for the changed image, from that of the original."""
+        """Return the digest of the changed image, from that of the original."""
         return hashlib.sha256(f"{self.key}\0{sha256}".encode()).hexdigest()
 
     def generator(self, sha256: str) -> np.random.Generator:

@@ -1,7 +1,7 @@
-"""A detector on changed images, whatever framework runs it.
+"""A detector on changed images, of any framework.
 
 The changed images are files without loss, so that each framework reads them as it reads others.
-Their detections stand under a digest of their own, made of the change and the original: to find
+Their detections are cached under a digest of the change and the original: to find
 them in the cache, no image need be changed.
 """
 
@@ -20,8 +20,7 @@ from pytest_detgate.image_changes.change import ImageChange
 class ChangedDetector:
     """Changes images, detects on them, and returns boxes on the originals.
 
-    A result has the path of the original, and as `sha256` the digest that stands for the changed
-    image.
+    A result has the path of the original, and as `sha256` the digest of the changed image.
     """
 
     def __init__(self, detector: Detector, change: ImageChange, options: ImageOptions) -> None:

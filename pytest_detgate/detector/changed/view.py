@@ -15,10 +15,10 @@ Digests = Mapping[Path, str | UnreadableImage]
 
 
 class ImageView:
-    """Images as they are: under which digest detections stand, and what detects them."""
+    """Images as they are: under which digest detections are cached, and what detects them."""
 
     def digest(self, sha256: str) -> str:
-        """Return the digest under which detections stand, from that of the bytes of the file."""
+        """Return the digest under which detections are cached, from that of the bytes of the file."""
         return sha256
 
     def digests(self, of_files: Digests) -> Digests:
