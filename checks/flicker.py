@@ -76,6 +76,7 @@ class Flicker(AlarmRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "flicker"
+    findings_move: ClassVar[bool] = True
     # It looks at images, not at their labels.
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 

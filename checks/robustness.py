@@ -51,6 +51,7 @@ from pytest_detgate.scoring.score_card import ApMetric
 MEAN = "mean"
 """The label of the item on all corruptions together."""
 Severity = Literal[1, 2, 3, 4, 5]
+OneCorruption = Annotated[str, Meta(extra_json_schema={"enum": [*CORRUPTIONS]})]
 
 
 class Robustness(DetectionRule, frozen=True, kw_only=True):
@@ -62,7 +63,7 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     blur, weather, and what cameras and files do. There is an item for each corruption.
 
     - `relative_drop`: 1 - the mean AP over the severities / `clean_ap`, that on clean images. At
-      most `max-drop`, or the one of `drops`;
+      most `max-relative-drop`, or what `max-relative-drop-by-corruption` has for it;
     - `created`: false boxes on probes that a corruption creates: over the score threshold, no
       allowed box, and no detection of the same class on the clean image overlaps them (IoU ≥ 0.5).
       Counted over all probes at the severity with most; at most `max-created`.
@@ -98,17 +99,20 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "robustness"
+    findings_move: ClassVar[bool] = True
+    # With another limit the bounds decide after another number of images.
+    moves_limits: ClassVar[bool] = False
 
     corruptions: Annotated[
-        tuple[CorruptionName, ...], Meta(min_length=1, description="Omitted: all fifteen.")
+        tuple[OneCorruption, ...], Meta(min_length=1, description="Omitted: all fifteen.")
     ] = CORRUPTIONS
     severities: Annotated[
         tuple[Severity, ...], Meta(min_length=1, description="Severities, from 1 to 5.")
     ] = (1, 3, 5)
-    max_drop: (
+    max_relative_drop: (
         Annotated[Share, Meta(description="Largest relative drop, of every corruption.")] | None
     ) = None
-    drops: (
+    max_relative_drop_by_corruption: (
         Annotated[dict[str, Share], Meta(description="Largest relative drops by corruption.")]
         | None
     ) = None
@@ -144,11 +148,22 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
         return {**super().allowed_gaps(), "images-without-labels": self.max_unlabelled}
 
     def validate(self, project: Project) -> None:
-        require_limit(self, "max-drop", "drops", "min-rpc", "max-created")
-        require_names("corruption", self.drops or (), self.corruptions, table=["drops"])
+        require_limit(
+            self, "max-relative-drop", "max-relative-drop-by-corruption", "min-rpc", "max-created"
+        )
+        require_names(
+            "corruption",
+            self.max_relative_drop_by_corruption or (),
+            self.corruptions,
+            table=["max-relative-drop-by-corruption"],
+        )
         require_names("corruption", self.corruptions, CORRUPTIONS, "corruptions")
         require_names("severity", map(str, self.severities), None, "severities")
-        if self.max_drop is not None or self.drops or self.min_rpc is not None:
+        if (
+            self.max_relative_drop is not None
+            or self.max_relative_drop_by_corruption
+            or self.min_rpc is not None
+        ):
             require_evaluated_split(project)
             require_draws(self, project)
         if self.max_created is not None:
@@ -156,7 +171,7 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
             require_names("probe", self.on or (), project.probes, "on")
 
     def can_fail(self) -> bool:
-        drops = [self.max_drop, *(self.drops or {}).values()]
+        drops = [self.max_relative_drop, *(self.max_relative_drop_by_corruption or {}).values()]
         return (
             self.max_created is not None
             or (self.min_rpc or 0) > 0
@@ -180,13 +195,14 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
         return project.probes if self.on is None else self.on
 
     def _limit(self, name: str) -> float | None:
-        return (self.drops or {}).get(name, self.max_drop)
+        return (self.max_relative_drop_by_corruption or {}).get(name, self.max_relative_drop)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         project = inputs.project
         if target.label == MEAN:
             assert self.min_rpc is not None
-            every = [change for name in self.corruptions for change in self._changes(name)]
+            names = [name for name in CORRUPTIONS if name in self.corruptions]
+            every = [change for name in names for change in self._changes(name)]
             found = self._drop(inputs, every, 1 - self.min_rpc)
             part = part_of_mean(
                 found, every, project.evaluate_on, self.metric, self.min_rpc, self.bound
@@ -233,13 +249,13 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
         return measured_drop(inputs, project.evaluate_on, changes, plan)
 
     passing: ClassVar[Example] = Example(
-        config='[rules.robustness]\nmax-drop = 0.3\ncorruptions = ["fog"]',
+        config='[rules.robustness]\nmax-relative-drop = 0.3\ncorruptions = ["fog"]',
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
         changed={"val": {"a_1.jpg": [("helmet_off", 0.5, 10, 10, 30, 30)]}},
     )
     failing: ClassVar[Example] = Example(
-        config='[rules.robustness]\nmax-drop = 0.3\ncorruptions = ["fog"]',
+        config='[rules.robustness]\nmax-relative-drop = 0.3\ncorruptions = ["fog"]',
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 30, 30)]}},
         detections={"val": {"a_1.jpg": [("helmet_off", 0.8, 10, 10, 30, 30)]}},
         changed={"val": {"a_1.jpg": [("helmet_off", 0.5, 60, 60, 30, 30)]}},

@@ -37,6 +37,7 @@ from pytest_detgate.scoring.bounds.resampling import require_units, too_few_unit
 
 ChangeName = Literal["shift", "scale", "flip", "jpeg", "brightness", "blur"]
 ALL_CHANGES: tuple[ChangeName, ...] = get_args(ChangeName)
+OneChange = Annotated[str, Meta(extra_json_schema={"enum": [*ALL_CHANGES]})]
 
 
 class Stability(DetectionRule, frozen=True, kw_only=True):
@@ -86,12 +87,13 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
     """
 
     code: ClassVar[str] = "stability"
+    findings_move: ClassVar[bool] = True
     # It looks at images, not at their labels.
     ignored_gaps: ClassVar[frozenset[GapKind]] = ANNOTATION_GAPS
 
     on: On | None = None
     changes: Annotated[
-        tuple[ChangeName, ...], Meta(min_length=1, description="Changes, one item for each.")
+        tuple[OneChange, ...], Meta(min_length=1, description="Changes, one item for each.")
     ] = ALL_CHANGES
     max: Annotated[Share, Meta(description="Largest share, of every change.")] | None = None
     max_by_change: (
@@ -119,14 +121,11 @@ class Stability(DetectionRule, frozen=True, kw_only=True):
         require_limit(self, "max", "max-by-change")
         require_names("change", self.changes, ALL_CHANGES, "changes")
         require_names("change", self.max_by_change or (), self.changes, table=["max-by-change"])
-        for change in self.changes if self.max_by_change and self.max is None else ():
-            if change not in (self.max_by_change or {}):
-                refuse(
-                    OptionError(
-                        f"change {change!r} has no limit; give max, or leave it out of changes",
-                        "max-by-change",
-                    )
-                )
+        known = self.max_by_change or {}
+        without = [name for name in self.changes if self.max is None and name not in known]
+        if known and without:
+            what = f"no limit for {', '.join(without)}; give max, or leave them out of changes"
+            refuse(OptionError(what, "max-by-change"))
 
     def can_fail(self) -> bool:
         limits = [(self.max_by_change or {}).get(change, self.max) for change in self.changes]

@@ -122,7 +122,7 @@ def half_at_five(change: Corruption, clip: int) -> int:
 def test_the_drop_by_hand(gate: Callable[..., tuple[dict[str, RuleResult], Corrupted]]) -> None:
     """Without a false box, AP is the share of COCO's 101 recall points that are reached: 1, 81 of
     101 at a recall of 0.8, and 51 of 101 at 0.5. The mean drop is (20 + 50) / 303."""
-    rule = 'max-drop = 0.2\ncorruptions = ["fog"]\nstop-early = false'
+    rule = 'max-relative-drop = 0.2\ncorruptions = ["fog"]\nstop-early = false'
     results, _ = gate(rule, half_at_five)
     result = results["robustness[fog]"]
 
@@ -160,7 +160,7 @@ def test_a_bound_decides_early(
 ) -> None:
     """Of 400 images an eighth are enough to see that nothing, or everything, is lost; each clip
     has its share of them. A drop at the limit needs all."""
-    rule = 'max-drop = 0.3\ncorruptions = ["fog"]\n'
+    rule = 'max-relative-drop = 0.3\ncorruptions = ["fog"]\n'
     for lost, verdict in ((0, "passed"), (10, "failed")):
         results, source = gate(rule, lambda change, clip, lost=lost: lost, clips=40)
         result = results["robustness[fog]"]
@@ -183,7 +183,7 @@ def test_a_bound_decides_early(
 def test_with_few_clips_nothing_is_decided_early(
     gate: Callable[..., tuple[dict[str, RuleResult], Corrupted]],
 ) -> None:
-    rule = 'max-drop = 0.3\ncorruptions = ["fog"]\n'
+    rule = 'max-relative-drop = 0.3\ncorruptions = ["fog"]\n'
     results, source = gate(rule, clips=4)
     by_bound, _ = gate(rule + 'bound = "upper"', clips=4)
 
@@ -219,7 +219,8 @@ def test_boxes_that_corruption_creates(
 def test_both_limits_in_one_item(
     gate: Callable[..., tuple[dict[str, RuleResult], Corrupted]],
 ) -> None:
-    rule = 'max-drop = 0.3\ndrops = { fog = 0.1 }\nmax-created = 9\ncorruptions = ["fog", "snow"]'
+    rule = "max-relative-drop = 0.3\nmax-relative-drop-by-corruption = { fog = 0.1 }\n"
+    rule += 'max-created = 9\ncorruptions = ["fog", "snow"]'
     results, _ = gate(rule, half_at_five)
 
     assert {name: result.verdict for name, result in results.items()} == {
@@ -232,14 +233,14 @@ def test_both_limits_in_one_item(
 @pytest.mark.parametrize(
     ("rule", "said"),
     [
-        ("", "give max-drop or drops or min-rpc or max-created"),
-        ("max-drop = 0.1\nseverities = [1, 6]", "severities"),
-        ("max-drop = 0.1\nseverities = [1, 1]", "named twice"),
-        ("max-drop = 0.1\nseverities = []", "severities"),
-        ('max-drop = 0.1\ncorruptions = ["fogg"]', "fog"),
-        ("drops = { fogg = 0.1 }", "did you mean 'fog'"),
+        ("", "give max-relative-drop or max-relative-drop-by-corruption or min-rpc or max-created"),
+        ("max-relative-drop = 0.1\nseverities = [1, 6]", "severities"),
+        ("max-relative-drop = 0.1\nseverities = [1, 1]", "named twice"),
+        ("max-relative-drop = 0.1\nseverities = []", "severities"),
+        ('max-relative-drop = 0.1\ncorruptions = ["fogg"]', "did you mean 'fog'"),
+        ("max-relative-drop-by-corruption = { fogg = 0.1 }", "did you mean 'fog'"),
         ('max-created = 1\non = ["clam"]', "did you mean 'calm'"),
-        ('max-drop = 0.1\nbound = "upper"\nreplicates = 10', "at least 200"),
+        ('max-relative-drop = 0.1\nbound = "upper"\nreplicates = 10', "at least 200"),
     ],
 )
 def test_options_that_make_no_sense(
@@ -255,7 +256,7 @@ def test_result_files_cannot_be_corrupted(tmp_path: Path) -> None:
     found = {"c1_1.jpg": [("helmet_off", 0.9, *PLACE)]}
     path = write_json(tmp_path / "found.json", result_content(truth, found))
     config = split_tables(val="images")
-    config += '[rules.robustness]\nmax-drop = 0.1\ncorruptions = ["fog"]\n'
+    config += '[rules.robustness]\nmax-relative-drop = 0.1\ncorruptions = ["fog"]\n'
     config += '[rules.stability]\nmax = 0.1\nchanges = ["flip"]\n'
 
     for result in judged(tmp_path, config, {"val": path}).values():

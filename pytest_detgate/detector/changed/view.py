@@ -18,7 +18,7 @@ class ImageView:
     """Images as they are: under which digest detections are cached, and what detects them."""
 
     def digest(self, sha256: str) -> str:
-        """Return the digest under which detections are cached, from that of the bytes of the file."""
+        """Return the digest under which detections are cached, from that of a file."""
         return sha256
 
     def digests(self, of_files: Digests) -> Digests:
