@@ -59,8 +59,10 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    The model runs on images with the fifteen corruptions of ImageNet-C at some severities: noise,
-    blur, weather, and what cameras and files do. There is an item for each corruption.
+    The model runs on images with the fifteen corruptions of ImageNet-C at some severities:
+    `gaussian-noise`, `shot-noise`, `impulse-noise`, `defocus-blur`, `glass-blur`, `motion-blur`,
+    `zoom-blur`, `snow`, `frost`, `fog`, `brightness`, `contrast`, `elastic-transform`, `pixelate`
+    and `jpeg-compression`. There is an item for each corruption.
 
     - `relative_drop`: 1 - the mean AP over the severities / `clean_ap`, that on clean images. At
       most `max-relative-drop`, or what `max-relative-drop-by-corruption` has for it;
@@ -103,9 +105,12 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     # With another limit the bounds decide after another number of images.
     moves_limits: ClassVar[bool] = False
 
-    corruptions: Annotated[
-        tuple[OneCorruption, ...], Meta(min_length=1, description="Omitted: all fifteen.")
-    ] = CORRUPTIONS
+    corruptions: (
+        Annotated[
+            tuple[OneCorruption, ...], Meta(min_length=1, description="Omitted: all fifteen.")
+        ]
+        | None
+    ) = None
     severities: Annotated[
         tuple[Severity, ...], Meta(min_length=1, description="Severities, from 1 to 5.")
     ] = (1, 3, 5)
@@ -154,10 +159,10 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
         require_names(
             "corruption",
             self.max_relative_drop_by_corruption or (),
-            self.corruptions,
+            self._names,
             table=["max-relative-drop-by-corruption"],
         )
-        require_names("corruption", self.corruptions, CORRUPTIONS, "corruptions")
+        require_names("corruption", self.corruptions or (), CORRUPTIONS, "corruptions")
         require_names("severity", map(str, self.severities), None, "severities")
         if (
             self.max_relative_drop is not None
@@ -181,13 +186,17 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     def targets(self, project: Project) -> Iterator[Target]:
         split = project.evaluate_on
         probes = self._probes(project)
-        for name in self.corruptions:
+        for name in self._names:
             own = () if self._limit(name) is None else (split,)
             if own or probes:
                 names = (*own, *probes)
                 yield Target(label=name, datasets=names, detections=names)
         if self.min_rpc is not None:
             yield Target(label=MEAN, datasets=(split,), detections=(split,))
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return CORRUPTIONS if self.corruptions is None else self.corruptions
 
     def _probes(self, project: Project) -> tuple[str, ...]:
         if self.max_created is None:
@@ -201,7 +210,7 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
         project = inputs.project
         if target.label == MEAN:
             assert self.min_rpc is not None
-            names = [name for name in CORRUPTIONS if name in self.corruptions]
+            names = [name for name in CORRUPTIONS if name in self._names]
             every = [change for name in names for change in self._changes(name)]
             found = self._drop(inputs, every, 1 - self.min_rpc)
             part = part_of_mean(
