@@ -7,7 +7,6 @@ from pathlib import Path
 
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.detections import UnreadableImage
-from pytest_detgate.detector.changed.detector import ChangedDetector
 from pytest_detgate.detector.protocol import Detector
 from pytest_detgate.image_changes.change import ImageChange
 
@@ -47,4 +46,7 @@ class ChangedImages(ImageView):
         return self._change.digest(sha256)
 
     def detector(self, detector: Detector) -> Detector:
+        # It imports Pillow, which only those pay for who need it.
+        from pytest_detgate.detector.changed.detector import ChangedDetector
+
         return ChangedDetector(detector, self._change, self._options)
