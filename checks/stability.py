@@ -233,7 +233,7 @@ def _message(
         sentence = text.format(f"{count:,}", counted(total, "detection"))
         if name in by_name:
             one = by_name[name]
-            sentence += f" ({percent(one.value)}{bounds_text(one.interval)})"
+            sentence += f" ({percent(one.value)}{bounds_text(one.interval, ".1%")})"
         texts.append(sentence)
     return f"{'; '.join(texts)}; {counted(images, 'image')} of {where}"
 
