@@ -233,7 +233,8 @@ def _message(
         sentence = text.format(f"{count:,}", counted(total, "detection"))
         if name in by_name:
             one = by_name[name]
-            sentence += f" ({percent(one.value)}{bounds_text(one.interval, ".1%")})"
+            bounds = bounds_text(one.interval, ".1%")
+            sentence += f" ({percent(one.value)}{bounds})"
         texts.append(sentence)
     return f"{'; '.join(texts)}; {counted(images, 'image')} of {where}"
 
