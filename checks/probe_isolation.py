@@ -95,7 +95,8 @@ class ProbeIsolation(Rule, frozen=True, kw_only=True):
         trained = project.training_split
         if trained is None or not trained.lower().startswith("train"):
             return
-        probes = [name for name, probe in project.tables.probes.items() if probe.split != trained]
+        tables = project.tables.probes
+        probes = [name for name in project.probes if tables[name].split != trained]
         if probes:
             has_clips = project.frame_pattern is not None
             yield {"from": trained, "probes": probes, "clips": has_clips}

@@ -135,7 +135,7 @@ _SHARES = frozenset(
     {
         *("share", "image_share", "dropped_share", "effective_empty_share"),
         *("ap", "ar", "recall", "ece", "dap", "score_difference", "distance"),
-        *("lost_share", "miss_rate", "cpm", "olrp"),
+        *("lost_share", "appeared_share", "relative_drop", "rpc", "miss_rate", "cpm", "olrp"),
     }
 )
 _COUNTS = frozenset({"clips", "sites"})

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from pytest_detgate.dataset.tables import Dataset
+    from pytest_detgate.dataset.tables import Dataset, DetectionTable
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
+    from pytest_detgate.image_changes.change import ImageChange
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.record.report import RuleResult
     from pytest_detgate.rules.rule import Rule
@@ -81,6 +82,8 @@ def write_example(rule: type[Rule], example: Example, folder: Path) -> WrittenEx
         written.write_results(f"{name}-found.json", name, found)
     for name, found in example.again.items():
         written.write_results(f"{name}-again.json", name, found)
+    for name, found in example.changed.items():
+        written.write_results(f"{name}-changed.json", name, found)
     for model, found_by in _other_models(example).items():
         _write(folder / f"{model}.pth", model)  # of which only the digest is needed
         for name in written.datasets:
@@ -146,6 +149,8 @@ class _ExampleDetections(ResultFiles):
         super().__init__(files, project)
         again = {name: folder / f"{name}-again.json" for name in example.again}
         self._again = ResultFiles(again, project)
+        changed = {name: folder / f"{name}-changed.json" for name in example.changed}
+        self._changed = ResultFiles(changed, project)
         self._example = example
 
     def classes(self, dataset: Dataset) -> tuple[str, ...]:
@@ -153,6 +158,11 @@ class _ExampleDetections(ResultFiles):
 
     def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         return TwoInferences(rows, self.detections(dataset), self._again.detections(dataset), "cpu")
+
+    def changed(
+        self, dataset: Dataset, rows: NDArray[np.int64], change: ImageChange
+    ) -> DetectionTable:
+        return self._changed.detections(dataset)
 
     def latency(
         self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int

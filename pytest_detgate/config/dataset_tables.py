@@ -232,6 +232,13 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         Literal["unknown", "background"],
         Meta(description="Meaning of an image without a label file, as for a split."),
     ] = "unknown"
+    unlabelled: Annotated[
+        bool,
+        Meta(
+            description="true: nobody has looked at these images. Only rules that need no labels "
+            "look at them: stability and flicker. With images, and without annotations."
+        ),
+    ] = False
     allow_other_files: Annotated[
         bool,
         Meta(

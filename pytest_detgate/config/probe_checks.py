@@ -44,6 +44,7 @@ def _check_query(probe: ProbeTable, split: str, place: Place, configuration: Con
         ("classes", probe.classes is not None),
         ("missing-labels", probe.missing_labels != "unknown"),
         ("allow-other-files", probe.allow_other_files),
+        ("unlabelled", probe.unlabelled),
     ):
         if is_given:
             configuration.mistakes.add(
@@ -84,6 +85,10 @@ def _check_own_images(probe: ProbeTable, place: Place, configuration: Configurat
                 "the key 'images' is missing: the folder of the images, or split = \"NAME\" for a "
                 "part of a split"
             )
+        )
+    if probe.unlabelled and probe.annotations is not None:
+        configuration.mistakes.add(
+            place.error("only applies without annotations, which say what is there", "unlabelled")
         )
     if probe.allow_other_files and probe.annotations is not None and probe.format not in LISTING:
         configuration.mistakes.add(

@@ -25,11 +25,20 @@ class Detected(NamedTuple):
     sha256: str
     result: ImageResult
 
+    def renamed(self, image: Path, sha256: str, result: ImageResult) -> Detected:
+        """Return the same for another image, and as cacheable as this one."""
+        return Detected(image, sha256, result)
+
 
 class UncacheableDetected(Detected):
     """A result that may depend on more than the key of the model, for this `reason`."""
 
     reason: str = ""
+
+    def renamed(self, image: Path, sha256: str, result: ImageResult) -> Detected:
+        other = UncacheableDetected(image, sha256, result)
+        other.reason = self.reason
+        return other
 
 
 class ProvisionalDetected(Detected):
@@ -37,6 +46,11 @@ class ProvisionalDetected(Detected):
     of earlier results."""
 
     missing: tuple[str, ...] = ()
+
+    def renamed(self, image: Path, sha256: str, result: ImageResult) -> Detected:
+        other = ProvisionalDetected(image, sha256, result)
+        other.missing = self.missing
+        return other
 
 
 class Detector(Protocol):

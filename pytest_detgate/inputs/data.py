@@ -13,6 +13,9 @@ from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.progress import Progress
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from pytest_detgate.dataset.clips import ClipKey, Clips
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, ImageTable
@@ -141,6 +144,18 @@ class DataInputs:
                 return compute_image_keys(dataset, cache, self.progress, hashed=hashed)
 
         return self.data.once(("pictures", name, hashed), make)
+
+    def image_sizes(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """(n, 2) width and height of some images of a split or probe, as their files say; NaN
+        where one cannot be read."""
+        from pytest_detgate.dataset.images.sizes import sizes_of_files
+
+        def make() -> NDArray[np.float64]:
+            dataset = self.dataset(name)
+            names = dataset.images.file_name[rows].tolist()
+            return sizes_of_files(dataset.images_dir, names, dataset.image_options)
+
+        return self.data.once(("image sizes", name, rows.tobytes()), make)
 
     def images_sha256(self, name: str) -> str | None:
         """A digest of the images of a split or probe by name and content; None where one of them

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_detgate.dataset.tables import Dataset, DetectionTable
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
+    from pytest_detgate.image_changes.change import ImageChange
     from pytest_detgate.inputs.project import Project
 
 
@@ -82,6 +83,12 @@ class DetectionSource(abc.ABC):
 
     def infer_twice(self, dataset: Dataset, rows: NDArray[np.int64]) -> TwoInferences:
         """Infer twice on some of the images, also on those with known detections."""
+        self._refuse()
+
+    def changed(
+        self, dataset: Dataset, rows: NDArray[np.int64], change: ImageChange
+    ) -> DetectionTable:
+        """Detect on some of the images after a change of each; boxes are those on the originals."""
         self._refuse()
 
     def latency(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_detgate.dataset.tables import Dataset, DetectionTable
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
+    from pytest_detgate.image_changes.change import ImageChange
     from pytest_detgate.inputs.detection_sources import TwoInferences
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
@@ -138,6 +139,23 @@ class ModelInputs(DataInputs):
             return self.source.infer_twice(dataset, spread(len(dataset.images), images))
 
         return self.memory.once(("two inferences", split, images), make)
+
+    def changed_detections(
+        self, name: str, rows: NDArray[np.int64], change: ImageChange
+    ) -> DetectionTable:
+        """What the detector finds on some images of a split or probe after a change of each, as
+        boxes on the originals; the images are those at `rows`."""
+        from pytest_detgate.dataset.class_choice import chosen_detections
+
+        def make() -> DetectionTable:
+            dataset = self.dataset(name)
+            table = chosen_detections(self.source.changed(dataset, rows, change), dataset)
+            if table.gaps:
+                gaps = "; ".join(described(table.gaps))
+                raise NotLookedAtError(f"{name}, images {change.described}: {gaps}")
+            return table
+
+        return self.memory.once(("changed", name, rows.tobytes(), change), make)
 
     def latency(self, split: str, images: int, warm_up: int) -> LatencyMeasurement:
         """The time of the detector on `images` images, spread evenly over a split and again from

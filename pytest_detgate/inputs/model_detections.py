@@ -10,22 +10,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.images.options import refused_links
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, UnreadableImage
 from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.gaps import Gap, described, gap
+from pytest_detgate.gaps import NotLookedAtError, described
 from pytest_detgate.inputs.detection_sources import DetectionSource, GatedModel, TwoInferences
-from pytest_detgate.inputs.misplaced import boxes_on, finds_anything, is_placed, misplaced_note
-from pytest_detgate.inputs.model_source import precision_notes
+from pytest_detgate.inputs.image_results import detections_by_row, refused_images
+from pytest_detgate.inputs.misplaced import (
+    FoundBoxes,
+    boxes_on,
+    finds_anything,
+    is_placed,
+    misplaced_note,
+)
+from pytest_detgate.inputs.model_notes import precision_notes
 from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord
 
 if TYPE_CHECKING:
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
+    from pytest_detgate.image_changes.change import ImageChange
     from pytest_detgate.inputs.project import Project
 
 # Nearly every model detects something on one of so few images, at least with a low score.
@@ -78,7 +85,7 @@ class ModelDetections(DetectionSource):
 
     def _missing(self, dataset: Dataset) -> list[Path]:
         """The images of a split or probe that no result is known of."""
-        self._results.update(_refused(dataset))
+        self._results.update(refused_images(dataset))
         paths = (dataset.image_path(row) for row in range(len(dataset.images)))
         return [path for path in paths if path not in self._results]
 
@@ -113,7 +120,7 @@ class ModelDetections(DetectionSource):
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
     ) -> bool | None:
-        self._results.update(_refused(dataset))
+        self._results.update(refused_images(dataset))
         every_row = range(len(dataset.images))
         if any(self._finds(dataset, row) for row in every_row):
             return True
@@ -158,6 +165,21 @@ class ModelDetections(DetectionSource):
             return table
 
         return TwoInferences(rows, table(first), table(second), device)
+
+    def changed(
+        self, dataset: Dataset, rows: NDArray[np.int64], change: ImageChange
+    ) -> DetectionTable:
+        if dataset.name in self._project.seals:
+            raise NotLookedAtError(
+                f"{dataset.name} is sealed, and detections on changed images would be cached"
+            )
+        self.prepare([dataset])  # which compares what is cached with the model
+        paths = self._paths(dataset, rows)
+        run = self._loaded().detect_changed(paths, change, dataset.image_options)
+        self._devices |= run.devices
+        self._notes.update(dict.fromkeys(run.notes))
+        # What a change moves out of the image may be found at its repeated edge.
+        return self._table(dataset, rows, run, may_be_outside=True)
 
     def latency(
         self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
@@ -209,28 +231,26 @@ class ModelDetections(DetectionSource):
     def _paths(self, dataset: Dataset, rows: NDArray[np.int64]) -> list[Path]:
         """Return the images of some rows, each once; `DetectorError` if one must not be read."""
         paths = list(dict.fromkeys(dataset.image_path(row) for row in rows))
-        refused = _refused(dataset)
+        refused = refused_images(dataset)
         for path in paths:
             if path in refused:
                 raise DetectorError(f"{path}: {refused[path].reason}")
         return paths
 
     def _table(
-        self, dataset: Dataset, rows: NDArray[np.int64], results: Mapping[Path, ImageResult]
+        self,
+        dataset: Dataset,
+        rows: NDArray[np.int64],
+        results: Mapping[Path, ImageResult],
+        *,
+        may_be_outside: bool = False,
     ) -> DetectionTable:
         info = self._info()
-        found, gaps = _detections_by_row(dataset, rows, results)
+        found, gaps = detections_by_row(dataset, rows, results)
         boxes = boxes_on(found, dataset.images, self._source.framework)
         label = np.concatenate([np.zeros(0, np.int64), *(image.label for image in found.values())])
-        note = misplaced_note(
-            boxes,
-            dataset.images,
-            dataset.name,
-            threshold=self._project.score_threshold,
-            framework=self._source.framework,
-        )
-        if note is not None and dataset.name not in self._project.seals:
-            self._notes[note] = None
+        if not may_be_outside:
+            self._note_misplaced(boxes, dataset)
         # A row that only fills the output is no box; a misplaced one with a score counts as one.
         kept = is_placed(boxes) | (boxes.score > 0)
         start, end = boxes.xyxy[kept, :2], boxes.xyxy[kept, 2:]
@@ -243,6 +263,17 @@ class ModelDetections(DetectionSource):
             score_floor=info.score_floor,
             gaps=gaps,
         )
+
+    def _note_misplaced(self, boxes: FoundBoxes, dataset: Dataset) -> None:
+        note = misplaced_note(
+            boxes,
+            dataset.images,
+            dataset.name,
+            threshold=self._project.score_threshold,
+            framework=self._source.framework,
+        )
+        if note is not None and dataset.name not in self._project.seals:
+            self._notes[note] = None
 
     def _loaded(self) -> CachedDetector:
         if self._detector is None:
@@ -267,37 +298,3 @@ class ModelDetections(DetectionSource):
 
 def _each_once(parts: Iterable[Sequence[Path]]) -> list[Path]:
     return list(dict.fromkeys(path for part in parts for path in part))
-
-
-def _refused(dataset: Dataset) -> dict[Path, UnreadableImage]:
-    """Return the images that leave their folder by a link, which no model may read."""
-    names = dataset.images.file_name.tolist()
-    refused = refused_links(dataset.images_dir, names, dataset.image_options)
-    return {dataset.image_path(row): UnreadableImage(one.reason) for row, one in refused.items()}
-
-
-def _detections_by_row(
-    dataset: Dataset, rows: NDArray[np.int64], results: Mapping[Path, ImageResult]
-) -> tuple[dict[int, ImageDetections], tuple[Gap, ...]]:
-    """Return the detections by row, and the rows without a result; `DetectorError` if an image
-    cannot be read."""
-    by_row: dict[int, ImageDetections] = {}
-    unreadable = []
-    not_finite = []
-    for row in rows.tolist():
-        result = results[dataset.image_path(row)]
-        name = dataset.images.file_name[row]
-        if isinstance(result, UnreadableImage):
-            unreadable.append(f"{name}: {result.reason}")
-        elif isinstance(result, ImageDetections):
-            by_row[row] = result
-        else:
-            not_finite.append(f"{name} ({result.output})")
-    if unreadable:
-        raise DetectorError(
-            f"{len(unreadable)} of {len(rows)} images of {dataset.name} cannot be read, first "
-            f"{unreadable[0]}"
-        )
-    images = "image makes" if len(not_finite) == 1 else "images make"
-    text = f"{images} the model give NaN or infinity"
-    return by_row, gap("outputs-not-finite", "images", not_finite, text)

@@ -60,8 +60,18 @@ class Project:
 
     @property
     def probes(self) -> tuple[str, ...]:
-        """Names of the probes, in the order of the file."""
-        return tuple(self.tables.probes)
+        """Names of the probes, in the order of the file; without those that nobody looked at."""
+        return tuple(name for name, one in self.tables.probes.items() if not one.unlabelled)
+
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """Names of the probes whose images nobody has looked at."""
+        return tuple(name for name, one in self.tables.probes.items() if one.unlabelled)
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Names of all splits and probes."""
+        return (*self.splits, *self.tables.probes)
 
     @cached_property
     def seals(self) -> Seals:
@@ -183,7 +193,7 @@ class Project:
             return select(query, self.read(query.split, (*query.fields, *image_fields)), name)
         probe = self.tables.probes.get(name)
         if probe is None:
-            raise DataError(unknown("split or probe", name, (*self.splits, *self.probes)))
+            raise DataError(unknown("split or probe", name, self.datasets))
         return read_probe(self, name, probe, image_fields)
 
     def query(self, name: str) -> Query | None:

@@ -112,4 +112,4 @@ def _time_values(inputs: DataInputs, dataset: Dataset, field: str) -> list[objec
 
 
 def _table(project: Project, name: str) -> str:
-    return f"[probes.{name}]" if name in project.probes else f"[dataset.splits.{name}]"
+    return f"[probes.{name}]" if name in project.tables.probes else f"[dataset.splits.{name}]"

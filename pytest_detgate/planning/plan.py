@@ -41,7 +41,7 @@ def plan_text(request: Request) -> str:
     rules = bind_rules(project)
     chosen = list(_chosen(rules, request.items))
     for name in request.predictions:
-        known = (*project.splits, *project.probes)
+        known = project.datasets
         if name not in known:
             raise ConfigError(f"--predictions: {unknown('split or probe', name, known)}")
     source = ResultFiles(request.predictions, project) if request.predictions else NoDetections()

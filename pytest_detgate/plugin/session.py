@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.model_detections import ModelDetections
     from pytest_detgate.inputs.other_models import OtherModels
     from pytest_detgate.inputs.project import Project
-    from pytest_detgate.plugin.ledger import GateLedger
     from pytest_detgate.inputs.together import Together
+    from pytest_detgate.plugin.ledger import GateLedger
     from pytest_detgate.plugin.messages import Facts
     from pytest_detgate.progress import Progress
     from pytest_detgate.record.known_findings import Acceptance

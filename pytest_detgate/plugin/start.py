@@ -131,7 +131,7 @@ def _with_sweep(
 
 
 def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRule, ...]) -> None:
-    known = (*project.splits, *project.probes)
+    known = project.datasets
     for name in options.predictions:
         if name not in known:
             raise ConfigError(f"--detgate-predictions: {unknown('split or probe', name, known)}")

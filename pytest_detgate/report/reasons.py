@@ -53,8 +53,9 @@ _WEIGHTS: tuple[tuple[str, tuple[str, ...]], ...] = (
         ),
     ),
     (TRAINING, ("error-budget", "operating-point", "calibration")),
+    (TRAINING, ("stability", "flicker", "robustness")),
     (TRAINING, ("training-curve", "training-seed", "checkpoint-choice")),
-    (SPLIT, ("split-drift", "class-support", "class-balance")),
+    (SPLIT, ("split-drift", "class-support", "class-balance", "trivial-baseline")),
 )
 _WEIGHT = {code: rank for rank, (_, codes) in enumerate(_WEIGHTS) for code in codes}
 _TASK = {code: task for task, codes in _WEIGHTS for code in codes}

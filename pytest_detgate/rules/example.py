@@ -29,7 +29,8 @@ class Example:
     `added` maps a split to further entries of the lists in its file, `gone` names images that
     are missing, and `needs` a module of an extra that the rule cannot be evaluated without.
 
-    A model that runs a second time returns `again`; `times_ms` are the times it takes, and
+    A model that runs a second time returns `again`, and on changed images `changed`, as boxes on
+    the originals; `times_ms` are the times it takes, and
     `detector_classes` its names of the classes, where they are not those of the files.
 
     `files` maps the names of further text files beside `detgate.toml` to their contents.
@@ -49,6 +50,7 @@ class Example:
     gone: Sequence[str] = ()
     needs: str | None = None
     again: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
+    changed: Mapping[str, Mapping[str, Sequence[Detection]]] = field(default_factory=dict)
     times_ms: Sequence[float] = ()
     detector_classes: Sequence[str] = ()
     files: Mapping[str, str] = field(default_factory=dict)

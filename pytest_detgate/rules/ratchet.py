@@ -121,6 +121,7 @@ def _paths(target: Target, measured: Measurement) -> Iterator[KeyPath]:
         for key in keys:
             yield ("probes", label, key)
             yield (f"{key}-by-split", label)
+            yield (f"{key}-by-change", label)
         yield ("classes", label)
         yield (label,)
     for key in keys:

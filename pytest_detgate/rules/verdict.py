@@ -15,19 +15,24 @@ import msgspec
 from pytest_detgate.config.run_tables import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
-from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
+from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.inputs.looks import require_look
 from pytest_detgate.record.advice import MMDETECTION, fitting_advice
 from pytest_detgate.record.known_findings import Acceptance
 from pytest_detgate.record.report import FINDINGS_CAP, AcceptedRecord, RuleResult
 from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.binding import BoundRule, crash_text, today
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
-from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
+from pytest_detgate.rules.extent import not_looked_at, require_something
 from pytest_detgate.rules.known import KnownFindings, SeenFindings, acceptances_of
 from pytest_detgate.rules.plain_outcome import plain_outcome
-from pytest_detgate.rules.rule import Outcome, Rule, Target
+from pytest_detgate.rules.preconditions import (
+    extent_to_look_at,
+    require_an_item,
+    require_detector,
+    require_looks,
+)
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.sealing import sealed_result
 
 
@@ -114,10 +119,10 @@ class _Case:
     def evaluate(self, on_finding: Callable[[Finding], bool] | None) -> _Evaluated:
         """Count what the item has to look at, then ask the rule."""
         target, inputs = self._target, self._inputs
-        _require_an_item(target)
-        _require_looks(self._bound.rule, target, inputs)
-        extent = self.extent = _extent(self._bound, target, inputs)
-        _require_detector(target, inputs, extent)
+        require_an_item(target)
+        require_looks(self._bound.rule, target, inputs)
+        extent = self.extent = extent_to_look_at(self._bound, target, inputs)
+        require_detector(target, inputs, extent)
         self._may_tell = bool(target.detections)
         outcome = plain_outcome(self._bound.rule.check(target, inputs))
         findings = self._seen(outcome, on_finding)
@@ -267,48 +272,6 @@ def _can_block(bound: BoundRule, outcome: Outcome) -> bool:
         and bound.rule.can_block()
         and any(can_break(one, measured) for one in measured if one.name not in outcome.warns)
     )
-
-
-def _require_an_item(target: Target) -> None:
-    if target.nothing:
-        raise NotLookedAtError(
-            "this rule makes no item here: it finds nothing to look at",
-            Extent(unit="runs", to_look_at=0, looked_at=0),
-        )
-
-
-def _require_looks(rule: Rule, target: Target, inputs: Inputs) -> None:
-    """Raise where other models have taken all looks at what an item proves something on. On a
-    sealed probe each verdict tells something."""
-    for name in target.detections:
-        if rule.proves(target) or name in inputs.project.seals:
-            require_look(inputs, name)
-
-
-def _extent(bound: BoundRule, target: Target, inputs: Inputs) -> Extent:
-    """How much of its splits and probes an item can look at; a rule on none looks at one run."""
-    if not target.datasets:
-        return Extent(unit="runs", to_look_at=1, looked_at=1)
-    seen = [
-        (
-            inputs.tables(name),
-            inputs.detections(name) if name in target.detections else None,
-        )
-        for name in target.datasets
-    ]
-    ignored, allowed = bound.rule.ignored_gaps, bound.rule.allowed_gaps()
-    spoiled = extent_of(seen, ignored | (ALL_GAPS - bound.rule.spoiling_gaps), allowed)
-    if spoiled.to_look_at and not spoiled.is_complete:
-        raise NotLookedAtError(not_looked_at(spoiled, target.datasets), spoiled)
-    return extent_of(seen, ignored, allowed)
-
-
-def _require_detector(target: Target, inputs: Inputs, extent: Extent) -> None:
-    """Raise where the detections of a target cannot say anything."""
-    if target.detections and extent.to_look_at and not extent.looked_at:
-        raise NotLookedAtError(not_looked_at(extent, target.datasets), extent)
-    for name in target.detections:
-        inputs.refuse_silent(name)
 
 
 def _broken(outcome: Outcome) -> list[str]:

@@ -37,7 +37,7 @@ def dataset_record(inputs: Inputs) -> DatasetRecord:
                 ("dataset record", name, by_model, is_judged),
                 partial(_split_record, inputs, dataset, with_images=by_model, is_judged=is_judged),
             )
-    for name in inputs.project.probes:
+    for name in inputs.project.tables.probes:
         if (dataset := _read(inputs, name)) is not None:
             is_judged = _is_judged(inputs, name)
             thresholds = tuple(inputs.counted_false_boxes(name))

@@ -168,3 +168,17 @@ def test_the_device_that_was_asked_for_is_not_replaced(
 
     assert result.verdict == "not-evaluated"
     assert result.message.startswith("device 'cuda:99': there ")
+
+
+def test_a_checkpoint_is_exactly_stable_under_no_change(
+    result_of: Callable[..., RuleResult],
+) -> None:
+    """The images are JPEG: they are decoded by Pillow, written as PNG, and read by MMDetection."""
+    rule = '[rules.stability]\nmax = 0.0\nscore-threshold = 0.06\nchanges = ["shift"]\n'
+    same = result_of(rule + "shift-pixels = 0")
+    moved = result_of(rule + "shift-pixels = 9")
+
+    assert same.verdict == "passed"
+    assert measured(same)["share"] == measured(same)["appeared_share"] == 0
+    assert measured(same)["detections"] > 20
+    assert moved.verdict == "failed"

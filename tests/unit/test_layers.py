@@ -18,7 +18,7 @@ LAYERS = (
     ("charts", "config", "dataset"),
     ("scoring", "record", "drift", "expectations", "splitting"),
     ("cache",),
-    ("image_hashes",),
+    ("image_hashes", "image_changes"),
     ("detector",),
     ("training",),
     ("inputs",),

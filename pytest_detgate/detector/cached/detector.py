@@ -17,16 +17,15 @@ from pathlib import Path
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.cache.digests import file_digest, file_digests, signature
 from pytest_detgate.cache.sqlite_file import CACHE_FILE
-from pytest_detgate.detections import ImageDetections, ModelInfo, UnreadableImage
+from pytest_detgate.dataset.images.options import ImageOptions
+from pytest_detgate.detections import ModelInfo, UnreadableImage
 from pytest_detgate.detector.cached.comparison import ImageChoice, choose_images, compare
 from pytest_detgate.detector.cached.detections import CachedDetections, ComparedImages
+from pytest_detgate.detector.cached.inference import infer_missing
 from pytest_detgate.detector.cached.inference_lock import InferenceLock
 from pytest_detgate.detector.cached.model_facts import add_info, load_info
-from pytest_detgate.detector.cached.pending import (
-    DetectionRun,
-    PendingImages,
-    require_content,
-)
+from pytest_detgate.detector.cached.pending import DetectionRun, PendingImages
+from pytest_detgate.detector.changed.view import AS_THEY_ARE, ChangedImages, ImageView
 from pytest_detgate.detector.devices import check_device, exclusive
 from pytest_detgate.detector.latency.timing import LatencyMeasurement, measure_latency
 from pytest_detgate.detector.mmdet.checkpoint import require_checkpoint
@@ -35,6 +34,7 @@ from pytest_detgate.detector.registry import framework, is_registered
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.detector.workers.start import start_detector
 from pytest_detgate.errors import DetectorError
+from pytest_detgate.image_changes.change import ImageChange
 from pytest_detgate.progress import Progress
 
 __all__ = ["CachedDetector", "DetectionRun", "ModelSource"]
@@ -134,6 +134,16 @@ class CachedDetector:
                 stack.enter_context(self._lock.hold(0, None))
             return self._detect(images, datasets or [images])
 
+    def detect_changed(
+        self, images: Sequence[Path], change: ImageChange, options: ImageOptions
+    ) -> DetectionRun:
+        """Return what is detected on every image after a change of it, with boxes on the original.
+
+        The originals were detected before: their cached detections were then compared with those
+        of the model, and if they are not valid, those on changed images were dropped with them.
+        """
+        return self._detect(images, (), ChangedImages(change, options))
+
     def infer(self, images: Sequence[Path]) -> dict[Path, Detected]:
         """Infer on every image now, without reading from or writing to the cache."""
         detector = self.detector()
@@ -160,8 +170,13 @@ class CachedDetector:
         self._info = self._info or timed.model
         return timed
 
-    def _detect(self, images: Sequence[Path], datasets: Sequence[Sequence[Path]]) -> DetectionRun:
-        digests = file_digests(images, self._cache, self._progress)
+    def _detect(
+        self,
+        images: Sequence[Path],
+        datasets: Sequence[Sequence[Path]],
+        view: ImageView = AS_THEY_ARE,
+    ) -> DetectionRun:
+        digests = view.digests(file_digests(images, self._cache, self._progress))
         key = ""
         while key != self.info().key:  # loading may find that the project's code has changed
             key = self.info().key
@@ -176,7 +191,7 @@ class CachedDetector:
                     break
                 if self.detector().info.key == key:
                     is_repeatable = self._compare(self.detector(), pending, comparison)
-                    self._infer(self.detector(), pending, is_distrusted=not is_repeatable)
+                    self._infer(pending, view, is_distrusted=not is_repeatable)
         return pending.result(images, self.notes)
 
     def _pending(
@@ -229,30 +244,15 @@ class CachedDetector:
         self._compared.add(key, choice.marks)
         return result is None or result.is_repeatable
 
-    def _infer(self, detector: Detector, pending: PendingImages, *, is_distrusted: bool) -> None:
+    def _infer(self, pending: PendingImages, view: ImageView, *, is_distrusted: bool) -> None:
+        detector = self.detector()
         cached = CachedDetections(self._cache, detector.info.key, self._run)
-        n_missing = len(pending.missing())
-        with (
-            contextlib.ExitStack() as cleanup,
-            exclusive(detector.device),
-            self._progress.task("detecting", n_missing, "images") as advance,
-        ):
-            cleanup.callback(lambda: cached.write(detector.device))
-            cleanup.callback(lambda: self._uncached.update(cached.notes))
-            # A second pass is for images with the content of one that changed or was not readable.
-            while missing := pending.missing():
-                for detected in detector.detect(list(missing.values())):
-                    image, sha256, result = detected
-                    advance(1)
-                    if not isinstance(result, ImageDetections):
-                        # Not cached: the next run tries again.
-                        pending.failed[image] = result
-                        continue
-                    if sha256 != pending.digest[image]:
-                        require_content(image, sha256)
-                    pending.add_inferred(image, sha256, result, detector.device)
-                    add = cached.add_to_run if is_distrusted else cached.add
-                    add(detected, sha256, result, detector.device)
+        try:
+            infer_missing(
+                detector, pending, cached, view, self._progress, is_distrusted=is_distrusted
+            )
+        finally:
+            self._uncached.update(cached.notes)
 
     def _lock_path(self) -> Path:
         name = f"{(self._identity() or self._entry_digest())[:16]}.lock"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -95,14 +95,15 @@ class PendingImages:
         )
 
 
-def require_content(image: Path, sha256: str) -> None:
-    """Raise unless the file has this content now.
+def require_content(image: Path, sha256: str, digest: Callable[[str], str]) -> None:
+    """Raise unless the file has the content with this digest now; `digest` makes it of that of the
+    bytes.
 
     An image may have changed since it was hashed. A wrong digest would assign the detections to
     other content.
     """
     try:
-        current = sha256_of_file(image)
+        current = digest(sha256_of_file(image))
     except OSError:
         current = ""
     if current != sha256:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from pytest_detgate.detector.changed.rendering import FOLDER_PREFIX
 from pytest_detgate.detector.workers.dispatch import ReceivedMessage
 from pytest_detgate.detector.workers.messages import (
     LoadModel,
@@ -177,7 +178,11 @@ class RayPool:
         self._ray.kill(actor)
 
     def image_to_send(self, image: Path) -> SentImage:
-        if self._shared_files:
+        # A changed image is in a folder of this machine alone.
+        is_shared = self._shared_files and not any(
+            part.startswith(FOLDER_PREFIX) for part in image.parts
+        )
+        if is_shared:
             return SentImage(path=str(image))
         try:
             return SentImage(path=str(image), content=read_regular(image))

@@ -58,8 +58,9 @@ REQUESTS = (
     Request(
         reference="AI Act IV 2(g)",
         asks="metrics of robustness",
-        where="Limits and values: repeatability, slices, false alarms on probes",
-        rules=("repeatability", "slice-ap", "probe-fp"),
+        where="Limits and values: corrupted and changed images, repeatability, slices, false "
+        "alarms on probes",
+        rules=("robustness", "stability", "repeatability", "slice-ap", "probe-fp"),
     ),
     Request(
         reference="AI Act IV 2(g)",

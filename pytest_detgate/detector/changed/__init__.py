@@ -1,0 +1,1 @@
+"""Detection on changed images."""

@@ -1,0 +1,1 @@
+"""The fifteen corruptions of ImageNet-C, for images of any size."""
