@@ -394,6 +394,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=2, help="of the training")
     parser.add_argument("--budget-s", type=float, default=450)
+    parser.add_argument("--skip", nargs="+", default=[], help="steps to leave out, such as compile")
     options = parser.parse_args()
     content = {**machine(options.device), "size": options.size, "images": options.n_images}
     steps = Steps(options.json, options.budget_s, content)
@@ -411,7 +412,8 @@ def main() -> None:
             if len(subject.batches) > 1:
                 subject.batches = tuple(options.batches)
             for step, make in Part(subject, images, folder, options).steps().items():
-                steps.run(name, step, make)
+                if step not in options.skip:
+                    steps.run(name, step, make)
     print(json.dumps({key: steps.content[key] for key in ("skipped", "failed", "seconds")}))
 
 
