@@ -1,7 +1,7 @@
 """The gate on a GPU, in one run of some minutes and one JSON file.
 
-    python benchmarks/on_gpu.py --json FILE [--device cuda:0] [--n-images 256] [--size 640]
-        [--parts transformers torchvision onnx] [--rounds 3] [--budget-s 450]
+    python benchmarks/on_gpu.py --json FILE [--device cuda:0] [--n-images 128] [--size 640]
+        [--parts transformers torchvision onnx] [--rounds 2] [--budget-s 450]
 
 For each part, on models of `framework_models.py`: images a second beside the framework's own loop
 on the same images, by batch size and precision, with the share of time in the model and the peak of
@@ -387,11 +387,11 @@ def main() -> None:
     parser.add_argument("--device", default="cuda:0")
     parts = ("transformers", "torchvision", "onnx", "mmdetection")
     parser.add_argument("--parts", nargs="+", choices=parts, default=list(parts[:3]))
-    parser.add_argument("--n-images", type=int, default=256)
+    parser.add_argument("--n-images", type=int, default=128)
     parser.add_argument("--few", type=int, default=32, help="images of steps on a few of them")
     parser.add_argument("--size", type=int, default=640)
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8, 32])
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--epochs", type=int, default=2, help="of the training")
     parser.add_argument("--budget-s", type=float, default=450)
     parser.add_argument("--skip", nargs="+", default=[], help="steps to leave out, such as compile")
