@@ -42,7 +42,7 @@ _BUILT_IN: dict[str, type[Framework]] = {
     "python": PythonEntry,
 }
 
-_BY_SUFFIX = {".onnx": "onnx", ".xml": "openvino"}
+_BY_SUFFIX = {".onnx": "onnx", ".xml": "openvino", ".safetensors": "transformers"}
 
 
 def framework_names() -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.detector.mmdet.checkpoint import read_checkpoint
+from pytest_detgate.detector.packages import quiet
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.errors import DetectorError
@@ -86,18 +87,28 @@ def _torch_file(path: Path, program: bytes, *, method: int = zipfile.ZIP_STORED)
     return path
 
 
-def _load(name: str, path: Path, options: dict[str, Any] | None = None) -> None:
+def _load(
+    name: str, path: Path, options: dict[str, Any] | None = None, *, trust: bool = False
+) -> None:
     if name == "mmdetection":
-        read_checkpoint(path)
+        read_checkpoint(path, trust=trust)
         return
     needed = {"torchvision": "torchvision", "transformers": "transformers", "openvino": "openvino"}
     needed["onnx"] = "onnxruntime"
     if importlib.util.find_spec(needed[name]) is None:
         pytest.skip(f"{needed[name]} is not installed")
     made = framework(name)
+    if name == "transformers":
+        # Its lazy modules ask for the machine's properties, some in a process, when first used.
+        with quiet():
+            from transformers import AutoImageProcessor, YolosForObjectDetection  # noqa: F401
+
+            from pytest_detgate.detector.torch_models import transformers  # noqa: F401
     _watched.append(name)
     try:
-        source = ModelSource(made.checkpoint(path), framework=name, options=options or {})
+        source = ModelSource(
+            made.checkpoint(path), framework=name, options=options or {}, trust=trust
+        )
         made.load(source, sha256="0" * 64, device="cpu", batch_size=None)
     finally:
         _watched.clear()
@@ -131,18 +142,24 @@ def test_zip_bombs_are_not_unpacked(name: str, box: Path) -> None:
         _load(name, path, CHECKPOINTS[name])
 
 
+@pytest.mark.parametrize("trust", [False, True])
+@pytest.mark.parametrize("module", ["ultralytics.nn.tasks", "models.yolo"])
 @pytest.mark.parametrize("name", CHECKPOINTS)
-def test_a_file_of_ultralytics_names_its_export(name: str, box: Path) -> None:
-    """What `best.pt` holds: the pickled model, which asks for Ultralytics."""
+def test_a_file_of_ultralytics_names_its_export(
+    name: str, module: str, trust: bool, box: Path
+) -> None:
+    """What `best.pt` holds: the pickled model, whose layers are asked for before its class ends."""
     pytest.importorskip("torch", reason="torch is not installed")
     program = (
         b"\x80\x02}(X\x05\x00\x00\x00epochK\x07X\x05\x00\x00\x00model"
-        b"cultralytics.nn.tasks\nDetectionModel\n)\x81}bu."
+        + f"c{module}\nDetectionModel\n".encode()
+        + b")\x81}X\x08\x00\x00\x00_modules"
+        + b"ctorch.nn.modules.container\nSequential\n)\x81sbu."
     )
     path = _torch_file(box / "best.pt", program)
 
-    with pytest.raises(DetectorError, match=r"yolo export model=best\.pt format=onnx"):
-        _load(name, path, CHECKPOINTS[name])
+    with pytest.raises(DetectorError, match=r"yolo export model=best\.pt format=onnx$"):
+        _load(name, path, CHECKPOINTS[name], trust=trust)
 
 
 def _write_folder(folder: Path, **config: Any) -> None:

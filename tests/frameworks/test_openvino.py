@@ -50,10 +50,15 @@ max-score-difference = 0.0
 """
 
 
-def convert(path: Path, **options: Any) -> Path:
-    """Write the network that finds colours as ONNX, and as OpenVINO beside it."""
+def convert(path: Path, *, named: bool = True, **options: Any) -> Path:
+    """Write the network that finds colours as ONNX, and as OpenVINO beside it. An export of
+    Ultralytics has no names for inputs and outputs."""
     write_model(path.with_suffix(".onnx"), **options)
     model = openvino.convert_model(str(path.with_suffix(".onnx")))
+    if not named:
+        for operation in model.get_ops():
+            for port in operation.outputs():
+                port.get_tensor().set_names(set())
     openvino.save_model(model, str(path), compress_to_fp16=False)
     return path
 
@@ -144,7 +149,7 @@ def test_export_of_ultralytics_needs_no_settings(tmp_path: Path) -> None:
     """Ultralytics writes a folder: the network, its weights and metadata.yaml."""
     folder = tmp_path / "best_openvino_model"
     folder.mkdir()
-    convert(folder / "best.xml", layout="raw", form="cxcywh")
+    convert(folder / "best.xml", layout="raw", form="cxcywh", named=False)
     content = {
         **{"description": "Ultralytics YOLO11n model", "author": "Ultralytics", "task": "detect"},
         **{"imgsz": [64, 64], "names": {0: "red", 1: "blue"}, "stride": 32, "batch": 1},

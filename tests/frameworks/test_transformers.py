@@ -251,6 +251,7 @@ def test_a_folder_is_recognised(tmp_path: Path) -> None:
     save(tmp_path / "model")
 
     assert framework_of(tmp_path / "model") == "transformers"
+    assert framework_of(tmp_path / "model" / "model.safetensors") == "transformers"
     assert framework_of(tmp_path) == "mmdetection"
 
 

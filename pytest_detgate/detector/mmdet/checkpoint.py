@@ -9,7 +9,6 @@ from typing import Any
 
 from pytest_detgate.detector.name_lists import first_names
 from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
-from pytest_detgate.detector.torch_file.ultralytics import require_not_ultralytics
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import require_regular
 
@@ -74,7 +73,6 @@ def read_checkpoint(path: Path, *, trust: bool = False) -> Checkpoint:
     """
     require_checkpoint(path)
     content = load_trusted(path) if trust else load_as_data(path)
-    require_not_ultralytics(path, content)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         meta = content.get("meta")
         return Checkpoint(path, content["state_dict"], meta if isinstance(meta, Mapping) else {})

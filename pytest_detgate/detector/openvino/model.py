@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,8 +54,8 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         path,
         source.options,
         metadata,
-        [_port(one) for one in compiled.inputs],
-        [_port(one) for one in compiled.outputs],
+        [_described(*one) for one in _named(compiled.inputs, "input").items()],
+        [_described(*one) for one in _named(compiled.outputs, "output").items()],
     )
     beside = (weights,) if described is None else (weights, described)
     key = {
@@ -86,11 +86,21 @@ class _Session:
 
     def __init__(self, compiled: Any) -> None:
         self._request = compiled.create_infer_request()
+        self._inputs = _named(compiled.inputs, "input")
+        self._outputs = _named(compiled.outputs, "output")
 
     def run(self, names: list[str], inputs: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Return the outputs of these names."""
-        results = self._request.infer(dict(inputs))
-        return [np.array(results[name]) for name in names]
+        results = self._request.infer({self._inputs[key]: one for key, one in inputs.items()})
+        return [np.array(results[self._outputs[name]]) for name in names]
+
+
+def _named(ports: Iterable[Any], kind: str) -> dict[str, Any]:
+    """Return ports by name; one without a name, as in an export of Ultralytics, has its number."""
+    return {
+        port.any_name if port.names else f"{kind}{number}": port
+        for number, port in enumerate(ports)
+    }
 
 
 def _compiled(path: Path, weights: Path, threads: int | None) -> tuple[Any, dict[str, str]]:
@@ -131,8 +141,7 @@ def _texts(model: Any) -> dict[str, str]:
     return texts
 
 
-def _port(port: Any) -> Port:
-    name = port.any_name if port.names else ""
+def _described(name: str, port: Any) -> Port:
     kind = port.element_type.get_type_name()
     shape = port.partial_shape if port.partial_shape.rank.is_static else ()
     sides = tuple(side.get_length() if side.is_static else None for side in shape)

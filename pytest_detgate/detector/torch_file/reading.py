@@ -13,8 +13,9 @@ from pytest_detgate.detector.torch_file.program import run_program
 from pytest_detgate.detector.torch_file.records import Records
 from pytest_detgate.detector.torch_file.refusals import NotPlainError, UnreadableError
 from pytest_detgate.detector.torch_file.stand_ins import StandIn
+from pytest_detgate.detector.torch_file.ultralytics import refuse_ultralytics
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.regular_file import open_regular, require_regular
+from pytest_detgate.regular_file import open_regular
 
 _BYTE_ORDER = b"little"
 
@@ -29,7 +30,9 @@ def load_as_data(source: Any, *, device: Any = "cpu") -> object:
     name = source if isinstance(source, (str, Path)) else "a checkpoint"
     try:
         with _opened(source) as file:
-            return _read(Records(file), device)
+            records = Records(file)
+            refuse_ultralytics(name, records)
+            return _read(records, device)
     except NotPlainError as error:
         raise DetectorError(
             f"{name}: refused: {error}. If you know where it comes from, "
@@ -44,7 +47,8 @@ def load_trusted(path: Path) -> object:
     import torch
 
     try:
-        require_regular(path)
+        with open_regular(path) as file, contextlib.suppress(NotPlainError, UnreadableError):
+            refuse_ultralytics(path, Records(file))
     except OSError as error:
         raise DetectorError(f"{path}: {error.strerror or error}") from error
     with warnings.catch_warnings():

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+import re
+from pathlib import PurePath
 
-from pytest_detgate.detector.torch_file.stand_ins import StandIn
+from pytest_detgate.detector.torch_file.records import Records
 from pytest_detgate.errors import DetectorError
 
-# YOLOv5 and its descendants pickled models of their top module `models`.
-_MAKERS = ("ultralytics.", "models.yolo.", "models.common.")
+# The opcode that imports, and the module: YOLOv5 pickled models of its top module `models`.
+_IMPORTS = re.compile(rb"c(ultralytics\.[\w.]+|models\.(yolo|common))\n")
 
 
-def require_not_ultralytics(path: Path, content: object) -> None:
+def refuse_ultralytics(name: object, records: Records) -> None:
     """Refuse a file of Ultralytics, and name the command that exports it.
 
-    Ultralytics has the AGPL as its licence, so the gate never imports it.
+    Ultralytics has the AGPL as its licence, so the gate never imports it, also for a file that is
+    trusted.
     """
-    values = content.values() if isinstance(content, Mapping) else (content,)
-    if any(isinstance(value, StandIn) and value.name.startswith(_MAKERS) for value in values):
+    if _IMPORTS.search(records.read("data.pkl")):
         raise DetectorError(
-            f"{path}: refused: it holds a pickled model of Ultralytics, and loading it runs code. "
-            f"Export it, and gate the export: yolo export model={path.name} format=onnx"
+            f"{name}: refused: it holds a pickled model of Ultralytics, and loading it runs code. "
+            "Export it, and gate the export: "
+            f"yolo export model={PurePath(str(name)).name} format=onnx"
         )

@@ -22,7 +22,6 @@ from pytest_detgate.detector.name_lists import require_class_names
 from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import LoadedModel, ModelSource
 from pytest_detgate.detector.torch_file.reading import load_as_data, load_trusted
-from pytest_detgate.detector.torch_file.ultralytics import require_not_ultralytics
 from pytest_detgate.detector.torch_models.detector import (
     Boxes,
     Input,
@@ -195,7 +194,6 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 def _weights(path: Path, *, trust: bool) -> tuple[Mapping[str, torch.Tensor], int | None]:
     """Return the state dictionary in a file, and the number of the epoch if it has one."""
     content = load_trusted(path) if trust else load_as_data(path)
-    require_not_ultralytics(path, content)
     if not isinstance(content, Mapping):
         raise DetectorError(
             f"{path}: it holds a {type(content).__name__}, not weights: save model.state_dict()"
