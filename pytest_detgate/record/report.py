@@ -13,6 +13,7 @@ from pytest_detgate.dataset.images.options import MAX_PIXELS
 from pytest_detgate.evidence import Chart, Evidence, LineChart
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
+from pytest_detgate.record.accepted_record import AcceptedRecord
 from pytest_detgate.record.known_findings import Fingerprint
 from pytest_detgate.record.looks import LedgerRecord
 
@@ -22,15 +23,6 @@ RUNNING: Literal["running"] = "running"
 NO_DETECTIONS = "none"
 """In place of a digest: a rule needed the detections, and there are none at all. Many models have
 that in common."""
-
-
-class AcceptedRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """How many findings of an item somebody accepted until a day, and why."""
-
-    findings: int
-    owner: str
-    until: str
-    why: str
 
 
 class RuleResult(msgspec.Struct, frozen=True, kw_only=True):

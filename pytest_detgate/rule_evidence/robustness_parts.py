@@ -16,7 +16,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import bounds_text, counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.robustness import CreatedBoxes, MeasuredDrop, created_boxes
-from pytest_detgate.rules.field_metric import mirrored
+from pytest_detgate.rules.field_metric import interval_of_rest
 from pytest_detgate.rules.probe_limits import Bound
 from pytest_detgate.rules.rule import Outcome
 from pytest_detgate.scoring.robustness import RelativeDrop
@@ -98,7 +98,8 @@ def part_of_mean(
         by_name.setdefault(change.name, []).append(one.retained)
     means = {name: drop.clean * math.fsum(one) / len(one) for name, one in by_name.items()}
     worst = min(means, key=lambda name: means[name])
-    rpc, interval = drop.rpc, mirrored(found.interval)
+    rpc = drop.rpc
+    interval = None if found.interval is None else interval_of_rest(found.interval)
     return RobustnessPart(
         message=(
             f"rPC {rpc:.3f}{bounds_text(interval)}: {metric} {drop.clean:.3f} on clean images, "

@@ -39,13 +39,14 @@ def field_figure(
 def mirrored(figure: Figure) -> Figure:
     """Return the same of 1 less the value."""
 
-    def of_rest(intervals: Intervals) -> Interval:
-        interval = figure(intervals)
-        return Interval(
-            low=1 - interval.high,
-            high=1 - interval.low,
-            confidence=interval.confidence,
-            method=interval.method,
-        )
+    return lambda intervals: interval_of_rest(figure(intervals))
 
-    return of_rest
+
+def interval_of_rest(interval: Interval) -> Interval:
+    """Return the interval of 1 less the value of an interval."""
+    return Interval(
+        low=1 - interval.high,
+        high=1 - interval.low,
+        confidence=interval.confidence,
+        method=interval.method,
+    )

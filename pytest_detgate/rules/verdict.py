@@ -17,9 +17,10 @@ from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.record.accepted_record import AcceptedRecord
 from pytest_detgate.record.advice import MMDETECTION, fitting_advice
 from pytest_detgate.record.known_findings import Acceptance
-from pytest_detgate.record.report import FINDINGS_CAP, AcceptedRecord, RuleResult
+from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.binding import BoundRule, crash_text, today
 from pytest_detgate.rules.documentation import how_to_fix, rule_page
@@ -56,7 +57,7 @@ def judge(
         if not seals.covers(target.datasets):
             case = _Case(bound, target, inputs, accepted)
             return _judge(case, waivers, on_finding, on_documents)
-        # What was accepted of its findings, when the probe was not sealed yet, is not told either.
+        # What was accepted of its findings, when the probe was not sealed yet, is not shown either.
         case = _Case(bound, target, inputs, ())
         return sealed_result(_judge(case, waivers, None), case.open_reason)
 

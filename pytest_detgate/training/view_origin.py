@@ -53,7 +53,7 @@ class _Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 def resolved_values(config: Path) -> dict[str, Any] | None:
     """Return the values of a configuration that is nothing but values; None for any other, which
-    is code that only a process of its own may run."""
+    is code that only a separate process may run."""
     if find_spec("mmengine") is None or not has_plain_values(config):
         return None
     values: dict[str, Any] = resolved_config(config)

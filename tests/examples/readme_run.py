@@ -108,7 +108,9 @@ def main() -> None:
         (_QUICK, f"```console\n$ make quick\n{quick}```"),
         (_RUN, f"```console\n$ {shown_run()[0]}\n{output}```"),
     ):
-        text = shown.sub(lambda _, new=new: new, text, count=1)
+        before = shown.search(text)
+        assert before is not None
+        text = text.replace(before[0], new, 1)
     README.write_text(text, encoding="utf-8")
 
 

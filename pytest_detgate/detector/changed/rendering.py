@@ -68,7 +68,7 @@ def _render(image: Path, folder: Path, change: ImageChange, options: ImageOption
         # What this thread opens is not opened by the model.
         with unnoted():
             return _changed(image, folder, change, options)
-    except Exception as error:  # every decoder has errors of its own
+    except Exception as error:  # each decoder has its own errors
         return Rendered(image, problem=reason_of(error))
 
 

@@ -1,6 +1,6 @@
 """Bounds of a rate that hold at every moment, however often one looks while time is added.
 
-A bound for one moment does not: whoever looks after each clip and stops as soon as it is below the
+A bound for one moment does not: one who looks after each clip and stops as soon as it is below the
 limit passes too often. Here the chance that the bound is ever below the true rate is the error.
 
 For events that are Poisson with a rate r, N of them in the time T, the likelihood under a gamma
