@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_detgate.commands.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
+from pytest_detgate.printable import printable
 
 if TYPE_CHECKING:
     from pytest_detgate.commands.subcommands import Commands
@@ -93,12 +94,16 @@ def run(chosen: argparse.Namespace) -> None:
     source = ResultFiles(files, project) if files else NoDetections()
     inputs = Inputs(project, source, list(files))
     lines: list[str] = []
-    if chosen.to is not None or not chosen.suite:
-        for name in names:
-            lines += _tables(chosen, inputs, name, has_detections=name in files)
-    if chosen.suite:
-        lines += _suites(chosen.out, rules, inputs, names)
-    print("\n".join(lines))
+    try:
+        if chosen.to is not None or not chosen.suite:
+            for name in names:
+                lines += _tables(chosen, inputs, name, has_detections=name in files)
+        if chosen.suite:
+            lines += _suites(chosen.out, rules, inputs, names)
+    except OSError as error:
+        raise ConfigError(f"{chosen.out}: cannot be written: {error}") from error
+    # Names come from the data.
+    print("\n".join(map(printable, lines)))
 
 
 def _tables(
@@ -113,7 +118,7 @@ def _tables(
             continue
         wide = inputs.wide_table(name, table)
         if chosen.to is not None:
-            path = chosen.out / f"{_plain(name)}-{table}.{chosen.to}"
+            path = chosen.out / f"{_plain(name, inputs)}-{table}.{chosen.to}"
             count = write_frame(wide, path, chosen.to, columns)
             yield f"{path}: {len(wide):,} rows, {count} columns"
             continue
@@ -131,7 +136,7 @@ def _suites(
 
     found = project_suites(rules, inputs, names)
     for (split, table), suite in found.suites.items():
-        path = folder / f"{_plain(split)}-{table}.suite.json"
+        path = folder / f"{_plain(split, inputs)}-{table}.suite.json"
         write_whole(path, suite.document().encode("utf-8", "replace"))
         yield f"{path}: {len(suite.entries)} expectations"
     if not found.suites:
@@ -142,8 +147,9 @@ def _suites(
         yield f"left out: {', '.join(found.left_out)}"
 
 
-def _plain(name: str) -> str:
-    """A name as a part of a file name."""
+def _plain(name: str, inputs: Inputs) -> str:
+    """The name of a split or probe as a part of a file name, which no other one has."""
     from pytest_detgate.report.rule_rows import fragment_names
 
-    return fragment_names([name])[0]
+    names = (*inputs.project.splits, *inputs.project.probes)
+    return fragment_names(names)[names.index(name)]

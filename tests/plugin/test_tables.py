@@ -59,6 +59,40 @@ def test_csv_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+def test_splits_with_like_names_have_their_own_files(folder: Path) -> None:
+    two = "".join(
+        f'[dataset.splits."{name}"]\nannotations = "train.json"\nimages = "images"\n'
+        for name in ("a b", "a-b")
+    )
+    (folder / "detgate.toml").write_text(two + "[rules.duplicate-ids]\n")
+
+    assert main(["tables", "--to", "csv", "--table", "images", "--columns", "split"]) == 0
+    files = sorted((folder / "detgate-tables").iterdir())
+    assert [path.read_text().split("\n")[1] for path in files] == ["a-b", "a b"]
+
+
+def test_a_folder_that_is_none_is_one_line(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "file").write_text("")
+
+    assert main(["tables", "--to", "csv", "--out", "file/x"]) == 4
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be written" in line
+
+
+def test_names_from_the_data_give_no_command(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    categories = [{"id": 1, "name": "helmet\x1b[2J"}, {"id": 2, "name": "vest"}]
+    write_json(folder / "train.json", {**COCO, "categories": categories})
+
+    assert main(["tables", "--table", "images"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "boxes_helmet" in out
+
+
 def test_parquet_files_keep_types(folder: Path) -> None:
     import_or_skip("pyarrow")
     images = [

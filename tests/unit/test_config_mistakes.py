@@ -191,10 +191,12 @@ splits = ["vall"]
         ),
         pytest.param(
             "[rules.expectations]\ntable = 'images'\n[[rules.expectations.expect]]\nmostly = 0.5\n"
-            "[[rules.expectations.expect]]\ntype = 'a'\nmostly = 0\n",
+            "[[rules.expectations.expect]]\ntype = 'expect_column_values_to_be_unique'\n"
+            "column = 'a'\nmostly = 0\n",
             [
                 "9: [rules.expectations] expect: entry 1 needs a type",
-                "11: [rules.expectations] expect: entry 2 (a): with mostly = 0",
+                "11: [rules.expectations] expect: entry 2 (expect_column_values_to_be_unique): "
+                "with mostly = 0",
             ],
             id="entries of an option",
         ),
