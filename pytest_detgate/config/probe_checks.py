@@ -51,7 +51,7 @@ def _check_query(probe: ProbeTable, split: str, place: Place, configuration: Con
                 place.error(f"does not apply to a part of a split, which has that of {split}", key)
             )
     if probe.sealed:
-        what = "needs images of its own, because those of a split are shown with the split"
+        what = "needs separate images, because those of a split are shown with the split"
         configuration.mistakes.add(place.error(what, "sealed"))
     splits = tuple(configuration.tables.dataset.splits)
     if split not in splits:

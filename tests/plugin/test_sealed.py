@@ -270,7 +270,7 @@ def test_part_of_a_split_cannot_be_sealed(sealed: GateProject) -> None:
     result = sealed.gate_here("detgate.toml")
 
     assert result.ret == 4
-    result.stderr.fnmatch_lines(["*sealed*needs images of its own*"])
+    result.stderr.fnmatch_lines(["*sealed*needs separate images*"])
 
 
 DETECTOR = """
