@@ -59,7 +59,7 @@ class GateLedger:
         table = self.budget.table
         try:
             lines = read_ledger(self.path)
-        except ConfigError:  # which was reported when a look was added
+        except ConfigError:  # add has reported it
             lines = tuple(self.budget.lines)
         now = LookBudget(table, lines)
         named: dict[str, Look] = {line.dataset: line for line in lines} | self._seen

@@ -89,7 +89,7 @@ def read_ledger(path: Path) -> tuple[LedgerLine, ...]:
                 )
             if lines[before][0] > number:
                 raise ConfigError(
-                    f"{path.name}: line {number} comes before line {lines[before][0]}, which it "
+                    f"{path.name}: line {number} is before line {lines[before][0]}, which it "
                     f"was written after; {_RESTORE}"
                 )
     return tuple(line for _, line in lines.values())

@@ -57,7 +57,7 @@ def judge(
         if not seals.covers(target.datasets):
             case = _Case(bound, target, inputs, accepted)
             return _judge(case, waivers, on_finding, on_documents)
-        # What was accepted of its findings, when the probe was not sealed yet, is not shown either.
+        # What was accepted of its findings before the probe was sealed is hidden, too.
         case = _Case(bound, target, inputs, ())
         return sealed_result(_judge(case, waivers, None), case.open_reason)
 

@@ -67,6 +67,7 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
         "documents": [],
         "needs": None,
         "fingerprints": [],
+        "is_sealed": False,
         "tables": {},
         "evidence": {},
     }

@@ -69,8 +69,8 @@ def _with(old: str, new: str) -> Callable[[list[str]], list[str]]:
     [
         (_without(0), "a line before line 1 is gone"),
         (_without(1), "a line before line 2 is gone"),
-        (lambda rows: [rows[1], rows[0], rows[2]], "line 1 comes before line 2"),
-        (lambda rows: [rows[0], rows[2], rows[1]], "line 2 comes before line 3"),
+        (lambda rows: [rows[1], rows[0], rows[2]], "line 1 is before line 2"),
+        (lambda rows: [rows[0], rows[2], rows[1]], "line 2 is before line 3"),
         (_with("m2", "m9"), "line 2: was changed"),
         (_with('"looks":20', '"looks":2'), "line 2: was changed"),
         (_with(DAY, "2026-11-26"), "line 2: was changed"),

@@ -1,7 +1,8 @@
 """Bounds of a rate that hold at every moment, however often one looks while time is added.
 
-A bound for one moment does not: one who looks after each clip and stops as soon as it is below the
-limit passes too often. Here the chance that the bound is ever below the true rate is the error.
+A bound for one moment does not: a person who looks after each clip and stops as soon as it is
+below the limit passes too often. Here the chance that the bound is ever below the true rate is at
+most the error.
 
 For events that are Poisson with a rate r, N of them in the time T, the likelihood under a gamma
 prior of r over that under r itself is, for a prior with shape 1 and time b,
