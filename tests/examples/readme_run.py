@@ -108,7 +108,8 @@ def main() -> None:
         (_QUICK, f"```console\n$ make quick\n{quick}```"),
         (_RUN, f"```console\n$ {shown_run()[0]}\n{output}```"),
     ):
-        text = shown.sub(lambda _, new=new: new, text, count=1)
+        # A backslash in it must stay one.
+        text = shown.sub(new.replace("\\", r"\\"), text, count=1)
     README.write_text(text, encoding="utf-8")
 
 
