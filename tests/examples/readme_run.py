@@ -108,9 +108,8 @@ def main() -> None:
         (_QUICK, f"```console\n$ make quick\n{quick}```"),
         (_RUN, f"```console\n$ {shown_run()[0]}\n{output}```"),
     ):
-        before = shown.search(text)
-        assert before is not None
-        text = text.replace(before[0], new, 1)
+        # A backslash in it must stay one.
+        text = shown.sub(new.replace("\\", r"\\"), text, count=1)
     README.write_text(text, encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ MOST_BYTES = 1_000_000
 
 def test_every_file_has_its_digest() -> None:
     lines = (FOLDER / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
-    stated = {name: sha256 for sha256, name in (line.split("  ") for line in lines)}
+    stated = {name: digest for digest, name in (line.split("  ") for line in lines)}
     files = [path for path in FOLDER.iterdir() if path.suffix in (".onnx", ".jsonl")]
 
     assert stated == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

@@ -157,6 +157,19 @@ class CallStack:
             by = "own"
         return Caller(by, is_direct and by == "own", file, tuple(modules))
 
+    def is_within_module(self) -> bool:
+        """Return whether a module of the project runs, as it does while it is imported.
+
+        This only looks at names, so it is much cheaper than `caller`: pytest asks for the status of
+        every file below the folder that it collects.
+        """
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None:
+            if frame.f_code.co_name == "<module>" and self._kind(frame) == "own":
+                return True
+            frame = frame.f_back
+        return False
+
     def value_asked(self) -> Literal["size", "time"] | None:
         """Return which value in the status of a file the caller may use, if it may use one."""
         frame = self._cause()
