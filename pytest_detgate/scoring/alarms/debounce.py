@@ -48,7 +48,7 @@ class Spans:
 
 def clips_that_can_alarm(timeline: Timeline, hits: int, of: int) -> NDArray[np.bool_]:
     """(C,) the clips that have `hits` frames within `of`, without a pause between them: on a
-    shorter one no detector raises an alarm, whatever it finds."""
+    shorter one no detector can raise an alarm."""
     timed = np.flatnonzero(timeline.clip != UNTIMED)
     rows = timed[np.lexsort((timeline.position[timed], timeline.piece[timed]))]
     able = np.zeros(len(timeline.clips), dtype=np.bool_)
