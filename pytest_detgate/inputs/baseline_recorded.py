@@ -64,7 +64,7 @@ class RecordedBaseline(Baseline):
         digest = gated.source.digest(name)
         used = []
         there = None if entry is None else entry.images_sha256
-        # What was found on other images is no evidence on these.
+        # What was found on other images was not found on these.
         if predictions is not None and self._difference_of_images(name, there) is None:
             used.append(predictions.sha256)
         # A checkpoint alone is no model: code and configuration may have changed with the data.

@@ -14,7 +14,7 @@ ALWAYS_NEEDS_PROBES = frozenset({"probe-fp", "fp-regression", "alarm-rate"})
 """Rules on detections that look at the probes, and at the evaluated split only to see that the
 detector finds anything."""
 NEEDS_PROBES = frozenset(
-    {*ALWAYS_NEEDS_PROBES, "operating-point", "checkpoint-choice", "lost-objects"}
+    {*ALWAYS_NEEDS_PROBES, "operating-point", "checkpoint-choice", "lost-objects", "flicker"}
 )
 ON_DETECTIONS = frozenset({*MODEL, *FIELD, *BESIDE_CHECKPOINT, "fp-regression", "latency"})
 """Rules that need detections."""

@@ -110,12 +110,21 @@ def _weak_slices(draw: DrawFn, setting: Setting) -> Table:
     return some(draw, {"pixels": False}, min_gap=(0.1,), fields=(["site"],), max=(0, 5))
 
 
+def _flicker(draw: DrawFn, setting: Setting) -> Table:
+    return some(draw, {"max": pick(draw, 0, 0.5, 9)}, gap_s=(1, 20), short_s=(1, 20), **_BROAD)
+
+
+def _trivial_baseline(draw: DrawFn, setting: Setting) -> Table:
+    return some(draw, {"min-margin": pick(draw, 0, 0.3)}, max=(0.2, 0.9), boxes=(1, 3))
+
+
 ALARMS: dict[str, Maker] = {
     "alarm-rate": _alarm_rate,
     "alarm-recall": _alarm_recall,
     "alarm-delay": _alarm_delay,
+    "flicker": _flicker,
 }
-"""The rules on alarms, by code."""
+"""The rules on the frames of clips, by code."""
 FIELD: dict[str, Maker] = {
     **ALARMS,
     "froc": lambda draw, setting: class_floor(draw, setting, per=("clip", "image")),
@@ -123,6 +132,7 @@ FIELD: dict[str, Maker] = {
     "olrp": _ceiling,
     "weak-slices": _weak_slices,
     "lost-objects": _lost_objects,
+    "trivial-baseline": _trivial_baseline,
 }
 """These rules, by code."""
 BESIDE_CHECKPOINT: dict[str, Maker] = {

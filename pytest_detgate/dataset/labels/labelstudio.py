@@ -27,7 +27,7 @@ from pytest_detgate.errors import DataError
 _UPLOADED = re.compile(r"(.*/)?[0-9a-f]{8}-([^/]+)")
 # The shape of a region and its class may be two results with one id.
 _CLASSES = ("rectanglelabels", "polygonlabels", "labels", "ellipselabels")
-# Attributes of an image or of a region. Any other type is a region that is no box.
+# Words about an image or a region. Any other type is a region that is no box.
 _NO_SHAPES = frozenset(
     {"choices", "taxonomy", "textarea", "rating", "number", "datetime", "pairwise", "ranker"}
     | {"relation"}

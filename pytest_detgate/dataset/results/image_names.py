@@ -89,7 +89,7 @@ class DatasetImages:
         if row == UNLISTED or not isinstance(value, str):
             return
         other = self._written.setdefault(row, value)
-        if not _may_be_one(parts_of(value), parts_of(other)):
+        if other is not value and not _may_be_one(parts_of(value), parts_of(other)):
             raise DataError(
                 f"{self._path}: {other!r} and {value!r} are two images of the file, and both would "
                 f"be {self.dataset.images.file_name[row]} of {self.dataset.name}; give a file with "

@@ -283,7 +283,19 @@ def _alarm_delay(view: View, table: Table, label: str) -> bool:
     return bool(kept) and all(kept)
 
 
+def flicker(view: View, table: Table, name: str) -> bool | None:
+    """Whether the item of a split or probe may pass: what it has to look at, and no more."""
+    view.labels(name)
+    frames = _Frames(view, name)
+    if not frames.are_enough(table):
+        raise NotLookedAtError("frames or times are missing")
+    over = view.threshold(table)
+    if not any(one.score > over for one in view.detections(name).rows):
+        raise NotLookedAtError("nothing is detected")
+    return None if table.get("max") is not None else False
+
+
 PROBE_RULES: dict[str, Check] = {"alarm-rate": _alarm_rate}
 CLASS_RULES: dict[str, Check] = {"alarm-recall": _alarm_recall, "alarm-delay": _alarm_delay}
 """Rules with one item for each class of the split of clips."""
-CODES = frozenset((*PROBE_RULES, *CLASS_RULES))
+CODES = frozenset((*PROBE_RULES, *CLASS_RULES, "flicker"))

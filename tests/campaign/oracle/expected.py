@@ -190,6 +190,9 @@ def _items(
             expected.refused = f"{code}: no probe"
         for label in view.probes if table.get("on") is None else table["on"]:
             yield label, partial(check, view, table, label)
+    elif code == "flicker":
+        for label in table.get("on") or [view.evaluated, *view.probes]:
+            yield label, partial(alarm_rules.flicker, view, table, label)
     elif code == "lost-objects":
         if any(table.get(key) not in (None, {}, []) for key in lost_objects.SPLIT_LIMITS):
             label = view.evaluated
@@ -252,7 +255,7 @@ def _reads(view: View, code: str, label: str | None) -> set[str]:
         return {str(label), view.evaluated}
     if code in model_rules.SPLIT_RULES:
         return {str(label)}
-    if code in alarm_rules.PROBE_RULES or code == "lost-objects":
+    if code in (*alarm_rules.PROBE_RULES, "lost-objects", "flicker"):
         return {str(label), view.evaluated}
     if code in alarm_rules.CLASS_RULES:
         return {alarm_rules.alarm_split(view), view.evaluated}

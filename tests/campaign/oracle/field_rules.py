@@ -123,6 +123,14 @@ def _weak_slices(view: View, table: Table, label: str) -> bool:
     return True
 
 
+def _trivial_baseline(view: View, table: Table, label: str) -> bool | None:
+    evaluated(view)
+    return None if {"min-margin", "max"} & table.keys() else False
+
+
 CLASS_RULES: dict[str, Check] = {"froc": _froc, "miss-rate": _miss_rate, "olrp": _olrp}
-SINGLE_RULES: dict[str, Check] = {"weak-slices": _weak_slices}
+SINGLE_RULES: dict[str, Check] = {
+    "weak-slices": _weak_slices,
+    "trivial-baseline": _trivial_baseline,
+}
 CODES = frozenset((*CLASS_RULES, *SINGLE_RULES))

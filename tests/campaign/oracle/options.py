@@ -30,6 +30,7 @@ _RULES = {
     "empty-gt-share": "splits min max max-missing",
     "error-budget": "background duplicate class location both miss counts",
     "expectations": "splits table expect suite max",
+    "flicker": f"{_ALARMS} max on gap-s short-s bound confidence too-little",
     "fp-regression": "max-growth max-growth-boxes min-reduction noise probes score-threshold "
     f"{_BOOT} first-run",
     "frame-distance": "between within max max-unparsed clip-field frame-field",
@@ -56,6 +57,7 @@ _RULES = {
     "training-seed": "",
     "training-curve": "path max spike validation metric max-fall plateau-validations plateau-gain "
     "min-epochs min-iterations",
+    "trivial-baseline": "min-margin max metric boxes by training",
     "weak-slices": "max min-gap fields pixels confidence seed too-little",
 }
 _LABELS = "max-unlabelled max-unparsed allow-missing-classes"
@@ -68,7 +70,7 @@ RULE_KEYS = {
 _TIME = "fps frame-step time-field time-unit"
 _TABLES = {
     "": "plugins dataset model run train probes scoring cache report rules waivers recommended "
-    "alarms project history",
+    "alarms project history evidence",
     "dataset": f"splits frame-pattern classes max-pixels follow-links exif match-names {_TIME}",
     "dataset splits *": "annotations images format classes list data split missing-labels "
     f"max-polygons allow-other-files events {_TIME}",
