@@ -70,7 +70,7 @@ class Copies:
     def _similarity(self, row: int) -> str:
         if self.exact[row]:
             return "same bytes"
-        return similarity(int(self.distance[row]), TURNS[self.turn[row]])
+        return similarity(int(self.distance[row]), TURNS[int(self.turn[row])])
 
     def describe(self, tested_row: int, dataset: str, file_name: str) -> str:
         """Say what a tested image is a copy of: `3 bits from train/a.jpg and 2 more`."""
@@ -80,7 +80,7 @@ class Copies:
         else:
             near = "looks like" if distance == 0 else f"{distance} bits from"
         if self.is_turned[tested_row]:
-            near = f"{TURNS[self.turn[tested_row]]}: {near}"
+            near = f"{TURNS[int(self.turn[tested_row])]}: {near}"
         more = int(self.count[tested_row]) - 1
         return f"{near} {dataset}/{file_name}" + (f" and {more} more" if more else "")
 

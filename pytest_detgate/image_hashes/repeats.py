@@ -37,7 +37,7 @@ class Repeats:
 
     def turn_of(self, row: int) -> Turn:
         """The turn that makes an image and the earlier one alike."""
-        return TURNS[self.turn[row]]
+        return TURNS[int(self.turn[row])]
 
 
 def find_repeats(

@@ -26,7 +26,7 @@ _REVERSED_BITS = np.array([int(f"{byte:08b}"[::-1], 2) for byte in range(256)], 
 
 def turned_hashes(hashes: NDArray[np.uint64], turn: Turn) -> NDArray[np.uint64]:
     """(n,) the hashes that the images have if they are turned."""
-    rows = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
+    rows: NDArray[np.uint8] = hashes.astype(">u8").view(np.uint8).reshape(-1, 8)
     if turn in ("mirrored", "turned by 180°"):
         rows = ~_REVERSED_BITS[rows]
     if turn in ("upside down", "turned by 180°"):

@@ -44,7 +44,11 @@ def protocol_curves(
             Panel(
                 label="share",
                 series=[
-                    Series(name=name, x=plotted(SCORES[::_EVERY].tolist()), y=values)
+                    Series(
+                        name=name,
+                        x=[round(score, 6) for score in SCORES[::_EVERY].tolist()],
+                        y=values,
+                    )
                     for name, values in drawn.items()
                 ],
                 marks=[Mark(label="best F1", at=scores.best_score)],

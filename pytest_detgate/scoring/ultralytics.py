@@ -71,7 +71,8 @@ class ByScore:
     def at_best(self, metric: UltralyticsMetric) -> NDArray[np.float64]:
         """(K,) P, R or F1 at the best score."""
         curves = {"P": self.precision, "R": self.recall, "F1": self.f1}[metric]
-        return curves[:, self.best]
+        values: NDArray[np.float64] = curves[:, self.best]
+        return values
 
 
 class UltralyticsScores:
@@ -135,7 +136,8 @@ class UltralyticsReplicates:
         else:
             values = self._at_best[:, :, METRICS.index(metric) - METRICS.index("P")]
         if category is not None:
-            return values[:, category]
+            of_class: NDArray[np.float64] = values[:, category]
+            return of_class
         return np.array([_mean(row) for row in values])
 
     def seen(self, metric: UltralyticsMetric, category: int | None = None) -> Seen:
@@ -229,12 +231,12 @@ def _ap_of_class(
     if not len(one.unit):
         return
     weight = weights[:, one.unit]
-    counted = np.cumsum(weight, axis=1)
+    counted = np.cumsum(weight, axis=1, dtype=np.int64)
     for threshold, is_true in enumerate(one.true):
         places = np.flatnonzero(is_true)
         if not len(places):
             continue
-        true = np.cumsum(weight[:, places], axis=1)
+        true = np.cumsum(weight[:, places], axis=1, dtype=np.int64)
         precision = true / np.maximum(counted[:, places], 1)
         highest = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         recall = true / np.maximum(boxes, 1)[:, None]

@@ -21,7 +21,8 @@ _RULES = {
     "degenerate-boxes": "splits max",
     "duplicate-boxes": "splits max iou two-class-iou max-two-classes",
     "duplicate-ids": "splits max",
-    "duplicate-images": "between splits max max-labels-differ by distance turned by-source label-iou clip-field",
+    "duplicate-images": "between splits max max-labels-differ by distance turned by-source "
+    "label-iou clip-field",
     "empty-gt-share": "splits min max max-missing",
     "error-budget": "background duplicate class location both miss counts",
     "expectations": "splits table expect suite max",
