@@ -67,11 +67,8 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
     )
     size: (
         Annotated[
-            Pixels | tuple[Pixels, Pixels],
-            Meta(
-                description="Height and width of the model's input, or one number for both. "
-                "Omitted: as the model says."
-            ),
+            tuple[Pixels, Pixels],
+            Meta(description="Height and width of the model's input. Omitted: as the model says."),
         ]
         | None
     ) = None
@@ -115,7 +112,7 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
     def _resize(self, inputs: Inputs) -> Resize:
         if self.size is None:
             return model_resize(inputs)
-        height, width = (self.size, self.size) if isinstance(self.size, int) else self.size
+        height, width = self.size
         return Resize(kind=self.resize, width=width, height=height, origin="size of this rule")
 
     def _chart(self, split: str, side: NDArray[np.float64], resize: Resize) -> Histogram:
@@ -132,11 +129,11 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
         )
 
     passing: ClassVar[Example] = Example(
-        config="[rules.resize-fit]\nsize = 100\nmax-share = 0.0",
+        config="[rules.resize-fit]\nsize = [100, 100]\nmax-share = 0.0",
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 20, 20)]}},
     )
     failing: ClassVar[Example] = Example(
-        config="[rules.resize-fit]\nsize = 25\nmax-share = 0.0",
+        config="[rules.resize-fit]\nsize = [25, 25]\nmax-share = 0.0",
         splits={"val": {"a_1.jpg": [("helmet_off", 10, 10, 20, 20)]}},
     )
 

@@ -37,16 +37,14 @@ def fit(
 
 def test_boxes_are_scaled_as_a_whole(tmp_path: Path) -> None:
     """Fit into 100 × 100 is a quarter: sides 5, 5 and 20; the box without area does not count."""
-    result = fit(tmp_path, "size = 100\n")
+    result = fit(tmp_path, "size = [100, 100]\n")
 
     values = measured(result)
     assert (values["count"], values["boxes"]) == (2, 3)
     assert values["share"] == pytest.approx(2 / 3)
     assert values["median_side"] == pytest.approx(5)
     assert result.verdict == "failed"
-    assert told(result)[0] == "a.jpg: annotation 1: helmet, 5 pixels after the resize" or (
-        "5 pixels after the resize" in told(result)[0]
-    )
+    assert told(result)[0].endswith("5 pixels after the resize")
     assert "(fit into 100 × 100, size of this rule)" in result.message
 
 
@@ -101,7 +99,7 @@ def test_without_a_resize_it_is_not_evaluated(tmp_path: Path) -> None:
     ],
 )
 def test_resizes_of_mmdetection(step: dict[str, Any], scales: tuple[float, float]) -> None:
-    """An image of 400 × 200. (1333, 800) would allow 3.33 for the long side, 4 for the short one."""
+    """An image of 400 × 200. (1333, 800) allows 3.33 for the longer side, 4 for the shorter."""
     resize = resize_of_pipeline([{"type": "LoadImageFromFile"}, step], "site.py")
 
     across, down = resize.scales(np.array([400.0]), np.array([200.0]))
@@ -134,7 +132,7 @@ def test_no_resize_leaves_images_alone() -> None:
     ]
 
 
-@pytest.mark.parametrize("options", ["[rules.resize-fit]\nsize = 100\n"])
+@pytest.mark.parametrize("options", ["[rules.resize-fit]\nsize = [100, 100]\n"])
 def test_a_limit_is_needed(tmp_path: Path, options: str) -> None:
     write_json(tmp_path / "val.json", coco_content(BOXES, ("helmet", "vest")))
 
