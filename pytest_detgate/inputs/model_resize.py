@@ -10,7 +10,7 @@ import msgspec
 from pytest_detgate.errors import DataError, DetectorError
 
 if TYPE_CHECKING:
-    from pytest_detgate.detector.resizing import Resize
+    from pytest_detgate.detector.resizing import Resize, ResizeKind
     from pytest_detgate.inputs.inputs import Inputs
 
 _WAY_OUT = "give size = [height, width] in the table of the rule"
@@ -28,7 +28,7 @@ def model_resize(inputs: Inputs) -> Resize:
         return Resize(kind="none", width=1, height=1, origin="[model.onnx]")
     if stated is not None and stated.size is not None and stated.resize is not None:
         height, width = stated.size
-        kind = "stretch" if stated.resize == "stretch" else "fit"
+        kind: ResizeKind = "stretch" if stated.resize == "stretch" else "fit"
         return Resize(kind=kind, width=width, height=height, origin="[model.onnx]")
     file = _checkpoint(inputs)
     try:

@@ -92,7 +92,9 @@ class UltralyticsScores:
     @cached_property
     def ap(self) -> NDArray[np.float64]:
         """(K, T) AP of each class at each IoU threshold; NaN without ground truth."""
-        return _ap(self._classes, self._once, ends_in_line=self._ends_in_line)[0]
+        of_draws = _ap(self._classes, self._once, ends_in_line=self._ends_in_line)
+        only: NDArray[np.float64] = of_draws[0]
+        return only
 
     @cached_property
     def by_score(self) -> ByScore:
