@@ -44,6 +44,9 @@ class DuplicateImages(Rule, frozen=True, kw_only=True):
     no hash shows it. `same_source` counts other images whose source is in the reference, or earlier
     in the split; with `by-source = true` they are copies too.
 
+    With `recommended = true`, a table of this rule replaces the comparison of splits. To search
+    inside a split too, write two tables as `[[rules.duplicate-images]]`.
+
     Inside a split, `labels_differ` counts copies that have other labels than the image they repeat:
     another number of boxes, other classes, or boxes elsewhere (IoU below `label-iou`). Images of
     one clip are compared by bytes only, because its frames are alike. The clip is the group `clip`
