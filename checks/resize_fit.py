@@ -45,8 +45,8 @@ class ResizeFit(SplitRule, frozen=True, kw_only=True):
     ## Why it matters
 
     A helmet of 24 pixels on an image of 3840 × 2160 is one of 4 pixels where the model works at
-    640: less than one cell of its finest grid (8 pixels for most detectors). Such objects are
-    missed whatever the training, and their labels teach nothing but noise.
+    640: less than one cell of its finest grid (8 pixels for most detectors). No training finds such
+    objects, and their labels only add noise.
 
     ## How to fix
 

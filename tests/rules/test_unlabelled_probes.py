@@ -15,7 +15,7 @@ CONFIG = """
 format = "yolo"
 annotations = "labels"
 images = "images"
-classes = ["helmet"]
+classes = "names.txt"
 [rules.probe-fp]
 max-boxes = 5
 """
@@ -28,6 +28,7 @@ def test_images_without_a_label_file(tmp_path: Path, allowed: int, verdict: str)
     """Two of four images have no label file; a box on one of them is false."""
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
+    (tmp_path / "names.txt").write_text("helmet\n")
     for n in range(4):
         Image.new("RGB", (100, 100)).save(tmp_path / "images" / f"{n}.jpg")
     for n in range(2):
