@@ -112,8 +112,10 @@ class CheckpointChoice(ScoreRule, frozen=True, kw_only=True):
         timid = [epoch for epoch in better if _shows_timid(gated, epoch)]
         names = short_names(sweep)
         at_equal = gated.boxes_at(recall)
+        is_coco = inputs.project.tables.scoring.protocol == "coco"
+        metric = self.metric if is_coco else f"COCO's {self.metric}"
         return Outcome(
-            message=_message(gated, beaten_by, timid, len(sweep), self.metric),
+            message=_message(gated, beaten_by, timid, len(sweep), metric),
             measurements=[
                 Measurement.at_most("beaten_by", len(beaten_by), 0),
                 Measurement.at_most("timid", len(timid), 0),

@@ -8,14 +8,21 @@ from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted, value_and_floor
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
-from pytest_detgate.rule_evidence.score_charts import bar, curves_of
+from pytest_detgate.rule_evidence.protocol_charts import protocol_curves
+from pytest_detgate.rule_evidence.score_charts import bar
 from pytest_detgate.rules.class_floor_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.score_card import ApMetric
+from pytest_detgate.rules.scored_metric import (
+    ClassMetricName,
+    ScoredMetric,
+    require_metric,
+    scored_metric,
+)
 
 BARS_OF_CLASS = 12
 """Classes that an item compares at most, its own among them."""
@@ -47,85 +54,87 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "class-ap"
     figure: ClassVar[str] = "AP"
 
-    metric: ApMetric = "AP"
+    metric: ClassMetricName = "AP"
+
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_metric(self.metric, project)
 
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
         support = self.support(target, inputs)
-        value: float | None = getattr(inputs.scores(split).classes[support.name], self.metric)
+        metric = scored_metric(inputs, split, self.metric)
+        value = metric.value(support.category)
         if value is None:
-            raise DataError(f"AP of class {support.name!r} is not defined on {split}")
-        protocol = inputs.scores(split).protocol
-        held = self._held(inputs, split, support.name, support.category, value)
+            raise DataError(f"{metric.name} of class {support.name!r} is not defined on {split}")
+        measured = self._measured(metric, support.name, support.category, value)
         return Outcome(
-            message=f"{support.name}: {self.metric} "
-            f"{value_and_floor(value, held.limit, f' on {split}')}, "
-            f"{counted(support.boxes, 'box')} ({protocol}){bounds_text(held.interval)}",
+            message=f"{support.name}: {metric.name} "
+            f"{value_and_floor(value, measured.limit, f' on {split}')}, "
+            f"{counted(support.boxes, 'box')} ({metric.protocol}){bounds_text(measured.interval)}",
             measurements=[
-                held,
+                measured,
+                *metric.beside(support.category),
                 Measurement.shown("boxes", support.boxes),
                 Measurement.shown("images", support.images),
             ],
-            evidence=self._evidence(inputs, split, support, held),
+            evidence=self._evidence(metric, support, measured),
             needs=needs_of_metric(
                 self,
                 inputs,
                 split,
-                held,
-                self.metric_figure(inputs, split, self.metric, value, category=support.category),
+                measured,
+                metric.figure(value, support.category),
                 inputs.matches(split),
-                what=self.metric,
+                what=metric.name,
                 category=support.category,
             ),
         )
 
-    def _held(
-        self, inputs: Inputs, split: str, name: str, category: int, value: float
+    def _measured(
+        self, metric: ScoredMetric, name: str, category: int, value: float
     ) -> Measurement:
-        interval = self.metric_interval(inputs, split, self.metric, value, category=category)
+        figure = metric.figure(value, category)
+        interval = self.interval(metric.inputs, metric.split, figure)
         return Measurement.at_least(
-            "ap", value, self.floor(name), bound=self.bound, interval=interval
+            metric.value_name, value, self.floor(name), bound=self.bound, interval=interval
         )
 
     def _evidence(
-        self, inputs: Inputs, split: str, support: ClassSupport, held: Measurement
+        self, metric: ScoredMetric, support: ClassSupport, measured: Measurement
     ) -> Evidence:
-        card = inputs.scores(split)
-        if not has_curves(len(card.classes), held):
+        inputs, split = metric.inputs, metric.split
+        if not has_curves(len(inputs.dataset(split).classes), measured):
             return Evidence()
         threshold = inputs.project.score_threshold
         frames, total = frames_of_class(
-            inputs, split, support.category, threshold, held, with_false=True
+            inputs, split, support.category, threshold, measured, with_false=True
         )
-        curves = curves_of(card, f"{support.name} on {split}", support.category)
+        curves = protocol_curves(inputs, split, f"{support.name} on {split}", support.category)
         return Evidence(
             charts=[
                 *([] if curves is None else [curves]),
-                self._beside_others(inputs, split, support.name, held),
+                self._beside_others(metric, support.name, measured),
             ],
             frames=frames,
             frames_total=total,
         )
 
-    def _beside_others(self, inputs: Inputs, split: str, own: str, held: Measurement) -> BarChart:
+    def _beside_others(self, metric: ScoredMetric, own: str, measured: Measurement) -> BarChart:
         """The class beside the weakest others, each with its own floor."""
-        values = {
-            name: value
-            for name, score in inputs.scores(split).classes.items()
-            if (value := getattr(score, self.metric)) is not None
-        }
-        places = {name: at for at, name in enumerate(inputs.dataset(split).classes)}
+        values = {name: value for name, value in metric.by_class().items() if value is not None}
+        places = {name: at for at, name in enumerate(metric.inputs.dataset(metric.split).classes)}
         others = sorted((name for name in values if name != own), key=values.__getitem__)
         drawn = sorted([own, *others[: BARS_OF_CLASS - 1]], key=values.__getitem__)
         bars = [
-            bar(name, held)
+            bar(name, measured)
             if name == own
-            else bar(name, self._beside(inputs, split, name, places[name], values[name]))
+            else bar(name, self._beside(metric, name, places[name], values[name]))
             for name in drawn
         ]
         weaker = sum(value < values[own] for value in values.values())
         return BarChart(
-            title=f"{self.metric} of {own} beside other classes of {split}",
+            title=f"{metric.name} of {own} beside other classes of {metric.split}",
             about=(
                 f"{own} is the weakest of {counted(len(values), 'class')}."
                 if not weaker
@@ -134,19 +143,17 @@ class ClassAp(ClassFloorRule, frozen=True, kw_only=True):
             )
             + " Begin with the class that is furthest below its floor, which is marked."
             + left_out(len(values), len(drawn), "weakest"),
-            label=self.metric,
+            label=metric.name,
             bars=bars,
             span=(0.0, 1.0),
         )
 
-    def _beside(
-        self, inputs: Inputs, split: str, name: str, category: int, value: float
-    ) -> Measurement:
-        """The AP of another class; without bounds where there is too little for any."""
+    def _beside(self, metric: ScoredMetric, name: str, category: int, value: float) -> Measurement:
+        """The metric of another class; without bounds where there is too little for any."""
         try:
-            return self._held(inputs, split, name, category, value)
+            return self._measured(metric, name, category, value)
         except TooLittleEvidenceError:
-            return Measurement.shown("ap", value)
+            return Measurement.shown(metric.value_name, value)
 
     passing: ClassVar[Example] = Example(
         config="[rules.class-ap]\nmin = 0.9",

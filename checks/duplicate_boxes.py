@@ -33,12 +33,14 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
 
     Two boxes of one class on one image are duplicates if their IoU is `iou` or more. `count` is the
     number of boxes that are too many: all but one of each group of duplicates. `two_classes` counts
-    the places where exactly the same box has more than one class. Crowd regions are left out.
+    the places where exactly the same box has more than one class; with `two-class-iou` also those
+    where boxes of two classes have that IoU or more. Crowd regions are left out.
 
     ## Why it matters
 
     If an object has two boxes, a detector can match only one. The other counts as missed, and
     limits recall and AP. The same box with two classes teaches the model that one of them is wrong.
+    Two annotators who disagree on a class rarely draw the very same box.
 
     ## How to fix
 
@@ -60,6 +62,18 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
         Meta(gt=0, le=1, description="Boxes of one class are duplicates from this IoU on."),
     ] = 0.95
 
+    two_class_iou: (
+        Annotated[
+            float,
+            Meta(
+                gt=0,
+                le=1,
+                description="Boxes of two classes contradict each other from this IoU on. "
+                "Omitted: only the very same box. 0.9 suits classes that never overlap.",
+            ),
+        ]
+        | None
+    ) = None
     max_two_classes: Annotated[
         Count, Meta(description="Places with one box of two classes that are allowed.")
     ] = 0
@@ -73,7 +87,7 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
         dataset = self.split(target, inputs)
         boxes = dataset.boxes
         shapes = boxes.shapes
-        doubles = double_boxes(boxes, self.iou)
+        doubles = double_boxes(boxes, self.iou, self.two_class_iou)
         extra, places = doubles.extra, doubles.contradicting
         doubled = dict(zip(extra.tolist(), doubles.other.tolist(), strict=True))
         contradicted = dict(places[:, ::-1].tolist())
@@ -85,8 +99,11 @@ class DuplicateBoxes(CountRule, frozen=True, kw_only=True):
 
         def contradiction(row: int) -> str:
             other = contradicted[row]
-            own, its = (dataset.classes[boxes.category[at]] for at in (row, other))
-            return f"{own!r} on the very box that {annotation(dataset, other)} says is {its!r}"
+            own, its = (dataset.classes[boxes.category[index]] for index in (row, other))
+            if (shapes[row] == shapes[other]).all():
+                return f"{own!r} on the very box that {annotation(dataset, other)} says is {its!r}"
+            iou = geometry.iou(shapes[[row]], shapes[[other]])[0, 0]
+            return f"{own!r} where {annotation(dataset, other)} says {its!r} (IoU {iou:.3g})"
 
         return Outcome(
             message=f"{counted(len(extra), 'box')} of {len(boxes)} too many, "

@@ -12,14 +12,16 @@ from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.evidence import Chart, Evidence
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
+from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, value_and_floor
-from pytest_detgate.rule_evidence.score_charts import ap_by_class, curves_of
+from pytest_detgate.rule_evidence.protocol_charts import protocol_curves
+from pytest_detgate.rule_evidence.score_charts import ap_by_class
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metric_needs import needs_of_metric
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
-from pytest_detgate.scoring.score_card import Metric
+from pytest_detgate.rules.scored_metric import MetricName, require_metric, scored_metric
 
 
 class MeanAp(IntervalRule, frozen=True, kw_only=True):
@@ -27,9 +29,14 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `metric` names the metric. It is computed by the COCO protocol of pycocotools, unrounded. Its
-    bounds come from a bootstrap over clips, or over images if there are no clips, with room for one
-    more clip unlike all clips seen. With `bound = "lower"` the lower bound is compared with `min`.
+    `metric` names the metric. It is computed by the COCO protocol of pycocotools, unrounded. With
+    `[scoring] protocol = "ultralytics"` it is the number that Ultralytics' validator prints: mAP50,
+    mAP50-95 (`AP`), P, R or F1; the others are shown beside it, with the score of best F1. The
+    message names the protocol.
+
+    The bounds come from a bootstrap over clips, or over images if there are no clips, with room for
+    one more clip unlike all clips seen. With `bound = "lower"` the lower bound is compared with
+    `min`.
 
     ## Why it matters
 
@@ -44,7 +51,7 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
     code: ClassVar[str] = "mean-ap"
 
     min: Annotated[Share, Meta(description="Floor of the metric.")]
-    metric: Metric = "AP"
+    metric: MetricName = "AP"
     min_images: (
         Annotated[Count, Meta(description="Smallest number of images that proves anything.")] | None
     ) = None
@@ -54,52 +61,51 @@ class MeanAp(IntervalRule, frozen=True, kw_only=True):
         (split,) = target.datasets
         yield found_share(self.metric, split, self.min, confidence, self.bound)
 
+    def validate(self, project: Project) -> None:
+        super().validate(project)
+        require_metric(self.metric, project)
+
     def check(self, target: Target, inputs: Inputs) -> Outcome:
         split = target.datasets[0]
-        scores = inputs.scores(split)
-        value = scores.figure(self.metric)
+        metric = scored_metric(inputs, split, self.metric)
+        value = metric.value()
         if value is None:
-            raise DataError(f"{self.metric} is not defined on {split}: it has no box to find")
+            raise DataError(f"{metric.name} is not defined on {split}: it has no box to find")
         images = len(inputs.dataset(split).images)
         require_support(split, {"images": (images, self.min_images)})
-        figure = self.metric_figure(inputs, split, self.metric, value)
+        figure = metric.figure(value)
         interval = self.interval(inputs, split, figure)
-        name = "ap" if self.metric.startswith("AP") else "ar"
-        held = Measurement.at_least(name, value, self.min, bound=self.bound, interval=interval)
+        measured = Measurement.at_least(
+            metric.value_name, value, self.min, bound=self.bound, interval=interval
+        )
         matches = inputs.matches(split)
         return Outcome(
-            message=f"{self.metric} {value_and_floor(value, self.min, f' on {split}')} "
-            f"({scores.protocol}){bounds_text(interval)}",
-            measurements=[held],
+            message=f"{metric.name} {value_and_floor(value, self.min, f' on {split}')} "
+            f"({metric.protocol}){bounds_text(interval)}{metric.beside_text()}",
+            measurements=[measured, *metric.beside()],
             evidence=Evidence(charts=self._charts(inputs, split)),
-            needs=needs_of_metric(self, inputs, split, held, figure, matches, what=self.metric),
+            needs=needs_of_metric(self, inputs, split, measured, figure, matches, what=metric.name),
         )
 
     def _charts(self, inputs: Inputs, split: str) -> list[Chart]:
         """The curve of the mean, and the classes that make it."""
-        scores = inputs.scores(split)
-        metric: Metric = "AP" if self.metric.startswith("AR") else self.metric
-        values = {name: getattr(score, metric) for name, score in scores.classes.items()}
+        shown: MetricName = "AP" if self.metric.startswith("AR") else self.metric
+        metric = scored_metric(inputs, split, shown)
+        values = metric.by_class()
         category = {name: index for index, name in enumerate(values)}
 
         def interval(name: str) -> Interval | None:
-            if values[name] is None:
+            value = values[name]
+            if value is None:
                 return None
             try:
-                return self.metric_interval(
-                    inputs, split, metric, values[name], category=category[name]
-                )
+                return self.interval(inputs, split, metric.figure(value, category[name]))
             except TooLittleEvidenceError:
                 return None
 
         charts = [
-            curves_of(scores, f"the mean over classes on {split}"),
-            ap_by_class(
-                values,
-                interval,
-                split,
-                metric,
-            ),
+            protocol_curves(inputs, split, f"the mean over classes on {split}"),
+            ap_by_class(values, interval, split, metric.name),
         ]
         return [chart for chart in charts if chart is not None]
 

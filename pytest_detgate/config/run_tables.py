@@ -75,8 +75,29 @@ class RunTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown
 
 
 class ScoringTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """The engine of AP, and the bounds. With "both" engines, any difference fails the run."""
+    """The protocol and the engine of AP, and the bounds. With "both" engines, any difference fails
+    the run."""
 
+    protocol: Annotated[
+        Literal["coco", "ultralytics"],
+        Meta(
+            description='Numbers that mean-ap and class-ap compare with their limits. "coco": AP '
+            'as pycocotools computes it. "ultralytics": mAP, P, R and F1 as the validator of '
+            "Ultralytics prints them, so that a limit can be copied from a training log."
+        ),
+    ] = "coco"
+    ultralytics_version: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^8\.\d+\.\d+$",
+                description="Release of Ultralytics in the first line of its log, e.g. 8.3.40. "
+                "Releases differ in mAP (8.4.37) and in true detections (8.4.176). Omitted: the "
+                "newest definition.",
+            ),
+        ]
+        | None
+    ) = None
     engine: Literal["hotcoco", "pycocotools", "both"] = "hotcoco"
     max_detections: Annotated[
         int,

@@ -37,6 +37,8 @@ def check_tables(configuration: Configuration) -> None:
     with collect():
         _check_run(configuration)
     with collect():
+        _check_scoring(configuration)
+    with collect():
         _check_redact(configuration)
 
 
@@ -182,6 +184,14 @@ def _check_run(configuration: Configuration) -> None:
             configuration.mistakes.add(
                 place.error('means something with engine = "ray" alone', key)
             )
+
+
+def _check_scoring(configuration: Configuration) -> None:
+    scoring = configuration.tables.scoring
+    if scoring.ultralytics_version is not None and scoring.protocol != "ultralytics":
+        raise configuration.place.table("scoring").error(
+            'only applies to protocol = "ultralytics"', "ultralytics-version"
+        )
 
 
 def _check_redact(configuration: Configuration) -> None:

@@ -19,6 +19,8 @@ _AXES = {
     "position": ("centre of the box, of the image's width and height", "centre at ", ""),
     "boxes-per-image": ("boxes on the image", "", ""),
     "resolution": ("size of the image", "", ""),
+    "score": ("score", "", ""),
+    "highest-score": ("highest score on the image", "", ""),
 }
 
 

@@ -39,10 +39,10 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feature:
-    """One feature of two splits on common bins, observed on each box or each image."""
+    """One feature of two splits on common bins, observed on each box, image or detection."""
 
     name: str
-    of: Literal["boxes", "images"]
+    of: Literal["boxes", "images", "detections"]
     labels: tuple[str, ...]
     reference: Sample
     tested: Sample
@@ -160,9 +160,13 @@ def _boxes_per_image(name: str, reference: _Split, tested: _Split) -> Feature:
         counts = np.bincount(listed, minlength=n)
         return Sample(np.arange(n), (np.digitize(counts, COUNT_EDGES) - 1).astype(np.int32))
 
+    return Feature(name, "images", count_labels(), sample(reference), sample(tested))
+
+
+def count_labels() -> tuple[str, ...]:
+    """The names of the bins of `COUNT_EDGES`."""
     ends = (*(edge - 1 for edge in COUNT_EDGES[1:]), None)
-    labels = tuple(map(_count_label, COUNT_EDGES, ends))
-    return Feature(name, "images", labels, sample(reference), sample(tested))
+    return tuple(map(_count_label, COUNT_EDGES, ends))
 
 
 def _resolution(name: str, reference: _Split, tested: _Split) -> Feature:

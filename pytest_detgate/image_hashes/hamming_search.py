@@ -51,7 +51,7 @@ def find_within(queries: Words, reference: Words, radius: int) -> Neighbours:
     listed, first_row, times = np.unique(reference, return_index=True, return_counts=True)
     best: NDArray[np.int64] = np.full(len(distinct), _NONE, dtype=np.int64)
     count: NDArray[np.int64] = np.zeros(len(distinct), dtype=np.int64)
-    for query, row, distance in _pairs(distinct, listed, radius):
+    for query, row, distance in pairs_within(distinct, listed, radius):
         np.add.at(count, query, times[row])
         np.minimum.at(best, query, distance.astype(np.int64) << _ROW_BITS | first_row[row])
     best, count = best[of_query.ravel()], count[of_query.ravel()]
@@ -62,7 +62,7 @@ def find_within(queries: Words, reference: Words, radius: int) -> Neighbours:
     )
 
 
-def _pairs(
+def pairs_within(
     queries: Words, reference: Words, radius: int
 ) -> Iterator[tuple[Rows, Rows, NDArray[np.uint8]]]:
     """Yield every pair within the radius once, in blocks: query row, reference row, distance."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pytest_detgate.scoring.error_kinds import Errors
     from pytest_detgate.scoring.matching import Candidates, Matches
     from pytest_detgate.scoring.score_card import Area, ScoreCard
+    from pytest_detgate.scoring.ultralytics import UltralyticsReplicates, UltralyticsScores
 
 T = TypeVar("T")
 
@@ -194,6 +195,28 @@ class ModelInputs(DataInputs):
             lambda: evaluate(
                 self.dataset(split), self.detections(split), scoring.engine, scoring.max_detections
             ),
+        )
+
+    def ultralytics(self, split: str) -> UltralyticsScores:
+        """The numbers of a split by the protocol of Ultralytics."""
+        from pytest_detgate.scoring.coco_evaluation import refuse_undefined
+        from pytest_detgate.scoring.ultralytics import ultralytics_scores
+
+        def make() -> UltralyticsScores:
+            dataset, detections = self.dataset(split), self.detections(split)
+            refuse_undefined(dataset, detections)
+            version = self.project.tables.scoring.ultralytics_version
+            return ultralytics_scores(dataset, detections, version)
+
+        return self.memory.once(("ultralytics", split), make)
+
+    def ultralytics_replicates(
+        self, split: str, replicates: int, seed: int
+    ) -> UltralyticsReplicates:
+        """Those numbers in every draw of a bootstrap."""
+        return self.memory.once(
+            ("ultralytics replicates", split, replicates, seed),
+            lambda: self.ultralytics(split).replicates(self.resampling(split, replicates, seed)),
         )
 
     def matches(self, split: str, area: Area = "all") -> Matches:

@@ -221,13 +221,26 @@ class ErrorRecord(msgspec.Struct, frozen=True, kw_only=True):
     count: int
 
 
+class UltralyticsRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers as Ultralytics' validator prints them: mAP50-95, mAP50, mAP75, P, R and F1, of all
+    classes and of each class that has ground truth. `best_f1_score` is the score at which P, R and
+    F1 are read, `protocol` names the release.
+    """
+
+    protocol: str
+    metrics: dict[str, float]
+    best_f1_score: float
+    classes: dict[str, dict[str, float]]
+
+
 class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     """COCO metrics of one split; None where COCO defines no value (pycocotools says −1).
 
     AP uses the `max_detections` best detections of each image and class; `uncounted` is the number
     of the others. `intervals` are the bounds of the metrics that have some, by name. `confusion` is
     at the operating point, `errors` are by kind. Both are missing from reports of earlier releases,
-    and if they could not be computed. `charts` are the curves behind the metrics.
+    and if they could not be computed. `charts` are the curves behind the metrics. `ultralytics` are
+    the numbers of that protocol, if `[scoring]` asks for them.
     """
 
     protocol: str
@@ -251,6 +264,7 @@ class ScoreRecord(msgspec.Struct, frozen=True, kw_only=True):
     confusion: ConfusionRecord | None = None
     errors: dict[str, ErrorRecord] = {}
     charts: list[Chart] = []
+    ultralytics: UltralyticsRecord | None = None
 
 
 class ProjectRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_detgate.record.formatting import counted, share
-from pytest_detgate.record.report import ClassScoreRecord, ScoreRecord
+from pytest_detgate.record.report import ClassScoreRecord, ScoreRecord, UltralyticsRecord
 from pytest_detgate.report.charts.draw import Drawing, drawing_of
 
 CLASSES = 200
@@ -50,6 +50,15 @@ class SplitScores:
     classes: list[ClassRow]
     caption: str
     charts: list[Drawing]
+    ultralytics: UltralyticsFigures | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UltralyticsFigures:
+    """The numbers of that protocol: `(name, meaning, value)`."""
+
+    protocol: str
+    figures: list[tuple[str, str, str]]
 
 
 def scoreboard_of(scores: Mapping[str, ScoreRecord]) -> list[SplitScores]:
@@ -78,6 +87,19 @@ def _split(index: int, name: str, record: ScoreRecord) -> SplitScores:
         charts=[
             drawing_of(chart, f"scores-{index}-chart-{number}")
             for number, chart in enumerate(record.charts, start=1)
+        ],
+        ultralytics=None if record.ultralytics is None else _ultralytics(record.ultralytics),
+    )
+
+
+def _ultralytics(record: UltralyticsRecord) -> UltralyticsFigures:
+    at_best = f"at score {record.best_f1_score:.3f}"
+    meaning = {"mAP50-95": "IoU 0.50 to 0.95", "mAP50": "IoU 0.50", "mAP75": "IoU 0.75"}
+    return UltralyticsFigures(
+        protocol=record.protocol,
+        figures=[
+            (name, meaning.get(name, at_best), share(value))
+            for name, value in record.metrics.items()
         ],
     )
 

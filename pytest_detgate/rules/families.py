@@ -125,6 +125,17 @@ class DetectionRule(Rule, frozen=True, kw_only=True):
 class ProbeRule(DetectionRule, frozen=True, kw_only=True):
     """A rule that looks at what the detector says on probes, one item for each probe."""
 
+    max_unlabelled: Annotated[
+        Count,
+        Meta(
+            description="Images without a label file that are allowed, for each probe. Every box "
+            "on them is false."
+        ),
+    ] = 0
+
+    def allowed_gaps(self) -> Mapping[GapKind, int]:
+        return {**super().allowed_gaps(), "images-without-labels": self.max_unlabelled}
+
     def validate(self, project: Project) -> None:
         require_probe(project.probes)
 

@@ -10,7 +10,13 @@ from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.evidence import Chart
 from pytest_detgate.findings import Interval
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.report import ClassScoreRecord, ConfusionRecord, ErrorRecord, ScoreRecord
+from pytest_detgate.record.report import (
+    ClassScoreRecord,
+    ConfusionRecord,
+    ErrorRecord,
+    ScoreRecord,
+    UltralyticsRecord,
+)
 from pytest_detgate.rule_evidence.score_charts import (
     ap_by_class,
     confusion_matrix,
@@ -27,6 +33,7 @@ from pytest_detgate.scoring.score_card import (
     ScoreCard,
     protocol_name,
 )
+from pytest_detgate.scoring.ultralytics import METRICS
 
 _SIZES: tuple[Area, ...] = ("small", "medium", "large")
 
@@ -75,6 +82,26 @@ def score_record(inputs: Inputs, split: str, card: ScoreCard) -> ScoreRecord:
         confusion=_confusion(inputs, split),
         errors=errors,
         charts=_charts(inputs, split, card, classes, errors),
+        ultralytics=_ultralytics(inputs, split),
+    )
+
+
+def _ultralytics(inputs: Inputs, split: str) -> UltralyticsRecord | None:
+    """The numbers of Ultralytics where the project asks for them."""
+    if inputs.project.tables.scoring.protocol != "ultralytics":
+        return None
+    scores = inputs.ultralytics(split)
+
+    def defined(category: int | None = None) -> dict[str, float]:
+        values = {name: scores.value(name, category) for name in METRICS}
+        return {name: value for name, value in values.items() if value is not None}
+
+    classes = {name: defined(number) for number, name in enumerate(scores.names)}
+    return UltralyticsRecord(
+        protocol=scores.protocol,
+        metrics=defined(),
+        best_f1_score=scores.best_score,
+        classes={name: values for name, values in classes.items() if values},
     )
 
 

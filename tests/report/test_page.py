@@ -19,6 +19,7 @@ from pytest_detgate.record.report import (
     ProbeRecord,
     Report,
     RuleResult,
+    UltralyticsRecord,
 )
 from pytest_detgate.report import page as page_module
 from pytest_detgate.report.page import render_page, write_page
@@ -349,6 +350,21 @@ def test_scores_name_the_protocol_and_say_what_is_not_defined(page: Element) -> 
     names = [row.one("th").text for row in classes.one("tbody").all("tr")]
     assert names[:2] == ["helmet_in_hand", "helmet_off_person"]
     assert classes.one("caption").text == "5 classes, weakest first"
+
+
+def test_the_numbers_of_ultralytics_have_a_list_of_their_own() -> None:
+    numbers = UltralyticsRecord(
+        protocol="Ultralytics 8.3.40",
+        metrics={"mAP50": 0.7512, "P": 0.9},
+        best_f1_score=0.4124,
+        classes={},
+    )
+    board = replace(scores()["val"], ultralytics=numbers)
+    article = rendered(replace(sample_report(), scores={"val": board})).one("article", "board")
+
+    assert "Protocol: Ultralytics 8.3.40, as its validator prints them" in article.text
+    own = {entry.one("dt").text: entry.one("dd").text for entry in article.all("dl")[1].all("div")}
+    assert own == {"mAP50 IoU 0.50": "0.751", "P at score 0.412": "0.900"}
 
 
 def test_many_classes_are_capped_and_the_total_is_said() -> None:

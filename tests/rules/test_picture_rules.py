@@ -53,6 +53,12 @@ def isolation(tmp_path: Path) -> Judge:
     return run
 
 
+def counts(result: RuleResult) -> tuple[float, ...]:
+    """Tested images that are copies, those with the same bytes, and pairs."""
+    values = measured(result)
+    return values["count"], values["exact"], values["pairs"]
+
+
 def test_exact_and_near_copies_are_told_apart(duplicates: Judge, tmp_path: Path) -> None:
     folder = tmp_path / "images"
     draw_pictures(folder, {"a.png": "yard", "b.png": "roof", "c.png": "yard", "own.png": "gate"})
@@ -61,7 +67,7 @@ def test_exact_and_near_copies_are_told_apart(duplicates: Judge, tmp_path: Path)
     result = duplicates(["a.png", "b.png"], ["own.png", "small.jpg", "c.png", "a.png"])
 
     assert result.verdict == "failed"
-    assert measured(result) == {"count": 3, "exact": 2, "pairs": 3}
+    assert counts(result) == (3, 2, 3)
     assert result.message == "3 of 4 val images are in train too, 2 of them byte for byte"
     assert told(result) == [
         "c.png: the same bytes as train/a.png",
@@ -75,7 +81,7 @@ def test_copies_are_counted_by_tested_image_and_by_pair(duplicates: Judge, tmp_p
 
     result = duplicates(["a.png", "b.png", "c.png"], ["v.png"])
 
-    assert measured(result) == {"count": 1, "exact": 1, "pairs": 3}
+    assert counts(result) == (1, 1, 3)
     assert told(result) == ["v.png: the same bytes as train/a.png and 2 more"]
 
 
@@ -88,7 +94,7 @@ def test_by_bytes_does_not_decode(duplicates: Judge, tmp_path: Path) -> None:
 
     result = duplicates(["a.png", "c.png"], ["b.jpg", "d.png"], 'by = "bytes"\n')
 
-    assert measured(result) == {"count": 1, "exact": 1, "pairs": 1}
+    assert counts(result) == (1, 1, 1)
     assert told(result) == ["d.png: the same bytes as train/c.png"]
 
 
@@ -131,8 +137,8 @@ def test_raccoon(shared_data: Path, tmp_path: Path) -> None:
     near, by_bytes = judged(tmp_path, config).values()
 
     assert len(numbers) == 120
-    assert measured(by_bytes) == {"count": 4, "exact": 4, "pairs": 4}
-    assert measured(near) == {"count": 6, "exact": 4, "pairs": 6}
+    assert counts(by_bytes) == (4, 4, 4)
+    assert counts(near) == (6, 4, 6)
     assert {line.partition(":")[0] for line in told(near)[:4]} == {
         numbers[number] for number in RACCOON_PAIRS.values()
     }
@@ -156,7 +162,7 @@ def test_bccd(shared_data: Path, tmp_path: Path) -> None:
 
     (result,) = judged(tmp_path, split_tables(train=folder, val=folder) + DUPLICATES).values()
 
-    assert measured(result) == {"count": 1, "exact": 0, "pairs": 1}
+    assert counts(result) == (1, 0, 1)
     assert result.findings[0].image == "BloodImage_00038.jpg"
     assert "train/BloodImage_00037.jpg" in result.findings[0].text
 

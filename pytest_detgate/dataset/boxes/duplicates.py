@@ -32,11 +32,25 @@ class DoubleBoxes:
     contradicting: Rows
 
 
-def double_boxes(boxes: BoxTable, iou: float) -> DoubleBoxes:
-    """Find pairs in one image: of one class with that IoU or more, or the very same box with two
-    classes. Crowd regions, boxes without area and annotations of what is not listed are left out.
+@dataclass(frozen=True, slots=True)
+class _Least:
+    """The IoU from which on two boxes of one class, or of two classes, stand for one thing; None
+    where only the very same box of two classes does."""
+
+    one_class: float
+    two_classes: float | None = None
+
+    @property
+    def least(self) -> float:
+        return min(self.one_class, self.two_classes or 1.0)
+
+
+def double_boxes(boxes: BoxTable, iou: float, two_class_iou: float | None = None) -> DoubleBoxes:
+    """Find pairs in one image: of one class with that IoU or more; of two classes with
+    `two_class_iou` or more, without which only the very same box counts. Crowd regions, boxes
+    without area and annotations of what is not listed are left out.
     """
-    found = list(_pairs(boxes, boxes.shapes, iou))
+    found = list(_pairs(boxes, boxes.shapes, _Least(iou, two_class_iou)))
     pairs = np.sort(np.concatenate([np.stack(pair, axis=1) for pair in found]), axis=1)
     pairs = pairs[np.lexsort(pairs.T[::-1])]
     two_classes = boxes.category[pairs[:, 0]] != boxes.category[pairs[:, 1]]
@@ -52,7 +66,7 @@ def double_boxes(boxes: BoxTable, iou: float) -> DoubleBoxes:
     return DoubleBoxes(extra=extra, other=partner, contradicting=contradicting[np.sort(first_pair)])
 
 
-def _pairs(boxes: BoxTable, xywh: NDArray[np.float64], iou: float) -> Iterator[tuple[Rows, Rows]]:
+def _pairs(boxes: BoxTable, xywh: NDArray[np.float64], iou: _Least) -> Iterator[tuple[Rows, Rows]]:
     """Rows of the boxes of each pair."""
     yield np.empty(0, np.int64), np.empty(0, np.int64)
     image = boxes.image
@@ -77,7 +91,7 @@ def _end_of_image(image: Rows, order: Rows | None, end: int) -> int:
 
 
 def _pairs_of_images(
-    boxes: BoxTable, shapes: NDArray[np.float64], rows: slice | Rows, iou: float
+    boxes: BoxTable, shapes: NDArray[np.float64], rows: slice | Rows, iou: _Least
 ) -> Iterator[tuple[Rows, Rows]]:
     """The places in `rows` of the pairs of some images, which are there with all their boxes."""
     image, category, xywh = boxes.image[rows], boxes.category[rows], shapes[rows]
@@ -94,7 +108,7 @@ def _pairs_of_images(
     first = np.flatnonzero(np.r_[True, image[1:] != image[:-1]])
     most = int(np.diff(np.r_[first, len(image)]).max())
     search = _near_of_few if most <= _FEW else _near_of_many
-    for one, other in search(image, xywh, category, iou):
+    for one, other in search(image, xywh, category, iou.least):
         double = _double(xywh, category, one, other, iou)
         if double.any():
             one, other = one[double], other[double]
@@ -102,11 +116,14 @@ def _pairs_of_images(
 
 
 def _double(
-    xywh: NDArray[np.float64], category: Rows, one: Rows, other: Rows, iou: float
+    xywh: NDArray[np.float64], category: Rows, one: Rows, other: Rows, iou: _Least
 ) -> NDArray[np.bool_]:
     same_class = category[one] == category[other]
-    same_box = (xywh[one] == xywh[other]).all(axis=1)
-    return np.where(same_class, _iou(xywh[one], xywh[other]) >= iou, same_box)
+    overlap = _iou(xywh[one], xywh[other])
+    contradicts = (xywh[one] == xywh[other]).all(axis=1)
+    if iou.two_classes is not None:
+        contradicts |= overlap >= iou.two_classes
+    return np.where(same_class, overlap >= iou.one_class, contradicts)
 
 
 def _near_of_few(

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -29,6 +29,9 @@ from pytest_detgate.detector.packages import installed_versions, quiet
 from pytest_detgate.detector.protocol import Detected, LoadedModel, ModelSource
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.regular_file import sha256_of_file
+
+if TYPE_CHECKING:
+    from pytest_detgate.detector.onnx.settings import OnnxSettings
 
 # Raised when detections are made in another way, so that cached ones are not used.
 _FORMAT = 2
@@ -86,6 +89,22 @@ def load_model(source: ModelSource, *, sha256: str, device: str) -> LoadedModel:
         session, settings, info=info, device=used_device, image_options=source.image_options
     )
     return LoadedModel(detector=detector, files=weights, packages=_DISTRIBUTIONS)
+
+
+def settings_of_file(path: Path, options: Mapping[str, Any]) -> OnnxSettings:
+    """Return how images go into an ONNX file, with the keys of `[model.onnx]` as `options`."""
+    ort, file = _runtime(), read_onnx_file(path)
+    from pytest_detgate.detector.onnx.metadata import Port
+    from pytest_detgate.detector.onnx.settings import resolve_settings
+
+    require_no_foreign_code(path, file)
+    weight_files(path, file)
+    session, _ = _session(ort, path, "cpu", 1)
+    ports = [
+        [Port(port.name, tuple(port.shape), port.type) for port in listed]
+        for listed in (session.get_inputs(), session.get_outputs())
+    ]
+    return resolve_settings(path, options, file.metadata, *ports)
 
 
 def runs_on_gpus() -> bool:

@@ -96,6 +96,10 @@ def scores_section(report: Report) -> Section:
         )
         columns = ("Class", "Boxes", "AP", "Bounds")
         grids.append(Grid(columns=columns, rows=of_class))
+        if (own := score.ultralytics) is not None:
+            numbers = {**own.metrics, "score of best F1": own.best_f1_score}
+            shown = tuple((f"{name}: {metric}", number(value)) for metric, value in numbers.items())
+            grids.append(Grid(columns=(f"Metric ({own.protocol})", "Value"), rows=shown))
     text = () if grids else ("No score was computed in this run.",)
     return Section(title="Scores", paragraphs=text, grids=tuple(grids))
 

@@ -24,9 +24,10 @@ _RULES = {
     "clip-overlap": "between max max-unparsed clip-field",
     "dangling-annotations": "splits max",
     "degenerate-boxes": "splits max",
-    "duplicate-boxes": "splits max iou max-two-classes",
+    "duplicate-boxes": "splits max iou two-class-iou max-two-classes",
     "duplicate-ids": "splits max",
-    "duplicate-images": "between max by distance",
+    "duplicate-images": "between splits max max-labels-differ by distance turned by-source "
+    "label-iou clip-field",
     "empty-gt-share": "splits min max max-missing",
     "error-budget": "background duplicate class location both miss counts",
     "expectations": "splits table expect suite max",
