@@ -162,11 +162,11 @@ def _look_at_all(
         # Pillow warns of odd metadata; in a project that turns warnings into errors, the image
         # could not be read.
         warnings.simplefilter("ignore")
-        looks = pool.map(lambda path: _look_at(path, max_pixels), files.values())
+        looks = pool.map(lambda path: look_at(path, max_pixels), files.values())
         return dict(zip(files, looks, strict=True))
 
 
-def _look_at(path: Path, max_pixels: int) -> Look | UnreadableImage:
+def look_at(path: Path, max_pixels: int) -> Look | UnreadableImage:
     try:
         content = read_regular(path)
         # Of the bytes that are decoded: the file may have changed since its digest was taken.
@@ -174,7 +174,7 @@ def _look_at(path: Path, max_pixels: int) -> Look | UnreadableImage:
         image = decode(content, max_pixels)
         # As the cache has them, so that a second run measures the same.
         properties = _ROW.unpack(_ROW.pack(0, *properties_of(image)))[1:]
-        return Look(digest, hash_of(image.grey), Properties(*properties))
+        return Look(digest, hash_of(image), Properties(*properties))
     except UnidentifiedImageError:
         return UnreadableImage("not in an image format that Pillow reads")
     except Exception as error:  # every decoder has errors of its own

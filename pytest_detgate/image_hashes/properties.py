@@ -16,7 +16,7 @@ _POWERS = np.stack([np.ones(256), _LEVELS, _LEVELS**2])
 _QUANTILES = np.array([0.01, 0.05, 0.99])
 _GREY = 128
 # Second differences that are looked at, so many at most: they are much alike.
-_PIXELS = 1 << 14
+_PIXELS = 1 << 13
 _DEEP = 65535.0
 
 
@@ -24,8 +24,8 @@ class Properties(NamedTuple):
     """Shares of the whole range from black (0) to white (1), except where it says otherwise.
 
     `brightness` is the mean; `darkest`, `dark`, `bright` are the levels that 1%, 5% and 99% of the
-    pixels do not exceed. Levels over 8 bits are shares of 65535, floats of 1, 255 or 65535, whichever
-    they fit into. `contrast` is the standard deviation. `sharpness` is the standard
+    pixels do not exceed. Levels over 8 bits are shares of 65535; floats of 1, 255 or 65535,
+    whichever they fit into. `contrast` is the standard deviation. `sharpness` is the standard
     deviation of the Laplacian (4-neighbour second difference) divided by the contrast, 0 for an
     image of one colour: so it depends neither on the exposure nor, for photos, on the size. `blue`
     and `red` are the means of Cb and Cr, 0 where there is no colour; `colour` is the root of the
