@@ -19,6 +19,11 @@ _AXES = {
     "position": ("centre of the box, of the image's width and height", "centre at ", ""),
     "boxes-per-image": ("boxes on the image", "", ""),
     "resolution": ("size of the image", "", ""),
+    "brightness": ("mean level of the image", "", ""),
+    "contrast": ("standard deviation of the levels", "", ""),
+    "sharpness": ("sharpness of the image", "", ""),
+    "colour": ("mean colour of the image", "", ""),
+    "colourfulness": ("distance of the colours from grey", "", ""),
 }
 
 
