@@ -223,7 +223,7 @@ def _boxes(dataset: Dataset) -> _Boxes:
 
 
 def _text(boxes: _Boxes, index: int, kind: str, dataset: Dataset) -> str:
-    x, y, width, height = dataset.boxes.xywh[boxes.row[index]].tolist()
+    width, height = dataset.boxes.xywh[boxes.row[index], 2:].tolist()
     name = dataset.classes[int(boxes.category[index])]
     size = f"{width:.4g} × {height:.4g} px"
     if kind == "huge":
