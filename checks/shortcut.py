@@ -115,7 +115,7 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
         ]
         varied = [index for index, some in enumerate(present) if some.any() and not some.all()]
         if not varied and len(dataset.classes):
-            return self._nothing_to_tell(dataset)
+            return _nothing_to_tell(dataset)
         if not judged:
             raise TooLittleEvidenceError(
                 f"no class of {dataset.name} is on {LEAST_UNITS} {units.kind}s and missing on "
@@ -187,17 +187,6 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 ),
             },
             evidence=Evidence(charts=[self._chart(dataset, tested)] if tested else []),
-        )
-
-    def _nothing_to_tell(self, dataset: Dataset) -> Outcome:
-        return Outcome(
-            message=f"every class of {dataset.name} is on all images or on none, so there is "
-            "nothing that a property could tell",
-            measurements=[
-                Measurement.at_most("shortcuts", 0, 0),
-                Measurement.shown("judged", 0),
-                Measurement.shown("classes", len(dataset.classes)),
-            ],
         )
 
     def _has_site(self, project: Project) -> bool:
@@ -277,6 +266,13 @@ class _Tested(NamedTuple):
     name: str
     property: str
     found: Measured
+
+
+def _nothing_to_tell(dataset: Dataset) -> Outcome:
+    return Outcome(
+        message=f"every class of {dataset.name} is on all images or on none: nothing to tell",
+        measurements=[Measurement.at_most("shortcuts", 0, 0), Measurement.shown("judged", 0)],
+    )
 
 
 def _present(dataset: Dataset) -> NDArray[np.bool_]:

@@ -31,7 +31,7 @@ def photo(seed: int, size: tuple[int, int] = (240, 180)) -> Image.Image:
     return Image.fromarray(view.astype(np.uint8))
 
 
-def quality(folder: Path, faults: Sequence[Pixels], options: str = "", n: int = 20) -> RuleResult:
+def quality(folder: Path, faults: Sequence[Pixels], options: str = "", n: int = 12) -> RuleResult:
     """The result of a training split of photos and a val split of photos with faults."""
     (folder / "images").mkdir(exist_ok=True)
     for split, plant in (("train", [None] * n), ("val", [*faults, None, None])):
@@ -128,7 +128,7 @@ def test_an_unreadable_image_is_no_pass(tmp_path: Path) -> None:
 def drift(folder: Path, change: Pixels | None, options: str = "") -> RuleResult:
     (folder / "images").mkdir(exist_ok=True)
     for split in ("train", "val"):
-        names = [f"{split}-{n}.png" for n in range(30)]
+        names = [f"{split}-{n}.png" for n in range(20)]
         for number, name in enumerate(names):
             image = photo(1000 * (split == "val") + number, (120, 90))
             image = change(image) if change and split == "val" else image
