@@ -27,8 +27,7 @@ from pytest_detgate.scoring.shortcuts import Shortcut as Measured
 from pytest_detgate.scoring.shortcuts import find_shortcut
 
 PIXEL_PROPERTIES: Final = ("brightness", "contrast", "sharpness", "colour")
-LEAST_UNITS: Final = 8
-"""Clips that must have a class, and clips that must lack it."""
+LEAST_UNITS: Final = 8  # clips that must have a class, and that must lack it
 _PARTS = 8
 _SIZES = 12
 
@@ -152,7 +151,6 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
                 ),
                 Measurement.shown("largest", max((one.found.value for one in tested), default=0.0)),
                 Measurement.shown("judged", len(judged)),
-                Measurement.shown("classes", len(dataset.classes)),
             ],
             findings=[
                 Finding(

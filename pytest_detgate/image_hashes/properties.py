@@ -51,7 +51,7 @@ def properties_of(image: Decoded) -> Properties:
     if grey.mode == "F":
         high = float(np.asarray(grey).max())
         if not np.isfinite(np.asarray(grey)).all():
-            return Properties(*[math.nan] * 9, *map(float, size))
+            return Properties._make([*[math.nan] * 9, *map(float, size)])
         most = 1.0 if high <= 1 else 255.0 if high <= 255 else _DEEP
         grey, small = (_eight_bits(part, most) for part in (grey, small))
     counts = np.array(small.histogram(), dtype=np.float64).reshape(-1, 256)
