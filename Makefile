@@ -19,8 +19,8 @@ SHORT := tests/rules/test_rule_examples.py tests/rules/test_plain_messages.py te
 QUICK := tests/unit tests/rules/test_rule_examples.py
 SPELLED := pytest_detgate checks fixtures templates tests tools docs examples benchmarks changelog.d \
   .github *.md Makefile pyproject.toml
-BENCHMARKS := inference gate_overhead incremental cache data_rules image_hashes result_files scoring \
-  bootstrap engines page everyday
+BENCHMARKS := inference gate_overhead incremental cache data_rules image_hashes image_looks \
+  result_files scoring bootstrap engines page everyday
 
 pip = $(1)/bin/python -m pip --disable-pip-version-check
 pytest = OMP_NUM_THREADS=1 $(1)/bin/python -m pytest -n 2 --dist loadfile $(2)

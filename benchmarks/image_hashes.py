@@ -34,7 +34,7 @@ from pytest_detgate.cache.cache import Cache
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.image_hashes.difference_hash import difference_hash
 from pytest_detgate.image_hashes.hamming_search import find_within
-from pytest_detgate.image_hashes.image_keys import compute_image_keys
+from pytest_detgate.image_hashes.image_looks import compute_looks
 from pytest_detgate.progress import NoProgress
 
 BLOCK = 64
@@ -90,7 +90,7 @@ def _ways(folder: Path, paths: list[Path]) -> dict[str, Callable[[], Any]]:
     kept = Cache(folder / "kept" / "cache.sqlite")
 
     def ours(cache: Cache) -> None:
-        compute_image_keys(dataset, cache, NoProgress(), hashed=True)
+        compute_looks(dataset, cache, NoProgress(), decoded=True)
 
     def fresh() -> None:
         with tempfile.TemporaryDirectory() as empty:
@@ -117,8 +117,8 @@ def _ways(folder: Path, paths: list[Path]) -> dict[str, Callable[[], Any]]:
     ways["difference_hash, one thread"] = lambda: [
         difference_hash(path.read_bytes()) for path in paths
     ]
-    ways["compute_image_keys, first run"] = fresh
-    ways["compute_image_keys, everything kept"] = lambda: ours(kept)
+    ways["compute_looks, first run"] = fresh
+    ways["compute_looks, everything kept"] = lambda: ours(kept)
     return ways
 
 

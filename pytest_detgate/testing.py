@@ -75,7 +75,8 @@ def write_example(rule: type[Rule], example: Example, folder: Path) -> WrittenEx
             for file_name in images:
                 if file_name not in example.gone:
                     shown = example.copies.get(file_name, file_name)
-                    _draw(folder / "images" / file_name, shown)
+                    level = example.levels.get(file_name, 1.0)
+                    _draw(folder / "images" / file_name, shown, level)
             config += f'\n[{table}.{name}]\nannotations = "{name}.json"\nimages = "images"\n'
     written = WrittenExample(example, folder)
     for name, found in example.detections.items():
@@ -261,6 +262,9 @@ def _write(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
-def _draw(path: Path, name: str) -> None:
+def _draw(path: Path, name: str, level: float) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draw_image(name).save(path)
+    image = draw_image(name)
+    if level != 1:
+        image = image.point(lambda value: min(255, round(value * level)))
+    image.save(path)

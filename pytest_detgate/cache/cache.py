@@ -38,11 +38,10 @@ _TOUCH_SECONDS = 3600
 _REST_SECONDS = 60.0
 _TOUCH_PATIENCE = 1.0
 _BYTES_PER_BOX = 24  # four corners, a score and a label of four bytes each
-_BYTES_PER_HASH = 8
 
 
 class Cache:
-    """Detections, image hashes, file digests and facts about models, by content.
+    """Detections, looks of images, file digests and facts about models, by content.
 
     Opens the file for each batch of work: a forked process must not inherit a connection, and a
     file that was deleted in the meantime counts as an empty cache. Rows that are read are marked as
@@ -116,19 +115,18 @@ class Cache:
             rows.append((name, signature, sha256, _check_sum(name, signature, sha256), now))
         self._insert(FILES, rows)
 
-    def image_hashes(self, kind: str, images: Iterable[str]) -> Iterator[tuple[str, int]]:
-        """Yield image digest and 64-bit hash of the images whose hash of that kind is cached."""
+    def image_values(self, kind: str, images: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Yield image digest and value of the images whose value of that kind is cached."""
         for image, check_sum, value in self._rows(HASHES, "hash", images, kind):
-            if _is_sound(check_sum, value, kind, image) and len(value) == _BYTES_PER_HASH:
-                yield image, int.from_bytes(value, "big")
+            if _is_sound(check_sum, value, kind, image):
+                yield image, value
 
-    def add_image_hashes(self, kind: str, hashes: Iterable[tuple[str, int]]) -> None:
-        """Write 64-bit hashes of one kind by image digest."""
+    def add_image_values(self, kind: str, values: Iterable[tuple[str, bytes]]) -> None:
+        """Write what was computed of images, of one kind, by image digest."""
         now = int(time.time())
-        rows = []
-        for image, number in hashes:
-            value = number.to_bytes(_BYTES_PER_HASH, "big")
-            rows.append((kind, image, value, _check_sum(value, kind, image), now))
+        rows = [
+            (kind, image, value, _check_sum(value, kind, image), now) for image, value in values
+        ]
         self._insert(HASHES, rows)
 
     def _rows(

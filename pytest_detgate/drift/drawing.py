@@ -21,6 +21,11 @@ _AXES = {
     "resolution": ("size of the image", "", ""),
     "score": ("score", "", ""),
     "highest-score": ("highest score on the image", "", ""),
+    "brightness": ("mean level of the image", "", ""),
+    "contrast": ("standard deviation of the levels", "", ""),
+    "sharpness": ("sharpness of the image", "", ""),
+    "colour": ("mean colour of the image", "", ""),
+    "colourfulness": ("distance of the colours from grey", "", ""),
 }
 
 

@@ -181,14 +181,14 @@ def _resolution(name: str, reference: _Split, tested: _Split) -> Feature:
     found = bins[of_image.ravel()].astype(np.int32)
     labels = (
         *(f"{size.real:g}×{size.imag:g}" for size in distinct[common].tolist()),
-        *(f"other sizes, mean side {text}" for text in _ranges(_SIDE_EDGES, "{:g}", " px")),
+        *(f"other sizes, mean side {text}" for text in bin_names(_SIDE_EDGES, "{:g}", " px")),
     )
     n = len(sizes[0])
     samples = (Sample(np.arange(len(part)), part) for part in (found[:n], found[n:]))
     return Feature(name, "images", labels, *samples)
 
 
-def _ranges(edges: Sequence[float], form: str, unit: str) -> list[str]:
+def bin_names(edges: Sequence[float], form: str, unit: str) -> list[str]:
     """Names of the bins that `edges` part: `under 64 px`, `64-128 px`, ..., `over 8192 px`."""
     texts = [form.format(edge) for edge in edges]
     return [
@@ -210,10 +210,10 @@ _SIDES = [f"{100 * cell // _CELLS}-{100 * (cell + 1) // _CELLS}%" for cell in ra
 _MAKERS: Final[dict[str, _Maker]] = {
     "class": _class,
     "box-size": _of_boxes(
-        _ranges([100 * edge for edge in _AREA_EDGES], "{:.2g}", "% of the image"), _area_bin
+        bin_names([100 * edge for edge in _AREA_EDGES], "{:.2g}", "% of the image"), _area_bin
     ),
     "aspect": _of_boxes(
-        [f"width/height {text}" for text in _ranges(_ASPECT_EDGES, "{:.2g}", "")], _aspect_bin
+        [f"width/height {text}" for text in bin_names(_ASPECT_EDGES, "{:.2g}", "")], _aspect_bin
     ),
     "position": _of_boxes(
         [f"centre at x {across}, y {down}" for down in _SIDES for across in _SIDES], _position_bin

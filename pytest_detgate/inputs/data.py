@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, ImageTable
     from pytest_detgate.image_hashes.image_keys import ImageKeys
+    from pytest_detgate.image_hashes.image_looks import ImageLooks
     from pytest_detgate.inputs.project import Project
 
 T = TypeVar("T")
@@ -127,23 +128,36 @@ class DataInputs:
 
         return self.data.once(("frames", name, key), make)
 
+    def looks(self, name: str) -> ImageLooks:
+        """Digest, hash and properties of each image of a split or probe, which is decoded once for
+        all of them; those of images that cannot be read are missing."""
+        return self._looks(name, decoded=True)
+
     def pictures(self, name: str, *, hashed: bool) -> ImageKeys:
         """What tells the images of a split or probe apart: the digests of their bytes and, where
         `hashed`, their perceptual hashes."""
-        from pytest_detgate.cache.cache import Cache
-        from pytest_detgate.cache.sqlite_file import CACHE_FILE
-        from pytest_detgate.image_hashes.image_keys import compute_image_keys
+        from pytest_detgate.image_hashes.image_keys import keys_of
 
         def make() -> ImageKeys:
+            return keys_of(self._looks(name, decoded=hashed), hashed=hashed)
+
+        return self.data.once(("pictures", name, hashed), make)
+
+    def _looks(self, name: str, *, decoded: bool) -> ImageLooks:
+        from pytest_detgate.cache.cache import Cache
+        from pytest_detgate.cache.sqlite_file import CACHE_FILE
+        from pytest_detgate.image_hashes.image_looks import compute_looks
+
+        def make() -> ImageLooks:
             dataset = self.dataset(name)
             with contextlib.ExitStack() as stack:
                 folder = self.cache or Path(
                     stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-"))
                 )
                 cache = Cache(folder / CACHE_FILE)
-                return compute_image_keys(dataset, cache, self.progress, hashed=hashed)
+                return compute_looks(dataset, cache, self.progress, decoded=decoded)
 
-        return self.data.once(("pictures", name, hashed), make)
+        return self.data.once(("looks", name, decoded), make)
 
     def image_sizes(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """(n, 2) width and height of some images of a split or probe, as their files say; NaN

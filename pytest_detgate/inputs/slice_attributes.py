@@ -95,9 +95,9 @@ def _columns(
         with_field = dataclasses.replace(dataset, images=inputs.images_with(split, name))
         yield name, column(with_field, name, pattern)
     if pixels:
-        look = _appearance(inputs, split)
-        yield "brightness", look[:, 0].tolist()
-        yield "sharpness", look[:, 1].tolist()
+        looks = inputs.looks(split)
+        yield "brightness", looks.column("brightness").tolist()
+        yield "sharpness", looks.column("sharpness").tolist()
 
 
 def _fields_of(dataset: Dataset) -> list[str]:

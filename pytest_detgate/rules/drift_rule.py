@@ -53,7 +53,7 @@ class DriftRule(SplitPairRule, frozen=True, kw_only=True):
     clip_field: ClipField | None = None
 
     def require_between(self, project: Project) -> None:
-        """Refuse names that stand for nothing to compare."""
+        """Refuse names of nothing that can be compared."""
         super().validate(project)
 
     def validate(self, project: Project) -> None:

@@ -22,7 +22,8 @@ class Example:
 
     `splits` and `probes` map names to images, images to boxes; `detections` likewise. `classes`
     are the categories of every file. All images are 100 × 100 pixels; each shows something
-    different, except those of `copies`, which maps an image to the one it is a copy of.
+    different, except those of `copies`, which maps an image to the one it is a copy of. `levels`
+    maps images to a factor of their brightness: 1 changes nothing, 0 is black.
 
     `baseline` are the detections of a baseline, `epochs` those of other checkpoints by name.
 
@@ -46,6 +47,7 @@ class Example:
         default_factory=dict
     )
     copies: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, float] = field(default_factory=dict)
     added: Mapping[str, Mapping[str, Sequence[Mapping[str, Any]]]] = field(default_factory=dict)
     gone: Sequence[str] = ()
     needs: str | None = None

@@ -77,7 +77,7 @@ def test_use_is_noted_once_an_hour(
     now = time.time()
     for name in ("a", "b"):
         cache.add_detections("m", "cpu", [(name, detections(1))])
-        cache.add_image_hashes("k", [(name, 5)])
+        cache.add_image_values("k", [(name, b"5")])
         cache.add_file_digests([(name, "signature", "sha")])
         cache.add_facts(name, b"facts")
 
@@ -87,7 +87,7 @@ def test_use_is_noted_once_an_hour(
 
     def use_a() -> None:
         assert list(cache.detections("m", ["a"]))
-        assert list(cache.image_hashes("k", ["a"]))
+        assert list(cache.image_values("k", ["a"]))
         assert list(cache.file_digests(["a"]))
         assert cache.facts("a")
 

@@ -41,13 +41,13 @@ def work(seed, written):
         found = {image: one for image, _, one in cache.detections(model, images)}
         for image, one in found.items():
             assert is_answer(one, f"{model} {image}".encode()), f"wrong: {model} {image}"
-        for image, number in cache.image_hashes("dct", images):
-            assert number == int(image.split()[1]) ** 7 % 2**64, f"wrong hash: {image}"
+        for image, value in cache.image_values("dct", images):
+            assert value == b"%d" % int(image.split()[1]) ** 7, f"wrong hash: {image}"
         missing = [image for image in images if image not in found]
         new = [(one, answer(f"{model} {one}".encode())) for one in missing]
         cache.add_detections(model, "cpu", new)
-        cache.add_image_hashes(
-            "dct", [(image, int(image.split()[1]) ** 7 % 2**64) for image in images])
+        cache.add_image_values(
+            "dct", [(image, b"%d" % int(image.split()[1]) ** 7) for image in images])
         assert cache.notes == [], cache.notes
         if turn == 0:
             os.write(written, b".")
@@ -254,7 +254,7 @@ def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
     names = [f"image {number}" for number in range(200)]
     whole = Cache(path)
     whole.add_detections("m", "cpu", [(name, answer(name.encode())) for name in names])
-    whole.add_image_hashes("dct", [(name, len(name) * 999) for name in names])
+    whole.add_image_values("dct", [(name, name.encode() * 9) for name in names])
     whole.add_file_digests([(name, f"of {name}", name * 2) for name in names])
     whole.add_facts("r", b"facts" * 1000)
     content = path.read_bytes()
@@ -268,8 +268,8 @@ def test_random_bytes_in_the_file(tmp_path: Path, places: int) -> None:
                 assert is_answer(found, image.encode())
                 n_answered += 1
         cache = Cache(path)
-        for image, number in cache.image_hashes("dct", names):
-            assert number == len(image) * 999
+        for image, value in cache.image_values("dct", names):
+            assert value == image.encode() * 9
         for name, signature, sha256 in cache.file_digests(names):
             assert (signature, sha256) == (f"of {name}", name * 2)
         assert cache.facts("r") in (None, b"facts" * 1000)

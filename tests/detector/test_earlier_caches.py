@@ -23,7 +23,6 @@ from pytest_detgate.detector.dependencies.state import Dependencies
 from pytest_detgate.detector.onnx.settings import OnnxSettings
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.python import entry
-from pytest_detgate.image_hashes.difference_hash import HASH_KIND
 from pytest_detgate.training.record import TrainingRecord
 
 SOURCE = ModelSource(None, framework="python", entry="own:make", options={"size": [1, 2]})
@@ -86,7 +85,9 @@ def test_every_kind_of_row_is_read(cache: Cache) -> None:
     assert (image, device) == ("image", "cuda:0")
     np.testing.assert_array_equal(detections.xyxy, [[1, 2, 30, 40]])
     assert (detections.score.tolist(), detections.label.tolist()) == ([0.5], [1])
-    assert list(cache.image_hashes(HASH_KIND, ["image"])) == [("image", 2**63 + 5)]
+    # A hash is now a part of what an image looks like, which has another kind.
+    ((image, value),) = cache.image_values("dhash64-2", ["image"])
+    assert (image, int.from_bytes(value, "big")) == ("image", 2**63 + 5)
     assert list(cache.file_digests(["/images/a.jpg"])) == [
         ("/images/a.jpg", "1 2 3 4 5", "ab" * 32)
     ]

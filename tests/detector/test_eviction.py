@@ -91,12 +91,12 @@ def test_age_counts_from_the_last_use(cache: Cache, at: Callable[[float], None])
     at(10 * HOUR)
     keep(cache, ["a", "b"])
     for name in ("a", "b"):
-        cache.add_image_hashes("k", [(name, 7)])
+        cache.add_image_values("k", [(name, b"7")])
         cache.add_file_digests([(name, "signature", "sha")])
         cache.add_facts(name, b"facts")
     at(20 * HOUR)
     assert kept(cache, ["b"]) == {"b"}
-    assert list(cache.image_hashes("k", ["b"])) == [("b", 7)]
+    assert list(cache.image_values("k", ["b"])) == [("b", b"7")]
     assert list(cache.file_digests(["b"]))
     assert cache.facts("b")
 

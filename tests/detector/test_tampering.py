@@ -15,7 +15,7 @@ import pytest
 
 from pytest_detgate.cache.cache import Cache, _check_sum, _packed
 from pytest_detgate.cache.digests import Signature, file_digests
-from pytest_detgate.cache.sqlite_file import CACHE_FILE, DETECTIONS, FILES, HASHES, MODELS
+from pytest_detgate.cache.sqlite_file import CACHE_FILE, DETECTIONS, FILES, MODELS
 from pytest_detgate.detections import ImageDetections, ModelInfo
 from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.cached.model_facts import add_info, load_info
@@ -188,19 +188,6 @@ def test_a_description_that_is_none(tmp_path: Path, changes: dict[str, Any]) -> 
         )
 
     assert load_info(cache, source, "", configured="") is None
-
-
-@pytest.mark.parametrize("value", [b"", b"1234567", b"123456789", b"1234567890123456"])
-def test_picture_hashes_of_another_length(tmp_path: Path, value: bytes) -> None:
-    cache = Cache(tmp_path / CACHE_FILE)
-    cache.add_image_hashes("dct", [("i" * 64, 5)])
-    with contextlib.closing(sqlite3.connect(cache.path)) as connection, connection:
-        connection.execute(
-            f"UPDATE {HASHES} SET hash = ?, check_sum = ?",
-            (value, _check_sum(value, "dct", "i" * 64)),
-        )
-
-    assert list(cache.image_hashes("dct", ["i" * 64])) == []
 
 
 @pytest.mark.usefixtures("later")

@@ -40,7 +40,7 @@ def fill(
     """Keep what one gate would: 2,400 bytes of detections for each image."""
     cache = Cache(folder / CACHE_FILE)
     cache.add_detections(key, "cpu", [(f"{key}{number}", FOUND) for number in range(images)])
-    cache.add_image_hashes("dct", [(f"{key}{number}", 1) for number in range(7)])
+    cache.add_image_values("dct", [(f"{key}{number}", b"1") for number in range(7)])
     info = ModelInfo(
         key=key,
         checkpoint=path,

@@ -16,12 +16,12 @@ between = ["train", "val"]
 """
 IDS = ["duplicate-images[train-val]", "probe-isolation[youtube]"]
 NO_HASHING = """
-import pytest_detgate.image_hashes.image_keys
+import pytest_detgate.image_hashes.image_looks
 
 def refuse(content, max_pixels):
-    raise AssertionError("hashed again")
+    raise AssertionError("decoded again")
 
-pytest_detgate.image_hashes.image_keys.difference_hash = refuse
+pytest_detgate.image_hashes.image_looks.decode = refuse
 """
 
 
@@ -70,7 +70,7 @@ def test_no_cache_neither_uses_nor_keeps(pictures: GateProject) -> None:
     pictures.write("conftest.py", NO_HASHING)
     assert pictures.gate(*arguments, with_predictions=False).ret == 1
     reasons = {rule["message"] for rule in pictures.report["rules"]}
-    assert any("cannot be read, first yard_1.jpg: hashed again" in reason for reason in reasons)
+    assert any("cannot be read, first yard_1.jpg: decoded again" in reason for reason in reasons)
 
 
 def test_these_are_data_rules(pictures: GateProject) -> None:

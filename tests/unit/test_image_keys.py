@@ -13,10 +13,12 @@ from filelock import FileLock
 from pytest_detgate.cache.cache import Cache
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.errors import DataError
-from pytest_detgate.image_hashes import image_keys
+from pytest_detgate.image_hashes import image_looks
+from pytest_detgate.image_hashes.decoding import Decoded, decode
 from pytest_detgate.image_hashes.difference_hash import difference_hash
 from pytest_detgate.image_hashes.duplicates import find_copies
-from pytest_detgate.image_hashes.image_keys import ImageKeys, compute_image_keys
+from pytest_detgate.image_hashes.image_keys import ImageKeys, keys_of
+from pytest_detgate.image_hashes.image_looks import LOOK_KIND, compute_looks
 from pytest_detgate.progress import NoProgress
 from tests.drawn import draw_pictures, drawn
 from tests.processes import PATIENCE_S
@@ -27,11 +29,11 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """The contents that were decoded so far."""
     contents: list[bytes] = []
 
-    def counting(content: bytes, max_pixels: int) -> int:
+    def counting(content: bytes, max_pixels: int) -> Decoded:
         contents.append(content)
-        return difference_hash(content, max_pixels)
+        return decode(content, max_pixels)
 
-    monkeypatch.setattr(image_keys, "difference_hash", counting)
+    monkeypatch.setattr(image_looks, "decode", counting)
     return contents
 
 
@@ -48,7 +50,7 @@ def folder(tmp_path: Path) -> Path:
 def keys(folder: Path, *, hashed: bool = True) -> ImageKeys:
     dataset = read_folder(folder, "probe")
     cache = Cache(folder.parent / "kept" / "detections.sqlite")
-    return compute_image_keys(dataset, cache, NoProgress(), hashed=hashed)
+    return keys_of(compute_looks(dataset, cache, NoProgress(), decoded=hashed), hashed=hashed)
 
 
 def test_second_run_decodes_nothing(folder: Path, decoded: list[bytes]) -> None:
@@ -113,7 +115,10 @@ def test_unreadable_picture_is_named(folder: Path, content: bytes | None, reason
         (folder / "b.png").write_bytes(content)
 
     with pytest.raises(DataError) as caught:
-        compute_image_keys(dataset, Cache(folder.parent / "s.sqlite"), NoProgress(), hashed=True)
+        keys_of(
+            compute_looks(dataset, Cache(folder.parent / "s.sqlite"), NoProgress(), decoded=True),
+            hashed=True,
+        )
 
     expected = f"1 of 3 images of probe cannot be read, first b.png: {reason}"
     assert str(caught.value) == expected
@@ -126,6 +131,23 @@ def test_damaged_entry_is_as_good_as_none(folder: Path, decoded: list[bytes]) ->
     with sqlite3.connect(folder.parent / "kept" / "detections.sqlite") as connection:
         connection.execute("UPDATE hashes_1 SET hash = x'0000000000000000'")
     connection.close()
+
+    found = keys(folder).hash
+
+    assert len(decoded) == 4
+    assert expected is not None
+    assert found is not None
+    assert found.tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("value", [b"", b"1234567", b"12345678", b"1" * 500])
+def test_entry_of_another_length_is_as_good_as_none(
+    folder: Path, decoded: list[bytes], value: bytes
+) -> None:
+    expected = keys(folder).hash
+    cache = Cache(folder.parent / "kept" / "detections.sqlite")
+    digests = [key.hex() for key in keys(folder).digest.tolist()]
+    cache.add_image_values(LOOK_KIND, [(digest, value) for digest in digests])
 
     found = keys(folder).hash
 

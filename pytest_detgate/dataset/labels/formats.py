@@ -9,6 +9,8 @@ from pytest_detgate.dataset.tables import Dataset
 
 GIVES_CLIPS: frozenset[str] = frozenset({"cvat", "kitti", "scalabel"})
 """Formats whose labels may name the clips of their images."""
+LISTS_IMAGES: frozenset[str] = frozenset({"coco", "cvat", "datumaro", "scalabel", "labelstudio"})
+"""Formats whose labels list the images; of others the images are those of the folder."""
 
 
 def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:

@@ -1,0 +1,183 @@
+"""Digest, perceptual hash and properties of each image of a dataset: decoded once for all of them,
+and once for each content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import struct
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import UnidentifiedImageError
+
+from pytest_detgate.cache.cache import Cache
+from pytest_detgate.cache.digests import file_digests
+from pytest_detgate.dataset.images.options import refused_links
+from pytest_detgate.dataset.tables import Dataset
+from pytest_detgate.detections import UnreadableImage
+from pytest_detgate.errors import DataError
+from pytest_detgate.image_hashes.decoding import decode
+from pytest_detgate.image_hashes.difference_hash import hash_of
+from pytest_detgate.image_hashes.properties import Properties, properties_of
+from pytest_detgate.locks import lock_if_possible
+from pytest_detgate.progress import Progress
+from pytest_detgate.regular_file import read_regular
+
+LOOK_KIND: Final = "look-1"
+"""Name and version of a look in the cache: a change of what is decoded or measured raises it."""
+
+# Digested and then decoded: few enough to be still in the system's file cache. It is also what a
+# killed process loses at most.
+_AT_ONCE = 1000
+_ROW = struct.Struct(f"<Q{len(Properties._fields)}f")
+
+
+class Look(NamedTuple):
+    """SHA-256 of an image file; hash and properties of what it shows, if it was decoded."""
+
+    digest: str
+    hash: int = 0
+    properties: Properties | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageLooks:
+    """One row per image, as in the image table of the dataset `name`.
+
+    `digest` (n,) S32 is the SHA-256 of the file, `hash` (n,) uint64 the perceptual hash,
+    `properties` (n, k) float64 the columns of `Properties`. `unreadable` are the rows of images
+    that cannot be read, with the reason; their digest and hash are 0, their properties NaN.
+    """
+
+    name: str
+    digest: NDArray[np.bytes_]
+    hash: NDArray[np.uint64]
+    properties: NDArray[np.float64]
+    unreadable: dict[int, str] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.digest)
+
+    def column(self, name: str) -> NDArray[np.float64]:
+        """(n,) one of the properties."""
+        return self.properties[:, Properties._fields.index(name)]
+
+    def require_all(self) -> None:
+        """Raise one `DataError` with the number of unreadable images and the first of them."""
+        for first in self.unreadable.values():
+            raise DataError(
+                f"{len(self.unreadable)} of {len(self)} images of {self.name} cannot be read, "
+                f"first {first}"
+            )
+
+
+def compute_looks(
+    dataset: Dataset, cache: Cache, progress: Progress, *, decoded: bool
+) -> ImageLooks:
+    """Digest every image and, with `decoded`, look at it, unless the cache has it."""
+    n = len(dataset.images)
+    looks = ImageLooks(
+        name=dataset.name,
+        digest=np.zeros(n, dtype="S32"),
+        hash=np.zeros(n, dtype=np.uint64),
+        properties=np.full((n, len(Properties._fields)), np.nan),
+    )
+    options = dataset.image_options
+    refused = refused_links(dataset.images_dir, dataset.images.file_name.tolist(), options)
+    limit = options.max_pixels if decoded else None
+    label = f"{'looking at' if decoded else 'reading'} images of {dataset.name}"
+    with (
+        # One of the processes that share the cache decodes; the others then read its results.
+        lock_if_possible(cache.path.with_name("pictures.lock")),
+        ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool,
+        progress.task(label, n, "images") as advance,
+    ):
+        for start in range(0, n, _AT_ONCE):
+            rows = range(start, min(start + _AT_ONCE, n))
+            paths = {row: dataset.image_path(row) for row in rows if row not in refused}
+            found = dict(zip(paths, _looks(list(paths.values()), cache, pool, limit), strict=True))
+            for row in rows:
+                look = found[row] if row in found else UnreadableImage(refused[row].reason)
+                if isinstance(look, UnreadableImage):
+                    looks.unreadable[row] = f"{dataset.images.file_name[row]}: {look.reason}"
+                    continue
+                looks.digest[row] = bytes.fromhex(look.digest)
+                if look.properties is not None:
+                    looks.hash[row], looks.properties[row] = look.hash, look.properties
+            advance(len(rows))
+    return looks
+
+
+def _looks(
+    paths: Sequence[Path], cache: Cache, pool: ThreadPoolExecutor, max_pixels: int | None
+) -> list[Look | UnreadableImage]:
+    """Return the look of each image; without a pixel limit none is decoded."""
+    digests = file_digests(paths, cache)
+    known: dict[str, Look | UnreadableImage] = {}
+    if max_pixels is None:
+        known = {one: Look(one) for one in digests.values() if isinstance(one, str)}
+    else:
+        known.update(_cached(cache, {one for one in digests.values() if isinstance(one, str)}))
+        missing: dict[str, Path] = {}
+        for path, digest in digests.items():
+            if isinstance(digest, str) and digest not in known:
+                missing.setdefault(digest, path)
+        computed = _look_at_all(missing, pool, max_pixels)
+        new = [look for look in computed.values() if isinstance(look, Look)]
+        cache.add_image_values(LOOK_KIND, [(look.digest, _packed(look)) for look in new])
+        known.update(computed)
+
+    def look(path: Path) -> Look | UnreadableImage:
+        digest = digests[path]
+        return digest if isinstance(digest, UnreadableImage) else known[digest]
+
+    return [look(path) for path in paths]
+
+
+def _cached(cache: Cache, digests: Iterable[str]) -> dict[str, Look]:
+    found = {}
+    for digest, value in cache.image_values(LOOK_KIND, digests):
+        if len(value) == _ROW.size:
+            number, *properties = _ROW.unpack(value)
+            found[digest] = Look(digest, number, Properties(*properties))
+    return found
+
+
+def _packed(look: Look) -> bytes:
+    assert look.properties is not None
+    return _ROW.pack(look.hash, *look.properties)
+
+
+def _look_at_all(
+    files: Mapping[str, Path], pool: ThreadPoolExecutor, max_pixels: int
+) -> dict[str, Look | UnreadableImage]:
+    with warnings.catch_warnings():
+        # Pillow warns of odd metadata; in a project that turns warnings into errors, the image
+        # could not be read.
+        warnings.simplefilter("ignore")
+        looks = pool.map(lambda path: look_at(path, max_pixels), files.values())
+        return dict(zip(files, looks, strict=True))
+
+
+def look_at(path: Path, max_pixels: int) -> Look | UnreadableImage:
+    try:
+        content = read_regular(path)
+        # Of the bytes that are decoded: the file may have changed since its digest was taken.
+        digest = hashlib.sha256(content).hexdigest()
+        image = decode(content, max_pixels)
+        # As the cache has them, so that a second run measures the same.
+        properties = _ROW.unpack(_ROW.pack(0, *properties_of(image)))[1:]
+        return Look(digest, hash_of(image), Properties(*properties))
+    except UnidentifiedImageError:
+        return UnreadableImage("not in an image format that Pillow reads")
+    except Exception as error:  # every decoder has errors of its own
+        reason = error.strerror if isinstance(error, OSError) else None
+        first_line = (str(error).strip().splitlines() or [""])[0]
+        return UnreadableImage(reason or first_line or type(error).__name__)
