@@ -130,7 +130,9 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     on: (
         Annotated[
             tuple[str, ...],
-            Meta(description="Probes for created false boxes. Omitted: every probe."),
+            Meta(
+                description="Probes for created false boxes. Omitted: every one that is not sealed."
+            ),
         ]
         | None
     ) = None
@@ -172,7 +174,7 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
             require_evaluated_split(project)
             require_draws(self, project)
         if self.max_created is not None:
-            require_probe(project.probes)
+            require_probe(self._probes(project))
             require_names("probe", self.on or (), project.probes, "on")
 
     def can_fail(self) -> bool:
@@ -201,7 +203,8 @@ class Robustness(DetectionRule, frozen=True, kw_only=True):
     def _probes(self, project: Project) -> tuple[str, ...]:
         if self.max_created is None:
             return ()
-        return project.probes if self.on is None else self.on
+        open_probes = tuple(name for name in project.probes if name not in project.seals)
+        return open_probes if self.on is None else self.on
 
     def _limit(self, name: str) -> float | None:
         return (self.max_relative_drop_by_corruption or {}).get(name, self.max_relative_drop)

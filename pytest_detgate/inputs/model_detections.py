@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.detections import ImageDetections, ImageResult, ModelInfo, UnreadableImage
 from pytest_detgate.detector.cached.detector import CachedDetector
+from pytest_detgate.detector.changed.view import ChangedImages
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
@@ -175,11 +176,16 @@ class ModelDetections(DetectionSource):
             )
         self.prepare([dataset])  # which compares what is cached with the model
         paths = self._paths(dataset, rows)
-        run = self._loaded().detect_changed(paths, change, dataset.image_options)
-        self._devices |= run.devices
-        self._notes.update(dict.fromkeys(run.notes))
+        detector, options = self._loaded(), dataset.image_options
+        if dataset.name in self._project.seals:
+            found = detector.infer(paths, ChangedImages(change, options))
+            results = {path: one.result for path, one in found.items()}
+        else:
+            run = detector.detect_changed(paths, change, options)
+            results, self._devices = run.results, self._devices | run.devices
+        self._notes.update(dict.fromkeys(detector.notes))
         # What a change moves out of the image may be found at its repeated edge.
-        return self._table(dataset, rows, run, may_be_outside=True)
+        return self._table(dataset, rows, results, may_be_outside=True)
 
     def latency(
         self, dataset: Dataset, rows: NDArray[np.int64], warm_up: int
@@ -265,13 +271,9 @@ class ModelDetections(DetectionSource):
         )
 
     def _note_misplaced(self, boxes: FoundBoxes, dataset: Dataset) -> None:
-        note = misplaced_note(
-            boxes,
-            dataset.images,
-            dataset.name,
-            threshold=self._project.score_threshold,
-            framework=self._source.framework,
-        )
+        threshold, framework = self._project.score_threshold, self._source.framework
+        where = dataset.images, dataset.name
+        note = misplaced_note(boxes, *where, threshold=threshold, framework=framework)
         if note is not None and dataset.name not in self._project.seals:
             self._notes[note] = None
 

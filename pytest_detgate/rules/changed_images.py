@@ -15,7 +15,7 @@ On = Annotated[
     Meta(
         min_length=1,
         description="Splits and probes, unlabelled ones too. Omitted: the evaluated split and "
-        "every probe.",
+        "every probe that is not sealed.",
     ),
 ]
 """The option `on` of rules that need no labels."""
@@ -26,7 +26,8 @@ def datasets_to_look_at(on: tuple[str, ...] | None, project: Project) -> tuple[s
     if on is not None:
         return on
     evaluated = [name for name in project.splits if name == project.evaluate_on]
-    return (*evaluated, *project.tables.probes)
+    # A sealed probe would hide what is measured on the others.
+    return (*evaluated, *(name for name in project.tables.probes if name not in project.seals))
 
 
 @option_check

@@ -144,9 +144,9 @@ class CachedDetector:
         """
         return self._detect(images, (), ChangedImages(change, options))
 
-    def infer(self, images: Sequence[Path]) -> dict[Path, Detected]:
+    def infer(self, images: Sequence[Path], view: ImageView = AS_THEY_ARE) -> dict[Path, Detected]:
         """Infer on every image now, without reading from or writing to the cache."""
-        detector = self.detector()
+        detector = view.detector(self.detector())
         with (
             exclusive(detector.device),
             self._progress.task("detecting", len(images), "images") as advance,
