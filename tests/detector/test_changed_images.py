@@ -14,6 +14,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.detections import ImageDetections, UnreadableImage
 from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.changed.rendering import FOLDER_PREFIX
+from pytest_detgate.detector.changed.view import ChangedImages
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.image_changes.change import ImageChange
@@ -332,3 +333,15 @@ def test_the_identity_is_exactly_stable(crosses: Path, checkpoint: str) -> None:
         values = measured(result)
         assert (values["share"], values["appeared_share"]) == (0.0, 0.0)
         assert values["detections"] in (12, 24)
+
+
+def test_a_sealed_probe_leaves_nothing_in_the_cache(
+    gate: Callable[..., CachedDetector], images: list[Path]
+) -> None:
+    options = source("onnx", images[0].parents[1]).image_options
+    detector = gate("onnx")
+    found = detector.infer(images, ChangedImages(Shift(2, 2), options))
+    run = detector.detect_changed(images, Shift(2, 2), options)
+
+    assert run.inferred == 3
+    assert [boxes(found[path].result) for path in images] == [boxes(run[path]) for path in images]
