@@ -33,7 +33,7 @@ class BoxOutliers(CountRule, frozen=True, kw_only=True):
 
     ## What it checks
 
-    `count` is the number of boxes that stand out of their class:
+    `count` is the number of boxes that are unlike those of their class:
 
     - `tiny`: the shorter side is under `min-pixels`. Or it is under `tiny` pixels, and the root of
       the area is unusually small for the class.

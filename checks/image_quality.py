@@ -26,7 +26,7 @@ from pytest_detgate.scoring.robust_limits import LEAST_VALUES, usual_range
 
 KINDS: Final = ("dark", "bright", "flat", "blurred", "odd_aspect")
 _FRAMES = 12
-# The least that is told from 0 on a logarithmic scale: a level of 8 bits.
+# The least that differs from 0 on a logarithmic scale: a level of 8 bits.
 _LEVEL = 1 / 255
 
 

@@ -21,7 +21,7 @@ class Resize:
     `fit` into it, scaled so that the longer side is at most the longer of two `edges` and the
     shorter one at most the shorter, or by one `factor`.
 
-    `width` and `height` are pixels, and both the factor where it is one; `origin` says what told.
+    `width` and `height` are pixels, and both the factor where it is one; `origin` names the source.
     """
 
     kind: ResizeKind
@@ -105,7 +105,7 @@ def _resize(step: Mapping[str, Any], origin: str) -> Resize:
         if len(set(factors)) == 1:
             return _sized("factor", factors, origin)
     scale = step.get("scale")
-    # A single number stands for both sides.
+    # A single number is for both sides.
     sides = (scale, scale) if isinstance(scale, (int, float)) else scale
     return _sized("edges" if step.get("keep_ratio", False) else "stretch", sides, origin)
 

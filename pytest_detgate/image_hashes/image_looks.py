@@ -177,7 +177,7 @@ def look_at(path: Path, max_pixels: int) -> Look | UnreadableImage:
         return Look(digest, hash_of(image), Properties(*properties))
     except UnidentifiedImageError:
         return UnreadableImage("not in an image format that Pillow reads")
-    except Exception as error:  # every decoder has errors of its own
+    except Exception as error:  # each decoder has its own errors
         reason = error.strerror if isinstance(error, OSError) else None
         first_line = (str(error).strip().splitlines() or [""])[0]
         return UnreadableImage(reason or first_line or type(error).__name__)

@@ -1,4 +1,4 @@
-"""What can be said of an image without knowing what it shows: how bright, how sharp, how large."""
+"""Properties of an image without knowing what it shows: how bright, how sharp, how large."""
 
 from __future__ import annotations
 
@@ -60,19 +60,23 @@ def properties_of(image: Decoded) -> Properties:
     mean = total / n
     contrast = math.sqrt(max(squares / n - mean * mean, 0.0))
     levels = np.searchsorted(np.cumsum(counts[0]), _QUANTILES * n) / 255
+    darkest, dark, bright = levels.tolist()
     blue, red = (part[1] / n - _GREY for part in chroma) if chroma else (0.0, 0.0)
     # Of a band: the mean of (level - 128)².
     colour = sum(part[2] / n - 2 * _GREY * part[1] / n + _GREY**2 for part in chroma)
     edges = _edges(np.asarray(grey))
     return Properties(
-        mean / 255,
-        *levels.tolist(),
-        contrast / 255,
-        edges / contrast if contrast else 0.0,
-        blue / 255,
-        red / 255,
-        math.sqrt(max(colour, 0.0)) / 255,
-        *map(float, size),
+        brightness=mean / 255,
+        darkest=darkest,
+        dark=dark,
+        bright=bright,
+        contrast=contrast / 255,
+        sharpness=edges / contrast if contrast else 0.0,
+        blue=blue / 255,
+        red=red / 255,
+        colour=math.sqrt(max(colour, 0.0)) / 255,
+        width=float(size[0]),
+        height=float(size[1]),
     )
 
 

@@ -1,7 +1,7 @@
 """The difference hash of an image that is mirrored or turned by half, from the hash of the image.
 
 A bit says whether a cell of a grid of 9 × 8 is brighter than its left neighbour. In a mirror image
-the cells of a row stand in reverse order, so the bits do, and each says the opposite. No image is
+the cells of a row are in reverse order, so the bits are, and each is inverted. No image is
 decoded for it. A quarter turn puts columns in place of rows, which the hash knows nothing of.
 """
 

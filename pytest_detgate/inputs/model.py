@@ -258,23 +258,9 @@ class ModelInputs(DataInputs):
     def units(self, name: str) -> Units:
         """What is independent of each other in a split or probe: its clips, or its images where
         clips are unknown."""
-        from pytest_detgate.dataset.clips import ClipKey
-        from pytest_detgate.scoring.bounds.resampling import clip_units, image_units
+        from pytest_detgate.inputs.independent_units import units_of
 
-        def make() -> Units:
-            dataset = self.dataset(name)
-            field = self.project.tables.scoring.clip_field
-            # A folder has no fields, so its file names are all there is.
-            key = ClipKey(self.project.frame_pattern, field if dataset.annotations else None)
-            if key.pattern is None and key.field is None and "clip" in dataset.known_fields:
-                key = ClipKey(field="clip")
-            images = len(dataset.images)
-            if key.pattern is None and key.field is None:
-                return image_units(images)
-            clips = self.clips(name, key).clip.tolist()
-            return clip_units(clips) if any(clips) else image_units(images)
-
-        return self.data.once(("units", name), make)
+        return self.data.once(("units", name), lambda: units_of(self, name))
 
     def resampling(self, split: str, replicates: int, seed: int) -> Resampling:
         """The draws of a bootstrap over the clips of a split, or over its images where it has no

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_detgate.record.formatting import counted, share
-from pytest_detgate.record.report import ClassScoreRecord, ScoreRecord, UltralyticsRecord
+from pytest_detgate.record.report import ClassScoreRecord, ScoreRecord
+from pytest_detgate.record.score_parts import UltralyticsRecord
 from pytest_detgate.report.charts.draw import Drawing, drawing_of
 
 CLASSES = 200

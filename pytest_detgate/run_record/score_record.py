@@ -10,13 +10,8 @@ from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.evidence import Chart
 from pytest_detgate.findings import Interval
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.record.report import (
-    ClassScoreRecord,
-    ConfusionRecord,
-    ErrorRecord,
-    ScoreRecord,
-    UltralyticsRecord,
-)
+from pytest_detgate.record.report import ClassScoreRecord, ScoreRecord
+from pytest_detgate.record.score_parts import ConfusionRecord, ErrorRecord, UltralyticsRecord
 from pytest_detgate.rule_evidence.score_charts import (
     ap_by_class,
     confusion_matrix,

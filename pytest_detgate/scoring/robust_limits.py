@@ -25,7 +25,7 @@ class UsualRange(NamedTuple):
 def usual_range(values: NDArray[np.float64], deviations: float) -> UsualRange:
     """Return the median and limits so many robust standard deviations from it.
 
-    Each side has a deviation of its own, from the quartile on that side, because sizes and levels
+    Each side has a separate deviation, from the quartile on that side, because sizes and levels
     are skewed. A quarter of the values may be anything on either side without moving a limit to
     where they are. `values` are at least one, and finite.
     """

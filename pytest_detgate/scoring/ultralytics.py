@@ -143,7 +143,7 @@ class UltralyticsReplicates:
         return np.array([_mean(row) for row in values])
 
     def seen(self, metric: UltralyticsMetric, category: int | None = None) -> Seen:
-        """What stands behind a number: the recall that is reached at its IoU thresholds."""
+        """What a number is computed from: the recall that is reached at its IoU thresholds."""
         classes = range(len(self._classes)) if category is None else [category]
         rows = _IOU_ROWS.get(metric, slice(0, 1))
         found = [self._classes[number].found[rows].mean(axis=0) for number in classes]
@@ -288,7 +288,7 @@ def _by_score(classes: list[_Class], weights: NDArray[np.int32]) -> ByScore:
 
 
 def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n,) the mean of each value and its neighbours; beyond the ends stand their values."""
+    """(n,) the mean of each value and its neighbours; beyond the ends are their values."""
     reach = _NEIGHBOURS // 2
     padded = np.pad(values, reach, mode="edge")
     return np.convolve(padded, np.full(_NEIGHBOURS, 1 / _NEIGHBOURS), mode="valid")

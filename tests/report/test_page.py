@@ -19,8 +19,8 @@ from pytest_detgate.record.report import (
     ProbeRecord,
     Report,
     RuleResult,
-    UltralyticsRecord,
 )
+from pytest_detgate.record.score_parts import UltralyticsRecord
 from pytest_detgate.report import page as page_module
 from pytest_detgate.report.page import render_page, write_page
 

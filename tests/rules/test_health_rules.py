@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
+from pytest_detgate.image_hashes import image_looks
+from pytest_detgate.image_hashes.decoding import Decoded, decode
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.scoring.shortcuts import named_by
 from pytest_detgate.testing import coco_content
@@ -383,3 +385,40 @@ def test_images_are_named_by_other_clips() -> None:
     named = named_by(bins, np.array([True, True, False, False]), unit)
 
     assert named.tolist() == [True, True, False, True]
+
+
+def test_all_rules_share_one_decoding(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[bytes] = []
+
+    def counting(content: bytes, max_pixels: int) -> Decoded:
+        decoded.append(content)
+        return decode(content, max_pixels)
+
+    monkeypatch.setattr(image_looks, "decode", counting)
+    quality(tmp_path, [])
+    decoded.clear()
+    between = 'between = ["train", "val"]\n'
+    rules = (
+        f"[rules.duplicate-images]\n{between}[rules.image-drift]\n{between}"
+        "[rules.image-quality]\n[rules.shortcut]\n"
+    )
+
+    judged(tmp_path, split_tables(train="images", val="images") + rules)
+
+    assert len(decoded) == len(list((tmp_path / "images").iterdir()))
+
+
+@pytest.mark.parametrize("rule", ["image-quality", "shortcut", "box-outliers", "missing-labels"])
+@pytest.mark.parametrize("images", [{}, {"[a]\x1b_1.png": [("helmet", float("nan"), 1, 2, 3)]}])
+def test_odd_splits_are_no_crash(tmp_path: Path, rule: str, images: dict[str, Any]) -> None:
+    """No image at all; one image whose name has brackets and an escape, and a box without place."""
+    (tmp_path / "images").mkdir()
+    for name in images:
+        photo(1).save(tmp_path / "images" / name)
+    write_json(tmp_path / "train.json", coco_content(images, ("helmet",)))
+
+    (result,) = judged(tmp_path, split_tables(train="images") + f"[rules.{rule}]\n").values()
+
+    passes = {"missing-labels"} if images else set()
+    assert result.verdict == ("passed" if rule in passes else "not-evaluated")
+    assert "Error" not in result.message

@@ -34,7 +34,7 @@ class DoubleBoxes:
 
 @dataclass(frozen=True, slots=True)
 class _Least:
-    """The IoU from which on two boxes of one class, or of two classes, stand for one thing; None
+    """The IoU from which on two boxes of one class, or of two classes, are one object; None
     where only the very same box of two classes does."""
 
     one_class: float

@@ -244,7 +244,7 @@ class Recorder(Notebook):
             self._note_read("pattern", name, pattern_state)
 
     def _is_watched(self) -> bool:
-        """Return whether a note would be taken of an access, whatever it is."""
+        """Return whether a note would be taken of any access."""
         return not self._only_imports or self._stack.is_within_module()
 
     @contextlib.contextmanager
