@@ -68,6 +68,7 @@ def test_broken_limit_fails_test_and_run(project: GateProject, workers: tuple[st
         "needs": None,
         "fingerprints": [],
         "is_sealed": False,
+        "accepted": [],
         "tables": {},
         "evidence": {},
     }
