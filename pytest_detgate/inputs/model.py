@@ -256,8 +256,7 @@ class ModelInputs(DataInputs):
         return self.memory.once(("confusion", split), make)
 
     def units(self, name: str) -> Units:
-        """What is independent of each other in a split or probe: its clips, or its images where
-        clips are unknown."""
+        """The independent parts of a split or probe: clips, or images where these are unknown."""
         from pytest_detgate.inputs.independent_units import units_of
 
         return self.data.once(("units", name), lambda: units_of(self, name))
