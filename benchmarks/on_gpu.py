@@ -380,6 +380,13 @@ def machine(device: str) -> dict[str, Any]:
     }
 
 
+def _made(name: str, folder: Path, options: argparse.Namespace) -> Subject:
+    subject = MODELS[name](folder, options.size)
+    if len(subject.batches) > 1:
+        subject.batches = tuple(options.batches)
+    return subject
+
+
 def main() -> None:
     """Measure, and write the file."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -407,10 +414,13 @@ def main() -> None:
                     steps.run(name, step, make)
                 continue
             images = draw(folder / "images", options.n_images, (1280, 720))
-            with quiet():
-                subject = MODELS[name](folder, options.size)
-            if len(subject.batches) > 1:
-                subject.batches = tuple(options.batches)
+            made: list[Subject] = []
+            steps.run(
+                name, "model", lambda n=name, f=folder, m=made: m.append(_made(n, f, options))
+            )
+            if not made:
+                continue  # the file says why
+            subject = made[0]
             for step, make in Part(subject, images, folder, options).steps().items():
                 if step not in options.skip:
                     steps.run(name, step, make)
