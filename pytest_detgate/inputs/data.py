@@ -128,7 +128,7 @@ class DataInputs:
 
         return self.data.once(("frames", name, key), make)
 
-    def looks(self, name: str) -> ImageLooks:
+    def image_looks(self, name: str) -> ImageLooks:
         """Digest, hash and properties of each image of a split or probe, which is decoded once for
         all of them; those of images that cannot be read are missing."""
         return self._looks(name, decoded=True)

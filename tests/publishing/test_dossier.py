@@ -16,8 +16,8 @@ from pytest_detgate.publishing.dossier.content import NO_CLAIM, document_of
 from pytest_detgate.publishing.dossier.coverage import REQUESTS, Answer, answer_to
 from pytest_detgate.publishing.dossier.render import as_html, as_markdown
 from pytest_detgate.publishing.dossier.set_limits import set_limits
+from pytest_detgate.record.accepted_record import AcceptedRecord
 from pytest_detgate.record.report import (
-    AcceptedRecord,
     ConfigRecord,
     DatasetRecord,
     ProjectRecord,
