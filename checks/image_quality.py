@@ -142,7 +142,8 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
         if not self.deviations:
             return bad
         low = usual_range(np.log(np.maximum(usual, _LEVEL)), self.deviations).low
-        return bad & (np.log(np.maximum(sign.value, _LEVEL / 2)) < low)
+        bad &= np.log(np.maximum(sign.value, _LEVEL / 2)) < low
+        return bad
 
     def _signs(self, inputs: Inputs, name: str) -> Mapping[str, _Sign]:
         looks = inputs.looks(name)
