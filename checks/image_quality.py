@@ -142,11 +142,11 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
         if not self.deviations:
             return bad
         low = usual_range(np.log(np.maximum(usual, _LEVEL)), self.deviations).low
-        unusual: NDArray[np.bool_] = np.log(np.maximum(sign.value, _LEVEL / 2)) < low
-        return bad & unusual
+        bad &= np.log(np.maximum(sign.value, _LEVEL / 2)) < low
+        return bad
 
     def _signs(self, inputs: Inputs, name: str) -> Mapping[str, _Sign]:
-        looks = inputs.image_looks(name)
+        looks = inputs.looks(name)
         looks.require_all()
         unknown = np.flatnonzero(np.isnan(looks.properties).any(axis=1))
         if len(unknown):
