@@ -62,7 +62,7 @@ class ImageDrift(DriftRule, frozen=True, kw_only=True):
     def observed(self, target: Target, inputs: Inputs, names: Sequence[str]) -> list[Feature]:
         columns = []
         for split in target.datasets:
-            looks = inputs.looks(split)
+            looks = inputs.image_looks(split)
             looks.require_all()
             unknown = int(np.isnan(looks.properties).any(axis=1).sum())
             if unknown:

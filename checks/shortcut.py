@@ -196,7 +196,7 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
     ) -> Iterator[tuple[str, NDArray[np.int64]]]:
         """Each property with the part that each image is in, -1 where that is not known."""
         wanted = self.properties or (*PIXEL_PROPERTIES, "size", "site")
-        looks = inputs.looks(dataset.name)
+        looks = inputs.image_looks(dataset.name)
         looks.require_all()
         for name in PIXEL_PROPERTIES:
             if name in wanted:

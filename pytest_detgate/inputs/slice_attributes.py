@@ -58,7 +58,7 @@ def read_attributes(
 
 def unread_images(inputs: DataInputs, split: str) -> NDArray[np.int64]:
     """The rows of images whose pixels cannot be read, so that nobody knows how bright they are."""
-    return np.array(sorted(inputs.looks(split).unreadable), dtype=np.int64)
+    return np.array(sorted(inputs.image_looks(split).unreadable), dtype=np.int64)
 
 
 def _columns(
@@ -86,7 +86,7 @@ def _columns(
         with_field = dataclasses.replace(dataset, images=inputs.images_with(split, name))
         yield name, column(with_field, name, pattern)
     if pixels:
-        looks = inputs.looks(split)
+        looks = inputs.image_looks(split)
         yield "brightness", looks.column("brightness").tolist()
         yield "sharpness", looks.column("sharpness").tolist()
 
