@@ -131,7 +131,7 @@ class DataInputs:
     def image_looks(self, name: str) -> ImageLooks:
         """Digest, hash and properties of each image of a split or probe, which is decoded once for
         all of them; those of images that cannot be read are missing."""
-        return self._looks(name, decoded=True)
+        return self._image_looks(name, decoded=True)
 
     def pictures(self, name: str, *, hashed: bool) -> ImageKeys:
         """What tells the images of a split or probe apart: the digests of their bytes and, where
@@ -139,11 +139,11 @@ class DataInputs:
         from pytest_detgate.image_hashes.image_keys import keys_of
 
         def make() -> ImageKeys:
-            return keys_of(self._looks(name, decoded=hashed), hashed=hashed)
+            return keys_of(self._image_looks(name, decoded=hashed), hashed=hashed)
 
         return self.data.once(("pictures", name, hashed), make)
 
-    def _looks(self, name: str, *, decoded: bool) -> ImageLooks:
+    def _image_looks(self, name: str, *, decoded: bool) -> ImageLooks:
         from pytest_detgate.cache.cache import Cache
         from pytest_detgate.cache.sqlite_file import CACHE_FILE
         from pytest_detgate.image_hashes.image_looks import compute_looks

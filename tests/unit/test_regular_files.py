@@ -70,6 +70,9 @@ EXCEPTIONS = {
     ("training.fed_data", "open"): "a log that is written",
     ("plugin.output.github", "open"): "a file that is appended to",
     ("publishing.http", "open"): "an address, by urllib",
+    ("image_changes.small", "open"): "an image in memory",
+    ("image_changes.corruptions.digital", "open"): "an image in memory",
+    ("expectations.models", "read_bytes"): "a file of the package, which may be in an archive",
 }
 
 
