@@ -146,7 +146,7 @@ class ImageQuality(CountRule, frozen=True, kw_only=True):
         return bad
 
     def _signs(self, inputs: Inputs, name: str) -> Mapping[str, _Sign]:
-        looks = inputs.looks(name)
+        looks = inputs.image_looks(name)
         looks.require_all()
         unknown = np.flatnonzero(np.isnan(looks.properties).any(axis=1))
         if len(unknown):

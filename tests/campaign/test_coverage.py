@@ -24,6 +24,13 @@ RULES_LEFT_OUT = {
         "the detector of the campaign looks its answers up by the name of the image, and sees none "
         "of the changes to it: tests/rules/test_robustness.py, tests/rules/test_stability.py",
     ),
+    **dict.fromkeys(
+        ("box-outliers", "image-drift", "image-quality", "missing-labels", "shortcut"),
+        "the images of the campaign are of one colour, and its oracle reads no pixels and no "
+        "distributions: tests/rules/test_health_rules.py",
+    ),
+    "prediction-drift": "its verdict is a permutation test: tests/rules/test_prediction_drift.py",
+    "resize-fit": "no detector of the campaign resizes: tests/rules/test_resize_fit.py",
     "training-view": "a training of MMDetection takes seconds: tests/rules/test_training_rules.py",
 }
 COMMANDS_LEFT_OUT = {
