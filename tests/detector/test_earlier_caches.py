@@ -136,8 +136,8 @@ def test_keys_are_the_same() -> None:
 def test_names_of_settings_that_are_part_of_a_key() -> None:
     assert OnnxSettings.__struct_fields__ == (
         *("input", "dtype", "channels_first", "size", "resize", "pad_value", "channel_order"),
-        *("divide_by", "mean", "std", "layout", "outputs", "boxes", "normalised", "objectness"),
-        *("first_label", "classes", "score_floor", "nms_iou"),
+        *("divide_by", "mean", "std", "layout", "outputs", "boxes", "normalised", "activation"),
+        *("objectness", "first_label", "classes", "score_floor", "nms_iou"),
     )
 
 

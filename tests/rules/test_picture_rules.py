@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -179,12 +180,12 @@ def test_probe_pictures_known_in_three_ways(isolation: Judge, tmp_path: Path) ->
         "4 of 5 images of probe 'site' also occur in train: 2 identical, 1 near duplicate, "
         "2 of the same clip"
     )
-    assert told(result) == [
-        "tube-1.png: the same bytes as train/yard-1.png",
-        "yard-8.png: the same bytes as train/yard-1.png; train holds its clip yard",
-        "near-1.png: looks like train/roof-1.png",
-        "yard-9.png: train holds its clip yard",
-    ]
+    first, second, near, last = told(result)
+    assert first == "tube-1.png: the same bytes as train/yard-1.png"
+    assert second == "yard-8.png: the same bytes as train/yard-1.png; train holds its clip yard"
+    # A bit of its hash may differ from that of the larger image.
+    assert re.fullmatch(r"near-1.png: (looks like|1 bit from) train/roof-1.png", near)
+    assert last == "yard-9.png: train holds its clip yard"
 
 
 def test_isolated_probe_passes(isolation: Judge) -> None:

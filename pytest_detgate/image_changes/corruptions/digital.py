@@ -20,7 +20,8 @@ def brightness(image: Image, severity: int, random: np.random.Generator) -> Imag
     value = image.max(axis=2, keepdims=True)
     brighter = np.minimum(value + change, 1)
     scaled = image * np.divide(brighter, value, out=np.zeros_like(value), where=value > 0)
-    return np.where(value > 0, scaled, brighter)
+    changed: Image = np.where(value > 0, scaled, brighter)
+    return changed
 
 
 def contrast(image: Image, severity: int, random: np.random.Generator) -> Image:
