@@ -78,11 +78,8 @@ class Copies:
         if self.exact[tested_row]:
             near = "the same bytes as"
         else:
-            near = (
-                "looks like"
-                if distance == 0
-                else f"{distance} {'bit' if distance == 1 else 'bits'} from"
-            )
+            bits = "bit" if distance == 1 else "bits"
+            near = "looks like" if distance == 0 else f"{distance} {bits} from"
         if self.is_turned[tested_row]:
             near = f"{TURNS[int(self.turn[tested_row])]}: {near}"
         more = int(self.count[tested_row]) - 1
