@@ -74,6 +74,8 @@ def _inputs(predictions: Mapping[str, str], extra: str | None) -> str:
     elif extra is not None:
         lines.append(f"extras: {extra}")
     if predictions:
+        # The gate cannot know of which model a file is.
+        lines += ["# Of the model of this pull request: write them in a step before this one."]
         lines += ["predictions: |", *(f"  {name}={file}" for name, file in predictions.items())]
     return "".join(["        with:\n", *(f"          {line}\n" for line in lines)] if lines else [])
 
