@@ -22,6 +22,11 @@ from pytest_detgate.splitting.sources import join_entries, raw_of, read_source
 from pytest_detgate.splitting.summary import summary
 from pytest_detgate.splitting.whole import Whole
 
+_TOGETHER = (
+    "For folders that are split already, put the images of all splits into one folder and their "
+    "labels into another first"
+)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SplitRequest:
@@ -101,11 +106,17 @@ def clip_counts(whole: Whole, clip: NDArray[np.int64], clips: int) -> ClipCounts
 
 
 def _check(request: SplitRequest) -> None:
+    for path in request.annotations:
+        if request.format == "coco" and (path.suffix in (".yaml", ".yml") or path.is_dir()):
+            raise ConfigError(
+                f"{path}: expected a COCO file, or --format with a folder or file of labels. "
+                f"{_TOGETHER}"
+            )
     if request.format != "coco":
         if len(request.annotations) > 1:
             raise ConfigError(
                 f"--format {request.format}: expected one folder or file of labels, found "
-                f"{len(request.annotations)}; only COCO files are merged"
+                f"{len(request.annotations)}; only COCO files are merged. {_TOGETHER}"
             )
         if not request.images:
             raise ConfigError(f"--format {request.format}: name the folder of the images: --images")

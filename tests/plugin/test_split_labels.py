@@ -143,6 +143,10 @@ def test_rest_of_a_cvat_file_stays() -> None:
     [
         (("labels", "labels", "--images", "images"), "only COCO files are merged"),
         (("labels",), "name the folder of the images: --images"),
+        (
+            ("labels", "labels", "--images", "images"),
+            "put the images of all splits into one folder and their labels into another first",
+        ),
         (("labels", "--images", "images", "--classes", "no.txt"), "no.txt"),
     ],
 )
@@ -159,6 +163,19 @@ def test_what_cannot_be_split_is_refused(
     assert code != 0
     assert reason in capsys.readouterr().err
     assert not Path("t.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["data.yaml", "labels"])
+def test_what_is_no_coco_file_says_what_to_do(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yolo()
+    write(Path(), {"data.yaml": "train: images\nval: images\nnames: [cone, helmet]\n"})
+
+    code = command(name, "--frame-pattern", PATTERN, "--train", "t.json", "--val", "v.json")
+
+    assert code != 0
+    assert f"{name}: expected a COCO file, or --format with a folder" in capsys.readouterr().err
 
 
 def test_tracks_of_a_video_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
