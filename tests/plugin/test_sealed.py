@@ -416,3 +416,15 @@ def test_hours_that_are_missing_are_still_named(sealed: GateProject) -> None:
 
     (rule,) = [rule for rule in sealed.report["rules"] if rule["code"] == "alarm-rate"]
     assert rule["message"].startswith("too little evidence: youtube has ")
+
+
+def test_tables_of_its_images_and_labels_are_no_secret(
+    sealed: GateProject, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sealed.pytester.path)
+    command = ["tables", "youtube", "--predictions", "youtube=found/youtube.json", "--table"]
+
+    assert main([*command, "images"]) in (0, None)
+    assert capfd.readouterr().out.startswith("youtube: images, 20 rows")
+    assert main([*command, "detections"]) == 4
+    assert "youtube is sealed" in capfd.readouterr().err
