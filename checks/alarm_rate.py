@@ -172,6 +172,7 @@ class AlarmRate(AlarmRule, frozen=True, kw_only=True):
                 f"{probe} has {number(hours)} hours of clips, and min-hours asks for "
                 f"{number(budget.min_hours)}",
                 f"{number(budget.min_hours - hours, 3)} more hours of {probe}",
+                of_data=True,
             )
         require_threshold(inputs.detections(probe), threshold)
         clips = inputs.clip_alarms(probe, threshold)

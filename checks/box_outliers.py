@@ -209,7 +209,7 @@ def _boxes(dataset: Dataset) -> _Boxes:
     width, height = xywh[row, 2], xywh[row, 3]
     image = boxes.image[row]
     pixels = dataset.images.width[image] * dataset.images.height[image]
-    with np.errstate(invalid="ignore", divide="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         share = np.log(np.minimum(width * height / pixels, 1e6))
     log_width, log_height = np.log(width), np.log(height)
     return _Boxes(

@@ -114,7 +114,7 @@ class MissingLabels(CountRule, frozen=True, kw_only=True):
             return None
         listed = {
             os.path.normpath(one.images_dir / name)
-            for one in map(inputs.tables, (*project.splits, *project.probes))
+            for one in map(inputs.tables, project.datasets)
             for name in one.images.file_name.tolist()
         }
         return [

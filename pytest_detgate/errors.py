@@ -23,11 +23,13 @@ class DataError(DetgateError):
 
 class TooLittleEvidenceError(DataError):
     """A value could be computed, but from so little that it would prove nothing; `needs` says what
-    is lacking."""
+    is lacking. `of_data` says that the message tells nothing of what a model detects, so that it
+    may be shown of a sealed probe."""
 
-    def __init__(self, message: str, needs: str | None = None) -> None:
+    def __init__(self, message: str, needs: str | None = None, *, of_data: bool = False) -> None:
         super().__init__(message)
         self.needs = needs
+        self.of_data = of_data
 
 
 class NoBaselineError(DataError):

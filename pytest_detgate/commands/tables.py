@@ -77,7 +77,7 @@ def run(chosen: argparse.Namespace) -> None:
 
     project = Project(read_configuration(chosen.config), Path.cwd())
     rules = bind_rules(project)
-    known = (*project.splits, *project.probes)
+    known = project.datasets
     files = {}
     for text in chosen.predictions:
         name, file = name_and_value("--predictions", text, "NAME=FILE")
@@ -151,5 +151,5 @@ def _plain(name: str, inputs: Inputs) -> str:
     """The name of a split or probe as a part of a file name, which no other one has."""
     from pytest_detgate.report.rule_rows import fragment_names
 
-    names = (*inputs.project.splits, *inputs.project.probes)
+    names = inputs.project.datasets
     return fragment_names(names)[names.index(name)]

@@ -92,7 +92,9 @@ class Inputs(ModelInputs):
         def make() -> WideTable:
             return make_wide_table(self, name, table, lambda: self.wide_table(name, "images"))
 
-        return self.memory.once(("wide table", name, table), make)
+        # Images and annotations tell nothing of a model, so a sealed probe shows them.
+        memory = self.memory if table == "detections" else self.data
+        return memory.once(("wide table", name, table), make)
 
     def refuse_silent(self, name: str) -> None:
         """Raise `NotLookedAtError` where the detector finds nothing at all, on a split or probe

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.record.ledger import LEDGER_FILE, Look
 from pytest_detgate.record.report import NO_DETECTIONS
 
 if TYPE_CHECKING:
+    from pytest_detgate.inputs.detection_sources import GatedModel
     from pytest_detgate.inputs.inputs import Inputs
 
 
@@ -30,9 +32,18 @@ def look_at(inputs: Inputs, name: str, *, infers: bool = True) -> Look:
         dataset=name,
         data=dataset.sha256 or inputs.images_sha256(name) or names_sha256(dataset),
         score_threshold=inputs.project.score_threshold,
-        model=None if model is None else model.sha256,
+        model=None if model is None else _identity(inputs, model),
         detections=found,
     )
+
+
+def _identity(inputs: Inputs, model: GatedModel) -> str:
+    """A digest of what makes the model. Without a file the weights may be named in `options`, so
+    that other options are another model."""
+    options = inputs.project.tables.model.options
+    if model.checkpoint is not None or not options:
+        return model.sha256
+    return key_digest({"model": model.sha256, "options": options})
 
 
 def require_look(inputs: Inputs, name: str) -> None:

@@ -77,7 +77,7 @@ class GateLedger:
                     is_new=name in self._added,
                     is_sealed=name in project.seals,
                 )
-                for name in (*project.splits, *project.probes)
+                for name in project.datasets
                 if name in named
             },
         )

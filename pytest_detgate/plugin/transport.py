@@ -74,7 +74,7 @@ def _looks(item: pytest.Item, result: RuleResult, gate: GateSession) -> list[Loo
     if inputs.looks is None or (result.verdict == "not-evaluated" and not result.measurements):
         return []
     project = inputs.project
-    names = (*project.splits, *project.probes)
+    names = project.datasets
     if isinstance(item, RuleItem):
         names = item.target.detections
     with project.seals.opened(names):
@@ -96,7 +96,7 @@ def _new_facts(gate: GateSession) -> Facts | None:
     )
 
     inputs = gate.inputs
-    with inputs.project.seals.opened(inputs.project.probes):
+    with inputs.project.seals.opened(inputs.project.datasets):
         facts = Facts(
             dataset=dataset_record(inputs),
             model=inputs.source.model_record(),

@@ -13,6 +13,8 @@ _MESSAGES: dict[Verdict, str] = {
     "not-evaluated": "sealed: not evaluated; the reason may hold values, so it is not shown",
 }
 
+TOO_LITTLE = "sealed: too little evidence; the reason may hold values, so it is not shown"
+
 
 def sealed_result(result: RuleResult, reason: str | None) -> RuleResult:
     """Return the verdict of a result and how much was looked at, without any value, finding, image

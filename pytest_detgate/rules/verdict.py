@@ -34,7 +34,7 @@ from pytest_detgate.rules.preconditions import (
     require_looks,
 )
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.sealing import sealed_result
+from pytest_detgate.rules.sealing import TOO_LITTLE, sealed_result
 
 
 def judge(
@@ -189,7 +189,8 @@ class _Case:
     def too_little(self, error: TooLittleEvidenceError) -> RuleResult:
         """The result of an item with too little evidence, which a rule may allow."""
         result = self.not_evaluated(f"too little evidence: {error}")
-        self.open_reason = result.message
+        is_open = error.of_data or not self._may_tell
+        self.open_reason = result.message if is_open else TOO_LITTLE
         result = msgspec.structs.replace(result, needs=error.needs or str(error))
         is_complete = self.extent is not None and self.extent.is_complete
         if is_complete and getattr(self._bound.rule, "too_little", "fail") == "warn":

@@ -340,3 +340,91 @@ def test_detections_on_it_are_not_cached(
     (pytester.path / "detgate.toml").write_text(MODEL.replace("sealed = true\n", ""))
     run_forked(pytester, "detgate.toml")
     assert cached() == 8, "an open probe is cached"
+
+
+def unseen_project(pytester: pytest.Pytester, rules: str) -> None:
+    """A sealed folder of images that nobody looked at, and a detector with a box on each."""
+    for name in ("images/a_1", "probe/hush0_0", "probe/hush0_1", "probe/hush0_2", "probe/hush1_0"):
+        draw(pytester.path / f"{name}.png", (128, 64), (BLUE, (int(name[-1]), 5, 9, 9)))
+    content = coco_content({"a_1.png": [("red", 31.25, 10, 28.75, 30)]}, ["red", "blue"])
+    content["images"][0].update(width=128, height=64)
+    (pytester.path / "val.json").write_text(json.dumps(content))
+    (pytester.path / "site_detector.py").write_text(DETECTOR)
+    pytester.makeini("[pytest]\n")
+    head = MODEL.partition("[rules.")[0].replace(
+        "sealed = true\n", "sealed = true\nunlabelled = true\n"
+    )
+    clips = "[dataset]\nframe-pattern = '(?P<clip>[^/]+)_(?P<frame>\\d+)\\.png$'\nfps = 1\n"
+    (pytester.path / "detgate.toml").write_text(f"{clips}{head}{rules}")
+
+
+def test_images_that_nobody_looked_at_can_be_sealed(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    unseen_project(
+        pytester, '[rules.flicker]\non = ["vault"]\nmax = 5\n[rules.mean-ap]\nmin = 0.0\n'
+    )
+
+    run_forked(pytester, "detgate.toml")
+
+    report = report_in(pytester.path)
+    (flicker,) = [rule for rule in report["rules"] if rule["code"] == "flicker"]
+    assert (flicker["verdict"], flicker["message"]) == ("passed", "sealed: every limit holds")
+    assert report["ledger"]["datasets"]["vault"]["models"] == 1
+
+
+@pytest.mark.parametrize("effect", ["fail", "warn"])
+def test_too_little_of_what_is_detected_is_not_told(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, effect: str
+) -> None:
+    """On how many clips something is detected is a value of the model."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    table = f'[rules.flicker]\non = ["vault"]\nmax = 5\nbound = "upper"\ntoo-little = "{effect}"\n'
+    unseen_project(pytester, table)
+
+    run_forked(pytester, "detgate.toml")
+
+    (flicker,) = report_in(pytester.path)["rules"]
+    assert flicker["verdict"] == {"fail": "not-evaluated", "warn": "warned"}[effect]
+    assert flicker["message"].startswith("sealed: too little evidence; the reason may hold values")
+
+
+def test_other_options_are_another_model_where_there_is_no_file(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The weights may be an option of the function."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    unseen_project(pytester, '[rules.flicker]\non = ["vault"]\nmax = 5\n')
+    detector = DETECTOR.replace("device):", "device, weights):")
+    (pytester.path / "site_detector.py").write_text(detector)
+    text = (pytester.path / "detgate.toml").read_text()
+
+    for weights in ("first", "second", "first"):
+        options = f'[model]\noptions = {{ weights = "{weights}" }}\n'
+        (pytester.path / "detgate.toml").write_text(text.replace("[model]\n", options))
+        run_forked(pytester, "detgate.toml")
+
+    assert report_in(pytester.path)["ledger"]["datasets"]["vault"]["models"] == 2
+
+
+def test_hours_that_are_missing_are_still_named(sealed: GateProject) -> None:
+    text = (sealed.pytester.path / "detgate.toml").read_text()
+    sealed.write("detgate.toml", text.replace("max-alarms = 0", "max-alarms = 0\nmin-hours = 9"))
+
+    sealed.gate_here("detgate.toml", "-k", "alarm-rate")
+
+    (rule,) = [rule for rule in sealed.report["rules"] if rule["code"] == "alarm-rate"]
+    assert rule["message"].startswith("too little evidence: youtube has ")
+
+
+def test_tables_of_its_images_and_labels_are_no_secret(
+    sealed: GateProject, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(sealed.pytester.path)
+    command = ["tables", "youtube", "--predictions", "youtube=found/youtube.json", "--table"]
+
+    assert main([*command, "images"]) in (0, None)
+    assert capfd.readouterr().out.startswith("youtube: images, 20 rows")
+    assert main([*command, "detections"]) == 4
+    assert "youtube is sealed" in capfd.readouterr().err

@@ -78,6 +78,11 @@ def test_the_relation_tells_what_is_better() -> None:
     ]
 
 
+def test_value_of_one_digit_that_the_other_run_lacks_is_shown() -> None:
+    lines = comparison_text(runs([rule("r", "passed", "")], [boxes("passed", 5)]), NAMES)
+    assert "boxes – -> 5, at most 21" in lines
+
+
 def test_newly_failing_comes_first_and_what_stayed_the_same_last() -> None:
     comparison = runs(
         [

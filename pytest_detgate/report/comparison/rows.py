@@ -123,10 +123,10 @@ def _both(before: Measurement | None, after: Measurement | None) -> tuple[str, s
     text = (
         value_and_limit(before.value, after.value)
         if before is not None and after is not None
-        else (NOTHING, NOTHING)
+        else ("", "")
     )
     one, other = (
-        shown if measured is None else max(shown, _beside_limit(measured), key=len)
+        NOTHING if measured is None else max(shown, _beside_limit(measured), key=len)
         for measured, shown in zip((before, after), text, strict=True)
     )
     return one, other
