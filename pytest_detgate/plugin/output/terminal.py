@@ -29,6 +29,8 @@ _MARKUP: dict[Verdict, dict[str, bool]] = {
     "waived": {"yellow": True},
 }
 MOST_PASSED = 50
+# Where others did not pass, more than these would hide them.
+MOST_PASSED_BESIDE = 12
 MOST_UNCLEAN = 200
 
 
@@ -95,12 +97,13 @@ def _told(rule: RuleResult, room: int) -> str:
 
 
 def _shown(rules: list[RuleResult], verbosity: int) -> list[RuleResult]:
-    """Those of the rules, by urgency, that get a line: of a long run only what did not pass, and
+    """The rules, by urgency, that get a line: of a long run only those that did not pass, and
     neither more where pytest is asked to be quiet."""
     if verbosity > 0:
         return rules
     unclean = sum(rule.verdict != "passed" for rule in rules)
-    if verbosity < 0 or unclean > MOST_UNCLEAN or len(rules) - unclean > MOST_PASSED:
+    most_passed = MOST_PASSED_BESIDE if unclean else MOST_PASSED
+    if verbosity < 0 or unclean > MOST_UNCLEAN or len(rules) - unclean > most_passed:
         return rules[: min(unclean, MOST_UNCLEAN)]
     return rules
 
