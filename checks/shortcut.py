@@ -113,7 +113,7 @@ class Shortcut(SplitRule, frozen=True, kw_only=True):
             >= LEAST_UNITS
         ]
         varied = [index for index, some in enumerate(present) if some.any() and not some.all()]
-        if not varied and len(dataset.classes):
+        if not varied and len(dataset.classes) and units.count >= 2 * LEAST_UNITS:
             return _nothing_to_tell(dataset)
         if not judged:
             raise TooLittleEvidenceError(

@@ -369,6 +369,16 @@ def test_too_few_clips_to_judge_is_no_pass(tmp_path: Path, clips: int, frames: i
     assert "no class of train is on 8 clips and missing on 8" in result.message
 
 
+@pytest.mark.parametrize(
+    ("clips", "verdict"), [(1, "not-evaluated"), (15, "not-evaluated"), (16, "passed")]
+)
+def test_a_class_on_all_images_is_no_shortcut(tmp_path: Path, clips: int, verdict: str) -> None:
+    """There is nothing to tell, if enough was looked at."""
+    images = {f"yard{clip}_1.png": (True, 1.0) for clip in range(clips)}
+
+    assert shortcut(tmp_path, images).verdict == verdict
+
+
 def test_frames_of_a_clip_do_not_speak_for_each_other() -> None:
     """Each clip has a part of its own, so that no other clip says anything of it."""
     unit = np.repeat(np.arange(20), 5)
