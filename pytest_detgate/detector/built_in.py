@@ -63,7 +63,14 @@ class MMDetection(Framework):
         return gpu_count()
 
 
-class Onnx(Framework):
+class _FilesAlone(Framework):
+    """A framework whose models have no configuration besides their files and the options."""
+
+    def configured(self, source: ModelSource) -> str | None:
+        return ""
+
+
+class Onnx(_FilesAlone):
     """ONNX files, run by ONNX Runtime."""
 
     takes_every_gpu = True
@@ -74,10 +81,6 @@ class Onnx(Framework):
         from pytest_detgate.detector.onnx.model import load_model
 
         return load_model(source, sha256=sha256, device=device)
-
-    def configured(self, source: ModelSource) -> str | None:
-        """Return empty text: the file and the options are the whole configuration."""
-        return ""
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """Return the files with its weights."""
@@ -91,7 +94,7 @@ class Onnx(Framework):
         return super().gpu_count() if runs_on_gpus() else 0
 
 
-class OpenVino(Framework):
+class OpenVino(_FilesAlone):
     """Models of OpenVINO, run on the CPU."""
 
     def load(
@@ -105,10 +108,6 @@ class OpenVino(Framework):
         """Return the network of a folder, as Ultralytics exports it."""
         return network_in(path)
 
-    def configured(self, source: ModelSource) -> str | None:
-        """Return empty text: the files and the options are the whole configuration."""
-        return ""
-
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """Return the file with its weights, and the one that describes them."""
         if source.checkpoint is None:
@@ -121,7 +120,7 @@ class OpenVino(Framework):
         return 0
 
 
-class Torchvision(Framework):
+class Torchvision(_FilesAlone):
     """State dictionaries of the detectors of torchvision."""
 
     options = TorchvisionOptions
@@ -138,15 +137,11 @@ class Torchvision(Framework):
             from pytest_detgate.detector.torch_models.torchvision import load_model
         return load_model(source, sha256=sha256, device=device, batch_size=batch_size)
 
-    def configured(self, source: ModelSource) -> str | None:
-        """Return empty text: the file and the options are the whole configuration."""
-        return ""
-
     def gpu_count(self) -> int:
         return gpu_count()
 
 
-class Transformers(Framework):
+class Transformers(_FilesAlone):
     """Folders that `save_pretrained` of transformers wrote."""
 
     options = TransformersOptions
@@ -168,10 +163,6 @@ class Transformers(Framework):
     def checkpoint(self, path: Path) -> Path:
         """Return the file with the weights in a folder."""
         return weights_of(path) if path.is_dir() else path
-
-    def configured(self, source: ModelSource) -> str | None:
-        """Return empty text: the folder and the options are the whole configuration."""
-        return ""
 
     def files(self, source: ModelSource) -> tuple[Path, ...]:
         """Return its configurations, and the parts of its weights."""
