@@ -21,7 +21,12 @@ from pytest_detgate.detector.mmdet.images import Prepared, by_shape, prepared_im
 from pytest_detgate.detector.mmdet.output_watch import OutputWatch
 from pytest_detgate.detector.mmdet.stored_wall import Guard
 from pytest_detgate.detector.protocol import Detected
-from pytest_detgate.detector.torch_memory import memory_note, out_of_memory
+from pytest_detgate.detector.torch_memory import (
+    memory_note,
+    out_of_memory,
+    release_memory,
+    require_several,
+)
 from pytest_detgate.detector.torch_precision import compiling_failure
 from pytest_detgate.detector.validation import checked_detections
 from pytest_detgate.errors import DetectorError
@@ -166,15 +171,11 @@ class MMDetector:
         except Exception as error:  # the model is the project's, and may raise anything
             if not out_of_memory(error):
                 raise self._failure(error, batch[0].image) from error
-            if self.batch_size == 1:
-                raise DetectorError(
-                    f"{self.device} has too little memory for one image, {batch[0].image}: {error}"
-                ) from error
+            require_several(error, self.device, self.batch_size, batch[0].image)
         # Outside the handler, so that the tensors of the failed attempt are freed.
         self.batch_size //= 2
         self.notes = (memory_note(self.device, self.batch_size, self._first_batch_size),)
-        if device_type(self.device) == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self.device)
         return []
 
     def _failure(self, error: Exception, image: Path) -> DetectorError:

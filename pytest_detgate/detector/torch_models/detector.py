@@ -23,7 +23,12 @@ from pytest_detgate.detections import ImageResult, ModelInfo, OutputNotFinite, U
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.image_bytes import read_image, reason_of
 from pytest_detgate.detector.protocol import Detected, ModelSource
-from pytest_detgate.detector.torch_memory import memory_note, out_of_memory
+from pytest_detgate.detector.torch_memory import (
+    memory_note,
+    out_of_memory,
+    release_memory,
+    require_several,
+)
 from pytest_detgate.detector.torch_precision import (
     compile_networks,
     compiling_failure,
@@ -215,15 +220,11 @@ class TorchDetector:
         except Exception as error:  # the framework's own code runs
             if not out_of_memory(error):
                 raise self._failure(error, first) from error
-            if self.batch_size == 1:
-                raise DetectorError(
-                    f"{self.device} has too little memory for one image, {first}: {error}"
-                ) from error
+            require_several(error, self.device, self.batch_size, first)
         # Outside the handler, so that the tensors of the failed attempt are freed.
         self.batch_size //= 2
         self.notes = (memory_note(self.device, self.batch_size, self._first_batch_size),)
-        if device_type(self.device) == "cuda":
-            torch.cuda.empty_cache()
+        release_memory(self.device)
         return []
 
     def _failure(self, error: Exception, image: Path) -> DetectorError:
