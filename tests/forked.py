@@ -25,7 +25,11 @@ _servers: dict[tuple[str, ...], _Server] = {}
 
 class _Server:
     def __init__(self, modules: tuple[str, ...]) -> None:
-        names = [name for name in os.environ if not name.startswith(("PYTEST_", "GITHUB_"))]
+        names = [
+            name
+            for name in os.environ
+            if not name.startswith(("PYTEST_", "GITHUB_", "DETGATE_TEST_"))
+        ]
         self._process = subprocess.Popen(
             [sys.executable, str(_SERVER), *modules],
             env={name: os.environ[name] for name in names} | {"OMP_NUM_THREADS": "1"},
