@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from image_hashes import draw
 from PIL import Image
 
 from pytest_detgate.cache.cache import Cache
@@ -87,19 +88,6 @@ def cached(folder: Path, n: int) -> None:
             image_looks.compute_looks(dataset, cache, NoProgress(), decoded=True)
             seconds = time.perf_counter() - started
             print(f"  {run} run, {len(dataset.images)} images: {seconds:.2f} s")
-
-
-def draw(folder: Path, n: int) -> Path:
-    """Images of 640 x 480 with large patches and grain, as JPEG files."""
-    folder.mkdir()
-    for number in range(n):
-        rng = np.random.default_rng(number)
-        patches = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8))
-        view = np.asarray(patches.resize((640, 480), Image.Resampling.BICUBIC)).astype(np.int16)
-        grain = rng.integers(-8, 9, view.shape)
-        image = Image.fromarray(np.clip(view + grain, 0, 255).astype(np.uint8))
-        image.save(folder / f"{number}.jpg", quality=88)
-    return folder
 
 
 def _arguments() -> argparse.Namespace:
