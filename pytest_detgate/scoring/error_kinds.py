@@ -54,7 +54,7 @@ class Errors:
     first; `kind` (E,) numbers into `KINDS`; `about` (E,) the row of the columns' ground truth that
     a `location` or `class` error is about, `UNMATCHED` for other kinds. `missed` (M,) rows of the
     ground truth. `count` (6, K) errors by kind and class: of the detection, of the box for
-    misses. `ap` (K,) AP at IoU 0.5 of each class and `mended` (6, K) with one kind fixed, from
+    misses. `ap` (K,) AP at IoU 0.5 of each class and `fixed_ap` (6, K) with one kind fixed, from
     0 to 1; NaN where a class has no ground truth, or none is left. `uncounted` detections are not
     among the best of their image.
     """
@@ -66,7 +66,7 @@ class Errors:
     missed: NDArray[np.int64]
     count: NDArray[np.int64]
     ap: NDArray[np.float64]
-    mended: NDArray[np.float64]
+    fixed_ap: NDArray[np.float64]
     uncounted: int = 0
 
     def of_kind(self, kind: ErrorKind) -> NDArray[np.int64]:
@@ -80,14 +80,14 @@ class Errors:
     def dap(self, kind: ErrorKind) -> float | None:
         """AP that a kind costs in the mean over classes; None where no ground truth would be
         left."""
-        before, after = self.ap, self.mended[KINDS.index(kind)]
+        before, after = self.ap, self.fixed_ap[KINDS.index(kind)]
         if np.isnan(before).all() or np.isnan(after).all():
             return None
         return max(float(np.nanmean(after) - np.nanmean(before)), 0.0)
 
     def class_dap(self, kind: ErrorKind) -> NDArray[np.float64]:
         """(K,) AP that a kind costs each class; NaN where it is not defined."""
-        gain: NDArray[np.float64] = np.maximum(self.mended[KINDS.index(kind)] - self.ap, 0.0)
+        gain: NDArray[np.float64] = np.maximum(self.fixed_ap[KINDS.index(kind)] - self.ap, 0.0)
         return gain
 
 
@@ -128,7 +128,7 @@ def errors_of(matches: Matches, max_detections: int = MAX_DETECTIONS) -> Errors:
     false = wrong[~matches.ignored[0, kept[wrong]]]
     kind_of_false = kind[~matches.ignored[0, kept[wrong]]]
     last = line.behind_equals()[true]
-    mended = np.empty((len(KINDS), n_classes))
+    fixed_ap = np.empty((len(KINDS), n_classes))
     for number in range(len(KINDS)):
         left = false[kind_of_false != number]
         places, classes = last, category[true]
@@ -138,7 +138,7 @@ def errors_of(matches: Matches, max_detections: int = MAX_DETECTIONS) -> Errors:
             places = np.concatenate([places, line.place(wrong[found], now)])
             classes = np.concatenate([classes, now])
         to_find = boxes - count[_MISS] if number == _MISS else boxes
-        mended[number] = _average_precision(line, left, places, classes, to_find)
+        fixed_ap[number] = _average_precision(line, left, places, classes, to_find)
     return Errors(
         columns=columns,
         detection=detection[wrong],
@@ -147,7 +147,7 @@ def errors_of(matches: Matches, max_detections: int = MAX_DETECTIONS) -> Errors:
         missed=missed,
         count=count,
         ap=_average_precision(line, false, true, category[true], boxes),
-        mended=mended,
+        fixed_ap=fixed_ap,
         uncounted=len(candidates.detection) - len(kept),
     )
 

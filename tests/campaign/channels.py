@@ -14,7 +14,7 @@ from typing import Any
 from tests.campaign.hostile_names import NAMES, PATHS
 from tests.campaign.project import Project
 
-# Controls but for the line break, lone surrogates, what turns the direction of writing, and line
+# Controls except the line break, lone surrogates, what turns the direction of writing, and line
 # breaks that are no line feed.
 CONTROL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\u200e\u200f\u061c\u202a-\u202e"

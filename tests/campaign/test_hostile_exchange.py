@@ -126,7 +126,7 @@ def test_sarif_and_code_quality_are_json_of_the_same_form(said: Channels, tame: 
 
 
 def _form(value: Any) -> Any:
-    """The keys of a structure, whatever its lengths and texts."""
+    """The keys of a structure, without its lengths and texts."""
     if isinstance(value, dict):
         return {key: _form(one) for key, one in value.items() if key != "properties"}
     if isinstance(value, list):

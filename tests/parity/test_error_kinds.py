@@ -83,7 +83,7 @@ def assert_classes_equal(columns: Columns, ours: Errors, run: Any) -> None:
         classes = [(e.gt if kind == "miss" else e.pred)["class"] for e in theirs]
         assert ours.count[number].tolist() == np.bincount(classes, minlength=n_classes).tolist()
         mended = run.fix_errors(lambda error, kind=by_kind[SHORT[kind]]: isinstance(error, kind))
-        np.testing.assert_allclose(ours.mended[number], class_ap(mended, n_classes), atol=1e-9)
+        np.testing.assert_allclose(ours.fixed_ap[number], class_ap(mended, n_classes), atol=1e-9)
 
 
 @pytest.mark.parametrize("options", SETS)

@@ -34,7 +34,7 @@ Lost = Callable[[Corruption, int], int]
 
 
 class Corrupted(ResultFiles):
-    """A detector that finds everything on clean images, and on corrupted ones what is told.
+    """A detector that finds everything on clean images, and on corrupted ones what it is given.
 
     `asked` counts the images that it was run on.
     """

@@ -118,8 +118,8 @@ def test_equal_scores_stand_errors_first_where_errors_are_mended(
     )
 
     assert found.ap[0] == 1
-    assert found.mended[KINDS.index("both"), 0] == 0.5
-    assert found.mended[KINDS.index("background"), 0] == 1
+    assert found.fixed_ap[KINDS.index("both"), 0] == 0.5
+    assert found.fixed_ap[KINDS.index("background"), 0] == 1
     assert found.dap("both") == 0
 
 

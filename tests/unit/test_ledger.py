@@ -128,7 +128,7 @@ def test_damaged_ledger_is_not_added_to(ledger: Path) -> None:
 
 
 def test_rebuilt_chain_is_a_ledger_of_its_own(ledger: Path) -> None:
-    """Whoever writes a new chain is found by git alone."""
+    """Only git finds a person who writes a new chain."""
     ledger.unlink()
     add(ledger, "m1", "m3")
 

@@ -47,7 +47,7 @@ def test_a_large_file_shows_its_megabytes(file: Path, monkeypatch: pytest.Monkey
     dataset = read_coco_file(file, (), progress)
 
     assert progress.tasks == [("reading train.json", "MB", total)]
-    assert len(progress.steps) > total, "it is told after each part"
+    assert len(progress.steps) > total, "it is reported after each part"
     assert total - 1 <= sum(progress.steps) <= total
     assert len(dataset.boxes) == 30_000
 

@@ -40,7 +40,7 @@ def only_file(files: Files, path: str) -> str | None:
 
 
 def has_rows(files: Files, path: str) -> bool:
-    """Whether the files of a folder hold detections, whatever they belong to."""
+    """Whether the files of a folder hold detections of any image."""
     root = root_of(files, path)
     for name in _names(files, root):
         data = read(files, f"{root}/{name}") or b""

@@ -329,5 +329,5 @@ def _size(value: Any, otherwise: float | None) -> float | None:
 
 
 def _spanned(x1: float, y1: float, x2: float, y2: float) -> tuple[float, float, float, float]:
-    """The box between two corners, in whatever order they are."""
+    """The box between two corners, in any order."""
     return corners(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2))
