@@ -57,7 +57,7 @@ def coco_file(path: Path) -> CocoFile | None:
         content = as_utf8(read_bytes(path), path)
         if content.lstrip()[:1] != b"{":
             return None
-        top = decode_json(content, _Top, path)
+        top = decode_json(content, _Top, path, unique_keys=False)
         if top.annotations is not UNSET and _has_scores(bytes(top.annotations)):
             return None
     except DataError:

@@ -58,5 +58,7 @@ def field_names(path: Path, entries: Entries) -> list[str]:
 
 def _entries(path: Path, entries: Entries, kind: Any) -> list[Any]:
     file = msgspec.defstruct("File", [(entries, list[kind], msgspec.field(default_factory=list))])
-    listed: list[Any] = getattr(decode_json(read_bytes(path), file, path), entries)
+    listed: list[Any] = getattr(
+        decode_json(read_bytes(path), file, path, unique_keys=False), entries
+    )
     return listed

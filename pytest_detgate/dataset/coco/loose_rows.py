@@ -3,6 +3,7 @@ certain, and all others named together."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -139,13 +140,10 @@ class LooseRows:
     def _number(self, row: int, field: str, value: Any, *, none: bool = True) -> float:
         if value is None and none:
             return _NAN
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            return float(value)
-        if isinstance(value, str):
-            try:
-                return number_of(value.strip())
-            except ValueError:
-                pass
+        if not isinstance(value, bool):
+            # A whole number of a thousand digits is no float.
+            with contextlib.suppress(ValueError, OverflowError, TypeError):
+                return number_of(value.strip()) if isinstance(value, str) else float(value)
         self._note(row, field, value, "a number")
         return _NAN
 

@@ -144,7 +144,7 @@ def category_ids(categories: Sequence[CocoCategory], path: Path) -> NDArray[Any]
 
 def read_categories(path: Path) -> list[CocoCategory]:
     """The categories of a COCO file, without building anything else of it."""
-    return decode_json(read_bytes(path), _Categories, path).categories
+    return decode_json(read_bytes(path), _Categories, path, unique_keys=False).categories
 
 
 def supercategories(categories: Sequence[CocoCategory]) -> tuple[str | None, ...]:

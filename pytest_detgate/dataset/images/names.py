@@ -31,7 +31,10 @@ class FileNames:
         self._by_stem: dict[str, list[tuple[Parts, str]]] = {}
         self._near: NearNames | None = None
         for name in self.names:
-            *folders, last = parts_of(name)
+            parts = parts_of(name)
+            if not parts:
+                continue  # an annotation file may hold an empty name, which no text means
+            *folders, last = parts
             entry = (tuple(folders), name)
             self._by_name.setdefault(last, []).append(entry)
             self._by_stem.setdefault(PurePosixPath(last).stem, []).append(entry)
@@ -46,7 +49,10 @@ class FileNames:
         """
         from pytest_detgate.dataset.images.opening import image_suffixes
 
-        *folders, last = parts_of(text)
+        parts = parts_of(text)
+        if not parts:
+            return None
+        *folders, last = parts
         # A name without suffix, or with that of a format that the file had before.
         listed = self._by_name.get(last) or self._by_stem.get(last)
         path = PurePosixPath(last)

@@ -14,7 +14,7 @@ Parts = tuple[str, ...]
 
 def parts_of(text: str) -> list[str]:
     """Return the folders and the name of a path, without drive, `.` and the kind of slash."""
-    path = (key(text.replace("\\", "/")) or "").strip()
+    path = key(text.replace("\\", "/")) or ""
     if _DRIVE.match(path):
         path = path[2:]
     return [part for part in path.split("/") if part not in ("", ".")]

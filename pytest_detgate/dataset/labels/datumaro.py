@@ -75,7 +75,7 @@ def read_datumaro(files: SplitFiles) -> Dataset:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     content = read_bytes(path)
-    file = decode_json(content, _File, path, lambda file: (), strict=False)
+    file = decode_json(content, _File, path, strict=False)
     classes = [label.name for label in file.categories.label.labels]
     entries = [_entry(item, classes, path) for item in file.items]
     return listed_dataset(files, entries, classes, digest_of([("", content)]))

@@ -71,7 +71,7 @@ def read_labelme(files: SplitFiles) -> Dataset:
 
 
 def _read_file(path: Path, name: str, content: bytes) -> ImageLabels:
-    file = decode_json(content, _File, path, lambda file: (), strict=False)
+    file = decode_json(content, _File, path, strict=False)
     if not file.image_path.strip():
         raise DataError(f"{path}: `imagePath` is empty; it names the image")
     written = file.image_path.strip().replace("\\", "/")

@@ -66,7 +66,7 @@ def read_labelstudio(files: SplitFiles) -> Dataset:
         raise DataError(f"{path}: no such file or folder")
     content = read_bytes(path)
     try:
-        tasks = decode_json(content, list[_Task], path, lambda tasks: (), strict=False)
+        tasks = decode_json(content, list[_Task], path, strict=False)
     except DataError as error:
         if "missing required field" in str(error):
             raise DataError(

@@ -93,9 +93,9 @@ def read_scalabel(files: SplitFiles) -> Dataset:
     content = read_bytes(path)
     is_list = as_utf8(content[:1000], path).lstrip().startswith(b"[")
     if is_list:
-        file = _File(decode_json(content, list[_Frame], path, lambda value: (), strict=False))
+        file = _File(decode_json(content, list[_Frame], path, strict=False))
     else:
-        file = decode_json(content, _File, path, lambda value: (), strict=False)
+        file = decode_json(content, _File, path, strict=False)
     config = file.config or _Config()
     entries = [
         _entry(frame, f"frame {number} ({frame.name})", config.image_size, path)

@@ -90,10 +90,11 @@ def _file(content: bytes, kind: type[Rows], path: Path) -> _NamedResults[Rows]:
     """The file, a plain list or a dictionary, with its detections as a `kind`."""
     content = as_utf8(content, path)
     if _is_bare_list(content):
-        return _NamedResults(annotations=decode_json(content, kind, path))
+        # The rows are checked when they are read.
+        return _NamedResults(annotations=decode_json(content, kind, path, unique_keys=False))
     named: type[_NamedResults[Rows]] = _NamedResults[kind]  # type: ignore[valid-type]
     if kind is not msgspec.Raw:
-        return decode_json(content, named, path)
+        return decode_json(content, named, path, unique_keys=False)
     return decode_json(content, named, path, lambda file: [file.annotations])  # type: ignore[list-item]
 
 

@@ -64,7 +64,7 @@ class DatasetImages:
         return os.path.realpath(self.dataset.image_path(row))
 
     def _row(self, value: object) -> int:
-        text = str(value).strip()
+        text = str(value)
         if not text.strip("./\\"):
             return UNLISTED
         try:

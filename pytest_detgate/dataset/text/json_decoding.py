@@ -31,25 +31,31 @@ _LITERAL_AS_VALUE = re.compile(rb"(?<=[\[,:\s])(?:NaN|-?Infinity)(?=[\s,\]}])")
 _BYTE = re.compile(r"\(byte (\d+)\)")
 
 
+def _none(value: object) -> Sequence[msgspec.Raw]:
+    return ()
+
+
 def decode_json(
     content: bytes,
     kind: type[T],
     path: Path,
-    arrays: Callable[[T], Sequence[msgspec.Raw]] | None = None,
+    arrays: Callable[[T], Sequence[msgspec.Raw]] = _none,
     *,
     strict: bool = True,
+    unique_keys: bool = True,
 ) -> T:
     """Decode `content` as a `kind`; what is wrong raises `DataError` with file and place. Without
     `strict` a number may be text, "5".
 
-    With `arrays`, which gives the long arrays of the value that are still text, a key that occurs
-    twice outside of them is wrong, too.
+    A key that occurs twice in one object is wrong, too. `arrays` gives the long arrays of the value
+    that are still text, and whose rows are checked when they are decoded. `unique_keys=False` is
+    for a file whose keys were checked when it was read before.
     """
     content = as_utf8(content, path)
 
     def decoded(text: bytes) -> T:
         value = msgspec.json.decode(text, type=kind, strict=strict)
-        if arrays is not None:
+        if unique_keys:
             refuse_repeated_keys(text, arrays(value), path)
         return value
 

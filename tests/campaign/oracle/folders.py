@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import unicodedata
 import warnings
 from pathlib import PurePosixPath
 
@@ -36,6 +37,20 @@ def names_below(files: Files, folder: str) -> list[str]:
 def is_image(files: Files, path: str) -> bool:
     """Whether a file is called an image, or leads to one."""
     return PurePosixPath(path).suffix.lower() in SUFFIXES
+
+
+def path_of(files: Files, folder: str, name: str) -> str:
+    """The path of an image by its name: the composed and the decomposed name are one."""
+    path = f"{folder}/{name}"
+    if resolved(files, path) is not None:
+        return path
+    composed = unicodedata.normalize("NFC", name)
+    alike = [
+        other
+        for other in names_below(files, folder)
+        if unicodedata.normalize("NFC", other) == composed
+    ]
+    return f"{folder}/{alike[0]}" if len(alike) == 1 else path
 
 
 def is_regular(files: Files, path: str) -> bool:

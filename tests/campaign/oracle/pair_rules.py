@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from tests.campaign.oracle.folders import is_whole, leaves
+from tests.campaign.oracle.folders import is_whole, leaves, path_of
 from tests.campaign.oracle.reading import Key, NotLookedAtError, near_key, number
 from tests.campaign.oracle.split_rules import SMALL, Check, at_most
 from tests.campaign.oracle.view import Table, View
@@ -82,7 +82,7 @@ def _bytes(view: View, name: str) -> list[bytes]:
     labels = view.labels(name)
     found = []
     for image in labels.images:
-        path = f"{labels.folder}/{image.file_name}"
+        path = path_of(view.files, labels.folder, image.file_name)
         data = read(view.files, path)
         if data is None or leaves(view.files, labels.folder, path):
             raise NotLookedAtError(f"{path} cannot be read")
@@ -95,7 +95,7 @@ def _decoded(view: View, name: str, table: Table) -> list[bytes]:
     labels = view.labels(name)
     if table.get("by", "hash") == "hash":
         for image in labels.images:
-            if not is_whole(view.files, f"{labels.folder}/{image.file_name}"):
+            if not is_whole(view.files, path_of(view.files, labels.folder, image.file_name)):
                 raise NotLookedAtError(f"{image.file_name} cannot be decoded")
     return _bytes(view, name)
 

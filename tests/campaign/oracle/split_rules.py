@@ -11,7 +11,14 @@ from collections import Counter
 from collections.abc import Callable
 
 from tests.campaign.oracle.figures import overlap
-from tests.campaign.oracle.folders import is_regular, is_whole, leaves, orientation_of, size_of
+from tests.campaign.oracle.folders import (
+    is_regular,
+    is_whole,
+    leaves,
+    orientation_of,
+    path_of,
+    size_of,
+)
 from tests.campaign.oracle.labels import Annotation, Image, Labels
 from tests.campaign.oracle.reading import NotLookedAtError, number
 from tests.campaign.oracle.view import Table, View
@@ -146,7 +153,7 @@ def _image_files(view: View, table: Table, split: str) -> bool:
 
 
 def _is_sound(view: View, labels: Labels, image: Image) -> bool:
-    path = f"{labels.folder}/{image.file_name}"
+    path = path_of(view.files, labels.folder, image.file_name)
     if not is_regular(view.files, path) or leaves(view.files, labels.folder, path):
         return False
     if not is_whole(view.files, path) or orientation_of(view.files, path) != 1:
