@@ -32,9 +32,10 @@ class ImageRows(NamedTuple):
 class DatasetImages:
     """The images of one split or probe, by what result files call them."""
 
-    def __init__(self, dataset: Dataset, path: object) -> None:
+    def __init__(self, dataset: Dataset, found: FoundRows) -> None:
         self.dataset = dataset
-        self._path = path
+        self._path = found.path
+        self._has_file_of_image = found.has_names
         self._rows: dict[Any, int] = {}
         self._written: dict[int, str] = {}
 
@@ -89,7 +90,9 @@ class DatasetImages:
         if row == UNLISTED or not isinstance(value, str):
             return
         other = self._written.setdefault(row, value)
-        if other is not value and not _may_be_one(parts_of(value), parts_of(other)):
+        # In a folder with a file for each image, two files are two images.
+        is_one = not self._has_file_of_image and _may_be_one(parts_of(value), parts_of(other))
+        if other != value and not is_one:
             raise DataError(
                 f"{self._path}: {other!r} and {value!r} are two images of the file, and both would "
                 f"be {self.dataset.images.file_name[row]} of {self.dataset.name}; give a file with "
@@ -140,7 +143,7 @@ def image_rows(found: FoundRows, dataset: Dataset, others: Sequence[Dataset]) ->
     `others` are further ones that the file serves; an image of theirs is no image of this one. An
     image of none of them raises `DataError` with an example of what is expected.
     """
-    served = [DatasetImages(one, found.path) for one in (dataset, *others)]
+    served = [DatasetImages(one, found) for one in (dataset, *others)]
     if found.images is not None:
         return _rows_of_listed(found, served)
     if found.file_name is not None or found.has_names:

@@ -26,7 +26,7 @@ def refuse_unread(gate: GateSession, selection: Selection) -> None:
     if options.checkpoint is not None and not needing and not selection.reading:
         unread.append("--detgate-ckpt")
     if options.predictions and not selection.reading:
-        named = {name for _, target in needing for name in (*target.datasets, *target.detections)}
+        named = {name for _, target in needing for name in target.detections or target.datasets}
         # The file of a split serves its parts that have none.
         named |= {
             probe.split
