@@ -82,7 +82,7 @@ def gate(folder: Path, cache_dir: Path | None) -> int:
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.rules.binding import bind_rules
-    from pytest_detgate.rules.verdict import judge
+    from pytest_detgate.rules.verdicts.verdict import judge
 
     project = Project(load_configuration(folder / "detgate.toml"), folder)
     if cache_dir is not None:

@@ -16,8 +16,8 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.alarm_findings import late_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_delay
-from pytest_detgate.rules.alarm_rules import ON_CLIPS, EventRule
-from pytest_detgate.rules.class_events import events_of_class
+from pytest_detgate.rules.alarms.alarm_rules import ON_CLIPS, EventRule
+from pytest_detgate.rules.alarms.class_events import events_of_class
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.options import require_limit, threshold_of, with_defaults_from
 from pytest_detgate.rules.rule import OptionError, Outcome, Target

@@ -20,7 +20,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, number, rate_text
 from pytest_detgate.rule_evidence.alarm_findings import alarm_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_rate
-from pytest_detgate.rules.alarm_budget import (
+from pytest_detgate.rules.alarms.alarm_budget import (
     HOURS_OF_DAY,
     LIMITS,
     AlarmBudget,
@@ -32,10 +32,12 @@ from pytest_detgate.rules.alarm_budget import (
     alarm_intervals,
     rate_limits,
 )
-from pytest_detgate.rules.alarm_needs import needs_of_rate
-from pytest_detgate.rules.alarm_plan import planned_of_rate
-from pytest_detgate.rules.alarm_rules import ON_CLIPS, AlarmRule
+from pytest_detgate.rules.alarms.alarm_needs import needs_of_rate
+from pytest_detgate.rules.alarms.alarm_plan import planned_of_rate
+from pytest_detgate.rules.alarms.alarm_rules import ON_CLIPS, AlarmRule
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.false_boxes.probe_limits import Bound, BoundConfidence
+from pytest_detgate.rules.metrics.score_rules import TooLittle, confidence_of
 from pytest_detgate.rules.options import (
     require_limit_of_probe,
     require_names,
@@ -44,9 +46,7 @@ from pytest_detgate.rules.options import (
     with_defaults_from,
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit
-from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
-from pytest_detgate.rules.score_rules import TooLittle, confidence_of
 from pytest_detgate.scoring.alarms.debounce import clips_that_can_alarm
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.probe_evidence import scaled

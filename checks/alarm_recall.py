@@ -16,15 +16,15 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted, value_and_floor
 from pytest_detgate.rule_evidence.alarm_findings import missed_findings
 from pytest_detgate.rule_evidence.alarms import evidence_of_recall
-from pytest_detgate.rules.alarm_needs import needs_of_events
-from pytest_detgate.rules.alarm_plan import planned_of_events
-from pytest_detgate.rules.alarm_rules import ON_CLIPS, EventRule
-from pytest_detgate.rules.class_events import events_of_class
+from pytest_detgate.rules.alarms.alarm_needs import needs_of_events
+from pytest_detgate.rules.alarms.alarm_plan import planned_of_events
+from pytest_detgate.rules.alarms.alarm_rules import ON_CLIPS, EventRule
+from pytest_detgate.rules.alarms.class_events import events_of_class
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metrics.score_rules import OwnConfidence, confidence_of
 from pytest_detgate.rules.options import require_limit, threshold_of
 from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import OwnConfidence, confidence_of
 from pytest_detgate.scoring.bounds.event_rate import share_interval
 
 

@@ -16,14 +16,15 @@ from pytest_detgate.inputs.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rule_evidence.ap_changes import chart_of_changes, not_compared, table_of_changes
-from pytest_detgate.rules.ap_change import ApChange
-from pytest_detgate.rules.ap_noise import DEFAULT, ApNoise, noise_of_seeds
-from pytest_detgate.rules.change_needs import Bounded, needs_of_change
-from pytest_detgate.rules.change_plan import planned_of_change
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.metrics.score_rules import IntervalRule, require_least_draws, seed_of
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.planned_limits import PlannedLimit
-from pytest_detgate.rules.regression_rules import (
+from pytest_detgate.rules.regression.ap_change import ApChange
+from pytest_detgate.rules.regression.ap_noise import DEFAULT, ApNoise, noise_of_seeds
+from pytest_detgate.rules.regression.change_needs import Bounded, needs_of_change
+from pytest_detgate.rules.regression.change_plan import planned_of_change
+from pytest_detgate.rules.regression.regression_rules import (
     FirstRun,
     baseline_label,
     change_bounds_text,
@@ -32,7 +33,6 @@ from pytest_detgate.rules.regression_rules import (
     outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import IntervalRule, require_least_draws, seed_of
 from pytest_detgate.scoring.bounds.resampling import too_few_units
 from pytest_detgate.scoring.score_card import ApMetric
 

@@ -17,9 +17,9 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import plotted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.metrics.score_rules import require_support
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import require_support
 from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval
 from pytest_detgate.scoring.calibration import Calibration as Bins
 from pytest_detgate.scoring.calibration import calibration_of

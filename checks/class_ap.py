@@ -13,16 +13,16 @@ from pytest_detgate.record.formatting import bounds_text, counted, value_and_flo
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rule_evidence.protocol_charts import protocol_curves
 from pytest_detgate.rule_evidence.score_charts import bar
-from pytest_detgate.rules.class_floor_rule import ClassFloorRule, ClassSupport
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.metric_needs import needs_of_metric
-from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.scored_metric import (
+from pytest_detgate.rules.metrics.class_floor_rule import ClassFloorRule, ClassSupport
+from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.scored_metric import (
     ClassMetricName,
     ScoredMetric,
     require_metric,
     scored_metric,
 )
+from pytest_detgate.rules.rule import Outcome, Target
 
 BARS_OF_CLASS = 12
 """Classes that an item compares at most, its own among them."""

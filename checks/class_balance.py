@@ -14,9 +14,9 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.rules.class_floor_rule import require_classes
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import SplitRule
+from pytest_detgate.rules.metrics.class_floor_rule import require_classes
 from pytest_detgate.rules.rule import Outcome, Target
 
 

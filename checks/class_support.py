@@ -18,9 +18,9 @@ from pytest_detgate.gaps import UNREFERENCED, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.rules.class_floor_rule import require_classes
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import CountRule
+from pytest_detgate.rules.metrics.class_floor_rule import require_classes
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import Outcome, Target
 

@@ -20,13 +20,13 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.rule_evidence.findings import detection_findings
-from pytest_detgate.rules.alarm_rules import ON_CLIPS, AlarmRule
+from pytest_detgate.rules.alarms.alarm_rules import ON_CLIPS, AlarmRule
 from pytest_detgate.rules.changed_images import On, datasets_to_look_at, require_datasets
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.false_boxes.probe_limits import Bound, BoundConfidence
+from pytest_detgate.rules.metrics.score_rules import TooLittle, confidence_of
 from pytest_detgate.rules.options import threshold_of
-from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import TooLittle, confidence_of
 from pytest_detgate.scoring.bounds.event_rate import count_interval
 from pytest_detgate.scoring.bounds.resampling import Units, require_units
 from pytest_detgate.scoring.false_boxes import require_threshold

@@ -19,9 +19,23 @@ from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.frames import shown_frames
 from pytest_detgate.rule_evidence.two_models import change_by_threshold, chart_of_two_models
-from pytest_detgate.rules.change_needs import needs_of_false_boxes
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.false_boxes.probe_limits import (
+    MaxGrowth,
+    MaxGrowthBoxes,
+    MinReduction,
+    Noise,
+    ProbeLimits,
+)
 from pytest_detgate.rules.families import ProbeRule
+from pytest_detgate.rules.metrics.score_rules import (
+    OwnConfidence,
+    OwnReplicates,
+    OwnSeed,
+    TooLittle,
+    interval_of,
+    require_draws,
+)
 from pytest_detgate.rules.options import (
     Threshold,
     require_limit_of_probe,
@@ -29,14 +43,8 @@ from pytest_detgate.rules.options import (
     threshold_of,
     with_defaults_from,
 )
-from pytest_detgate.rules.probe_limits import (
-    MaxGrowth,
-    MaxGrowthBoxes,
-    MinReduction,
-    Noise,
-    ProbeLimits,
-)
-from pytest_detgate.rules.regression_rules import (
+from pytest_detgate.rules.regression.change_needs import needs_of_false_boxes
+from pytest_detgate.rules.regression.regression_rules import (
     FirstRun,
     baseline_label,
     change_bounds_text,
@@ -45,14 +53,6 @@ from pytest_detgate.rules.regression_rules import (
     outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import (
-    OwnConfidence,
-    OwnReplicates,
-    OwnSeed,
-    TooLittle,
-    interval_of,
-    require_draws,
-)
 from pytest_detgate.scoring.false_box_change import FalseBoxChange, Figure, grown_first
 from pytest_detgate.scoring.operating_point import false_scores
 from pytest_detgate.scoring.thresholds import counts_over, threshold_grid

@@ -13,12 +13,12 @@ from pytest_detgate.findings import Measurement, Table
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import bounds_text, plotted, value_and_floor
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
-from pytest_detgate.rules.class_floor_rule import ClassFloorRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.field_metric import field_figure
-from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.class_floor_rule import ClassFloorRule
+from pytest_detgate.rules.metrics.field_metric import field_figure
+from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.score_rules import interval_of
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import interval_of
 from pytest_detgate.scoring.field_metrics import FROC_POINTS, ranked
 
 

@@ -23,19 +23,19 @@ from pytest_detgate.rule_evidence.lost_objects import (
     lost_findings,
     tables_of_change,
 )
-from pytest_detgate.rules.change_needs import needs_of_change
-from pytest_detgate.rules.clip_losses import LossRule, LossTest, known_detections
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.must_find import MustFind, objects_named, require_entries
+from pytest_detgate.rules.metrics.score_rules import interval_of
 from pytest_detgate.rules.options import require_limit, require_names, sets_limit
-from pytest_detgate.rules.regression_rules import (
+from pytest_detgate.rules.regression.change_needs import needs_of_change
+from pytest_detgate.rules.regression.clip_losses import LossRule, LossTest, known_detections
+from pytest_detgate.rules.regression.must_find import MustFind, objects_named, require_entries
+from pytest_detgate.rules.regression.regression_rules import (
     baseline_label,
     change_bounds_text,
     compared_interval,
     outcome_of_first_run,
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import interval_of
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.false_boxes import false_boxes, require_threshold
 from pytest_detgate.scoring.lost_objects import ObjectChange, new_boxes, object_change

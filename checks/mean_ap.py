@@ -17,11 +17,11 @@ from pytest_detgate.record.formatting import bounds_text, value_and_floor
 from pytest_detgate.rule_evidence.protocol_charts import protocol_curves
 from pytest_detgate.rule_evidence.score_charts import ap_by_class
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.score_rules import IntervalRule, confidence_of, require_support
+from pytest_detgate.rules.metrics.scored_metric import MetricName, require_metric, scored_metric
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
-from pytest_detgate.rules.scored_metric import MetricName, require_metric, scored_metric
 
 
 class MeanAp(IntervalRule, frozen=True, kw_only=True):

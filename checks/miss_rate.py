@@ -15,14 +15,14 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, plotted
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
-from pytest_detgate.rules.change_needs import needs_of_change
-from pytest_detgate.rules.class_ceiling_rule import ClassCeilingRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.field_metric import field_figure, mirrored
-from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.class_ceiling_rule import ClassCeilingRule
+from pytest_detgate.rules.metrics.field_metric import field_figure, mirrored
+from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.score_rules import interval_of
 from pytest_detgate.rules.options import Threshold, require_limit, threshold_of
+from pytest_detgate.rules.regression.change_needs import needs_of_change
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import interval_of
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.field_metrics import MISS_RATE_POINTS, Ranked, ranked

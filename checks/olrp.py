@@ -11,13 +11,13 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, plotted, threshold_text
 from pytest_detgate.rule_evidence.classes import frames_of_class, has_curves
 from pytest_detgate.rule_evidence.thresholds import operating_point_mark, threshold_chart
-from pytest_detgate.rules.class_ceiling_rule import ClassCeilingRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.field_metric import field_figure, mirrored
-from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.class_ceiling_rule import ClassCeilingRule
+from pytest_detgate.rules.metrics.field_metric import field_figure, mirrored
+from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.score_rules import interval_of
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import interval_of
 from pytest_detgate.scoring.false_boxes import require_threshold
 from pytest_detgate.scoring.field_metrics import BestThreshold, Ranked, ranked
 from pytest_detgate.scoring.thresholds import threshold_grid

@@ -15,9 +15,18 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rule_evidence.threshold_choice import choice_text
 from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, trade_off_chart
-from pytest_detgate.rules.certification import Certification, certification_of
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.false_boxes.certification import Certification, certification_of
+from pytest_detgate.rules.false_boxes.point_budget import (
+    MaxBoxes,
+    MaxClipShare,
+    MaxImages,
+    MaxImageShare,
+    PointBudget,
+)
+from pytest_detgate.rules.false_boxes.probe_plan import planned_of_point
 from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.metrics.score_rules import with_looks
 from pytest_detgate.rules.options import (
     require_limit,
     require_names,
@@ -25,16 +34,7 @@ from pytest_detgate.rules.options import (
     with_defaults_from,
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
-from pytest_detgate.rules.point_budget import (
-    MaxBoxes,
-    MaxClipShare,
-    MaxImages,
-    MaxImageShare,
-    PointBudget,
-)
-from pytest_detgate.rules.probe_plan import planned_of_point
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
-from pytest_detgate.rules.score_rules import with_looks
 from pytest_detgate.scoring.operating_point import (
     FalseBoxCurve,
     RecallCurve,

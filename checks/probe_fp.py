@@ -20,16 +20,7 @@ from pytest_detgate.rule_evidence.probe import evidence_of_probe
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
 from pytest_detgate.rule_evidence.what_follows import what_follows
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.families import ProbeRule
-from pytest_detgate.rules.options import (
-    Threshold,
-    require_limit_of_probe,
-    require_names,
-    threshold_of,
-    with_defaults_from,
-)
-from pytest_detgate.rules.planned_limits import PlannedLimit
-from pytest_detgate.rules.probe_limits import (
+from pytest_detgate.rules.false_boxes.probe_limits import (
     LIMITS,
     Bound,
     BoundConfidence,
@@ -44,10 +35,19 @@ from pytest_detgate.rules.probe_limits import (
     Unit,
     counts_text,
 )
-from pytest_detgate.rules.probe_needs import needs_of_probe
-from pytest_detgate.rules.probe_plan import planned_of_probe
+from pytest_detgate.rules.false_boxes.probe_needs import needs_of_probe
+from pytest_detgate.rules.false_boxes.probe_plan import planned_of_probe
+from pytest_detgate.rules.families import ProbeRule
+from pytest_detgate.rules.metrics.score_rules import TooLittle, confidence_of, require_support
+from pytest_detgate.rules.options import (
+    Threshold,
+    require_limit_of_probe,
+    require_names,
+    threshold_of,
+    with_defaults_from,
+)
+from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
-from pytest_detgate.rules.score_rules import TooLittle, confidence_of, require_support
 from pytest_detgate.scoring.false_boxes import false_boxes
 from pytest_detgate.scoring.probe_evidence import ProbeEvidence, scaled
 

@@ -30,9 +30,9 @@ from pytest_detgate.rule_evidence.thresholds import (
     up_to,
     within_limits,
 )
-from pytest_detgate.rules.class_floor_rule import ClassFloorRule
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.class_floor_rule import ClassFloorRule
+from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold

@@ -24,18 +24,9 @@ from pytest_detgate.rule_evidence.robustness_parts import (
     part_of_probes,
 )
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.false_boxes.probe_limits import Bound
 from pytest_detgate.rules.families import DetectionRule, MaxUnlabelled
-from pytest_detgate.rules.options import (
-    Threshold,
-    require_evaluated_split,
-    require_limit,
-    require_names,
-    require_probe,
-    threshold_of,
-)
-from pytest_detgate.rules.probe_limits import Bound
-from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import (
+from pytest_detgate.rules.metrics.score_rules import (
     LEAST_DRAWS,
     OwnConfidence,
     OwnReplicates,
@@ -46,6 +37,15 @@ from pytest_detgate.rules.score_rules import (
     require_draws,
     seed_of,
 )
+from pytest_detgate.rules.options import (
+    Threshold,
+    require_evaluated_split,
+    require_limit,
+    require_names,
+    require_probe,
+    threshold_of,
+)
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.score_card import ApMetric
 
 MEAN = "mean"

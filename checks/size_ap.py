@@ -17,11 +17,11 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text
 from pytest_detgate.rule_evidence.score_charts import bar, curves_of
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.score_rules import IntervalRule, confidence_of, require_support
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
 from pytest_detgate.scoring.precision_recall import boxes_to_find
 from pytest_detgate.scoring.score_card import Area
 

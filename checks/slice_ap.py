@@ -17,15 +17,15 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted
 from pytest_detgate.rules.example import Example
-from pytest_detgate.rules.metric_needs import needs_of_metric
-from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
-from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import (
+from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
+from pytest_detgate.rules.metrics.score_rules import (
     IntervalRule,
     confidence_of,
     interval_of_metric,
     require_support,
 )
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
+from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.scoring.bounds.bootstrap import Replicates, bootstrap
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall

@@ -27,11 +27,11 @@ from pytest_detgate.rule_evidence.stability import (
 )
 from pytest_detgate.rules.changed_images import On, datasets_to_look_at, require_datasets
 from pytest_detgate.rules.example import Example
+from pytest_detgate.rules.false_boxes.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.families import DetectionRule
+from pytest_detgate.rules.metrics.score_rules import TooLittle, confidence_of
 from pytest_detgate.rules.options import Threshold, require_limit, require_names, threshold_of
-from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.rules.score_rules import TooLittle, confidence_of
 from pytest_detgate.scoring.bounds.event_rate import share_interval
 from pytest_detgate.scoring.bounds.resampling import require_units, too_few_units
 

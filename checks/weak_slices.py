@@ -21,14 +21,14 @@ from pytest_detgate.rule_evidence.findings import image_findings
 from pytest_detgate.rule_evidence.frames import FRAMES_OF_CLASS, shown_frames
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
-from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.score_rules import (
+from pytest_detgate.rules.metrics.score_rules import (
     OwnConfidence,
     OwnSeed,
     TooLittle,
     confidence_of,
     seed_of,
 )
+from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.bounds.resampling import counted_units
 from pytest_detgate.scoring.lost_objects import scores_of_boxes
 from pytest_detgate.scoring.matching import Matches

@@ -118,7 +118,7 @@ class WrittenExample:
         from pytest_detgate.inputs.other_models import OtherModels
         from pytest_detgate.inputs.project import Project
         from pytest_detgate.rules.binding import bind_rules
-        from pytest_detgate.rules.verdict import judge
+        from pytest_detgate.rules.verdicts.verdict import judge
 
         project = Project(load_configuration(self.folder / "detgate.toml"), self.folder)
         rules = bind_rules(project)

@@ -12,7 +12,7 @@ from pytest_detgate.inputs.other_models import OtherModels
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 
 
 def judged(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_detgate.commands.subcommands import Commands
     from pytest_detgate.record.known_findings import Acceptance, Fingerprint
     from pytest_detgate.record.report import RuleResult
-    from pytest_detgate.rules.known import KnownFindings
+    from pytest_detgate.rules.verdicts.known import KnownFindings
 
 
 def add(commands: Commands) -> None:
@@ -49,7 +49,7 @@ def run(chosen: argparse.Namespace) -> None:
     from pytest_detgate.record.folder import RECORD
     from pytest_detgate.record.known_findings import KNOWN_FILE, read_known, write_known
     from pytest_detgate.record.report_file import read_report
-    from pytest_detgate.rules.known import KnownFindings, acceptances_of
+    from pytest_detgate.rules.verdicts.known import KnownFindings, acceptances_of
 
     today = datetime.datetime.now(datetime.timezone.utc).date()
     _require_reason(chosen, today)
@@ -93,7 +93,7 @@ def _fingerprints(result: RuleResult) -> list[Fingerprint]:
     """All findings of an item; `ConfigError` if it has none to accept, or not all are known."""
     from pytest_detgate.record.known_findings import MOST_FINGERPRINTS
     from pytest_detgate.record.path_texts import HIDDEN
-    from pytest_detgate.rules.known import CANNOT_ACCEPT
+    from pytest_detgate.rules.verdicts.known import CANNOT_ACCEPT
 
     found = result.fingerprints
     if result.verdict == "passed":

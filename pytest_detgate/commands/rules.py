@@ -17,7 +17,7 @@ def add(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Print the reference."""
-    from pytest_detgate.rules.reference import rules_reference
+    from pytest_detgate.rules.documentation.reference import rules_reference
     from pytest_detgate.rules.registry import rule_classes
 
     print(rules_reference(rule_classes()), end="")

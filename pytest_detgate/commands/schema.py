@@ -27,7 +27,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 
 def _config() -> dict[str, object]:
-    from pytest_detgate.rules.config_schema import config_schema
+    from pytest_detgate.rules.documentation.config_schema import config_schema
     from pytest_detgate.rules.registry import rule_classes
 
     return config_schema(rule_classes())

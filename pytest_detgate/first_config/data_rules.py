@@ -14,7 +14,7 @@ from pytest_detgate.first_config.limits import KNOWN, floor_of
 from pytest_detgate.first_config.measuring import MeasuredItem, Measuring
 from pytest_detgate.first_config.reading import ReadSplits
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.rules.documentation import rule_page
+from pytest_detgate.rules.documentation.rule_page import rule_page
 from pytest_detgate.rules.families import SplitRule
 from pytest_detgate.rules.recommended import RECOMMENDED
 from pytest_detgate.rules.registry import RuleRegistry

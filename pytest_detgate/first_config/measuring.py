@@ -22,7 +22,7 @@ from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import BoundRule, bind_rules
 from pytest_detgate.rules.rule import Rule, Target
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ class RuleItem(pytest.Item):
 
     def runtest(self) -> None:
         from pytest_detgate.report.coco_export import FindingsOnImages
-        from pytest_detgate.rules.verdict import judge
+        from pytest_detgate.rules.verdicts.verdict import judge
 
         gate = self.gate
         tables = gate.project.tables

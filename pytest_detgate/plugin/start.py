@@ -36,8 +36,8 @@ from pytest_detgate.record.known_findings import KNOWN_FILE
 from pytest_detgate.record.terminal import no_command
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules
-from pytest_detgate.rules.known import accepted_findings
 from pytest_detgate.rules.rule import OptionError
+from pytest_detgate.rules.verdicts.known import accepted_findings
 
 
 def start_gate(config: pytest.Config, options: GateOptions) -> None:

@@ -11,7 +11,7 @@ from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import Frame, FrameBox, Strip
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.formatting import six_digits
-from pytest_detgate.rules.class_events import ClassEvents
+from pytest_detgate.rules.alarms.class_events import ClassEvents
 from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
 from pytest_detgate.scoring.alarms.debounce import Spans
 

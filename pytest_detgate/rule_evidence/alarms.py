@@ -18,7 +18,7 @@ from pytest_detgate.rule_evidence.alarm_charts import (
     trade_off_chart,
 )
 from pytest_detgate.rule_evidence.alarm_findings import alarm_strips
-from pytest_detgate.rules.class_events import ClassEvents
+from pytest_detgate.rules.alarms.class_events import ClassEvents
 from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
 from pytest_detgate.scoring.alarms.debounce import Spans
 from pytest_detgate.scoring.alarms.matching import delay_within, match_alarms

@@ -16,8 +16,8 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import bounds_text, counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.robustness import CreatedBoxes, MeasuredDrop, created_boxes
-from pytest_detgate.rules.field_metric import interval_of_rest
-from pytest_detgate.rules.probe_limits import Bound
+from pytest_detgate.rules.false_boxes.probe_limits import Bound
+from pytest_detgate.rules.metrics.field_metric import interval_of_rest
 from pytest_detgate.rules.rule import Outcome
 from pytest_detgate.scoring.robustness import RelativeDrop
 

@@ -18,7 +18,7 @@ from pytest_detgate.rule_evidence.score_charts import (
     curves_of_split,
     error_kinds,
 )
-from pytest_detgate.rules.score_rules import interval_of_metric
+from pytest_detgate.rules.metrics.score_rules import interval_of_metric
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.error_kinds import KINDS
 from pytest_detgate.scoring.score_card import (

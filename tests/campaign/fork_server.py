@@ -28,7 +28,7 @@ _LOADED = (
     "hotcoco", "jinja2", "PIL.Image", "scipy.stats", "simpleeval",
     "pytest_detgate.report.page", "pytest_detgate.report.publish",
     "pytest_detgate.commands.report", "pytest_detgate.fixtures.gate",
-    "pytest_detgate.rules.verdict", "pytest_detgate.plugin.output.failure",
+    "pytest_detgate.rules.verdicts.verdict", "pytest_detgate.plugin.output.failure",
     "pytest_detgate.plugin.reporter",
     "pytest_detgate.plugin.transport", "pytest_detgate.plugin.start",
     "pytest_detgate.plugin.output.terminal", "pytest_detgate.plugin.training",

@@ -26,7 +26,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 from tests.detector.onnx_models import BLUE, RED, draw, write_model

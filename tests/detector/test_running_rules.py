@@ -19,7 +19,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import bind_rules
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 from tests.detector import worksite
 from tests.detector.conftest import Worksite
 from tests.judged import measured

@@ -15,7 +15,7 @@ from pytest_detgate.inputs.detection_sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 from tests.content import write_json
 
 PATTERN = r"(?P<clip>[^/]+)_\d+\.jpg$"

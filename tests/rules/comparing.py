@@ -15,7 +15,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import ConfigRecord, Report, RuleResult
 from pytest_detgate.record.report_file import write_report
 from pytest_detgate.rules.binding import bind_rules
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 from pytest_detgate.run_record.inputs_record import dataset_record, score_records
 from pytest_detgate.testing import coco_content
 from tests.others import Images, other_models, result_files, write_model

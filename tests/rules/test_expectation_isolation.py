@@ -39,7 +39,7 @@ from pathlib import Path
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.detection_sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules
 

@@ -18,7 +18,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.rules.binding import BoundRule, bind_rules
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 
 BOX = [10.0, 10.0, 20.0, 20.0]
 OUTSIDE = [90.0, 90.0, 20.0, 20.0]

@@ -13,7 +13,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules
-from pytest_detgate.rules.config_schema import config_schema
+from pytest_detgate.rules.documentation.config_schema import config_schema
 from pytest_detgate.rules.recommended import RECOMMENDED
 from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.testing import coco_content, draw_image

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.rules.documentation import HEADINGS, rule_page
+from pytest_detgate.rules.documentation.rule_page import HEADINGS, rule_page
 from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.testing import Example, evaluate_example
 from tests.needs import import_or_skip

@@ -14,8 +14,8 @@ import jsonschema
 import msgspec
 import pytest
 
-from pytest_detgate.rules.config_schema import SCHEMA_ID, config_schema
-from pytest_detgate.rules.editor_schema import draft_7
+from pytest_detgate.rules.documentation.config_schema import SCHEMA_ID, config_schema
+from pytest_detgate.rules.documentation.editor_schema import draft_7
 from pytest_detgate.rules.registry import rule_classes
 from tests.unit.test_docs_examples import TOML
 

@@ -18,7 +18,7 @@ from pytest_detgate.expectations.models import (
     version,
 )
 from pytest_detgate.expectations.requested import COMMON
-from pytest_detgate.rules.config_schema import config_schema
+from pytest_detgate.rules.documentation.config_schema import config_schema
 from pytest_detgate.rules.registry import RuleRegistry
 from tests.needs import import_or_skip
 from tools.expectation_models import in_lines, models

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from pytest_detgate.__main__ import main
-from pytest_detgate.rules.config_schema import config_schema
+from pytest_detgate.rules.documentation.config_schema import config_schema
 from pytest_detgate.rules.registry import rule_classes
 
 ROOT = Path(__file__).resolve().parents[2]

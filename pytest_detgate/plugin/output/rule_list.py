@@ -11,7 +11,7 @@ from pytest_detgate.config.load import read_configuration
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.plugin.start import usage_error
 from pytest_detgate.record.terminal import WIDTH
-from pytest_detgate.rules.documentation import RulePage, rule_page
+from pytest_detgate.rules.documentation.rule_page import RulePage, rule_page
 from pytest_detgate.rules.registry import registry_of, rule_classes
 from pytest_detgate.rules.rule import Rule
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from pytest_detgate.record.formatting import number
-from pytest_detgate.rules.ap_noise import DEFAULT
+from pytest_detgate.rules.metrics.score_rules import BootstrapOptions, confidence_of
 from pytest_detgate.rules.planned_limits import PlannedLimit
-from pytest_detgate.rules.score_rules import BootstrapOptions, confidence_of
+from pytest_detgate.rules.regression.ap_noise import DEFAULT
 
 if TYPE_CHECKING:
     from pytest_detgate.inputs.inputs import Inputs

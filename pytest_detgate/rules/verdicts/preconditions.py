@@ -6,8 +6,8 @@ from pytest_detgate.gaps import ALL_GAPS, Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.looks import require_look
 from pytest_detgate.rules.binding import BoundRule
-from pytest_detgate.rules.extent import extent_of, not_looked_at
 from pytest_detgate.rules.rule import Rule, Target
+from pytest_detgate.rules.verdicts.extent import extent_of, not_looked_at
 
 
 def require_an_item(target: Target) -> None:

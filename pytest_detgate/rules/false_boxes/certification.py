@@ -13,8 +13,8 @@ from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import INDEPENDENT_IMAGES, Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import counted, number, percent, points_text
+from pytest_detgate.rules.false_boxes.point_budget import PointBudget
 from pytest_detgate.rules.needs import looked_at, times_needed
-from pytest_detgate.rules.point_budget import PointBudget
 from pytest_detgate.scoring.bounds.resampling import Units
 from pytest_detgate.scoring.bounds.sample_size import least_clips
 from pytest_detgate.scoring.certified import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_detgate.findings import Bound
 from pytest_detgate.record.formatting import number
-from pytest_detgate.rules.class_events import events_of_class
+from pytest_detgate.rules.alarms.class_events import events_of_class
 from pytest_detgate.rules.planned_limits import Observed, PlannedLimit
 from pytest_detgate.rules.rule import Target
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import limit_words, number
+from pytest_detgate.rules.metrics.score_rules import BootstrapOptions, interval_of
 from pytest_detgate.rules.needs import Claim, needs_text
-from pytest_detgate.rules.score_rules import BootstrapOptions, interval_of
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import too_few_units
 from pytest_detgate.scoring.false_box_change import FalseBoxChange, Figure

@@ -13,8 +13,8 @@ from pytest_detgate.findings import Interval
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.rules.ap_noise import DEFAULT, ApNoise
-from pytest_detgate.rules.score_rules import require_p_value
+from pytest_detgate.rules.metrics.score_rules import require_p_value
+from pytest_detgate.rules.regression.ap_noise import DEFAULT, ApNoise
 from pytest_detgate.scoring.bounds.exact_limits import widened
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.swap import p_value_of_fall

@@ -10,8 +10,8 @@ from typing import Final, Literal, get_args
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
+from pytest_detgate.rules.metrics.score_rules import interval_of_metric
 from pytest_detgate.rules.rule import OptionError, option_check, refuse
-from pytest_detgate.rules.score_rules import interval_of_metric
 from pytest_detgate.scoring.bounds.exact_limits import widened
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.score_card import Metric

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.findings import Interval
+from pytest_detgate.rules.false_boxes.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.options import Threshold
-from pytest_detgate.rules.probe_limits import Bound, BoundConfidence
 from pytest_detgate.scoring.bounds.event_rate import count_interval, watched_count_interval
 
 MaxPerHour = Annotated[float, Meta(ge=0, description="Largest number of false alarms an hour.")]

@@ -16,10 +16,10 @@ from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.metrics.score_rules import IntervalRule, confidence_of, require_support
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Target
-from pytest_detgate.rules.score_rules import IntervalRule, confidence_of, require_support
 
 MinBoxes = Annotated[
     Count,

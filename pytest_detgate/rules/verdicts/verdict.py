@@ -23,18 +23,18 @@ from pytest_detgate.record.known_findings import Acceptance
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.binding import BoundRule, crash_text, today
-from pytest_detgate.rules.documentation import how_to_fix, rule_page
-from pytest_detgate.rules.extent import not_looked_at, require_something
-from pytest_detgate.rules.known import KnownFindings, SeenFindings, acceptances_of
-from pytest_detgate.rules.plain_outcome import plain_outcome
-from pytest_detgate.rules.preconditions import (
+from pytest_detgate.rules.documentation.rule_page import how_to_fix, rule_page
+from pytest_detgate.rules.rule import Outcome, Target
+from pytest_detgate.rules.verdicts.extent import not_looked_at, require_something
+from pytest_detgate.rules.verdicts.known import KnownFindings, SeenFindings, acceptances_of
+from pytest_detgate.rules.verdicts.plain_outcome import plain_outcome
+from pytest_detgate.rules.verdicts.preconditions import (
     extent_to_look_at,
     require_an_item,
     require_detector,
     require_looks,
 )
-from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.rules.sealing import TOO_LITTLE, sealed_result
+from pytest_detgate.rules.verdicts.sealing import TOO_LITTLE, sealed_result
 
 
 def judge(

@@ -9,7 +9,7 @@ import msgspec
 
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.record.report_schema import in_one_form
-from pytest_detgate.rules.editor_schema import draft_7
+from pytest_detgate.rules.documentation.editor_schema import draft_7
 from pytest_detgate.rules.rule import Rule
 
 SCHEMA_ID = (

@@ -16,9 +16,7 @@ from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.baseline import Baseline
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.families import ScoreRule
-from pytest_detgate.rules.options import Threshold, threshold_of
-from pytest_detgate.rules.regression_rules import FirstRun
-from pytest_detgate.rules.score_rules import (
+from pytest_detgate.rules.metrics.score_rules import (
     OwnConfidence,
     OwnReplicates,
     OwnSeed,
@@ -29,6 +27,8 @@ from pytest_detgate.rules.score_rules import (
     require_p_value,
     seed_of,
 )
+from pytest_detgate.rules.options import Threshold, threshold_of
+from pytest_detgate.rules.regression.regression_rules import FirstRun
 from pytest_detgate.scoring.bounds.resampling import Units
 from pytest_detgate.scoring.bounds.sign_flip import p_values_of_losses
 from pytest_detgate.scoring.lost_objects import ObjectChange

@@ -12,18 +12,15 @@ from pytest_detgate.config.numbers import Share
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import number
-from pytest_detgate.rules.class_floor_rule import (
+from pytest_detgate.rules.families import ScoreRule
+from pytest_detgate.rules.metrics.class_floor_rule import (
     ClassSupport,
     MinBoxes,
     MinImages,
     class_support,
     class_targets,
 )
-from pytest_detgate.rules.families import ScoreRule
-from pytest_detgate.rules.options import require_names
-from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
-from pytest_detgate.rules.rule import Target
-from pytest_detgate.rules.score_rules import (
+from pytest_detgate.rules.metrics.score_rules import (
     OwnConfidence,
     OwnReplicates,
     OwnSeed,
@@ -31,6 +28,9 @@ from pytest_detgate.rules.score_rules import (
     confidence_of,
     require_draws,
 )
+from pytest_detgate.rules.options import require_names
+from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
+from pytest_detgate.rules.rule import Target
 
 
 class ClassCeilingRule(ScoreRule, frozen=True, kw_only=True):

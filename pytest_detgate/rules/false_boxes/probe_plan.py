@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Literal
 
 from pytest_detgate.record.formatting import number
+from pytest_detgate.rules.false_boxes.point_budget import PointBudget
+from pytest_detgate.rules.false_boxes.probe_limits import ProbeBudget
+from pytest_detgate.rules.metrics.score_rules import confidence_of
 from pytest_detgate.rules.options import threshold_of
 from pytest_detgate.rules.planned_limits import PlannedLimit, false_limit, share_text
-from pytest_detgate.rules.point_budget import PointBudget
-from pytest_detgate.rules.probe_limits import ProbeBudget
-from pytest_detgate.rules.score_rules import confidence_of
 
 if TYPE_CHECKING:
     from pytest_detgate.inputs.inputs import Inputs

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import limit_words, number
+from pytest_detgate.rules.metrics.score_rules import BootstrapOptions, confidence_of, interval_of
 from pytest_detgate.rules.needs import Claim, few_units_text, needs_text
-from pytest_detgate.rules.score_rules import BootstrapOptions, confidence_of, interval_of
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import too_few_units
 from pytest_detgate.scoring.matching import Matches

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping
 
-from pytest_detgate.rules.documentation import Option, rule_page
+from pytest_detgate.rules.documentation.rule_page import Option, rule_page
 from pytest_detgate.rules.recommended import recommended_reference
 from pytest_detgate.rules.rule import Rule
 

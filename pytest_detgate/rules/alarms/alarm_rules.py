@@ -15,9 +15,9 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.families import DetectionRule, MaxUnlabelled
+from pytest_detgate.rules.metrics.score_rules import TooLittle
 from pytest_detgate.rules.options import Threshold, require_names
 from pytest_detgate.rules.rule import ProjectError, Target, option_check, refuse
-from pytest_detgate.rules.score_rules import TooLittle
 
 ON_CLIPS = r"""
 [dataset]

@@ -1,0 +1,1 @@
+"""What the rules on alarms have in common."""

@@ -1,0 +1,1 @@
+"""The documentation of rules, and the JSON Schemas of `detgate.toml`."""

@@ -1,0 +1,1 @@
+"""What the rules on false boxes, and on thresholds that limit them, have in common."""

@@ -1,0 +1,1 @@
+"""What the rules on metrics of ground truth have in common."""

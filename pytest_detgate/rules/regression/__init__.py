@@ -1,0 +1,1 @@
+"""What the rules that compare with a baseline have in common."""
