@@ -24,9 +24,9 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.image_changes.corruptions.corruption import CORRUPTIONS, Corruption
+from pytest_detgate.inputs.detections.model_detections import ModelDetections
+from pytest_detgate.inputs.detections.model_source import model_source
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.inputs.model_detections import ModelDetections
-from pytest_detgate.inputs.model_source import model_source
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.rule_evidence.robustness import seed_of_sample

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
-from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted

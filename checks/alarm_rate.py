@@ -14,7 +14,7 @@ from pytest_detgate.dataset.timeline import Timeline
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.gaps import Extent, NotLookedAtError
-from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, number, rate_text

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from pytest_detgate.config.numbers import Share
 from pytest_detgate.findings import Measurement
-from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted, value_and_floor

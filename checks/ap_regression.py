@@ -11,8 +11,8 @@ from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.inputs.baseline import Baseline
-from pytest_detgate.inputs.comparable import BaselineAp
+from pytest_detgate.inputs.compared.baseline import Baseline
+from pytest_detgate.inputs.compared.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rule_evidence.ap_changes import chart_of_changes, not_compared, table_of_changes

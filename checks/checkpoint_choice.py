@@ -12,10 +12,10 @@ from pytest_detgate.config.numbers import Share
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
+from pytest_detgate.inputs.compared.other_models import by_number, pattern_in
+from pytest_detgate.inputs.compared.sweep import Epoch
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.inputs.other_models import by_number, pattern_in
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.inputs.sweep import Epoch
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.sweep import (
     CheckpointFigures,

@@ -11,8 +11,8 @@ from msgspec import Meta
 from pytest_detgate.errors import NoBaselineError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.inputs.baseline import Baseline
-from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.inputs.compared.baseline import Baseline
+from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted

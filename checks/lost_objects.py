@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.inputs.comparable import SCORE_THRESHOLD
+from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted

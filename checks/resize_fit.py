@@ -15,8 +15,8 @@ from pytest_detgate.detector.resizing import Resize
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence, Histogram, Mark
 from pytest_detgate.findings import Measurement, Table
+from pytest_detgate.inputs.detections.model_resize import model_resize
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.inputs.model_resize import model_resize
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, percent
 from pytest_detgate.rule_evidence.findings import box_findings

@@ -14,9 +14,9 @@ from pytest_detgate.config.numbers import Count
 from pytest_detgate.errors import DataError
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.inputs.compared.training_run import require_gated_by
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.inputs.training_run import require_gated_by
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import TrainingRule

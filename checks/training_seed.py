@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from pytest_detgate.findings import Finding, Measurement
+from pytest_detgate.inputs.compared.training_run import require_gated_by
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.inputs.training_run import require_gated_by
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import TrainingRule
 from pytest_detgate.rules.options import require_training_config

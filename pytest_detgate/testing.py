@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pytest_detgate.inputs.detection_sources import ResultFiles, TwoInferences
+from pytest_detgate.inputs.detections.detection_sources import ResultFiles, TwoInferences
 from pytest_detgate.rules.example import Box, Detection, Example
 
 if TYPE_CHECKING:
@@ -114,8 +114,8 @@ class WrittenExample:
     def evaluate(self) -> dict[str, RuleResult]:
         """Evaluate the items of `detgate.toml` on the files as they are now."""
         from pytest_detgate.config.load import load_configuration
+        from pytest_detgate.inputs.compared.other_models import OtherModels
         from pytest_detgate.inputs.inputs import Inputs
-        from pytest_detgate.inputs.other_models import OtherModels
         from pytest_detgate.inputs.project import Project
         from pytest_detgate.rules.binding import bind_rules
         from pytest_detgate.rules.verdicts.verdict import judge

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_detgate.progress import Progress
 
 if TYPE_CHECKING:
-    from pytest_detgate.inputs.detection_sources import DetectionSource
+    from pytest_detgate.inputs.detections.detection_sources import DetectionSource
     from pytest_detgate.inputs.project import Project
 
 
@@ -23,8 +23,8 @@ def model_file(
 
     def make(project: Project) -> DetectionSource:
         from pytest_detgate.detector.workers.run_options import RunPlan
-        from pytest_detgate.inputs.model_detections import ModelDetections
-        from pytest_detgate.inputs.model_source import model_source
+        from pytest_detgate.inputs.detections.model_detections import ModelDetections
+        from pytest_detgate.inputs.detections.model_source import model_source
 
         configuration = project.configuration
         folder = cache or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="detgate-")))

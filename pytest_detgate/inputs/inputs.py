@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import NotLookedAtError, described
+from pytest_detgate.inputs.compared.other_models import OtherModels
 from pytest_detgate.inputs.data import Memory
-from pytest_detgate.inputs.detection_sources import DetectionSource, NoDetections
+from pytest_detgate.inputs.detections.detection_sources import DetectionSource, NoDetections
 from pytest_detgate.inputs.model import ModelInputs
-from pytest_detgate.inputs.other_models import OtherModels
 from pytest_detgate.progress import Progress
 
 if TYPE_CHECKING:
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import DetectionTable
     from pytest_detgate.dataset.timeline import Timeline
     from pytest_detgate.expectations.wide_table import TableName, WideTable
-    from pytest_detgate.inputs.baseline import Baseline
-    from pytest_detgate.inputs.comparable import BaselineAp
-    from pytest_detgate.inputs.detection_sources import GatedModel
+    from pytest_detgate.inputs.compared.baseline import Baseline
+    from pytest_detgate.inputs.compared.comparable import BaselineAp
+    from pytest_detgate.inputs.compared.sweep import Epoch
+    from pytest_detgate.inputs.detections.detection_sources import GatedModel
+    from pytest_detgate.inputs.detections.silent import Silence
     from pytest_detgate.inputs.project import Project
-    from pytest_detgate.inputs.silent import Silence
-    from pytest_detgate.inputs.sweep import Epoch
     from pytest_detgate.inputs.together import Together
     from pytest_detgate.record.looks import LookBudget
     from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
@@ -100,8 +100,8 @@ class Inputs(ModelInputs):
         """Raise `NotLookedAtError` where the detector finds nothing at all, on a split or probe
         that it finds nothing on or on images with ground truth: no count of its boxes says
         anything then. Every item does so for the detections that it needs."""
-        from pytest_detgate.inputs.misplaced import boxes_of, finds_anything
-        from pytest_detgate.inputs.silent import refuse, silence_of
+        from pytest_detgate.inputs.detections.misplaced import boxes_of, finds_anything
+        from pytest_detgate.inputs.detections.silent import refuse, silence_of
 
         boxes = boxes_of(self.detections(name), self.dataset(name).images)
         found_some = finds_anything(boxes)
@@ -158,7 +158,7 @@ class Inputs(ModelInputs):
 
     def baseline(self) -> Baseline:
         """What the gated model is compared with; `NoBaselineError` where there is none."""
-        from pytest_detgate.inputs.open_baseline import open_baseline
+        from pytest_detgate.inputs.compared.open_baseline import open_baseline
 
         return self.memory.once("baseline", lambda: open_baseline(self, self._others))
 
@@ -166,7 +166,7 @@ class Inputs(ModelInputs):
         self, split: str, metric: ApMetric, paths: tuple[Path, ...]
     ) -> list[BaselineAp]:
         """The AP of checkpoints of one training on a split."""
-        from pytest_detgate.inputs.seeds import ap_of_seeds
+        from pytest_detgate.inputs.compared.seeds import ap_of_seeds
 
         return self.memory.once(
             ("seeds", split, metric, paths),
@@ -183,7 +183,7 @@ class Inputs(ModelInputs):
         are the splits and probes whose detections it asks for, at least one; `checkpoints` is a
         pattern for paths that is used where the command line names no sweep.
         """
-        from pytest_detgate.inputs.sweep import measure_sweep
+        from pytest_detgate.inputs.compared.sweep import measure_sweep
 
         return measure_sweep(self, self._others, requested, checkpoints, measure)
 

@@ -274,7 +274,7 @@ def _predictions(texts: list[str], start: Path) -> dict[str, tuple[Path, ...]]:
 
 def _pattern(start: Path, text: str) -> str:
     # Only a run that asks for a sweep pays for this import.
-    from pytest_detgate.inputs.other_models import pattern_in
+    from pytest_detgate.inputs.compared.other_models import pattern_in
 
     return pattern_in(start, text)
 

@@ -19,10 +19,10 @@ from pytest_detgate.regular_file import read_regular
 if TYPE_CHECKING:
     from pytest_detgate.config.run_tables import RunTable
     from pytest_detgate.detector.workers.run_options import RunPlan
-    from pytest_detgate.inputs.detection_sources import DetectionSource
+    from pytest_detgate.inputs.compared.other_models import OtherModels
+    from pytest_detgate.inputs.detections.detection_sources import DetectionSource
+    from pytest_detgate.inputs.detections.model_detections import ModelDetections
     from pytest_detgate.inputs.inputs import Inputs
-    from pytest_detgate.inputs.model_detections import ModelDetections
-    from pytest_detgate.inputs.other_models import OtherModels
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.together import Together
     from pytest_detgate.plugin.ledger import GateLedger
@@ -112,11 +112,11 @@ class GateSession:
             raise DataError(f"no image {image!r} in {dataset}{nearest(image, names)}")
 
     def _source(self) -> DetectionSource:
-        from pytest_detgate.inputs.detection_sources import NoDetections, ResultFiles
+        from pytest_detgate.inputs.detections.detection_sources import NoDetections, ResultFiles
 
         if self.options.predictions:
             return ResultFiles(self.options.predictions, self.project)
-        from pytest_detgate.inputs.model_source import is_complete
+        from pytest_detgate.inputs.detections.model_source import is_complete
 
         config = self.project.configuration
         model = config.tables.model
@@ -133,7 +133,7 @@ class GateSession:
     def _others(self) -> OtherModels:
         """The baseline and the sweep. A baseline may be older than the configuration that is
         trained now, so it runs with its own unless `[model] config` is given."""
-        from pytest_detgate.inputs.other_models import OtherModels
+        from pytest_detgate.inputs.compared.other_models import OtherModels
         from pytest_detgate.record.folder import RECORD
 
         config = self.project.configuration
@@ -167,8 +167,8 @@ class GateSession:
         config: str | None,
         notes: Callable[[], Sequence[str]] = tuple,
     ) -> ModelDetections:
-        from pytest_detgate.inputs.model_detections import ModelDetections
-        from pytest_detgate.inputs.model_source import model_source
+        from pytest_detgate.inputs.detections.model_detections import ModelDetections
+        from pytest_detgate.inputs.detections.model_source import model_source
 
         configuration = self.project.configuration
         trust = self.options.trust_checkpoint

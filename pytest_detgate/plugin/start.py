@@ -14,7 +14,7 @@ from pytest_detgate.cache.maintenance import prune_if_possible
 from pytest_detgate.config.load import read_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DetgateError
-from pytest_detgate.inputs.other_models import matching_files
+from pytest_detgate.inputs.compared.other_models import matching_files
 from pytest_detgate.inputs.privacy import redaction_of
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.plugin.early import EARLIER

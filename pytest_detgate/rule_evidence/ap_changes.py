@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from pytest_detgate.evidence import BARS, BarChart, left_out
 from pytest_detgate.findings import Measurement, Table
-from pytest_detgate.inputs.comparable import BaselineAp
+from pytest_detgate.inputs.compared.comparable import BaselineAp
 from pytest_detgate.rule_evidence.score_charts import bar
 
 

@@ -15,7 +15,7 @@ from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.place import FileError, Place
 from pytest_detgate.config.validation import check_tables
 from pytest_detgate.errors import DetgateError, nearest_name
-from pytest_detgate.inputs.model_source import check_model
+from pytest_detgate.inputs.detections.model_source import check_model
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.printable import printable
 from pytest_detgate.rules.recommended import recommended_tables

@@ -86,7 +86,7 @@ def contents(inputs: Inputs) -> dict[str, SplitContents]:
 
 def baseline_record(inputs: Inputs) -> BaselineRecord | None:
     """The baseline, if it was asked for and could be read."""
-    from pytest_detgate.inputs.baseline import Baseline
+    from pytest_detgate.inputs.compared.baseline import Baseline
 
     baseline = inputs.memory.made("baseline", object)
     return baseline.record if isinstance(baseline, Baseline) else None

@@ -20,8 +20,8 @@ from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.image_changes.change import ImageChange
 from pytest_detgate.image_changes.corruptions.corruption import Corruption
 from pytest_detgate.image_changes.small import Flip, Scale, Shift
+from pytest_detgate.inputs.detections.model_detections import ModelDetections
 from pytest_detgate.inputs.inputs import Inputs
-from pytest_detgate.inputs.model_detections import ModelDetections
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult

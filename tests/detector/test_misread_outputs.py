@@ -14,7 +14,7 @@ from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.detector.workers.run_options import IN_THIS_PROCESS, RunPlan
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.inputs.model_detections import ModelDetections
+from pytest_detgate.inputs.detections.model_detections import ModelDetections
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
 from pytest_detgate.record.report import RuleResult

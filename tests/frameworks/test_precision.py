@@ -15,7 +15,7 @@ from pytest_detgate.dataset.images.options import AS_SHOWN
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.detector.registry import framework
 from pytest_detgate.errors import DetectorError
-from pytest_detgate.inputs.model_source import model_source
+from pytest_detgate.inputs.detections.model_source import model_source
 from tests.frameworks import test_torchvision, test_transformers
 from tests.frameworks.own_loop import CLASSES, assert_same_detections, draw_images
 

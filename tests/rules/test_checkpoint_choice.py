@@ -14,7 +14,7 @@ import pytest
 
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import LineChart
-from pytest_detgate.inputs.other_models import by_number
+from pytest_detgate.inputs.compared.other_models import by_number
 from pytest_detgate.record.report import RuleResult
 from tests.judged import measured
 from tests.others import result_files

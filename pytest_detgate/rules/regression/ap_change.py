@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Interval
-from pytest_detgate.inputs.baseline import Baseline
-from pytest_detgate.inputs.comparable import BaselineAp
+from pytest_detgate.inputs.compared.baseline import Baseline
+from pytest_detgate.inputs.compared.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rules.metrics.score_rules import require_p_value
 from pytest_detgate.rules.regression.ap_noise import DEFAULT, ApNoise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_detgate.inputs.comparable import BaselineAp
+from pytest_detgate.inputs.compared.comparable import BaselineAp
 
 DEFAULT = 0.003
 """AP changes by some thousandths between two seeds of one training on COCO, where nothing tells

@@ -13,7 +13,7 @@ from pytest_detgate.config.numbers import ScoreThreshold
 from pytest_detgate.dataset.tables import DetectionTable
 from pytest_detgate.errors import DataError
 from pytest_detgate.findings import Measurement
-from pytest_detgate.inputs.baseline import Baseline
+from pytest_detgate.inputs.compared.baseline import Baseline
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.metrics.score_rules import (

@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from pytest_detgate.errors import DataError, NoBaselineError
 from pytest_detgate.findings import Interval, Measurement
-from pytest_detgate.inputs.baseline import Baseline
+from pytest_detgate.inputs.compared.baseline import Baseline
 from pytest_detgate.record.formatting import bounds_text
 from pytest_detgate.rules.rule import Outcome
 from pytest_detgate.scoring.bounds.resampling import Units, too_few_units

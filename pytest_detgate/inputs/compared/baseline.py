@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_detgate.dataset.tables import DetectionTable
-    from pytest_detgate.inputs.comparable import BaselineAp
+    from pytest_detgate.inputs.compared.comparable import BaselineAp
     from pytest_detgate.record.report import BaselineRecord
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
     from pytest_detgate.scoring.matching import Matches

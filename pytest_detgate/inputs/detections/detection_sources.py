@@ -147,8 +147,8 @@ class ResultFiles(DetectionSource):
         self._datasets: dict[str, Dataset] = {}
 
     def detections(self, dataset: Dataset) -> DetectionTable:
+        from pytest_detgate.inputs.detections.result_notes import result_notes
         from pytest_detgate.inputs.fingerprints import detections_sha256
-        from pytest_detgate.inputs.result_notes import result_notes
 
         if dataset.name in self._tables:
             return self._tables[dataset.name]
@@ -172,7 +172,7 @@ class ResultFiles(DetectionSource):
         from pytest_detgate.dataset.parts import detections_of_part
         from pytest_detgate.dataset.results.files import read_found
         from pytest_detgate.dataset.results.reader import detection_table
-        from pytest_detgate.inputs.result_context import numbering_of
+        from pytest_detgate.inputs.detections.result_context import numbering_of
 
         if dataset.part is None:
             return detection_table(
@@ -195,7 +195,7 @@ class ResultFiles(DetectionSource):
     def finds_anything(
         self, dataset: Dataset, rows: NDArray[np.int64], *, infer: bool
     ) -> bool | None:
-        from pytest_detgate.inputs.misplaced import boxes_of, finds_anything
+        from pytest_detgate.inputs.detections.misplaced import boxes_of, finds_anything
 
         if not self._paths(dataset):
             return None

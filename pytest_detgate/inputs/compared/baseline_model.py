@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.inputs.baseline import Baseline
-from pytest_detgate.inputs.comparable import (
+from pytest_detgate.inputs.compared.baseline import Baseline
+from pytest_detgate.inputs.compared.comparable import (
     BaselineAp,
     defined,
     named,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.inputs.baseline import Baseline
-from pytest_detgate.inputs.comparable import (
+from pytest_detgate.inputs.compared.baseline import Baseline
+from pytest_detgate.inputs.compared.comparable import (
     BaselineAp,
     defined,
     digest_start,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_detgate.gaps import NotLookedAtError
-from pytest_detgate.inputs.other_models import OtherModels
+from pytest_detgate.inputs.compared.other_models import OtherModels
 
 if TYPE_CHECKING:
     from pytest_detgate.inputs.model import ModelInputs

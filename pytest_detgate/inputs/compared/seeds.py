@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.inputs.comparable import BaselineAp, defined, require_same_classes
-from pytest_detgate.inputs.other_models import OtherModels
+from pytest_detgate.inputs.compared.comparable import BaselineAp, defined, require_same_classes
+from pytest_detgate.inputs.compared.other_models import OtherModels
 from pytest_detgate.record.report import BaselineRecord
 from pytest_detgate.scoring.score_card import ApMetric
 

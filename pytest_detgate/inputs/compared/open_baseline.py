@@ -6,11 +6,11 @@ import hashlib
 from pathlib import Path
 
 from pytest_detgate.errors import DataError, NoBaselineError
-from pytest_detgate.inputs.baseline import Baseline
-from pytest_detgate.inputs.baseline_model import BaselineModel
-from pytest_detgate.inputs.baseline_recorded import RecordedBaseline
+from pytest_detgate.inputs.compared.baseline import Baseline
+from pytest_detgate.inputs.compared.baseline_model import BaselineModel
+from pytest_detgate.inputs.compared.baseline_recorded import RecordedBaseline
+from pytest_detgate.inputs.compared.other_models import OtherModels
 from pytest_detgate.inputs.model import ModelInputs
-from pytest_detgate.inputs.other_models import OtherModels
 from pytest_detgate.record.approved import approved_of
 from pytest_detgate.record.approved_file import approved_from, is_approved
 from pytest_detgate.record.report import BaselineRecord

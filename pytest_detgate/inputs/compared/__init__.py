@@ -1,0 +1,1 @@
+"""The baseline and the other models that the gated one is compared with."""

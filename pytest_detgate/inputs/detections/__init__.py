@@ -1,0 +1,1 @@
+"""Where detections come from, and what is known of them."""
