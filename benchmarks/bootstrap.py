@@ -87,7 +87,7 @@ def _by_hotcoco(contender: str, files: Any, dataset: Any, detections: Any, resam
         hotcoco.compare(*evaluations, n_bootstrap=resampling.replicates, seed=0, confidence=0.95)
         return f"{time.perf_counter() - started:.3f} s of it in compare"
 
-    from pytest_detgate.scoring.coco_evaluation import evaluate
+    from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
 
     values = []
     for weights in resampling.weights():

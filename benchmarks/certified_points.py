@@ -20,15 +20,15 @@ import numpy as np
 from clip_sizes import clip_sizes
 from scipy import special
 
-from pytest_detgate.scoring.bounds.resampling import Units
-from pytest_detgate.scoring.certified import (
+from pytest_detgate.scoring.bounds.certified import (
     failures_p_values,
     false_frame_losses,
     missed_losses,
     shares_p_values,
     steps_certified,
 )
-from pytest_detgate.scoring.operating_point import FalseBoxCurve
+from pytest_detgate.scoring.bounds.resampling import Units
+from pytest_detgate.scoring.metrics.operating_point import FalseBoxCurve
 
 ERROR = 0.05
 MAX_SHARE, MIN_RECALL = 0.05, 0.8

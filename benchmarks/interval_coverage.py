@@ -193,8 +193,8 @@ def ideal_width(value: Any, truth: float) -> float:
 
 
 def probe_cell(cell: Cell, sets: int, random: np.random.Generator) -> dict[str, Any]:
+    from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
     from pytest_detgate.scoring.bounds.unseen_clip import chance_of_at_most
-    from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 
     law, rate, rho, clips = cell
     frames = sizes(random, law, (sets, clips))

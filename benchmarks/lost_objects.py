@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.scoring.bounds.resampling import clip_units
 from pytest_detgate.scoring.bounds.sign_flip import p_values_of_losses
-from pytest_detgate.scoring.lost_objects import ObjectChange
+from pytest_detgate.scoring.comparison.lost_objects import ObjectChange
 
 OBJECTS, SWAPPED, FLIPS = 600, 40, 1000
 MAX_LOST_SHARE = 0.1

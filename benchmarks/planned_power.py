@@ -16,13 +16,13 @@ import numpy as np
 from clip_sizes import clip_sizes
 from scipy import special
 
+from pytest_detgate.scoring.bounds.clip_law import ClipLaw
 from pytest_detgate.scoring.bounds.event_rate import count_interval
 from pytest_detgate.scoring.bounds.exact_limits import Seen
+from pytest_detgate.scoring.bounds.power import LimitTest, chance_to_pass, clips_to_pass
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.bounds.sample_size import time_with_power
 from pytest_detgate.scoring.bounds.unseen_clip import chance_of_at_most
-from pytest_detgate.scoring.clip_law import ClipLaw
-from pytest_detgate.scoring.power import LimitTest, chance_to_pass, clips_to_pass
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 
 CONFIDENCE, POWER = 0.95, 0.8
 WHOLE = 150

@@ -33,8 +33,7 @@ from pytest_detgate.rule_evidence.robustness import seed_of_sample
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import Resampling, Units, clip_units
 from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.matching import Matches, candidates_of, match
-from pytest_detgate.scoring.robustness import (
+from pytest_detgate.scoring.comparison.robustness import (
     Corrupted,
     RelativeDrop,
     ap_on,
@@ -43,6 +42,7 @@ from pytest_detgate.scoring.robustness import (
     looks_at,
     sample_of_clips,
 )
+from pytest_detgate.scoring.matching import Matches, candidates_of, match
 
 Rows = NDArray[np.int64]
 

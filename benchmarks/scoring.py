@@ -63,11 +63,11 @@ def contend(contender: str, files: Files) -> dict[str, Any]:
 def _ours(files: Files, parts: dict[str, float]) -> tuple[Any, Any]:
     from pytest_detgate.dataset.coco.reader import read_coco
     from pytest_detgate.dataset.coco.results import read_results
-    from pytest_detgate.scoring.coco_evaluation import evaluate
     from pytest_detgate.scoring.columns import columns_of
-    from pytest_detgate.scoring.confusion import confusion
-    from pytest_detgate.scoring.error_kinds import KINDS, errors_of
     from pytest_detgate.scoring.matching import AREAS, candidates_of, match
+    from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
+    from pytest_detgate.scoring.metrics.confusion import confusion
+    from pytest_detgate.scoring.metrics.error_kinds import KINDS, errors_of
 
     clock = time.perf_counter()
 

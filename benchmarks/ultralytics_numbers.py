@@ -30,8 +30,8 @@ from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable, ImageTable
 from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.ultralytics import METRICS, ultralytics_scores
-from pytest_detgate.scoring.ultralytics_matching import definition_of
+from pytest_detgate.scoring.metrics.ultralytics import METRICS, ultralytics_scores
+from pytest_detgate.scoring.metrics.ultralytics_matching import definition_of
 
 CLASSES = ("person", "cone", "helmet", "never there", "never found")
 SMALL_SETS = 4

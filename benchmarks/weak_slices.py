@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pytest_detgate.scoring.bounds.resampling import Units, clip_units
 from pytest_detgate.scoring.columns import Columns
 from pytest_detgate.scoring.matching import Matches, candidates_of, match
-from pytest_detgate.scoring.precision_recall import precision_and_recall
+from pytest_detgate.scoring.metrics.precision_recall import precision_and_recall
 from pytest_detgate.scoring.score_card import mean_precision
 from pytest_detgate.scoring.weak_slices import (
     Attribute,

@@ -31,7 +31,7 @@ from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
+from pytest_detgate.scoring.metrics.thresholds import counts_over, threshold_grid
 
 
 class AbsentClassBoxes(ScoreRule, frozen=True, kw_only=True):

@@ -48,8 +48,8 @@ from pytest_detgate.rules.options import (
 from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
 from pytest_detgate.scoring.alarms.debounce import clips_that_can_alarm
+from pytest_detgate.scoring.bounds.probe_evidence import scaled
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.probe_evidence import scaled
 
 
 class AlarmRate(AlarmRule, frozen=True, kw_only=True):

@@ -21,8 +21,8 @@ from pytest_detgate.rules.metrics.score_rules import require_support
 from pytest_detgate.rules.options import require_limit, require_names
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.bounds.exact_intervals import binomial_interval
-from pytest_detgate.scoring.calibration import Calibration as Bins
-from pytest_detgate.scoring.calibration import calibration_of
+from pytest_detgate.scoring.metrics.calibration import Calibration as Bins
+from pytest_detgate.scoring.metrics.calibration import calibration_of
 
 
 class Calibration(ScoreRule, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import require_probe
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.operating_point import (
+from pytest_detgate.scoring.metrics.operating_point import (
     RecallCurve,
     false_scores,
     recall_curve,

@@ -24,7 +24,7 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import require_names
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
-from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors
+from pytest_detgate.scoring.metrics.error_kinds import KINDS, ErrorKind, Errors
 
 MaxDap = Annotated[Share, Meta(description="Largest AP that errors of this kind may cost.")]
 WORST = 1000

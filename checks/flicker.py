@@ -27,11 +27,11 @@ from pytest_detgate.rules.false_boxes.probe_limits import Bound, BoundConfidence
 from pytest_detgate.rules.metrics.score_rules import TooLittle, confidence_of
 from pytest_detgate.rules.options import threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
+from pytest_detgate.scoring.alarms.flicker import FlickeringObjects, flicker_of
 from pytest_detgate.scoring.bounds.event_rate import count_interval
+from pytest_detgate.scoring.bounds.probe_evidence import scaled
 from pytest_detgate.scoring.bounds.resampling import Units, require_units
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.flicker import FlickeringObjects, flicker_of
-from pytest_detgate.scoring.probe_evidence import scaled
 
 SECONDS_OF_HOUR = 3600
 MOST_ROWS = 50

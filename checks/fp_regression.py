@@ -53,9 +53,9 @@ from pytest_detgate.rules.regression.regression_rules import (
     outcome_of_unchanged,
 )
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.false_box_change import FalseBoxChange, Figure, grown_first
-from pytest_detgate.scoring.operating_point import false_scores
-from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
+from pytest_detgate.scoring.comparison.false_box_change import FalseBoxChange, Figure, grown_first
+from pytest_detgate.scoring.metrics.operating_point import false_scores
+from pytest_detgate.scoring.metrics.thresholds import counts_over, threshold_grid
 
 GROWN = 12
 """Frames with more false boxes that are shown at most; those of `probe-fp` are all."""

@@ -19,7 +19,7 @@ from pytest_detgate.rules.metrics.field_metric import field_figure
 from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
 from pytest_detgate.rules.metrics.score_rules import interval_of
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.field_metrics import FROC_POINTS, ranked
+from pytest_detgate.scoring.metrics.field_metrics import FROC_POINTS, ranked
 
 
 class Froc(ClassFloorRule, frozen=True, kw_only=True):

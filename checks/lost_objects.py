@@ -37,9 +37,9 @@ from pytest_detgate.rules.regression.regression_rules import (
 )
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.scoring.bounds.intervals import Intervals
+from pytest_detgate.scoring.comparison.lost_objects import ObjectChange, new_boxes, object_change
 from pytest_detgate.scoring.false_boxes import false_boxes, require_threshold
-from pytest_detgate.scoring.lost_objects import ObjectChange, new_boxes, object_change
-from pytest_detgate.scoring.recall import share_figure
+from pytest_detgate.scoring.metrics.recall import share_figure
 
 
 class LostObjects(LossRule, frozen=True, kw_only=True):

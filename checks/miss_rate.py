@@ -24,9 +24,9 @@ from pytest_detgate.rules.options import Threshold, require_limit, threshold_of
 from pytest_detgate.rules.regression.change_needs import needs_of_change
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.bounds.intervals import Intervals
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence, scaled
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.field_metrics import MISS_RATE_POINTS, Ranked, ranked
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence, scaled
+from pytest_detgate.scoring.metrics.field_metrics import MISS_RATE_POINTS, Ranked, ranked
 
 
 class MissRate(ClassCeilingRule, frozen=True, kw_only=True):

@@ -19,8 +19,8 @@ from pytest_detgate.rules.metrics.score_rules import interval_of
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.field_metrics import BestThreshold, Ranked, ranked
-from pytest_detgate.scoring.thresholds import threshold_grid
+from pytest_detgate.scoring.metrics.field_metrics import BestThreshold, Ranked, ranked
+from pytest_detgate.scoring.metrics.thresholds import threshold_grid
 
 
 class Olrp(ClassCeilingRule, frozen=True, kw_only=True):

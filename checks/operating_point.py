@@ -35,7 +35,7 @@ from pytest_detgate.rules.options import (
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
-from pytest_detgate.scoring.operating_point import (
+from pytest_detgate.scoring.metrics.operating_point import (
     FalseBoxCurve,
     RecallCurve,
     false_box_curve,

@@ -48,8 +48,8 @@ from pytest_detgate.rules.options import (
 )
 from pytest_detgate.rules.planned_limits import PlannedLimit
 from pytest_detgate.rules.rule import OptionError, Outcome, Target
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence, scaled
 from pytest_detgate.scoring.false_boxes import false_boxes
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence, scaled
 
 
 class ProbeFp(ProbeRule, frozen=True, kw_only=True):

@@ -36,14 +36,14 @@ from pytest_detgate.rules.metrics.metric_needs import needs_of_metric
 from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.recall import (
+from pytest_detgate.scoring.metrics.recall import (
     boxes_of_class,
     found_boxes,
     scores_of_false,
     scores_of_found,
     share_figure,
 )
-from pytest_detgate.scoring.thresholds import counts_over, threshold_grid
+from pytest_detgate.scoring.metrics.thresholds import counts_over, threshold_grid
 
 
 class Recall(ClassFloorRule, frozen=True, kw_only=True):

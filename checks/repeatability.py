@@ -15,7 +15,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import RunningRule
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.agreement import ABSENT, agreement
+from pytest_detgate.scoring.comparison.agreement import ABSENT, agreement
 
 
 class Repeatability(RunningRule, frozen=True, kw_only=True):

@@ -22,7 +22,7 @@ from pytest_detgate.rules.metrics.score_rules import IntervalRule, confidence_of
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import Outcome, Target
-from pytest_detgate.scoring.precision_recall import boxes_to_find
+from pytest_detgate.scoring.metrics.precision_recall import boxes_to_find
 from pytest_detgate.scoring.score_card import Area
 
 _SIZES: tuple[Area, ...] = ("small", "medium", "large")

@@ -28,7 +28,7 @@ from pytest_detgate.rules.planned_limits import PlannedLimit, found_share
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
 from pytest_detgate.scoring.bounds.bootstrap import Replicates, bootstrap
 from pytest_detgate.scoring.bounds.intervals import Intervals
-from pytest_detgate.scoring.precision_recall import boxes_to_find, precision_and_recall
+from pytest_detgate.scoring.metrics.precision_recall import boxes_to_find, precision_and_recall
 from pytest_detgate.scoring.score_card import ApMetric, mean_precision, with_uncounted
 
 

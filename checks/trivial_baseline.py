@@ -23,7 +23,7 @@ from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.families import ScoreRule
 from pytest_detgate.rules.options import require_limit
 from pytest_detgate.rules.rule import OptionError, Outcome, Target, refuse
-from pytest_detgate.scoring.coco_evaluation import evaluate
+from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
 from pytest_detgate.scoring.score_card import ApMetric, ScoreCard
 from pytest_detgate.scoring.trivial_baseline import trivial_detections
 

@@ -30,7 +30,7 @@ from pytest_detgate.rules.metrics.score_rules import (
 )
 from pytest_detgate.rules.rule import Outcome, Target
 from pytest_detgate.scoring.bounds.resampling import counted_units
-from pytest_detgate.scoring.lost_objects import scores_of_boxes
+from pytest_detgate.scoring.comparison.lost_objects import scores_of_boxes
 from pytest_detgate.scoring.matching import Matches
 from pytest_detgate.scoring.weak_slices import (
     LEAST_BOXES,

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
     from pytest_detgate.scoring.bounds.resampling import Resampling, Units
-    from pytest_detgate.scoring.confusion import Confusion
-    from pytest_detgate.scoring.error_kinds import Errors
     from pytest_detgate.scoring.matching import Candidates, Matches
+    from pytest_detgate.scoring.metrics.confusion import Confusion
+    from pytest_detgate.scoring.metrics.error_kinds import Errors
+    from pytest_detgate.scoring.metrics.ultralytics import UltralyticsReplicates, UltralyticsScores
     from pytest_detgate.scoring.score_card import Area, ScoreCard
-    from pytest_detgate.scoring.ultralytics import UltralyticsReplicates, UltralyticsScores
 
 T = TypeVar("T")
 
@@ -115,7 +115,7 @@ class ModelInputs(DataInputs):
     def _refuse_wrong_form(self, name: str, table: DetectionTable) -> None:
         """Raise `DataError` for detections that do not fit the ground truth in the form that they
         have, and do in another one."""
-        from pytest_detgate.scoring.wrong_results import what_is_wrong
+        from pytest_detgate.scoring.wrong_results.wrong_results import what_is_wrong
 
         judged_on = self.source.written_for(self.dataset(name))
         if judged_on.name != name:
@@ -187,7 +187,7 @@ class ModelInputs(DataInputs):
 
     def scores(self, split: str) -> ScoreCard:
         """COCO metrics of a split."""
-        from pytest_detgate.scoring.coco_evaluation import evaluate
+        from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
 
         scoring = self.project.tables.scoring
         return self.memory.once(
@@ -199,8 +199,8 @@ class ModelInputs(DataInputs):
 
     def ultralytics(self, split: str) -> UltralyticsScores:
         """The numbers of a split by the protocol of Ultralytics."""
-        from pytest_detgate.scoring.coco_evaluation import refuse_undefined
-        from pytest_detgate.scoring.ultralytics import ultralytics_scores
+        from pytest_detgate.scoring.metrics.coco_evaluation import refuse_undefined
+        from pytest_detgate.scoring.metrics.ultralytics import ultralytics_scores
 
         def make() -> UltralyticsScores:
             dataset, detections = self.dataset(split), self.detections(split)
@@ -222,9 +222,9 @@ class ModelInputs(DataInputs):
     def matches(self, split: str, area: Area = "all") -> Matches:
         """Which detections of a split, all of them, match which ground truth, at every IoU
         threshold."""
-        from pytest_detgate.scoring.coco_evaluation import refuse_undefined
         from pytest_detgate.scoring.columns import columns_of
         from pytest_detgate.scoring.matching import candidates_of, match
+        from pytest_detgate.scoring.metrics.coco_evaluation import refuse_undefined
 
         def candidates() -> Candidates:
             dataset, detections = self.dataset(split), self.detections(split)
@@ -238,15 +238,15 @@ class ModelInputs(DataInputs):
 
     def errors(self, split: str) -> Errors:
         """The errors of a split by kind, and the AP that each kind costs."""
-        from pytest_detgate.scoring.error_kinds import errors_of
+        from pytest_detgate.scoring.metrics.error_kinds import errors_of
 
         most = self.project.tables.scoring.max_detections
         return self.memory.once(("errors", split), lambda: errors_of(self.matches(split), most))
 
     def confusion(self, split: str) -> Confusion:
         """What is detected in place of what on a split, at the operating point."""
-        from pytest_detgate.scoring.coco_evaluation import refuse_undefined
-        from pytest_detgate.scoring.confusion import confusion
+        from pytest_detgate.scoring.metrics.coco_evaluation import refuse_undefined
+        from pytest_detgate.scoring.metrics.confusion import confusion
 
         def make() -> Confusion:
             dataset, detections = self.dataset(split), self.detections(split)

@@ -14,7 +14,7 @@ from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.rules.planned_limits import PlannedLimit
-from pytest_detgate.scoring.clip_law import ClipLaw, correlation_of
+from pytest_detgate.scoring.bounds.clip_law import ClipLaw, correlation_of
 
 Counts = NDArray[np.int64]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pytest_detgate.planning.evidence import Known, Size
 from pytest_detgate.record.formatting import counted, hours_text, number, percent
 from pytest_detgate.rules.planned_limits import PlannedLimit
+from pytest_detgate.scoring.bounds.power import Kind, LimitTest, chance_to_pass, clips_to_pass
 from pytest_detgate.scoring.bounds.resampling import LEAST_UNITS
 from pytest_detgate.scoring.bounds.sample_size import (
     least_clips,
@@ -15,7 +16,6 @@ from pytest_detgate.scoring.bounds.sample_size import (
     time_with_power,
 )
 from pytest_detgate.scoring.bounds.watched import watched_exposure
-from pytest_detgate.scoring.power import Kind, LimitTest, chance_to_pass, clips_to_pass
 
 FRACTIONS = (0.5, 0.2, 0.1)
 """True rates that are planned for, as parts of the limit."""

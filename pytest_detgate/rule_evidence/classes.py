@@ -14,8 +14,8 @@ from pytest_detgate.evidence import Frame
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rule_evidence.frames import frames_for_class, shown_frames
-from pytest_detgate.scoring.precision_recall import rows_of_class
-from pytest_detgate.scoring.recall import boxes_of_class, found_boxes
+from pytest_detgate.scoring.metrics.precision_recall import rows_of_class
+from pytest_detgate.scoring.metrics.recall import boxes_of_class, found_boxes
 
 CLASSES_WITH_CURVES = 100
 """With more classes than that, only those which miss their floor have curves."""

@@ -14,7 +14,7 @@ from pytest_detgate.findings import Finding, Table
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import annotation, box_findings
 from pytest_detgate.rule_evidence.frames import shown_frames
-from pytest_detgate.scoring.lost_objects import ObjectChange
+from pytest_detgate.scoring.comparison.lost_objects import ObjectChange
 
 LISTED = 200
 """Gained objects that are listed at most, as many as findings are."""

@@ -23,8 +23,8 @@ from pytest_detgate.rule_evidence.thresholds import (
     threshold_chart,
     up_to,
 )
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
-from pytest_detgate.scoring.thresholds import (
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
+from pytest_detgate.scoring.metrics.thresholds import (
     counts_over,
     images_of_first,
     most_on_image,

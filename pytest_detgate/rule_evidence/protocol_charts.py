@@ -8,7 +8,7 @@ from pytest_detgate.evidence import LineChart, Mark, Panel, Series
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import plotted
 from pytest_detgate.rule_evidence.score_charts import curves_of
-from pytest_detgate.scoring.ultralytics import SCORES
+from pytest_detgate.scoring.metrics.ultralytics import SCORES
 
 _EVERY = 9
 """Of the 1000 scores one in so many is drawn, the first and the last among them."""

@@ -18,10 +18,8 @@ from pytest_detgate.inputs.model import spread
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import Resampling
 from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.false_boxes import false_boxes
-from pytest_detgate.scoring.lost_objects import new_boxes
-from pytest_detgate.scoring.matching import candidates_of, match
-from pytest_detgate.scoring.robustness import (
+from pytest_detgate.scoring.comparison.lost_objects import new_boxes
+from pytest_detgate.scoring.comparison.robustness import (
     Corrupted,
     RelativeDrop,
     ap_on,
@@ -30,6 +28,8 @@ from pytest_detgate.scoring.robustness import (
     looks_at,
     sample_of_clips,
 )
+from pytest_detgate.scoring.false_boxes import false_boxes
+from pytest_detgate.scoring.matching import candidates_of, match
 from pytest_detgate.scoring.score_card import ApMetric
 
 Rows = NDArray[np.int64]

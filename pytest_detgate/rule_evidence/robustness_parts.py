@@ -19,7 +19,7 @@ from pytest_detgate.rule_evidence.robustness import CreatedBoxes, MeasuredDrop, 
 from pytest_detgate.rules.false_boxes.probe_limits import Bound
 from pytest_detgate.rules.metrics.field_metric import interval_of_rest
 from pytest_detgate.rules.rule import Outcome
-from pytest_detgate.scoring.robustness import RelativeDrop
+from pytest_detgate.scoring.comparison.robustness import RelativeDrop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from pytest_detgate.evidence import BARS, Bar, BarChart, LineChart, Matrix, Panel, Series, left_out
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.record.formatting import counted, plotted, six_digits
-from pytest_detgate.scoring.confusion import Confusion
-from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind
-from pytest_detgate.scoring.precision_recall import RECALL_POINTS
+from pytest_detgate.scoring.metrics.confusion import Confusion
+from pytest_detgate.scoring.metrics.error_kinds import KINDS, ErrorKind
+from pytest_detgate.scoring.metrics.precision_recall import RECALL_POINTS
 from pytest_detgate.scoring.score_card import AREA_RANGES, Area, ScoreCard, threshold_number
 
 CURVES = 12

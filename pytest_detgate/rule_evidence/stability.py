@@ -13,8 +13,8 @@ from pytest_detgate.image_changes.change import ImageChange
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.model import spread
 from pytest_detgate.scoring.bounds.resampling import Units
+from pytest_detgate.scoring.comparison.stability import Unstable, unstable_detections, visible_parts
 from pytest_detgate.scoring.false_boxes import require_threshold
-from pytest_detgate.scoring.stability import Unstable, unstable_detections, visible_parts
 
 
 @dataclass(frozen=True, slots=True, eq=False)

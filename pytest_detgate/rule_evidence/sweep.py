@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_detgate.evidence import LineChart, Mark, Panel, Series
 from pytest_detgate.findings import Table
 from pytest_detgate.record.formatting import plotted
-from pytest_detgate.scoring.operating_point import RecallCurve, count_over
+from pytest_detgate.scoring.metrics.operating_point import RecallCurve, count_over
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

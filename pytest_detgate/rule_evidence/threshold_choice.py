@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_detgate.findings import Measurement
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.scoring.operating_point import FalseBoxCurve, RecallCurve
+from pytest_detgate.scoring.metrics.operating_point import FalseBoxCurve, RecallCurve
 
 
 def choice_text(

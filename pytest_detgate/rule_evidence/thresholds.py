@@ -13,7 +13,7 @@ from pytest_detgate.evidence import ByThreshold, LineChart, Mark, Number, Panel,
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import plotted, points_text, threshold_text
-from pytest_detgate.scoring.operating_point import RecallCurve, recall_curve
+from pytest_detgate.scoring.metrics.operating_point import RecallCurve, recall_curve
 
 TALL = 4
 """How many times as high as the largest count that matters a curve of counts is drawn."""

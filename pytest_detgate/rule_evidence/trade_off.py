@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pytest_detgate.evidence import LineChart, Mark, Panel, Series, left_out
 from pytest_detgate.record.formatting import counted, plotted, threshold_text
 from pytest_detgate.rule_evidence.thresholds import tallest, threshold_chart, up_to
-from pytest_detgate.scoring.operating_point import FalseBoxCurve, RecallCurve
-from pytest_detgate.scoring.thresholds import threshold_grid
+from pytest_detgate.scoring.metrics.operating_point import FalseBoxCurve, RecallCurve
+from pytest_detgate.scoring.metrics.thresholds import threshold_grid
 
 CLASSES_DRAWN = 12
 """Classes whose recall is drawn at most: those furthest below their floors, or nearest to them."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pytest_detgate.findings import Interval
 from pytest_detgate.record.formatting import counted, percent
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 
 # From this many frames or clips on, the sentence no longer dwells on how few they are.
 MANY = 100

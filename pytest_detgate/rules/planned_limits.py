@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.findings import Bound
 from pytest_detgate.record.formatting import number, percent
-from pytest_detgate.scoring.recall import boxes_of_class, counts_by_unit, found_boxes
+from pytest_detgate.scoring.metrics.recall import boxes_of_class, counts_by_unit, found_boxes
 
 if TYPE_CHECKING:
     from pytest_detgate.inputs.inputs import Inputs

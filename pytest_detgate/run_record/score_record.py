@@ -20,7 +20,8 @@ from pytest_detgate.rule_evidence.score_charts import (
 )
 from pytest_detgate.rules.metrics.score_rules import interval_of_metric
 from pytest_detgate.scoring.bounds.intervals import Intervals
-from pytest_detgate.scoring.error_kinds import KINDS
+from pytest_detgate.scoring.metrics.error_kinds import KINDS
+from pytest_detgate.scoring.metrics.ultralytics import METRICS
 from pytest_detgate.scoring.score_card import (
     ApMetric,
     Area,
@@ -28,7 +29,6 @@ from pytest_detgate.scoring.score_card import (
     ScoreCard,
     protocol_name,
 )
-from pytest_detgate.scoring.ultralytics import METRICS
 
 _SIZES: tuple[Area, ...] = ("small", "medium", "large")
 

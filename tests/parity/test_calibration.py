@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.scoring.calibration import calibration_of
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import candidates_of, match
+from pytest_detgate.scoring.metrics.calibration import calibration_of
 from tests.parity.detection_sets import detection_set
 from tests.parity.hotcoco_evaluation import hotcoco_evaluation
 

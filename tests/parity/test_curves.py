@@ -7,7 +7,7 @@ import pytest
 
 from pytest_detgate.evidence import LineChart, Panel
 from pytest_detgate.rule_evidence.score_charts import curves_of, curves_of_split
-from pytest_detgate.scoring.coco_evaluation import evaluate
+from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
 from tests.parity.reference import CLASSES, by_pycocotools, random_set
 
 IOU_50, IOU_75 = 0, 5

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.scoring.columns import Columns, columns_of
-from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors, errors_of
 from pytest_detgate.scoring.matching import candidates_of, match
+from pytest_detgate.scoring.metrics.error_kinds import KINDS, ErrorKind, Errors, errors_of
 from tests.needs import import_or_skip
 from tests.parity.detection_sets import CLASSES, detection_set
 from tests.parity.hotcoco_evaluation import hotcoco_evaluation

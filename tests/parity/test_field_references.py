@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pytest_detgate.scoring.field_metrics import Ranked
+from pytest_detgate.scoring.metrics.field_metrics import Ranked
 from pytest_detgate.testing import coco_content
 from tests.judged import judged, measured, split_tables
 from tests.needs import import_or_skip

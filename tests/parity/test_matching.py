@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.scoring.coco_evaluation import evaluate
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import AREAS, UNMATCHED, candidates_of, match
-from pytest_detgate.scoring.precision_recall import precision_and_recall
+from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
+from pytest_detgate.scoring.metrics.precision_recall import precision_and_recall
 from pytest_detgate.scoring.score_card import Area, limits_of
 from tests.parity.reference import by_pycocotools, random_set
 

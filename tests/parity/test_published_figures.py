@@ -15,7 +15,7 @@ from pycocotools.cocoeval import COCOeval
 
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
-from pytest_detgate.scoring.coco_evaluation import Engine, evaluate
+from pytest_detgate.scoring.metrics.coco_evaluation import Engine, evaluate
 from pytest_detgate.scoring.score_card import ScoreCard
 
 pytestmark = pytest.mark.shared

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_detgate.scoring.coco_evaluation import evaluate
+from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
 from tests.parity.reference import by_pycocotools, random_set
 
 

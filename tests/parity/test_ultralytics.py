@@ -17,8 +17,12 @@ from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
 from pytest_detgate.scoring.bounds.resampling import Resampling, image_units
-from pytest_detgate.scoring.coco_evaluation import evaluate
-from pytest_detgate.scoring.ultralytics import METRICS, UltralyticsScores, ultralytics_scores
+from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
+from pytest_detgate.scoring.metrics.ultralytics import (
+    METRICS,
+    UltralyticsScores,
+    ultralytics_scores,
+)
 
 DOCUMENT: dict[str, Any] = json.loads(
     Path(__file__).with_name("ultralytics.json").read_text(encoding="utf-8")

@@ -15,8 +15,8 @@ from pytest_detgate.evidence import LineChart
 from pytest_detgate.findings import Interval
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.record.report_file import read_report
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 from tests.judged import measured
 from tests.rules.comparing import Comparison
 

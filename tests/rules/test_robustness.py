@@ -18,7 +18,7 @@ from pytest_detgate.inputs.detections.detection_sources import DetectionSource, 
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.scoring.bounds.resampling import clip_units
-from pytest_detgate.scoring.robustness import looks_at, sample_of_clips
+from pytest_detgate.scoring.comparison.robustness import looks_at, sample_of_clips
 from pytest_detgate.testing import coco_content, result_content
 from tests.content import write_json
 from tests.judged import judged, measured, split_tables, told

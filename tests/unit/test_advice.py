@@ -12,7 +12,7 @@ from pytest_detgate.report.labels import _LABELS, _OF_RULE
 from pytest_detgate.rules.documentation.rule_page import how_to_fix
 from pytest_detgate.rules.registry import rule_classes
 from pytest_detgate.rules.rule import Rule
-from pytest_detgate.scoring.error_kinds import KINDS as ERROR_KINDS
+from pytest_detgate.scoring.metrics.error_kinds import KINDS as ERROR_KINDS
 
 ADVICE = """
     Look at the images.

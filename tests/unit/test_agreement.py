@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import DetectionTable
-from pytest_detgate.scoring.agreement import ABSENT, Agreement, agreement
+from pytest_detgate.scoring.comparison.agreement import ABSENT, Agreement, agreement
 
 # Image row, class, score, x, y, width, height.
 Row = tuple[int, int, float, float, float, float, float]

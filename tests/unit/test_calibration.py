@@ -10,9 +10,9 @@ import pytest
 
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
-from pytest_detgate.scoring.calibration import Calibration, calibration_of
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import candidates_of, match
+from pytest_detgate.scoring.metrics.calibration import Calibration, calibration_of
 from pytest_detgate.testing import coco_content
 from tests.content import result_rows, write_json
 

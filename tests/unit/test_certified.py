@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_detgate.scoring.bounds.resampling import Units
-from pytest_detgate.scoring.certified import (
+from pytest_detgate.scoring.bounds.certified import (
     failures_p_values,
     false_frame_losses,
     missed_losses,
     shares_p_values,
     steps_certified,
 )
-from pytest_detgate.scoring.operating_point import FalseBoxCurve
+from pytest_detgate.scoring.bounds.resampling import Units
+from pytest_detgate.scoring.metrics.operating_point import FalseBoxCurve
 
 # Clip 0 has three frames, clip 1 has one, clip 2 has two.
 UNITS = Units("clip", np.array([0, 0, 0, 1, 2, 2]), 3)

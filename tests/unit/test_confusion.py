@@ -14,8 +14,8 @@ from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import DetectionTable
 from pytest_detgate.errors import DataError
-from pytest_detgate.scoring.coco_evaluation import evaluate
-from pytest_detgate.scoring.confusion import Confusion, confusion
+from pytest_detgate.scoring.metrics.coco_evaluation import evaluate
+from pytest_detgate.scoring.metrics.confusion import Confusion, confusion
 from pytest_detgate.testing import coco_content
 from tests.content import result_rows, write_json
 from tests.parity.detection_sets import CLASSES, detection_set

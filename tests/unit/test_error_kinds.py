@@ -12,8 +12,8 @@ import pytest
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.scoring.columns import columns_of
-from pytest_detgate.scoring.error_kinds import KINDS, ErrorKind, Errors, errors_of
 from pytest_detgate.scoring.matching import candidates_of, match
+from pytest_detgate.scoring.metrics.error_kinds import KINDS, ErrorKind, Errors, errors_of
 from pytest_detgate.testing import coco_content
 from tests.content import result_rows, write_json
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.scoring.bounds.resampling import Resampling, clip_units
-from pytest_detgate.scoring.field_metrics import FieldMetric, Ranked, ranked
+from pytest_detgate.scoring.metrics.field_metrics import FieldMetric, Ranked, ranked
 from tests.one_class import Boxes, Rows, one_class_matches
 
 METRICS: tuple[FieldMetric, ...] = ("miss-rate", "froc", "olrp")

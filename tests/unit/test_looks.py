@@ -14,8 +14,8 @@ from pytest_detgate.config.evidence_table import MOST_ADAPTIVE, EvidenceTable
 from pytest_detgate.record.ledger import LedgerLine, Look
 from pytest_detgate.record.looks import LookBudget
 from pytest_detgate.scoring.bounds.event_rate import count_interval
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.bounds.sample_size import least_exposure
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 
 _DIGESTS = count()
 

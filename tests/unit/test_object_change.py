@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.scoring.bounds.resampling import Units
-from pytest_detgate.scoring.lost_objects import ObjectChange
+from pytest_detgate.scoring.comparison.lost_objects import ObjectChange
 
 
 def change(

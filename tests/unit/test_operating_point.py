@@ -14,7 +14,7 @@ from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import Matches, candidates_of, match
-from pytest_detgate.scoring.operating_point import (
+from pytest_detgate.scoring.metrics.operating_point import (
     RecallCurve,
     count_over,
     false_scores,

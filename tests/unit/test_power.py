@@ -7,12 +7,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
+from pytest_detgate.scoring.bounds.clip_law import ClipLaw, correlation_of
 from pytest_detgate.scoring.bounds.exact_limits import Seen
+from pytest_detgate.scoring.bounds.power import LimitTest, chance_to_pass, clips_to_pass
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.bounds.sample_size import clips_with_power
 from pytest_detgate.scoring.bounds.unseen_clip import approximate_chances, lower_ratio
-from pytest_detgate.scoring.clip_law import ClipLaw, correlation_of
-from pytest_detgate.scoring.power import LimitTest, chance_to_pass, clips_to_pass
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 
 COINS = ClipLaw(np.array([20]), 1.0)
 UNEQUAL = np.array([5, 8, 9, 14, 20, 33, 41])

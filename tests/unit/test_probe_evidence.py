@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 
 
 def evidence(clip: list[int]) -> ProbeEvidence:

@@ -11,8 +11,8 @@ from pytest_detgate.rule_evidence.score_charts import (
     curves_of_split,
     error_kinds,
 )
-from pytest_detgate.scoring.confusion import Confusion
-from pytest_detgate.scoring.error_kinds import KINDS
+from pytest_detgate.scoring.metrics.confusion import Confusion
+from pytest_detgate.scoring.metrics.error_kinds import KINDS
 from pytest_detgate.scoring.score_card import ClassScore, ScoreCard
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.dataset.tables import DetectionTable
-from pytest_detgate.scoring.stability import unstable_detections, visible_parts
+from pytest_detgate.scoring.comparison.stability import unstable_detections, visible_parts
 
 WHOLE = (0.0, 0.0, 100.0, 100.0)
 

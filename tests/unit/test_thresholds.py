@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pytest_detgate.scoring.thresholds import (
+from pytest_detgate.scoring.metrics.thresholds import (
     counts_over,
     images_of_first,
     most_on_image,

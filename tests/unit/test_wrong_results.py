@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.tables import BoxTable, Dataset, DetectionTable, ImageTable
-from pytest_detgate.scoring.wrong_results import cut_at, repeated_rows, what_is_wrong
+from pytest_detgate.scoring.wrong_results.wrong_results import cut_at, repeated_rows, what_is_wrong
 from tests.conftest import SHARED
 
 Boxes = NDArray[np.float64]

@@ -20,7 +20,7 @@ from pytest_detgate.detections import ImageDetections
 from pytest_detgate.detector.cached.pending import PendingImages
 from pytest_detgate.detector.devices import device_type
 from pytest_detgate.detector.protocol import Detected, Detector, UncacheableDetected
-from pytest_detgate.scoring.agreement import agreement
+from pytest_detgate.scoring.comparison.agreement import agreement
 
 N_COMPARED = 8
 """Images that a run compares, spread over its datasets, and at least one of each."""

@@ -18,7 +18,7 @@ from pytest_detgate.inputs.compared.comparable import (
 )
 from pytest_detgate.record.report import BaselineRecord
 from pytest_detgate.scoring.false_boxes import false_boxes
-from pytest_detgate.scoring.operating_point import false_scores
+from pytest_detgate.scoring.metrics.operating_point import false_scores
 from pytest_detgate.scoring.score_card import ApMetric
 
 if TYPE_CHECKING:

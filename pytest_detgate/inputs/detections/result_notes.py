@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.scoring.wrong_results import cut_at, repeated_rows
+from pytest_detgate.scoring.wrong_results.wrong_results import cut_at, repeated_rows
 
 
 def result_notes(

@@ -15,9 +15,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import counted, number, percent, points_text
 from pytest_detgate.rules.false_boxes.point_budget import PointBudget
 from pytest_detgate.rules.needs import looked_at, times_needed
-from pytest_detgate.scoring.bounds.resampling import Units
-from pytest_detgate.scoring.bounds.sample_size import least_clips
-from pytest_detgate.scoring.certified import (
+from pytest_detgate.scoring.bounds.certified import (
     Shares,
     failures_p_values,
     false_frame_losses,
@@ -25,10 +23,12 @@ from pytest_detgate.scoring.certified import (
     shares_p_values,
     steps_certified,
 )
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
+from pytest_detgate.scoring.bounds.resampling import Units
+from pytest_detgate.scoring.bounds.sample_size import least_clips
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.operating_point import FalseBoxCurve
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
-from pytest_detgate.scoring.recall import boxes_of_class, found_boxes, scores_of_found
+from pytest_detgate.scoring.metrics.operating_point import FalseBoxCurve
+from pytest_detgate.scoring.metrics.recall import boxes_of_class, found_boxes, scores_of_found
 
 
 @dataclass(frozen=True, eq=False)

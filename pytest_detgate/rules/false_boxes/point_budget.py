@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.findings import Measurement
 from pytest_detgate.scoring.bounds.resampling import Units
-from pytest_detgate.scoring.operating_point import FalseBoxCurve
+from pytest_detgate.scoring.metrics.operating_point import FalseBoxCurve
 
 MaxBoxes = Annotated[Count, Meta(description="Largest number of false boxes.")]
 MaxImages = Annotated[Count, Meta(description="Largest number of frames with a false box.")]

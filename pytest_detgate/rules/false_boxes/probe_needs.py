@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.record.formatting import counted, number, percent
 from pytest_detgate.rules.needs import Claim, needs_text
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 
 FLAWLESS = "no false box on"
 _TEXTS = {

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.intervals import Intervals
-from pytest_detgate.scoring.field_metrics import FieldMetric, Ranked
+from pytest_detgate.scoring.metrics.field_metrics import FieldMetric, Ranked
 
 Figure = Callable[[Intervals], Interval]
 

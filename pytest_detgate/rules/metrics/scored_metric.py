@@ -14,8 +14,12 @@ from pytest_detgate.rules.metrics.score_rules import interval_of_metric
 from pytest_detgate.rules.rule import OptionError, option_check, refuse
 from pytest_detgate.scoring.bounds.exact_limits import widened
 from pytest_detgate.scoring.bounds.intervals import Intervals
+from pytest_detgate.scoring.metrics.ultralytics import (
+    METRICS,
+    UltralyticsMetric,
+    UltralyticsReplicates,
+)
 from pytest_detgate.scoring.score_card import Metric
-from pytest_detgate.scoring.ultralytics import METRICS, UltralyticsMetric, UltralyticsReplicates
 
 ClassMetricName = Literal["AP", "AP50", "AP75", "mAP50-95", "mAP50", "mAP75", "P", "R", "F1"]
 MetricName = Literal[ClassMetricName, "AR1", "AR10", "AR100"]

@@ -11,7 +11,7 @@ from pytest_detgate.rules.metrics.score_rules import BootstrapOptions, interval_
 from pytest_detgate.rules.needs import Claim, needs_text
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import too_few_units
-from pytest_detgate.scoring.false_box_change import FalseBoxChange, Figure
+from pytest_detgate.scoring.comparison.false_box_change import FalseBoxChange, Figure
 
 Bounded = tuple[Measurement, Callable[[Intervals], Interval]]
 """A change, and what computes its bounds by any intervals."""

@@ -31,7 +31,7 @@ from pytest_detgate.rules.options import Threshold, threshold_of
 from pytest_detgate.rules.regression.regression_rules import FirstRun
 from pytest_detgate.scoring.bounds.resampling import Units
 from pytest_detgate.scoring.bounds.sign_flip import p_values_of_losses
-from pytest_detgate.scoring.lost_objects import ObjectChange
+from pytest_detgate.scoring.comparison.lost_objects import ObjectChange
 
 
 @dataclass(frozen=True, slots=True, eq=False)

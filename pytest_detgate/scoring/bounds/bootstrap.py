@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pytest_detgate.scoring.bounds.exact_limits import Seen, seen
 from pytest_detgate.scoring.bounds.resampling import Resampling
 from pytest_detgate.scoring.matching import UNMATCHED, Matches
-from pytest_detgate.scoring.precision_recall import RECALL_POINTS, rows_of_class
+from pytest_detgate.scoring.metrics.precision_recall import RECALL_POINTS, rows_of_class
 from pytest_detgate.scoring.score_card import (
     MAX_DETECTIONS,
     Metric,

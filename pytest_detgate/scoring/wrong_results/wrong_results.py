@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pytest_detgate.boxes import Boxes
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.scoring.box_forms import other_form
-from pytest_detgate.scoring.class_order import other_order
-from pytest_detgate.scoring.truth_pairs import TruthPairs, truth_pairs
+from pytest_detgate.scoring.wrong_results.box_forms import other_form
+from pytest_detgate.scoring.wrong_results.class_order import other_order
+from pytest_detgate.scoring.wrong_results.truth_pairs import TruthPairs, truth_pairs
 
 MIN_REPEATED = 5
 MIN_SHARE_REPEATED = 0.25

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.scoring.truth_pairs import TruthPairs
+from pytest_detgate.scoring.wrong_results.truth_pairs import TruthPairs
 
 MIN_IOU = 0.5
 MIN_OF_CLASS = 3

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.exact_limits import widened
 from pytest_detgate.scoring.bounds.intervals import Intervals
+from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.bounds.resampling import Resampling, resampled_sums
-from pytest_detgate.scoring.probe_evidence import ProbeEvidence
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -31,8 +31,8 @@ from pytest_detgate.scoring.bounds.exact_limits import Seen, seen
 from pytest_detgate.scoring.bounds.resampling import Resampling, Units
 from pytest_detgate.scoring.false_boxes import MATCH_IOU
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.precision_recall import rows_of_class
-from pytest_detgate.scoring.recall import boxes_of_class
+from pytest_detgate.scoring.metrics.precision_recall import rows_of_class
+from pytest_detgate.scoring.metrics.recall import boxes_of_class
 from pytest_detgate.scoring.score_card import threshold_number
 
 FieldMetric = Literal["miss-rate", "froc", "olrp"]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
 from pytest_detgate.dataset.tables import DetectionTable
-from pytest_detgate.scoring.lost_objects import new_boxes
+from pytest_detgate.scoring.comparison.lost_objects import new_boxes
 
 VISIBLE_SHARE = 0.9
 """Share of a box, at least, that both images must show, so that it can be asked for in both."""

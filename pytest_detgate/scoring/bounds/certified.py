@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.scoring.bounds.resampling import Units
-from pytest_detgate.scoring.operating_point import FalseBoxCurve
+from pytest_detgate.scoring.metrics.operating_point import FalseBoxCurve
 
 _ROUNDING = 1e-9
 

@@ -27,9 +27,9 @@ from pytest_detgate.scoring.bounds.exact_limits import Seen, seen
 from pytest_detgate.scoring.bounds.resampling import Resampling
 from pytest_detgate.scoring.columns import columns_of
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.precision_recall import RECALL_POINTS, rows_of_class
+from pytest_detgate.scoring.metrics.precision_recall import RECALL_POINTS, rows_of_class
+from pytest_detgate.scoring.metrics.ultralytics_matching import definition_of, ultralytics_matches
 from pytest_detgate.scoring.score_card import IOU_THRESHOLDS
-from pytest_detgate.scoring.ultralytics_matching import definition_of, ultralytics_matches
 
 UltralyticsMetric = Literal["mAP50-95", "mAP50", "mAP75", "P", "R", "F1"]
 METRICS: tuple[UltralyticsMetric, ...] = get_args(UltralyticsMetric)

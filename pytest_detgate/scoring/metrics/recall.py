@@ -12,7 +12,7 @@ from pytest_detgate.findings import Interval
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import Resampling, Units
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.precision_recall import rows_of_class
+from pytest_detgate.scoring.metrics.precision_recall import rows_of_class
 
 
 def found_boxes(matches: Matches, category: int, score_threshold: float) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.scoring.bounds.resampling import Units
 from pytest_detgate.scoring.false_boxes import MATCH_IOU, false_boxes
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.precision_recall import boxes_to_find, rows_of_class
+from pytest_detgate.scoring.metrics.precision_recall import boxes_to_find, rows_of_class
 from pytest_detgate.scoring.score_card import threshold_number
 
 

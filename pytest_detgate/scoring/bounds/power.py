@@ -15,9 +15,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.scoring.bounds.clip_law import ClipLaw, Counts
 from pytest_detgate.scoring.bounds.exact_intervals import clustered_poisson_interval
 from pytest_detgate.scoring.bounds.unseen_clip import approximate_chances, chance_of_at_most
-from pytest_detgate.scoring.clip_law import ClipLaw, Counts
 
 Kind = Literal["share", "boxes"]
 SEARCHED, PROMISED = 1000, 6000

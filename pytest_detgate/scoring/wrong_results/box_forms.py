@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.boxes import Boxes
-from pytest_detgate.scoring.truth_pairs import TruthPairs
+from pytest_detgate.scoring.wrong_results.truth_pairs import TruthPairs
 
 MIN_DETECTIONS = 5
 MIN_DETECTIONS_FITTED = 10

@@ -18,7 +18,7 @@ from pytest_detgate.scoring.bounds.exact_limits import widened
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import Resampling, Units
 from pytest_detgate.scoring.matching import Matches
-from pytest_detgate.scoring.precision_recall import precision_and_recall
+from pytest_detgate.scoring.metrics.precision_recall import precision_and_recall
 from pytest_detgate.scoring.score_card import MAX_DETECTIONS, ApMetric, mean_precision
 
 Rows = NDArray[np.int64]

@@ -1,0 +1,1 @@
+"""Two sets of detections of the same images side by side."""
