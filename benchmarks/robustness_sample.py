@@ -29,7 +29,7 @@ from pytest_detgate.inputs.detections.model_source import model_source
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import NoProgress
-from pytest_detgate.rule_evidence.robustness import seed_of_sample
+from pytest_detgate.rule_evidence.changed_images.robustness import seed_of_sample
 from pytest_detgate.scoring.bounds.intervals import Intervals
 from pytest_detgate.scoring.bounds.resampling import Resampling, Units, clip_units
 from pytest_detgate.scoring.columns import columns_of

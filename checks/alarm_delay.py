@@ -14,8 +14,8 @@ from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.rule_evidence.alarm_findings import late_findings
-from pytest_detgate.rule_evidence.alarms import evidence_of_delay
+from pytest_detgate.rule_evidence.alarms.alarm_findings import late_findings
+from pytest_detgate.rule_evidence.alarms.alarms import evidence_of_delay
 from pytest_detgate.rules.alarms.alarm_rules import ON_CLIPS, EventRule
 from pytest_detgate.rules.alarms.class_events import events_of_class
 from pytest_detgate.rules.example import Example

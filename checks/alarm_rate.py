@@ -18,8 +18,8 @@ from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted, number, rate_text
-from pytest_detgate.rule_evidence.alarm_findings import alarm_findings
-from pytest_detgate.rule_evidence.alarms import evidence_of_rate
+from pytest_detgate.rule_evidence.alarms.alarm_findings import alarm_findings
+from pytest_detgate.rule_evidence.alarms.alarms import evidence_of_rate
 from pytest_detgate.rules.alarms.alarm_budget import (
     HOURS_OF_DAY,
     LIMITS,

@@ -14,8 +14,8 @@ from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted, value_and_floor
-from pytest_detgate.rule_evidence.alarm_findings import missed_findings
-from pytest_detgate.rule_evidence.alarms import evidence_of_recall
+from pytest_detgate.rule_evidence.alarms.alarm_findings import missed_findings
+from pytest_detgate.rule_evidence.alarms.alarms import evidence_of_recall
 from pytest_detgate.rules.alarms.alarm_needs import needs_of_events
 from pytest_detgate.rules.alarms.alarm_plan import planned_of_events
 from pytest_detgate.rules.alarms.alarm_rules import ON_CLIPS, EventRule

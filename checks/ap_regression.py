@@ -15,7 +15,11 @@ from pytest_detgate.inputs.compared.baseline import Baseline
 from pytest_detgate.inputs.compared.comparable import BaselineAp
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rule_evidence.ap_changes import chart_of_changes, not_compared, table_of_changes
+from pytest_detgate.rule_evidence.models.ap_changes import (
+    chart_of_changes,
+    not_compared,
+    table_of_changes,
+)
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.metrics.score_rules import IntervalRule, require_least_draws, seed_of
 from pytest_detgate.rules.options import require_limit, require_names

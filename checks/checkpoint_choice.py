@@ -17,7 +17,7 @@ from pytest_detgate.inputs.compared.sweep import Epoch
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.rule_evidence.sweep import (
+from pytest_detgate.rule_evidence.models.sweep import (
     CheckpointFigures,
     short_names,
     sweep_chart,

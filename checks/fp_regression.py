@@ -18,7 +18,7 @@ from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rule_evidence.frames import shown_frames
-from pytest_detgate.rule_evidence.two_models import change_by_threshold, chart_of_two_models
+from pytest_detgate.rule_evidence.models.two_models import change_by_threshold, chart_of_two_models
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.false_boxes.probe_limits import (
     MaxGrowth,

@@ -17,7 +17,7 @@ from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.rule_evidence.findings import detection_findings
-from pytest_detgate.rule_evidence.lost_objects import (
+from pytest_detgate.rule_evidence.models.lost_objects import (
     evidence_of_change,
     evidence_of_new_boxes,
     lost_findings,

@@ -16,8 +16,12 @@ from pytest_detgate.image_changes.corruptions.corruption import (
 )
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rule_evidence.robustness import DropPlan, MeasuredDrop, measured_drop
-from pytest_detgate.rule_evidence.robustness_parts import (
+from pytest_detgate.rule_evidence.changed_images.robustness import (
+    DropPlan,
+    MeasuredDrop,
+    measured_drop,
+)
+from pytest_detgate.rule_evidence.changed_images.robustness_parts import (
     outcome_of_parts,
     part_of_drop,
     part_of_mean,

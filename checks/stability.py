@@ -18,13 +18,13 @@ from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.formatting import bounds_text, counted, percent
-from pytest_detgate.rule_evidence.findings import detection_findings
-from pytest_detgate.rule_evidence.stability import (
+from pytest_detgate.rule_evidence.changed_images.stability import (
     StabilityPart,
     UnstableByUnit,
     detections_by_unit,
     stability_part,
 )
+from pytest_detgate.rule_evidence.findings import detection_findings
 from pytest_detgate.rules.changed_images import On, datasets_to_look_at, require_datasets
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.false_boxes.probe_limits import Bound, BoundConfidence

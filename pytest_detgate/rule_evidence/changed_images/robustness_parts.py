@@ -14,8 +14,12 @@ from pytest_detgate.gaps import Extent
 from pytest_detgate.image_changes.corruptions.corruption import Corruption
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import bounds_text, counted
+from pytest_detgate.rule_evidence.changed_images.robustness import (
+    CreatedBoxes,
+    MeasuredDrop,
+    created_boxes,
+)
 from pytest_detgate.rule_evidence.findings import detection_findings
-from pytest_detgate.rule_evidence.robustness import CreatedBoxes, MeasuredDrop, created_boxes
 from pytest_detgate.rules.false_boxes.probe_limits import Bound
 from pytest_detgate.rules.metrics.field_metric import interval_of_rest
 from pytest_detgate.rules.rule import Outcome

@@ -11,13 +11,13 @@ from pytest_detgate.evidence import Chart, Evidence, Histogram
 from pytest_detgate.findings import Measurement, Table
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.formatting import counted, six_digits
-from pytest_detgate.rule_evidence.alarm_charts import (
+from pytest_detgate.rule_evidence.alarms.alarm_charts import (
     Tried,
     clips_chart,
     thresholds_chart,
     trade_off_chart,
 )
-from pytest_detgate.rule_evidence.alarm_findings import alarm_strips
+from pytest_detgate.rule_evidence.alarms.alarm_findings import alarm_strips
 from pytest_detgate.rules.alarms.class_events import ClassEvents
 from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
 from pytest_detgate.scoring.alarms.debounce import Spans

@@ -1,0 +1,1 @@
+"""Evidence of the rules that run the model on changed images."""

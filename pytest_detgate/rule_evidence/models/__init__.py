@@ -1,0 +1,1 @@
+"""Evidence of the rules that set models side by side."""
