@@ -35,7 +35,7 @@ import sys, time
 from pathlib import Path
 from pytest_detgate.record.report_file import read_report
 started = time.perf_counter()
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 render_page(read_report(Path(sys.argv[1])), Path.cwd())
 print(time.perf_counter() - started)
 """

@@ -41,7 +41,7 @@ from pytest_detgate.record.report import (
     RuleResult,
 )
 from pytest_detgate.record.report_file import read_report
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 
 HERE = Path(__file__).resolve().parent
 ITEMS, FINDINGS = 5000, 20

@@ -65,7 +65,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Write the page and print where it is."""
     from pytest_detgate.commands.output import written
     from pytest_detgate.record.report_file import read_report
-    from pytest_detgate.report.page import write_page
+    from pytest_detgate.report.page.page import write_page
 
     record: Path = chosen.record
     if not chosen.max_megabytes >= 0:

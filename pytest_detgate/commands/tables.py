@@ -149,7 +149,7 @@ def _suites(
 
 def _plain(name: str, inputs: Inputs) -> str:
     """The name of a split or probe as a part of a file name, which no other one has."""
-    from pytest_detgate.report.rule_rows import fragment_names
+    from pytest_detgate.report.page.rule_rows import fragment_names
 
     names = inputs.project.datasets
     return fragment_names(names)[names.index(name)]

@@ -17,7 +17,7 @@ from pytest_detgate.record.folder import DOCUMENTS, OUR_DOCUMENT
 from pytest_detgate.record.redaction import Redaction
 from pytest_detgate.record.report import Report
 from pytest_detgate.regular_file import read_regular
-from pytest_detgate.report.rule_rows import fragment_names
+from pytest_detgate.report.page.rule_rows import fragment_names
 
 _LONGEST = 120
 

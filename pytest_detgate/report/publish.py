@@ -30,7 +30,7 @@ from pytest_detgate.report.history import (
     line_of,
     read_history,
 )
-from pytest_detgate.report.page import write_page
+from pytest_detgate.report.page.page import write_page
 from pytest_detgate.report.pull_request_summary import summary_markdown
 from pytest_detgate.report.record_size import fitted
 

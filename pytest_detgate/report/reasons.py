@@ -13,7 +13,7 @@ from pytest_detgate.findings import Measurement, Verdict
 from pytest_detgate.record.formatting import counted, number
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.headline import BLOCKING, ORDER
-from pytest_detgate.report.threshold_slider import threshold_that_passes
+from pytest_detgate.report.page.threshold_slider import threshold_that_passes
 
 # Characters of a message that are read at a glance: a longer one is cut behind a clause, and a
 # clause that is still longer behind a word.

@@ -26,7 +26,7 @@ PLUGIN = "pytest_detgate.plugin.hooks"
 # Imported once here rather than by every child. A module that is renamed costs time, no more.
 _LOADED = (
     "hotcoco", "jinja2", "PIL.Image", "scipy.stats", "simpleeval",
-    "pytest_detgate.report.page", "pytest_detgate.report.publish",
+    "pytest_detgate.report.page.page", "pytest_detgate.report.publish",
     "pytest_detgate.commands.report", "pytest_detgate.fixtures.gate",
     "pytest_detgate.rules.verdicts.verdict", "pytest_detgate.plugin.output.failure",
     "pytest_detgate.plugin.reporter",

@@ -160,7 +160,7 @@ def test_hand_written_test_has_its_file_too(project: GateProject) -> None:
 def test_page_links_only_files_of_ours(project: GateProject, tmp_path: Path) -> None:
     """A record may come from anybody."""
     from pytest_detgate.record.report_file import read_report
-    from pytest_detgate.report.page import render_page
+    from pytest_detgate.report.page.page import render_page
 
     project.write("detgate.toml", STRICT)
     project.gate()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 
 from .markup import Element, read
 from .sample import draw_pictures, sample_report

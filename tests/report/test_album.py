@@ -13,7 +13,7 @@ from pytest_detgate.record.report import DatasetRecord, ProbeRecord, Report
 from pytest_detgate.report.figures import thumbnails as pictures_module
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.thumbnails import ImageFolders
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 
 from .markup import Element, read
 from .sample import draw_picture, rule, sample_report

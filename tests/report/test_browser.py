@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from playwright.sync_api import Browser
 
 from pytest_detgate.record.report import DatasetRecord
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 
 from .browser import Scheme, find_browser, visiting
 from .sample import hostile_report, long_report, sample_report

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.report.github_annotations import Line, annotation_commands
+from pytest_detgate.report.exchange.github_annotations import Line, annotation_commands
 
 from .sample import rule, sample_report
 

@@ -14,7 +14,7 @@ pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
 from playwright.sync_api import Browser
 
 from pytest_detgate.findings import Measurement
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 
 from .browser import Visit, find_browser, visiting
 from .sample import PROBE_IMAGES, hostile_report, long_report, probe_frames, sample_report

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_detgate.report.labels import label_of
+from pytest_detgate.report.page.labels import label_of
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import left_out_text, looked_text
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 from pytest_detgate.report.pull_request_summary import summary_markdown
 
 from .sample import rule, sample_report

@@ -21,8 +21,8 @@ from pytest_detgate.record.report import (
     RuleResult,
 )
 from pytest_detgate.record.score_parts import UltralyticsRecord
-from pytest_detgate.report import page as page_module
-from pytest_detgate.report.page import render_page, write_page
+from pytest_detgate.report.page import page as page_module
+from pytest_detgate.report.page.page import render_page, write_page
 
 from .markup import Element, read
 from .sample import (

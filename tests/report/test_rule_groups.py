@@ -5,8 +5,8 @@ from __future__ import annotations
 from pytest_detgate.findings import Verdict
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.headline import in_order
-from pytest_detgate.report.rule_groups import GROUP, MANY, OPEN_ROWS, Part, parts_of
-from pytest_detgate.report.rule_rows import row_of
+from pytest_detgate.report.page.rule_groups import GROUP, MANY, OPEN_ROWS, Part, parts_of
+from pytest_detgate.report.page.rule_rows import row_of
 
 from .sample import rule
 

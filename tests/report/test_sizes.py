@@ -12,7 +12,7 @@ from pytest_detgate.evidence import Evidence, Frame, FrameBox, LineChart, Panel,
 from pytest_detgate.findings import Finding, Measurement, Verdict
 from pytest_detgate.record.report import DatasetRecord, ProbeRecord, Report, RuleResult
 from pytest_detgate.record.report_file import write_report
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 from pytest_detgate.report.record_size import fitted
 
 from .sample import draw_picture, rule, sample_report

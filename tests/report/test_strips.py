@@ -9,7 +9,7 @@ import pytest
 from pytest_detgate.evidence import Evidence, Frame, FrameBox, Strip
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.strips import strip_figure
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 
 from .markup import Element, read
 from .sample import draw_picture

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pytest_detgate.report.page import render_page
+from pytest_detgate.report.page.page import render_page
 
 from .markup import Element, read
 from .sample import draw_pictures, long_report, sample_report

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from pytest_detgate.evidence import ByThreshold, Evidence, Number
 from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.report import threshold_slider as tuning_module
-from pytest_detgate.report.threshold_slider import Tuning, script_data, start_of, tuning_of
+from pytest_detgate.report.page import threshold_slider as tuning_module
+from pytest_detgate.report.page.threshold_slider import Tuning, script_data, start_of, tuning_of
 
 from .sample import rule, sample_report
 

@@ -12,7 +12,7 @@ from scipy import stats
 
 from pytest_detgate.plugin.output.wording import failure_text, summary_text
 from pytest_detgate.record.report import RuleResult
-from pytest_detgate.report.rule_rows import row_of
+from pytest_detgate.report.page.rule_rows import row_of
 from pytest_detgate.rules.needs import times_needed
 from tests.content import write_datasets
 from tests.judged import judged

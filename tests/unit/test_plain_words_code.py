@@ -20,7 +20,7 @@ _DRAWING = "a figure of the page: an image with boxes and a caption"
 EXCEPTIONS: Mapping[str, Mapping[str, str]] = {
     "pytest_detgate/first_config/frame_names.py": {"picture": "a file name that people give"},
     "pytest_detgate/report/figures/": {"figure": _DRAWING, "figures": _DRAWING},
-    "pytest_detgate/report/evidence_section.py": {"figures": _DRAWING},
+    "pytest_detgate/report/page/evidence_section.py": {"figures": _DRAWING},
     "pytest_detgate/dataset/images/options.py": {"a store": "a folder that links of DVC lead to"},
     "pytest_detgate/report/figures/thumbnails.py": {"a store": "a folder that links lead to"},
     "pytest_detgate/rules/rule.py": {"of its own": "'in a file of its own' is short and clear"},

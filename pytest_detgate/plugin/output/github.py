@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_detgate.plugin.session import GateSession
     from pytest_detgate.record.report import Report
-    from pytest_detgate.report.github_annotations import Line
+    from pytest_detgate.report.exchange.github_annotations import Line
 
 STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 # A larger one is not shown at all: docs.github.com, "Job summaries", isolation and limits.
@@ -44,7 +44,7 @@ def annotate(
 ) -> None:
     """Annotate the rules of a run; pytest tells in `places` in what file and line, from 0, each
     item that ran is."""
-    from pytest_detgate.report.github_annotations import annotation_commands
+    from pytest_detgate.report.exchange.github_annotations import annotation_commands
 
     print_commands(config, annotation_commands(report, lines_of(gate, places)))
 
@@ -53,7 +53,7 @@ def lines_of(gate: GateSession, places: Mapping[str, tuple[str, int | None]]) ->
     """Where each rule is set, by its id as the record shows it: its table in `detgate.toml`, and
     for tests their own line, of which pytest tells in `places`. A file outside the repository has
     no line that GitHub could show."""
-    from pytest_detgate.report.github_annotations import Line
+    from pytest_detgate.report.exchange.github_annotations import Line
 
     config = gate.project.configuration
     found: dict[str, tuple[Path, int | None]] = {

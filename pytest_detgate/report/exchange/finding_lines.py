@@ -16,7 +16,7 @@ from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.report import Report
 from pytest_detgate.regular_file import read_regular, real_path
-from pytest_detgate.report.github_annotations import Line
+from pytest_detgate.report.exchange.github_annotations import Line
 
 MOST_BYTES = 256 << 20
 """An annotation file larger than this is not searched: its findings are at its first line."""

@@ -17,7 +17,7 @@ from pytest_detgate.record.formatting import on_one_line
 from pytest_detgate.record.known_findings import rounded_box
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import compared, decisive, finding_text
-from pytest_detgate.report.github_annotations import Line
+from pytest_detgate.report.exchange.github_annotations import Line
 from pytest_detgate.report.headline import in_order
 
 _LONGEST = 1000

@@ -13,9 +13,9 @@ from pytest_detgate.findings import Finding
 from pytest_detgate.record.report import DatasetRecord, Report, RuleResult, SplitRecord
 from pytest_detgate.report.exchange.code_quality import code_quality_report
 from pytest_detgate.report.exchange.finding_lines import FindingLines
+from pytest_detgate.report.exchange.github_annotations import Line
 from pytest_detgate.report.exchange.issues import Issue, issues_of
 from pytest_detgate.report.exchange.sarif import sarif_log
-from pytest_detgate.report.github_annotations import Line
 from tests.report.sample import rule, sample_report
 
 HERE = Path(__file__).parent

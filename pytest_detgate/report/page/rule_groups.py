@@ -10,7 +10,7 @@ from itertools import groupby
 from pytest_detgate.findings import Verdict
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.report.headline import BLOCKING
-from pytest_detgate.report.rule_rows import Row
+from pytest_detgate.report.page.rule_rows import Row
 
 # From so many rows on a table needs groups, and so many items of a rule make one.
 MANY = 40

@@ -13,7 +13,6 @@ from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.record.looks import ledger_note
 from pytest_detgate.record.report import Report
 from pytest_detgate.report.charts.draw import drawing_of
-from pytest_detgate.report.evidence_section import SECTIONS, evidence_of, labels_of
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.select import lowest_threshold
 from pytest_detgate.report.figures.thumbnails import ImageFolders
@@ -23,12 +22,13 @@ from pytest_detgate.report.headline import (
     headline_of,
     in_order,
 )
+from pytest_detgate.report.page.evidence_section import SECTIONS, evidence_of, labels_of
+from pytest_detgate.report.page.rule_groups import MANY, parts_of
+from pytest_detgate.report.page.rule_rows import evidence_words, fragment_names, row_of
+from pytest_detgate.report.page.score_tables import scoreboard_of
+from pytest_detgate.report.page.threshold_slider import script_data, start_of, tuning_of
 from pytest_detgate.report.reasons import blocking_reasons, causes_of, tasks_of
 from pytest_detgate.report.rendering import render
-from pytest_detgate.report.rule_groups import MANY, parts_of
-from pytest_detgate.report.rule_rows import evidence_words, fragment_names, row_of
-from pytest_detgate.report.score_tables import scoreboard_of
-from pytest_detgate.report.threshold_slider import script_data, start_of, tuning_of
 
 MEGABYTES = 8.0
 # Megabytes of everything but images; a page that needs more shows fewer of these.

@@ -20,8 +20,8 @@ from pytest_detgate.record.formatting import (
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.record.result_text import decisive_needs, left_out_text, looked_text
 from pytest_detgate.report.headline import VERDICT_WORDS
-from pytest_detgate.report.labels import label_of
-from pytest_detgate.report.limit_bar import Scale, scale_of
+from pytest_detgate.report.page.labels import label_of
+from pytest_detgate.report.page.limit_bar import Scale, scale_of
 
 # Further values of a rule are shown with its evidence.
 JUDGED = 3

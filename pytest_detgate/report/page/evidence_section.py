@@ -18,10 +18,15 @@ from pytest_detgate.report.figures.findings import Figure, by_image
 from pytest_detgate.report.figures.pairs import PairFigure
 from pytest_detgate.report.figures.select import Figures, figures_of, own_threshold
 from pytest_detgate.report.figures.strips import StripFigure
-from pytest_detgate.report.finding_tables import FindingTable, Numbers, findings_table, numbers_of
 from pytest_detgate.report.headline import tiers
+from pytest_detgate.report.page.finding_tables import (
+    FindingTable,
+    Numbers,
+    findings_table,
+    numbers_of,
+)
+from pytest_detgate.report.page.rule_rows import Judged, Row, Value, judged_of, values_of
 from pytest_detgate.report.round_robin import fair_shares, in_rounds
-from pytest_detgate.report.rule_rows import Judged, Row, Value, judged_of, values_of
 
 # Rules with a separate section, the most urgent first.
 SECTIONS = 120
