@@ -218,7 +218,7 @@ class Project:
         """The names of the detector's classes by number, as `[model]` states them; None where it
         does not."""
         from pytest_detgate.dataset.keys import composed
-        from pytest_detgate.dataset.labels.class_names import names_in_file
+        from pytest_detgate.dataset.labels.yolo.class_names import names_in_file
 
         classes = self.tables.model.classes
         if isinstance(classes, str):

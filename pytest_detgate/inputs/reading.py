@@ -15,9 +15,9 @@ from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.images.inside import names_inside
 from pytest_detgate.dataset.images.names import names_in
 from pytest_detgate.dataset.images.near_names import near_matches
-from pytest_detgate.dataset.labels.data_yaml import read_data_yaml
 from pytest_detgate.dataset.labels.formats import label_readers
 from pytest_detgate.dataset.labels.tables import SplitFiles
+from pytest_detgate.dataset.labels.yolo.data_yaml import read_data_yaml
 from pytest_detgate.dataset.queries import select_listed
 from pytest_detgate.dataset.tables import Dataset
 

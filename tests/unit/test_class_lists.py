@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.dataset.labels.class_names import class_names, names_in_file
+from pytest_detgate.dataset.labels.yolo.class_names import class_names, names_in_file
 from pytest_detgate.dataset.text.yaml_text import read_yaml
 from pytest_detgate.errors import DataError
 from tests.unit.label_files import READERS, draw, split, write

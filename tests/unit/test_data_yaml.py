@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.dataset.labels.data_yaml import read_data_yaml
+from pytest_detgate.dataset.labels.yolo.data_yaml import read_data_yaml
 from pytest_detgate.errors import ConfigError, DataError
 from tests.judged import judged
 from tests.unit.label_files import draw, write

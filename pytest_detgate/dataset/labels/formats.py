@@ -15,7 +15,7 @@ LISTS_IMAGES: frozenset[str] = frozenset({"coco", "cvat", "datumaro", "scalabel"
 
 def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:
     """The reader of each format, by the name that `detgate.toml` gives it."""
-    from pytest_detgate.dataset.labels.cvat import read_cvat
+    from pytest_detgate.dataset.labels.cvat.cvat import read_cvat
     from pytest_detgate.dataset.labels.datumaro import read_datumaro
     from pytest_detgate.dataset.labels.kitti import read_kitti
     from pytest_detgate.dataset.labels.labelme import read_labelme
@@ -23,7 +23,7 @@ def label_readers() -> Mapping[str, Callable[[SplitFiles], Dataset]]:
     from pytest_detgate.dataset.labels.openimages import read_openimages
     from pytest_detgate.dataset.labels.scalabel import read_scalabel
     from pytest_detgate.dataset.labels.voc import read_voc
-    from pytest_detgate.dataset.labels.yolo import read_yolo
+    from pytest_detgate.dataset.labels.yolo.yolo import read_yolo
 
     return {
         "yolo": read_yolo,

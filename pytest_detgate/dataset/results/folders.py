@@ -12,10 +12,10 @@ import numpy as np
 
 from pytest_detgate.dataset.images.folder_files import APPLE_DOUBLE, folder_files
 from pytest_detgate.dataset.images.options import AS_SHOWN
-from pytest_detgate.dataset.labels.class_names import USUAL, names_in_file
 from pytest_detgate.dataset.labels.side_files import is_beside_labels
 from pytest_detgate.dataset.labels.tables import digest_of
-from pytest_detgate.dataset.labels.yolo_lines import YoloBoxes, read_scored_lines
+from pytest_detgate.dataset.labels.yolo.class_names import USUAL, names_in_file
+from pytest_detgate.dataset.labels.yolo.yolo_lines import YoloBoxes, read_scored_lines
 from pytest_detgate.dataset.results.found_rows import FoundRows, likely_unit
 from pytest_detgate.dataset.tables import object_column
 from pytest_detgate.dataset.text.files import read_bytes

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.dataset.images.names import listed_names
-from pytest_detgate.dataset.labels.class_names import complete_names, yaml_names
+from pytest_detgate.dataset.labels.yolo.class_names import complete_names, yaml_names
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError, nearest
 

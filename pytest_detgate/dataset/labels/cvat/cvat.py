@@ -10,8 +10,8 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from pytest_detgate.dataset.labels.cvat_shapes import cvat_flags, cvat_frame
-from pytest_detgate.dataset.labels.cvat_video import read_cvat_video
+from pytest_detgate.dataset.labels.cvat.cvat_shapes import cvat_flags, cvat_frame
+from pytest_detgate.dataset.labels.cvat.cvat_video import read_cvat_video
 from pytest_detgate.dataset.labels.image_labels import FLAGS
 from pytest_detgate.dataset.labels.shape_boxes import Frame
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset

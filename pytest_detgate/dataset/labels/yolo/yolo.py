@@ -10,7 +10,6 @@ import numpy as np
 from pytest_detgate.dataset.images.names import USUAL_SUFFIX, FileNames
 from pytest_detgate.dataset.images.near_names import near_matches
 from pytest_detgate.dataset.keys import key
-from pytest_detgate.dataset.labels.class_names import class_names
 from pytest_detgate.dataset.labels.label_folder import label_folder, other_labels
 from pytest_detgate.dataset.labels.side_files import is_side_file
 from pytest_detgate.dataset.labels.split_images import (
@@ -21,7 +20,8 @@ from pytest_detgate.dataset.labels.split_images import (
     with_labels,
 )
 from pytest_detgate.dataset.labels.tables import Labels, SplitFiles, digest_of, labelled_dataset
-from pytest_detgate.dataset.labels.yolo_lines import YoloBoxes, read_lines
+from pytest_detgate.dataset.labels.yolo.class_names import class_names
+from pytest_detgate.dataset.labels.yolo.yolo_lines import YoloBoxes, read_lines
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.errors import DataError
