@@ -18,8 +18,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from pytest_detgate.dataset.clips import ClipKey, clips_of
-from pytest_detgate.dataset.frames import FrameKey, frames_of
+from pytest_detgate.dataset.clips.clips import ClipKey, clips_of
+from pytest_detgate.dataset.clips.frames import FrameKey, frames_of
+from pytest_detgate.dataset.clips.timeline import FramesOfClips, FrameTiming, Timeline, timeline_of
 from pytest_detgate.dataset.tables import (
     BoxTable,
     Dataset,
@@ -27,7 +28,6 @@ from pytest_detgate.dataset.tables import (
     ImageTable,
     object_column,
 )
-from pytest_detgate.dataset.timeline import FramesOfClips, FrameTiming, Timeline, timeline_of
 from pytest_detgate.scoring.alarms.clip_alarms import AlarmSettings, Debounce, clip_alarms
 from pytest_detgate.scoring.alarms.trade_off import DEBOUNCES, alarm_curves, thresholds_of
 from pytest_detgate.scoring.bounds.event_rate import count_interval

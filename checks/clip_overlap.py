@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.dataset.clips import near_clips
+from pytest_detgate.dataset.clips.clips import near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind

@@ -11,7 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import BARS, Bar, BarChart, Evidence, left_out
 from pytest_detgate.findings import Measurement

@@ -10,8 +10,8 @@ from msgspec import Meta
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.clips.timeline import Timeline
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.dataset.timeline import Timeline
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement, Table
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind

@@ -10,9 +10,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.dataset.clip_maps import clip_map, neighbours
-from pytest_detgate.dataset.clips import near_clips
-from pytest_detgate.dataset.frames import FrameKey, Frames, Nearest, nearest_frames
+from pytest_detgate.dataset.clips.clip_maps import clip_map, neighbours
+from pytest_detgate.dataset.clips.clips import near_clips
+from pytest_detgate.dataset.clips.frames import FrameKey, Frames, Nearest, nearest_frames
 from pytest_detgate.evidence import Evidence, Histogram, Mark
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind

@@ -12,7 +12,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.dataset.clips import field_values
+from pytest_detgate.dataset.clips.clips import field_values
 from pytest_detgate.dataset.keys import keys, near_key
 from pytest_detgate.evidence import BARS, Bar, BarChart, Chart, Evidence, left_out
 from pytest_detgate.findings import Finding, Measurement

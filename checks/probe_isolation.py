@@ -11,7 +11,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, HashDistance
-from pytest_detgate.dataset.clips import Clips, near_clips
+from pytest_detgate.dataset.clips.clips import Clips, near_clips
 from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ANNOTATION_GAPS, GapKind

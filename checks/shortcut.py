@@ -10,7 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Confidence, Share
-from pytest_detgate.dataset.clips import field_values
+from pytest_detgate.dataset.clips.clips import field_values
 from pytest_detgate.dataset.keys import keys
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.errors import TooLittleEvidenceError

@@ -10,7 +10,7 @@ from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
     from pytest_detgate.commands.subcommands import Commands
-    from pytest_detgate.dataset.clips import ClipKey
+    from pytest_detgate.dataset.clips.clips import ClipKey
 
 
 def add(commands: Commands) -> None:
@@ -92,7 +92,7 @@ def run(chosen: argparse.Namespace) -> None:
 
 def _clip_key(chosen: argparse.Namespace) -> ClipKey:
     from pytest_detgate.config.load import load_configuration
-    from pytest_detgate.dataset.clips import ClipKey
+    from pytest_detgate.dataset.clips.clips import ClipKey
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.splitting.sources import clip_pattern
 

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.clips.frames import whole_number
 from pytest_detgate.dataset.coco.fields import field_names
-from pytest_detgate.dataset.frames import whole_number
 from pytest_detgate.dataset.tables import Dataset, ImageTable
 from pytest_detgate.errors import DataError, nearest
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.frames import whole_number
+from pytest_detgate.dataset.clips.frames import whole_number
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable, object_column
 from pytest_detgate.expectations.fields import NO_FIELDS, Column, FieldSource, typed_column
 from pytest_detgate.expectations.wide_table import COUNTS, OF_IMAGE, Makers, TableName, WideTable

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import PurePosixPath
 
-from pytest_detgate.dataset.clips import ClipKey, clips_of
+from pytest_detgate.dataset.clips.clips import ClipKey, clips_of
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.record.formatting import counted
 

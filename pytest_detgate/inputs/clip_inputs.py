@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.config.wording import unknown
-from pytest_detgate.dataset.event_intervals import EventIntervals, read_event_intervals
-from pytest_detgate.dataset.timeline import Timeline
+from pytest_detgate.dataset.clips.event_intervals import EventIntervals, read_event_intervals
+from pytest_detgate.dataset.clips.timeline import Timeline
 from pytest_detgate.errors import DataError, nearest
 from pytest_detgate.inputs.timelines import tables_of
 from pytest_detgate.scoring.alarms.clip_alarms import (

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pytest_detgate.dataset.clips import ClipKey, Clips
-    from pytest_detgate.dataset.frames import FrameKey, Frames
+    from pytest_detgate.dataset.clips.clips import ClipKey, Clips
+    from pytest_detgate.dataset.clips.frames import FrameKey, Frames
     from pytest_detgate.dataset.tables import Dataset, ImageTable
     from pytest_detgate.image_hashes.image_keys import ImageKeys
     from pytest_detgate.image_hashes.image_looks import ImageLooks
@@ -111,7 +111,7 @@ class DataInputs:
 
     def clips(self, name: str, key: ClipKey) -> Clips:
         """The clip of each image of a split or probe."""
-        from pytest_detgate.dataset.clips import clips_of
+        from pytest_detgate.dataset.clips.clips import clips_of
 
         def make() -> Clips:
             return clips_of(self._images(name, key.field), key)
@@ -120,7 +120,7 @@ class DataInputs:
 
     def frames(self, name: str, key: FrameKey) -> Frames:
         """The clip and frame number of each image of a split or probe."""
-        from pytest_detgate.dataset.frames import frames_of
+        from pytest_detgate.dataset.clips.frames import frames_of
 
         def make() -> Frames:
             images = self._images(name, key.field)

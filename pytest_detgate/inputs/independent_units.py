@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.inputs.data import DataInputs
 from pytest_detgate.scoring.bounds.resampling import Units, clip_units, image_units
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pytest_detgate.dataset.clips.timeline import Timeline
     from pytest_detgate.dataset.tables import DetectionTable
-    from pytest_detgate.dataset.timeline import Timeline
     from pytest_detgate.expectations.wide_table import TableName, WideTable
     from pytest_detgate.inputs.compared.baseline import Baseline
     from pytest_detgate.inputs.compared.comparable import BaselineAp

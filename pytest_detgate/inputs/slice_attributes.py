@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
+from pytest_detgate.dataset.clips.time_stamps import seconds_of_all
 from pytest_detgate.dataset.coco.fields import field_names
 from pytest_detgate.dataset.slices import column
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
-from pytest_detgate.dataset.time_stamps import seconds_of_all
 from pytest_detgate.errors import DataError
 from pytest_detgate.inputs.timelines import timing_of
 from pytest_detgate.scoring.weak_slices import Attribute

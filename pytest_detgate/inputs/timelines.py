@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_detgate.dataset.clips import ClipKey, field_values
-from pytest_detgate.dataset.frames import FrameKey
+from pytest_detgate.dataset.clips.clips import ClipKey, field_values
+from pytest_detgate.dataset.clips.frames import FrameKey
+from pytest_detgate.dataset.clips.time_stamps import seconds_of_all
+from pytest_detgate.dataset.clips.timeline import FramesOfClips, FrameTiming, Timeline, timeline_of
 from pytest_detgate.dataset.tables import Dataset
-from pytest_detgate.dataset.time_stamps import seconds_of_all
-from pytest_detgate.dataset.timeline import FramesOfClips, FrameTiming, Timeline, timeline_of
 from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Extent, NotLookedAtError
 

@@ -7,15 +7,15 @@ from collections import Counter
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.clip_maps import (
+from pytest_detgate.dataset.clips.clip_maps import (
     NEIGHBOURS_CAP,
     clip_histogram,
     clip_map,
     neighbours,
     without_numbers,
 )
-from pytest_detgate.dataset.clips import ClipKey, Clips
-from pytest_detgate.dataset.frames import FrameKey, nearest_frames
+from pytest_detgate.dataset.clips.clips import ClipKey, Clips
+from pytest_detgate.dataset.clips.frames import FrameKey, nearest_frames
 from pytest_detgate.evidence import Chart, Evidence
 from pytest_detgate.inputs.inputs import Inputs
 

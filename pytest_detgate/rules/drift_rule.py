@@ -10,7 +10,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Share
-from pytest_detgate.dataset.clips import Clips
+from pytest_detgate.dataset.clips.clips import Clips
 from pytest_detgate.drift.drawing import drift_chart
 from pytest_detgate.drift.features import Feature
 from pytest_detgate.drift.permutation import Chance, chance, distance, holm, least_p, shares

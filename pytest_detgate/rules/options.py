@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import ScoreThreshold
 from pytest_detgate.config.wording import unknown
-from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.rule import OptionError, ProjectError, Rule, option_check, refuse
 

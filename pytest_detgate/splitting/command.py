@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.dataset.clips import ClipKey
+from pytest_detgate.dataset.clips.clips import ClipKey
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import UNLISTED
 from pytest_detgate.errors import ConfigError, DataError

@@ -16,7 +16,7 @@ from xml.etree.ElementTree import tostring
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.clips import ClipKey, clips_of
+from pytest_detgate.dataset.clips.clips import ClipKey, clips_of
 from pytest_detgate.dataset.labels.formats import label_readers
 from pytest_detgate.dataset.labels.tables import SplitFiles
 from pytest_detgate.dataset.tables import Dataset

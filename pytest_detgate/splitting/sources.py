@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.clips import ClipKey, clips_of
+from pytest_detgate.dataset.clips.clips import ClipKey, clips_of
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.ids import repeated
 from pytest_detgate.dataset.tables import Dataset

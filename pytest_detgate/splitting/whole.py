@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.clips import Clips
+from pytest_detgate.dataset.clips.clips import Clips
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.errors import DataError
 

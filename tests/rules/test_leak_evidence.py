@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_detgate.dataset.clip_maps import NEIGHBOURS_CAP
+from pytest_detgate.dataset.clips.clip_maps import NEIGHBOURS_CAP
 from pytest_detgate.evidence import ClipMap, Histogram
 from pytest_detgate.image_hashes.difference_hash import difference_hash
 from pytest_detgate.image_hashes.duplicates import PAIRS_CAP

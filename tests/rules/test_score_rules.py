@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from scipy import stats
 
-from pytest_detgate.dataset.frames import whole_number
+from pytest_detgate.dataset.clips.frames import whole_number
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Interval
 from pytest_detgate.record.report import RuleResult

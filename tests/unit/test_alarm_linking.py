@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
-from pytest_detgate.dataset.timeline import Timeline
+from pytest_detgate.dataset.clips.timeline import Timeline
 from pytest_detgate.scoring.alarms.linking import pairs_of, sightings_of, tracks_by_gap
 from tests.unit.test_timeline import by_number
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.clip_maps import (
+from pytest_detgate.dataset.clips.clip_maps import (
     CLIPS_CAP,
     FRAMES_CAP,
     apart,
     clip_histogram,
     clip_map,
 )
-from pytest_detgate.dataset.frames import Frames, nearest_frames
+from pytest_detgate.dataset.clips.frames import Frames, nearest_frames
 from pytest_detgate.evidence import ClipMap
 
 Listed = Sequence[tuple[str | None, int | None]]

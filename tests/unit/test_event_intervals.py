@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.dataset.event_intervals import EventIntervals, read_event_intervals
+from pytest_detgate.dataset.clips.event_intervals import EventIntervals, read_event_intervals
 from pytest_detgate.errors import DataError
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.clips import ClipKey, clips_of
-from pytest_detgate.dataset.frames import FrameKey, Frames, frames_of, nearest_frames
+from pytest_detgate.dataset.clips.clips import ClipKey, clips_of
+from pytest_detgate.dataset.clips.frames import FrameKey, Frames, frames_of, nearest_frames
 from pytest_detgate.dataset.tables import ImageTable
 from pytest_detgate.errors import DataError
 

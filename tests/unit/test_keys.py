@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_detgate.dataset.clips import ClipKey, clips_of, near_clips
+from pytest_detgate.dataset.clips.clips import ClipKey, clips_of, near_clips
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.ids import repeated, repeated_rows, rows_of

@@ -135,7 +135,7 @@ def test_such_a_configuration(tmp_path: Path, text: str) -> None:
 
 
 def test_a_frame_number_of_five_thousand_digits_cannot_be_told(tmp_path: Path) -> None:
-    from pytest_detgate.dataset.frames import whole_number
+    from pytest_detgate.dataset.clips.frames import whole_number
 
     assert whole_number(LONG) is None
     assert whole_number("²") is None

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from pytest_detgate.dataset.clips.time_stamps import TimeUnit, seconds_of
+from pytest_detgate.dataset.clips.timeline import FramesOfClips, FrameTiming, Timeline, timeline_of
 from pytest_detgate.dataset.tables import object_column
-from pytest_detgate.dataset.time_stamps import TimeUnit, seconds_of
-from pytest_detgate.dataset.timeline import FramesOfClips, FrameTiming, Timeline, timeline_of
 from pytest_detgate.errors import DataError
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 
 from pytest_detgate.config.numbers import Count
-from pytest_detgate.dataset.timeline import Timeline
+from pytest_detgate.dataset.clips.timeline import Timeline
 from pytest_detgate.gaps import DETECTION_GAPS, Extent, GapKind
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project

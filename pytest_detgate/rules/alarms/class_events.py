@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.timeline import TOLERANCE_S
+from pytest_detgate.dataset.clips.timeline import TOLERANCE_S
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs

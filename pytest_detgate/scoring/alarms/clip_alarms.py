@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.clips.timeline import Timeline
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable
-from pytest_detgate.dataset.timeline import Timeline
 from pytest_detgate.scoring.alarms.debounce import Spans, debounced, merged, ordered
 from pytest_detgate.scoring.alarms.linking import (
     Pairs,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.clips.timeline import TOLERANCE_S, UNTIMED, Timeline
 from pytest_detgate.dataset.tables import DetectionTable
-from pytest_detgate.dataset.timeline import TOLERANCE_S, UNTIMED, Timeline
 from pytest_detgate.scoring.alarms.linking import (
     Sightings,
     pairs_of,

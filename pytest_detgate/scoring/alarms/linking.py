@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate import boxes as geometry
-from pytest_detgate.dataset.timeline import UNTIMED, Timeline
+from pytest_detgate.dataset.clips.timeline import UNTIMED, Timeline
 
 Rows = NDArray[np.int64]
 _PAIRS_AT_ONCE = 1 << 20

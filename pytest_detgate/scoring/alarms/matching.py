@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.timeline import TOLERANCE_S
+from pytest_detgate.dataset.clips.timeline import TOLERANCE_S
 from pytest_detgate.scoring.alarms.debounce import Spans
 
 

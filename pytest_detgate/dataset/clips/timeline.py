@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.time_stamps import TimeUnit
+from pytest_detgate.dataset.clips.time_stamps import TimeUnit
 from pytest_detgate.errors import DataError
 
 UNTIMED = -1

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.clips import Clips
-from pytest_detgate.dataset.frames import Frames, Nearest
+from pytest_detgate.dataset.clips.clips import Clips
+from pytest_detgate.dataset.clips.frames import Frames, Nearest
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.evidence import ClipLine, ClipMap, Histogram, Pair, Side, left_out
 

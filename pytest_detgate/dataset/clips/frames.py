@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.dataset.clips import ClipKey, Clips, field_values
+from pytest_detgate.dataset.clips.clips import ClipKey, Clips, field_values
 from pytest_detgate.dataset.tables import ImageTable
 
 # Differences of two such numbers fit into 64 bits.

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_detgate.dataset.clips.time_stamps import seconds_of
 from pytest_detgate.dataset.keys import composed, key
 from pytest_detgate.dataset.text.files import read_text
-from pytest_detgate.dataset.time_stamps import seconds_of
 from pytest_detgate.errors import DataError
 
 COLUMNS = ("clip", "class", "start_s", "end_s")

@@ -1,0 +1,1 @@
+"""Which clip a frame belongs to, where in it, and when it was taken."""
