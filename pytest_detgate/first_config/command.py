@@ -15,13 +15,13 @@ from pytest_detgate.first_config.ci_files import FILES, Server, workflow
 from pytest_detgate.first_config.compose import Keys, compose
 from pytest_detgate.first_config.data_rules import DataRules, choose_data_rules
 from pytest_detgate.first_config.draft import Paths, Table, document_of, split_table
-from pytest_detgate.first_config.found import split_word
 from pytest_detgate.first_config.frame_names import FrameNames, propose_pattern
+from pytest_detgate.first_config.layouts.found import split_word
+from pytest_detgate.first_config.layouts.sources import find_data
 from pytest_detgate.first_config.measuring import Measuring
 from pytest_detgate.first_config.model_rules import ModelRules, choose_model_rules
 from pytest_detgate.first_config.model_table import extra_of, fill_model_table
 from pytest_detgate.first_config.reading import ReadSplits, contents, read_splits
-from pytest_detgate.first_config.sources import find_data
 from pytest_detgate.first_config.summary import Summary
 from pytest_detgate.inputs.detections.detection_sources import DetectionSource, ResultFiles
 from pytest_detgate.inputs.project import Project

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_detgate.errors import ConfigError, DataError
-from pytest_detgate.first_config.found import FoundData
+from pytest_detgate.first_config.layouts.found import FoundData
 
 _EXPECTED = (
     "expected a data.yaml, a COCO file or a folder of them, a folder of images with YOLO or VOC "
@@ -23,9 +23,9 @@ def find_data(path: Path) -> FoundData:
 
 
 def _of_file(path: Path) -> FoundData:
-    from pytest_detgate.first_config.coco_files import split_of_file
-    from pytest_detgate.first_config.data_yaml import splits_of_yaml
-    from pytest_detgate.first_config.mmdet_file import splits_of_config
+    from pytest_detgate.first_config.layouts.coco_files import split_of_file
+    from pytest_detgate.first_config.layouts.data_yaml import splits_of_yaml
+    from pytest_detgate.first_config.layouts.mmdet_file import splits_of_config
 
     if not path.is_file():
         raise ConfigError(f"{path}: no such file or folder; {_EXPECTED}")
@@ -43,9 +43,9 @@ def _of_file(path: Path) -> FoundData:
 
 def _of_folder(root: Path) -> FoundData:
     """The splits of a folder: what a `data.yaml` in it says, else its COCO files, else labels."""
-    from pytest_detgate.first_config.coco_files import coco_files, splits_of_files
-    from pytest_detgate.first_config.data_yaml import names_splits, splits_of_yaml
-    from pytest_detgate.first_config.label_folders import splits_of_folder
+    from pytest_detgate.first_config.layouts.coco_files import coco_files, splits_of_files
+    from pytest_detgate.first_config.layouts.data_yaml import names_splits, splits_of_yaml
+    from pytest_detgate.first_config.layouts.label_folders import splits_of_folder
 
     yamls = [*sorted(root.glob("*.yaml")), *sorted(root.glob("*.yml"))]
     for path in sorted(yamls, key=lambda path: path.stem != "data"):

@@ -13,7 +13,12 @@ from pytest_detgate.dataset.images.names import listed_names
 from pytest_detgate.dataset.labels.yolo.class_names import USUAL
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.errors import DataError
-from pytest_detgate.first_config.found import FoundData, FoundSplit, split_word, training_first
+from pytest_detgate.first_config.layouts.found import (
+    FoundData,
+    FoundSplit,
+    split_word,
+    training_first,
+)
 
 _LISTS = ("train", "val", "valid", "test")
 _SAMPLE = 200

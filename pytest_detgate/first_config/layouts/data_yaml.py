@@ -10,7 +10,7 @@ from pytest_detgate.dataset.images.names import listed_names
 from pytest_detgate.dataset.labels.yolo.data_yaml import candidates, labels_of
 from pytest_detgate.dataset.text.yaml_text import Yaml, read_yaml
 from pytest_detgate.errors import DataError
-from pytest_detgate.first_config.found import FoundData, FoundSplit
+from pytest_detgate.first_config.layouts.found import FoundData, FoundSplit
 
 _KEYS = ("train", "val", "test")
 _NOTHING = ("", "~", "null")

@@ -1,0 +1,1 @@
+"""How the files of a data set may lie, and which splits that makes."""
