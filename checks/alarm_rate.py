@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Meta
 from numpy.typing import NDArray
 
-from pytest_detgate.config.alarm_table import AlarmTable
+from pytest_detgate.config.tables.alarm_table import AlarmTable
 from pytest_detgate.dataset.clips.timeline import Timeline
 from pytest_detgate.errors import TooLittleEvidenceError
 from pytest_detgate.findings import Interval, Measurement

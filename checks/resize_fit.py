@@ -9,7 +9,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from pytest_detgate.config.numbers import Count, Share
-from pytest_detgate.config.onnx_table import Pixels
+from pytest_detgate.config.tables.onnx_table import Pixels
 from pytest_detgate.dataset.tables import UNLISTED, Dataset
 from pytest_detgate.detector.resizing import Resize
 from pytest_detgate.errors import DataError

@@ -12,7 +12,7 @@ from pathlib import Path
 from pytest_detgate.cache.annotation_tables import TablesFile, drop_tables, list_tables
 from pytest_detgate.cache.eviction import DatabaseContents, evict, read_database
 from pytest_detgate.cache.sqlite_file import CACHE_FILE
-from pytest_detgate.config.run_tables import CacheTable
+from pytest_detgate.config.tables.run_tables import CacheTable
 from pytest_detgate.errors import DataError
 
 DAY_SECONDS = 86_400

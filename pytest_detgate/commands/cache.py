@@ -73,7 +73,7 @@ def prune(chosen: argparse.Namespace) -> None:
     """Drop entries beyond the limits."""
     from pytest_detgate.commands.cache_maintenance import prune_now
     from pytest_detgate.config.load import load_configuration
-    from pytest_detgate.config.run_tables import CacheTable
+    from pytest_detgate.config.tables.run_tables import CacheTable
     from pytest_detgate.plugin.folders import project_paths
 
     limits = CacheTable()

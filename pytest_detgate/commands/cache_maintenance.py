@@ -20,7 +20,7 @@ from pytest_detgate.cache.maintenance import (
     raise_data_errors,
 )
 from pytest_detgate.cache.sqlite_file import CACHE_FILE
-from pytest_detgate.config.run_tables import CacheTable
+from pytest_detgate.config.tables.run_tables import CacheTable
 from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.cached.model_facts import decode_description, description_request
 from pytest_detgate.errors import ConfigError, DataError

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_detgate.config.alarm_table import Timed
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.place import Place
+from pytest_detgate.config.tables.alarm_table import Timed
 from pytest_detgate.config.wording import unknown
 
 

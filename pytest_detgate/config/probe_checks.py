@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pytest_detgate.config.dataset_tables import ProbeTable, SplitTable
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.place import Place
+from pytest_detgate.config.tables.dataset_tables import ProbeTable, SplitTable
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import DataError
 

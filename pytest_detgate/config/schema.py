@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-from pytest_detgate.config.alarm_table import AlarmTable
-from pytest_detgate.config.dataset_tables import DatasetTable, ProbeTable
-from pytest_detgate.config.evidence_table import EvidenceTable
-from pytest_detgate.config.model_tables import ModelTable, TrainTable
-from pytest_detgate.config.project_table import ProjectTable
-from pytest_detgate.config.run_tables import (
+from pytest_detgate.config.tables.alarm_table import AlarmTable
+from pytest_detgate.config.tables.dataset_tables import DatasetTable, ProbeTable
+from pytest_detgate.config.tables.evidence_table import EvidenceTable
+from pytest_detgate.config.tables.model_tables import ModelTable, TrainTable
+from pytest_detgate.config.tables.project_table import ProjectTable
+from pytest_detgate.config.tables.run_tables import (
     CacheTable,
     HistoryTable,
     ReportTable,

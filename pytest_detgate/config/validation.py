@@ -9,11 +9,11 @@ import difflib
 import re
 
 from pytest_detgate.config.alarm_checks import check_alarms
-from pytest_detgate.config.dataset_tables import SplitTable
-from pytest_detgate.config.evidence_table import MOST_ADAPTIVE
 from pytest_detgate.config.load import Configuration
 from pytest_detgate.config.place import Place
 from pytest_detgate.config.probe_checks import LISTING, check_probe, own_files
+from pytest_detgate.config.tables.dataset_tables import SplitTable
+from pytest_detgate.config.tables.evidence_table import MOST_ADAPTIVE
 
 REDACTED_KINDS = ("paths", "hosts")
 """Entries of `redact` that are no regular expressions."""

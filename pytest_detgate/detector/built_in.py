@@ -7,8 +7,8 @@ import os
 import sys
 from pathlib import Path
 
-from pytest_detgate.config.torchvision_options import TorchvisionOptions
-from pytest_detgate.config.transformers_options import TransformersOptions
+from pytest_detgate.config.tables.torchvision_options import TorchvisionOptions
+from pytest_detgate.config.tables.transformers_options import TransformersOptions
 from pytest_detgate.detector.dependencies.project_code import of_project
 from pytest_detgate.detector.devices import gpu_count
 from pytest_detgate.detector.framework import Framework

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from pytest_detgate.config.dataset_tables import ProbeTable, SplitTable
 from pytest_detgate.config.probe_checks import LISTING, own_files
+from pytest_detgate.config.tables.dataset_tables import ProbeTable, SplitTable
 from pytest_detgate.dataset.class_choice import placeholder_rows, with_counting_classes
 from pytest_detgate.dataset.coco.reader import read_categories, read_coco_file, supercategories
 from pytest_detgate.dataset.images.folder import read_folder

@@ -13,7 +13,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import Extent, NotLookedAtError
 
 if TYPE_CHECKING:
-    from pytest_detgate.config.dataset_tables import ProbeTable, SplitTable
+    from pytest_detgate.config.tables.dataset_tables import ProbeTable, SplitTable
     from pytest_detgate.inputs.data import DataInputs
     from pytest_detgate.inputs.project import Project
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.config.evidence_table import EvidenceTable
+from pytest_detgate.config.tables.evidence_table import EvidenceTable
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.record.ledger import LEDGER_FILE
 

@@ -17,7 +17,7 @@ from pytest_detgate.plugin.options import GateOptions
 from pytest_detgate.regular_file import read_regular
 
 if TYPE_CHECKING:
-    from pytest_detgate.config.run_tables import RunTable
+    from pytest_detgate.config.tables.run_tables import RunTable
     from pytest_detgate.detector.workers.run_options import RunPlan
     from pytest_detgate.inputs.compared.other_models import OtherModels
     from pytest_detgate.inputs.detections.detection_sources import DetectionSource

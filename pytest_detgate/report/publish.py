@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.config.run_tables import ReportTable
+from pytest_detgate.config.tables.run_tables import ReportTable
 from pytest_detgate.record.folder import BADGE, BESIDE, PAGE, RECORD, SUMMARY
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.record.redaction import Redaction

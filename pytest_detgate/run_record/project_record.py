@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_detgate.config.project_table import ProjectTable
+from pytest_detgate.config.tables.project_table import ProjectTable
 from pytest_detgate.record.report import ProjectRecord
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pytest_detgate.config.onnx_table import OnnxTable
+from pytest_detgate.config.tables.onnx_table import OnnxTable
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
 from tests.forked import run_forked
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.config.run_tables import WaiverTable
+from pytest_detgate.config.tables.run_tables import WaiverTable
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import Extent
 from pytest_detgate.inputs.detections.detection_sources import NoDetections

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from pytest_detgate.config.evidence_table import MOST_ADAPTIVE, EvidenceTable
+from pytest_detgate.config.tables.evidence_table import MOST_ADAPTIVE, EvidenceTable
 from pytest_detgate.record.ledger import LedgerLine, Look
 from pytest_detgate.record.looks import LookBudget
 from pytest_detgate.scoring.bounds.event_rate import count_interval

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.config.onnx_table import OnnxTable
+from pytest_detgate.config.tables.onnx_table import OnnxTable
 from pytest_detgate.config.wording import expected, found
 from pytest_detgate.errors import DetectorError, nearest
 

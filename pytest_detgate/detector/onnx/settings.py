@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from pytest_detgate.config.onnx_table import OnnxTable
+from pytest_detgate.config.tables.onnx_table import OnnxTable
 from pytest_detgate.detector.name_lists import names_difference
 from pytest_detgate.detector.onnx.layouts import (
     HEADS,

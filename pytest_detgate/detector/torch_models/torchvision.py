@@ -15,7 +15,7 @@ import torchvision
 from numpy.typing import NDArray
 from torchvision import models
 
-from pytest_detgate.config.torchvision_options import TorchvisionOptions
+from pytest_detgate.config.tables.torchvision_options import TorchvisionOptions
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
 from pytest_detgate.detector.name_lists import require_class_names

@@ -17,7 +17,7 @@ import torch
 import transformers
 from numpy.typing import NDArray
 
-from pytest_detgate.config.transformers_options import TransformersOptions
+from pytest_detgate.config.tables.transformers_options import TransformersOptions
 from pytest_detgate.detections import ModelInfo, OutputNotFinite
 from pytest_detgate.detector.devices import check_device, torch_device
 from pytest_detgate.detector.name_lists import require_class_names

@@ -11,7 +11,7 @@ import msgspec
 
 from pytest_detgate.config.convert import convert_table
 from pytest_detgate.config.load import Configuration
-from pytest_detgate.config.model_tables import ModelTable
+from pytest_detgate.config.tables.model_tables import ModelTable
 from pytest_detgate.dataset.images.options import ImageOptions
 from pytest_detgate.errors import DetectorError
 

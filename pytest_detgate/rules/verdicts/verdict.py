@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from pytest_detgate.config.run_tables import WaiverTable
+from pytest_detgate.config.tables.run_tables import WaiverTable
 from pytest_detgate.errors import DetgateError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Measurement, Verdict, can_break
 from pytest_detgate.gaps import Extent, NotLookedAtError

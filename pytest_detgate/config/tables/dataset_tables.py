@@ -6,8 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
-from pytest_detgate.config.alarm_table import EventsFile, Fps, FrameStep, TimeField, TimeUnit
 from pytest_detgate.config.numbers import Count
+from pytest_detgate.config.tables.alarm_table import EventsFile, Fps, FrameStep, TimeField, TimeUnit
 from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
 
 LabelFormat: TypeAlias = Literal[

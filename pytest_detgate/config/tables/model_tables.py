@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Count, ScoreThreshold
-from pytest_detgate.config.onnx_table import OnnxTable
+from pytest_detgate.config.tables.onnx_table import OnnxTable
 
 
 class BaselineTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

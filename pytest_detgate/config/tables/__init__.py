@@ -1,0 +1,1 @@
+"""The tables of `detgate.toml`, except those of rules."""
