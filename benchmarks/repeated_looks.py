@@ -15,8 +15,8 @@ from functools import cache
 import numpy as np
 
 from pytest_detgate.config.tables.evidence_table import EvidenceTable
-from pytest_detgate.record.ledger import LedgerLine, Look
-from pytest_detgate.record.looks import LookBudget
+from pytest_detgate.record.project_files.ledger import LedgerLine, Look
+from pytest_detgate.record.project_files.looks import LookBudget
 from pytest_detgate.scoring.bounds.event_rate import count_interval
 from pytest_detgate.scoring.bounds.sample_size import least_exposure
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_detgate.commands.subcommands import Commands
-    from pytest_detgate.record.known_findings import Acceptance, Fingerprint
+    from pytest_detgate.record.project_files.known_findings import Acceptance, Fingerprint
     from pytest_detgate.record.report import RuleResult
     from pytest_detgate.rules.verdicts.known import KnownFindings
 
@@ -47,7 +47,11 @@ def run(chosen: argparse.Namespace) -> None:
     from pytest_detgate.commands.output import config_path, written
     from pytest_detgate.config.wording import unknown
     from pytest_detgate.record.folder import RECORD
-    from pytest_detgate.record.known_findings import KNOWN_FILE, read_known, write_known
+    from pytest_detgate.record.project_files.known_findings import (
+        KNOWN_FILE,
+        read_known,
+        write_known,
+    )
     from pytest_detgate.record.report_file import read_report
     from pytest_detgate.rules.verdicts.known import KnownFindings, acceptances_of
 
@@ -91,8 +95,8 @@ def _require_reason(chosen: argparse.Namespace, today: datetime.date) -> None:
 
 def _fingerprints(result: RuleResult) -> list[Fingerprint]:
     """All findings of an item; `ConfigError` if it has none to accept, or not all are known."""
-    from pytest_detgate.record.known_findings import MOST_FINGERPRINTS
-    from pytest_detgate.record.path_texts import HIDDEN
+    from pytest_detgate.record.project_files.known_findings import MOST_FINGERPRINTS
+    from pytest_detgate.record.redaction.path_texts import HIDDEN
     from pytest_detgate.rules.verdicts.known import CANNOT_ACCEPT
 
     found = result.fingerprints
@@ -154,7 +158,7 @@ def _findings_move(code: str, config: Path) -> bool:
 
 
 def _entry(chosen: argparse.Namespace, new: list[Fingerprint]) -> list[Acceptance]:
-    from pytest_detgate.record.known_findings import Acceptance
+    from pytest_detgate.record.project_files.known_findings import Acceptance
 
     if not new:
         return []

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_detgate.commands.subcommands import Commands
-    from pytest_detgate.record.approved import Approved
+    from pytest_detgate.record.project_files.approved import Approved
     from pytest_detgate.record.report import Report
 
 
@@ -34,9 +34,9 @@ def add(commands: Commands) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Write the file; print what is in it and what changed."""
     from pytest_detgate.commands.output import config_path, written
-    from pytest_detgate.record.approved import approved_of
-    from pytest_detgate.record.approved_file import BASELINE_FILE, write_approved
     from pytest_detgate.record.folder import RECORD
+    from pytest_detgate.record.project_files.approved import approved_of
+    from pytest_detgate.record.project_files.approved_file import BASELINE_FILE, write_approved
     from pytest_detgate.record.report_file import read_report
 
     report = read_report(chosen.report / RECORD)
@@ -79,7 +79,7 @@ def _require_whole(report: Report, *, may_fail: bool) -> None:
 
 def _earlier(path: Path) -> Approved | None:
     """The baseline that is replaced, if it can be read."""
-    from pytest_detgate.record.approved_file import approved_from, is_approved
+    from pytest_detgate.record.project_files.approved_file import approved_from, is_approved
     from pytest_detgate.regular_file import read_regular
 
     try:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.detections.silent import Silence
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.together import Together
-    from pytest_detgate.record.looks import LookBudget
+    from pytest_detgate.record.project_files.looks import LookBudget
     from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms
     from pytest_detgate.scoring.alarms.trade_off import AlarmCurve
     from pytest_detgate.scoring.score_card import ApMetric

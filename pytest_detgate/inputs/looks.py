@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_detgate.detector.key_digest import key_digest
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.record.ledger import LEDGER_FILE, Look
+from pytest_detgate.record.project_files.ledger import LEDGER_FILE, Look
 from pytest_detgate.record.report import NO_DETECTIONS
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import msgspec
 
 from pytest_detgate.config.validation import REDACTED_KINDS, redacted_pattern
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.redaction import Redaction
+from pytest_detgate.record.redaction.redaction import Redaction
 
 
 def redaction_of(project: Project, further: Iterable[Path] = ()) -> Redaction:

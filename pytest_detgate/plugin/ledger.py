@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from pytest_detgate.config.tables.evidence_table import EvidenceTable
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.record.ledger import LEDGER_FILE
+from pytest_detgate.record.project_files.ledger import LEDGER_FILE
 
 if TYPE_CHECKING:
     from pytest_detgate.inputs.project import Project
-    from pytest_detgate.record.ledger import Look
-    from pytest_detgate.record.looks import LedgerRecord, LookBudget
+    from pytest_detgate.record.project_files.ledger import Look
+    from pytest_detgate.record.project_files.looks import LedgerRecord, LookBudget
 
 
 @dataclass(eq=False)
@@ -30,7 +30,7 @@ class GateLedger:
 
     def add(self, looks: list[Look]) -> str | None:
         """Write down the looks that the ledger does not have; return what went wrong."""
-        from pytest_detgate.record.ledger import add_looks
+        from pytest_detgate.record.project_files.ledger import add_looks
 
         unseen = [look for look in looks if not self._is_seen(look)]
         self._seen |= {look.dataset: look for look in unseen}
@@ -53,8 +53,8 @@ class GateLedger:
 
     def record(self) -> LedgerRecord:
         """The ledger after the run, for the record."""
-        from pytest_detgate.record.ledger import read_ledger
-        from pytest_detgate.record.looks import LedgerRecord, LookBudget, LooksRecord
+        from pytest_detgate.record.project_files.ledger import read_ledger
+        from pytest_detgate.record.project_files.looks import LedgerRecord, LookBudget, LooksRecord
 
         table = self.budget.table
         try:
@@ -89,8 +89,8 @@ def open_ledger(project: Project, *, asks_git: bool) -> GateLedger | None:
     table = project.tables.evidence
     if table is None and not project.seals.names:
         return None
-    from pytest_detgate.record.ledger import read_ledger, require_all_of_git
-    from pytest_detgate.record.looks import LookBudget
+    from pytest_detgate.record.project_files.ledger import read_ledger, require_all_of_git
+    from pytest_detgate.record.project_files.looks import LookBudget
 
     path = project.configuration.path.parent / LEDGER_FILE
     lines = read_ledger(path)

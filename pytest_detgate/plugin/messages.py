@@ -9,7 +9,7 @@ import msgspec
 
 from pytest_detgate.dataset.contents import SplitContents
 from pytest_detgate.plain import encode
-from pytest_detgate.record.ledger import Look
+from pytest_detgate.record.project_files.ledger import Look
 from pytest_detgate.record.report import (
     BaselineRecord,
     DatasetRecord,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_detgate.evidence import Chart
     from pytest_detgate.plugin.session import GateSession
     from pytest_detgate.plugin.update import Update
-    from pytest_detgate.record.ledger import Look
+    from pytest_detgate.record.project_files.ledger import Look
     from pytest_detgate.record.report import ModelRecord, Report, RuleResult
     from pytest_detgate.report.publish import Published
 

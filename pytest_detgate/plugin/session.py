@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from pytest_detgate.plugin.ledger import GateLedger
     from pytest_detgate.plugin.messages import Facts
     from pytest_detgate.progress import Progress
-    from pytest_detgate.record.known_findings import Acceptance
-    from pytest_detgate.record.redaction import Redaction
+    from pytest_detgate.record.project_files.known_findings import Acceptance
+    from pytest_detgate.record.redaction.redaction import Redaction
     from pytest_detgate.rules.binding import BoundRule
     from pytest_detgate.rules.rule import Rule, Target
 

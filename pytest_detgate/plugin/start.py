@@ -32,7 +32,7 @@ from pytest_detgate.plugin.promised.unread import SWEEP_RULE
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
 from pytest_detgate.printable import printable
 from pytest_detgate.progress import NoProgress, Progress
-from pytest_detgate.record.known_findings import KNOWN_FILE
+from pytest_detgate.record.project_files.known_findings import KNOWN_FILE
 from pytest_detgate.record.terminal import no_command
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pytest
 
     from pytest_detgate.plugin.session import GateSession
-    from pytest_detgate.record.ledger import Look
+    from pytest_detgate.record.project_files.ledger import Look
 
 
 def attach_result(

@@ -14,8 +14,8 @@ from pytest_detgate.evidence import Chart, Evidence, LineChart
 from pytest_detgate.findings import Finding, Interval, Measurement, Table, Verdict
 from pytest_detgate.gaps import Unit
 from pytest_detgate.record.accepted_record import AcceptedRecord
-from pytest_detgate.record.known_findings import Fingerprint
-from pytest_detgate.record.looks import LedgerRecord
+from pytest_detgate.record.project_files.known_findings import Fingerprint
+from pytest_detgate.record.project_files.looks import LedgerRecord
 from pytest_detgate.record.score_parts import ConfusionRecord, ErrorRecord, UltralyticsRecord
 
 FORMAT = 1

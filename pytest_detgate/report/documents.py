@@ -14,7 +14,7 @@ import msgspec
 
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.record.folder import DOCUMENTS, OUR_DOCUMENT
-from pytest_detgate.record.redaction import Redaction
+from pytest_detgate.record.redaction.redaction import Redaction
 from pytest_detgate.record.report import Report
 from pytest_detgate.regular_file import read_regular
 from pytest_detgate.report.page.rule_rows import fragment_names

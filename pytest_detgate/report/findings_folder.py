@@ -17,7 +17,7 @@ import msgspec
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.plain import encode
 from pytest_detgate.record.folder import FINDINGS, remove_findings
-from pytest_detgate.record.redaction import Redaction
+from pytest_detgate.record.redaction.redaction import Redaction
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.regular_file import read_regular
 from pytest_detgate.report.coco_export import CocoExport

@@ -17,7 +17,7 @@ from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.config.tables.run_tables import ReportTable
 from pytest_detgate.record.folder import BADGE, BESIDE, PAGE, RECORD, SUMMARY
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.record.redaction import Redaction
+from pytest_detgate.record.redaction.redaction import Redaction
 from pytest_detgate.record.report import Report
 from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.badge import badge_svg

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_detgate.record.formatting import NARROW, counted, duration, moment, number
-from pytest_detgate.record.looks import looks_text
 from pytest_detgate.record.markdown import code, plain, prose
+from pytest_detgate.record.project_files.looks import looks_text
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import (
     decisive,

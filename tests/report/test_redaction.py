@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pytest_detgate.findings import Finding, Measurement
-from pytest_detgate.record.redaction import Redaction
+from pytest_detgate.record.redaction.redaction import Redaction
 from pytest_detgate.record.report import DatasetRecord, Report, SplitRecord
 
 from .sample import rule, sample_report

@@ -11,15 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.record.approved import (
+from pytest_detgate.record.image_counts import packed_counts, unpacked_counts
+from pytest_detgate.record.project_files.approved import (
     Approved,
     ApprovedModel,
     ApprovedProbe,
     ApprovedRule,
     ApprovedScores,
 )
-from pytest_detgate.record.approved_file import approved_from, is_approved, write_approved
-from pytest_detgate.record.image_counts import packed_counts, unpacked_counts
+from pytest_detgate.record.project_files.approved_file import (
+    approved_from,
+    is_approved,
+    write_approved,
+)
 from pytest_detgate.record.report import FalseBoxCounts
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.errors import ConfigError
-from pytest_detgate.record.ledger import (
+from pytest_detgate.record.project_files.ledger import (
     LEDGER_FILE,
     LedgerLine,
     Look,

@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from pytest_detgate.config.tables.evidence_table import MOST_ADAPTIVE, EvidenceTable
-from pytest_detgate.record.ledger import LedgerLine, Look
-from pytest_detgate.record.looks import LookBudget
+from pytest_detgate.record.project_files.ledger import LedgerLine, Look
+from pytest_detgate.record.project_files.looks import LookBudget
 from pytest_detgate.scoring.bounds.event_rate import count_interval
 from pytest_detgate.scoring.bounds.probe_evidence import ProbeEvidence
 from pytest_detgate.scoring.bounds.sample_size import least_exposure

@@ -19,9 +19,14 @@ from pytest_detgate.inputs.compared.comparable import (
     same_file,
 )
 from pytest_detgate.inputs.fingerprints import name_order, names_sha256
-from pytest_detgate.record.approved import COUNTING, Approved, ApprovedProbe, ApprovedRule
-from pytest_detgate.record.approved_file import APPROVE_AGAIN, BY_CLASS
 from pytest_detgate.record.image_counts import unpacked_counts
+from pytest_detgate.record.project_files.approved import (
+    COUNTING,
+    Approved,
+    ApprovedProbe,
+    ApprovedRule,
+)
+from pytest_detgate.record.project_files.approved_file import APPROVE_AGAIN, BY_CLASS
 from pytest_detgate.record.report import NO_DETECTIONS, BaselineRecord, FalseBoxCounts
 from pytest_detgate.scoring.score_card import ApMetric, protocol_name
 

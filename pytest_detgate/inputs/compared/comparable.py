@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.record.approved import SCORE_THRESHOLD as SCORE_THRESHOLD
+from pytest_detgate.record.project_files.approved import SCORE_THRESHOLD as SCORE_THRESHOLD
 from pytest_detgate.record.report import BaselineRecord
 
 

@@ -11,8 +11,8 @@ from pytest_detgate.inputs.compared.baseline_model import BaselineModel
 from pytest_detgate.inputs.compared.baseline_recorded import RecordedBaseline
 from pytest_detgate.inputs.compared.other_models import OtherModels
 from pytest_detgate.inputs.model import ModelInputs
-from pytest_detgate.record.approved import approved_of
-from pytest_detgate.record.approved_file import approved_from, is_approved
+from pytest_detgate.record.project_files.approved import approved_of
+from pytest_detgate.record.project_files.approved_file import approved_from, is_approved
 from pytest_detgate.record.report import BaselineRecord
 from pytest_detgate.record.report_file import report_from
 from pytest_detgate.regular_file import open_regular, read_regular

@@ -11,7 +11,7 @@ from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.output.wording import summary_text
 from pytest_detgate.record.folder import FINDINGS, PAGE, SUMMARY
 from pytest_detgate.record.formatting import counted, visible
-from pytest_detgate.record.looks import ledger_note, looks_text
+from pytest_detgate.record.project_files.looks import ledger_note, looks_text
 from pytest_detgate.record.result_text import left_out_text
 from pytest_detgate.record.terminal import cut, wrapped
 from pytest_detgate.report.headline import can_block, counts, in_order

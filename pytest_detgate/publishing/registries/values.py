@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_detgate.record.approved import METRICS
+from pytest_detgate.record.project_files.approved import METRICS
 from pytest_detgate.record.report import Report
 from pytest_detgate.report.headline import BLOCKING
 

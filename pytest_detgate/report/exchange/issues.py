@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from pytest_detgate.findings import Finding, Verdict
 from pytest_detgate.record.formatting import on_one_line
-from pytest_detgate.record.known_findings import rounded_box
+from pytest_detgate.record.project_files.known_findings import rounded_box
 from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import compared, decisive, finding_text
 from pytest_detgate.report.exchange.github_annotations import Line

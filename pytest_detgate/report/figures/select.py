@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from pytest_detgate.findings import Finding
-from pytest_detgate.record.approved import SCORE_THRESHOLD
+from pytest_detgate.record.project_files.approved import SCORE_THRESHOLD
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.counts import Count, with_detections

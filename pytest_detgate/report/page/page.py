@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_detgate.atomic_file import write_whole
-from pytest_detgate.record.looks import ledger_note
+from pytest_detgate.record.project_files.looks import ledger_note
 from pytest_detgate.record.report import Report
 from pytest_detgate.report.charts.draw import drawing_of
 from pytest_detgate.report.figures.album import Album

@@ -12,7 +12,7 @@ from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.formatting import counted
-from pytest_detgate.record.known_findings import (
+from pytest_detgate.record.project_files.known_findings import (
     MOST_FINGERPRINTS,
     Acceptance,
     Fingerprint,

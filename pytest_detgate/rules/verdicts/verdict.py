@@ -19,7 +19,7 @@ from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.record.accepted_record import AcceptedRecord
 from pytest_detgate.record.advice import MMDETECTION, fitting_advice
-from pytest_detgate.record.known_findings import Acceptance
+from pytest_detgate.record.project_files.known_findings import Acceptance
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.record.report_file import sendable
 from pytest_detgate.rules.binding import BoundRule, crash_text, today

@@ -18,9 +18,9 @@ from typing import TypeVar
 
 import msgspec
 
-from pytest_detgate.record.host_texts import host_patterns, without_hosts
-from pytest_detgate.record.looks import LedgerRecord
-from pytest_detgate.record.path_texts import (
+from pytest_detgate.record.project_files.looks import LedgerRecord
+from pytest_detgate.record.redaction.host_texts import host_patterns, without_hosts
+from pytest_detgate.record.redaction.path_texts import (
     CLIMBING,
     ELSEWHERE,
     HIDDEN,

@@ -11,7 +11,12 @@ import msgspec
 from pytest_detgate.atomic_file import write_whole
 from pytest_detgate.errors import ConfigError, DataError
 from pytest_detgate.plain import encode
-from pytest_detgate.record.approved import APPROVED_FORMAT, Approved, ApprovedProbe, digest_of
+from pytest_detgate.record.project_files.approved import (
+    APPROVED_FORMAT,
+    Approved,
+    ApprovedProbe,
+    digest_of,
+)
 
 BASELINE_FILE = "detgate-baseline.json"
 LARGEST = 99_000

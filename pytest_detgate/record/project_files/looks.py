@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from pytest_detgate.config.tables.evidence_table import EvidenceTable
-from pytest_detgate.record.ledger import LedgerLine, Look
+from pytest_detgate.record.project_files.ledger import LedgerLine, Look
 
 _ROUNDING = 1e-9
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 
-from pytest_detgate.record.path_texts import HOST
+from pytest_detgate.record.redaction.path_texts import HOST
 
 HostPattern = tuple[str, re.Pattern[str]]
 """What a text must hold to be worth a look, in lower case, and the pattern that finds a host."""

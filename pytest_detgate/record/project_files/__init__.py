@@ -1,0 +1,1 @@
+"""Files that a project commits: its baseline, its known findings, its ledger."""

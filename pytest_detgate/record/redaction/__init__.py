@@ -1,0 +1,1 @@
+"""What may not be seen in anything that leaves a run."""
