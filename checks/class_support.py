@@ -116,7 +116,7 @@ class ClassSupport(CountRule, frozen=True, kw_only=True):
 
     def in_expectations(self, target: Target, inputs: Inputs) -> InExpectations:
         from pytest_detgate.expectations.suites import InExpectations, of_table, where
-        from pytest_detgate.expectations.wide_table import COUNTS
+        from pytest_detgate.expectations.wide_tables.wide_table import COUNTS
 
         if self.limit(target):
             return InExpectations(lacks="a number of classes that are allowed")

@@ -11,16 +11,16 @@ from msgspec.json import encode
 
 from pytest_detgate.config.numbers import Count, Share
 from pytest_detgate.expectations.editor_schema import entry_schema
-from pytest_detgate.expectations.engine import evaluate
-from pytest_detgate.expectations.packed import packed, unpacked
+from pytest_detgate.expectations.evaluation.engine import evaluate
+from pytest_detgate.expectations.evaluation.packed import packed, unpacked
+from pytest_detgate.expectations.evaluation.results import Evaluation, ExpectationResult, tables_of
+from pytest_detgate.expectations.evaluation.vocabulary import require_great_expectations
 from pytest_detgate.expectations.requested import (
     Requested,
     requested_in_suite,
     requested_in_table,
 )
-from pytest_detgate.expectations.results import Evaluation, ExpectationResult, tables_of
-from pytest_detgate.expectations.vocabulary import require_great_expectations
-from pytest_detgate.expectations.wide_table import TableName, WideTable
+from pytest_detgate.expectations.wide_tables.wide_table import TableName, WideTable
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.gaps import ODD_ANNOTATIONS, Extent, GapKind, NotLookedAtError
 from pytest_detgate.inputs.inputs import Inputs

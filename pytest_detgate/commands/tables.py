@@ -13,7 +13,7 @@ from pytest_detgate.printable import printable
 
 if TYPE_CHECKING:
     from pytest_detgate.commands.subcommands import Commands
-    from pytest_detgate.expectations.wide_table import TableName
+    from pytest_detgate.expectations.wide_tables.wide_table import TableName
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.rules.binding import BoundRule
 
@@ -110,7 +110,7 @@ def _tables(
     chosen: argparse.Namespace, inputs: Inputs, name: str, *, has_detections: bool
 ) -> Iterator[str]:
     """Write the tables of a split or probe, or say what is in them; a line for each."""
-    from pytest_detgate.expectations.frames import kind_of, write_frame
+    from pytest_detgate.expectations.wide_tables.frames import kind_of, write_frame
 
     columns = None if chosen.columns is None else chosen.columns.split(",")
     for table in _TABLES if chosen.table is None else (chosen.table,):

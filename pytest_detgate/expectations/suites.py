@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_detgate.expectations.models import version
 from pytest_detgate.expectations.requested import COMMON, Requested
-from pytest_detgate.expectations.wide_table import TableName
+from pytest_detgate.expectations.wide_tables.wide_table import TableName
 
 LARGEST = 1.7976931348623157e308
 """The largest number: what is larger is infinite."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_detgate.dataset.clips.timeline import Timeline
     from pytest_detgate.dataset.tables import DetectionTable
-    from pytest_detgate.expectations.wide_table import TableName, WideTable
+    from pytest_detgate.expectations.wide_tables.wide_table import TableName, WideTable
     from pytest_detgate.inputs.compared.baseline import Baseline
     from pytest_detgate.inputs.compared.comparable import BaselineAp
     from pytest_detgate.inputs.compared.sweep import Epoch

@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_detgate.config.probe_checks import own_files
-from pytest_detgate.expectations.fields import (
+from pytest_detgate.expectations.wide_tables.fields import (
     NO_FIELDS,
     FieldSource,
     coco_annotation_fields,
     coco_image_fields,
 )
-from pytest_detgate.expectations.tables import annotation_table, detection_table, image_table
-from pytest_detgate.expectations.wide_table import TableName, WideTable
+from pytest_detgate.expectations.wide_tables.tables import (
+    annotation_table,
+    detection_table,
+    image_table,
+)
+from pytest_detgate.expectations.wide_tables.wide_table import TableName, WideTable
 
 if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import Dataset

@@ -10,8 +10,19 @@ from numpy.typing import NDArray
 
 from pytest_detgate.dataset.clips.frames import whole_number
 from pytest_detgate.dataset.tables import UNLISTED, Dataset, DetectionTable, object_column
-from pytest_detgate.expectations.fields import NO_FIELDS, Column, FieldSource, typed_column
-from pytest_detgate.expectations.wide_table import COUNTS, OF_IMAGE, Makers, TableName, WideTable
+from pytest_detgate.expectations.wide_tables.fields import (
+    NO_FIELDS,
+    Column,
+    FieldSource,
+    typed_column,
+)
+from pytest_detgate.expectations.wide_tables.wide_table import (
+    COUNTS,
+    OF_IMAGE,
+    Makers,
+    TableName,
+    WideTable,
+)
 
 
 def image_table(

@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 
 from pytest_detgate.errors import DataError, nearest
-from pytest_detgate.expectations.coverage import Domain, require_values
-from pytest_detgate.expectations.document import document_of
-from pytest_detgate.expectations.fields import Column
+from pytest_detgate.expectations.evaluation.coverage import Domain, require_values
+from pytest_detgate.expectations.evaluation.document import document_of
+from pytest_detgate.expectations.evaluation.results import NO_ROWS, Evaluation, ExpectationResult
+from pytest_detgate.expectations.evaluation.vocabulary import KnownExpectation, known_expectation
+from pytest_detgate.expectations.evaluation.worst import Rows, worst_first
 from pytest_detgate.expectations.limits import limit_text
 from pytest_detgate.expectations.models import quiet
 from pytest_detgate.expectations.requested import Requested
-from pytest_detgate.expectations.results import NO_ROWS, Evaluation, ExpectationResult
-from pytest_detgate.expectations.vocabulary import KnownExpectation, known_expectation
-from pytest_detgate.expectations.wide_table import WideTable
-from pytest_detgate.expectations.worst import Rows, worst_first
+from pytest_detgate.expectations.wide_tables.fields import Column
+from pytest_detgate.expectations.wide_tables.wide_table import WideTable
 from pytest_detgate.plain import plain_value
 
 TAG = "detgate"

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from pytest_detgate.expectations.evaluation.worst import Rows
 from pytest_detgate.expectations.requested import Requested
-from pytest_detgate.expectations.worst import Rows
 from pytest_detgate.findings import Table
 
 NO_ROWS: Rows = np.array([], dtype=np.int64)

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.expectations.fields import Column, FieldSource
+from pytest_detgate.expectations.wide_tables.fields import Column, FieldSource
 from pytest_detgate.findings import Finding
 
 TableName = Literal["images", "annotations", "detections"]

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pytest_detgate.errors import DataError, nearest
-from pytest_detgate.expectations.fields import Column
 from pytest_detgate.expectations.models import quiet
-from pytest_detgate.expectations.wide_table import WideTable
+from pytest_detgate.expectations.wide_tables.fields import Column
+from pytest_detgate.expectations.wide_tables.wide_table import WideTable
 
 if TYPE_CHECKING:
     from pandas import DataFrame as DataFrame  # for those who name what they get

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from pytest_detgate.expectations.evaluation.results import Evaluation, ExpectationResult
 from pytest_detgate.expectations.requested import Requested
-from pytest_detgate.expectations.results import Evaluation, ExpectationResult
 
 
 class _Result(msgspec.Struct):

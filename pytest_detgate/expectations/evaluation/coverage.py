@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.expectations.fields import Column
+from pytest_detgate.expectations.evaluation.vocabulary import KnownExpectation
 from pytest_detgate.expectations.limits import needs_spread
-from pytest_detgate.expectations.vocabulary import KnownExpectation
+from pytest_detgate.expectations.wide_tables.fields import Column
 
 
 class Domain:

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_detgate.expectations.fields import Column
-from pytest_detgate.expectations.vocabulary import KnownExpectation
-from pytest_detgate.expectations.worst import Rows
+from pytest_detgate.expectations.evaluation.vocabulary import KnownExpectation
+from pytest_detgate.expectations.evaluation.worst import Rows
+from pytest_detgate.expectations.wide_tables.fields import Column
 from pytest_detgate.plain import plain_value
 
 _LISTED = 20

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_detgate.expectations.fields import Column
-from pytest_detgate.expectations.vocabulary import KnownExpectation
+from pytest_detgate.expectations.evaluation.vocabulary import KnownExpectation
+from pytest_detgate.expectations.wide_tables.fields import Column
 
 Rows = NDArray[np.int64]
 Badness = Callable[[KnownExpectation, Mapping[str, Column], Rows], NDArray[np.float64]]

@@ -1,0 +1,1 @@
+"""Evaluation of expectations, and what came out of it."""

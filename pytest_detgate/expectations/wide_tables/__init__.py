@@ -1,0 +1,1 @@
+"""The wide tables of splits and probes."""
