@@ -78,7 +78,7 @@ def gate(folder: Path, cache_dir: Path | None) -> int:
     """Read the splits and evaluate every rule; says how many items passed."""
     from pytest_detgate.cache.annotation_tables import CachedTables
     from pytest_detgate.config.load import load_configuration
-    from pytest_detgate.inputs.detections.detection_sources import NoDetections
+    from pytest_detgate.inputs.detections.sources import NoDetections
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.rules.binding import bind_rules

@@ -13,8 +13,12 @@ from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rule_evidence.threshold_choice import choice_text
-from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, trade_off_chart
+from pytest_detgate.rule_evidence.trade_off import (
+    ProbeCurve,
+    TradeOff,
+    choice_text,
+    trade_off_chart,
+)
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.false_boxes.certification import Certification, certification_of
 from pytest_detgate.rules.false_boxes.point_budget import (

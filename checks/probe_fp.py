@@ -16,9 +16,8 @@ from pytest_detgate.inputs.compared.comparable import SCORE_THRESHOLD
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rule_evidence.findings import detection_findings
-from pytest_detgate.rule_evidence.probe import evidence_of_probe
+from pytest_detgate.rule_evidence.probe import evidence_of_probe, what_follows
 from pytest_detgate.rule_evidence.thresholds import recall_of_split
-from pytest_detgate.rule_evidence.what_follows import what_follows
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.false_boxes.probe_limits import (
     LIMITS,

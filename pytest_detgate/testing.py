@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pytest_detgate.inputs.detections.detection_sources import ResultFiles, TwoInferences
+from pytest_detgate.inputs.detections.sources import ResultFiles, TwoInferences
 from pytest_detgate.rules.example import Box, Detection, Example
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.inputs.compared.other_models import OtherModels
-from pytest_detgate.inputs.detections.detection_sources import DetectionSource, ResultFiles
+from pytest_detgate.inputs.detections.sources import DetectionSource, ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult

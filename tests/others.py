@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_detgate.inputs.compared.other_models import OtherModels
-from pytest_detgate.inputs.detections.detection_sources import ResultFiles
+from pytest_detgate.inputs.detections.sources import ResultFiles
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.testing import result_content
 

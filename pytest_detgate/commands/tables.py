@@ -70,7 +70,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Write the files, or print the columns."""
     from pytest_detgate.config.load import read_configuration
     from pytest_detgate.config.wording import unknown
-    from pytest_detgate.inputs.detections.detection_sources import NoDetections, ResultFiles
+    from pytest_detgate.inputs.detections.sources import NoDetections, ResultFiles
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.rules.binding import bind_rules

@@ -23,7 +23,7 @@ from pytest_detgate.first_config.model_rules import ModelRules, choose_model_rul
 from pytest_detgate.first_config.model_table import extra_of, fill_model_table
 from pytest_detgate.first_config.reading import ReadSplits, contents, read_splits
 from pytest_detgate.first_config.summary import Summary
-from pytest_detgate.inputs.detections.detection_sources import DetectionSource, ResultFiles
+from pytest_detgate.inputs.detections.sources import DetectionSource, ResultFiles
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import Progress
 from pytest_detgate.record.formatting import counted

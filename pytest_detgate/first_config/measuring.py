@@ -15,7 +15,7 @@ from pytest_detgate.config.mistakes import Mistakes
 from pytest_detgate.config.place import Place, TomlFile
 from pytest_detgate.config.schema import ConfigTable
 from pytest_detgate.inputs.data import Memory
-from pytest_detgate.inputs.detections.detection_sources import DetectionSource, NoDetections
+from pytest_detgate.inputs.detections.sources import DetectionSource, NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.progress import Progress

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_detgate.progress import Progress
 
 if TYPE_CHECKING:
-    from pytest_detgate.inputs.detections.detection_sources import DetectionSource
+    from pytest_detgate.inputs.detections.sources import DetectionSource
     from pytest_detgate.inputs.project import Project
 
 

@@ -16,7 +16,7 @@ from pytest_detgate.errors import DataError
 from pytest_detgate.gaps import NotLookedAtError, described
 from pytest_detgate.inputs.compared.other_models import OtherModels
 from pytest_detgate.inputs.data import Memory
-from pytest_detgate.inputs.detections.detection_sources import DetectionSource, NoDetections
+from pytest_detgate.inputs.detections.sources import DetectionSource, NoDetections
 from pytest_detgate.inputs.model import ModelInputs
 from pytest_detgate.progress import Progress
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.compared.baseline import Baseline
     from pytest_detgate.inputs.compared.comparable import BaselineAp
     from pytest_detgate.inputs.compared.sweep import Epoch
-    from pytest_detgate.inputs.detections.detection_sources import GatedModel
     from pytest_detgate.inputs.detections.silent import Silence
+    from pytest_detgate.inputs.detections.sources import GatedModel
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.together import Together
     from pytest_detgate.record.project_files.looks import LookBudget

@@ -11,7 +11,7 @@ from pytest_detgate.record.project_files.ledger import LEDGER_FILE, Look
 from pytest_detgate.record.report import NO_DETECTIONS
 
 if TYPE_CHECKING:
-    from pytest_detgate.inputs.detections.detection_sources import GatedModel
+    from pytest_detgate.inputs.detections.sources import GatedModel
     from pytest_detgate.inputs.inputs import Inputs
 
 

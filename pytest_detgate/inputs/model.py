@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_detgate.errors import DataError, DetgateError
 from pytest_detgate.gaps import NotLookedAtError, described
 from pytest_detgate.inputs.data import DataInputs, Memory
-from pytest_detgate.inputs.detections.detection_sources import DetectionSource
+from pytest_detgate.inputs.detections.sources import DetectionSource
 from pytest_detgate.progress import NoProgress, Progress
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_detgate.dataset.tables import Dataset, DetectionTable
     from pytest_detgate.detector.latency.timing import LatencyMeasurement
     from pytest_detgate.image_changes.change import ImageChange
-    from pytest_detgate.inputs.detections.detection_sources import TwoInferences
+    from pytest_detgate.inputs.detections.sources import TwoInferences
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.scoring.bounds.bootstrap import Replicates
     from pytest_detgate.scoring.bounds.resampling import Resampling, Units

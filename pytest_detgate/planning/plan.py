@@ -9,7 +9,7 @@ from pathlib import Path
 from pytest_detgate.config.load import read_configuration
 from pytest_detgate.config.wording import unknown
 from pytest_detgate.errors import ConfigError, DetgateError
-from pytest_detgate.inputs.detections.detection_sources import NoDetections, ResultFiles
+from pytest_detgate.inputs.detections.sources import NoDetections, ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.planning.evidence import known_of

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pytest_detgate.config.tables.run_tables import RunTable
     from pytest_detgate.detector.workers.run_options import RunPlan
     from pytest_detgate.inputs.compared.other_models import OtherModels
-    from pytest_detgate.inputs.detections.detection_sources import DetectionSource
     from pytest_detgate.inputs.detections.model_detections import ModelDetections
+    from pytest_detgate.inputs.detections.sources import DetectionSource
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.together import Together
@@ -112,7 +112,7 @@ class GateSession:
             raise DataError(f"no image {image!r} in {dataset}{nearest(image, names)}")
 
     def _source(self) -> DetectionSource:
-        from pytest_detgate.inputs.detections.detection_sources import NoDetections, ResultFiles
+        from pytest_detgate.inputs.detections.sources import NoDetections, ResultFiles
 
         if self.options.predictions:
             return ResultFiles(self.options.predictions, self.project)

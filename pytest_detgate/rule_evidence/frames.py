@@ -18,7 +18,7 @@ from pytest_detgate.boxes import drawable
 from pytest_detgate.dataset.tables import UNLISTED, BoxTable, Dataset, DetectionTable
 from pytest_detgate.evidence import Frame, FrameBox
 from pytest_detgate.record.formatting import six_digits
-from pytest_detgate.scoring.explained import explained
+from pytest_detgate.scoring.false_boxes import explained
 
 T = TypeVar("T", BoxTable, DetectionTable)
 FRAMES = 60

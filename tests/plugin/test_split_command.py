@@ -11,7 +11,7 @@ import pytest
 
 from pytest_detgate.__main__ import main
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.inputs.detections.detection_sources import NoDetections
+from pytest_detgate.inputs.detections.sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.rules.binding import bind_rules

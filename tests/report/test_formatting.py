@@ -10,7 +10,7 @@ import pytest
 from pytest_detgate.findings import Interval, Measurement, Verdict
 from pytest_detgate.record import formatting as words
 from pytest_detgate.report.headline import headline_of
-from pytest_detgate.report.page.limit_bar import Scale, scale_of
+from pytest_detgate.report.page.rule_rows import Scale, scale_of
 
 from .sample import rule, sample_report
 

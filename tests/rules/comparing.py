@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.inputs.detections.detection_sources import ResultFiles
+from pytest_detgate.inputs.detections.sources import ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import ConfigRecord, Report, RuleResult

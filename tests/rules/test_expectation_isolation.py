@@ -37,7 +37,7 @@ sys.addaudithook(guard)
 EVALUATE = """
 from pathlib import Path
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.inputs.detections.detection_sources import NoDetections
+from pytest_detgate.inputs.detections.sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.rules.verdicts.verdict import judge
 from pytest_detgate.inputs.project import Project

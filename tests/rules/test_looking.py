@@ -12,7 +12,7 @@ from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.tables.run_tables import WaiverTable
 from pytest_detgate.findings import Measurement
 from pytest_detgate.gaps import Extent
-from pytest_detgate.inputs.detections.detection_sources import NoDetections
+from pytest_detgate.inputs.detections.sources import NoDetections
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult

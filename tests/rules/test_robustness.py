@@ -14,7 +14,7 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.image_changes.change import ImageChange
 from pytest_detgate.image_changes.corruptions.corruption import CORRUPTIONS, Corruption
-from pytest_detgate.inputs.detections.detection_sources import DetectionSource, ResultFiles
+from pytest_detgate.inputs.detections.sources import DetectionSource, ResultFiles
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.scoring.bounds.resampling import clip_units

@@ -14,7 +14,7 @@ from pytest_detgate.detections import ModelInfo
 from pytest_detgate.detector.latency.timing import LatencyMeasurement
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.evidence import Histogram
-from pytest_detgate.inputs.detections.detection_sources import NoDetections, ResultFiles
+from pytest_detgate.inputs.detections.sources import NoDetections, ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.model import spread
 from pytest_detgate.inputs.project import Project

@@ -13,7 +13,7 @@ from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.image_changes.change import ImageChange
 from pytest_detgate.image_changes.small import Shift
-from pytest_detgate.inputs.detections.detection_sources import ResultFiles
+from pytest_detgate.inputs.detections.sources import ResultFiles
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.testing import coco_content, draw_image, result_content

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
-from pytest_detgate.inputs.detections.detection_sources import DetectionSource
+from pytest_detgate.inputs.detections.sources import DetectionSource
 from pytest_detgate.record.report import RuleResult
 from tests.judged import judged, measured
 

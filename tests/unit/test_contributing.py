@@ -73,7 +73,7 @@ def test_changelog_fragment_is_well_formed(path: Path) -> None:
 
 def base_classes() -> Iterator[str]:
     package = pytest_detgate.rules
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+    for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         for name, kind in inspect.getmembers(importlib.import_module(module.name)):
             if inspect.isclass(kind) and issubclass(kind, Rule) and kind.__module__ == module.name:
                 yield name

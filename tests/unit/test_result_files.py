@@ -20,7 +20,7 @@ from pytest_detgate.dataset.results.files import read_found
 from pytest_detgate.dataset.results.reader import detection_table
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.errors import DataError
-from pytest_detgate.inputs.detections.detection_sources import ResultFiles
+from pytest_detgate.inputs.detections.sources import ResultFiles
 from pytest_detgate.inputs.project import Project
 from tests.content import write_json
 from tests.judged import judged

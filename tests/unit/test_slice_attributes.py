@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.inputs.detections.detection_sources import ResultFiles
+from pytest_detgate.inputs.detections.sources import ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.scoring.weak_slices import Attribute

@@ -12,7 +12,7 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.expectations.wide_tables.fields import typed_column
 from pytest_detgate.expectations.wide_tables.wide_table import TableName
-from pytest_detgate.inputs.detections.detection_sources import NoDetections, ResultFiles
+from pytest_detgate.inputs.detections.sources import NoDetections, ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
 from tests.content import write_json

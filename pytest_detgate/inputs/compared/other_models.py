@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_detgate.errors import DataError
-from pytest_detgate.inputs.detections.detection_sources import DetectionSource, file_sha256
+from pytest_detgate.inputs.detections.sources import DetectionSource, file_sha256
 from pytest_detgate.regular_file import real_path
 
 

@@ -18,11 +18,6 @@ from pytest_detgate.detector.protocol import Detected, ModelSource
 from pytest_detgate.detector.workers.run_options import RunPlan
 from pytest_detgate.errors import DetectorError
 from pytest_detgate.gaps import described
-from pytest_detgate.inputs.detections.detection_sources import (
-    DetectionSource,
-    GatedModel,
-    TwoInferences,
-)
 from pytest_detgate.inputs.detections.image_results import detections_by_row, refused_images
 from pytest_detgate.inputs.detections.misplaced import (
     FoundBoxes,
@@ -32,6 +27,7 @@ from pytest_detgate.inputs.detections.misplaced import (
     misplaced_note,
 )
 from pytest_detgate.inputs.detections.model_notes import precision_notes
+from pytest_detgate.inputs.detections.sources import DetectionSource, GatedModel, TwoInferences
 from pytest_detgate.progress import Progress
 from pytest_detgate.record.report import ModelRecord
 
