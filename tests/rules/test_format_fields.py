@@ -11,8 +11,8 @@ import pytest
 from pytest_detgate.testing import result_content
 from tests.content import write_json
 from tests.judged import judged, measured
+from tests.unit.dataset.labels.test_more_formats import KITTI, VIDEO, video_box
 from tests.unit.label_files import draw, write
-from tests.unit.test_more_formats import KITTI, VIDEO, video_box
 
 CAR = {"category": "car", "box2d": {"x1": 10, "y1": 10, "x2": 29, "y2": 29}}
 HIDDEN = {**CAR, "attributes": {"occluded": True}}

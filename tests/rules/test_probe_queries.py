@@ -15,8 +15,8 @@ from pytest_detgate.errors import ConfigError
 from pytest_detgate.inputs.project import Project
 from pytest_detgate.record.report import RuleResult
 from tests.judged import judged, measured
+from tests.unit.config.test_config_mistakes import mistakes
 from tests.unit.label_files import draw, write
-from tests.unit.test_config_mistakes import mistakes
 
 PATTERN = "[dataset]\nframe-pattern = '(?P<clip>(?P<site>[a-z]+))_(?P<frame>\\d+)\\.jpg$'\n"
 VAL = '[dataset.splits.val]\nannotations = "val.json"\nimages = "images"\n'

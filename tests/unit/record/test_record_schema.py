@@ -15,7 +15,7 @@ from pytest_detgate.record.report_file import read_report, write_report
 from pytest_detgate.record.report_schema import record_schema
 from tests.report.sample import sample_report
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 # What the first release wrote: none of the fields that came later.
 EARLY: dict[str, Any] = {
     "format": 1,

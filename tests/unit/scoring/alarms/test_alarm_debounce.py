@@ -16,7 +16,7 @@ from pytest_detgate.scoring.alarms.debounce import (
 )
 from pytest_detgate.scoring.alarms.linking import pairs_of, sightings_of, tracks_by_gap
 from pytest_detgate.scoring.alarms.matching import delay_within, match_alarms
-from tests.unit.test_timeline import by_number
+from tests.unit.dataset.clips.test_timeline import by_number
 
 Times = list[tuple[float, float]]
 

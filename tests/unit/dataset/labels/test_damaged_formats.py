@@ -10,8 +10,17 @@ from typing import Any
 import pytest
 
 from pytest_detgate.errors import DataError
+from tests.unit.dataset.labels.test_more_formats import (
+    BOX,
+    KITTI,
+    VIDEO,
+    labelme,
+    region,
+    shape,
+    task,
+    video_box,
+)
 from tests.unit.label_files import READERS, draw, split, write
-from tests.unit.test_more_formats import BOX, KITTI, VIDEO, labelme, region, shape, task, video_box
 
 CORNERS = [[1, 1], [5, 5]]
 

@@ -18,7 +18,7 @@ from pytest_detgate.inputs.project import Project
 from tests.content import write_json
 from tests.rules.expecting import COCO, FOUND, HEAD
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 NAN = pytest.approx(float("nan"), nan_ok=True)
 
 

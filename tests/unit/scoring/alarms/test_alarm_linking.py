@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pytest_detgate import boxes as geometry
 from pytest_detgate.dataset.clips.timeline import Timeline
 from pytest_detgate.scoring.alarms.linking import pairs_of, sightings_of, tracks_by_gap
-from tests.unit.test_timeline import by_number
+from tests.unit.dataset.clips.test_timeline import by_number
 
 Box = tuple[int, int, float, float]
 """Frame, class, x, score: a box of 10 by 10 pixels."""
