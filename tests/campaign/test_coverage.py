@@ -22,16 +22,18 @@ RULES_LEFT_OUT = {
     **dict.fromkeys(
         ("robustness", "stability"),
         "the detector of the campaign looks its answers up by the name of the image, and sees none "
-        "of the changes to it: tests/rules/test_robustness.py, tests/rules/test_stability.py",
+        "of the changes to it: tests/rules/running/test_robustness.py, and test_stability.py there",
     ),
     **dict.fromkeys(
         ("box-outliers", "image-drift", "image-quality", "missing-labels", "shortcut"),
         "the images of the campaign are of one colour, and its oracle reads no pixels and no "
-        "distributions: tests/rules/test_health_rules.py",
+        "distributions: tests/rules/data/test_health_rules.py",
     ),
-    "prediction-drift": "its verdict is a permutation test: tests/rules/test_prediction_drift.py",
-    "resize-fit": "no detector of the campaign resizes: tests/rules/test_resize_fit.py",
-    "training-view": "a training of MMDetection takes seconds: tests/rules/test_training_rules.py",
+    "prediction-drift": "its verdict is a permutation test: "
+    "tests/rules/splits/test_prediction_drift.py",
+    "resize-fit": "no detector of the campaign resizes: tests/rules/data/test_resize_fit.py",
+    "training-view": "a training of MMDetection takes seconds: "
+    "tests/rules/running/test_training_rules.py",
 }
 COMMANDS_LEFT_OUT = {
     **dict.fromkeys(("schema", "rules", "cache", "tables"), "no verdict of a run depends on it"),
