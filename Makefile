@@ -126,7 +126,7 @@ test-short:
 
 # What upstream's Runner wrote, box by box; -s shows the numbers.
 test-upstream: $(UPSTREAM)/.ready
-	OMP_NUM_THREADS=1 $(UPSTREAM)/bin/python -m pytest -q tests/upstream $(addprefix tests/detector/test_,\
+	OMP_NUM_THREADS=1 $(UPSTREAM)/bin/python -m pytest -q tests/upstream $(addprefix tests/detector/,\
 	  torch_file.py checkpoint.py training.py training_checkpoints.py mmdetection.py openmmlab.py)
 
 # What each framework's own loop finds, box by box, and hostile files.

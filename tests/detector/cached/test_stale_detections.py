@@ -19,8 +19,8 @@ from pytest_detgate.detector.cached.detector import CachedDetector
 from pytest_detgate.detector.cached.pending import DetectionRun, PendingImages
 from pytest_detgate.detector.protocol import ModelSource
 from pytest_detgate.progress import NoProgress
+from tests.detector.dependencies.test_dependencies import Site, forget_modules
 from tests.detector.onnx_models import draw
-from tests.detector.test_dependencies import Site, forget_modules
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def refused(act: Callable[[], object]) -> str:
         (lambda folder: (folder / "folder").mkdir(), "change files (os.mkdir"),
         (lambda folder: shutil.rmtree(folder), "change files (shutil"),
         (lambda folder: tempfile.mkdtemp(dir=folder), "change files"),
-        (lambda folder: eval("1 + 1"), "evaluate text, in tests.detector.test_stored_wall"),
+        (lambda folder: eval("1 + 1"), "evaluate text, in tests.detector.mmdet.test_stored_wall"),
         (lambda folder: exec("x = 1"), "evaluate text"),
         (lambda folder: compile("1", "x", "eval"), "evaluate text"),
         (lambda folder: pickle.loads(b"cposix\nsystem\n."), "run code (pickle.find_class"),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from pytest_detgate.errors import DetectorError
+from tests.detector.onnx.test_onnx import BOTH, found, load
 from tests.detector.onnx_models import BLUE, RED, draw, write_model
-from tests.detector.test_onnx import BOTH, found, load
 
 for name in ("onnxruntime", "onnx", "cv2"):
     pytest.importorskip(name, reason=f"{name} is not installed")

@@ -18,7 +18,7 @@ import pytest
 
 from pytest_detgate.detector.cached import detector as cached_detector
 from pytest_detgate.detector.cached.comparison import Comparison
-from tests.detector.test_dependencies import Site, forget_modules
+from tests.detector.dependencies.test_dependencies import Site, forget_modules
 
 Change = Callable[[Path], object]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_detgate.detector.dependencies.installed import distribution_names, package_states
-from tests.detector.test_dependencies import Site, forget_modules
+from tests.detector.dependencies.test_dependencies import Site, forget_modules
 
 FIRST, SECOND = "stable_first", "stable_second"
 

@@ -24,7 +24,7 @@ from pytest_detgate.progress import NoProgress
 from pytest_detgate.training.log import PlannedLength, find_scalars, read_scalars
 from pytest_detgate.training.train import TrainedRun, finished_run, train
 from tests.detector import worksite
-from tests.detector.test_checkpoint import Hostile
+from tests.detector.mmdet.test_checkpoint import Hostile
 from tests.judged import judged, measured
 
 pytestmark = [pytest.mark.mmdet, pytest.mark.usefixtures("mmdet")]
