@@ -43,7 +43,7 @@ COMMANDS_LEFT_OUT = {
         "it reads a record and writes none: tests/campaign/test_hostile_names.py, tests/report",
     ),
     "accept": "what it makes is `waived`, which no oracle grants: tests/plugin/test_update.py, "
-    "tests/plugin/test_known_findings.py",
+    "tests/plugin/commands/test_known_findings.py",
 }
 
 

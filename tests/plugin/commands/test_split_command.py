@@ -19,7 +19,7 @@ from pytest_detgate.rules.verdicts.verdict import judge
 from tests.content import write_json
 
 PATTERN = r"(?P<clip>[^/]+)_\d+\.jpg$"
-CSS_CONFIG = Path(__file__).resolve().parents[2] / "examples/css_ppe/detgate.toml"
+CSS_CONFIG = Path(__file__).resolve().parents[3] / "examples/css_ppe/detgate.toml"
 OUT = ("--train", "out/train.json", "--val", "out/val.json")
 
 

@@ -18,7 +18,7 @@ from tests.plugin.conftest import CONFIG, GateProject
 
 OLD = "passed in 1999"
 FILES = ("report.json", "index.html", "summary.md", "badge.svg")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def folder(project: GateProject) -> Path:

@@ -11,8 +11,8 @@ from pytest_detgate.errors import DetectorError
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 from tests.forked import run_forked
+from tests.plugin.models.test_model_gate import TELL_IMPORTS
 from tests.plugin.records import report_in
-from tests.plugin.test_model_gate import TELL_IMPORTS
 
 pytestmark = pytest.mark.mmdet
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.plugin.conftest import CONFIG, GateProject
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 STRICT = CONFIG.replace("max-boxes = 1", "max-boxes = 0")
 WARNING = STRICT.replace("min = 0.25", 'min = 0.75\nseverity = "warning"')
 CRASHING = """

@@ -205,7 +205,7 @@ def test_patterns_are_hidden_everywhere_and_hosts_where_asked(private: GateProje
 
 
 def test_the_table_in_the_documentation_is_one_that_works(project: GateProject) -> None:
-    documentation = Path(__file__).resolve().parents[2] / "docs" / "report.md"
+    documentation = Path(__file__).resolve().parents[3] / "docs" / "report.md"
     (table,) = re.findall(r"```toml\n(.*?)```", documentation.read_text("utf-8"), re.DOTALL)
     project.write("detgate.toml", CONFIG + table)
 
