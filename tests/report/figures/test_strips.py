@@ -10,10 +10,9 @@ from pytest_detgate.evidence import Evidence, Frame, FrameBox, Strip
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.strips import strip_figure
 from pytest_detgate.report.page.page import render_page
-
-from .markup import Element, read
-from .sample import draw_picture
-from .test_album import folders, report
+from tests.report.figures.test_album import folders, report
+from tests.report.markup import Element, read
+from tests.report.sample import draw_picture
 
 BOX = FrameBox(box=(10.0, 10.0, 30.0, 40.0), label="helmet_off", score=0.9, false=True)
 

@@ -14,9 +14,8 @@ from pytest_detgate.report.figures import thumbnails as pictures_module
 from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.thumbnails import ImageFolders
 from pytest_detgate.report.page.page import render_page
-
-from .markup import Element, read
-from .sample import draw_picture, rule, sample_report
+from tests.report.markup import Element, read
+from tests.report.sample import draw_picture, rule, sample_report
 
 BOX = FrameBox(box=(10.0, 10.0, 300.0, 300.0), label="a", score=0.9, false=True)
 

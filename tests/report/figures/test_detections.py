@@ -15,8 +15,7 @@ from pytest_detgate.report.figures.detections import (
     lowest_score,
 )
 from pytest_detgate.report.figures.thumbnails import ImageFolders
-
-from .sample import draw_picture
+from tests.report.sample import draw_picture
 
 PLACE = (10.0, 10.0, 100.0, 200.0)
 

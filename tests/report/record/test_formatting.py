@@ -11,8 +11,7 @@ from pytest_detgate.findings import Interval, Measurement, Verdict
 from pytest_detgate.record import formatting as words
 from pytest_detgate.report.headline import headline_of
 from pytest_detgate.report.page.rule_rows import Scale, scale_of
-
-from .sample import rule, sample_report
+from tests.report.sample import rule, sample_report
 
 POISSON = Interval(low=1.36632, high=9.15352, confidence=0.95, method="exact Poisson")
 

@@ -15,8 +15,7 @@ from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Finding
 from pytest_detgate.record.report import FORMAT, Report
 from pytest_detgate.record.report_file import read_report, write_report
-
-from .sample import rule, sample_report
+from tests.report.sample import rule, sample_report
 
 
 def with_finding(finding: Finding) -> Report:

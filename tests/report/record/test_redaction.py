@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from pytest_detgate.findings import Finding, Measurement
 from pytest_detgate.record.redaction.redaction import Redaction
 from pytest_detgate.record.report import DatasetRecord, Report, SplitRecord
-
-from .sample import rule, sample_report
+from tests.report.sample import rule, sample_report
 
 ROOT = Path("/home/ada/work/site")
 HOME = Path("/home/ada")

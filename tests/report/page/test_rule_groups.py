@@ -7,8 +7,7 @@ from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.headline import in_order
 from pytest_detgate.report.page.rule_groups import GROUP, MANY, OPEN_ROWS, Part, parts_of
 from pytest_detgate.report.page.rule_rows import row_of
-
-from .sample import rule
+from tests.report.sample import rule
 
 
 def items(code: str, verdict: Verdict, count: int) -> list[RuleResult]:

@@ -12,8 +12,7 @@ from pytest_detgate.report.figures.album import Album
 from pytest_detgate.report.figures.findings import BOXES, Figure, by_image, figure_of
 from pytest_detgate.report.figures.outlines import Box, extent, outlines_of, view_of
 from pytest_detgate.report.figures.thumbnails import ImageFolders
-
-from .sample import draw_picture
+from tests.report.sample import draw_picture
 
 PLACE = (10.0, 10.0, 100.0, 200.0)
 

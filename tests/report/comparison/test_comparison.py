@@ -15,12 +15,11 @@ from pytest_detgate.record.report_file import write_report
 from pytest_detgate.report.comparison.changes import Comparison, compare
 from pytest_detgate.report.comparison.page import render_comparison
 from pytest_detgate.report.comparison.text import comparison_markdown, comparison_text
-
-from .markup import Element, read
-from .sample import rule, sample_report, scores
-from .test_pull_request_summary import HOSTILE
-from .test_pull_request_summary import html as rendered_markdown
-from .test_pull_request_summary import visible as as_read
+from tests.report.markup import Element, read
+from tests.report.sample import rule, sample_report, scores
+from tests.report.test_pull_request_summary import HOSTILE
+from tests.report.test_pull_request_summary import html as rendered_markdown
+from tests.report.test_pull_request_summary import visible as as_read
 
 NAMES = ("old/report.json", "new/report.json")
 

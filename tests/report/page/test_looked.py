@@ -12,8 +12,7 @@ from pytest_detgate.record.report import Report, RuleResult
 from pytest_detgate.record.result_text import left_out_text, looked_text
 from pytest_detgate.report.page.page import render_page
 from pytest_detgate.report.pull_request_summary import summary_markdown
-
-from .sample import rule, sample_report
+from tests.report.sample import rule, sample_report
 
 
 def looking(looked_at: int, to_look_at: int, *left_out: str) -> RuleResult:

@@ -12,8 +12,7 @@ from pytest_detgate.findings import Interval, Measurement
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.page import threshold_slider as tuning_module
 from pytest_detgate.report.page.threshold_slider import Tuning, script_data, start_of, tuning_of
-
-from .sample import rule, sample_report
+from tests.report.sample import rule, sample_report
 
 GRID = [0.1, 0.5, 0.9]
 

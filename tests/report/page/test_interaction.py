@@ -15,9 +15,14 @@ from playwright.sync_api import Browser
 
 from pytest_detgate.findings import Measurement
 from pytest_detgate.report.page.page import render_page
-
-from .browser import Visit, find_browser, visiting
-from .sample import PROBE_IMAGES, hostile_report, long_report, probe_frames, sample_report
+from tests.report.browser import Visit, find_browser, visiting
+from tests.report.sample import (
+    PROBE_IMAGES,
+    hostile_report,
+    long_report,
+    probe_frames,
+    sample_report,
+)
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chromium or Chrome on this machine"

@@ -14,9 +14,8 @@ from playwright.sync_api import Browser
 
 from pytest_detgate.record.report import DatasetRecord
 from pytest_detgate.report.page.page import render_page
-
-from .browser import Scheme, find_browser, visiting
-from .sample import hostile_report, long_report, sample_report
+from tests.report.browser import Scheme, find_browser, visiting
+from tests.report.sample import hostile_report, long_report, sample_report
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no Chromium or Chrome on this machine"

@@ -23,9 +23,8 @@ from pytest_detgate.record.report import (
 from pytest_detgate.record.score_parts import UltralyticsRecord
 from pytest_detgate.report.page import page as page_module
 from pytest_detgate.report.page.page import render_page, write_page
-
-from .markup import Element, read
-from .sample import (
+from tests.report.markup import Element, read
+from tests.report.sample import (
     HOSTILE,
     PROBE_IMAGES,
     SHOWN,

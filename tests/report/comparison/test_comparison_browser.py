@@ -13,10 +13,9 @@ from playwright.sync_api import Browser
 
 from pytest_detgate.report.comparison.changes import compare
 from pytest_detgate.report.comparison.page import write_comparison
-
-from .browser import Scheme, find_browser, visiting
-from .sample import hostile_report
-from .test_comparison import NAMES, better_and_worse
+from tests.report.browser import Scheme, find_browser, visiting
+from tests.report.comparison.test_comparison import NAMES, better_and_worse
+from tests.report.sample import hostile_report
 
 GRAVE = ("serious", "critical")
 pytestmark = pytest.mark.skipif(
