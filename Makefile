@@ -126,8 +126,10 @@ test-short:
 
 # What upstream's Runner wrote, box by box; -s shows the numbers.
 test-upstream: $(UPSTREAM)/.ready
-	OMP_NUM_THREADS=1 $(UPSTREAM)/bin/python -m pytest -q tests/upstream $(addprefix tests/detector/,\
-	  torch_file.py checkpoint.py training.py training_checkpoints.py mmdetection.py openmmlab.py)
+	OMP_NUM_THREADS=1 $(UPSTREAM)/bin/python -m pytest -q tests/upstream \
+	  $(addprefix tests/detector/,test_torch_file.py \
+	    $(addprefix training/test_training,.py _checkpoints.py) \
+	    $(addprefix mmdet/test_,checkpoint.py mmdetection.py openmmlab.py))
 
 # What each framework's own loop finds, box by box, and hostile files.
 test-frameworks: $(FRAMEWORKS)/.ready
