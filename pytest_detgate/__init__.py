@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_detgate.errors import DetectorError, DetgateError, TooLittleEvidenceError
     from pytest_detgate.findings import Finding, Interval, Measurement, Table
     from pytest_detgate.inputs.inputs import Inputs
-    from pytest_detgate.plugin.recording import Record
+    from pytest_detgate.plugin.results.recording import Record
     from pytest_detgate.rules.example import Example
     from pytest_detgate.rules.families import (
         ProbeRule,
@@ -90,7 +90,7 @@ _MODULES = {
     "rules.example": ("Example",),
     "rules.families": ("ProbeRule", "RunningRule", "ScoreRule", "SplitPairRule", "SplitRule"),
     "rules.rule": ("OptionError", "Outcome", "Rule", "Target"),
-    "plugin.recording": ("Record",),
+    "plugin.results.recording": ("Record",),
     "scoring.score_card": ("ScoreCard",),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}

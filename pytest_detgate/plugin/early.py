@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_detgate.plugin.exchange_paths import absolute, exchange_files, remove_earlier
 from pytest_detgate.plugin.options import is_asked, only_lists
+from pytest_detgate.plugin.output.exchange_paths import absolute, exchange_files, remove_earlier
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
 
 EARLIER = pytest.StashKey[bytes]()

@@ -23,7 +23,7 @@ from pytest_detgate.plugin.early import (
 from pytest_detgate.plugin.folders import WORKER_INPUT
 from pytest_detgate.plugin.options import add_options, entry_of, resolve_options
 from pytest_detgate.plugin.promised.choice import CHOICE, Choice
-from pytest_detgate.plugin.recording import RECORD
+from pytest_detgate.plugin.results.recording import RECORD
 from pytest_detgate.plugin.session import SESSION, GateSession
 
 pytest_plugins = ["pytest_detgate.fixtures.gate"]
@@ -119,7 +119,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object
         # What a fixture measures while it is torn down counts, too.
         record.hold(_shown(item))
         if _gate_of(item) is not None:
-            from pytest_detgate.plugin.reports import may_lack_limit
+            from pytest_detgate.plugin.results.reports import may_lack_limit
 
             if may_lack_limit(item):
                 record.require_limit()
@@ -133,7 +133,7 @@ def pytest_runtest_makereport(
     report = yield
     gate = _gate_of(item)
     if gate is not None:
-        from pytest_detgate.plugin.reports import add_result
+        from pytest_detgate.plugin.results.reports import add_result
 
         add_result(item, call, report, gate)
     return report

@@ -14,7 +14,7 @@ from typing import Literal
 
 import pytest
 
-from pytest_detgate.plugin.exchange_paths import CODE_QUALITY, SARIF, checked_exchange_files
+from pytest_detgate.plugin.output.exchange_paths import CODE_QUALITY, SARIF, checked_exchange_files
 from pytest_detgate.regular_file import real_path
 
 CONFIG_NAME = "detgate.toml"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_detgate.inputs.project import Project
     from pytest_detgate.inputs.together import Together
     from pytest_detgate.plugin.ledger import GateLedger
-    from pytest_detgate.plugin.messages import Facts
+    from pytest_detgate.plugin.results.messages import Facts
     from pytest_detgate.progress import Progress
     from pytest_detgate.record.project_files.known_findings import Acceptance
     from pytest_detgate.record.redaction.redaction import Redaction

@@ -145,7 +145,7 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
 
 
 def _register_roles(config: pytest.Config, session: GateSession) -> None:
-    from pytest_detgate.plugin.reporter import Reporter
+    from pytest_detgate.plugin.results.reporter import Reporter
     from pytest_detgate.plugin.training import TrainFirst
     from pytest_detgate.plugin.xdist import XdistController
 

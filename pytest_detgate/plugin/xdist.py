@@ -12,7 +12,7 @@ from pytest_detgate.plugin.folders import WORKER_INPUT, SharedFolders
 from pytest_detgate.plugin.promised.choice import CHOICE
 
 if TYPE_CHECKING:
-    from pytest_detgate.plugin.reporter import Reporter
+    from pytest_detgate.plugin.results.reporter import Reporter
 
 
 class XdistController:

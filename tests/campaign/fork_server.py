@@ -29,8 +29,8 @@ _LOADED = (
     "pytest_detgate.report.page.page", "pytest_detgate.report.publish",
     "pytest_detgate.commands.report", "pytest_detgate.fixtures.gate",
     "pytest_detgate.rules.verdicts.verdict", "pytest_detgate.plugin.output.failure",
-    "pytest_detgate.plugin.reporter",
-    "pytest_detgate.plugin.transport", "pytest_detgate.plugin.start",
+    "pytest_detgate.plugin.results.reporter",
+    "pytest_detgate.plugin.results.transport", "pytest_detgate.plugin.start",
     "pytest_detgate.plugin.output.terminal", "pytest_detgate.plugin.training",
     "pytest_detgate.detector.python.entry", "pytest_detgate.scoring.bounds.bootstrap",
 )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pytest_detgate.plugin.exchange_paths import SARIF
+from pytest_detgate.plugin.output.exchange_paths import SARIF
 
 if TYPE_CHECKING:
     from pytest_detgate.plugin.session import GateSession

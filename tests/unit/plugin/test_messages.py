@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from pytest_detgate.dataset.contents import SplitContents
-from pytest_detgate.plugin.messages import Facts, add_data
+from pytest_detgate.plugin.results.messages import Facts, add_data
 from pytest_detgate.record.report import DatasetRecord, ModelRecord, ProbeRecord, SplitRecord
 
 TRAIN = SplitRecord(

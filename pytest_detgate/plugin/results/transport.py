@@ -11,8 +11,8 @@ import msgspec
 
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.plain import plain
-from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 from pytest_detgate.plugin.output.junit import properties
+from pytest_detgate.plugin.results.messages import ATTRIBUTE, Facts, ItemMessage, encode_message
 from pytest_detgate.record.report import RuleResult
 from pytest_detgate.report.coco_export import (
     OVER_LIMIT,

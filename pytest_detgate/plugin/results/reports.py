@@ -15,8 +15,8 @@ from pytest_detgate.errors import DetgateError
 from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.collection import RuleItem
 from pytest_detgate.plugin.promised.items import uses_gate
-from pytest_detgate.plugin.recording import ERRORS, RECORD, USED, NoLimitError, Record
-from pytest_detgate.plugin.transport import attach_result
+from pytest_detgate.plugin.results.recording import ERRORS, RECORD, USED, NoLimitError, Record
+from pytest_detgate.plugin.results.transport import attach_result
 from pytest_detgate.printable import printable
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.record.report_file import sendable

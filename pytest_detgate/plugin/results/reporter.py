@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_detgate.errors import DetgateError
-from pytest_detgate.plugin.messages import ATTRIBUTE, Facts, add_data, decode_message
 from pytest_detgate.plugin.options import only_lists
 from pytest_detgate.plugin.output.exchange_files import write_exchange_files
 from pytest_detgate.plugin.promised.items import Selection, announced
 from pytest_detgate.plugin.promised.received import Received
 from pytest_detgate.plugin.promised.unread import refuse_unread
+from pytest_detgate.plugin.results.messages import ATTRIBUTE, Facts, add_data, decode_message
 
 if TYPE_CHECKING:
     from pytest_detgate.evidence import Chart

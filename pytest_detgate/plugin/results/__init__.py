@@ -1,0 +1,1 @@
+"""The way of a result from an item to the record."""
