@@ -6,14 +6,14 @@ import argparse
 import datetime
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.arguments import add_finished_run
+from pytest_detgate.commands.shared.arguments import add_finished_run
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
     from pytest_detgate.record.project_files.known_findings import Acceptance, Fingerprint
     from pytest_detgate.record.report import RuleResult
     from pytest_detgate.rules.verdicts.known import KnownFindings
@@ -44,7 +44,7 @@ def add(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the file and print how many findings are new in it, and gone from it."""
-    from pytest_detgate.commands.output import config_path, written
+    from pytest_detgate.commands.shared.output import config_path, written
     from pytest_detgate.config.wording import unknown
     from pytest_detgate.record.folder import RECORD
     from pytest_detgate.record.project_files.known_findings import (

@@ -6,13 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.arguments import add_finished_run
+from pytest_detgate.commands.shared.arguments import add_finished_run
 from pytest_detgate.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
     from pytest_detgate.record.project_files.approved import Approved
     from pytest_detgate.record.report import Report
 
@@ -33,7 +33,7 @@ def add(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the file; print what is in it and what changed."""
-    from pytest_detgate.commands.output import config_path, written
+    from pytest_detgate.commands.shared.output import config_path, written
     from pytest_detgate.record.folder import RECORD
     from pytest_detgate.record.project_files.approved import approved_of
     from pytest_detgate.record.project_files.approved_file import BASELINE_FILE, write_approved

@@ -12,7 +12,7 @@ from pytest_detgate.dataset.text.numbers import number_of
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
 
 
 def add(commands: Commands) -> None:

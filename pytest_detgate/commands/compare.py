@@ -11,7 +11,7 @@ from pytest_detgate.errors import ConfigError
 from pytest_detgate.regular_file import real_path
 
 if TYPE_CHECKING:
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
 
 
 def add(commands: Commands) -> None:
@@ -35,7 +35,7 @@ def add(commands: Commands) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Print the table and, if one is asked for, write the page and print where it is. Return 1 if
     the second run is worse: a rule newly fails, or is missing from it."""
-    from pytest_detgate.commands.output import written
+    from pytest_detgate.commands.shared.output import written
     from pytest_detgate.record.report_file import read_report
     from pytest_detgate.report.comparison.changes import compare
     from pytest_detgate.report.comparison.text import comparison_markdown, comparison_text

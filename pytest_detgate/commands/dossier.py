@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
 
 _SUFFIXES = (".md", ".html")
 
@@ -46,7 +46,7 @@ def add(commands: Commands) -> None:
 def run(chosen: argparse.Namespace) -> None:
     """Write the files and print where they are."""
     from pytest_detgate.atomic_file import write_whole
-    from pytest_detgate.commands.output import written
+    from pytest_detgate.commands.shared.output import written
     from pytest_detgate.publishing.dossier.content import document_of
     from pytest_detgate.publishing.dossier.render import as_html, as_markdown
     from pytest_detgate.publishing.dossier.set_limits import set_limits

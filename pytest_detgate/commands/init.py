@@ -8,13 +8,13 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
 
 
 def add(commands: Commands) -> None:
@@ -62,7 +62,7 @@ def run(chosen: argparse.Namespace) -> None:
     """Write the files and print what was found; with --dry-run the files go to the output, and
     what was found to the error output."""
     from pytest_detgate.atomic_file import write_whole
-    from pytest_detgate.commands.progress import progress_of_command
+    from pytest_detgate.commands.shared.progress import progress_of_command
     from pytest_detgate.first_config.ci_files import FILES
     from pytest_detgate.first_config.command import InitRequest, first_config
     from pytest_detgate.first_config.model_file import model_file

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
 
 
 def add(commands: Commands) -> None:

@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.regular_file import real_path
 
 if TYPE_CHECKING:
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
 
 
 def add(commands: Commands) -> None:
@@ -63,7 +63,7 @@ def add(commands: Commands) -> None:
 
 def run(chosen: argparse.Namespace) -> None:
     """Write the page and print where it is."""
-    from pytest_detgate.commands.output import written
+    from pytest_detgate.commands.shared.output import written
     from pytest_detgate.record.report_file import read_report
     from pytest_detgate.report.page.page import write_page
 

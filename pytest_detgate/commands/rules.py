@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
 
 
 def add(commands: Commands) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_detgate.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
     from pytest_detgate.dataset.clips.clips import ClipKey
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_detgate.commands.arguments import name_and_value
+from pytest_detgate.commands.shared.arguments import name_and_value
 from pytest_detgate.errors import ConfigError
 from pytest_detgate.printable import printable
 
 if TYPE_CHECKING:
-    from pytest_detgate.commands.subcommands import Commands
+    from pytest_detgate.commands.shared.subcommands import Commands
     from pytest_detgate.expectations.wide_tables.wide_table import TableName
     from pytest_detgate.inputs.inputs import Inputs
     from pytest_detgate.rules.binding import BoundRule

@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pytest_detgate.commands.progress import progress_of_command
+from pytest_detgate.commands.shared.progress import progress_of_command
 from pytest_detgate.first_config.summary import MOST_LINES, Summary
 from pytest_detgate.first_config.toml_text import TomlText, toml_value
 from tests.first_config.projects import BOX, Init, write_coco, yolo_set
