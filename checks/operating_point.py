@@ -13,12 +13,7 @@ from pytest_detgate.evidence import Evidence
 from pytest_detgate.findings import Measurement
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.rule_evidence.trade_off import (
-    ProbeCurve,
-    TradeOff,
-    choice_text,
-    trade_off_chart,
-)
+from pytest_detgate.rule_evidence.trade_off import ProbeCurve, TradeOff, point_text, trade_off_chart
 from pytest_detgate.rules.example import Example
 from pytest_detgate.rules.false_boxes.certification import Certification, certification_of
 from pytest_detgate.rules.false_boxes.point_budget import (
@@ -227,7 +222,7 @@ class OperatingPoint(ScoreRule, frozen=True, kw_only=True):
         )
         own = trade_off.configured
         about = (threshold, tuned, others, false, curves, floors, needed, own, measurements)
-        message = choice_text(*about)
+        message = point_text(*about)
         needs = None
         if certified is not None:
             cost = together.recall(empirical) - together.recall(threshold)

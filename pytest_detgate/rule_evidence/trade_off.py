@@ -166,7 +166,7 @@ def _about(found: TradeOff) -> str:
     return said + left_out(len(found.classes), CLASSES_DRAWN, "weakest")
 
 
-def choice_text(
+def point_text(
     threshold: float,
     tuned: str,
     others: list[str],

@@ -43,6 +43,8 @@ SOURCES = {
 }
 LONGEST = 300
 """Lines of a module at most: one with more has several subjects."""
+LONGEST_LIST = 17
+"""Modules of a folder at most, without its face: a longer list is not read but searched."""
 
 
 def layer_of(module: str) -> str:
@@ -85,6 +87,16 @@ def test_no_import_leads_back() -> None:
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_module_has_one_subject(name: str) -> None:
     assert len(SOURCES[name].read_text("utf-8").splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({path.parent for path in SOURCES.values()}), ids=lambda path: path.name
+)
+def test_a_folder_is_read_at_a_glance(folder: Path) -> None:
+    """Rules are one in a file, and their folder is flat."""
+    modules = [path for path in folder.glob("*.py") if path.stem not in ("__init__", "__main__")]
+
+    assert len(modules) <= LONGEST_LIST or folder == ROOT / "checks"
 
 
 @pytest.mark.parametrize("name", SOURCES)
