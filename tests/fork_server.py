@@ -9,7 +9,6 @@ it takes nothing of it down when it ends, and in that it does not wait for the d
 
 from __future__ import annotations
 
-import atexit
 import gc
 import importlib
 import json
@@ -17,12 +16,13 @@ import os
 import pkgutil
 import sys
 import tempfile
-import threading
 import warnings
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
+
+from tests.fork_workers import end, fork_workers
 
 _PROJECT = """
 [dataset.splits.val]
@@ -89,7 +89,8 @@ def main(modules: list[str]) -> None:
     errors = os.dup(2)
     for number in (1, 2):
         os.dup2(nothing, number)
-    del sys.path[0]  # the folder of this file
+    # A project may have tests of its own.
+    del sys.path[0], sys.modules["tests"], sys.modules["tests.fork_workers"]
     search_path = list(sys.path)
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
@@ -153,14 +154,9 @@ def _be_child(
     sys.argv[:] = [pytest.__file__, *arguments]
     # What a power cut would leave is not looked at, and a gate waits for the disk twenty times.
     os.fsync = lambda descriptor: None
-    code = int(pytest.main(arguments))
-    # As Python ends, but for taking down some thousand modules: each page of memory that this
-    # touches has to be copied.
-    vars(threading)["_shutdown"]()
-    vars(atexit)["_run_exitfuncs"]()
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    os._exit(code)
+    if any(argument.startswith("-n") for argument in arguments):
+        fork_workers()
+    end(int(pytest.main(arguments)))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ CORE: tuple[str, ...] = ()
 """Modules that a process imports besides those that a gate of result files needs: none."""
 MMDETECTION = ("torch", "mmdet.apis", "mmdet.models", "mmdet.datasets", "mmdet.evaluation")
 """What a gate of an MMDetection checkpoint needs."""
-_SERVER = Path(__file__).with_name("fork_server.py")
+_ROOT = Path(__file__).resolve().parents[1]
 _READ_AT_THE_START = ("PYTHONIOENCODING", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONUTF8")
 _servers: dict[tuple[str, ...], _Server] = {}
 
@@ -31,7 +31,8 @@ class _Server:
             if not name.startswith(("PYTEST_", "GITHUB_", "DETGATE_TEST_"))
         ]
         self._process = subprocess.Popen(
-            [sys.executable, str(_SERVER), *modules],
+            [sys.executable, "-m", "tests.fork_server", *modules],
+            cwd=_ROOT,
             env={name: os.environ[name] for name in names} | {"OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
