@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,9 +25,22 @@ if importlib.util.find_spec("hypothesis"):
     )
     settings.load_profile("detgate")
 
+# What is imported while tests are collected is compiled once, for all processes and further runs,
+# also in a container where Python writes no bytecode.
+_writes_no_bytecode = sys.dont_write_bytecode
+sys.dont_write_bytecode = False
+
 NUMPY_TYPE = re.compile(r"\bnp\.\w+\(|\barray\(\[")
 """What NumPy's `repr` looks like, and nothing of a file, a class or a word of ours does."""
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_finish() -> None:
+    """Leave eleven thousand tests alone where garbage is collected, which a run of pytest in this
+    process does twice."""
+    sys.dont_write_bytecode = _writes_no_bytecode
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
