@@ -17,6 +17,7 @@ import pkgutil
 import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -71,7 +72,7 @@ class _Preload:
     """Imports modules where plugins are loaded, so that pytest treats them as it does a plugin's:
     one that was imported elsewhere is warned of."""
 
-    def __init__(self, modules: list[str]) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
         self._modules = modules
 
     def pytest_configure(self) -> None:
@@ -85,18 +86,10 @@ class _Preload:
 def main(modules: list[str]) -> None:
     """Serve until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nothing = os.open(os.devnull, os.O_RDWR)
-    errors = os.dup(2)
-    for number in (1, 2):
-        os.dup2(nothing, number)
     # A project may have tests of its own.
     del sys.path[0], sys.modules["tests"], sys.modules["tests.fork_workers"]
     search_path = list(sys.path)
-    with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)
-        _gate_once(modules)
-        os.chdir("/")
-    os.dup2(errors, 2)
+    gate_once(modules)
     # A child has none of its parent's threads, and waits for them forever.
     tasks = Path("/proc/self/task")
     assert not tasks.exists() or len(list(tasks.iterdir())) == 1
@@ -113,8 +106,23 @@ def main(modules: list[str]) -> None:
         print(json.dumps(answer), file=answers, flush=True)
 
 
-def _gate_once(modules: list[str]) -> None:
+def gate_once(modules: Sequence[str] = (), options: Sequence[str] = ()) -> None:
     """Gate a small project in this process: what a gate imports and compiles is there then."""
+    nothing, kept = os.open(os.devnull, os.O_RDWR), (os.dup(1), os.dup(2))
+    for number in (1, 2):
+        os.dup2(nothing, number)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        _gate(modules, options)
+        os.chdir("/")
+    sys.stdout.flush()
+    for number, descriptor in enumerate(kept, start=1):
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    os.close(nothing)
+
+
+def _gate(modules: Sequence[str], options: Sequence[str]) -> None:
     listed = {
         "images": [{"id": 1, "file_name": "a.jpg", "width": 9, "height": 9}],
         "categories": [{"id": 1, "name": "c"}],
@@ -132,7 +140,7 @@ def _gate_once(modules: list[str]) -> None:
         Path(name).write_text(text, encoding="utf-8")
     disabled = [f"-pno:{name}" for name in _NOT_OURS]
     arguments = ["detgate.toml", "--detgate-predictions=calm=found.json"]
-    pytest.main([*disabled, *arguments], plugins=[_Preload(modules)])
+    pytest.main([*disabled, *options, *arguments], plugins=[_Preload(modules)])
 
 
 def _be_child(
