@@ -3,7 +3,7 @@ of pytest: a run that starts at once, in a process of its own.
 
 Reads a JSON object a line from standard input: `folder`, `arguments`, `environment` and `output`,
 the files for standard output and error. Answers with `code`, negative where a signal killed the
-child. A child differs from a fresh `python -m pytest` in what is imported when it starts, in that
+child. Or it reads `socket`, where a child then forks other processes than pytest: see `forker`. A child differs from a fresh `python -m pytest` in what is imported when it starts, in that
 it takes nothing of it down when it ends, and in that it does not wait for the disk.
 """
 
@@ -14,16 +14,19 @@ import importlib
 import json
 import os
 import pkgutil
+import socket
+import subprocess
 import sys
 import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
 
-from tests.fork_workers import end, fork_workers
+from tests.forker import Forker, end, fork_forker, serve
 
 _PROJECT = """
 [dataset.splits.val]
@@ -87,7 +90,7 @@ def main(modules: list[str]) -> None:
     """Serve until standard input ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # A project may have tests of its own.
-    del sys.path[0], sys.modules["tests"], sys.modules["tests.fork_workers"]
+    del sys.path[0], sys.modules["tests"], sys.modules["tests.forker"]
     search_path = list(sys.path)
     gate_once(modules)
     # A child has none of its parent's threads, and waits for them forever.
@@ -98,9 +101,16 @@ def main(modules: list[str]) -> None:
     print(json.dumps("ready"), file=answers, flush=True)
     # Not a loop over the file, which a child would inherit with what is read ahead.
     while request := sys.stdin.readline():
+        wanted = json.loads(request)
         child = os.fork()
+        if child == 0 and "socket" in wanted:
+            connection = socket.socket(socket.AF_UNIX)
+            connection.connect(wanted["socket"])
+            serve(connection, search_path)
         if child == 0:
-            _be_child(search_path=search_path, **json.loads(request))
+            _be_child(search_path=search_path, with_models=bool(modules), **wanted)
+        if "socket" in wanted:
+            continue
         _, status = os.waitpid(child, 0)
         answer = {"code": os.waitstatus_to_exitcode(status)}
         print(json.dumps(answer), file=answers, flush=True)
@@ -150,6 +160,7 @@ def _be_child(
     environment: dict[str, str],
     output: list[str],
     search_path: list[str],
+    with_models: bool,
 ) -> NoReturn:
     os.chdir(folder)
     os.environ.clear()
@@ -162,9 +173,40 @@ def _be_child(
     sys.argv[:] = [pytest.__file__, *arguments]
     # What a power cut would leave is not looked at, and a gate waits for the disk twenty times.
     os.fsync = lambda descriptor: None
-    if any(argument.startswith("-n") for argument in arguments):
-        fork_workers()
+    with_workers = any(argument.startswith("-n") for argument in arguments)
+    if with_workers or with_models:
+        forker = fork_forker(search_path)
+        if with_workers:
+            _fork_workers(forker)
+        if with_models:
+            fork_processes(forker)
     end(int(pytest.main(arguments)))
+
+
+def _fork_workers(forker: Forker) -> None:
+    """Let pytest-xdist have its workers forked; without it nothing changes."""
+    try:
+        from execnet import gateway_base, gateway_io
+    except ImportError:
+        return
+
+    class ForkedIO(gateway_io.Popen2IOMaster):
+        def __init__(self, arguments: list[str], execmodel: gateway_base.ExecModel) -> None:
+            pipe = subprocess.PIPE
+            self.popen = forker.popen(arguments, stdin=pipe, stdout=pipe)
+            streams = self.popen.stdin, self.popen.stdout
+            gateway_base.Popen2IO.__init__(self, *streams, execmodel=execmodel)
+
+    vars(gateway_io)[gateway_io.Popen2IOMaster.__name__] = ForkedIO
+
+
+def fork_processes(forker: Forker) -> None:
+    """Let the gate have the processes forked that run or train a model."""
+    from pytest_detgate.detector import subprocesses
+
+    vars(subprocesses)["subprocess"] = SimpleNamespace(
+        **{**vars(subprocess), "Popen": forker.popen}
+    )
 
 
 if __name__ == "__main__":

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import atexit
+import functools
 import json
 import os
+import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TextIO
 
 import pytest
+
+from tests.forker import Forker
 
 CORE: tuple[str, ...] = ()
 """Modules that a process imports besides those that a gate of result files needs: none."""
@@ -65,6 +70,15 @@ class _Server:
         assert isinstance(answer, dict)
         return _Ended(answer["code"])
 
+    def forker(self) -> Forker:
+        """What forks other processes than pytest."""
+        with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as listening:
+            path = os.path.join(folder, "socket")  # noqa: PTH118 (a text, as short as can be)
+            listening.bind(path)
+            listening.listen()
+            print(json.dumps({"socket": path}), file=_pipe(self._process.stdin), flush=True)
+            return Forker(listening.accept()[0])
+
     def _read(self) -> object:
         line = _pipe(self._process.stdout).readline()
         assert line, "the fork server has ended"
@@ -95,10 +109,20 @@ def run_forked(
     of Python itself."""
     with pytest.MonkeyPatch.context() as patch:
         if hasattr(os, "fork") and not any(name in os.environ for name in _READ_AT_THE_START):
-            if preload not in _servers:
-                _servers[preload] = _Server(preload)
-            patch.setattr(pytester, "popen", _servers[preload].popen)
+            patch.setattr(pytester, "popen", _server(preload).popen)
         return pytester.runpytest_subprocess(*arguments)
+
+
+@functools.cache
+def forker(preload: tuple[str, ...]) -> Forker:
+    """What forks Python processes that have imported `preload`."""
+    return _server(preload).forker()
+
+
+def _server(preload: tuple[str, ...]) -> _Server:
+    if preload not in _servers:
+        _servers[preload] = _Server(preload)
+    return _servers[preload]
 
 
 def _pipe(pipe: IO[str] | None) -> IO[str]:

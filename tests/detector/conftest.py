@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -13,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from pytest_detgate.detector import subprocesses
 from pytest_detgate.detector.packages import require_mmdetection
 from pytest_detgate.errors import DetectorError
 from tests.detector import worksite
+from tests.fork_server import fork_processes
+from tests.forked import MMDETECTION, forker
 from tests.processes import PATIENCE_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,6 +115,23 @@ def run_python(start_python: Callable[..., subprocess.Popen[str]]) -> Callable[.
         return output
 
     return run
+
+
+@contextlib.contextmanager
+def forking() -> Iterator[None]:
+    """Processes that run or train a model have imported MMDetection when they start."""
+    with pytest.MonkeyPatch.context() as patch:
+        if hasattr(os, "fork"):
+            patch.setattr(subprocesses, "subprocess", subprocesses.subprocess)
+            fork_processes(forker(MMDETECTION))
+        yield
+
+
+@pytest.fixture(scope="module")
+def forked_processes(mmdet: None) -> Iterator[None]:
+    """All such processes of a module of tests are forked."""
+    with forking():
+        yield
 
 
 @pytest.fixture
