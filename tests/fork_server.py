@@ -3,8 +3,10 @@ of pytest: a run that starts at once, in a process of its own.
 
 Reads a JSON object a line from standard input: `folder`, `arguments`, `environment` and `output`,
 the files for standard output and error. Answers with `code`, negative where a signal killed the
-child. Or it reads `socket`, where a child then forks other processes than pytest: see `forker`. A child differs from a fresh `python -m pytest` in what is imported when it starts, in that
-it takes nothing of it down when it ends, and in that it does not wait for the disk.
+child. Or it reads `socket`, where a child then forks other processes than pytest: see `forker`.
+
+A child differs from a fresh `python -m pytest` in what is imported when it starts, in that it takes
+nothing of it down when it ends, and in that it does not wait for the disk.
 """
 
 from __future__ import annotations

@@ -82,12 +82,16 @@ def checkpoint_with(site: Worksite, tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture
 def start_python(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """A function that starts Python on a script; what still runs at the end is killed."""
+    """A function that starts Python on a script, in a process that has imported `preload` if any
+    are given; what still runs at the end is killed."""
     started = []
 
-    def start(script: str, *arguments: object) -> subprocess.Popen[str]:
+    def start(
+        script: str, *arguments: object, preload: tuple[str, ...] = ()
+    ) -> subprocess.Popen[str]:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        process = subprocess.Popen(
+        forked = preload and hasattr(os, "fork")
+        process = (forker(preload).popen if forked else subprocess.Popen)(
             [sys.executable, "-c", script, *map(str, arguments)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -108,9 +112,9 @@ def start_python(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]
 def run_python(start_python: Callable[..., subprocess.Popen[str]]) -> Callable[..., str]:
     """A function that runs a Python script and gives back what it printed."""
 
-    def run(script: str, *arguments: object, timeout_s: float = PATIENCE_S) -> str:
-        process = start_python(script, *arguments)
-        output, errors = process.communicate(timeout=timeout_s)
+    def run(script: str, *arguments: object, preload: tuple[str, ...] = ()) -> str:
+        process = start_python(script, *arguments, preload=preload)
+        output, errors = process.communicate(timeout=PATIENCE_S)
         assert process.returncode == 0, errors
         return output
 
