@@ -174,7 +174,7 @@ def _be_child(
         os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644), number)
     sys.argv[:] = [pytest.__file__, *arguments]
     # What a power cut would leave is not looked at, and a gate waits for the disk twenty times.
-    os.fsync = lambda descriptor: None
+    os.fsync = lambda fd: None
     with_workers = any(argument.startswith("-n") for argument in arguments)
     if with_workers or with_models:
         forker = fork_forker(search_path)

@@ -81,7 +81,7 @@ def _be_child(
     os.dup2(nothing, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.fsync = lambda descriptor: None  # what a power cut would leave is not looked at
+    os.fsync = lambda fd: None  # what a power cut would leave is not looked at
     code = 99
     try:
         code = _command(arguments) if is_command else _gate(arguments, page=page)

@@ -126,7 +126,7 @@ def forking() -> Iterator[None]:
     """Processes that run or train a model have imported MMDetection when they start."""
     with pytest.MonkeyPatch.context() as patch:
         if hasattr(os, "fork"):
-            patch.setattr(subprocesses, "subprocess", subprocesses.subprocess)
+            patch.setitem(vars(subprocesses), "subprocess", subprocess)
             fork_processes(forker(MMDETECTION))
         yield
 
