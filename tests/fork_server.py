@@ -28,7 +28,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.forker import Forker, end, fork_forker, serve
+from tests.forker import Forker, end, fork_forker, serve, unseen
 
 _PROJECT = """
 [dataset.splits.val]
@@ -88,11 +88,14 @@ class _Preload:
                 importlib.import_module(name)
 
 
+@unseen
 def main(modules: list[str]) -> None:
-    """Serve until standard input ends."""
+    """Serve until standard input ends; the modules are imported before."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     # A project may have tests of its own.
-    del sys.path[0], sys.modules["tests"], sys.modules["tests.forker"]
+    del sys.path[0]
+    for name in ("tests", "tests.forker", "tests.fork_server"):
+        del sys.modules[name]
     search_path = list(sys.path)
     gate_once(modules)
     # A child has none of its parent's threads, and waits for them forever.
@@ -155,6 +158,7 @@ def _gate(modules: Sequence[str], options: Sequence[str]) -> None:
     pytest.main([*disabled, *options, *arguments], plugins=[_Preload(modules)])
 
 
+@unseen
 def _be_child(
     *,
     folder: str,
@@ -209,7 +213,3 @@ def fork_processes(forker: Forker) -> None:
     vars(subprocesses)["subprocess"] = SimpleNamespace(
         **{**vars(subprocess), "Popen": forker.popen}
     )
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

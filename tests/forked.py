@@ -23,6 +23,7 @@ CORE: tuple[str, ...] = ()
 """Modules that a process imports besides those that a gate of result files needs: none."""
 MMDETECTION = ("torch", "mmdet.apis", "mmdet.models", "mmdet.datasets", "mmdet.evaluation")
 """What a gate of an MMDetection checkpoint needs."""
+_SERVE = "import sys; from tests.fork_server import main; main(sys.argv[1:])"
 _ROOT = Path(__file__).resolve().parents[1]
 _READ_AT_THE_START = ("PYTHONIOENCODING", "PYTHONWARNINGS", "PYTHONHASHSEED", "PYTHONUTF8")
 _servers: dict[tuple[str, ...], _Server] = {}
@@ -36,7 +37,7 @@ class _Server:
             if not name.startswith(("PYTEST_", "GITHUB_", "DETGATE_TEST_"))
         ]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.fork_server", *modules],
+            [sys.executable, "-c", _SERVE, *modules],
             cwd=_ROOT,
             env={name: os.environ[name] for name in names} | {"OMP_NUM_THREADS": "1"},
             stdin=subprocess.PIPE,
