@@ -101,3 +101,36 @@ def test_the_higher_overlap_wins_among_equals_the_later_box(tmp_path: Path) -> N
     assert matches.hits(5).tolist() == [True, True, False, False]
     assert matches.false(5).tolist() == [False, False, True, True]
     assert np.isclose(np.sort(matches.candidates.pair_iou)[-1], 90 / 110)
+
+
+def test_flat_boxes_that_cross_share_nothing(tmp_path: Path) -> None:
+    """An upright and a level line cross: neither has an area, so there is no IoU."""
+    truth = {"a.jpg": [("cone", 0.0, 5.0, 10.0, 0.0)]}
+    found = {"a.jpg": [("cone", 0.9, 5.0, 0.0, 0.0, 10.0)]}
+
+    made = candidates(tmp_path, truth, found)
+
+    assert len(made.pair_iou) == 0
+    assert counted(match(made)) == (0, 1, 0)
+
+
+def test_boxes_smaller_than_a_pixel_match(tmp_path: Path) -> None:
+    """Half a pixel, and a quarter of one in it: an IoU of 0.5."""
+    truth = {"a.jpg": [("cone", 3.0, 3.0, 0.5, 1.0)]}
+    found = {"a.jpg": [("cone", 0.9, 3.0, 3.0, 0.5, 0.5)]}
+
+    made = candidates(tmp_path, truth, found)
+
+    assert made.pair_iou.tolist() == [0.5]
+    assert counted(match(made)) == (1, 0, 0)
+
+
+def test_pairs_are_in_the_order_of_their_boxes(tmp_path: Path) -> None:
+    """Boxes of two classes in turn: so many that NumPy does not keep their order by chance."""
+    boxes = [(CLASSES[at % 2], at / 4, 0.0, 50.0, 50.0) for at in range(40)]
+    found = [("cone", 0.9, 0.0, 0.0, 50.0, 50.0), ("vest", 0.8, 0.0, 0.0, 50.0, 50.0)]
+
+    made = candidates(tmp_path, {"a.jpg": boxes}, {"a.jpg": found})
+
+    assert made.pair_detection.tolist() == [0] * 20 + [1] * 20
+    assert made.pair_gt.tolist() == [*range(0, 40, 2), *range(1, 40, 2)]
