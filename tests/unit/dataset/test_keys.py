@@ -30,7 +30,8 @@ COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "café.jpg") for form in ("N
         [0, -0.0, "0", "-0.0"],
         [0.5, "0.5"],
         [2**53 + 1, str(2**53 + 1)],
-        [True, "true"],
+        [True, "true", np.True_],
+        [False, "false", np.False_],
         [COMPOSED, DECOMPOSED],
         ["a/b.jpg", "./a/b.jpg", "a//b.jpg", "a/./b.jpg", ".//a/b.jpg", "a\\b.jpg"],
         ["/srv/a.jpg", "//srv/./a.jpg"],
@@ -49,7 +50,7 @@ def test_equal(same: list[Any]) -> None:
     "different",
     [
         ["5", "05", " 5", "5.", "+5", 5.5, -5, "5.05", "v5.0"],
-        [1, True, "True"],
+        [1, True, "True", 0, False, "False"],
         ["a.jpg", "A.jpg", "a.jpg ", "sub/a.jpg", "../a.jpg", "/a.jpg", "a.jpg/x", ".a.jpg"],
         ["x./a", "x/a", "x/.a"],
         [2**53, 2**53 + 1],
