@@ -79,6 +79,8 @@ def test_whole_columns_and_single_values_have_the_same_keys() -> None:
     for some in (values, values[:6], ["a", "b/c"], ["a", "./b"], [DECOMPOSED, "b"], [1, "1"]):
         assert keys(some) == list(map(key, some))
     assert keys(np.arange(3)) == ["0", "1", "2"]
+    assert keys(["5.0", "7", "8.10"]) == ["5", "7", "8.10"]
+    assert keys(["7", "5.0"]) == ["7", "5"]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +96,9 @@ def test_whole_columns_and_single_values_have_the_same_keys() -> None:
         (["A.jpg", "A.jpg", "B.jpg"], []),
         (["helmet", "Helmet ", "vest", None], [[0, 1]]),
         (["x\0y", "x", "y", "X\0Y"], [[0, 3]]),
+        (["x\0y", "X", "x"], [[1, 2]]),
+        (["a.jpg\t\n\r\v\f", "a.jpg"], [[0, 1]]),
+        ([" a / b ", "a/b"], [[0, 1]]),
         ([], []),
     ],
 )
@@ -105,7 +110,7 @@ def test_near_names(names: list[str | None], groups: list[list[int]]) -> None:
 
 
 def test_near_key_keeps_what_names_differ_in() -> None:
-    assert near_key("Cam1/a.jpg") == near_key(" cam1 / A.JPG")
+    assert near_key("Cam1/a.jpg") == near_key(" cam1 / A.JPG") == near_key("cam1\\a.jpg")
     assert len(set(map(near_key, ["a1", "a2", "a 1", "a-1"]))) == 4
 
 
