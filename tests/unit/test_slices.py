@@ -178,6 +178,8 @@ def test_names_in_an_expression() -> None:
 def test_what_is_no_expression_is_refused() -> None:
     with pytest.raises(DataError, match=r"^'width >' is not an expression: invalid syntax$"):
         names_in("width >")
+    with pytest.raises(DataError, match=r"^'width = 5' is not an expression: invalid syntax"):
+        names_in("width = 5")
     long = "-" * 100_000 + "1"
     with pytest.raises(DataError) as caught:
         names_in(long)
