@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -167,6 +168,20 @@ def test_a_field_that_no_image_has_names_those_there_are(tmp_path: Path) -> None
         "no image of val has the field 'wether'; did you mean 'weather'? (there is: file_name, "
         "width, height, boxes, clip, frame, id, weather)"
     )
+
+
+@pytest.mark.parametrize("path", [None, "gone.json", "val.xml"])
+def test_where_no_file_tells_its_fields_the_columns_are_named(
+    tmp_path: Path, path: str | None
+) -> None:
+    annotations = None if path is None else tmp_path / path
+    dataset = dataclasses.replace(split(tmp_path, [{}]), annotations=annotations)
+
+    with pytest.raises(DataError, match=r"\(there is: file_name, width, height, boxes\)$"):
+        column(dataset, "weather", None)
+    known = dataclasses.replace(dataset, known_fields=("weather", "site"))
+    with pytest.raises(DataError, match=r"\(there is: .*, boxes, weather, site\)$"):
+        column(known, "hour", None)
 
 
 def test_names_in_an_expression() -> None:
