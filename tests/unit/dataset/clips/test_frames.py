@@ -120,6 +120,23 @@ def test_a_photo_of_the_clip_leaves_the_distance_unknown() -> None:
     assert nearest.unknown.tolist() == [True]
 
 
+def test_a_photo_that_is_listed_is_known_beside_frames_of_its_clip() -> None:
+    nearest = nearest_frames(frames("a.jpg", "b.jpg"), frames("a_1.jpg", "a.jpg", "b_1.jpg"))
+
+    assert nearest.distance.tolist() == [0, -1]
+    assert nearest.row.tolist() == [1, -1]
+    assert nearest.unknown.tolist() == [False, True]
+
+
+def test_images_of_no_clip_are_near_nothing() -> None:
+    """`1.png` has no clip on either side, which makes no clip of the two."""
+    nearest = nearest_frames(frames("1.png", "a_1.jpg"), frames("1.png", "2.png"))
+
+    assert nearest.same_clip.tolist() == [False, False]
+    assert nearest.unknown.tolist() == [False, False]
+    assert (nearest.row.tolist(), nearest.distance.tolist()) == ([-1, -1], [-1, -1])
+
+
 @pytest.mark.parametrize("largest", [3, 60, 1 << 61])
 @pytest.mark.parametrize("seed", range(40))
 def test_nearest_is_what_a_slow_search_finds(seed: int, largest: int) -> None:
