@@ -12,7 +12,7 @@ import pytest
 from pytest_detgate.dataset.coco.reader import read_coco
 from pytest_detgate.dataset.tables import Dataset, DetectionTable
 from pytest_detgate.gaps import Extent, Gap, GapKind, NotLookedAtError, Unit
-from pytest_detgate.rules.extent import extent_of, not_looked_at, require_something
+from pytest_detgate.rules.verdicts.extent import extent_of, not_looked_at, require_something
 from pytest_detgate.testing import coco_content
 from tests.content import write_json
 

@@ -10,18 +10,18 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from pytest_detgate.config.load import load_configuration
-from pytest_detgate.config.run_tables import WaiverTable
+from pytest_detgate.config.tables.run_tables import WaiverTable
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
 from pytest_detgate.findings import Finding, Interval, Measurement
 from pytest_detgate.gaps import Extent, NotLookedAtError
-from pytest_detgate.inputs.detection_sources import ResultFiles
+from pytest_detgate.inputs.detections.sources import ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
 from pytest_detgate.inputs.project import Project
-from pytest_detgate.record.known_findings import Acceptance, Fingerprint
+from pytest_detgate.record.project_files.known_findings import Acceptance, Fingerprint
 from pytest_detgate.record.report import FINDINGS_CAP, RuleResult
 from pytest_detgate.rules.binding import BoundRule, today
 from pytest_detgate.rules.rule import Outcome, Rule, Target
-from pytest_detgate.rules.verdict import judge
+from pytest_detgate.rules.verdicts.verdict import judge
 from pytest_detgate.testing import coco_content, result_content
 from tests.content import write_json
 
@@ -279,7 +279,7 @@ def test_too_little_evidence_warns_only_where_all_was_looked_at(
     judged: Judge, monkeypatch: pytest.MonkeyPatch, option: str, extent: Extent | None, verdict: str
 ) -> None:
     if extent is not None:
-        name = "pytest_detgate.rules.verdict.extent_to_look_at"
+        name = "pytest_detgate.rules.verdicts.verdict.extent_to_look_at"
         monkeypatch.setattr(name, lambda *_: extent)
     result = judged(
         TooLittleEvidenceError("2 clips", "3 more clips"), options={"too_little": option}
@@ -513,7 +513,7 @@ def test_a_sealed_item_that_saw_no_detection_says_why(
     def refuse(*_: Any) -> None:
         raise DataError("no looks are left")
 
-    monkeypatch.setattr("pytest_detgate.rules.verdict.require_looks", refuse)
+    monkeypatch.setattr("pytest_detgate.rules.verdicts.verdict.require_looks", refuse)
     assert judged(Outcome(message="", measurements=[HELD]), target=CALM).message == (
         "no looks are left"
     )
