@@ -64,7 +64,7 @@ def test_without_gaps_every_image_of_all_splits_is_looked_at(split: Dataset) -> 
     )
 
 
-def test_what_the_tables_have_is_left_out_and_what_they_lack_is_added(split: Dataset) -> None:
+def test_gaps_in_the_tables_are_left_out_others_are_added(split: Dataset) -> None:
     """Two of the five images cannot be opened, and three files beside them are no images."""
     gaps = gap("unreadable-images", 2), gap("other-files", 3, listed=False)
 
@@ -136,7 +136,7 @@ def test_a_kind_is_allowed_up_to_its_number(
     assert (extent.looked_at, extent.allowed, extent.is_complete) == (3, count, is_complete)
 
 
-def test_the_allowed_number_is_for_each_split_and_of_all_its_gaps(split: Dataset) -> None:
+def test_an_allowed_number_is_for_each_split_and_all_its_gaps(split: Dataset) -> None:
     """Two of one split and one of the other: 2 are allowed of each. Of one split, 1 and 2 are 3."""
     one, two = gap("images-without-labels", 1), gap("images-without-labels", 2)
     allowed: dict[GapKind, int] = {"images-without-labels": 2}

@@ -275,7 +275,7 @@ def test_the_extent_that_is_not_complete_counts(judged: Judge) -> None:
         ("warn", Extent(unit="clips", to_look_at=4, looked_at=3), "not-evaluated"),
     ],
 )
-def test_too_little_evidence_warns_only_where_all_was_looked_at(
+def test_too_little_evidence_warns_where_all_was_looked_at(
     judged: Judge, monkeypatch: pytest.MonkeyPatch, option: str, extent: Extent | None, verdict: str
 ) -> None:
     if extent is not None:
@@ -406,7 +406,7 @@ def test_fingerprints_are_kept_of_what_accept_can_record(judged: Judge) -> None:
     assert judged(outcome(BROKEN)).fingerprints == []
 
 
-def test_advice_fits_what_was_measured_and_how_the_project_trains(
+def test_advice_fits_the_measurements_and_the_framework(
     judged: Judge, inputs: Inputs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Result files name no framework, so advice for one says which it is for."""

@@ -21,7 +21,7 @@ def test_a_value_that_equals_its_limit_holds(limit: int, most: bool, least: bool
 
 
 @pytest.mark.parametrize("limit", [5.9, 6.0])
-def test_the_upper_end_of_an_interval_is_held_against_a_ceiling(limit: float) -> None:
+def test_the_upper_end_of_an_interval_under_a_ceiling(limit: float) -> None:
     """The value, 4, is under both limits; the upper end, 6, is under one of them."""
     held = Measurement.at_most("boxes", 4, limit, bound="upper", interval=WIDE)
 
@@ -31,7 +31,7 @@ def test_the_upper_end_of_an_interval_is_held_against_a_ceiling(limit: float) ->
 
 
 @pytest.mark.parametrize("limit", [2.0, 2.1])
-def test_the_lower_end_of_an_interval_is_held_against_a_floor(limit: float) -> None:
+def test_the_lower_end_of_an_interval_over_a_floor(limit: float) -> None:
     held = Measurement.at_least("recall", 4, limit, bound="lower", interval=WIDE)
 
     assert (held.passed, held.held) == (limit == 2, 2.0)

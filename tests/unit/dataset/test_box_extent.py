@@ -82,9 +82,7 @@ def test_each_box_is_held_against_its_own_image(
 
 
 @pytest.mark.parametrize("box", [[NAN, 1, 1, 1], [1, 1, 1, INF], [-INF, 1, INF, 1], [1, 1, NAN, 1]])
-def test_boxes_that_are_not_finite_and_those_of_no_image_reach_nowhere(
-    tmp_path: Path, box: list[float]
-) -> None:
+def test_boxes_not_finite_or_of_no_image_reach_nowhere(tmp_path: Path, box: list[float]) -> None:
     found = extent(tmp_path, (1, box), (7, [500, 500, 9, 9]), (1, [99, 1, 2, 1]))
 
     assert found.over.tolist() == [0, 0, 1]

@@ -171,9 +171,7 @@ def test_a_field_that_no_image_has_names_those_there_are(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("path", [None, "gone.json", "val.xml"])
-def test_where_no_file_tells_its_fields_the_columns_are_named(
-    tmp_path: Path, path: str | None
-) -> None:
+def test_columns_are_named_where_no_file_tells_its_fields(tmp_path: Path, path: str | None) -> None:
     annotations = None if path is None else tmp_path / path
     dataset = dataclasses.replace(split(tmp_path, [{}]), annotations=annotations)
 

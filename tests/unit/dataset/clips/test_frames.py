@@ -120,7 +120,7 @@ def test_a_photo_of_the_clip_leaves_the_distance_unknown() -> None:
     assert nearest.unknown.tolist() == [True]
 
 
-def test_a_photo_that_is_listed_is_known_beside_frames_of_its_clip() -> None:
+def test_a_listed_photo_is_known_beside_frames_of_its_clip() -> None:
     nearest = nearest_frames(frames("a.jpg", "b.jpg"), frames("a_1.jpg", "a.jpg", "b_1.jpg"))
 
     assert nearest.distance.tolist() == [0, -1]
