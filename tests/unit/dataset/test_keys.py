@@ -80,7 +80,7 @@ def test_whole_columns_and_single_values_have_the_same_keys() -> None:
         assert keys(some) == list(map(key, some))
     assert keys(np.arange(3)) == ["0", "1", "2"]
     assert keys(["5.0", "7", "8.10"]) == ["5", "7", "8.10"]
-    assert keys(["7", "5.0"]) == ["7", "5"]
+    assert keys(["7", "5.0"]) == keys(["5.0", "7"])[::-1] == ["7", "5"]
 
 
 @pytest.mark.parametrize(
