@@ -35,6 +35,7 @@ COMPOSED, DECOMPOSED = (unicodedata.normalize(form, "café.jpg") for form in ("N
         [COMPOSED, DECOMPOSED],
         ["a/b.jpg", "./a/b.jpg", "a//b.jpg", "a/./b.jpg", ".//a/b.jpg", "a\\b.jpg"],
         ["/srv/a.jpg", "//srv/./a.jpg"],
+        ["a/b/c.0", ".//a\\b/c.0"],
     ],
     ids=str,
 )
@@ -81,6 +82,7 @@ def test_whole_columns_and_single_values_have_the_same_keys() -> None:
     assert keys(np.arange(3)) == ["0", "1", "2"]
     assert keys(["5.0", "7", "8.10"]) == ["5", "7", "8.10"]
     assert keys(["7", "5.0"]) == keys(["5.0", "7"])[::-1] == ["7", "5"]
+    assert keys(["5.0"]) == ["5"]
 
 
 @pytest.mark.parametrize(
