@@ -118,6 +118,10 @@ def test_folder_probe_needs_names(tmp_path: Path) -> None:
         "categories": [{"id": 1, "name": "cone"}],
     }
     assert read_results(write_json(tmp_path / "r.json", named), probe).image.tolist() == [0]
+    # A detector of two classes whose file lists one of them is not known to have looked for both.
+    part = read_results(write_json(tmp_path / "r.json", named), probe, ["person", "cone"])
+    lacking = [one for one in part.gaps if one.kind == "classes-without-detections"]
+    assert [one.examples for one in lacking] == [("person",)]
 
 
 # Ids of all kinds, and text in which a cut between objects would be wrong.

@@ -103,6 +103,21 @@ def test_what_is_neither_number_nor_text_makes_no_slice(tmp_path: Path) -> None:
     assert str(caught.value) == f"'at' is neither a number nor text: ['{'x' * 76}']"
 
 
+def test_an_expression_that_cannot_be_evaluated_says_why(tmp_path: Path) -> None:
+    """Nothing can be called, not even where a field has the name of a function."""
+    dataset = split(tmp_path, [{"str": 1}], (), "str")
+
+    for expression, why in (
+        ("width + file_name", "unsupported operand"),
+        ("str(width)", "Function 'str' not defined"),
+    ):
+        with pytest.raises(DataError) as caught:
+            slices_of(dataset, expression, None)
+        assert str(caught.value).startswith(f"{expression!r} cannot be evaluated: {why}")
+    with pytest.raises(DataError, match=r"^'1 \+ 2' names no field of the images, so it makes no"):
+        slices_of(dataset, "1 + 2", None)
+
+
 def test_the_images_of_one_slice(tmp_path: Path) -> None:
     dataset = split(tmp_path, [{"at": "dusk"}, {"at": "noon"}, {"at": "dusk"}], (), "at")
     slices = slices_of(dataset, "at", None)

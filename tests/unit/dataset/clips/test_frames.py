@@ -112,6 +112,15 @@ def test_nearest_by_hand() -> None:
     assert nearest.unknown.tolist() == [False] * 6 + [True]
 
 
+def test_of_frames_of_one_number_the_first_is_the_nearest() -> None:
+    """Also where so many are listed that NumPy does not keep their order by chance."""
+    tested = frames("a_3.jpg", "a_5.jpg", "a_9.jpg")
+
+    assert nearest_frames(tested, frames("a_5.jpg", "a_5.jpg")).row.tolist()[:2] == [0, 0]
+    many = frames(*(f"a_{4 + at % 2}.jpg" for at in range(100)))
+    assert nearest_frames(tested, many).row.tolist()[:2] == [0, 1]
+
+
 def test_a_photo_of_the_clip_leaves_the_distance_unknown() -> None:
     """Frame whose clip is a photo in the reference is not known to be far."""
     nearest = nearest_frames(frames("a_1.jpg"), frames("a.jpg"))
