@@ -91,6 +91,8 @@ def test_an_end_that_is_no_number_is_refused(end: str) -> None:
 
     with pytest.raises(DetgateError, match=r"^the interval of boxes could not be computed"):
         Measurement.shown("boxes", 4, interval)
+    with pytest.raises(DetgateError, match=r"^the interval of boxes could not be computed"):
+        Measurement.at_most("boxes", 4, 5, interval=interval)
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def test_numbers_from_the_pattern() -> None:
     assert found.unparsed.tolist() == [3]
 
 
-@pytest.mark.parametrize("text", ["1.5", "x7", "", "1e3", str(1 << 62)])
+@pytest.mark.parametrize("text", ["1.5", "x7", "", "1e3", "1_0", str(1 << 62)])
 def test_a_number_that_is_none_cannot_be_told(text: str) -> None:
     """A photo has no number; a frame whose number is not understood is no photo."""
     found = frames("a.jpg", field="frame_id", frame_id=[text])
@@ -119,6 +119,16 @@ def test_of_frames_of_one_number_the_first_is_the_nearest() -> None:
     assert nearest_frames(tested, frames("a_5.jpg", "a_5.jpg")).row.tolist()[:2] == [0, 0]
     many = frames(*(f"a_{4 + at % 2}.jpg" for at in range(100)))
     assert nearest_frames(tested, many).row.tolist()[:2] == [0, 1]
+
+
+def test_numbers_that_lie_as_far_apart_as_any_are_compared() -> None:
+    most = (1 << 62) - 1
+    tested = frames(f"a_{most - 1}.jpg", f"a_{2 - most}.jpg", "a_1.jpg")
+
+    nearest = nearest_frames(tested, frames(f"a_{-most}.jpg", f"a_{most}.jpg"))
+
+    assert nearest.row.tolist() == [1, 0, 1]
+    assert nearest.distance.tolist() == [1, 2, most - 1]
 
 
 def test_a_photo_of_the_clip_leaves_the_distance_unknown() -> None:

@@ -91,7 +91,7 @@ def test_sums_count_each_unit_as_often_as_it_was_drawn() -> None:
 def test_values_are_defined_in_most_draws_or_refused() -> None:
     """In 19 of 20 draws is enough, in 18 is not."""
     resampling = Resampling(image_units(6), 20, 0)
-    values = np.arange(20.0)
+    values = np.arange(20, dtype=np.float64)
     values[3] = np.nan
 
     assert defined_values(values, resampling).tolist() == [*range(3), *range(4, 20)]
