@@ -55,6 +55,10 @@ def extent(folder: Path, *boxes: tuple[int, Any], **size: Any) -> BoxExtent:
         ([-9, 10, 9.5, 5], 9, False),
         ([110, 10, -10, 5], 10, True),
         ([109, 10, -10, 5], 9, False),
+        # As large as numbers can be: a corner, or the sum of all, may be infinite.
+        ([1e308, 1, 1e308, 1], INF, True),
+        ([1, 1, 1e308, 1e308], 1e308, False),
+        ([-1e308, -1e308, 5, 5], 1e308, True),
     ],
 )
 def test_pixels_over_the_worst_side(
@@ -81,6 +85,12 @@ def test_each_box_is_held_against_its_own_image(
     assert whole.wholly(np.array([1, 3])).tolist() == [False, True]
 
 
+def test_an_image_of_one_pixel_has_a_size(tmp_path: Path) -> None:
+    found = extent(tmp_path, (1, [0, 0, 1, 1]), (1, [0, 0, 2, 1]), width=1, height=1)
+
+    assert (found.over.tolist(), found.unsized.tolist()) == ([0, 1], [False, False])
+
+
 @pytest.mark.parametrize("box", [[NAN, 1, 1, 1], [1, 1, 1, INF], [-INF, 1, INF, 1], [1, 1, NAN, 1]])
 def test_boxes_not_finite_or_of_no_image_reach_nowhere(tmp_path: Path, box: list[float]) -> None:
     found = extent(tmp_path, (1, box), (7, [500, 500, 9, 9]), (1, [99, 1, 2, 1]))
@@ -89,7 +99,7 @@ def test_boxes_not_finite_or_of_no_image_reach_nowhere(tmp_path: Path, box: list
     assert found.unsized.tolist() == [False, False, False]
 
 
-@pytest.mark.parametrize("size", [{"width": None}, {"height": 0}, {"width": -5}, {"height": NAN}])
+@pytest.mark.parametrize("size", [{"width": None}, {"height": 0}, {"width": 0}, {"height": NAN}])
 def test_boxes_of_an_image_without_a_size(tmp_path: Path, size: dict[str, Any]) -> None:
     """What reaches over a known side, or below 0, is not told either."""
     found = extent(tmp_path, (1, [-5, 10, 200, 100]), (2, [25, 1, 9, 9]), **size)
