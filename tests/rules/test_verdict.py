@@ -12,7 +12,8 @@ import pytest
 from pytest_detgate.config.load import load_configuration
 from pytest_detgate.config.tables.run_tables import WaiverTable
 from pytest_detgate.errors import DataError, TooLittleEvidenceError
-from pytest_detgate.findings import Finding, Interval, Measurement
+from pytest_detgate.evidence import Evidence
+from pytest_detgate.findings import Finding, Measurement, Table
 from pytest_detgate.gaps import Extent, NotLookedAtError
 from pytest_detgate.inputs.detections.sources import ResultFiles
 from pytest_detgate.inputs.inputs import Inputs
@@ -134,7 +135,17 @@ def accepted(*images: int, days: int = 1, why: str = "dusk", **place: Any) -> Ac
 
 
 def test_a_result_has_what_every_result_has(judged: Judge) -> None:
-    result = judged(Outcome(message="5 boxes", measurements=[BROKEN], needs="9 more clips"))
+    tables = {"Boxes": Table(columns=["clip", "boxes"], rows=[["c0", 5]])}
+    evidence = Evidence(frames_total=3)
+    result = judged(
+        Outcome(
+            message="5 boxes",
+            measurements=[BROKEN],
+            needs="9 more clips",
+            tables=tables,
+            evidence=evidence,
+        )
+    )
 
     assert (result.id, result.code, result.verdict) == ("scripted[x]", "scripted", "failed")
     assert (result.message, result.about) == ("5 boxes", "Returns what a test wrote down.")
@@ -143,6 +154,7 @@ def test_a_result_has_what_every_result_has(judged: Judge) -> None:
     assert 0 < result.duration_s < 60
     assert (result.can_block, result.waiver, result.needs) == (True, None, "9 more clips")
     assert (result.findings_total, result.fingerprints, result.accepted) == (0, [], [])
+    assert (result.tables, result.evidence) == (tables, evidence)
 
 
 @pytest.mark.parametrize(
@@ -441,7 +453,6 @@ def test_findings_and_documents_are_handed_on(judged: Judge) -> None:
 
 
 CALM = Target(label="x", datasets=("calm",), detections=("calm",))
-SHOWN = Interval(low=0.0, high=9.0, confidence=0.95, method="exact Poisson")
 
 
 def test_a_sealed_item_shows_its_verdict_alone(judged: Judge) -> None:
