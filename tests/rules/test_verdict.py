@@ -46,11 +46,16 @@ class Scripted(Rule, frozen=True, kw_only=True):
 
     code: ClassVar[str] = "scripted"
     answer: Any
-    too_little: Literal["fail", "warn"] = "fail"
 
     def check(self, target: Target, inputs: Any) -> Outcome:
         outcome: Outcome = self.answer()
         return outcome
+
+
+class Lenient(Scripted, frozen=True, kw_only=True):
+    """The same, with an option on what too little evidence means."""
+
+    too_little: Literal["fail", "warn"] = "fail"
 
 
 class Accepting(Scripted, frozen=True, kw_only=True):
@@ -294,7 +299,7 @@ def test_too_little_evidence_warns_where_all_was_looked_at(
         name = "pytest_detgate.rules.verdicts.verdict.extent_to_look_at"
         monkeypatch.setattr(name, lambda *_: extent)
     result = judged(
-        TooLittleEvidenceError("2 clips", "3 more clips"), options={"too_little": option}
+        TooLittleEvidenceError("2 clips", "3 more clips"), Lenient, options={"too_little": option}
     )
 
     assert (result.verdict, result.message) == (verdict, "too little evidence: 2 clips")
@@ -370,12 +375,13 @@ def test_an_item_of_which_every_finding_is_accepted_is_waived(judged: Judge) -> 
 
     both = accepted(0, 1)
     known = judged(outcome(2), Accepting, accepted=[both])
+    counted = judged(outcome(2, 2), Accepting, accepted=[both])
     hides_more = judged(outcome(2, 3), Accepting, accepted=[both])
     one_is_new = judged(outcome(3), Accepting, accepted=[both])
     over = judged(outcome(2), Accepting, accepted=[accepted(0, 1, days=-1)])
 
     until = both.until.isoformat()
-    assert known.verdict == "waived"
+    assert known.verdict == counted.verdict == "waived"
     assert known.waiver == f"2 known findings accepted: dusk (ada, until {until})"
     assert known.message == "m; 0 of 2 findings are new"
     (record,) = known.accepted
