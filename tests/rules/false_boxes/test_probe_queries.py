@@ -172,6 +172,16 @@ def test_image_without_the_field_is_a_gap(tmp_path: Path) -> None:
     assert (said.verdict, said.to_look_at) == ("passed", 2)
 
 
+def test_nan_where_a_table_had_no_value_is_a_gap(tmp_path: Path) -> None:
+    nan = float("nan")
+    coco(tmp_path, weather=["rain", nan, "sun", "rain", nan])
+
+    result = result_of(tmp_path, "where = \"weather != 'sun'\"")
+
+    assert (result.verdict, result.looked_at, result.to_look_at) == ("not-evaluated", 2, 4)
+    assert "2 images lack a value that where = " in result.message
+
+
 def yolo(folder: Path, labels: Mapping[str, str]) -> None:
     draw(folder / "images", *NAMES)
     write(folder / "labels", {"classes.txt": "helmet\n", **labels})
