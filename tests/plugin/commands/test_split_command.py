@@ -237,7 +237,10 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("all.json",), "cannot tell clips: detgate.toml does not exist; give --frame-pattern,"),
+        (
+            ("all.json",),
+            "cannot tell clips: detgate.toml does not exist. The command init writes it",
+        ),
         (("all.json", "--frame-pattern", "("), "--frame-pattern: not a regular expression"),
         (("all.json", "--frame-pattern", "x"), "the pattern has no group named clip"),
         (("all.json", "--clip-field", "video"), "no image has the field 'video'"),

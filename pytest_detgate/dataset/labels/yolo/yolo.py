@@ -27,6 +27,7 @@ from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.errors import DataError
 
 _SUFFIX = ".txt"
+_IMAGES, _LABELS = "images", "labels"
 
 
 def read_yolo(files: SplitFiles) -> Dataset:
@@ -128,5 +129,14 @@ def _take_near_images(folder: ImageFolder, labels: list[str], images: list[str |
 
 
 def _label_of(name: str) -> str | None:
-    """The key of the label file of an image, or of a label file itself."""
-    return key(PurePosixPath(name).with_suffix(_SUFFIX).as_posix())
+    """The key of the label file of an image, or of a label file itself.
+
+    As in Ultralytics, the last folder `images` of a path is `labels` for its label: folders of
+    several splits may be below one.
+    """
+    *folders, last = PurePosixPath(name).with_suffix(_SUFFIX).parts
+    for index in reversed(range(len(folders))):
+        if folders[index] in (_IMAGES, _LABELS):
+            folders[index] = _LABELS
+            break
+    return key("/".join((*folders, last)))
