@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 
@@ -105,14 +104,14 @@ def test_failures_of_other_tests_stay(project: GateProject) -> None:
     result.assert_outcomes(failed=3, passed=3)
 
 
-def test_hints_in_backticks_are_code_on_the_page(project: GateProject, tmp_path: Path) -> None:
+def test_hints_in_backticks_are_code_on_the_page(project: GateProject) -> None:
     project.write("data.yaml", "names: [helmet_off]\ntrain: data\n")
     project.write(
         "detgate.toml",
         '[dataset.splits.val]\ndata = "data.yaml"\n[rules.box-bounds]\n[rules.image-files]\n',
     )
 
-    project.gate_here(with_predictions=False)
+    project.gate_here("detgate.toml", with_predictions=False)
 
     (message,) = {rule["message"] for rule in project.report["rules"]}
     assert "name it by `split`" in message

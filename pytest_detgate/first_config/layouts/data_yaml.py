@@ -30,18 +30,24 @@ def splits_of_yaml(path: Path) -> FoundData:
     Relative paths start from `path` in the file, or from its folder, as for Ultralytics.
     """
     content = _content(path)
-    splits, notes = [], []
+    splits, notes, missing = [], [], []
     for key in _KEYS:
         for index, text in enumerate(_texts(content.get(key))):
             name = key if index == 0 else f"{key}-{index + 1}"
             place = _place(content, path, text)
             if place is None:
                 notes.append(f"{name}: {text} of {path.name} is not there; left out")
+                missing.append(f"{name}: {text}")
             else:
                 splits.append(_split(name, place, path))
+    if missing and not splits:
+        raise DataError(
+            f"{path}: none of its images is there ({', '.join(missing)}). YOLO labels are shares "
+            "of their image, so that nothing can be judged without its size: fetch the images, or "
+            "start from COCO files, which state sizes"
+        )
     if not splits:
-        told = "; ".join(notes) or f"expected at least one of {', '.join(_KEYS)}"
-        raise DataError(f"{path}: names no images that are there: {told}")
+        raise DataError(f"{path}: expected at least one of {', '.join(_KEYS)}")
     return FoundData(kind="a data.yaml", splits=tuple(splits), notes=tuple(notes))
 
 
