@@ -9,6 +9,7 @@ from typing import TextIO
 from pytest_detgate.record.formatting import on_one_line, visible
 
 WIDTH = 79
+_NO_BREAK = "\u00a0"
 # Of GitHub's runner, the second also in its older form, and of Azure Pipelines.
 _COMMANDS = ("::", "##[", "##vso[")
 
@@ -21,16 +22,19 @@ def cut(text: str, width: int) -> str:
 def wrapped(line: str, width: int = WIDTH, *, break_words: bool = True) -> list[str]:
     """A line on as many as it takes, the further ones further in; a name without a blank is broken
     where it must be, unless `break_words` is False."""
-    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    text = line.lstrip()
+    indent = " " * (len(line) - len(text) + 2)
+    # The mark of an entry is on the line of what it marks.
+    entry = f"-{_NO_BREAK}{text[2:]}" if text.startswith("- ") else text
     # One column is left for what makes a command harmless.
     lines = textwrap.wrap(
-        visible(line),
+        visible(indent[2:] + entry),
         width - 1,
         subsequent_indent=indent,
         break_on_hyphens=False,
         break_long_words=break_words,
     )
-    return [no_command(part) for part in lines]
+    return [no_command(part.replace(f"-{_NO_BREAK}", "- ", 1)) for part in lines]
 
 
 def fitted(text: str, stream: TextIO) -> str:

@@ -117,3 +117,5 @@ def _next_steps(request: SplitRequest, whole: Whole) -> Iterator[str]:
     root = real_path(yaml_root(file))
     for key, path in (("train", request.train), ("val", request.val)):
         yield f"  {key}: {Path(os.path.relpath(real_path(path), root)).as_posix()}"
+    if request.with_test:
+        yield "and remove its `test`: those images are in the two lists now"

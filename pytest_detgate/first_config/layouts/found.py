@@ -18,7 +18,8 @@ _SPLIT_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundSplit:
-    """One split: its format as `detgate.toml` names it, and its files and folders."""
+    """One split: its format as `detgate.toml` names it, and its files and folders; `data` is the
+    `data.yaml` that names them under the name of the split."""
 
     name: str
     format: str
@@ -26,6 +27,7 @@ class FoundSplit:
     images: Path
     classes: Path | None = None
     listed: Path | None = None
+    data: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
