@@ -48,11 +48,20 @@ class Paths:
 _FORMAT = {
     "yolo": "a line for each box: class and centre",
     "voc": "an XML file for each image",
+    "labelme": "a JSON file for each image",
+    "kitti": "a text file for each image",
+    "cvat": "an XML file that lists its images",
+    "labelstudio": "the JSON export of a project",
+    "scalabel": "a JSON file that lists its frames",
+    "datumaro": "the JSON file of a subset",
 }
 _ANNOTATIONS = {
     "coco": "COCO file of the split",
     "yolo": "folder with a text file for each image",
     "voc": "folder of the XML files",
+    "labelme": "folder of the JSON files",
+    "kitti": "folder with a text file for each image",
+    **dict.fromkeys(("cvat", "labelstudio", "scalabel", "datumaro"), "file of the split"),
 }
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def show_reasons_once(
-    terminal: pytest.TerminalReporter, rules: Sequence[RuleResult], node_ids: Mapping[str, str]
+    config: pytest.Config, rules: Sequence[RuleResult], node_ids: Mapping[str, str]
 ) -> None:
     """Have pytest show one failure for each reason, with the items that share it; `node_ids` are
     pytest's by the id of the rule.
@@ -26,10 +26,13 @@ def show_reasons_once(
     The counts and the short summary keep all items. Reports are replaced by copies: other plugins
     hold the same ones.
     """
+    terminal: pytest.TerminalReporter | None = config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None:
+        return
     later = first_with_reason(rules)
     by_node = {node_ids[rule.id]: rule for rule in rules if rule.id in node_ids}
     failed: list[Any] = terminal.stats.get("failed", [])
-    line = terminal.config.option.tbstyle == "line"
+    line = config.option.tbstyle == "line"
     for index, report in enumerate(failed):
         rule = by_node.get(report.nodeid)
         if rule is None or not isinstance(report.longrepr, ReprExceptionInfo):

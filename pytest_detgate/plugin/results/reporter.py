@@ -169,13 +169,10 @@ class Reporter:
 
     def _show_reasons_once(self, config: pytest.Config) -> None:
         """Before pytest writes the failures, which it does when the session ends."""
-        terminal: pytest.TerminalReporter | None = config.pluginmanager.get_plugin(
-            "terminalreporter"
-        )
-        if self._published is not None and terminal is not None:
+        if self._published is not None:
             from pytest_detgate.plugin.output.repeats import show_reasons_once
 
-            show_reasons_once(terminal, self._published.report.rules, self._received.node_ids)
+            show_reasons_once(config, self._published.report.rules, self._received.node_ids)
 
     def _exit_status(self, status: int) -> int:
         """The exit status of a run that ended with `status` by itself."""
