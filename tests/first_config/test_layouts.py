@@ -384,6 +384,18 @@ def test_exports_of_annotation_tools(init: Init, kind: str) -> None:
         assert list(splits(init("val.json"))) == ["val"]
 
 
+def test_images_of_val_in_a_folder_that_is_called_valid(init: Init) -> None:
+    write_coco(init.folder, "ann/train.json", {"a.jpg": [BOX]}, "train/images")
+    write_coco(init.folder, "ann/val.json", {"b.jpg": [BOX]}, "valid/images")
+
+    found = splits(init("ann"))
+
+    assert {name: split["images"] for name, split in found.items()} == {
+        "train": "train/images",
+        "val": "valid/images",
+    }
+
+
 def cvat_file(names: Sequence[str]) -> str:
     box = '<box label="helmet_off" xtl="11" ytl="11" xbr="41" ybr="41"/>'
     images = "".join(
