@@ -28,7 +28,7 @@ def _of_file(path: Path) -> FoundData:
     from pytest_detgate.first_config.layouts.coco_files import coco_file, split_of_file
     from pytest_detgate.first_config.layouts.data_yaml import splits_of_yaml
     from pytest_detgate.first_config.layouts.mmdet_file import splits_of_config
-    from pytest_detgate.first_config.tool_files import split_of_tool_file
+    from pytest_detgate.first_config.layouts.tool_files import split_of_tool_file
 
     if not path.is_file():
         raise ConfigError(f"{path}: no such file or folder; {_EXPECTED}")
@@ -54,7 +54,7 @@ def _of_folder(root: Path) -> FoundData:
     from pytest_detgate.first_config.layouts.coco_files import coco_files, splits_of_files
     from pytest_detgate.first_config.layouts.data_yaml import names_splits, splits_of_yaml
     from pytest_detgate.first_config.layouts.label_folders import image_count, splits_of_folder
-    from pytest_detgate.first_config.tool_files import splits_of_tool_files
+    from pytest_detgate.first_config.layouts.tool_files import splits_of_tool_files
 
     yamls = [*sorted(root.glob("*.yaml")), *sorted(root.glob("*.yml"))]
     for path in sorted(yamls, key=lambda path: path.stem != "data"):

@@ -82,7 +82,7 @@ def _reads_file(gate: GateSession, name: str, item: _Item) -> bool:
     # What a model finds on the split that it is evaluated on tells whether it works at all.
     if not item.needs_model or name == gate.project.evaluate_on:
         return item.needs_model
-    named = {*item.target.datasets, *item.target.detections}
+    named = set(item.target.detections or item.target.datasets)
     # The file of a split serves its parts that have none.
     probes = gate.project.tables.probes
     parts = {one for one in named & probes.keys() if one not in gate.options.predictions}

@@ -20,6 +20,7 @@ from pytest_detgate.plugin.promised.choice import CHOICE, Choice
 from pytest_detgate.plugin.promised.items import Selection, announced
 from pytest_detgate.plugin.promised.received import Received
 from pytest_detgate.plugin.promised.unread import refuse_unread
+from pytest_detgate.plugin.results.messages import ATTRIBUTE, Facts, add_data, decode_message
 from pytest_detgate.plugin.usage import usage_error
 
 if TYPE_CHECKING:
