@@ -230,7 +230,7 @@ def test_summary(capsys: pytest.CaptureFixture[str]) -> None:
         "note: clip yard has 60.0% of all images; no split can be balanced",
         "note: class vest occurs in one clip only (gate), so only in train.json",
         "note: class never has no box",
-        "note: 1 annotations of images that are not listed are left out",
+        "note: 1 annotation of images that the file does not list is left out",
     ]
 
 

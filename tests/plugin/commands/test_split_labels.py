@@ -473,4 +473,4 @@ def test_images_without_labels_are_noted(capsys: pytest.CaptureFixture[str]) -> 
 
     command("labels", "--format", "yolo", *OUT, "--train", "t.txt", "--val", "v.txt")
 
-    assert "note: 1 images have no label file" in capsys.readouterr().out
+    assert "note: 1 image has no label file" in capsys.readouterr().out

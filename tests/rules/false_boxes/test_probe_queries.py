@@ -190,7 +190,7 @@ def test_image_without_a_label_file_is_not_empty(tmp_path: Path) -> None:
     assert (unlabelled.verdict, unlabelled.looked_at, unlabelled.to_look_at) == (
         "not-evaluated", 1, 2
     )  # fmt: skip
-    assert "1 images have no label file: south_3.jpg" in unlabelled.message
+    assert "1 image has no label file: south_3.jpg" in unlabelled.message
     assert (elsewhere.verdict, elsewhere.to_look_at) == ("passed", 1)
     assert (background.verdict, background.to_look_at) == ("passed", 2)
 

@@ -25,6 +25,7 @@ from pytest_detgate.dataset.labels.yolo.yolo_lines import YoloBoxes, read_lines
 from pytest_detgate.dataset.tables import Dataset
 from pytest_detgate.dataset.text.files import read_bytes
 from pytest_detgate.errors import DataError
+from pytest_detgate.gaps import with_count
 
 _SUFFIX = ".txt"
 _IMAGES, _LABELS = "images", "labels"
@@ -78,9 +79,9 @@ def read_yolo(files: SplitFiles) -> Dataset:
 
 def _notes(boxes: YoloBoxes) -> Iterator[str]:
     if boxes.extra:
-        yield (
-            f"{len(boxes.extra):,} lines have a sixth column, which is not read, first "
-            f"{boxes.extra[0]}"
+        yield with_count(
+            len(boxes.extra),
+            f"lines have a sixth column, which is not read, first {boxes.extra[0]}",
         )
 
 
