@@ -258,7 +258,7 @@ def test_damage_elsewhere_in_the_split_is_no_gap(tmp_path: Path) -> None:
     (tmp_path / "val.json").write_text(json.dumps(content))
     damaged = result_of(tmp_path, "where = \"site == 'north'\"")
     assert damaged.verdict == "not-evaluated"
-    assert "boxes are not finite" in damaged.message
+    assert "1 box is not finite" in damaged.message
 
 
 def test_probe_of_training_images_is_not_isolated(tmp_path: Path) -> None:
