@@ -58,9 +58,7 @@ def add(commands: Commands) -> None:
         help="format of the annotations (default: by the suffix: YOLO for a data.yaml, CVAT for "
         ".xml, OpenImages for .csv, COCO for .json)",
     )
-    split.add_argument(
-        "--to-coco", action="store_true", help="write COCO files, whatever the format is"
-    )
+    split.add_argument("--to-coco", action="store_true", help="write COCO files of any format")
     split.add_argument(
         "--with-test", action="store_true", help="split the images of `test` of a data.yaml, too"
     )

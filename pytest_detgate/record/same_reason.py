@@ -1,4 +1,4 @@
-"""Items that could not be evaluated for one reason: it is said once, with the items."""
+"""Items that could not be evaluated for one reason, to say it once."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class SplitRequest:
     """The files to split, the files to write, and how. `images` are the folders of the annotation
     files: none, one for all, or one for each. `format`, `classes` and `background`, which says that
     nothing is on an image without labels, are those of a split; without a `format` it follows from
-    the suffixes. `to_coco` writes COCO files, whatever the format is. `with_test` says that
+    the suffixes. `to_coco` writes COCO files of any format. `with_test` says that
     the images of `test` of a `data.yaml` are split, too.
 
     `key` tells the clips; where it is None, the format must, and `no_key` is what to say if it does

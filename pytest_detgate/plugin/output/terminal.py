@@ -93,7 +93,7 @@ def _write_heading(terminal: pytest.TerminalReporter, report: Report) -> None:
 def rule_lines(
     rule: RuleResult, name_width: int, width: int, same_as: str | None = None
 ) -> list[str]:
-    """What is said of a rule behind its verdict, in so many columns: its name, what decided and,
+    """The text of a rule behind its verdict, in so many columns: its name, what decided and,
     where it did not look at all, how much it looked at, which stays whole.
 
     `same_as` is the rule that says the reason.

@@ -73,7 +73,7 @@ class Row:
     and then others, up to a few: `more` says how many there are besides. `evidence` says in a
     word what there is to see; it is empty where the page shows nothing more of the rule. `tuned`
     says that values depend on the score threshold. `same_as` is the id and the name of an earlier
-    row that was not evaluated for the same reason, which is said there. `looked` says how much it
+    row that was not evaluated for the same reason. `looked` says how much it
     looked at, `left_out` the same where that is not all. `needs` says what evidence is lacking,
     `decisive_needs` the same where that decided.
     """
