@@ -37,13 +37,15 @@ def show_reasons_once(
         rule = by_node.get(report.nodeid)
         if rule is None or not isinstance(report.longrepr, ReprExceptionInfo):
             continue
+        place = report.longrepr.reprcrash
+        if place is None:
+            continue
         if rule.id in later:
             sentence = same_reason_text(later[rule.id])
             failed[index] = _copy(report, with_sentence(report.longrepr, sentence))
             # The name under which pytest marks failures that were shown already.
             failed[index]._pdbshown = True
         elif rule.id in later.values() and not line:
-            place = report.longrepr.reprcrash
             also = items_text((one.code, one.id) for one in rules if later.get(one.id) == rule.id)
             shown = failure_repr(rule, place.path, place.lineno, is_line=False, also=also)
             failed[index] = _copy(report, shown)

@@ -21,7 +21,7 @@ from pytest_detgate.record.report import (
     RuleResult,
 )
 from pytest_detgate.record.score_parts import UltralyticsRecord
-from pytest_detgate.report.page.page import page as page_module
+from pytest_detgate.report.page import page as page_module
 from pytest_detgate.report.page.page import render_page, write_page
 from tests.report.markup import Element, read
 from tests.report.sample import (
