@@ -30,10 +30,9 @@ from pytest_detgate.plugin.output.worker_progress import (
 from pytest_detgate.plugin.promised.items import Collected
 from pytest_detgate.plugin.promised.unread import SWEEP_RULE
 from pytest_detgate.plugin.session import EARLIER_RECORD, SESSION, GateSession
-from pytest_detgate.printable import printable
+from pytest_detgate.plugin.usage import usage_error
 from pytest_detgate.progress import NoProgress, Progress
 from pytest_detgate.record.project_files.known_findings import KNOWN_FILE
-from pytest_detgate.record.terminal import no_command
 from pytest_detgate.regular_file import real_path
 from pytest_detgate.rules.binding import UNUSED_BASELINE, BoundRule, add_rule, bind_rules
 from pytest_detgate.rules.rule import OptionError
@@ -70,15 +69,8 @@ def gate_of(config: pytest.Config) -> GateSession:
         try:
             config.stash[SESSION] = _make_session(config, resolve_options(config))
         except DetgateError as error:
-            raise usage_error(error) from None
+            raise usage_error(str(error)) from None
     return config.stash[SESSION]
-
-
-def usage_error(error: DetgateError) -> pytest.UsageError:
-    """The error as pytest shows it: names from files hold no control character there, and begin no
-    command of a build server."""
-    lines = str(error).split("\n")
-    return pytest.UsageError("\n".join(no_command(printable(line)) for line in lines))
 
 
 def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
 from pytest_detgate.config.numbers import Count
 from pytest_detgate.config.tables.alarm_table import EventsFile, Fps, FrameStep, TimeField, TimeUnit
 from pytest_detgate.dataset.images.options import MAX_PIXELS, Exif
+from pytest_detgate.dataset.labels.formats import LabelFormat
 
-LabelFormat: TypeAlias = Literal[
-    "coco",
-    "yolo",
-    "voc",
-    "cvat",
-    "openimages",
-    "labelme",
-    "labelstudio",
-    "kitti",
-    "scalabel",
-    "datumaro",
-]
 Format = Annotated[LabelFormat, Meta(description="Format of the annotations.")]
 
 

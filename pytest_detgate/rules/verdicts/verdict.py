@@ -240,7 +240,10 @@ class _Case:
                 message=message,
                 duration_s=time.perf_counter() - self._started,
                 about=rule_page(kind).summary,
-                advice=self._advice(parts.get("measurements", ())),
+                # Advice is on values; what could not be evaluated says itself what is missing.
+                advice=""
+                if verdict == "not-evaluated"
+                else self._advice(parts.get("measurements", ())),
                 **parts,
             )
         )
