@@ -43,7 +43,7 @@ _BUILT_IN: dict[str, type[Framework]] = {
 }
 
 _NO_WEIGHTS = (".json", ".yaml", ".yml", ".py", ".toml", ".txt", ".md")
-"""Suffixes of files that lie beside a checkpoint."""
+"""Suffixes of files that are no checkpoint, and are often in the folder of one."""
 _BY_SUFFIX = {".onnx": "onnx", ".xml": "openvino", ".safetensors": "transformers"}
 
 

@@ -12,18 +12,30 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_detgate.errors import DetgateError
 from pytest_detgate.record.formatting import counted
 from pytest_detgate.regular_file import open_regular, sha256_of_file
 
 if TYPE_CHECKING:
-    from pytest_detgate.inputs.project import Project
+    from pytest_detgate.config.load import Configuration
+    from pytest_detgate.dataset.tables import Dataset
 
 _HEAD_BYTES = 1 << 12
 _MOST = 0.5
 """A split or probe with more of a sealed probe's images than this share is no accident."""
+
+
+class Project(Protocol):
+    """What is asked of a project."""
+
+    configuration: Configuration
+
+    @property
+    def datasets(self) -> tuple[str, ...]: ...
+
+    def read(self, name: str) -> Dataset: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,10 @@ class SealedImages:
         self._shared: dict[str, Shared | None] = {}
 
     def shared_by(self, name: str) -> Shared | None:
-        """What another split or probe has of them, of the sealed probe that it has most of."""
+        """What another split or probe has of them, of the sealed probe that it has most of; None
+        for a sealed one."""
+        if name in self._probes:
+            return None
         if name not in self._shared:
             images = self._images(name)
             found = [one for probe in self._sealed if (one := probe.shared_by(name, images))]
@@ -96,7 +111,7 @@ class SealedImages:
         ]
 
     def _files(self, name: str) -> Iterator[_Image]:
-        table = self._project.tables.probes.get(name)
+        table = self._project.configuration.tables.probes.get(name)
         if name not in self._probes or table is None or table.images is None:
             return
         folder = self._project.configuration.locate(table.images)
@@ -164,18 +179,17 @@ class _SealedProbe:
         return self._digests[key]
 
 
-def require_seals_kept(project: Project, detected: Iterable[str]) -> None:
+def require_seals_kept(project: Project, images: SealedImages, detected: Iterable[str]) -> None:
     """Raise `ConfigError` where a split or probe that is not sealed has images of a sealed probe,
     and detections on it are needed (`detected`), or has most of these images."""
-    detected = frozenset(detected)
-    for name in project.datasets if project.seals.names else ():
-        shared = None if name in project.seals else project.sealed_images.shared_by(name)
+    detected, place = frozenset(detected), project.configuration.place
+    for name in project.datasets:
+        shared = images.shared_by(name)
         if shared is None or (name not in detected and shared.share <= _MOST):
             continue
-        is_split = name in project.splits
-        place = project.configuration.place.table("dataset" if is_split else "probes")
-        place = place.table("splits").table(name) if is_split else place.table(name)
-        raise place.error(
+        is_split = name in project.configuration.tables.dataset.splits
+        table = place.table("dataset").table("splits") if is_split else place.table("probes")
+        raise table.table(name).error(
             f"has {shared.text()}; leave them out, seal it too, or name it in no rule on detections"
         )
 

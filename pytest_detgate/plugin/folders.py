@@ -40,7 +40,7 @@ def shared_folders(config: pytest.Config, *, cache: bool) -> SharedFolders:
     try:
         return SharedFolders(cache=pytest_cache.mkdir(_CACHE), run=run)
     except OSError as error:
-        reason = f"detgate: no cache, so nothing is kept for the next run: {error}"
+        reason = f"detgate: no folder for the cache, so the next run begins without: {error}"
         # Where warnings are errors, the gate still runs.
         with contextlib.suppress(pytest.PytestCacheWarning):
             config.issue_config_time_warning(pytest.PytestCacheWarning(reason), stacklevel=2)

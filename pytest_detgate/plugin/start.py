@@ -156,7 +156,7 @@ def _keep_seals(
 
     detected = {name for rule in rules for target in rule.targets for name in target.detections}
     if not (options.asked and hasattr(config, "workerinput")):
-        require_seals_kept(project, detected)
+        require_seals_kept(project, project.sealed_images, detected)
     project.seals.trust(detected)
 
 

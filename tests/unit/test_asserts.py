@@ -23,10 +23,12 @@ def effects(path: Path) -> list[str]:
     """The assertions of a module that call more than harmless functions, or assign a name."""
     found = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        for part in ast.walk(node.test) if isinstance(node, ast.Assert) else ():
+        if not isinstance(node, ast.Assert):
+            continue
+        for part in ast.walk(node.test):
             name = ast.unparse(part.func).rpartition(".")[2] if isinstance(part, ast.Call) else ""
             if isinstance(part, ast.NamedExpr) or (name and name not in HARMLESS):
-                found.append(f"{path.name}:{part.lineno}: {ast.unparse(part)}")
+                found.append(f"{path.name}:{node.lineno}: {ast.unparse(part)}")
     return found
 
 
