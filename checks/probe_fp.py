@@ -58,7 +58,8 @@ class ProbeFp(ProbeRule, frozen=True, kw_only=True):
     ## What it checks
 
     A false box is a detection with score > threshold on a frame of a probe that is not matched one
-    to one (same class, IoU ≥ 0.5) to an allowed box.
+    to one (same class, IoU ≥ 0.5) to an allowed box. A crowd region explains every detection of its
+    class of which at least half is in it.
 
     - `boxes`: the number of false boxes, `boxes[CLASS]` of one class;
     - `images`: the frames with at least one, `image_share` their share;
