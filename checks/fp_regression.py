@@ -39,7 +39,7 @@ from pytest_detgate.rules.metrics.score_rules import (
 from pytest_detgate.rules.options import (
     Threshold,
     require_limit_of_probe,
-    require_names,
+    require_probes,
     threshold_of,
     with_defaults_from,
 )
@@ -139,7 +139,7 @@ class FpRegression(ProbeRule, frozen=True, kw_only=True):
 
     def validate(self, project: Project) -> None:
         super().validate(project)
-        require_names("probe", self.probes or (), project.probes, table=["probes"])
+        require_probes(self.probes or (), project, table=["probes"])
         for probe in project.probes:
             keys = ("max_growth", "max_growth_boxes", "min_reduction")
             require_limit_of_probe(self.code, probe, self.limits(probe), keys, "limit")

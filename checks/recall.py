@@ -101,7 +101,8 @@ class Recall(ClassFloorRule, frozen=True, kw_only=True):
             "recall", value, self.floor(support.name), bound=self.bound, interval=interval
         )
         return Outcome(
-            message=f"{len(found)} of {len(wanted)} boxes of {support.name} found on {split} with "
+            message=f"{len(found)} of {counted(len(wanted), 'box')} of {support.name} found on "
+            f"{split} with "
             f"score > {threshold:g}, recall {value_and_floor(value, held.limit)}"
             f"{bounds_text(interval)}",
             measurements=[

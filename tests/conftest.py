@@ -59,8 +59,8 @@ def _plain_messages(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     odd: list[str] = []
     as_ever = DetgateError.__init__
 
-    def checked(error: DetgateError, *arguments: object) -> None:
-        as_ever(error, *arguments)
+    def checked(error: DetgateError, *arguments: object, of_data: bool | None = None) -> None:
+        as_ever(error, *arguments, of_data=of_data)
         odd.extend(filter(NUMPY_TYPE.search, map(str, arguments)))
 
     monkeypatch.setattr(DetgateError, "__init__", checked)

@@ -82,6 +82,7 @@ def _make_session(config: pytest.Config, options: GateOptions) -> GateSession:
     progress = project.progress = _progress(config, folders)
     rules = _with_sweep(bind_rules(project, trains=options.train), options, project)
     _check_options(options, project, rules)
+    _keep_seals(config, options, project, rules)
     if has_cache and not hasattr(config, "workerinput"):
         # At the end of the run, so that no entry is dropped that it still needs.
         config.add_cleanup(partial(prune_if_possible, folders.cache, project.tables.cache))
@@ -134,6 +135,21 @@ def _check_options(options: GateOptions, project: Project, rules: tuple[BoundRul
             raise ConfigError(NEEDS_TOMLKIT)
     if options.baseline is not None and not any(bound.rule.compares for bound in rules):
         raise ConfigError(f"--detgate-baseline: {UNUSED_BASELINE}")
+
+
+def _keep_seals(
+    config: pytest.Config, options: GateOptions, project: Project, rules: tuple[BoundRule, ...]
+) -> None:
+    """Refuse other splits and probes with images of sealed probes. Where the run gates, the workers
+    of pytest-xdist start after that."""
+    if not project.seals.names:
+        return
+    from pytest_detgate.inputs.sealed_images import require_seals_kept
+
+    detected = {name for rule in rules for target in rule.targets for name in target.detections}
+    if not (options.asked and hasattr(config, "workerinput")):
+        require_seals_kept(project, project.sealed_images, detected)
+    project.seals.trust(detected)
 
 
 def _register_roles(config: pytest.Config, session: GateSession) -> None:

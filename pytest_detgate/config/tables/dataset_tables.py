@@ -225,7 +225,8 @@ class ProbeTable(Struct, frozen=True, kw_only=True, rename="kebab", forbid_unkno
         bool,
         Meta(
             description="true: nobody has looked at these images. Only rules that need no labels "
-            "look at them: stability and flicker. With images, and without annotations."
+            "look at them: stability and flicker, and prediction-drift and probe-isolation if they "
+            "name them. With images, and without annotations."
         ),
     ] = False
     allow_other_files: Annotated[

@@ -11,7 +11,7 @@ from pytest_detgate.findings import Verdict
 from pytest_detgate.plugin.output.wording import summary_text
 from pytest_detgate.record.folder import FINDINGS, PAGE, SUMMARY
 from pytest_detgate.record.formatting import counted, visible
-from pytest_detgate.record.project_files.looks import ledger_note, looks_text
+from pytest_detgate.record.project_files.looks import ledger_note, looks_text, unrefused_note
 from pytest_detgate.record.result_text import left_out_text
 from pytest_detgate.record.same_reason import first_with_reason, same_reason_text
 from pytest_detgate.record.terminal import WIDTH, cut, wrapped
@@ -62,7 +62,9 @@ def write_summary(
         left_out, total = len(report.not_selected), len(report.not_selected) + len(rules)
         terminal.write_line(f"not selected: {left_out:,} of {counted(total, 'rule')}")
     if report.ledger is not None and report.ledger.datasets:
-        looks = [f"models judged: {looks_text(report.ledger)}", ledger_note(report.ledger)]
+        ledger = report.ledger
+        notes = unrefused_note(ledger), ledger_note(ledger)
+        looks = [f"models judged: {looks_text(ledger)}", *notes]
         for line in (line for text in looks if text for line in wrapped(visible(text))):
             terminal.write_line(line)
     terminal.write_line(f"{_counted(rules)}; page: {_short(folder / PAGE)}")

@@ -46,6 +46,7 @@ def extent_of(
         looked_at=max(to_look_at - sum(one.count for one in of_unit), 0),
         allowed=sum(one.count for one in of_unit if one.kind in excused),
         left_out=described(gaps),
+        of_data=all(one.of_data for one in gaps),
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_detgate.scoring.alarms.clip_alarms import ClipAlarms, Debounce
+from pytest_detgate.scoring.alarms.debounce import hours_that_count
 
 DEBOUNCES = ((1, 1), (2, 3), (3, 5), (5, 8))
 """What is compared with the debounce of a project: none at all, and some common ones."""
@@ -25,10 +26,12 @@ def thresholds_of(floor: float, operating_point: float) -> list[float]:
 @dataclass(frozen=True, slots=True, eq=False)
 class AlarmCurve:
     """Counts at each of T thresholds with one way of debouncing, of each of K classes: (T, K)
-    `false` alarms, and the events that have an alarm."""
+    `false` alarms, and the events that have an alarm. `hours` are those of the clips that are long
+    enough for an alarm then."""
 
     debounce: Debounce
     thresholds: Sequence[float]
+    hours: float
     false: NDArray[np.int64]
     found: NDArray[np.int64]
 
@@ -47,6 +50,6 @@ def alarm_curves(
             false[way, at] = np.bincount(alarms.category[matches.false], minlength=classes)
             found[way, at] = np.bincount(events[matches.found], minlength=classes)
     return [
-        AlarmCurve(one, thresholds, *counts)
+        AlarmCurve(one, thresholds, hours_that_count(clips.timeline, one.hits, one.of), *counts)
         for one, *counts in zip(debounces, false, found, strict=True)
     ]
