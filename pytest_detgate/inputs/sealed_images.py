@@ -189,9 +189,8 @@ def require_seals_kept(project: Project, images: SealedImages, detected: Iterabl
             continue
         is_split = name in project.configuration.tables.dataset.splits
         table = place.table("dataset").table("splits") if is_split else place.table("probes")
-        raise table.table(name).error(
-            f"has {shared.text()}; leave them out, seal it too, or name it in no rule on detections"
-        )
+        way = ", or look at no detections there" if name in detected else ""
+        raise table.table(name).error(f"has {shared.text()}; leave them out or seal it, too{way}")
 
 
 def _image(path: Path, name: str, size: tuple[float, float] | None = None) -> _Image:

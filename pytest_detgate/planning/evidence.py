@@ -102,7 +102,8 @@ def _size(limit: PlannedLimit, inputs: Inputs) -> tuple[Size | None, Counts | No
     hours = None
     with contextlib.suppress(DetgateError):
         timeline, alarms = inputs.timeline(limit.dataset), inputs.project.tables.alarms
-        hours = hours_that_count(timeline, alarms.hits, alarms.of)
+        is_rate = limit.kind == "rate"
+        hours = hours_that_count(timeline, alarms.hits, alarms.of) if is_rate else timeline.hours
     if limit.things == "events":
         things = np.ones(len(things), dtype=np.int64)
     size = Size(
