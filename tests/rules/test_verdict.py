@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar, Literal
 
 import pytest
@@ -434,6 +435,11 @@ def test_advice_fits_the_measurements_and_the_framework(
     assert judged(Outcome(message="", measurements=[HELD])).advice == both.replace(
         " Remove some.", ""
     )
+
+    for framework, advice in (("mmdetection", "Set a key."), ("onnx", "Make sure.")):
+        record = SimpleNamespace(framework=framework)
+        monkeypatch.setattr(ResultFiles, "model_record", lambda *_, record=record: record)
+        assert judged(outcome).advice == f"Look at it. Remove some. {advice}"
 
     monkeypatch.setattr(Project, "training_config", Path("model.py"))
     assert judged(outcome).advice == "Look at it. Remove some. Set a key."
