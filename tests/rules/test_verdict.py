@@ -41,6 +41,7 @@ class Scripted(Rule, frozen=True, kw_only=True):
 
     Look at it.
     - `boxes` too high: Remove some.
+    - `x` found: Look at x.
     - MMDetection: Set a key.
     - other frameworks: Make sure.
     """
@@ -430,7 +431,9 @@ def test_advice_fits_the_measurements_and_the_framework(
 ) -> None:
     """Result files name no framework, so advice for one says which it is for."""
     outcome = Outcome(message="", measurements=[BROKEN])
-    both = "Look at it. Remove some. MMDetection: Set a key. Other frameworks: Make sure."
+    both = (
+        "Look at it. Remove some. Look at x. MMDetection: Set a key. Other frameworks: Make sure."
+    )
     assert judged(outcome).advice == both
     assert judged(Outcome(message="", measurements=[HELD])).advice == both.replace(
         " Remove some.", ""
@@ -439,10 +442,10 @@ def test_advice_fits_the_measurements_and_the_framework(
     for framework, advice in (("mmdetection", "Set a key."), ("onnx", "Make sure.")):
         record = SimpleNamespace(framework=framework)
         monkeypatch.setattr(ResultFiles, "model_record", lambda *_, record=record: record)
-        assert judged(outcome).advice == f"Look at it. Remove some. {advice}"
+        assert judged(outcome).advice == f"Look at it. Remove some. Look at x. {advice}"
 
     monkeypatch.setattr(Project, "training_config", Path("model.py"))
-    assert judged(outcome).advice == "Look at it. Remove some. Set a key."
+    assert judged(outcome).advice == "Look at it. Remove some. Look at x. Set a key."
 
 
 def test_findings_and_documents_are_handed_on(judged: Judge) -> None:
