@@ -78,11 +78,11 @@ Judge = Callable[..., RuleResult]
 @pytest.fixture
 def inputs(tmp_path: Path) -> Inputs:
     """Four clips of one image in `val` and in the sealed probe `calm`, without boxes."""
-    images: dict[str, Any] = {f"c{clip}_1.jpg": [] for clip in range(4)}
     tables, files = "", {}
     for name, table in (("val", "dataset.splits"), ("calm", "probes")):
+        images: dict[str, Any] = {f"{name}{clip}_1.jpg": [] for clip in range(4)}
         write_json(tmp_path / f"{name}.json", coco_content(images, ["cone"]))
-        found = {"c0_1.jpg": [("cone", 0.9, 1.0, 1.0, 9.0, 9.0)]}
+        found = {f"{name}0_1.jpg": [("cone", 0.9, 1.0, 1.0, 9.0, 9.0)]}
         files[name] = write_json(
             tmp_path / f"{name}-found.json", result_content(images, found, ["cone"])
         )
