@@ -239,7 +239,7 @@ def test_an_error_is_not_evaluated_and_says_why(judged: Judge, tmp_path: Path) -
 
     assert (refused.verdict, refused.message) == ("not-evaluated", "val.json: damaged")
     assert (refused.looked_at, refused.measurements) == (4, [])
-    assert refused.advice == "Look at it. MMDetection: Set a key. Other frameworks: Make sure."
+    assert refused.advice == ""
     assert crashed.verdict == ended.verdict == "not-evaluated"
     assert crashed.message.startswith("the rule crashed: ZeroDivisionError: by zero")
     assert ended.message.startswith("the rule crashed: SystemExit: 3")
