@@ -8,9 +8,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from pytest_detgate.dataset.coco.reader import read_coco
+from pytest_detgate.dataset.coco.result_rows import read_result_rows
 from pytest_detgate.dataset.coco.results import read_results
 from pytest_detgate.dataset.images.folder import read_folder
 from pytest_detgate.dataset.tables import Dataset
@@ -103,6 +105,15 @@ def test_an_id_that_is_no_id_has_its_place(val: Dataset, tmp_path: Path, field: 
 
             assert str(caught.value).startswith(f"{file}: {what}")
             assert str(caught.value).endswith(f" - at `{place}.{field}`")
+
+
+def test_file_names_count_where_every_detection_has_one(tmp_path: Path) -> None:
+    """The second of two lacks its name, so that the ids decide."""
+    named, bare = detection(file_name="a.jpg"), detection()
+
+    for rows, names in (([named, named], ["a.jpg", "a.jpg"]), ([named, bare], None)):
+        read = read_result_rows(msgspec.Raw(json.dumps(rows).encode()), tmp_path / "r.json")
+        assert (None if read.file_name is None else read.file_name.tolist()) == names
 
 
 def test_folder_probe_needs_names(tmp_path: Path) -> None:
